@@ -1,0 +1,75 @@
+"""`python -m benchmarks [name ...] [--write] [--quick] [--cpu N]`: run them, print, append.
+
+Without names all run, one after the other. `--write` appends what was printed to RESULTS.md under
+the commit, processor and versions. `--quick` takes seconds instead of minutes and shows that the
+scripts work; its figures mean little. `--cpu N` pins this process and its children. It knows the
+names of the benchmarks and nothing else of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from benchmarks._report import Report, environment
+
+NAMES = (
+    "import_time",
+    "scalar",
+    "chain",
+    "elementwise",
+    "structural",
+    "operators",
+    "memory",
+)
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def _append(report: Report, title: str) -> None:
+    """Add a section to RESULTS.md."""
+    text = "\n".join(report.lines).strip("\n")
+    start = "" if RESULTS.exists() else "# Results of `python -m benchmarks --write`\n"
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(f"{start}\n## {title}\n\n```text\n{text}\n```\n")
+
+
+def run(names: list[str], quick: bool = False, write: bool = False) -> Report:
+    """Run the named benchmarks and return what they printed."""
+    report = Report(quick=quick)
+    about = environment()
+    for line in about:
+        report.say(line)
+    for name in names:
+        importlib.import_module(f"benchmarks.{name}").main(report)
+    report.summary()
+    if write:
+        _append(report, about[0])
+    return report
+
+
+def alone(name: str) -> None:
+    """Run one benchmark as a script."""
+    main([name, *sys.argv[1:]])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--write", action="store_true", help=f"append to {RESULTS.name}")
+    parser.add_argument("--quick", action="store_true", help="only see that everything runs")
+    parser.add_argument("--cpu", type=int, help="pin to this CPU")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    if options.cpu is not None:
+        os.sched_setaffinity(0, {options.cpu})
+    run(options.names or list(NAMES), options.quick, options.write)
+
+
+if __name__ == "__main__":
+    main()

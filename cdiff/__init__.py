@@ -1,0 +1,103 @@
+"""cdiff: exact derivatives of plain Python and NumPy code, at the speed of compiled code.
+
+Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.matrix_calculus` and
+`cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
+
+Examples
+--------
+>>> import cdiff as cd
+>>> cd.grad(lambda x: x ** 2 + 3.0 * x)(2.0)
+7.0
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cdiff._core import (
+    Array,
+    array,
+    erf,
+    erfc,
+    is_tracked,
+    log_sigmoid,
+    no_grad,
+    relu,
+    set_face_loader,
+    sigmoid,
+    softplus,
+)
+from cdiff._forward import hvp, jvp, linearize
+from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
+from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
+from cdiff._tree import register_container, tree_map
+
+if TYPE_CHECKING:
+    from cdiff import matrix_calculus, numpy, testing
+    from cdiff.numpy import log_softmax, logsumexp, softmax
+
+__version__ = "0.1.0"
+
+expit = sigmoid
+
+__all__ = [
+    "Array",
+    "array",
+    "elementwise_grad",
+    "erf",
+    "erfc",
+    "expit",
+    "grad",
+    "hessian",
+    "hvp",
+    "is_tracked",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "matrix_calculus",
+    "no_grad",
+    "numpy",
+    "register_container",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "stop_gradient",
+    "testing",
+    "tree_map",
+    "value_and_grad",
+    "vjp",
+]
+
+_SUBMODULES = ("matrix_calculus", "numpy", "testing")
+_FROM_NUMPY = ("log_softmax", "logsumexp", "softmax")
+
+
+def _load_numpy_face() -> None:
+    import_module("cdiff.numpy")
+
+
+# NumPy functions and most methods of Array live in cdiff.numpy; the core asks for it when the
+# first of them is used.
+set_face_loader(_load_numpy_face)
+del set_face_loader
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"cdiff.{name}")
+    if name in _FROM_NUMPY:
+        value = getattr(import_module("cdiff.numpy"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'cdiff' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUBMODULES, *_FROM_NUMPY})

@@ -1,0 +1,338 @@
+"""Full derivatives of functions with many outputs: jacobian, jacfwd, jacrev, hessian.
+
+The function is recorded once; then one sweep per output entry (reverse) or per input entry
+(forward) fills the rows or the columns. Which is cheaper is known after recording, so
+``mode="auto"`` costs nothing. This file knows the core's sweeps and nothing of operators. It is
+fast because the sweeps run in compiled code and write into one preallocated matrix per pair of
+an output and an input, unless an outer transformation tracks the entries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import Array, Level, array, is_tracked, leaf, pullback, pushforward, to_plain
+from cdiff._leaves import leaf_dtype, shape_of
+from cdiff._tree import unflatten
+from cdiff._wrap import Inputs, Outputs, Transformed, check_argnums, split_aux
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Argnums = int | tuple[int, ...]
+    Entries = list[Any]
+
+__all__ = ["check_layout", "hessian", "jacfwd", "jacobian", "jacrev"]
+
+MODES = ("auto", "fwd", "rev")
+LAYOUTS = ("numerator", "denominator")
+
+
+def check_layout(layout: Any, who: str) -> None:
+    """Raise unless `layout` is one of the two layouts.
+
+    Parameters
+    ----------
+    layout : object
+    who : str
+        The function, for the message.
+
+    Raises
+    ------
+    ValueError
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"{who}: layout must be one of {LAYOUTS}, got {layout!r}")
+
+
+def _size(x: Any) -> int:
+    size: int = getattr(x, "size", 1)
+    return size
+
+
+def _basis(x: Any) -> Iterator[Array]:
+    """The unit vectors of the space of `x`, in the order of its entries."""
+    shape, dtype = shape_of(x), leaf_dtype(x)
+    for i in range(_size(x)):
+        vector = np.zeros(shape, dtype)
+        vector.reshape(-1)[i] = 1.0
+        yield array(vector)
+
+
+def _blocks_rev(outputs: Outputs, traced: list[Array]) -> list[list[Entries]]:
+    """For every output and every input: the rows, each of the shape of the input."""
+    blocks = []
+    for y in outputs.leaves:
+        rows = [
+            pullback([y], [seed], traced, outputs.level)
+            if y.__class__ is Array
+            else [None] * len(traced)
+            for seed in _basis(y)
+        ]
+        blocks.append([[row[k] for row in rows] for k in range(len(traced))])
+    return blocks
+
+
+def _blocks_fwd(outputs: Outputs, traced: list[Array]) -> list[list[Entries]]:
+    """For every output and every input: the columns, each of the shape of the output."""
+    arrays = [y for y in outputs.leaves if y.__class__ is Array]
+    blocks: list[list[Entries]] = [[[] for _ in traced] for _ in outputs.leaves]
+    for k, x in enumerate(traced):
+        for seed in _basis(x):
+            pushed = iter(pushforward(arrays, [x], [seed], outputs.level))
+            for y, block in zip(outputs.leaves, blocks, strict=True):
+                block[k].append(next(pushed) if y.__class__ is Array else None)
+    return blocks
+
+
+def _assemble(entries: Entries, y: Any, x: Any, mode: str, layout: str) -> Any:
+    """Rows or columns as one derivative, in the layout asked for.
+
+    Parameters
+    ----------
+    entries : list of Array or None
+        Rows (``mode="rev"``) or columns (``mode="fwd"``); None for zeros.
+    y, x : leaf
+        The output and the input.
+    mode : {"fwd", "rev"}
+    layout : {"numerator", "denominator"}
+
+    Returns
+    -------
+    float, NumPy scalar, ndarray or Array
+        Of shape ``y.shape + x.shape`` or ``x.shape + y.shape``, in the dtype of `x`.
+    """
+    y_shape, x_shape, dtype = shape_of(y), shape_of(x), leaf_dtype(x)
+    axis = 0 if mode == "rev" else 1
+    if any(e is not None and is_tracked(e) for e in entries):
+        zero: Any = np.zeros(x_shape if mode == "rev" else y_shape)
+        filled: Any = [array(zero) if e is None else e for e in entries]
+        matrix: Any = np.stack([np.reshape(e, (-1,)) for e in filled], axis=axis)
+        if matrix.dtype != dtype:
+            matrix = matrix.astype(dtype)
+    else:
+        matrix = np.zeros((_size(y), _size(x)), dtype)
+        lines = matrix if mode == "rev" else matrix.T
+        for i, e in enumerate(entries):
+            if e is not None:
+                lines[i] = np.reshape(to_plain(e), -1)
+    if layout == "numerator":
+        result: Any = np.reshape(matrix, y_shape + x_shape)
+    else:
+        result = np.reshape(np.transpose(matrix), x_shape + y_shape)
+    if result.__class__ is Array:
+        return result
+    if x.__class__ is Array:
+        return array(result)
+    if result.shape == () and x.__class__ is not np.ndarray:
+        return float(result) if x.__class__ is float else result[()]
+    return result
+
+
+class _Jacobian(Transformed):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        f = self._f
+        options = self._options
+        inputs = Inputs(args, options["argnums"], self._factory.__name__)
+        aux = None
+        with Level() as level:
+            traced = [leaf(x, level) for x in inputs.leaves]
+            out = f(*inputs.call(traced), **kwargs)
+            if options["has_aux"]:
+                out, aux = split_aux(out, f, level)
+            outputs = Outputs(out, f, level)
+            mode = self._mode(inputs, outputs)
+            blocks = (_blocks_rev if mode == "rev" else _blocks_fwd)(outputs, traced)
+        layout = options["layout"]
+        derivatives = [
+            inputs.result(
+                [
+                    _assemble(entries, y, x, mode, layout)
+                    for entries, x in zip(block, inputs.leaves, strict=True)
+                ]
+            )
+            for block, y in zip(blocks, outputs.leaves, strict=True)
+        ]
+        result = unflatten(outputs.treedef, derivatives)
+        return (result, aux) if options["has_aux"] else result
+
+    def _mode(self, inputs: Inputs, outputs: Outputs) -> str:
+        """Forward unless there are more input entries than output entries."""
+        mode: str = self._options.get("mode") or self._factory.__name__.removeprefix("jac")
+        if mode != "auto":
+            return mode
+        n_in = sum([_size(x) for x in inputs.leaves])
+        n_out = sum([_size(y) for y in outputs.leaves])
+        return "fwd" if n_in < n_out else "rev"
+
+
+def jacobian(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    mode: str = "auto",
+    layout: str = "numerator",
+    has_aux: bool = False,
+) -> Callable[..., Any]:
+    """The function that computes all derivatives of all outputs.
+
+    Parameters
+    ----------
+    f : callable
+        Returns numbers or arrays in any container.
+    argnums : int or tuple of int, default 0
+        The positional arguments to differentiate, as for `grad`.
+    mode : {"auto", "fwd", "rev"}
+        Sweeps: one per input entry, one per output entry, or the smaller number of the two.
+    layout : {"numerator", "denominator"}
+        Axes of the output first (``J[i, j] = dy_i / dx_j``), or axes of the input first.
+    has_aux : bool, default False
+        Whether `f` returns a pair ``(output, auxiliary data)``.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns for each output leaf ``y``, in the structure of the
+        output, for each chosen argument (a tuple of them if `argnums` is a tuple), in its
+        structure, for each leaf ``x`` an array of shape ``y.shape + x.shape`` (numerator) or
+        ``x.shape + y.shape`` (denominator) and of the dtype of ``x``. A pair with the auxiliary
+        data if `has_aux`.
+
+    Raises
+    ------
+    ValueError
+        If `mode`, `layout` or `argnums` is wrong.
+    TypeError
+        When called, if an argument or an output has no derivative.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> A = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    >>> cd.jacobian(lambda x: A @ x)(np.ones(3))
+    array([[1., 2., 3.],
+           [4., 5., 6.]])
+    >>> cd.jacobian(lambda x: A @ x, layout="denominator")(np.ones(3)).shape
+    (3, 2)
+    """
+    if mode not in MODES:
+        raise ValueError(f"jacobian: mode must be one of {MODES}, got {mode!r}")
+    check_layout(layout, "jacobian")
+    options = {"argnums": check_argnums(argnums, "jacobian"), "mode": mode, "layout": layout}
+    return _Jacobian(f, jacobian, {**options, "has_aux": bool(has_aux)})
+
+
+def jacfwd(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    layout: str = "numerator",
+) -> Callable[..., Any]:
+    """`jacobian` by forward sweeps: one per input entry.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int or tuple of int, default 0
+    has_aux : bool, default False
+    layout : {"numerator", "denominator"}
+        All as for `jacobian`.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `jacobian`.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.jacfwd(lambda t: {"position": t ** 2, "speed": 2.0 * t})(3.0)
+    {'position': 6.0, 'speed': 2.0}
+    """
+    check_layout(layout, "jacfwd")
+    options = {"argnums": check_argnums(argnums, "jacfwd"), "layout": layout}
+    return _Jacobian(f, jacfwd, {**options, "has_aux": bool(has_aux)})
+
+
+def jacrev(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    layout: str = "numerator",
+) -> Callable[..., Any]:
+    """`jacobian` by reverse sweeps: one per output entry.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int or tuple of int, default 0
+    has_aux : bool, default False
+    layout : {"numerator", "denominator"}
+        All as for `jacobian`.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `jacobian`.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> cd.jacrev(lambda x: (x ** 2).sum())(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    check_layout(layout, "jacrev")
+    options = {"argnums": check_argnums(argnums, "jacrev"), "layout": layout}
+    return _Jacobian(f, jacrev, {**options, "has_aux": bool(has_aux)})
+
+
+class _Hessian(Transformed):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        options = self._options
+        gradient = jacrev(self._f, options["argnums"], has_aux=options["has_aux"])
+        return jacfwd(gradient, options["argnums"], has_aux=options["has_aux"])(*args, **kwargs)
+
+
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """The function that computes all second derivatives, forward over reverse.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a scalar (or any numbers and arrays in a container).
+    argnums : int or tuple of int, default 0
+    has_aux : bool, default False
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; for one array ``x`` and an output ``y`` returns an array of
+        shape ``y.shape + x.shape + x.shape``; for containers the structure of the output, then
+        that of the arguments, then that of the arguments again.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `jacobian`.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> cd.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    argnums = check_argnums(argnums, "hessian")
+    return _Hessian(f, hessian, {"argnums": argnums, "has_aux": bool(has_aux)})

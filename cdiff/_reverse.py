@@ -1,0 +1,356 @@
+"""Transformations by the reverse sweep: grad, value_and_grad, elementwise_grad, vjp.
+
+Each call opens a level, makes tracked leaves of the chosen arguments, runs the function and
+asks the core for one sweep back. This file knows the core's five verbs for that (Level, leaf,
+pullback, lower, to_plain) and nothing of operators. It is fast because it does no work per
+operator: a few checks on the way in and out, all else in compiled code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cdiff._core import Array, Level, float_gradient, leaf, pullback
+from cdiff._leaves import (
+    FLOAT_TYPES,
+    as_direction,
+    check_output,
+    leaf_dtype,
+    outside,
+    shape_of,
+)
+from cdiff._record import Record
+from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
+from cdiff._wrap import (
+    Inputs,
+    Outputs,
+    Transformed,
+    check_argnums,
+    check_function,
+    function_name,
+    split_aux,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Argnums = int | tuple[int, ...]
+
+__all__ = ["elementwise_grad", "grad", "stop_gradient", "value_and_grad", "vjp"]
+
+
+class _Gradient(Transformed):
+    """Shared by grad and value_and_grad: the call that computes both."""
+
+    def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
+        super().__init__(f, factory, options)
+        argnums = options["argnums"]
+        self._single = argnums.__class__ is int
+        # Positions for the core's path from floats to floats; it does not take negative ones.
+        self._positions = (argnums,) if self._single else argnums
+        self._direct = not options["has_aux"]
+
+    def _both(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any
+    ) -> tuple[Any, Any, Any]:
+        """Value, auxiliary data (or None) and gradient of one call.
+
+        `found` is what the core's path for floats left: None, or the function's result and the
+        leaves if it was called but the result needs the general treatment.
+        """
+        inputs = Inputs(args, self._options["argnums"], self._factory.__name__)
+        aux = None
+        with Level() as level:
+            if found is None:
+                traced = [leaf(x, level) for x in inputs.leaves]
+                out = self._f(*inputs.call(traced), **kwargs)
+            else:
+                _, out, traced = found
+            if not self._direct:
+                out, aux = split_aux(out, self._f, level)
+            if out.__class__ is Array and out.shape == () and out.dtype.type in FLOAT_TYPES:
+                grads = pullback([out], [None], traced, level)
+            else:
+                _check_scalar(out, self._f, self._factory.__name__)
+                grads = [None] * len(traced)
+        return outside(out, level), aux, inputs.gradient(grads)
+
+
+# The two calls repeat each other's first lines: for a small function of floats, a method between
+# them would cost as much as the function.
+
+
+class _Grad(_Gradient):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        found = None
+        if self._direct and not kwargs:
+            found = float_gradient(self._f, args, self._positions)
+            if found is not None and len(found) == 2:
+                return found[1][0] if self._single else tuple(found[1])
+        _, aux, gradient = self._both(args, kwargs, found)
+        return gradient if self._direct else (gradient, aux)
+
+
+class _ValueAndGrad(_Gradient):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        found = None
+        if self._direct and not kwargs:
+            found = float_gradient(self._f, args, self._positions)
+            if found is not None and len(found) == 2:
+                return found[0], found[1][0] if self._single else tuple(found[1])
+        value, aux, gradient = self._both(args, kwargs, found)
+        return (value, gradient) if self._direct else ((value, aux), gradient)
+
+
+def _check_scalar(out: Any, f: Callable[..., Any], who: str) -> None:
+    """Raise unless an output is a scalar, saying what to use for others."""
+    leaves, treedef = flatten(out)
+    name = f"the output of {function_name(f)}"
+    if len(leaves) != 1 or leaves[0] is not out:
+        hint = "; if the second is auxiliary data, pass has_aux=True" if len(leaves) == 2 else ""
+        if out is None:
+            check_output(out, name)
+        raise TypeError(
+            f"{who} needs one scalar output, but {name} is a {type(out).__name__} of "
+            f"{treedef.n_leaves} numbers or arrays{hint} (cdiff.jacobian and cdiff.vjp take "
+            "any outputs)"
+        )
+    check_output(out, name)
+    shape = shape_of(out)
+    if shape != ():
+        raise TypeError(
+            f"{who} needs a scalar output, but {name} has shape {shape}; use cdiff.jacobian for "
+            "the derivative of every entry, cdiff.vjp for that of a weighted sum, "
+            "cdiff.elementwise_grad for that of the sum, or return a scalar such as y.sum()"
+        )
+
+
+def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """The function that computes the gradient of a scalar function.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a scalar (a float or an array of shape ``()``), or a pair of it and auxiliary
+        data if `has_aux`.
+    argnums : int or tuple of int, default 0
+        The positional arguments to differentiate; negative counts from the end. Each may be a
+        float, an array, or any nesting of dict, list, tuple, namedtuple, dataclass of them.
+        Other arguments and all keyword arguments are passed through.
+    has_aux : bool, default False
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns the gradient in the structure, the shapes and the
+        types of the chosen argument (float to float, ndarray to ndarray, ...), a tuple of
+        gradients if `argnums` is a tuple; ``(gradient, aux)`` if `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        When called, if an argument has no derivative (integers, strings, ...), or if the
+        output is not a real scalar.
+    ValueError
+        If `argnums` does not fit the call.
+
+    See Also
+    --------
+    value_and_grad, jacobian, vjp, elementwise_grad
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.grad(lambda x: x ** 3)(2.0)
+    12.0
+    >>> cd.grad(lambda p, t: p["a"] * t + p["b"])({"a": 1.0, "b": 2.0}, 5.0)
+    {'a': 5.0, 'b': 1.0}
+    >>> cd.grad(cd.grad(lambda x: x ** 3))(2.0)
+    12.0
+    """
+    argnums = check_argnums(argnums, "grad")
+    return _Grad(f, grad, {"argnums": argnums, "has_aux": bool(has_aux)})
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """The function that computes a scalar function and its gradient together.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int or tuple of int, default 0
+    has_aux : bool, default False
+        All as for `grad`.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns ``(value, gradient)``, or
+        ``((value, aux), gradient)`` if `has_aux`. The value is a Python float for a float64
+        scalar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `grad`.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.value_and_grad(lambda x, y: x * y * y, argnums=(0, 1))(2.0, 3.0)
+    (18.0, (9.0, 12.0))
+    """
+    argnums = check_argnums(argnums, "value_and_grad")
+    return _ValueAndGrad(f, value_and_grad, {"argnums": argnums, "has_aux": bool(has_aux)})
+
+
+class _ElementwiseGrad(Transformed):
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        inputs = Inputs(args, self._options["argnums"], "elementwise_grad")
+        with Level() as level:
+            traced = [leaf(x, level) for x in inputs.leaves]
+            outputs = Outputs(self._f(*inputs.call(traced), **kwargs), self._f, level)
+            grads = _pull(outputs, [None] * len(outputs.leaves), traced)
+        return inputs.gradient(grads)
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes the gradient of the sum of all outputs.
+
+    For a function that acts on every entry for itself, like ``np.sin``, that is its derivative
+    at every entry.
+
+    Parameters
+    ----------
+    f : callable
+        Returns numbers or arrays of any shape, in any container.
+    argnums : int or tuple of int, default 0
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`; returns ``sum_j dy_j/dx_i`` in the structure, the shapes and
+        the types of the chosen argument.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `grad`.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> cd.elementwise_grad(lambda x: x ** 2)(np.array([1.0, 2.0, 3.0]))
+    array([2., 4., 6.])
+    """
+    argnums = check_argnums(argnums, "elementwise_grad")
+    return _ElementwiseGrad(f, elementwise_grad, {"argnums": argnums})
+
+
+def _pull(outputs: Outputs, cotangents: list[Any], traced: list[Array]) -> list[Any]:
+    """One reverse sweep from those outputs that are Arrays; constants have no derivative.
+
+    A cotangent of None stands for ones.
+    """
+    pairs = [
+        (y, v) for y, v in zip(outputs.leaves, cotangents, strict=True) if y.__class__ is Array
+    ]
+    if not pairs:
+        return [None] * len(traced)
+    grads: list[Any] = pullback([y for y, _ in pairs], [v for _, v in pairs], traced, outputs.level)
+    return grads
+
+
+class _Pullback:
+    """The function that `vjp` returns: cotangents of the outputs to those of the primals."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
+        outputs = self._record.outputs
+        values = flatten_like(outputs.treedef, cotangent, "cotangent")
+        paths = leaf_paths(outputs.treedef, "cotangent")
+        vectors = [
+            as_direction(v, shape_of(y), leaf_dtype(y), path, "output")
+            for v, y, path in zip(values, outputs.leaves, paths, strict=True)
+        ]
+        record = self._record.usable_with(vectors)
+        grads = _pull(record.outputs, vectors, record.traced)
+        result: tuple[Any, ...] = record.inputs.gradient(grads)
+        return result
+
+    def __repr__(self) -> str:
+        return f"<vjp function of {function_name(self._record.f)}>"
+
+
+def vjp(f: Callable[..., Any], /, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """Value of a function and its vector-Jacobian product, by reverse accumulation.
+
+    Parameters
+    ----------
+    f : callable
+        Returns numbers or arrays in any container.
+    *primals : containers of floats and arrays
+        The arguments of `f`, all differentiated.
+    has_aux : bool, default False
+        Whether `f` returns a pair ``(output, auxiliary data)``.
+
+    Returns
+    -------
+    out : container
+        What `f` returned.
+    vjp_fn : callable
+        ``vjp_fn(cotangent)`` with a cotangent of the structure and the shapes of `out` returns
+        a tuple with one entry per primal, of its structure, shapes and types. It may be called
+        any number of times and differentiated in turn.
+    aux : object
+        Only if `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        If a primal or an output has no derivative, or the cotangent another structure.
+    ValueError
+        If there is no primal, or the cotangent has another shape than the output.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> y, pull = cd.vjp(lambda x: 2.0 * x, np.array([1.0, 2.0, 3.0]))
+    >>> pull(np.array([1.0, 2.0, 3.0]))
+    (array([2., 4., 6.]),)
+    """
+    check_function(f, "vjp")
+    if not primals:
+        raise ValueError("vjp needs at least one primal: vjp(f, x, ...)")
+    inputs = Inputs(primals, tuple(range(len(primals))), "vjp", "primal")
+    record = Record(f, inputs, has_aux)
+    return record.results(_Pullback(record))
+
+
+def stop_gradient(x: Any) -> Any:
+    """The same value, as a constant for every derivative.
+
+    Parameters
+    ----------
+    x : container of anything
+
+    Returns
+    -------
+    container
+        Of the same structure; Arrays become untracked Arrays, all else is unchanged.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.grad(lambda x: x * cd.stop_gradient(x))(3.0)
+    3.0
+    """
+    leaves, treedef = flatten(x)
+    return unflatten(treedef, [y.detach() if y.__class__ is Array else y for y in leaves])

@@ -1,0 +1,284 @@
+"""NumPy's names and signatures on arrays that are differentiated.
+
+``import cdiff.numpy as cnp`` and write NumPy: every function accepts an `Array` (and then gives
+one, with its derivative), or plain numbers and ndarrays (and then it is NumPy's own function).
+Plain ``np.f`` on an `Array` arrives here too. Functions that make arrays give an `Array`, so that
+tracked values can be assigned into it; integers and booleans come as plain NumPy.
+
+This file only collects names: elementwise functions from the core, the others from the files of
+this package. Importing it tells the core about them.
+
+Examples
+--------
+>>> import cdiff as cd
+>>> import cdiff.numpy as cnp
+>>> x = cd.array([3.0, 4.0], requires_grad=True)
+>>> cnp.linalg.norm(x).backward()
+>>> x.grad
+Array([0.6, 0.8])
+"""
+
+# ruff: noqa: F405 -- the names come from this package's files, each with its own __all__
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy import (
+    bool_,
+    broadcast_shapes,
+    double,
+    dtype,
+    e,
+    errstate,
+    euler_gamma,
+    finfo,
+    float32,
+    float64,
+    iinfo,
+    index_exp,
+    inf,
+    int32,
+    int64,
+    integer,
+    intp,
+    nan,
+    newaxis,
+    pi,
+    promote_types,
+    s_,
+    single,
+    uint8,
+)
+
+from cdiff._core import (
+    absolute,
+    add,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cbrt,
+    ceil,
+    copysign,
+    cos,
+    cosh,
+    deg2rad,
+    divide,
+    equal,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    greater,
+    greater_equal,
+    heaviside,
+    hypot,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    positive,
+    power,
+    rad2deg,
+    reciprocal,
+    remainder,
+    rint,
+    sign,
+    signbit,
+    sin,
+    sinc,
+    sinh,
+    sqrt,
+    square,
+    subtract,
+    tan,
+    tanh,
+    trunc,
+)
+from cdiff.numpy import (
+    _creation,
+    _einsum,
+    _index,
+    _linalg,
+    _reduce,
+    _rounding,
+    _shape,
+    _values,
+    linalg,
+)
+from cdiff.numpy._creation import *  # noqa: F403
+from cdiff.numpy._dispatch import register
+from cdiff.numpy._einsum import *  # noqa: F403
+from cdiff.numpy._index import *  # noqa: F403
+from cdiff.numpy._linalg import *  # noqa: F403
+from cdiff.numpy._reduce import *  # noqa: F403
+from cdiff.numpy._rounding import *  # noqa: F403
+from cdiff.numpy._shape import *  # noqa: F403
+from cdiff.numpy._values import *  # noqa: F403
+
+# NumPy's other names for the same functions.
+abs = absolute
+acos = arccos
+acosh = arccosh
+asin = arcsin
+asinh = arcsinh
+atan = arctan
+atan2 = arctan2
+atanh = arctanh
+bitwise_invert = invert
+degrees = rad2deg
+fabs = absolute
+float_power = power
+mod = remainder
+pow = power
+radians = deg2rad
+true_divide = divide
+
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_invert",
+    "bool_",
+    "broadcast_shapes",
+    "cbrt",
+    "ceil",
+    "copysign",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "degrees",
+    "divide",
+    "double",
+    "dtype",
+    "e",
+    "equal",
+    "errstate",
+    "euler_gamma",
+    "exp",
+    "exp2",
+    "expm1",
+    "fabs",
+    "finfo",
+    "float32",
+    "float64",
+    "float_power",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "greater",
+    "greater_equal",
+    "heaviside",
+    "hypot",
+    "iinfo",
+    "index_exp",
+    "inf",
+    "int32",
+    "int64",
+    "integer",
+    "intp",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "linalg",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "nan",
+    "negative",
+    "newaxis",
+    "not_equal",
+    "pi",
+    "positive",
+    "pow",
+    "power",
+    "promote_types",
+    "rad2deg",
+    "radians",
+    "random",
+    "reciprocal",
+    "remainder",
+    "rint",
+    "s_",
+    "sign",
+    "signbit",
+    "sin",
+    "sinc",
+    "single",
+    "sinh",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "trunc",
+    "uint8",
+]  # fmt: skip
+__all__ += _creation.__all__
+__all__ += _einsum.__all__
+__all__ += _index.__all__
+__all__ += _linalg.__all__
+__all__ += _reduce.__all__
+__all__ += _rounding.__all__
+__all__ += _shape.__all__
+__all__ += _values.__all__
+
+
+if TYPE_CHECKING:
+    from numpy import random
+
+
+def __getattr__(name: str) -> object:
+    # NumPy imports its random numbers (10 ms) when they are first used; so does this.
+    if name == "random":
+        return np.random
+    raise AttributeError(f"module 'cdiff.numpy' has no attribute {name!r}")
+
+
+register()

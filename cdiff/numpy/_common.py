@@ -1,0 +1,146 @@
+"""What every function of this namespace needs: dispatch, axes, `out=`.
+
+`handles` enters a function into the table that `_dispatch.py` gives to the core, so that `np.f`
+on an `Array` reaches it; `mirrors` does that and leaves calls without any `Array` to NumPy itself;
+`on_values` is for functions whose results carry no derivative. This file must not know any
+particular function. It is fast because `handles` adds nothing to a call (hot functions test their
+first argument themselves), and because messages are made only when an error is raised.
+"""
+
+from __future__ import annotations
+
+import operator
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from cdiff._core import Array, any_array, array, value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "ALL_AXES",
+    "HANDLERS",
+    "NO_VALUE",
+    "NUMPY",
+    "ArrayLike",
+    "as_array",
+    "axes_of",
+    "axis_of",
+    "handles",
+    "index_along",
+    "mirrors",
+    "on_values",
+    "plain",
+    "store",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound="Callable[..., Any]")
+
+# Array, ndarray, number, or nested sequences of them.
+ArrayLike: TypeAlias = Any
+
+# NumPy without the overloads of its stubs, for calls that are handed on.
+NUMPY: Any = np
+
+# NumPy's own mark for an argument that was not given: calls are handed on exactly as they came.
+NO_VALUE = NUMPY._NoValue
+
+ALL_AXES = tuple(tuple(range(ndim)) for ndim in range(65))
+
+HANDLERS: dict[Any, Any] = {}
+
+
+def handles(*originals: Any) -> Callable[[F], F]:
+    """Let a function stand for NumPy functions that are called on an `Array`."""
+
+    def decorate(f: F) -> F:
+        for original in originals:
+            HANDLERS[original] = f
+        return f
+
+    return decorate
+
+
+def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """As `handles`; calls without any `Array` go to the (first) NumPy function."""
+    original = originals[0]
+
+    def decorate(f: Callable[P, R]) -> Callable[P, R]:
+        @wraps(f)
+        def mirror(*args: P.args, **kwargs: P.kwargs) -> R:
+            if any_array(*args) or (kwargs and any_array(*kwargs.values())):
+                return f(*args, **kwargs)
+            return cast("R", original(*args, **kwargs))
+
+        return handles(*originals)(mirror)
+
+    return decorate
+
+
+def plain(x: Any) -> Any:
+    """The value of `x` without derivative, also inside lists and tuples."""
+    if type(x) is Array:
+        return value(x)
+    if isinstance(x, (list, tuple)) and any_array(x):
+        return [plain(item) for item in x]
+    return x
+
+
+def on_values(original: Any) -> Callable[..., Any]:
+    """A NumPy function whose results have no derivative, called on values."""
+
+    @wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        kwargs = {name: plain(x) for name, x in kwargs.items()}
+        return original(*[plain(x) for x in args], **kwargs)
+
+    return handles(original)(call)
+
+
+def as_array(x: ArrayLike) -> Array:
+    """An `Array` of any operand; memory of an ndarray is shared."""
+    return x if type(x) is Array else array(x, copy=False)
+
+
+def axis_of(a: Array, axis: Any, name: str) -> int:
+    """One axis as a non-negative int."""
+    ndim = a.ndim
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis if axis >= 0 else axis + ndim
+    return normalize_axis_index(operator.index(axis), ndim, f"{name} of shape {a.shape}")
+
+
+def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[int, ...]:
+    """Reduced axes, ascending; `scalar_axis` allows axis 0 of a 0-d array, as ufuncs do."""
+    ndim = a.ndim
+    if axis is None:
+        return ALL_AXES[ndim]
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis if axis >= 0 else axis + ndim,)
+    if scalar_axis and ndim == 0 and axis in (0, -1):
+        return ()
+    return tuple(sorted(normalize_axis_tuple(axis, ndim, f"{name} of shape {a.shape}")))
+
+
+def index_along(axis: int, key: Any) -> tuple[Any, ...]:
+    """The index that applies `key` to one axis."""
+    return (*(slice(None),) * axis, key)
+
+
+def store(out: Any, result: Any, name: str) -> Array:
+    """Give a result to the caller's `out`, which must be able to hold a derivative."""
+    if type(out) is not Array:
+        raise TypeError(
+            f"{name}: out={type(out).__name__} cannot hold a derivative; pass an array made by "
+            f"cdiff.numpy.zeros, or write y = {name}(...) without out="
+        )
+    if out.shape != np.shape(result):
+        raise ValueError(f"{name}: out has shape {out.shape}, the result {np.shape(result)}")
+    out[...] = result
+    return out

@@ -1,0 +1,271 @@
+"""New arrays: filled, ranged, converted, copied.
+
+What is made of floating-point numbers is an `Array`, so that ``y = zeros(n); y[i] = tracked``
+works; integers and booleans come as plain NumPy arrays (indices, masks), which have no derivative
+to carry. Start, stop, step and fill value may be tracked. Knows nothing of derivatives.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, any_array
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, plain
+
+__all__ = [
+    "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
+    "empty_like", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones",
+    "ones_like", "tri", "zeros", "zeros_like",
+]  # fmt: skip
+
+DIFFERENTIABLE = (np.float64, np.float32)
+
+
+def _made(x: Any) -> Any:
+    """NumPy's new array as an Array where it is differentiable."""
+    return _core.array(x) if x.dtype.type in DIFFERENTIABLE else x
+
+
+# --- filled ---------------------------------------------------------------------------------------
+
+
+def _filled(original: Any) -> Any:
+    """One of zeros, ones, empty."""
+
+    @handles(original)
+    def filled(
+        shape: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None
+    ) -> Any:
+        return _made(original(plain(shape), dtype, order))
+
+    filled.__name__ = filled.__qualname__ = original.__name__
+    filled.__doc__ = f"As `numpy.{original.__name__}`; an `Array` where the dtype is floating."
+    return filled
+
+
+zeros = _filled(np.zeros)
+ones = _filled(np.ones)
+empty = _filled(np.empty)
+
+
+@handles(np.full)
+def full(
+    shape: Any,
+    fill_value: ArrayLike,
+    dtype: Any = None,
+    order: str = "C",
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Any:
+    """As `numpy.full`, differentiable in the fill value; an `Array` where it is floating."""
+    if not any_array(fill_value):
+        return _made(NUMPY.full(plain(shape), fill_value, dtype, order))
+    shape = tuple(shape) if np.iterable(shape) else (shape,)
+    fill = as_array(fill_value) if dtype is None else _core.cast(fill_value, dtype)
+    return _core.broadcast_to(fill, shape).copy()
+
+
+def _filled_like(make: Any, original: Any) -> Any:
+    """One of zeros_like, ones_like, empty_like."""
+
+    @handles(original)
+    def filled_like(
+        a: ArrayLike,
+        dtype: Any = None,
+        order: str = "K",
+        subok: bool = True,
+        shape: Any = None,
+        *,
+        device: Any = None,
+    ) -> Any:
+        a = a if type(a) is Array else np.asarray(plain(a))
+        return make(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
+
+    filled_like.__name__ = filled_like.__qualname__ = original.__name__
+    filled_like.__doc__ = f"As `numpy.{original.__name__}`; an `Array` where it is floating."
+    return filled_like
+
+
+zeros_like = _filled_like(zeros, np.zeros_like)
+ones_like = _filled_like(ones, np.ones_like)
+empty_like = _filled_like(empty, np.empty_like)
+
+
+@handles(np.full_like)
+def full_like(
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
+) -> Any:
+    """As `numpy.full_like`, differentiable in the fill value."""
+    a = a if type(a) is Array else np.asarray(plain(a))
+    return full(
+        a.shape if shape is None else shape, fill_value, a.dtype if dtype is None else dtype
+    )
+
+
+@handles(np.eye)
+def eye(
+    N: int,
+    M: int | None = None,
+    k: int = 0,
+    dtype: Any = float,
+    order: str = "C",
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Any:
+    """As `numpy.eye`; an `Array` where the dtype is floating."""
+    return _made(np.eye(N, M, k, dtype))
+
+
+@handles(np.identity)
+def identity(n: int, dtype: Any = None, *, like: Any = None) -> Any:
+    """As `numpy.identity`; an `Array` where the dtype is floating."""
+    return _made(np.identity(n, dtype))
+
+
+@handles(np.tri)
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = float, *, like: Any = None) -> Any:
+    """As `numpy.tri`; an `Array` where the dtype is floating."""
+    return _made(np.tri(N, M, k, dtype))
+
+
+# --- ranged ---------------------------------------------------------------------------------------
+
+
+@handles(np.arange)
+def arange(
+    start: ArrayLike,
+    /,
+    stop: ArrayLike = None,
+    step: ArrayLike = None,
+    dtype: Any = None,
+    *,
+    device: Any = None,
+    like: Any = None,
+) -> Any:
+    """As `numpy.arange`, differentiable in start and step; the number of elements is fixed."""
+    if not any_array(start, stop, step):
+        step = 1 if step is None else step
+        return _made(NUMPY.arange(start, stop, step, dtype))
+    start, stop = (0.0, start) if stop is None else (start, stop)
+    step = 1.0 if step is None else step
+    n = len(np.arange(plain(start), plain(stop), plain(step)))
+    result = as_array(start) + as_array(step) * np.arange(n)
+    return result if dtype is None else _core.cast(result, dtype)
+
+
+@handles(np.linspace)
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
+) -> Any:
+    """As `numpy.linspace`, differentiable in start and stop."""
+    if not any_array(start, stop):
+        out = NUMPY.linspace(start, stop, num, endpoint, retstep, dtype, axis)
+        return (_made(out[0]), out[1]) if retstep else _made(out)
+    start, stop = as_array(start), as_array(stop)
+    delta = stop - start
+    # NumPy's own positions between 0 and 1, for any num and endpoint.
+    t, gap = np.linspace(0.0, 1.0, num, endpoint, retstep=True)
+    t = t.reshape((-1,) + (1,) * delta.ndim)
+    result = _core.where(t == 1.0, stop, start + t * delta)
+    if axis not in (0, -result.ndim):
+        perm = list(range(1, result.ndim))
+        perm.insert(axis if axis >= 0 else axis + result.ndim, 0)
+        result = _core.transpose(result, tuple(perm))
+    result = result if dtype is None else _core.cast(result, dtype)
+    return (result, delta * gap) if retstep else result
+
+
+@mirrors(np.meshgrid)
+def meshgrid(
+    *xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Array, ...]:
+    """As `numpy.meshgrid`."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("meshgrid: valid values for `indexing` are 'xy' and 'ij'.")
+    ndim = len(xi)
+    order = list(range(ndim))
+    if indexing == "xy" and ndim > 1:
+        order[:2] = [1, 0]
+    grids = []
+    for axis, x in zip(order, [as_array(x) for x in xi], strict=True):
+        grids.append(_core.reshape(x, tuple([x.size if i == axis else 1 for i in range(ndim)])))
+    if not sparse:
+        shape = np.broadcast_shapes(*[g.shape for g in grids])
+        grids = [_core.broadcast_to(g, shape) for g in grids]
+    return tuple([g.copy() if copy else g for g in grids])
+
+
+# --- converted ------------------------------------------------------------------------------------
+
+
+@handles(np.array)
+def array(
+    object: ArrayLike,
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: str = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    like: Any = None,
+) -> Any:
+    """As `numpy.array`; nested sequences may hold tracked values, whose derivatives are kept."""
+    if not any_array(object):
+        return _made(np.array(object, dtype, ndmin=ndmin))
+    if type(object) is Array and not copy:
+        result = object if dtype is None else _core.cast(object, dtype)
+    else:
+        result = object.copy() if type(object) is Array else _core.array(object)
+        result = result if dtype is None else result.astype(dtype)
+    missing = ndmin - result.ndim
+    return result.reshape((1,) * missing + result.shape) if missing > 0 else result
+
+
+@handles(np.asarray, np.asanyarray)
+def asarray(
+    a: ArrayLike,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    like: Any = None,
+) -> Any:
+    """As `numpy.asarray`: an `Array` as it is, floating numbers as a new `Array`."""
+    return array(a, dtype, copy=copy)
+
+
+asanyarray = asarray
+
+
+@mirrors(np.copy)
+def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
+    """As `numpy.copy`."""
+    return as_array(a).copy()
+
+
+@mirrors(np.astype)
+def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """As `numpy.astype`; integers and booleans come as plain NumPy arrays."""
+    return as_array(x).astype(dtype)

@@ -1,0 +1,121 @@
+"""The determinant, with exact derivatives of every order at singular matrices too.
+
+The usual rule det(A) inv(A)^T fails where A is singular, though the determinant is a polynomial.
+Up to order three the polynomial is written out. A well-conditioned larger matrix goes through
+log |det|. Any other is rotated by the singular vectors of its *value* (constants, so the identity
+det A = det(U) det(U^T A V) det(V^T) holds to every order) and split into a well-conditioned block
+and a block near zero: det = det(M11) det(M22 - M21 inv(M11) M12), see Golub and Van Loan, Matrix
+Computations, section 3.2. The small block has no inverse to take: its determinant is computed
+without division, after R. S. Bird, "A simple division-free algorithm for computing determinants",
+Information Processing Letters 111 (2011) 1072-1074.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import ArrayLike, as_array, mirrors
+from cdiff.numpy._index import diagonal, triu
+from cdiff.numpy._shape import stack
+
+__all__ = ["det"]
+
+# The error of derivative k through inv(A) is about epsilon * condition**k.
+WELL_CONDITIONED = 1e4
+
+
+@mirrors(np.linalg.det)
+def det(a: ArrayLike) -> Array:
+    """As `numpy.linalg.det`; all derivatives are exact at singular matrices too."""
+    a = as_array(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise np.linalg.LinAlgError(f"det: the last two axes must be square, got shape {a.shape}")
+    if not _core.is_tracked(a):
+        return as_array(np.asarray(np.linalg.det(_core.value(a))))
+    if a.shape[-1] <= 3:
+        return _expanded(a)
+    if a.dtype != np.float64:
+        return _core.cast(_factored(_core.cast(a, np.float64)), a.dtype)
+    return _factored(a)
+
+
+def _expanded(a: Array) -> Array:
+    """The polynomial itself, up to order three."""
+    n = a.shape[-1]
+    if n == 0:
+        return as_array(np.ones(a.shape[:-2], a.dtype))
+    e = [[_core.index(a, (..., i, j)) for j in range(n)] for i in range(n)]
+    if n == 1:
+        return e[0][0]
+    if n == 2:
+        return e[0][0] * e[1][1] - e[0][1] * e[1][0]
+    (p, q, r), (s, t, u), (v, w, x) = e
+    return p * (t * x - u * w) - q * (s * x - u * v) + r * (s * w - t * v)
+
+
+def _factored(a: Array) -> Array:
+    """A stack of matrices of order four and more."""
+    values = _core.value(a)
+    if _well_conditioned(values):
+        size = _core.logabsdet(a)
+        # exp(size - its value) is 1: no digit is lost to the logarithm.
+        return _core.exp(size - _core.value(size)) * np.linalg.det(values)
+    n = a.shape[-1]
+    count = math.prod(a.shape[:-2])
+    matrices = _core.reshape(a, (count, n, n))
+    if count == 1:
+        return _core.reshape(_rotated(_core.index(matrices, 0)), a.shape[:-2])
+    parts = [_rotated(_core.index(matrices, i)) for i in range(count)]
+    return _core.reshape(stack(parts), a.shape[:-2])
+
+
+def _well_conditioned(values: Any) -> bool:
+    """Is no matrix of a stack near a singular one? (True for NaN: nothing is lost.)"""
+    if not values.size or not np.isfinite(values).all():
+        return True
+    try:
+        inverse = np.linalg.inv(values)
+    except np.linalg.LinAlgError:
+        return False
+    size, inverse_size = (abs(x).sum(-2).max(-1) for x in (values, inverse))
+    return bool((size * inverse_size < WELL_CONDITIONED).all())
+
+
+def _rotated(a: Array) -> Array:
+    """One matrix, as the product of a well-conditioned block and a block near zero."""
+    u, s, vt = np.linalg.svd(_core.value(a))
+    m = _core.matmul(_core.matmul(np.ascontiguousarray(u.T), a), np.ascontiguousarray(vt.T))
+    sign = float(np.rint(np.linalg.det(u) * np.linalg.det(vt)))
+    rank = int(np.count_nonzero(s * WELL_CONDITIONED > s[0])) if s[0] > 0 else 0
+    rest = _core.index(m, (slice(rank, None), slice(rank, None)))
+    if rank == 0:
+        return sign * _division_free(rest)
+    lead = _core.index(m, (slice(rank), slice(rank)))
+    block = float(np.prod(s[:rank])) * _core.exp(
+        _core.logabsdet(lead) - float(np.linalg.slogdet(_core.value(lead))[1])
+    )
+    if rank == len(s):
+        return sign * block
+    below = _core.index(m, (slice(rank, None), slice(rank)))
+    right = _core.index(m, (slice(rank), slice(rank, None)))
+    return sign * block * _division_free(rest - _core.matmul(below, _core.solve(lead, right)))
+
+
+def _division_free(a: Array) -> Array:
+    """Bird's recurrence X <- mu(X) A: sums and products only."""
+    n = a.shape[-1]
+    if n <= 3:
+        return _expanded(a)
+    x = a
+    for _ in range(n - 1):
+        # mu(X): the part above the diagonal; on it, minus the sum of the diagonal below.
+        d = diagonal(x)
+        tails = d - _core.cumsum(d, 0, True)
+        x = _core.matmul(triu(x, 1) + _core.reshape(tails, (n, 1)) * np.eye(n), a)
+    return _core.index(x, (0, 0)) * (1.0 if n % 2 else -1.0)

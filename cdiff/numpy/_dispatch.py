@@ -1,0 +1,117 @@
+"""What the core is told about this namespace: NumPy functions and methods of `Array`.
+
+Two tables go to `_core.register`: which function stands for `np.f` on an `Array` (collected by the
+decorators of `_common.py`), and which functions are methods of `Array`. A NumPy function that is
+not in the table raises a clear error in the core.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy import _index, _linalg, _reduce, _rounding, _shape, _values
+from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
+
+__all__ = ["register"]
+
+
+# --- methods --------------------------------------------------------------------------------------
+
+
+def _sort_in_place(
+    self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> None:
+    """Sort the array in place, as `ndarray.sort`."""
+    self[...] = _index.sort(self, axis, kind, order, stable=stable)
+
+
+def _fill(self: Array, value: ArrayLike) -> None:
+    """Set every element, as `ndarray.fill`."""
+    self[...] = value
+
+
+def _clip(
+    self: Array, min: ArrayLike = None, max: ArrayLike = None, out: Any = None, **kwargs: Any
+) -> Array:
+    """Limit the elements, as `ndarray.clip`."""
+    return _index.clip(self, min, max, out, **kwargs)
+
+
+def _itself(self: Array) -> Array:
+    """The array itself: all values are real."""
+    return self
+
+
+def _flatten(self: Array, order: str = "C") -> Array:
+    """A one-dimensional copy, as `ndarray.flatten`."""
+    flat: Array = _shape.ravel(self, order).copy()
+    return flat
+
+
+def _method_sum(
+    self: Array,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Array:
+    """Sum over axes, as `ndarray.sum`."""
+    initial = NO_VALUE if initial is None else initial
+    where = NO_VALUE if where is True else where
+    return _reduce.sum(self, axis, dtype, out, keepdims, initial, where)
+
+
+METHODS: dict[str, Any] = {
+    "clip": _clip,
+    "conj": _itself,
+    "conjugate": _itself,
+    "fill": _fill,
+    "flatten": _flatten,
+    "reshape": _shape.reshape,
+    "round": _rounding.round,
+    "sort": _sort_in_place,
+    "sum": _method_sum,
+}
+for _module, _names in (
+    (_reduce, "cumprod cumsum max mean min prod ptp std var"),
+    (_index, "diagonal take"),
+    (_linalg, "dot trace"),
+    (_shape, "ravel repeat squeeze swapaxes"),
+    (_values, "all any argmax argmin argpartition argsort nonzero searchsorted"),
+):
+    for _name in _names.split():
+        METHODS[_name] = getattr(_module, _name)
+
+
+# --- reductions of ufuncs -------------------------------------------------------------------------
+
+
+def _first_axis(reduction: Any) -> Any:
+    """`np.add.reduce` and relatives take axis 0 by default, not all axes."""
+
+    def reduce(array: ArrayLike, axis: Any = 0, *args: Any, **kwargs: Any) -> Any:
+        return reduction(array, axis, *args, **kwargs)
+
+    return reduce
+
+
+UFUNC_METHODS: dict[Any, Any] = {
+    (np.add, "reduce"): _first_axis(_reduce.sum),
+    (np.multiply, "reduce"): _first_axis(_reduce.prod),
+    (np.maximum, "reduce"): _first_axis(_reduce.max),
+    (np.minimum, "reduce"): _first_axis(_reduce.min),
+    (np.add, "accumulate"): _first_axis(_reduce.cumsum),
+    (np.multiply, "accumulate"): _first_axis(_reduce.cumprod),
+    (np.multiply, "outer"): lambda a, b: _linalg.tensordot(a, b, 0),
+}
+
+
+def register() -> None:
+    """Hand both tables to the core (np.sinc is the one row of its table that is no ufunc)."""
+    _core.register(METHODS, {**HANDLERS, **UFUNC_METHODS, np.sinc: _core.sinc})

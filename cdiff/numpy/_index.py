@@ -1,0 +1,335 @@
+"""Choosing elements: by position, by condition, by order.
+
+Positions, conditions and orders are decided on values and carry no derivative; the elements they
+choose do. This file must not know how a choice is differentiated: it makes an index and leaves the
+rest to the core. Conventions: equal elements keep their order in sort and median (the derivative
+follows the element that was taken); clip shares the derivative evenly at its bounds.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, any_array, value
+from cdiff.numpy._common import (
+    NO_VALUE,
+    NUMPY,
+    ArrayLike,
+    as_array,
+    axes_of,
+    axis_of,
+    handles,
+    index_along,
+    mirrors,
+    plain,
+    store,
+)
+from cdiff.numpy._reduce import mean
+
+__all__ = [
+    "clip", "diag", "diagonal", "diff", "extract", "median", "pad", "select", "sort",
+    "take", "take_along_axis", "tril", "triu", "where",
+]  # fmt: skip
+
+# --- by condition ---------------------------------------------------------------------------------
+
+
+@handles(np.where)
+def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -> Any:
+    """As `numpy.where`; the branch that is not taken contributes no derivative, not even NaN."""
+    if y is NO_VALUE:
+        if x is not NO_VALUE:
+            raise ValueError("where: either both or neither of x and y should be given")
+        return np.where(plain(condition))
+    if any_array(condition, x, y):
+        return _core.where(condition, x, y)
+    return np.where(condition, x, y)
+
+
+@mirrors(np.select)
+def select(condlist: Any, choicelist: Any, default: ArrayLike = 0) -> Array:
+    """As `numpy.select`; a choice that is not taken contributes no derivative."""
+    if len(condlist) != len(choicelist):
+        raise ValueError(
+            f"select: list of cases must be same length as list of conditions, got "
+            f"{len(choicelist)} and {len(condlist)}"
+        )
+    if not len(condlist):
+        raise ValueError("select with an empty condition list is not possible")
+    result = default
+    for i in range(len(condlist) - 1, -1, -1):
+        condition = np.asarray(value(condlist[i]))
+        if condition.dtype.type is not np.bool_:
+            raise TypeError(f"select: invalid entry {i} in condlist: should be boolean ndarray")
+        result = _core.where(condition, choicelist[i], result)
+    return result
+
+
+@mirrors(np.extract)
+def extract(condition: Any, arr: ArrayLike) -> Array:
+    """As `numpy.extract`."""
+    a = as_array(arr)
+    return take(a, np.flatnonzero(value(condition)))
+
+
+@mirrors(np.clip)
+def clip(
+    a: ArrayLike,
+    a_min: ArrayLike = NO_VALUE,
+    a_max: ArrayLike = NO_VALUE,
+    out: Any = None,
+    *,
+    min: ArrayLike = NO_VALUE,
+    max: ArrayLike = NO_VALUE,
+    **kwargs: Any,
+) -> Array:
+    """As `numpy.clip`; at a bound the derivative is shared evenly between element and bound."""
+    low = _bound(a_min, min, "min")
+    high = _bound(a_max, max, "max")
+    result = as_array(a)
+    if low is not None:
+        result = _core.maximum(result, low, **kwargs)
+    if high is not None:
+        result = _core.minimum(result, high, **kwargs)
+    if low is None and high is None:
+        result = _core.positive(result)
+    return result if out is None else store(out, result, "clip")
+
+
+def _bound(old: ArrayLike, new: ArrayLike, name: str) -> ArrayLike:
+    """NumPy has two names for each bound of clip; None means no bound."""
+    if new is NO_VALUE:
+        return None if old is NO_VALUE else old
+    if old is not NO_VALUE:
+        raise ValueError(f"clip: give either a_{name} or {name}, not both")
+    return new
+
+
+# --- by position ----------------------------------------------------------------------------------
+
+
+@mirrors(np.take)
+def take(
+    a: ArrayLike, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Array:
+    """As `numpy.take`."""
+    a = as_array(a)
+    if axis is None:
+        a, axis = _core.reshape(a, (a.size,)), 0
+    axis = axis_of(a, axis, "take")
+    positions = np.asarray(plain(indices))
+    if positions.dtype != np.intp:
+        if positions.dtype.kind not in "iub" and positions.size:
+            raise TypeError(f"take: indices must be integers, not {positions.dtype}")
+        positions = positions.astype(np.intp)
+    n = a.shape[axis]
+    if mode == "wrap" and n:
+        positions = positions % n
+    elif mode == "clip" and n:
+        positions = np.clip(positions, 0, n - 1)
+    elif mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    result = _core.index(a, index_along(axis, positions))
+    return result if out is None else store(out, result, "take")
+
+
+@mirrors(np.take_along_axis)
+def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Array:
+    """As `numpy.take_along_axis`."""
+    a = as_array(arr)
+    indices = np.asarray(plain(indices))
+    if axis is None:
+        if indices.ndim != 1:
+            raise ValueError("take_along_axis: when axis=None, `indices` must have 1 dimension")
+        a, axis = _core.reshape(a, (a.size,)), 0
+    axis = axis_of(a, axis, "take_along_axis")
+    if indices.ndim != a.ndim:
+        raise ValueError(
+            f"take_along_axis: `indices` of shape {indices.shape} and `arr` of shape {a.shape} "
+            "must have the same number of dimensions"
+        )
+    if indices.dtype.kind not in "iu":
+        raise IndexError("take_along_axis: `indices` must be an integer array")
+    return _along(a, indices, axis)
+
+
+def _along(a: Array, indices: Any, axis: int) -> Array:
+    """take_along_axis for arguments that are known to fit."""
+    if a.ndim == 1:
+        return _core.index(a, indices)
+    key = list(np.ogrid[tuple([slice(n) for n in a.shape])])
+    key[axis] = indices
+    return _core.index(a, tuple(key))
+
+
+@mirrors(np.diagonal)
+def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """As `numpy.diagonal`."""
+    a = as_array(a)
+    if a.ndim < 2:
+        raise ValueError(
+            f"diagonal: an array of at least two dimensions is required, not {a.shape}"
+        )
+    i, j = axis_of(a, axis1, "diagonal"), axis_of(a, axis2, "diagonal")
+    if i == j:
+        raise ValueError("diagonal: axis1 and axis2 cannot be the same")
+    order = [k for k in range(a.ndim) if k not in (i, j)] + [i, j]
+    a = a if order == sorted(order) else _core.transpose(a, order)
+    *lead, rows, columns = a.shape
+    flat = _core.reshape(a, (*lead, rows * columns))
+    return _core.index(flat, index_along(len(lead), _diagonal_slice(rows, columns, offset)))
+
+
+def _diagonal_slice(rows: int, columns: int, offset: int) -> slice:
+    """Where a diagonal lies in a matrix whose rows are laid end to end."""
+    first = offset if offset >= 0 else -offset * columns
+    count = min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)
+    if count <= 0:
+        return slice(0, 0)
+    return slice(first, first + (count - 1) * (columns + 1) + 1, columns + 1)
+
+
+@mirrors(np.diag)
+def diag(v: ArrayLike, k: int = 0) -> Array:
+    """As `numpy.diag`."""
+    v = as_array(v)
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(f"diag: input must be 1- or 2-d, not of shape {v.shape}")
+    n = v.size + abs(k)
+    flat = _core.index_set(np.zeros(n * n, v.dtype), _diagonal_slice(n, n, k), v)
+    return _core.reshape(flat, (n, n))
+
+
+@mirrors(np.tril)
+def tril(m: ArrayLike, k: int = 0) -> Array:
+    """As `numpy.tril`."""
+    m = as_array(m)
+    return _core.where(NUMPY.tri(*_matrix(m, "tril"), k=k, dtype=bool), m, np.zeros(1, m.dtype))
+
+
+@mirrors(np.triu)
+def triu(m: ArrayLike, k: int = 0) -> Array:
+    """As `numpy.triu`."""
+    m = as_array(m)
+    return _core.where(NUMPY.tri(*_matrix(m, "triu"), k=k - 1, dtype=bool), np.zeros(1, m.dtype), m)
+
+
+def _matrix(m: Array, name: str) -> tuple[int, ...]:
+    """The shape of the matrices in a stack; a vector stands for the rows of a square one."""
+    if m.ndim == 0:
+        raise ValueError(f"{name}: input must be at least 1-d")
+    return (m.shape * 2)[-2:] if m.ndim == 1 else m.shape[-2:]
+
+
+@mirrors(np.diff)
+def diff(
+    a: ArrayLike,
+    n: int = 1,
+    axis: int = -1,
+    prepend: ArrayLike = NO_VALUE,
+    append: ArrayLike = NO_VALUE,
+) -> Array:
+    """As `numpy.diff`."""
+    a = as_array(a)
+    if n < 0:
+        raise ValueError(f"diff: order must be non-negative but got {n}")
+    if a.ndim == 0:
+        raise ValueError("diff requires input that is at least one dimensional")
+    if n == 0:
+        return a
+    axis = axis_of(a, axis, "diff")
+    parts = [x if x is a else _edge(x, a, axis) for x in (prepend, a, append) if x is not NO_VALUE]
+    a = _core.concatenate(parts, axis) if len(parts) > 1 else a
+    later, earlier = index_along(axis, slice(1, None)), index_along(axis, slice(None, -1))
+    for _ in range(n):
+        a = _core.index(a, later) - _core.index(a, earlier)
+    return a
+
+
+def _edge(x: ArrayLike, a: Array, axis: int) -> Array:
+    """What diff puts before or after the operand; a number becomes a slice of it."""
+    x = as_array(x)
+    if x.ndim:
+        return x
+    return _core.broadcast_to(x, tuple([1 if i == axis else n for i, n in enumerate(a.shape)]))
+
+
+@mirrors(np.pad)
+def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
+    """As `numpy.pad`, with the modes constant, edge, reflect, symmetric, wrap and empty."""
+    a = as_array(array)
+    if mode in ("edge", "reflect", "symmetric", "wrap") and kwargs.get("reflect_type") != "odd":
+        positions = NUMPY.pad(np.arange(a.size).reshape(a.shape), pad_width, mode, **kwargs)
+        return _core.index(_core.reshape(a, (a.size,)), positions)
+    if mode not in ("constant", "empty"):
+        raise NotImplementedError(
+            f"pad: mode {mode!r} with {kwargs} is not differentiated by cdiff; use constant, edge, "
+            "reflect (even), symmetric (even), wrap or empty, or concatenate the edges yourself"
+        )
+    fill = kwargs.get("constant_values", 0)
+    outside = 0 if any_array(fill) else fill
+    hole = NUMPY.pad(np.zeros(a.shape, a.dtype), pad_width, constant_values=outside)
+    frame = as_array(hole) if outside is fill else _core.broadcast_to(fill, hole.shape)
+    marks = NUMPY.pad(np.ones(a.shape, bool), pad_width)
+    first = [int(i.min()) if i.size else 0 for i in np.nonzero(marks)]
+    key = tuple([slice(i, i + n) for i, n in zip(first, a.shape, strict=True)])
+    return _core.index_set(frame, key, a)
+
+
+# --- by order -------------------------------------------------------------------------------------
+
+
+@mirrors(np.sort)
+def sort(
+    a: ArrayLike, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Array:
+    """As `numpy.sort`; the derivative follows each element, equal elements keep their order."""
+    if order is not None:
+        raise ValueError("sort: Cannot specify order when the array has no fields.")
+    a = as_array(a)
+    if axis is None:
+        a, axis = _core.reshape(a, (a.size,)), 0
+    axis = axis_of(a, axis, "sort")
+    return _along(a, value(a).argsort(axis, kind="stable"), axis)
+
+
+@mirrors(np.median)
+def median(
+    a: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
+    """As `numpy.median`; the derivative goes to the element(s) in the middle."""
+    a = as_array(a)
+    axes = axes_of(a, axis, "median")
+    shape = a.shape
+    rest = [i for i in range(len(shape)) if i not in axes]
+    lead = tuple([shape[i] for i in rest])
+    n = int(np.prod([shape[i] for i in axes], dtype=int))
+    a = _core.reshape(_core.transpose(a, (*rest, *axes)), (*lead, n))
+    result = _middle(a, n)
+    if keepdims:
+        result = _core.reshape(result, tuple([1 if i in axes else k for i, k in enumerate(shape)]))
+    return result if out is None else store(out, result, "median")
+
+
+def _middle(a: Array, n: int) -> Array:
+    """Median along the last axis."""
+    if n == 0:
+        warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=4)
+        return as_array(np.full(a.shape[:-1], np.nan, np.result_type(a.dtype, np.float32)))
+    a = sort(a)
+    middle = mean(_core.index(a, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
+    last = _core.index(a, (..., -1))
+    # NaN sorts to the end and is then the median.
+    invalid = np.isnan(value(last))
+    return _core.where(invalid, last, middle) if invalid.any() else middle

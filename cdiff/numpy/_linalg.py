@@ -1,0 +1,150 @@
+"""Products of vectors, matrices and higher arrays.
+
+All of them become the core's `matmul` (or an elementwise product where nothing is summed) between
+reshapes and transposes, so they run at the speed of BLAS and their derivatives are matmuls again.
+einsum has a file of its own. This file must not know how a product is differentiated.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, any_array
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, mirrors, store
+from cdiff.numpy._index import diagonal
+
+__all__ = ["dot", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vdot", "vecdot"]
+
+
+@handles(np.matmul)
+def matmul(
+    x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None, **kwargs: Any
+) -> Array:
+    """As `numpy.matmul`."""
+    if type(x1) is not Array and type(x2) is not Array and not any_array(x1, x2, out):
+        return NUMPY.matmul(x1, x2, out=out, dtype=dtype, **kwargs)
+    if kwargs and not kwargs.keys() <= {"casting", "order", "subok"}:
+        raise TypeError(
+            f"matmul: {', '.join(kwargs)} cannot be used with cdiff arrays; move the axes with "
+            "cdiff.numpy.moveaxis instead"
+        )
+    result = _core.matmul(x1, x2)
+    result = result if dtype is None else _core.cast(result, dtype)
+    return result if out is None else store(out, result, "matmul")
+
+
+@handles(np.dot)
+def dot(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
+    """As `numpy.dot`."""
+    if type(a) is not Array or type(b) is not Array:
+        if not any_array(a, b, out):
+            return NUMPY.dot(a, b, out)
+        a, b = as_array(a), as_array(b)
+    a_ndim, b_ndim = a.ndim, b.ndim
+    if not a_ndim or not b_ndim:
+        result = a * b
+    elif b_ndim == 1 or (a_ndim <= 2 and b_ndim == 2):
+        result = _core.matmul(a, b)
+    else:
+        result = tensordot(a, b, ((-1,), (-2,)))
+    return result if out is None else store(out, result, "dot")
+
+
+@mirrors(np.vdot)
+def vdot(a: ArrayLike, b: ArrayLike, /) -> Array:
+    """As `numpy.vdot`."""
+    a, b = as_array(a), as_array(b)
+    return _core.matmul(_core.reshape(a, (a.size,)), _core.reshape(b, (b.size,)))
+
+
+@mirrors(np.inner)
+def inner(a: ArrayLike, b: ArrayLike, /) -> Array:
+    """As `numpy.inner`."""
+    a, b = as_array(a), as_array(b)
+    if not a.ndim or not b.ndim:
+        return a * b
+    if b.ndim == 1:
+        return _core.matmul(a, b)
+    return tensordot(a, b, ((-1,), (-1,)))
+
+
+@mirrors(np.outer)
+def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
+    """As `numpy.outer`."""
+    a, b = as_array(a), as_array(b)
+    result = _core.reshape(a, (a.size, 1)) * _core.reshape(b, (1, b.size))
+    return result if out is None else store(out, result, "outer")
+
+
+@mirrors(np.vecdot, np.linalg.vecdot)
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+    """As `numpy.vecdot`."""
+    product = as_array(x1) * as_array(x2)
+    return _core.sum(product, (axis_of(product, axis, "vecdot"),), False)
+
+
+@mirrors(np.tensordot)
+def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Array:
+    """As `numpy.tensordot`."""
+    a, b = as_array(a), as_array(b)
+    if np.iterable(axes):
+        a_axes, b_axes = (tuple(x) if np.iterable(x) else (x,) for x in axes)
+    else:
+        a_axes, b_axes = tuple(range(-axes, 0)), tuple(range(axes))
+    if len(a_axes) != len(b_axes):
+        raise ValueError("tensordot: shape-mismatch for sum: unequal numbers of axes")
+    a_axes = tuple([axis_of(a, i, "tensordot") for i in a_axes])
+    b_axes = tuple([axis_of(b, i, "tensordot") for i in b_axes])
+    a_shape, b_shape = a.shape, b.shape
+    if any(a_shape[i] != b_shape[j] for i, j in zip(a_axes, b_axes, strict=True)):
+        raise ValueError(
+            f"tensordot: shape-mismatch for sum: axes {a_axes} of {a_shape} and {b_axes} of "
+            f"{b_shape}"
+        )
+    a_rest = tuple([i for i in range(a.ndim) if i not in a_axes])
+    b_rest = tuple([i for i in range(b.ndim) if i not in b_axes])
+    shape = tuple([a_shape[i] for i in a_rest] + [b_shape[i] for i in b_rest])
+    count = math.prod([a_shape[i] for i in a_axes])
+    a = _flattened(a, a_rest + a_axes, (-1 if count else math.prod(shape[: len(a_rest)]), count))
+    b = _flattened(b, b_axes + b_rest, (count, -1 if count else math.prod(shape[len(a_rest) :])))
+    return _core.reshape(_core.matmul(a, b), shape)
+
+
+def _flattened(a: Array, perm: tuple[int, ...], shape: tuple[int, int]) -> Array:
+    """The array as a matrix: axes permuted, then merged."""
+    a = a if perm == tuple(range(len(perm))) else _core.transpose(a, perm)
+    return _core.reshape(a, shape)
+
+
+@mirrors(np.kron)
+def kron(a: ArrayLike, b: ArrayLike) -> Array:
+    """As `numpy.kron`."""
+    a, b = as_array(a), as_array(b)
+    ndim = max(a.ndim, b.ndim)
+    a_shape = (1,) * (ndim - a.ndim) + a.shape
+    b_shape = (1,) * (ndim - b.ndim) + b.shape
+    a = _core.reshape(a, tuple([k for n in a_shape for k in (n, 1)]))
+    b = _core.reshape(b, tuple([k for n in b_shape for k in (1, n)]))
+    shape = tuple([m * n for m, n in zip(a_shape, b_shape, strict=True)])
+    return _core.reshape(a * b, shape)
+
+
+@mirrors(np.trace)
+def trace(
+    a: ArrayLike,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: Any = None,
+    out: Any = None,
+) -> Array:
+    """As `numpy.trace`."""
+    values = diagonal(as_array(a), offset, axis1, axis2)
+    values = values if dtype is None else _core.cast(values, dtype)
+    result = _core.sum(values, (values.ndim - 1,), False)
+    return result if out is None else store(out, result, "trace")

@@ -1,0 +1,448 @@
+"""Sums, products, extremes, moments and what is built from them along axes.
+
+Each function turns NumPy's arguments into one or two primitives of the core; it must not know how
+a primitive is differentiated. Conventions: ties of max, min and ptp share the derivative evenly;
+the derivative of std is 0 where all elements are equal; cumprod and prod are exact at zeros.
+The common call (an Array and at most an axis) takes no other step than finding the axes.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, any_array, to_plain, value
+from cdiff.numpy._common import (
+    ALL_AXES,
+    NO_VALUE,
+    NUMPY,
+    ArrayLike,
+    as_array,
+    axes_of,
+    axis_of,
+    handles,
+    index_along,
+    mirrors,
+    store,
+)
+
+__all__ = [
+    "amax",
+    "amin",
+    "average",
+    "cumprod",
+    "cumsum",
+    "log_softmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "ptp",
+    "softmax",
+    "std",
+    "sum",
+    "var",
+]
+
+core_sum = _core.sum
+
+
+@handles(np.sum)
+def sum(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.sum`."""
+    if type(a) is not Array:
+        if not any_array(a, out, initial, where):
+            return NUMPY.sum(a, axis, dtype, out, keepdims, initial, where)
+        a = as_array(a)
+    if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
+        axes = ALL_AXES[a.ndim] if axis is None else axes_of(a, axis, "sum", True)
+        return core_sum(a, axes, keepdims is not NO_VALUE and keepdims)
+    a = a if dtype is None else _core.cast(a, dtype)
+    return _reduce_with("sum", a, axis, out, keepdims, initial, where)
+
+
+@handles(np.prod)
+def prod(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.prod`; the derivative is exact where factors are zero."""
+    if type(a) is not Array:
+        if not any_array(a, out, initial, where):
+            return NUMPY.prod(a, axis, dtype, out, keepdims, initial, where)
+        a = as_array(a)
+    a = a if dtype is None else _core.cast(a, dtype)
+    return _reduce_with("prod", a, axis, out, keepdims, initial, where)
+
+
+@handles(np.max, np.amax)
+def max(
+    a: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.max`; equal largest elements share the derivative evenly."""
+    if type(a) is not Array:
+        if not any_array(a, out, initial, where):
+            return NUMPY.max(a, axis, out, keepdims, initial, where)
+        a = as_array(a)
+    if out is None and initial is NO_VALUE and where is NO_VALUE:
+        axes = ALL_AXES[a.ndim] if axis is None else axes_of(a, axis, "max", True)
+        return _core.max(a, axes, keepdims is not NO_VALUE and keepdims)
+    return _reduce_with("max", a, axis, out, keepdims, initial, where)
+
+
+@handles(np.min, np.amin)
+def min(
+    a: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.min`; equal smallest elements share the derivative evenly."""
+    if type(a) is not Array:
+        if not any_array(a, out, initial, where):
+            return NUMPY.min(a, axis, out, keepdims, initial, where)
+        a = as_array(a)
+    if out is None and initial is NO_VALUE and where is NO_VALUE:
+        axes = ALL_AXES[a.ndim] if axis is None else axes_of(a, axis, "min", True)
+        return _core.min(a, axes, keepdims is not NO_VALUE and keepdims)
+    return _reduce_with("min", a, axis, out, keepdims, initial, where)
+
+
+amax = max
+amin = min
+
+# How a reduction takes in `initial`, and what it reads where `where` is False (None: `initial`).
+_WITH: dict[str, tuple[Any, Any, float | None]] = {
+    "sum": (_core.sum, _core.add, 0),
+    "prod": (_core.prod, _core.multiply, 1),
+    "max": (_core.max, _core.maximum, None),
+    "min": (_core.min, _core.minimum, None),
+}
+
+
+def _reduce_with(
+    name: str, a: Array, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any
+) -> Array:
+    """A reduction with any of the arguments that are rarely given."""
+    reduce, combine, neutral = _WITH[name]
+    axes = axes_of(a, axis, name, True)
+    keepdims = keepdims is not NO_VALUE and bool(keepdims)
+    initial = None if initial is NO_VALUE else initial
+    if where is not NO_VALUE and where is not True:
+        if neutral is None and initial is None:
+            raise ValueError(f"{name}: a where mask needs `initial`, since {name} has no identity")
+        mask = np.broadcast_to(value(where), a.shape)
+        a = _core.where(mask, a, initial if neutral is None else np.asarray(neutral, a.dtype))
+    if neutral is None and initial is not None and a.size == 0:
+        shape = np.max(np.empty(a.shape), axes, keepdims=keepdims, initial=0.0).shape
+        result = _core.broadcast_to(_core.cast(initial, a.dtype), shape)
+    else:
+        result = reduce(a, axes, keepdims)
+        result = result if initial is None else combine(result, initial)
+    return result if out is None else store(out, result, name)
+
+
+@mirrors(np.ptp)
+def ptp(a: ArrayLike, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE) -> Array:
+    """As `numpy.ptp` (largest minus smallest); ties share the derivative evenly."""
+    result = max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
+    return result if out is None else store(out, result, "ptp")
+
+
+# --- moments --------------------------------------------------------------------------------------
+
+
+@handles(np.mean)
+def mean(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.mean`."""
+    if type(a) is not Array:
+        if not any_array(a, out, where):
+            return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
+        a = as_array(a)
+    if axis is None and dtype is None and out is None and where is NO_VALUE:
+        size = a.size
+        if size:
+            return core_sum(a, ALL_AXES[a.ndim], keepdims is not NO_VALUE and keepdims) / size
+    a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
+    if count == 0 if mask is None else np.any(count == 0):
+        warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
+    keepdims = keepdims is not NO_VALUE and keepdims
+    if mask is not None:
+        a = _core.where(mask, a, 0.0)
+        count = count if keepdims else np.squeeze(count, axes)
+    result = core_sum(a, axes, keepdims) / count
+    return result if out is None else store(out, result, "mean")
+
+
+@handles(np.var)
+def var(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.var`."""
+    if type(a) is not Array and not any_array(a, out, where, mean):
+        return NUMPY.var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean,
+                      correction=correction)  # fmt: skip
+    keepdims = keepdims is not NO_VALUE and keepdims
+    deviation, axes, dof = _deviation(
+        as_array(a), axis, dtype, ddof, keepdims, where, mean, correction, "var"
+    )
+    result = core_sum(_core.square(deviation), axes, keepdims) / dof
+    return result if out is None else store(out, result, "var")
+
+
+@handles(np.std)
+def std(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.std`; the derivative is 0 where all elements are equal."""
+    if type(a) is not Array and not any_array(a, out, where, mean):
+        return NUMPY.std(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean,
+                      correction=correction)  # fmt: skip
+    keepdims = keepdims is not NO_VALUE and keepdims
+    deviation, axes, dof = _deviation(
+        as_array(a), axis, dtype, ddof, keepdims, where, mean, correction, "std"
+    )
+    # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
+    result = _core.norm2(deviation, axes, keepdims) / dof**0.5
+    return result if out is None else store(out, result, "std")
+
+
+def _sample(
+    a: Array, axis: Any, dtype: Any, where: Any, name: str
+) -> tuple[Array, tuple[int, ...], Any, Any]:
+    """The operand of a moment, its axes, the number of elements taken, and their mask."""
+    axes = axes_of(a, axis, name)
+    a = a if dtype is None else _core.cast(a, dtype)
+    if where is NO_VALUE or where is True:
+        return a, axes, math.prod([a.shape[i] for i in axes]), None
+    mask = np.broadcast_to(value(where), a.shape)
+    counts = np.sum(mask, axes, keepdims=True)
+    return a, axes, counts.astype(a.dtype if a.dtype.kind == "f" else float), mask
+
+
+def _deviation(
+    a: Array,
+    axis: Any,
+    dtype: Any,
+    ddof: float,
+    keepdims: Any,
+    where: Any,
+    given_mean: Any,
+    correction: Any,
+    name: str,
+) -> tuple[Array, tuple[int, ...], Any]:
+    """Deviations from the mean, the axes, and the degrees of freedom."""
+    if correction is not NO_VALUE:
+        if ddof != 0:
+            raise ValueError(f"{name}: ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    a, axes, count, mask = _sample(a, axis, dtype, where, name)
+    if given_mean is NO_VALUE:
+        kept = a if mask is None else _core.where(mask, a, 0.0)
+        given_mean = core_sum(kept, axes, True) / count
+    deviation = a - given_mean
+    if mask is not None:
+        deviation = _core.where(mask, deviation, 0.0)
+        count = count if keepdims else np.squeeze(count, axes)
+    dof = count - ddof
+    if dof <= 0 if mask is None else np.any(dof <= 0):
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
+        dof = np.maximum(dof, 0).astype(deviation.dtype)
+    return deviation, axes, dof
+
+
+@mirrors(np.average)
+def average(
+    a: ArrayLike,
+    axis: Any = None,
+    weights: ArrayLike = None,
+    returned: bool = False,
+    *,
+    keepdims: Any = NO_VALUE,
+) -> Any:
+    """As `numpy.average`, differentiable in the weights too."""
+    a = as_array(a)
+    keepdims = keepdims is not NO_VALUE and keepdims
+    axes = axes_of(a, axis, "average")
+    if weights is None:
+        result = mean(a, axes, keepdims=keepdims)
+        total = as_array(np.asarray(math.prod([a.shape[i] for i in axes]), result.dtype))
+    else:
+        w = _fitted_weights(a, axis, as_array(weights))
+        total = core_sum(w, axes, keepdims)
+        if np.any(value(total) == 0):
+            raise ZeroDivisionError("average: weights sum to zero, can't be normalized")
+        result = core_sum(a * w, axes, keepdims) / total
+    return (result, _core.broadcast_to(total, result.shape)) if returned else result
+
+
+def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:
+    """Weights with axes where the operand has them."""
+    if w.shape == a.shape:
+        return w
+    if axis is None:
+        raise TypeError(
+            f"average: axis must be specified when shapes of a {a.shape} and weights {w.shape} "
+            "differ."
+        )
+    axes = [axis_of(a, i, "average") for i in (axis if isinstance(axis, tuple) else (axis,))]
+    if w.shape != tuple([a.shape[i] for i in axes]):
+        raise ValueError(
+            f"average: shape of weights {w.shape} must be consistent with shape of a {a.shape} "
+            f"along axis {axis}"
+        )
+    w = _core.transpose(w, tuple(np.argsort(axes).tolist()))
+    return _core.reshape(w, tuple([n if i in axes else 1 for i, n in enumerate(a.shape)]))
+
+
+# --- running sums and products --------------------------------------------------------------------
+
+
+@mirrors(np.cumsum)
+def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    """As `numpy.cumsum`."""
+    a, axis = _line(a, axis, dtype, "cumsum")
+    result = _core.cumsum(a, axis) if a.dtype.kind == "f" else as_array(np.cumsum(value(a), axis))
+    return result if out is None else store(out, result, "cumsum")
+
+
+@mirrors(np.cumprod)
+def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    """As `numpy.cumprod`; the derivative is exact where factors are zero."""
+    a, axis = _line(a, axis, dtype, "cumprod")
+    if a.dtype.kind != "f":
+        return as_array(np.cumprod(value(a), axis))
+    if a.shape[axis] == 0:
+        return a
+    # t[j] = a[j] t[j-1] + b[j] with b = (a[0], 0, 0, ...)
+    first = _core.index(a, index_along(axis, slice(0, 1)))
+    rest = np.zeros([n - (i == axis) for i, n in enumerate(a.shape)], a.dtype)
+    result = _core.linrec(a, _core.concatenate([first, rest], axis), axis)
+    return result if out is None else store(out, result, "cumprod")
+
+
+def _line(a: ArrayLike, axis: Any, dtype: Any, name: str) -> tuple[Array, int]:
+    """The operand of a running sum; without an axis, or 0-d, it is flattened."""
+    a = as_array(a) if dtype is None else _core.cast(a, dtype)
+    if axis is None or (a.ndim == 0 and axis in (0, -1)):
+        return _core.reshape(a, (a.size,)), 0
+    return a, axis_of(a, axis, name)
+
+
+# --- the logarithm of a sum of exponentials -------------------------------------------------------
+
+
+def logsumexp(a: ArrayLike, axis: Any = None, b: ArrayLike = None, keepdims: bool = False) -> Array:
+    """log(sum(b * exp(a))) without overflow, as `scipy.special.logsumexp`.
+
+    Parameters
+    ----------
+    a : array_like
+    axis : int, tuple of int or None
+        None stands for all axes.
+    b : array_like, optional
+        Factors of the exponentials; where one is 0 the element of `a` does not count.
+    keepdims : bool
+
+    Returns
+    -------
+    Array; plain NumPy where neither operand is an `Array`.
+    """
+    x = as_array(a)
+    if b is None:
+        result = _core.logsumexp(x, axes_of(x, axis, "logsumexp", True), keepdims)
+    else:
+        result = _weighted_logsumexp(x, axis, as_array(b), keepdims)
+    return result if any_array(a, b) else to_plain(result)
+
+
+def _weighted_logsumexp(a: Array, axis: Any, b: Array, keepdims: bool) -> Array:
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    a = _core.broadcast_to(a, shape)
+    axes = axes_of(a, axis, "logsumexp", True)
+    a = _core.where(_core.equal(b, 0.0), -np.inf, a)
+    # Any shift is exact: what it adds to the result it takes from the exponents.
+    shift = _core.max(a, axes, True)
+    shift = _core.where(_core.isfinite(shift), shift, 0.0)
+    result = _core.log(core_sum(b * _core.exp(a - shift), axes, True)) + shift
+    if keepdims:
+        return result
+    kept = tuple([n for i, n in enumerate(result.shape) if i not in axes])
+    return _core.reshape(result, kept)
+
+
+def log_softmax(x: ArrayLike, axis: Any = None) -> Array:
+    """The logarithm of `softmax`, without overflow, as `scipy.special.log_softmax`."""
+    a = as_array(x)
+    result = a - _core.logsumexp(a, axes_of(a, axis, "log_softmax", True), True)
+    return result if any_array(x) else to_plain(result)
+
+
+def softmax(x: ArrayLike, axis: Any = None) -> Array:
+    """exp(x) / sum(exp(x)) without overflow, as `scipy.special.softmax`.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, tuple of int or None
+        The axes along which the result sums to 1; None stands for all.
+
+    Returns
+    -------
+    Array of the shape of `x`; plain NumPy where `x` holds no `Array`.
+    """
+    a = as_array(x)
+    result = _core.exp(a - _core.logsumexp(a, axes_of(a, axis, "softmax", True), True))
+    return result if any_array(x) else to_plain(result)

@@ -1,0 +1,69 @@
+"""Functions that leave numbers as they are, or round them.
+
+Rounding has derivative 0, as have the elements that nan_to_num replaces. Knows nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy import _creation
+from cdiff.numpy._common import ArrayLike, as_array, mirrors, store
+
+__all__ = ["around", "fix", "imag", "nan_to_num", "real", "round"]
+
+
+@mirrors(np.round, np.around)
+def round(a: ArrayLike, decimals: int = 0, out: Any = None) -> Array:
+    """As `numpy.round`; the derivative is 0."""
+    a = as_array(a)
+    result = _core.array(np.asarray(np.round(_core.value(a), decimals)))
+    return result if out is None else store(out, result, "round")
+
+
+around = round
+
+
+@mirrors(np.fix)
+def fix(x: ArrayLike, out: Any = None) -> Array:
+    """As `numpy.fix`; the derivative is 0."""
+    result: Array = _core.trunc(x)
+    return result if out is None else store(out, result, "fix")
+
+
+@mirrors(np.real)
+def real(val: ArrayLike) -> Array:
+    """As `numpy.real`: the array itself."""
+    return as_array(val)
+
+
+@mirrors(np.imag)
+def imag(val: ArrayLike) -> Array:
+    """As `numpy.imag`: zeros."""
+    zeros: Array = _creation.zeros_like(as_array(val))
+    return zeros
+
+
+@mirrors(np.nan_to_num)
+def nan_to_num(
+    x: ArrayLike,
+    copy: bool = True,
+    nan: ArrayLike = 0.0,
+    posinf: ArrayLike = None,
+    neginf: ArrayLike = None,
+) -> Array:
+    """As `numpy.nan_to_num`; replaced elements have derivative 0."""
+    a = as_array(x)
+    values = _core.value(a)
+    limits = np.finfo(a.dtype)
+    result = _core.where(np.isnan(values), nan, a)
+    result = _core.where(np.isposinf(values), limits.max if posinf is None else posinf, result)
+    result = _core.where(np.isneginf(values), limits.min if neginf is None else neginf, result)
+    if not copy:
+        a[...] = result
+        return a
+    return result

@@ -1,0 +1,454 @@
+"""The same elements in other shapes: reshaping, reordering, joining, splitting, repeating.
+
+Everything here moves elements and is linear, so each function is a few of the core's views and
+copies (reshape, transpose, broadcast, slice, concatenate) and knows nothing of derivatives.
+Repetition is a broadcast and a reshape rather than a gather, so its derivative is a plain sum.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from cdiff import _core
+from cdiff._core import Array, any_array, value
+from cdiff.numpy._common import (
+    NUMPY,
+    ArrayLike,
+    as_array,
+    axes_of,
+    axis_of,
+    handles,
+    index_along,
+    mirrors,
+    store,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = [
+    "append", "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays",
+    "broadcast_to", "column_stack", "concat", "concatenate", "dsplit", "dstack", "expand_dims",
+    "flip", "fliplr", "flipud", "hsplit", "hstack", "matrix_transpose", "moveaxis",
+    "permute_dims", "ravel", "repeat", "reshape", "roll", "rollaxis", "rot90", "split", "squeeze",
+    "stack", "swapaxes", "tile", "transpose", "unstack", "vsplit", "vstack",
+]  # fmt: skip
+
+REVERSED = tuple(tuple(range(ndim - 1, -1, -1)) for ndim in range(65))
+
+
+# --- shape ----------------------------------------------------------------------------------------
+
+
+@handles(np.reshape)
+def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
+    """As `numpy.reshape`; order "A" and "K" mean "C"."""
+    if type(a) is not Array:
+        if not any_array(a):
+            given = {} if copy is None else {"copy": copy}  # NumPy 2.0 has no copy
+            return NUMPY.reshape(a, shape, order, **given)
+        a = as_array(a)
+    if type(shape) is not tuple:
+        shape = (shape,) if type(shape) is int or not np.iterable(shape) else tuple(shape)
+    if order == "F":
+        return transpose(_core.reshape(transpose(a), shape[::-1]))
+    if order != "C":
+        _check_order(order, "reshape")
+    return _core.reshape(a, shape)
+
+
+@handles(np.ravel)
+def ravel(a: ArrayLike, order: str = "C") -> Array:
+    """As `numpy.ravel`; order "A" and "K" mean "C"."""
+    if type(a) is not Array:
+        if not any_array(a):
+            return NUMPY.ravel(a, order)
+        a = as_array(a)
+    _check_order(order, "ravel")
+    return _core.reshape(transpose(a) if order == "F" else a, (a.size,))
+
+
+def _check_order(order: str, name: str) -> None:
+    if order not in ("C", "F", "A", "K"):
+        raise ValueError(f"{name}: order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+
+
+@mirrors(np.expand_dims)
+def expand_dims(a: ArrayLike, axis: Any) -> Array:
+    """As `numpy.expand_dims`."""
+    a = as_array(a)
+    axis = axis if isinstance(axis, (tuple, list)) else (axis,)
+    ndim = a.ndim + len(axis)
+    new = normalize_axis_tuple(axis, ndim, f"expand_dims of shape {a.shape}")
+    old = iter(a.shape)
+    return _core.reshape(a, tuple([1 if i in new else next(old) for i in range(ndim)]))
+
+
+@mirrors(np.squeeze)
+def squeeze(a: ArrayLike, axis: Any = None) -> Array:
+    """As `numpy.squeeze`."""
+    a = as_array(a)
+    shape = a.shape
+    if axis is None:
+        return _core.reshape(a, tuple([n for n in shape if n != 1]))
+    axes = axes_of(a, axis, "squeeze", True)
+    for i in axes:
+        if shape[i] != 1:
+            raise ValueError(
+                f"squeeze: cannot select an axis to squeeze out which has size not equal to one "
+                f"(axis {i} of shape {shape})"
+            )
+    return _core.reshape(a, tuple([n for i, n in enumerate(shape) if i not in axes]))
+
+
+@mirrors(np.broadcast_to)
+def broadcast_to(array: ArrayLike, shape: Any, subok: bool = False) -> Array:
+    """As `numpy.broadcast_to`."""
+    return _core.broadcast_to(array, tuple(shape) if np.iterable(shape) else (shape,))
+
+
+@mirrors(np.broadcast_arrays)
+def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Array, ...]:
+    """As `numpy.broadcast_arrays`."""
+    arrays = [as_array(a) for a in args]
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    return tuple([_core.broadcast_to(a, shape) for a in arrays])
+
+
+def _at_least(widened: Callable[[tuple[int, ...]], tuple[int, ...]], original: Any) -> Any:
+    """One of atleast_1d, _2d, _3d, from what it does to a shape."""
+
+    @mirrors(original)
+    def at_least(*arys: ArrayLike) -> Any:
+        arrays = [as_array(a) for a in arys]
+        out = [_core.reshape(a, widened(a.shape)) for a in arrays]
+        return out[0] if len(out) == 1 else tuple(out)
+
+    at_least.__name__ = at_least.__qualname__ = original.__name__
+    at_least.__doc__ = f"As `numpy.{original.__name__}`."
+    return at_least
+
+
+atleast_1d = _at_least(lambda s: s or (1,), np.atleast_1d)
+atleast_2d = _at_least(lambda s: (1,) * (2 - len(s)) + s, np.atleast_2d)
+atleast_3d = _at_least(lambda s: ((1, *s, 1) if len(s) < 2 else s + (1,) * (3 - len(s)))
+                       if s else (1, 1, 1), np.atleast_3d)  # fmt: skip
+
+
+# --- order of the axes and of the elements --------------------------------------------------------
+
+
+@handles(np.transpose, np.permute_dims)
+def transpose(a: ArrayLike, axes: Any = None) -> Array:
+    """As `numpy.transpose`."""
+    if type(a) is not Array:
+        if not any_array(a):
+            return NUMPY.transpose(a, axes)
+        a = as_array(a)
+    return _core.transpose(a, REVERSED[a.ndim] if axes is None else tuple(axes))
+
+
+permute_dims = transpose
+
+
+@mirrors(np.matrix_transpose)
+def matrix_transpose(x: ArrayLike, /) -> Array:
+    """As `numpy.matrix_transpose`."""
+    return as_array(x).mT
+
+
+@mirrors(np.swapaxes)
+def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Array:
+    """As `numpy.swapaxes`."""
+    a = as_array(a)
+    i, j = axis_of(a, axis1, "swapaxes"), axis_of(a, axis2, "swapaxes")
+    perm = list(range(a.ndim))
+    perm[i], perm[j] = j, i
+    return _core.transpose(a, tuple(perm))
+
+
+@mirrors(np.moveaxis)
+def moveaxis(a: ArrayLike, source: Any, destination: Any) -> Array:
+    """As `numpy.moveaxis`."""
+    a = as_array(a)
+    name = f"moveaxis of shape {a.shape}: "
+    source = normalize_axis_tuple(source, a.ndim, name + "source")
+    destination = normalize_axis_tuple(destination, a.ndim, name + "destination")
+    if len(source) != len(destination):
+        raise ValueError(name + "`source` and `destination` must have the same number of elements")
+    perm = [i for i in range(a.ndim) if i not in source]
+    for to, axis in sorted(zip(destination, source, strict=True)):
+        perm.insert(to, axis)
+    return _core.transpose(a, tuple(perm))
+
+
+@mirrors(np.rollaxis)
+def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
+    """As `numpy.rollaxis`."""
+    a = as_array(a)
+    axis = axis_of(a, axis, "rollaxis")
+    start = normalize_axis_index(operator.index(start), a.ndim + 1, "rollaxis: start")
+    perm = [i for i in range(a.ndim) if i != axis]
+    perm.insert(start - 1 if axis < start else start, axis)
+    return _core.transpose(a, tuple(perm))
+
+
+@mirrors(np.flip)
+def flip(m: ArrayLike, axis: Any = None) -> Array:
+    """As `numpy.flip`."""
+    m = as_array(m)
+    axes = axes_of(m, axis, "flip")
+    return _core.index(m, tuple([slice(None, None, -1 if i in axes else 1) for i in range(m.ndim)]))
+
+
+@mirrors(np.fliplr)
+def fliplr(m: ArrayLike) -> Array:
+    """As `numpy.fliplr`."""
+    m = as_array(m)
+    if m.ndim < 2:
+        raise ValueError(f"fliplr: input must be >= 2-d, not of shape {m.shape}")
+    return flip(m, 1)
+
+
+@mirrors(np.flipud)
+def flipud(m: ArrayLike) -> Array:
+    """As `numpy.flipud`."""
+    m = as_array(m)
+    if m.ndim < 1:
+        raise ValueError("flipud: input must be >= 1-d")
+    return flip(m, 0)
+
+
+@mirrors(np.rot90)
+def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+    """As `numpy.rot90`."""
+    m = as_array(m)
+    if len(axes) != 2:
+        raise ValueError("rot90: len(axes) must be 2")
+    i, j = (axis_of(m, axis, "rot90") for axis in axes)
+    if i == j:
+        raise ValueError("rot90: axes must be different")
+    k %= 4
+    m = flip(m, (j,) if k == 1 else (i,) if k == 3 else (i, j) if k == 2 else ())
+    return swapaxes(m, i, j) if k % 2 else m
+
+
+@mirrors(np.roll)
+def roll(a: ArrayLike, shift: Any, axis: Any = None) -> Array:
+    """As `numpy.roll`."""
+    a = as_array(a)
+    if axis is None:
+        return _core.reshape(roll(_core.reshape(a, (a.size,)), shift, 0), a.shape)
+    axes = normalize_axis_tuple(axis, a.ndim, f"roll of shape {a.shape}", allow_duplicate=True)
+    pairs = np.broadcast(shift, axes)
+    if pairs.ndim > 1:
+        raise ValueError("roll: 'shift' and 'axis' should be scalars or 1D sequences")
+    for step, i in pairs:
+        n = a.shape[i]
+        step = int(step) % n if n else 0
+        if step:
+            tail = _core.index(a, index_along(i, slice(n - step, None)))
+            head = _core.index(a, index_along(i, slice(0, n - step)))
+            a = _core.concatenate([tail, head], i)
+    return a
+
+
+# --- joining --------------------------------------------------------------------------------------
+
+
+@handles(np.concatenate)
+def concatenate(
+    arrays: Sequence[ArrayLike],
+    /,
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Array:
+    """As `numpy.concatenate`."""
+    if not any_array(arrays, out):
+        return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
+    if axis is None:
+        arrays, axis = [ravel(as_array(a)) for a in arrays], 0
+    return _finished(_core.concatenate(arrays, axis), out, dtype, casting, "concatenate")
+
+
+def _finished(result: Array, out: Any, dtype: Any, casting: str, name: str) -> Array:
+    if dtype is not None:
+        result = result.astype(dtype, casting=casting)
+    return result if out is None else store(out, result, name)
+
+
+concat = concatenate
+
+
+@handles(np.stack)
+def stack(
+    arrays: Sequence[ArrayLike],
+    axis: int = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Array:
+    """As `numpy.stack`."""
+    if not any_array(arrays, out):
+        return NUMPY.stack(arrays, axis, out, dtype=dtype, casting=casting)
+    rows = [as_array(a) for a in arrays]
+    if not rows:
+        raise ValueError("stack: need at least one array to stack")
+    shape = rows[0].shape
+    for row in rows:
+        if row.shape != shape:
+            raise ValueError(
+                f"stack: all input arrays must have the same shape, got {shape} and {row.shape}"
+            )
+    ndim = len(shape) + 1
+    if type(axis) is not int or not 0 <= axis < ndim:
+        axis = normalize_axis_index(operator.index(axis), ndim, f"stack of shape {shape}")
+    shape = (*shape[:axis], 1, *shape[axis:])
+    rows = [_core.reshape(row, shape) for row in rows]
+    return _finished(_core.concatenate(rows, axis), out, dtype, casting, "stack")
+
+
+@mirrors(np.hstack)
+def hstack(
+    tup: Sequence[ArrayLike], *, dtype: Any = None, casting: str = "same_kind"
+) -> Array:  # fmt: skip
+    """As `numpy.hstack`."""
+    rows = [atleast_1d(as_array(a)) for a in tup]
+    axis = 0 if rows and rows[0].ndim == 1 else 1
+    return concatenate(rows, axis, dtype=dtype, casting=casting)
+
+
+@mirrors(np.vstack)
+def vstack(
+    tup: Sequence[ArrayLike], *, dtype: Any = None, casting: str = "same_kind"
+) -> Array:  # fmt: skip
+    """As `numpy.vstack`."""
+    return concatenate([atleast_2d(as_array(a)) for a in tup], dtype=dtype, casting=casting)
+
+
+@mirrors(np.dstack)
+def dstack(tup: Sequence[ArrayLike]) -> Array:
+    """As `numpy.dstack`."""
+    return concatenate([atleast_3d(as_array(a)) for a in tup], 2)
+
+
+@mirrors(np.column_stack)
+def column_stack(tup: Sequence[ArrayLike]) -> Array:
+    """As `numpy.column_stack`."""
+    columns = [as_array(a) for a in tup]
+    return concatenate([a if a.ndim > 1 else _core.reshape(a, (a.size, 1)) for a in columns], 1)
+
+
+@mirrors(np.append)
+def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Array:
+    """As `numpy.append`."""
+    return concatenate((as_array(arr), as_array(values)), axis)
+
+
+# --- splitting ------------------------------------------------------------------------------------
+
+
+def _pieces(splitter: Any, a: Array, where: Any, axis: int, name: str) -> list[Array]:
+    """Slices at the places where NumPy would split the positions along an axis."""
+    axis = axis_of(a, axis, name)
+    parts = splitter(np.arange(a.shape[axis]), where)
+    ends = [(p[0], p[-1] + 1) if p.size else (0, 0) for p in parts]
+    return [_core.index(a, index_along(axis, slice(int(i), int(j)))) for i, j in ends]
+
+
+@mirrors(np.split)
+def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """As `numpy.split`."""
+    return _pieces(np.split, as_array(ary), indices_or_sections, axis, "split")
+
+
+@mirrors(np.array_split)
+def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """As `numpy.array_split`."""
+    return _pieces(np.array_split, as_array(ary), indices_or_sections, axis, "array_split")
+
+
+def _split_along(axis: int, original: Any) -> Callable[[ArrayLike, Any], list[Array]]:
+    """One of hsplit, vsplit, dsplit."""
+    name = original.__name__
+
+    @mirrors(original)
+    def split_along(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
+        a = as_array(ary)
+        least = 1 if name == "hsplit" else axis + 1
+        if a.ndim < least:
+            raise ValueError(f"{name} only works on arrays of {least} or more dimensions")
+        chosen = 0 if a.ndim == 1 else axis
+        return _pieces(np.split, a, indices_or_sections, chosen, name)
+
+    split_along.__name__ = split_along.__qualname__ = name
+    split_along.__doc__ = f"As `numpy.{name}`."
+    return split_along
+
+
+vsplit = _split_along(0, np.vsplit)
+hsplit = _split_along(1, np.hsplit)
+dsplit = _split_along(2, np.dsplit)
+
+
+def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """As `numpy.unstack`."""
+    if not any_array(x):
+        return NUMPY.unstack(x, axis=axis)
+    a = as_array(x)
+    if a.ndim == 0:
+        raise ValueError("unstack: input array must be at least 1-d")
+    axis = axis_of(a, axis, "unstack")
+    return tuple([_core.index(a, index_along(axis, i)) for i in range(a.shape[axis])])
+
+
+# --- repeating ------------------------------------------------------------------------------------
+
+
+@mirrors(np.repeat)
+def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
+    """As `numpy.repeat`."""
+    a = as_array(a)
+    if axis is None:
+        a, axis = _core.reshape(a, (a.size,)), 0
+    axis = axis_of(a, axis, "repeat")
+    counts = np.asarray(value(repeats))
+    n = a.shape[axis]
+    if counts.size != 1:
+        rows = np.repeat(np.arange(n), counts)
+        return _core.index(a, index_along(axis, rows))
+    times = int(np.repeat(0, counts.reshape(())).size)
+    before, after = a.shape[:axis], a.shape[axis + 1 :]
+    spread = _core.broadcast_to(
+        _core.reshape(a, (*before, n, 1, *after)), (*before, n, times, *after)
+    )
+    return _core.reshape(spread, (*before, n * times, *after))
+
+
+@mirrors(np.tile)
+def tile(A: ArrayLike, reps: Any) -> Array:
+    """As `numpy.tile`."""
+    a = as_array(A)
+    reps = tuple(reps) if np.iterable(reps) else (reps,)
+    shape = (1,) * (len(reps) - a.ndim) + a.shape
+    reps = (1,) * (len(shape) - len(reps)) + reps
+    apart: list[int] = []
+    spread: list[int] = []
+    for times, n in zip(reps, shape, strict=True):
+        apart += (1, n)
+        spread += (times, n)
+    a = _core.broadcast_to(_core.reshape(a, tuple(apart)), tuple(spread))
+    return _core.reshape(a, tuple([times * n for times, n in zip(reps, shape, strict=True)]))
+
+
+if hasattr(np, "unstack"):
+    handles(np.unstack)(unstack)

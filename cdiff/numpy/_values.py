@@ -1,0 +1,68 @@
+"""NumPy functions whose results carry no derivative, called on values.
+
+Their answers are booleans, integers, shapes, dtypes or text, so there is no derivative to lose and
+they come back as plain NumPy. The file is a list; how values are taken is in `_common.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cdiff.numpy._common import on_values
+
+__all__ = [
+    "all", "allclose", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
+    "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "bincount",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "can_cast", "count_nonzero", "digitize",
+    "flatnonzero", "invert", "isclose", "iscomplex", "iscomplexobj", "isin", "isneginf",
+    "isposinf", "isreal", "isrealobj", "lexsort", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero",
+    "ravel_multi_index", "result_type", "searchsorted", "shape", "shares_memory", "size",
+]  # fmt: skip
+
+all = on_values(np.all)
+allclose = on_values(np.allclose)
+any = on_values(np.any)
+argmax = on_values(np.argmax)
+argmin = on_values(np.argmin)
+argpartition = on_values(np.argpartition)
+argsort = on_values(np.argsort)
+argwhere = on_values(np.argwhere)
+array2string = on_values(np.array2string)
+array_equal = on_values(np.array_equal)
+array_equiv = on_values(np.array_equiv)
+array_repr = on_values(np.array_repr)
+array_str = on_values(np.array_str)
+bincount = on_values(np.bincount)
+bitwise_and = on_values(np.bitwise_and)
+bitwise_or = on_values(np.bitwise_or)
+bitwise_xor = on_values(np.bitwise_xor)
+can_cast = on_values(np.can_cast)
+count_nonzero = on_values(np.count_nonzero)
+digitize = on_values(np.digitize)
+flatnonzero = on_values(np.flatnonzero)
+invert = on_values(np.invert)
+isclose = on_values(np.isclose)
+iscomplex = on_values(np.iscomplex)
+iscomplexobj = on_values(np.iscomplexobj)
+isin = on_values(np.isin)
+isneginf = on_values(np.isneginf)
+isposinf = on_values(np.isposinf)
+isreal = on_values(np.isreal)
+isrealobj = on_values(np.isrealobj)
+lexsort = on_values(np.lexsort)
+logical_and = on_values(np.logical_and)
+logical_not = on_values(np.logical_not)
+logical_or = on_values(np.logical_or)
+logical_xor = on_values(np.logical_xor)
+may_share_memory = on_values(np.may_share_memory)
+nanargmax = on_values(np.nanargmax)
+nanargmin = on_values(np.nanargmin)
+ndim = on_values(np.ndim)
+nonzero = on_values(np.nonzero)
+ravel_multi_index = on_values(np.ravel_multi_index)
+result_type = on_values(np.result_type)
+searchsorted = on_values(np.searchsorted)
+shape = on_values(np.shape)
+shares_memory = on_values(np.shares_memory)
+size = on_values(np.size)

@@ -1,0 +1,286 @@
+"""`numpy.linalg` with NumPy's names: norms, systems, determinants, powers and chains of products.
+
+Conventions: a norm has derivative 0 where it is 0, maxima inside norms share ties evenly, and the
+determinant has exact derivatives of every order for singular matrices too. This file composes
+primitives of the core; it must not know their derivatives.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import (
+    ALL_AXES,
+    ArrayLike,
+    as_array,
+    axes_of,
+    axis_of,
+    handles,
+    mirrors,
+    on_values,
+    store,
+)
+from cdiff.numpy._det import det
+from cdiff.numpy._index import diagonal as _diagonal
+from cdiff.numpy._linalg import dot, matmul, tensordot, vecdot
+from cdiff.numpy._linalg import outer as _outer
+from cdiff.numpy._linalg import trace as _trace
+from cdiff.numpy._shape import matrix_transpose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "LinAlgError", "cholesky", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power",
+    "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "slogdet", "solve",
+    "tensordot", "trace", "vecdot", "vector_norm",
+]  # fmt: skip
+
+LinAlgError = np.linalg.LinAlgError
+
+matrix_rank = on_values(np.linalg.matrix_rank)
+
+handles(np.linalg.matmul)(matmul)
+handles(np.linalg.matrix_transpose)(matrix_transpose)
+handles(np.linalg.tensordot)(tensordot)
+
+
+def _square(a: ArrayLike, name: str) -> Array:
+    a = as_array(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise LinAlgError(f"{name}: the last two axes must be square, got shape {a.shape}")
+    return a
+
+
+# --- systems --------------------------------------------------------------------------------------
+
+
+@mirrors(np.linalg.solve)
+def solve(a: ArrayLike, b: ArrayLike) -> Array:
+    """As `numpy.linalg.solve`."""
+    a, b = _square(a, "solve"), as_array(b)
+    if b.ndim == 1:
+        if a.shape[-1] != b.size:
+            raise ValueError(f"solve: shapes {a.shape} and {b.shape} do not fit")
+        b = _core.reshape(b, (b.size, 1))
+        x = _core.solve(a, _core.broadcast_to(b, a.shape[:-2] + b.shape))
+        return _core.reshape(x, x.shape[:-1])
+    if b.ndim == 0 or a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"solve: shapes {a.shape} and {b.shape} do not fit")
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = _core.broadcast_to(a, stack + a.shape[-2:])
+    return _core.solve(a, _core.broadcast_to(b, stack + b.shape[-2:]))
+
+
+@mirrors(np.linalg.inv)
+def inv(a: ArrayLike) -> Array:
+    """As `numpy.linalg.inv`."""
+    return _core.inv(_square(a, "inv"))
+
+
+@mirrors(np.linalg.cholesky)
+def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
+    """As `numpy.linalg.cholesky`."""
+    a = _square(a, "cholesky")
+    return _core.cholesky(a.mT).mT if upper else _core.cholesky(a)
+
+
+class SlogdetResult(NamedTuple):
+    """Sign and logarithm of the absolute value of a determinant."""
+
+    sign: Any
+    logabsdet: Array
+
+
+@mirrors(np.linalg.slogdet)
+def slogdet(a: ArrayLike) -> SlogdetResult:
+    """As `numpy.linalg.slogdet`; the sign has no derivative."""
+    a = _square(a, "slogdet")
+    sign = np.linalg.slogdet(_core.value(a)).sign
+    return SlogdetResult(as_array(np.asarray(sign)), _core.logabsdet(a))
+
+
+# --- powers and chains ----------------------------------------------------------------------------
+
+
+@mirrors(np.linalg.matrix_power)
+def matrix_power(a: ArrayLike, n: int) -> Array:
+    """As `numpy.linalg.matrix_power`."""
+    a = _square(a, "matrix_power")
+    try:
+        n = n.__index__()
+    except AttributeError:
+        raise TypeError("matrix_power: exponent must be an integer") from None
+    if n == 0:
+        return _core.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    power, n = (a, n) if n > 0 else (_core.inv(a), -n)
+    while not n & 1:
+        power, n = _core.matmul(power, power), n >> 1
+    result = power
+    while n := n >> 1:
+        power = _core.matmul(power, power)
+        if n & 1:
+            result = _core.matmul(result, power)
+    return result
+
+
+@mirrors(np.linalg.multi_dot)
+def multi_dot(arrays: Sequence[ArrayLike], *, out: Any = None) -> Array:
+    """As `numpy.linalg.multi_dot`: the cheapest order of products."""
+    chain = [as_array(a) for a in arrays]
+    if len(chain) < 2:
+        raise ValueError("multi_dot: expecting at least two arrays.")
+    first, last = chain[0].ndim, chain[-1].ndim
+    if first == 1:
+        chain[0] = _core.reshape(chain[0], (1, -1))
+    if last == 1:
+        chain[-1] = _core.reshape(chain[-1], (-1, 1))
+    for a in chain:
+        if a.ndim != 2:
+            raise LinAlgError(f"multi_dot: {a.ndim}-dimensional array given, must be 2-dimensional")
+    result = _product(chain, _chain_order(chain), 0, len(chain) - 1)
+    if first == 1 or last == 1:
+        shape = (result.shape[0],) * (first > 1) + (result.shape[1],) * (last > 1)
+        result = _core.reshape(result, shape)
+    return result if out is None else store(out, result, "multi_dot")
+
+
+def _chain_order(chain: list[Array]) -> dict[tuple[int, int], int]:
+    """Where to split each part of a chain of products (Cormen et al., section 15.2)."""
+    p = [a.shape[0] for a in chain] + [chain[-1].shape[1]]
+    cost = {(i, i): 0 for i in range(len(chain))}
+    split: dict[tuple[int, int], int] = {}
+    for length in range(1, len(chain)):
+        for i in range(len(chain) - length):
+            j = i + length
+            options = [
+                (cost[i, k] + cost[k + 1, j] + p[i] * p[k + 1] * p[j + 1], k) for k in range(i, j)
+            ]
+            cost[i, j], split[i, j] = min(options)
+    return split
+
+
+def _product(chain: list[Array], split: dict[tuple[int, int], int], i: int, j: int) -> Array:
+    if i == j:
+        return chain[i]
+    k = split[i, j]
+    return dot(_product(chain, split, i, k), _product(chain, split, k + 1, j))
+
+
+# --- norms ----------------------------------------------------------------------------------------
+
+
+@mirrors(np.linalg.norm)
+def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    """As `numpy.linalg.norm`; the derivative is 0 where the norm is 0.
+
+    The matrix norms "nuc", 2 and -2 need singular values and are not available yet.
+    """
+    x = as_array(x)
+    if axis is None:
+        if ord is None:
+            return _core.norm2(x, ALL_AXES[x.ndim], keepdims)
+        axes = ALL_AXES[x.ndim]
+    else:
+        axes = tuple([axis_of(x, i, "norm") for i in (axis if np.iterable(axis) else (axis,))])
+    if len(axes) == 1:
+        return _vector_norm(x, 2 if ord is None else ord, axes, keepdims)
+    if len(axes) != 2:
+        raise ValueError("norm: Improper number of dimensions to norm.")
+    if axes[0] == axes[1]:
+        raise ValueError("norm: Duplicate axes given.")
+    return _matrix_norm(x, "fro" if ord is None else ord, axes, keepdims)
+
+
+@mirrors(np.linalg.vector_norm)
+def vector_norm(
+    x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
+) -> Array:  # fmt: skip
+    """As `numpy.linalg.vector_norm`; the derivative is 0 where the norm is 0."""
+    x = as_array(x)
+    return _vector_norm(x, ord, axes_of(x, axis, "vector_norm"), keepdims)
+
+
+@mirrors(np.linalg.matrix_norm)
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    """As `numpy.linalg.matrix_norm`; not for "nuc", 2 and -2, which need singular values."""
+    x = as_array(x)
+    if x.ndim < 2:
+        raise ValueError(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
+    return _matrix_norm(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
+
+
+def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
+    if isinstance(ord, str):
+        raise ValueError(f"norm: Invalid norm order {ord!r} for vectors")
+    if ord == 2:
+        return _core.norm2(x, axes, keepdims)
+    if ord == 0:
+        return _core.sum(np.asarray(_core.value(x) != 0).astype(x.dtype), axes, keepdims)
+    size = _core.absolute(x)
+    if ord == np.inf:
+        return _core.max(size, axes, keepdims)
+    if ord == -np.inf:
+        return _core.min(size, axes, keepdims)
+    if ord == 1:
+        return _core.sum(size, axes, keepdims)
+    if 0 < ord < 1:
+        # The slope of size**ord is infinite at 0, where absolute's convention is slope 0.
+        zero = _core.equal(x, 0.0)
+        terms = _core.where(zero, 0.0, _core.power(_core.where(zero, 1.0, size), ord))
+    else:
+        terms = _core.power(size, ord)
+    total = _core.sum(terms, axes, keepdims)
+    zero = _core.equal(total, 0.0)
+    return _core.where(zero, 0.0, _core.power(_core.where(zero, 1.0, total), 1.0 / ord))
+
+
+def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
+    row, column = axes
+    if ord == "fro":
+        return _core.norm2(x, tuple(sorted(axes)), keepdims)
+    if ord in ("nuc", 2, -2):
+        raise NotImplementedError(
+            f"norm: the matrix norm of order {ord!r} needs singular values, which cdiff does not "
+            "differentiate yet; use 'fro', 1, -1, inf or -inf"
+        )
+    if ord not in (1, -1, np.inf, -np.inf):
+        raise ValueError(f"norm: Invalid norm order {ord!r} for matrices.")
+    inner, outer = (row, column) if abs(ord) == 1 else (column, row)
+    sums = _core.sum(_core.absolute(x), (inner,), True)
+    extreme = _core.max if ord > 0 else _core.min
+    result = extreme(sums, (outer,), True)
+    if keepdims:
+        return result
+    return _core.reshape(result, tuple([n for i, n in enumerate(x.shape) if i not in axes]))
+
+
+# --- functions of the array API standard ----------------------------------------------------------
+
+
+@mirrors(np.linalg.outer)
+def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
+    """As `numpy.linalg.outer`."""
+    a, b = as_array(x1), as_array(x2)
+    if a.ndim != 1 or b.ndim != 1:
+        raise ValueError(
+            f"outer: input arrays must be one-dimensional, got shapes {a.shape} and {b.shape}"
+        )
+    return _outer(a, b)
+
+
+@mirrors(np.linalg.diagonal)
+def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Array:
+    """As `numpy.linalg.diagonal`."""
+    return _diagonal(x, offset, -2, -1)
+
+
+@mirrors(np.linalg.trace)
+def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Array:
+    """As `numpy.linalg.trace`."""
+    return _trace(x, offset, -2, -1, dtype)

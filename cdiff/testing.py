@@ -1,0 +1,322 @@
+"""Check derivatives numerically: `check_grads`.
+
+A function's forward and reverse derivatives are compared with central differences along random
+directions, and then their own derivatives are checked in the same way, to the order asked for.
+This file uses the public transformations only, so that it tests what a user calls; it knows
+neither pytest nor the core. A random direction tests all entries at once; single entries are
+visited only to say which one is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cdiff._core import array
+from cdiff._forward import jvp
+from cdiff._leaves import check_output, leaf_dtype, restore
+from cdiff._reverse import stop_gradient, vjp
+from cdiff._tree import flatten, leaf_paths, unflatten
+from cdiff._wrap import Inputs, check_function, function_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    Vector = list[npt.NDArray[np.float64]]
+
+__all__ = ["check_grads"]
+
+MODES = ("fwd", "rev")
+# Entries that are visited one by one to name the worst in the message.
+MAX_ENTRIES = 1000
+
+
+class _Limits(NamedTuple):
+    """Tolerances, the step of the differences and the rounding unit of the numbers."""
+
+    atol: float
+    rtol: float
+    eps: float
+    unit: float
+
+
+class _Case:
+    """A function at a point, seen as a map from lists of float64 arrays to such lists."""
+
+    def __init__(self, f: Callable[..., Any], args: Sequence[Any], name: str) -> None:
+        self.f = f
+        self.args = args
+        self.name = name
+        self.inputs = Inputs(args, tuple(range(len(args))), "check_grads")
+        self.point: Vector = [np.asarray(_plain(x), dtype=float) for x in self.inputs.leaves]
+        self.value, self.out_tree = self.outputs(f(*args))
+
+    def outputs(self, out: Any) -> tuple[Vector, Any]:
+        leaves, treedef = flatten(out)
+        for y, path in zip(leaves, leaf_paths(treedef, f"the output of {self.name}"), strict=True):
+            check_output(y, path)
+        return [np.asarray(_plain(y), dtype=float) for y in leaves], treedef
+
+    def arguments(self, vector: Vector) -> tuple[Any, ...]:
+        """A vector in the structure and the types of the arguments."""
+        pairs = zip(self.inputs.leaves, vector, strict=True)
+        leaves = [restore(x, array(v, dtype=leaf_dtype(x))) for x, v in pairs]
+        result: tuple[Any, ...] = self.inputs.result(leaves)
+        return result
+
+    def cotangent(self, vector: Vector) -> Any:
+        return unflatten(self.out_tree, vector)
+
+    def at(self, step: float, direction: Vector) -> Vector:
+        moved = [x + step * t for x, t in zip(self.point, direction, strict=True)]
+        return self.outputs(self.f(*self.arguments(moved)))[0]
+
+    def numerical(self, direction: Vector, eps: float) -> Vector:
+        """Derivative along a direction: central differences, extrapolated once (Richardson).
+
+        ``(4 D(h/2) - D(h)) / 3`` with ``D(h) = (f(x + h t) - f(x - h t)) / 2h`` has an error
+        of order ``h**4``.
+        """
+        coarse = _difference(self.at(eps, direction), self.at(-eps, direction), 2 * eps)
+        fine = _difference(self.at(eps / 2, direction), self.at(-eps / 2, direction), eps)
+        return [(4 * b - a) / 3 for a, b in zip(coarse, fine, strict=True)]
+
+    def forward(self, direction: Vector) -> Vector:
+        tangent = jvp(self.f, tuple(self.args), self.arguments(direction))[1]
+        return self.outputs(tangent)[0]
+
+    def reverse(self, weights: Vector) -> Vector:
+        pull = vjp(self.f, *self.args)[1]
+        leaves, _ = flatten(pull(self.cotangent(weights)))
+        return [np.asarray(_plain(g), dtype=float) for g in leaves]
+
+    def noise(self, limits: _Limits) -> float:
+        """What rounding in the function's values can do to a numerical derivative."""
+        largest = max([float(np.max(np.abs(y))) for y in self.value if y.size], default=0.0)
+        return 16 * limits.unit * largest / limits.eps
+
+
+def _plain(x: Any) -> Any:
+    return x.numpy() if hasattr(x, "numpy") else x
+
+
+def _difference(above: Vector, below: Vector, width: float) -> Vector:
+    return [(a - b) / width for a, b in zip(above, below, strict=True)]
+
+
+def _dot(u: Vector, v: Vector) -> float:
+    return float(sum([np.sum(a * b) for a, b in zip(u, v, strict=True)]))
+
+
+def _random_like(vector: Vector, rng: np.random.Generator) -> Vector:
+    """Random numbers of the size of the entries, or of size 1 where these are smaller."""
+    return [rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in vector]
+
+
+def check_grads(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 2,
+    modes: Sequence[str] = MODES,
+    atol: float | None = None,
+    rtol: float | None = None,
+    eps: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Compare the derivatives of a function with numerical ones, to any order.
+
+    Parameters
+    ----------
+    f : callable
+        Returns numbers or arrays in any container; smooth around `args`.
+    args : tuple
+        The arguments of `f`: containers of floats and arrays, all differentiated.
+    order : int, default 2
+        Derivatives up to this order, in every mix of the modes.
+    modes : sequence of {"fwd", "rev"}
+        Check `jvp`, `vjp` or both.
+    atol, rtol : float, optional
+        An entry may differ by ``atol + rtol * |entry|``, and by what rounding in the values of
+        `f` explains. Default 1e-6 (2e-3 if there is a float32 argument).
+    eps : float, optional
+        Step of the differences, times the size of the entries. Default 1e-4 (2e-2 for
+        float32).
+    seed : int, default 0
+        Of the random directions.
+
+    Raises
+    ------
+    AssertionError
+        If a derivative is wrong; the message names the mode, the order, the output and the
+        entry of the argument that differ most, both numbers and their difference.
+    TypeError, ValueError
+        If an argument of `check_grads` is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> from cdiff.testing import check_grads
+    >>> check_grads(lambda x, y: np.sin(x) * y, (np.array([0.5, 1.0]), 2.0), order=3)
+    """
+    check_function(f, "check_grads")
+    if not isinstance(args, (tuple, list)):
+        raise TypeError("check_grads: args must be a tuple of arguments; for one write (x,)")
+    wrong = [mode for mode in modes if mode not in MODES]
+    if isinstance(modes, str) or wrong or not modes:
+        raise ValueError(f"check_grads: modes must be a sequence of 'fwd', 'rev', got {modes!r}")
+    if order.__class__ is not int or order < 1:
+        raise ValueError(f"check_grads: order must be an integer >= 1, got {order!r}")
+    args = tuple([stop_gradient(arg) for arg in args])
+    single = any(leaf_dtype(x) == np.float32 for x in flatten(args)[0])
+    tolerance = 2e-3 if single else 1e-6
+    limits = _Limits(
+        tolerance if atol is None else atol,
+        tolerance if rtol is None else rtol,
+        eps if eps is not None else (2e-2 if single else 1e-4),
+        float(np.finfo(np.float32 if single else np.float64).eps),
+    )
+    _check(f, args, order, modes, limits, np.random.default_rng(seed), function_name(f))
+
+
+def _check(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    order: int,
+    modes: Sequence[str],
+    limits: _Limits,
+    rng: np.random.Generator,
+    name: str,
+) -> None:
+    """Check first derivatives, then the functions that compute them."""
+    case = _Case(f, args, name)
+    direction = _random_like(case.point, rng)
+    weights = [rng.standard_normal(y.shape) for y in case.value]
+    numerical = case.numerical(direction, limits.eps)
+    if not all(bool(np.all(np.isfinite(d))) for d in numerical):
+        raise AssertionError(
+            f"{name} is not finite around the given arguments, so its derivative cannot be "
+            "checked there; choose other arguments or a smaller eps"
+        )
+    if "fwd" in modes:
+        _compare_forward(case, direction, numerical, limits)
+    if "rev" in modes:
+        _compare_reverse(case, direction, weights, numerical, limits)
+    if order == 1:
+        return
+    tangents = case.arguments(direction)
+    cotangent = case.cotangent(weights)
+    if "fwd" in modes:
+        _check(
+            lambda *a: jvp(f, a, tangents)[1],
+            args, order - 1, modes, limits, rng, f"jvp of {name}",
+        )  # fmt: skip
+    if "rev" in modes:
+        _check(
+            lambda *a: vjp(f, *a)[1](cotangent),
+            args, order - 1, modes, limits, rng, f"vjp of {name}",
+        )  # fmt: skip
+
+
+def _compare_forward(case: _Case, direction: Vector, numerical: Vector, limits: _Limits) -> None:
+    computed = case.forward(direction)
+    noise = case.noise(limits)
+    for got, want in zip(computed, numerical, strict=True):
+        if got.shape != want.shape:
+            raise AssertionError(
+                f"jvp of {case.name} has a tangent of shape {got.shape} for an output of shape "
+                f"{want.shape}"
+            )
+        allowed = limits.atol + noise + limits.rtol * np.abs(want)
+        if not np.all(np.abs(got - want) <= allowed):
+            raise AssertionError(_worst_forward(case, computed, numerical, limits))
+
+
+def _compare_reverse(
+    case: _Case, direction: Vector, weights: Vector, numerical: Vector, limits: _Limits
+) -> None:
+    gradient = case.reverse(weights)
+    for got, x in zip(gradient, case.point, strict=True):
+        if got.shape != x.shape:
+            raise AssertionError(
+                f"vjp of {case.name} has a cotangent of shape {got.shape} for an argument of "
+                f"shape {x.shape}"
+            )
+    computed, expected = _dot(gradient, direction), _dot(weights, numerical)
+    size = sum([float(np.sum(np.abs(w * d))) for w, d in zip(weights, numerical, strict=True)])
+    n_out = sum([w.size for w in weights])
+    allowed = (limits.atol + case.noise(limits)) * max(1, n_out) + limits.rtol * size
+    if not abs(computed - expected) <= allowed:
+        raise AssertionError(_worst_reverse(case, gradient, weights, limits))
+
+
+def _entries(case: _Case) -> list[tuple[str, Vector]]:
+    """The name and the unit vector of every entry of the arguments."""
+    paths: list[str] = []
+    for i, treedef in enumerate(case.inputs.trees):
+        paths += leaf_paths(treedef, f"argument {i}")
+    entries: list[tuple[str, Vector]] = []
+    for k, (path, x) in enumerate(zip(paths, case.point, strict=True)):
+        for index in np.ndindex(x.shape):
+            if len(entries) == MAX_ENTRIES:
+                return entries
+            unit = [np.zeros_like(y) for y in case.point]
+            unit[k][index] = 1.0
+            entries.append((path + _index(index), unit))
+    return entries
+
+
+def _index(index: tuple[int, ...]) -> str:
+    return f"[{', '.join([str(i) for i in index])}]" if index else ""
+
+
+class _Worst(NamedTuple):
+    """The entry that differs most so far."""
+
+    error: float = 0.0
+    output: str = ""
+    entry: str = ""
+    computed: float = 0.0
+    numerical: float = 0.0
+
+    def than(self, output: str, entry: str, computed: Any, numerical: Any) -> _Worst:
+        """The worse of this entry and another."""
+        error = abs(float(computed) - float(numerical))
+        if not error <= self.error:  # also where it is nan
+            return _Worst(error, output, entry, float(computed), float(numerical))
+        return self
+
+    def __str__(self) -> str:
+        return (
+            f"d {self.output} / d {self.entry} is computed as {self.computed:.9g}, numerically "
+            f"it is {self.numerical:.9g} (difference {self.error:.3g})"
+        )
+
+
+def _worst_forward(case: _Case, computed: Vector, numerical: Vector, limits: _Limits) -> str:
+    """Message with the entry of the Jacobian that is most wrong."""
+    outputs = leaf_paths(case.out_tree, "output")
+
+    def worse(worst: _Worst, name: str, got: Vector, want: Vector) -> _Worst:
+        for path, d, e in zip(outputs, got, want, strict=True):
+            for index in np.ndindex(d.shape):
+                worst = worst.than(path + _index(index), name, d[index], e[index])
+        return worst
+
+    worst = _Worst()
+    for name, unit in _entries(case):
+        worst = worse(worst, name, case.forward(unit), case.numerical(unit, limits.eps))
+    if not worst.output:
+        worst = worse(worst, "the random direction", computed, numerical)
+    return f"the forward derivative (jvp) of {case.name} is wrong: {worst}"
+
+
+def _worst_reverse(case: _Case, gradient: Vector, weights: Vector, limits: _Limits) -> str:
+    """Message with the entry of the gradient that is most wrong."""
+    worst = _Worst()
+    for name, unit in _entries(case):
+        want = _dot(weights, case.numerical(unit, limits.eps))
+        worst = worst.than("(weighted sum of the outputs)", name, _dot(gradient, unit), want)
+    return f"the reverse derivative (vjp) of {case.name} is wrong: {worst}"

@@ -1,0 +1,193 @@
+"""Build `cdiff._core`: operator table -> generated sources -> C -> one extension module.
+
+What the project is stands in pyproject.toml; here is only what setuptools cannot be told
+declaratively. This file knows file names and compilers and nothing about operators. A rebuild is
+fast because the C units compile in parallel and an object is kept while nothing that the compiler
+read for it has changed.
+
+Switches, read from the environment (each combination builds in its own folder under build/):
+
+    CDIFF_DEBUG=1                     bounds checks, C asserts, -O1 -g
+    CDIFF_SANITIZE=address,undefined  the debug build under these sanitizers
+    CDIFF_COVERAGE=1                  line tracing of the Cython sources
+    CDIFF_CYTHON_ANNOTATE=1           Cython's annotated HTML beside the C that it writes
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build import build
+from setuptools.command.build_ext import build_ext
+
+
+def switched_on(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+SANITIZERS = os.environ.get("CDIFF_SANITIZE", "")
+DEBUG = switched_on("CDIFF_DEBUG") or bool(SANITIZERS)
+COVERAGE = switched_on("CDIFF_COVERAGE")
+ANNOTATE = switched_on("CDIFF_CYTHON_ANNOTATE")
+
+MODE = "-".join(
+    filter(
+        None,
+        [
+            "debug" if DEBUG else "release",
+            SANITIZERS.replace(",", "-"),
+            "coverage" if COVERAGE else "",
+        ],
+    )
+)
+BUILD = Path("build", MODE)
+PLATFORM = sysconfig.get_platform()
+UNIVERSAL = PLATFORM.endswith("universal2")  # two instruction sets in one macOS binary
+
+# Here and not in the header of _core.pyx, which would win over these in every mode.
+DIRECTIVES = {
+    "language_level": 3,
+    "wraparound": False,
+    "boundscheck": DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "linetrace": COVERAGE,
+}
+
+
+def unix_flags() -> tuple[list[str], list[str]]:
+    """Compiler and linker flags of gcc and clang."""
+    # Vectorising needs these liberties and `omp simd`. Never -ffast-math: given to the linker
+    # it sets flush-to-zero for the whole process, and it would break the rules for inf and nan.
+    compile_flags = ["-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd"]
+    # One exported symbol, the module's init function: everything else is bound at link time.
+    compile_flags += ["-fvisibility=hidden", "-Wno-unused-function"]
+    link_flags = []
+    if DEBUG:
+        compile_flags += ["-O1", "-g", "-fno-omit-frame-pointer"]
+    else:
+        compile_flags += ["-O3", "-g0"]
+        link_flags += {"linux": ["-Wl,-s"], "darwin": ["-Wl,-dead_strip"]}.get(sys.platform, [])
+    if SANITIZERS:
+        compile_flags += [f"-fsanitize={SANITIZERS}"]
+        link_flags += [f"-fsanitize={SANITIZERS}"]
+    if not UNIVERSAL:
+        compile_flags += ["-MMD"]  # the .d files that up_to_date() reads
+    return compile_flags, link_flags
+
+
+def msvc_flags() -> tuple[list[str], list[str]]:
+    """Compiler and linker flags of Microsoft's compiler."""
+    common = ["/std:c11", "/fp:precise"]
+    return [*common, *(["/Od", "/Zi"] if DEBUG else ["/O2"])], ["/DEBUG"] if DEBUG else []
+
+
+def dependencies() -> list[str]:
+    """Every hand-written file whose edit must lead to a new build."""
+    found = {"setup.py"}
+    for pattern in ("*.pyx", "*.pxi", "*.h", "*.c", "*.py"):
+        found |= {path.as_posix() for path in Path("src").rglob(pattern)}
+    return sorted(path for path in found if not path.startswith("src/generated/"))
+
+
+def core() -> Extension:
+    macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
+    macros += [("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
+    macros += [] if DEBUG else [("NDEBUG", None)]
+    # A pool would hide a use after free from the sanitizer.
+    macros += [("CDIFF_NO_POOL", "1")] if SANITIZERS else []
+    macros += [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
+    # Each kernel unit chooses its instruction set by a pragma and is empty where there is none.
+    kernels = sorted(path.as_posix() for path in Path("src").glob("kernels_*.c"))
+    return Extension(
+        "cdiff._core",
+        sources=["src/_core.pyx", *kernels],
+        include_dirs=["src", "src/generated"],
+        define_macros=macros,
+        undef_macros=["NDEBUG"] if DEBUG else [],
+        depends=dependencies(),
+    )
+
+
+def translate(pyx: str) -> str:
+    """Run Cython on one file; returns the C file, which is kept apart for each mode."""
+    from Cython.Build import cythonize
+
+    [unit] = cythonize(
+        [Extension("cdiff._core", [pyx])],
+        # Cython's coverage plugin looks for the C file beside its source and nowhere else.
+        build_dir=None if COVERAGE else str(BUILD / "cython"),
+        include_path=["src", "src/generated"],
+        compiler_directives=DIRECTIVES,
+        annotate=ANNOTATE,
+        emit_linenums=DEBUG,  # a debugger and a sanitizer then name the line of the .pyx or .pxi
+        # Another mode may have left its C file there.
+        force=COVERAGE,
+    )
+    return unit.sources[0]
+
+
+def up_to_date(obj: Path) -> bool:
+    """Whether no file that the compiler read for this object has changed since."""
+    try:
+        made = obj.stat().st_mtime
+        rule = obj.with_suffix(".d").read_text().replace("\\\n", " ")
+        inputs = ["setup.py", *rule.split(":", 1)[1].split()]
+        return all(os.stat(path).st_mtime < made for path in inputs)
+    except FileNotFoundError:  # never compiled, or an input has gone
+        return False
+
+
+class Build(build):
+    def initialize_options(self) -> None:
+        super().initialize_options()
+        self.build_base = str(BUILD)
+
+
+class BuildCore(build_ext):
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # An editable install would compile in a temporary folder, and everything each time.
+        self.build_temp = str(BUILD / f"{PLATFORM}-{sys.implementation.cache_tag}")
+
+    def build_extension(self, ext: Extension) -> None:
+        import numpy
+
+        msvc = self.compiler.compiler_type == "msvc"
+        if msvc:
+            self.compiler.initialize()  # by default at its first use, which is not thread-safe
+        ext.extra_compile_args, ext.extra_link_args = msvc_flags() if msvc else unix_flags()
+        ext.include_dirs.append(numpy.get_include())
+        ext.sources = [translate(path) if path.endswith(".pyx") else path for path in ext.sources]
+        if not msvc:
+            # Where the interpreter lies here means nothing on the machine that runs the wheel.
+            self.compiler.linker_so = [
+                word for word in self.compiler.linker_so if not word.startswith("-Wl,-rpath")
+            ]
+        self.compiler.compile = partial(self.compile_changed, self.compiler.compile)
+        super().build_extension(ext)
+
+    def compile_changed(self, compile_units, sources, *, output_dir, **options):
+        """Stands in for the compiler's own `compile`: one task per unit, only what changed."""
+
+        def compile_one(source: str) -> list[str]:
+            [obj] = self.compiler.object_filenames([source], output_dir=output_dir)
+            if not self.force and up_to_date(Path(obj)):
+                return [obj]
+            return compile_units([source], output_dir=output_dir, **options)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [obj for objs in pool.map(compile_one, sources) for obj in objs]
+
+
+if __name__ == "__main__":
+    # Before any command, since each needs some of it: the stub is package data, the rest is source.
+    subprocess.run([sys.executable, "src/codegen.py"], check=True)
+    setup(ext_modules=[core()], cmdclass={"build": Build, "build_ext": BuildCore})

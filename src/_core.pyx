@@ -1,0 +1,100 @@
+# cython: cdivision=True, embedsignature=False, binding=False
+"""The compiled core of cdiff: nodes, operators, sweeps and the `Array` type.
+
+One extension module made of the rooms included below, in the order in which they may know each
+other: memory, node, elementwise, bridge, dual, structural, reduce, linear, sweep, transform,
+indexing, array, dispatch.  The generated tables (src/generated) come from optable.py.  Nothing
+here imports the Python package.
+"""
+cimport cython
+cimport numpy as np
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport PyObject, PyTypeObject, Py_EQ, Py_NE, Py_LT, Py_LE, Py_GT, Py_GE
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+np.import_array()
+
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+    void Py_SET_TYPE(PyObject *, PyTypeObject *) noexcept nogil
+    void Py_SET_REFCNT(PyObject *, Py_ssize_t) noexcept nogil
+    Py_ssize_t Py_REFCNT(PyObject *) noexcept nogil
+    PyTypeObject *Py_TYPE(PyObject *) noexcept nogil
+
+cdef extern from "numpy/arrayobject.h":
+    enum:
+        NPY_BOOL, NPY_BYTE, NPY_UBYTE, NPY_SHORT, NPY_USHORT, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
+        NPY_LONGDOUBLE, NPY_CLONGDOUBLE, NPY_OBJECT
+        NPY_ARRAY_WRITEABLE, NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_F_CONTIGUOUS
+
+cdef extern from "node.h":
+    ctypedef struct Arr:
+        Py_ssize_t refcnt
+        Arr *owner
+        PyObject *base
+        char *data
+        Py_ssize_t size
+        int16_t typenum
+        uint8_t ndim
+        uint8_t flags
+        uint32_t bucket
+        Py_ssize_t *dims
+    ctypedef struct Ext:
+        Node *current
+        Py_ssize_t nparents
+        Node **parents
+    ctypedef struct Node:
+        double v
+        Arr *arr
+        Node *next_free
+        Node *p0
+        Node *p1
+        double d0
+        Ext *ext
+        double d1
+        PyObject *obj
+        uint16_t op
+        uint16_t flags
+        uint32_t mark
+    ctypedef struct ThreadState:
+        int paused
+        int depth
+        int freeing
+        Node *graveyard
+    ThreadState cdiff_tls
+    Py_ssize_t *ARR_SHAPE(const Arr *) noexcept nogil
+    Py_ssize_t *ARR_STRIDES(const Arr *) noexcept nogil
+    enum:
+        ARR_CONTIGUOUS, ARR_EXPORTED, ARR_BORROWED, ARR_RESULT
+        NODE_ARRAY, NODE_DUAL, NODE_ALIAS, NODE_SAVED, NODE_VIEW, NODE_WEAK, NODE_SLOW
+        LEVEL_SHIFT, LEVEL_MASK, MAX_LEVEL
+
+cdef class Array
+
+include "generated/ops.pxi"
+
+cdef PyTypeObject *ARRAY_TYPE
+
+include "memory.pxi"
+include "node.pxi"
+include "elementwise.pxi"
+include "bridge.pxi"
+include "dual.pxi"
+include "structural.pxi"
+include "reduce.pxi"
+include "linear.pxi"
+include "sweep.pxi"
+include "transform.pxi"
+include "fast.pxi"
+include "indexing.pxi"
+include "array.pxi"
+include "dispatch.pxi"
+
+ARRAY_TYPE = <PyTypeObject *>Array
+install_slots()
+install_values()

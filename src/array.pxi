@@ -1,0 +1,696 @@
+# The Python face of a node: the class `Array` and its operator slots.
+#
+# Knows Python's and NumPy's protocols; what an operator does is decided below
+# (elementwise, structural) or in functions that the Python package registers.
+# Fast because the arithmetic slots are plain C functions put straight into the
+# type: two scalars are combined before any Python-level dispatch happens.
+
+cdef dict METHODS = {}            # names of methods -> function(self, ...)
+cdef dict FUNCTIONS = {}          # NumPy functions -> ours
+cdef object face_loader = None
+
+
+cdef object dtype_of(Array a):
+    return <object>np.PyArray_DescrFromType(typenum_of(innermost(current(a))))
+
+
+cdef object lost(str what, str instead):
+    raise TypeError(f"{what} of a tracked array would lose its derivative; {instead}")
+
+
+cdef int refuse_tracked(Array a, str what, str instead) except -1:
+    if levels_of(N(current(a))):
+        lost(what, instead)
+    return 0
+
+
+@cython.final
+cdef class Array:
+    """A NumPy-like array (or number) that remembers how it was computed.
+
+    Make one with `cdiff.array`; inside `grad`, `jvp` and friends the arguments are Arrays.
+    Operators, NumPy functions (`np.sin(x)`, `np.concatenate([x, y])`) and ndarray methods work and
+    are differentiated.  Whatever would lose a derivative silently raises an error that says what
+    to write instead.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> x = cd.array([1.0, 2.0], requires_grad=True)
+    >>> y = (x ** 3).sum()
+    >>> y.backward()
+    >>> x.grad
+    Array([ 3., 12.])
+    """
+    cdef double _body[6]          # the fields of Node after the object header
+
+    # ------------------------------------------------------------ attributes
+
+    @property
+    def shape(self):
+        """Tuple of axis lengths; () for a scalar."""
+        return shape_tuple(current(self))
+
+    @property
+    def ndim(self):
+        """Number of axes."""
+        return ndim_of(innermost(current(self)))
+
+    @property
+    def size(self):
+        """Number of elements."""
+        return size_of(innermost(current(self)))
+
+    @property
+    def dtype(self):
+        """NumPy dtype of the elements."""
+        return dtype_of(self)
+
+    @property
+    def itemsize(self):
+        """Bytes per element."""
+        return dtype_of(self).itemsize
+
+    @property
+    def nbytes(self):
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def T(self):
+        """The array with its axes reversed."""
+        a = current(self)
+        return apply_transpose(a, tuple(range(self.ndim - 1, -1, -1)))
+
+    @property
+    def mT(self):
+        """The array with its last two axes swapped."""
+        ndim = self.ndim
+        if ndim < 2:
+            raise ValueError("matrix transpose needs at least two axes")
+        return apply_transpose(current(self), tuple(range(ndim - 2)) + (ndim - 1, ndim - 2))
+
+    @property
+    def flat(self):
+        """Iterator over the elements in C order."""
+        return iter(self.reshape(-1))
+
+    @property
+    def real(self):
+        """The array itself: all values are real."""
+        return self
+
+    @property
+    def requires_grad(self):
+        """Is this a leaf whose `grad` is filled by `backward`?"""
+        return N(self).op == OP_LEAF and (N(self).flags & level_bit(0)) != 0
+
+    @property
+    def grad(self):
+        """Gradient accumulated by `backward` (an Array), None before the first; leaves only."""
+        if N(self).op != OP_LEAF or N(self).p1 == NULL:
+            return None
+        return <object><PyObject *>N(self).p1
+
+    @grad.setter
+    def grad(self, value):
+        if N(self).op != OP_LEAF:
+            raise AttributeError("grad: only leaves (requires_grad=True) have a gradient")
+        if value is not None:
+            value = detached(current(as_node(value)))
+            if shape_tuple(value) != shape_tuple(self):
+                raise ValueError(f"grad: shape {shape_tuple(value)} does not fit the leaf's {shape_tuple(self)}")
+        set_gradient(self, value)
+
+    def zero_grad(self):
+        """Forget the accumulated gradient."""
+        if N(self).op == OP_LEAF:
+            set_gradient(self, None)
+
+    def backward(self, v=None, retain_graph=False):
+        """Accumulate vector-Jacobian products into the `grad` of every leaf this array depends on.
+
+        Parameters
+        ----------
+        v : array_like of this array's shape, optional
+            The cotangent; ones by default, that is, the gradient of the sum of the elements.
+        retain_graph : bool
+            Keep the graph, so that `backward` can be called again.
+
+        Raises
+        ------
+        RuntimeError
+            If the array depends on no leaf, or its graph was freed by an earlier call.
+        ValueError
+            If `v` has another shape.
+
+        Examples
+        --------
+        >>> import cdiff as cd
+        >>> x = cd.array([1.0, 2.0, 3.0], requires_grad=True)
+        >>> y = 2 * x
+        >>> y.backward([1.0, 2.0, 3.0])
+        >>> x.grad
+        Array([2., 4., 6.])
+        """
+        backward_from(self, v, retain_graph)
+
+    def detach(self):
+        """The same value as a constant (no derivative flows through it)."""
+        return detached(current(self))
+
+    def numpy(self):
+        """The value as a read-only ndarray that shares memory; no derivative."""
+        return ndarray_of(self)
+
+    def item(self, *args):
+        """The value as a Python number; the derivative is dropped on purpose."""
+        return ndarray_of(self).item(*args)
+
+    def tolist(self):
+        """The values as nested lists of Python numbers; the derivative is dropped on purpose."""
+        return ndarray_of(self).tolist()
+
+    def copy(self, order="C"):
+        """The same value under a new name, still tracked."""
+        a = current(self)
+        return ew1(OP_POSITIVE, a) if levels_of(N(a)) else contiguous_copy(as_block(a)) \
+            if N(a).flags & NODE_ARRAY else scalar(N(a).v)
+
+    def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+        """The array in another dtype; differentiable between float64 and float32."""
+        wanted = np.dtype(dtype)
+        if not np.can_cast(dtype_of(self), wanted, casting):
+            raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} with casting={casting!r}")
+        if not is_float(wanted.num):
+            return ndarray_of(self).astype(wanted)
+        return apply_cast(current(self), wanted.num)
+
+    # ------------------------------------------------------------ shape
+
+    def reshape(self, *shape, order="C", copy=None):
+        """The elements in another shape, as `ndarray.reshape`."""
+        if len(shape) == 1 and not is_integer(shape[0]):
+            shape = tuple(shape[0])
+        if order != "C":
+            return face_method("reshape")(self, shape, order=order)
+        return apply_reshape(current(self), resolve_shape(shape, self.size, shape_tuple(self)))
+
+    def transpose(self, *axes):
+        """The array with its axes permuted, as `ndarray.transpose`."""
+        if len(axes) == 1 and (axes[0] is None or not is_integer(axes[0])):
+            axes = () if axes[0] is None else tuple(axes[0])
+        if not axes:
+            return self.T
+        return apply_transpose(current(self), checked_permutation(axes, self.ndim))
+
+    def sum(self, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
+        """Sum over axes, as `ndarray.sum`."""
+        a = current(self)
+        if dtype is not None or out is not None or initial is not None or where is not True \
+                or not is_float(typenum_of(innermost(a))):
+            return face_method("sum")(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims,
+                                      initial=initial, where=where)
+        return apply(OP_SUM, [a], (normal_axes(axis, self.ndim), bool(keepdims)))
+
+    # ------------------------------------------------------------ items
+
+    def __len__(self):
+        shape = self.shape
+        if not shape:
+            raise TypeError("len() of a scalar array")
+        return shape[0]
+
+    def __getitem__(self, key):
+        return get_item(self, key)
+
+    def __setitem__(self, key, value):
+        assign(self, key, value)
+
+    def __iter__(self):
+        cdef Py_ssize_t i
+        if not self.shape:
+            raise TypeError("iteration over a scalar array")
+        return iter([get_item(self, i) for i in range(self.shape[0])])
+
+    def __contains__(self, value):
+        return bool(np.any(ndarray_of(self) == plain_key(value)))
+
+    # ------------------------------------------------------------ conversions
+
+    def __bool__(self):
+        if not N(self).flags & NODE_SLOW:
+            return N(self).v != 0.0
+        return bool(ndarray_of(self))
+
+    def __float__(self):
+        refuse_tracked(self, "float()", "keep it an Array (use cdiff.numpy or np functions instead of "
+                       "the math module, cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff "
+                       "array instead of a plain ndarray on the left of a[i] = x), or write x.item() "
+                       "to drop the derivative")
+        return float_of(self)
+
+    def __int__(self):
+        return int(float_of(self))
+
+    def __index__(self):
+        if is_float(typenum_of(innermost(current(self)))):
+            raise TypeError("only integer arrays can be an index; this one is of dtype float")
+        return ndarray_of(self).__index__()
+
+    def __complex__(self):
+        refuse_tracked(self, "complex()", "complex numbers are not supported")
+        return complex(float_of(self))
+
+    def __array__(self, dtype=None, copy=None):
+        refuse_tracked(self, "conversion to a NumPy array", "use cdiff.numpy.array or "
+                       "cdiff.numpy.stack to build arrays from tracked values, a.numpy() to drop the "
+                       "derivative, or a cdiff array (cdiff.numpy.zeros) to assign into")
+        out = ndarray_of(self)
+        return np.array(out, dtype=dtype) if copy or dtype is not None else out
+
+    def __round__(self, ndigits=0):
+        return face_method("round")(self, ndigits or 0)
+
+    def __repr__(self):
+        text = np.array2string(ndarray_of(self), separator=", ", prefix="Array(")
+        kind = ", requires_grad=True" if self.requires_grad else (", tracked" if is_tracked(self) else "")
+        dtype = "" if typenum_of(innermost(current(self))) == NPY_DOUBLE else f", dtype={dtype_of(self)}"
+        return f"Array({text}{dtype}{kind})"
+
+    def __str__(self):
+        return str(ndarray_of(self))
+
+    def __format__(self, spec):
+        return format(float_of(self) if spec and self.size == 1 else ndarray_of(self), spec) \
+            if spec else str(self)
+
+    def __reduce__(self):
+        return rebuild, (self.__getstate__(), self.requires_grad, self.grad)
+
+    def __getstate__(self):
+        if is_tracked(self) and (not self.requires_grad or current(self) is not self):
+            raise TypeError("a tracked array cannot be pickled or deep-copied: its graph would be lost; "
+                            "pickle x.detach(), or the leaves")
+        return np.array(ndarray_of(self))
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return rebuild(self.__getstate__(), self.requires_grad, self.grad)
+
+    # ------------------------------------------------------------ operators
+    # The first five are replaced by C slots (below); these keep the names callable.
+
+    def __add__(x, y):
+        return binary(OP_ADD, x, y)
+
+    def __radd__(self, other):
+        return binary(OP_ADD, other, self)
+
+    def __sub__(x, y):
+        return binary(OP_SUBTRACT, x, y)
+
+    def __rsub__(self, other):
+        return binary(OP_SUBTRACT, other, self)
+
+    def __mul__(x, y):
+        return binary(OP_MULTIPLY, x, y)
+
+    def __rmul__(self, other):
+        return binary(OP_MULTIPLY, other, self)
+
+    def __truediv__(x, y):
+        return binary(OP_DIVIDE, x, y)
+
+    def __rtruediv__(self, other):
+        return binary(OP_DIVIDE, other, self)
+
+    def __neg__(self):
+        return ew1(OP_NEGATIVE, self)
+
+    def __floordiv__(x, y):
+        return binary(OP_FLOOR_DIVIDE, x, y)
+
+    def __rfloordiv__(self, other):
+        return binary(OP_FLOOR_DIVIDE, other, self)
+
+    def __mod__(x, y):
+        return binary(OP_REMAINDER, x, y)
+
+    def __rmod__(self, other):
+        return binary(OP_REMAINDER, other, self)
+
+    def __divmod__(x, y):
+        return binary(OP_FLOOR_DIVIDE, x, y), binary(OP_REMAINDER, x, y)
+
+    def __rdivmod__(self, other):
+        return binary(OP_FLOOR_DIVIDE, other, self), binary(OP_REMAINDER, other, self)
+
+    def __pow__(x, y, modulo):
+        if modulo is not None:
+            raise TypeError("pow with a modulus is not supported")
+        return power(x, y)
+
+    def __rpow__(self, other, modulo):
+        return power(other, self)
+
+    def __matmul__(x, y):
+        return product_or_not(x, y)
+
+    def __rmatmul__(self, other):
+        return product_or_not(other, self)
+
+    def __pos__(self):
+        return ew1(OP_POSITIVE, self)
+
+    def __abs__(self):
+        return ew1(OP_ABSOLUTE, self)
+
+    def __invert__(self):
+        return np.invert(ndarray_of(self))
+
+    def __and__(x, y):
+        return np.bitwise_and(plain_key(x), plain_key(y))
+
+    def __or__(x, y):
+        return np.bitwise_or(plain_key(x), plain_key(y))
+
+    def __xor__(x, y):
+        return np.bitwise_xor(plain_key(x), plain_key(y))
+
+    def __lt__(self, other):
+        return compare(self, other, Py_LT)
+
+    def __le__(self, other):
+        return compare(self, other, Py_LE)
+
+    def __eq__(self, other):
+        return compare(self, other, Py_EQ)
+
+    def __ne__(self, other):
+        return compare(self, other, Py_NE)
+
+    def __gt__(self, other):
+        return compare(self, other, Py_GT)
+
+    def __ge__(self, other):
+        return compare(self, other, Py_GE)
+
+    # ------------------------------------------------------------ in place
+
+    def __iadd__(self, other):
+        return in_place(OP_ADD, self, other)
+
+    def __isub__(self, other):
+        return in_place(OP_SUBTRACT, self, other)
+
+    def __imul__(self, other):
+        return in_place(OP_MULTIPLY, self, other)
+
+    def __itruediv__(self, other):
+        return in_place(OP_DIVIDE, self, other)
+
+    def __ipow__(self, other):
+        return in_place(OP_POWER, self, other)
+
+    # ------------------------------------------------------------ NumPy's protocols
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return array_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func, types, args, kwargs):
+        return face_function(func)(*args, **kwargs)
+
+    def __getattr__(self, name):
+        if name in METHODS or (name[:1] != "_" and load_face() and name in METHODS):
+            return BoundMethod(METHODS[name], self)
+        raise AttributeError(f"'cdiff.Array' object has no attribute {name!r}")
+
+    def __dir__(self):
+        load_face()
+        return sorted(set(object.__dir__(self)) | set(METHODS))
+
+
+def rebuild(data, requires_grad, grad):
+    """Unpickle an Array."""
+    out = array(data, requires_grad=requires_grad)
+    if grad is not None:
+        out.grad = grad
+    return out
+
+
+# ---------------------------------------------------------------- the registered face
+
+def register(dict methods, dict functions):
+    """Take over methods (name -> function(self, ...)) and NumPy functions of the Python package."""
+    METHODS.update(methods)
+    FUNCTIONS.update(functions)
+
+
+def set_face_loader(loader):
+    """`loader` is called once, when a method or NumPy function is first missing."""
+    global face_loader
+    face_loader = loader
+
+
+cdef bint load_face() except -1:
+    global face_loader
+    cdef object loader = face_loader
+    if loader is not None:
+        face_loader = None
+        loader()
+    return True
+
+
+cdef object face_method(str name):
+    if name not in METHODS:
+        load_face()
+    return METHODS[name]
+
+
+cdef object face_function(object func):
+    handler = FUNCTIONS.get(func)
+    if handler is None:
+        load_face()
+        handler = FUNCTIONS.get(func)
+    if handler is None:
+        name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
+        raise TypeError(f"{name} is not differentiated by cdiff; write it with other functions, or "
+                        f"apply it to x.numpy() if its derivative is not needed")
+    return handler
+
+
+from types import MethodType as BoundMethod
+
+
+# ---------------------------------------------------------------- slots
+
+cdef inline Array weak_or_node(PyObject *x):
+    return try_node(<object>x)
+
+
+cdef object binary(int op, object x, object y):
+    """x op y for operands of any type; NotImplemented where one is not ours."""
+    cdef Array a = try_node(x)
+    cdef Array b
+    if a is None:
+        return NotImplemented
+    b = try_node(y)
+    if b is None:
+        return NotImplemented
+    return ew2(op, a, b)
+
+
+cdef object power(object x, object y):
+    """x ** y; the constant exponents that NumPy computes by simpler functions are simpler here too."""
+    if type(y) is int or type(y) is float:
+        if y == 2:
+            return ew1(OP_SQUARE, x)
+        if y == 1:
+            return ew1(OP_POSITIVE, x)
+        if y == -1:
+            return ew1(OP_RECIPROCAL, x)
+    return binary(OP_POWER, x, y)
+
+
+cdef object product_or_not(object x, object y):
+    cdef Array a = try_node(x)
+    cdef Array b
+    if a is None:
+        return NotImplemented
+    b = try_node(y)
+    if b is None:
+        return NotImplemented
+    return matmul(a, b)
+
+
+cdef object in_place(int op, Array a, object other):
+    """NumPy's in-place operators: the object shows the result, in its own dtype and shape."""
+    cdef Array old = current(a)
+    cdef Array b = try_node(other)
+    cdef Array new
+    if b is None:
+        return NotImplemented
+    new = ew2(op, old, b)
+    if not shape_tuple(old):
+        return new
+    if shape_tuple(new) != shape_tuple(old):
+        raise ValueError(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does not fit "
+                         f"the array of shape {shape_tuple(old)}")
+    redirect(a, assignable(old, new))
+    return a
+
+
+cdef inline object compare_numbers(double a, double b, int op):
+    cdef bint r
+    if op == Py_LT:
+        r = a < b
+    elif op == Py_LE:
+        r = a <= b
+    elif op == Py_EQ:
+        r = a == b
+    elif op == Py_NE:
+        r = a != b
+    elif op == Py_GT:
+        r = a > b
+    else:
+        r = a >= b
+    return NP_TRUE if r else NP_FALSE
+
+
+cdef object NP_TRUE = np.True_
+cdef object NP_FALSE = np.False_
+cdef tuple COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)
+
+
+cdef object compare(Array a, object other, int op):
+    """Comparisons have no derivative: plain NumPy results."""
+    cdef Array b
+    if not N(a).flags & NODE_SLOW:
+        if type(other) is float:
+            return compare_numbers(N(a).v, <double>other, op)
+        if type(other) is Array and not N(<Array>other).flags & NODE_SLOW:
+            return compare_numbers(N(a).v, N(<Array>other).v, op)
+    b = try_node(other)
+    if b is None:
+        return NotImplemented
+    return COMPARISONS[op](numpy_operand(innermost(current(a))), numpy_operand(innermost(current(b))))
+
+
+cdef inline double arithmetic(int op, double a, double b, double *d) noexcept nogil:
+    """The four operators that deserve better than a table call."""
+    if op == OP_ADD:
+        return sd_add(a, b, d)
+    if op == OP_SUBTRACT:
+        return sd_subtract(a, b, d)
+    if op == OP_MULTIPLY:
+        return sd_multiply(a, b, d)
+    return sd_divide(a, b, d)
+
+
+cdef inline bint plain_scalar(PyObject *x) noexcept nogil:
+    return Py_TYPE(x) == ARRAY_TYPE and not (<Node *>x).flags & NODE_SLOW
+
+
+cdef inline PyObject *slot_binary(int op, PyObject *x, PyObject *y) except NULL:
+    """nb_add and friends: scalars with scalars or Python floats here, all else further down."""
+    cdef Node constant
+    cdef Node *a
+    cdef Node *b
+    cdef Node *n
+    cdef double d[2]
+    cdef object out
+    if plain_scalar(x):
+        a = <Node *>x
+        if plain_scalar(y):
+            b = <Node *>y
+        elif Py_TYPE(y) == FLOAT_TYPE:
+            constant.v = PyFloat_AS_DOUBLE(<object>y)
+            constant.flags = NODE_WEAK
+            b = &constant
+        else:
+            return slot_general(op, x, y)
+    elif Py_TYPE(x) == FLOAT_TYPE and plain_scalar(y):
+        constant.v = PyFloat_AS_DOUBLE(<object>x)
+        constant.flags = NODE_WEAK
+        a = &constant
+        b = <Node *>y
+    else:
+        return slot_general(op, x, y)
+    n = node_new()
+    n.v = arithmetic(op, a.v, b.v, d)
+    n.flags = (a.flags | b.flags) & LEVEL_MASK
+    if recording(n.flags):
+        n.op = <uint16_t>op
+        link_scalar(n, a, d[0], b, d[1])
+    else:
+        n.op = OP_CONST
+        n.flags = a.flags & b.flags & NODE_WEAK
+    return <PyObject *>n
+
+
+cdef PyObject *slot_general(int op, PyObject *x, PyObject *y) except NULL:
+    cdef object out = binary(op, <object>x, <object>y)
+    Py_INCREF(out)
+    return <PyObject *>out
+
+
+cdef PyObject *slot_add(PyObject *x, PyObject *y) except NULL:
+    return slot_binary(OP_ADD, x, y)
+
+
+cdef PyObject *slot_subtract(PyObject *x, PyObject *y) except NULL:
+    return slot_binary(OP_SUBTRACT, x, y)
+
+
+cdef PyObject *slot_multiply(PyObject *x, PyObject *y) except NULL:
+    return slot_binary(OP_MULTIPLY, x, y)
+
+
+cdef PyObject *slot_divide(PyObject *x, PyObject *y) except NULL:
+    return slot_binary(OP_DIVIDE, x, y)
+
+
+cdef PyObject *slot_negative(PyObject *x) except NULL:
+    cdef Array out = ew1(OP_NEGATIVE, <Array>x)
+    Py_INCREF(out)
+    return <PyObject *>out
+
+
+cdef extern from *:
+    """
+    static PyObject *cdiff_no_new(PyTypeObject *t, PyObject *args, PyObject *kwargs) {
+        PyErr_SetString(PyExc_TypeError, "make arrays with cdiff.array(data)");
+        return NULL;
+    }
+    static void cdiff_install_slots(PyTypeObject *t, binaryfunc add, binaryfunc subtract,
+                                    binaryfunc multiply, binaryfunc divide, unaryfunc negative,
+                                    destructor dealloc) {
+        t->tp_as_number->nb_add = add;
+        t->tp_as_number->nb_subtract = subtract;
+        t->tp_as_number->nb_multiply = multiply;
+        t->tp_as_number->nb_true_divide = divide;
+        t->tp_as_number->nb_negative = negative;
+        t->tp_dealloc = dealloc;
+        t->tp_new = cdiff_no_new;
+        PyType_Modified(t);
+    }
+    """
+    ctypedef PyObject *(*binaryfunc)(PyObject *, PyObject *) except NULL
+    ctypedef PyObject *(*unaryfunc)(PyObject *) except NULL
+    ctypedef void (*destructor)(PyObject *) noexcept
+    void cdiff_install_slots(PyTypeObject *, binaryfunc, binaryfunc, binaryfunc, binaryfunc, unaryfunc,
+                             destructor)
+
+cdef extern from "Python.h":
+    double PyFloat_AS_DOUBLE(object) noexcept
+
+cdef PyTypeObject *FLOAT_TYPE = <PyTypeObject *>float
+
+
+cdef void install_slots():
+    """Put the fast functions where CPython looks first."""
+    cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide, slot_negative,
+                        node_dealloc)

@@ -1,0 +1,245 @@
+# The bridge between nodes and the outside world: Python numbers, ndarrays and
+# sequences come in, ndarrays and floats go out.
+#
+# Knows NumPy's C API and the node layout; it must not know operators other than
+# the cast and the copy it needs.  Fast because numbers become inline scalars
+# without touching NumPy, and because arrays cross in both directions without a
+# copy wherever nobody else can change them.
+
+cdef object SEE_DETACH = ("; use x.item(), x.numpy() or cd.stop_gradient(x) if the derivative may "
+                          "be dropped here")
+
+
+# ---------------------------------------------------------------- coming in
+
+cdef Array wrap_ndarray(np.ndarray x, bint borrowed=False):
+    """A node over an ndarray's memory.  `borrowed`: the owner may still write to it."""
+    cdef Arr *r
+    cdef Array a
+    cdef int i, typenum
+    x = supported_layout(x)
+    typenum = np.PyArray_TYPE(x)
+    if np.PyArray_NDIM(x) == 0 and typenum == NPY_DOUBLE:
+        return scalar((<double *>np.PyArray_DATA(x))[0])
+    r = block_new(np.PyArray_NDIM(x), 0)
+    r.typenum = <int16_t>typenum
+    r.data = <char *>np.PyArray_DATA(x)
+    for i in range(r.ndim):
+        r.dims[i] = np.PyArray_DIM(x, i)
+        r.dims[r.ndim + i] = np.PyArray_STRIDE(x, i)
+    note_contiguity(r, np.PyArray_ITEMSIZE(x))
+    Py_INCREF(x)
+    r.base = <PyObject *>x
+    if borrowed:
+        r.flags |= ARR_BORROWED
+    return steal(array_node(r))
+
+
+cdef np.ndarray supported_layout(np.ndarray x):
+    """Aligned native-endian data of a numeric type, or a clear error."""
+    cdef int typenum = np.PyArray_TYPE(x)
+    if typenum > NPY_CLONGDOUBLE and typenum != NPY_HALF:
+        raise TypeError(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to float64"
+                        + (" (an object array may hold tracked values: use cdiff.numpy.stack "
+                           "or cdiff.numpy.array)" if typenum == NPY_OBJECT else ""))
+    if np.PyArray_ISBYTESWAPPED(x) or not np.PyArray_ISALIGNED(x):
+        x = np.require(x, x.dtype.newbyteorder("="), ["A"])
+    if typenum == NPY_LONGDOUBLE or typenum == NPY_HALF:
+        x = x.astype(np.float64 if typenum == NPY_LONGDOUBLE else np.float32)
+    return x
+
+
+cdef Array try_node(object x):
+    """A node for an operand, or None where the type is not one of ours."""
+    cdef Array a
+    if type(x) is Array:
+        return <Array>x
+    if type(x) is float or type(x) is int or type(x) is bool:
+        return weak_scalar(x)
+    if isinstance(x, np.ndarray):
+        return wrap_ndarray(x, True)
+    if isinstance(x, np.float64):
+        return scalar(x)
+    if isinstance(x, np.generic):
+        return wrap_ndarray(np.asarray(x))
+    if isinstance(x, (list, tuple)):
+        return node_from_sequence(x)
+    if isinstance(x, (float, int)):
+        return weak_scalar(x)
+    return None
+
+
+cdef Array as_node(object x):
+    """A node for an operand, or a TypeError that names its type."""
+    cdef Array a = try_node(x)
+    if a is None:
+        if isinstance(x, complex):
+            raise TypeError("cdiff: complex numbers are not supported")
+        raise TypeError(f"cdiff: expected a number, an array or a sequence of them, "
+                        f"got {type(x).__name__}: {x!r:.60}")
+    return a
+
+
+cdef bint holds_nodes(object x) except -1:
+    if type(x) is Array:
+        return True
+    if isinstance(x, (list, tuple)):
+        for item in x:
+            if holds_nodes(item):
+                return True
+    return False
+
+
+cdef Array node_from_sequence(object x):
+    """Nested lists and tuples, which may contain tracked values, as one array."""
+    if not holds_nodes(x):
+        return wrap_ndarray(np.asarray(x))
+    return stack_nodes([node_from_sequence(item) if isinstance(item, (list, tuple))
+                        else as_node(item) for item in x])
+
+
+cdef Array stack_nodes(list rows):
+    """Rows of one common shape along a new first axis."""
+    cdef Array row
+    cdef tuple shape = shape_tuple(rows[0])
+    cdef list parts = []
+    for row in rows:
+        if shape_tuple(row) != shape:
+            raise ValueError(f"cdiff: a nested sequence is ragged: shapes {shape} and "
+                             f"{shape_tuple(row)}")
+        parts.append(apply_reshape(row, (1,) + shape))
+    return apply_concatenate(parts, 0)
+
+
+# ---------------------------------------------------------------- going out
+
+cdef np.ndarray ndarray_of(Array a):
+    """A read-only ndarray over a node's memory (any kind of node; no derivative)."""
+    cdef Arr *r
+    cdef np.ndarray out
+    a = innermost(current(a))
+    if not N(a).flags & NODE_ARRAY:
+        out = np.array(N(a).v)
+        out.flags.writeable = False
+        return out
+    return export(a, 0)
+
+
+cdef np.ndarray export(Array a, int flags):
+    cdef Arr *r = N(a).arr
+    cdef np.ndarray out = np.PyArray_New(np.ndarray, r.ndim, <np.npy_intp *>ARR_SHAPE(r), r.typenum,
+                                         <np.npy_intp *>ARR_STRIDES(r), r.data, 0,
+                                         flags | NPY_ARRAY_ALIGNED, None)
+    cdef Arr *root = r.owner if r.owner != NULL else r
+    root.flags |= ARR_EXPORTED
+    np.set_array_base(out, detached(a))
+    np.PyArray_UpdateFlags(out, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)
+    return out
+
+
+cdef object numpy_operand(Array a):
+    """What NumPy should see: weak Python scalars stay weak."""
+    if N(a).flags & NODE_WEAK:
+        return int(N(a).v) if N(a).v == <long long>N(a).v else N(a).v
+    return ndarray_of(a)
+
+
+cdef object plain_value(Array a):
+    """A float or an ndarray that its owner may write to; for finished results."""
+    cdef Arr *r
+    a = current(a)
+    if not N(a).flags & (NODE_ARRAY | NODE_DUAL):
+        return N(a).v
+    a = innermost(a)
+    if not N(a).flags & NODE_ARRAY:
+        return N(a).v
+    r = N(a).arr
+    if r.flags & ARR_RESULT and r.size > 64:
+        r.flags &= ~ARR_RESULT
+        return export(a, NPY_ARRAY_WRITEABLE)
+    return np.array(ndarray_of(a))
+
+
+def to_plain(x):
+    """The value of an untracked Array as a float or an ndarray; anything else unchanged.
+
+    Tracked arrays come back as they are, so that an outer transformation still sees them.
+
+    >>> from cdiff import _core
+    >>> _core.to_plain(_core.array(2.0))
+    2.0
+    """
+    if type(x) is not Array or levels_of(N(<Array>x)):
+        return x
+    return plain_value(x)
+
+
+# ---------------------------------------------------------------- copies
+
+cdef Array contiguous_copy(Array a):
+    """The same (untracked) value in memory of our own, in C order."""
+    cdef Arr *r = N(a).arr
+    cdef Array out = new_array(r.ndim, ARR_SHAPE(r), r.typenum)
+    if r.flags & ARR_CONTIGUOUS:
+        memcpy(N(out).arr.data, r.data, r.size * itemsize_of(r.typenum))
+    else:
+        np.copyto(export(out, NPY_ARRAY_WRITEABLE), ndarray_of(a), casting="unsafe")
+        N(out).arr.flags &= ~ARR_EXPORTED
+    return out
+
+
+cdef Array contiguous(Array a):
+    """`a` itself where its memory is in C order, else a copy of its value."""
+    if not N(a).flags & NODE_ARRAY or N(a).arr.flags & ARR_CONTIGUOUS:
+        return a
+    return contiguous_copy(a)
+
+
+def array(data, dtype=None, requires_grad=False, copy=True):
+    """Make an `Array` from numbers, ndarrays, nested sequences or Arrays.
+
+    Parameters
+    ----------
+    data : float, array_like or Array
+        Values; nested sequences may contain tracked Arrays, whose derivatives are kept.
+    dtype : dtype, optional
+        float64 and float32 are differentiable; integers and booleans are carried along.
+    requires_grad : bool
+        Make a leaf whose `grad` is filled by `backward`.  Integer and boolean data are
+        converted to float64 unless `dtype` says otherwise.
+    copy : bool
+        False shares the memory of an ndarray: the caller promises not to change it.
+
+    Returns
+    -------
+    Array of the shape of `data`.
+
+    Raises
+    ------
+    TypeError
+        For object, string or complex data, or an integer `dtype` with `requires_grad`.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> x = cd.array([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Array([2., 4., 6.])
+    """
+    cdef Array a = as_node(data)
+    cdef int typenum
+    if type(data) is Array and dtype is None and not requires_grad:
+        return ew1(OP_POSITIVE, a) if levels_of(N(a)) else detached(current(a))
+    a = current(a)
+    if dtype is not None:
+        a = apply_cast(a, np.dtype(dtype).num)
+    typenum = typenum_of(innermost(a))
+    if requires_grad and not is_float(typenum):
+        if dtype is not None:
+            raise TypeError(f"array: requires_grad needs float64 or float32, not {dtype}")
+        a = apply_cast(a, NPY_DOUBLE)
+    if copy and N(a).flags & NODE_ARRAY and is_borrowed(a):
+        a = contiguous_copy(a)
+    N(a).flags &= ~NODE_WEAK
+    return make_leaf(a, 0) if requires_grad else a

@@ -1,0 +1,127 @@
+"""The Cython side of the operator table: ops.pxi, structural.pxi of src/generated, and the stub.
+
+Declares the C tables to Cython, makes one Python function per elementwise row with the signature
+of NumPy's ufuncs, and wraps the structural rules.  Knows the parsed rows and the names of the two
+functions of the core that the Python functions call.
+"""
+
+from codegen_c import codes, constant, unary_or_binary
+
+NOTICE = "# Generated from src/optable.py by src/codegen.py. Do not edit.\n"
+KEYWORDS = '*, where=True, casting="same_kind", order="K", dtype=None, subok=True'
+DIVIDER = "# <elementwise functions>\n"
+
+
+def declarations(table):
+    n = len(table.elementwise)
+    names = "".join(f"        {name}\n" for name, _ in codes(table))
+    total = codes(table)[-1][1]
+    scalars = "".join(f"    double sv_{row.name}(double a, double b) noexcept nogil\n"
+                      f"    double sd_{row.name}(double a, double b, double *d) noexcept nogil\n"
+                      for row in unary_or_binary(table.elementwise))
+    return f"""from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t
+
+cdef extern from "ops.h":
+    enum:
+{names}        PARTIAL_ZERO, PARTIAL_ONE, PARTIAL_MINUS_ONE, PARTIAL_GENERAL
+
+cdef extern from "rules.h":
+    ctypedef struct RuleStep:
+        uint16_t op
+        int16_t a
+        int16_t b
+        int16_t c
+    ctypedef struct Rule:
+        uint16_t start
+        uint8_t nsteps
+        int16_t result
+
+cdef extern from "ops_tables.h":
+    const char *OP_NAMES[{total}]
+    const unsigned char OP_NARGS[{total}]
+    const unsigned int STRUCT_SAVES[{total}]
+    const unsigned char OP_PARTIAL[{n}][2]
+    const unsigned char OP_SAVES[{n}][2]
+    const Rule RULES[{n}][2]
+    const RuleStep *RULE_STEPS
+    const double *RULE_CONST
+
+cdef extern from "scalar.h":
+    ctypedef double (*scalar_fn)(double a, double b) noexcept nogil
+    ctypedef double (*scalar_dfn)(double a, double b, double *d) noexcept nogil
+    ctypedef double (*scalar_pfn)(double a, double b, double y) noexcept nogil
+    const scalar_fn SCALAR_VALUE[{n}]
+    const scalar_dfn SCALAR_PARTIALS[{n}]
+    const scalar_pfn SCALAR_PARTIAL[{n}][2]
+{scalars}
+cdef extern from "kernel_table.h":
+    ctypedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b,
+                           int64_t sa, int64_t sb) noexcept nogil
+    ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
+                            const double *b, const double *y, int64_t sg, int64_t sa,
+                            int64_t sb, int acc) noexcept nogil
+    ctypedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a,
+                              const double *b, int64_t sc, int64_t sa,
+                              int64_t sb) noexcept nogil
+    ctypedef struct KernelTable:
+        const char *isa
+        ew_fn value[{n}]
+        adj_fn adjoint[{n}][2]
+        where_fn where
+    const KernelTable *kernels_select() noexcept nogil
+"""
+
+
+def python_function(row):
+    operands = "x" if len(row.operands) == 1 else "x1, x2"
+    call = f"ufunc_call{len(row.operands)}({constant(row.name)}, {operands}, out, where, dtype)"
+    return (f"def {row.name}({operands}, /, out=None, {KEYWORDS}):\n"
+            f'    """{row.doc}"""\n    return {call}\n')
+
+
+def ufunc_names(table):
+    pairs = [(name, row) for row in table.elementwise if row.ufunc
+             for name in (row.numpy,) + row.aliases]
+    return "".join(f'    "{name}": {constant(row.name)},\n' for name, row in pairs)
+
+
+def ops_pxi(table):
+    functions = "\n\n".join(python_function(row) for row in unary_or_binary(table.elementwise))
+    return (f"{NOTICE}{declarations(table)}\n"
+            "# NumPy ufunc name -> operator code.\n"
+            f"cdef dict UFUNC_OPS = {{\n{ufunc_names(table)}}}\n\n\n{functions}\n\n"
+            'include "attrs.pxi"\ninclude "structural_rules.pxi"\n')
+
+
+def structural_pxi(table):
+    rules = "\n\n".join(row.code for row in table.structural_rules)
+    entries = "".join(f"ADJ[{constant(row.name)}] = adj_{row.name}\n"
+                      f"TAN[{constant(row.name)}] = tan_{row.name}\n"
+                      for row in table.structural_rules)
+    return f"""{NOTICE}
+# adj_<name>(y, g, k): what the cotangent g of y adds to that of operand k.
+# tan_<name>(y, operands, tangents, attrs): the tangent of y; None stands for zero.
+ctypedef object (*adjoint_rule)(Array y, Array g, int k)
+ctypedef object (*tangent_rule)(Array y, tuple operands, tuple tangents, object attrs)
+
+cdef adjoint_rule ADJ[N_OPS]
+cdef tangent_rule TAN[N_OPS]
+
+
+cdef list parents_of(Array y):
+    \"\"\"All operands of a recorded node with any number of them.\"\"\"
+    cdef Py_ssize_t i, n = 2 if N(y).ext == NULL else N(y).ext.nparents
+    return [p for p in [parent(y, i) for i in range(n)] if p is not None]
+
+
+{rules}
+
+{entries}"""
+
+
+def stub(table, template):
+    """cdiff/_core.pyi: the hand-written part with the elementwise functions filled in."""
+    head, tail = template.split(DIVIDER)
+    rows = unary_or_binary(table.elementwise)
+    lines = "".join(f"{row.name}: _Ufunc{len(row.operands)}\n" for row in rows)
+    return f"{NOTICE}{head}{lines}{tail}"

@@ -1,0 +1,196 @@
+"""The array kernels: kernels.h, compiled once per instruction set.
+
+Turns values and partials into loops with the macros of kernel_loops.h.  Knows the parsed rows; it
+must not know instruction sets, Cython or nodes.  Light operators are fused into one loop; a heavy
+operator inside a formula is a call of its value kernel on a block, so that each heavy function is
+compiled once and its fast path serves derivatives too.
+"""
+
+from codegen_c import (
+    GENERAL,
+    MINUS_ONE,
+    NOTICE,
+    ONE,
+    c_argument,
+    call,
+    constant,
+    kind,
+    pair,
+    unary_or_binary,
+    value_expression,
+)
+
+
+class Formula:
+    """A program as C: heavy steps as calls on block buffers, the rest as the body of a loop."""
+
+    def __init__(self, program, rows):
+        self.program = program
+        self.rows = rows
+        self.arity = {name: len(row.operands) for name, row in rows.items()}
+        self.heavy = {i for i, (op, _) in enumerate(program.steps) if not rows[op].light}
+        self.buffers = set()
+
+    def needed(self, target):
+        """Steps to recompute for `target`, stopping at buffers, in order."""
+        found = set()
+        pending = [target]
+        while pending:
+            arg = pending.pop()
+            if isinstance(arg, int) and arg not in found:
+                found.add(arg)
+                if arg not in self.heavy:
+                    pending.extend(self.program.steps[arg][1])
+        return sorted(found)
+
+    def numbers(self, target):
+        """Declarations of everything the light expression `target` needs at element i."""
+        steps = self.needed(target)
+        read = {target} if isinstance(target, str) else set()
+        for i in steps:
+            if i not in self.heavy:
+                read.update(arg for arg in self.program.steps[i][1] if isinstance(arg, str))
+        lines = [f"const double {name} = p{name}[i];" for name in sorted(read)]
+        for i in steps:
+            op, args = self.program.steps[i]
+            value = f"t{i}_[i]" if i in self.heavy else call(op, args, self.arity)
+            lines.append(f"const double t{i} = {value};")
+        return " ".join(lines)
+
+    def pointer(self, arg, declarations, lines):
+        """(pointer, stride) of an argument of a heavy step; appends what prepares it."""
+        if isinstance(arg, str):
+            return f"p{arg}", 1
+        if isinstance(arg, float):
+            name = f"c{len(declarations)}"
+            declarations.append(f"    static const double {name} = {arg!r};\n")
+            return f"&{name}", 0
+        buffer = f"t{arg}_"
+        if buffer not in self.buffers:
+            self.buffers.add(buffer)
+            declarations.append(f"    double {buffer}[BLOCK_SIZE];\n")
+            if arg not in self.heavy:
+                lines.append(f"    FILL_LOOP({buffer}, {self.numbers(arg)}, t{arg})\n")
+        return buffer, 1
+
+    def calls(self):
+        """(declarations, statements) that fill the buffers of all heavy steps."""
+        declarations, lines = [], []
+        for i in sorted(self.heavy):
+            op, args = self.program.steps[i]
+            given = [self.pointer(arg, declarations, lines) for arg in args]
+            given += [("NULL", 0)] * (2 - len(given))
+            (p, sp), (q, sq) = given
+            result, _ = self.pointer(i, declarations, lines)
+            lines.append(f"    value_{op}(n, {result}, {p}, {q}, {sp}, {sq});\n")
+        return "".join(declarations), "".join(lines)
+
+
+def unit_function(name, formula, final):
+    """A unit_fn: buffers, calls, then the loop `final`."""
+    declarations, lines = formula.calls()
+    reads = formula.program.arguments()
+    idle = "".join(f"(void)p{p}, " for p in "aby" if p not in reads)
+    return (f"static CDIFF_NOINLINE void {name}(int64_t n, double *out, const double *g,\n"
+            "    const double *pa, const double *pb, const double *py, int acc)\n{\n"
+            f"{declarations}    int64_t i;\n    {idle}(void)g, (void)acc;\n"
+            f"    if (n < 1)\n        return;\n{lines}{final}}}\n")
+
+
+def plain_value(row):
+    """The value kernel of a row with a C value."""
+    count = "UNARY" if len(row.operands) == 1 else "BINARY"
+    expression = value_expression(row)
+    if row.light:
+        return f"{count}_LIGHT({row.name}, {expression})\n"
+    numbers = f"NUMBERS{len(row.operands)}"
+    plain = f"{count}_ROUNDS({row.name}, PLAIN_ROUND({numbers}, {expression}))\n"
+    if row.c is not None:
+        return plain
+    args = ", ".join(row.operands)
+    return (f"#ifdef CDM_HAS_FAST_{row.name}\n"
+            f"{count}_ROUNDS({row.name}, FAST_ROUND({numbers}, cdm_{row.name}_fast_ok({args}),\n"
+            f"    cdm_{row.name}_fast({args}), {expression}))\n"
+            f"#else\n{plain}#endif\n")
+
+
+def composed_value(row, rows):
+    """The value kernel of a row that is made of other rows."""
+    formula = Formula(row.program, rows)
+    result = row.program.result
+    final = f"    FILL_LOOP(out, {formula.numbers(result)}, {c_argument(result)})\n"
+    pb, sb = ("pb", "sb") if len(row.operands) == 2 else ("NULL", "0")
+    return (unit_function(f"unit_{row.name}", formula, final)
+            + f"static void value_{row.name}(int64_t n, double *out, const double *pa,\n"
+              "    const double *pb, int64_t sa, int64_t sb)\n{\n    (void)pb, (void)sb;\n"
+              f"    run_blocks(unit_{row.name}, n, out, pa, pa, {pb}, NULL, sa, sa, {sb}, 0);\n"
+              "}\n")
+
+
+def adjoint(row, k, rows):
+    """The adjoint kernel of one general partial."""
+    program = row.partials[k]
+    formula = Formula(program, rows)
+    numbers = formula.numbers(program.result)
+    final = f"    ADJOINT_LOOP({numbers}, {c_argument(program.result)})\n"
+    code = unit_function(f"unit{k}_{row.name}", formula, final)
+    if formula.heavy:
+        return f"{code}ADJOINT({k}, {row.name})\n"
+    unit = " && ".join(["sg"] + [f"s{p}" for p in ("a", "b") if program.reads(p)])
+    return f"{code}ADJOINT_DIRECT({k}, {row.name}, {unit})\n"
+
+
+def in_order(rows):
+    """Rows with composed values after everything their values call."""
+    done, order = set(), []
+
+    def visit(row):
+        if row.name in done:
+            return
+        done.add(row.name)
+        for op, _ in row.program.steps if row.program else ():
+            visit(rows[op])
+        order.append(row)
+
+    for row in rows.values():
+        visit(row)
+    return order
+
+
+def adjoint_entry(row, k):
+    kinds = {ONE: "adjoint_one", MINUS_ONE: "adjoint_minus_one"}
+    what = kind(row.partials[k])
+    return f"adjoint{k}_{row.name}" if what == GENERAL else kinds.get(what, "NULL")
+
+
+def kernels_header(table):
+    rows = {row.name: row for row in table.elementwise}
+    small = unary_or_binary(table.elementwise)
+    names = {row.name for row in small}
+    values = [composed_value(row, rows) if row.program else plain_value(row)
+              for row in in_order(rows) if row.name in names]
+    adjoints = [adjoint(row, k, rows) for row in small for k in range(len(row.partials))
+                if kind(row.partials[k]) == GENERAL]
+    value_table, adjoint_table = [], []
+    for row in small:
+        value_table.append(f"        [{constant(row.name)}] = value_{row.name},\n")
+        entries = pair([adjoint_entry(row, k) for k in range(len(row.partials))], "NULL")
+        adjoint_table.append(f"        [{constant(row.name)}] = {entries},\n")
+    return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
+#include "values.h"
+#include "../kernel_loops.h"
+
+{''.join(values)}
+{''.join(adjoints)}
+ADJOINT_DIRECT(, one, sg)
+ADJOINT_DIRECT(, minus_one, sg)
+
+const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
+    CDIFF_QUOTE(CDIFF_ISA),
+    {{
+{''.join(value_table)}    }},
+    {{
+{''.join(adjoint_table)}    }},
+    where_kernel,
+}};
+"""

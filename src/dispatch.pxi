@@ -1,0 +1,390 @@
+# Dispatch: NumPy's ufunc protocol, and the primitives as Python functions.
+#
+# Knows names and argument forms; it must not know derivatives.  Fast because a
+# ufunc is recognised by identity in the core, without Python code in between.
+
+cdef dict NUMPY_UFUNCS = {}       # operator code -> NumPy ufunc
+cdef dict UFUNC_CODES = {}        # NumPy ufunc -> operator code
+
+for _name, _code in UFUNC_OPS.items():
+    if hasattr(np, _name):
+        UFUNC_CODES[getattr(np, _name)] = _code
+        NUMPY_UFUNCS.setdefault(_code, getattr(np, _name))
+
+# Ufuncs whose results are integers or booleans, or that carry no derivative: values only.
+cdef frozenset PLAIN_UFUNCS = frozenset([getattr(np, _name) for _name in (
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan", "isfinite",
+    "isinf", "signbit", "logical_and", "logical_or", "logical_xor", "logical_not", "spacing")])
+
+
+cdef str op_name(int op):
+    return OP_NAMES[op].decode()
+
+
+cdef object store_out(Array result, object out):
+    """NumPy's out=: an Array is assigned into, anything else would lose the derivative."""
+    if isinstance(out, tuple):
+        out = out[0]
+    if type(out) is Array:
+        assign(<Array>out, Ellipsis, result)
+        return out
+    if levels_of(N(result)):
+        lost("out= (a plain ndarray)", "leave out= away, or pass a cdiff array")
+    out[...] = ndarray_of(result)
+    return out
+
+
+cdef object finish_call(Array result, object out, object where, object dtype):
+    if where is not True:
+        raise TypeError("where= is not supported on cdiff arrays; use cdiff.numpy.where(mask, f(x), x)")
+    if dtype is not None:
+        result = apply_cast(result, np.dtype(dtype).num)
+    return result if out is None else store_out(result, out)
+
+
+cdef object plain_call(int op, tuple args, object out, object where, object dtype):
+    """No Array among the operands: NumPy's function if it has one, our kernel if not."""
+    ufunc = NUMPY_UFUNCS.get(op)
+    if ufunc is not None:
+        if out is None and where is True and dtype is None:
+            return ufunc(*args)
+        return ufunc(*args, out=out, where=where, dtype=dtype)
+    nodes = [as_float(as_node(x)) for x in args]
+    result = ew1(op, nodes[0]) if len(nodes) == 1 else ew2(op, nodes[0], nodes[1])
+    value = plain_value(finish_call(result, None, where, dtype))
+    if out is None:
+        return np.float64(value) if type(value) is float else value
+    out[...] = value
+    return out
+
+
+cdef object ufunc_call1(int op, object x, object out, object where, object dtype):
+    if type(x) is Array or holds_nodes(x):
+        if not has_partial(op) and NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
+            return NUMPY_UFUNCS[op](ndarray_of(as_node(x)), out=out, where=where, dtype=dtype)
+        if out is None and where is True and dtype is None:
+            return ew1(op, as_node(x))
+        return finish_call(ew1(op, as_node(x)), out, where, dtype)
+    return plain_call(op, (x,), out, where, dtype)
+
+
+cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype):
+    if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
+        if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
+            return NUMPY_UFUNCS[op](numpy_operand(innermost(current(as_node(x1)))),
+                                    numpy_operand(innermost(current(as_node(x2)))),
+                                    out=out, where=where, dtype=dtype)
+        if op == OP_POWER and out is None and where is True and dtype is None and type(x1) is Array:
+            return power(x1, x2)
+        return finish_call(ew2(op, as_node(x1), as_node(x2)), out, where, dtype)
+    return plain_call(op, (x1, x2), out, where, dtype)
+
+
+cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
+    """Array.__array_ufunc__: recognise the ufunc by identity."""
+    cdef object code = UFUNC_CODES.get(ufunc)
+    out = kwargs.pop("out", None)
+    if ufunc in PLAIN_UFUNCS:
+        result = getattr(ufunc, method)(*[plain_key(x) for x in inputs], **kwargs)
+        return result if out is None else store_out(as_node(result), out)
+    if method != "__call__" or code is None:
+        handler = face_function(ufunc) if method == "__call__" else ufunc_method(ufunc, method)
+        return handler(*inputs, **kwargs) if out is None else store_out(handler(*inputs, **kwargs), out)
+    where = kwargs.pop("where", True)
+    dtype = kwargs.pop("dtype", None)
+    for name in kwargs:
+        if name not in ("casting", "order", "subok"):
+            raise TypeError(f"{ufunc.__name__}: keyword {name} is not supported on cdiff arrays")
+    if len(inputs) == 1:
+        return finish_call(ew1(code, as_node(inputs[0])), out, where, dtype)
+    if code == OP_POWER and type(inputs[0]) is Array:
+        return finish_call(power(inputs[0], inputs[1]), out, where, dtype)
+    return finish_call(ew2(code, as_node(inputs[0]), as_node(inputs[1])), out, where, dtype)
+
+
+cdef object ufunc_method(object ufunc, str method):
+    """np.add.reduce and friends are registered as (ufunc, method)."""
+    handler = FUNCTIONS.get((ufunc, method))
+    if handler is None:
+        load_face()
+        handler = FUNCTIONS.get((ufunc, method))
+    if handler is None:
+        raise TypeError(f"numpy.{ufunc.__name__}.{method} is not supported on cdiff arrays")
+    return handler
+
+
+# ---------------------------------------------------------------- argument checks
+
+cdef tuple normal_axes(object axis, int ndim):
+    """None, an int or a tuple of ints as a sorted tuple of non-negative axes."""
+    cdef int i
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    out = []
+    for a in axes:
+        i = a.__index__()
+        if i < -ndim or i >= ndim:
+            raise np.exceptions.AxisError(a, ndim)
+        out.append(i + ndim if i < 0 else i)
+    if len(set(out)) != len(out):
+        raise ValueError("duplicate value in 'axis'")
+    return tuple(sorted(out))
+
+
+cdef tuple checked_permutation(object axes, int ndim):
+    perm = tuple([int(a) + ndim if int(a) < 0 else int(a) for a in axes])
+    if sorted(perm) != list(range(ndim)):
+        raise ValueError(f"transpose: axes {tuple(axes)} do not match an array of {ndim} dimensions")
+    return perm
+
+
+cdef tuple resolve_shape(object shape, Py_ssize_t size, tuple old):
+    """A shape with at most one -1, checked against the number of elements."""
+    cdef Py_ssize_t known = 1
+    shape = tuple([n.__index__() for n in shape])
+    if shape.count(-1) > 1:
+        raise ValueError("can only specify one unknown dimension")
+    for n in shape:
+        known *= 1 if n == -1 else n
+    if -1 in shape:
+        if known == 0 or size % known:
+            raise ValueError(f"cannot reshape array of shape {old} into shape {shape}")
+        shape = tuple([size // known if n == -1 else n for n in shape])
+    elif known != size or any([n < 0 for n in shape]):
+        raise ValueError(f"cannot reshape array of shape {old} into shape {shape}")
+    return shape
+
+
+# ---------------------------------------------------------------- primitives for the face
+
+def any_array(*xs):
+    """Is an Array among the arguments (also inside lists and tuples)?"""
+    for x in xs:
+        if type(x) is Array or holds_nodes(x):
+            return True
+    return False
+
+
+def value(x):
+    """The value of an Array as a read-only ndarray, without its derivative; others unchanged."""
+    return ndarray_of(<Array>x) if type(x) is Array else x
+
+
+def reshape(a, shape):
+    """`a` in another shape (a tuple; one -1 is allowed)."""
+    cdef Array n = current(as_node(a))
+    return apply_reshape(n, resolve_shape(shape, size_of(innermost(n)), shape_tuple(n)))
+
+
+def transpose(a, perm):
+    """`a` with its axes permuted."""
+    cdef Array n = current(as_node(a))
+    return apply_transpose(n, checked_permutation(perm, len(shape_tuple(n))))
+
+
+def broadcast_to(a, shape):
+    """`a` broadcast to a shape."""
+    return apply_broadcast_to(current(as_node(a)), tuple(shape))
+
+
+cdef Array reduction(int op, object a, object axes, object keepdims):
+    cdef Array n = as_differentiable(a)
+    return apply(op, [n], (normal_axes(axes, len(shape_tuple(n))), bool(keepdims)))
+
+
+cdef Array as_differentiable(object a):
+    cdef Array n = current(as_node(a))
+    return n if N(n).flags & NODE_DUAL else as_float(n)
+
+
+def sum(a, axes=None, keepdims=False):
+    """Sum over a tuple of axes."""
+    return reduction(OP_SUM, a, axes, keepdims)
+
+
+def max(a, axes=None, keepdims=False):
+    """Maximum over a tuple of axes; ties share the derivative evenly."""
+    return reduction(OP_MAX, a, axes, keepdims)
+
+
+def min(a, axes=None, keepdims=False):
+    """Minimum over a tuple of axes; ties share the derivative evenly."""
+    return reduction(OP_MIN, a, axes, keepdims)
+
+
+def prod(a, axes=None, keepdims=False):
+    """Product over a tuple of axes; exact where factors are zero."""
+    return reduction(OP_PROD, a, axes, keepdims)
+
+
+def logsumexp(a, axes=None, keepdims=False):
+    """log(sum(exp(a))) over a tuple of axes, without overflow."""
+    return reduction(OP_LOGSUMEXP, a, axes, keepdims)
+
+
+def norm2(a, axes=None, keepdims=False):
+    """Euclidean norm over a tuple of axes; its derivative at zero is zero."""
+    return reduction(OP_NORM2, a, axes, keepdims)
+
+
+def index(a, key):
+    """a[key] for any NumPy index."""
+    return get_item(as_node(a), key)
+
+
+def index_set(a, key, value):
+    """A copy of `a` in which a[key] = value."""
+    return set_item(current(as_node(a)), key, as_node(value))
+
+
+def gather(a, idx):
+    """Rows `idx` of a two-dimensional array."""
+    return gather_rows(as_differentiable(a), np.asarray(value(idx)))
+
+
+def scatter_add(g, idx, K):
+    """K rows of zeros to whose rows `idx` the rows of `g` are added."""
+    return apply(OP_SCATTER_ADD, [as_differentiable(g), wrap_ndarray(np.ascontiguousarray(idx, np.int64))], (K,))
+
+
+def concatenate(arrays, int axis=0):
+    """Join arrays along an existing axis."""
+    cdef list nodes = [current(as_node(a)) for a in arrays]
+    cdef int ndim
+    if not nodes:
+        raise ValueError("need at least one array to concatenate")
+    shape = shape_tuple(nodes[0])
+    ndim = len(shape)
+    if ndim == 0:
+        raise ValueError("zero-dimensional arrays cannot be concatenated")
+    axis = normal_axes(axis, ndim)[0]
+    for a in nodes:
+        other = shape_tuple(a)
+        if len(other) != ndim or other[:axis] + other[axis + 1:] != shape[:axis] + shape[axis + 1:]:
+            raise ValueError(f"concatenate: shapes {shape} and {other} differ outside axis {axis}")
+    return apply_concatenate(same_dtype(nodes), axis)
+
+
+cdef list same_dtype(list nodes):
+    """Nodes cast to their common floating dtype."""
+    dtype = np.result_type(*[dtype_of(a) for a in nodes])
+    return [apply_cast(a, dtype.num) for a in nodes]
+
+
+def where(c, a, b):
+    """Elements of `a` where `c` is true, of `b` elsewhere."""
+    cdef Array condition = wrap_ndarray(np.asarray(value(c)) != 0)
+    return where3(condition if N(condition).flags & NODE_ARRAY and ndim_of(condition) else
+                  scalar(bool(value(c))), as_node(a), as_node(b))
+
+
+def cumsum(a, int axis, reverse=False):
+    """Cumulative sum along an axis."""
+    cdef Array n = as_differentiable(a)
+    return apply(OP_CUMSUM, [n], (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
+
+
+def linrec(a, b, int axis, reverse=False):
+    """t[j] = a[j] * t[j-1] + b[j] along an axis; a and b of equal shape."""
+    cdef Array m = as_differentiable(a)
+    cdef Array n = as_differentiable(b)
+    return apply(OP_LINREC, [m, n], (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
+
+
+def einsum(spec, operands):
+    """Explicit einsum ("ij,jk->ik") of a list of arrays."""
+    return apply(OP_EINSUM, same_dtype([as_differentiable(a) for a in operands]), (spec,))
+
+
+def cast(a, dtype):
+    """`a` in another dtype."""
+    return apply_cast(as_node(a), np.dtype(dtype).num)
+
+
+def solve(a, b):
+    """Solution of a x = b for (batches of) matrices b."""
+    return apply(OP_SOLVE, same_dtype([as_differentiable(a), as_differentiable(b)]), None)
+
+
+def inv(a):
+    """Inverse of (batches of) square matrices."""
+    return apply(OP_INV, [as_differentiable(a)], None)
+
+
+def cholesky(a):
+    """Lower Cholesky factor of (batches of) symmetric positive definite matrices."""
+    return apply(OP_CHOLESKY, [as_differentiable(a)], None)
+
+
+def logabsdet(a):
+    """log |det a| of (batches of) square matrices."""
+    return apply(OP_LOGABSDET, [as_differentiable(a)], None)
+
+
+# ---------------------------------------------------------------- matmul for any operands
+
+def matmul(a, b):
+    """Matrix product with NumPy's rules for vectors and for stacks of matrices."""
+    cdef Array x = as_differentiable(a)
+    cdef Array y = as_differentiable(b)
+    cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
+    if not xs or not ys:
+        raise ValueError(f"matmul: operands must have at least one dimension, got shapes {xs} and {ys}")
+    if xs[len(xs) - 1] != (ys[0] if len(ys) == 1 else ys[len(ys) - 2]):
+        raise ValueError(f"matmul: shapes {xs} and {ys} do not fit: the last axis of the first must "
+                         f"equal the {'only' if len(ys) == 1 else 'last but one'} axis of the second")
+    if typenum_of(innermost(x)) != typenum_of(innermost(y)):
+        x, y = same_dtype([x, y])
+    if len(xs) == 1:
+        x = apply_reshape(x, (1,) + xs)
+    if len(ys) == 1:
+        y = apply_reshape(y, ys + (1,))
+    out = stacked_matmul(x, y)
+    if len(xs) > 1 and len(ys) > 1:
+        return out
+    shape = shape_tuple(out)
+    if len(xs) == 1:
+        shape = shape[:-2] + shape[len(shape) - 1:]
+    return apply_reshape(out, shape[:-1] if len(ys) == 1 else shape)
+
+
+cdef Array stacked_matmul(Array x, Array y):
+    """Equal batch axes for both operands, then the primitive."""
+    cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
+    if len(xs) > 2 or len(ys) > 2:
+        batch = np.broadcast_shapes(xs[:-2], ys[:-2])
+        x = apply_broadcast_to(x, batch + xs[len(xs) - 2:])
+        y = apply_broadcast_to(y, batch + ys[len(ys) - 2:])
+    return apply(OP_MATMUL, [x, y], None)
+
+
+# ---------------------------------------------------------------- values of the structural operators
+
+cdef void install_values():
+    VALUE[OP_RESHAPE] = value_reshape
+    VALUE[OP_TRANSPOSE] = value_transpose
+    VALUE[OP_BROADCAST_TO] = value_broadcast_to
+    VALUE[OP_SUM_TO] = value_sum_to
+    VALUE[OP_SUM] = value_sum
+    VALUE[OP_SLICE] = value_slice
+    VALUE[OP_EMBED] = value_embed
+    VALUE[OP_INDEX_SET] = value_index_set
+    VALUE[OP_GATHER] = value_gather
+    VALUE[OP_SCATTER_ADD] = value_scatter_add
+    VALUE[OP_CONCATENATE] = value_concatenate
+    VALUE[OP_MATMUL] = value_matmul
+    VALUE[OP_WHERE] = value_where
+    VALUE[OP_CUMSUM] = value_cumsum
+    VALUE[OP_LINREC] = value_linrec
+    VALUE[OP_MAX] = value_max
+    VALUE[OP_MIN] = value_min
+    VALUE[OP_PROD] = value_prod
+    VALUE[OP_LOGSUMEXP] = value_logsumexp
+    VALUE[OP_NORM2] = value_norm2
+    VALUE[OP_CAST] = value_cast
+    VALUE[OP_EINSUM] = value_einsum
+    VALUE[OP_SOLVE] = value_solve
+    VALUE[OP_INV] = value_inv
+    VALUE[OP_CHOLESKY] = value_cholesky
+    VALUE[OP_LOGABSDET] = value_logabsdet

@@ -1,0 +1,550 @@
+# Elementwise operators on nodes: values, recording, and the one place where a
+# local partial derivative meets a cotangent or a tangent.
+#
+# Knows the generated tables by operator code; it must not know any operator by
+# its formula.  Fast because scalars are a table call and a few stores, because
+# equal-shape float64 arrays go straight to a vectorised kernel, and because all
+# other layouts stream through cache-size blocks (numexpr's idea) without a
+# temporary of their own.
+
+cdef enum:
+    BLOCK = 512                   # doubles per block buffer: five fit in half of L1
+    NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
+
+cdef enum OperandMode:
+    DIRECT                        # contiguous float64 of the job's shape
+    BROADCAST                     # one number for the whole job
+    GATHER                        # anything else: strided, float32, partly broadcast
+
+cdef struct Operand:
+    OperandMode mode
+    bint single                   # float32 data
+    const char *data
+    double number
+    Py_ssize_t strides[MAX_NDIM]
+
+# One pass of a kernel over arrays that broadcast to a common shape.
+cdef struct Job:
+    int ndim
+    int count
+    Py_ssize_t size
+    Py_ssize_t shape[MAX_NDIM]
+    Operand operands[4]
+
+cdef const KernelTable *KERNELS = kernels_select()
+
+
+# ---------------------------------------------------------------- block machine
+
+cdef int job_operand(Job *job, Array a) except -1:
+    """Add an operand (None: not read by the kernel) to a job whose shape is set."""
+    cdef Operand *o = &job.operands[job.count]
+    cdef Arr *r
+    cdef int i, shift
+    job.count += 1
+    o.mode = BROADCAST
+    o.data = NULL
+    if a is None:
+        return 0
+    if not N(a).flags & NODE_ARRAY:
+        o.data = <const char *>&N(a).v
+        return 0
+    r = N(a).arr
+    o.single = r.typenum == NPY_FLOAT
+    if r.size == 1:
+        o.number = (<float *>r.data)[0] if o.single else (<double *>r.data)[0]
+        o.data = <const char *>&o.number
+        return 0
+    o.data = r.data
+    if r.size == job.size and r.flags & ARR_CONTIGUOUS and not o.single:
+        o.mode = DIRECT
+        return 0
+    o.mode = GATHER
+    shift = job.ndim - r.ndim
+    for i in range(job.ndim):
+        o.strides[i] = 0
+        if i >= shift and ARR_SHAPE(r)[i - shift] != 1:
+            o.strides[i] = ARR_STRIDES(r)[i - shift]
+    return 0
+
+
+cdef void job_coalesce(Job *job) noexcept nogil:
+    """Merge neighbouring axes that every gathered operand walks as one."""
+    cdef int axis, k, last = 0
+    cdef bint merges
+    cdef Operand *o
+    if job.ndim < 2:
+        return
+    for axis in range(1, job.ndim):
+        merges = True
+        for k in range(job.count):
+            o = &job.operands[k]
+            if o.mode == GATHER and job.shape[axis] != 1 and job.shape[last] != 1 \
+                    and o.strides[last] != o.strides[axis] * job.shape[axis]:
+                merges = False
+        if merges:
+            for k in range(job.count):
+                o = &job.operands[k]
+                if o.mode == GATHER and job.shape[axis] != 1:
+                    o.strides[last] = o.strides[axis]
+            job.shape[last] *= job.shape[axis]
+        else:
+            last += 1
+            job.shape[last] = job.shape[axis]
+            for k in range(job.count):
+                job.operands[k].strides[last] = job.operands[k].strides[axis]
+    job.ndim = last + 1
+
+
+cdef void gather_row(const char *src, Py_ssize_t stride, bint single, Py_ssize_t n,
+                     double *dst) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double v
+    if stride == 0:
+        v = (<const float *>src)[0] if single else (<const double *>src)[0]
+        for i in range(n):
+            dst[i] = v
+    elif single and stride == 4:
+        for i in range(n):
+            dst[i] = (<const float *>src)[i]
+    elif single:
+        for i in range(n):
+            dst[i] = (<const float *>(src + i * stride))[0]
+    elif stride == 8:
+        memcpy(dst, src, n * sizeof(double))
+    else:
+        for i in range(n):
+            dst[i] = (<const double *>(src + i * stride))[0]
+
+
+cdef void gather_block(const Job *job, const Operand *o, Py_ssize_t start, Py_ssize_t count,
+                       double *dst) noexcept nogil:
+    """Elements start .. start+count of an operand, in the job's C order, as doubles."""
+    cdef Py_ssize_t index[MAX_NDIM]
+    cdef Py_ssize_t n
+    cdef const char *src = o.data
+    cdef int last = job.ndim - 1
+    cdef int axis
+    for axis in range(last, -1, -1):
+        index[axis] = start % job.shape[axis]
+        start //= job.shape[axis]
+        src += index[axis] * o.strides[axis]
+    while count > 0:
+        n = job.shape[last] - index[last]
+        n = n if n < count else count
+        gather_row(src, o.strides[last], o.single, n, dst)
+        dst += n
+        count -= n
+        src += n * o.strides[last]
+        index[last] += n
+        axis = last
+        while axis > 0 and index[axis] == job.shape[axis]:
+            src += o.strides[axis - 1] - index[axis] * o.strides[axis]
+            index[axis] = 0
+            axis -= 1
+            index[axis] += 1
+
+
+cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start, Py_ssize_t n,
+                                        double *buffer) noexcept nogil:
+    cdef const Operand *o = &job.operands[k]
+    if o.mode == DIRECT:
+        return <const double *>o.data + start
+    if o.mode == BROADCAST:
+        return <const double *>o.data
+    gather_block(job, o, start, n, buffer)
+    return buffer
+
+
+cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept nogil:
+    """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks."""
+    cdef double buffers[5][BLOCK]
+    cdef const double *p[4]
+    cdef double *dst
+    cdef Py_ssize_t start = 0, n, i
+    cdef Py_ssize_t step = BLOCK
+    cdef bint single = out.typenum == NPY_FLOAT
+    cdef bint direct = not single
+    cdef int k
+    for k in range(job.count):
+        direct = direct and job.operands[k].mode != GATHER
+    if direct:
+        step = job.size
+    while start < job.size:
+        n = job.size - start
+        n = n if n < step else step
+        for k in range(job.count):
+            p[k] = block_operand(job, k, start, n, buffers[k])
+        dst = buffers[4]
+        if not single:
+            dst = <double *>out.data + start
+        elif accumulate:
+            for i in range(n):
+                dst[i] = (<float *>out.data)[start + i]
+        if value != NULL:
+            value(n, dst, p[0], p[1], job.operands[0].mode != BROADCAST,
+                  job.operands[1].mode != BROADCAST)
+        else:
+            adjoint(n, dst, p[0], p[1], p[2], p[3], job.operands[0].mode != BROADCAST,
+                    job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST,
+                    accumulate)
+        if single:
+            for i in range(n):
+                (<float *>out.data)[start + i] = <float>dst[i]
+        start += n
+
+
+cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept:
+    if job.size == 0:
+        return
+    job_coalesce(job)
+    if job.size < NOGIL_SIZE:
+        job_run(job, value, adjoint, out, accumulate)
+    else:
+        with nogil:
+            job_run(job, value, adjoint, out, accumulate)
+
+
+cdef int broadcast_into(Job *job, Array a, int op) except -1:
+    """Widen the job's shape by an operand's, or say which shapes do not fit."""
+    cdef Arr *r
+    cdef int i, j, shift
+    cdef Py_ssize_t extent
+    if a is None or not N(a).flags & NODE_ARRAY:
+        return 0
+    r = N(a).arr
+    if r.ndim > job.ndim:
+        shift = r.ndim - job.ndim
+        for i in range(job.ndim - 1, -1, -1):
+            job.shape[i + shift] = job.shape[i]
+        for i in range(shift):
+            job.shape[i] = 1
+        job.ndim = r.ndim
+    shift = job.ndim - r.ndim
+    for i in range(r.ndim):
+        j = i + shift
+        extent = ARR_SHAPE(r)[i]
+        if job.shape[j] == 1:
+            job.shape[j] = extent
+        elif extent != 1 and extent != job.shape[j]:
+            raise ValueError(f"{op_name(op)}: operands could not be broadcast together: axis "
+                             f"{j - job.ndim} has extents {job.shape[j]} and {extent}"
+                             f" (operand of shape {shape_tuple(a)})")
+    return 0
+
+
+cdef int job_shape(Job *job, int op, Array a, Array b, Array c, Array d) except -1:
+    cdef int i
+    job.ndim = 0
+    job.count = 0
+    broadcast_into(job, a, op)
+    broadcast_into(job, b, op)
+    broadcast_into(job, c, op)
+    broadcast_into(job, d, op)
+    job.size = 1
+    for i in range(job.ndim):
+        job.size *= job.shape[i]
+    return 0
+
+
+# ---------------------------------------------------------------- dtypes
+
+cdef inline bint decides_dtype(Array a) noexcept:
+    return a is not None and not N(a).flags & NODE_WEAK
+
+
+cdef int result_typenum(Array a, Array b) except -1:
+    """float32 only where every operand that decides says so (NumPy's promotion)."""
+    cdef bint single = False
+    cdef Array x
+    for x in (a, b):
+        if not decides_dtype(x):
+            continue
+        if typenum_of(x) == NPY_FLOAT:
+            single = True
+        elif not fits_float32(typenum_of(x)):
+            return NPY_DOUBLE
+    return NPY_FLOAT if single else NPY_DOUBLE
+
+
+cdef inline bint fits_float32(int typenum) noexcept nogil:
+    """Integer types that NumPy promotes to float32 rather than to float64."""
+    return (typenum == NPY_BOOL or typenum == NPY_BYTE or typenum == NPY_UBYTE
+            or typenum == NPY_SHORT or typenum == NPY_USHORT or typenum == NPY_HALF)
+
+
+cdef inline Array as_float(Array a):
+    """Integer and boolean operands as float64 constants; floats unchanged."""
+    if a is None or is_float(typenum_of(a)):
+        return a
+    return wrap_ndarray(ndarray_of(a).astype(np.float64))
+
+
+# ---------------------------------------------------------------- values
+
+cdef Node *scalar1(int op, Node *a) except NULL:
+    """An unary operator on an inline scalar, recorded with its partial."""
+    cdef Node *n = node_new()
+    cdef double unused[2]
+    n.flags = a.flags & LEVEL_MASK
+    if not recording(n.flags) or OP_PARTIAL[op][0] == PARTIAL_ZERO:
+        n.v = SCALAR_VALUE[op](a.v, 0.0)
+        n.op = OP_CONST
+        n.flags = 0
+        return n
+    n.v = SCALAR_PARTIALS[op](a.v, 0.0, unused)
+    n.d0 = unused[0]
+    n.op = <uint16_t>op
+    Py_INCREF(<object><PyObject *>a)
+    n.p0 = a
+    return n
+
+
+cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
+    """A binary operator on inline scalars; an untracked operand leaves its value behind."""
+    cdef Node *n = node_new()
+    cdef double d[2]
+    n.flags = (a.flags | b.flags) & LEVEL_MASK
+    if not recording(n.flags) or not has_partial(op):
+        n.v = SCALAR_VALUE[op](a.v, b.v)
+        n.op = OP_CONST
+        n.flags = a.flags & b.flags & NODE_WEAK
+        return n
+    n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
+    n.op = <uint16_t>op
+    link_scalar(n, a, d[0], b, d[1])
+    return n
+
+
+cdef inline void link_scalar(Node *n, Node *a, double da, Node *b, double db) noexcept:
+    if a.flags & LEVEL_MASK:
+        Py_INCREF(<object><PyObject *>a)
+        n.p0 = a
+        n.d0 = da
+    else:
+        n.d0 = a.v
+    if b.flags & LEVEL_MASK:
+        Py_INCREF(<object><PyObject *>b)
+        n.p1 = b
+        n.d1 = db
+    else:
+        n.d1 = b.v
+
+
+cdef inline bint has_partial(int op) noexcept nogil:
+    return OP_PARTIAL[op][0] != PARTIAL_ZERO or OP_PARTIAL[op][1] != PARTIAL_ZERO
+
+
+cdef Array array_value(int op, Array a, Array b):
+    """Value of an elementwise operator where at least one operand is an array."""
+    cdef Job job
+    cdef Array y
+    cdef Arr *r = N(a).arr
+    if (N(a).flags & NODE_ARRAY and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS
+            and (b is None or plain_partner(a, b)) and r.size < NOGIL_SIZE):
+        y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
+        if b is None:
+            KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data, NULL, 1, 0)
+        elif N(b).flags & NODE_ARRAY:
+            KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data,
+                              <double *>N(b).arr.data, 1, 1)
+        else:
+            KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data, &N(b).v, 1, 0)
+        return y
+    a = as_float(a)
+    b = as_float(b)
+    job_shape(&job, op, a, b, None, None)
+    y = new_array(job.ndim, job.shape, result_typenum(a, b))
+    job_operand(&job, a)
+    job_operand(&job, b)
+    job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)
+    return y
+
+
+cdef inline bint plain_partner(Array a, Array b) noexcept:
+    """Is b a scalar, or a contiguous float64 array of a's shape?"""
+    if not N(b).flags & NODE_ARRAY:
+        return True
+    return (N(b).arr.typenum == NPY_DOUBLE and N(b).arr.flags & ARR_CONTIGUOUS
+            and same_shape(a, b))
+
+
+cdef Array record_array(int op, Array y, Array a, Array b):
+    """Link an array result to its operands, pinning the values its partials read."""
+    cdef Node *n = N(y)
+    cdef int levels = levels_of(N(a)) | (levels_of(N(b)) if b is not None else 0)
+    cdef unsigned int reads = 0
+    if not recording(levels) or not has_partial(op):
+        return y
+    if levels_of(N(a)):
+        reads |= OP_SAVES[op][0]
+    if b is not None and levels_of(N(b)):
+        reads |= OP_SAVES[op][1]
+    n.op = <uint16_t>op
+    n.flags |= <uint16_t>levels
+    if reads & 4:
+        n.flags |= NODE_SAVED
+    n.p0 = keep_operand(n, a, reads & 1)
+    if b is not None:
+        n.p1 = keep_operand(n, b, reads & 2)
+    return y
+
+
+cdef Node *keep_operand(Node *n, Array a, bint read) except? NULL:
+    """The operand as a parent; NULL for a constant scalar (kept in d1) or one nobody reads."""
+    if not levels_of(N(a)) and not N(a).flags & NODE_ARRAY:
+        n.d1 = N(a).v
+        return NULL
+    if read:
+        a = saved(a)
+    elif not levels_of(N(a)):
+        return NULL
+    return hold(a)
+
+
+# ---------------------------------------------------------------- operators
+
+cdef Array ew1(int op, Array a):
+    """Apply an unary elementwise operator to a node of any kind."""
+    if not N(a).flags & NODE_SLOW:
+        return steal(scalar1(op, N(a)))
+    a = current(a)
+    if N(a).flags & NODE_DUAL:
+        return dual_elementwise(op, a, None)
+    if not is_float(typenum_of(a)):
+        return numpy_elementwise(op, a, None)
+    return record_array(op, array_value(op, a, None), a, None)
+
+
+cdef Array ew2(int op, Array a, Array b):
+    """Apply a binary elementwise operator to nodes of any kind, broadcasting."""
+    if not (N(a).flags | N(b).flags) & NODE_SLOW:
+        return steal(scalar2(op, N(a), N(b)))
+    a = current(a)
+    b = current(b)
+    if (N(a).flags | N(b).flags) & NODE_DUAL:
+        return dual_elementwise(op, a, b)
+    if not (N(a).flags | N(b).flags) & NODE_ARRAY:
+        return steal(scalar2(op, N(a), N(b)))
+    if without_floats(a, b):
+        return numpy_elementwise(op, a, b)
+    if not ndim_of(a) and not ndim_of(b) and result_typenum(a, b) == NPY_DOUBLE:
+        return ew2(op, as_inline(a), as_inline(b))
+    return record_array(op, array_value(op, a, b), a, b)
+
+
+cdef bint without_floats(Array a, Array b) noexcept:
+    """Only integers, booleans and Python scalars: NumPy's own rules apply."""
+    return ((N(a).flags & NODE_WEAK or not is_float(typenum_of(a)))
+            and (N(b).flags & NODE_WEAK or not is_float(typenum_of(b))))
+
+
+cdef Array as_inline(Array a):
+    """A 0-d operand of any dtype as an inline float64 scalar, recorded."""
+    return a if not N(a).flags & NODE_ARRAY else apply_cast(a, NPY_DOUBLE)
+
+
+cdef Array numpy_elementwise(int op, Array a, Array b):
+    """Integers and booleans: NumPy's own ufunc, without a derivative."""
+    cdef object ufunc = NUMPY_UFUNCS.get(op)
+    if levels_of(N(a)) or (b is not None and levels_of(N(b))):
+        a, b = as_float(a), as_float(b)
+        return ew1(op, a) if b is None else ew2(op, a, b)
+    if ufunc is None:
+        a, b = as_float(a), as_float(b)
+        return array_value(op, a, b) if N(a).flags & NODE_ARRAY or b is not None else ew1(op, a)
+    if b is None:
+        return wrap_ndarray(np.asarray(ufunc(numpy_operand(a))))
+    return wrap_ndarray(np.asarray(ufunc(numpy_operand(a), numpy_operand(b))))
+
+
+# ---------------------------------------------------------------- partial times seed
+
+cdef Array operand(Array y, int k):
+    """Operand k of a recorded elementwise node: its node, or the constant it left behind."""
+    cdef Node *n = N(y)
+    cdef Node *p = n.p0 if k == 0 else n.p1
+    if p != NULL:
+        return <Array><PyObject *>p
+    if n.flags & NODE_ARRAY:
+        return weak_scalar(n.d1)
+    return scalar(n.d0 if k == 0 else n.d1)
+
+
+cdef Array weak_scalar(double v):
+    cdef Array a = scalar(v)
+    N(a).flags |= NODE_WEAK
+    return a
+
+
+cdef Array eval_rule(int op, int k, Array a, Array b, Array y):
+    """Partial k of an operator as nodes, by the table's bytecode."""
+    cdef const Rule *rule = &RULES[op][k]
+    cdef const RuleStep *step
+    cdef list slots = [a, b, y]
+    cdef int i
+    for i in range(rule.nsteps):
+        step = &RULE_STEPS[rule.start + i]
+        if OP_NARGS[step.op] == 1:
+            slots.append(ew1(step.op, rule_slot(slots, step.a)))
+        elif OP_NARGS[step.op] == 2:
+            slots.append(ew2(step.op, rule_slot(slots, step.a), rule_slot(slots, step.b)))
+        else:
+            slots.append(where3(rule_slot(slots, step.a), rule_slot(slots, step.b),
+                                rule_slot(slots, step.c)))
+    return rule_slot(slots, rule.result)
+
+
+cdef inline Array rule_slot(list slots, int i):
+    return <Array>slots[i] if i >= 0 else weak_scalar(RULE_CONST[-1 - i])
+
+
+cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
+    """zmul(g, partial k of op at (a, b, y)), broadcast; None where the partial is zero.
+
+    This is the only place where a seed meets an elementwise derivative: the
+    reverse sweep, the forward sweep and dual numbers all come here.
+    """
+    cdef int kind = OP_PARTIAL[op][k]
+    cdef int reads = OP_SAVES[op][k]
+    if kind == PARTIAL_ZERO:
+        return None
+    if kind == PARTIAL_ONE:
+        return g
+    if kind == PARTIAL_MINUS_ONE:
+        return ew1(OP_NEGATIVE, g)
+    a = a if reads & 1 else None
+    b = b if reads & 2 else None
+    y = y if reads & 4 else None
+    if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & (NODE_DUAL | NODE_ALIAS) or \
+            recording(levels_of(N(g)) | (flags_of(a) | flags_of(b) | flags_of(y)) & LEVEL_MASK):
+        return ew2(OP_ZMUL, g, eval_rule(op, k, a, b, y))
+    return times_partial_raw(op, k, g, a, b, y)
+
+
+cdef inline int flags_of(Array a) noexcept:
+    return N(a).flags if a is not None else 0
+
+
+cdef Array times_partial_raw(int op, int k, Array g, Array a, Array b, Array y):
+    """The same on plain values, by the generated kernel; the result has g's dtype."""
+    cdef Job job
+    cdef Array out
+    a, b = as_float(a), as_float(b)
+    if not (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & NODE_ARRAY:
+        out = scalar(0.0)
+        KERNELS.adjoint[op][k](1, &N(out).v, &N(g).v, number_of(a), number_of(b), number_of(y),
+                               0, 0, 0, 0)
+        return out
+    job_shape(&job, op, g, a, b, y)
+    out = new_array(job.ndim, job.shape, typenum_of(g))
+    job_operand(&job, g)
+    job_operand(&job, a)
+    job_operand(&job, b)
+    job_operand(&job, y)
+    job_execute(&job, NULL, KERNELS.adjoint[op][k], N(out).arr, 0)
+    return out
+
+
+cdef inline const double *number_of(Array a) noexcept:
+    return &N(a).v if a is not None else NULL

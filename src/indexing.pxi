@@ -1,0 +1,274 @@
+# Indexing: every kind of NumPy index, reading and assigning.
+#
+# Knows how to turn a key into the structural operators slice, gather, where and
+# index_set; it must not know derivatives.  Fast because an integer index into a
+# vector is one load, basic indices are views, and an index array along the
+# first axis gathers rows directly.  All other keys are turned into flat
+# positions by NumPy itself, so their meaning is NumPy's by construction.
+
+cdef enum KeyKind:
+    KEY_BASIC
+    KEY_ROWS                      # one index array or mask over leading axes
+    KEY_GENERAL
+
+# A parsed basic key: (start, step, count) per axis, and where new axes go.
+cdef class BasicKey:
+    cdef tuple index
+    cdef tuple final_shape        # None where no new axis was asked for
+
+
+cdef inline bint is_integer(object k):
+    return type(k) is int or (isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)))
+
+
+cdef bint is_basic(object k):
+    return k is None or k is Ellipsis or isinstance(k, slice) or is_integer(k)
+
+
+cdef Py_ssize_t wrap_index(object k, Py_ssize_t extent, int axis) except -1:
+    cdef Py_ssize_t i = k
+    if i < -extent or i >= extent:
+        raise IndexError(f"index {i} is out of bounds for axis {axis} with size {extent}")
+    return i + extent if i < 0 else i
+
+
+cdef BasicKey parse_basic(Array a, tuple key):
+    """Normalise a key of integers, slices, None and Ellipsis for an array's shape."""
+    cdef BasicKey out = BasicKey()
+    cdef tuple shape = shape_tuple(a)
+    cdef int ndim = len(shape), axis = 0, used = 0
+    cdef bint new_axes = False
+    cdef list index = [], final = []
+    for k in key:
+        used += k is not None and k is not Ellipsis
+    if used > ndim:
+        raise IndexError(f"too many indices for array: array is {ndim}-dimensional, "
+                         f"but {used} were indexed")
+    if Ellipsis not in key:
+        key = key + (Ellipsis,)
+    for k in key:
+        if k is None:
+            new_axes = True
+            final.append(1)
+        elif k is Ellipsis:
+            while axis < ndim - used:
+                index += [0, 1, shape[axis]]
+                final.append(shape[axis])
+                axis += 1
+            used_before_end = True
+        else:
+            used -= 1
+            axis = parse_axis(k, shape[axis], axis, index, final)
+    out.index = tuple(index)
+    out.final_shape = tuple(final) if new_axes else None
+    return out
+
+
+cdef int parse_axis(object k, Py_ssize_t extent, int axis, list index, list final) except -1:
+    """Append one axis' (start, step, count); returns the next axis."""
+    if isinstance(k, slice):
+        start, stop, step = k.indices(extent)
+        count = len(range(start, stop, step))
+        index += [start if count else 0, step, count]
+        final.append(count)
+    else:
+        index += [wrap_index(k, extent, axis), 1, -1]
+    return axis + 1
+
+
+cdef object plain_key(object key):
+    """Arrays inside a key as ndarrays (an index carries no derivative)."""
+    if type(key) is Array:
+        return ndarray_of(<Array>key)
+    if isinstance(key, tuple):
+        return tuple([plain_key(k) for k in key])
+    if isinstance(key, list):
+        return np.asarray([plain_key(k) for k in key]) if key else np.zeros(0, dtype=np.int64)
+    return key
+
+
+cdef Array get_item(Array a, object key):
+    cdef tuple keys
+    a = current(a)
+    if is_integer(key) and not N(a).flags & NODE_DUAL and ndim_of(a) == 1:
+        return apply(OP_SLICE, [a], ((wrap_index(key, ARR_SHAPE(N(a).arr)[0], 0), 1, -1),))
+    key = plain_key(key)
+    keys = key if isinstance(key, tuple) else (key,)
+    if count_ellipses(keys) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    for k in keys:
+        if not is_basic(k):
+            return get_advanced(a, key)
+    return get_basic(a, parse_basic(a, keys))
+
+
+cdef int count_ellipses(tuple keys):
+    cdef int count = 0
+    for k in keys:
+        count += k is Ellipsis
+    return count
+
+
+cdef Array get_basic(Array a, BasicKey key):
+    cdef Array out = apply_slice(a, key.index)
+    return out if key.final_shape is None else apply_reshape(out, key.final_shape)
+
+
+cdef Array get_advanced(Array a, object key):
+    """Gather: rows where the key is one index array or mask, else flat positions."""
+    cdef tuple shape = shape_tuple(a)
+    cdef np.ndarray positions
+    key = np.asarray(key) if isinstance(key, list) else key
+    if isinstance(key, np.ndarray) and key.dtype.kind in "biu" and (key.dtype.kind != "b" or key.ndim):
+        return get_rows(a, shape, key)
+    positions = np.asarray(np.arange(product(shape)).reshape(shape)[key])
+    out_shape = np.shape(positions)
+    return apply_reshape(gather_rows(apply_reshape(a, (product(shape), 1)), positions.ravel()), out_shape)
+
+
+cdef Array get_rows(Array a, tuple shape, object key):
+    cdef int lead
+    if not shape:
+        raise_too_many(shape, key)
+    if key.dtype.kind == "b":
+        lead = key.ndim
+        if key.shape != shape[:lead]:
+            raise IndexError(f"boolean index of shape {key.shape} did not match indexed array of shape {shape}")
+        rows = np.flatnonzero(key)
+        out_shape = (len(rows),) + shape[lead:]
+        extent = product(shape[:lead])
+    else:
+        lead = 1
+        extent = shape[0]
+        rows = checked_rows(key, extent)
+        out_shape = key.shape + shape[1:]
+    inner = product(shape[lead:])
+    return apply_reshape(gather_rows(apply_reshape(a, (extent, inner)), rows), out_shape)
+
+
+cdef object raise_too_many(tuple shape, object key):
+    raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional")
+
+
+cdef object checked_rows(object key, object extent):
+    """Index array as flat non-negative int64, or NumPy's error."""
+    rows = key.ravel().astype(np.int64)
+    if rows.size:
+        low, high = rows.min(), rows.max()
+        if low < -extent or high >= extent:
+            bad = low if low < -extent else high
+            raise IndexError(f"index {bad} is out of bounds for axis 0 with size {extent}")
+        if low < 0:
+            rows = np.where(rows < 0, rows + extent, rows)
+    return rows
+
+
+cdef object product(object shape):
+    n = 1
+    for extent in shape:
+        n *= extent
+    return n
+
+
+cdef Array gather_rows(Array a, object rows):
+    return apply(OP_GATHER, [a, wrap_ndarray(np.ascontiguousarray(rows, dtype=np.int64))], None)
+
+
+# ---------------------------------------------------------------- assigning
+
+cdef Array set_item(Array a, object key, Array v):
+    """A new array: `a` with a[key] = v."""
+    cdef tuple keys
+    cdef BasicKey basic
+    key = plain_key(key)
+    keys = key if isinstance(key, tuple) else (key,)
+    v = assignable(a, v)
+    for k in keys:
+        if not is_basic(k):
+            return set_advanced(a, key, v)
+    basic = parse_basic(a, keys)
+    if basic.final_shape is not None or ndim_of(innermost(v)):
+        v = fit_assignment(v, basic)
+    return apply_index_set(a, v, basic.index)
+
+
+cdef Array assignable(Array a, Array v):
+    """The value in the array's dtype; a tracked value cannot go into integers."""
+    cdef int typenum = typenum_of(innermost(a))
+    v = current(v)
+    if not is_float(typenum) and levels_of(N(v)):
+        raise TypeError(f"cdiff: a tracked value cannot be stored in an array of dtype {dtype_of(a)}; "
+                        f"make the array with dtype float")
+    return apply_cast(v, typenum)
+
+
+cdef Array fit_assignment(Array v, BasicKey key):
+    """Drop leading unit axes and the axes that `None` added, as NumPy's assignment does."""
+    cdef list kept = [key.index[i + 2] for i in range(0, len(key.index), 3) if key.index[i + 2] >= 0]
+    cdef tuple target = tuple(kept) if key.final_shape is None else key.final_shape
+    cdef tuple shape = shape_tuple(v)
+    while len(shape) > len(target) and shape[0] == 1:
+        shape = shape[1:]
+    v = apply_reshape(v, shape) if shape != shape_tuple(v) else v
+    if key.final_shape is not None:
+        v = apply_reshape(apply_broadcast_to(v, target), tuple(kept))
+    else:
+        check_assignment(shape, target)
+    return v
+
+
+cdef int check_assignment(tuple shape, tuple target) except -1:
+    cdef int i, shift = len(target) - len(shape)
+    if shift >= 0:
+        for i in range(len(shape)):
+            if shape[i] != 1 and shape[i] != target[i + shift]:
+                break
+        else:
+            return 0
+    raise ValueError(f"could not broadcast input array from shape {shape} into shape {target}")
+
+
+cdef Array set_advanced(Array a, object key, Array v):
+    """where(hit, v gathered, a): for repeated positions the last value wins, as in NumPy."""
+    cdef tuple shape = shape_tuple(a)
+    size = product(shape)
+    positions = np.asarray(np.arange(size).reshape(shape)[key])
+    v = apply_broadcast_to(drop_leading(v, positions.ndim), np.shape(positions))
+    source = np.zeros(size, dtype=np.int64)
+    hit = np.zeros(size, dtype=bool)
+    source[positions.ravel()] = np.arange(positions.size)
+    hit[positions.ravel()] = True
+    if not positions.size:
+        return apply_reshape(a, shape)
+    picked = gather_rows(apply_reshape(v, (positions.size, 1)), source)
+    return where3(wrap_ndarray(hit.reshape(shape)), apply_reshape(picked, shape), a)
+
+
+cdef Array drop_leading(Array v, int ndim):
+    cdef tuple shape = shape_tuple(v)
+    while len(shape) > ndim and shape[0] == 1:
+        shape = shape[1:]
+    return v if shape == shape_tuple(v) else apply_reshape(v, shape)
+
+
+cdef int assign(Array a, object key, object value) except -1:
+    """a[key] = value: the Python object a shows a new version, the graph keeps the old one."""
+    cdef Array old = current(a)
+    cdef Array new = set_item(old, key, as_node(value))
+    redirect(a, new)
+    return 0
+
+
+cdef int redirect(Array a, Array new) except -1:
+    """Let the Python object `a` stand for another node from now on."""
+    cdef Node *n = N(a)
+    cdef Node *previous
+    if not n.flags & NODE_ARRAY:
+        raise TypeError("cdiff: a scalar cannot be changed in place; assign to the name instead")
+    if n.ext == NULL:
+        n.ext = ext_new(0)
+    previous = n.ext.current
+    n.ext.current = hold(new)
+    n.flags |= NODE_ALIAS
+    _drop(previous)
+    return 0

@@ -1,0 +1,78 @@
+/* The table of array kernels: one per instruction set, one chosen when the module is imported.
+ *
+ * Declares what the core calls and the few compiler words that kernels need.  Knows operator codes
+ * and nothing of nodes or Python.  Choosing through a table of function pointers costs one indirect
+ * call per array and works with every compiler, which target_clones does not.
+ */
+#ifndef CDIFF_KERNEL_TABLE_H
+#define CDIFF_KERNEL_TABLE_H
+
+#include <stdint.h>
+
+#include "generated/ops.h"
+
+/* CDIFF_SIMD: the next loop has independent rounds.  CDIFF_SIMD_GOOD: but for the sum `good`. */
+#if defined(__clang__)
+#define CDIFF_SIMD _Pragma("clang loop vectorize(enable) interleave(enable)")
+#define CDIFF_SIMD_GOOD _Pragma("omp simd reduction(+ : good)")
+#elif defined(__GNUC__)
+#define CDIFF_SIMD _Pragma("omp simd")
+#define CDIFF_SIMD_GOOD _Pragma("omp simd reduction(+ : good)")
+#elif defined(_MSC_VER)
+#define CDIFF_SIMD __pragma(loop(ivdep))
+#define CDIFF_SIMD_GOOD
+#else
+#define CDIFF_SIMD
+#define CDIFF_SIMD_GOOD
+#endif
+
+/* Light operators are always inlined into loops; for heavy ones the compiler decides. */
+#if defined(__GNUC__)
+#define CDIFF_LIGHT static inline __attribute__((always_inline, unused))
+#define CDIFF_HEAVY static inline __attribute__((unused))
+#define CDIFF_NOINLINE __attribute__((noinline))
+#elif defined(_MSC_VER)
+#define CDIFF_LIGHT static __forceinline
+#define CDIFF_HEAVY static inline
+#define CDIFF_NOINLINE __declspec(noinline)
+#else
+#define CDIFF_LIGHT static inline
+#define CDIFF_HEAVY static inline
+#define CDIFF_NOINLINE
+#endif
+
+/* Kernels for more than the baseline are built from the same source under a target pragma. */
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__) && !defined(CDIFF_BASELINE_ONLY)
+#define CDIFF_X86_KERNELS 1
+#else
+#define CDIFF_X86_KERNELS 0
+#endif
+
+/* out[i] = op(a[i*sa], b[i*sb]); strides are 0 or 1.  out may be exactly a or b. */
+typedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b, int64_t sa,
+                      int64_t sb);
+/* out[i] = (or += if acc) zmul(g[i*sg], partial(a[i*sa], b[i*sb], y[i])).  out may be exactly g;
+ * operands that the partial does not read may be NULL. */
+typedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a, const double *b,
+                       const double *y, int64_t sg, int64_t sa, int64_t sb, int acc);
+/* out[i] = c[i*sc] != 0 ? a[i*sa] : b[i*sb] */
+typedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a, const double *b,
+                         int64_t sc, int64_t sa, int64_t sb);
+
+/* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where). */
+typedef struct {
+    const char *isa;
+    ew_fn value[N_ELEMENTWISE];
+    adj_fn adjoint[N_ELEMENTWISE][2];
+    where_fn where;
+} KernelTable;
+
+extern const KernelTable kernels_baseline;
+#if CDIFF_X86_KERNELS
+extern const KernelTable kernels_avx2, kernels_avx512;
+#endif
+
+/* The best table for this CPU; the environment variable CDIFF_ISA can ask for a lesser one. */
+const KernelTable *kernels_select(void);
+
+#endif

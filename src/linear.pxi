@@ -1,0 +1,83 @@
+# Linear algebra: values of matmul, einsum, solve, inv, cholesky, logabsdet.
+#
+# Knows how to call BLAS and LAPACK through NumPy (a well-kept library beats our
+# own); derivatives live in the table.  Fast because small products are computed
+# by a loop of our own before a NumPy call would have parsed its arguments.
+
+cdef enum:
+    SMALL_PRODUCT = 4096          # multiply-adds below which our own loop wins
+
+cdef object LINALG_ERROR = np.linalg.LinAlgError
+
+
+cdef Array small_matmul(Arr *a, Arr *b):
+    """C = A B for small two-dimensional float64 operands of any strides."""
+    cdef Py_ssize_t shape[2]
+    cdef Py_ssize_t i, j, k, m = ARR_SHAPE(a)[0], n = ARR_SHAPE(b)[1], inner = ARR_SHAPE(a)[1]
+    cdef Py_ssize_t ai = ARR_STRIDES(a)[0], ak = ARR_STRIDES(a)[1]
+    cdef Py_ssize_t bk = ARR_STRIDES(b)[0], bj = ARR_STRIDES(b)[1]
+    cdef const char *pa
+    cdef const char *pb
+    cdef double s
+    cdef double *c
+    cdef Array out
+    shape[0] = m
+    shape[1] = n
+    out = new_array(2, shape, NPY_DOUBLE)
+    c = <double *>N(out).arr.data
+    for i in range(m):
+        for j in range(n):
+            pa = a.data + i * ai
+            pb = b.data + j * bj
+            s = 0.0
+            for k in range(inner):
+                s += (<const double *>pa)[0] * (<const double *>pb)[0]
+                pa += ak
+                pb += bk
+            c[i * n + j] = s
+    return out
+
+
+cdef Array value_matmul(list operands, object attrs):
+    cdef Array a = <Array>operands[0], b = <Array>operands[1]
+    cdef Arr *ra = N(a).arr
+    cdef Arr *rb = N(b).arr
+    if (ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE
+            and ARR_SHAPE(ra)[0] * ARR_SHAPE(ra)[1] * ARR_SHAPE(rb)[1] <= SMALL_PRODUCT):
+        return small_matmul(ra, rb)
+    return wrap_result(np.matmul(ndarray_of(a), ndarray_of(b)))
+
+
+cdef Array value_einsum(list operands, object attrs):
+    cdef Array a
+    return wrap_result(np.einsum(attrs[0], *[ndarray_of(a) for a in operands],
+                                 optimize=len(operands) > 2))
+
+
+cdef object linalg_call(object function, str name, list operands):
+    cdef Array a
+    try:
+        return function(*[ndarray_of(a) for a in operands])
+    except LINALG_ERROR as error:
+        shapes = ", ".join([str(shape_tuple(a)) for a in operands])
+        raise LINALG_ERROR(f"{name}: {error} (operands of shape {shapes})") from None
+
+
+cdef Array value_solve(list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.solve, "solve", operands))
+
+
+cdef Array value_inv(list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.inv, "inv", operands))
+
+
+cdef Array value_cholesky(list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.cholesky, "cholesky", operands))
+
+
+cdef Array value_logabsdet(list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.slogdet, "slogdet", operands)[1])
+
+
+cdef Array value_det(list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.det, "det", operands))

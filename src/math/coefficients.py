@@ -1,0 +1,257 @@
+"""The polynomial coefficients of the headers in this folder, computed from scratch.
+
+Run by hand (``python coefficients.py [name ...]``, needs mpmath) when a polynomial has to change;
+nothing of the build uses it and it knows nothing of the C code but the intervals. Each entry of
+FITS is a function g, a weight w and an interval; the Remez exchange algorithm finds the polynomial
+p that minimises max |w (p - g)|, which is the relative error of the function the C code makes of
+p. Printed are the bound as a power of two and, from the constant term up, each coefficient as a
+double and what its rounding left over. The name `log_table` prints log_table.h instead.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+from mpmath import mp, mpf
+
+mp.dps = 60
+
+Function = Callable[[mpf], mpf]
+
+
+class Fit(NamedTuple):
+    """A polynomial of `degree` close to g on [low, high], the error measured by weight."""
+
+    g: Function
+    weight: Function
+    low: mpf
+    high: mpf
+    degree: int
+
+
+def away_from_zero(g: Function) -> Function:
+    """g where its formula is not 0/0: a removable singularity at 0 is stepped over."""
+    step = mpf(10) ** -20
+    return lambda t: g(t if abs(t) > step else step)
+
+
+def of_square(g: Function) -> Function:
+    """g(x) as a function of x squared."""
+    return away_from_zero(lambda z: g(mp.sqrt(z)))
+
+
+def erfc_scaled(v: mpf) -> mpf:
+    """exp(x^2) erfc(x) (x + 7/2) with v = 8/(x + 7/2) - 7/8."""
+    u = (v + mpf(7) / 8) / 8
+    x = 1 / u - mpf(7) / 2
+    return mp.exp(x * x) * mp.erfc(x) / u
+
+
+def erfc_variable(x: str) -> mpf:
+    return 8 / (mpf(x) + mpf(7) / 2) - mpf(7) / 8
+
+
+HALF_LN2 = mp.log(2) / 2 * mpf("1.0005")
+LOG_S2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mpf("1.0005")) ** 2
+QUARTER_PI2 = (mp.pi / 4 * mpf("1.0001")) ** 2
+TURN2 = mpf("0.2501")
+LN2 = mp.log(2)
+TABLE_REACH = mpf("0.00585")  # what log_table leaves of |log z|
+
+FITS: dict[str, Fit] = {
+    "exp": Fit(
+        away_from_zero(lambda r: (mp.expm1(r) - r) / r**2),
+        lambda r: r**2 / mp.exp(r), -HALF_LN2, HALF_LN2, 9,
+    ),
+    "exp2": Fit(
+        away_from_zero(lambda r: mp.expm1(r * LN2) / r),
+        lambda r: r / mpf(2) ** r, mpf("-0.5001"), mpf("0.5001"), 10,
+    ),
+    "expm1": Fit(
+        away_from_zero(lambda r: (mp.expm1(r) - r - r * r / 2) / r**3),
+        lambda r: r**2, -HALF_LN2, HALF_LN2, 9,
+    ),
+    "log": Fit(
+        of_square(lambda s: 2 * (mp.atanh(s) - s) / s**3), lambda z: z / 2, mpf(0), LOG_S2, 6
+    ),
+    "log_pair": Fit(
+        away_from_zero(lambda r: (mp.log1p(r) - r + r * r / 2) / r**3),
+        lambda r: r**2, -TABLE_REACH, TABLE_REACH, 5,
+    ),
+    "cbrt": Fit(lambda m: 1 / mp.cbrt(m), lambda m: mp.cbrt(m), mpf(1), mpf(2), 5),
+    "sin": Fit(
+        of_square(lambda r: (mp.sin(r) - r) / r**3), lambda z: z, mpf(0), QUARTER_PI2, 5
+    ),
+    "cos": Fit(
+        of_square(lambda r: (mp.cos(r) - 1 + r * r / 2) / r**4),
+        lambda z: z * z, mpf(0), QUARTER_PI2, 5,
+    ),
+    "sinc": Fit(
+        of_square(lambda r: (mp.sincpi(r) - 1) / r**2), lambda z: 2 * z, mpf(0), TURN2, 7
+    ),
+    "cospi": Fit(
+        of_square(lambda r: (mp.cospi(r) - 1) / r**2), lambda z: z, mpf(0), TURN2, 8
+    ),
+    "dsinc": Fit(
+        of_square(lambda r: (mp.cospi(r) - mp.sincpi(r)) / r**2),
+        lambda z: mpf(1) / 2, mpf(0), mpf("0.75") ** 2, 9,
+    ),
+    "arctan": Fit(
+        of_square(lambda x: (mp.atan(x) - x) / x**3), lambda z: z, mpf(0), mpf("0.25"), 11
+    ),
+    "arcsin": Fit(
+        of_square(lambda x: (mp.asin(x) - x) / x**3), lambda z: z, mpf(0), mpf("0.25"), 11
+    ),
+    "sinh": Fit(
+        of_square(lambda r: (mp.sinh(r) - r) / r**3), lambda z: z, mpf(0), HALF_LN2**2, 4
+    ),
+    "cosh": Fit(
+        of_square(lambda r: (mp.cosh(r) - 1 - r * r / 2) / r**4),
+        lambda z: z * z, mpf(0), HALF_LN2**2, 3,
+    ),
+    "tanh": Fit(
+        of_square(lambda x: (mp.tanh(x) - x) / x**3), lambda z: z, mpf(0), mpf("0.55") ** 2, 10
+    ),
+    "arctanh": Fit(
+        of_square(lambda s: (mp.atanh(s) - s) / s**3), lambda z: z, mpf(0), mpf("0.21") ** 2, 7
+    ),
+    "erf": Fit(
+        of_square(lambda x: mp.erf(x) / x - 1),
+        of_square(lambda x: x / mp.erf(x)), mpf(0), mpf("0.76") ** 2, 10,
+    ),
+    "erfc": Fit(
+        erfc_scaled, lambda v: 1 / erfc_scaled(v), erfc_variable("27.3"), erfc_variable("0.749"), 20
+    ),
+}
+
+
+def solve_levelled(fit: Fit, points: list[mpf], center: mpf, half: mpf) -> list[mpf]:
+    """Coefficients in (t - center)/half with weighted errors of equal size and alternating sign."""
+    n = fit.degree + 2
+    matrix, right = mp.matrix(n, n), mp.matrix(n, 1)
+    for i, x in enumerate(points):
+        weight, power = fit.weight(x), mpf(1)
+        for j in range(n - 1):
+            matrix[i, j] = power * weight
+            power *= (x - center) / half
+        matrix[i, n - 1] = (-1) ** i
+        right[i] = fit.g(x) * weight
+    return list(mp.lu_solve(matrix, right))[: n - 1]
+
+
+def alternating_peaks(errors: list[mpf], count: int) -> list[int]:
+    """Indices of the largest error in each run of one sign, cut to `count` at the smaller end."""
+    peaks: list[int] = []
+    for i, error in enumerate(errors):
+        if error == 0:
+            continue
+        if peaks and (errors[peaks[-1]] > 0) == (error > 0):
+            if abs(error) > abs(errors[peaks[-1]]):
+                peaks[-1] = i
+        else:
+            peaks.append(i)
+    while len(peaks) > count:
+        peaks.pop(0 if abs(errors[peaks[0]]) < abs(errors[peaks[-1]]) else -1)
+    return peaks
+
+
+def monomials(coefficients: list[mpf], center: mpf, half: mpf) -> list[mpf]:
+    """From powers of (t - center)/half to powers of t."""
+    result = [mpf(0)]
+    for c in reversed(coefficients):
+        shifted = [mpf(0)] * (len(result) + 1)
+        for i, r in enumerate(result):
+            shifted[i + 1] += r / half
+            shifted[i] -= r * center / half
+        shifted[0] += c
+        result = shifted
+    return result[: len(coefficients)]
+
+
+def remez(fit: Fit, rounds: int = 12, grid: int = 400) -> tuple[list[mpf], mpf]:
+    """The best polynomial in powers of t, and its largest weighted error."""
+    center, half = (fit.low + fit.high) / 2, (fit.high - fit.low) / 2
+    n = fit.degree + 2
+
+    def node(i: mpf) -> mpf:
+        return center - half * mp.cos(mp.pi * i)
+
+    # Slightly off the Chebyshev points: one at 0 exactly would have weight 0.
+    points = [node((2 * i + mpf("1.07")) / (2 * n)) for i in range(n)]
+    samples = [node(mpf(i) / grid) for i in range(grid + 1)]
+    values = [(fit.weight(t), fit.g(t)) for t in samples]
+    for _ in range(rounds):
+        c = solve_levelled(fit, points, center, half)
+        errors = [
+            w * (mp.polyval(c[::-1], (t - center) / half) - g)
+            for t, (w, g) in zip(samples, values, strict=True)
+        ]
+        peaks = alternating_peaks(errors, n)
+        worst = max(abs(e) for e in errors)
+        if len(peaks) < n or worst < mpf("1.001") * min(abs(errors[i]) for i in peaks):
+            break
+        points = [samples[i] for i in peaks]
+    return monomials(c, center, half), worst
+
+
+def log_table(size: int = 128) -> list[tuple[mpf, mpf, mpf]]:
+    """Rows (1/c, log c, rest of log c), c near the middle of each piece of [0.705, 1.41).
+
+    1/c has so few bits that z/c - 1 is a double for every z of the piece; log c is a multiple of
+    2^-42, so that k ln 2 can be added without rounding. The first bit pattern is chosen so that 1
+    lies in the middle of a piece, for which c is 1: near 1 the logarithm is small, and a sum of
+    larger terms would not be precise enough.
+    """
+    start = 0x3FE6900000000000
+    ends = [start + i * (2**52 // size) for i in range(size + 1)]
+    z = [mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends]
+    rows = []
+    for low, high in pairwise(z):
+        step = mpf(2) ** (-7 if low < 1 else -8)
+        inverse = mpf(1) if low <= 1 <= high else mp.nint(2 / (low + high) / step) * step
+        assert max(abs(low * inverse - 1), abs(high * inverse - 1)) < TABLE_REACH
+        log = -mp.log(inverse)
+        head = mp.nint(log * 2**42) / mpf(2) ** 42
+        rows.append((inverse, head, log - head))
+    return rows
+
+
+def print_log_table() -> None:
+    print(LOG_TABLE_OPENING)
+    names = ("cdm_log_inverse", "cdm_log_head", "cdm_log_rest")
+    for name, column in zip(names, zip(*log_table(), strict=True), strict=True):
+        print(f"static const double {name}[{len(column)}] = {{")
+        for i in range(0, len(column), 4):
+            print("    " + ", ".join(float(c).hex() for c in column[i : i + 4]) + ",")
+        print("};\n")
+    print("#endif")
+
+
+LOG_TABLE_OPENING = """\
+/* The table behind cdm_power_fast: for each of 128 pieces of [0.705, 1.41) a number c.
+ *
+ * Three columns: 1/c in 8 bits, log c as a multiple of 2^-42, and the rest of log c. It knows
+ * nothing of its use. Three columns instead of rows because vector code gathers each by the same
+ * index. Printed by `python coefficients.py log_table`; do not edit.
+ */
+#ifndef CDM_LOG_TABLE_H
+#define CDM_LOG_TABLE_H
+"""
+
+
+def main(names: list[str]) -> None:
+    if names == ["log_table"]:
+        return print_log_table()
+    for name in names or list(FITS):
+        coefficients, error = remez(FITS[name])
+        print(f"{name}: error 2^{float(mp.log(error, 2)):.1f}")
+        for c in coefficients:
+            print(f"    {float(c).hex()}  {float(c - mpf(float(c))).hex()}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,342 @@
+# Nodes: making scalar and array nodes, linking them to their operands, and
+# letting them go.
+#
+# Knows the layout of a node and of an array block; it must not know what any
+# operator computes.  Fast because creating a node is a pop from a freelist and
+# a few stores, and because deallocation walks a list instead of recursing.
+
+cdef enum:
+    MAX_NDIM = 64
+
+
+cdef inline Node *N(Array a) noexcept nogil:
+    return <Node *><void *>a
+
+
+cdef inline Array steal(Node *n):
+    """The Array object of a node whose only reference we hold."""
+    cdef Array a = <Array><PyObject *>n
+    Py_DECREF(a)
+    return a
+
+
+cdef inline int levels_of(Node *n) noexcept nogil:
+    return n.flags & LEVEL_MASK
+
+
+cdef inline int level_bit(int level) noexcept nogil:
+    return 1 << (LEVEL_SHIFT + level)
+
+
+# ---------------------------------------------------------------- letting go
+
+cdef inline void _bury(Node *n) noexcept:
+    """Queue a node without references; its operands are dropped when its turn comes."""
+    n.next_free = cdiff_tls.graveyard
+    cdiff_tls.graveyard = n
+
+
+cdef inline void _drop(Node *p) noexcept:
+    if p != NULL:
+        Py_DECREF(<object><PyObject *>p)
+
+
+cdef void _release_payload(Node *n) noexcept:
+    """Free what an array or structural node owns besides its two operands."""
+    cdef Py_ssize_t i
+    cdef Ext *ext
+    if n.flags & NODE_ARRAY and n.arr != NULL:
+        block_release(n.arr)
+    if owns_objects(n):
+        ext = n.ext
+        if ext != NULL:
+            n.ext = NULL
+            _drop(ext.current)
+            for i in range(ext.nparents):
+                _drop(ext.parents[i])
+            PyMem_Free(ext)
+        if n.op >= N_ELEMENTWISE and n.obj != NULL:
+            Py_DECREF(<object>n.obj)
+
+
+cdef inline bint owns_objects(Node *n) noexcept nogil:
+    """False where d0 and d1 are numbers: elementwise and leaf scalars, dual scalars."""
+    return (n.flags & NODE_ARRAY) != 0 or (n.op >= N_ELEMENTWISE and not n.flags & NODE_DUAL)
+
+
+cdef void node_dealloc(PyObject *self) noexcept:
+    """tp_dealloc: iterative, so that a chain of a million nodes cannot overflow the stack."""
+    cdef Node *n = <Node *>self
+    cdef Node *p0
+    cdef Node *p1
+    if n.flags & NODE_ARRAY or n.op >= N_ELEMENTWISE:
+        _release_payload(n)
+    if cdiff_tls.freeing:
+        _bury(n)
+        return
+    cdiff_tls.freeing = 1
+    while True:
+        p0 = n.p0
+        p1 = n.p1
+        node_recycle(n)
+        _drop(p0)
+        _drop(p1)
+        n = cdiff_tls.graveyard
+        if n == NULL:
+            break
+        cdiff_tls.graveyard = n.next_free
+    cdiff_tls.freeing = 0
+
+
+# ---------------------------------------------------------------- scalars
+
+cdef inline Node *scalar_node(double v) except NULL:
+    cdef Node *n = node_new()
+    n.v = v
+    n.op = OP_CONST
+    n.flags = 0
+    return n
+
+
+cdef inline Array scalar(double v):
+    return steal(scalar_node(v))
+
+
+# ---------------------------------------------------------------- arrays
+
+cdef inline void set_contiguous(Arr *r, Py_ssize_t itemsize) noexcept nogil:
+    """C-order strides for the shape already stored in `r`; also its size."""
+    cdef int i
+    cdef Py_ssize_t step = itemsize
+    cdef Py_ssize_t size = 1
+    cdef Py_ssize_t *shape = ARR_SHAPE(r)
+    cdef Py_ssize_t *strides = ARR_STRIDES(r)
+    for i in range(r.ndim - 1, -1, -1):
+        strides[i] = step
+        step *= shape[i] if shape[i] > 0 else 1
+        size *= shape[i]
+    r.size = size
+    r.flags |= ARR_CONTIGUOUS
+
+
+cdef void note_contiguity(Arr *r, Py_ssize_t itemsize) noexcept nogil:
+    """Set or clear ARR_CONTIGUOUS from shape and strides, and the size."""
+    cdef int i
+    cdef Py_ssize_t expected = itemsize
+    cdef Py_ssize_t size = 1
+    cdef Py_ssize_t *shape = ARR_SHAPE(r)
+    cdef Py_ssize_t *strides = ARR_STRIDES(r)
+    cdef bint contiguous = True
+    for i in range(r.ndim - 1, -1, -1):
+        if shape[i] != 1 and strides[i] != expected:
+            contiguous = False
+        expected *= shape[i]
+        size *= shape[i]
+    r.size = size
+    if contiguous or size == 0:
+        r.flags |= ARR_CONTIGUOUS
+    else:
+        r.flags &= ~ARR_CONTIGUOUS
+
+
+cdef Py_ssize_t checked_size(int ndim, const Py_ssize_t *shape, Py_ssize_t itemsize) except -1:
+    """Number of bytes of an array, or an error where it cannot be represented."""
+    cdef Py_ssize_t nbytes = itemsize
+    cdef int i
+    if ndim > MAX_NDIM:
+        raise ValueError(f"cdiff: {ndim} dimensions; at most {MAX_NDIM} are supported")
+    for i in range(ndim):
+        if shape[i] < 0:
+            raise ValueError(f"cdiff: negative dimension {shape[i]}")
+        if shape[i] > 0 and nbytes > PY_SSIZE_T_MAX // shape[i]:
+            raise MemoryError("cdiff: array is too large")
+        nbytes *= shape[i]
+    return nbytes
+
+
+cdef inline Py_ssize_t itemsize_of(int typenum) noexcept:
+    if typenum == NPY_DOUBLE:
+        return 8
+    if typenum == NPY_FLOAT:
+        return 4
+    return (<np.dtype>np.PyArray_DescrFromType(typenum)).itemsize
+
+
+cdef inline Node *array_node(Arr *r) except NULL:
+    """An untracked node that takes over the reference to `r`."""
+    cdef Node *n
+    try:
+        n = node_new()
+    except:
+        block_release(r)
+        raise
+    n.arr = r
+    n.op = OP_CONST
+    n.flags = NODE_ARRAY
+    return n
+
+
+cdef Array new_array(int ndim, const Py_ssize_t *shape, int typenum):
+    """An untracked array node with uninitialised C-order data."""
+    cdef Py_ssize_t itemsize = itemsize_of(typenum)
+    cdef Py_ssize_t nbytes = checked_size(ndim, shape, itemsize)
+    cdef Arr *r = block_new(ndim, nbytes)
+    cdef int i
+    r.typenum = <int16_t>typenum
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+    set_contiguous(r, itemsize)
+    return steal(array_node(r))
+
+
+cdef Array view_array(Arr *source, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
+                      char *data):
+    """An untracked node that looks at `source`'s memory through another shape and strides."""
+    cdef Arr *r = block_new(ndim, 0)
+    cdef int i
+    r.owner = source.owner if source.owner != NULL else source
+    r.owner.refcnt += 1
+    r.typenum = source.typenum
+    r.data = data
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+        r.dims[ndim + i] = strides[i]
+    note_contiguity(r, itemsize_of(r.typenum))
+    return steal(array_node(r))
+
+
+cdef inline int ndim_of(Array a) noexcept:
+    return N(a).arr.ndim if N(a).flags & NODE_ARRAY else 0
+
+
+cdef inline Py_ssize_t size_of(Array a) noexcept:
+    return N(a).arr.size if N(a).flags & NODE_ARRAY else 1
+
+
+cdef inline int typenum_of(Array a) noexcept:
+    return N(a).arr.typenum if N(a).flags & NODE_ARRAY else NPY_DOUBLE
+
+
+cdef inline bint is_float(int typenum) noexcept nogil:
+    return typenum == NPY_DOUBLE or typenum == NPY_FLOAT
+
+
+cdef tuple shape_tuple(Array a):
+    """Shape of any node as a tuple of ints; a dual node has the shape of its primal."""
+    cdef Arr *r
+    cdef int i
+    a = innermost(a)
+    if not N(a).flags & NODE_ARRAY:
+        return ()
+    r = N(a).arr
+    if r.ndim == 1:
+        return (r.dims[0],)
+    if r.ndim == 2:
+        return (r.dims[0], r.dims[1])
+    return tuple([r.dims[i] for i in range(r.ndim)])
+
+
+cdef bint same_shape(Array a, Array b) noexcept:
+    cdef int i
+    cdef int ndim = ndim_of(a)
+    if ndim != ndim_of(b):
+        return False
+    for i in range(ndim):
+        if N(a).arr.dims[i] != N(b).arr.dims[i]:
+            return False
+    return True
+
+
+cdef Array detached(Array a):
+    """The same value as an untracked constant, sharing the memory."""
+    cdef Node *n
+    a = innermost(a)
+    if not N(a).flags & NODE_ARRAY:
+        return scalar(N(a).v)
+    n = node_new()
+    N(a).arr.refcnt += 1
+    n.arr = N(a).arr
+    n.op = OP_CONST
+    n.flags = NODE_ARRAY
+    return steal(n)
+
+
+# ---------------------------------------------------------------- linking
+
+cdef inline Node *hold(Array a) noexcept:
+    Py_INCREF(a)
+    return N(a)
+
+
+cdef Array attach(Array y, int op, list operands, unsigned int reads, object attrs):
+    """Make the fresh node `y` the recorded result of a structural operator.
+
+    `reads` has bit k set where a derivative reads the value of operand k.
+    Operands that are neither tracked nor read are not kept.
+    """
+    cdef Node *n = N(y)
+    cdef Ext *ext
+    cdef Array p
+    cdef Py_ssize_t i, count = len(operands)
+    cdef int levels = 0
+    for p in operands:
+        levels |= levels_of(N(p))
+    if count > 2:
+        ext = ext_new(count)
+        n.ext = ext
+    n.op = <uint16_t>op
+    n.flags |= <uint16_t>levels
+    if attrs is not None:
+        Py_INCREF(attrs)
+        n.obj = <PyObject *>attrs
+    for i in range(count):
+        p = operands[i]
+        if reads >> (i if i < 31 else 31) & 1:
+            p = saved(p)
+        elif not levels_of(N(p)):
+            continue
+        if count > 2:
+            ext.parents[i] = hold(p)
+        elif i == 0:
+            n.p0 = hold(p)
+        else:
+            n.p1 = hold(p)
+    return y
+
+
+cdef Ext *ext_new(Py_ssize_t count) except NULL:
+    cdef Ext *ext = <Ext *>PyMem_Calloc(1, sizeof(Ext) + count * sizeof(Node *))
+    if ext == NULL:
+        raise MemoryError()
+    ext.nparents = count
+    return ext
+
+
+cdef Array saved(Array a):
+    """`a` with its value pinned for a derivative: memory owned by the caller is copied."""
+    if N(a).flags & NODE_ARRAY:
+        if is_borrowed(a):
+            return contiguous_copy(a)
+        N(a).flags |= NODE_SAVED
+    return a
+
+
+cdef inline bint is_borrowed(Array a) noexcept:
+    """Does the value live in an ndarray that its owner may still change?"""
+    cdef Arr *r = N(a).arr
+    return ((r.owner if r.owner != NULL else r).flags & ARR_BORROWED) != 0
+
+
+cdef object parent(Array y, Py_ssize_t k):
+    """Operand k of a recorded node, None where it was not kept."""
+    cdef Node *n = N(y)
+    cdef Node *p
+    if owns_objects(n) and n.ext != NULL and n.ext.nparents:
+        p = n.ext.parents[k]
+    else:
+        p = n.p0 if k == 0 else n.p1
+    return None if p == NULL else <object><PyObject *>p
+
+
+cdef inline bint recording(int levels) noexcept:
+    return levels != 0 and not cdiff_tls.paused

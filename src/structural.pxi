@@ -1,0 +1,337 @@
+# Structural operators on nodes: the applier that records them, and the values
+# of those that only look at memory differently (reshape, transpose, broadcast,
+# slice, embed, concatenate, where, cast).
+#
+# Knows shapes and strides; derivatives live in the table (the generated
+# functions ADJ and TAN), never here.  Fast because views share memory, and
+# because one applier does the recording for all operators.
+
+ctypedef Array (*value_fn)(list operands, object attrs)
+
+cdef value_fn VALUE[N_OPS]
+
+
+cdef Array apply(int op, list operands, object attrs):
+    """Value of a structural operator, recorded if an operand is tracked."""
+    cdef Array a, y
+    cdef int i, flags = 0
+    for i in range(len(operands)):
+        a = <Array>operands[i]
+        if N(a).flags & NODE_ALIAS:
+            operands[i] = current(a)
+        flags |= N(<Array>operands[i]).flags
+    if flags & NODE_DUAL:
+        return dual_structural(op, operands, attrs)
+    y = VALUE[op](operands, attrs)
+    if not recording(flags & LEVEL_MASK):
+        return y
+    return attach(fresh_result(y, operands), op, operands, STRUCT_SAVES[op], attrs)
+
+
+
+
+cdef Array fresh_result(Array y, list operands):
+    """A node of its own for a value function that returned one of its operands."""
+    cdef Array a
+    for a in operands:
+        if a is y:
+            return detached(y)
+    return y
+
+
+cdef object y_attrs(Array y):
+    return <object>N(y).obj if N(y).obj != NULL else None
+
+
+cdef Array current(Array a):
+    """What users see of an array that was assigned into: its newest version."""
+    while N(a).flags & NODE_ALIAS:
+        a = <Array><PyObject *>N(a).ext.current
+    return a
+
+
+cdef Array const(double v):
+    return weak_scalar(v)
+
+
+cdef Array zeros_array(int ndim, const Py_ssize_t *shape, int typenum):
+    cdef Array out = new_array(ndim, shape, typenum)
+    memset(N(out).arr.data, 0, N(out).arr.size * itemsize_of(typenum))
+    return out
+
+
+cdef Array zeros_like_node(Array a):
+    """Zeros of a node's shape and dtype."""
+    a = innermost(a)
+    if not N(a).flags & NODE_ARRAY:
+        return scalar(0.0)
+    return zeros_array(N(a).arr.ndim, ARR_SHAPE(N(a).arr), N(a).arr.typenum)
+
+
+cdef Array settle(Array a):
+    """A 0-d float64 array becomes an inline scalar; everything else stays."""
+    cdef Arr *r
+    if not N(a).flags & NODE_ARRAY:
+        return a
+    r = N(a).arr
+    if r.ndim == 0 and r.typenum == NPY_DOUBLE:
+        return scalar((<double *>r.data)[0])
+    return a
+
+
+cdef double float_of(Array a):
+    """The number in a node of size one, whatever its kind."""
+    a = innermost(current(a))
+    if not N(a).flags & NODE_ARRAY:
+        return N(a).v
+    if N(a).arr.size != 1:
+        raise TypeError(f"only arrays of size 1 can become a number; this one has shape {shape_tuple(a)}")
+    if N(a).arr.typenum == NPY_DOUBLE:
+        return (<double *>N(a).arr.data)[0]
+    if N(a).arr.typenum == NPY_FLOAT:
+        return (<float *>N(a).arr.data)[0]
+    return float(ndarray_of(a).reshape(())[()])
+
+
+cdef int read_shape(object shape, Py_ssize_t *out) except -1:
+    """A tuple of ints into C memory; the number of axes."""
+    cdef int i, ndim = len(shape)
+    if ndim > MAX_NDIM:
+        raise ValueError(f"cdiff: {ndim} dimensions; at most {MAX_NDIM} are supported")
+    for i in range(ndim):
+        out[i] = shape[i]
+    return ndim
+
+
+# ---------------------------------------------------------------- views
+
+cdef Array as_block(Array a):
+    """The node with an array block, also for an inline scalar."""
+    cdef Array out
+    if N(a).flags & NODE_ARRAY:
+        return a
+    out = new_array(0, NULL, NPY_DOUBLE)
+    (<double *>N(out).arr.data)[0] = N(a).v
+    return out
+
+
+cdef Array value_reshape(list operands, object attrs):
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Array a = contiguous(as_block(<Array>operands[0]))
+    cdef int i, ndim = read_shape(attrs[0], shape)
+    cdef Py_ssize_t step = itemsize_of(N(a).arr.typenum)
+    for i in range(ndim - 1, -1, -1):
+        strides[i] = step
+        step *= shape[i] if shape[i] > 0 else 1
+    return settle(view_array(N(a).arr, ndim, shape, strides, N(a).arr.data))
+
+
+cdef Array value_transpose(list operands, object attrs):
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Array a = as_block(<Array>operands[0])
+    cdef Arr *r = N(a).arr
+    cdef int i, axis
+    for i in range(r.ndim):
+        axis = attrs[0][i]
+        shape[i] = ARR_SHAPE(r)[axis]
+        strides[i] = ARR_STRIDES(r)[axis]
+    return view_array(r, r.ndim, shape, strides, r.data)
+
+
+cdef Array value_broadcast_to(list operands, object attrs):
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Array a = as_block(<Array>operands[0])
+    cdef Arr *r = N(a).arr
+    cdef int i, ndim = read_shape(attrs[0], shape), shift
+    shift = ndim - r.ndim
+    if shift < 0:
+        raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {attrs[0]}")
+    for i in range(ndim):
+        strides[i] = 0
+        if i >= shift and ARR_SHAPE(r)[i - shift] == shape[i]:
+            strides[i] = ARR_STRIDES(r)[i - shift]
+        elif i >= shift and ARR_SHAPE(r)[i - shift] != 1:
+            raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {attrs[0]}")
+    return settle(view_array(r, ndim, shape, strides, r.data))
+
+
+cdef Array value_slice(list operands, object attrs):
+    return settle(slice_view(as_block(<Array>operands[0]), attrs[0]))
+
+
+cdef Array slice_view(Array a, tuple index):
+    """The part of an array that (start, step, count) per axis selects; count -1 drops the axis."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef Arr *r = N(a).arr
+    cdef char *data = r.data
+    cdef int axis, ndim = 0
+    cdef Py_ssize_t count
+    for axis in range(r.ndim):
+        data += <Py_ssize_t>index[3 * axis] * ARR_STRIDES(r)[axis]
+        count = index[3 * axis + 2]
+        if count >= 0:
+            shape[ndim] = count
+            strides[ndim] = <Py_ssize_t>index[3 * axis + 1] * ARR_STRIDES(r)[axis]
+            ndim += 1
+    return view_array(r, ndim, shape, strides, data)
+
+
+cdef int add_into_slice(Array target, Array g, tuple attrs) except -1:
+    """target[index] += g, in place."""
+    add_in_place(slice_view(target, attrs[0]), g)
+    return 0
+
+
+cdef int add_in_place(Array view, Array g) except -1:
+    """view += g for a strided float view; numbers and arrays broadcast."""
+    cdef Arr *r = N(view).arr
+    cdef np.ndarray out
+    if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(g) == 1:
+        (<double *>r.data)[0] += float_of(g)
+    elif r.flags & ARR_CONTIGUOUS and r.typenum == NPY_DOUBLE and plain_partner(view, g):
+        KERNELS.value[OP_ADD](r.size, <double *>r.data, <double *>r.data, numbers_of(g), 1,
+                              (N(g).flags & NODE_ARRAY) != 0)
+    else:
+        out = export(view, NPY_ARRAY_WRITEABLE)
+        np.add(out, ndarray_of(g), out=out, casting="same_kind")
+    return 0
+
+
+cdef int copy_in_place(Array view, Array v) except -1:
+    """view[...] = v, broadcasting and casting as NumPy's assignment does."""
+    cdef Arr *r = N(view).arr
+    if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(v) == 1:
+        (<double *>r.data)[0] = float_of(v)
+    else:
+        np.copyto(export(view, NPY_ARRAY_WRITEABLE), ndarray_of(v), casting="unsafe")
+    return 0
+
+
+cdef Array value_embed(list operands, object attrs):
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Array g = <Array>operands[0]
+    cdef int ndim = read_shape(attrs[0], shape)
+    cdef Array out = zeros_array(ndim, shape, typenum_of(g))
+    copy_in_place(slice_view(out, attrs[1]), g)
+    return out
+
+
+cdef Array value_index_set(list operands, object attrs):
+    """A copy of operand 0 whose slice holds operand 1 (broadcast)."""
+    cdef Array out = contiguous_copy(as_block(<Array>operands[0]))
+    copy_in_place(slice_view(out, attrs[0]), <Array>operands[1])
+    return out
+
+
+cdef Array value_concatenate(list operands, object attrs):
+    cdef Array a
+    return wrap_ndarray(np.concatenate([ndarray_of(a) for a in operands], axis=attrs[0]))
+
+
+cdef Array value_where(list operands, object attrs):
+    cdef Job job
+    cdef Array y
+    cdef Array c = <Array>operands[0], a = as_float(<Array>operands[1]), b = as_float(<Array>operands[2])
+    c = as_float(c)
+    job_shape(&job, OP_WHERE, c, a, b, None)
+    y = new_array(job.ndim, job.shape, result_typenum(a, b))
+    job_operand(&job, c)
+    job_operand(&job, a)
+    job_operand(&job, b)
+    job_coalesce(&job)
+    with nogil:
+        where_run(&job, N(y).arr)
+    return settle(y)
+
+
+cdef void where_run(const Job *job, Arr *out) noexcept nogil:
+    """The three-operand select over blocks (see job_run)."""
+    cdef double buffers[4][BLOCK]
+    cdef const double *p[3]
+    cdef double *dst
+    cdef Py_ssize_t start = 0, n, i
+    cdef bint single = out.typenum == NPY_FLOAT
+    cdef int k
+    while start < job.size:
+        n = job.size - start
+        n = n if n < BLOCK else BLOCK
+        for k in range(3):
+            p[k] = block_operand(job, k, start, n, buffers[k])
+        dst = &buffers[3][0]
+        if not single:
+            dst = <double *>out.data + start
+        KERNELS.where(n, dst, p[0], p[1], p[2], job.operands[0].mode != BROADCAST,
+                      job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST)
+        if single:
+            for i in range(n):
+                (<float *>out.data)[start + i] = <float>dst[i]
+        start += n
+
+
+cdef Array where3(Array c, Array a, Array b):
+    """c ? a : b; a scalar condition with scalar branches just picks one."""
+    if not (N(c).flags | N(a).flags | N(b).flags) & NODE_SLOW:
+        return ew1(OP_POSITIVE, a if N(c).v != 0.0 else b)
+    return apply(OP_WHERE, [c, a, b], None)
+
+
+cdef Array apply_where(Array c, Array a, Array b):
+    return where3(c, a, b)
+
+
+cdef Array value_cast(list operands, object attrs):
+    cdef Array a = <Array>operands[0]
+    cdef object dtype = np.PyArray_DescrFromType(attrs[0])
+    return wrap_ndarray(ndarray_of(a).astype(dtype))
+
+
+cdef Array apply_cast(Array a, int typenum):
+    """The node in another dtype; to an integer or boolean type the derivative ends."""
+    a = current(a)
+    if typenum_of(innermost(a)) == typenum:
+        return a
+    if not is_float(typenum):
+        return wrap_ndarray(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
+    return apply(OP_CAST, [a], (typenum,))
+
+
+# ---------------------------------------------------------------- appliers used by the rules
+
+cdef Array apply_reshape(Array a, object shape):
+    return apply(OP_RESHAPE, [a], (shape,))
+
+
+cdef Array apply_transpose(Array a, object perm):
+    return apply(OP_TRANSPOSE, [a], (perm,))
+
+
+cdef Array apply_broadcast_to(Array a, object shape):
+    return a if shape_tuple(a) == shape else apply(OP_BROADCAST_TO, [a], (shape,))
+
+
+cdef Array apply_sum_to(Array a, object shape):
+    return a if shape_tuple(a) == shape else apply(OP_SUM_TO, [a], (shape,))
+
+
+cdef Array apply_slice(Array a, object index):
+    return apply(OP_SLICE, [a], (index,))
+
+
+cdef Array apply_embed(Array g, object shape, object index):
+    return apply(OP_EMBED, [g], (shape, index))
+
+
+cdef Array apply_index_set(Array a, Array v, object index):
+    return apply(OP_INDEX_SET, [a, v], (index,))
+
+
+cdef Array apply_concatenate(list parts, int axis):
+    return parts[0] if len(parts) == 1 else apply(OP_CONCATENATE, parts, (axis,))
+
+
+cdef object shape_of(Array a):
+    return shape_tuple(a)

@@ -1,0 +1,467 @@
+# Transformations, seen from the core: levels, leaves, duals, and the reverse
+# and forward pull through a recorded graph; also `backward`.
+#
+# Knows nodes and sweeps; containers, argnums and result types belong to the
+# Python face.  Fast because everything is decided once per transformation: a
+# sweep runs on plain memory unless an outer transformation has to see it.
+
+cdef class Level:
+    """A transformation in progress: `with Level() as level:` gives its number.
+
+    Levels are per thread; the depth is restored however the block is left, and recording is
+    switched on inside, even under `no_grad`.
+    """
+    cdef int outer_depth
+    cdef int outer_paused
+
+    def __enter__(self):
+        self.outer_depth = cdiff_tls.depth
+        self.outer_paused = cdiff_tls.paused
+        if cdiff_tls.depth >= MAX_LEVEL:
+            raise RecursionError(f"cdiff: more than {MAX_LEVEL} nested transformations")
+        cdiff_tls.depth += 1
+        cdiff_tls.paused = 0
+        return cdiff_tls.depth
+
+    def __exit__(self, *exception):
+        cdiff_tls.depth = self.outer_depth
+        cdiff_tls.paused = self.outer_paused
+
+
+cdef class no_grad:
+    """Context manager and decorator: nothing inside is recorded.
+
+    >>> import cdiff as cd
+    >>> x = cd.array(2.0, requires_grad=True)
+    >>> with cd.no_grad():
+    ...     y = x * x
+    >>> cd.is_tracked(y)
+    False
+    """
+    cdef list outer
+
+    def __cinit__(self):
+        self.outer = []
+
+    def __enter__(self):
+        self.outer.append(cdiff_tls.paused)
+        cdiff_tls.paused = 1
+        return self
+
+    def __exit__(self, *exception):
+        cdiff_tls.paused = self.outer.pop()
+
+    def __call__(self, function):
+        from functools import wraps
+
+        @wraps(function)
+        def unrecorded(*args, **kwargs):
+            with no_grad():
+                return function(*args, **kwargs)
+        return unrecorded
+
+
+def is_tracked(x):
+    """Does a derivative flow through `x`?
+
+    >>> import cdiff as cd
+    >>> cd.is_tracked(cd.array(1.0)), cd.is_tracked(cd.array(1.0, requires_grad=True))
+    (False, True)
+    """
+    return type(x) is Array and levels_of(N(current(<Array>x))) != 0
+
+
+# ---------------------------------------------------------------- leaves and levels
+
+cdef Array make_leaf(Array a, int level):
+    """A constant as a leaf of a level, in memory of its own."""
+    cdef Array out = detached(a)
+    N(out).op = OP_LEAF
+    N(out).flags = <uint16_t>((N(out).flags & ~(LEVEL_MASK | NODE_WEAK)) | level_bit(level))
+    return out
+
+
+cdef int check_differentiable(Array a) except -1:
+    if not is_float(typenum_of(innermost(a))):
+        raise TypeError(f"cdiff: derivatives need float64 or float32 values, got dtype "
+                        f"{dtype_of(a)}; convert with .astype(float)")
+    return 0
+
+
+def leaf(x, int level):
+    """A fresh leaf of `level` with the value of `x`, linked to `x` for outer transformations."""
+    cdef Array a = current(as_node(x))
+    check_differentiable(a)
+    return leaf_node(a, level)
+
+
+cdef Array leaf_node(Array a, int level):
+    cdef Array out
+    if N(a).flags & NODE_DUAL:
+        return make_dual(leaf_node(primal_at(a, N(a).mark), level), tangent_at(a, N(a).mark), N(a).mark)
+    if levels_of(N(a)):
+        out = ew1(OP_POSITIVE, a)
+        N(out).flags |= <uint16_t>level_bit(level)
+        return out
+    if N(a).flags & NODE_ARRAY and is_borrowed(a):
+        a = contiguous_copy(a)
+    return make_leaf(a, level)
+
+
+def dual(x, tangent, int level):
+    """`x` carrying `tangent` (same shape) at `level`."""
+    cdef Array a = current(as_node(x))
+    cdef Array t = current(as_node(tangent))
+    check_differentiable(a)
+    if shape_tuple(a) != shape_tuple(t):
+        raise ValueError(f"jvp: the tangent has shape {shape_tuple(t)}, its primal {shape_tuple(a)}")
+    if N(a).flags & NODE_ARRAY and is_borrowed(a):
+        a = contiguous_copy(a)
+    if N(t).flags & NODE_ARRAY and is_borrowed(t):
+        t = contiguous_copy(t)
+    return make_dual(unweak(a), like_primal(unweak(t), a), level)
+
+
+cdef inline Array unweak(Array a):
+    N(a).flags &= ~NODE_WEAK
+    return a
+
+
+def undual(y, int level):
+    """(primal, tangent) of a result of forward mode; the tangent is None where it is zero."""
+    cdef Array a = current(as_node(y))
+    return primal_at(a, level), tangent_at(a, level)
+
+
+def lower(y, int level):
+    """A result of the transformation at `level`, as the world outside sees it."""
+    return lower_node(current(as_node(y)), level)
+
+
+cdef Array lower_node(Array a, int level):
+    cdef int outer = levels_of(N(a)) & (level_bit(level) - 1)
+    cdef Array out
+    if N(a).flags & NODE_DUAL:
+        return make_dual(lower_node(primal_at(a, N(a).mark), level),
+                         lower_node(tangent_at(a, N(a).mark), level), N(a).mark)
+    if not levels_of(N(a)) & ~outer:
+        return a
+    if not outer:
+        return detached(a)
+    out = ew1(OP_POSITIVE, a)
+    N(out).flags = <uint16_t>((N(out).flags & ~LEVEL_MASK) | (outer & LEVEL_MASK))
+    return out
+
+
+# ---------------------------------------------------------------- sweeps
+
+cdef int highest_dual(list nodes) except? -2:
+    cdef int level = -1
+    cdef Array a
+    for a in nodes:
+        level = larger(level, dual_level(a))
+    return level
+
+
+cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint forward):
+    """One sweep between plain (not dual) outputs and leaves."""
+    cdef Sweep s
+    cdef Array a
+    cdef bint recorded = False
+    cdef int paused = cdiff_tls.paused
+    for a in outputs + seeds:
+        recorded |= a is not None and levels_of(N(a)) & (level_bit(level) - 1) != 0
+    for a in leaves:
+        recorded |= levels_of(N(a)) & (level_bit(level) - 1) != 0
+    try:
+        sweep_begin(&s, leaves, outputs, level)
+        sweep_values(&s, recorded)
+        cdiff_tls.paused = not recorded
+        if forward:
+            seed_all(&s, leaves, seeds)
+            forward_run(&s)
+            return collect(&s, outputs, level)
+        seed_all(&s, outputs, seeds)
+        reverse_run(&s)
+        return collect(&s, leaves, level)
+    finally:
+        cdiff_tls.paused = paused
+        sweep_free(&s)
+
+
+cdef int seed_all(Sweep *s, list nodes, list seeds) except -1:
+    cdef Array a, seed
+    for a, seed in zip(nodes, seeds):
+        if visited(s, N(a)):
+            put_value(s, N(a).mark, fit_operand(ones_like_node(a) if seed is None else seed, a))
+    return 0
+
+
+cdef Array ones_like_node(Array a):
+    a = innermost(a)
+    if not N(a).flags & NODE_ARRAY:
+        return scalar(1.0)
+    return apply_cast(apply_broadcast_to(scalar(1.0), shape_tuple(a)), typenum_of(a))
+
+
+cdef list collect(Sweep *s, list nodes, int level):
+    """What the sweep left at these nodes; None where nothing arrived."""
+    cdef Array a, value
+    cdef list out = []
+    for a in nodes:
+        if not visited(s, N(a)):
+            out.append(None)
+            continue
+        value = get_value(s, N(a).mark)
+        if value is not None:
+            value = lower_node(value, level) if s.recorded else own_result(value)
+        out.append(value)
+    return out
+
+
+cdef Array own_result(Array a):
+    """A finished cotangent in memory that nothing else refers to."""
+    cdef Arr *r
+    if not N(a).flags & NODE_ARRAY:
+        return scalar(N(a).v)
+    r = N(a).arr
+    if r.refcnt > 1 or r.owner != NULL or r.base != NULL or not r.flags & ARR_CONTIGUOUS:
+        a = contiguous_copy(a)
+    N(a).arr.flags |= ARR_RESULT
+    return a
+
+
+cdef list sweep_duals(list outputs, list seeds, list leaves, int level, bint forward):
+    """Sweep where outputs or seeds may be dual: the product rule over the shells.
+
+    With y = y' + e y" and seed c = c' + e c", the pulled-back cotangent is
+    pull(y', c') + e (pull(y', c") + pull(y", c')).
+    """
+    cdef Array a
+    cdef int top = larger(highest_dual(outputs), highest_dual([a for a in seeds if a is not None]))
+    cdef list primal, tangent = [], tangent_seeds = [], tangent_leaves
+    if top < 0:
+        return sweep_through(outputs, seeds, [innermost(a) for a in leaves], level, forward)
+    return combine_duals(outputs, seeds, leaves, level, top)
+
+
+cdef Array seed_part(Array c, int top, bint primal):
+    if c is None:
+        return None
+    return primal_at(c, top) if primal else tangent_at(c, top)
+
+
+cdef list combine_duals(list outputs, list seeds, list leaves, int level, int top):
+    cdef Array y, c, part
+    cdef list more = [], more_seeds = []
+    cdef list primal = sweep_duals([primal_at(y, top) for y in outputs],
+                                   [seed_part(c, top, True) for c in seeds], leaves, level, False)
+    for y, c in zip(outputs, seeds):
+        part = tangent_at(y, top)
+        if part is not None:
+            more.append(part)
+            more_seeds.append(seed_part(c, top, True))
+        if c is not None and tangent_at(c, top) is not None:
+            more.append(primal_at(y, top))
+            more_seeds.append(tangent_at(c, top))
+    tangent = sweep_duals(more, more_seeds, leaves, level, False)
+    return [dual_or_none(p, t, top) for p, t in zip(primal, tangent)]
+
+
+cdef Array dual_or_none(Array primal, Array tangent, int level):
+    if primal is None and tangent is None:
+        return None
+    if primal is None:
+        primal = zeros_like_node(tangent)
+    return make_dual(primal, tangent, level)
+
+
+cdef list checked_nodes(object xs, str what):
+    cdef list out = []
+    for x in xs:
+        out.append(None if x is None else current(as_node(x)))
+    return out
+
+
+def pullback(outputs, cotangents, leaves, int level):
+    """Cotangents of `leaves` from cotangents of `outputs` (None: ones), by one reverse sweep.
+
+    The sweep is recorded where an outer transformation tracks something.  None in the result
+    means that no output depends on that leaf.
+    """
+    ys = checked_nodes(outputs, "outputs")
+    cs = checked_nodes(cotangents, "cotangents")
+    for y, c in zip(ys, cs):
+        if c is not None and shape_tuple(y) != shape_tuple(c):
+            raise ValueError(f"vjp: the cotangent has shape {shape_tuple(c)}, the output {shape_tuple(y)}")
+    return sweep_duals(ys, cs, list(leaves), level, False)
+
+
+def pushforward(outputs, leaves, tangents, int level):
+    """Tangents of `outputs` from tangents of `leaves` (None: ones), along the recorded graph."""
+    ys = checked_nodes(outputs, "outputs")
+    ts = checked_nodes(tangents, "tangents")
+    if highest_dual(ys) >= 0 or highest_dual([t for t in ts if t is not None]) >= 0:
+        return push_duals(ys, list(leaves), ts, level)
+    return sweep_through(ys, ts, [innermost(a) for a in leaves], level, True)
+
+
+cdef list push_duals(list ys, list leaves, list ts, int level):
+    """The same through shells: the tangent part is linear in both seed and graph."""
+    cdef Array y, t
+    cdef int top = larger(highest_dual(ys), highest_dual([t for t in ts if t is not None]))
+    cdef list primal_seeds = [seed_part(t, top, True) for t in ts]
+    cdef list tangent_seeds = [seed_part(t, top, False) for t in ts]
+    primal = pushforward([primal_at(y, top) for y in ys], leaves, primal_seeds, level)
+    along = pushforward([tangent_at(y, top) or scalar(0.0) for y in ys], leaves, primal_seeds, level)
+    if any([t is not None for t in tangent_seeds]):
+        zeros = [zeros_like_node(a) if t is None else t for a, t in zip(leaves, tangent_seeds)]
+        across = pushforward([primal_at(y, top) for y in ys], leaves, zeros, level)
+        along = [add_tangents(a, b) if a is not None else b for a, b in zip(along, across)]
+    return [dual_or_none(p, t, top) for p, t in zip(primal, along)]
+
+
+# ---------------------------------------------------------------- backward
+
+cdef int backward_from(Array y, object v, bint retain_graph) except -1:
+    """Reverse sweep from y into every requires_grad leaf; gradients are stored only at the end."""
+    cdef Sweep s
+    cdef Array seed
+    cdef int paused = cdiff_tls.paused
+    y = current(y)
+    if N(y).flags & NODE_DUAL or not N(y).flags & level_bit(0):
+        raise RuntimeError("backward: this array does not depend on any array made with requires_grad=True")
+    seed = checked_seed(y, v)
+    try:
+        sweep_begin(&s, None, [y], 0)
+        sweep_values(&s, False)
+        cdiff_tls.paused = 1
+        seed_all(&s, [y], [seed])
+        reverse_run(&s)
+        store_gradients(&s)
+        if not retain_graph:
+            free_graph(&s)
+    finally:
+        cdiff_tls.paused = paused
+        sweep_free(&s)
+    return 0
+
+
+cdef Array checked_seed(Array y, object v):
+    cdef Array seed
+    if v is None:
+        return None
+    seed = current(as_node(v))
+    if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
+        raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested derivatives")
+    if shape_tuple(seed) != shape_tuple(y):
+        raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
+                         f"the array has shape {shape_tuple(y)}; they must be equal")
+    return seed
+
+
+cdef int store_gradients(Sweep *s) except -1:
+    """Accumulate into the leaves' gradients: first compute all sums, then store them."""
+    cdef Py_ssize_t i
+    cdef Node *n
+    cdef Array value, old
+    cdef list sums = []
+    for i in range(s.count):
+        n = s.order[i].node
+        if n.op == OP_LEAF and s.active[i]:
+            value = get_value(s, i)
+            value = zeros_like_node(<Array><PyObject *>n) if value is None else own_result(value)
+            if n.p1 != NULL:
+                value = ew2(OP_ADD, <Array><PyObject *>n.p1, value)
+            sums.append((<Array><PyObject *>n, value))
+    for old, value in sums:
+        set_gradient(old, value)
+    return 0
+
+
+cdef void set_gradient(Array a, Array value) noexcept:
+    cdef Node *previous = N(a).p1
+    N(a).p1 = hold(value) if value is not None else NULL
+    _drop(previous)
+
+
+cdef int free_graph(Sweep *s) except -1:
+    """Let go of operands and saved values; the nodes remember that they were freed."""
+    cdef Py_ssize_t i
+    cdef Node *n
+    cdef Node *p0
+    cdef Node *p1
+    for i in range(s.count):
+        Py_INCREF(<object><PyObject *>s.order[i].node)
+    for i in range(s.count - 1, -1, -1):
+        n = s.order[i].node
+        if n.op != OP_LEAF:
+            p0 = n.p0
+            p1 = n.p1
+            if owns_objects(n):
+                release_operands(n)
+            n.p0 = NULL
+            n.p1 = NULL
+            n.ext = NULL if not n.flags & NODE_ALIAS else n.ext
+            n.obj = NULL
+            n.op = OP_FREED
+            _drop(p0)
+            _drop(p1)
+    for i in range(s.count):
+        Py_DECREF(<object><PyObject *>s.order[i].node)
+    return 0
+
+
+cdef void release_operands(Node *n) noexcept:
+    cdef Py_ssize_t i, count
+    cdef Ext *ext = n.ext
+    if n.op >= N_ELEMENTWISE and n.obj != NULL:
+        Py_DECREF(<object>n.obj)
+        n.obj = NULL
+    if ext == NULL:
+        return
+    count = ext.nparents
+    ext.nparents = 0
+    for i in range(count):
+        _drop(ext.parents[i])
+    if not n.flags & NODE_ALIAS:
+        PyMem_Free(ext)
+        n.ext = NULL
+
+
+# ---------------------------------------------------------------- looking
+
+def graph(y):
+    """The recorded graph above `y`, operands first: (id, operator, shape, operand ids, value)."""
+    cdef list out = []
+    cdef dict seen = {}
+    cdef list stack = [current(as_node(y))]
+    cdef Array a
+    while stack:
+        a = stack[len(stack) - 1]
+        if id(a) in seen:
+            stack.pop()
+            continue
+        operands = graph_operands(a)
+        pending = [p for p in operands if p is not None and id(p) not in seen]
+        if pending:
+            stack.extend(pending)
+            continue
+        stack.pop()
+        seen[id(a)] = len(out)
+        out.append((len(out), op_name(N(a).op), shape_tuple(a),
+                    tuple([seen[id(p)] for p in operands if p is not None]), ndarray_of(a)))
+    return out
+
+
+cdef list graph_operands(Array a):
+    cdef Node *n = N(a)
+    cdef Ext *ext = wide_operands(n)
+    cdef Py_ssize_t k
+    if n.op == OP_LEAF or n.op == OP_CONST:
+        return []
+    if n.flags & NODE_DUAL:
+        return [] if n.p0 == NULL else [<object><PyObject *>n.p0]
+    if ext != NULL:
+        return [parent(a, k) for k in range(ext.nparents)]
+    return [parent(a, 0), parent(a, 1)]

@@ -1,0 +1,50 @@
+"""The examples run as a user runs them, in a process of their own, and reach what they promise.
+
+It must not know how an example works: it looks at the exit status and at what is printed.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cdiff
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PROBLEMS = {path.stem for path in (EXAMPLES / "nist").glob("*.dat")}
+
+
+def run(script, *arguments):
+    """The script's standard output, from a process that imports the same cdiff as this one."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(cdiff.__file__).parents[1])}
+    command = [sys.executable, str(EXAMPLES / script), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_nist_regressions_reach_eight_digits():
+    printed = run("nist_regression.py")
+    detail, _, summary = printed.partition("problem    start 1")
+
+    row = re.compile(r"^(\w+) +([\d.]+) \((\d+)\)( FAILS)? +([\d.]+) \((\d+)\)", re.MULTILINE)
+    table = {m[1]: (float(m[2]), bool(m[4]), float(m[5])) for m in row.finditer(summary)}
+    assert len(PROBLEMS) == 12 and table.keys() == PROBLEMS
+    for name, (far, fails, near) in table.items():
+        assert near >= 8.0, name
+        assert fails == (far < 8.0), name  # start 1 may fail, but not in silence
+    assert detail.count("does not converge") == sum(fails for _, fails, _ in table.values())
+
+    for line in re.findall(r"^ +b\d.* digits$", detail, re.MULTILINE):
+        found, certified, digits = re.findall(r"-?\d[-+.\de]*", line.split(maxsplit=1)[1])
+        if float(digits) >= 8.0:
+            assert abs(float(found) - float(certified)) <= 1e-8 * abs(float(certified)), line
+    assert detail.count(": cdiff ") == 12
+
+
+def test_a_nist_regression_by_name():
+    printed = run("nist_regression.py", "Misra1a")
+    assert "Misra1a" in printed and "BoxBOD" not in printed
+    assert printed.rstrip().endswith("8 digits or more: 1 of 1 from start 1, 1 of 1 from start 2")

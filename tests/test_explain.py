@@ -1,0 +1,128 @@
+"""Dimension analysis: `explain` prints shapes that fit together, in either layout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.matrix_calculus as mc
+
+RNG = np.random.default_rng(7)
+LAYOUTS = pytest.mark.parametrize("layout", ["numerator", "denominator"])
+
+
+def rand(*shape):
+    return RNG.standard_normal(shape)
+
+
+def chain_shapes_fit(explanation):
+    """Do the factors of every product contract to the shape of the result?"""
+    shapes = {value.name: value.shape for value in explanation.values}
+    numerator = explanation.layout == "numerator"
+    for link in explanation.links:
+        for term in link.terms:
+            if len(term) == 1:
+                assert term[0].shape == link.result.shape
+                continue
+            outer, inner = term if numerator else term[::-1]
+            assert outer.below == inner.above
+            k = len(shapes[outer.below])
+            left, right = term[0].shape, term[1].shape
+            assert left[len(left) - k :] == right[:k] == shapes[outer.below]
+            assert left[: len(left) - k] + right[k:] == link.result.shape
+
+
+EXPLAINED = [
+    (lambda x: np.sum(np.tanh(np.arange(12.0).reshape(4, 3) @ x) ** 2), rand(3)),
+    (lambda x: np.exp(x) * x + np.sin(np.exp(x)), rand(3)),
+    (lambda X: np.trace(X @ X.T), rand(2, 3)),
+    (lambda X: X @ np.ones((3, 4)), rand(2, 3)),
+    (lambda t: t * np.arange(6.0).reshape(2, 3), 2.0),
+    (lambda x: x, rand(2)),
+    (lambda x: 3.0, rand(2)),
+    (lambda x: x * 2.0, rand(2)),
+]
+
+
+@LAYOUTS
+@pytest.mark.parametrize(("f", "x"), EXPLAINED)
+def test_explanation_has_the_shapes_of_the_derivative(f, x, layout):
+    explanation = mc.explain(f, x, layout)
+    assert explanation.shape == np.shape(mc.derivative(f, x, layout))
+    chain_shapes_fit(explanation)
+    text = str(explanation)
+    assert f"{layout} layout" in text
+    assert text.endswith(f"has shape {explanation.shape}")
+
+
+@LAYOUTS
+def test_explanation_prints(layout):
+    A = np.arange(8.0).reshape(4, 2)
+    text = str(mc.explain(lambda x: np.sum(np.square(A @ x)), np.ones(2), layout))
+    first, last = ("(4, 2)", "[1x2 = 1x4 . 4x2]") if layout == "numerator" else (
+        "(2, 4)", "[2x1 = 2x4 . 4x1]")  # fmt: skip
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "x (2,) the argument" in lines
+    assert "v1 (4,) matmul(x)" in lines
+    assert "v2 (4,) square(v1)" in lines
+    assert "y () sum(v2)" in lines
+    assert f"∂ v1 / ∂ x {first}" in lines
+    assert any(line.startswith("d y / d x =") and line.endswith(last) for line in lines)
+
+
+def test_explanation_sums_over_paths():
+    explanation = mc.explain(lambda x: np.sum(np.sin(x) * np.exp(x)) * x[0], rand(3))
+    by_name = {value.name: value for value in explanation.values}
+    (to_x,) = [link for link in explanation.links if link.result.below == "x"]
+    used_by = {v.name for v in explanation.values if "x" in v.parents}
+    assert {by_name[n].op for n in used_by} >= {"sin", "exp"}
+    assert len(to_x.terms) == len(used_by) == 3
+
+
+def test_explanation_of_a_constant():
+    explanation = mc.explain(lambda x: 3.0, rand(2))
+    assert not explanation.depends
+    assert "does not depend on x" in str(explanation)
+    frozen = mc.explain(lambda x: cd.stop_gradient(x) * 2.0, rand(2))
+    assert not frozen.depends
+    assert frozen.shape == (2, 2)
+
+
+def test_explanation_ignores_other_arrays():
+    w = cd.array([1.0, 2.0], requires_grad=True)
+    explanation = mc.explain(lambda x: np.sum(np.sin(x) * np.cos(w)), rand(2))
+    assert [value.op for value in explanation.values[1:]] == ["sin", "multiply", "sum"]
+
+
+def test_reshapes_between_operators_are_not_shown_but_others_are():
+    shown = mc.explain(lambda x: np.sum(np.reshape(x, (3, 2)) @ np.ones(2)), rand(6))
+    assert [(v.op, v.shape) for v in shown.values[1:]] == [
+        ("reshape", (3, 2)),
+        ("matmul", (3,)),
+        ("sum", ()),
+    ]
+    last = mc.explain(lambda x: np.reshape(x, (1, 3)), rand(3))
+    assert [(v.op, v.shape) for v in last.values[1:]] == [("reshape", (1, 3))]
+
+
+def test_explanation_inside_a_transformation():
+    seen = []
+
+    def f(x):
+        seen.append(mc.explain(lambda u: np.sum(u * x), x))
+        return np.sum(x * x)
+
+    cd.grad(f)(np.ones(2))
+    assert [value.op for value in seen[0].values[1:]] == ["multiply", "sum"]
+
+
+def test_explanation_of_many_operations():
+    def chain(x):
+        for _ in range(2000):
+            x = np.sin(x)
+        return np.sum(x)
+
+    explanation = mc.explain(chain, rand(2))
+    assert len(explanation.values) == 2002
+    assert len(explanation.links) == 2001

@@ -1,0 +1,444 @@
+"""cdiff.numpy gives NumPy's values, shapes and dtypes, for every function and form of call."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy_cases import (
+    CREATION,
+    OPERANDS,
+    PIECEWISE,
+    PLAIN,
+    SMOOTH,
+    UFUNC_METHODS,
+    names_in,
+    operands_as,
+    run,
+)  # fmt: skip
+
+import cdiff as cd
+import cdiff.numpy as cnp
+
+FLOATING = [case for group in SMOOTH.values() for case in group] + PIECEWISE
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+MAKERS = tuple(
+    f"m.{name}("
+    for name in ("zeros", "ones", "full", "full_like", "arange", "array", "asarray", "linspace")
+)
+
+
+REDUCTIONS = ["sum", "prod", "mean", "var", "std", "max", "min", "ptp"]
+
+
+def leaf(x):
+    return cd.array(x, requires_grad=True)
+
+
+def constant(x):
+    return cd.array(x)
+
+
+def check(got, want, exact=False):
+    """Same shape, dtype and (nearly the) same values; an Array unless plain is meant."""
+    want = np.asarray(want)
+    assert got.shape == want.shape
+    assert got.dtype == want.dtype
+    tolerance = 1e-5 if want.dtype == np.float32 else 1e-12
+    got = got.numpy() if isinstance(got, cd.Array) else got
+    if exact:
+        np.testing.assert_array_equal(got, want)
+    else:
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("convert", [constant, leaf])
+@pytest.mark.parametrize("case", FLOATING)
+def test_array_in_array_out(case, convert):
+    want = run(case, np)
+    got = run(case, cnp, **operands_as(convert, case))
+    assert isinstance(got, cd.Array)
+    check(got, want)
+
+
+@pytest.mark.parametrize("case", FLOATING + PLAIN + UFUNC_METHODS)
+def test_plain_numpy_functions_on_arrays(case):
+    if case.startswith(MAKERS):
+        pytest.skip("NumPy does not dispatch functions that make arrays")
+    if "m.array" in case or "m.ones(" in case:
+        case = case.replace("m.ones", "np.ones")
+    want = run(case, np, np=np)
+    got = run(case, np, np=np, **operands_as(leaf, case))
+    if case in PLAIN:
+        assert not isinstance(got, cd.Array)
+        np.testing.assert_array_equal(got, want)
+    else:
+        assert isinstance(got, cd.Array)
+        check(got, want)
+
+
+@pytest.mark.parametrize("case", FLOATING + PLAIN)
+def test_plain_operands_stay_plain(case):
+    """NumPy itself answers, so the results are identical."""
+    if case.startswith(MAKERS) or "m.ones" in case:
+        pytest.skip("makes an Array")
+    want = run(case, np)
+    got = run(case, cnp)
+    assert not isinstance(got, cd.Array)
+    assert type(got) is type(want)
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_results_without_derivative_are_plain(case):
+    want = run(case, np)
+    got = run(case, cnp, **operands_as(leaf, case))
+    assert not isinstance(got, cd.Array)
+    np.testing.assert_array_equal(got, want)
+    assert np.asarray(got).dtype == np.asarray(want).dtype
+
+
+@pytest.mark.parametrize("case", FLOATING)
+def test_float32_stays_float32(case):
+    single = {name: OPERANDS[name].astype(np.float32) for name in names_in(case, OPERANDS)}
+    want = run(case, np, **single)
+    got = run(case, cnp, **{name: leaf(x) for name, x in single.items()})
+    assert got.shape == np.shape(want)
+    if "linspace" not in case:
+        assert got.dtype == np.asarray(want).dtype
+    np.testing.assert_allclose(got.numpy(), want, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("case", CREATION)
+def test_creation(case):
+    want = run(case, np)
+    got = run(case, cnp)
+    assert isinstance(got, cd.Array)
+    assert not cd.is_tracked(got)
+    check(got, want, exact=True)
+
+
+def test_every_public_name_exists_and_is_documented():
+    assert len(set(cnp.__all__)) == len(cnp.__all__)
+    for name in cnp.__all__:
+        thing = getattr(cnp, name)
+        if inspect.isfunction(thing):
+            assert thing.__doc__, name
+
+
+def signature_of(function):
+    try:
+        return inspect.signature(function).parameters if callable(function) else {}
+    except ValueError:
+        return {}
+
+
+# Arguments that exist for NumPy's own bookkeeping, or that came after NumPy 2.0.
+OPTIONAL = {"like", "device", "subok", "casting", "order", "dtype", "axes", "axis", "signature",
+            "kwargs", "ndmax", "copy", "correction", "mean", "stable", "where"}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", ["numpy", "numpy.linalg"])
+def test_signatures_are_numpys(module):
+    """Every parameter of NumPy's is here, in the same place, with the same default."""
+    theirs_all = np.linalg if module.endswith("linalg") else np
+    ours_all = cnp.linalg if module.endswith("linalg") else cnp
+    for name in ours_all.__all__:
+        original = getattr(theirs_all, name, None)
+        ours, theirs = signature_of(getattr(ours_all, name)), signature_of(original)
+        if not inspect.isroutine(original) or isinstance(original, np.ufunc) or not theirs:
+            continue
+        if not inspect.isfunction(getattr(ours_all, name)):
+            continue  # compiled: no signature to look at
+        if any(p.kind is p.VAR_POSITIONAL for p in [*ours.values(), *theirs.values()]):
+            continue
+        for place, (key, parameter) in enumerate(theirs.items()):
+            if key not in ours and (key in OPTIONAL or parameter.kind is parameter.POSITIONAL_ONLY):
+                continue
+            if key in OPTIONAL and parameter.kind is parameter.KEYWORD_ONLY:
+                continue
+            assert key in ours, f"{name} has no {key}"
+            if parameter.kind is not parameter.KEYWORD_ONLY and key not in OPTIONAL:
+                assert list(ours).index(key) == place, f"{name}: place of {key}"
+            # NumPy's text signatures print these differently from what they mean.
+            if parameter.default is not parameter.empty and name not in ("where", "arange"):
+                assert ours[key].default == parameter.default, f"{name}: default of {key}"
+
+
+# ---------------------------------------------------------------- shapes and axes at random
+
+
+def axes_for(draw, ndim):
+    choice = draw(st.integers(0, 2))
+    if choice == 0 or ndim == 0:
+        return None
+    if choice == 1:
+        return draw(st.integers(-ndim, ndim - 1))
+    return tuple(draw(st.permutations(range(ndim)))[: draw(st.integers(1, ndim))])
+
+
+@st.composite
+def arrays_and_axes(draw, min_side=1):
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=4, min_side=min_side, max_side=4))
+    values = draw(hnp.arrays(np.float64, shape, elements=st.integers(-8, 8).map(lambda k: k / 4)))
+    if shape and draw(st.booleans()):
+        values = values[(slice(None, None, -1),)]
+    return values, axes_for(draw, len(shape))
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays_and_axes(), st.booleans(), st.sampled_from(REDUCTIONS))
+def test_reductions_at_random(drawn, keepdims, name):
+    values, axis = drawn
+    want = getattr(np, name)(values, axis=axis, keepdims=keepdims)
+    check(getattr(cnp, name)(leaf(values), axis=axis, keepdims=keepdims), want)
+    check(getattr(np, name)(constant(values), axis=axis, keepdims=keepdims), want)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays_and_axes(min_side=0), st.booleans())
+def test_empty_arrays_at_random(drawn, keepdims):
+    values, axis = drawn
+    for name in ("sum", "prod", "mean", "max", "min", "std"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                want = getattr(np, name)(values, axis=axis, keepdims=keepdims)
+            except ValueError:
+                with pytest.raises(ValueError, match=r"zero-size|identity"):
+                    getattr(cnp, name)(leaf(values), axis=axis, keepdims=keepdims)
+            else:
+                check(getattr(cnp, name)(leaf(values), axis=axis, keepdims=keepdims), want)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_rearrangements_at_random(data):
+    shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4))
+    values = np.arange(float(np.prod(shape))).reshape(shape)
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    other = data.draw(st.integers(-len(shape), len(shape) - 1))
+    shift = data.draw(st.integers(-9, 9))
+    count = data.draw(st.integers(0, 3))
+    for f in (
+        lambda m, x: m.moveaxis(x, axis, other),
+        lambda m, x: m.swapaxes(x, axis, other),
+        lambda m, x: m.rollaxis(x, axis, abs(other)),
+        lambda m, x: m.roll(x, shift, axis),
+        lambda m, x: m.roll(x, shift),
+        lambda m, x: m.flip(x, axis),
+        lambda m, x: m.repeat(x, count, axis),
+        lambda m, x: m.tile(x, (count, 2)),
+        lambda m, x: m.expand_dims(x, axis),
+        lambda m, x: m.stack([x, x], axis),
+        lambda m, x: m.concatenate([x, x, x], axis),
+        lambda m, x: m.array_split(x, 3, axis)[1],
+        lambda m, x: m.diff(x, count, axis),
+        lambda m, x: m.sort(x, axis),
+        lambda m, x: m.cumsum(x, axis),
+        lambda m, x: m.cumprod(x, axis),
+    ):
+        check(f(cnp, leaf(values)), f(np, values))
+
+
+@st.composite
+def einsum_calls(draw):
+    sizes = {label: draw(st.integers(1, 3)) for label in "abcd"}
+    terms = draw(st.lists(st.text("abcd", max_size=3), min_size=1, max_size=3))
+    spec = ",".join(terms)
+    if draw(st.booleans()):
+        labels = sorted(set("".join(terms)))
+        spec += "->" + "".join(draw(st.permutations(labels))[: draw(st.integers(0, len(labels)))])
+    return spec, [np.arange(1.0, 1 + np.prod([sizes[c] for c in t])).reshape([sizes[c] for c in t])
+                  for t in terms]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(einsum_calls())
+def test_einsum_at_random(call):
+    spec, arrays = call
+    check(cnp.einsum(spec, *[leaf(a) for a in arrays]), np.einsum(spec, *arrays))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_products_at_random(data):
+    side = st.integers(0, 3)
+    inner = data.draw(side)
+    lead_a, lead_b = data.draw(st.lists(side, max_size=2)), data.draw(st.lists(side, max_size=2))
+    a = np.arange(1.0, 1 + np.prod([*lead_a, inner])).reshape([*lead_a, inner])
+    b_shape = [*lead_b[:-1], inner, *lead_b[-1:]]
+    b = np.arange(1.0, 1 + np.prod(b_shape)).reshape(b_shape)
+    check(cnp.dot(leaf(a), b), np.dot(a, b))
+    check(cnp.tensordot(a, leaf(b), ([-1], [len(lead_b[:-1])])),
+          np.tensordot(a, b, ([-1], [len(lead_b[:-1])])))  # fmt: skip
+    check(cnp.outer(leaf(a), b), np.outer(a, b))
+    check(cnp.kron(leaf(a), b), np.kron(a, b))
+
+
+# ---------------------------------------------------------------- integers and booleans
+
+
+@pytest.mark.parametrize("data", [[3, 1, 2], [[1, 2], [3, 4]], [True, False, True]])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "m.sum(x)", "m.prod(x)", "m.max(x)", "m.min(x, 0)", "m.mean(x)", "m.var(x)", "m.std(x)",
+        "m.cumsum(x)", "m.sort(x)", "m.reshape(x, -1)", "m.concatenate([x, x])", "m.take(x, [0])",
+        "m.stack([x, x])", "m.argsort(x)", "m.median(x)", "m.flip(x)", "m.dot(x, x)",
+        "x.sum()", "x.mean()", "m.sum(x, dtype=float)", "m.where(x > 1, x, 0.5)", "m.cumprod(x)",
+        "m.sum(x, 0, keepdims=True)", "m.repeat(x, 2)", "m.outer(x, x)", "m.average(x)",
+    ],
+)  # fmt: skip
+def test_integers_and_booleans(call, data):
+    x = np.array(data)
+    want = eval(call, {"m": np, "x": x})
+    check(eval(call, {"m": cnp, "x": cd.array(x)}), want)
+
+
+# ---------------------------------------------------------------- arrays that are assigned into
+
+
+def test_created_arrays_can_be_assigned_into():
+    x = cd.array([1.0, 2.0], requires_grad=True)
+    y = cnp.zeros(3)
+    y[1:] = x * x
+    y[0] = x[1]
+    cnp.sum(y * cnp.arange(3.0)).backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [2.0, 8.0])
+
+
+def test_full_of_a_tracked_value_can_be_assigned_into():
+    x = cd.array(2.0, requires_grad=True)
+    y = cnp.full(3, x)
+    y[0] = 5.0
+    np.testing.assert_array_equal(y.numpy(), [5.0, 2.0, 2.0])
+    cnp.sum(y).backward()
+    assert x.grad.item() == 2.0
+
+
+def test_sort_and_fill_methods_work_in_place():
+    x = cd.array([3.0, 1.0, 2.0])
+    y = x * 1.0
+    assert y.sort() is None
+    np.testing.assert_array_equal(y.numpy(), [1.0, 2.0, 3.0])
+    y.fill(7.0)
+    np.testing.assert_array_equal(y.numpy(), [7.0, 7.0, 7.0])
+    np.testing.assert_array_equal(x.numpy(), [3.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "var", "std", "max", "min", "cumsum"])
+def test_out(name):
+    x = cd.array([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    out = cnp.zeros(2)
+    result = getattr(cnp, name)(x, 0, out=out) if name != "cumsum" else None
+    if name == "cumsum":
+        out = cnp.zeros((2, 2))
+        result = cnp.cumsum(x, 0, out=out)
+    assert result is out
+    check(out, getattr(np, name)(x.numpy(), 0))
+    with pytest.raises(TypeError, match=rf"{name}: out=ndarray cannot hold a derivative"):
+        getattr(cnp, name)(x, 0, out=np.zeros(2))
+    with pytest.raises(ValueError, match=f"{name}: out has shape"):
+        getattr(cnp, name)(x, 0, out=cnp.zeros((5, 1)))
+
+
+# ---------------------------------------------------------------- functions NumPy does not have
+
+
+def test_logsumexp_and_softmax():
+    special = pytest.importorskip("scipy.special")
+    x = OPERANDS["a"]
+    for axis in (None, 0, -1, (0, 2)):
+        for keepdims in (False, True):
+            want = special.logsumexp(x, axis=axis, keepdims=keepdims)
+            check(cnp.logsumexp(leaf(x), axis=axis, keepdims=keepdims), want)
+            weights = np.arange(24.0).reshape(x.shape)
+            want = special.logsumexp(x, axis=axis, keepdims=keepdims, b=weights)
+            check(cnp.logsumexp(leaf(x), axis=axis, keepdims=keepdims, b=weights), want)
+        check(cnp.softmax(leaf(x), axis=axis), special.softmax(x, axis=axis))
+        check(cnp.log_softmax(leaf(x), axis=axis), special.log_softmax(x, axis=axis))
+    assert isinstance(cnp.softmax(x), np.ndarray)
+    assert isinstance(cnp.log_softmax(x), np.ndarray)
+    assert type(cnp.logsumexp([1.0, 2.0])) is float
+    np.testing.assert_allclose(cnp.softmax([1000.0, 1000.0]), 0.5, rtol=1e-12)
+    np.testing.assert_allclose(cnp.log_softmax([-1e3, 1e3]), [-2e3, 0.0])
+    assert cnp.logsumexp(np.array([-np.inf, -np.inf])) == -np.inf
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        ("m.sum(c, axis=2)", np.exceptions.AxisError, r"sum of shape \(3, 4\): axis 2"),
+        ("m.mean(c, axis=-3)", np.exceptions.AxisError, "mean of shape"),
+        ("m.max(c, (0, 0))", ValueError, "repeated axis"),
+        ("m.mean(s, 0)", np.exceptions.AxisError, "axis 0 is out of bounds"),
+        ("m.cumsum(c, 5)", np.exceptions.AxisError, "cumsum of shape"),
+        ("m.max(c[:0])", ValueError, "zero-size"),
+        ("m.max(c, where=mask)", ValueError, "max: a where mask needs `initial`"),
+        ("m.var(c, ddof=1, correction=1)", ValueError, "ddof and correction"),
+        ("m.average(c, weights=[0.0, 0, 0, 0], axis=1)", ZeroDivisionError, "sum to zero"),
+        ("m.average(c, weights=[1.0])", TypeError, "axis must be specified"),
+        ("m.reshape(c, (5, 5))", ValueError, "reshape"),
+        ("m.reshape(c, 12, order='Q')", ValueError, "order must be"),
+        ("m.squeeze(c, 0)", ValueError, "squeeze: cannot select an axis"),
+        ("m.concatenate([c, d])", ValueError, "concatenate"),
+        ("m.concatenate([s, s])", ValueError, "zero-dimensional"),
+        ("m.stack([c, d])", ValueError, "stack: all input arrays must have the same shape"),
+        ("m.stack([c, c], 4)", np.exceptions.AxisError, "stack of shape"),
+        ("m.split(v, 2)", ValueError, "equal division"),
+        ("m.hsplit(s, 1)", ValueError, "hsplit only works"),
+        ("m.transpose(c, (0, 0))", ValueError, "transpose"),
+        ("m.moveaxis(a, (0, 1), 2)", ValueError, "same number of elements"),
+        ("m.rot90(v)", ValueError, "axis 1 is out of bounds|axes"),
+        ("m.broadcast_to(c, (3, 5))", ValueError, "broadcast"),
+        ("m.take(v, [9])", IndexError, "out of bounds"),
+        ("m.take(v, [0.5])", TypeError, "take: indices must be integers"),
+        ("m.take_along_axis(c, i, 0)", ValueError, "same number of dimensions"),
+        ("m.diagonal(v)", ValueError, "at least two dimensions"),
+        ("m.diag(a)", ValueError, "1- or 2-d"),
+        ("m.select([c], [c])", TypeError, "should be boolean"),
+        ("m.select([], [c])", ValueError, "same length"),
+        ("m.clip(c, 0, 1, min=2)", ValueError, "not both"),
+        ("m.where(mask, c)", ValueError, "both or neither"),
+        ("m.dot(c, c)", ValueError, r"\(3, 4\)"),
+        ("m.matmul(c, s)", ValueError, "matmul"),
+        ("m.tensordot(c, c, 1)", ValueError, r"tensordot: shape-mismatch.*\(3, 4\)"),
+        ("m.einsum('ij,jk', c, c)", ValueError, "label 'j' stands for axes of length 4 and 3"),
+        ("m.einsum('ijk', c)", ValueError, "name 3 axes of an operand that has 2"),
+        ("m.einsum('i...->i', c)", ValueError, "the output needs '...'"),
+        ("m.einsum('ij->k', c)", ValueError, "output subscript 'k'"),
+        ("m.einsum('ij->ii', c)", ValueError, "output subscript 'i'"),
+        ("m.einsum('ij', c, c)", ValueError, "2 operands do not fit"),
+        ("m.einsum('ii', c)", ValueError, "collapsing index|label 'i'"),
+        ("m.linalg.inv(c)", np.linalg.LinAlgError, r"inv: .* \(3, 4\)"),
+        ("m.linalg.inv(q * 0)", np.linalg.LinAlgError, "Singular"),
+        ("m.linalg.solve(q * 0, v[:4])", np.linalg.LinAlgError, "Singular"),
+        ("m.linalg.solve(q, v)", ValueError, "do not fit"),
+        ("m.linalg.det(v)", np.linalg.LinAlgError, "det: "),
+        ("m.linalg.cholesky(-p)", np.linalg.LinAlgError, "positive definite"),
+        ("m.linalg.norm(c, 2)", NotImplementedError, "singular values"),
+        ("m.linalg.norm(c, 3)", ValueError, "Invalid norm order"),
+        ("m.linalg.norm(v, 'fro')", ValueError, "Invalid norm order"),
+        ("m.linalg.norm(a, 1)", ValueError, "Improper number"),
+        ("m.linalg.matrix_power(c, 2)", np.linalg.LinAlgError, "square"),
+        ("m.linalg.matrix_power(q, 0.5)", TypeError, "integer"),
+        ("m.linalg.multi_dot([c])", ValueError, "at least two"),
+        ("m.pad(c, 1, mode='mean')", NotImplementedError, "pad: mode 'mean'"),
+        ("m.diff(s)", ValueError, "at least one dimensional"),
+        ("m.diff(v, -1)", ValueError, "non-negative"),
+        ("m.meshgrid(v, u, indexing='zz')", ValueError, "indexing"),
+    ],
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        run(call, cnp, **operands_as(leaf, call))
