@@ -24,10 +24,10 @@ from cdiff._core import (
     log_sigmoid,
     no_grad,
     relu,
-    set_face_loader,
     sigmoid,
     softplus,
 )
+from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
@@ -77,16 +77,6 @@ __all__ = [
 
 _SUBMODULES = ("matrix_calculus", "numpy", "testing")
 _FROM_NUMPY = ("log_softmax", "logsumexp", "softmax")
-
-
-def _load_numpy_face() -> None:
-    import_module("cdiff.numpy")
-
-
-# NumPy functions and most methods of Array live in cdiff.numpy; the core asks for it when the
-# first of them is used.
-set_face_loader(_load_numpy_face)
-del set_face_loader
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 
 One extension module made of the rooms included below, in the order in which they may know each
 other: memory, node, elementwise, bridge, dual, structural, reduce, linear, sweep, transform,
-indexing, array, dispatch.  The generated tables (src/generated) come from optable.py.  Nothing
+indexing, array, slots, dispatch.  The generated tables (src/generated) come from optable.py.  Nothing
 here imports the Python package.
 """
 cimport cython
@@ -93,6 +93,7 @@ include "transform.pxi"
 include "fast.pxi"
 include "indexing.pxi"
 include "array.pxi"
+include "slots.pxi"
 include "dispatch.pxi"
 
 ARRAY_TYPE = <PyTypeObject *>Array

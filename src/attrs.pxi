@@ -82,7 +82,8 @@ cdef Array unit_along(Array like, Py_ssize_t axis, bint last):
 
 cdef Array half_lower(Array like):
     """Ones below the diagonal, halves on it, zeros above, for the last two axes of an array."""
-    n = shape_of(like)[-1]
+    cdef tuple shape = shape_of(like)
+    n = shape[len(shape) - 1]
     return wrap_ndarray((np.tri(n) - 0.5 * np.eye(n)).astype(dtype_of(like)))
 
 

@@ -33,7 +33,9 @@ class Table:
     """
 
     def __init__(self, elementwise, structural, macros, bookkeeping, helpers):
+        # Three operands last: whatever comes before keeps its partials in two slots of the node.
         self.elementwise = compile_elementwise(elementwise)
+        self.elementwise.sort(key=lambda row: len(row.operands) > 2)
         self.structural_rules = compile_structural(elementwise, structural, macros, helpers)
         names = {row.name for row in elementwise}
         self.structural = [row for row in structural if row.name not in names]

@@ -42,6 +42,8 @@ def codes(table):
     pairs = [(constant(name), code) for code, name in enumerate(names)]
     count = len(table.elementwise)
     pairs.insert(count, ("N_ELEMENTWISE", count))
+    local = len(unary_or_binary(table.elementwise))
+    pairs.insert(local, ("N_LOCAL", local))
     return pairs + [("N_OPS", len(names))]
 
 
@@ -241,7 +243,9 @@ def scalar_header(table):
         both.append(f"    [{entry}] = sd_{row.name},\n")
         names = [f"sp{k}_{row.name}" for k in range(len(row.partials))]
         single.append(f"    [{entry}] = {pair(names, 'NULL')},\n")
-    return guarded("scalar", f"""#include "ops.h"
+    return guarded("scalar", f"""/* One value at a time: see math/all.h. */
+#define CDM_SCALAR 1
+#include "ops.h"
 #include "values.h"
 
 {''.join(functions)}

@@ -75,7 +75,7 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
                                     numpy_operand(innermost(current(as_node(x2)))),
                                     out=out, where=where, dtype=dtype)
         if op == OP_POWER and out is None and where is True and dtype is None and type(x1) is Array:
-            return power(x1, x2)
+            return power_of(x1, x2)
         return finish_call(ew2(op, as_node(x1), as_node(x2)), out, where, dtype)
     return plain_call(op, (x1, x2), out, where, dtype)
 
@@ -98,7 +98,7 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     if len(inputs) == 1:
         return finish_call(ew1(code, as_node(inputs[0])), out, where, dtype)
     if code == OP_POWER and type(inputs[0]) is Array:
-        return finish_call(power(inputs[0], inputs[1]), out, where, dtype)
+        return finish_call(power_of(inputs[0], inputs[1]), out, where, dtype)
     return finish_call(ew2(code, as_node(inputs[0]), as_node(inputs[1])), out, where, dtype)
 
 
@@ -188,8 +188,7 @@ def broadcast_to(a, shape):
     return apply_broadcast_to(current(as_node(a)), tuple(shape))
 
 
-cdef Array reduction(int op, object a, object axes, object keepdims):
-    cdef Array n = as_differentiable(a)
+cdef Array reduction(int op, Array n, object axes, object keepdims):
     return apply(op, [n], (normal_axes(axes, len(shape_tuple(n))), bool(keepdims)))
 
 
@@ -200,32 +199,32 @@ cdef Array as_differentiable(object a):
 
 def sum(a, axes=None, keepdims=False):
     """Sum over a tuple of axes."""
-    return reduction(OP_SUM, a, axes, keepdims)
+    return reduction(OP_SUM, current(as_node(a)), axes, keepdims)
 
 
 def max(a, axes=None, keepdims=False):
     """Maximum over a tuple of axes; ties share the derivative evenly."""
-    return reduction(OP_MAX, a, axes, keepdims)
+    return reduction(OP_MAX, current(as_node(a)), axes, keepdims)
 
 
 def min(a, axes=None, keepdims=False):
     """Minimum over a tuple of axes; ties share the derivative evenly."""
-    return reduction(OP_MIN, a, axes, keepdims)
+    return reduction(OP_MIN, current(as_node(a)), axes, keepdims)
 
 
 def prod(a, axes=None, keepdims=False):
     """Product over a tuple of axes; exact where factors are zero."""
-    return reduction(OP_PROD, a, axes, keepdims)
+    return reduction(OP_PROD, current(as_node(a)), axes, keepdims)
 
 
 def logsumexp(a, axes=None, keepdims=False):
     """log(sum(exp(a))) over a tuple of axes, without overflow."""
-    return reduction(OP_LOGSUMEXP, a, axes, keepdims)
+    return reduction(OP_LOGSUMEXP, as_differentiable(a), axes, keepdims)
 
 
 def norm2(a, axes=None, keepdims=False):
     """Euclidean norm over a tuple of axes; its derivative at zero is zero."""
-    return reduction(OP_NORM2, a, axes, keepdims)
+    return reduction(OP_NORM2, as_differentiable(a), axes, keepdims)
 
 
 def index(a, key):
@@ -240,7 +239,7 @@ def index_set(a, key, value):
 
 def gather(a, idx):
     """Rows `idx` of a two-dimensional array."""
-    return gather_rows(as_differentiable(a), np.asarray(value(idx)))
+    return gather_rows(current(as_node(a)), np.asarray(value(idx)))
 
 
 def scatter_add(g, idx, K):
@@ -274,9 +273,9 @@ cdef list same_dtype(list nodes):
 
 def where(c, a, b):
     """Elements of `a` where `c` is true, of `b` elsewhere."""
-    cdef Array condition = wrap_ndarray(np.asarray(value(c)) != 0)
-    return where3(condition if N(condition).flags & NODE_ARRAY and ndim_of(condition) else
-                  scalar(bool(value(c))), as_node(a), as_node(b))
+    cdef Array condition = wrap_result(np.not_equal(value(c), 0))
+    return where3(condition if ndim_of(condition) else scalar(float_of(condition)),
+                  as_node(a), as_node(b))
 
 
 def cumsum(a, int axis, reverse=False):
@@ -326,8 +325,8 @@ def logabsdet(a):
 
 def matmul(a, b):
     """Matrix product with NumPy's rules for vectors and for stacks of matrices."""
-    cdef Array x = as_differentiable(a)
-    cdef Array y = as_differentiable(b)
+    cdef Array x = current(as_node(a))
+    cdef Array y = current(as_node(b))
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
     if not xs or not ys:
         raise ValueError(f"matmul: operands must have at least one dimension, got shapes {xs} and {ys}")
@@ -387,4 +386,5 @@ cdef void install_values():
     VALUE[OP_SOLVE] = value_solve
     VALUE[OP_INV] = value_inv
     VALUE[OP_CHOLESKY] = value_cholesky
+    VALUE[OP_DET] = value_det
     VALUE[OP_LOGABSDET] = value_logabsdet

@@ -55,13 +55,13 @@ cdef void _release_payload(Node *n) noexcept:
             for i in range(ext.nparents):
                 _drop(ext.parents[i])
             PyMem_Free(ext)
-        if n.op >= N_ELEMENTWISE and n.obj != NULL:
+        if n.op >= N_LOCAL and n.obj != NULL:
             Py_DECREF(<object>n.obj)
 
 
 cdef inline bint owns_objects(Node *n) noexcept nogil:
     """False where d0 and d1 are numbers: elementwise and leaf scalars, dual scalars."""
-    return (n.flags & NODE_ARRAY) != 0 or (n.op >= N_ELEMENTWISE and not n.flags & NODE_DUAL)
+    return (n.flags & NODE_ARRAY) != 0 or (n.op >= N_LOCAL and not n.flags & NODE_DUAL)
 
 
 cdef void node_dealloc(PyObject *self) noexcept:
@@ -69,7 +69,7 @@ cdef void node_dealloc(PyObject *self) noexcept:
     cdef Node *n = <Node *>self
     cdef Node *p0
     cdef Node *p1
-    if n.flags & NODE_ARRAY or n.op >= N_ELEMENTWISE:
+    if n.flags & NODE_ARRAY or n.op >= N_LOCAL:
         _release_payload(n)
     if cdiff_tls.freeing:
         _bury(n)

@@ -22,12 +22,10 @@ cdef Array apply(int op, list operands, object attrs):
         flags |= N(<Array>operands[i]).flags
     if flags & NODE_DUAL:
         return dual_structural(op, operands, attrs)
-    y = VALUE[op](operands, attrs)
+    y = settle(VALUE[op](operands, attrs))
     if not recording(flags & LEVEL_MASK):
         return y
     return attach(fresh_result(y, operands), op, operands, STRUCT_SAVES[op], attrs)
-
-
 
 
 cdef Array fresh_result(Array y, list operands):
@@ -124,7 +122,7 @@ cdef Array value_reshape(list operands, object attrs):
     for i in range(ndim - 1, -1, -1):
         strides[i] = step
         step *= shape[i] if shape[i] > 0 else 1
-    return settle(view_array(N(a).arr, ndim, shape, strides, N(a).arr.data))
+    return view_array(N(a).arr, ndim, shape, strides, N(a).arr.data)
 
 
 cdef Array value_transpose(list operands, object attrs):
@@ -155,11 +153,11 @@ cdef Array value_broadcast_to(list operands, object attrs):
             strides[i] = ARR_STRIDES(r)[i - shift]
         elif i >= shift and ARR_SHAPE(r)[i - shift] != 1:
             raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {attrs[0]}")
-    return settle(view_array(r, ndim, shape, strides, r.data))
+    return view_array(r, ndim, shape, strides, r.data)
 
 
 cdef Array value_slice(list operands, object attrs):
-    return settle(slice_view(as_block(<Array>operands[0]), attrs[0]))
+    return slice_view(as_block(<Array>operands[0]), attrs[0])
 
 
 cdef Array slice_view(Array a, tuple index):
@@ -245,7 +243,7 @@ cdef Array value_where(list operands, object attrs):
     job_coalesce(&job)
     with nogil:
         where_run(&job, N(y).arr)
-    return settle(y)
+    return y
 
 
 cdef void where_run(const Job *job, Arr *out) noexcept nogil:

@@ -27,7 +27,7 @@ cdef struct Sweep:
 
 cdef inline bint has_number(Node *n) noexcept nogil:
     """Is this a scalar whose partials lie in d0 and d1?"""
-    return n.op < N_ELEMENTWISE and not n.flags & NODE_ARRAY
+    return n.op < N_LOCAL and not n.flags & NODE_ARRAY
 
 
 cdef inline Ext *wide_operands(Node *n) noexcept nogil:
@@ -396,7 +396,7 @@ cdef int reverse_run(Sweep *s) except -1:
         if c is None:
             continue
         y = <Array><PyObject *>n
-        if n.op < N_ELEMENTWISE and n.op != OP_WHERE:
+        if n.op < N_LOCAL:
             reverse_elementwise(s, i, y, c)
         else:
             reverse_structural(s, i, y, c)
@@ -436,7 +436,7 @@ cdef int forward_run(Sweep *s) except -1:
             s.number[i] = t
             continue
         y = <Array><PyObject *>n
-        if n.op < N_ELEMENTWISE and n.op != OP_WHERE:
+        if n.op < N_LOCAL:
             put_value(s, i, forward_elementwise(s, e, y))
         else:
             put_value(s, i, forward_structural(s, e, y))

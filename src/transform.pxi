@@ -141,11 +141,13 @@ def lower(y, int level):
 cdef Array lower_node(Array a, int level):
     cdef int outer = levels_of(N(a)) & (level_bit(level) - 1)
     cdef Array out
+    if levels_of(N(a)) == outer:
+        return a
+    if N(a).flags & NODE_DUAL and <int>N(a).mark >= level:
+        return lower_node(primal_at(a, N(a).mark), level)
     if N(a).flags & NODE_DUAL:
         return make_dual(lower_node(primal_at(a, N(a).mark), level),
                          lower_node(tangent_at(a, N(a).mark), level), N(a).mark)
-    if not levels_of(N(a)) & ~outer:
-        return a
     if not outer:
         return detached(a)
     out = ew1(OP_POSITIVE, a)
@@ -415,7 +417,7 @@ cdef int free_graph(Sweep *s) except -1:
 cdef void release_operands(Node *n) noexcept:
     cdef Py_ssize_t i, count
     cdef Ext *ext = n.ext
-    if n.op >= N_ELEMENTWISE and n.obj != NULL:
+    if n.op >= N_LOCAL and n.obj != NULL:
         Py_DECREF(<object>n.obj)
         n.obj = NULL
     if ext == NULL:
@@ -434,7 +436,7 @@ cdef void release_operands(Node *n) noexcept:
 def graph(y):
     """The recorded graph above `y`, operands first: (id, operator, shape, operand ids, value)."""
     cdef list out = []
-    cdef dict seen = {}
+    cdef set seen = set()
     cdef list stack = [current(as_node(y))]
     cdef Array a
     while stack:
@@ -448,9 +450,9 @@ def graph(y):
             stack.extend(pending)
             continue
         stack.pop()
-        seen[id(a)] = len(out)
-        out.append((len(out), op_name(N(a).op), shape_tuple(a),
-                    tuple([seen[id(p)] for p in operands if p is not None]), ndarray_of(a)))
+        seen.add(id(a))
+        out.append((id(a), op_name(N(a).op), shape_tuple(a),
+                    tuple([id(p) for p in operands if p is not None]), ndarray_of(a)))
     return out
 
 

@@ -415,7 +415,7 @@ def test_stop_gradient():
         (1j, "argument 0 is the complex number 1j"),
         ("text", r"argument 0 is a str \('text'\)"),
         (None, "argument 0 is None"),
-        (object(), "argument 0 is a object"),
+        pytest.param(object(), "argument 0 is a object", id="object"),
         (np.arange(3), r"argument 0 has dtype int64.*astype\(float\)"),
         (np.array([True]), "argument 0 has dtype bool"),
         (np.array([1j]), "argument 0 has dtype complex128"),
@@ -467,7 +467,7 @@ def test_outputs_that_are_no_scalar(f, message):
         ({"a": [1.0, "x"]}, r"the output of f\['a'\]\[1\] is a str"),
         ([np.arange(3)], r"the output of f\[0\] has dtype int64.*has_aux=True"),
         (np.array([1j]), "complex"),
-        (object(), "is a object"),
+        pytest.param(object(), "is a object", id="object"),
     ],
 )
 def test_outputs_without_derivative(out, message):
