@@ -2,9 +2,8 @@
 """The compiled core of cdiff: nodes, operators, sweeps and the `Array` type.
 
 One extension module made of the rooms included below, in the order in which they may know each
-other: memory, node, elementwise, bridge, dual, structural, reduce, linear, sweep, transform,
-indexing, array, slots, dispatch.  The generated tables (src/generated) come from optable.py.  Nothing
-here imports the Python package.
+other; each opens with what it is for.  The generated tables (src/generated) come from optable.py.
+Nothing here imports the Python package.
 """
 cimport cython
 cimport numpy as np

@@ -121,7 +121,8 @@ cdef class Array:
         if value is not None:
             value = detached(current(as_node(value)))
             if shape_tuple(value) != shape_tuple(self):
-                raise ValueError(f"grad: shape {shape_tuple(value)} does not fit the leaf's {shape_tuple(self)}")
+                raise ValueError(f"grad: shape {shape_tuple(value)} does not fit the leaf's "
+                                 f"{shape_tuple(self)}")
         set_gradient(self, value)
 
     def zero_grad(self):
@@ -183,7 +184,8 @@ cdef class Array:
         """The array in another dtype; differentiable between float64 and float32."""
         wanted = np.dtype(dtype)
         if not np.can_cast(dtype_of(self), wanted, casting):
-            raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} with casting={casting!r}")
+            raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} "
+                            f"with casting={casting!r}")
         if not is_float(wanted.num):
             return ndarray_of(self).astype(wanted)
         return apply_cast(current(self), wanted.num)
@@ -246,10 +248,11 @@ cdef class Array:
         return bool(ndarray_of(self))
 
     def __float__(self):
-        refuse_tracked(self, "float()", "keep it an Array (use cdiff.numpy or np functions instead of "
-                       "the math module, cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff "
-                       "array instead of a plain ndarray on the left of a[i] = x), or write x.item() "
-                       "to drop the derivative")
+        refuse_tracked(self, "float()",
+                       "keep it an Array (use cdiff.numpy or np functions instead of the math "
+                       "module, cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff "
+                       "array instead of a plain ndarray on the left of a[i] = x), or write "
+                       "x.item() to drop the derivative")
         return float_of(self)
 
     def __int__(self):
@@ -265,9 +268,10 @@ cdef class Array:
         return complex(float_of(self))
 
     def __array__(self, dtype=None, copy=None):
-        refuse_tracked(self, "conversion to a NumPy array", "use cdiff.numpy.array or "
-                       "cdiff.numpy.stack to build arrays from tracked values, a.numpy() to drop the "
-                       "derivative, or a cdiff array (cdiff.numpy.zeros) to assign into")
+        refuse_tracked(self, "conversion to a NumPy array",
+                       "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked "
+                       "values, a.numpy() to drop the derivative, or a cdiff array "
+                       "(cdiff.numpy.zeros) to assign into")
         out = ndarray_of(self)
         return np.array(out, dtype=dtype) if copy or dtype is not None else out
 
@@ -276,9 +280,10 @@ cdef class Array:
 
     def __repr__(self):
         text = np.array2string(ndarray_of(self), separator=", ", prefix="Array(")
-        kind = ", requires_grad=True" if self.requires_grad else (", tracked" if is_tracked(self) else "")
-        dtype = "" if typenum_of(innermost(current(self))) == NPY_DOUBLE else f", dtype={dtype_of(self)}"
-        return f"Array({text}{dtype}{kind})"
+        dtype = "" if dtype_of(self) == np.float64 else f", dtype={dtype_of(self)}"
+        if self.requires_grad:
+            return f"Array({text}{dtype}, requires_grad=True)"
+        return f"Array({text}{dtype}{', tracked' if is_tracked(self) else ''})"
 
     def __str__(self):
         return str(ndarray_of(self))
@@ -292,8 +297,8 @@ cdef class Array:
 
     def __getstate__(self):
         if is_tracked(self) and (not self.requires_grad or current(self) is not self):
-            raise TypeError("a tracked array cannot be pickled or deep-copied: its graph would be lost; "
-                            "pickle x.detach(), or the leaves")
+            raise TypeError("a tracked array cannot be pickled or deep-copied: its graph would be "
+                            "lost; pickle x.detach(), or the leaves")
         return np.array(ndarray_of(self))
 
     def __copy__(self):
@@ -482,4 +487,3 @@ cdef object face_function(object func):
         raise TypeError(f"{name} is not differentiated by cdiff; write it with other functions, or "
                         f"apply it to x.numpy() if its derivative is not needed")
     return handler
-

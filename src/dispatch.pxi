@@ -36,7 +36,8 @@ cdef object store_out(Array result, object out):
 
 cdef object finish_call(Array result, object out, object where, object dtype):
     if where is not True:
-        raise TypeError("where= is not supported on cdiff arrays; use cdiff.numpy.where(mask, f(x), x)")
+        raise TypeError("where= is not supported on cdiff arrays; "
+                        "use cdiff.numpy.where(mask, f(x), x)")
     if dtype is not None:
         result = apply_cast(result, np.dtype(dtype).num)
     return result if out is None else store_out(result, out)
@@ -89,7 +90,8 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
         return result if out is None else store_out(as_node(result), out)
     if method != "__call__" or code is None:
         handler = face_function(ufunc) if method == "__call__" else ufunc_method(ufunc, method)
-        return handler(*inputs, **kwargs) if out is None else store_out(handler(*inputs, **kwargs), out)
+        result = handler(*inputs, **kwargs)
+        return result if out is None else store_out(result, out)
     where = kwargs.pop("where", True)
     dtype = kwargs.pop("dtype", None)
     for name in kwargs:
@@ -135,7 +137,8 @@ cdef tuple normal_axes(object axis, int ndim):
 cdef tuple checked_permutation(object axes, int ndim):
     perm = tuple([int(a) + ndim if int(a) < 0 else int(a) for a in axes])
     if sorted(perm) != list(range(ndim)):
-        raise ValueError(f"transpose: axes {tuple(axes)} do not match an array of {ndim} dimensions")
+        raise ValueError(f"transpose: axes {tuple(axes)} do not match an array of {ndim} "
+                         f"dimensions")
     return perm
 
 
@@ -244,7 +247,8 @@ def gather(a, idx):
 
 def scatter_add(g, idx, K):
     """K rows of zeros to whose rows `idx` the rows of `g` are added."""
-    return apply(OP_SCATTER_ADD, [as_differentiable(g), wrap_ndarray(np.ascontiguousarray(idx, np.int64))], (K,))
+    rows = wrap_ndarray(np.ascontiguousarray(idx, np.int64))
+    return apply(OP_SCATTER_ADD, [as_differentiable(g), rows], (K,))
 
 
 def concatenate(arrays, int axis=0):
@@ -329,10 +333,12 @@ def matmul(a, b):
     cdef Array y = current(as_node(b))
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
     if not xs or not ys:
-        raise ValueError(f"matmul: operands must have at least one dimension, got shapes {xs} and {ys}")
+        raise ValueError(f"matmul: operands must have at least one dimension, "
+                         f"got shapes {xs} and {ys}")
     if xs[len(xs) - 1] != (ys[0] if len(ys) == 1 else ys[len(ys) - 2]):
-        raise ValueError(f"matmul: shapes {xs} and {ys} do not fit: the last axis of the first must "
-                         f"equal the {'only' if len(ys) == 1 else 'last but one'} axis of the second")
+        raise ValueError(f"matmul: shapes {xs} and {ys} do not fit: the last axis of the first "
+                         f"must equal the {'only' if len(ys) == 1 else 'last but one'} axis of the "
+                         f"second")
     if typenum_of(innermost(x)) != typenum_of(innermost(y)):
         x, y = same_dtype([x, y])
     if len(xs) == 1:
@@ -358,7 +364,7 @@ cdef Array stacked_matmul(Array x, Array y):
     return apply(OP_MATMUL, [x, y], None)
 
 
-# ---------------------------------------------------------------- values of the structural operators
+# ---------------------------------------------------------------- values of structural operators
 
 cdef void install_values():
     VALUE[OP_RESHAPE] = value_reshape

@@ -37,7 +37,8 @@ cdef Array make_dual(Array primal, Array tangent, int level):
         return raw_dual(N(primal).v, N(tangent).v, level)
     n = node_new()
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level) | levels_of(N(primal)) | levels_of(N(tangent)))
+    n.flags = <uint16_t>(NODE_DUAL | level_bit(level) | levels_of(N(primal))
+                         | levels_of(N(tangent)))
     n.mark = level
     n.v = 0.0
     n.p0 = hold(primal)

@@ -156,7 +156,8 @@ cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start,
     return buffer
 
 
-cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept nogil:
+cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
+                  int accumulate) noexcept nogil:
     """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks."""
     cdef double buffers[5][BLOCK]
     cdef const double *p[4]

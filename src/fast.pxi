@@ -6,8 +6,6 @@
 # but the user's function runs in Python.
 
 
-
-
 def float_gradient(f, tuple args, tuple positions):
     """Value and partial derivatives of f at Python floats.
 

@@ -18,7 +18,8 @@ cdef class BasicKey:
 
 
 cdef inline bint is_integer(object k):
-    return type(k) is int or (isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)))
+    return type(k) is int or (isinstance(k, (int, np.integer))
+                              and not isinstance(k, (bool, np.bool_)))
 
 
 cdef bint is_basic(object k):
@@ -119,11 +120,11 @@ cdef Array get_advanced(Array a, object key):
     cdef tuple shape = shape_tuple(a)
     cdef np.ndarray positions
     key = np.asarray(key) if isinstance(key, list) else key
-    if isinstance(key, np.ndarray) and key.dtype.kind in "biu" and (key.dtype.kind != "b" or key.ndim):
+    if isinstance(key, np.ndarray) and key.dtype.kind in ("biu" if key.ndim else "iu"):
         return get_rows(a, shape, key)
     positions = np.asarray(np.arange(product(shape)).reshape(shape)[key])
-    out_shape = np.shape(positions)
-    return apply_reshape(gather_rows(apply_reshape(a, (product(shape), 1)), positions.ravel()), out_shape)
+    column = apply_reshape(a, (product(shape), 1))
+    return apply_reshape(gather_rows(column, positions.ravel()), np.shape(positions))
 
 
 cdef Array get_rows(Array a, tuple shape, object key):
@@ -133,7 +134,8 @@ cdef Array get_rows(Array a, tuple shape, object key):
     if key.dtype.kind == "b":
         lead = key.ndim
         if key.shape != shape[:lead]:
-            raise IndexError(f"boolean index of shape {key.shape} did not match indexed array of shape {shape}")
+            raise IndexError(f"boolean index of shape {key.shape} did not match indexed array of "
+                             f"shape {shape}")
         rows = np.flatnonzero(key)
         out_shape = (len(rows),) + shape[lead:]
         extent = product(shape[:lead])
@@ -197,14 +199,14 @@ cdef Array assignable(Array a, Array v):
     cdef int typenum = typenum_of(innermost(a))
     v = current(v)
     if not is_float(typenum) and levels_of(N(v)):
-        raise TypeError(f"cdiff: a tracked value cannot be stored in an array of dtype {dtype_of(a)}; "
-                        f"make the array with dtype float")
+        raise TypeError(f"cdiff: a tracked value cannot be stored in an array of dtype "
+                        f"{dtype_of(a)}; make the array with dtype float")
     return apply_cast(v, typenum)
 
 
 cdef Array fit_assignment(Array v, BasicKey key):
     """Drop leading unit axes and the axes that `None` added, as NumPy's assignment does."""
-    cdef list kept = [key.index[i + 2] for i in range(0, len(key.index), 3) if key.index[i + 2] >= 0]
+    cdef list kept = [count for count in key.index[2::3] if count >= 0]
     cdef tuple target = tuple(kept) if key.final_shape is None else key.final_shape
     cdef tuple shape = shape_tuple(v)
     while len(shape) > len(target) and shape[0] == 1:

@@ -69,11 +69,12 @@ cdef inline size_t bucket_size(int bucket) noexcept nogil:
 cdef Arr *block_new(int ndim, size_t payload) except NULL:
     """A block with room for `ndim` axes and `payload` bytes of aligned data."""
     global _pooled_bytes
-    cdef size_t header = (sizeof(Arr) + 2 * ndim * sizeof(Py_ssize_t) + LINE - 1) & ~<size_t>(LINE - 1)
+    cdef size_t header = sizeof(Arr) + 2 * ndim * sizeof(Py_ssize_t)
     cdef int bucket
     cdef Arr *r
     if payload > <size_t>PY_SSIZE_T_MAX - 4096:
         raise MemoryError("cdiff: array is too large")
+    header = (header + LINE - 1) & ~<size_t>(LINE - 1)
     bucket = bucket_of(header + payload)
     r = _free_blocks[bucket]
     if r != NULL:

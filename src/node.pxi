@@ -167,7 +167,7 @@ cdef inline Node *array_node(Arr *r) except NULL:
     cdef Node *n
     try:
         n = node_new()
-    except:
+    except MemoryError:
         block_release(r)
         raise
     n.arr = r

@@ -159,7 +159,8 @@ cdef Array value_linrec(list operands, object attrs):
 
 cdef Array value_gather(list operands, object attrs):
     """Rows idx of a (K, m) array."""
-    return wrap_result(np.take(ndarray_of(<Array>operands[0]), ndarray_of(<Array>operands[1]), axis=0))
+    a, idx = operands
+    return wrap_result(np.take(ndarray_of(a), ndarray_of(idx), axis=0))
 
 
 cdef Array value_scatter_add(list operands, object attrs):

@@ -21,7 +21,7 @@ cdef object binary(int op, object x, object y):
 
 
 cdef object power_of(object x, object y):
-    """x ** y; the constant exponents that NumPy computes by simpler functions are simpler here too."""
+    """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
     if type(y) is int or type(y) is float:
         if y == 2:
             return ew1(OP_SQUARE, x)
@@ -54,8 +54,8 @@ cdef object in_place(int op, Array a, object other):
     if not shape_tuple(old):
         return new
     if shape_tuple(new) != shape_tuple(old):
-        raise ValueError(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does not fit "
-                         f"the array of shape {shape_tuple(old)}")
+        raise ValueError(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does not "
+                         f"fit the array of shape {shape_tuple(old)}")
     redirect(a, assignable(old, new))
     return a
 
@@ -79,7 +79,8 @@ cdef inline object compare_numbers(double a, double b, int op):
 
 cdef object NP_TRUE = np.True_
 cdef object NP_FALSE = np.False_
-cdef tuple COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater, np.greater_equal)
+cdef tuple COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.greater,
+                          np.greater_equal)
 
 
 cdef object compare(Array a, object other, int op):
@@ -93,7 +94,9 @@ cdef object compare(Array a, object other, int op):
     b = try_node(other)
     if b is None:
         return NotImplemented
-    return COMPARISONS[op](numpy_operand(innermost(current(a))), numpy_operand(innermost(current(b))))
+    a = innermost(current(a))
+    b = innermost(current(b))
+    return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
 
 
 cdef inline double arithmetic(int op, double a, double b, double *d) noexcept nogil:
@@ -198,8 +201,8 @@ cdef extern from *:
     ctypedef PyObject *(*binaryfunc)(PyObject *, PyObject *) except NULL
     ctypedef PyObject *(*unaryfunc)(PyObject *) except NULL
     ctypedef void (*destructor)(PyObject *) noexcept
-    void cdiff_install_slots(PyTypeObject *, binaryfunc, binaryfunc, binaryfunc, binaryfunc, unaryfunc,
-                             destructor)
+    void cdiff_install_slots(PyTypeObject *, binaryfunc, binaryfunc, binaryfunc, binaryfunc,
+                             unaryfunc, destructor)
 
 cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object) noexcept
@@ -209,5 +212,5 @@ cdef PyTypeObject *FLOAT_TYPE = <PyTypeObject *>float
 
 cdef void install_slots():
     """Put the fast functions where CPython looks first."""
-    cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide, slot_negative,
-                        node_dealloc)
+    cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide,
+                        slot_negative, node_dealloc)

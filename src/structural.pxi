@@ -83,7 +83,8 @@ cdef double float_of(Array a):
     if not N(a).flags & NODE_ARRAY:
         return N(a).v
     if N(a).arr.size != 1:
-        raise TypeError(f"only arrays of size 1 can become a number; this one has shape {shape_tuple(a)}")
+        raise TypeError(f"only arrays of size 1 can become a number; this one has shape "
+                        f"{shape_tuple(a)}")
     if N(a).arr.typenum == NPY_DOUBLE:
         return (<double *>N(a).arr.data)[0]
     if N(a).arr.typenum == NPY_FLOAT:
@@ -138,6 +139,10 @@ cdef Array value_transpose(list operands, object attrs):
     return view_array(r, r.ndim, shape, strides, r.data)
 
 
+cdef int raise_broadcast(Array a, object shape) except -1:
+    raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {shape}")
+
+
 cdef Array value_broadcast_to(list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef Py_ssize_t strides[MAX_NDIM]
@@ -146,13 +151,13 @@ cdef Array value_broadcast_to(list operands, object attrs):
     cdef int i, ndim = read_shape(attrs[0], shape), shift
     shift = ndim - r.ndim
     if shift < 0:
-        raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {attrs[0]}")
+        raise_broadcast(a, attrs[0])
     for i in range(ndim):
         strides[i] = 0
         if i >= shift and ARR_SHAPE(r)[i - shift] == shape[i]:
             strides[i] = ARR_STRIDES(r)[i - shift]
         elif i >= shift and ARR_SHAPE(r)[i - shift] != 1:
-            raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {attrs[0]}")
+            raise_broadcast(a, attrs[0])
     return view_array(r, ndim, shape, strides, r.data)
 
 
@@ -233,8 +238,9 @@ cdef Array value_concatenate(list operands, object attrs):
 cdef Array value_where(list operands, object attrs):
     cdef Job job
     cdef Array y
-    cdef Array c = <Array>operands[0], a = as_float(<Array>operands[1]), b = as_float(<Array>operands[2])
-    c = as_float(c)
+    cdef Array c = as_float(<Array>operands[0])
+    cdef Array a = as_float(<Array>operands[1])
+    cdef Array b = as_float(<Array>operands[2])
     job_shape(&job, OP_WHERE, c, a, b, None)
     y = new_array(job.ndim, job.shape, result_typenum(a, b))
     job_operand(&job, c)

@@ -191,8 +191,8 @@ cdef int sort_from(Sweep *s, Node *root) except -1 nogil:
 
 
 cdef int raise_freed() except -1:
-    raise RuntimeError("backward: this part of the graph was already freed by an earlier backward(); "
-                       "call backward(retain_graph=True) the first time")
+    raise RuntimeError("backward: this part of the graph was already freed by an earlier "
+                       "backward(); call backward(retain_graph=True) the first time")
 
 
 cdef int sweep_begin(Sweep *s, list leaves, list outputs, int level) except -1:

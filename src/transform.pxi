@@ -98,7 +98,8 @@ def leaf(x, int level):
 cdef Array leaf_node(Array a, int level):
     cdef Array out
     if N(a).flags & NODE_DUAL:
-        return make_dual(leaf_node(primal_at(a, N(a).mark), level), tangent_at(a, N(a).mark), N(a).mark)
+        return make_dual(leaf_node(primal_at(a, N(a).mark), level), tangent_at(a, N(a).mark),
+                         N(a).mark)
     if levels_of(N(a)):
         out = ew1(OP_POSITIVE, a)
         N(out).flags |= <uint16_t>level_bit(level)
@@ -114,7 +115,8 @@ def dual(x, tangent, int level):
     cdef Array t = current(as_node(tangent))
     check_differentiable(a)
     if shape_tuple(a) != shape_tuple(t):
-        raise ValueError(f"jvp: the tangent has shape {shape_tuple(t)}, its primal {shape_tuple(a)}")
+        raise ValueError(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
+                         f"{shape_tuple(a)}")
     if N(a).flags & NODE_ARRAY and is_borrowed(a):
         a = contiguous_copy(a)
     if N(t).flags & NODE_ARRAY and is_borrowed(t):
@@ -295,7 +297,8 @@ def pullback(outputs, cotangents, leaves, int level):
     cs = checked_nodes(cotangents, "cotangents")
     for y, c in zip(ys, cs):
         if c is not None and shape_tuple(y) != shape_tuple(c):
-            raise ValueError(f"vjp: the cotangent has shape {shape_tuple(c)}, the output {shape_tuple(y)}")
+            raise ValueError(f"vjp: the cotangent has shape {shape_tuple(c)}, the output "
+                             f"{shape_tuple(y)}")
     return sweep_duals(ys, cs, list(leaves), level, False)
 
 
@@ -315,7 +318,9 @@ cdef list push_duals(list ys, list leaves, list ts, int level):
     cdef list primal_seeds = [seed_part(t, top, True) for t in ts]
     cdef list tangent_seeds = [seed_part(t, top, False) for t in ts]
     primal = pushforward([primal_at(y, top) for y in ys], leaves, primal_seeds, level)
-    along = pushforward([tangent_at(y, top) or scalar(0.0) for y in ys], leaves, primal_seeds, level)
+    cdef list along = [tangent_at(y, top) for y in ys]
+    along = [scalar(0.0) if y is None else y for y in along]
+    along = pushforward(along, leaves, primal_seeds, level)
     if any([t is not None for t in tangent_seeds]):
         zeros = [zeros_like_node(a) if t is None else t for a, t in zip(leaves, tangent_seeds)]
         across = pushforward([primal_at(y, top) for y in ys], leaves, zeros, level)
@@ -332,7 +337,8 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     cdef int paused = cdiff_tls.paused
     y = current(y)
     if N(y).flags & NODE_DUAL or not N(y).flags & level_bit(0):
-        raise RuntimeError("backward: this array does not depend on any array made with requires_grad=True")
+        raise RuntimeError("backward: this array does not depend on any array made with "
+                           "requires_grad=True")
     seed = checked_seed(y, v)
     try:
         sweep_begin(&s, None, [y], 0)
@@ -355,7 +361,8 @@ cdef Array checked_seed(Array y, object v):
         return None
     seed = current(as_node(v))
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
-        raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested derivatives")
+        raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested "
+                        "derivatives")
     if shape_tuple(seed) != shape_tuple(y):
         raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
                          f"the array has shape {shape_tuple(y)}; they must be equal")
