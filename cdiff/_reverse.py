@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Level, float_gradient, leaf, pullback
+from cdiff._core import Array, GradientCall, Level, leaf, pullback
 from cdiff._leaves import (
     FLOAT_TYPES,
     as_direction,
@@ -39,25 +39,21 @@ if TYPE_CHECKING:
 __all__ = ["elementwise_grad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
-class _Gradient(Transformed):
-    """Shared by grad and value_and_grad: the call that computes both."""
+class _Gradient(GradientCall, Transformed):
+    """What grad and value_and_grad return. The core has the call for floats, the rest is here."""
 
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
-        super().__init__(f, factory, options)
+        Transformed.__init__(self, f, factory, options)
         argnums = options["argnums"]
-        self._single = argnums.__class__ is int
-        # Positions for the core's path from floats to floats; it does not take negative ones.
-        self._positions = (argnums,) if self._single else argnums
+        self._with_value = factory is value_and_grad
         self._direct = not options["has_aux"]
+        single = argnums.__class__ is int
+        # The core does not take negative positions.
+        positions = (argnums,) if single else argnums
+        self.prepare(f, positions, single, self._with_value, self._direct)
 
-    def _both(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any
-    ) -> tuple[Any, Any, Any]:
-        """Value, auxiliary data (or None) and gradient of one call.
-
-        `found` is what the core's path for floats left: None, or the function's result and the
-        leaves if it was called but the result needs the general treatment.
-        """
+    def general(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> Any:
+        """A call with any arguments and any scalar result; see `GradientCall` for `found`."""
         inputs = Inputs(args, self._options["argnums"], self._factory.__name__)
         aux = None
         with Level() as level:
@@ -65,7 +61,7 @@ class _Gradient(Transformed):
                 traced = [leaf(x, level) for x in inputs.leaves]
                 out = self._f(*inputs.call(traced), **kwargs)
             else:
-                _, out, traced = found
+                out, traced = found
             if not self._direct:
                 out, aux = split_aux(out, self._f, level)
             if out.__class__ is Array and out.shape == () and out.dtype.type in FLOAT_TYPES:
@@ -73,33 +69,11 @@ class _Gradient(Transformed):
             else:
                 _check_scalar(out, self._f, self._factory.__name__)
                 grads = [None] * len(traced)
-        return outside(out, level), aux, inputs.gradient(grads)
-
-
-# The two calls repeat each other's first lines: for a small function of floats, a method between
-# them would cost as much as the function.
-
-
-class _Grad(_Gradient):
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        found = None
-        if self._direct and not kwargs:
-            found = float_gradient(self._f, args, self._positions)
-            if found is not None and len(found) == 2:
-                return found[1][0] if self._single else tuple(found[1])
-        _, aux, gradient = self._both(args, kwargs, found)
-        return gradient if self._direct else (gradient, aux)
-
-
-class _ValueAndGrad(_Gradient):
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        found = None
-        if self._direct and not kwargs:
-            found = float_gradient(self._f, args, self._positions)
-            if found is not None and len(found) == 2:
-                return found[0], found[1][0] if self._single else tuple(found[1])
-        value, aux, gradient = self._both(args, kwargs, found)
-        return (value, gradient) if self._direct else ((value, aux), gradient)
+        gradient = inputs.gradient(grads)
+        if not self._with_value:
+            return gradient if self._direct else (gradient, aux)
+        value = outside(out, level)
+        return (value if self._direct else (value, aux)), gradient
 
 
 def _check_scalar(out: Any, f: Callable[..., Any], who: str) -> None:
@@ -169,7 +143,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     12.0
     """
     argnums = check_argnums(argnums, "grad")
-    return _Grad(f, grad, {"argnums": argnums, "has_aux": bool(has_aux)})
+    return _Gradient(f, grad, {"argnums": argnums, "has_aux": bool(has_aux)})
 
 
 def value_and_grad(
@@ -203,7 +177,7 @@ def value_and_grad(
     (18.0, (9.0, 12.0))
     """
     argnums = check_argnums(argnums, "value_and_grad")
-    return _ValueAndGrad(f, value_and_grad, {"argnums": argnums, "has_aux": bool(has_aux)})
+    return _Gradient(f, value_and_grad, {"argnums": argnums, "has_aux": bool(has_aux)})
 
 
 class _ElementwiseGrad(Transformed):

@@ -348,19 +348,22 @@ def matmul(a, b):
     out = stacked_matmul(x, y)
     if len(xs) > 1 and len(ys) > 1:
         return out
-    shape = shape_tuple(out)
+    shape = list(shape_tuple(out))
+    if len(ys) == 1:
+        shape.pop()
     if len(xs) == 1:
-        shape = shape[:-2] + shape[len(shape) - 1:]
-    return apply_reshape(out, shape[:-1] if len(ys) == 1 else shape)
+        shape.pop(len(shape) - (1 if len(ys) == 1 else 2))
+    return apply_reshape(out, tuple(shape))
 
 
 cdef Array stacked_matmul(Array x, Array y):
     """Equal batch axes for both operands, then the primitive."""
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
-    if len(xs) > 2 or len(ys) > 2:
-        batch = np.broadcast_shapes(xs[:-2], ys[:-2])
-        x = apply_broadcast_to(x, batch + xs[len(xs) - 2:])
-        y = apply_broadcast_to(y, batch + ys[len(ys) - 2:])
+    cdef Py_ssize_t m = len(xs) - 2, n = len(ys) - 2
+    if m or n:
+        batch = np.broadcast_shapes(xs[:m], ys[:n])
+        x = apply_broadcast_to(x, batch + xs[m:])
+        y = apply_broadcast_to(y, batch + ys[n:])
     return apply(OP_MATMUL, [x, y], None)
 
 

@@ -340,18 +340,6 @@ cdef Array array_value(int op, Array a, Array b):
     """Value of an elementwise operator where at least one operand is an array."""
     cdef Job job
     cdef Array y
-    cdef Arr *r = N(a).arr
-    if (N(a).flags & NODE_ARRAY and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS
-            and (b is None or plain_partner(a, b)) and r.size < NOGIL_SIZE):
-        y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
-        if b is None:
-            KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data, NULL, 1, 0)
-        elif N(b).flags & NODE_ARRAY:
-            KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data,
-                              <double *>N(b).arr.data, 1, 1)
-        else:
-            KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data, &N(b).v, 1, 0)
-        return y
     a = as_float(a)
     b = as_float(b)
     job_shape(&job, op, a, b, None, None)
@@ -403,15 +391,103 @@ cdef Node *keep_operand(Node *n, Array a, bint read) except? NULL:
     return hold(a)
 
 
+# ---------------------------------------------------------------- the short way
+
+cdef inline bint is_simple(const Arr *r) noexcept nogil:
+    """Contiguous float64 memory of our own, of a size that needs no care?"""
+    return (r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS and r.ndim > 0
+            and r.size < NOGIL_SIZE
+            and not (r.owner if r.owner != NULL else r).flags & ARR_BORROWED)
+
+
+cdef inline bint same_dims(const Arr *a, const Arr *b) noexcept nogil:
+    cdef int i
+    if a.ndim != b.ndim:
+        return False
+    for i in range(a.ndim):
+        if a.dims[i] != b.dims[i]:
+            return False
+    return True
+
+
+cdef inline Node *fresh_like(const Arr *r) except NULL:
+    """A node with uninitialised contiguous float64 data of r's shape."""
+    cdef Arr *y = block_new(r.ndim, r.size * sizeof(double))
+    y.typenum = NPY_DOUBLE
+    y.size = r.size
+    y.flags = ARR_CONTIGUOUS
+    memcpy(y.dims, r.dims, 2 * r.ndim * sizeof(Py_ssize_t))
+    return array_node(y)
+
+
+cdef inline Node *quick_operand(Node *n, Node *p, bint read) noexcept:
+    """keep_operand for the short way, where nothing has to be copied."""
+    if not p.flags & (LEVEL_MASK | NODE_ARRAY):
+        n.d1 = p.v
+        return NULL
+    if read:
+        if p.flags & NODE_ARRAY:
+            p.flags |= NODE_SAVED
+    elif not p.flags & LEVEL_MASK:
+        return NULL
+    Py_INCREF(<object><PyObject *>p)
+    return p
+
+
+cdef Node *quick(int op, Node *a, Node *b) except? NULL:
+    """An elementwise operator on small contiguous float64 arrays of one shape, or such an array
+    and a scalar (b is NULL for unary ones); NULL where the general way has to be taken.
+
+    None of the operands is dual or an alias, and one is an array.
+    """
+    cdef Arr *r = a.arr if a.flags & NODE_ARRAY else b.arr
+    cdef const double *pa
+    cdef const double *pb = NULL
+    cdef bint sa = a.flags & NODE_ARRAY, sb = False
+    cdef Node *n
+    if not is_simple(r):
+        return NULL
+    pa = <const double *>r.data if sa else &a.v
+    if b != NULL:
+        sb = b.flags & NODE_ARRAY
+        if sa and sb and not (is_simple(b.arr) and same_dims(r, b.arr)):
+            return NULL
+        pb = <const double *>b.arr.data if sb else &b.v
+    n = fresh_like(r)
+    KERNELS.value[op](r.size, <double *>n.arr.data, pa, pb, sa, sb)
+    quick_record(op, n, a, b)
+    return n
+
+
+cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
+    """record_array for the short way."""
+    cdef int levels = a.flags & LEVEL_MASK
+    cdef int reads = OP_SAVES[op][0] if levels else 0
+    if b != NULL and b.flags & LEVEL_MASK:
+        levels |= b.flags & LEVEL_MASK
+        reads |= OP_SAVES[op][1]
+    if not recording(levels) or not has_partial(op):
+        return
+    n.op = <uint16_t>op
+    n.flags |= <uint16_t>(levels | (NODE_SAVED if reads & 4 else 0))
+    n.p0 = quick_operand(n, a, reads & 1)
+    if b != NULL:
+        n.p1 = quick_operand(n, b, reads & 2)
+
+
 # ---------------------------------------------------------------- operators
 
 cdef Array ew1(int op, Array a):
     """Apply an unary elementwise operator to a node of any kind."""
+    cdef Node *n
     if not N(a).flags & NODE_SLOW:
         return steal(scalar1(op, N(a)))
     a = current(a)
     if N(a).flags & NODE_DUAL:
         return dual_elementwise(op, a, None)
+    n = quick(op, N(a), NULL)
+    if n != NULL:
+        return steal(n)
     if not is_float(typenum_of(a)):
         return numpy_elementwise(op, a, None)
     return record_array(op, array_value(op, a, None), a, None)
@@ -419,6 +495,7 @@ cdef Array ew1(int op, Array a):
 
 cdef Array ew2(int op, Array a, Array b):
     """Apply a binary elementwise operator to nodes of any kind, broadcasting."""
+    cdef Node *n
     if not (N(a).flags | N(b).flags) & NODE_SLOW:
         return steal(scalar2(op, N(a), N(b)))
     a = current(a)
@@ -427,6 +504,9 @@ cdef Array ew2(int op, Array a, Array b):
         return dual_elementwise(op, a, b)
     if not (N(a).flags | N(b).flags) & NODE_ARRAY:
         return steal(scalar2(op, N(a), N(b)))
+    n = quick(op, N(a), N(b))
+    if n != NULL:
+        return steal(n)
     if without_floats(a, b):
         return numpy_elementwise(op, a, b)
     if not ndim_of(a) and not ndim_of(b) and result_typenum(a, b) == NPY_DOUBLE:

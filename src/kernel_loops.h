@@ -2,7 +2,7 @@
  *
  * Knows strides and blocks, no operator.  Three ideas make it fast and small.  A heavy function is
  * written out once per instruction set, as a loop of constant length LANES whose last, partial
- * round runs on padded copies: no scalar remainder loop, so ten elements cost two vector rounds.
+ * round steps back or runs on padded copies: no scalar remainder, so ten elements cost two rounds.
  * A partial that needs heavy functions runs them block by block into buffers that stay in the
  * first-level cache.  And a broadcast operand of such a partial is spread once over a block, so one
  * unit-stride loop serves all cases.
@@ -159,6 +159,16 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
         dst[i] = (expression);                                                                    \
     }
 
+/* The last round of a long array begins so early that it is a full one: it computes some elements
+ * again, which is quicker than padding.  Not in place, where they are gone. */
+#define STEP_BACK(back, move)                                                                     \
+    if (n < LANES && overlap) {                                                                   \
+        back = LANES - n;                                                                         \
+        move;                                                                                     \
+        out -= back;                                                                              \
+        n = LANES;                                                                                \
+    }
+
 #define NUMBERS1 const double a = src[i];
 #define NUMBERS2 const double a = src[i]; const double b = src2[i];
 
@@ -168,13 +178,17 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
     {                                                                                             \
         double tail[LANES], result[LANES];                                                        \
         const int64_t total = n;                                                                  \
-        int64_t i;                                                                                \
+        const int overlap = n >= LANES && sa && out != pa;                                        \
+        int64_t i, back;                                                                          \
         (void)pb, (void)sb;                                                                       \
         if (!sa && n > 1)                                                                         \
             n = 1;                                                                                \
         for (; n > 0; n -= LANES, pa += LANES, out += LANES) {                                    \
-            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
-            double *dst = n < LANES ? result : out;                                               \
+            const double *src;                                                                    \
+            double *dst;                                                                          \
+            STEP_BACK(back, pa -= back)                                                           \
+            src = n < LANES ? pad(tail, pa, n) : pa;                                              \
+            dst = n < LANES ? result : out;                                                       \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
@@ -190,7 +204,8 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
         double tail[LANES], tail2[LANES], result[LANES], spread[LANES], spread2[LANES];           \
-        int64_t i;                                                                                \
+        const int overlap = n >= LANES && out != pa && out != pb;                                 \
+        int64_t i, back;                                                                          \
         if (n < 1)                                                                                \
             return;                                                                               \
         if (!sa) {                                                                                \
@@ -202,9 +217,12 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
             pb = spread2;                                                                         \
         }                                                                                         \
         for (; n > 0; n -= LANES, pa += sa * LANES, pb += sb * LANES, out += LANES) {             \
-            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
-            const double *src2 = n < LANES ? pad(tail2, pb, n) : pb;                              \
-            double *dst = n < LANES ? result : out;                                               \
+            const double *src, *src2;                                                             \
+            double *dst;                                                                          \
+            STEP_BACK(back, pa -= sa * back; pb -= sb * back)                                     \
+            src = n < LANES ? pad(tail, pa, n) : pa;                                              \
+            src2 = n < LANES ? pad(tail2, pb, n) : pb;                                            \
+            dst = n < LANES ? result : out;                                                       \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \

@@ -104,7 +104,12 @@ typedef struct {
     Node *graveyard;
 } ThreadState;
 
+/* One load instead of a call, where the loader is known to have room for it. */
+#if defined(__GLIBC__) && defined(__GNUC__)
+static CDIFF_THREAD_LOCAL ThreadState cdiff_tls __attribute__((tls_model("initial-exec")));
+#else
 static CDIFF_THREAD_LOCAL ThreadState cdiff_tls;
+#endif
 
 #if defined(__GNUC__)
 #define CDIFF_PREFETCH(p) __builtin_prefetch(p)

@@ -22,13 +22,16 @@ cdef object binary(int op, object x, object y):
 
 cdef object power_of(object x, object y):
     """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
-    if type(y) is int or type(y) is float:
-        if y == 2:
+    cdef Node exponent
+    if type(x) is Array and type(y) is not Array and slot_operand(<PyObject *>y, &exponent) != NULL:
+        if exponent.v == 2.0:
             return ew1(OP_SQUARE, x)
-        if y == 1:
+        if exponent.v == 1.0:
             return ew1(OP_POSITIVE, x)
-        if y == -1:
+        if exponent.v == -1.0:
             return ew1(OP_RECIPROCAL, x)
+        if not N(<Array>x).flags & NODE_SLOW:
+            return steal(scalar2(OP_POWER, N(<Array>x), &exponent))
     return binary(OP_POWER, x, y)
 
 
@@ -110,36 +113,36 @@ cdef inline double arithmetic(int op, double a, double b, double *d) noexcept no
     return sd_divide(a, b, d)
 
 
-cdef inline bint plain_scalar(PyObject *x) noexcept nogil:
-    return Py_TYPE(x) == ARRAY_TYPE and not (<Node *>x).flags & NODE_SLOW
+cdef inline Node *slot_operand(PyObject *x, Node *constant) noexcept:
+    """The node of an Array, or `constant` with the value of a Python number; NULL for others."""
+    if Py_TYPE(x) == ARRAY_TYPE:
+        return NULL if (<Node *>x).flags & (NODE_DUAL | NODE_ALIAS) else <Node *>x
+    if Py_TYPE(x) == FLOAT_TYPE:
+        constant.v = PyFloat_AS_DOUBLE(<object>x)
+    elif Py_TYPE(x) != INT_TYPE or not small_int(x, &constant.v):
+        return NULL
+    constant.flags = NODE_WEAK
+    return constant
 
 
 cdef inline PyObject *slot_binary(int op, PyObject *x, PyObject *y) except NULL:
-    """nb_add and friends: scalars with scalars or Python floats here, all else further down."""
-    cdef Node constant
-    cdef Node *a
-    cdef Node *b
-    cdef Node *n
-    cdef double d[2]
-    cdef object out
-    if plain_scalar(x):
-        a = <Node *>x
-        if plain_scalar(y):
-            b = <Node *>y
-        elif Py_TYPE(y) == FLOAT_TYPE:
-            constant.v = PyFloat_AS_DOUBLE(<object>y)
-            constant.flags = NODE_WEAK
-            b = &constant
-        else:
-            return slot_general(op, x, y)
-    elif Py_TYPE(x) == FLOAT_TYPE and plain_scalar(y):
-        constant.v = PyFloat_AS_DOUBLE(<object>x)
-        constant.flags = NODE_WEAK
-        a = &constant
-        b = <Node *>y
-    else:
+    """nb_add and friends: the common operands here, all else further down."""
+    cdef Node left, right
+    cdef Node *a = slot_operand(x, &left)
+    cdef Node *b = slot_operand(y, &right)
+    cdef Node *n = NULL
+    if a == NULL or b == NULL:
         return slot_general(op, x, y)
-    n = node_new()
+    if (a.flags | b.flags) & NODE_ARRAY:
+        n = quick(op, a, b)
+        return <PyObject *>n if n != NULL else slot_general(op, x, y)
+    return <PyObject *>slot_scalars(op, a, b)
+
+
+cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
+    """scalar2 with the arithmetic in line."""
+    cdef double d[2]
+    cdef Node *n = node_new()
     n.v = arithmetic(op, a.v, b.v, d)
     n.flags = (a.flags | b.flags) & LEVEL_MASK
     if recording(n.flags):
@@ -148,7 +151,7 @@ cdef inline PyObject *slot_binary(int op, PyObject *x, PyObject *y) except NULL:
     else:
         n.op = OP_CONST
         n.flags = a.flags & b.flags & NODE_WEAK
-    return <PyObject *>n
+    return n
 
 
 cdef PyObject *slot_general(int op, PyObject *x, PyObject *y) except NULL:
@@ -179,6 +182,15 @@ cdef PyObject *slot_negative(PyObject *x) except NULL:
     return <PyObject *>out
 
 
+cdef PyObject *slot_power(PyObject *x, PyObject *y, PyObject *modulus) except NULL:
+    cdef object out
+    if modulus != <PyObject *>None:
+        raise TypeError("pow with a modulus is not supported")
+    out = power_of(<object>x, <object>y)
+    Py_INCREF(out)
+    return <PyObject *>out
+
+
 cdef extern from *:
     """
     static PyObject *cdiff_no_new(PyTypeObject *t, PyObject *args, PyObject *kwargs) {
@@ -187,12 +199,13 @@ cdef extern from *:
     }
     static void cdiff_install_slots(PyTypeObject *t, binaryfunc add, binaryfunc subtract,
                                     binaryfunc multiply, binaryfunc divide, unaryfunc negative,
-                                    destructor dealloc) {
+                                    ternaryfunc power, destructor dealloc) {
         t->tp_as_number->nb_add = add;
         t->tp_as_number->nb_subtract = subtract;
         t->tp_as_number->nb_multiply = multiply;
         t->tp_as_number->nb_true_divide = divide;
         t->tp_as_number->nb_negative = negative;
+        t->tp_as_number->nb_power = power;
         t->tp_dealloc = dealloc;
         t->tp_new = cdiff_no_new;
         PyType_Modified(t);
@@ -200,17 +213,29 @@ cdef extern from *:
     """
     ctypedef PyObject *(*binaryfunc)(PyObject *, PyObject *) except NULL
     ctypedef PyObject *(*unaryfunc)(PyObject *) except NULL
+    ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) except NULL
     ctypedef void (*destructor)(PyObject *) noexcept
     void cdiff_install_slots(PyTypeObject *, binaryfunc, binaryfunc, binaryfunc, binaryfunc,
-                             unaryfunc, destructor)
+                             unaryfunc, ternaryfunc, destructor)
 
 cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object) noexcept
+    long long PyLong_AsLongLongAndOverflow(object, int *) noexcept
 
 cdef PyTypeObject *FLOAT_TYPE = <PyTypeObject *>float
+cdef PyTypeObject *INT_TYPE = <PyTypeObject *>int
+cdef long long EXACT_INT = 1LL << 53
+
+
+cdef inline bint small_int(PyObject *x, double *v) noexcept:
+    """The value of an int that a float64 holds without doubt."""
+    cdef int overflow = 0
+    cdef long long i = PyLong_AsLongLongAndOverflow(<object>x, &overflow)
+    v[0] = <double>i
+    return overflow == 0 and -EXACT_INT <= i <= EXACT_INT
 
 
 cdef void install_slots():
     """Put the fast functions where CPython looks first."""
     cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide,
-                        slot_negative, node_dealloc)
+                        slot_negative, slot_power, node_dealloc)

@@ -178,26 +178,28 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
     for a in leaves:
         recorded |= levels_of(N(a)) & (level_bit(level) - 1) != 0
     try:
-        sweep_begin(&s, leaves, outputs, level)
-        sweep_values(&s, recorded)
+        sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
+        s.recorded = recorded
+        at_leaves = positions_of(&s, leaves)
+        at_outputs = positions_of(&s, outputs)
         cdiff_tls.paused = not recorded
         if forward:
-            seed_all(&s, leaves, seeds)
+            seed_all(&s, leaves, at_leaves, seeds)
             forward_run(&s)
-            return collect(&s, outputs, level)
-        seed_all(&s, outputs, seeds)
+            return collect(&s, at_outputs, level)
+        seed_all(&s, outputs, at_outputs, seeds)
         reverse_run(&s)
-        return collect(&s, leaves, level)
+        return collect(&s, at_leaves, level)
     finally:
         cdiff_tls.paused = paused
         sweep_free(&s)
 
 
-cdef int seed_all(Sweep *s, list nodes, list seeds) except -1:
+cdef int seed_all(Sweep *s, list nodes, list positions, list seeds) except -1:
     cdef Array a, seed
-    for a, seed in zip(nodes, seeds):
-        if visited(s, N(a)):
-            put_value(s, N(a).mark, fit_operand(ones_like_node(a) if seed is None else seed, a))
+    for a, i, seed in zip(nodes, positions, seeds):
+        if i >= 0:
+            put_value(s, i, fit_operand(ones_like_node(a) if seed is None else seed, a))
     return 0
 
 
@@ -208,15 +210,12 @@ cdef Array ones_like_node(Array a):
     return apply_cast(apply_broadcast_to(scalar(1.0), shape_tuple(a)), typenum_of(a))
 
 
-cdef list collect(Sweep *s, list nodes, int level):
-    """What the sweep left at these nodes; None where nothing arrived."""
-    cdef Array a, value
+cdef list collect(Sweep *s, list positions, int level):
+    """What the sweep left at these positions; None where nothing arrived."""
+    cdef Array value
     cdef list out = []
-    for a in nodes:
-        if not visited(s, N(a)):
-            out.append(None)
-            continue
-        value = get_value(s, N(a).mark)
+    for i in positions:
+        value = get_value(s, i) if i >= 0 else None
         if value is not None:
             value = lower_node(value, level) if s.recorded else own_result(value)
         out.append(value)
@@ -341,10 +340,9 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
                            "requires_grad=True")
     seed = checked_seed(y, v)
     try:
-        sweep_begin(&s, None, [y], 0)
-        sweep_values(&s, False)
+        sweep_begin(&s, None, [y], 0, True)
         cdiff_tls.paused = 1
-        seed_all(&s, [y], [seed])
+        seed_all(&s, [y], positions_of(&s, [y]), [seed])
         reverse_run(&s)
         store_gradients(&s)
         if not retain_graph:
@@ -377,7 +375,7 @@ cdef int store_gradients(Sweep *s) except -1:
     cdef list sums = []
     for i in range(s.count):
         n = s.order[i].node
-        if n.op == OP_LEAF and s.active[i]:
+        if n.op == OP_LEAF:
             value = get_value(s, i)
             value = zeros_like_node(<Array><PyObject *>n) if value is None else own_result(value)
             if n.p1 != NULL:
