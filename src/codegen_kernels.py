@@ -109,8 +109,8 @@ def plain_value(row):
         return plain
     args = ", ".join(row.operands)
     return (f"#ifdef CDM_HAS_FAST_{row.name}\n"
-            f"{count}_ROUNDS({row.name}, FAST_ROUND({numbers}, cdm_{row.name}_fast_ok({args}),\n"
-            f"    cdm_{row.name}_fast({args}), {expression}))\n"
+            f"{count}_ROUNDS({row.name}, FAST_ROUND(CDM_HAS_FAST_{row.name}, {numbers},\n"
+            f"    cdm_{row.name}_fast_ok({args}), cdm_{row.name}_fast({args}), {expression}))\n"
             f"#else\n{plain}#endif\n")
 
 

@@ -60,6 +60,8 @@ cdef object plain_call(int op, tuple args, object out, object where, object dtyp
 
 
 cdef object ufunc_call1(int op, object x, object out, object where, object dtype):
+    if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
+        return ew1(op, <Array>x)
     if type(x) is Array or holds_nodes(x):
         if not has_partial(op) and NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
             return NUMPY_UFUNCS[op](ndarray_of(as_node(x)), out=out, where=where, dtype=dtype)

@@ -412,11 +412,13 @@ cdef inline bint same_dims(const Arr *a, const Arr *b) noexcept nogil:
 
 cdef inline Node *fresh_like(const Arr *r) except NULL:
     """A node with uninitialised contiguous float64 data of r's shape."""
+    cdef int i
     cdef Arr *y = block_new(r.ndim, r.size * sizeof(double))
     y.typenum = NPY_DOUBLE
     y.size = r.size
     y.flags = ARR_CONTIGUOUS
-    memcpy(y.dims, r.dims, 2 * r.ndim * sizeof(Py_ssize_t))
+    for i in range(2 * r.ndim):
+        y.dims[i] = r.dims[i]
     return array_node(y)
 
 

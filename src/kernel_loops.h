@@ -1,8 +1,8 @@
 /* The loops that array kernels are made of; the generated kernels fill in the formulas.
  *
  * Knows strides and blocks, no operator.  Three ideas make it fast and small.  A heavy function is
- * written out once per instruction set, as a loop of constant length LANES whose last, partial
- * round steps back or runs on padded copies: no scalar remainder, so ten elements cost two rounds.
+ * written out once per instruction set, as a loop over rounds of constant length LANES whose last
+ * one steps back or runs on padded copies: no scalar remainder, so ten elements cost two rounds.
  * A partial that needs heavy functions runs them block by block into buffers that stay in the
  * first-level cache.  And a broadcast operand of such a partial is spread once over a block, so one
  * unit-stride loop serves all cases.
@@ -14,7 +14,7 @@
 
 #include "kernel_table.h"
 
-enum { LANES = 8, BLOCK_SIZE = 256 };
+enum { LANES = 8, STRETCH = 64, BLOCK_SIZE = 256 };
 
 typedef void (*unit_fn)(int64_t n, double *out, const double *g, const double *a, const double *b,
                         const double *y, int acc);
@@ -31,6 +31,11 @@ static inline void copy(double *out, const double *in, int64_t n)
     int64_t i;
     for (i = 0; i < n; i++)
         out[i] = in[i];
+}
+
+static inline double sum_lanes(const double *x)
+{
+    return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
 
 /* The last n < LANES elements, padded with one of them so that no lane takes a strange path. */
@@ -150,27 +155,34 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
         }                                                                                         \
     }
 
-/* --- values of heavy operators: rounds of LANES elements ----------------------------------------- */
+/* --- values of heavy operators: stretches of whole rounds of LANES elements ---------------------- */
 
-#define LANES_LOOP(declarations, expression)                                                      \
-    CDIFF_SIMD                                                                                    \
-    for (i = 0; i < LANES; i++) {                                                                 \
-        declarations                                                                              \
-        dst[i] = (expression);                                                                    \
+#define LANES_LOOP(numbers, expression)                                                           \
+    for (j = 0; j < m; j += LANES) {                                                              \
+        CDIFF_SIMD                                                                                \
+        for (i = 0; i < LANES; i++) {                                                             \
+            numbers                                                                               \
+            dst[j + i] = (expression);                                                            \
+        }                                                                                         \
     }
 
-/* The last round of a long array begins so early that it is a full one: it computes some elements
- * again, which is quicker than padding.  Not in place, where they are gone. */
-#define STEP_BACK(back, move)                                                                     \
-    if (n < LANES && overlap) {                                                                   \
-        back = LANES - n;                                                                         \
-        move;                                                                                     \
-        out -= back;                                                                              \
-        n = LANES;                                                                                \
-    }
+#define NUMBERS1 const double a = src[j + i];
+#define NUMBERS2 const double a = src[j + i]; const double b = src2[j + i];
 
-#define NUMBERS1 const double a = src[i];
-#define NUMBERS2 const double a = src[i]; const double b = src2[i];
+/* The next stretch: m elements, a multiple of LANES.  The last one of a long array begins so early
+ * that its round is a full one: it computes some elements again, which is quicker than padding;
+ * not in place, where they are gone. */
+#define NEXT_STRETCH(move)                                                                        \
+    m = n >= STRETCH ? STRETCH : n - n % LANES;                                                   \
+    if (n < LANES) {                                                                              \
+        m = LANES;                                                                                \
+        if (overlap) {                                                                            \
+            const int64_t back = LANES - n;                                                       \
+            move;                                                                                 \
+            out -= back;                                                                          \
+            n = LANES;                                                                            \
+        }                                                                                         \
+    }
 
 #define UNARY_ROUNDS(name, round)                                                                 \
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
@@ -179,14 +191,14 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
         double tail[LANES], result[LANES];                                                        \
         const int64_t total = n;                                                                  \
         const int overlap = n >= LANES && sa && out != pa;                                        \
-        int64_t i, back;                                                                          \
+        int64_t i, j, m;                                                                          \
         (void)pb, (void)sb;                                                                       \
         if (!sa && n > 1)                                                                         \
             n = 1;                                                                                \
-        for (; n > 0; n -= LANES, pa += LANES, out += LANES) {                                    \
+        for (; n > 0; n -= m, pa += m, out += m) {                                                \
             const double *src;                                                                    \
             double *dst;                                                                          \
-            STEP_BACK(back, pa -= back)                                                           \
+            NEXT_STRETCH(pa -= back)                                                              \
             src = n < LANES ? pad(tail, pa, n) : pa;                                              \
             dst = n < LANES ? result : out;                                                       \
             {                                                                                     \
@@ -203,23 +215,22 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
-        double tail[LANES], tail2[LANES], result[LANES], spread[LANES], spread2[LANES];           \
+        double tail[LANES], tail2[LANES], result[LANES], spread[STRETCH], spread2[STRETCH];       \
         const int overlap = n >= LANES && out != pa && out != pb;                                 \
-        int64_t i, back;                                                                          \
-        if (n < 1)                                                                                \
-            return;                                                                               \
+        const int64_t used = n < LANES ? LANES : n < STRETCH ? n : STRETCH;                       \
+        int64_t i, j, m;                                                                          \
         if (!sa) {                                                                                \
-            fill(spread, *pa, LANES);                                                             \
+            fill(spread, *pa, used);                                                              \
             pa = spread;                                                                          \
         }                                                                                         \
         if (!sb) {                                                                                \
-            fill(spread2, *pb, LANES);                                                            \
+            fill(spread2, *pb, used);                                                             \
             pb = spread2;                                                                         \
         }                                                                                         \
-        for (; n > 0; n -= LANES, pa += sa * LANES, pb += sb * LANES, out += LANES) {             \
+        for (; n > 0; n -= m, pa += sa * m, pb += sb * m, out += m) {                             \
             const double *src, *src2;                                                             \
             double *dst;                                                                          \
-            STEP_BACK(back, pa -= sa * back; pb -= sb * back)                                     \
+            NEXT_STRETCH(pa -= sa * back; pb -= sb * back)                                        \
             src = n < LANES ? pad(tail, pa, n) : pa;                                              \
             src2 = n < LANES ? pad(tail2, pb, n) : pb;                                            \
             dst = n < LANES ? result : out;                                                       \
@@ -231,21 +242,25 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
         }                                                                                         \
     }
 
-/* The round of a branch-free function, and of one with a fast form for the usual arguments. */
+/* The round of a branch-free function, and of one with a fast form for the usual arguments
+ * (kind 2: the general form is branch-free as well). */
 #define PLAIN_ROUND(numbers, expression) LANES_LOOP(numbers, expression)
 
-#define FAST_ROUND(numbers, ok, fast, general)                                                    \
-    double good = 0.0;                                                                            \
-    CDIFF_SIMD_GOOD                                                                               \
-    for (i = 0; i < LANES; i++) {                                                                 \
-        numbers                                                                                   \
-        good += (ok);                                                                             \
+#define FAST_ROUND(kind, numbers, ok, fast, general)                                              \
+    double good[LANES] = {0.0};                                                                   \
+    for (j = 0; j < m; j += LANES) {                                                              \
+        CDIFF_SIMD                                                                                \
+        for (i = 0; i < LANES; i++) {                                                             \
+            numbers                                                                               \
+            good[i] += (ok);                                                                      \
+        }                                                                                         \
     }                                                                                             \
-    if (good == LANES) {                                                                          \
+    if (sum_lanes(good) == (double)m) {                                                           \
         LANES_LOOP(numbers, fast)                                                                 \
+    } else if ((kind) == 2) {                                                                     \
+        LANES_LOOP(numbers, general)                                                              \
     } else {                                                                                      \
-        const int64_t m = n < LANES ? n : LANES;                                                  \
-        for (i = 0; i < m; i++) {                                                                 \
+        for (j = 0, i = 0; i < (m < n ? m : n); i++) {                                            \
             numbers                                                                               \
             dst[i] = (general);                                                                   \
         }                                                                                         \

@@ -11,19 +11,15 @@
 
 #include "generated/ops.h"
 
-/* CDIFF_SIMD: the next loop has independent rounds.  CDIFF_SIMD_GOOD: but for the sum `good`. */
+/* CDIFF_SIMD: the next loop has independent rounds. */
 #if defined(__clang__)
 #define CDIFF_SIMD _Pragma("clang loop vectorize(enable) interleave(enable)")
-#define CDIFF_SIMD_GOOD _Pragma("omp simd reduction(+ : good)")
 #elif defined(__GNUC__)
 #define CDIFF_SIMD _Pragma("omp simd")
-#define CDIFF_SIMD_GOOD _Pragma("omp simd reduction(+ : good)")
 #elif defined(_MSC_VER)
 #define CDIFF_SIMD __pragma(loop(ivdep))
-#define CDIFF_SIMD_GOOD
 #else
 #define CDIFF_SIMD
-#define CDIFF_SIMD_GOOD
 #endif
 
 /* Light operators are always inlined into loops; for heavy ones the compiler decides. */

@@ -148,11 +148,25 @@ cdef inline Node *node_new() except NULL:
     return n
 
 
-cdef inline void node_recycle(Node *n) noexcept:
+cdef int stock_nodes(Arr *r) except -1:
+    """Refill the freelist; if there is no memory, `r` is given back."""
+    try:
+        node_to_freelist(node_refill())
+    except MemoryError:
+        block_release(r)
+        raise
+    return 0
+
+
+cdef inline void node_to_freelist(Node *n) noexcept:
     global _free_nodes
+    n.next_free = _free_nodes
+    _free_nodes = n
+
+
+cdef inline void node_recycle(Node *n) noexcept:
     if POOLED:
-        n.next_free = _free_nodes
-        _free_nodes = n
+        node_to_freelist(n)
     else:
         cdiff_aligned_free(n)
 

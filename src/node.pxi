@@ -165,11 +165,9 @@ cdef inline Py_ssize_t itemsize_of(int typenum) noexcept:
 cdef inline Node *array_node(Arr *r) except NULL:
     """An untracked node that takes over the reference to `r`."""
     cdef Node *n
-    try:
-        n = node_new()
-    except MemoryError:
-        block_release(r)
-        raise
+    if _free_nodes == NULL:
+        stock_nodes(r)
+    n = node_new()
     n.arr = r
     n.op = OP_CONST
     n.flags = NODE_ARRAY

@@ -4,13 +4,13 @@
  * branch-free, so a `#pragma omp simd` loop over them becomes vector code for whatever instruction
  * set is in force (`-m...` or `#pragma GCC target`). For the others, for which
  * CDM_HAS_FAST_<name> is defined as 1, cdm_<name> may branch, and there are two more functions,
- * both branch-free:
+ * both branch-free (2: cdm_<name> is branch-free too, the fast version only has fewer cases):
  *     cdm_<name>_fast_ok(a[, b])   1.0 where the fast version is valid, else 0.0
  *     cdm_<name>_fast(a[, b])      the fast version
  * An array kernel works in blocks, sums fast_ok over the block, and runs the fast loop where all
  * elements are in the fast range, else the general one:
  *     double ok = 0; for (i...) ok += cdm_sin_fast_ok(a[i]); if (ok == n) ... else ...
- * These have a fast version: sin cos tan power fmod remainder floor_divide. Without fma, power
+ * These have a fast version: exp log tanh sin cos tan power fmod remainder floor_divide. Without fma, power
  * is the library's also in the fast version, and fast_ok says no.
  *
  * The table in each header bounds the error in units in the last place of the result (1 is the

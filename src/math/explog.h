@@ -49,6 +49,17 @@ CDM_INLINE double cdm_exp(double x) {
     return cdm_scale_magic(y, k_magic);
 }
 
+/* The same without the care for overflow and for subnormal results. */
+#define CDM_HAS_FAST_exp 2
+
+CDM_INLINE double cdm_exp_fast_ok(double x) { return CDM_ABS(x) < 708.0 ? 1.0 : 0.0; }
+
+CDM_INLINE double cdm_exp_fast(double x) {
+    double k_magic = CDM_FMA(x, CDM_LOG2E, CDM_MAGIC), k = k_magic - CDM_MAGIC;
+    double r = CDM_FMA(-k, CDM_LN2_LO, CDM_FMA(-k, CDM_LN2_HI, x));
+    return (1.0 + CDM_FMA(r * r, cdm_exp_poly(r), r)) * cdm_pow2_magic(k_magic);
+}
+
 /* e^(x + lo) = 2^k (y + tail), y being the return value, for |x| < 800 and |lo| <= ulp(x).
  * The sum y + tail is good to 2^-57, so that rounding it once is all but correct rounding. */
 CDM_INLINE double cdm_exp_parts(double x, double lo, double *tail, double *k_magic) {
@@ -144,6 +155,19 @@ CDM_INLINE double cdm_log(double x) {
     double k, f = cdm_log_split_any(x, &k), h = 0.5 * f * f;
     double tail = CDM_FMA(k, CDM_LN2_LO, cdm_log_tail(f, h));
     return cdm_log_special(x, CDM_FMA(k, CDM_LN2_HI, f - (h - tail)), 0.0);
+}
+
+/* The same for normal positive numbers. */
+#define CDM_HAS_FAST_log 2
+
+CDM_INLINE double cdm_log_fast_ok(double x) {
+    return (x >= 0x1p-1022) & (x < CDM_INF) ? 1.0 : 0.0;
+}
+
+CDM_INLINE double cdm_log_fast(double x) {
+    double k, f = cdm_log_split(x, &k), h = 0.5 * f * f;
+    double tail = CDM_FMA(k, CDM_LN2_LO, cdm_log_tail(f, h));
+    return CDM_FMA(k, CDM_LN2_HI, f - (h - tail));
 }
 
 /* log(1 + f) as an unevaluated sum, the first part of 26 bits. */
