@@ -23,6 +23,7 @@ NAMES = (
     "elementwise",
     "structural",
     "operators",
+    "math_functions",
     "memory",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
