@@ -5,6 +5,7 @@
 # Fast because the arithmetic slots are plain C functions put straight into the
 # type: two scalars are combined before any Python-level dispatch happens.
 
+import math
 from types import MethodType as BoundMethod
 
 cdef dict METHODS = {}            # names of methods -> function(self, ...)
@@ -118,12 +119,11 @@ cdef class Array:
     def grad(self, value):
         if N(self).op != OP_LEAF:
             raise AttributeError("grad: only leaves (requires_grad=True) have a gradient")
-        if value is not None:
-            value = detached(current(as_node(value)))
-            if shape_tuple(value) != shape_tuple(self):
-                raise ValueError(f"grad: shape {shape_tuple(value)} does not fit the leaf's "
-                                 f"{shape_tuple(self)}")
-        set_gradient(self, value)
+        set_gradient(self, None if value is None else fitting_gradient(self, value))
+
+    @grad.deleter
+    def grad(self):
+        self.zero_grad()
 
     def zero_grad(self):
         """Forget the accumulated gradient."""
@@ -187,6 +187,7 @@ cdef class Array:
             raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} "
                             f"with casting={casting!r}")
         if not is_float(wanted.num):
+            check_lossless(current(self), wanted.num)
             return ndarray_of(self).astype(wanted)
         return apply_cast(current(self), wanted.num)
 
@@ -256,7 +257,19 @@ cdef class Array:
         return float_of(self)
 
     def __int__(self):
-        return int(float_of(self))
+        return int(ndarray_of(self) if self.size == 1 else float_of(self))
+
+    def __floor__(self):
+        return math.floor(float_of(self))
+
+    def __ceil__(self):
+        return math.ceil(float_of(self))
+
+    def __trunc__(self):
+        return int(self)
+
+    def __reversed__(self):
+        return iter(self[::-1])
 
     def __index__(self):
         if is_float(typenum_of(innermost(current(self)))):
@@ -273,7 +286,7 @@ cdef class Array:
                        "values, a.numpy() to drop the derivative, or a cdiff array "
                        "(cdiff.numpy.zeros) to assign into")
         out = ndarray_of(self)
-        return np.array(out, dtype=dtype) if copy or dtype is not None else out
+        return out if not copy and dtype is None else np.array(out, dtype=dtype, copy=copy)
 
     def __round__(self, ndigits=0):
         return face_method("round")(self, ndigits or 0)
@@ -289,8 +302,9 @@ cdef class Array:
         return str(ndarray_of(self))
 
     def __format__(self, spec):
-        return format(float_of(self) if spec and self.size == 1 else ndarray_of(self), spec) \
-            if spec else str(self)
+        if not spec:
+            return str(self)
+        return format(self.item() if self.size == 1 else ndarray_of(self), spec)
 
     def __reduce__(self):
         return rebuild, (self.__getstate__(), self.requires_grad, self.grad)
@@ -361,6 +375,8 @@ cdef class Array:
         return power_of(x, y)
 
     def __rpow__(self, other, modulo):
+        if modulo is not None:
+            raise TypeError("pow with a modulus is not supported")
         return power_of(other, self)
 
     def __matmul__(x, y):
@@ -440,6 +456,18 @@ cdef class Array:
         return sorted(set(object.__dir__(self)) | set(METHODS))
 
 
+cdef Array fitting_gradient(Array a, object value):
+    """A gradient that a user gives to a leaf, in the leaf's dtype and in memory of its own."""
+    cdef Array g = current(as_node(value))
+    if levels_of(N(g)):
+        raise TypeError("grad: a tracked array cannot become a gradient; write g.detach() if its "
+                        "derivative may be dropped")
+    if shape_tuple(g) != shape_tuple(a):
+        raise ValueError(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
+    g = as_block(apply_cast(g, typenum_of(current(a))))
+    return settle(contiguous_copy(g))
+
+
 def rebuild(data, requires_grad, grad):
     """Unpickle an Array."""
     out = array(data, requires_grad=requires_grad)
@@ -466,8 +494,9 @@ cdef bint load_face() except -1:
     global face_loader
     cdef object loader = face_loader
     if loader is not None:
-        face_loader = None
+        # Forgotten only afterwards: meanwhile another thread has to wait for the import, too.
         loader()
+        face_loader = None
     return True
 
 

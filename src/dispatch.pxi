@@ -30,7 +30,7 @@ cdef object store_out(Array result, object out):
         return out
     if levels_of(N(result)):
         lost("out= (a plain ndarray)", "leave out= away, or pass a cdiff array")
-    out[...] = ndarray_of(result)
+    np.copyto(out, ndarray_of(result), casting="same_kind")
     return out
 
 
@@ -117,6 +117,9 @@ cdef object ufunc_method(object ufunc, str method):
 
 # ---------------------------------------------------------------- argument checks
 
+from operator import index as operator_index
+
+
 cdef tuple normal_axes(object axis, int ndim):
     """None, an int or a tuple of ints as a sorted tuple of non-negative axes."""
     cdef int i
@@ -125,7 +128,7 @@ cdef tuple normal_axes(object axis, int ndim):
     axes = axis if isinstance(axis, tuple) else (axis,)
     out = []
     for a in axes:
-        i = a.__index__()
+        i = operator_index(a)
         if i < -ndim or i >= ndim:
             raise np.exceptions.AxisError(a, ndim)
         out.append(i + ndim if i < 0 else i)
@@ -135,7 +138,9 @@ cdef tuple normal_axes(object axis, int ndim):
 
 
 cdef tuple checked_permutation(object axes, int ndim):
-    perm = tuple([int(a) + ndim if int(a) < 0 else int(a) for a in axes])
+    cdef object k
+    axes = [operator_index(a) for a in axes]
+    perm = tuple([k + ndim if k < 0 else k for k in axes])
     if sorted(perm) != list(range(ndim)):
         raise ValueError(f"transpose: axes {tuple(axes)} do not match an array of {ndim} "
                          f"dimensions")
@@ -144,8 +149,8 @@ cdef tuple checked_permutation(object axes, int ndim):
 
 cdef tuple resolve_shape(object shape, Py_ssize_t size, tuple old):
     """A shape with at most one -1, checked against the number of elements."""
-    cdef Py_ssize_t known = 1
-    shape = tuple([n.__index__() for n in shape])
+    cdef object known = 1
+    shape = tuple([operator_index(n) for n in shape])
     if shape.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
     for n in shape:
@@ -350,15 +355,15 @@ def matmul(a, b):
         return out
     shape = shape_tuple(out)
     if len(xs) == 1:
-        shape = shape[:-2] + shape[len(shape) - 1:]
-    return apply_reshape(out, shape[:-1] if len(ys) == 1 else shape)
+        shape = shape[:len(shape) - 2] + shape[len(shape) - 1:]
+    return apply_reshape(out, shape[:len(shape) - 1] if len(ys) == 1 else shape)
 
 
 cdef Array stacked_matmul(Array x, Array y):
     """Equal batch axes for both operands, then the primitive."""
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
     if len(xs) > 2 or len(ys) > 2:
-        batch = np.broadcast_shapes(xs[:-2], ys[:-2])
+        batch = np.broadcast_shapes(xs[:len(xs) - 2], ys[:len(ys) - 2])
         x = apply_broadcast_to(x, batch + xs[len(xs) - 2:])
         y = apply_broadcast_to(y, batch + ys[len(ys) - 2:])
     return apply(OP_MATMUL, [x, y], None)

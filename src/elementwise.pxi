@@ -475,6 +475,7 @@ cdef Array operand(Array y, int k):
 cdef Array weak_scalar(double v):
     cdef Array a = scalar(v)
     N(a).flags |= NODE_WEAK
+    N(a).mark = 0
     return a
 
 

@@ -22,7 +22,8 @@ cdef object binary(int op, object x, object y):
 
 cdef object power_of(object x, object y):
     """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
-    if type(y) is int or type(y) is float:
+    if (type(y) is int or type(y) is float) and type(x) is Array \
+            and is_float(typenum_of(innermost(current(<Array>x)))):
         if y == 2:
             return ew1(OP_SQUARE, x)
         if y == 1:
@@ -93,6 +94,9 @@ cdef object compare(Array a, object other, int op):
             return compare_numbers(N(a).v, N(<Array>other).v, op)
     b = try_node(other)
     if b is None:
+        # None and strings equal nothing, element by element; other classes are asked themselves.
+        if other is None or isinstance(other, (str, bytes)):
+            return PyObject_RichCompare(ndarray_of(a), other, op)
         return NotImplemented
     a = innermost(current(a))
     b = innermost(current(b))
@@ -195,6 +199,9 @@ cdef extern from *:
         t->tp_as_number->nb_negative = negative;
         t->tp_dealloc = dealloc;
         t->tp_new = cdiff_no_new;
+        t->tp_vectorcall = NULL;
+        /* Not a sequence to C code: NumPy then shows our error for `plain[i] = tracked`. */
+        t->tp_as_sequence->sq_item = NULL;
         PyType_Modified(t);
     }
     """

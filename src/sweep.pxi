@@ -25,6 +25,10 @@ cdef struct Sweep:
     bint all_leaves, has_arrays, recorded
 
 
+# Sweeps begun and not ended, in all threads: no graph may be freed under another's feet.
+cdef Py_ssize_t sweeps_running = 0
+
+
 cdef inline bint has_number(Node *n) noexcept nogil:
     """Is this a scalar whose partials lie in d0 and d1?"""
     return n.op < N_LOCAL and not n.flags & NODE_ARRAY
@@ -77,7 +81,9 @@ cdef int sweep_push(Sweep *s, Node *n) except -1 nogil:
 
 
 cdef void sweep_free(Sweep *s) noexcept:
+    global sweeps_running
     cdef Py_ssize_t i
+    sweeps_running -= 1
     if s.value != NULL:
         for i in range(s.count):
             if s.value[i] != NULL:
@@ -197,8 +203,10 @@ cdef int raise_freed() except -1:
 
 cdef int sweep_begin(Sweep *s, list leaves, list outputs, int level) except -1:
     """Sort the graph between `leaves` (None: every requires_grad leaf) and `outputs`."""
+    global sweeps_running
     cdef Array a
     memset(s, 0, sizeof(Sweep))
+    sweeps_running += 1
     s.bit = level_bit(level)
     s.all_leaves = leaves is None
     if leaves is not None:
@@ -278,9 +286,10 @@ cdef inline bint is_private(PyObject *o) noexcept:
 
 cdef Array fit_operand(Array c, Array target):
     """A cotangent contribution reduced to the operand's shape and cast to its dtype."""
-    cdef Array inner = innermost(c)
+    cdef Array inner
     if c is None:
         return None
+    inner = innermost(c)
     if not same_shape(inner, target):
         c = apply_sum_to(c, shape_tuple(target)) if size_of(inner) != size_of(target) \
             or ndim_of(inner) >= ndim_of(target) else apply_broadcast_to(c, shape_tuple(target))
