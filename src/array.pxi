@@ -257,7 +257,7 @@ cdef class Array:
         return float_of(self)
 
     def __int__(self):
-        return int(ndarray_of(self) if self.size == 1 else float_of(self))
+        return int(ndarray_of(self).item() if self.size == 1 else float_of(self))
 
     def __floor__(self):
         return math.floor(float_of(self))
@@ -269,7 +269,7 @@ cdef class Array:
         return int(self)
 
     def __reversed__(self):
-        return iter(self[::-1])
+        return iter(list(self)[::-1])
 
     def __index__(self):
         if is_float(typenum_of(innermost(current(self)))):
@@ -293,6 +293,8 @@ cdef class Array:
 
     def __repr__(self):
         text = np.array2string(ndarray_of(self), separator=", ", prefix="Array(")
+        if not self.size and self.shape != (0,):
+            text += f", shape={self.shape}"
         dtype = "" if dtype_of(self) == np.float64 else f", dtype={dtype_of(self)}"
         if self.requires_grad:
             return f"Array({text}{dtype}, requires_grad=True)"
@@ -364,10 +366,10 @@ cdef class Array:
         return binary(OP_REMAINDER, other, self)
 
     def __divmod__(x, y):
-        return binary(OP_FLOOR_DIVIDE, x, y), binary(OP_REMAINDER, x, y)
+        return both_parts(x, y)
 
     def __rdivmod__(self, other):
-        return binary(OP_FLOOR_DIVIDE, other, self), binary(OP_REMAINDER, other, self)
+        return both_parts(other, self)
 
     def __pow__(x, y, modulo):
         if modulo is not None:
@@ -394,14 +396,37 @@ cdef class Array:
     def __invert__(self):
         return np.invert(ndarray_of(self))
 
-    def __and__(x, y):
-        return np.bitwise_and(plain_key(x), plain_key(y))
+    # Bits carry no derivative: NumPy's functions of the values, with its errors for floats.
 
-    def __or__(x, y):
-        return np.bitwise_or(plain_key(x), plain_key(y))
+    def __and__(self, other):
+        return bitwise(np.bitwise_and, self, other)
 
-    def __xor__(x, y):
-        return np.bitwise_xor(plain_key(x), plain_key(y))
+    def __rand__(self, other):
+        return bitwise(np.bitwise_and, other, self)
+
+    def __or__(self, other):
+        return bitwise(np.bitwise_or, self, other)
+
+    def __ror__(self, other):
+        return bitwise(np.bitwise_or, other, self)
+
+    def __xor__(self, other):
+        return bitwise(np.bitwise_xor, self, other)
+
+    def __rxor__(self, other):
+        return bitwise(np.bitwise_xor, other, self)
+
+    def __lshift__(self, other):
+        return bitwise(np.left_shift, self, other)
+
+    def __rlshift__(self, other):
+        return bitwise(np.left_shift, other, self)
+
+    def __rshift__(self, other):
+        return bitwise(np.right_shift, self, other)
+
+    def __rrshift__(self, other):
+        return bitwise(np.right_shift, other, self)
 
     def __lt__(self, other):
         return compare(self, other, Py_LT)

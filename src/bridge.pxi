@@ -283,6 +283,8 @@ def array(data, dtype=None, requires_grad=False, copy=True):
     cdef Array a = as_node(data)
     cdef int typenum
     a = current(a)
+    if N(a).flags & NODE_WEAK and isinstance(data, int):
+        a = wrap_ndarray(np.asarray(int(data)))
     if type(data) is Array:
         keep_result(a)
         if dtype is None and not requires_grad:

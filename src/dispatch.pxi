@@ -84,6 +84,9 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
 cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     """Array.__array_ufunc__: recognise the ufunc by identity."""
     cdef object code = UFUNC_CODES.get(ufunc)
+    for x in inputs:
+        if has_own_protocol(x):
+            return NotImplemented
     out = kwargs.pop("out", None)
     if ufunc in PLAIN_UFUNCS:
         result = getattr(ufunc, method)(*[plain_key(x) for x in inputs], **kwargs)
@@ -102,6 +105,15 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     if code == OP_POWER and type(inputs[0]) is Array:
         return finish_call(power_of(inputs[0], inputs[1]), out, where, dtype)
     return finish_call(ew2(code, as_node(inputs[0]), as_node(inputs[1])), out, where, dtype)
+
+
+cdef bint has_own_protocol(object x) except -1:
+    """Does another class than ours and NumPy's want to be asked about ufuncs?"""
+    if type(x) is Array or type(x) is np.ndarray or type(x) is float or type(x) is int:
+        return False
+    own = getattr(type(x), "__array_ufunc__", None)
+    return own is not None and own is not np.ndarray.__array_ufunc__ \
+        and not isinstance(x, np.generic)
 
 
 cdef object ufunc_method(object ufunc, str method):

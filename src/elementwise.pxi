@@ -341,6 +341,7 @@ cdef Array array_value(int op, Array a, Array b):
     cdef Job job
     cdef Array y
     cdef Arr *r = N(a).arr
+    cdef int typenum
     if (N(a).flags & NODE_ARRAY and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS
             and (b is None or plain_partner(a, b)) and r.size < NOGIL_SIZE):
         y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
@@ -352,10 +353,11 @@ cdef Array array_value(int op, Array a, Array b):
         else:
             KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data, &N(b).v, 1, 0)
         return y
+    typenum = result_typenum(a, b)
     a = as_float(a)
     b = as_float(b)
     job_shape(&job, op, a, b, None, None)
-    y = new_array(job.ndim, job.shape, result_typenum(a, b))
+    y = new_array(job.ndim, job.shape, typenum)
     job_operand(&job, a)
     job_operand(&job, b)
     job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)

@@ -20,12 +20,28 @@ cdef object binary(int op, object x, object y):
     return ew2(op, a, b)
 
 
+cdef object both_parts(object x, object y):
+    """divmod(x, y)."""
+    quotient = binary(OP_FLOOR_DIVIDE, x, y)
+    return NotImplemented if quotient is NotImplemented else (quotient,
+                                                              binary(OP_REMAINDER, x, y))
+
+
+cdef object bitwise(object function, object x, object y):
+    if try_node(x) is None or try_node(y) is None:
+        return NotImplemented
+    return function(plain_key(x), plain_key(y))
+
+
 cdef object power_of(object x, object y):
     """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
-    if (type(y) is int or type(y) is float) and type(x) is Array \
-            and is_float(typenum_of(innermost(current(<Array>x)))):
-        if y == 2:
+    cdef bint exact
+    if (type(y) is int or type(y) is float) and type(x) is Array:
+        exact = is_float(typenum_of(innermost(current(<Array>x))))
+        if y == 2 and (exact or type(y) is int):
             return ew1(OP_SQUARE, x)
+        if not exact:
+            return binary(OP_POWER, x, y)
         if y == 1:
             return ew1(OP_POSITIVE, x)
         if y == -1:
