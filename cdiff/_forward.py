@@ -116,7 +116,8 @@ def jvp(
         if has_aux:
             out, aux = split_aux(out, f, level)
         outputs = Outputs(out, f, level)
-    tangent_out = unflatten(outputs.treedef, [_tangent_of(y, level) for y in outputs.leaves])
+        tangents_out = [_tangent_of(y, level) for y in outputs.leaves]
+    tangent_out = unflatten(outputs.treedef, tangents_out)
     result = (outputs.values(), tangent_out)
     return (*result, aux) if has_aux else result
 

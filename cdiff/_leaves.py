@@ -273,8 +273,10 @@ def restore(x: Any, g: Any) -> Any:
     if g is None:
         g = 0.0 if cls is float else np.zeros(shape_of(x), leaf_dtype(x))
         return array(g) if cls is Array else _as_class(cls, g)
-    if cls is Array or is_tracked(g):
+    if is_tracked(g):
         return g
+    if cls is Array:
+        return array(g)  # a node of its own, so that no other result is the same object
     g = to_plain(g)
     if cls is float or (cls is np.ndarray and g.__class__ is np.ndarray):
         return g

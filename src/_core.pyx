@@ -8,7 +8,8 @@ Nothing here imports the Python package.
 cimport cython
 cimport numpy as np
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.object cimport PyObject, PyTypeObject, Py_EQ, Py_NE, Py_LT, Py_LE, Py_GT, Py_GE
+from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ, Py_NE, Py_LT,
+                             Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free, realloc
@@ -65,6 +66,7 @@ cdef extern from "node.h":
         int depth
         int freeing
         Node *graveyard
+        uint32_t serial[10]
     ThreadState cdiff_tls
     Py_ssize_t *ARR_SHAPE(const Arr *) noexcept nogil
     Py_ssize_t *ARR_STRIDES(const Arr *) noexcept nogil

@@ -5,6 +5,7 @@
 # Fast because the arithmetic slots are plain C functions put straight into the
 # type: two scalars are combined before any Python-level dispatch happens.
 
+import math
 from types import MethodType as BoundMethod
 
 cdef dict METHODS = {}            # names of methods -> function(self, ...)
@@ -118,12 +119,11 @@ cdef class Array:
     def grad(self, value):
         if N(self).op != OP_LEAF:
             raise AttributeError("grad: only leaves (requires_grad=True) have a gradient")
-        if value is not None:
-            value = detached(current(as_node(value)))
-            if shape_tuple(value) != shape_tuple(self):
-                raise ValueError(f"grad: shape {shape_tuple(value)} does not fit the leaf's "
-                                 f"{shape_tuple(self)}")
-        set_gradient(self, value)
+        set_gradient(self, None if value is None else fitting_gradient(self, value))
+
+    @grad.deleter
+    def grad(self):
+        self.zero_grad()
 
     def zero_grad(self):
         """Forget the accumulated gradient."""
@@ -187,6 +187,7 @@ cdef class Array:
             raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} "
                             f"with casting={casting!r}")
         if not is_float(wanted.num):
+            check_lossless(current(self), wanted.num)
             return ndarray_of(self).astype(wanted)
         return apply_cast(current(self), wanted.num)
 
@@ -256,7 +257,19 @@ cdef class Array:
         return float_of(self)
 
     def __int__(self):
-        return int(float_of(self))
+        return int(ndarray_of(self).item() if self.size == 1 else float_of(self))
+
+    def __floor__(self):
+        return math.floor(float_of(self))
+
+    def __ceil__(self):
+        return math.ceil(float_of(self))
+
+    def __trunc__(self):
+        return int(self)
+
+    def __reversed__(self):
+        return iter(list(self)[::-1])
 
     def __index__(self):
         if is_float(typenum_of(innermost(current(self)))):
@@ -273,13 +286,15 @@ cdef class Array:
                        "values, a.numpy() to drop the derivative, or a cdiff array "
                        "(cdiff.numpy.zeros) to assign into")
         out = ndarray_of(self)
-        return np.array(out, dtype=dtype) if copy or dtype is not None else out
+        return out if not copy and dtype is None else np.array(out, dtype=dtype, copy=copy)
 
     def __round__(self, ndigits=0):
         return face_method("round")(self, ndigits or 0)
 
     def __repr__(self):
         text = np.array2string(ndarray_of(self), separator=", ", prefix="Array(")
+        if not self.size and self.shape != (0,):
+            text += f", shape={self.shape}"
         dtype = "" if dtype_of(self) == np.float64 else f", dtype={dtype_of(self)}"
         if self.requires_grad:
             return f"Array({text}{dtype}, requires_grad=True)"
@@ -289,8 +304,9 @@ cdef class Array:
         return str(ndarray_of(self))
 
     def __format__(self, spec):
-        return format(float_of(self) if spec and self.size == 1 else ndarray_of(self), spec) \
-            if spec else str(self)
+        if not spec:
+            return str(self)
+        return format(self.item() if self.size == 1 else ndarray_of(self), spec)
 
     def __reduce__(self):
         return rebuild, (self.__getstate__(), self.requires_grad, self.grad)
@@ -350,10 +366,10 @@ cdef class Array:
         return binary(OP_REMAINDER, other, self)
 
     def __divmod__(x, y):
-        return binary(OP_FLOOR_DIVIDE, x, y), binary(OP_REMAINDER, x, y)
+        return both_parts(x, y)
 
     def __rdivmod__(self, other):
-        return binary(OP_FLOOR_DIVIDE, other, self), binary(OP_REMAINDER, other, self)
+        return both_parts(other, self)
 
     def __pow__(x, y, modulo):
         if modulo is not None:
@@ -361,6 +377,8 @@ cdef class Array:
         return power_of(x, y)
 
     def __rpow__(self, other, modulo):
+        if modulo is not None:
+            raise TypeError("pow with a modulus is not supported")
         return power_of(other, self)
 
     def __matmul__(x, y):
@@ -378,14 +396,37 @@ cdef class Array:
     def __invert__(self):
         return np.invert(ndarray_of(self))
 
-    def __and__(x, y):
-        return np.bitwise_and(plain_key(x), plain_key(y))
+    # Bits carry no derivative: NumPy's functions of the values, with its errors for floats.
 
-    def __or__(x, y):
-        return np.bitwise_or(plain_key(x), plain_key(y))
+    def __and__(self, other):
+        return bitwise(np.bitwise_and, self, other)
 
-    def __xor__(x, y):
-        return np.bitwise_xor(plain_key(x), plain_key(y))
+    def __rand__(self, other):
+        return bitwise(np.bitwise_and, other, self)
+
+    def __or__(self, other):
+        return bitwise(np.bitwise_or, self, other)
+
+    def __ror__(self, other):
+        return bitwise(np.bitwise_or, other, self)
+
+    def __xor__(self, other):
+        return bitwise(np.bitwise_xor, self, other)
+
+    def __rxor__(self, other):
+        return bitwise(np.bitwise_xor, other, self)
+
+    def __lshift__(self, other):
+        return bitwise(np.left_shift, self, other)
+
+    def __rlshift__(self, other):
+        return bitwise(np.left_shift, other, self)
+
+    def __rshift__(self, other):
+        return bitwise(np.right_shift, self, other)
+
+    def __rrshift__(self, other):
+        return bitwise(np.right_shift, other, self)
 
     def __lt__(self, other):
         return compare(self, other, Py_LT)
@@ -440,6 +481,18 @@ cdef class Array:
         return sorted(set(object.__dir__(self)) | set(METHODS))
 
 
+cdef Array fitting_gradient(Array a, object value):
+    """A gradient that a user gives to a leaf, in the leaf's dtype and in memory of its own."""
+    cdef Array g = current(as_node(value))
+    if levels_of(N(g)):
+        raise TypeError("grad: a tracked array cannot become a gradient; write g.detach() if its "
+                        "derivative may be dropped")
+    if shape_tuple(g) != shape_tuple(a):
+        raise ValueError(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
+    g = as_block(apply_cast(g, typenum_of(current(a))))
+    return settle(contiguous_copy(g))
+
+
 def rebuild(data, requires_grad, grad):
     """Unpickle an Array."""
     out = array(data, requires_grad=requires_grad)
@@ -466,8 +519,9 @@ cdef bint load_face() except -1:
     global face_loader
     cdef object loader = face_loader
     if loader is not None:
-        face_loader = None
+        # Forgotten only afterwards: meanwhile another thread has to wait for the import, too.
         loader()
+        face_loader = None
     return True
 
 

@@ -10,6 +10,14 @@ cdef object SEE_DETACH = ("; use x.item(), x.numpy() or cd.stop_gradient(x) if t
                           "be dropped here")
 
 
+# Python ints up to the first are exact doubles, up to the second int64.
+cdef object EXACT_INTEGER = 2 ** 53
+cdef object LARGE_INTEGER = 2 ** 63
+
+cdef enum:
+    WEAK_INTEGER = 1              # in `mark`: the weak scalar was an int, not a float
+
+
 # ---------------------------------------------------------------- coming in
 
 cdef Array wrap_ndarray(np.ndarray x, bint borrowed=False):
@@ -38,7 +46,10 @@ cdef Array wrap_ndarray(np.ndarray x, bint borrowed=False):
 cdef np.ndarray supported_layout(np.ndarray x):
     """Aligned native-endian data of a numeric type, or a clear error."""
     cdef int typenum = np.PyArray_TYPE(x)
-    if typenum > NPY_CLONGDOUBLE and typenum != NPY_HALF:
+    if typenum > NPY_LONGDOUBLE and typenum != NPY_HALF:
+        if typenum <= NPY_CLONGDOUBLE:
+            raise TypeError(f"cdiff: complex numbers are not supported (dtype {x.dtype}); use the "
+                            f"real and the imaginary part as two arrays")
         raise TypeError(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to float64"
                         + (" (an object array may hold tracked values: use cdiff.numpy.stack "
                            "or cdiff.numpy.array)" if typenum == NPY_OBJECT else ""))
@@ -54,9 +65,11 @@ cdef Array try_node(object x):
     cdef Array a
     if type(x) is Array:
         return <Array>x
-    if type(x) is float or type(x) is int or type(x) is bool:
+    if type(x) is float:
         return weak_scalar(x)
-    if isinstance(x, np.ndarray):
+    if type(x) is int:
+        return weak_integer(x)
+    if type(x) is np.ndarray or is_plain_subclass(x):
         return wrap_ndarray(x, True)
     if isinstance(x, np.float64):
         return scalar(x)
@@ -64,9 +77,35 @@ cdef Array try_node(object x):
         return wrap_ndarray(np.asarray(x))
     if isinstance(x, (list, tuple)):
         return node_from_sequence(x)
-    if isinstance(x, (float, int)):
+    if isinstance(x, bool):
+        return wrap_ndarray(np.asarray(x))
+    if isinstance(x, int):
+        return weak_integer(int(x))
+    if isinstance(x, float):
         return weak_scalar(x)
     return None
+
+
+cdef Array weak_integer(object x):
+    """A Python int: a plain number, unless a double would round it."""
+    cdef Array a
+    if -EXACT_INTEGER <= x <= EXACT_INTEGER or not -LARGE_INTEGER <= x < 2 * LARGE_INTEGER:
+        a = weak_scalar(x)
+        N(a).mark = WEAK_INTEGER
+        return a
+    a = wrap_ndarray(np.asarray(x))
+    N(a).flags |= NODE_WEAK
+    return a
+
+
+cdef bint is_plain_subclass(object x) except -1:
+    """Is it an ndarray whose class means the same by the operators (as memmap does)?
+
+    Masked arrays, np.matrix and classes with units do not; they say so by their priority or by
+    taking NumPy's protocol into their own hands.
+    """
+    return (isinstance(x, np.ndarray) and x.__array_priority__ <= 0
+            and type(x).__array_ufunc__ is np.ndarray.__array_ufunc__)
 
 
 cdef Array as_node(object x):
@@ -75,26 +114,32 @@ cdef Array as_node(object x):
     if a is None:
         if isinstance(x, complex):
             raise TypeError("cdiff: complex numbers are not supported")
+        if isinstance(x, np.ndarray):
+            raise TypeError(f"cdiff: a {type(x).__name__} has rules of its own; convert it to a "
+                            f"plain array with np.asarray")
         raise TypeError(f"cdiff: expected a number, an array or a sequence of them, "
                         f"got {type(x).__name__}: {x!r:.60}")
     return a
 
 
-cdef bint holds_nodes(object x) except -1:
+cdef bint holds_nodes(object x, int depth=0) except -1:
+    """Is an Array among the items?  Not where NumPy would refuse the depth (or a cycle) anyway."""
     if type(x) is Array:
         return True
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, (list, tuple)) and depth <= MAX_NDIM:
         for item in x:
-            if holds_nodes(item):
+            if holds_nodes(item, depth + 1):
                 return True
     return False
 
 
-cdef Array node_from_sequence(object x):
+cdef Array node_from_sequence(object x, int depth=0):
     """Nested lists and tuples, which may contain tracked values, as one array."""
+    if depth > MAX_NDIM:
+        raise ValueError(f"cdiff: a sequence is nested deeper than {MAX_NDIM}")
     if not holds_nodes(x):
         return wrap_ndarray(np.asarray(x))
-    return stack_nodes([node_from_sequence(item) if isinstance(item, (list, tuple))
+    return stack_nodes([node_from_sequence(item, depth + 1) if isinstance(item, (list, tuple))
                         else as_node(item) for item in x])
 
 
@@ -139,9 +184,11 @@ cdef np.ndarray export(Array a, int flags):
 
 cdef object numpy_operand(Array a):
     """What NumPy should see: weak Python scalars stay weak."""
-    if N(a).flags & NODE_WEAK:
-        return int(N(a).v) if N(a).v == <long long>N(a).v else N(a).v
-    return ndarray_of(a)
+    if not N(a).flags & NODE_WEAK:
+        return ndarray_of(a)
+    if N(a).flags & NODE_ARRAY:
+        return int(ndarray_of(a))
+    return int(N(a).v) if N(a).mark == WEAK_INTEGER else N(a).v
 
 
 cdef object plain_value(Array a):
@@ -158,6 +205,12 @@ cdef object plain_value(Array a):
         r.flags &= ~ARR_RESULT
         return export(a, NPY_ARRAY_WRITEABLE)
     return np.array(ndarray_of(a))
+
+
+cdef inline void keep_result(Array a) noexcept:
+    """A result that users go on holding as an Array: its memory is no longer ours to give away."""
+    if not N(a).flags & NODE_DUAL and N(a).flags & NODE_ARRAY:
+        N(a).arr.flags &= ~ARR_RESULT
 
 
 def to_plain(x):
@@ -229,9 +282,13 @@ def array(data, dtype=None, requires_grad=False, copy=True):
     """
     cdef Array a = as_node(data)
     cdef int typenum
-    if type(data) is Array and dtype is None and not requires_grad:
-        return ew1(OP_POSITIVE, a) if levels_of(N(a)) else detached(current(a))
     a = current(a)
+    if N(a).flags & NODE_WEAK and isinstance(data, int):
+        a = wrap_ndarray(np.asarray(int(data)))
+    if type(data) is Array:
+        keep_result(a)
+        if dtype is None and not requires_grad:
+            return ew1(OP_POSITIVE, a) if levels_of(N(a)) else detached(a)
     if dtype is not None:
         a = apply_cast(a, np.dtype(dtype).num)
     typenum = typenum_of(innermost(a))

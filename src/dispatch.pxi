@@ -30,7 +30,7 @@ cdef object store_out(Array result, object out):
         return out
     if levels_of(N(result)):
         lost("out= (a plain ndarray)", "leave out= away, or pass a cdiff array")
-    out[...] = ndarray_of(result)
+    np.copyto(out, ndarray_of(result), casting="same_kind")
     return out
 
 
@@ -86,6 +86,9 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
 cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     """Array.__array_ufunc__: recognise the ufunc by identity."""
     cdef object code = UFUNC_CODES.get(ufunc)
+    for x in inputs:
+        if has_own_protocol(x):
+            return NotImplemented
     out = kwargs.pop("out", None)
     if ufunc in PLAIN_UFUNCS:
         result = getattr(ufunc, method)(*[plain_key(x) for x in inputs], **kwargs)
@@ -106,6 +109,15 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     return finish_call(ew2(code, as_node(inputs[0]), as_node(inputs[1])), out, where, dtype)
 
 
+cdef bint has_own_protocol(object x) except -1:
+    """Does another class than ours and NumPy's want to be asked about ufuncs?"""
+    if type(x) is Array or type(x) is np.ndarray or type(x) is float or type(x) is int:
+        return False
+    own = getattr(type(x), "__array_ufunc__", None)
+    return own is not None and own is not np.ndarray.__array_ufunc__ \
+        and not isinstance(x, np.generic)
+
+
 cdef object ufunc_method(object ufunc, str method):
     """np.add.reduce and friends are registered as (ufunc, method)."""
     handler = FUNCTIONS.get((ufunc, method))
@@ -119,6 +131,9 @@ cdef object ufunc_method(object ufunc, str method):
 
 # ---------------------------------------------------------------- argument checks
 
+cdef object operator_index = __import__("operator").index
+
+
 cdef tuple normal_axes(object axis, int ndim):
     """None, an int or a tuple of ints as a sorted tuple of non-negative axes."""
     cdef int i
@@ -127,7 +142,7 @@ cdef tuple normal_axes(object axis, int ndim):
     axes = axis if isinstance(axis, tuple) else (axis,)
     out = []
     for a in axes:
-        i = a.__index__()
+        i = operator_index(a)
         if i < -ndim or i >= ndim:
             raise np.exceptions.AxisError(a, ndim)
         out.append(i + ndim if i < 0 else i)
@@ -137,7 +152,9 @@ cdef tuple normal_axes(object axis, int ndim):
 
 
 cdef tuple checked_permutation(object axes, int ndim):
-    perm = tuple([int(a) + ndim if int(a) < 0 else int(a) for a in axes])
+    cdef object k
+    axes = [operator_index(a) for a in axes]
+    perm = tuple([k + ndim if k < 0 else k for k in axes])
     if sorted(perm) != list(range(ndim)):
         raise ValueError(f"transpose: axes {tuple(axes)} do not match an array of {ndim} "
                          f"dimensions")
@@ -146,8 +163,8 @@ cdef tuple checked_permutation(object axes, int ndim):
 
 cdef tuple resolve_shape(object shape, Py_ssize_t size, tuple old):
     """A shape with at most one -1, checked against the number of elements."""
-    cdef Py_ssize_t known = 1
-    shape = tuple([n.__index__() for n in shape])
+    cdef object known = 1
+    shape = tuple([operator_index(n) for n in shape])
     if shape.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
     for n in shape:

@@ -1,12 +1,27 @@
 # Forward mode: dual nodes.
 #
 # A dual node is a shell around a primal and a tangent that belong to one
-# transformation (its level).  An operator that meets dual operands unwraps the
+# transformation (its level, see dual_mark).  An operator that meets dual operands unwraps the
 # highest level, applies itself to what is inside, and applies the table's
 # tangent rule; so nested forward modes are nested shells, and a reverse graph
 # may lie inside a shell.  It must not know any operator by name.  Fast, and
 # O(1) in memory, because a float64 scalar carries its tangent as a plain
 # number (no parents, no second node) and a shell keeps nothing but its two values.
+
+
+cdef enum:
+    SERIAL_BITS = 27              # below the level in a dual node's mark
+
+cdef uint32_t next_serial = 0
+
+
+cdef inline int dual_mark(int level) noexcept nogil:
+    """What the duals of the transformation in progress at `level` carry in their mark.
+
+    The number below the level tells them from duals that an earlier transformation of the same
+    level has left behind: those count as constants of a level just below.
+    """
+    return level << SERIAL_BITS | <int>cdiff_tls.serial[level]
 
 
 cdef inline int larger(int a, int b) noexcept nogil:
@@ -23,7 +38,7 @@ cdef Array raw_dual(double v, double tangent, int level):
     n.v = v
     n.d0 = tangent
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level))
+    n.flags = <uint16_t>(NODE_DUAL | level_bit(level >> SERIAL_BITS))
     n.mark = level
     return steal(n)
 
@@ -37,7 +52,7 @@ cdef Array make_dual(Array primal, Array tangent, int level):
         return raw_dual(N(primal).v, N(tangent).v, level)
     n = node_new()
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level) | levels_of(N(primal))
+    n.flags = <uint16_t>(NODE_DUAL | level_bit(level >> SERIAL_BITS) | levels_of(N(primal))
                          | levels_of(N(tangent)))
     n.mark = level
     n.v = 0.0

@@ -310,6 +310,7 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
         n.v = SCALAR_VALUE[op](a.v, b.v)
         n.op = OP_CONST
         n.flags = a.flags & b.flags & NODE_WEAK
+        n.mark = 0
         return n
     n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
     n.op = <uint16_t>op
@@ -340,10 +341,11 @@ cdef Array array_value(int op, Array a, Array b):
     """Value of an elementwise operator where at least one operand is an array."""
     cdef Job job
     cdef Array y
+    cdef int typenum = result_typenum(a, b)
     a = as_float(a)
     b = as_float(b)
     job_shape(&job, op, a, b, None, None)
-    y = new_array(job.ndim, job.shape, result_typenum(a, b))
+    y = new_array(job.ndim, job.shape, typenum)
     job_operand(&job, a)
     job_operand(&job, b)
     job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)
@@ -557,6 +559,7 @@ cdef Array operand(Array y, int k):
 cdef Array weak_scalar(double v):
     cdef Array a = scalar(v)
     N(a).flags |= NODE_WEAK
+    N(a).mark = 0
     return a
 
 

@@ -77,14 +77,17 @@ cdef int parse_axis(object k, Py_ssize_t extent, int axis, list index, list fina
     return axis + 1
 
 
-cdef object plain_key(object key):
+cdef object plain_key(object key, int depth=0):
     """Arrays inside a key as ndarrays (an index carries no derivative)."""
     if type(key) is Array:
         return ndarray_of(<Array>key)
+    if depth > MAX_NDIM:
+        raise IndexError(f"an index is nested deeper than {MAX_NDIM}")
     if isinstance(key, tuple):
-        return tuple([plain_key(k) for k in key])
+        return tuple([plain_key(k, depth + 1) for k in key])
     if isinstance(key, list):
-        return np.asarray([plain_key(k) for k in key]) if key else np.zeros(0, dtype=np.int64)
+        return np.asarray([plain_key(k, depth + 1) for k in key]) if key \
+            else np.zeros(0, dtype=np.int64)
     return key
 
 

@@ -67,7 +67,7 @@ typedef struct Ext {
  *   d1          array elementwise node: the value of a scalar constant operand
  *   flags       NODE_* bits below, then one bit per differentiation level
  *   mark        position in the sweep that visits the node just now;
- *               for a dual node, its level number
+ *               for a dual node, its level and the number of its transformation
  */
 typedef struct Node {
     PyObject_HEAD
@@ -95,13 +95,14 @@ enum {
 };
 
 /* Per thread: is recording switched off, how many transformations are we
- * inside, and the list of nodes waiting to be freed (so that freeing a chain
- * of a million nodes does not recurse). */
+ * inside and which number has each of them, and the list of nodes waiting to be
+ * freed (so that freeing a chain of a million nodes does not recurse). */
 typedef struct {
     int paused;
     int depth;
     int freeing;
     Node *graveyard;
+    uint32_t serial[MAX_LEVEL + 1];
 } ThreadState;
 
 /* One load instead of a call, where the loader is known to have room for it. */

@@ -31,8 +31,12 @@ cdef inline int level_bit(int level) noexcept nogil:
 # ---------------------------------------------------------------- letting go
 
 cdef inline void _bury(Node *n) noexcept:
-    """Queue a node without references; its operands are dropped when its turn comes."""
-    n.next_free = cdiff_tls.graveyard
+    """Queue a node without references; all it owns is dropped when its turn comes.
+
+    The link stands in place of the type: every field of a node is still needed to free it, and
+    nobody asks an object without references for its type.
+    """
+    Py_SET_TYPE(<PyObject *>n, <PyTypeObject *>cdiff_tls.graveyard)
     cdiff_tls.graveyard = n
 
 
@@ -69,13 +73,13 @@ cdef void node_dealloc(PyObject *self) noexcept:
     cdef Node *n = <Node *>self
     cdef Node *p0
     cdef Node *p1
-    if n.flags & NODE_ARRAY or n.op >= N_LOCAL:
-        _release_payload(n)
     if cdiff_tls.freeing:
         _bury(n)
         return
     cdiff_tls.freeing = 1
     while True:
+        if n.flags & NODE_ARRAY or n.op >= N_LOCAL:
+            _release_payload(n)
         p0 = n.p0
         p1 = n.p1
         node_recycle(n)
@@ -84,7 +88,7 @@ cdef void node_dealloc(PyObject *self) noexcept:
         n = cdiff_tls.graveyard
         if n == NULL:
             break
-        cdiff_tls.graveyard = n.next_free
+        cdiff_tls.graveyard = <Node *>Py_TYPE(<PyObject *>n)
     cdiff_tls.freeing = 0
 
 

@@ -20,12 +20,29 @@ cdef object binary(int op, object x, object y):
     return ew2(op, a, b)
 
 
+cdef object both_parts(object x, object y):
+    """divmod(x, y)."""
+    quotient = binary(OP_FLOOR_DIVIDE, x, y)
+    return NotImplemented if quotient is NotImplemented else (quotient,
+                                                              binary(OP_REMAINDER, x, y))
+
+
+cdef object bitwise(object function, object x, object y):
+    if try_node(x) is None or try_node(y) is None:
+        return NotImplemented
+    return function(plain_key(x), plain_key(y))
+
+
 cdef object power_of(object x, object y):
     """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
     cdef Node exponent
+    cdef bint exact
     if type(x) is Array and type(y) is not Array and slot_operand(<PyObject *>y, &exponent) != NULL:
-        if exponent.v == 2.0:
+        exact = is_float(typenum_of(innermost(current(<Array>x))))
+        if exponent.v == 2.0 and (exact or type(y) is int):
             return ew1(OP_SQUARE, x)
+        if not exact:
+            return binary(OP_POWER, x, y)
         if exponent.v == 1.0:
             return ew1(OP_POSITIVE, x)
         if exponent.v == -1.0:
@@ -96,6 +113,9 @@ cdef object compare(Array a, object other, int op):
             return compare_numbers(N(a).v, N(<Array>other).v, op)
     b = try_node(other)
     if b is None:
+        # None and strings equal nothing, element by element; other classes are asked themselves.
+        if other is None or isinstance(other, (str, bytes)):
+            return PyObject_RichCompare(ndarray_of(a), other, op)
         return NotImplemented
     a = innermost(current(a))
     b = innermost(current(b))
@@ -151,6 +171,7 @@ cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
     else:
         n.op = OP_CONST
         n.flags = a.flags & b.flags & NODE_WEAK
+        n.mark = 0
     return n
 
 
@@ -208,6 +229,9 @@ cdef extern from *:
         t->tp_as_number->nb_power = power;
         t->tp_dealloc = dealloc;
         t->tp_new = cdiff_no_new;
+        t->tp_vectorcall = NULL;
+        /* Not a sequence to C code: NumPy then shows our error for `plain[i] = tracked`. */
+        t->tp_as_sequence->sq_item = NULL;
         PyType_Modified(t);
     }
     """

@@ -150,6 +150,7 @@ cdef Array value_broadcast_to(list operands, object attrs):
     cdef Arr *r = N(a).arr
     cdef int i, ndim = read_shape(attrs[0], shape), shift
     shift = ndim - r.ndim
+    checked_size(ndim, shape, itemsize_of(r.typenum))
     if shift < 0:
         raise_broadcast(a, attrs[0])
     for i in range(ndim):
@@ -241,8 +242,9 @@ cdef Array value_where(list operands, object attrs):
     cdef Array c = as_float(<Array>operands[0])
     cdef Array a = as_float(<Array>operands[1])
     cdef Array b = as_float(<Array>operands[2])
+    cdef int typenum = result_typenum(<Array>operands[1], <Array>operands[2])
     job_shape(&job, OP_WHERE, c, a, b, None)
-    y = new_array(job.ndim, job.shape, result_typenum(a, b))
+    y = new_array(job.ndim, job.shape, typenum)
     job_operand(&job, c)
     job_operand(&job, a)
     job_operand(&job, b)
@@ -299,8 +301,18 @@ cdef Array apply_cast(Array a, int typenum):
     if typenum_of(innermost(a)) == typenum:
         return a
     if not is_float(typenum):
+        check_lossless(a, typenum)
         return wrap_ndarray(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
     return apply(OP_CAST, [a], (typenum,))
+
+
+cdef int check_lossless(Array a, int typenum) except -1:
+    """A cast to integers ends a derivative rightly; to anything else it would lose it."""
+    cdef object dtype = np.PyArray_DescrFromType(typenum)
+    if levels_of(N(a)) and dtype.kind not in "biu":
+        raise TypeError(f"a tracked array cannot become {dtype}: derivatives need float64 or "
+                        f"float32; write x.detach() if the derivative may be dropped")
+    return 0
 
 
 # ---------------------------------------------------------------- appliers used by the rules

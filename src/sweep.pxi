@@ -56,6 +56,10 @@ cdef struct Sweep:
     Pending small_trees[SMALL_SWEEP]
 
 
+# Sweeps begun and not ended, in all threads: no graph may be freed under another's feet.
+cdef Py_ssize_t sweeps_running = 0
+
+
 cdef inline bint has_number(Node *n) noexcept nogil:
     """Is this a scalar whose partials lie in d0 and d1?"""
     return n.op < N_LOCAL and not n.flags & NODE_ARRAY
@@ -72,6 +76,8 @@ cdef inline bint visited(const Sweep *s, const Node *n) noexcept nogil:
 # ---------------------------------------------------------------- room
 
 cdef void sweep_init(Sweep *s, int level) noexcept:
+    global sweeps_running
+    sweeps_running += 1
     s.order = s.small_order
     s.stack = s.small_stack
     s.trees = s.small_trees
@@ -97,7 +103,9 @@ cdef void *grown(void *old, void *small, Py_ssize_t *capacity, size_t size) exce
 
 
 cdef void sweep_free(Sweep *s) noexcept:
+    global sweeps_running
     cdef Py_ssize_t i
+    sweeps_running -= 1
     if s.has_values or s.recorded:
         for i in range(s.count):
             if not in_number(s, i) and s.order[i].slot.value != NULL:
@@ -446,9 +454,10 @@ cdef inline bint is_private(PyObject *o) noexcept:
 
 cdef Array fit_operand(Array c, Array target):
     """A cotangent contribution reduced to the operand's shape and cast to its dtype."""
-    cdef Array inner = innermost(c)
+    cdef Array inner
     if c is None:
         return None
+    inner = innermost(c)
     if not same_shape(inner, target):
         c = apply_sum_to(c, shape_tuple(target)) if size_of(inner) != size_of(target) \
             or ndim_of(inner) >= ndim_of(target) else apply_broadcast_to(c, shape_tuple(target))

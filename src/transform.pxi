@@ -15,12 +15,15 @@ cdef class Level:
     cdef int outer_paused
 
     def __enter__(self):
+        global next_serial
         self.outer_depth = cdiff_tls.depth
         self.outer_paused = cdiff_tls.paused
         if cdiff_tls.depth >= MAX_LEVEL:
             raise RecursionError(f"cdiff: more than {MAX_LEVEL} nested transformations")
         cdiff_tls.depth += 1
         cdiff_tls.paused = 0
+        next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)
+        cdiff_tls.serial[cdiff_tls.depth] = next_serial
         return cdiff_tls.depth
 
     def __exit__(self, *exception):
@@ -38,27 +41,51 @@ cdef class no_grad:
     >>> cd.is_tracked(y)
     False
     """
-    cdef list outer
-
-    def __cinit__(self):
-        self.outer = []
+    # A count per thread and nothing in the object: one object may be used by many threads, and
+    # blocks inside generators may end in any order.
 
     def __enter__(self):
-        self.outer.append(cdiff_tls.paused)
-        cdiff_tls.paused = 1
+        cdiff_tls.paused += 1
         return self
 
     def __exit__(self, *exception):
-        cdiff_tls.paused = self.outer.pop()
+        if cdiff_tls.paused > 0:
+            cdiff_tls.paused -= 1
 
     def __call__(self, function):
+        import inspect
         from functools import wraps
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("no_grad cannot decorate an async function, whose steps mix with those "
+                            "of others; write `with no_grad():` around the calls inside it")
+        cdef bint steps = inspect.isgeneratorfunction(function)
 
         @wraps(function)
+        @cython.binding(True)
         def unrecorded(*args, **kwargs):
             with no_grad():
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            return unrecorded_steps(result) if steps else result
         return unrecorded
+
+
+def unrecorded_steps(generator):
+    """The generator, with recording switched off while it runs but not while its user does."""
+    step, given = generator.send, (None,)
+    while True:
+        try:
+            with no_grad():
+                item = step(*given)
+        except StopIteration as end:
+            return end.value
+        try:
+            step, given = generator.send, ((yield item),)
+        except GeneratorExit:
+            with no_grad():
+                generator.close()
+            raise
+        except BaseException as error:
+            step, given = generator.throw, (error,)
 
 
 def is_tracked(x):
@@ -121,7 +148,7 @@ def dual(x, tangent, int level):
         a = contiguous_copy(a)
     if N(t).flags & NODE_ARRAY and is_borrowed(t):
         t = contiguous_copy(t)
-    return make_dual(unweak(a), like_primal(unweak(t), a), level)
+    return make_dual(unweak(a), like_primal(unweak(t), a), dual_mark(level))
 
 
 cdef inline Array unweak(Array a):
@@ -130,9 +157,12 @@ cdef inline Array unweak(Array a):
 
 
 def undual(y, int level):
-    """(primal, tangent) of a result of forward mode; the tangent is None where it is zero."""
+    """(primal, tangent) of a result of forward mode; the tangent is None where it is zero.
+
+    To be called before the level is left.
+    """
     cdef Array a = current(as_node(y))
-    return primal_at(a, level), tangent_at(a, level)
+    return primal_at(a, dual_mark(level)), tangent_at(a, dual_mark(level))
 
 
 def lower(y, int level):
@@ -145,7 +175,7 @@ cdef Array lower_node(Array a, int level):
     cdef Array out
     if levels_of(N(a)) == outer:
         return a
-    if N(a).flags & NODE_DUAL and <int>N(a).mark >= level:
+    if N(a).flags & NODE_DUAL and <int>N(a).mark >> SERIAL_BITS >= level:
         return lower_node(primal_at(a, N(a).mark), level)
     if N(a).flags & NODE_DUAL:
         return make_dual(lower_node(primal_at(a, N(a).mark), level),
@@ -223,12 +253,13 @@ cdef list collect(Sweep *s, list positions, int level):
 
 
 cdef Array own_result(Array a):
-    """A finished cotangent in memory that nothing else refers to."""
+    """A finished cotangent as a node, and in memory, that only the sweep and the caller know."""
     cdef Arr *r
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
     r = N(a).arr
-    if r.refcnt > 1 or r.owner != NULL or r.base != NULL or not r.flags & ARR_CONTIGUOUS:
+    if Py_REFCNT(<PyObject *>a) > 2 or r.refcnt > 1 or r.owner != NULL or r.base != NULL \
+            or not r.flags & ARR_CONTIGUOUS:
         a = contiguous_copy(a)
     N(a).arr.flags |= ARR_RESULT
     return a
@@ -298,7 +329,9 @@ def pullback(outputs, cotangents, leaves, int level):
         if c is not None and shape_tuple(y) != shape_tuple(c):
             raise ValueError(f"vjp: the cotangent has shape {shape_tuple(c)}, the output "
                              f"{shape_tuple(y)}")
-    return sweep_duals(ys, cs, list(leaves), level, False)
+    # A dual that an earlier transformation left behind may have come in as a constant.
+    return [g if g is None or not N(<Array>g).flags & NODE_DUAL else lower_node(<Array>g, level)
+            for g in sweep_duals(ys, cs, list(leaves), level, False)]
 
 
 def pushforward(outputs, leaves, tangents, int level):
@@ -345,7 +378,7 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
         seed_all(&s, [y], positions_of(&s, [y]), [seed])
         reverse_run(&s)
         store_gradients(&s)
-        if not retain_graph:
+        if not retain_graph and sweeps_running == 1:
             free_graph(&s)
     finally:
         cdiff_tls.paused = paused
@@ -370,20 +403,30 @@ cdef Array checked_seed(Array y, object v):
 cdef int store_gradients(Sweep *s) except -1:
     """Accumulate into the leaves' gradients: first compute all sums, then store them."""
     cdef Py_ssize_t i
-    cdef Node *n
-    cdef Array value, old
-    cdef list sums = []
+    cdef Array a, value, old, total
+    cdef list leaves = [], values = [], sums = []
     for i in range(s.count):
-        n = s.order[i].node
-        if n.op == OP_LEAF:
+        if s.order[i].node.op == OP_LEAF:
+            a = <Array><PyObject *>s.order[i].node
             value = get_value(s, i)
-            value = zeros_like_node(<Array><PyObject *>n) if value is None else own_result(value)
-            if n.p1 != NULL:
-                value = ew2(OP_ADD, <Array><PyObject *>n.p1, value)
-            sums.append((<Array><PyObject *>n, value))
-    for old, value in sums:
-        set_gradient(old, value)
+            value = zeros_like_node(a) if value is None else own_result(value)
+            keep_result(value)
+            leaves.append(a)
+            values.append(value)
+    while not sums or not all([gradient_of(a) is old for a, old, total in sums]):
+        # Adding a large array lets other threads run: begin again if one of them was here.
+        sums = [(a, gradient_of(a), value) for a, value in zip(leaves, values)]
+        sums = [(a, old, value if old is None else ew2(OP_ADD, old, value))
+                for a, old, value in sums]
+        if not sums:
+            break
+    for a, old, total in sums:
+        set_gradient(a, total)
     return 0
+
+
+cdef inline object gradient_of(Array leaf):
+    return None if N(leaf).p1 == NULL else <object><PyObject *>N(leaf).p1
 
 
 cdef void set_gradient(Array a, Array value) noexcept:

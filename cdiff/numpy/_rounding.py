@@ -14,7 +14,7 @@ from cdiff._core import Array
 from cdiff.numpy import _creation
 from cdiff.numpy._common import ArrayLike, as_array, mirrors, store
 
-__all__ = ["around", "fix", "imag", "nan_to_num", "real", "round"]
+__all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
 
 
 @mirrors(np.round, np.around)
@@ -26,6 +26,12 @@ def round(a: ArrayLike, decimals: int = 0, out: Any = None) -> Array:
 
 
 around = round
+
+
+@mirrors(np.divmod)
+def divmod(x1: ArrayLike, x2: ArrayLike, /) -> tuple[Array, Array]:
+    """As `numpy.divmod`: quotient (whose derivative is 0) and remainder."""
+    return _core.floor_divide(x1, x2), _core.remainder(x1, x2)
 
 
 @mirrors(np.fix)

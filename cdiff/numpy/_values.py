@@ -15,9 +15,9 @@ __all__ = [
     "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "bincount",
     "bitwise_and", "bitwise_or", "bitwise_xor", "can_cast", "count_nonzero", "digitize",
     "flatnonzero", "invert", "isclose", "iscomplex", "iscomplexobj", "isin", "isneginf",
-    "isposinf", "isreal", "isrealobj", "lexsort", "logical_and", "logical_not", "logical_or",
+    "isposinf", "isreal", "isrealobj", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or",
     "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero",
-    "ravel_multi_index", "result_type", "searchsorted", "shape", "shares_memory", "size",
+    "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory", "size",
 ]  # fmt: skip
 
 all = on_values(np.all)
@@ -50,6 +50,7 @@ isneginf = on_values(np.isneginf)
 isposinf = on_values(np.isposinf)
 isreal = on_values(np.isreal)
 isrealobj = on_values(np.isrealobj)
+left_shift = on_values(np.left_shift)
 lexsort = on_values(np.lexsort)
 logical_and = on_values(np.logical_and)
 logical_not = on_values(np.logical_not)
@@ -62,6 +63,7 @@ ndim = on_values(np.ndim)
 nonzero = on_values(np.nonzero)
 ravel_multi_index = on_values(np.ravel_multi_index)
 result_type = on_values(np.result_type)
+right_shift = on_values(np.right_shift)
 searchsorted = on_values(np.searchsorted)
 shape = on_values(np.shape)
 shares_memory = on_values(np.shares_memory)

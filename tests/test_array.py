@@ -1,0 +1,374 @@
+"""The operators of `Array` are NumPy's, for operands of every kind."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+ARITHMETIC = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "truediv": operator.truediv,
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+    "pow": operator.pow,
+}
+COMPARISONS = (operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
+
+ARRAYS = {
+    "scalar": np.array(1.5),
+    "f64": np.array([1.5, 2.0, -3.0]),
+    "matrix": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
+    "f32": np.array([1.5, 2.0, 3.0], dtype=np.float32),
+    "0-d f32": np.array(1.5, dtype=np.float32),
+    "int": np.array([1, 2, 3]),
+    "int8": np.array([1, 2, 3], dtype=np.int8),
+    "uint8": np.array([1, 2, 3], dtype=np.uint8),
+    "0-d int": np.array(3),
+    "bool": np.array([True, False, True]),
+    "empty": np.zeros(0),
+}
+OPERANDS = {
+    "int": 2,
+    "negative int": -2,
+    "zero": 0,
+    "float": 2.5,
+    "whole float": 2.0,
+    "bool": True,
+    "float64": np.float64(2.5),
+    "float32": np.float32(2.5),
+    "int64": np.int64(2),
+    "int8": np.int8(2),
+    "bool_": np.bool_(True),
+    "f64 array": np.array([1.5, -2.0, 4.0]),
+    "f32 array": np.array([1.5, 2.0, 4.0], dtype=np.float32),
+    "f16 array": np.array([1.5, 2.0, 4.0], dtype=np.float16),
+    "int array": np.array([1, 2, 4]),
+    "uint8 array": np.array([1, 2, 4], dtype=np.uint8),
+    "bool array": np.array([True, True, False]),
+    "column": np.array([[1.0], [2.0]]),
+    "0-d array": np.array(2.0),
+    "one": np.array([2.0]),
+    "list": [1.0, 2.0, 4.0],
+    "list of ints": [1, 2, 4],
+    "tuple": (1.0, 2.0, 4.0),
+}
+
+
+def result_of(function, *args):
+    """The result, or the class of the error."""
+    with np.errstate(all="ignore"):
+        try:
+            return function(*args)
+        except (TypeError, ValueError, OverflowError) as error:
+            return type(error)
+
+
+def assert_same(found, expected):
+    if isinstance(expected, type):
+        assert found is expected
+        return
+    assert not isinstance(found, type), found
+    expected = np.asarray(expected)
+    # float16 is carried as float32.
+    dtype = np.dtype(np.float32) if expected.dtype == np.float16 else expected.dtype
+    assert (found.shape, found.dtype) == (expected.shape, dtype)
+    value = found.numpy() if isinstance(found, cd.Array) else found
+    np.testing.assert_allclose(value, expected, rtol=2e-3 if dtype != expected.dtype else 1e-6)
+
+
+def is_half(*xs):
+    return any(getattr(x, "dtype", None) == np.float16 for x in xs)
+
+
+# ------------------------------------------------------------------ operators
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+@pytest.mark.parametrize("other", OPERANDS)
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_arithmetic_is_numpys(name, kind, other):
+    op, x, y = ARITHMETIC[name], ARRAYS[kind], OPERANDS[other]
+    if is_half(y) and x.dtype.kind in "iub":
+        pytest.skip("float16 with small integers stays float16 in NumPy")
+    assert_same(result_of(op, cd.array(x), y), result_of(op, x, y))
+    assert_same(result_of(op, y, cd.array(x)), result_of(op, y, x))
+    if isinstance(y, np.ndarray):
+        assert_same(result_of(op, cd.array(x), cd.array(y)), result_of(op, x, y))
+
+
+@pytest.mark.parametrize("op", COMPARISONS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("other", OPERANDS)
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_comparisons_are_numpys(op, kind, other):
+    x, y = ARRAYS[kind], OPERANDS[other]
+    for found, expected in (
+        (result_of(op, cd.array(x), y), result_of(op, x, y)),
+        (result_of(op, y, cd.array(x)), result_of(op, y, x)),
+    ):
+        assert not isinstance(found, cd.Array)
+        assert_same(found, expected)
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_unary_operators_are_numpys(kind):
+    x = ARRAYS[kind]
+    for op in (operator.neg, operator.pos, operator.abs, operator.invert):
+        assert_same(result_of(op, cd.array(x)), result_of(op, x))
+
+
+@pytest.mark.parametrize("name", ["and_", "or_", "xor", "lshift", "rshift"])
+@pytest.mark.parametrize("kind", ARRAYS)
+@pytest.mark.parametrize("other", ["int", "bool", "int array", "bool array", "f64 array", "list"])
+def test_bitwise_operators_are_numpys(name, kind, other):
+    op = getattr(operator, name)
+    x, y = ARRAYS[kind], OPERANDS[other]
+    assert_same(result_of(op, cd.array(x), y), result_of(op, x, y))
+    assert_same(result_of(op, y, cd.array(x)), result_of(op, y, x))
+
+
+@pytest.mark.parametrize("other", [1, 2.5, np.int64(3), np.array([2.0, 3.0, 4.0])], ids=repr)
+@pytest.mark.parametrize("kind", ["scalar", "f64", "int", "f32"])
+def test_divmod(kind, other):
+    x = ARRAYS[kind]
+    for found, expected in zip(divmod(cd.array(x), other), divmod(x, other), strict=True):
+        assert_same(found, expected)
+    for found, expected in zip(divmod(other, cd.array(x)), divmod(other, x), strict=True):
+        assert_same(found, expected)
+
+
+def test_divmod_is_differentiated():
+    quotient, rest = cd.jacobian(lambda x: divmod(x, 2.0))(7.5)
+    assert (quotient, rest) == (0.0, 1.0)
+    assert cd.grad(lambda x: divmod(7.5, x)[1])(2.0) == -3.0
+
+
+def test_matmul_operands():
+    x = cd.array([[1.0, 2.0], [3.0, 4.0]])
+    for other in ([1.0, 2.0], (1, 2), np.array([1, 2]), np.array([1.0, 2.0], dtype=np.float32)):
+        assert_same(x @ other, x.numpy() @ np.asarray(other))
+        assert_same(other @ x, np.asarray(other) @ x.numpy())
+    for other in (2.0, 2, cd.array(2.0)):
+        with pytest.raises(ValueError, match="at least one dimension"):
+            x @ other
+    for other in (None, "ab", object(), 1j):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            x @ other
+    with pytest.raises(ValueError, match="do not fit"):
+        x @ np.ones(3)
+
+
+def test_whole_number_operands_keep_their_type():
+    x = cd.array([1, 2])
+    assert (x * 2).dtype == np.int64
+    assert (x * 2.0).dtype == np.float64
+    assert (x**2.0).dtype == np.float64
+    assert (cd.array([True]) + True).dtype == bool
+    with pytest.raises(ValueError, match="negative integer powers"):
+        x**-1
+
+
+def test_float32_stays_with_python_numbers_only():
+    x = cd.array([1.0], dtype=np.float32)
+    for other in (2, 2.0, 2**60, True, np.float32(2), np.int8(2)):
+        assert (x * other).dtype == (other * x).dtype == np.float32
+    for other in (np.float64(2), np.array([2.0]), np.int64(2)):
+        assert (x * other).dtype == (np.float32([1]) * other).dtype
+
+
+def test_large_integers_are_exact():
+    big = 2**62 + 1
+    x = cd.array([1, 2])
+    np.testing.assert_array_equal((x + big).numpy(), [big + 1, big + 2])
+    np.testing.assert_array_equal((big - x).numpy(), [big - 1, big - 2])
+    np.testing.assert_array_equal(x < big, [True, True])
+    assert int(cd.array(big)) == big
+    assert cd.array([big])[0].item() == big
+    assert not np.any(cd.array([big]) == big - 1)
+    # A double is what a float array makes of it.
+    assert cd.grad(lambda u: u * big)(1.0) == float(big)
+    with pytest.raises(OverflowError):
+        x + 2**70
+    with pytest.raises(OverflowError):
+        cd.array(1.0) * 10**400
+
+
+@pytest.mark.parametrize("other", ["text", b"x", None, object(), {}, {1.0}, 1j, lambda x: x, ...])
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_foreign_operands(name, other):
+    x = cd.array([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError):
+        ARITHMETIC[name](x, other)
+    if name == "mod" and isinstance(other, (str, bytes)):
+        return  # formats text
+    with pytest.raises(TypeError):
+        ARITHMETIC[name](other, x)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.array(["a", "b"]),
+        np.array([None, 1.0]),
+        np.array([1j, 2.0]),
+        np.complex64(1j),
+        np.str_("a"),
+        np.datetime64("2020-01-01"),
+        np.array([1], dtype="m8[s]"),
+        np.zeros(2, dtype=[("a", float)]),
+        ["a", 1.0],
+        [1j, 2.0],
+    ],
+    ids=repr,
+)
+def test_dtypes_that_are_no_numbers(other):
+    x = cd.array([1.0, 2.0], requires_grad=True)
+    for call in (
+        lambda: x * other,
+        lambda: other * x,
+        lambda: np.add(x, other),
+        lambda: np.add(other, x),
+        lambda: cd.array(other),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            call()
+
+
+def test_equality_with_what_is_no_number():
+    x = cd.array([1.0, 2.0])
+    np.testing.assert_array_equal(x == None, [False, False])  # noqa: E711
+    np.testing.assert_array_equal(x != "a", [True, True])
+    assert (x == object()) is False
+    assert (x != {}) is True
+    with pytest.raises(TypeError):
+        operator.lt(x, "a")
+    with pytest.raises(TypeError):
+        operator.lt(x, object())
+
+
+class Foreign:
+    """A class with operators of its own."""
+
+    def __radd__(self, other):
+        return "radd"
+
+    def __rmul__(self, other):
+        return "rmul"
+
+    def __rpow__(self, other):
+        return "rpow"
+
+    def __rmatmul__(self, other):
+        return "rmatmul"
+
+    def __rdivmod__(self, other):
+        return "rdivmod"
+
+    def __rand__(self, other):
+        return "rand"
+
+    def __eq__(self, other):
+        return "eq"
+
+    def __gt__(self, other):
+        return "gt"
+
+    __hash__ = None
+
+
+class Unufunc(Foreign):
+    __array_ufunc__ = None
+
+
+class Priority(Foreign):
+    __array_priority__ = 1000.0
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("was asked for its value")
+
+
+@pytest.mark.parametrize("other", [Foreign(), Unufunc(), Priority()])
+@pytest.mark.parametrize("x", [1.5, [1.5, 2.0]])
+def test_foreign_classes_are_asked(x, other):
+    x = cd.array(x, requires_grad=True)
+    assert (x + other, x * other, x**other, x @ other) == ("radd", "rmul", "rpow", "rmatmul")
+    assert divmod(x, other) == "rdivmod"
+    assert (x & other) == "rand"
+    assert (x == other, x < other) == ("eq", "gt")
+    y = x
+    y += other
+    assert y == "radd"
+    with pytest.raises(TypeError):
+        x - other
+
+
+class Quantity(np.ndarray):
+    """An ndarray that takes NumPy's protocol into its own hands."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return "quantity"
+
+
+class Plain(np.ndarray):
+    """An ndarray that means the same."""
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_subclasses_of_ndarray(tmp_path):
+    x = cd.array([1.0, 2.0])
+    values = np.array([3.0, 4.0])
+    file = np.memmap(tmp_path / "file", mode="w+", shape=2)
+    file[:] = values
+    for same in (values.view(Plain), file):
+        np.testing.assert_array_equal((x * same).numpy(), [3.0, 8.0])
+        np.testing.assert_array_equal((same * x).numpy(), [3.0, 8.0])
+    quantity = values.view(Quantity)
+    assert x * quantity == quantity * x == "quantity"
+    masked = np.ma.array(values, mask=[False, True])
+    assert (x * masked).tolist() == [3.0, None]
+    x = cd.array([1.0, 2.0], requires_grad=True)
+    for call in (
+        lambda: x * masked,
+        lambda: np.multiply(x, masked),
+        lambda: x @ np.matrix([[1.0], [2.0]]),
+    ):
+        with pytest.raises(TypeError, match=r"np\.asarray|would lose its derivative"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_matrix_is_refused():
+    with pytest.raises(TypeError, match=r"np\.asarray"):
+        cd.array(np.matrix([[1.0]]))
+
+
+def test_lists_with_tracked_values_are_operands():
+    def f(x):
+        return ([x, 2.0] * cd.array([3.0, 4.0]) + (x, [x][0])).sum()
+
+    assert cd.grad(f)(1.0) == 5.0
+    with pytest.raises(ValueError, match="ragged"):
+        cd.array([[cd.array(1.0), 2.0], [3.0]])
+
+
+def test_operator_methods_can_be_called_by_name():
+    x = cd.array(3.0)
+    assert float(x.__add__(2.0)) == 5.0
+    assert float(x.__rsub__(2.0)) == -1.0
+    assert float(x.__rtruediv__(6.0)) == 2.0
+    assert x.__mul__("a") is NotImplemented
+    assert x.__radd__(None) is NotImplemented
+    assert x.__lt__(object()) is NotImplemented
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_pow_with_a_modulus(place):
+    args = [2, 2, 3]
+    args[place] = cd.array(2.0)
+    with pytest.raises(TypeError):
+        pow(*args)
