@@ -13,6 +13,7 @@ from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free, realloc
+from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -94,9 +95,11 @@ include "transform.pxi"
 include "fast.pxi"
 include "indexing.pxi"
 include "array.pxi"
+include "face.pxi"
 include "slots.pxi"
 include "dispatch.pxi"
 
 ARRAY_TYPE = <PyTypeObject *>Array
 install_slots()
+install_face_methods()
 install_values()

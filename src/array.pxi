@@ -6,11 +6,6 @@
 # type: two scalars are combined before any Python-level dispatch happens.
 
 import math
-from types import MethodType as BoundMethod
-
-cdef dict METHODS = {}            # names of methods -> function(self, ...)
-cdef dict FUNCTIONS = {}          # NumPy functions -> ours
-cdef object face_loader = None
 
 
 cdef object dtype_of(Array a):
@@ -216,7 +211,7 @@ cdef class Array:
                 or not is_float(typenum_of(innermost(a))):
             return face_method("sum")(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims,
                                       initial=initial, where=where)
-        return apply(OP_SUM, [a], (normal_axes(axis, self.ndim), bool(keepdims)))
+        return reduction(OP_SUM, a, axis, keepdims)
 
     # ------------------------------------------------------------ items
 
@@ -471,15 +466,6 @@ cdef class Array:
     def __array_function__(self, func, types, args, kwargs):
         return face_function(func)(*args, **kwargs)
 
-    def __getattr__(self, name):
-        if name in METHODS or (name[:1] != "_" and load_face() and name in METHODS):
-            return BoundMethod(METHODS[name], self)
-        raise AttributeError(f"'cdiff.Array' object has no attribute {name!r}")
-
-    def __dir__(self):
-        load_face()
-        return sorted(set(object.__dir__(self)) | set(METHODS))
-
 
 cdef Array fitting_gradient(Array a, object value):
     """A gradient that a user gives to a leaf, in the leaf's dtype and in memory of its own."""
@@ -499,45 +485,3 @@ def rebuild(data, requires_grad, grad):
     if grad is not None:
         out.grad = grad
     return out
-
-
-# ---------------------------------------------------------------- the registered face
-
-def register(dict methods, dict functions):
-    """Take over methods (name -> function(self, ...)) and NumPy functions of the Python package."""
-    METHODS.update(methods)
-    FUNCTIONS.update(functions)
-
-
-def set_face_loader(loader):
-    """`loader` is called once, when a method or NumPy function is first missing."""
-    global face_loader
-    face_loader = loader
-
-
-cdef bint load_face() except -1:
-    global face_loader
-    cdef object loader = face_loader
-    if loader is not None:
-        # Forgotten only afterwards: meanwhile another thread has to wait for the import, too.
-        loader()
-        face_loader = None
-    return True
-
-
-cdef object face_method(str name):
-    if name not in METHODS:
-        load_face()
-    return METHODS[name]
-
-
-cdef object face_function(object func):
-    handler = FUNCTIONS.get(func)
-    if handler is None:
-        load_face()
-        handler = FUNCTIONS.get(func)
-    if handler is None:
-        name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
-        raise TypeError(f"{name} is not differentiated by cdiff; write it with other functions, or "
-                        f"apply it to x.numpy() if its derivative is not needed")
-    return handler

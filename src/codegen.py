@@ -32,11 +32,13 @@ class Table:
     whose value is elementwise (where).
     """
 
-    def __init__(self, elementwise, structural, macros, bookkeeping, helpers):
+    def __init__(self, elementwise, structural, fused, macros, bookkeeping, helpers):
         # Three operands last: whatever comes before keeps its partials in two slots of the node.
         self.elementwise = compile_elementwise(elementwise)
         self.elementwise.sort(key=lambda row: len(row.operands) > 2)
-        self.structural_rules = compile_structural(elementwise, structural, macros, helpers)
+        self.structural_rules = compile_structural(elementwise, structural, fused, macros,
+                                                   helpers)
+        self.fused = fused
         names = {row.name for row in elementwise}
         self.structural = [row for row in structural if row.name not in names]
         self.bookkeeping = bookkeeping
@@ -59,8 +61,8 @@ def helpers():
 
 def load():
     """The table of this project."""
-    return Table(optable.ELEMENTWISE, optable.STRUCTURAL, optable.MACROS, optable.BOOKKEEPING,
-                 helpers())
+    return Table(optable.ELEMENTWISE, optable.STRUCTURAL, optable.FUSED, optable.MACROS,
+                 optable.BOOKKEEPING, helpers())
 
 
 def files(table):

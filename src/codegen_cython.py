@@ -63,11 +63,15 @@ cdef extern from "kernel_table.h":
     ctypedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a,
                               const double *b, int64_t sc, int64_t sa,
                               int64_t sb) noexcept nogil
+    ctypedef double (*row_fn)(int64_t n, const double *p) noexcept nogil
+    enum:
+        ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
     ctypedef struct KernelTable:
         const char *isa
         ew_fn value[{n}]
         adj_fn adjoint[{n}][2]
         where_fn where
+        row_fn row[N_ROW_KINDS]
     const KernelTable *kernels_select() noexcept nogil
 """
 
@@ -94,7 +98,7 @@ def ops_pxi(table):
 
 
 def structural_pxi(table):
-    rules = "\n\n".join(row.code for row in table.structural_rules)
+    rules = "\n\n".join(row.code for row in table.fused + table.structural_rules)
     entries = "".join(f"ADJ[{constant(row.name)}] = adj_{row.name}\n"
                       f"TAN[{constant(row.name)}] = tan_{row.name}\n"
                       for row in table.structural_rules)

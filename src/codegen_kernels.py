@@ -192,5 +192,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     {{
 {''.join(adjoint_table)}    }},
     where_kernel,
+    {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
+      [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
 }};
 """

@@ -13,7 +13,8 @@ import re
 from codegen_c import constant
 from codegen_rules import ARITHMETIC, COMPARISONS, TableError
 
-ARRAY_HELPERS = ("unit_along", "half_lower")
+# Helpers that give constant arrays: their first argument tells the form, or is read with `y`.
+ARRAY_HELPERS = ("unit_along", "half_lower", "shares")
 LIST_HELPERS = ("others", "einsum_constants")
 NOTHING = None  # the value of a term whose tangent is absent
 
@@ -232,9 +233,8 @@ class Emitter:
         if name == "zeros_like":
             return Value(f"zeros_like_node({self.array(node.args[0]).text})", True)
         if name in ARRAY_HELPERS:
-            first, *rest = node.args
-            args = ", ".join([self.array(first).text] + [self.plain(arg) for arg in rest])
-            return self.store(f"{name}({args})", False)
+            values = [self.visit(arg) for arg in node.args]
+            return self.store(f"{name}({', '.join(value.text for value in values)})", False)
         if name not in self.language.helpers:
             self.fail(f"{name} is neither a row of the table nor a helper")
         return Value(f"{name}({', '.join(map(self.plain, node.args))})", False)
@@ -298,6 +298,8 @@ def apply_text(row, operands, attributes):
         operands = [f"[{', '.join(operands)}]"] if many else operands
         return f"apply_{row.name}({', '.join(operands + attributes)})"
     packed = f"({', '.join(attributes)},)" if attributes else "None"
+    if len(operands) == 1 and not many:
+        return f"apply1({constant(row.name)}, {operands[0]}, {packed})"
     return f"apply({constant(row.name)}, [{', '.join(operands)}], {packed})"
 
 
@@ -431,6 +433,17 @@ def many_tangent(row, head):
             f"            total = add_tangents(total, {call})\n    return total\n")
 
 
+def fused_function(language, row):
+    """apply_<name>(operands): the core's own value, or the operators it is made of if tracked."""
+    emitter = Emitter(language, row, None, None, f'row "{row.name}" ("{row.made_of}")')
+    value = emitter.array(language.parse(row.made_of, emitter.label))
+    names = ", ".join(row.operands)
+    tracked = " or ".join(f"is_traced({name})" for name in row.operands)
+    head = f"cdef Array apply_{row.name}({', '.join('Array ' + name for name in row.operands)}):"
+    return function(head, [(f"not ({tracked})", [f"return fused_{row.name}({names})"]),
+                           (None, emitter.lines)], f"return {value.text}")
+
+
 def save_bits(row):
     """Bit i is set if the derivative by some operand reads the value of operand i."""
     if "*xs" in row.operands:
@@ -439,9 +452,11 @@ def save_bits(row):
     return sum(1 << i for i, name in enumerate(row.operands) if name in reads)
 
 
-def compile_structural(elementwise, structural, macros, helpers):
+def compile_structural(elementwise, structural, fused, macros, helpers):
     """Check and emit all structural rows; the code is left on the rows."""
-    language = Language(elementwise, structural, macros, helpers)
+    language = Language(elementwise, structural + fused, macros, helpers)
+    for row in fused:
+        row.code = fused_function(language, row)
     for row in structural:
         if len(row.adjoint) != len(row.operands):
             raise TableError(f'row "{row.name}": {len(row.adjoint)} adjoints for '

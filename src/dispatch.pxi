@@ -134,11 +134,19 @@ cdef object ufunc_method(object ufunc, str method):
 cdef object operator_index = __import__("operator").index
 
 
+cdef list ALL_AXES = [tuple(range(_n)) for _n in range(MAX_NDIM + 1)]
+cdef list REDUCE_ALL = [(_axes, False) for _axes in ALL_AXES]
+cdef list ONE_AXIS = [(_n,) for _n in range(MAX_NDIM + 1)]
+
+
 cdef tuple normal_axes(object axis, int ndim):
     """None, an int or a tuple of ints as a sorted tuple of non-negative axes."""
-    cdef int i
-    if axis is None:
-        return tuple(range(ndim))
+    cdef Py_ssize_t i
+    if axis is None or axis is <tuple>ALL_AXES[ndim]:
+        return <tuple>ALL_AXES[ndim]
+    if type(axis) is int and -ndim <= axis < ndim:
+        i = axis
+        return <tuple>ONE_AXIS[i if i >= 0 else i + ndim]
     axes = axis if isinstance(axis, tuple) else (axis,)
     out = []
     for a in axes:
@@ -211,7 +219,10 @@ def broadcast_to(a, shape):
 
 
 cdef Array reduction(int op, Array n, object axes, object keepdims):
-    return apply(op, [n], (normal_axes(axes, len(shape_tuple(n))), bool(keepdims)))
+    cdef int ndim = ndim_of(innermost(n))
+    if keepdims is False and (axes is None or axes is <tuple>ALL_AXES[ndim]):
+        return apply1(op, n, <tuple>REDUCE_ALL[ndim])
+    return apply1(op, n, (normal_axes(axes, ndim), bool(keepdims)))
 
 
 cdef Array as_differentiable(object a):
@@ -304,7 +315,7 @@ def where(c, a, b):
 def cumsum(a, int axis, reverse=False):
     """Cumulative sum along an axis."""
     cdef Array n = as_differentiable(a)
-    return apply(OP_CUMSUM, [n], (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
+    return apply1(OP_CUMSUM, n, (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
 
 
 def linrec(a, b, int axis, reverse=False):
@@ -331,17 +342,17 @@ def solve(a, b):
 
 def inv(a):
     """Inverse of (batches of) square matrices."""
-    return apply(OP_INV, [as_differentiable(a)], None)
+    return apply1(OP_INV, as_differentiable(a), None)
 
 
 def cholesky(a):
     """Lower Cholesky factor of (batches of) symmetric positive definite matrices."""
-    return apply(OP_CHOLESKY, [as_differentiable(a)], None)
+    return apply1(OP_CHOLESKY, as_differentiable(a), None)
 
 
 def logabsdet(a):
     """log |det a| of (batches of) square matrices."""
-    return apply(OP_LOGABSDET, [as_differentiable(a)], None)
+    return apply1(OP_LOGABSDET, as_differentiable(a), None)
 
 
 # ---------------------------------------------------------------- matmul for any operands

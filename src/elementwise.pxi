@@ -526,7 +526,7 @@ cdef bint without_floats(Array a, Array b) noexcept:
 
 cdef Array as_inline(Array a):
     """A 0-d operand of any dtype as an inline float64 scalar, recorded."""
-    return a if not N(a).flags & NODE_ARRAY else apply(OP_CAST, [a], (NPY_DOUBLE,))
+    return a if not N(a).flags & NODE_ARRAY else apply1(OP_CAST, a, (NPY_DOUBLE,))
 
 
 cdef Array numpy_elementwise(int op, Array a, Array b):

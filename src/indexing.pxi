@@ -95,7 +95,7 @@ cdef Array get_item(Array a, object key):
     cdef tuple keys
     a = current(a)
     if is_integer(key) and not N(a).flags & NODE_DUAL and ndim_of(a) == 1:
-        return apply(OP_SLICE, [a], ((wrap_index(key, ARR_SHAPE(N(a).arr)[0], 0), 1, -1),))
+        return apply1(OP_SLICE, a, ((wrap_index(key, ARR_SHAPE(N(a).arr)[0], 0), 1, -1),))
     key = plain_key(key)
     keys = key if isinstance(key, tuple) else (key,)
     if count_ellipses(keys) > 1:

@@ -333,6 +333,74 @@ static void copy_or_fill(int64_t n, double *out, const double *in, int64_t strid
         fill(out, *in, n);
 }
 
+/* --- reductions of rows (n > 0; the sum also of none) --------------------------------------------- */
+
+enum { WIDE = 32, PAIRWISE = 2048 };
+
+#define ROW_REDUCTION(name, first, combine)                                                       \
+    static double row_##name(int64_t n, const double *p)                                          \
+    {                                                                                             \
+        double part[WIDE], s;                                                                     \
+        int64_t i, k, start = 1;                                                                  \
+        {                                                                                         \
+            const double x = p[0];                                                                \
+            s = (first);                                                                          \
+        }                                                                                         \
+        if (n >= 2 * WIDE) {                                                                      \
+            for (k = 0; k < WIDE; k++) {                                                          \
+                const double x = p[k];                                                            \
+                part[k] = (first);                                                                \
+            }                                                                                     \
+            for (start = WIDE; start + WIDE <= n; start += WIDE) {                                \
+                CDIFF_SIMD                                                                        \
+                for (k = 0; k < WIDE; k++) {                                                      \
+                    const double x = p[start + k], s = part[k];                                   \
+                    part[k] = (combine);                                                          \
+                }                                                                                 \
+            }                                                                                     \
+            s = merge_##name(part);                                                               \
+        }                                                                                         \
+        for (i = start; i < n; i++) {                                                             \
+            const double x = p[i];                                                                \
+            s = (combine);                                                                        \
+        }                                                                                         \
+        return s;                                                                                 \
+    }
+
+/* The partial results in a balanced tree, which keeps the rounding errors of a sum small. */
+#define ROW_MERGE(name, combine)                                                                  \
+    static double merge_##name(double *part)                                                      \
+    {                                                                                             \
+        int64_t half, k;                                                                          \
+        for (half = WIDE / 2; half > 0; half /= 2)                                                \
+            for (k = 0; k < half; k++) {                                                          \
+                const double s = part[k], x = part[k + half];                                     \
+                part[k] = (combine);                                                              \
+            }                                                                                     \
+        return part[0];                                                                           \
+    }
+
+ROW_MERGE(block_sum, s + x)
+ROW_MERGE(squares, s + x)
+ROW_MERGE(prod, s * x)
+ROW_MERGE(max, (x > s) | (x != x) ? x : s)
+ROW_MERGE(min, (x < s) | (x != x) ? x : s)
+ROW_REDUCTION(block_sum, x, s + x)
+ROW_REDUCTION(squares, x * x, s + x * x)
+ROW_REDUCTION(prod, x, s * x)
+ROW_REDUCTION(max, x, (x > s) | (x != x) ? x : s)
+ROW_REDUCTION(min, x, (x < s) | (x != x) ? x : s)
+
+/* Pairwise above blocks of 2048 (Higham, Accuracy and Stability of Numerical Algorithms, 2002,
+ * section 4.2). */
+static double row_sum(int64_t n, const double *p)
+{
+    const int64_t half = n / 2 & ~(int64_t)(WIDE - 1);
+    if (n < 1)
+        return 0.0;
+    return n <= PAIRWISE ? row_block_sum(n, p) : row_sum(half, p) + row_sum(n - half, p + half);
+}
+
 /* --- where --------------------------------------------------------------------------------------- */
 
 CDIFF_LIGHT void where_loop(int64_t n, double *out, const double *c, const double *a,

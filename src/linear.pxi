@@ -38,8 +38,8 @@ cdef Array small_matmul(Arr *a, Arr *b):
     return out
 
 
-cdef Array value_matmul(list operands, object attrs):
-    cdef Array a = <Array>operands[0], b = <Array>operands[1]
+cdef Array value_matmul(Array a, list operands, object attrs):
+    cdef Array b = <Array>operands[1]
     cdef Arr *ra = N(a).arr
     cdef Arr *rb = N(b).arr
     if (ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE
@@ -48,14 +48,12 @@ cdef Array value_matmul(list operands, object attrs):
     return wrap_result(np.matmul(ndarray_of(a), ndarray_of(b)))
 
 
-cdef Array value_einsum(list operands, object attrs):
-    cdef Array a
+cdef Array value_einsum(Array a, list operands, object attrs):
     return wrap_result(np.einsum(attrs[0], *[ndarray_of(a) for a in operands],
                                  optimize=len(operands) > 2))
 
 
 cdef object linalg_call(object function, str name, list operands):
-    cdef Array a
     try:
         return function(*[ndarray_of(a) for a in operands])
     except LINALG_ERROR as error:
@@ -63,21 +61,21 @@ cdef object linalg_call(object function, str name, list operands):
         raise LINALG_ERROR(f"{name}: {error} (operands of shape {shapes})") from None
 
 
-cdef Array value_solve(list operands, object attrs):
+cdef Array value_solve(Array a, list operands, object attrs):
     return wrap_result(linalg_call(np.linalg.solve, "solve", operands))
 
 
-cdef Array value_inv(list operands, object attrs):
-    return wrap_result(linalg_call(np.linalg.inv, "inv", operands))
+cdef Array value_inv(Array a, list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.inv, "inv", [a]))
 
 
-cdef Array value_cholesky(list operands, object attrs):
-    return wrap_result(linalg_call(np.linalg.cholesky, "cholesky", operands))
+cdef Array value_cholesky(Array a, list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.cholesky, "cholesky", [a]))
 
 
-cdef Array value_logabsdet(list operands, object attrs):
-    return wrap_result(linalg_call(np.linalg.slogdet, "slogdet", operands)[1])
+cdef Array value_logabsdet(Array a, list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.slogdet, "slogdet", [a])[1])
 
 
-cdef Array value_det(list operands, object attrs):
-    return wrap_result(linalg_call(np.linalg.det, "det", operands))
+cdef Array value_det(Array a, list operands, object attrs):
+    return wrap_result(linalg_call(np.linalg.det, "det", [a]))

@@ -331,21 +331,16 @@ op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
 # `multilinear` that it is so in each operand while the others stay.
 
 STRUCTURAL = []
+FUSED = []
 
 MACROS = {
     "expand(u, s, ax)": "broadcast_to(reshape(u, kept_shape(s, ax)), s)",
     "swap(x)": "transpose(x, swapped_axes(shape(x)))",
     "halves(x)": "0.5 * (x + swap(x))",
-    # Elements that attain a maximum or minimum (all nan if there is one), and their shares.
-    "holders(x, top)": "(x == top) + isnan(x)",
-    "shares(h, ax)": "h / expand(sum(h, ax, False), shape(h), ax)",
     "normal(e, ax)": "e / expand(sum(e, ax, False), shape(e), ax)",
     # x[j+1] at place j (x[j-1] if back) along an axis, with a zero at the end.
     "shifted(x, ax, back)": "embed(slice(x, part(shape(x), ax, back)), shape(x),"
                             " part(shape(x), ax, not back))",
-    # Products of all other elements along the last axis: running products from both sides.
-    "others_product(m)": "linrec(shifted(m, 1, True), unit_along(m, 1, False), 1, False)"
-                         " * linrec(shifted(m, 1, False), unit_along(m, 1, True), 1, True)",
     "rows(x, ax)": "reshape(transpose(x, axes_last(shape(x), ax)), row_shape(shape(x), ax))",
     "unrows(m, s, ax)": "transpose(reshape(m, permuted(s, axes_last(s, ax))),"
                         " inverse_permutation(axes_last(s, ax)))",
@@ -364,6 +359,20 @@ def structural(name, operands, doc, *, adjoint, tangent=None, linear=False, mult
         adjoint=(adjoint,) if isinstance(adjoint, str) else tuple(adjoint), tangent=tangent,
         linear=linear, multilinear=multilinear, own_applier=own_applier))
 
+
+def fused(name, operands, doc, *, made_of):
+    """Add an operator made of others, whose value the core computes in one go (fused_<name>).
+
+    Where something is tracked, the operators that it is made of are applied one by one, so it has
+    no derivative of its own.
+    """
+    FUSED.append(Row(name=name, operands=tuple(operands.split()), attributes=(), doc=doc,
+                     made_of=made_of, own_applier=True, linear=False, multilinear=False))
+
+
+fused("others_product", "m", "The products of all other elements of each row: from both sides.",
+      made_of="linrec(shifted(m, 1, True), unit_along(m, 1, False), 1, False)"
+              " * linrec(shifted(m, 1, False), unit_along(m, 1, True), 1, True)")
 
 structural("reshape", "a; shape", "The same elements in another shape.", linear=True,
            adjoint="reshape(g, shape(a))", own_applier=True)
@@ -401,13 +410,11 @@ structural("linrec", "a b; axis reverse", "y[j] = a[j] * y[j-1] + b[j] along an 
                     "linrec(shifted(a, axis, reverse), g, axis, not reverse)"),
            tangent="linrec(a, ta * shifted(y, axis, not reverse) + tb, axis, reverse)")
 structural("max", "a; axes keepdims", "The largest element over axes; ties share the derivative.",
-           adjoint="expand(g, shape(a), axes)"
-                   " * shares(holders(a, expand(y, shape(a), axes)), axes)",
-           tangent="sum(ta * shares(holders(a, expand(y, shape(a), axes)), axes), axes, keepdims)")
+           adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
+           tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
 structural("min", "a; axes keepdims", "The smallest element over axes; ties share the derivative.",
-           adjoint="expand(g, shape(a), axes)"
-                   " * shares(holders(a, expand(y, shape(a), axes)), axes)",
-           tangent="sum(ta * shares(holders(a, expand(y, shape(a), axes)), axes), axes, keepdims)")
+           adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
+           tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
 structural("prod", "a; axes keepdims", "The product over axes; exact where elements are zero.",
            adjoint="expand(g, shape(a), axes)"
                    " * unrows(others_product(rows(a, axes)), shape(a), axes)",

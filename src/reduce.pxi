@@ -1,69 +1,95 @@
 # Reductions, cumulative operators and gathers: their values.
 #
-# Knows strided memory; derivatives live in the table.  Fast because whole
-# contiguous float64 arrays are reduced by our own loops (pairwise in blocks, so
-# as accurate as NumPy) without the microseconds of a NumPy call; other layouts
-# go to NumPy.
+# Knows strided memory; derivatives live in the table.  Fast because contiguous
+# float64 arrays are seen as (outer, n, inner) and reduced over the middle by
+# vector kernels, without the microseconds of a NumPy call; other layouts and
+# types go to NumPy.  Sums are pairwise, as accurate as NumPy's.
 
-cdef double pairwise_sum(const double *p, Py_ssize_t n) noexcept nogil:
-    """Sum with eight accumulators per block and a balanced tree above (Higham 2002, 4.2)."""
-    cdef double acc[8]
-    cdef double s = 0.0
-    cdef Py_ssize_t i, half
-    cdef int k
-    if n < 8:
-        for i in range(n):
-            s += p[i]
-        return s
-    if n > 1024:
-        half = (n // 2) & ~<Py_ssize_t>7
-        return pairwise_sum(p, half) + pairwise_sum(p + half, n - half)
-    for k in range(8):
-        acc[k] = p[k]
-    i = 8
-    while i + 8 <= n:
-        for k in range(8):
-            acc[k] += p[i + k]
-        i += 8
-    while i < n:
-        s += p[i]
-        i += 1
-    return ((acc[0] + acc[1]) + (acc[2] + acc[3])) + ((acc[4] + acc[5]) + (acc[6] + acc[7])) + s
+# A contiguous array whose reduced axes are neighbours, as three axes.
+cdef struct Layout:
+    Py_ssize_t outer
+    Py_ssize_t n
+    Py_ssize_t inner
+
+cdef object NP_ADD = np.add, NP_MULTIPLY = np.multiply
+cdef object NP_MAXIMUM = np.maximum, NP_MINIMUM = np.minimum
 
 
-cdef bint reduces_all(Array a, object axes) noexcept:
-    """A contiguous float64 array whose every axis is reduced?"""
-    cdef Arr *r = N(a).arr
-    return (r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS and r.ndim > 0
-            and <int>len(<tuple>axes) == r.ndim)
-
-
-cdef Array shaped_number(double v, Array a, bint keepdims):
-    """A full reduction's result: a scalar, or one element with all axes kept."""
-    cdef Py_ssize_t shape[MAX_NDIM]
-    cdef Array out
-    cdef int i, ndim = ndim_of(a)
-    if not keepdims or ndim == 0:
-        return scalar(v)
-    for i in range(ndim):
-        shape[i] = 1
-    out = new_array(ndim, shape, NPY_DOUBLE)
-    (<double *>N(out).arr.data)[0] = v
-    return out
-
-
-cdef Array value_sum(list operands, object attrs):
-    cdef Array a = as_block(<Array>operands[0])
-    cdef Arr *r = N(a).arr
-    cdef double s
-    if reduces_all(a, attrs[0]):
-        if r.size < NOGIL_SIZE:
-            s = pairwise_sum(<double *>r.data, r.size)
+cdef bint find_layout(Arr *r, tuple axes, Layout *out) except -1:
+    """Is this the simple case?  Then its three axes, none of them empty."""
+    cdef Py_ssize_t i, first, count = len(axes)
+    if r.typenum != NPY_DOUBLE or not r.flags & ARR_CONTIGUOUS or not count or r.size == 0:
+        return False
+    first = axes[0]
+    if <Py_ssize_t>axes[count - 1] - first + 1 != count:
+        return False
+    out.outer = out.n = out.inner = 1
+    for i in range(r.ndim):
+        if i < first:
+            out.outer *= ARR_SHAPE(r)[i]
+        elif i < first + count:
+            out.n *= ARR_SHAPE(r)[i]
         else:
-            with nogil:
-                s = pairwise_sum(<double *>r.data, r.size)
-        return shaped_number(s, a, attrs[1])
-    return wrap_result(np.add.reduce(ndarray_of(a), axis=attrs[0], keepdims=bool(attrs[1])))
+            out.inner *= ARR_SHAPE(r)[i]
+    return True
+
+
+cdef Array reduced_array(Arr *r, tuple axes, bint keepdims, int typenum):
+    """An uninitialised array of a reduction's shape."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef int i, k = 0, ndim = 0
+    for i in range(r.ndim):
+        if k < <int>len(axes) and <int>axes[k] == i:
+            k += 1
+            if keepdims:
+                shape[ndim] = 1
+                ndim += 1
+        else:
+            shape[ndim] = ARR_SHAPE(r)[i]
+            ndim += 1
+    return new_array(ndim, shape, typenum)
+
+
+cdef void reduce_loop(int row, int op, const Layout *s, const double *p,
+                      double *out) noexcept nogil:
+    """out[i, k] = p[i, 0, k] (op) p[i, 1, k] (op) ... for all i, k."""
+    cdef Py_ssize_t i, j
+    if s.inner == 1:
+        for i in range(s.outer):
+            out[i] = KERNELS.row[row](s.n, p + i * s.n)
+        return
+    for i in range(s.outer):
+        memcpy(out, p, s.inner * sizeof(double))
+        p += s.inner
+        for j in range(1, s.n):
+            KERNELS.value[op](s.inner, out, out, p, 1, 1)
+            p += s.inner
+        out += s.inner
+
+
+cdef Array reduce_value(int row, int op, object ufunc, Array a, object attrs):
+    """By a kernel for rows, by one that takes in a row element by element, or by NumPy."""
+    cdef Layout s
+    cdef Arr *r
+    cdef Array y
+    cdef tuple axes = attrs[0]
+    a = as_block(a)
+    r = N(a).arr
+    if not find_layout(r, axes, &s):
+        return wrap_result(ufunc.reduce(ndarray_of(a), axis=axes, keepdims=bool(attrs[1])))
+    if <int>len(axes) == r.ndim and r.size < NOGIL_SIZE and not attrs[1]:
+        return scalar(KERNELS.row[row](s.n, <double *>r.data))
+    y = reduced_array(r, axes, attrs[1], NPY_DOUBLE)
+    run_reduction(row, op, &s, <double *>r.data, <double *>N(y).arr.data)
+    return y
+
+
+cdef void run_reduction(int row, int op, const Layout *s, const double *p, double *out) noexcept:
+    if s.outer * s.n * s.inner < NOGIL_SIZE:
+        reduce_loop(row, op, s, p, out)
+    else:
+        with nogil:
+            reduce_loop(row, op, s, p, out)
 
 
 cdef Array wrap_result(object x):
@@ -71,107 +97,225 @@ cdef Array wrap_result(object x):
     return wrap_ndarray(np.asarray(x))
 
 
-cdef Array value_sum_to(list operands, object attrs):
+cdef Array value_sum(Array a, list operands, object attrs):
+    return reduce_value(ROW_SUM, OP_ADD, NP_ADD, a, attrs)
+
+
+cdef Array value_prod(Array a, list operands, object attrs):
+    return reduce_value(ROW_PROD, OP_MULTIPLY, NP_MULTIPLY, a, attrs)
+
+
+cdef Array value_max(Array a, list operands, object attrs):
+    return reduce_value(ROW_MAX, OP_MAXIMUM, NP_MAXIMUM, a, attrs)
+
+
+cdef Array value_min(Array a, list operands, object attrs):
+    return reduce_value(ROW_MIN, OP_MINIMUM, NP_MINIMUM, a, attrs)
+
+
+cdef Array value_sum_to(Array a, list operands, object attrs):
     """Sum over the axes along which `shape` was broadcast."""
-    cdef Array a = as_block(<Array>operands[0])
     cdef tuple shape = attrs[0]
-    cdef int extra = ndim_of(a) - len(shape)
-    cdef int i
-    cdef Arr *r = N(a).arr
-    cdef Array out
-    if extra == r.ndim and reduces_all(a, tuple(range(r.ndim))):
-        return scalar(pairwise_sum(<double *>r.data, r.size))
-    axes = tuple(range(extra)) + tuple([i + extra for i in range(len(shape))
-                                        if shape[i] == 1 and ARR_SHAPE(r)[i + extra] != 1])
-    out = wrap_result(np.add.reduce(ndarray_of(a), axis=axes))
-    return value_reshape([out], (shape,))
+    cdef int i, extra
+    cdef list axes
+    a = as_block(a)
+    extra = ndim_of(a) - len(shape)
+    axes = list(range(extra))
+    for i in range(<int>len(shape)):
+        if shape[i] == 1 and ARR_SHAPE(N(a).arr)[i + extra] != 1:
+            axes.append(i + extra)
+    a = reduce_value(ROW_SUM, OP_ADD, NP_ADD, a, (tuple(axes), False))
+    return value_reshape(a, None, attrs)
 
 
-cdef Array value_max(list operands, object attrs):
-    return wrap_result(np.maximum.reduce(ndarray_of(<Array>operands[0]), axis=attrs[0],
-                                         keepdims=bool(attrs[1])))
+cdef Array shares(Array a, Array top, tuple axes):
+    """The share that each element has in the extreme over axes: those equal to it share evenly,
+    or those that are nan if there are any.  A constant, for it changes in jumps only."""
+    cdef Layout s
+    cdef Array y
+    cdef Arr *r
+    a = as_block(innermost(a))
+    top = as_block(innermost(top))
+    r = N(a).arr
+    if find_layout(r, axes, &s) and s.inner == 1 and N(top).arr.flags & ARR_CONTIGUOUS:
+        y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
+        with nogil:
+            shares_loop(&s, <double *>r.data, <double *>N(top).arr.data, <double *>N(y).arr.data)
+        return y
+    x = ndarray_of(a)
+    holders = (x == ndarray_of(top).reshape(kept_shape(shape_tuple(a), axes))) | np.isnan(x)
+    return wrap_result((holders / holders.sum(axis=axes, keepdims=True)).astype(x.dtype))
 
 
-cdef Array value_min(list operands, object attrs):
-    return wrap_result(np.minimum.reduce(ndarray_of(<Array>operands[0]), axis=attrs[0],
-                                         keepdims=bool(attrs[1])))
+cdef void shares_loop(const Layout *s, const double *p, const double *top,
+                      double *out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double count, t
+    for i in range(s.outer):
+        t = top[i]
+        KERNELS.value[OP_EQUAL](s.n, out, p, &t, 1, 0)
+        count = KERNELS.row[ROW_SUM](s.n, out)
+        if count == 0.0:
+            KERNELS.value[OP_ISNAN](s.n, out, p, NULL, 1, 0)
+            count = KERNELS.row[ROW_SUM](s.n, out)
+        if count != 1.0:
+            KERNELS.value[OP_DIVIDE](s.n, out, out, &count, 1, 0)
+        p += s.n
+        out += s.n
 
 
-cdef Array value_prod(list operands, object attrs):
-    return wrap_result(np.multiply.reduce(ndarray_of(<Array>operands[0]), axis=attrs[0],
-                                          keepdims=bool(attrs[1])))
-
-
-cdef Array value_logsumexp(list operands, object attrs):
+cdef Array value_logsumexp(Array a, list operands, object attrs):
     """max-shifted: m + log(sum(exp(a - m))), with infinite maxima passed through."""
-    cdef np.ndarray a = ndarray_of(<Array>operands[0])
-    top = np.maximum.reduce(a, axis=attrs[0], keepdims=True, initial=-np.inf)
-    shift = np.where(np.isfinite(top), top, 0.0).astype(a.dtype)
+    cdef Layout s
+    cdef Arr *r
+    cdef Array y
+    cdef np.ndarray x
+    a = as_block(a)
+    r = N(a).arr
+    if find_layout(r, attrs[0], &s) and s.inner == 1:
+        y = reduced_array(r, attrs[0], attrs[1], NPY_DOUBLE)
+        with nogil:
+            logsumexp_loop(&s, <double *>r.data, <double *>N(y).arr.data)
+        return y
+    x = ndarray_of(a)
+    top = np.maximum.reduce(x, axis=attrs[0], keepdims=True, initial=-np.inf)
+    shift = np.where(np.isfinite(top), top, 0.0).astype(x.dtype)
     with np.errstate(divide="ignore", over="ignore"):
-        out = np.log(np.add.reduce(np.exp(a - shift), axis=attrs[0], keepdims=True)) + shift
+        out = np.log(np.add.reduce(np.exp(x - shift), axis=attrs[0], keepdims=True)) + shift
     return wrap_result(out if attrs[1] else np.squeeze(out, axis=attrs[0]))
 
 
-cdef Array value_norm2(list operands, object attrs):
-    """Euclidean norm over axes, scaled so that neither overflow nor underflow spoils it."""
-    cdef np.ndarray a = ndarray_of(<Array>operands[0])
-    scale = np.maximum.reduce(np.abs(a), axis=attrs[0], keepdims=True, initial=0.0)
-    safe = np.where((scale > 0) & np.isfinite(scale), scale, 1.0).astype(a.dtype)
-    out = np.sqrt(np.add.reduce(np.square(a / safe), axis=attrs[0], keepdims=True)) * safe
+cdef void logsumexp_loop(const Layout *s, const double *p, double *out) noexcept nogil:
+    cdef double buffer[BLOCK]
+    cdef double top, total
+    cdef Py_ssize_t i, start, m
+    for i in range(s.outer):
+        top = KERNELS.row[ROW_MAX](s.n, p)
+        if not -INFINITY < top < INFINITY:
+            top = 0.0
+        total = 0.0
+        start = 0
+        while start < s.n:
+            m = s.n - start if s.n - start < BLOCK else BLOCK
+            KERNELS.value[OP_SUBTRACT](m, buffer, p + start, &top, 1, 0)
+            KERNELS.value[OP_EXP](m, buffer, buffer, NULL, 1, 0)
+            total += KERNELS.row[ROW_SUM](m, buffer)
+            start += m
+        out[i] = top + SCALAR_VALUE[OP_LOG](total, 0.0)
+        p += s.n
+
+
+cdef Array value_norm2(Array a, list operands, object attrs):
+    """Euclidean norm over axes, scaled where overflow or underflow would spoil it."""
+    cdef Layout s
+    cdef Arr *r
+    cdef Array y
+    a = as_block(a)
+    r = N(a).arr
+    if find_layout(r, attrs[0], &s) and s.inner == 1:
+        y = reduced_array(r, attrs[0], attrs[1], NPY_DOUBLE)
+        if norm2_loop(&s, <double *>r.data, <double *>N(y).arr.data):
+            return y
+    return scaled_norm2(ndarray_of(a), attrs)
+
+
+cdef bint norm2_loop(const Layout *s, const double *p, double *out) noexcept nogil:
+    """Norms of rows; False if one of them needs the scaled formula."""
+    cdef double total
+    cdef Py_ssize_t i
+    for i in range(s.outer):
+        total = KERNELS.row[ROW_SQUARES](s.n, p)
+        if not 1e-290 < total < 1e300:
+            return False
+        out[i] = SCALAR_VALUE[OP_SQRT](total, 0.0)
+        p += s.n
+    return True
+
+
+cdef Array scaled_norm2(np.ndarray x, object attrs):
+    scale = np.maximum.reduce(np.abs(x), axis=attrs[0], keepdims=True, initial=0.0)
+    safe = np.where((scale > 0) & np.isfinite(scale), scale, 1.0).astype(x.dtype)
+    out = np.sqrt(np.add.reduce(np.square(x / safe), axis=attrs[0], keepdims=True)) * safe
     return wrap_result(out if attrs[1] else np.squeeze(out, axis=attrs[0]))
 
 
-cdef Array value_cumsum(list operands, object attrs):
-    cdef np.ndarray a = ndarray_of(<Array>operands[0])
+# ---------------------------------------------------------------- running results
+
+cdef Array value_cumsum(Array a, list operands, object attrs):
+    cdef np.ndarray x = ndarray_of(a)
     if not attrs[1]:
-        return wrap_result(np.cumsum(a, axis=attrs[0]))
-    return wrap_result(np.flip(np.cumsum(np.flip(a, attrs[0]), axis=attrs[0]), attrs[0]))
+        return wrap_result(np.cumsum(x, axis=attrs[0]))
+    return wrap_result(np.flip(np.cumsum(np.flip(x, attrs[0]), axis=attrs[0]), attrs[0]))
 
 
-cdef Array value_linrec(list operands, object attrs):
+cdef Array value_linrec(Array a, list operands, object attrs):
     """t[j] = a[j] * t[j-1] + b[j] along an axis (from the end, if reverse)."""
-    cdef np.ndarray a, b
-    cdef double[:, :, ::1] av, bv, tv
-    cdef Py_ssize_t i, j, k, n, last
-    cdef int axis = attrs[0]
-    a = ndarray_of(<Array>operands[0])
-    b = ndarray_of(<Array>operands[1])
-    a, b = np.broadcast_arrays(a, b)
-    shape = (<object>b).shape
-    dtype = np.result_type(a, b)
-    lead = int(np.prod(shape[:axis]))
-    n = shape[axis]
-    av = np.array(a, dtype=np.float64, order="C", ndmin=1).reshape(lead, n, -1 if b.size else 0)
-    bv = np.array(b, dtype=np.float64, order="C", ndmin=1).reshape(lead, n, -1 if b.size else 0)
-    tv = bv
-    for i in range(lead):
-        for j in range(1, n):
-            last = n - j if attrs[1] else j - 1
-            for k in range(tv.shape[2]):
-                if attrs[1]:
-                    tv[i, last - 1, k] += av[i, last - 1, k] * tv[i, last, k]
-                else:
-                    tv[i, j, k] += av[i, j, k] * tv[i, last, k]
-    return wrap_result(np.asarray(tv).reshape(shape).astype(dtype, copy=False))
+    cdef Layout s
+    cdef Array y
+    cdef np.ndarray x = ndarray_of(a), b = ndarray_of(<Array>operands[1])
+    x, b = np.broadcast_arrays(x, b)
+    dtype = np.result_type(x, b)
+    y = wrap_ndarray(np.array(b, dtype=np.float64, order="C", ndmin=1))
+    a = wrap_ndarray(np.ascontiguousarray(x, dtype=np.float64))
+    if find_layout(N(y).arr, (attrs[0],), &s):
+        linrec_loop(&s, <double *>N(a).arr.data, <double *>N(y).arr.data, attrs[1])
+    return wrap_result(ndarray_of(y).reshape((<object>b).shape).astype(dtype, copy=False))
+
+
+cdef void linrec_loop(const Layout *s, const double *a, double *t, bint reverse) noexcept nogil:
+    """In place: t holds b before and the result afterwards."""
+    cdef Py_ssize_t i, j, k, at, before
+    for i in range(s.outer):
+        for j in range(1, s.n):
+            at = (s.n - 1 - j if reverse else j) * s.inner
+            before = at + s.inner if reverse else at - s.inner
+            for k in range(s.inner):
+                t[at + k] += a[at + k] * t[before + k]
+        a += s.n * s.inner
+        t += s.n * s.inner
+
+
+cdef Array fused_others_product(Array m):
+    """Products of all other elements of each row, by running products from both sides."""
+    cdef Array source = contiguous(apply_cast(innermost(m), NPY_DOUBLE))
+    cdef Array y = new_array(2, ARR_SHAPE(N(source).arr), NPY_DOUBLE)
+    cdef Arr *r = N(source).arr
+    with nogil:
+        others_loop(ARR_SHAPE(r)[0], ARR_SHAPE(r)[1], <double *>r.data, <double *>N(y).arr.data)
+    return apply_cast(y, typenum_of(innermost(m)))
+
+
+cdef void others_loop(Py_ssize_t rows, Py_ssize_t n, const double *p, double *out) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef double running
+    for i in range(rows):
+        running = 1.0
+        for j in range(n):
+            out[j] = running
+            running *= p[j]
+        running = 1.0
+        for j in range(n - 1, -1, -1):
+            out[j] *= running
+            running *= p[j]
+        p += n
+        out += n
 
 
 # ---------------------------------------------------------------- gathers
 
-cdef Array value_gather(list operands, object attrs):
+cdef Array value_gather(Array a, list operands, object attrs):
     """Rows idx of a (K, m) array."""
-    a, idx = operands
-    return wrap_result(np.take(ndarray_of(a), ndarray_of(idx), axis=0))
+    return wrap_result(np.take(ndarray_of(a), ndarray_of(<Array>operands[1]), axis=0))
 
 
-cdef Array value_scatter_add(list operands, object attrs):
+cdef Array value_scatter_add(Array a, list operands, object attrs):
     """(K, m) zeros to whose rows idx the rows of g are added."""
-    cdef Array g = <Array>operands[0]
     cdef Py_ssize_t shape[2]
     cdef Array out
     shape[0] = attrs[0]
-    shape[1] = ARR_SHAPE(N(g).arr)[1]
-    out = zeros_array(2, shape, typenum_of(g))
-    add_into_rows(out, g, <Array>operands[1])
+    shape[1] = ARR_SHAPE(N(a).arr)[1]
+    out = zeros_array(2, shape, typenum_of(a))
+    add_into_rows(out, a, <Array>operands[1])
     return out
 
 

@@ -6,7 +6,8 @@
 # functions ADJ and TAN), never here.  Fast because views share memory, and
 # because one applier does the recording for all operators.
 
-ctypedef Array (*value_fn)(list operands, object attrs)
+# `a` is the first operand; operators of one operand may be given no list.
+ctypedef Array (*value_fn)(Array a, list operands, object attrs)
 
 cdef value_fn VALUE[N_OPS]
 
@@ -22,10 +23,31 @@ cdef Array apply(int op, list operands, object attrs):
         flags |= N(<Array>operands[i]).flags
     if flags & NODE_DUAL:
         return dual_structural(op, operands, attrs)
-    y = settle(VALUE[op](operands, attrs))
+    y = settle(VALUE[op](<Array>operands[0], operands, attrs))
     if not recording(flags & LEVEL_MASK):
         return y
     return attach(fresh_result(y, operands), op, operands, STRUCT_SAVES[op], attrs)
+
+
+cdef Array apply1(int op, Array a, object attrs):
+    """apply for one operand, without a list of it."""
+    cdef Array y
+    cdef Node *n
+    a = current(a)
+    if N(a).flags & NODE_DUAL:
+        return dual_structural(op, [a], attrs)
+    y = settle(VALUE[op](a, None, attrs))
+    if not recording(levels_of(N(a))):
+        return y
+    if y is a:
+        y = detached(y)
+    n = N(y)
+    n.op = <uint16_t>op
+    n.flags |= <uint16_t>levels_of(N(a))
+    Py_INCREF(attrs)
+    n.obj = <PyObject *>attrs
+    n.p0 = hold(saved(a) if STRUCT_SAVES[op] & 1 else a)
+    return y
 
 
 cdef Array fresh_result(Array y, list operands):
@@ -46,6 +68,11 @@ cdef Array current(Array a):
     while N(a).flags & NODE_ALIAS:
         a = <Array><PyObject *>N(a).ext.current
     return a
+
+
+cdef inline bint is_traced(Array a) noexcept:
+    """Has an operator on this value to be recorded, or does it carry a tangent?"""
+    return N(a).flags & NODE_DUAL != 0 or recording(levels_of(N(a)))
 
 
 cdef Array const(double v):
@@ -114,24 +141,26 @@ cdef Array as_block(Array a):
     return out
 
 
-cdef Array value_reshape(list operands, object attrs):
+cdef Array value_reshape(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Array a = contiguous(as_block(<Array>operands[0]))
     cdef int i, ndim = read_shape(attrs[0], shape)
-    cdef Py_ssize_t step = itemsize_of(N(a).arr.typenum)
+    cdef Py_ssize_t step
+    a = contiguous(as_block(a))
+    step = itemsize_of(N(a).arr.typenum)
     for i in range(ndim - 1, -1, -1):
         strides[i] = step
         step *= shape[i] if shape[i] > 0 else 1
     return view_array(N(a).arr, ndim, shape, strides, N(a).arr.data)
 
 
-cdef Array value_transpose(list operands, object attrs):
+cdef Array value_transpose(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Array a = as_block(<Array>operands[0])
-    cdef Arr *r = N(a).arr
+    cdef Arr *r
     cdef int i, axis
+    a = as_block(a)
+    r = N(a).arr
     for i in range(r.ndim):
         axis = attrs[0][i]
         shape[i] = ARR_SHAPE(r)[axis]
@@ -143,12 +172,13 @@ cdef int raise_broadcast(Array a, object shape) except -1:
     raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {shape}")
 
 
-cdef Array value_broadcast_to(list operands, object attrs):
+cdef Array value_broadcast_to(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Array a = as_block(<Array>operands[0])
-    cdef Arr *r = N(a).arr
+    cdef Arr *r
     cdef int i, ndim = read_shape(attrs[0], shape), shift
+    a = as_block(a)
+    r = N(a).arr
     shift = ndim - r.ndim
     checked_size(ndim, shape, itemsize_of(r.typenum))
     if shift < 0:
@@ -162,8 +192,8 @@ cdef Array value_broadcast_to(list operands, object attrs):
     return view_array(r, ndim, shape, strides, r.data)
 
 
-cdef Array value_slice(list operands, object attrs):
-    return slice_view(as_block(<Array>operands[0]), attrs[0])
+cdef Array value_slice(Array a, list operands, object attrs):
+    return slice_view(as_block(a), attrs[0])
 
 
 cdef Array slice_view(Array a, tuple index):
@@ -215,33 +245,31 @@ cdef int copy_in_place(Array view, Array v) except -1:
     return 0
 
 
-cdef Array value_embed(list operands, object attrs):
+cdef Array value_embed(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
-    cdef Array g = <Array>operands[0]
     cdef int ndim = read_shape(attrs[0], shape)
-    cdef Array out = zeros_array(ndim, shape, typenum_of(g))
-    copy_in_place(slice_view(out, attrs[1]), g)
+    cdef Array out = zeros_array(ndim, shape, typenum_of(a))
+    copy_in_place(slice_view(out, attrs[1]), a)
     return out
 
 
-cdef Array value_index_set(list operands, object attrs):
+cdef Array value_index_set(Array a, list operands, object attrs):
     """A copy of operand 0 whose slice holds operand 1 (broadcast)."""
-    cdef Array out = contiguous_copy(as_block(<Array>operands[0]))
+    cdef Array out = contiguous_copy(as_block(a))
     copy_in_place(slice_view(out, attrs[0]), <Array>operands[1])
     return out
 
 
-cdef Array value_concatenate(list operands, object attrs):
-    cdef Array a
+cdef Array value_concatenate(Array a, list operands, object attrs):
     return wrap_ndarray(np.concatenate([ndarray_of(a) for a in operands], axis=attrs[0]))
 
 
-cdef Array value_where(list operands, object attrs):
+cdef Array value_where(Array a, list operands, object attrs):
     cdef Job job
     cdef Array y
-    cdef Array c = as_float(<Array>operands[0])
-    cdef Array a = as_float(<Array>operands[1])
+    cdef Array c = as_float(a)
     cdef Array b = as_float(<Array>operands[2])
+    a = as_float(<Array>operands[1])
     cdef int typenum = result_typenum(<Array>operands[1], <Array>operands[2])
     job_shape(&job, OP_WHERE, c, a, b, None)
     y = new_array(job.ndim, job.shape, typenum)
@@ -289,8 +317,7 @@ cdef Array apply_where(Array c, Array a, Array b):
     return where3(c, a, b)
 
 
-cdef Array value_cast(list operands, object attrs):
-    cdef Array a = <Array>operands[0]
+cdef Array value_cast(Array a, list operands, object attrs):
     cdef object dtype = np.PyArray_DescrFromType(attrs[0])
     return wrap_ndarray(ndarray_of(a).astype(dtype))
 
@@ -303,7 +330,7 @@ cdef Array apply_cast(Array a, int typenum):
     if not is_float(typenum):
         check_lossless(a, typenum)
         return wrap_ndarray(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
-    return apply(OP_CAST, [a], (typenum,))
+    return apply1(OP_CAST, a, (typenum,))
 
 
 cdef int check_lossless(Array a, int typenum) except -1:
@@ -318,27 +345,27 @@ cdef int check_lossless(Array a, int typenum) except -1:
 # ---------------------------------------------------------------- appliers used by the rules
 
 cdef Array apply_reshape(Array a, object shape):
-    return apply(OP_RESHAPE, [a], (shape,))
+    return apply1(OP_RESHAPE, a, (shape,))
 
 
 cdef Array apply_transpose(Array a, object perm):
-    return apply(OP_TRANSPOSE, [a], (perm,))
+    return apply1(OP_TRANSPOSE, a, (perm,))
 
 
 cdef Array apply_broadcast_to(Array a, object shape):
-    return a if shape_tuple(a) == shape else apply(OP_BROADCAST_TO, [a], (shape,))
+    return a if shape_tuple(a) == shape else apply1(OP_BROADCAST_TO, a, (shape,))
 
 
 cdef Array apply_sum_to(Array a, object shape):
-    return a if shape_tuple(a) == shape else apply(OP_SUM_TO, [a], (shape,))
+    return a if shape_tuple(a) == shape else apply1(OP_SUM_TO, a, (shape,))
 
 
 cdef Array apply_slice(Array a, object index):
-    return apply(OP_SLICE, [a], (index,))
+    return apply1(OP_SLICE, a, (index,))
 
 
 cdef Array apply_embed(Array g, object shape, object index):
-    return apply(OP_EMBED, [g], (shape, index))
+    return apply1(OP_EMBED, g, (shape, index))
 
 
 cdef Array apply_index_set(Array a, Array v, object index):

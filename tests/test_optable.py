@@ -428,5 +428,6 @@ def test_broken_structural_rows_are_refused(fields, message):
     row = optable.Row(**{**base, **fields})
     with pytest.raises(codegen_rules.TableError) as error:
         codegen_struct.compile_structural(
-            optable.ELEMENTWISE, [*optable.STRUCTURAL, row], optable.MACROS, codegen.helpers())
+            optable.ELEMENTWISE, [*optable.STRUCTURAL, row], optable.FUSED, optable.MACROS,
+            codegen.helpers())
     assert message in str(error.value)

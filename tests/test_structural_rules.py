@@ -77,6 +77,12 @@ def scatter_add(g, rows, count):
     return out
 
 
+def shares(a, top, axes):
+    shape = [1 if i in axes else n for i, n in enumerate(a.shape)]
+    holders = (a == np.reshape(top, shape)) | np.isnan(a)
+    return holders / holders.sum(axis=axes, keepdims=True)
+
+
 def logsumexp(a, axes, keepdims):
     top = a.max(axis=axes, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
@@ -142,7 +148,8 @@ def rules():
     names = [row.name for row in TABLE.elementwise] + list(VALUES)
     space = {code_of(name): code_of(name) for name in names}
     space.update(
-        np=np, apply=apply, ew1=elementwise, ew2=elementwise, const=np.float64,
+        np=np, apply=apply, apply1=lambda op, a, attrs: apply(op, [a], attrs),
+        ew1=elementwise, ew2=elementwise, const=np.float64,
         parent=lambda y, k: y.parents[k], y_attrs=lambda y: y.attrs, parents_of=lambda y: y.parents,
         shape_of=np.shape, dtype_of=lambda a: a.dtype, wrap_ndarray=np.asarray,
         typenum_of=lambda a: 0, innermost=lambda a: a, zeros_like_node=np.zeros_like,
@@ -151,8 +158,9 @@ def rules():
     for name, value in VALUES.items():
         space[f"apply_{name}"] = lambda *args, value=value: np.asarray(value(*args))
     space["apply_concatenate"] = lambda parts, axis: np.concatenate(parts, axis=axis)
+    space.update(is_traced=lambda a: True, shares=shares)
     exec(python_of((SRC / "attrs.pxi").read_text()), space)
-    for row in TABLE.structural_rules:
+    for row in TABLE.fused + TABLE.structural_rules:
         exec(python_of(row.code), space)
     return space
 
@@ -330,6 +338,13 @@ def test_logsumexp_at_infinities():
     a = np.array([[-inf, -inf], [0.0, -inf], [inf, 0.0]])
     np.testing.assert_array_equal(
         adjoint("logsumexp", [a], ((1,), False), np.ones(3)), [[0.5, 0.5], [1, 0], [1, 0]])
+
+
+def test_the_products_of_others():
+    m = draw(3, 4)
+    m[0, 1] = m[1, 0] = m[1, 2] = 0.0
+    expected = np.stack([np.delete(m, j, axis=1).prod(axis=1) for j in range(4)], axis=1)
+    np.testing.assert_allclose(RULES["apply_others_product"](m), expected)
 
 
 def test_every_structural_row_has_a_case():

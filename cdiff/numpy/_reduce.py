@@ -18,7 +18,6 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array, to_plain, value
 from cdiff.numpy._common import (
-    ALL_AXES,
     NO_VALUE,
     NUMPY,
     ArrayLike,
@@ -69,7 +68,7 @@ def sum(
             return NUMPY.sum(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
     if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
-        axes = ALL_AXES[a.ndim] if axis is None else axes_of(a, axis, "sum", True)
+        axes = None if axis is None else axes_of(a, axis, "sum", True)
         return core_sum(a, axes, keepdims is not NO_VALUE and keepdims)
     a = a if dtype is None else _core.cast(a, dtype)
     return _reduce_with("sum", a, axis, out, keepdims, initial, where)
@@ -109,7 +108,7 @@ def max(
             return NUMPY.max(a, axis, out, keepdims, initial, where)
         a = as_array(a)
     if out is None and initial is NO_VALUE and where is NO_VALUE:
-        axes = ALL_AXES[a.ndim] if axis is None else axes_of(a, axis, "max", True)
+        axes = None if axis is None else axes_of(a, axis, "max", True)
         return _core.max(a, axes, keepdims is not NO_VALUE and keepdims)
     return _reduce_with("max", a, axis, out, keepdims, initial, where)
 
@@ -129,7 +128,7 @@ def min(
             return NUMPY.min(a, axis, out, keepdims, initial, where)
         a = as_array(a)
     if out is None and initial is NO_VALUE and where is NO_VALUE:
-        axes = ALL_AXES[a.ndim] if axis is None else axes_of(a, axis, "min", True)
+        axes = None if axis is None else axes_of(a, axis, "min", True)
         return _core.min(a, axes, keepdims is not NO_VALUE and keepdims)
     return _reduce_with("min", a, axis, out, keepdims, initial, where)
 
@@ -196,7 +195,7 @@ def mean(
     if axis is None and dtype is None and out is None and where is NO_VALUE:
         size = a.size
         if size:
-            return core_sum(a, ALL_AXES[a.ndim], keepdims is not NO_VALUE and keepdims) / size
+            return core_sum(a, None, keepdims is not NO_VALUE and keepdims) / size
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
     if count == 0 if mask is None else np.any(count == 0):
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)

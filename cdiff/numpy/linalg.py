@@ -184,7 +184,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     x = as_array(x)
     if axis is None:
         if ord is None:
-            return _core.norm2(x, ALL_AXES[x.ndim], keepdims)
+            return _core.norm2(x, None, keepdims)
         axes = ALL_AXES[x.ndim]
     else:
         axes = tuple([axis_of(x, i, "norm") for i in (axis if np.iterable(axis) else (axis,))])
