@@ -15,9 +15,10 @@ __all__ = [
     "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "bincount",
     "bitwise_and", "bitwise_or", "bitwise_xor", "can_cast", "count_nonzero", "digitize",
     "flatnonzero", "invert", "isclose", "iscomplex", "iscomplexobj", "isin", "isneginf",
-    "isposinf", "isreal", "isrealobj", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero",
-    "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory", "size",
+    "isposinf", "isreal", "isrealobj", "left_shift", "lexsort", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero",
+    "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
+    "size",
 ]  # fmt: skip
 
 all = on_values(np.all)
