@@ -61,14 +61,15 @@ cdef tuple part(tuple shape, Py_ssize_t axis, bint head):
     return tuple(index)
 
 
-cdef tuple section(list shapes, Py_ssize_t axis, Py_ssize_t k):
-    """The index of operand k inside a concatenation."""
-    cdef Py_ssize_t start = 0, i
+cdef tuple section(tuple shape, Py_ssize_t axis, tuple starts, Py_ssize_t k):
+    """The index of operand k inside a concatenation, whose operands begin at `starts`."""
+    cdef Py_ssize_t i
     cdef list index = []
-    for i in range(k):
-        start += <Py_ssize_t>shapes[i][axis]
-    for i in range(len(shapes[k])):
-        index += [start if i == axis else 0, 1, shapes[k][i]]
+    for i in range(len(shape)):
+        if i == axis:
+            index += [starts[k], 1, starts[k + 1] - starts[k]]
+        else:
+            index += [0, 1, shape[i]]
     return tuple(index)
 
 

@@ -272,12 +272,13 @@ def index_set(a, key, value):
 
 def gather(a, idx):
     """Rows `idx` of a two-dimensional array."""
-    return gather_rows(current(as_node(a)), np.asarray(value(idx)))
+    cdef Array n = current(as_node(a))
+    return gather_rows(n, checked_rows(np.asarray(value(idx)), shape_tuple(n)[0]))
 
 
 def scatter_add(g, idx, K):
     """K rows of zeros to whose rows `idx` the rows of `g` are added."""
-    rows = wrap_ndarray(np.ascontiguousarray(idx, np.int64))
+    rows = wrap_ndarray(checked_rows(np.asarray(value(idx)), K))
     return apply(OP_SCATTER_ADD, [as_differentiable(g), rows], (K,))
 
 

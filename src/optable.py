@@ -395,8 +395,8 @@ structural("gather", "a b", "Rows b (integers) of a.",
            adjoint=("scatter_add(g, b, shape(a)[0])", "0"), tangent="gather(ta, b)")
 structural("scatter_add", "a b; count", "count rows of zeros to whose rows b those of a are added.",
            adjoint=("gather(g, b)", "0"), tangent="scatter_add(ta, b, count)")
-structural("concatenate", "*xs; axis", "Arrays joined along an axis.", linear=True,
-           adjoint="slice(g, section(shapes(xs), axis, k))", own_applier=True)
+structural("concatenate", "*xs; axis starts", "Arrays joined along an axis.", linear=True,
+           adjoint="slice(g, section(shape(y), axis, starts, k))", own_applier=True)
 structural("where", "c a b", "a where c is true, else b.",
            adjoint=("0", "where(c, g, 0)", "where(c, 0, g)"),
            tangent="where(c, ta or 0, tb or 0)", own_applier=True)

@@ -372,8 +372,18 @@ cdef Array apply_index_set(Array a, Array v, object index):
     return apply(OP_INDEX_SET, [a, v], (index,))
 
 
-cdef Array apply_concatenate(list parts, int axis):
-    return parts[0] if len(parts) == 1 else apply(OP_CONCATENATE, parts, (axis,))
+cdef Array apply_concatenate(list parts, int axis, tuple starts=None):
+    """`starts`: where each operand begins along the axis, and where the last one ends."""
+    cdef Py_ssize_t end = 0
+    cdef list begins = [0]
+    if len(parts) == 1:
+        return parts[0]
+    if starts is None:
+        for part in parts:
+            end += <Py_ssize_t>shape_tuple(part)[axis]
+            begins.append(end)
+        starts = tuple(begins)
+    return apply(OP_CONCATENATE, parts, (axis, starts))
 
 
 cdef object shape_of(Array a):

@@ -162,7 +162,10 @@ def undual(y, int level):
     To be called before the level is left.
     """
     cdef Array a = current(as_node(y))
-    return primal_at(a, dual_mark(level)), tangent_at(a, dual_mark(level))
+    cdef int mark = dual_mark(level)
+    while dual_level(a) > mark:   # left behind by a transformation inside this one
+        a = primal_at(a, N(a).mark)
+    return primal_at(a, mark), tangent_at(a, mark)
 
 
 def lower(y, int level):

@@ -17,8 +17,8 @@ __all__ = [
     "flatnonzero", "invert", "isclose", "iscomplex", "iscomplexobj", "isin", "isneginf",
     "isposinf", "isreal", "isrealobj", "left_shift", "lexsort", "logical_and", "logical_not",
     "logical_or", "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero",
-    "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape",
-    "shares_memory", "size",
+    "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
+    "size",
 ]  # fmt: skip
 
 all = on_values(np.all)

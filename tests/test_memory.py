@@ -1,0 +1,131 @@
+"""Repeated a hundred thousand times: no memory growth."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import os
+import pickle
+import time
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.numpy as cnp
+
+# ------------------------------------------------------------------ memory
+
+
+def resident():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def failing(x):
+    y = x * x
+    raise ValueError(y)
+
+
+def fails(function):
+    try:
+        function()
+    except (ValueError, TypeError, RuntimeError):
+        return
+    raise AssertionError("should have failed")
+
+
+VECTOR = np.linspace(0.1, 1.0, 20)
+KEPT = cd.array(VECTOR, requires_grad=True)
+
+
+def failing_backward():
+    y = KEPT * KEPT
+    fails(lambda: y.backward(np.ones(3)))
+    fails(lambda: y.backward("text"))
+
+
+def twice():
+    y = (KEPT * KEPT).sum()
+    y.backward()
+    fails(y.backward)
+    KEPT.zero_grad()
+
+
+def assigned():
+    y = cnp.zeros(20)
+    y[3] = KEPT[2]
+    y += KEPT
+    y.sum().backward()
+    KEPT.zero_grad()
+
+
+REPEATED = {
+    "scalar grad": lambda: cd.grad(lambda x: x * x + cnp.sin(x))(2.0),
+    "array grad": lambda: cd.grad(lambda x: (np.exp(x) * x).sum())(VECTOR),
+    "jvp": lambda: cd.jvp(lambda x: np.exp(x) * x, (VECTOR,), (VECTOR,)),
+    "vjp": lambda: cd.vjp(lambda x: np.exp(x) * x, VECTOR)[1](VECTOR),
+    "jacobian": lambda: cd.jacobian(lambda x: x * x)(VECTOR[:3]),
+    "hessian": lambda: cd.hessian(lambda x: (x**3).sum())(VECTOR[:3]),
+    "nested grad": lambda: cd.grad(cd.grad(lambda x: x**3))(2.0),
+    "failing function": lambda: fails(lambda: cd.grad(failing)(VECTOR)),
+    "failing jvp": lambda: fails(lambda: cd.jvp(failing, (2.0,), (1.0,))),
+    "wrong output": lambda: fails(lambda: cd.grad(lambda x: x * x)(VECTOR)),
+    "failing operator": lambda: fails(lambda: KEPT * np.ones(3)),
+    "failing index": lambda: fails(lambda: KEPT * "text"),
+    "failing backward": failing_backward,
+    "backward": lambda: ((KEPT * KEPT).sum().backward(), KEPT.zero_grad()),
+    "backward twice": twice,
+    "accumulate": lambda: (KEPT * 1e-9).sum().backward(),
+    "array": lambda: cd.array(VECTOR, requires_grad=True),
+    "list": lambda: cd.array([[1.0, KEPT[0]], [KEPT[1], 2.0]]),
+    "pickle": lambda: pickle.loads(pickle.dumps(cd.array(VECTOR))),
+    "deepcopy": lambda: copy.deepcopy(KEPT),
+    "numpy": lambda: (KEPT * 2.0).numpy()[3:].copy(),
+    "assigned": assigned,
+    "concatenate": lambda: cd.grad(lambda x: np.concatenate([x, x, x]).sum())(VECTOR),
+    "where": lambda: cd.grad(lambda x: cnp.where(x > 0.5, x, x * x).sum())(VECTOR),
+    "solve": lambda: cd.grad(lambda x: np.linalg.solve(np.eye(3) + x, np.ones(3)).sum())(0.1),
+    "einsum": lambda: cd.grad(lambda x: cnp.einsum("i,i->", x, x))(VECTOR),
+    "no_grad": lambda: cd.no_grad()(lambda: KEPT * 2.0)(),
+}
+
+
+@pytest.mark.memory
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc on this system")
+@pytest.mark.parametrize("kind", REPEATED)
+def test_no_memory_growth(kind):
+    function = REPEATED[kind]
+    count = 100_000
+    start = time.perf_counter()
+    for _ in range(100):
+        function()
+    # A slow use is repeated less often, so that the whole does not take minutes.
+    count = int(min(count, 3.0 / (time.perf_counter() - start) * 100))
+    for _ in range(count // 10):
+        function()
+    gc.collect()
+    before = resident()
+    for _ in range(count):
+        function()
+    gc.collect()
+    # One leaked node per call would be 64 bytes per call.
+    assert resident() - before < max(16 * count, 1 << 19)
+
+
+@pytest.mark.memory
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc on this system")
+def test_a_large_graph_is_given_back():
+    def use():
+        x = cd.array(np.ones(100), requires_grad=True)
+        y = x
+        for _ in range(10_000):
+            y = np.sin(y)
+        y.sum().backward()
+
+    use()
+    gc.collect()
+    before = resident()
+    for _ in range(20):
+        use()
+    assert resident() - before < 8 << 20
