@@ -385,6 +385,7 @@ cdef Array record_array(int op, Array y, Array a, Array b):
     n.flags |= <uint16_t>levels
     if reads & 4:
         n.flags |= NODE_SAVED
+        n.arr.flags |= ARR_SAVED
     n.p0 = keep_operand(n, a, reads & 1)
     if b is not None:
         n.p1 = keep_operand(n, b, reads & 2)
@@ -409,7 +410,6 @@ cdef Array ew1(int op, Array a):
     """Apply an unary elementwise operator to a node of any kind."""
     if not N(a).flags & NODE_SLOW:
         return steal(scalar1(op, N(a)))
-    a = current(a)
     if N(a).flags & NODE_DUAL:
         return dual_elementwise(op, a, None)
     if not is_float(typenum_of(a)):
@@ -421,8 +421,6 @@ cdef Array ew2(int op, Array a, Array b):
     """Apply a binary elementwise operator to nodes of any kind, broadcasting."""
     if not (N(a).flags | N(b).flags) & NODE_SLOW:
         return steal(scalar2(op, N(a), N(b)))
-    a = current(a)
-    b = current(b)
     if (N(a).flags | N(b).flags) & NODE_DUAL:
         return dual_elementwise(op, a, b)
     if not (N(a).flags | N(b).flags) & NODE_ARRAY:
@@ -517,7 +515,7 @@ cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
     a = a if reads & 1 else None
     b = b if reads & 2 else None
     y = y if reads & 4 else None
-    if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & (NODE_DUAL | NODE_ALIAS) or \
+    if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & NODE_DUAL or \
             recording(levels_of(N(g)) | (flags_of(a) | flags_of(b) | flags_of(y)) & LEVEL_MASK):
         return ew2(OP_ZMUL, g, eval_rule(op, k, a, b, y))
     return times_partial_raw(op, k, g, a, b, y)

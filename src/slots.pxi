@@ -22,13 +22,13 @@ cdef object binary(int op, object x, object y):
 
 cdef object power_of(object x, object y):
     """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
-    if type(y) is int or type(y) is float:
+    if type(x) is Array and (type(y) is int or type(y) is float):
         if y == 2:
-            return ew1(OP_SQUARE, x)
+            return ew1(OP_SQUARE, current(<Array>x))
         if y == 1:
-            return ew1(OP_POSITIVE, x)
+            return ew1(OP_POSITIVE, current(<Array>x))
         if y == -1:
-            return ew1(OP_RECIPROCAL, x)
+            return ew1(OP_RECIPROCAL, current(<Array>x))
     return binary(OP_POWER, x, y)
 
 
@@ -41,23 +41,6 @@ cdef object product_or_not(object x, object y):
     if b is None:
         return NotImplemented
     return matmul(a, b)
-
-
-cdef object in_place(int op, Array a, object other):
-    """NumPy's in-place operators: the object shows the result, in its own dtype and shape."""
-    cdef Array old = current(a)
-    cdef Array b = try_node(other)
-    cdef Array new
-    if b is None:
-        return NotImplemented
-    new = ew2(op, old, b)
-    if not shape_tuple(old):
-        return new
-    if shape_tuple(new) != shape_tuple(old):
-        raise ValueError(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does not "
-                         f"fit the array of shape {shape_tuple(old)}")
-    redirect(a, assignable(old, new))
-    return a
 
 
 cdef inline object compare_numbers(double a, double b, int op):
@@ -95,7 +78,7 @@ cdef object compare(Array a, object other, int op):
     if b is None:
         return NotImplemented
     a = innermost(current(a))
-    b = innermost(current(b))
+    b = innermost(b)
     return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
 
 
@@ -174,7 +157,7 @@ cdef PyObject *slot_divide(PyObject *x, PyObject *y) except NULL:
 
 
 cdef PyObject *slot_negative(PyObject *x) except NULL:
-    cdef Array out = ew1(OP_NEGATIVE, <Array>x)
+    cdef Array out = ew1(OP_NEGATIVE, current(<Array>x))
     Py_INCREF(out)
     return <PyObject *>out
 

@@ -13,12 +13,9 @@ cdef value_fn VALUE[N_OPS]
 
 cdef Array apply(int op, list operands, object attrs):
     """Value of a structural operator, recorded if an operand is tracked."""
-    cdef Array a, y
+    cdef Array y
     cdef int i, flags = 0
     for i in range(len(operands)):
-        a = <Array>operands[i]
-        if N(a).flags & NODE_ALIAS:
-            operands[i] = current(a)
         flags |= N(<Array>operands[i]).flags
     if flags & NODE_DUAL:
         return dual_structural(op, operands, attrs)
@@ -39,13 +36,6 @@ cdef Array fresh_result(Array y, list operands):
 
 cdef object y_attrs(Array y):
     return <object>N(y).obj if N(y).obj != NULL else None
-
-
-cdef Array current(Array a):
-    """What users see of an array that was assigned into: its newest version."""
-    while N(a).flags & NODE_ALIAS:
-        a = <Array><PyObject *>N(a).ext.current
-    return a
 
 
 cdef Array const(double v):
@@ -79,7 +69,7 @@ cdef Array settle(Array a):
 
 cdef double float_of(Array a):
     """The number in a node of size one, whatever its kind."""
-    a = innermost(current(a))
+    a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         return N(a).v
     if N(a).arr.size != 1:
@@ -117,12 +107,20 @@ cdef Array as_block(Array a):
 cdef Array value_reshape(list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef Py_ssize_t strides[MAX_NDIM]
-    cdef Array a = contiguous(as_block(<Array>operands[0]))
+    cdef Array a = as_block(<Array>operands[0])
     cdef int i, ndim = read_shape(attrs[0], shape)
     cdef Py_ssize_t step = itemsize_of(N(a).arr.typenum)
-    for i in range(ndim - 1, -1, -1):
-        strides[i] = step
-        step *= shape[i] if shape[i] > 0 else 1
+    cdef np.ndarray reshaped
+    if N(a).arr.flags & ARR_CONTIGUOUS:
+        for i in range(ndim - 1, -1, -1):
+            strides[i] = step
+            step *= shape[i] if shape[i] > 0 else 1
+        return view_array(N(a).arr, ndim, shape, strides, N(a).arr.data)
+    reshaped = ndarray_of(a).reshape(attrs[0])
+    if np.PyArray_DATA(reshaped) != N(a).arr.data:
+        return wrap_ndarray(reshaped)
+    for i in range(ndim):
+        strides[i] = np.PyArray_STRIDE(reshaped, i)
     return view_array(N(a).arr, ndim, shape, strides, N(a).arr.data)
 
 
@@ -162,7 +160,9 @@ cdef Array value_broadcast_to(list operands, object attrs):
 
 
 cdef Array value_slice(list operands, object attrs):
-    return slice_view(as_block(<Array>operands[0]), attrs[0])
+    """A view; a single element is a copy, as in NumPy."""
+    cdef Array y = slice_view(as_block(<Array>operands[0]), attrs[0])
+    return y if N(y).arr.ndim or N(y).arr.typenum == NPY_DOUBLE else contiguous_copy(y)
 
 
 cdef Array slice_view(Array a, tuple index):
@@ -295,7 +295,6 @@ cdef Array value_cast(list operands, object attrs):
 
 cdef Array apply_cast(Array a, int typenum):
     """The node in another dtype; to an integer or boolean type the derivative ends."""
-    a = current(a)
     if typenum_of(innermost(a)) == typenum:
         return a
     if not is_float(typenum):

@@ -90,7 +90,7 @@ cdef int check_differentiable(Array a) except -1:
 
 def leaf(x, int level):
     """A fresh leaf of `level` with the value of `x`, linked to `x` for outer transformations."""
-    cdef Array a = current(as_node(x))
+    cdef Array a = as_node(x)
     check_differentiable(a)
     return leaf_node(a, level)
 
@@ -111,16 +111,14 @@ cdef Array leaf_node(Array a, int level):
 
 def dual(x, tangent, int level):
     """`x` carrying `tangent` (same shape) at `level`."""
-    cdef Array a = current(as_node(x))
-    cdef Array t = current(as_node(tangent))
+    cdef Array a = as_node(x)
+    cdef Array t = as_node(tangent)
     check_differentiable(a)
     if shape_tuple(a) != shape_tuple(t):
         raise ValueError(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
                          f"{shape_tuple(a)}")
-    if N(a).flags & NODE_ARRAY and is_borrowed(a):
-        a = contiguous_copy(a)
-    if N(t).flags & NODE_ARRAY and is_borrowed(t):
-        t = contiguous_copy(t)
+    a = saved(a)
+    t = saved(t)
     return make_dual(unweak(a), like_primal(unweak(t), a), level)
 
 
@@ -131,13 +129,22 @@ cdef inline Array unweak(Array a):
 
 def undual(y, int level):
     """(primal, tangent) of a result of forward mode; the tangent is None where it is zero."""
-    cdef Array a = current(as_node(y))
+    cdef Array a = as_node(y)
     return primal_at(a, level), tangent_at(a, level)
 
 
 def lower(y, int level):
     """A result of the transformation at `level`, as the world outside sees it."""
-    return lower_node(current(as_node(y)), level)
+    cdef Array a = as_node(y)
+    cdef Array out = lower_node(a, level)
+    if out is not a:
+        return out
+    return y if type(y) is Array else a
+
+
+def leaf_value(Array x, int level):
+    """The value that a leaf of `level` was made with, even if it was changed in place since."""
+    return lower_node(x, level)
 
 
 cdef Array lower_node(Array a, int level):
@@ -197,6 +204,8 @@ cdef int seed_all(Sweep *s, list nodes, list seeds) except -1:
     cdef Array a, seed
     for a, seed in zip(nodes, seeds):
         if visited(s, N(a)):
+            if seed is not None and not levels_of(N(seed)):
+                seed = detached(seed)
             put_value(s, N(a).mark, fit_operand(ones_like_node(a) if seed is None else seed, a))
     return 0
 
@@ -283,7 +292,7 @@ cdef Array dual_or_none(Array primal, Array tangent, int level):
 cdef list checked_nodes(object xs, str what):
     cdef list out = []
     for x in xs:
-        out.append(None if x is None else current(as_node(x)))
+        out.append(None if x is None else as_node(x))
     return out
 
 
@@ -359,7 +368,7 @@ cdef Array checked_seed(Array y, object v):
     cdef Array seed
     if v is None:
         return None
-    seed = current(as_node(v))
+    seed = as_node(v)
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
         raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested "
                         "derivatives")
@@ -373,18 +382,22 @@ cdef int store_gradients(Sweep *s) except -1:
     """Accumulate into the leaves' gradients: first compute all sums, then store them."""
     cdef Py_ssize_t i
     cdef Node *n
-    cdef Array value, old
-    cdef list sums = []
+    cdef Array value, target
+    cdef dict sums = {}
     for i in range(s.count):
         n = s.order[i].node
         if n.op == OP_LEAF and s.active[i]:
             value = get_value(s, i)
             value = zeros_like_node(<Array><PyObject *>n) if value is None else own_result(value)
-            if n.p1 != NULL:
+            if n.p0 != NULL:
+                n = n.p0                     # the version of a leaf that was changed in place
+            if <size_t>n in sums:
+                value = ew2(OP_ADD, sums[<size_t>n][1], value)
+            elif n.p1 != NULL:
                 value = ew2(OP_ADD, <Array><PyObject *>n.p1, value)
-            sums.append((<Array><PyObject *>n, value))
-    for old, value in sums:
-        set_gradient(old, value)
+            sums[<size_t>n] = (<Array><PyObject *>n, value)
+    for target, value in sums.values():
+        set_gradient(target, value)
     return 0
 
 
@@ -395,7 +408,10 @@ cdef void set_gradient(Array a, Array value) noexcept:
 
 
 cdef int free_graph(Sweep *s) except -1:
-    """Let go of operands and saved values; the nodes remember that they were freed."""
+    """Let go of operands and saved values; the nodes remember that they were freed.
+
+    Views stay: they save nothing, and may have to be made again when their base changes.
+    """
     cdef Py_ssize_t i
     cdef Node *n
     cdef Node *p0
@@ -404,15 +420,16 @@ cdef int free_graph(Sweep *s) except -1:
         Py_INCREF(<object><PyObject *>s.order[i].node)
     for i in range(s.count - 1, -1, -1):
         n = s.order[i].node
-        if n.op != OP_LEAF:
+        if n.op != OP_LEAF and not n.flags & NODE_VIEW:
             p0 = n.p0
             p1 = n.p1
             if owns_objects(n):
                 release_operands(n)
+            else:
+                n.ext = NULL
+            n.obj = NULL
             n.p0 = NULL
             n.p1 = NULL
-            n.ext = NULL if not n.flags & NODE_ALIAS else n.ext
-            n.obj = NULL
             n.op = OP_FREED
             _drop(p0)
             _drop(p1)
@@ -423,19 +440,14 @@ cdef int free_graph(Sweep *s) except -1:
 
 cdef void release_operands(Node *n) noexcept:
     cdef Py_ssize_t i, count
-    cdef Ext *ext = n.ext
     if n.op >= N_LOCAL and n.obj != NULL:
         Py_DECREF(<object>n.obj)
         n.obj = NULL
-    if ext == NULL:
-        return
-    count = ext.nparents
-    ext.nparents = 0
-    for i in range(count):
-        _drop(ext.parents[i])
-    if not n.flags & NODE_ALIAS:
-        PyMem_Free(ext)
-        n.ext = NULL
+    if n.ext != NULL:
+        count = n.ext.nparents
+        n.ext.nparents = 0
+        for i in range(count):
+            _drop(n.ext.parents[i])
 
 
 # ---------------------------------------------------------------- looking
@@ -444,7 +456,7 @@ def graph(y):
     """The recorded graph above `y`, operands first: (id, operator, shape, operand ids, value)."""
     cdef list out = []
     cdef set seen = set()
-    cdef list stack = [current(as_node(y))]
+    cdef list stack = [as_node(y)]
     cdef Array a
     while stack:
         a = stack[len(stack) - 1]
