@@ -258,7 +258,17 @@ cdef int store(Array a, Array new) except -1:
         else:
             new = apply_transpose(new, inverse_permutation(y_attrs(a)[0]))
         a = base
+    in_order(new)
     return redirect(a, as_version(a, new))
+
+
+cdef int in_order(Array a) except -1:
+    """Put a fresh value into C order: assigning must not change which reshapes are views."""
+    while N(a).flags & NODE_DUAL and N(a).p0 != NULL:
+        a = <Array><PyObject *>N(a).p0
+    if N(a).flags & NODE_ARRAY and not N(a).arr.flags & ARR_CONTIGUOUS:
+        own_memory(a)
+    return 0
 
 
 cdef int store_part(Array a, tuple index, Array v) except -1:

@@ -453,20 +453,18 @@ cdef Array saved(Array a):
     N(a).flags |= NODE_SAVED
     if root != r and root.flags & ARR_WRITTEN and 2 * r.size <= root.size:
         own_memory(a)
-    else:
-        root.flags |= ARR_SAVED
+    root_of(N(a).arr).flags |= ARR_SAVED
     return a
 
 
 cdef int own_memory(Array a) except -1:
-    """Move a value into a block of its own."""
+    """Move a value into a block of its own, in C order."""
     cdef Array copy = contiguous_copy(a)
     cdef Arr *r = N(copy).arr
     N(a).arr.refcnt += 1
     N(copy).arr = N(a).arr
     replace_block(N(a), r)
     N(copy).arr.holders = 0
-    r.flags |= ARR_SAVED
     return 0
 
 

@@ -271,6 +271,18 @@ def test_views_write_through_and_follow():
     same_everywhere(f, reference)
 
 
+def test_assigning_through_a_transpose_keeps_the_layout():
+    def f(x):
+        a = x.reshape(3, 2)
+        t = a.T
+        t *= 2.0
+        flat = a.reshape(-1)
+        flat += 1.0
+        return (x * x).sum()
+
+    same_everywhere(f, lambda x: ((2.0 * x + 1.0) ** 2).sum())
+
+
 def test_recurrence_into_an_array():
     def f(x):
         c = cd.numpy.zeros(6) if isinstance(x, cd.Array) else np.zeros(6)
