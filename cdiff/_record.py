@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Level, leaf, lower
+from cdiff._core import Array, Level, leaf, leaf_value, lower
 from cdiff._wrap import Inputs, Outputs, split_aux
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Record:
         if all(lower(v, level) is v for v in vectors):
             return self
         # The leaves' own values: the caller may have changed his arrays in place since.
-        points = [lower(x, level) for x in self.traced]
+        points = [leaf_value(x, level) for x in self.traced]
         return Record(self.f, self.inputs, self.has_aux, points)
 
     def results(self, function: Callable[..., Any]) -> tuple[Any, ...]:

@@ -44,9 +44,14 @@ cdef extern from "node.h":
         uint8_t ndim
         uint8_t flags
         uint32_t bucket
+        uint32_t holders
+        uint32_t pins
         Py_ssize_t *dims
     ctypedef struct Ext:
         Node *current
+        Node *base
+        Node *seen
+        Py_ssize_t view_op
         Py_ssize_t nparents
         Node **parents
     ctypedef struct Node:
@@ -69,11 +74,16 @@ cdef extern from "node.h":
         Node *graveyard
         uint32_t serial[10]
     ThreadState cdiff_tls
+    Node *cdiff_next_dead(Node *) noexcept nogil
+    void cdiff_set_next_dead(Node *, Node *) noexcept nogil
+    const double cdiff_gone
+    const float cdiff_gone_single
     Py_ssize_t *ARR_SHAPE(const Arr *) noexcept nogil
     Py_ssize_t *ARR_STRIDES(const Arr *) noexcept nogil
     enum:
-        ARR_CONTIGUOUS, ARR_EXPORTED, ARR_BORROWED, ARR_RESULT
-        NODE_ARRAY, NODE_DUAL, NODE_ALIAS, NODE_SAVED, NODE_VIEW, NODE_WEAK, NODE_SLOW
+        ARR_CONTIGUOUS, ARR_SNAPSHOT, ARR_BORROWED, ARR_RESULT, ARR_SAVED, ARR_WRITTEN
+        ARR_UNTRACKED
+        NODE_ARRAY, NODE_DUAL, NODE_ALIAS, NODE_SAVED, NODE_VIEW, NODE_WEAK, NODE_SLOW, NODE_SHOWN
         LEVEL_SHIFT, LEVEL_MASK, MAX_LEVEL
 
 cdef class Array
@@ -94,6 +104,7 @@ include "sweep.pxi"
 include "transform.pxi"
 include "fast.pxi"
 include "indexing.pxi"
+include "in_place.pxi"
 include "array.pxi"
 include "face.pxi"
 include "slots.pxi"

@@ -9,7 +9,7 @@ import math
 
 
 cdef object dtype_of(Array a):
-    return <object>np.PyArray_DescrFromType(typenum_of(innermost(current(a))))
+    return <object>np.PyArray_DescrFromType(typenum_of(innermost(a)))
 
 
 cdef object lost(str what, str instead):
@@ -47,17 +47,17 @@ cdef class Array:
     @property
     def shape(self):
         """Tuple of axis lengths; () for a scalar."""
-        return shape_tuple(current(self))
+        return shape_tuple(self)
 
     @property
     def ndim(self):
         """Number of axes."""
-        return ndim_of(innermost(current(self)))
+        return ndim_of(innermost(self))
 
     @property
     def size(self):
         """Number of elements."""
-        return size_of(innermost(current(self)))
+        return size_of(innermost(self))
 
     @property
     def dtype(self):
@@ -77,8 +77,7 @@ cdef class Array:
     @property
     def T(self):
         """The array with its axes reversed."""
-        a = current(self)
-        return apply_transpose(a, tuple(range(self.ndim - 1, -1, -1)))
+        return view_of(self, OP_TRANSPOSE, (tuple(range(self.ndim - 1, -1, -1)),))
 
     @property
     def mT(self):
@@ -86,7 +85,7 @@ cdef class Array:
         ndim = self.ndim
         if ndim < 2:
             raise ValueError("matrix transpose needs at least two axes")
-        return apply_transpose(current(self), tuple(range(ndim - 2)) + (ndim - 1, ndim - 2))
+        return view_of(self, OP_TRANSPOSE, (tuple(range(ndim - 2)) + (ndim - 1, ndim - 2),))
 
     @property
     def flat(self):
@@ -159,21 +158,19 @@ cdef class Array:
 
     def numpy(self):
         """The value as a read-only ndarray that shares memory; no derivative."""
-        return ndarray_of(self)
+        return shown(self)
 
     def item(self, *args):
         """The value as a Python number; the derivative is dropped on purpose."""
-        return ndarray_of(self).item(*args)
+        return shown(self).item(*args)
 
     def tolist(self):
         """The values as nested lists of Python numbers; the derivative is dropped on purpose."""
-        return ndarray_of(self).tolist()
+        return shown(self).tolist()
 
     def copy(self, order="C"):
         """The same value under a new name, still tracked."""
-        a = current(self)
-        return ew1(OP_POSITIVE, a) if levels_of(N(a)) else contiguous_copy(as_block(a)) \
-            if N(a).flags & NODE_ARRAY else scalar(N(a).v)
+        return own_copy(current(self))
 
     def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
         """The array in another dtype; differentiable between float64 and float32."""
@@ -183,8 +180,12 @@ cdef class Array:
                             f"with casting={casting!r}")
         if not is_float(wanted.num):
             check_lossless(current(self), wanted.num)
-            return ndarray_of(self).astype(wanted)
-        return apply_cast(current(self), wanted.num)
+            return shown(self).astype(wanted)
+        a = current(self)
+        out = apply_cast(a, wanted.num)
+        if out is not a:
+            return out
+        return own_copy(a) if copy else self
 
     # ------------------------------------------------------------ shape
 
@@ -194,7 +195,7 @@ cdef class Array:
             shape = tuple(shape[0])
         if order != "C":
             return face_method("reshape")(self, shape, order=order)
-        return apply_reshape(current(self), resolve_shape(shape, self.size, shape_tuple(self)))
+        return view_of(self, OP_RESHAPE, (resolve_shape(shape, self.size, shape_tuple(self)),))
 
     def transpose(self, *axes):
         """The array with its axes permuted, as `ndarray.transpose`."""
@@ -202,7 +203,7 @@ cdef class Array:
             axes = () if axes[0] is None else tuple(axes[0])
         if not axes:
             return self.T
-        return apply_transpose(current(self), checked_permutation(axes, self.ndim))
+        return view_of(self, OP_TRANSPOSE, (checked_permutation(axes, self.ndim),))
 
     def sum(self, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
         """Sum over axes, as `ndarray.sum`."""
@@ -234,14 +235,14 @@ cdef class Array:
         return iter([get_item(self, i) for i in range(self.shape[0])])
 
     def __contains__(self, value):
-        return bool(np.any(ndarray_of(self) == plain_key(value)))
+        return bool(np.any(shown(self) == plain_key(value)))
 
     # ------------------------------------------------------------ conversions
 
     def __bool__(self):
         if not N(self).flags & NODE_SLOW:
             return N(self).v != 0.0
-        return bool(ndarray_of(self))
+        return bool(shown(self))
 
     def __float__(self):
         refuse_tracked(self, "float()",
@@ -249,16 +250,16 @@ cdef class Array:
                        "module, cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff "
                        "array instead of a plain ndarray on the left of a[i] = x), or write "
                        "x.item() to drop the derivative")
-        return float_of(self)
+        return float_of(current(self))
 
     def __int__(self):
-        return int(ndarray_of(self).item() if self.size == 1 else float_of(self))
+        return int(shown(self).item() if self.size == 1 else float_of(current(self)))
 
     def __floor__(self):
-        return math.floor(float_of(self))
+        return math.floor(float_of(current(self)))
 
     def __ceil__(self):
-        return math.ceil(float_of(self))
+        return math.ceil(float_of(current(self)))
 
     def __trunc__(self):
         return int(self)
@@ -267,27 +268,27 @@ cdef class Array:
         return iter(list(self)[::-1])
 
     def __index__(self):
-        if is_float(typenum_of(innermost(current(self)))):
+        if is_float(typenum_of(innermost(self))):
             raise TypeError("only integer arrays can be an index; this one is of dtype float")
-        return ndarray_of(self).__index__()
+        return shown(self).__index__()
 
     def __complex__(self):
         refuse_tracked(self, "complex()", "complex numbers are not supported")
-        return complex(float_of(self))
+        return complex(float_of(current(self)))
 
     def __array__(self, dtype=None, copy=None):
         refuse_tracked(self, "conversion to a NumPy array",
                        "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked "
                        "values, a.numpy() to drop the derivative, or a cdiff array "
                        "(cdiff.numpy.zeros) to assign into")
-        out = ndarray_of(self)
+        out = shown(self)
         return out if not copy and dtype is None else np.array(out, dtype=dtype, copy=copy)
 
     def __round__(self, ndigits=0):
         return face_method("round")(self, ndigits or 0)
 
     def __repr__(self):
-        text = np.array2string(ndarray_of(self), separator=", ", prefix="Array(")
+        text = np.array2string(shown(self), separator=", ", prefix="Array(")
         if not self.size and self.shape != (0,):
             text += f", shape={self.shape}"
         dtype = "" if dtype_of(self) == np.float64 else f", dtype={dtype_of(self)}"
@@ -296,21 +297,21 @@ cdef class Array:
         return f"Array({text}{dtype}{', tracked' if is_tracked(self) else ''})"
 
     def __str__(self):
-        return str(ndarray_of(self))
+        return str(shown(self))
 
     def __format__(self, spec):
         if not spec:
             return str(self)
-        return format(self.item() if self.size == 1 else ndarray_of(self), spec)
+        return format(self.item() if self.size == 1 else shown(self), spec)
 
     def __reduce__(self):
         return rebuild, (self.__getstate__(), self.requires_grad, self.grad)
 
     def __getstate__(self):
-        if is_tracked(self) and (not self.requires_grad or current(self) is not self):
+        if is_tracked(self) and not self.requires_grad:
             raise TypeError("a tracked array cannot be pickled or deep-copied: its graph would be "
                             "lost; pickle x.detach(), or the leaves")
-        return np.array(ndarray_of(self))
+        return np.array(shown(self))
 
     def __copy__(self):
         return self.copy()
@@ -346,7 +347,7 @@ cdef class Array:
         return binary(OP_DIVIDE, other, self)
 
     def __neg__(self):
-        return ew1(OP_NEGATIVE, self)
+        return ew1(OP_NEGATIVE, current(self))
 
     def __floordiv__(x, y):
         return binary(OP_FLOOR_DIVIDE, x, y)
@@ -383,13 +384,13 @@ cdef class Array:
         return product_or_not(other, self)
 
     def __pos__(self):
-        return ew1(OP_POSITIVE, self)
+        return ew1(OP_POSITIVE, current(self))
 
     def __abs__(self):
-        return ew1(OP_ABSOLUTE, self)
+        return ew1(OP_ABSOLUTE, current(self))
 
     def __invert__(self):
-        return np.invert(ndarray_of(self))
+        return np.invert(shown(self))
 
     # Bits carry no derivative: NumPy's functions of the values, with its errors for floats.
 
@@ -457,6 +458,24 @@ cdef class Array:
 
     def __ipow__(self, other):
         return in_place(OP_POWER, self, other)
+
+    def __ifloordiv__(self, other):
+        return in_place(OP_FLOOR_DIVIDE, self, other)
+
+    def __imod__(self, other):
+        return in_place(OP_REMAINDER, self, other)
+
+    def __imatmul__(self, other):
+        return in_place(OP_MATMUL, self, other)
+
+    def __iand__(self, other):
+        return in_place_bits(np.bitwise_and, self, other)
+
+    def __ior__(self, other):
+        return in_place_bits(np.bitwise_or, self, other)
+
+    def __ixor__(self, other):
+        return in_place_bits(np.bitwise_xor, self, other)
 
     # ------------------------------------------------------------ NumPy's protocols
 

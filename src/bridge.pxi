@@ -61,10 +61,9 @@ cdef np.ndarray supported_layout(np.ndarray x):
 
 
 cdef Array try_node(object x):
-    """A node for an operand, or None where the type is not one of ours."""
-    cdef Array a
+    """A node for an operand (an Array's newest version); None where the type is not one of ours."""
     if type(x) is Array:
-        return <Array>x
+        return current(<Array>x)
     if type(x) is float:
         return weak_scalar(x)
     if type(x) is int:
@@ -160,9 +159,8 @@ cdef Array stack_nodes(list rows):
 
 cdef np.ndarray ndarray_of(Array a):
     """A read-only ndarray over a node's memory (any kind of node; no derivative)."""
-    cdef Arr *r
     cdef np.ndarray out
-    a = innermost(current(a))
+    a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         out = np.array(N(a).v)
         out.flags.writeable = False
@@ -170,13 +168,17 @@ cdef np.ndarray ndarray_of(Array a):
     return export(a, 0)
 
 
+cdef np.ndarray shown(Array a):
+    """What users see of an Array, as a read-only ndarray that does not change."""
+    return ndarray_of(current(a))
+
+
 cdef np.ndarray export(Array a, int flags):
+    """An ndarray over an array node's memory, pinned for as long as the ndarray lives."""
     cdef Arr *r = N(a).arr
     cdef np.ndarray out = np.PyArray_New(np.ndarray, r.ndim, <np.npy_intp *>ARR_SHAPE(r), r.typenum,
                                          <np.npy_intp *>ARR_STRIDES(r), r.data, 0,
                                          flags | NPY_ARRAY_ALIGNED, None)
-    cdef Arr *root = r.owner if r.owner != NULL else r
-    root.flags |= ARR_EXPORTED
     np.set_array_base(out, detached(a))
     np.PyArray_UpdateFlags(out, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)
     return out
@@ -194,7 +196,6 @@ cdef object numpy_operand(Array a):
 cdef object plain_value(Array a):
     """A float or an ndarray that its owner may write to; for finished results."""
     cdef Arr *r
-    a = current(a)
     if not N(a).flags & (NODE_ARRAY | NODE_DUAL):
         return N(a).v
     a = innermost(a)
@@ -222,12 +223,21 @@ def to_plain(x):
     >>> _core.to_plain(_core.array(2.0))
     2.0
     """
-    if type(x) is not Array or levels_of(N(<Array>x)):
+    cdef Array a
+    if type(x) is not Array:
         return x
-    return plain_value(x)
+    a = current(<Array>x)
+    return x if levels_of(N(a)) else plain_value(a)
 
 
 # ---------------------------------------------------------------- copies
+
+cdef Array own_copy(Array a):
+    """The same value as a new node, still tracked, whose memory is nobody else's."""
+    if levels_of(N(a)):
+        return ew1(OP_POSITIVE, a)
+    return contiguous_copy(a) if N(a).flags & NODE_ARRAY else scalar(N(a).v)
+
 
 cdef Array contiguous_copy(Array a):
     """The same (untracked) value in memory of our own, in C order."""
@@ -237,7 +247,6 @@ cdef Array contiguous_copy(Array a):
         memcpy(N(out).arr.data, r.data, r.size * itemsize_of(r.typenum))
     else:
         np.copyto(export(out, NPY_ARRAY_WRITEABLE), ndarray_of(a), casting="unsafe")
-        N(out).arr.flags &= ~ARR_EXPORTED
     return out
 
 
@@ -261,7 +270,8 @@ def array(data, dtype=None, requires_grad=False, copy=True):
         Make a leaf whose `grad` is filled by `backward`.  Integer and boolean data are
         converted to float64 unless `dtype` says otherwise.
     copy : bool
-        False shares the memory of an ndarray: the caller promises not to change it.
+        False shares the memory of an ndarray: the caller promises not to change it.  Assigning into
+        the Array never changes the ndarray, and a leaf always has memory of its own.
 
     Returns
     -------
@@ -282,13 +292,12 @@ def array(data, dtype=None, requires_grad=False, copy=True):
     """
     cdef Array a = as_node(data)
     cdef int typenum
-    a = current(a)
     if N(a).flags & NODE_WEAK and isinstance(data, int):
         a = wrap_ndarray(np.asarray(int(data)))
     if type(data) is Array:
         keep_result(a)
         if dtype is None and not requires_grad:
-            return ew1(OP_POSITIVE, a) if levels_of(N(a)) else detached(a)
+            return own_copy(a)
     if dtype is not None:
         a = apply_cast(a, np.dtype(dtype).num)
     typenum = typenum_of(innermost(a))
@@ -296,7 +305,9 @@ def array(data, dtype=None, requires_grad=False, copy=True):
         if dtype is not None:
             raise TypeError(f"array: requires_grad needs float64 or float32, not {dtype}")
         a = apply_cast(a, NPY_DOUBLE)
-    if copy and N(a).flags & NODE_ARRAY and is_borrowed(a):
+    if (copy or requires_grad) and N(a).flags & NODE_ARRAY and is_borrowed(a):
         a = contiguous_copy(a)
+    elif type(data) is Array:
+        a = own_copy(a)
     N(a).flags &= ~NODE_WEAK
     return make_leaf(a, 0) if requires_grad else a

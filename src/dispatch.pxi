@@ -26,6 +26,12 @@ cdef object store_out(Array result, object out):
     if isinstance(out, tuple):
         out = out[0]
     if type(out) is Array:
+        if shape_tuple(result) != shape_tuple(out):
+            raise ValueError(f"out=: cannot broadcast the result of shape {shape_tuple(result)} into "
+                             f"an array of shape {shape_tuple(out)}")
+        if not np.can_cast(dtype_of(result), dtype_of(out), "same_kind"):
+            raise TypeError(f"out= has dtype {dtype_of(out)}, which cannot hold a result of dtype "
+                            f"{dtype_of(result)}")
         assign(<Array>out, Ellipsis, result)
         return out
     if levels_of(N(result)):
@@ -61,7 +67,7 @@ cdef object plain_call(int op, tuple args, object out, object where, object dtyp
 
 cdef object ufunc_call1(int op, object x, object out, object where, object dtype):
     if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
-        return ew1(op, <Array>x)
+        return ew1(op, current(<Array>x))
     if type(x) is Array or holds_nodes(x):
         if not has_partial(op) and NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
             return NUMPY_UFUNCS[op](ndarray_of(as_node(x)), out=out, where=where, dtype=dtype)
@@ -74,8 +80,8 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
 cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype):
     if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
         if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
-            return NUMPY_UFUNCS[op](numpy_operand(innermost(current(as_node(x1)))),
-                                    numpy_operand(innermost(current(as_node(x2)))),
+            return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
+                                    numpy_operand(innermost(as_node(x2))),
                                     out=out, where=where, dtype=dtype)
         if op == OP_POWER and out is None and where is True and dtype is None and type(x1) is Array:
             return power_of(x1, x2)
@@ -198,24 +204,34 @@ def any_array(*xs):
 
 def value(x):
     """The value of an Array as a read-only ndarray, without its derivative; others unchanged."""
-    return ndarray_of(<Array>x) if type(x) is Array else x
+    return shown(<Array>x) if type(x) is Array else x
+
+
+cdef Array object_of(object x):
+    """An Array itself (not its newest version), so that views can be made of it."""
+    return <Array>x if type(x) is Array else as_node(x)
 
 
 def reshape(a, shape):
-    """`a` in another shape (a tuple; one -1 is allowed)."""
-    cdef Array n = current(as_node(a))
-    return apply_reshape(n, resolve_shape(shape, size_of(innermost(n)), shape_tuple(n)))
+    """`a` in another shape (a tuple; one -1 is allowed); a view where NumPy makes one."""
+    cdef Array n = object_of(a)
+    return view_of(n, OP_RESHAPE, (resolve_shape(shape, size_of(innermost(n)), shape_tuple(n)),))
 
 
 def transpose(a, perm):
-    """`a` with its axes permuted."""
-    cdef Array n = current(as_node(a))
-    return apply_transpose(n, checked_permutation(perm, len(shape_tuple(n))))
+    """A view of `a` with its axes permuted."""
+    cdef Array n = object_of(a)
+    return view_of(n, OP_TRANSPOSE, (checked_permutation(perm, len(shape_tuple(n))),))
 
 
 def broadcast_to(a, shape):
-    """`a` broadcast to a shape."""
-    return apply_broadcast_to(current(as_node(a)), tuple(shape))
+    """`a` broadcast to a shape; read-only, as in NumPy."""
+    cdef Array n = as_node(a)
+    cdef Array out = apply(OP_BROADCAST_TO, [n], (tuple(shape),))
+    cdef Array inner = innermost(out)
+    if N(inner).flags & NODE_ARRAY and not levels_of(N(inner)):
+        N(inner).op = OP_BROADCAST_TO
+    return out
 
 
 cdef Array reduction(int op, Array n, object axes, object keepdims):
@@ -226,28 +242,28 @@ cdef Array reduction(int op, Array n, object axes, object keepdims):
 
 
 cdef Array as_differentiable(object a):
-    cdef Array n = current(as_node(a))
+    cdef Array n = as_node(a)
     return n if N(n).flags & NODE_DUAL else as_float(n)
 
 
 def sum(a, axes=None, keepdims=False):
     """Sum over a tuple of axes."""
-    return reduction(OP_SUM, current(as_node(a)), axes, keepdims)
+    return reduction(OP_SUM, as_node(a), axes, keepdims)
 
 
 def max(a, axes=None, keepdims=False):
     """Maximum over a tuple of axes; ties share the derivative evenly."""
-    return reduction(OP_MAX, current(as_node(a)), axes, keepdims)
+    return reduction(OP_MAX, as_node(a), axes, keepdims)
 
 
 def min(a, axes=None, keepdims=False):
     """Minimum over a tuple of axes; ties share the derivative evenly."""
-    return reduction(OP_MIN, current(as_node(a)), axes, keepdims)
+    return reduction(OP_MIN, as_node(a), axes, keepdims)
 
 
 def prod(a, axes=None, keepdims=False):
     """Product over a tuple of axes; exact where factors are zero."""
-    return reduction(OP_PROD, current(as_node(a)), axes, keepdims)
+    return reduction(OP_PROD, as_node(a), axes, keepdims)
 
 
 def logsumexp(a, axes=None, keepdims=False):
@@ -262,29 +278,29 @@ def norm2(a, axes=None, keepdims=False):
 
 def index(a, key):
     """a[key] for any NumPy index."""
-    return get_item(as_node(a), key)
+    return get_item(object_of(a), key)
 
 
 def index_set(a, key, value):
     """A copy of `a` in which a[key] = value."""
-    return set_item(current(as_node(a)), key, as_node(value))
+    return set_item(as_node(a), key, as_node(value))
 
 
 def gather(a, idx):
     """Rows `idx` of a two-dimensional array."""
-    cdef Array n = current(as_node(a))
+    cdef Array n = as_node(a)
     return gather_rows(n, checked_rows(np.asarray(value(idx)), shape_tuple(n)[0]))
 
 
 def scatter_add(g, idx, K):
     """K rows of zeros to whose rows `idx` the rows of `g` are added."""
-    rows = wrap_ndarray(checked_rows(np.asarray(value(idx)), K))
+    rows = wrap_ndarray(checked_rows(np.asarray(value(idx)), K), True)
     return apply(OP_SCATTER_ADD, [as_differentiable(g), rows], (K,))
 
 
 def concatenate(arrays, int axis=0):
     """Join arrays along an existing axis."""
-    cdef list nodes = [current(as_node(a)) for a in arrays]
+    cdef list nodes = [as_node(a) for a in arrays]
     cdef int ndim
     if not nodes:
         raise ValueError("need at least one array to concatenate")
@@ -297,7 +313,8 @@ def concatenate(arrays, int axis=0):
         other = shape_tuple(a)
         if len(other) != ndim or other[:axis] + other[axis + 1:] != shape[:axis] + shape[axis + 1:]:
             raise ValueError(f"concatenate: shapes {shape} and {other} differ outside axis {axis}")
-    return apply_concatenate(same_dtype(nodes), axis)
+    nodes = same_dtype(nodes)
+    return own_copy(nodes[0]) if len(nodes) == 1 else apply_concatenate(nodes, axis)
 
 
 cdef list same_dtype(list nodes):
@@ -332,8 +349,10 @@ def einsum(spec, operands):
 
 
 def cast(a, dtype):
-    """`a` in another dtype."""
-    return apply_cast(as_node(a), np.dtype(dtype).num)
+    """`a` in another dtype; `a` itself where it has that."""
+    cdef Array n = as_node(a)
+    cdef Array out = apply_cast(n, np.dtype(dtype).num)
+    return a if out is n and type(a) is Array else out
 
 
 def solve(a, b):
@@ -360,8 +379,8 @@ def logabsdet(a):
 
 def matmul(a, b):
     """Matrix product with NumPy's rules for vectors and for stacks of matrices."""
-    cdef Array x = current(as_node(a))
-    cdef Array y = current(as_node(b))
+    cdef Array x = as_node(a)
+    cdef Array y = as_node(b)
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
     if not xs or not ys:
         raise ValueError(f"matmul: operands must have at least one dimension, "

@@ -375,6 +375,7 @@ cdef Array record_array(int op, Array y, Array a, Array b):
     n.flags |= <uint16_t>levels
     if reads & 4:
         n.flags |= NODE_SAVED
+        n.arr.flags |= ARR_SAVED
     n.p0 = keep_operand(n, a, reads & 1)
     if b is not None:
         n.p1 = keep_operand(n, b, reads & 2)
@@ -398,8 +399,7 @@ cdef Node *keep_operand(Node *n, Array a, bint read) except? NULL:
 cdef inline bint is_simple(const Arr *r) noexcept nogil:
     """Contiguous float64 memory of our own, of a size that needs no care?"""
     return (r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS and r.ndim > 0
-            and r.size < NOGIL_SIZE
-            and not (r.owner if r.owner != NULL else r).flags & ARR_BORROWED)
+            and r.size < NOGIL_SIZE and not root_of(r).flags & (ARR_BORROWED | ARR_WRITTEN))
 
 
 cdef inline bint same_dims(const Arr *a, const Arr *b) noexcept nogil:
@@ -429,12 +429,15 @@ cdef inline Node *quick_operand(Node *n, Node *p, bint read) noexcept:
     if not p.flags & (LEVEL_MASK | NODE_ARRAY):
         n.d1 = p.v
         return NULL
+    if not p.flags & NODE_ARRAY:
+        Py_INCREF(<object><PyObject *>p)
+        return p
     if read:
-        if p.flags & NODE_ARRAY:
-            p.flags |= NODE_SAVED
+        p.flags |= NODE_SAVED
+        root_of(p.arr).flags |= ARR_SAVED
     elif not p.flags & LEVEL_MASK:
         return NULL
-    Py_INCREF(<object><PyObject *>p)
+    p.arr.holders += 1
     return p
 
 
@@ -473,7 +476,10 @@ cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
     if not recording(levels) or not has_partial(op):
         return
     n.op = <uint16_t>op
-    n.flags |= <uint16_t>(levels | (NODE_SAVED if reads & 4 else 0))
+    n.flags |= <uint16_t>levels
+    if reads & 4:
+        n.flags |= NODE_SAVED
+        n.arr.flags |= ARR_SAVED
     n.p0 = quick_operand(n, a, reads & 1)
     if b != NULL:
         n.p1 = quick_operand(n, b, reads & 2)
@@ -486,7 +492,6 @@ cdef Array ew1(int op, Array a):
     cdef Node *n
     if not N(a).flags & NODE_SLOW:
         return steal(scalar1(op, N(a)))
-    a = current(a)
     if N(a).flags & NODE_DUAL:
         return dual_elementwise(op, a, None)
     n = quick(op, N(a), NULL)
@@ -502,8 +507,6 @@ cdef Array ew2(int op, Array a, Array b):
     cdef Node *n
     if not (N(a).flags | N(b).flags) & NODE_SLOW:
         return steal(scalar2(op, N(a), N(b)))
-    a = current(a)
-    b = current(b)
     if (N(a).flags | N(b).flags) & NODE_DUAL:
         return dual_elementwise(op, a, b)
     if not (N(a).flags | N(b).flags) & NODE_ARRAY:
@@ -602,7 +605,7 @@ cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
     a = a if reads & 1 else None
     b = b if reads & 2 else None
     y = y if reads & 4 else None
-    if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & (NODE_DUAL | NODE_ALIAS) or \
+    if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & NODE_DUAL or \
             recording(levels_of(N(g)) | (flags_of(a) | flags_of(b) | flags_of(y)) & LEVEL_MASK):
         return ew2(OP_ZMUL, g, eval_rule(op, k, a, b, y))
     return times_partial_raw(op, k, g, a, b, y)

@@ -1,15 +1,15 @@
-# Indexing: every kind of NumPy index, reading and assigning.
+# Indexing: every kind of NumPy index.
 #
 # Knows how to turn a key into the structural operators slice, gather, where and
-# index_set; it must not know derivatives.  Fast because an integer index into a
+# index_set; it must not know derivatives, nor what is done with a changed value
+# (see in_place.pxi).  Fast because an integer index into a
 # vector is one load, basic indices are views, and an index array along the
 # first axis gathers rows directly.  All other keys are turned into flat
 # positions by NumPy itself, so their meaning is NumPy's by construction.
 
-cdef enum KeyKind:
-    KEY_BASIC
-    KEY_ROWS                      # one index array or mask over leading axes
-    KEY_GENERAL
+cdef extern from "Python.h":
+    int PySlice_Unpack(object, Py_ssize_t *, Py_ssize_t *, Py_ssize_t *) except -1
+    Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t *, Py_ssize_t *, Py_ssize_t) noexcept
 
 # A parsed basic key: (start, step, count) per axis, and where new axes go.
 cdef class BasicKey:
@@ -80,7 +80,7 @@ cdef int parse_axis(object k, Py_ssize_t extent, int axis, list index, list fina
 cdef object plain_key(object key, int depth=0):
     """Arrays inside a key as ndarrays (an index carries no derivative)."""
     if type(key) is Array:
-        return ndarray_of(<Array>key)
+        return shown(<Array>key)
     if depth > MAX_NDIM:
         raise IndexError(f"an index is nested deeper than {MAX_NDIM}")
     if isinstance(key, tuple):
@@ -92,18 +92,31 @@ cdef object plain_key(object key, int depth=0):
 
 
 cdef Array get_item(Array a, object key):
+    """a[key]; basic keys give views of the Python object `a`."""
+    cdef Array now
     cdef tuple keys
-    a = current(a)
-    if is_integer(key) and not N(a).flags & NODE_DUAL and ndim_of(a) == 1:
-        return apply1(OP_SLICE, a, ((wrap_index(key, ARR_SHAPE(N(a).arr)[0], 0), 1, -1),))
+    if type(key) is slice and ndim_of(a) == 1 and N(a).flags & NODE_ARRAY:
+        return part_of(a, slice_index(key, ARR_SHAPE(N(a).arr)[0]))
+    if is_integer(key):
+        now = current(a)
+        if not N(now).flags & NODE_DUAL and ndim_of(now) == 1:
+            return apply1(OP_SLICE, now, ((wrap_index(key, ARR_SHAPE(N(now).arr)[0], 0), 1, -1),))
     key = plain_key(key)
     keys = key if isinstance(key, tuple) else (key,)
     if count_ellipses(keys) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     for k in keys:
         if not is_basic(k):
-            return get_advanced(a, key)
+            return get_advanced(current(a), key)
     return get_basic(a, parse_basic(a, keys))
+
+
+cdef tuple slice_index(slice key, Py_ssize_t extent):
+    """(start, step, count) of a slice of the only axis."""
+    cdef Py_ssize_t start, stop, step, count
+    PySlice_Unpack(key, &start, &stop, &step)
+    count = PySlice_AdjustIndices(extent, &start, &stop, step)
+    return (start if count else 0, step, count)
 
 
 cdef int count_ellipses(tuple keys):
@@ -114,8 +127,8 @@ cdef int count_ellipses(tuple keys):
 
 
 cdef Array get_basic(Array a, BasicKey key):
-    cdef Array out = apply_slice(a, key.index)
-    return out if key.final_shape is None else apply_reshape(out, key.final_shape)
+    cdef Array out = part_of(a, key.index)
+    return out if key.final_shape is None else view_of(out, OP_RESHAPE, (key.final_shape,))
 
 
 cdef Array get_advanced(Array a, object key):
@@ -176,35 +189,23 @@ cdef object product(object shape):
 
 
 cdef Array gather_rows(Array a, object rows):
-    return apply(OP_GATHER, [a, wrap_ndarray(np.ascontiguousarray(rows, dtype=np.int64))], None)
+    return apply(OP_GATHER, [a, wrap_ndarray(np.ascontiguousarray(rows, dtype=np.int64), True)],
+                 None)
 
 
 # ---------------------------------------------------------------- assigning
 
-cdef Array set_item(Array a, object key, Array v):
-    """A new array: `a` with a[key] = v."""
-    cdef tuple keys
-    cdef BasicKey basic
-    key = plain_key(key)
-    keys = key if isinstance(key, tuple) else (key,)
-    v = assignable(a, v)
-    for k in keys:
-        if not is_basic(k):
-            return set_advanced(a, key, v)
-    basic = parse_basic(a, keys)
-    if basic.final_shape is not None or ndim_of(innermost(v)):
-        v = fit_assignment(v, basic)
-    return apply_index_set(a, v, basic.index)
-
-
 cdef Array assignable(Array a, Array v):
     """The value in the array's dtype; a tracked value cannot go into integers."""
-    cdef int typenum = typenum_of(innermost(a))
-    v = current(v)
-    if not is_float(typenum) and levels_of(N(v)):
+    refuse_in_integers(a, v)
+    return apply_cast(v, typenum_of(innermost(a)))
+
+
+cdef int refuse_in_integers(Array a, Array v) except -1:
+    if not is_float(typenum_of(innermost(a))) and levels_of(N(v)):
         raise TypeError(f"cdiff: a tracked value cannot be stored in an array of dtype "
                         f"{dtype_of(a)}; make the array with dtype float")
-    return apply_cast(v, typenum)
+    return 0
 
 
 cdef Array fit_assignment(Array v, BasicKey key):
@@ -254,26 +255,3 @@ cdef Array drop_leading(Array v, int ndim):
     while len(shape) > ndim and shape[0] == 1:
         shape = shape[1:]
     return v if shape == shape_tuple(v) else apply_reshape(v, shape)
-
-
-cdef int assign(Array a, object key, object value) except -1:
-    """a[key] = value: the Python object a shows a new version, the graph keeps the old one."""
-    cdef Array old = current(a)
-    cdef Array new = set_item(old, key, as_node(value))
-    redirect(a, new)
-    return 0
-
-
-cdef int redirect(Array a, Array new) except -1:
-    """Let the Python object `a` stand for another node from now on."""
-    cdef Node *n = N(a)
-    cdef Node *previous
-    if not n.flags & NODE_ARRAY:
-        raise TypeError("cdiff: a scalar cannot be changed in place; assign to the name instead")
-    if n.ext == NULL:
-        n.ext = ext_new(0)
-    previous = n.ext.current
-    n.ext.current = hold(new)
-    n.flags |= NODE_ALIAS
-    _drop(previous)
-    return 0

@@ -91,6 +91,8 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
     r.ndim = <uint8_t>ndim
     r.flags = 0
     r.bucket = bucket
+    r.holders = 0
+    r.pins = 0
     return r
 
 
@@ -104,6 +106,8 @@ cdef void block_release(Arr *r) noexcept:
         if r.refcnt > 0:
             return
         owner = r.owner
+        if r.flags & ARR_SNAPSHOT:
+            owner.pins -= 1
         if r.base != NULL:
             Py_DECREF(<object>r.base)
         size = bucket_size(r.bucket)

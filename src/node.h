@@ -6,13 +6,22 @@
  * what an operator means.  It is fast because a scalar node is one cache line
  * that holds its value, its parents and its local partials, because a small
  * array is one pooled block with its shape in front of its data, and because
- * no node is ever seen by the garbage collector (parents point backward only,
- * so a cycle cannot be built).
+ * no node is ever seen by the garbage collector.
+ *
+ * An array node has two roles, and is counted twice.  As a node of the graph it
+ * is held by the nodes that were computed from it (`holders`); its operator,
+ * operands and value never change.  As a Python object it is held by variables
+ * (the object's own reference count), and may be assigned into: then
+ * ext->current is its newest version, and users see that.  A view knows the
+ * Python object it looks at (`base`).  What belongs to the second role is let
+ * go with the last Python reference, so `x += f(x)` makes no cycle although the
+ * new version depends on the old x and x leads to its new version.
  */
 #ifndef CDIFF_NODE_H
 #define CDIFF_NODE_H
 
 #include <Python.h>
+#include <math.h>
 #include <stdint.h>
 
 #if defined(_MSC_VER)
@@ -25,6 +34,9 @@
 
 /* An array value.  `data` points into this block, into `owner`'s block (a
  * view) or into the memory of the Python object `base` (a borrowed ndarray).
+ * In a node with NODE_VIEW, `base` is the Array it is a view of.
+ * `holders` counts the graph's references to the node this block belongs to,
+ * `pins` the blocks that look at this memory and must not see it change.
  * `dims` holds the shape, then the strides in bytes. */
 typedef struct Arr {
     Py_ssize_t refcnt;
@@ -36,23 +48,32 @@ typedef struct Arr {
     uint8_t ndim;
     uint8_t flags;
     uint32_t bucket;
+    uint32_t holders;
+    uint32_t pins;
     Py_ssize_t dims[];
 } Arr;
 
 enum {
     ARR_CONTIGUOUS = 1, /* C order without gaps */
-    ARR_EXPORTED = 2,   /* an ndarray that users hold looks at this memory */
+    ARR_SNAPSHOT = 2,   /* one of the owner's pins */
     ARR_BORROWED = 4,   /* memory of an ndarray that its owner may still change */
-    ARR_RESULT = 8      /* a finished gradient that nothing else refers to */
+    ARR_RESULT = 8,     /* a finished gradient that nothing else refers to */
+    ARR_SAVED = 16,     /* a derivative reads this memory */
+    ARR_WRITTEN = 32,   /* memory that is being assigned into */
+    ARR_UNTRACKED = 64  /* a view of a tracked array made while nothing was recorded */
 };
 
 #define ARR_SHAPE(r) ((r)->dims)
 #define ARR_STRIDES(r) ((r)->dims + (r)->ndim)
 
-/* Operands beyond the second, and the newest version of an array that was
- * assigned into. */
+/* Operands beyond the second; the newest version of an array that was assigned
+ * into; and for a view in forward mode, or of one, what it looks at: the object,
+ * the version of that it was made from, and by which operator. */
 typedef struct Ext {
     struct Node *current;
+    struct Node *base;
+    struct Node *seen;
+    Py_ssize_t view_op;
     Py_ssize_t nparents;
     struct Node *parents[];
 } Ext;
@@ -63,7 +84,8 @@ typedef struct Ext {
  *   d0, d1      scalar elementwise node: local partials; where an operand is
  *               untracked (p is NULL) its slot holds the operand's value
  *   ext         array or structural node: extra operands
- *   obj         structural node: its attributes, a plain tuple of ints
+ *   obj         structural node: its attributes, a plain tuple of ints (also in an
+ *               untracked or dual view: those of its view operator)
  *   d1          array elementwise node: the value of a scalar constant operand
  *   flags       NODE_* bits below, then one bit per differentiation level
  *   mark        position in the sweep that visits the node just now;
@@ -86,9 +108,10 @@ enum {
     NODE_DUAL = 2,    /* forward mode: p0 primal, p1 tangent */
     NODE_ALIAS = 4,   /* assigned into: ext->current is the value seen by users */
     NODE_SAVED = 8,   /* a child's derivative reads this value */
-    NODE_VIEW = 16,   /* made by basic indexing or reshaping of a live array */
+    NODE_VIEW = 16,   /* looks at an array that users can reach (see Arr.base) */
     NODE_WEAK = 32,   /* stands for a Python scalar: does not decide the dtype */
-    NODE_SLOW = NODE_ARRAY | NODE_DUAL | NODE_ALIAS,
+    NODE_SLOW = NODE_ARRAY | NODE_DUAL,
+    NODE_SHOWN = NODE_DUAL | NODE_ALIAS | NODE_VIEW, /* not what it seems */
     LEVEL_SHIFT = 6,
     LEVEL_MASK = 0xFFC0,
     MAX_LEVEL = 9
@@ -111,6 +134,21 @@ static CDIFF_THREAD_LOCAL ThreadState cdiff_tls __attribute__((tls_model("initia
 #else
 static CDIFF_THREAD_LOCAL ThreadState cdiff_tls;
 #endif
+
+/* A node that is being freed waits in the graveyard, linked through its type
+ * slot: everything else in it is still needed, and it gets a type again when it
+ * is reused. */
+static inline Node *cdiff_next_dead(Node *n) {
+    return (Node *)((PyObject *)n)->ob_type;
+}
+static inline void cdiff_set_next_dead(Node *n, Node *next) {
+    ((PyObject *)n)->ob_type = (PyTypeObject *)next;
+}
+
+/* The value of an array whose memory went to its next version and which nobody
+ * reads any more: nan everywhere, so that a mistake would be seen. */
+static const double cdiff_gone = NAN;
+static const float cdiff_gone_single = NAN;
 
 #if defined(__GNUC__)
 #define CDIFF_PREFETCH(p) __builtin_prefetch(p)

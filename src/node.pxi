@@ -28,44 +28,81 @@ cdef inline int level_bit(int level) noexcept nogil:
     return 1 << (LEVEL_SHIFT + level)
 
 
-# ---------------------------------------------------------------- letting go
+# ---------------------------------------------------------------- holding and letting go
 
-cdef inline void _bury(Node *n) noexcept:
-    """Queue a node without references; all it owns is dropped when its turn comes.
+cdef inline Node *hold_node(Node *n) noexcept:
+    """A reference for the graph: array nodes count those apart from Python's."""
+    if n.flags & NODE_ARRAY:
+        n.arr.holders += 1
+    else:
+        Py_INCREF(<object><PyObject *>n)
+    return n
 
-    The link stands in place of the type: every field of a node is still needed to free it, and
-    nobody asks an object without references for its type.
-    """
-    Py_SET_TYPE(<PyObject *>n, <PyTypeObject *>cdiff_tls.graveyard)
-    cdiff_tls.graveyard = n
+
+cdef inline Node *hold(Array a) noexcept:
+    return hold_node(N(a))
 
 
 cdef inline void _drop(Node *p) noexcept:
-    if p != NULL:
+    """Give a reference of the graph back."""
+    if p == NULL:
+        return
+    if not p.flags & NODE_ARRAY:
         Py_DECREF(<object><PyObject *>p)
+        return
+    p.arr.holders -= 1
+    if p.arr.holders == 0 and Py_REFCNT(<PyObject *>p) == 0:
+        node_dealloc(<PyObject *>p)
+
+
+cdef inline bint owns_objects(Node *n) noexcept nogil:
+    """False where d0 and d1 are numbers: elementwise and leaf scalars, dual scalars."""
+    return (n.flags & NODE_ARRAY) != 0 or (n.op >= N_LOCAL
+                                           and (not n.flags & NODE_DUAL or n.p0 != NULL))
+
+
+cdef inline Node *looked_at(Node *n) noexcept nogil:
+    """The Array that a view looks at."""
+    return <Node *>n.arr.base if n.flags & NODE_ARRAY else n.ext.base
+
+
+cdef Node *_take_base(Node *n) noexcept:
+    """End being a view; the caller gets the reference to what was looked at."""
+    cdef Node *base
+    if not n.flags & NODE_VIEW:
+        return NULL
+    base = looked_at(n)
+    if n.flags & NODE_ARRAY:
+        n.arr.base = NULL
+    else:
+        n.ext.base = NULL
+    n.flags &= ~NODE_VIEW
+    return base
 
 
 cdef void _release_payload(Node *n) noexcept:
-    """Free what an array or structural node owns besides its two operands."""
+    """Free what a node owns besides its two operands."""
     cdef Py_ssize_t i
     cdef Ext *ext
-    if n.flags & NODE_ARRAY and n.arr != NULL:
-        block_release(n.arr)
+    cdef Node *base = _take_base(n)
     if owns_objects(n):
         ext = n.ext
         if ext != NULL:
             n.ext = NULL
             _drop(ext.current)
+            _drop(ext.seen)
             for i in range(ext.nparents):
                 _drop(ext.parents[i])
             PyMem_Free(ext)
         if n.op >= N_LOCAL and n.obj != NULL:
             Py_DECREF(<object>n.obj)
-
-
-cdef inline bint owns_objects(Node *n) noexcept nogil:
-    """False where d0 and d1 are numbers: elementwise and leaf scalars, dual scalars."""
-    return (n.flags & NODE_ARRAY) != 0 or (n.op >= N_LOCAL and not n.flags & NODE_DUAL)
+    if n.op == OP_LEAF:
+        Py_XDECREF(<PyObject *>n.p1)         # the gradient
+        n.p1 = NULL
+    if n.flags & NODE_ARRAY and n.arr != NULL:
+        block_release(n.arr)
+    if base != NULL:
+        Py_DECREF(<object><PyObject *>base)
 
 
 cdef void node_dealloc(PyObject *self) noexcept:
@@ -73,8 +110,12 @@ cdef void node_dealloc(PyObject *self) noexcept:
     cdef Node *n = <Node *>self
     cdef Node *p0
     cdef Node *p1
+    if n.flags & NODE_ARRAY and n.arr.holders:
+        retire(n)
+        return
     if cdiff_tls.freeing:
-        _bury(n)
+        cdiff_set_next_dead(n, cdiff_tls.graveyard)
+        cdiff_tls.graveyard = n
         return
     cdiff_tls.freeing = 1
     while True:
@@ -88,8 +129,91 @@ cdef void node_dealloc(PyObject *self) noexcept:
         n = cdiff_tls.graveyard
         if n == NULL:
             break
-        cdiff_tls.graveyard = <Node *>Py_TYPE(<PyObject *>n)
+        cdiff_tls.graveyard = cdiff_next_dead(n)
     cdiff_tls.freeing = 0
+
+
+cdef void retire(Node *n) noexcept:
+    """The last Python reference is gone, the graph goes on: only the node of the graph is left.
+
+    Whatever only users could see goes: the newest version, and being a view.  A node whose value
+    no derivative reads also lets go of memory that is being assigned into.
+    """
+    cdef Node *base
+    cdef Node *newest
+    while n != NULL:
+        newest = NULL
+        if n.flags & NODE_ALIAS:
+            n.flags &= ~NODE_ALIAS
+            newest = n.ext.current
+            n.ext.current = NULL
+        base = _take_base(n)
+        if base != NULL:
+            leave_memory(n)
+        _drop(newest)
+        n = NULL
+        if base != NULL and Py_REFCNT(<PyObject *>base) == 1 and base.flags & NODE_ARRAY \
+                and base.arr.holders:
+            Py_SET_REFCNT(<PyObject *>base, 0)
+            n = base
+        elif base != NULL:
+            Py_DECREF(<object><PyObject *>base)
+
+
+cdef inline Arr *root_of(Arr *r) noexcept nogil:
+    """The block whose memory this is."""
+    return r.owner if r.owner != NULL else r
+
+
+cdef inline void pin(Arr *r) noexcept nogil:
+    """From now on the memory that `r` looks at must not change."""
+    if r.owner != NULL and not r.flags & ARR_SNAPSHOT:
+        r.flags |= ARR_SNAPSHOT
+        r.owner.pins += 1
+
+
+cdef inline void unpin(Arr *r) noexcept nogil:
+    if r.flags & ARR_SNAPSHOT:
+        r.flags &= ~ARR_SNAPSHOT
+        r.owner.pins -= 1
+
+
+cdef void leave_memory(Node *n) noexcept:
+    """A former view keeps its value if a derivative reads it, else memory others may write to."""
+    cdef Arr *empty
+    if not n.flags & NODE_SAVED and root_of(n.arr).flags & ARR_WRITTEN:
+        try:
+            empty = gone(n.arr)
+        except MemoryError:
+            pin(n.arr)
+        else:
+            replace_block(n, empty)
+    else:
+        pin(n.arr)
+
+
+cdef Arr *gone(Arr *like) except NULL:
+    """Shape and dtype of a value that nobody reads any more, without its memory."""
+    cdef Arr *r = block_new(like.ndim, 0)
+    cdef int i
+    r.typenum = like.typenum
+    r.size = like.size
+    r.data = <char *>&cdiff_gone if r.typenum == NPY_DOUBLE else <char *>&cdiff_gone_single
+    for i in range(like.ndim):
+        r.dims[i] = like.dims[i]
+        r.dims[like.ndim + i] = 0
+    return r
+
+
+cdef void replace_block(Node *n, Arr *r) noexcept:
+    """Another block for a node; who holds the node and what it views stays."""
+    cdef Arr *previous = n.arr
+    r.holders = previous.holders
+    if n.flags & NODE_VIEW:
+        r.base = previous.base
+        previous.base = NULL
+    n.arr = r
+    block_release(previous)
 
 
 # ---------------------------------------------------------------- scalars
@@ -191,15 +315,22 @@ cdef Array new_array(int ndim, const Py_ssize_t *shape, int typenum):
     return steal(array_node(r))
 
 
-cdef Array view_array(Arr *source, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
-                      char *data):
-    """An untracked node that looks at `source`'s memory through another shape and strides."""
+cdef Arr *block_over(Arr *source, int ndim, char *data) except NULL:
+    """A block without memory of its own that pins `source`'s; shape and strides are unset."""
     cdef Arr *r = block_new(ndim, 0)
-    cdef int i
-    r.owner = source.owner if source.owner != NULL else source
+    r.owner = root_of(source)
     r.owner.refcnt += 1
     r.typenum = source.typenum
     r.data = data
+    pin(r)
+    return r
+
+
+cdef Array view_array(Arr *source, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
+                      char *data):
+    """An untracked node that looks at `source`'s memory through another shape and strides."""
+    cdef Arr *r = block_over(source, ndim, data)
+    cdef int i
     for i in range(ndim):
         r.dims[i] = shape[i]
         r.dims[ndim + i] = strides[i]
@@ -251,24 +382,20 @@ cdef bint same_shape(Array a, Array b) noexcept:
 
 cdef Array detached(Array a):
     """The same value as an untracked constant, sharing the memory."""
-    cdef Node *n
+    cdef Arr *r
+    cdef int i
     a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
-    n = node_new()
-    N(a).arr.refcnt += 1
-    n.arr = N(a).arr
-    n.op = OP_CONST
-    n.flags = NODE_ARRAY
-    return steal(n)
+    r = block_over(N(a).arr, N(a).arr.ndim, N(a).arr.data)
+    r.size = N(a).arr.size
+    r.flags |= N(a).arr.flags & ARR_CONTIGUOUS
+    for i in range(2 * r.ndim):
+        r.dims[i] = N(a).arr.dims[i]
+    return steal(array_node(r))
 
 
 # ---------------------------------------------------------------- linking
-
-cdef inline Node *hold(Array a) noexcept:
-    Py_INCREF(a)
-    return N(a)
-
 
 cdef Array attach(Array y, int op, list operands, unsigned int reads, object attrs):
     """Make the fresh node `y` the recorded result of a structural operator.
@@ -315,18 +442,40 @@ cdef Ext *ext_new(Py_ssize_t count) except NULL:
 
 
 cdef Array saved(Array a):
-    """`a` with its value pinned for a derivative: memory owned by the caller is copied."""
-    if N(a).flags & NODE_ARRAY:
-        if is_borrowed(a):
-            return contiguous_copy(a)
-        N(a).flags |= NODE_SAVED
+    """`a` with its value pinned for a derivative: memory owned by the caller is copied.
+
+    So is a small part of memory that is being assigned into: otherwise the next assignment would
+    have to copy all of it.
+    """
+    cdef Arr *r
+    cdef Arr *root
+    if not N(a).flags & NODE_ARRAY:
+        return a
+    if is_borrowed(a) and not levels_of(N(a)):
+        return contiguous_copy(a)
+    r = N(a).arr
+    root = root_of(r)
+    N(a).flags |= NODE_SAVED
+    if root != r and root.flags & ARR_WRITTEN and 2 * r.size <= root.size:
+        own_memory(a)
+    root_of(N(a).arr).flags |= ARR_SAVED
     return a
+
+
+cdef int own_memory(Array a) except -1:
+    """Move a value into a block of its own, in C order."""
+    cdef Array copy = contiguous_copy(a)
+    cdef Arr *r = N(copy).arr
+    N(a).arr.refcnt += 1
+    N(copy).arr = N(a).arr
+    replace_block(N(a), r)
+    N(copy).arr.holders = 0
+    return 0
 
 
 cdef inline bint is_borrowed(Array a) noexcept:
     """Does the value live in an ndarray that its owner may still change?"""
-    cdef Arr *r = N(a).arr
-    return ((r.owner if r.owner != NULL else r).flags & ARR_BORROWED) != 0
+    return (root_of(N(a).arr).flags & ARR_BORROWED) != 0
 
 
 cdef object parent(Array y, Py_ssize_t k):

@@ -36,19 +36,21 @@ cdef object bitwise(object function, object x, object y):
 cdef object power_of(object x, object y):
     """x ** y; the exponents that NumPy computes by simpler functions are simpler here too."""
     cdef Node exponent
+    cdef Array base
     cdef bint exact
     if type(x) is Array and type(y) is not Array and slot_operand(<PyObject *>y, &exponent) != NULL:
-        exact = is_float(typenum_of(innermost(current(<Array>x))))
+        base = current(<Array>x)
+        exact = is_float(typenum_of(innermost(base)))
         if exponent.v == 2.0 and (exact or type(y) is int):
-            return ew1(OP_SQUARE, x)
+            return ew1(OP_SQUARE, base)
         if not exact:
             return binary(OP_POWER, x, y)
         if exponent.v == 1.0:
-            return ew1(OP_POSITIVE, x)
+            return ew1(OP_POSITIVE, base)
         if exponent.v == -1.0:
-            return ew1(OP_RECIPROCAL, x)
-        if not N(<Array>x).flags & NODE_SLOW:
-            return steal(scalar2(OP_POWER, N(<Array>x), &exponent))
+            return ew1(OP_RECIPROCAL, base)
+        if not N(base).flags & NODE_SLOW:
+            return steal(scalar2(OP_POWER, N(base), &exponent))
     return binary(OP_POWER, x, y)
 
 
@@ -61,23 +63,6 @@ cdef object product_or_not(object x, object y):
     if b is None:
         return NotImplemented
     return matmul(a, b)
-
-
-cdef object in_place(int op, Array a, object other):
-    """NumPy's in-place operators: the object shows the result, in its own dtype and shape."""
-    cdef Array old = current(a)
-    cdef Array b = try_node(other)
-    cdef Array new
-    if b is None:
-        return NotImplemented
-    new = ew2(op, old, b)
-    if not shape_tuple(old):
-        return new
-    if shape_tuple(new) != shape_tuple(old):
-        raise ValueError(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does not "
-                         f"fit the array of shape {shape_tuple(old)}")
-    redirect(a, assignable(old, new))
-    return a
 
 
 cdef inline object compare_numbers(double a, double b, int op):
@@ -115,10 +100,10 @@ cdef object compare(Array a, object other, int op):
     if b is None:
         # None and strings equal nothing, element by element; other classes are asked themselves.
         if other is None or isinstance(other, (str, bytes)):
-            return PyObject_RichCompare(ndarray_of(a), other, op)
+            return PyObject_RichCompare(shown(a), other, op)
         return NotImplemented
     a = innermost(current(a))
-    b = innermost(current(b))
+    b = innermost(b)
     return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
 
 
@@ -134,9 +119,10 @@ cdef inline double arithmetic(int op, double a, double b, double *d) noexcept no
 
 
 cdef inline Node *slot_operand(PyObject *x, Node *constant) noexcept:
-    """The node of an Array, or `constant` with the value of a Python number; NULL for others."""
+    """The node of an Array, or `constant` with the value of a Python number; NULL for others,
+    among them Arrays that show another node than their own."""
     if Py_TYPE(x) == ARRAY_TYPE:
-        return NULL if (<Node *>x).flags & (NODE_DUAL | NODE_ALIAS) else <Node *>x
+        return <Node *>x if not (<Node *>x).flags & NODE_SHOWN else NULL
     if Py_TYPE(x) == FLOAT_TYPE:
         constant.v = PyFloat_AS_DOUBLE(<object>x)
     elif Py_TYPE(x) != INT_TYPE or not small_int(x, &constant.v):
@@ -198,7 +184,7 @@ cdef PyObject *slot_divide(PyObject *x, PyObject *y) except NULL:
 
 
 cdef PyObject *slot_negative(PyObject *x) except NULL:
-    cdef Array out = ew1(OP_NEGATIVE, <Array>x)
+    cdef Array out = ew1(OP_NEGATIVE, current(<Array>x))
     Py_INCREF(out)
     return <PyObject *>out
 

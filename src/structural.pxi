@@ -14,12 +14,9 @@ cdef value_fn VALUE[N_OPS]
 
 cdef Array apply(int op, list operands, object attrs):
     """Value of a structural operator, recorded if an operand is tracked."""
-    cdef Array a, y
+    cdef Array y
     cdef int i, flags = 0
     for i in range(len(operands)):
-        a = <Array>operands[i]
-        if N(a).flags & NODE_ALIAS:
-            operands[i] = current(a)
         flags |= N(<Array>operands[i]).flags
     if flags & NODE_DUAL:
         return dual_structural(op, operands, attrs)
@@ -33,7 +30,6 @@ cdef Array apply1(int op, Array a, object attrs):
     """apply for one operand, without a list of it."""
     cdef Array y
     cdef Node *n
-    a = current(a)
     if N(a).flags & NODE_DUAL:
         return dual_structural(op, [a], attrs)
     y = settle(VALUE[op](a, None, attrs))
@@ -61,13 +57,6 @@ cdef Array fresh_result(Array y, list operands):
 
 cdef object y_attrs(Array y):
     return <object>N(y).obj if N(y).obj != NULL else None
-
-
-cdef Array current(Array a):
-    """What users see of an array that was assigned into: its newest version."""
-    while N(a).flags & NODE_ALIAS:
-        a = <Array><PyObject *>N(a).ext.current
-    return a
 
 
 cdef inline bint is_traced(Array a) noexcept:
@@ -106,7 +95,7 @@ cdef Array settle(Array a):
 
 cdef double float_of(Array a):
     """The number in a node of size one, whatever its kind."""
-    a = innermost(current(a))
+    a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         return N(a).v
     if N(a).arr.size != 1:
@@ -146,11 +135,19 @@ cdef Array value_reshape(Array a, list operands, object attrs):
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef int i, ndim = read_shape(attrs[0], shape)
     cdef Py_ssize_t step
-    a = contiguous(as_block(a))
+    cdef np.ndarray reshaped
+    a = as_block(a)
     step = itemsize_of(N(a).arr.typenum)
-    for i in range(ndim - 1, -1, -1):
-        strides[i] = step
-        step *= shape[i] if shape[i] > 0 else 1
+    if N(a).arr.flags & ARR_CONTIGUOUS:
+        for i in range(ndim - 1, -1, -1):
+            strides[i] = step
+            step *= shape[i] if shape[i] > 0 else 1
+        return view_array(N(a).arr, ndim, shape, strides, N(a).arr.data)
+    reshaped = ndarray_of(a).reshape(attrs[0])
+    if np.PyArray_DATA(reshaped) != N(a).arr.data:
+        return wrap_ndarray(reshaped)
+    for i in range(ndim):
+        strides[i] = np.PyArray_STRIDE(reshaped, i)
     return view_array(N(a).arr, ndim, shape, strides, N(a).arr.data)
 
 
@@ -193,7 +190,9 @@ cdef Array value_broadcast_to(Array a, list operands, object attrs):
 
 
 cdef Array value_slice(Array a, list operands, object attrs):
-    return slice_view(as_block(a), attrs[0])
+    """A view; a single element is a copy, as in NumPy."""
+    cdef Array y = slice_view(as_block(a), attrs[0])
+    return y if N(y).arr.ndim or N(y).arr.typenum == NPY_DOUBLE else contiguous_copy(y)
 
 
 cdef Array slice_view(Array a, tuple index):
@@ -324,7 +323,6 @@ cdef Array value_cast(Array a, list operands, object attrs):
 
 cdef Array apply_cast(Array a, int typenum):
     """The node in another dtype; to an integer or boolean type the derivative ends."""
-    a = current(a)
     if typenum_of(innermost(a)) == typenum:
         return a
     if not is_float(typenum):

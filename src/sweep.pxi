@@ -442,14 +442,14 @@ cdef inline const double *numbers_of(Array a) noexcept:
     return <const double *>N(a).arr.data if N(a).flags & NODE_ARRAY else &N(a).v
 
 
-cdef inline bint is_private(PyObject *o) noexcept:
+cdef inline bint is_private(PyObject *o, Py_ssize_t references=1) noexcept:
     """A contiguous float64 array that only this sweep refers to."""
     cdef Arr *r
-    if Py_REFCNT(o) != 1 or not (<Node *>o).flags & NODE_ARRAY:
+    if Py_REFCNT(o) != references or not (<Node *>o).flags & NODE_ARRAY:
         return False
     r = (<Node *>o).arr
-    return (r.refcnt == 1 and r.owner == NULL and r.base == NULL and r.typenum == NPY_DOUBLE
-            and r.flags & ARR_CONTIGUOUS != 0)
+    return (r.refcnt == 1 and r.holders == 0 and r.owner == NULL and r.base == NULL
+            and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS != 0)
 
 
 cdef Array fit_operand(Array c, Array target):
@@ -473,6 +473,9 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     cdef Py_ssize_t k, j
     cdef Py_ssize_t count = ext.nparents if ext != NULL else 2
     cdef Array p
+    if N(y).op == OP_INDEX_SET and not s.recorded and s.order[i].i0 >= 0 \
+            and is_private(<PyObject *>g, 2):
+        return reverse_index_set(s, i, y, g)
     for k in range(count):
         if ext != NULL:
             j = s.wide[s.order[i].i0 + k]
@@ -484,6 +487,26 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
         if not s.recorded and reverse_into(s, j, p, y, g):
             continue
         put_value(s, j, fit_operand(ADJ[N(y).op](y, g, <int>k), p))
+    return 0
+
+
+cdef int reverse_index_set(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
+    """The cotangent of y, cleared where y was assigned, becomes that of the version before.
+
+    So the sweep through n assignments into one array takes n times the size of the parts, not of
+    the array.
+    """
+    cdef tuple index = (<tuple>N(y).obj)[0]
+    cdef Py_ssize_t j = s.order[i].i1
+    cdef Array part = slice_view(g, index)
+    if j >= 0 and s.order[j].flags & ENTRY_ACTIVE:
+        put_value(s, j, fit_operand(settle(contiguous_copy(part)), <Array><PyObject *>
+                                    s.order[j].node))
+    j = s.order[i].i0
+    if s.order[j].flags & ENTRY_ACTIVE:
+        copy_in_place(part, scalar(0.0))
+        part = None
+        put_value(s, j, g)
     return 0
 
 

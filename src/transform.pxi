@@ -117,7 +117,7 @@ cdef int check_differentiable(Array a) except -1:
 
 def leaf(x, int level):
     """A fresh leaf of `level` with the value of `x`, linked to `x` for outer transformations."""
-    cdef Array a = current(as_node(x))
+    cdef Array a = as_node(x)
     check_differentiable(a)
     return leaf_node(a, level)
 
@@ -138,16 +138,14 @@ cdef Array leaf_node(Array a, int level):
 
 def dual(x, tangent, int level):
     """`x` carrying `tangent` (same shape) at `level`."""
-    cdef Array a = current(as_node(x))
-    cdef Array t = current(as_node(tangent))
+    cdef Array a = as_node(x)
+    cdef Array t = as_node(tangent)
     check_differentiable(a)
     if shape_tuple(a) != shape_tuple(t):
         raise ValueError(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
                          f"{shape_tuple(a)}")
-    if N(a).flags & NODE_ARRAY and is_borrowed(a):
-        a = contiguous_copy(a)
-    if N(t).flags & NODE_ARRAY and is_borrowed(t):
-        t = contiguous_copy(t)
+    a = saved(a)
+    t = saved(t)
     return make_dual(unweak(a), like_primal(unweak(t), a), dual_mark(level))
 
 
@@ -161,7 +159,7 @@ def undual(y, int level):
 
     To be called before the level is left.
     """
-    cdef Array a = current(as_node(y))
+    cdef Array a = as_node(y)
     cdef int mark = dual_mark(level)
     while dual_level(a) > mark:   # left behind by a transformation inside this one
         a = primal_at(a, N(a).mark)
@@ -170,7 +168,16 @@ def undual(y, int level):
 
 def lower(y, int level):
     """A result of the transformation at `level`, as the world outside sees it."""
-    return lower_node(current(as_node(y)), level)
+    cdef Array a = as_node(y)
+    cdef Array out = lower_node(a, level)
+    if out is not a:
+        return out
+    return y if type(y) is Array else a
+
+
+def leaf_value(Array x, int level):
+    """The value that a leaf of `level` was made with, even if it was changed in place since."""
+    return lower_node(x, level)
 
 
 cdef Array lower_node(Array a, int level):
@@ -232,6 +239,8 @@ cdef int seed_all(Sweep *s, list nodes, list positions, list seeds) except -1:
     cdef Array a, seed
     for a, i, seed in zip(nodes, positions, seeds):
         if i >= 0:
+            if seed is not None and not levels_of(N(seed)):
+                seed = detached(seed)
             put_value(s, i, fit_operand(ones_like_node(a) if seed is None else seed, a))
     return 0
 
@@ -316,7 +325,7 @@ cdef Array dual_or_none(Array primal, Array tangent, int level):
 cdef list checked_nodes(object xs, str what):
     cdef list out = []
     for x in xs:
-        out.append(None if x is None else current(as_node(x)))
+        out.append(None if x is None else as_node(x))
     return out
 
 
@@ -393,7 +402,7 @@ cdef Array checked_seed(Array y, object v):
     cdef Array seed
     if v is None:
         return None
-    seed = current(as_node(v))
+    seed = as_node(v)
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
         raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested "
                         "derivatives")
@@ -406,26 +415,40 @@ cdef Array checked_seed(Array y, object v):
 cdef int store_gradients(Sweep *s) except -1:
     """Accumulate into the leaves' gradients: first compute all sums, then store them."""
     cdef Py_ssize_t i
-    cdef Array a, value, old, total
-    cdef list leaves = [], values = [], sums = []
+    cdef list leaves = [], values = [], olds = [], totals = []
     for i in range(s.count):
         if s.order[i].node.op == OP_LEAF:
-            a = <Array><PyObject *>s.order[i].node
-            value = get_value(s, i)
-            value = zeros_like_node(a) if value is None else own_result(value)
-            keep_result(value)
-            leaves.append(a)
-            values.append(value)
-    while not sums or not all([gradient_of(a) is old for a, old, total in sums]):
-        # Adding a large array lets other threads run: begin again if one of them was here.
-        sums = [(a, gradient_of(a), value) for a, value in zip(leaves, values)]
-        sums = [(a, old, value if old is None else ew2(OP_ADD, old, value))
-                for a, old, value in sums]
-        if not sums:
-            break
-    for a, old, total in sums:
-        set_gradient(a, total)
+            add_gradient(leaves, values, s.order[i].node, get_value(s, i))
+    while len(totals) < len(leaves):
+        olds = [gradient_of(<Array>a) for a in leaves]
+        totals = [with_old(olds[i], <Array>values[i]) for i in range(len(olds))]
+        for i in range(len(olds)):
+            # Adding a large array lets other threads run: begin again if one of them was here.
+            if gradient_of(<Array>leaves[i]) is not olds[i]:
+                totals = []
+                break
+    for i in range(len(totals)):
+        set_gradient(<Array>leaves[i], <Array>totals[i])
     return 0
+
+
+cdef int add_gradient(list leaves, list values, Node *n, Array value) except -1:
+    """Note what arrived at a leaf; versions of one that was changed in place count as that one."""
+    cdef Array leaf = <Array><PyObject *>(n.p0 if n.p0 != NULL else n)
+    cdef Py_ssize_t i
+    value = zeros_like_node(<Array><PyObject *>n) if value is None else own_result(value)
+    keep_result(value)
+    for i in range(len(leaves)):
+        if leaves[i] is leaf:
+            values[i] = ew2(OP_ADD, <Array>values[i], value)
+            return 0
+    leaves.append(leaf)
+    values.append(value)
+    return 0
+
+
+cdef inline Array with_old(object old, Array value):
+    return value if old is None else ew2(OP_ADD, current(<Array>old), value)
 
 
 cdef inline object gradient_of(Array leaf):
@@ -433,13 +456,18 @@ cdef inline object gradient_of(Array leaf):
 
 
 cdef void set_gradient(Array a, Array value) noexcept:
-    cdef Node *previous = N(a).p1
-    N(a).p1 = hold(value) if value is not None else NULL
-    _drop(previous)
+    """A leaf holds its gradient as a user would: it may be changed in place."""
+    cdef PyObject *previous = <PyObject *>N(a).p1
+    Py_XINCREF(<PyObject *>value)
+    N(a).p1 = NULL if value is None else N(value)
+    Py_XDECREF(previous)
 
 
 cdef int free_graph(Sweep *s) except -1:
-    """Let go of operands and saved values; the nodes remember that they were freed."""
+    """Let go of operands and saved values; the nodes remember that they were freed.
+
+    Views stay: they save nothing, and may have to be made again when their base changes.
+    """
     cdef Py_ssize_t i
     cdef Node *n
     cdef Node *p0
@@ -448,15 +476,16 @@ cdef int free_graph(Sweep *s) except -1:
         Py_INCREF(<object><PyObject *>s.order[i].node)
     for i in range(s.count - 1, -1, -1):
         n = s.order[i].node
-        if n.op != OP_LEAF:
+        if n.op != OP_LEAF and not n.flags & NODE_VIEW:
             p0 = n.p0
             p1 = n.p1
             if owns_objects(n):
                 release_operands(n)
+            else:
+                n.ext = NULL
+            n.obj = NULL
             n.p0 = NULL
             n.p1 = NULL
-            n.ext = NULL if not n.flags & NODE_ALIAS else n.ext
-            n.obj = NULL
             n.op = OP_FREED
             _drop(p0)
             _drop(p1)
@@ -467,19 +496,14 @@ cdef int free_graph(Sweep *s) except -1:
 
 cdef void release_operands(Node *n) noexcept:
     cdef Py_ssize_t i, count
-    cdef Ext *ext = n.ext
     if n.op >= N_LOCAL and n.obj != NULL:
         Py_DECREF(<object>n.obj)
         n.obj = NULL
-    if ext == NULL:
-        return
-    count = ext.nparents
-    ext.nparents = 0
-    for i in range(count):
-        _drop(ext.parents[i])
-    if not n.flags & NODE_ALIAS:
-        PyMem_Free(ext)
-        n.ext = NULL
+    if n.ext != NULL:
+        count = n.ext.nparents
+        n.ext.nparents = 0
+        for i in range(count):
+            _drop(n.ext.parents[i])
 
 
 # ---------------------------------------------------------------- looking
@@ -488,7 +512,7 @@ def graph(y):
     """The recorded graph above `y`, operands first: (id, operator, shape, operand ids, value)."""
     cdef list out = []
     cdef set seen = set()
-    cdef list stack = [current(as_node(y))]
+    cdef list stack = [as_node(y)]
     cdef Array a
     while stack:
         a = stack[len(stack) - 1]

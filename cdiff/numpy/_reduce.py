@@ -324,7 +324,7 @@ def average(
         if np.any(value(total) == 0):
             raise ZeroDivisionError("average: weights sum to zero, can't be normalized")
         result = core_sum(a * w, axes, keepdims) / total
-    return (result, _core.broadcast_to(total, result.shape)) if returned else result
+    return (result, _core.broadcast_to(total, result.shape).copy()) if returned else result
 
 
 def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:

@@ -248,14 +248,15 @@ def roll(a: ArrayLike, shift: Any, axis: Any = None) -> Array:
     pairs = np.broadcast(shift, axes)
     if pairs.ndim > 1:
         raise ValueError("roll: 'shift' and 'axis' should be scalars or 1D sequences")
+    result = a
     for step, i in pairs:
         n = a.shape[i]
         step = int(step) % n if n else 0
         if step:
-            tail = _core.index(a, index_along(i, slice(n - step, None)))
-            head = _core.index(a, index_along(i, slice(0, n - step)))
-            a = _core.concatenate([tail, head], i)
-    return a
+            tail = _core.index(result, index_along(i, slice(n - step, None)))
+            head = _core.index(result, index_along(i, slice(0, n - step)))
+            result = _core.concatenate([tail, head], i)
+    return a.copy() if result is a else result
 
 
 # --- joining --------------------------------------------------------------------------------------
@@ -427,6 +428,8 @@ def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
         rows = np.repeat(np.arange(n), counts)
         return _core.index(a, index_along(axis, rows))
     times = int(np.repeat(0, counts.reshape(())).size)
+    if times == 1:
+        return a.copy()
     before, after = a.shape[:axis], a.shape[axis + 1 :]
     spread = _core.broadcast_to(
         _core.reshape(a, (*before, n, 1, *after)), (*before, n, times, *after)
@@ -441,6 +444,8 @@ def tile(A: ArrayLike, reps: Any) -> Array:
     reps = tuple(reps) if np.iterable(reps) else (reps,)
     shape = (1,) * (len(reps) - a.ndim) + a.shape
     reps = (1,) * (len(shape) - len(reps)) + reps
+    if set(reps) <= {1}:
+        return _core.reshape(a, shape).copy()
     apart: list[int] = []
     spread: list[int] = []
     for times, n in zip(reps, shape, strict=True):
