@@ -35,7 +35,7 @@ cdef extern from *:
 cdef enum:
     LINE = 64
     SMALL_BUCKETS = 16            # one per line up to 1 KB
-    N_BUCKETS = 160               # then four per octave
+    N_BUCKETS = 232               # then four per octave, up to the largest size_t
     SLAB_NODES = 1023
 cdef size_t POOL_LIMIT = 256 << 20   # bytes kept for reuse, all buckets together
 

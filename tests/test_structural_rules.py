@@ -102,7 +102,9 @@ VALUES = {
     "index_set": put,
     "gather": lambda a, rows: a[rows],
     "scatter_add": scatter_add,
-    "concatenate": lambda *xs_axis: np.concatenate(xs_axis[:-1], axis=xs_axis[-1]),
+    "concatenate": lambda *xs_axis_starts: np.concatenate(
+        xs_axis_starts[:-2], axis=xs_axis_starts[-2]
+    ),
     "where": lambda c, a, b: np.where(c != 0, a, b),
     "cast": lambda a, typenum: a,
     "cumsum": lambda a, axis, reverse: (
@@ -157,7 +159,7 @@ def rules():
     )
     for name, value in VALUES.items():
         space[f"apply_{name}"] = lambda *args, value=value: np.asarray(value(*args))
-    space["apply_concatenate"] = lambda parts, axis: np.concatenate(parts, axis=axis)
+    space["apply_concatenate"] = lambda parts, axis, starts: np.concatenate(parts, axis=axis)
     space.update(is_traced=lambda a: True, shares=shares)
     exec(python_of((SRC / "attrs.pxi").read_text()), space)
     for row in TABLE.fused + TABLE.structural_rules:
@@ -207,7 +209,7 @@ CASES = [
     ("index_set", [draw(5, 3), draw(2, 3)], ((1, 3, 2, 0, 1, 3),)),
     ("gather", [draw(4, 2), np.array([1, 1, 3])], None),
     ("scatter_add", [draw(3, 2), np.array([1, 1, 3])], (4,)),
-    ("concatenate", [draw(2, 3), draw(2, 1), draw(2, 2)], (1,)),
+    ("concatenate", [draw(2, 3), draw(2, 1), draw(2, 2)], (1, (0, 3, 4, 6))),
     ("where", [np.array([1.0, 0.0, 1.0]), draw(3), draw(3)], None),
     ("cast", [draw(3)], (12,)),
     ("cumsum", [draw(3, 4)], (1, False)),
