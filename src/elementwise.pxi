@@ -339,6 +339,7 @@ cdef inline bint has_partial(int op) noexcept nogil:
 cdef Array array_value(int op, Array a, Array b):
     """Value of an elementwise operator where at least one operand is an array."""
     cdef Job job
+    cdef int typenum
     cdef Array y
     cdef Arr *r = N(a).arr
     if (N(a).flags & NODE_ARRAY and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS
@@ -352,10 +353,11 @@ cdef Array array_value(int op, Array a, Array b):
         else:
             KERNELS.value[op](r.size, <double *>N(y).arr.data, <double *>r.data, &N(b).v, 1, 0)
         return y
+    typenum = result_typenum(a, b)
     a = as_float(a)
     b = as_float(b)
     job_shape(&job, op, a, b, None, None)
-    y = new_array(job.ndim, job.shape, result_typenum(a, b))
+    y = new_array(job.ndim, job.shape, typenum)
     job_operand(&job, a)
     job_operand(&job, b)
     job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)
@@ -454,9 +456,11 @@ cdef Array numpy_elementwise(int op, Array a, Array b):
     if ufunc is None:
         a, b = as_float(a), as_float(b)
         return array_value(op, a, b) if N(a).flags & NODE_ARRAY or b is not None else ew1(op, a)
-    if b is None:
-        return wrap_ndarray(np.asarray(ufunc(numpy_operand(a))))
-    return wrap_ndarray(np.asarray(ufunc(numpy_operand(a), numpy_operand(b))))
+    operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
+    result = np.asarray(ufunc(*operands))
+    if result.dtype == np.float16:      # half precision is not ours: not its digits either
+        result = np.asarray(ufunc(*operands, dtype=np.float32))
+    return wrap_ndarray(result)
 
 
 # ---------------------------------------------------------------- partial times seed

@@ -387,9 +387,9 @@ cdef int reverse_run(Sweep *s) except -1:
         if has_number(n) and not s.recorded:
             g = s.number[i]
             if g != 0.0:
-                if e.i0 >= 0:
+                if e.i0 >= 0 and n.d0 != 0.0:
                     s.number[e.i0] += g * n.d0
-                if e.i1 >= 0:
+                if e.i1 >= 0 and n.d1 != 0.0:
                     s.number[e.i1] += g * n.d1
             continue
         c = get_value(s, i)
@@ -429,10 +429,10 @@ cdef int forward_run(Sweep *s) except -1:
             continue
         if has_number(n) and not s.recorded:
             t = 0.0
-            if e.i0 >= 0 and s.number[e.i0] != 0.0:
-                t = s.number[e.i0] * n.d0
-            if e.i1 >= 0 and s.number[e.i1] != 0.0:
-                t += s.number[e.i1] * n.d1
+            if e.i0 >= 0:
+                t = sv_zmul(s.number[e.i0], n.d0)
+            if e.i1 >= 0:
+                t += sv_zmul(s.number[e.i1], n.d1)
             s.number[i] = t
             continue
         y = <Array><PyObject *>n
