@@ -31,6 +31,10 @@ cdef class Level:
 cdef class no_grad:
     """Context manager and decorator: nothing inside is recorded.
 
+    A transformation that is called inside (`grad`, `jvp` ...) records for itself all the same.
+
+    Examples
+    --------
     >>> import cdiff as cd
     >>> x = cd.array(2.0, requires_grad=True)
     >>> with cd.no_grad():
@@ -64,6 +68,16 @@ cdef class no_grad:
 def is_tracked(x):
     """Does a derivative flow through `x`?
 
+    Parameters
+    ----------
+    x : object
+
+    Returns
+    -------
+    bool; False for whatever is not an `Array`.
+
+    Examples
+    --------
     >>> import cdiff as cd
     >>> cd.is_tracked(cd.array(1.0)), cd.is_tracked(cd.array(1.0, requires_grad=True))
     (False, True)
