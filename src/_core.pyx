@@ -64,6 +64,8 @@ cdef extern from "node.h":
         int paused
         int depth
         int freeing
+        int serial
+        int keys[10]
         Node *graveyard
     ThreadState cdiff_tls
     Py_ssize_t *ARR_SHAPE(const Arr *) noexcept nogil
@@ -71,7 +73,7 @@ cdef extern from "node.h":
     enum:
         ARR_CONTIGUOUS, ARR_EXPORTED, ARR_BORROWED, ARR_RESULT
         NODE_ARRAY, NODE_DUAL, NODE_ALIAS, NODE_SAVED, NODE_VIEW, NODE_WEAK, NODE_SLOW
-        LEVEL_SHIFT, LEVEL_MASK, MAX_LEVEL
+        LEVEL_SHIFT, LEVEL_MASK, MAX_LEVEL, KEY_SHIFT, SERIAL_MASK
 
 cdef class Array
 

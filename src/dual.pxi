@@ -1,9 +1,9 @@
 # Forward mode: dual nodes.
 #
 # A dual node is a shell around a primal and a tangent that belong to one
-# transformation (its level).  An operator that meets dual operands unwraps the
-# highest level, applies itself to what is inside, and applies the table's
-# tangent rule; so nested forward modes are nested shells, and a reverse graph
+# transformation (`level` in this file is its key: the level and a serial
+# number).  An operator that meets dual operands unwraps the highest level,
+# applies itself to what is inside, and applies the table's tangent rule; so nested forward modes are nested shells, and a reverse graph
 # may lie inside a shell.  It must not know any operator by name.  Fast, and
 # O(1) in memory, because a float64 scalar carries its tangent as a plain
 # number (no parents, no second node) and a shell keeps nothing but its two values.
@@ -23,7 +23,7 @@ cdef Array raw_dual(double v, double tangent, int level):
     n.v = v
     n.d0 = tangent
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level))
+    n.flags = <uint16_t>(NODE_DUAL | level_bit(level >> KEY_SHIFT))
     n.mark = level
     return steal(n)
 
@@ -37,7 +37,7 @@ cdef Array make_dual(Array primal, Array tangent, int level):
         return raw_dual(N(primal).v, N(tangent).v, level)
     n = node_new()
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level) | levels_of(N(primal))
+    n.flags = <uint16_t>(NODE_DUAL | level_bit(level >> KEY_SHIFT) | levels_of(N(primal))
                          | levels_of(N(tangent)))
     n.mark = level
     n.v = 0.0

@@ -67,7 +67,9 @@ typedef struct Ext {
  *   d1          array elementwise node: the value of a scalar constant operand
  *   flags       NODE_* bits below, then one bit per differentiation level
  *   mark        position in the sweep that visits the node just now;
- *               for a dual node, its level number
+ *               for a dual node, the key of its transformation: the level in the
+ *               high bits, so that keys are ordered as levels are, and a serial
+ *               number that tells a dual that leaked out of an earlier one
  */
 typedef struct Node {
     PyObject_HEAD
@@ -91,16 +93,20 @@ enum {
     NODE_SLOW = NODE_ARRAY | NODE_DUAL | NODE_ALIAS,
     LEVEL_SHIFT = 6,
     LEVEL_MASK = 0xFFC0,
-    MAX_LEVEL = 9
+    MAX_LEVEL = 9,
+    KEY_SHIFT = 27,
+    SERIAL_MASK = 0x7FFFFFF
 };
 
 /* Per thread: is recording switched off, how many transformations are we
- * inside, and the list of nodes waiting to be freed (so that freeing a chain
+ * inside, the key of the latest one at each level, and the list of nodes waiting to be freed (so that freeing a chain
  * of a million nodes does not recurse). */
 typedef struct {
     int paused;
     int depth;
     int freeing;
+    int serial;
+    int keys[MAX_LEVEL + 1];
     Node *graveyard;
 } ThreadState;
 

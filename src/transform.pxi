@@ -21,6 +21,8 @@ cdef class Level:
             raise RecursionError(f"cdiff: more than {MAX_LEVEL} nested transformations")
         cdiff_tls.depth += 1
         cdiff_tls.paused = 0
+        cdiff_tls.serial = (cdiff_tls.serial + 1) & SERIAL_MASK
+        cdiff_tls.keys[cdiff_tls.depth] = cdiff_tls.depth << KEY_SHIFT | cdiff_tls.serial
         return cdiff_tls.depth
 
     def __exit__(self, *exception):
@@ -135,7 +137,7 @@ def dual(x, tangent, int level):
         a = contiguous_copy(a)
     if N(t).flags & NODE_ARRAY and is_borrowed(t):
         t = contiguous_copy(t)
-    return make_dual(unweak(a), like_primal(unweak(t), a), level)
+    return make_dual(unweak(a), like_primal(unweak(t), a), cdiff_tls.keys[level])
 
 
 cdef inline Array unweak(Array a):
@@ -146,7 +148,8 @@ cdef inline Array unweak(Array a):
 def undual(y, int level):
     """(primal, tangent) of a result of forward mode; the tangent is None where it is zero."""
     cdef Array a = current(as_node(y))
-    return primal_at(a, level), tangent_at(a, level)
+    cdef int key = cdiff_tls.keys[level]
+    return primal_at(a, key), tangent_at(a, key)
 
 
 def lower(y, int level):
@@ -159,7 +162,7 @@ cdef Array lower_node(Array a, int level):
     cdef Array out
     if levels_of(N(a)) == outer:
         return a
-    if N(a).flags & NODE_DUAL and <int>N(a).mark >= level:
+    if N(a).flags & NODE_DUAL and <int>N(a).mark >> KEY_SHIFT >= level:
         return lower_node(primal_at(a, N(a).mark), level)
     if N(a).flags & NODE_DUAL:
         return make_dual(lower_node(primal_at(a, N(a).mark), level),
