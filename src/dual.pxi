@@ -3,10 +3,11 @@
 # A dual node is a shell around a primal and a tangent that belong to one
 # transformation (`level` in this file is its key: the level and a serial
 # number).  An operator that meets dual operands unwraps the highest level,
-# applies itself to what is inside, and applies the table's tangent rule; so nested forward modes are nested shells, and a reverse graph
-# may lie inside a shell.  It must not know any operator by name.  Fast, and
-# O(1) in memory, because a float64 scalar carries its tangent as a plain
-# number (no parents, no second node) and a shell keeps nothing but its two values.
+# applies itself to what is inside, and applies the table's tangent rule; so
+# nested forward modes are nested shells, and a reverse graph may lie inside a
+# shell.  It must not know any operator by name.  Fast, and O(1) in memory,
+# because a float64 scalar carries its tangent as a plain number (no parents, no
+# second node) and a shell keeps nothing but its two values.
 
 
 cdef inline int larger(int a, int b) noexcept nogil:
