@@ -180,7 +180,8 @@ def test_broadcasting(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float32(name):
     function = getattr(_core, name)
-    args = [column.astype(np.float32) for column in columns(moderate(name))]
+    # More than two blocks, which are converted one by one.
+    args = [np.resize(column.astype(np.float32), 1300) for column in columns(moderate(name))]
     wide = [column.astype(np.float64) for column in args]
     seed = np.linspace(0.5, 1.5, args[0].size)
     value, pull = cd.vjp(function, *args)
