@@ -25,7 +25,7 @@ requirements = $$($(BIN)/python -c "import tomllib; \
 BUILD_KEY := project['build-system']['requires']
 EXTRAS := project['project']['optional-dependencies']
 
-.PHONY: help demo test lint types wheel bench sanitize coverage matrix clean
+.PHONY: help demo test lint types docs wheel bench sanitize coverage matrix clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lint      ruff and cython-lint'
 	@echo 'make types     mypy --strict on the package and on a sample of user code'
+	@echo 'make docs      write docs/operators.md from the table of operators'
 	@echo 'make sanitize  run the tests under the sanitizers $(SANITIZERS)'
 	@echo 'make coverage  lines of Python and Cython that the tests reach'
 	@echo 'make matrix    run the tests on every supported Python found'
@@ -52,6 +53,10 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.built $(VENV)/.dev
 	$(BIN)/mypy
+
+# The generator needs the standard library only.
+docs:
+	$(PYTHON) src/codegen.py --docs docs/operators.md
 
 bench: $(VENV)/.built $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
@@ -91,7 +96,7 @@ matrix:
 
 clean:
 	rm -rf build dist .venv .venv-* src/generated src/_core.c src/_core.html *.egg-info
-	rm -f cdiff/_core.pyi cdiff/_core.*.so
+	rm -f cdiff/_core.pyi cdiff/_core.*.so docs/operators.md
 
 # Stamps: what an environment holds already.
 

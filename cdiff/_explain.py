@@ -77,6 +77,14 @@ class Explanation:
         Shape of the whole derivative.
     depends : bool
         Whether the output depends on the argument at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cdiff.matrix_calculus import explain
+    >>> found = explain(lambda x: np.sin(x).sum(), np.ones(3))
+    >>> found.shape, [str(factor) for factor in found.factors]
+    ((3,), ['∂ v1 / ∂ x', '∂ y / ∂ v1'])
     """
 
     def __init__(self, values: list[Value], layout: str, depends: bool) -> None:

@@ -13,6 +13,14 @@ References
 .. [1] J. R. Magnus, H. Neudecker, Matrix Differential Calculus with Applications in Statistics
    and Econometrics, Wiley, 3rd ed. 2019 (vec, differentials).
 .. [2] K. B. Petersen, M. S. Pedersen, The Matrix Cookbook, 2012 (tables of identities).
+
+Examples
+--------
+>>> import numpy as np, cdiff.matrix_calculus as mc
+>>> A, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0])
+>>> mc.derivative(lambda x: A @ x, x, layout="denominator")
+array([[1., 3.],
+       [2., 4.]])
 """
 
 from __future__ import annotations

@@ -5,6 +5,11 @@ directions, and then their own derivatives are checked in the same way, to the o
 This file uses the public transformations only, so that it tests what a user calls; it knows
 neither pytest nor the core. A random direction tests all entries at once; single entries are
 visited only to say which one is wrong.
+
+Examples
+--------
+>>> import cdiff as cd
+>>> cd.testing.check_grads(lambda x: x ** 3, (2.0,), order=2)
 """
 
 from __future__ import annotations

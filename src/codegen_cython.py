@@ -76,11 +76,34 @@ cdef extern from "kernel_table.h":
 """
 
 
+def docstring(row, operands):
+    """What the row says of itself, in the form of NumPy's docstrings."""
+    given = [f"{name} = {operand}" for name, operand in zip(row.operands, operands, strict=True)]
+    same = row.numpy and f"numpy.{row.numpy}" or row.scipy
+    errors = "TypeError\n    If an operand is no number or array."
+    if len(operands) > 1:
+        errors += "\nValueError\n    If the shapes do not broadcast."
+    parts = [
+        row.doc + (f"  As `{same}`." if same else ""),
+        f"Parameters\n----------\n{', '.join(operands)} : float, array_like or Array",
+        "Returns\n-------\nArray if an operand is one, else what NumPy would give.",
+        f"Raises\n------\n{errors}",
+        f"Notes\n-----\nPartial derivatives, with {', '.join(given)} and the result y:\n"
+        + "\n".join(f"- ``{d}``" for d in row.d),
+    ]
+    if row.example:
+        point, derivative = row.example
+        parts.append("Examples\n--------\n>>> import cdiff as cd\n"
+                     f">>> cd.grad(cd.{row.name})({point!r})\n{derivative!r}")
+    return "\n\n".join(parts).replace("\n", "\n    ").replace("\n    \n", "\n\n")
+
+
 def python_function(row):
-    operands = "x" if len(row.operands) == 1 else "x1, x2"
-    call = f"ufunc_call{len(row.operands)}({constant(row.name)}, {operands}, out, where, dtype)"
-    return (f"def {row.name}({operands}, /, out=None, {KEYWORDS}):\n"
-            f'    """{row.doc}"""\n    return {call}\n')
+    operands = ["x"] if len(row.operands) == 1 else ["x1", "x2"]
+    names = ", ".join(operands)
+    call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype)"
+    return (f"def {row.name}({names}, /, out=None, {KEYWORDS}):\n"
+            f'    """{docstring(row, operands)}\n    """\n    return {call}\n')
 
 
 def ufunc_names(table):

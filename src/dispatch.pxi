@@ -27,8 +27,8 @@ cdef object store_out(Array result, object out):
         out = out[0]
     if type(out) is Array:
         if shape_tuple(result) != shape_tuple(out):
-            raise ValueError(f"out=: cannot broadcast the result of shape {shape_tuple(result)} into "
-                             f"an array of shape {shape_tuple(out)}")
+            raise ValueError(f"out=: cannot broadcast the result of shape {shape_tuple(result)} "
+                             f"into an array of shape {shape_tuple(out)}")
         if not np.can_cast(dtype_of(result), dtype_of(out), "same_kind"):
             raise TypeError(f"out= has dtype {dtype_of(out)}, which cannot hold a result of dtype "
                             f"{dtype_of(result)}")

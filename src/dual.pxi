@@ -139,10 +139,10 @@ cdef Array dual_scalar(int op, Node *a, Node *b, int level):
     cdef double v = SCALAR_PARTIALS[op](a.v, b.v if b != NULL else 0.0, d)
     if not has_partial(op):
         return scalar(v)
-    if a.flags & NODE_DUAL and a.d0 != 0.0 and OP_PARTIAL[op][0] != PARTIAL_ZERO:
-        t = a.d0 * d[0]
-    if b != NULL and b.flags & NODE_DUAL and b.d0 != 0.0 and OP_PARTIAL[op][1] != PARTIAL_ZERO:
-        t += b.d0 * d[1]
+    if a.flags & NODE_DUAL:
+        t = sv_zmul(a.d0, d[0])
+    if b != NULL and b.flags & NODE_DUAL:
+        t += sv_zmul(b.d0, d[1])
     return raw_dual(v, t, level)
 
 

@@ -340,8 +340,8 @@ cdef inline bint has_partial(int op) noexcept nogil:
 cdef Array array_value(int op, Array a, Array b):
     """Value of an elementwise operator where at least one operand is an array."""
     cdef Job job
-    cdef Array y
     cdef int typenum = result_typenum(a, b)
+    cdef Array y
     a = as_float(a)
     b = as_float(b)
     job_shape(&job, op, a, b, None, None)
@@ -541,9 +541,11 @@ cdef Array numpy_elementwise(int op, Array a, Array b):
     if ufunc is None:
         a, b = as_float(a), as_float(b)
         return array_value(op, a, b) if N(a).flags & NODE_ARRAY or b is not None else ew1(op, a)
-    if b is None:
-        return wrap_ndarray(np.asarray(ufunc(numpy_operand(a))))
-    return wrap_ndarray(np.asarray(ufunc(numpy_operand(a), numpy_operand(b))))
+    operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
+    result = np.asarray(ufunc(*operands))
+    if result.dtype == np.float16:      # half precision is not ours: not its digits either
+        result = np.asarray(ufunc(*operands, dtype=np.float32))
+    return wrap_ndarray(result)
 
 
 # ---------------------------------------------------------------- partial times seed

@@ -13,6 +13,7 @@ cdef extern from "Python.h":
 
 # A parsed basic key: (start, step, count) per axis, and where new axes go.
 cdef class BasicKey:
+    """An index made of integers and slices only, ready for the slice operator."""
     cdef tuple index
     cdef tuple final_shape        # None where no new axis was asked for
 

@@ -32,6 +32,7 @@ Fields of an elementwise row:
     numpy     NumPy's name, or None; ufunc tells whether that is a ufunc; aliases are more of them
     scipy     the full name of SciPy's equivalent, or None
     public    False for rows that exist for the sake of derivatives
+    example   (point, derivative there) for the docstring of a function that NumPy lacks
     doc       one line
 
 Structural rows are explained above them, further down.
@@ -75,7 +76,7 @@ def as_points(points):
 
 def op(name, operands, d, doc, *, c=None, value=None, light=False, domain=None, kink=None,
        at_kink=(), samples=None, edges=None, mp=None, numpy="", ufunc=True, aliases=(), scipy=None,
-       public=True):
+       public=True, example=None):
     """Add an elementwise row.  `numpy=""` stands for the row's own name."""
     operands = tuple(operands.split())
     unary = len(operands) == 1
@@ -89,7 +90,8 @@ def op(name, operands, d, doc, *, c=None, value=None, light=False, domain=None, 
         value=value, light=light, domain=domain, kink=kink,
         at_kink=tuple((as_points((p,))[0], as_points((q,))[0]) for p, q in at_kink),
         samples=as_points(samples), edges=as_points(edges), mp=mp, numpy=numpy,
-        ufunc=ufunc and numpy is not None, aliases=tuple(aliases), scipy=scipy, public=public))
+        ufunc=ufunc and numpy is not None, aliases=tuple(aliases), scipy=scipy, public=public,
+        example=example))
 
 
 # --- arithmetic -----------------------------------------------------------------------------------
@@ -196,21 +198,23 @@ op("sinc", "a", "sinc_derivative(a, 1)", "sin(pi a) / (pi a), and 1 at 0.", ufun
 
 # y * (1 - y) would lose every digit for a > 37.
 op("sigmoid", "a", "y * sigmoid(-a)", "1 / (1 + exp(-a)) without overflow.",
-   numpy=None, scipy="scipy.special.expit", mp="1 / (1 + exp(-a))",
+   numpy=None, example=(0.0, 0.25), scipy="scipy.special.expit", mp="1 / (1 + exp(-a))",
    samples=REAL + (-40.0, 40.0, -700.0, 700.0))
 op("log_sigmoid", "a", "sigmoid(-a)", "log(sigmoid(a)) without overflow.",
-   numpy=None, scipy="scipy.special.log_expit", mp="-log1p(exp(-a))",
+   numpy=None, example=(0.0, 0.5), scipy="scipy.special.log_expit", mp="-log1p(exp(-a))",
    samples=REAL + (-40.0, 40.0, -1e3, 700.0))
 op("softplus", "a", "sigmoid(a)", "log(1 + exp(a)) without overflow.",
-   numpy=None, mp="log1p(exp(a))", samples=REAL + (-40.0, 40.0, -700.0, 1e3))
+   numpy=None, example=(0.0, 0.5), mp="log1p(exp(a))", samples=REAL + (-40.0, 40.0, -700.0, 1e3))
 # Not (a > 0): a nan operand supplies the result, so the derivative goes to it.
 op("relu", "a", "1 - (a <= 0)", "max(a, 0); nan stays nan.",
-   c="a <= 0.0 ? 0.0 : a", light=True, numpy=None, mp="a if a > 0 else mpf(0)",
+   c="a <= 0.0 ? 0.0 : a", light=True, numpy=None, example=(2.0, 1.0), mp="a if a > 0 else mpf(0)",
    kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0), (NAN, 1.0)))
 op("erf", "a", f"{TWO_OVER_SQRT_PI} * exp(-square(a))", "The error function.",
-   numpy=None, scipy="scipy.special.erf", mp="erf(a)", samples=REAL + (1e-9, 6.0))
+   numpy=None, example=(0.0, TWO_OVER_SQRT_PI), scipy="scipy.special.erf", mp="erf(a)",
+   samples=REAL + (1e-9, 6.0))
 op("erfc", "a", f"{-TWO_OVER_SQRT_PI} * exp(-square(a))", "1 - erf(a), exact for large a.",
-   numpy=None, scipy="scipy.special.erfc", mp="erfc(a)", samples=REAL + (1e-9, 6.0, 20.0))
+   numpy=None, example=(0.0, -TWO_OVER_SQRT_PI), scipy="scipy.special.erfc", mp="erfc(a)",
+   samples=REAL + (1e-9, 6.0, 20.0))
 
 # --- choices: the derivative goes to the operand that supplies the value, ties are split ----------
 

@@ -34,6 +34,10 @@ cdef class Level:
 cdef class no_grad:
     """Context manager and decorator: nothing inside is recorded.
 
+    A transformation that is called inside (`grad`, `jvp` ...) records for itself all the same.
+
+    Examples
+    --------
     >>> import cdiff as cd
     >>> x = cd.array(2.0, requires_grad=True)
     >>> with cd.no_grad():
@@ -65,11 +69,11 @@ cdef class no_grad:
         def unrecorded(*args, **kwargs):
             with no_grad():
                 result = function(*args, **kwargs)
-            return unrecorded_steps(result) if steps else result
+            return _unrecorded_steps(result) if steps else result
         return unrecorded
 
 
-def unrecorded_steps(generator):
+def _unrecorded_steps(generator):
     """The generator, with recording switched off while it runs but not while its user does."""
     step, given = generator.send, (None,)
     while True:
@@ -91,6 +95,16 @@ def unrecorded_steps(generator):
 def is_tracked(x):
     """Does a derivative flow through `x`?
 
+    Parameters
+    ----------
+    x : object
+
+    Returns
+    -------
+    bool; False for whatever is not an `Array`.
+
+    Examples
+    --------
     >>> import cdiff as cd
     >>> cd.is_tracked(cd.array(1.0)), cd.is_tracked(cd.array(1.0, requires_grad=True))
     (False, True)

@@ -14,7 +14,7 @@ highest level among its operands, applies itself to what these hold, and hangs t
 derivatives onto the result. The partials are computed by the same operators from lower values,
 so that derivatives of derivatives need nothing more, and levels cannot be confused.
 
-Two laws hold in both modes. A zero adjoint (or tangent) absorbs: `0 * inf` is 0 in a sweep. And
+Two laws hold in both modes. A zero absorbs, adjoint or partial: `0 * inf` is 0 in a sweep. And
 values are those of IEEE 754 and NumPy: `log(0)` is -inf and `1/0` is inf; nothing raises.
 """
 
@@ -232,8 +232,9 @@ def _supplied(y: Value, a: Value, b: Value) -> float:
 
 # --- operators: arithmetic ----------------------------------------------------------------------
 
-# The product of a sweep: an adjoint (or tangent) times a partial, where a zero adjoint absorbs.
-absorb = binary(lambda g, d: g * d if g else 0.0, lambda g, d, y: d, lambda g, d, y: g)
+# The product of a sweep: an adjoint (or tangent) times a partial, where a zero absorbs. Either
+# zero does, so that a path has the same product in whichever direction it is walked.
+absorb = binary(lambda g, d: g * d if g and d else 0.0, lambda g, d, y: d, lambda g, d, y: g)
 
 add = binary(lambda a, b: a + b, lambda a, b, y: 1.0, lambda a, b, y: 1.0)
 subtract = binary(lambda a, b: a - b, lambda a, b, y: 1.0, lambda a, b, y: -1.0)
@@ -248,7 +249,9 @@ deg2rad = unary(lambda a: a * (pi / 180.0), lambda a, y: pi / 180.0)
 rad2deg = unary(lambda a: a * (180.0 / pi), lambda a, y: 180.0 / pi)
 
 floor_divide = flat(floor_quotient_value)
-remainder = binary(remainder_value, lambda a, b, y: 1.0, lambda a, b, y: -rint(divide(a - y, b)))
+remainder = binary(
+    remainder_value, lambda a, b, y: 1.0, lambda a, b, y: -floor_quotient_value(plain(a), plain(b))
+)
 fmod = binary(fmod_value, lambda a, b, y: 1.0, lambda a, b, y: -rint(divide(a - y, b)))
 
 # b * a**(b-1): for b == 0 the zero absorbs, so that a**0 has derivative 0 at a == 0 too;
@@ -268,8 +271,8 @@ exp = unary(total_function(math.exp), lambda a, y: y)
 exp2 = unary(total_function(math.exp2), lambda a, y: LOG2 * y)
 expm1 = unary(total_function(math.expm1), lambda a, y: exp(a))
 log = unary(total_function(math.log, {0.0: -inf}), lambda a, y: reciprocal(a))
-log2 = unary(total_function(math.log2, {0.0: -inf}), lambda a, y: reciprocal(a * LOG2))
-log10 = unary(total_function(math.log10, {0.0: -inf}), lambda a, y: reciprocal(a * LOG10))
+log2 = unary(total_function(math.log2, {0.0: -inf}), lambda a, y: divide(1.0 / LOG2, a))
+log10 = unary(total_function(math.log10, {0.0: -inf}), lambda a, y: divide(1.0 / LOG10, a))
 log1p = unary(total_function(math.log1p, {-1.0: -inf}), lambda a, y: reciprocal(1.0 + a))
 
 

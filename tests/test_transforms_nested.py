@@ -211,6 +211,24 @@ def test_inner_derivative_of_plain_numbers_stays_plain():
     assert cd.grad(f)(1.0) == 6.0
 
 
+WAYS_IN = [by_grad, by_vjp, by_jvp, by_linearize]
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("leaky", WAYS_IN)
+def test_values_that_leaked_out_are_constants_of_later_transformations(leaky, way):
+    """They met at the same depth, but not in the same transformation."""
+    leaked = []
+    leaky(lambda x: leaked.append(x * 1.0) or x * x)(2.0)
+
+    def slope(y):
+        return cd.array(way(lambda y: leaked[0] * y * y)(y)).item()
+
+    assert slope(3.0) == 12.0
+    curvature = by_jvp(cd.grad(lambda y: leaked[0] * y * y))(3.0)
+    assert cd.array(curvature).item() == 4.0
+
+
 # ------------------------------------------------------------------ arrays
 
 

@@ -398,6 +398,17 @@ def logsumexp(a: ArrayLike, axis: Any = None, b: ArrayLike = None, keepdims: boo
     Returns
     -------
     Array; plain NumPy where neither operand is an `Array`.
+
+    Raises
+    ------
+    AxisError
+        If `a` has no such axis.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.grad(cd.logsumexp)(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
     """
     x = as_array(a)
     if b is None:
@@ -423,7 +434,29 @@ def _weighted_logsumexp(a: Array, axis: Any, b: Array, keepdims: bool) -> Array:
 
 
 def log_softmax(x: ArrayLike, axis: Any = None) -> Array:
-    """The logarithm of `softmax`, without overflow, as `scipy.special.log_softmax`."""
+    """The logarithm of `softmax`, without overflow, as `scipy.special.log_softmax`.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, tuple of int or None
+        The axes along which the exponentials of the result sum to 1; None stands for all.
+
+    Returns
+    -------
+    Array of the shape of `x`; plain NumPy where `x` holds no `Array`.
+
+    Raises
+    ------
+    AxisError
+        If `x` has no such axis.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.log_softmax([1000.0, 1000.0])
+    array([-0.69314718, -0.69314718])
+    """
     a = as_array(x)
     result = a - _core.logsumexp(a, axes_of(a, axis, "log_softmax", True), True)
     return result if any_array(x) else to_plain(result)
@@ -441,6 +474,17 @@ def softmax(x: ArrayLike, axis: Any = None) -> Array:
     Returns
     -------
     Array of the shape of `x`; plain NumPy where `x` holds no `Array`.
+
+    Raises
+    ------
+    AxisError
+        If `x` has no such axis.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.softmax([1000.0, 1000.0, -1000.0])
+    array([0.5, 0.5, 0. ])
     """
     a = as_array(x)
     result = _core.exp(a - _core.logsumexp(a, axes_of(a, axis, "softmax", True), True))

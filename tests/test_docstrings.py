@@ -1,0 +1,111 @@
+"""The documentation in the code: every public name explains itself, and every example runs.
+
+It must not know what a function does; it looks at docstrings and at the pages in docs/.
+"""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.matrix_calculus
+import cdiff.numpy
+import cdiff.testing
+from cdiff import _core
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path__, "cdiff.")]]
+PUBLIC = [
+    (module.__name__, name)
+    for module in (cd, cdiff.matrix_calculus, cdiff.testing)
+    for name in module.__all__
+]
+# They take anything and raise nothing of their own; they return nothing.
+WITHOUT = {"Raises": {"is_tracked", "stop_gradient", "vec"},
+           "Returns": {"check_grads", "register_container"}}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, verbose=False).failed == 0
+
+
+def examples_in(name):
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    return {test.name for test in finder.find(importlib.import_module(name)) if test.examples}
+
+
+def test_examples_of_compiled_functions_are_found():
+    """Doctest sees no functions of a compiled module unless they say where they are from."""
+    found = examples_in("cdiff._core")
+    assert {"cdiff._core.array", "cdiff._core.erf", "cdiff._core.Array.backward"} <= found
+    assert "cdiff._reverse.grad" in examples_in("cdiff._reverse")
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_names_are_explained(module, name):
+    thing = getattr(importlib.import_module(module), name)
+    text = inspect.getdoc(thing)
+    assert text and ">>> " in text
+    assert text.splitlines()[0].endswith((".", "?"))
+    if inspect.ismodule(thing) or inspect.isclass(thing):
+        return
+    for section in ("Parameters", "Returns", "Raises"):
+        found = f"\n{section}\n{'-' * len(section)}\n" in text
+        assert found or name in WITHOUT.get(section, ()), section
+    signature = re.search(r"Parameters\n-+\n(.*?)(\n\n[A-Z]|\Z)", text, re.DOTALL).group(1)
+    for parameter in parameters(thing):
+        assert re.search(rf"^.*\b{re.escape(parameter)}\b.* : ", signature, re.MULTILINE), parameter
+
+
+def parameters(function):
+    """The names of a function's parameters, where Python can tell."""
+    try:
+        given = inspect.signature(function).parameters
+    except ValueError:
+        return []
+    return [name for name in given if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", [name for name in dir(_core) if not name.startswith("_")])
+def test_functions_of_the_core_are_explained(name):
+    thing = getattr(_core, name)
+    if callable(thing) and getattr(thing, "__module__", None) == _core.__name__:
+        assert inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(cd.Array) if not name.startswith("_")])
+def test_methods_of_arrays_are_explained(name):
+    assert inspect.getdoc(getattr(cd.Array, name))
+
+
+@pytest.mark.parametrize("name", cdiff.numpy.__all__)
+def test_numpy_names_are_explained(name):
+    thing = getattr(cdiff.numpy, name)
+    if callable(thing) and not hasattr(np, name):
+        assert ">>> " in inspect.getdoc(thing)
+    elif callable(thing):
+        assert inspect.getdoc(thing)
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not installed")
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_names_stand_in_the_documentation(module, name):
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    full = f"{module}.{name}".replace("cdiff.matrix_calculus.", "mc.").replace("cdiff.", "cd.")
+    assert re.search(rf"`{re.escape(full)}\b", page), full
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not installed")
+def test_links_between_the_pages_lead_somewhere():
+    for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]:
+        for target in re.findall(r"\]\(([\w./-]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
+            if "." in target and target != "operators.md":  # which `make docs` makes
+                assert (page.parent / target).exists(), (page.name, target)
