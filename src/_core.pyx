@@ -95,6 +95,7 @@ cdef PyTypeObject *ARRAY_TYPE
 include "memory.pxi"
 include "node.pxi"
 include "elementwise.pxi"
+include "strided.pxi"
 include "bridge.pxi"
 include "dual.pxi"
 include "structural.pxi"

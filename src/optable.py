@@ -395,7 +395,7 @@ structural("embed", "a; shape index", "Zeros with the operand in the part given 
 structural("index_set", "a b; index", "A copy of a whose part given by index holds b.",
            adjoint=("index_set(g, 0, index)", "slice(g, index)"),
            tangent="index_set(ta or zeros_like(y), tb or 0, index)", own_applier=True)
-structural("gather", "a b", "Rows b (integers) of a.",
+structural("gather", "a b", "The rows of a at the positions b, of any shape.",
            adjoint=("scatter_add(g, b, shape(a)[0])", "0"), tangent="gather(ta, b)")
 structural("scatter_add", "a b; count", "count rows of zeros to whose rows b those of a are added.",
            adjoint=("gather(g, b)", "0"), tangent="scatter_add(ta, b, count)")

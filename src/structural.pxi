@@ -221,25 +221,19 @@ cdef int add_into_slice(Array target, Array g, tuple attrs) except -1:
 
 cdef int add_in_place(Array view, Array g) except -1:
     """view += g for a strided float view; numbers and arrays broadcast."""
-    cdef Arr *r = N(view).arr
     cdef np.ndarray out
-    if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(g) == 1:
-        (<double *>r.data)[0] += float_of(g)
-    elif r.flags & ARR_CONTIGUOUS and r.typenum == NPY_DOUBLE and plain_partner(view, g):
-        KERNELS.value[OP_ADD](r.size, <double *>r.data, <double *>r.data, numbers_of(g), 1,
-                              (N(g).flags & NODE_ARRAY) != 0)
-    else:
+    if not move(MOVE_ADD, N(view).arr, N(as_block(g)).arr):
         out = export(view, NPY_ARRAY_WRITEABLE)
         np.add(out, ndarray_of(g), out=out, casting="same_kind")
     return 0
 
 
 cdef int copy_in_place(Array view, Array v) except -1:
-    """view[...] = v, broadcasting and casting as NumPy's assignment does."""
+    """view[...] = v, broadcasting and casting as NumPy's assignment does; v is not of its memory."""
     cdef Arr *r = N(view).arr
     if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(v) == 1:
         (<double *>r.data)[0] = float_of(v)
-    else:
+    elif not move(MOVE_COPY, r, N(as_block(innermost(v))).arr):
         np.copyto(export(view, NPY_ARRAY_WRITEABLE), ndarray_of(v), casting="unsafe")
     return 0
 
@@ -260,13 +254,42 @@ cdef Array value_index_set(Array a, list operands, object attrs):
 
 
 cdef Array value_concatenate(Array a, list operands, object attrs):
-    return wrap_ndarray(np.concatenate([ndarray_of(a) for a in operands], axis=attrs[0]))
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Arr *r = N(a).arr
+    cdef Array y, p
+    cdef int axis = attrs[0], i
+    for i in range(r.ndim):
+        shape[i] = ARR_SHAPE(r)[i]
+    shape[axis] = 0
+    for p in operands:
+        if N(p).arr.typenum != NPY_DOUBLE:
+            return wrap_ndarray(np.concatenate([ndarray_of(q) for q in operands], axis=axis))
+        shape[axis] += ARR_SHAPE(N(p).arr)[axis]
+    y = new_array(r.ndim, shape, NPY_DOUBLE)
+    fill_parts(N(y).arr, operands, axis)
+    return y
+
+
+cdef int fill_parts(Arr *y, list operands, int axis) except -1:
+    """Copy arrays one after the other along an axis."""
+    cdef Arr *part = block_over(y, y.ndim, y.data)
+    cdef Array p
+    cdef int i
+    for i in range(2 * y.ndim):
+        part.dims[i] = y.dims[i]
+    for p in operands:
+        part.dims[axis] = ARR_SHAPE(N(p).arr)[axis]
+        part.size = N(p).arr.size
+        move(MOVE_COPY, part, N(p).arr)
+        part.data += part.dims[axis] * y.dims[y.ndim + axis]
+    block_release(part)
+    return 0
 
 
 cdef Array value_where(Array a, list operands, object attrs):
     cdef Job job
     cdef Array y
-    cdef Array c = as_float(a)
+    cdef Array c = a if typenum_of(a) == NPY_BOOL else as_float(a)
     cdef Array b = as_float(<Array>operands[2])
     a = as_float(<Array>operands[1])
     cdef int typenum = result_typenum(<Array>operands[1], <Array>operands[2])
