@@ -58,6 +58,8 @@ cdef void outer_loop(const Arr *a, const Arr *b, double *out) noexcept nogil:
 
 
 cdef Array value_matmul(Array a, list operands, object attrs):
+    cdef Py_ssize_t shape[2]
+    cdef Array out
     cdef Array b = <Array>operands[1]
     cdef Arr *ra = N(a).arr
     cdef Arr *rb = N(b).arr
@@ -68,6 +70,12 @@ cdef Array value_matmul(Array a, list operands, object attrs):
             and rb.typenum == NPY_DOUBLE):
         b = contiguous(b)
         return outer_product(ra, N(b).arr)
+    if ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE:
+        shape[0] = ARR_SHAPE(ra)[0]
+        shape[1] = ARR_SHAPE(rb)[1]
+        out = new_array(2, shape, NPY_DOUBLE)      # pooled memory costs no page faults
+        np.matmul(ndarray_of(a), ndarray_of(b), export(out, NPY_ARRAY_WRITEABLE))
+        return out
     return wrap_result(np.matmul(ndarray_of(a), ndarray_of(b)))
 
 

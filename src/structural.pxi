@@ -68,10 +68,23 @@ cdef Array const(double v):
     return weak_scalar(v)
 
 
-cdef Array zeros_array(int ndim, const Py_ssize_t *shape, int typenum):
-    cdef Array out = new_array(ndim, shape, typenum)
-    memset(N(out).arr.data, 0, N(out).arr.size * itemsize_of(typenum))
-    return out
+cdef Array zeros_array(int ndim, const Py_ssize_t *shape, int typenum,
+                       Py_ssize_t used=PY_SSIZE_T_MAX):
+    """Zeros, of which the caller will write `used`: few in much memory are better left to the
+    operating system, which gives zeroed pages where they are touched."""
+    cdef Py_ssize_t nbytes = checked_size(ndim, shape, itemsize_of(typenum))
+    cdef Arr *r
+    cdef int i
+    if nbytes >= LAZY_ZEROS and used < nbytes // (8 * LINE):
+        r = block_zeroed(ndim, nbytes)
+    else:
+        r = block_new(ndim, nbytes)
+        memset(r.data, 0, nbytes)
+    r.typenum = <int16_t>typenum
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+    set_contiguous(r, itemsize_of(typenum))
+    return steal(array_node(r))
 
 
 cdef Array zeros_like_node(Array a):
@@ -240,9 +253,24 @@ cdef int copy_in_place(Array view, Array v) except -1:
 
 cdef Array value_embed(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
+    cdef tuple index = attrs[1]
     cdef int ndim = read_shape(attrs[0], shape)
-    cdef Array out = zeros_array(ndim, shape, typenum_of(a))
-    copy_in_place(slice_view(out, attrs[1]), a)
+    cdef Array out
+    if ndim == 1 and index[1] == 1 and index[2] >= 0 and typenum_of(a) == NPY_DOUBLE:
+        return padded(contiguous(as_block(a)), shape[0], index[0])
+    out = zeros_array(ndim, shape, typenum_of(a), size_of(a))
+    copy_in_place(slice_view(out, index), a)
+    return out
+
+
+cdef Array padded(Array a, Py_ssize_t extent, Py_ssize_t start):
+    """A vector with zeros before and behind: every element is written once."""
+    cdef Arr *r = N(a).arr
+    cdef Array out = new_array(1, &extent, NPY_DOUBLE)
+    cdef double *p = <double *>N(out).arr.data
+    memset(p, 0, start * sizeof(double))
+    memcpy(p + start, r.data, r.size * sizeof(double))
+    memset(p + start + r.size, 0, (extent - start - r.size) * sizeof(double))
     return out
 
 

@@ -515,6 +515,9 @@ cdef bint reverse_into(Sweep *s, Py_ssize_t j, Array p, Array y, Array g) except
     cdef int op = N(y).op
     if op != OP_SLICE and op != OP_GATHER or typenum_of(p) != NPY_DOUBLE:
         return False
+    if op == OP_SLICE and s.order[j].slot.value == NULL:
+        set_value(s, j, value_embed(g, None, (shape_tuple(p), (<tuple>N(y).obj)[0])))
+        return True
     if s.order[j].slot.value == NULL or not is_private(s.order[j].slot.value):
         put_private(s, j, p)
     if op == OP_SLICE:
