@@ -440,6 +440,10 @@ cdef inline Node *quick_operand(Node *n, Node *p, bint read) noexcept:
     return p
 
 
+cdef inline bint is_plain(const Arr *r) noexcept nogil:
+    return r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS != 0
+
+
 cdef Node *quick(int op, Node *a, Node *b) except? NULL:
     """An elementwise operator on small contiguous float64 arrays of one shape, or such an array
     and a scalar (b is NULL for unary ones); NULL where the general way has to be taken.

@@ -338,7 +338,6 @@ STRUCTURAL = []
 FUSED = []
 
 MACROS = {
-    "expand(u, s, ax)": "broadcast_to(reshape(u, kept_shape(s, ax)), s)",
     "swap(x)": "transpose(x, swapped_axes(shape(x)))",
     "halves(x)": "0.5 * (x + swap(x))",
     "normal(e, ax)": "e / expand(sum(e, ax, False), shape(e), ax)",
@@ -370,10 +369,13 @@ def fused(name, operands, doc, *, made_of):
     Where something is tracked, the operators that it is made of are applied one by one, so it has
     no derivative of its own.
     """
-    FUSED.append(Row(name=name, operands=tuple(operands.split()), attributes=(), doc=doc,
-                     made_of=made_of, own_applier=True, linear=False, multilinear=False))
+    operands, _, attributes = operands.partition(";")
+    FUSED.append(Row(name=name, operands=tuple(operands.split()), doc=doc, made_of=made_of,
+                     attributes=tuple(attributes.split()), own_applier=True))
 
 
+fused("expand", "u; shape axes", "The result of a reduction, repeated along the reduced axes.",
+      made_of="broadcast_to(reshape(u, kept_shape(shape, axes)), shape)")
 fused("others_product", "m", "The products of all other elements of each row: from both sides.",
       made_of="linrec(shifted(m, 1, True), unit_along(m, 1, False), 1, False)"
               " * linrec(shifted(m, 1, False), unit_along(m, 1, True), 1, True)")

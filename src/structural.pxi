@@ -202,6 +202,25 @@ cdef Array value_broadcast_to(Array a, list operands, object attrs):
     return view_array(r, ndim, shape, strides, r.data)
 
 
+cdef Array fused_expand(Array u, tuple shape, tuple axes):
+    """A reduction's result (with the reduced axes or without) under the shape before: one view."""
+    cdef Py_ssize_t dims[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef int i, k = 0, axis = 0, ndim = read_shape(shape, dims)
+    cdef Arr *r
+    u = as_block(u)
+    r = N(u).arr
+    for i in range(ndim):
+        strides[i] = 0
+        if axis < <int>len(axes) and <int>axes[axis] == i:
+            axis += 1
+            k += r.ndim == ndim
+        else:
+            strides[i] = ARR_STRIDES(r)[k]
+            k += 1
+    return view_array(r, ndim, dims, strides, r.data)
+
+
 cdef Array value_slice(Array a, list operands, object attrs):
     """A view; a single element is a copy, as in NumPy."""
     cdef Array y = slice_view(as_block(a), attrs[0])
