@@ -155,6 +155,9 @@ cdef Node *node_refill() except NULL:
     slab = <Node *>cdiff_aligned_alloc(<size_t>count * sizeof(Node))
     if slab == NULL:
         raise MemoryError("cdiff: cannot allocate graph nodes")
+    # From Python 3.12 on, Py_SET_REFCNT leaves a count alone that looks like an immortal's, and
+    # 3.14 keeps flags beside it: neither may be what the memory happened to hold.
+    memset(slab, 0, <size_t>count * sizeof(Node))
     for i in range(count - 1, 0, -1):
         slab[i].next_free = _free_nodes
         _free_nodes = &slab[i]
