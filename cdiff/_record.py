@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Level, leaf, leaf_value, lower
+from cdiff._core import Array, Level, frozen, leaf, leaf_value, lower
 from cdiff._wrap import Inputs, Outputs, split_aux
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Record:
             if has_aux:
                 out, self.aux = split_aux(out, f, level)
             self.outputs = Outputs(out, f, level)
+            # The function may have kept what it returned, and change it in place later.
+            self.outputs.leaves = [
+                frozen(y) if y.__class__ is Array else y for y in self.outputs.leaves
+            ]
 
     def usable_with(self, vectors: list[Array]) -> Record:
         """This record, or a new one that may be used with the given tangents or cotangents.

@@ -12,7 +12,7 @@ from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ
                              Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.math cimport INFINITY
 from libc.string cimport memcpy, memset
@@ -65,15 +65,15 @@ cdef extern from "node.h":
         Ext *ext
         double d1
         PyObject *obj
-        uint16_t op
-        uint16_t flags
+        uint32_t op
+        uint32_t flags
         uint32_t mark
     ctypedef struct ThreadState:
         int paused
         int depth
         int freeing
         Node *graveyard
-        uint32_t serial[10]
+        uint32_t serial[18]
     ThreadState cdiff_tls
     Node *cdiff_next_dead(Node *) noexcept nogil
     void cdiff_set_next_dead(Node *, Node *) noexcept nogil

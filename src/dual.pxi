@@ -10,7 +10,7 @@
 
 
 cdef enum:
-    SERIAL_BITS = 27              # below the level in a dual node's mark
+    SERIAL_BITS = 26              # below the level in a dual node's mark
 
 cdef uint32_t next_serial = 0
 
@@ -38,7 +38,7 @@ cdef Array raw_dual(double v, double tangent, int level):
     n.v = v
     n.d0 = tangent
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level >> SERIAL_BITS))
+    n.flags = <uint32_t>(NODE_DUAL | level_bit(level >> SERIAL_BITS))
     n.mark = level
     return steal(n)
 
@@ -52,7 +52,7 @@ cdef Array make_dual(Array primal, Array tangent, int level):
         return raw_dual(N(primal).v, N(tangent).v, level)
     n = node_new()
     n.op = OP_DUAL
-    n.flags = <uint16_t>(NODE_DUAL | level_bit(level >> SERIAL_BITS) | levels_of(N(primal))
+    n.flags = <uint32_t>(NODE_DUAL | level_bit(level >> SERIAL_BITS) | levels_of(N(primal))
                          | levels_of(N(tangent)))
     n.mark = level
     n.v = 0.0

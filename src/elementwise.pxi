@@ -294,7 +294,7 @@ cdef Node *scalar1(int op, Node *a) except NULL:
         return n
     n.v = SCALAR_PARTIALS[op](a.v, 0.0, unused)
     n.d0 = unused[0]
-    n.op = <uint16_t>op
+    n.op = <uint8_t>op
     Py_INCREF(<object><PyObject *>a)
     n.p0 = a
     return n
@@ -312,7 +312,7 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
         n.mark = 0
         return n
     n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
-    n.op = <uint16_t>op
+    n.op = <uint8_t>op
     link_scalar(n, a, d[0], b, d[1])
     return n
 
@@ -370,8 +370,8 @@ cdef Array record_array(int op, Array y, Array a, Array b):
         reads |= OP_SAVES[op][0]
     if b is not None and levels_of(N(b)):
         reads |= OP_SAVES[op][1]
-    n.op = <uint16_t>op
-    n.flags |= <uint16_t>levels
+    n.op = <uint8_t>op
+    n.flags |= <uint32_t>levels
     if reads & 4:
         n.flags |= NODE_SAVED
         n.arr.flags |= ARR_SAVED
@@ -478,8 +478,8 @@ cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
         reads |= OP_SAVES[op][1]
     if not recording(levels) or not has_partial(op):
         return
-    n.op = <uint16_t>op
-    n.flags |= <uint16_t>levels
+    n.op = <uint8_t>op
+    n.flags |= <uint32_t>levels
     if reads & 4:
         n.flags |= NODE_SAVED
         n.arr.flags |= ARR_SAVED

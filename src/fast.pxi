@@ -121,5 +121,5 @@ cdef inline Array float_leaf(double v, int level):
     cdef Node *n = node_new()
     n.v = v
     n.op = OP_LEAF
-    n.flags = <uint16_t>level_bit(level)
+    n.flags = <uint32_t>level_bit(level)
     return steal(n)

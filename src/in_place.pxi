@@ -104,7 +104,7 @@ cdef Array view_of(Array a, int op, object attrs):
         unpin(n.arr)
         n.arr.base = <PyObject *>a
         if not levels_of(n):
-            n.op = <uint16_t>op
+            n.op = <uint8_t>op
             n.arr.flags |= ARR_UNTRACKED if levels_of(N(base)) else 0
     if n.obj == NULL:
         Py_INCREF(attrs)
@@ -253,7 +253,7 @@ cdef Array as_version(Array a, Array new):
         raise RuntimeError("an array made with requires_grad=True cannot hold a value that a "
                            "transformation tracks; work on x.copy()")
     N(new).op = OP_LEAF
-    N(new).flags |= <uint16_t>level_bit(0)
+    N(new).flags |= <uint32_t>level_bit(0)
     N(new).p0 = hold(a)
     return new
 

@@ -87,7 +87,8 @@ typedef struct Ext {
  *   obj         structural node: its attributes, a plain tuple of ints (also in an
  *               untracked or dual view: those of its view operator)
  *   d1          array elementwise node: the value of a scalar constant operand
- *   flags       NODE_* bits below, then one bit per differentiation level
+ *   flags       NODE_* bits below, then one bit per differentiation level (with
+ *               op in one word: eight bits are enough for that)
  *   mark        position in the sweep that visits the node just now;
  *               for a dual node, its level and the number of its transformation
  */
@@ -98,8 +99,8 @@ typedef struct Node {
     struct Node *p1;
     union { double d0; Ext *ext; };
     union { double d1; PyObject *obj; };
-    uint16_t op;
-    uint16_t flags;
+    uint32_t op : 8;
+    uint32_t flags : 24;
     uint32_t mark;
 } Node;
 
@@ -113,8 +114,8 @@ enum {
     NODE_SLOW = NODE_ARRAY | NODE_DUAL,
     NODE_SHOWN = NODE_DUAL | NODE_ALIAS | NODE_VIEW, /* not what it seems */
     LEVEL_SHIFT = 6,
-    LEVEL_MASK = 0xFFC0,
-    MAX_LEVEL = 9
+    LEVEL_MASK = 0xFFFFC0,
+    MAX_LEVEL = 17
 };
 
 /* Per thread: is recording switched off, how many transformations are we

@@ -413,8 +413,8 @@ cdef Array attach(Array y, int op, list operands, unsigned int reads, object att
     if count > 2:
         ext = ext_new(count)
         n.ext = ext
-    n.op = <uint16_t>op
-    n.flags |= <uint16_t>levels
+    n.op = <uint8_t>op
+    n.flags |= <uint32_t>levels
     if attrs is not None:
         Py_INCREF(attrs)
         n.obj = <PyObject *>attrs

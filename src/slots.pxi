@@ -152,7 +152,7 @@ cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
     n.v = arithmetic(op, a.v, b.v, d)
     n.flags = (a.flags | b.flags) & LEVEL_MASK
     if recording(n.flags):
-        n.op = <uint16_t>op
+        n.op = <uint8_t>op
         link_scalar(n, a, d[0], b, d[1])
     else:
         n.op = OP_CONST

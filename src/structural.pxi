@@ -38,8 +38,8 @@ cdef Array apply1(int op, Array a, object attrs):
     if y is a:
         y = detached(y)
     n = N(y)
-    n.op = <uint16_t>op
-    n.flags |= <uint16_t>levels_of(N(a))
+    n.op = <uint8_t>op
+    n.flags |= <uint32_t>levels_of(N(a))
     Py_INCREF(attrs)
     n.obj = <PyObject *>attrs
     n.p0 = hold(saved(a) if STRUCT_SAVES[op] & 1 else a)

@@ -19,7 +19,7 @@ cdef class Level:
         self.outer_depth = cdiff_tls.depth
         self.outer_paused = cdiff_tls.paused
         if cdiff_tls.depth >= MAX_LEVEL:
-            raise RecursionError(f"cdiff: more than {MAX_LEVEL} nested transformations")
+            raise RecursionError(f"cdiff: transformations are nested more than {MAX_LEVEL} deep")
         cdiff_tls.depth += 1
         cdiff_tls.paused = 0
         next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)
@@ -118,7 +118,7 @@ cdef Array make_leaf(Array a, int level):
     """A constant as a leaf of a level, in memory of its own."""
     cdef Array out = detached(a)
     N(out).op = OP_LEAF
-    N(out).flags = <uint16_t>((N(out).flags & ~(LEVEL_MASK | NODE_WEAK)) | level_bit(level))
+    N(out).flags = <uint32_t>((N(out).flags & ~(LEVEL_MASK | NODE_WEAK)) | level_bit(level))
     return out
 
 
@@ -143,7 +143,7 @@ cdef Array leaf_node(Array a, int level):
                          N(a).mark)
     if levels_of(N(a)):
         out = ew1(OP_POSITIVE, a)
-        N(out).flags |= <uint16_t>level_bit(level)
+        N(out).flags |= <uint32_t>level_bit(level)
         return out
     if N(a).flags & NODE_ARRAY and is_borrowed(a):
         a = contiguous_copy(a)
@@ -189,6 +189,11 @@ def lower(y, int level):
     return y if type(y) is Array else a
 
 
+def frozen(Array y):
+    """The same value with the same derivative, apart from what is assigned into `y` later."""
+    return ew1(OP_POSITIVE, current(y))
+
+
 def leaf_value(Array x, int level):
     """The value that a leaf of `level` was made with, even if it was changed in place since."""
     return lower_node(x, level)
@@ -207,7 +212,7 @@ cdef Array lower_node(Array a, int level):
     if not outer:
         return detached(a)
     out = ew1(OP_POSITIVE, a)
-    N(out).flags = <uint16_t>((N(out).flags & ~LEVEL_MASK) | (outer & LEVEL_MASK))
+    N(out).flags = <uint32_t>((N(out).flags & ~LEVEL_MASK) | (outer & LEVEL_MASK))
     return out
 
 
@@ -371,7 +376,8 @@ def pushforward(outputs, leaves, tangents, int level):
     ys = checked_nodes(outputs, "outputs")
     ts = checked_nodes(tangents, "tangents")
     if highest_dual(ys) >= 0 or highest_dual([t for t in ts if t is not None]) >= 0:
-        return push_duals(ys, list(leaves), ts, level)
+        return [t if t is None else lower_node(<Array>t, level)
+                for t in push_duals(ys, list(leaves), ts, level)]
     return sweep_through(ys, ts, [innermost(a) for a in leaves], level, True)
 
 
