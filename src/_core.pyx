@@ -75,6 +75,7 @@ cdef extern from "node.h":
         Node *graveyard
         uint32_t serial[18]
     ThreadState cdiff_tls
+    void set_kind "cdiff_set_kind"(Node *, uint32_t op, uint32_t flags) noexcept nogil
     Node *cdiff_next_dead(Node *) noexcept nogil
     void cdiff_set_next_dead(Node *, Node *) noexcept nogil
     const double cdiff_gone
@@ -95,6 +96,7 @@ cdef PyTypeObject *ARRAY_TYPE
 
 include "memory.pxi"
 include "node.pxi"
+include "blocks.pxi"
 include "elementwise.pxi"
 include "strided.pxi"
 include "bridge.pxi"
@@ -102,6 +104,7 @@ include "dual.pxi"
 include "structural.pxi"
 include "reduce.pxi"
 include "linear.pxi"
+include "sort.pxi"
 include "sweep.pxi"
 include "transform.pxi"
 include "fast.pxi"

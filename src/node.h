@@ -118,6 +118,12 @@ enum {
     MAX_LEVEL = 17
 };
 
+/* Both at once: the compiler makes one store of it. */
+static inline void cdiff_set_kind(Node *n, uint32_t op, uint32_t flags) {
+    n->op = op;
+    n->flags = flags;
+}
+
 /* Per thread: is recording switched off, how many transformations are we
  * inside and which number has each of them, and the list of nodes waiting to be
  * freed (so that freeing a chain of a million nodes does not recurse). */

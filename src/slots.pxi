@@ -149,14 +149,13 @@ cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
     """scalar2 with the arithmetic in line."""
     cdef double d[2]
     cdef Node *n = node_new()
+    cdef int levels = (a.flags | b.flags) & LEVEL_MASK
     n.v = arithmetic(op, a.v, b.v, d)
-    n.flags = (a.flags | b.flags) & LEVEL_MASK
-    if recording(n.flags):
-        n.op = <uint8_t>op
+    if recording(levels):
+        set_kind(n, op, levels)
         link_scalar(n, a, d[0], b, d[1])
     else:
-        n.op = OP_CONST
-        n.flags = a.flags & b.flags & NODE_WEAK
+        set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
         n.mark = 0
     return n
 

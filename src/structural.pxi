@@ -261,7 +261,7 @@ cdef int add_in_place(Array view, Array g) except -1:
 
 
 cdef int copy_in_place(Array view, Array v) except -1:
-    """view[...] = v, broadcasting and casting as NumPy's assignment does; v is not of its memory."""
+    """view[...] = v, broadcast and cast as NumPy's assignment does; not from its own memory."""
     cdef Arr *r = N(view).arr
     if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(v) == 1:
         (<double *>r.data)[0] = float_of(v)

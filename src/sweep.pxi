@@ -1,400 +1,11 @@
-# The sweeps: an iterative topological sort, then cotangents backward or
-# tangents forward along it.
+# The sweeps: cotangents backward, or tangents forward, along the sorted graph.
 #
 # Knows nodes, the table's partials and the structural rules by code; it must
-# not know any operator by its formula.  Fast because a scalar that only one
-# other scalar uses (the temporaries of an expression) needs no place in the
-# order: the trees of such nodes are walked where they lie, once to sort and
-# once to hand cotangents on; because the sort marks nodes in place (a mark
-# counts only if the order agrees, so nothing is ever cleared); because array
-# cotangents are accumulated in place by the fused adjoint kernels; and because
-# a small sweep allocates nothing.  Branches that do not lead to a requested
-# leaf are sorted but never computed.
-
-cdef enum EntryFlag:
-    ENTRY_ACTIVE = 1           # the node depends on a requested leaf
-    ENTRY_LEAF = 2
-    ENTRY_SCALAR = 4           # its cotangent or tangent is a number
-    ENTRY_LOCAL = 8            # its partials are numbers, in d0 and d1 of the node
-
-cdef enum:
-    SMALL_SWEEP = 48           # entries that a sweep holds without an allocation
-
-cdef union Slot:
-    double number
-    PyObject *value
-
-# A node of the sorted graph.  i0, i1: positions of the operands, -1 for those that are not part of
-# it; with more than two operands, i0 is an offset into `wide`.
-cdef struct Entry:
-    Node *node
-    Slot slot
-    int32_t i0
-    int32_t i1
-    int flags
-
-# A node of a tree still to be visited, with its cotangent.
-cdef struct Pending:
-    Node *node
-    double number
-
-cdef struct Sweep:
-    Entry *order
-    Node **stack               # nodes to visit; an odd pointer: its operands are in the order
-    Pending *trees
-    int32_t *wide
-    Py_ssize_t count, capacity, stack_size, stack_capacity, trees_capacity, n_wide, wide_capacity
-    Py_ssize_t n_leaves
-    int bit
-    bint all_leaves            # every leaf is requested
-    bint prunes                # there are leaves that nobody asked for
-    bint has_values            # not all nodes are scalars with partials
-    bint recorded              # the sweep itself is recorded, for an outer transformation
-    bint by_trees              # nodes with one user have no place in the order
-    Entry small_order[SMALL_SWEEP]
-    Node *small_stack[SMALL_SWEEP]
-    Pending small_trees[SMALL_SWEEP]
-
-
-# Sweeps begun and not ended, in all threads: no graph may be freed under another's feet.
-cdef Py_ssize_t sweeps_running = 0
-
-
-cdef inline bint has_number(Node *n) noexcept nogil:
-    """Is this a scalar whose partials lie in d0 and d1?"""
-    return n.op < N_LOCAL and not n.flags & NODE_ARRAY
-
-
-cdef inline Ext *wide_operands(Node *n) noexcept nogil:
-    return n.ext if owns_objects(n) and n.ext != NULL and n.ext.nparents > 0 else NULL
-
-
-cdef inline bint visited(const Sweep *s, const Node *n) noexcept nogil:
-    return <Py_ssize_t>n.mark < s.count and s.order[n.mark].node == n
-
-
-# ---------------------------------------------------------------- room
-
-cdef void sweep_init(Sweep *s, int level) noexcept:
-    global sweeps_running
-    sweeps_running += 1
-    s.order = s.small_order
-    s.stack = s.small_stack
-    s.trees = s.small_trees
-    s.wide = NULL
-    s.count = s.stack_size = s.n_wide = s.wide_capacity = s.n_leaves = 0
-    s.capacity = s.stack_capacity = s.trees_capacity = SMALL_SWEEP
-    s.bit = level_bit(level)
-    s.all_leaves = s.prunes = s.has_values = s.recorded = s.by_trees = False
-
-
-cdef void *grown(void *old, void *small, Py_ssize_t *capacity, size_t size) except NULL:
-    """Twice the room for items of `size` bytes; `small` is the part that lies in the Sweep."""
-    cdef Py_ssize_t wanted = 2 * capacity[0] + SMALL_SWEEP
-    cdef void *fresh = NULL
-    if wanted < 0x7FFFFFF0:
-        fresh = realloc(NULL if old == small else old, wanted * size)
-    if fresh == NULL:
-        raise MemoryError("cdiff: no memory to sort the graph")
-    if old == small and old != NULL:
-        memcpy(fresh, small, capacity[0] * size)
-    capacity[0] = wanted
-    return fresh
-
-
-cdef void sweep_free(Sweep *s) noexcept:
-    global sweeps_running
-    cdef Py_ssize_t i
-    sweeps_running -= 1
-    if s.has_values or s.recorded:
-        for i in range(s.count):
-            if not in_number(s, i) and s.order[i].slot.value != NULL:
-                Py_DECREF(<object>s.order[i].slot.value)
-    if s.order != s.small_order:
-        free(s.order)
-    if s.stack != s.small_stack:
-        free(s.stack)
-    if s.trees != s.small_trees:
-        free(s.trees)
-    free(s.wide)
-
-
-# ---------------------------------------------------------------- sorting
-
-cdef inline int sort_push(Sweep *s, Node *n) except -1:
-    if s.stack_size == s.stack_capacity:
-        s.stack = <Node **>grown(s.stack, s.small_stack, &s.stack_capacity, sizeof(Node *))
-    s.stack[s.stack_size] = n
-    s.stack_size += 1
-    return 0
-
-
-cdef inline int sort_operand(Sweep *s, Node *p) except -1:
-    """Push an operand that is still to be visited."""
-    if p != NULL and p.flags & s.bit and not visited(s, p):
-        sort_push(s, p)
-    return 0
-
-
-cdef inline Entry *sort_append(Sweep *s, Node *n) except NULL:
-    cdef Entry *e
-    if s.count == s.capacity:
-        s.order = <Entry *>grown(s.order, s.small_order, &s.capacity, sizeof(Entry))
-    e = &s.order[s.count]
-    e.node = n
-    e.slot.number = 0.0
-    e.i0 = -1
-    e.i1 = -1
-    e.flags = 0 if n.flags & NODE_ARRAY else ENTRY_SCALAR
-    n.mark = <uint32_t>s.count
-    s.count += 1
-    return e
-
-
-cdef int sort_leaf(Sweep *s, Node *n, bint active) except -1:
-    cdef Entry *e = sort_append(s, n)
-    e.flags |= ENTRY_LEAF | (ENTRY_ACTIVE if active else 0)
-    s.has_values |= (n.flags & NODE_ARRAY) != 0
-    s.prunes |= not active
-    return 0
-
-
-cdef inline int32_t sort_position(Sweep *s, Node *p, int *active) noexcept:
-    """Where an operand stands in the order; -1 if it does not take part."""
-    if p == NULL or not p.flags & s.bit:
-        return -1
-    active[0] |= s.order[p.mark].flags & ENTRY_ACTIVE
-    return <int32_t>p.mark
-
-
-cdef int sort_finish(Sweep *s, Node *n) except -1:
-    """All operands are in the order: append the node with their positions."""
-    cdef Ext *ext = NULL
-    cdef Entry *e
-    cdef int active = 0
-    cdef int32_t i0 = -1, i1 = -1
-    if n.op == OP_LEAF:
-        return sort_leaf(s, n, s.all_leaves)
-    if has_number(n):
-        if s.by_trees:
-            active = ENTRY_ACTIVE if not s.prunes or tree_is_active(s, n) else 0
-        else:
-            i0 = sort_position(s, n.p0, &active)
-            i1 = sort_position(s, n.p1, &active)
-        active |= ENTRY_LOCAL
-    else:
-        s.has_values = True
-        ext = wide_operands(n)
-        if ext != NULL:
-            i0 = sort_wide(s, ext, &active)
-        else:
-            i0 = sort_position(s, n.p0, &active)
-            i1 = sort_position(s, n.p1, &active)
-    e = sort_append(s, n)
-    e.i0 = i0
-    e.i1 = i1
-    e.flags |= active
-    return 0
-
-
-cdef int32_t sort_wide(Sweep *s, Ext *ext, int *active) except? -1:
-    """Positions of many operands, appended to `wide`; the offset of the first."""
-    cdef Py_ssize_t k
-    while s.n_wide + ext.nparents > s.wide_capacity:
-        s.wide = <int32_t *>grown(s.wide, NULL, &s.wide_capacity, sizeof(int32_t))
-    for k in range(ext.nparents):
-        s.wide[s.n_wide + k] = sort_position(s, ext.parents[k], active)
-    s.n_wide += ext.nparents
-    return <int32_t>(s.n_wide - ext.nparents)
-
-
-cdef int sort_operands(Sweep *s, Node *n) except -1:
-    """Push the operands of a node that are not in the order yet."""
-    cdef Ext *ext
-    cdef Py_ssize_t k
-    if has_number(n):
-        if s.by_trees:
-            return sort_tree(s, n)
-        sort_operand(s, n.p0)
-        sort_operand(s, n.p1)
-        return 0
-    if n.op == OP_FREED:
-        raise RuntimeError("backward: this part of the graph was already freed by an earlier "
-                           "backward(); call backward(retain_graph=True) the first time")
-    if n.op == OP_LEAF:
-        return 0
-    ext = wide_operands(n)
-    if ext == NULL:
-        sort_operand(s, n.p0)
-        sort_operand(s, n.p1)
-    else:
-        for k in range(ext.nparents):
-            sort_operand(s, ext.parents[k])
-    return 0
-
-
-cdef int sort_from(Sweep *s, Node *root) except -1:
-    """Depth-first from one output: operands before the nodes that use them."""
-    cdef Node *n
-    cdef Py_ssize_t size
-    sort_operand(s, root)
-    while s.stack_size > 0:
-        n = s.stack[s.stack_size - 1]
-        if <size_t>n & 1:
-            s.stack_size -= 1
-            sort_finish(s, <Node *>(<size_t>n - 1))
-        elif visited(s, n):
-            s.stack_size -= 1
-        else:
-            size = s.stack_size
-            sort_operands(s, n)
-            if s.stack_size == size:
-                s.stack_size -= 1
-                sort_finish(s, n)
-            else:
-                s.stack[size - 1] = <Node *>(<size_t>n + 1)
-    return 0
-
-
-cdef int sweep_begin(Sweep *s, list leaves, list outputs, int level, bint by_trees) except -1:
-    """Sort the graph between `leaves` (None: every requires_grad leaf) and `outputs`.
-
-    `by_trees` is for sweeps on plain memory in reverse.
-    """
-    cdef Array a
-    sweep_init(s, level)
-    s.by_trees = by_trees
-    s.all_leaves = leaves is None
-    if leaves is not None:
-        for a in leaves:
-            if not visited(s, N(a)):
-                sort_leaf(s, N(a), True)
-        s.n_leaves = s.count
-    for a in outputs:
-        sort_from(s, N(a))
-    return 0
-
-
-cdef list positions_of(Sweep *s, list nodes):
-    """Where nodes stand in the order, -1 for those outside (another sweep may mark them later)."""
-    cdef Array a
-    cdef list out = []
-    for a in nodes:
-        out.append(<Py_ssize_t>N(a).mark if visited(s, N(a)) else -1)
-    return out
-
-
-# ---------------------------------------------------------------- trees of temporaries
-
-cdef inline bint takes_part(const Sweep *s, Node *p) noexcept nogil:
-    return p != NULL and p.flags & s.bit != 0
-
-
-cdef inline bint in_tree(Node *p) noexcept nogil:
-    """Has this operand of a scalar no other user?  Then it is walked, not sorted."""
-    return Py_REFCNT(<PyObject *>p) == 1 and has_number(p)
-
-
-cdef inline int trees_push(Sweep *s, Py_ssize_t *size, Node *n, double number) except -1:
-    if size[0] == s.trees_capacity:
-        s.trees = <Pending *>grown(s.trees, s.small_trees, &s.trees_capacity, sizeof(Pending))
-    s.trees[size[0]].node = n
-    s.trees[size[0]].number = number
-    size[0] += 1
-    return 0
-
-
-cdef int sort_tree(Sweep *s, Node *n) except -1:
-    """Push what the tree below a scalar ends in; the second operand first, for sums grow left."""
-    cdef Py_ssize_t size = 0
-    cdef Node *p
-    cdef Node *q
-    while True:
-        p = n.p0
-        q = n.p1
-        n = NULL
-        if takes_part(s, p):
-            if in_tree(p):
-                n = p
-            else:
-                sort_operand(s, p)
-        if takes_part(s, q):
-            if not in_tree(q):
-                sort_operand(s, q)
-            else:
-                if n != NULL:
-                    trees_push(s, &size, n, 0.0)
-                n = q
-        if n == NULL:
-            if size == 0:
-                return 0
-            size -= 1
-            n = s.trees[size].node
-
-
-cdef bint tree_is_active(Sweep *s, Node *n) except -1:
-    """Does anything at the ends of a sorted tree lead to a requested leaf?"""
-    cdef Py_ssize_t size = 0
-    trees_push(s, &size, n, 0.0)
-    while size > 0:
-        size -= 1
-        n = s.trees[size].node
-        if operand_is_active(s, n.p0, &size) or operand_is_active(s, n.p1, &size):
-            return True
-    return False
-
-
-cdef bint operand_is_active(Sweep *s, Node *p, Py_ssize_t *size) except -1:
-    """The same for one operand; those inside the tree are left for later."""
-    if not takes_part(s, p):
-        return False
-    if in_tree(p):
-        trees_push(s, size, p, 0.0)
-        return False
-    return s.order[p.mark].flags & ENTRY_ACTIVE
-
-
-cdef inline int end_of_tree(Sweep *s, Node *p, double g) except -1:
-    """Add to the cotangent of an operand that has a place in the order."""
-    if not visited(s, p):
-        raise RuntimeError("cdiff: two threads differentiate the same graph at once")
-    s.order[p.mark].slot.number += g
-    return 0
-
-
-cdef int reverse_tree(Sweep *s, Node *n, double g) except -1:
-    """Hand the cotangent of a scalar down its tree; a zero absorbs on either side, as in zmul."""
-    cdef Py_ssize_t size = 0
-    cdef Node *p
-    cdef Node *q
-    cdef double gp, gq
-    while True:
-        p = n.p0 if n.d0 != 0.0 and takes_part(s, n.p0) else NULL
-        q = n.p1 if n.d1 != 0.0 and takes_part(s, n.p1) else NULL
-        gp = g * n.d0
-        gq = g * n.d1
-        n = NULL
-        if p != NULL:
-            if in_tree(p):
-                n = p
-                g = gp
-            else:
-                end_of_tree(s, p, gp)
-        if q != NULL:
-            if not in_tree(q):
-                end_of_tree(s, q, gq)
-            else:
-                if n != NULL:
-                    trees_push(s, &size, n, gp)
-                n = q
-                g = gq
-        if n == NULL:
-            if size == 0:
-                return 0
-            size -= 1
-            n = s.trees[size].node
-            g = s.trees[size].number
-
+# not know any operator by its formula.  Fast because scalars hand on numbers
+# without anything in between, because arrays of one shape go straight to the
+# fused adjoint kernels, which accumulate in place, and because the last operand
+# takes over the memory of the cotangent it is made of.  Branches that do not
+# lead to a requested leaf are sorted but never computed.
 
 # ---------------------------------------------------------------- accumulation
 
@@ -467,6 +78,48 @@ cdef Array fit_operand(Array c, Array target):
 
 
 # ---------------------------------------------------------------- reverse
+
+cdef inline int end_of_tree(Sweep *s, Node *p, double g) except -1:
+    """Add to the cotangent of an operand that has a place in the order."""
+    if not visited(s, p):
+        raise RuntimeError("cdiff: two threads differentiate the same graph at once")
+    s.order[p.mark].slot.number += g
+    return 0
+
+
+cdef int reverse_tree(Sweep *s, Node *n, double g) except -1:
+    """Hand the cotangent of a scalar down its tree; a zero absorbs on either side, as in zmul."""
+    cdef Py_ssize_t size = 0
+    cdef Node *p
+    cdef Node *q
+    cdef double gp, gq
+    while True:
+        p = n.p0 if n.d0 != 0.0 and takes_part(s, n.p0) else NULL
+        q = n.p1 if n.d1 != 0.0 and takes_part(s, n.p1) else NULL
+        gp = g * n.d0
+        gq = g * n.d1
+        n = NULL
+        if p != NULL:
+            if in_tree(p):
+                n = p
+                g = gp
+            else:
+                end_of_tree(s, p, gp)
+        if q != NULL:
+            if not in_tree(q):
+                end_of_tree(s, q, gq)
+            else:
+                if n != NULL:
+                    trees_push(s, &size, n, gp)
+                n = q
+                g = gq
+        if n == NULL:
+            if size == 0:
+                return 0
+            size -= 1
+            n = s.trees[size].node
+            g = s.trees[size].number
+
 
 cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     cdef Ext *ext = wide_operands(N(y))

@@ -1,0 +1,243 @@
+# The block machine: one pass of a kernel over operands of any layout.
+#
+# Knows shapes, strides and the types that kernels read; it must not know any
+# operator.  Fast because operands that are not contiguous float64 data of the
+# full shape stream through cache-size blocks (numexpr's idea) without a
+# temporary of their own, after neighbouring axes have been merged.
+
+cdef enum:
+    BLOCK = 512                   # doubles per block buffer: five fit in half of L1
+    NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
+
+cdef enum OperandMode:
+    DIRECT                        # contiguous float64 of the job's shape
+    BROADCAST                     # one number for the whole job
+    GATHER                        # anything else: strided, float32, partly broadcast
+
+cdef struct Operand:
+    OperandMode mode
+    int width                     # bytes of an element: 8, 4 (float32) or 1 (bool)
+    const char *data
+    double number
+    Py_ssize_t strides[MAX_NDIM]
+
+# One pass of a kernel over arrays that broadcast to a common shape.
+cdef struct Job:
+    int ndim
+    int count
+    Py_ssize_t size
+    Py_ssize_t shape[MAX_NDIM]
+    Operand operands[4]
+
+cdef const KernelTable *KERNELS = kernels_select()
+
+
+cdef int job_operand(Job *job, Array a) except -1:
+    """Add an operand (None: not read by the kernel) to a job whose shape is set."""
+    cdef Operand *o = &job.operands[job.count]
+    cdef Arr *r
+    cdef int i, shift
+    job.count += 1
+    o.mode = BROADCAST
+    o.data = NULL
+    if a is None:
+        return 0
+    if not N(a).flags & NODE_ARRAY:
+        o.data = <const char *>&N(a).v
+        return 0
+    r = N(a).arr
+    o.width = 4 if r.typenum == NPY_FLOAT else 1 if r.typenum == NPY_BOOL else 8
+    if r.size == 1:
+        gather_row(r.data, 0, o.width, 1, &o.number)
+        o.data = <const char *>&o.number
+        return 0
+    o.data = r.data
+    if r.size == job.size and r.flags & ARR_CONTIGUOUS and o.width == 8:
+        o.mode = DIRECT
+        return 0
+    o.mode = GATHER
+    shift = job.ndim - r.ndim
+    for i in range(job.ndim):
+        o.strides[i] = 0
+        if i >= shift and ARR_SHAPE(r)[i - shift] != 1:
+            o.strides[i] = ARR_STRIDES(r)[i - shift]
+    return 0
+
+
+cdef void job_coalesce(Job *job) noexcept nogil:
+    """Merge neighbouring axes that every gathered operand walks as one."""
+    cdef int axis, k, last = 0
+    cdef bint merges
+    cdef Operand *o
+    if job.ndim < 2:
+        return
+    for axis in range(1, job.ndim):
+        merges = True
+        for k in range(job.count):
+            o = &job.operands[k]
+            if o.mode == GATHER and job.shape[axis] != 1 and job.shape[last] != 1 \
+                    and o.strides[last] != o.strides[axis] * job.shape[axis]:
+                merges = False
+        if merges:
+            for k in range(job.count):
+                o = &job.operands[k]
+                if o.mode == GATHER and job.shape[axis] != 1:
+                    o.strides[last] = o.strides[axis]
+            job.shape[last] *= job.shape[axis]
+        else:
+            last += 1
+            job.shape[last] = job.shape[axis]
+            for k in range(job.count):
+                job.operands[k].strides[last] = job.operands[k].strides[axis]
+    job.ndim = last + 1
+
+
+cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n,
+                     double *dst) noexcept nogil:
+    """n elements of 8, 4 or 1 bytes as doubles."""
+    cdef Py_ssize_t i
+    if width == 8 and stride == 8:
+        memcpy(dst, src, n * sizeof(double))
+    elif width == 8:
+        for i in range(n):
+            dst[i] = (<const double *>(src + i * stride))[0]
+    elif width == 4 and stride == 4:
+        for i in range(n):
+            dst[i] = (<const float *>src)[i]
+    elif width == 4:
+        for i in range(n):
+            dst[i] = (<const float *>(src + i * stride))[0]
+    else:
+        for i in range(n):
+            dst[i] = (<const uint8_t *>(src + i * stride))[0]
+
+
+cdef void gather_block(const Job *job, const Operand *o, Py_ssize_t start, Py_ssize_t count,
+                       double *dst) noexcept nogil:
+    """Elements start .. start+count of an operand, in the job's C order, as doubles."""
+    cdef Py_ssize_t index[MAX_NDIM]
+    cdef Py_ssize_t n
+    cdef const char *src = o.data
+    cdef int last = job.ndim - 1
+    cdef int axis
+    for axis in range(last, -1, -1):
+        index[axis] = start % job.shape[axis]
+        start //= job.shape[axis]
+        src += index[axis] * o.strides[axis]
+    while count > 0:
+        n = job.shape[last] - index[last]
+        n = n if n < count else count
+        gather_row(src, o.strides[last], o.width, n, dst)
+        dst += n
+        count -= n
+        src += n * o.strides[last]
+        index[last] += n
+        axis = last
+        while axis > 0 and index[axis] == job.shape[axis]:
+            src += o.strides[axis - 1] - index[axis] * o.strides[axis]
+            index[axis] = 0
+            axis -= 1
+            index[axis] += 1
+
+
+cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start, Py_ssize_t n,
+                                        double *buffer) noexcept nogil:
+    cdef const Operand *o = &job.operands[k]
+    if o.mode == DIRECT:
+        return <const double *>o.data + start
+    if o.mode == BROADCAST:
+        return <const double *>o.data
+    gather_block(job, o, start, n, buffer)
+    return buffer
+
+
+cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
+                  int accumulate) noexcept nogil:
+    """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks."""
+    cdef double buffers[5][BLOCK]
+    cdef const double *p[4]
+    cdef double *dst
+    cdef Py_ssize_t start = 0, n, i
+    cdef Py_ssize_t step = BLOCK
+    cdef bint single = out.typenum == NPY_FLOAT
+    cdef bint direct = not single
+    cdef int k
+    for k in range(job.count):
+        direct = direct and job.operands[k].mode != GATHER
+    if direct:
+        step = job.size
+    while start < job.size:
+        n = job.size - start
+        n = n if n < step else step
+        for k in range(job.count):
+            p[k] = block_operand(job, k, start, n, buffers[k])
+        dst = buffers[4]
+        if not single:
+            dst = <double *>out.data + start
+        elif accumulate:
+            for i in range(n):
+                dst[i] = (<float *>out.data)[start + i]
+        if value != NULL:
+            value(n, dst, p[0], p[1], job.operands[0].mode != BROADCAST,
+                  job.operands[1].mode != BROADCAST)
+        else:
+            adjoint(n, dst, p[0], p[1], p[2], p[3], job.operands[0].mode != BROADCAST,
+                    job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST,
+                    accumulate)
+        if single:
+            for i in range(n):
+                (<float *>out.data)[start + i] = <float>dst[i]
+        start += n
+
+
+cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept:
+    if job.size == 0:
+        return
+    job_coalesce(job)
+    if job.size < NOGIL_SIZE:
+        job_run(job, value, adjoint, out, accumulate)
+    else:
+        with nogil:
+            job_run(job, value, adjoint, out, accumulate)
+
+
+cdef int broadcast_into(Job *job, Array a, int op) except -1:
+    """Widen the job's shape by an operand's, or say which shapes do not fit."""
+    cdef Arr *r
+    cdef int i, j, shift
+    cdef Py_ssize_t extent
+    if a is None or not N(a).flags & NODE_ARRAY:
+        return 0
+    r = N(a).arr
+    if r.ndim > job.ndim:
+        shift = r.ndim - job.ndim
+        for i in range(job.ndim - 1, -1, -1):
+            job.shape[i + shift] = job.shape[i]
+        for i in range(shift):
+            job.shape[i] = 1
+        job.ndim = r.ndim
+    shift = job.ndim - r.ndim
+    for i in range(r.ndim):
+        j = i + shift
+        extent = ARR_SHAPE(r)[i]
+        if job.shape[j] == 1:
+            job.shape[j] = extent
+        elif extent != 1 and extent != job.shape[j]:
+            raise ValueError(f"{op_name(op)}: operands could not be broadcast together: axis "
+                             f"{j - job.ndim} has extents {job.shape[j]} and {extent}"
+                             f" (operand of shape {shape_tuple(a)})")
+    return 0
+
+
+cdef int job_shape(Job *job, int op, Array a, Array b, Array c, Array d) except -1:
+    cdef int i
+    job.ndim = 0
+    job.count = 0
+    broadcast_into(job, a, op)
+    broadcast_into(job, b, op)
+    broadcast_into(job, c, op)
+    broadcast_into(job, d, op)
+    job.size = 1
+    for i in range(job.ndim):
+        job.size *= job.shape[i]
+    return 0
