@@ -71,7 +71,8 @@ wheel: $(VENV)/.dev
 		&& $(BIN)/auditwheel show dist/*.whl; \
 	fi
 
-# Not an editable install, so that the ordinary build beside the sources stays what it is.
+# Not an editable install, so that the ordinary build beside the sources stays what it is; and a
+# safe path, so that no `python -c` of a test takes the package from the working directory.
 sanitize:
 	$(MAKE) VENV=$(SANITIZE_VENV) $(SANITIZE_VENV)/.build-deps $(SANITIZE_VENV)/.test
 	CDIFF_SANITIZE=$(SANITIZERS) $(SANITIZE_VENV)/bin/python -m pip install --quiet \
@@ -79,7 +80,7 @@ sanitize:
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	PYTHONMALLOC=malloc CDIFF_TEST_INSTALLED=1 $(SANITIZE_VENV)/bin/pytest $(SANITIZE_ARGS)
+	PYTHONSAFEPATH=1 PYTHONMALLOC=malloc CDIFF_TEST_INSTALLED=1 $(SANITIZE_VENV)/bin/pytest $(SANITIZE_ARGS)
 
 # The traced module takes the place of the ordinary one, which the next target builds again.
 coverage: $(VENV)/.build-deps $(VENV)/.test $(VENV)/.dev

@@ -13,15 +13,18 @@ DIVIDER = "# <elementwise functions>\n"
 
 
 def declarations(table):
+    return f"""from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t
+
+{table_declarations(table)}
+{scalar_declarations(table)}
+{kernel_declarations(len(table.elementwise))}"""
+
+
+def table_declarations(table):
     n = len(table.elementwise)
     names = "".join(f"        {name}\n" for name, _ in codes(table))
     total = codes(table)[-1][1]
-    scalars = "".join(f"    double sv_{row.name}(double a, double b) noexcept nogil\n"
-                      f"    double sd_{row.name}(double a, double b, double *d) noexcept nogil\n"
-                      for row in unary_or_binary(table.elementwise))
-    return f"""from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t
-
-cdef extern from "ops.h":
+    return f"""cdef extern from "ops.h":
     enum:
 {names}        PARTIAL_ZERO, PARTIAL_ONE, PARTIAL_MINUS_ONE, PARTIAL_GENERAL
 
@@ -45,16 +48,26 @@ cdef extern from "ops_tables.h":
     const Rule RULES[{n}][2]
     const RuleStep *RULE_STEPS
     const double *RULE_CONST
+"""
 
-cdef extern from "scalar.h":
+
+def scalar_declarations(table):
+    n = len(table.elementwise)
+    functions = "".join(f"    double sv_{row.name}(double a, double b) noexcept nogil\n"
+                        f"    double sd_{row.name}(double a, double b, double *d) noexcept nogil\n"
+                        for row in unary_or_binary(table.elementwise))
+    return f"""cdef extern from "scalar.h":
     ctypedef double (*scalar_fn)(double a, double b) noexcept nogil
     ctypedef double (*scalar_dfn)(double a, double b, double *d) noexcept nogil
     ctypedef double (*scalar_pfn)(double a, double b, double y) noexcept nogil
     const scalar_fn SCALAR_VALUE[{n}]
     const scalar_dfn SCALAR_PARTIALS[{n}]
     const scalar_pfn SCALAR_PARTIAL[{n}][2]
-{scalars}
-cdef extern from "kernel_table.h":
+{functions}"""
+
+
+def kernel_declarations(n):
+    return f"""cdef extern from "kernel_table.h":
     ctypedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b,
                            int64_t sa, int64_t sb) noexcept nogil
     ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,

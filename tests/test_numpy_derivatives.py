@@ -293,6 +293,9 @@ def test_descending_sort():
     slope = gradient(lambda x: weights @ cnp.sort(x, descending=True), x)
     np.testing.assert_array_equal(slope, [10.0, 10_000.0, 1.0, 100.0, 1000.0])
     np.testing.assert_array_equal(cnp.sort(cd.array(x), descending=None).numpy(), np.sort(x))
+    for plain in (np.array([3, 0, 7], np.uint8), np.array([-128, 127, 0], np.int8), x > 2.0):
+        down = cnp.sort(cd.array(plain), descending=True)
+        np.testing.assert_array_equal(np.asarray(down), np.sort(plain)[::-1])
 
 
 @pytest.mark.parametrize("name", ["round", "rint", "floor", "ceil", "trunc", "fix", "sign"])

@@ -338,8 +338,8 @@ def test_where_kernel(compiled):
 def test_generation_is_deterministic(tmp_path):
     for seed in "12":
         code = f"import codegen; codegen.generate({str(tmp_path / seed)!r})"
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=SRC,
-                       env={**os.environ, "PYTHONHASHSEED": seed})
+        subprocess.run([sys.executable, "-c", code], check=True,
+                       env={**os.environ, "PYTHONPATH": str(SRC), "PYTHONHASHSEED": seed})
     first = {path.name: path.read_text() for path in (tmp_path / "1").iterdir()}
     assert first == {path.name: path.read_text() for path in (tmp_path / "2").iterdir()}
     assert set(first) >= {"ops.h", "rules.h", "scalar.h", "kernels.h", "ops.pxi"}

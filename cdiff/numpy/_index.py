@@ -305,7 +305,8 @@ def sort(
     axis = axis_of(a, axis, "sort")
     keys = value(a)
     if descending is not NO_VALUE and descending:
-        keys = -keys  # and not a reversed result: nan stays at the end, equal elements in order
+        # Not a reversed result: nan stays at the end, and equal elements keep their order.
+        keys = -keys if keys.dtype.kind == "f" else ~keys
     return _along(a, keys.argsort(axis, kind="stable"), axis)
 
 
