@@ -287,8 +287,8 @@ cdef Node *scalar1(int op, Node *a) except NULL:
     """An unary operator on an inline scalar, recorded with its partial."""
     cdef Node *n = node_new()
     cdef double unused[2]
-    n.flags = a.flags & LEVEL_MASK
-    if not recording(n.flags) or OP_PARTIAL[op][0] == PARTIAL_ZERO:
+    cdef uint32_t levels = a.flags & LEVEL_MASK
+    if not recording(levels) or OP_PARTIAL[op][0] == PARTIAL_ZERO:
         n.v = SCALAR_VALUE[op](a.v, 0.0)
         n.op = OP_CONST
         n.flags = 0
@@ -296,6 +296,7 @@ cdef Node *scalar1(int op, Node *a) except NULL:
     n.v = SCALAR_PARTIALS[op](a.v, 0.0, unused)
     n.d0 = unused[0]
     n.op = <uint8_t>op
+    n.flags = levels
     Py_INCREF(<object><PyObject *>a)
     n.p0 = a
     return n
@@ -305,8 +306,8 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
     """A binary operator on inline scalars; an untracked operand leaves its value behind."""
     cdef Node *n = node_new()
     cdef double d[2]
-    n.flags = (a.flags | b.flags) & LEVEL_MASK
-    if not recording(n.flags) or not has_partial(op):
+    cdef uint32_t levels = (a.flags | b.flags) & LEVEL_MASK
+    if not recording(levels) or not has_partial(op):
         n.v = SCALAR_VALUE[op](a.v, b.v)
         n.op = OP_CONST
         n.flags = a.flags & b.flags & NODE_WEAK
@@ -314,6 +315,7 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
         return n
     n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
     n.op = <uint8_t>op
+    n.flags = levels
     link_scalar(n, a, d[0], b, d[1])
     return n
 

@@ -149,14 +149,16 @@ cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
     """scalar2 with the arithmetic in line."""
     cdef double d[2]
     cdef Node *n = node_new()
+    cdef uint32_t levels = (a.flags | b.flags) & LEVEL_MASK
+    cdef uint32_t weak = a.flags & b.flags & NODE_WEAK
     n.v = arithmetic(op, a.v, b.v, d)
-    n.flags = (a.flags | b.flags) & LEVEL_MASK
-    if recording(n.flags):
+    if recording(levels):
         n.op = <uint8_t>op
+        n.flags = levels
         link_scalar(n, a, d[0], b, d[1])
     else:
         n.op = OP_CONST
-        n.flags = a.flags & b.flags & NODE_WEAK
+        n.flags = weak
         n.mark = 0
     return n
 
