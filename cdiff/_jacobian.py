@@ -1,10 +1,11 @@
 """Full derivatives of functions with many outputs: jacobian, jacfwd, jacrev, hessian.
 
-The function is recorded once; then one sweep per output entry (reverse) or per input entry
-(forward) fills the rows or the columns. Which is cheaper is known after recording, so
-``mode="auto"`` costs nothing. This file knows the core's sweeps and nothing of operators. It is
-fast because the sweeps run in compiled code and write into one preallocated matrix per pair of
-an output and an input, unless an outer transformation tracks the entries.
+The function is recorded once; then one sweep per output entry (reverse), or one pass with a
+direction for every input entry (forward), fills the rows or the columns. Which is cheaper is
+known after recording, so ``mode="auto"`` costs nothing. This file knows the core's sweeps and
+nothing of operators. It is fast because compiled code does all of that, and for one plain array
+or float the whole call; only where an outer transformation tracks the entries are there sweeps
+one by one here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, Level, array, is_tracked, leaf, pullback, pushforward, to_plain
+from cdiff._core import (
+    Array,
+    JacobianCall,
+    Level,
+    array,
+    is_tracked,
+    jacobian_blocks,
+    leaf,
+    pullback,
+    pushforward,
+    to_plain,
+)
 from cdiff._leaves import leaf_dtype, shape_of
 from cdiff._tree import unflatten
 from cdiff._wrap import Inputs, Outputs, Transformed, check_argnums, split_aux
@@ -65,13 +77,13 @@ def _blocks_rev(outputs: Outputs, traced: list[Array]) -> list[list[Entries]]:
     """For every output and every input: the rows, each of the shape of the input."""
     blocks = []
     for y in outputs.leaves:
-        rows = [
-            pullback([y], [seed], traced, outputs.level)
-            if y.__class__ is Array
-            else [None] * len(traced)
-            for seed in _basis(y)
-        ]
-        blocks.append([[row[k] for row in rows] for k in range(len(traced))])
+        if y.__class__ is not Array:
+            blocks.append([[None] * _size(y) for _ in traced])
+        elif shape_of(y) == ():
+            blocks.append([[g] for g in pullback([y], [None], traced, outputs.level)])
+        else:
+            rows = [pullback([y], [seed], traced, outputs.level) for seed in _basis(y)]
+            blocks.append([[row[k] for row in rows] for k in range(len(traced))])
     return blocks
 
 
@@ -87,16 +99,33 @@ def _blocks_fwd(outputs: Outputs, traced: list[Array]) -> list[list[Entries]]:
     return blocks
 
 
-def _assemble(entries: Entries, y: Any, x: Any, mode: str, layout: str) -> Any:
-    """Rows or columns as one derivative, in the layout asked for.
+def _stacked(entries: Entries, y: Any, x: Any, mode: str) -> Any:
+    """Rows (``mode="rev"``) or columns (``mode="fwd"``) as one matrix, outputs by inputs."""
+    y_shape, x_shape, dtype = shape_of(y), shape_of(x), leaf_dtype(x)
+    if any(e is not None and is_tracked(e) for e in entries):
+        if len(entries) == 1 and entries[0].dtype == dtype:
+            return entries[0]
+        zero: Any = np.zeros(x_shape if mode == "rev" else y_shape)
+        filled: Any = [array(zero) if e is None else e for e in entries]
+        axis = 0 if mode == "rev" else 1
+        tracked: Any = np.stack([np.reshape(e, (-1,)) for e in filled], axis=axis)
+        return tracked if tracked.dtype == dtype else tracked.astype(dtype)
+    matrix = np.zeros((_size(y), _size(x)), dtype)
+    lines = matrix if mode == "rev" else matrix.T
+    for i, e in enumerate(entries):
+        if e is not None:
+            lines[i] = np.reshape(to_plain(e), -1)
+    return matrix
+
+
+def _assemble(matrix: Any, y: Any, x: Any, layout: str) -> Any:
+    """A matrix, outputs by inputs, as one derivative in the layout asked for.
 
     Parameters
     ----------
-    entries : list of Array or None
-        Rows (``mode="rev"``) or columns (``mode="fwd"``); None for zeros.
+    matrix : ndarray or Array
     y, x : leaf
         The output and the input.
-    mode : {"fwd", "rev"}
     layout : {"numerator", "denominator"}
 
     Returns
@@ -104,23 +133,11 @@ def _assemble(entries: Entries, y: Any, x: Any, mode: str, layout: str) -> Any:
     float, NumPy scalar, ndarray or Array
         Of shape ``y.shape + x.shape`` or ``x.shape + y.shape``, in the dtype of `x`.
     """
-    y_shape, x_shape, dtype = shape_of(y), shape_of(x), leaf_dtype(x)
-    axis = 0 if mode == "rev" else 1
-    if any(e is not None and is_tracked(e) for e in entries):
-        zero: Any = np.zeros(x_shape if mode == "rev" else y_shape)
-        filled: Any = [array(zero) if e is None else e for e in entries]
-        matrix: Any = np.stack([np.reshape(e, (-1,)) for e in filled], axis=axis)
-        if matrix.dtype != dtype:
-            matrix = matrix.astype(dtype)
-    else:
-        matrix = np.zeros((_size(y), _size(x)), dtype)
-        lines = matrix if mode == "rev" else matrix.T
-        for i, e in enumerate(entries):
-            if e is not None:
-                lines[i] = np.reshape(to_plain(e), -1)
+    y_shape, x_shape = shape_of(y), shape_of(x)
     if layout == "numerator":
         result: Any = np.reshape(matrix, y_shape + x_shape)
     else:
+        matrix = np.reshape(matrix, (_size(y), _size(x)))
         result = np.reshape(np.transpose(matrix), x_shape + y_shape)
     if result.__class__ is Array:
         return result
@@ -131,26 +148,41 @@ def _assemble(entries: Entries, y: Any, x: Any, mode: str, layout: str) -> Any:
     return result
 
 
-class _Jacobian(Transformed):
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+class _Jacobian(JacobianCall, Transformed):
+    """What the three return. The core has the call for one array or float, the rest is here."""
+
+    def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
+        Transformed.__init__(self, f, factory, options)
+        argnums = options["argnums"]
+        single = argnums.__class__ is int
+        positions = (argnums,) if single else argnums
+        self._mode: str = options.get("mode") or factory.__name__.removeprefix("jac")
+        direct = single and not options["has_aux"] and options["layout"] == "numerator"
+        self.prepare(f, positions, single, False, direct)
+        self.prepare_mode(self._mode)
+
+    def general(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> Any:
+        """A call with any arguments and any result; see `DirectCall` for `found`."""
         f = self._f
         options = self._options
         inputs = Inputs(args, options["argnums"], self._factory.__name__)
         aux = None
         with Level() as level:
-            traced = [leaf(x, level) for x in inputs.leaves]
-            out = f(*inputs.call(traced), **kwargs)
+            if found is None:
+                traced = [leaf(x, level) for x in inputs.leaves]
+                out = f(*inputs.call(traced), **kwargs)
+            else:
+                out, traced = found
             if options["has_aux"]:
                 out, aux = split_aux(out, f, level)
             outputs = Outputs(out, f, level)
-            mode = self._mode(inputs, outputs)
-            blocks = (_blocks_rev if mode == "rev" else _blocks_fwd)(outputs, traced)
+            blocks = self._blocks(inputs, outputs, traced)
         layout = options["layout"]
         derivatives = [
             inputs.result(
                 [
-                    _assemble(entries, y, x, mode, layout)
-                    for entries, x in zip(block, inputs.leaves, strict=True)
+                    _assemble(matrix, y, x, layout)
+                    for matrix, x in zip(block, inputs.leaves, strict=True)
                 ]
             )
             for block, y in zip(blocks, outputs.leaves, strict=True)
@@ -158,14 +190,27 @@ class _Jacobian(Transformed):
         result = unflatten(outputs.treedef, derivatives)
         return (result, aux) if options["has_aux"] else result
 
-    def _mode(self, inputs: Inputs, outputs: Outputs) -> str:
-        """Forward unless there are more input entries than output entries."""
-        mode: str = self._options.get("mode") or self._factory.__name__.removeprefix("jac")
-        if mode != "auto":
-            return mode
-        n_in = sum([_size(x) for x in inputs.leaves])
-        n_out = sum([_size(y) for y in outputs.leaves])
-        return "fwd" if n_in < n_out else "rev"
+    def _blocks(self, inputs: Inputs, outputs: Outputs, traced: list[Array]) -> list[list[Any]]:
+        """For every output and every input the matrix of derivatives, outputs by inputs."""
+        arrays = [y for y in outputs.leaves if y.__class__ is Array]
+        found = jacobian_blocks(arrays, traced, outputs.level, self._mode)
+        if found is not None:
+            plain = iter(found)
+            return [
+                next(plain)
+                if y.__class__ is Array
+                else [np.zeros((_size(y), _size(x)), leaf_dtype(x)) for x in inputs.leaves]
+                for y in outputs.leaves
+            ]
+        mode = self._mode
+        if mode == "auto":
+            n_in = sum([_size(x) for x in inputs.leaves])
+            mode = "fwd" if n_in < sum([_size(y) for y in outputs.leaves]) else "rev"
+        blocks = (_blocks_rev if mode == "rev" else _blocks_fwd)(outputs, traced)
+        return [
+            [_stacked(e, y, x, mode) for e, x in zip(block, inputs.leaves, strict=True)]
+            for block, y in zip(blocks, outputs.leaves, strict=True)
+        ]
 
 
 def jacobian(
@@ -184,7 +229,8 @@ def jacobian(
     argnums : int or tuple of int, default 0
         The positional arguments to differentiate, as for `grad`.
     mode : {"auto", "fwd", "rev"}
-        Sweeps: one per input entry, one per output entry, or the smaller number of the two.
+        One pass with a direction per input entry, one sweep per output entry, or what promises
+        to be faster.
     layout : {"numerator", "denominator"}
         Axes of the output first (``J[i, j] = dy_i / dx_j``), or axes of the input first.
     has_aux : bool, default False
@@ -229,7 +275,7 @@ def jacfwd(
     has_aux: bool = False,
     layout: str = "numerator",
 ) -> Callable[..., Any]:
-    """`jacobian` by forward sweeps: one per input entry.
+    """`jacobian` by a forward pass with one direction per input entry.
 
     Parameters
     ----------

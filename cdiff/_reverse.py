@@ -40,7 +40,7 @@ __all__ = ["elementwise_grad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
 class _Gradient(GradientCall, Transformed):
-    """What grad and value_and_grad return. The core has the call for floats, the rest is here."""
+    """What grad and value_and_grad return. The core has the call for floats and arrays."""
 
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         Transformed.__init__(self, f, factory, options)
@@ -53,7 +53,7 @@ class _Gradient(GradientCall, Transformed):
         self.prepare(f, positions, single, self._with_value, self._direct)
 
     def general(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> Any:
-        """A call with any arguments and any scalar result; see `GradientCall` for `found`."""
+        """A call with any arguments and any scalar result; see `DirectCall` for `found`."""
         inputs = Inputs(args, self._options["argnums"], self._factory.__name__)
         aux = None
         with Level() as level:

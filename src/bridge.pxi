@@ -205,7 +205,16 @@ cdef object plain_value(Array a):
     if r.flags & ARR_RESULT and r.size > 64:
         r.flags &= ~ARR_RESULT
         return export(a, NPY_ARRAY_WRITEABLE)
+    if r.flags & ARR_CONTIGUOUS:
+        return small_copy(r)
     return np.array(ndarray_of(a))
+
+
+cdef np.ndarray small_copy(const Arr *r):
+    """A contiguous value as an ndarray of its own."""
+    cdef np.ndarray out = np.PyArray_EMPTY(r.ndim, <np.npy_intp *>r.dims, r.typenum, 0)
+    memcpy(np.PyArray_DATA(out), r.data, np.PyArray_NBYTES(out))
+    return out
 
 
 cdef inline void keep_result(Array a) noexcept:
