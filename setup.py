@@ -73,8 +73,8 @@ def unix_flags() -> tuple[list[str], list[str]]:
     if DEBUG:
         compile_flags += ["-O1", "-g", "-fno-omit-frame-pointer"]
     else:
-        compile_flags += ["-O3", "-g1"]
-        link_flags += {"linux": ["-Wl,-O1"], "darwin": ["-Wl,-dead_strip"]}.get(sys.platform, [])
+        compile_flags += ["-O3", "-g0"]
+        link_flags += {"linux": ["-Wl,-s"], "darwin": ["-Wl,-dead_strip"]}.get(sys.platform, [])
     if SANITIZERS:
         compile_flags += [f"-fsanitize={SANITIZERS}"]
         link_flags += [f"-fsanitize={SANITIZERS}"]

@@ -8,8 +8,11 @@ It knows nothing of cdiff but its name.
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from benchmarks._peers import ROOT
 from benchmarks._report import Bound, Report
@@ -33,7 +36,10 @@ def imported(statement: str) -> tuple[float, float] | str:
     """Milliseconds for NumPy and then for the statement in a fresh interpreter."""
     program = PROGRAM.format(statement=statement)
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Byte code is kept, as it is for an installed package.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    env["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / "cdiff-import-time")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return f"not installed ({last})" if "ModuleNotFoundError" in last else last

@@ -11,6 +11,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ, Py_NE, Py_LT,
                              Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.math cimport INFINITY
@@ -95,6 +96,7 @@ cdef PyTypeObject *ARRAY_TYPE
 include "memory.pxi"
 include "node.pxi"
 include "elementwise.pxi"
+include "strided.pxi"
 include "bridge.pxi"
 include "dual.pxi"
 include "structural.pxi"

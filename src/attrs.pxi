@@ -77,7 +77,8 @@ cdef Array unit_along(Array like, Py_ssize_t axis, bint last):
     """Zeros like an array, with ones at the first (or last) place along an axis."""
     cdef np.ndarray out = np.zeros(shape_of(like), dtype_of(like))
     if out.size:
-        np.moveaxis(out, axis, 0)[-1 if last else 0] = 1.0
+        rows = np.moveaxis(out, axis, 0)
+        rows[len(rows) - 1 if last else 0] = 1.0
     return wrap_ndarray(out)
 
 

@@ -254,7 +254,7 @@ cdef Array contiguous_copy(Array a):
     cdef Array out = new_array(r.ndim, ARR_SHAPE(r), r.typenum)
     if r.flags & ARR_CONTIGUOUS:
         memcpy(N(out).arr.data, r.data, r.size * itemsize_of(r.typenum))
-    else:
+    elif not move(MOVE_COPY, N(out).arr, r):
         np.copyto(export(out, NPY_ARRAY_WRITEABLE), ndarray_of(a), casting="unsafe")
     return out
 

@@ -57,7 +57,8 @@ def operator_page(table, macros):
     public = [row for row in table.elementwise if row.public]
     helpers = [row for row in table.elementwise if not row.public]
     structural = "".join(map(structural_line, table.structural_rules))
-    shorthand = {f"{row.name}({', '.join(row.operands)})": row.made_of for row in table.fused}
+    shorthand = {f"{row.name}({', '.join(row.operands + row.attributes)})": row.made_of
+                 for row in table.fused}
     shorthand.update(macros)
     shorthand = "".join(f"| {code(head)} | {code(body)} |\n" for head, body in shorthand.items())
     return f"""{HEAD}

@@ -437,9 +437,11 @@ def fused_function(language, row):
     """apply_<name>(operands): the core's own value, or the operators it is made of if tracked."""
     emitter = Emitter(language, row, None, None, f'row "{row.name}" ("{row.made_of}")')
     value = emitter.array(language.parse(row.made_of, emitter.label))
-    names = ", ".join(row.operands)
+    names = ", ".join(row.operands + row.attributes)
     tracked = " or ".join(f"is_traced({name})" for name in row.operands)
-    head = f"cdef Array apply_{row.name}({', '.join('Array ' + name for name in row.operands)}):"
+    operands = ["Array " + name for name in row.operands]
+    operands += ["tuple " + name for name in row.attributes]
+    head = f"cdef Array apply_{row.name}({', '.join(operands)}):"
     return function(head, [(f"not ({tracked})", [f"return fused_{row.name}({names})"]),
                            (None, emitter.lines)], f"return {value.text}")
 

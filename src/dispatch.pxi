@@ -287,13 +287,13 @@ def index_set(a, key, value):
 
 
 def gather(a, idx):
-    """Rows `idx` of a two-dimensional array."""
+    """a[idx]: the rows of `a` at an integer or an array of them of any shape."""
     cdef Array n = as_node(a)
     return gather_rows(n, checked_rows(np.asarray(value(idx)), shape_tuple(n)[0]))
 
 
 def scatter_add(g, idx, K):
-    """K rows of zeros to whose rows `idx` the rows of `g` are added."""
+    """K rows of zeros to whose rows `idx` (of any shape) the rows of `g` are added."""
     rows = wrap_ndarray(checked_rows(np.asarray(value(idx)), K), True)
     return apply(OP_SCATTER_ADD, [as_differentiable(g), rows], (K,))
 
@@ -323,9 +323,16 @@ cdef list same_dtype(list nodes):
     return [apply_cast(a, dtype.num) for a in nodes]
 
 
+cdef Array as_condition(object c):
+    """Booleans of any kind as a node; whatever else by comparing it with zero."""
+    if type(c) is np.ndarray and np.PyArray_TYPE(c) == NPY_BOOL:
+        return wrap_ndarray(c, True)
+    return wrap_result(np.not_equal(value(c), 0))
+
+
 def where(c, a, b):
     """Elements of `a` where `c` is true, of `b` elsewhere."""
-    cdef Array condition = wrap_result(np.not_equal(value(c), 0))
+    cdef Array condition = as_condition(c)
     return where3(condition if ndim_of(condition) else scalar(float_of(condition)),
                   as_node(a), as_node(b))
 

@@ -18,7 +18,7 @@ cdef enum OperandMode:
 
 cdef struct Operand:
     OperandMode mode
-    bint single                   # float32 data
+    int width                     # bytes of an element: 8, 4 (float32) or 1 (bool)
     const char *data
     double number
     Py_ssize_t strides[MAX_NDIM]
@@ -50,13 +50,13 @@ cdef int job_operand(Job *job, Array a) except -1:
         o.data = <const char *>&N(a).v
         return 0
     r = N(a).arr
-    o.single = r.typenum == NPY_FLOAT
+    o.width = 4 if r.typenum == NPY_FLOAT else 1 if r.typenum == NPY_BOOL else 8
     if r.size == 1:
-        o.number = (<float *>r.data)[0] if o.single else (<double *>r.data)[0]
+        gather_row(r.data, 0, o.width, 1, &o.number)
         o.data = <const char *>&o.number
         return 0
     o.data = r.data
-    if r.size == job.size and r.flags & ARR_CONTIGUOUS and not o.single:
+    if r.size == job.size and r.flags & ARR_CONTIGUOUS and o.width == 8:
         o.mode = DIRECT
         return 0
     o.mode = GATHER
@@ -96,25 +96,24 @@ cdef void job_coalesce(Job *job) noexcept nogil:
     job.ndim = last + 1
 
 
-cdef void gather_row(const char *src, Py_ssize_t stride, bint single, Py_ssize_t n,
+cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n,
                      double *dst) noexcept nogil:
+    """n elements of 8, 4 or 1 bytes as doubles."""
     cdef Py_ssize_t i
-    cdef double v
-    if stride == 0:
-        v = (<const float *>src)[0] if single else (<const double *>src)[0]
-        for i in range(n):
-            dst[i] = v
-    elif single and stride == 4:
-        for i in range(n):
-            dst[i] = (<const float *>src)[i]
-    elif single:
-        for i in range(n):
-            dst[i] = (<const float *>(src + i * stride))[0]
-    elif stride == 8:
+    if width == 8 and stride == 8:
         memcpy(dst, src, n * sizeof(double))
-    else:
+    elif width == 8:
         for i in range(n):
             dst[i] = (<const double *>(src + i * stride))[0]
+    elif width == 4 and stride == 4:
+        for i in range(n):
+            dst[i] = (<const float *>src)[i]
+    elif width == 4:
+        for i in range(n):
+            dst[i] = (<const float *>(src + i * stride))[0]
+    else:
+        for i in range(n):
+            dst[i] = (<const uint8_t *>(src + i * stride))[0]
 
 
 cdef void gather_block(const Job *job, const Operand *o, Py_ssize_t start, Py_ssize_t count,
@@ -132,7 +131,7 @@ cdef void gather_block(const Job *job, const Operand *o, Py_ssize_t start, Py_ss
     while count > 0:
         n = job.shape[last] - index[last]
         n = n if n < count else count
-        gather_row(src, o.strides[last], o.single, n, dst)
+        gather_row(src, o.strides[last], o.width, n, dst)
         dst += n
         count -= n
         src += n * o.strides[last]
@@ -443,6 +442,10 @@ cdef inline Node *quick_operand(Node *n, Node *p, bint read) noexcept:
     return p
 
 
+cdef inline bint is_plain(const Arr *r) noexcept nogil:
+    return r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS != 0
+
+
 cdef Node *quick(int op, Node *a, Node *b) except? NULL:
     """An elementwise operator on small contiguous float64 arrays of one shape, or such an array
     and a scalar (b is NULL for unary ones); NULL where the general way has to be taken.
@@ -629,6 +632,13 @@ cdef Array times_partial_raw(int op, int k, Array g, Array a, Array b, Array y):
         KERNELS.adjoint[op][k](1, &N(out).v, &N(g).v, number_of(a), number_of(b), number_of(y),
                                0, 0, 0, 0)
         return out
+    if N(g).flags & NODE_ARRAY and is_simple(N(g).arr) and goes_with(a, N(g).arr) \
+            and goes_with(b, N(g).arr) and goes_with(y, N(g).arr):
+        out = steal(fresh_like(N(g).arr))
+        KERNELS.adjoint[op][k](N(g).arr.size, <double *>N(out).arr.data, numbers_of(g),
+                               numbers_or_null(a), numbers_or_null(b), numbers_or_null(y),
+                               1, stride_of(a), stride_of(b), 0)
+        return out
     job_shape(&job, op, g, a, b, y)
     out = new_array(job.ndim, job.shape, typenum_of(g))
     job_operand(&job, g)
@@ -637,6 +647,21 @@ cdef Array times_partial_raw(int op, int k, Array g, Array a, Array b, Array y):
     job_operand(&job, y)
     job_execute(&job, NULL, KERNELS.adjoint[op][k], N(out).arr, 0)
     return out
+
+
+cdef inline bint goes_with(Array a, const Arr *r) noexcept:
+    """Is it absent, a scalar, or contiguous float64 data of this shape?"""
+    return (a is None or not N(a).flags & NODE_ARRAY
+            or (N(a).arr.typenum == NPY_DOUBLE and N(a).arr.flags & ARR_CONTIGUOUS
+                and same_dims(N(a).arr, r)))
+
+
+cdef inline const double *numbers_or_null(Array a) noexcept:
+    return NULL if a is None else numbers_of(a)
+
+
+cdef inline int stride_of(Array a) noexcept:
+    return a is not None and N(a).flags & NODE_ARRAY != 0
 
 
 cdef inline const double *number_of(Array a) noexcept:

@@ -38,7 +38,7 @@ cdef BasicKey parse_basic(Array a, tuple key):
     """Normalise a key of integers, slices, None and Ellipsis for an array's shape."""
     cdef BasicKey out = BasicKey()
     cdef tuple shape = shape_tuple(a)
-    cdef int ndim = len(shape), axis = 0, used = 0
+    cdef int ndim = <int>len(shape), axis = 0, used = 0
     cdef bint new_axes = False
     cdef list index = [], final = []
     for k in key:
@@ -46,36 +46,48 @@ cdef BasicKey parse_basic(Array a, tuple key):
     if used > ndim:
         raise IndexError(f"too many indices for array: array is {ndim}-dimensional, "
                          f"but {used} were indexed")
-    if Ellipsis not in key:
-        key = key + (Ellipsis,)
     for k in key:
         if k is None:
             new_axes = True
             final.append(1)
         elif k is Ellipsis:
-            while axis < ndim - used:
-                index += [0, 1, shape[axis]]
-                final.append(shape[axis])
-                axis += 1
-            used_before_end = True
+            axis = whole_axes(shape, axis, ndim - used, index, final)
         else:
             used -= 1
-            axis = parse_axis(k, shape[axis], axis, index, final)
+            parse_axis(k, shape[axis], axis, index, final)
+            axis += 1
+    whole_axes(shape, axis, ndim, index, final)
     out.index = tuple(index)
     out.final_shape = tuple(final) if new_axes else None
     return out
 
 
+cdef int whole_axes(tuple shape, int axis, int stop, list index, list final) except -1:
+    """Append the axes up to `stop` as they are."""
+    while axis < stop:
+        index.append(0)
+        index.append(1)
+        index.append(shape[axis])
+        final.append(shape[axis])
+        axis += 1
+    return axis
+
+
 cdef int parse_axis(object k, Py_ssize_t extent, int axis, list index, list final) except -1:
-    """Append one axis' (start, step, count); returns the next axis."""
-    if isinstance(k, slice):
-        start, stop, step = k.indices(extent)
-        count = len(range(start, stop, step))
-        index += [start if count else 0, step, count]
+    """Append one axis' (start, step, count)."""
+    cdef Py_ssize_t start, stop, step, count
+    if type(k) is slice:
+        PySlice_Unpack(k, &start, &stop, &step)
+        count = PySlice_AdjustIndices(extent, &start, &stop, step)
+        index.append(start if count else 0)
+        index.append(step)
+        index.append(count)
         final.append(count)
     else:
-        index += [wrap_index(k, extent, axis), 1, -1]
-    return axis + 1
+        index.append(wrap_index(k, extent, axis))
+        index.append(1)
+        index.append(-1)
+    return 0
 
 
 cdef object plain_key(object key, int depth=0):
@@ -102,13 +114,12 @@ cdef Array get_item(Array a, object key):
         now = current(a)
         if not N(now).flags & NODE_DUAL and ndim_of(now) == 1:
             return apply1(OP_SLICE, now, ((wrap_index(key, ARR_SHAPE(N(now).arr)[0], 0), 1, -1),))
-    key = plain_key(key)
     keys = key if isinstance(key, tuple) else (key,)
     if count_ellipses(keys) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     for k in keys:
         if not is_basic(k):
-            return get_advanced(current(a), key)
+            return get_advanced(current(a), plain_key(key))
     return get_basic(a, parse_basic(a, keys))
 
 
@@ -140,8 +151,7 @@ cdef Array get_advanced(Array a, object key):
     if isinstance(key, np.ndarray) and key.dtype.kind in ("biu" if key.ndim else "iu"):
         return get_rows(a, shape, key)
     positions = np.asarray(np.arange(product(shape)).reshape(shape)[key])
-    column = apply_reshape(a, (product(shape), 1))
-    return apply_reshape(gather_rows(column, positions.ravel()), np.shape(positions))
+    return gather_rows(apply_reshape(a, (product(shape),)), positions)
 
 
 cdef Array get_rows(Array a, tuple shape, object key):
@@ -153,33 +163,32 @@ cdef Array get_rows(Array a, tuple shape, object key):
         if key.shape != shape[:lead]:
             raise IndexError(f"boolean index of shape {key.shape} did not match indexed array of "
                              f"shape {shape}")
-        rows = np.flatnonzero(key)
-        out_shape = (len(rows),) + shape[lead:]
-        extent = product(shape[:lead])
-    else:
-        lead = 1
-        extent = shape[0]
-        rows = checked_rows(key, extent)
-        out_shape = key.shape + shape[1:]
-    inner = product(shape[lead:])
-    return apply_reshape(gather_rows(apply_reshape(a, (extent, inner)), rows), out_shape)
+        a = apply_reshape(a, (product(shape[:lead]),) + shape[lead:])
+        return gather_rows(a, np.flatnonzero(key))
+    return gather_rows(a, checked_rows(key, shape[0]))
 
 
 cdef object raise_too_many(tuple shape, object key):
     raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional")
 
 
-cdef object checked_rows(object key, object extent):
-    """Index array as flat non-negative int64, or NumPy's error."""
-    rows = key.ravel().astype(np.int64)
-    if rows.size:
-        low, high = rows.min(), rows.max()
-        if low < -extent or high >= extent:
-            bad = low if low < -extent else high
-            raise IndexError(f"index {bad} is out of bounds for axis 0 with size {extent}")
-        if low < 0:
-            rows = np.where(rows < 0, rows + extent, rows)
+cdef np.ndarray checked_rows(object key, Py_ssize_t extent):
+    """An index array as non-negative int64 in memory of its own, or NumPy's error."""
+    cdef np.ndarray rows = np.array(key, dtype=np.int64, order="C")
+    cdef int64_t *p = <int64_t *>np.PyArray_DATA(rows)
+    cdef Py_ssize_t i
+    for i in range(np.PyArray_SIZE(rows)):
+        if p[i] < 0:
+            p[i] += extent
+            if p[i] < 0:
+                raise_out_of_bounds(p[i] - extent, extent)
+        elif p[i] >= extent:
+            raise_out_of_bounds(p[i], extent)
     return rows
+
+
+cdef int raise_out_of_bounds(Py_ssize_t i, Py_ssize_t extent) except -1:
+    raise IndexError(f"index {i} is out of bounds for axis 0 with size {extent}")
 
 
 cdef object product(object shape):
@@ -189,9 +198,9 @@ cdef object product(object shape):
     return n
 
 
-cdef Array gather_rows(Array a, object rows):
-    return apply(OP_GATHER, [a, wrap_ndarray(np.ascontiguousarray(rows, dtype=np.int64), True)],
-                 None)
+cdef Array gather_rows(Array a, np.ndarray rows):
+    """The rows of `a` (numbers, where it is a vector) at positions in memory of our own."""
+    return apply(OP_GATHER, [a, wrap_ndarray(rows)], None)
 
 
 # ---------------------------------------------------------------- assigning
@@ -247,7 +256,7 @@ cdef Array set_advanced(Array a, object key, Array v):
     hit[positions.ravel()] = True
     if not positions.size:
         return apply_reshape(a, shape)
-    picked = gather_rows(apply_reshape(v, (positions.size, 1)), source)
+    picked = gather_rows(apply_reshape(v, (positions.size,)), source)
     return where3(wrap_ndarray(hit.reshape(shape)), apply_reshape(picked, shape), a)
 
 

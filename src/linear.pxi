@@ -38,13 +38,44 @@ cdef Array small_matmul(Arr *a, Arr *b):
     return out
 
 
+cdef Array outer_product(Arr *a, Arr *b):
+    """A column times a row, which BLAS is slow at."""
+    cdef Py_ssize_t shape[2]
+    cdef Array out
+    shape[0] = ARR_SHAPE(a)[0]
+    shape[1] = ARR_SHAPE(b)[1]
+    out = new_array(2, shape, NPY_DOUBLE)
+    with nogil:
+        outer_loop(a, b, <double *>N(out).arr.data)
+    return out
+
+
+cdef void outer_loop(const Arr *a, const Arr *b, double *out) noexcept nogil:
+    cdef Py_ssize_t i, n = ARR_SHAPE(b)[1]
+    for i in range(ARR_SHAPE(a)[0]):
+        KERNELS.value[OP_MULTIPLY](n, out + i * n, <double *>b.data,
+                                   <double *>(a.data + i * ARR_STRIDES(a)[0]), 1, 0)
+
+
 cdef Array value_matmul(Array a, list operands, object attrs):
+    cdef Py_ssize_t shape[2]
+    cdef Array out
     cdef Array b = <Array>operands[1]
     cdef Arr *ra = N(a).arr
     cdef Arr *rb = N(b).arr
     if (ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE
             and ARR_SHAPE(ra)[0] * ARR_SHAPE(ra)[1] * ARR_SHAPE(rb)[1] <= SMALL_PRODUCT):
         return small_matmul(ra, rb)
+    if (ra.ndim == 2 and rb.ndim == 2 and ARR_SHAPE(ra)[1] == 1 and ra.typenum == NPY_DOUBLE
+            and rb.typenum == NPY_DOUBLE):
+        b = contiguous(b)
+        return outer_product(ra, N(b).arr)
+    if ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE:
+        shape[0] = ARR_SHAPE(ra)[0]
+        shape[1] = ARR_SHAPE(rb)[1]
+        out = new_array(2, shape, NPY_DOUBLE)      # pooled memory costs no page faults
+        np.matmul(ndarray_of(a), ndarray_of(b), export(out, NPY_ARRAY_WRITEABLE))
+        return out
     return wrap_result(np.matmul(ndarray_of(a), ndarray_of(b)))
 
 

@@ -30,6 +30,8 @@ cdef extern from *:
     """
     void *cdiff_aligned_alloc(size_t n) noexcept nogil
     void cdiff_aligned_free(void *p) noexcept nogil
+    void *cdiff_zeroed_alloc "PyMem_RawCalloc"(size_t n, size_t size) noexcept nogil
+    void cdiff_zeroed_free "PyMem_RawFree"(void *p) noexcept nogil
     const int POOLED
 
 cdef enum:
@@ -37,6 +39,8 @@ cdef enum:
     SMALL_BUCKETS = 16            # one per line up to 1 KB
     N_BUCKETS = 232               # then four per octave, up to the largest size_t
     SLAB_NODES = 1023
+    LAZY_ZEROS = 1 << 20          # bytes from which it pays not to write zeros
+cdef uint32_t UNPOOLED = 0xFFFFFFFF   # in place of a bucket
 cdef size_t POOL_LIMIT = 256 << 20   # bytes kept for reuse, all buckets together
 
 cdef Arr *_free_blocks[N_BUCKETS]
@@ -66,15 +70,20 @@ cdef inline size_t bucket_size(int bucket) noexcept nogil:
     return octave + (octave >> 2) * (bucket % 4 + 1)
 
 
+cdef inline size_t header_size(int ndim) noexcept nogil:
+    """Bytes before the data, a multiple of a cache line."""
+    cdef size_t header = sizeof(Arr) + 2 * ndim * sizeof(Py_ssize_t)
+    return (header + LINE - 1) & ~<size_t>(LINE - 1)
+
+
 cdef Arr *block_new(int ndim, size_t payload) except NULL:
     """A block with room for `ndim` axes and `payload` bytes of aligned data."""
     global _pooled_bytes
-    cdef size_t header = sizeof(Arr) + 2 * ndim * sizeof(Py_ssize_t)
+    cdef size_t header = header_size(ndim)
     cdef int bucket
     cdef Arr *r
     if payload > <size_t>PY_SSIZE_T_MAX - 4096:
         raise MemoryError("cdiff: array is too large")
-    header = (header + LINE - 1) & ~<size_t>(LINE - 1)
     bucket = bucket_of(header + payload)
     r = _free_blocks[bucket]
     if r != NULL:
@@ -96,6 +105,19 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
     return r
 
 
+cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
+    """A large block of zeros straight from the operating system, to which it also goes back."""
+    cdef size_t header = header_size(ndim)
+    cdef Arr *r = <Arr *>cdiff_zeroed_alloc(1, header + payload)
+    if r == NULL:
+        raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
+    r.refcnt = 1
+    r.data = <char *>r + header
+    r.ndim = <uint8_t>ndim
+    r.bucket = UNPOOLED
+    return r
+
+
 cdef void block_release(Arr *r) noexcept:
     """Drop one reference; the last one returns the block to its size class."""
     global _pooled_bytes
@@ -110,6 +132,10 @@ cdef void block_release(Arr *r) noexcept:
             owner.pins -= 1
         if r.base != NULL:
             Py_DECREF(<object>r.base)
+        if r.bucket == UNPOOLED:
+            cdiff_zeroed_free(r)
+            r = owner
+            continue
         size = bucket_size(r.bucket)
         if POOLED and _pooled_bytes + size <= POOL_LIMIT:
             r.owner = _free_blocks[r.bucket]
@@ -129,6 +155,9 @@ cdef Node *node_refill() except NULL:
     slab = <Node *>cdiff_aligned_alloc(<size_t>count * sizeof(Node))
     if slab == NULL:
         raise MemoryError("cdiff: cannot allocate graph nodes")
+    # From Python 3.12 on, Py_SET_REFCNT leaves a count alone that looks like an immortal's, and
+    # 3.14 keeps flags beside it: neither may be what the memory happened to hold.
+    memset(slab, 0, <size_t>count * sizeof(Node))
     for i in range(count - 1, 0, -1):
         slab[i].next_free = _free_nodes
         _free_nodes = &slab[i]

@@ -338,7 +338,6 @@ STRUCTURAL = []
 FUSED = []
 
 MACROS = {
-    "expand(u, s, ax)": "broadcast_to(reshape(u, kept_shape(s, ax)), s)",
     "swap(x)": "transpose(x, swapped_axes(shape(x)))",
     "halves(x)": "0.5 * (x + swap(x))",
     "normal(e, ax)": "e / expand(sum(e, ax, False), shape(e), ax)",
@@ -370,10 +369,13 @@ def fused(name, operands, doc, *, made_of):
     Where something is tracked, the operators that it is made of are applied one by one, so it has
     no derivative of its own.
     """
-    FUSED.append(Row(name=name, operands=tuple(operands.split()), attributes=(), doc=doc,
-                     made_of=made_of, own_applier=True, linear=False, multilinear=False))
+    operands, _, attributes = operands.partition(";")
+    FUSED.append(Row(name=name, operands=tuple(operands.split()), doc=doc, made_of=made_of,
+                     attributes=tuple(attributes.split()), own_applier=True))
 
 
+fused("expand", "u; shape axes", "The result of a reduction, repeated along the reduced axes.",
+      made_of="broadcast_to(reshape(u, kept_shape(shape, axes)), shape)")
 fused("others_product", "m", "The products of all other elements of each row: from both sides.",
       made_of="linrec(shifted(m, 1, True), unit_along(m, 1, False), 1, False)"
               " * linrec(shifted(m, 1, False), unit_along(m, 1, True), 1, True)")
@@ -395,7 +397,7 @@ structural("embed", "a; shape index", "Zeros with the operand in the part given 
 structural("index_set", "a b; index", "A copy of a whose part given by index holds b.",
            adjoint=("index_set(g, 0, index)", "slice(g, index)"),
            tangent="index_set(ta or zeros_like(y), tb or 0, index)", own_applier=True)
-structural("gather", "a b", "Rows b (integers) of a.",
+structural("gather", "a b", "The rows of a at the positions b, of any shape.",
            adjoint=("scatter_add(g, b, shape(a)[0])", "0"), tangent="gather(ta, b)")
 structural("scatter_add", "a b; count", "count rows of zeros to whose rows b those of a are added.",
            adjoint=("gather(g, b)", "0"), tangent="scatter_add(ta, b, count)")

@@ -303,38 +303,83 @@ cdef void others_loop(Py_ssize_t rows, Py_ssize_t n, const double *p, double *ou
 
 # ---------------------------------------------------------------- gathers
 
+cdef Py_ssize_t row_size(Arr *r, int first) noexcept nogil:
+    """Elements in a row: the product of the extents from axis `first` on."""
+    cdef Py_ssize_t m = 1
+    cdef int i
+    for i in range(first, r.ndim):
+        m *= ARR_SHAPE(r)[i]
+    return m
+
+
 cdef Array value_gather(Array a, list operands, object attrs):
-    """Rows idx of a (K, m) array."""
-    return wrap_result(np.take(ndarray_of(a), ndarray_of(<Array>operands[1]), axis=0))
+    """a[idx] for positions idx of any shape along the first axis."""
+    cdef Array idx = contiguous(<Array>operands[1])
+    cdef Arr *r = N(a).arr
+    cdef Arr *at = N(idx).arr
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Py_ssize_t m
+    cdef Array y
+    cdef int i
+    if r.typenum != NPY_DOUBLE or not r.flags & ARR_CONTIGUOUS or at.ndim + r.ndim > MAX_NDIM:
+        return wrap_result(np.take(ndarray_of(a), ndarray_of(idx), axis=0))
+    for i in range(at.ndim):
+        shape[i] = ARR_SHAPE(at)[i]
+    for i in range(1, r.ndim):
+        shape[at.ndim + i - 1] = ARR_SHAPE(r)[i]
+    y = new_array(at.ndim + r.ndim - 1, shape, NPY_DOUBLE)
+    m = row_size(r, 1)
+    with nogil:
+        gather_loop(at.size, m, <const int64_t *>at.data, <double *>r.data,
+                    <double *>N(y).arr.data)
+    return y
+
+
+cdef void gather_loop(Py_ssize_t n, Py_ssize_t m, const int64_t *rows, const double *p,
+                      double *out) noexcept nogil:
+    cdef Py_ssize_t i
+    if m == 1:
+        for i in range(n):
+            out[i] = p[rows[i]]
+    else:
+        for i in range(n):
+            memcpy(out + i * m, p + rows[i] * m, m * sizeof(double))
 
 
 cdef Array value_scatter_add(Array a, list operands, object attrs):
-    """(K, m) zeros to whose rows idx the rows of g are added."""
-    cdef Py_ssize_t shape[2]
-    cdef Array out
+    """Zeros to whose rows idx the rows of g are added; attrs[0] of them."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Array out, g = as_block(a), idx = <Array>operands[1]
+    cdef int i, lead = ndim_of(idx), ndim = ndim_of(g)
     shape[0] = attrs[0]
-    shape[1] = ARR_SHAPE(N(a).arr)[1]
-    out = zeros_array(2, shape, typenum_of(a))
-    add_into_rows(out, a, <Array>operands[1])
+    for i in range(lead, ndim):
+        shape[1 + i - lead] = ARR_SHAPE(N(g).arr)[i]
+    out = zeros_array(1 + ndim - lead, shape, typenum_of(g))
+    add_into_rows(out, g, idx)
     return out
 
 
 cdef int add_into_rows(Array target, Array g, Array idx) except -1:
     """target[idx[i]] += g[i] in place; idx may repeat rows and must be in range."""
-    cdef Array source = contiguous(as_block(g))
-    cdef Array index = contiguous(idx)
-    cdef const int64_t *rows = <const int64_t *>N(index).arr.data
-    cdef Py_ssize_t n = N(index).arr.size
-    cdef Py_ssize_t m = ARR_SHAPE(N(target).arr)[1]
-    cdef Py_ssize_t i, j
-    cdef double *dst
-    cdef const double *src
+    cdef Array source, index
+    cdef Py_ssize_t m
     if typenum_of(target) != NPY_DOUBLE or not N(target).arr.flags & ARR_CONTIGUOUS:
         np.add.at(export(target, NPY_ARRAY_WRITEABLE), ndarray_of(idx), ndarray_of(g))
         return 0
-    src = <const double *>N(source).arr.data
-    dst = <double *>N(target).arr.data
-    for i in range(n):
-        for j in range(m):
-            dst[rows[i] * m + j] += src[i * m + j]
+    source = contiguous(as_block(g))
+    index = contiguous(as_block(idx))
+    m = row_size(N(target).arr, 1)
+    scatter_loop(N(index).arr.size, m, <const int64_t *>N(index).arr.data,
+                 <double *>N(source).arr.data, <double *>N(target).arr.data)
     return 0
+
+
+cdef void scatter_loop(Py_ssize_t n, Py_ssize_t m, const int64_t *rows, const double *g,
+                       double *out) noexcept nogil:
+    cdef Py_ssize_t i
+    if m == 1:
+        for i in range(n):
+            out[rows[i]] += g[i]
+    else:
+        for i in range(n):
+            KERNELS.value[OP_ADD](m, out + rows[i] * m, out + rows[i] * m, g + i * m, 1, 1)

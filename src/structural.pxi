@@ -68,10 +68,23 @@ cdef Array const(double v):
     return weak_scalar(v)
 
 
-cdef Array zeros_array(int ndim, const Py_ssize_t *shape, int typenum):
-    cdef Array out = new_array(ndim, shape, typenum)
-    memset(N(out).arr.data, 0, N(out).arr.size * itemsize_of(typenum))
-    return out
+cdef Array zeros_array(int ndim, const Py_ssize_t *shape, int typenum,
+                       Py_ssize_t used=PY_SSIZE_T_MAX):
+    """Zeros, of which the caller will write `used`: few in much memory are better left to the
+    operating system, which gives zeroed pages where they are touched."""
+    cdef Py_ssize_t nbytes = checked_size(ndim, shape, itemsize_of(typenum))
+    cdef Arr *r
+    cdef int i
+    if nbytes >= LAZY_ZEROS and used < nbytes // (8 * LINE):
+        r = block_zeroed(ndim, nbytes)
+    else:
+        r = block_new(ndim, nbytes)
+        memset(r.data, 0, nbytes)
+    r.typenum = <int16_t>typenum
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+    set_contiguous(r, itemsize_of(typenum))
+    return steal(array_node(r))
 
 
 cdef Array zeros_like_node(Array a):
@@ -189,6 +202,25 @@ cdef Array value_broadcast_to(Array a, list operands, object attrs):
     return view_array(r, ndim, shape, strides, r.data)
 
 
+cdef Array fused_expand(Array u, tuple shape, tuple axes):
+    """A reduction's result (with the reduced axes or without) under the shape before: one view."""
+    cdef Py_ssize_t dims[MAX_NDIM]
+    cdef Py_ssize_t strides[MAX_NDIM]
+    cdef int i, k = 0, axis = 0, ndim = read_shape(shape, dims)
+    cdef Arr *r
+    u = as_block(u)
+    r = N(u).arr
+    for i in range(ndim):
+        strides[i] = 0
+        if axis < <int>len(axes) and <int>axes[axis] == i:
+            axis += 1
+            k += r.ndim == ndim
+        else:
+            strides[i] = ARR_STRIDES(r)[k]
+            k += 1
+    return view_array(r, ndim, dims, strides, r.data)
+
+
 cdef Array value_slice(Array a, list operands, object attrs):
     """A view; a single element is a copy, as in NumPy."""
     cdef Array y = slice_view(as_block(a), attrs[0])
@@ -221,34 +253,43 @@ cdef int add_into_slice(Array target, Array g, tuple attrs) except -1:
 
 cdef int add_in_place(Array view, Array g) except -1:
     """view += g for a strided float view; numbers and arrays broadcast."""
-    cdef Arr *r = N(view).arr
     cdef np.ndarray out
-    if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(g) == 1:
-        (<double *>r.data)[0] += float_of(g)
-    elif r.flags & ARR_CONTIGUOUS and r.typenum == NPY_DOUBLE and plain_partner(view, g):
-        KERNELS.value[OP_ADD](r.size, <double *>r.data, <double *>r.data, numbers_of(g), 1,
-                              (N(g).flags & NODE_ARRAY) != 0)
-    else:
+    if not move(MOVE_ADD, N(view).arr, N(as_block(g)).arr):
         out = export(view, NPY_ARRAY_WRITEABLE)
         np.add(out, ndarray_of(g), out=out, casting="same_kind")
     return 0
 
 
 cdef int copy_in_place(Array view, Array v) except -1:
-    """view[...] = v, broadcasting and casting as NumPy's assignment does."""
+    """view[...] = v, broadcasting and casting as NumPy's assignment does; v is not of its memory."""
     cdef Arr *r = N(view).arr
     if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(v) == 1:
         (<double *>r.data)[0] = float_of(v)
-    else:
+    elif not move(MOVE_COPY, r, N(as_block(innermost(v))).arr):
         np.copyto(export(view, NPY_ARRAY_WRITEABLE), ndarray_of(v), casting="unsafe")
     return 0
 
 
 cdef Array value_embed(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
+    cdef tuple index = attrs[1]
     cdef int ndim = read_shape(attrs[0], shape)
-    cdef Array out = zeros_array(ndim, shape, typenum_of(a))
-    copy_in_place(slice_view(out, attrs[1]), a)
+    cdef Array out
+    if ndim == 1 and index[1] == 1 and index[2] >= 0 and typenum_of(a) == NPY_DOUBLE:
+        return padded(contiguous(as_block(a)), shape[0], index[0])
+    out = zeros_array(ndim, shape, typenum_of(a), size_of(a))
+    copy_in_place(slice_view(out, index), a)
+    return out
+
+
+cdef Array padded(Array a, Py_ssize_t extent, Py_ssize_t start):
+    """A vector with zeros before and behind: every element is written once."""
+    cdef Arr *r = N(a).arr
+    cdef Array out = new_array(1, &extent, NPY_DOUBLE)
+    cdef double *p = <double *>N(out).arr.data
+    memset(p, 0, start * sizeof(double))
+    memcpy(p + start, r.data, r.size * sizeof(double))
+    memset(p + start + r.size, 0, (extent - start - r.size) * sizeof(double))
     return out
 
 
@@ -260,13 +301,42 @@ cdef Array value_index_set(Array a, list operands, object attrs):
 
 
 cdef Array value_concatenate(Array a, list operands, object attrs):
-    return wrap_ndarray(np.concatenate([ndarray_of(a) for a in operands], axis=attrs[0]))
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef Arr *r = N(a).arr
+    cdef Array y, p
+    cdef int axis = attrs[0], i
+    for i in range(r.ndim):
+        shape[i] = ARR_SHAPE(r)[i]
+    shape[axis] = 0
+    for p in operands:
+        if N(p).arr.typenum != NPY_DOUBLE:
+            return wrap_ndarray(np.concatenate([ndarray_of(q) for q in operands], axis=axis))
+        shape[axis] += ARR_SHAPE(N(p).arr)[axis]
+    y = new_array(r.ndim, shape, NPY_DOUBLE)
+    fill_parts(N(y).arr, operands, axis)
+    return y
+
+
+cdef int fill_parts(Arr *y, list operands, int axis) except -1:
+    """Copy arrays one after the other along an axis."""
+    cdef Arr *part = block_over(y, y.ndim, y.data)
+    cdef Array p
+    cdef int i
+    for i in range(2 * y.ndim):
+        part.dims[i] = y.dims[i]
+    for p in operands:
+        part.dims[axis] = ARR_SHAPE(N(p).arr)[axis]
+        part.size = N(p).arr.size
+        move(MOVE_COPY, part, N(p).arr)
+        part.data += part.dims[axis] * y.dims[y.ndim + axis]
+    block_release(part)
+    return 0
 
 
 cdef Array value_where(Array a, list operands, object attrs):
     cdef Job job
     cdef Array y
-    cdef Array c = as_float(a)
+    cdef Array c = a if typenum_of(a) == NPY_BOOL else as_float(a)
     cdef Array b = as_float(<Array>operands[2])
     a = as_float(<Array>operands[1])
     cdef int typenum = result_typenum(<Array>operands[1], <Array>operands[2])

@@ -515,6 +515,9 @@ cdef bint reverse_into(Sweep *s, Py_ssize_t j, Array p, Array y, Array g) except
     cdef int op = N(y).op
     if op != OP_SLICE and op != OP_GATHER or typenum_of(p) != NPY_DOUBLE:
         return False
+    if op == OP_SLICE and s.order[j].slot.value == NULL:
+        set_value(s, j, value_embed(g, None, (shape_tuple(p), (<tuple>N(y).obj)[0])))
+        return True
     if s.order[j].slot.value == NULL or not is_private(s.order[j].slot.value):
         put_private(s, j, p)
     if op == OP_SLICE:
@@ -534,7 +537,113 @@ cdef int put_private(Sweep *s, Py_ssize_t j, Array p) except -1:
     return 0
 
 
-cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
+cdef struct Source:
+    const double *data         # NULL: not read
+    int stride                 # 0 for a number that stands for all elements
+
+
+cdef bint find_source(Source *out, const Node *n, const Node *p, bint read) noexcept nogil:
+    """What an adjoint kernel reads of operand p of n; False where a kernel cannot."""
+    out.data = NULL
+    out.stride = 0
+    if not read:
+        return True
+    if p == NULL:
+        out.data = &n.d1
+    elif not p.flags & NODE_ARRAY:
+        out.data = &p.v
+    elif is_plain(p.arr) and same_dims(p.arr, n.arr):
+        out.data = <const double *>p.arr.data
+        out.stride = 1
+    return out.data != NULL
+
+
+cdef bint find_seed(Source *out, const Node *n, const Node *g) noexcept nogil:
+    """The same of the cotangent g of n: data of n's shape, or one number seen through it."""
+    cdef int i
+    if not g.flags & NODE_ARRAY or g.arr.typenum != NPY_DOUBLE or not same_dims(g.arr, n.arr):
+        return False
+    out.data = <const double *>g.arr.data
+    out.stride = 1
+    if g.arr.flags & ARR_CONTIGUOUS:
+        return True
+    out.stride = 0
+    for i in range(g.arr.ndim):
+        if g.arr.dims[i] != 1 and g.arr.dims[g.arr.ndim + i] != 0:
+            return False
+    return True
+
+
+cdef int reverse_arrays(Sweep *s, Entry *e) except -1:
+    """The operands of an elementwise node that are plain arrays of its shape, by kernels alone.
+
+    Returns a bit for each operand that is done; the others take the general way.
+    """
+    cdef Node *n = e.node
+    cdef Source g
+    cdef int32_t j
+    cdef int k, done = 0
+    if not is_plain(n.arr) or not find_seed(&g, n, <Node *>e.slot.value):
+        return 0
+    for k in range(2):
+        j = e.i0 if k == 0 else e.i1
+        if j < 0 or not s.order[j].flags & ENTRY_ACTIVE or OP_PARTIAL[n.op][k] == PARTIAL_ZERO:
+            done |= 1 << k
+    for k in range(2):
+        j = e.i0 if k == 0 else e.i1
+        if not done >> k & 1 and reverse_array(s, e, k, j, &g, done | 1 << k == 3):
+            done |= 1 << k
+    return done
+
+
+cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
+                        bint last) except -1:
+    """One operand; for the last one, the memory of the node's own cotangent may be taken over."""
+    cdef Node *n = e.node
+    cdef Node *p = n.p0 if k == 0 else n.p1
+    cdef PyObject *o = s.order[j].slot.value
+    cdef int reads = OP_SAVES[n.op][k]
+    cdef Source a, b
+    cdef bint taken = False
+    if not p.flags & NODE_ARRAY or p.arr.typenum != NPY_DOUBLE or not same_dims(p.arr, n.arr) \
+            or not find_source(&a, n, n.p0, reads & 1) \
+            or not find_source(&b, n, n.p1, reads & 2):
+        return False
+    if o == NULL:
+        taken = last and g.stride == 1 and is_private(e.slot.value)
+        if taken:
+            o = e.slot.value
+        elif OP_PARTIAL[n.op][k] == PARTIAL_ONE:
+            set_value(s, j, <Array>e.slot.value)
+            return True
+        else:
+            o = <PyObject *>fresh_like(n.arr)
+        s.order[j].slot.value = o
+        run_adjoint(n, k, (<Node *>o).arr, g, &a, &b, 0)
+        if taken:
+            e.slot.value = NULL
+        return True
+    if not is_private(o) or o == e.slot.value:
+        return False
+    run_adjoint(n, k, (<Node *>o).arr, g, &a, &b, 1)
+    return True
+
+
+cdef void run_adjoint(const Node *n, int k, Arr *out, const Source *g, const Source *a,
+                      const Source *b, int accumulate) noexcept:
+    cdef double *to = <double *>out.data
+    cdef const double *y = <const double *>n.arr.data
+    if out.size < NOGIL_SIZE:
+        KERNELS.adjoint[n.op][k](out.size, to, g.data, a.data, b.data, y, g.stride, a.stride,
+                                 b.stride, accumulate)
+    else:
+        with nogil:
+            KERNELS.adjoint[n.op][k](out.size, to, g.data, a.data, b.data, y, g.stride, a.stride,
+                                     b.stride, accumulate)
+
+
+cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g, int done) except -1:
+    """Any elementwise node; `done` has a bit for each operand that has its share already."""
     cdef int op = N(y).op
     cdef int k
     cdef int32_t j
@@ -543,7 +652,7 @@ cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g) except -1
     cdef Array p
     for k in range(2 if b is not None else 1):
         j = s.order[i].i0 if k == 0 else s.order[i].i1
-        if j < 0 or not s.order[j].flags & ENTRY_ACTIVE:
+        if done >> k & 1 or j < 0 or not s.order[j].flags & ENTRY_ACTIVE:
             continue
         p = a if k == 0 else b
         if not s.recorded and accumulate_fused(s, j, op, k, g, a, b, y):
@@ -575,6 +684,7 @@ cdef bint accumulate_fused(Sweep *s, Py_ssize_t j, int op, int k, Array g, Array
 cdef int reverse_run(Sweep *s) except -1:
     """From the last entry to the first: every node hands its cotangent to its operands."""
     cdef Py_ssize_t i
+    cdef int done
     cdef Entry *e
     cdef Array y, c
     for i in range(s.count - 1, s.n_leaves - 1, -1):
@@ -585,12 +695,18 @@ cdef int reverse_run(Sweep *s) except -1:
             if e.slot.number != 0.0:
                 reverse_tree(s, e.node, e.slot.number)
             continue
+        done = 0
+        if e.node.op < N_LOCAL and not s.recorded and e.slot.value != NULL:
+            done = reverse_arrays(s, e)
+            if done == 3:
+                set_value(s, i, None)
+                continue
         c = get_value(s, i)
         if c is None:
             continue
         y = <Array><PyObject *>e.node
         if e.node.op < N_LOCAL:
-            reverse_elementwise(s, i, y, c)
+            reverse_elementwise(s, i, y, c, done)
         else:
             reverse_structural(s, i, y, c)
         # A cotangent that has been handed on: its memory is reused at once.

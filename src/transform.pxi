@@ -258,9 +258,15 @@ cdef int seed_all(Sweep *s, list nodes, list positions, list seeds) except -1:
     cdef Array a, seed
     for a, i, seed in zip(nodes, positions, seeds):
         if i >= 0:
-            if seed is not None and not levels_of(N(seed)):
-                seed = detached(seed)
-            put_value(s, i, fit_operand(ones_like_node(a) if seed is None else seed, a))
+            put_seed(s, i, a, seed)
+    return 0
+
+
+cdef int put_seed(Sweep *s, Py_ssize_t i, Array a, Array seed) except -1:
+    """The seed of the node `a` at position i: ones where there is none."""
+    if seed is not None and not levels_of(N(seed)):
+        seed = detached(seed)
+    put_value(s, i, fit_operand(ones_like_node(a) if seed is None else seed, a))
     return 0
 
 
@@ -404,10 +410,12 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
         raise RuntimeError("backward: this array does not depend on any array made with "
                            "requires_grad=True")
     seed = checked_seed(y, v)
+    sweep_init(&s, 0)
     try:
-        sweep_begin(&s, None, [y], 0, True)
+        s.by_trees = s.all_leaves = True
+        sort_from(&s, N(y))
         cdiff_tls.paused = 1
-        seed_all(&s, [y], positions_of(&s, [y]), [seed])
+        put_seed(&s, N(y).mark, y, seed)
         reverse_run(&s)
         store_gradients(&s)
         if not retain_graph and sweeps_running == 1:
@@ -434,11 +442,23 @@ cdef Array checked_seed(Array y, object v):
 
 cdef int store_gradients(Sweep *s) except -1:
     """Accumulate into the leaves' gradients: first compute all sums, then store them."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, last = -1, count = 0
+    cdef Array value
     cdef list leaves = [], values = [], olds = [], totals = []
     for i in range(s.count):
         if s.order[i].node.op == OP_LEAF:
-            add_gradient(leaves, values, s.order[i].node, get_value(s, i))
+            last = i
+            count += 1
+    if count == 1 and s.order[last].node.p0 == NULL:
+        value = arrived(s, last)
+        if s.order[last].node.p1 == NULL:
+            set_gradient(<Array><PyObject *>s.order[last].node, value)
+            return 0
+        leaves, values = [<Array><PyObject *>s.order[last].node], [value]
+        count = 0
+    for i in range(s.count if count else 0):
+        if s.order[i].node.op == OP_LEAF:
+            add_gradient(leaves, values, s.order[i].node, arrived(s, i))
     while len(totals) < len(leaves):
         olds = [gradient_of(<Array>a) for a in leaves]
         totals = [with_old(olds[i], <Array>values[i]) for i in range(len(olds))]
@@ -452,12 +472,23 @@ cdef int store_gradients(Sweep *s) except -1:
     return 0
 
 
+cdef Array arrived(Sweep *s, Py_ssize_t i):
+    """What the sweep brought to a leaf, in memory that is the leaf's from now on."""
+    cdef Array value = get_value(s, i)
+    if value is None:
+        return zeros_like_node(<Array><PyObject *>s.order[i].node)
+    if not in_number(s, i):
+        s.order[i].slot.value = NULL
+        Py_DECREF(value)
+    value = own_result(value)
+    keep_result(value)
+    return value
+
+
 cdef int add_gradient(list leaves, list values, Node *n, Array value) except -1:
     """Note what arrived at a leaf; versions of one that was changed in place count as that one."""
     cdef Array leaf = <Array><PyObject *>(n.p0 if n.p0 != NULL else n)
     cdef Py_ssize_t i
-    value = zeros_like_node(<Array><PyObject *>n) if value is None else own_result(value)
-    keep_result(value)
     for i in range(len(leaves)):
         if leaves[i] is leaf:
             values[i] = ew2(OP_ADD, <Array>values[i], value)

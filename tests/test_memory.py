@@ -6,6 +6,8 @@ import copy
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -111,6 +113,16 @@ def test_no_memory_growth(kind):
     gc.collect()
     # One leaked node per call would be 64 bytes per call.
     assert resident() - before < max(16 * count, 1 << 19)
+
+
+def test_nodes_in_dirty_memory_are_counted():
+    """What was in the memory before must not pass for the reference count of an immortal."""
+    code = "import cdiff, sys; x = cdiff.array(1.0); y = x * x; print(sys.getrefcount(y))"
+    # glibc then fills new memory with the complement of this byte; elsewhere it means nothing.
+    environment = {**os.environ, "MALLOC_PERTURB_": "1"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
+                         text=True, check=True)  # fmt: skip
+    assert run.stdout.strip() in {"1", "2"}
 
 
 @pytest.mark.memory

@@ -285,6 +285,16 @@ def test_zero_dimensional_operands():
 # ---------------------------------------------------------------- the rest
 
 
+def test_descending_sort():
+    x = np.array([2.0, np.nan, 3.0, 2.0, -1.0])
+    weights = np.array([1.0, 10.0, 100.0, 1000.0, 10_000.0])
+    down = cnp.sort(cd.array(x), descending=True)
+    np.testing.assert_array_equal(down.numpy(), [3.0, 2.0, 2.0, -1.0, np.nan])
+    slope = gradient(lambda x: weights @ cnp.sort(x, descending=True), x)
+    np.testing.assert_array_equal(slope, [10.0, 10_000.0, 1.0, 100.0, 1000.0])
+    np.testing.assert_array_equal(cnp.sort(cd.array(x), descending=None).numpy(), np.sort(x))
+
+
 @pytest.mark.parametrize("name", ["round", "rint", "floor", "ceil", "trunc", "fix", "sign"])
 def test_rounding_has_derivative_zero(name):
     np.testing.assert_array_equal(gradient(lambda x: cnp.sum(getattr(cnp, name)(x) * 2.0), X), 0)

@@ -288,7 +288,13 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
 
 @mirrors(np.sort)
 def sort(
-    a: ArrayLike, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    a: ArrayLike,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.sort`; the derivative follows each element, equal elements keep their order."""
     if order is not None:
@@ -297,7 +303,10 @@ def sort(
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0
     axis = axis_of(a, axis, "sort")
-    return _along(a, value(a).argsort(axis, kind="stable"), axis)
+    keys = value(a)
+    if descending is not NO_VALUE and descending:
+        keys = -keys  # and not a reversed result: nan stays at the end, equal elements in order
+    return _along(a, keys.argsort(axis, kind="stable"), axis)
 
 
 @mirrors(np.median)

@@ -34,7 +34,7 @@ def divmod(x1: ArrayLike, x2: ArrayLike, /) -> tuple[Array, Array]:
     return _core.floor_divide(x1, x2), _core.remainder(x1, x2)
 
 
-@mirrors(np.fix)
+@mirrors(getattr(np, "fix", np.trunc))  # deprecated in NumPy 2.5, to be removed
 def fix(x: ArrayLike, out: Any = None) -> Array:
     """As `numpy.fix`; the derivative is 0."""
     result: Array = _core.trunc(x)

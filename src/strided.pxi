@@ -1,0 +1,98 @@
+# Moving numbers between memory of different strides.
+#
+# Knows pointers, shapes and strides of float64 data; it must not know nodes'
+# meaning.  Fast because axes that both sides walk as one are merged, and because
+# the innermost loop is a memcpy or a vector kernel wherever the strides allow.
+
+cdef enum Move:
+    MOVE_COPY
+    MOVE_ADD
+
+# A move over at most MAX_NDIM axes, outermost first; strides in bytes.
+cdef struct Path:
+    int ndim
+    Py_ssize_t shape[MAX_NDIM]
+    Py_ssize_t to[MAX_NDIM]
+    Py_ssize_t source[MAX_NDIM]
+
+
+cdef void move_row(Move how, Py_ssize_t n, char *to, Py_ssize_t dt, const char *source,
+                   Py_ssize_t ds) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef double v
+    if how == MOVE_ADD:
+        if dt == 8 and (ds == 8 or ds == 0):
+            KERNELS.value[OP_ADD](n, <double *>to, <double *>to, <const double *>source, 1, ds != 0)
+        else:
+            for i in range(n):
+                (<double *>(to + i * dt))[0] += (<const double *>(source + i * ds))[0]
+    elif dt == 8 and ds == 8:
+        memcpy(to, source, n * sizeof(double))
+    elif ds == 0:
+        v = (<const double *>source)[0]
+        for i in range(n):
+            (<double *>(to + i * dt))[0] = v
+    else:
+        for i in range(n):
+            (<double *>(to + i * dt))[0] = (<const double *>(source + i * ds))[0]
+
+
+cdef void move_from(Move how, const Path *p, int axis, char *to, const char *source) noexcept nogil:
+    """The move over the axes from `axis` on."""
+    cdef Py_ssize_t i
+    if axis == p.ndim - 1:
+        move_row(how, p.shape[axis], to, p.to[axis], source, p.source[axis])
+        return
+    for i in range(p.shape[axis]):
+        move_from(how, p, axis + 1, to, source)
+        to += p.to[axis]
+        source += p.source[axis]
+
+
+cdef bint find_path(Path *p, const Arr *to, const Arr *source) noexcept nogil:
+    """The path from `source`, broadcast, to `to`; False where the shapes do not fit."""
+    cdef int i, k, shift = to.ndim - source.ndim
+    cdef Py_ssize_t stride
+    if shift < 0:
+        return False
+    k = -1
+    for i in range(to.ndim):
+        stride = 0
+        if i >= shift and source.dims[i - shift] != 1:
+            if source.dims[i - shift] != to.dims[i]:
+                return False
+            stride = source.dims[source.ndim + i - shift]
+        if to.dims[i] == 1:
+            continue
+        # Does the axis before step over exactly this one, on both sides?
+        if k >= 0 and p.to[k] == to.dims[to.ndim + i] * to.dims[i] \
+                and p.source[k] == stride * to.dims[i]:
+            p.shape[k] *= to.dims[i]
+        else:
+            k += 1
+            p.shape[k] = to.dims[i]
+        p.to[k] = to.dims[to.ndim + i]
+        p.source[k] = stride
+    if k < 0:
+        k = 0
+        p.shape[0] = 1
+        p.to[0] = p.source[0] = 0
+    p.ndim = k + 1
+    return True
+
+
+cdef bint move(Move how, Arr *to, const Arr *source) noexcept:
+    """Copy or add a broadcast source; False where only NumPy can (other types, shapes that differ).
+
+    The two must not overlap.
+    """
+    cdef Path p
+    if to.typenum != NPY_DOUBLE or source.typenum != NPY_DOUBLE or not find_path(&p, to, source):
+        return False
+    if to.size < NOGIL_SIZE:
+        if to.size:
+            move_from(how, &p, 0, to.data, source.data)
+    else:
+        with nogil:
+            move_from(how, &p, 0, to.data, source.data)
+    return True
