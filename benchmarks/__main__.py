@@ -23,6 +23,7 @@ NAMES = (
     "elementwise",
     "structural",
     "operators",
+    "jacobian",
     "math_functions",
     "memory",
 )

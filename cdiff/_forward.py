@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Level, array, dual, lower, pushforward, undual
+from cdiff._core import Array, Level, array, direct_jvp, dual, lower, pushforward, undual
 from cdiff._leaves import as_direction, leaf_dtype, shape_of, unwrapped, zeros_like_output
 from cdiff._record import Record
 from cdiff._reverse import grad
@@ -107,19 +107,29 @@ def jvp(
     >>> cd.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    check_function(f, "jvp")
-    inputs = _primals(primals, "jvp")
-    directions = _tangents(inputs, tangents, "jvp")
-    with Level() as level:
-        pairs = zip(inputs.leaves, directions, strict=True)
-        out = f(*inputs.call([dual(x, t, level) for x, t in pairs]))
-        if has_aux:
-            out, aux = split_aux(out, f, level)
-        outputs = Outputs(out, f, level)
-        tangents_out = [_tangent_of(y, level) for y in outputs.leaves]
-    tangent_out = unflatten(outputs.treedef, tangents_out)
-    result = (outputs.values(), tangent_out)
-    return (*result, aux) if has_aux else result
+    found = direct_jvp(f, primals, tangents, _taken_apart) if not has_aux else None
+    aux = None
+    if found is None:
+        check_function(f, "jvp")
+        inputs = _primals(primals, "jvp")
+        directions = _tangents(inputs, tangents, "jvp")
+        with Level() as level:
+            pairs = zip(inputs.leaves, directions, strict=True)
+            out = f(*inputs.call([dual(x, t, level) for x, t in pairs]))
+            if has_aux:
+                out, aux = split_aux(out, f, level)
+            found = _taken_apart(out, f, level)
+    outputs, tangent_out = found
+    if outputs.__class__ is Outputs:
+        result = (outputs.values(), unflatten(outputs.treedef, tangent_out))
+        return (*result, aux) if has_aux else result
+    return found
+
+
+def _taken_apart(out: Any, f: Callable[..., Any], level: int) -> tuple[Outputs, list[Any]]:
+    """What the function returned and the tangents of its leaves; to be called inside the level."""
+    outputs = Outputs(out, f, level)
+    return outputs, [_tangent_of(y, level) for y in outputs.leaves]
 
 
 def _tangent_of(y: Any, level: int) -> Any:

@@ -1,5 +1,5 @@
-# The hot path of `grad`, `value_and_grad` and `jacobian`: Python floats and
-# plain arrays in, floats and arrays out.
+# The hot path of `grad`, `value_and_grad`, `jacobian` and `jvp`: Python floats
+# and plain arrays in, floats and arrays out.
 #
 # Does what the Python face does for any arguments, for the case in which the
 # whole call costs a microsecond or a few: leaves, call, sweep.  Everything
@@ -20,77 +20,53 @@ cdef class DirectCall:
     """
     cdef object function
     cdef tuple positions          # of the arguments to differentiate
+    cdef Py_ssize_t places[FEW_ARGUMENTS]
+    cdef Py_ssize_t count         # of them; -1 where the general way has to be taken
     cdef bint single              # one position, not a tuple of them
     cdef bint with_value
-    cdef bint direct              # no auxiliary data in the result
 
     def prepare(self, function, tuple positions, bint single, bint with_value, bint direct):
-        """Set what the call needs to know; to be called once, by the subclass."""
+        """Set what the call needs to know; to be called once, by the subclass.
+
+        `direct` says that there is no auxiliary data in the function's result.
+        """
+        cdef Py_ssize_t i
         self.function = function
         self.positions = positions
         self.single = single
         self.with_value = with_value
-        self.direct = direct
-
-    def __call__(self, /, *args, **kwargs):
-        return self.call(args, kwargs)
-
-    cdef object call(self, tuple args, dict kwargs):
-        cdef list leaves = None
-        cdef object out, result
-        cdef int level = cdiff_tls.depth + 1
-        if self.direct and not kwargs:
-            leaves = direct_leaves(args, self.positions, level)
-        if leaves is None:
-            return self.general(args, kwargs, None)
-        out = call_recorded(self.function, with_leaves(args, self.positions, leaves))
-        if type(out) is Array:
-            result = self.derivative(current(<Array>out), args, leaves, level)
-            if result is not None:
-                return result
-        return self.general(args, kwargs, (out, leaves))
-
-    cdef object derivative(self, Array out, tuple args, list leaves, int level):
-        """The result of the call; None where this is no case for the short way."""
-        return None
-
-
-@cython.auto_pickle(False)
-cdef class GradientCall(DirectCall):
-    """The call of what `grad` and `value_and_grad` return; from floats, nothing is allocated that
-    is not part of the result or of the graph."""
-    cdef Py_ssize_t places[FEW_ARGUMENTS]
-    cdef Py_ssize_t count         # of positions; -1 where the general way has to be taken
-
-    def __call__(self, /, *args, **kwargs):
-        cdef tuple given
-        cdef object out
-        if kwargs or not self.takes(args):
-            return self.call(args, kwargs)
-        given = self.given_leaves(args)
-        out = call_recorded(self.function, given)
-        if type(out) is Array and N(<Array>out).flags == level_bit(cdiff_tls.depth + 1):
-            return self.swept(<Array>out, given)
-        return self.general(args, kwargs, (out, [given[i] for i in self.positions]))
-
-    def prepare(self, function, tuple positions, bint single, bint with_value, bint direct):
-        cdef Py_ssize_t i
-        DirectCall.prepare(self, function, positions, single, with_value, direct)
         self.count = len(positions) if direct and len(positions) <= FEW_ARGUMENTS else -1
         for i in range(self.count):
             self.places[i] = positions[i]
 
+    def __call__(self, /, *args, **kwargs):
+        cdef tuple given
+        cdef object out, result
+        if kwargs or not self.takes(args):
+            return self.general(args, kwargs, None)
+        given = self.with_leaves(args)
+        out = call_recorded(self.function, given)
+        if type(out) is Array:
+            result = self.derivative(<Array>out, given)
+            if result is not None:
+                return result
+        return self.general(args, kwargs, (out, [given[i] for i in self.positions]))
+
+    cdef object derivative(self, Array y, tuple given):
+        """The result of the call, given the arguments with leaves; None: to be done by `general`"""
+        return None
+
     cdef bint takes(self, tuple args) noexcept:
-        """Are the chosen arguments plain Python floats (and is there a level left)?"""
+        """Are the chosen arguments floats and plain float64 arrays (and is there a level left)?"""
         cdef Py_ssize_t i, k
         for i in range(self.count):
             k = self.places[i]
-            if k < 0 or k >= len(args) or type(args[k]) is not float:
+            if k < 0 or k >= len(args) or not (type(args[k]) is float or is_plain_ndarray(args[k])):
                 return False
         return self.count > 0 and cdiff_tls.depth < MAX_LEVEL
 
-    cdef tuple given_leaves(self, tuple args):
-        """The arguments of a call with leaves in the places of floats."""
+    cdef tuple with_leaves(self, tuple args):
+        """The arguments of a call with leaves in the chosen places."""
         cdef tuple given = PyTuple_New(len(args))
         cdef Py_ssize_t i, k
         cdef object x
@@ -98,17 +74,26 @@ cdef class GradientCall(DirectCall):
             x = args[k]
             for i in range(self.count):
                 if self.places[i] == k:
-                    x = float_leaf(<double>args[k], cdiff_tls.depth + 1)
+                    x = float_leaf(<double>x, cdiff_tls.depth + 1) if type(x) is float \
+                        else array_leaf(<np.ndarray>x, cdiff_tls.depth + 1)
+                    break
             Py_INCREF(x)
             PyTuple_SET_ITEM(given, k, x)
         return given
 
-    cdef object swept(self, Array y, tuple given):
-        """The result of a call: one sweep on numbers, from y to the leaves."""
+
+@cython.auto_pickle(False)
+cdef class GradientCall(DirectCall):
+    """The call of what `grad` and `value_and_grad` return."""
+
+    cdef object derivative(self, Array y, tuple given):
+        """One sweep from y to the leaves."""
         cdef Sweep s
         cdef Py_ssize_t i
         cdef int paused = cdiff_tls.paused
         cdef object gradient
+        if N(y).flags != level_bit(cdiff_tls.depth + 1):
+            return None
         sweep_init(&s, cdiff_tls.depth + 1)
         try:
             s.by_trees = True
@@ -119,30 +104,21 @@ cdef class GradientCall(DirectCall):
             cdiff_tls.paused = 1
             s.order[N(y).mark].slot.number = 1.0
             reverse_run(&s)
-            gradient = s.order[0].slot.number if self.single else self.gradients(&s)
+            gradient = leaf_gradient(&s, 0) if self.single else self.gradients(&s)
         finally:
             cdiff_tls.paused = paused
             sweep_free(&s)
         return (N(y).v, gradient) if self.with_value else gradient
 
-    cdef tuple gradients(self, const Sweep *s):
+    cdef tuple gradients(self, Sweep *s):
         cdef tuple out = PyTuple_New(self.count)
         cdef Py_ssize_t i
         cdef object d
         for i in range(self.count):
-            d = s.order[i].slot.number
+            d = leaf_gradient(s, i)
             Py_INCREF(d)
             PyTuple_SET_ITEM(out, i, d)
         return out
-
-    cdef object derivative(self, Array out, tuple args, list leaves, int level):
-        cdef object gradient
-        cdef list gradients
-        if N(out).flags != level_bit(level):
-            return None
-        gradients = sweep_direct(out, leaves, level)
-        gradient = gradients[0] if self.single else tuple(gradients)
-        return (N(out).v, gradient) if self.with_value else gradient
 
 
 @cython.auto_pickle(False)
@@ -154,52 +130,18 @@ cdef class JacobianCall(DirectCall):
         """"fwd", "rev" or "auto"; to be called once, by the subclass."""
         self.mode = mode
 
-    cdef object derivative(self, Array out, tuple args, list leaves, int level):
-        cdef Array x = leaves[0]
-        cdef list blocks
+    cdef object derivative(self, Array y, tuple given):
+        cdef Array x = given[self.places[0]]
         cdef np.ndarray matrix
-        if typenum_of(innermost(out)) != NPY_DOUBLE or not is_plain_at(out, level):
+        y = current(y)
+        if not is_plain_at(y, cdiff_tls.depth + 1) or typenum_of(y) != NPY_DOUBLE:
             return None
-        blocks = jacobian_blocks([out], leaves, level, self.mode)
-        matrix = (<list>blocks[0])[0]
-        if ndim_of(out) != 1 or ndim_of(x) != 1:
-            matrix = matrix.reshape(shape_tuple(out) + shape_tuple(x))
+        matrix = jacobian_blocks([y], [x], cdiff_tls.depth + 1, self.mode)[0][0]
+        if ndim_of(y) != 1 or ndim_of(x) != 1:
+            matrix = matrix.reshape(shape_tuple(y) + shape_tuple(x))
         if np.PyArray_NDIM(matrix) == 0:
             return (<double *>np.PyArray_DATA(matrix))[0]
         return matrix
-
-
-cdef list direct_leaves(tuple args, tuple positions, int level):
-    """Leaves for Python floats and float64 ndarrays; None for others (or if no level is left)."""
-    cdef list leaves = []
-    cdef Py_ssize_t i
-    cdef object x
-    if level > MAX_LEVEL:
-        return None
-    for i in positions:
-        if i < 0 or i >= len(args):
-            return None
-        x = args[i]
-        if type(x) is float:
-            leaves.append(float_leaf(x, level))
-        elif type(x) is np.ndarray and np.PyArray_TYPE(x) == NPY_DOUBLE \
-                and np.PyArray_NDIM(x) and np.PyArray_ISBEHAVED_RO(x):
-            leaves.append(array_leaf(x, level))
-        else:
-            return None
-    return leaves
-
-
-cdef tuple with_leaves(tuple args, tuple positions, list leaves):
-    """The arguments of a call with leaves in the places of floats."""
-    cdef list given
-    cdef Py_ssize_t i
-    if len(args) == 1:
-        return (leaves[0],)
-    given = list(args)
-    for i in range(len(positions)):
-        given[<Py_ssize_t>positions[i]] = leaves[i]
-    return tuple(given)
 
 
 cdef object call_recorded(object function, tuple args):
@@ -222,40 +164,92 @@ cdef inline Array float_leaf(double v, int level):
     return steal(n)
 
 
-cdef Array array_leaf(np.ndarray x, int level):
-    """A leaf with a copy of an ndarray."""
+def direct_jvp(function, primals, tangents, otherwise):
+    """Value and tangent of a function of floats and float64 ndarrays.
+
+    None for other arguments; `otherwise(result, function, level)` for results that are not one
+    plain Array, while the level is open.
+    """
+    cdef tuple given
+    cdef int level
+    cdef object out
+    if not are_directions(primals, tangents) or not callable(function):
+        return None
+    with Level() as level:
+        given = tuple([direct_dual(x, t, dual_mark(level)) for x, t in zip(primals, tangents)])
+        out = function(*given)
+        if type(out) is Array and is_plain_dual(current(<Array>out), dual_mark(level)):
+            out = current(<Array>out)
+            return (plain_value(primal_at(out, dual_mark(level))),
+                    plain_value(tangent_at(out, dual_mark(level))))
+        return otherwise(out, function, level)
+
+
+cdef bint are_directions(object primals, object tangents) except -1:
+    """Two tuples of floats and plain arrays that fit in pairs?"""
+    cdef object x, t
+    if type(primals) is not tuple or type(tangents) is not tuple or not primals \
+            or len(<tuple>primals) != len(<tuple>tangents):
+        return False
+    for x, t in zip(primals, tangents):
+        if type(x) is float and type(t) is float:
+            continue
+        if not is_plain_ndarray(x) or not is_plain_ndarray(t) \
+                or not np.PyArray_SAMESHAPE(<np.ndarray>x, <np.ndarray>t):
+            return False
+    return True
+
+
+cdef Array direct_dual(object x, object t, int mark):
+    if type(x) is float:
+        return raw_dual(x, t, mark)
+    return make_dual(own_array(<np.ndarray>x), own_array(<np.ndarray>t), mark)
+
+
+cdef bint is_plain_dual(Array y, int mark) noexcept:
+    """A value and a tangent that nothing else tracks, both float64 and no 0-d arrays?"""
+    if dual_level(y) != mark:
+        return False
+    if N(y).p0 == NULL:
+        return True
+    return is_plain_part(N(y).p0) and is_plain_part(N(y).p1)
+
+
+cdef bint is_plain_part(const Node *n) noexcept:
+    if n.flags & (NODE_DUAL | LEVEL_MASK):
+        return False
+    return not n.flags & NODE_ARRAY or (n.arr.typenum == NPY_DOUBLE and n.arr.ndim > 0)
+
+
+cdef inline bint is_plain_ndarray(object x) noexcept:
+    """Is it a float64 ndarray that is no scalar, in native form?"""
+    return (type(x) is np.ndarray and np.PyArray_TYPE(<np.ndarray>x) == NPY_DOUBLE
+            and np.PyArray_NDIM(<np.ndarray>x) > 0 and np.PyArray_ISBEHAVED_RO(<np.ndarray>x))
+
+
+cdef Array own_array(np.ndarray x):
+    """A copy of a float64 ndarray, in C order."""
     cdef Array a
     if not np.PyArray_IS_C_CONTIGUOUS(x):
-        a = contiguous_copy(wrap_ndarray(x, True))
-    else:
-        a = new_array(np.PyArray_NDIM(x), <Py_ssize_t *>np.PyArray_DIMS(x), NPY_DOUBLE)
-        memcpy(N(a).arr.data, np.PyArray_DATA(x), N(a).arr.size * sizeof(double))
+        return contiguous_copy(wrap_ndarray(x, True))
+    a = new_array(np.PyArray_NDIM(x), <Py_ssize_t *>np.PyArray_DIMS(x), NPY_DOUBLE)
+    memcpy(N(a).arr.data, np.PyArray_DATA(x), N(a).arr.size * sizeof(double))
+    return a
+
+
+cdef inline Array array_leaf(np.ndarray x, int level):
+    cdef Array a = own_array(x)
     N(a).op = OP_LEAF
     N(a).flags |= <uint32_t>level_bit(level)
     return a
 
 
-cdef list sweep_direct(Array y, list leaves, int level):
-    """Derivatives of a scalar by fresh leaves, as floats and ndarrays."""
-    cdef Sweep s
-    cdef Py_ssize_t i
-    cdef int paused = cdiff_tls.paused
-    try:
-        sweep_begin(&s, leaves, [y], level, True)
-        cdiff_tls.paused = 1
-        if visited(&s, N(y)):
-            s.order[N(y).mark].slot.number = 1.0
-        reverse_run(&s)
-        return [s.order[i].slot.number if in_number(&s, i) else array_gradient(&s, i)
-                for i in range(s.n_leaves)]
-    finally:
-        cdiff_tls.paused = paused
-        sweep_free(&s)
-
-
-cdef object array_gradient(Sweep *s, Py_ssize_t i):
-    """What arrived at an array leaf, as an ndarray."""
-    cdef Array value = get_value(s, i)
+cdef object leaf_gradient(Sweep *s, Py_ssize_t i):
+    """What arrived at a leaf, as a float or an ndarray."""
+    cdef Array value
+    if in_number(s, i):
+        return s.order[i].slot.number
+    value = get_value(s, i)
     if value is None:
         value = zeros_like_node(<Array><PyObject *>s.order[i].node)
     return plain_value(own_result(value))
