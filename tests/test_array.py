@@ -96,6 +96,8 @@ def test_arithmetic_is_numpys(name, kind, other):
     op, x, y = ARITHMETIC[name], ARRAYS[kind], OPERANDS[other]
     if is_half(y) and x.dtype.kind in "iub":
         pytest.skip("float16 with small integers stays float16 in NumPy")
+    if name == "pow" and (np.ones(1, np.float32) ** np.array(2)).dtype != np.float64:
+        pytest.skip("this NumPy forgets the dtype of some exponents")
     assert_same(result_of(op, cd.array(x), y), result_of(op, x, y))
     assert_same(result_of(op, y, cd.array(x)), result_of(op, y, x))
     if isinstance(y, np.ndarray):

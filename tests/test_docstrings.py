@@ -89,7 +89,7 @@ def test_methods_of_arrays_are_explained(name):
 @pytest.mark.parametrize("name", cdiff.numpy.__all__)
 def test_numpy_names_are_explained(name):
     thing = getattr(cdiff.numpy, name)
-    if callable(thing) and not hasattr(np, name):
+    if callable(thing) and not hasattr(np, name) and name != "unstack":  # of NumPy 2.1
         assert ">>> " in inspect.getdoc(thing)
     elif callable(thing):
         assert inspect.getdoc(thing)

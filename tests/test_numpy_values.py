@@ -139,9 +139,10 @@ def signature_of(function):
         return {}
 
 
-# Arguments that exist for NumPy's own bookkeeping, or that came after NumPy 2.0.
+# Arguments that exist for NumPy's own bookkeeping, or that came or went after NumPy 2.0.
 OPTIONAL = {"like", "device", "subok", "casting", "order", "dtype", "axes", "axis", "signature",
-            "kwargs", "ndmax", "copy", "correction", "mean", "stable", "where"}  # fmt: skip
+            "kwargs", "ndmax", "copy", "correction", "mean", "stable", "where",
+            "newshape"}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", ["numpy", "numpy.linalg"])

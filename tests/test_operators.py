@@ -54,6 +54,11 @@ def test_values_are_exact_to_a_few_ulp(name):
             assert abs(float(got) - want) <= allowed, (point, got, want)
 
 
+def numpys_zeros_are_ordered():
+    """In old versions of NumPy, fmax(0.0, -0.0) is -0.0."""
+    return math.copysign(1, np.fmax(np.float64(0.0), np.float64(-0.0))) == 1.0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_values_at_the_edges_are_numpys(name):
     function, given = getattr(_core, name), awkward(name)
@@ -65,6 +70,8 @@ def test_values_at_the_edges_are_numpys(name):
         want = scalar if want is None else float(want)
         for got in (scalar, zero_dim, float(of_arrays[i])):
             assert near(got, want), (point, got, want)
+            if name in ("fmax", "fmin") and not numpys_zeros_are_ordered():
+                continue
             assert want != 0 or math.copysign(1, got) == math.copysign(1, want), (point, got)
 
 

@@ -102,7 +102,10 @@ def test_edge_values_are_numpys(compiled, name):
         with np.errstate(all="ignore"):
             want = float(function(*map(np.float64, point)))
         got = compiled.value(name, *point)
-        assert same_number(got, want), (point, got, want)
+        if set(point) == {0.0} and name in ("fmax", "fmin"):
+            assert got == want == 0.0  # whose sign depends on the version of NumPy
+        else:
+            assert same_number(got, want), (point, got, want)
 
 
 def same_number(got, want):
