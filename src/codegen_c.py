@@ -119,6 +119,7 @@ def tables_header(table):
     names = table.names()
     nargs = {row.name: len(row.operands) for row in table.elementwise}
     nargs.update((row.name, row.nargs) for row in table.structural)
+    nargs["call"] = 255
     reads = {row.name: row.saves for row in table.structural_rules}
     rules = RuleTable()
     partial, saved, rule = [], [], []

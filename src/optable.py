@@ -462,4 +462,5 @@ structural("cholesky", "a", "The lower Cholesky factor of a symmetric positive d
 
 # --- nodes that are not the result of an operator -------------------------------------------------
 
-BOOKKEEPING = ("const", "leaf", "dual", "freed")
+# "call" has any number of operands and one attribute, which knows its value and derivatives.
+BOOKKEEPING = ("call", "const", "leaf", "dual", "freed")

@@ -1,0 +1,253 @@
+# Programs: what a recorded function becomes, a flat list of typed instructions.
+#
+# Knows operator codes, types and constants; it must not know nodes, Python
+# functions or how anything is computed.  Fast because the instructions are one
+# C array which transformations walk and append to, and because types and
+# attributes are interned: equal ones are one index.
+
+cdef extern from "program.h":
+    ctypedef struct Instr:
+        uint16_t op
+        uint16_t type
+        int32_t a
+        int32_t b
+        int32_t c
+
+cdef enum:
+    TYPE_NUMBER = 0               # a float64 scalar
+    TYPE_WEAK = 1                 # the same, a Python number: does not decide the dtype
+    MAX_TYPES = 0xFFFF
+    MANY = 255                    # OP_NARGS of operators with any number of operands
+
+
+cdef class Guard:
+    """A decision that Python took from a value: `value` must hold `expected` again."""
+    cdef readonly int32_t value
+    cdef readonly object expected  # an ndarray, read-only
+
+    def __init__(self, value, expected):
+        self.value = value
+        self.expected = expected
+
+
+@cython.final
+cdef class Program:
+    """A closed, straight-line program over table operators.
+
+    Value i is the result of instruction i.  The first `n_inputs` instructions are the inputs.
+    `outputs` are values; `guards` the decisions that were taken when it was recorded.
+    """
+    cdef Instr *code
+    cdef Py_ssize_t count, capacity
+    cdef double *numbers           # constants of types 0 and 1
+    cdef Py_ssize_t n_numbers, numbers_capacity
+    cdef int32_t *lists            # operands of instructions with any number of them
+    cdef Py_ssize_t n_lists, lists_capacity
+    cdef readonly Py_ssize_t n_inputs
+    cdef readonly list types       # (typenum, shape)
+    cdef readonly list attrs       # tuples of plain values
+    cdef readonly list arrays      # constant arrays
+    cdef public list outputs
+    cdef public list guards
+    cdef dict type_index, attrs_index
+
+    def __cinit__(self):
+        self.types = [(NPY_DOUBLE, ()), (NPY_DOUBLE, ())]
+        self.attrs = []
+        self.arrays = []
+        self.outputs = []
+        self.guards = []
+        self.type_index = {(NPY_DOUBLE, ()): TYPE_NUMBER}
+        self.attrs_index = {}
+
+    def __dealloc__(self):
+        free(self.code)
+        free(self.numbers)
+        free(self.lists)
+
+    def __len__(self):
+        return self.count
+
+    # ------------------------------------------------------------ building
+
+    cdef int32_t emit(self, int op, int type, int32_t a, int32_t b, int32_t c) except -1:
+        """Append an instruction; its value."""
+        cdef Instr *i
+        if self.count == self.capacity:
+            self.code = <Instr *>grown(self.code, NULL, &self.capacity, sizeof(Instr))
+        i = &self.code[self.count]
+        i.op = <uint16_t>op
+        i.type = <uint16_t>type
+        i.a = a
+        i.b = b
+        i.c = c
+        self.count += 1
+        return <int32_t>(self.count - 1)
+
+    cdef int type_of(self, int typenum, tuple shape) except -1:
+        """The index of a type."""
+        cdef object found = self.type_index.get((typenum, shape))
+        if found is None:
+            if len(self.types) > MAX_TYPES:
+                raise MemoryError(f"cdiff: a program with more than {MAX_TYPES} shapes")
+            found = len(self.types)
+            self.types.append((typenum, shape))
+            self.type_index[typenum, shape] = found
+        return found
+
+    cdef int32_t attrs_place(self, object attrs) except -2:
+        """Where these attributes stand; -1 for none."""
+        cdef object found
+        if attrs is None:
+            return -1
+        key = attrs_key(attrs)
+        found = self.attrs_index.get(key)
+        if found is None:
+            found = len(self.attrs)
+            self.attrs.append(attrs)
+            self.attrs_index[key] = found
+        return found
+
+    cdef int32_t emit_input(self, int type) except -1:
+        if self.count != self.n_inputs:
+            raise ValueError("a program's inputs come before all else")
+        self.n_inputs += 1
+        return self.emit(OP_LEAF, type, <int32_t>(self.n_inputs - 1), -1, -1)
+
+    cdef int32_t emit_number(self, double v, bint weak) except -1:
+        if self.n_numbers == self.numbers_capacity:
+            self.numbers = <double *>grown(self.numbers, NULL, &self.numbers_capacity,
+                                           sizeof(double))
+        self.numbers[self.n_numbers] = v
+        self.n_numbers += 1
+        return self.emit(OP_CONST, TYPE_WEAK if weak else TYPE_NUMBER,
+                         <int32_t>(self.n_numbers - 1), -1, -1)
+
+    cdef int32_t emit_array(self, np.ndarray x) except -1:
+        """A constant array; the program keeps the array itself."""
+        self.arrays.append(x)
+        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), tuple([np.PyArray_DIM(x, k) for k in range(np.PyArray_NDIM(x))])),
+                         <int32_t>(len(self.arrays) - 1), -1, -1)
+
+    cdef int32_t emit_list(self, int op, int type, list operands, int32_t attrs) except -1:
+        """An instruction with any number of operands."""
+        cdef int32_t start = <int32_t>self.n_lists
+        for x in operands:
+            if self.n_lists == self.lists_capacity:
+                self.lists = <int32_t *>grown(self.lists, NULL, &self.lists_capacity,
+                                              sizeof(int32_t))
+            self.lists[self.n_lists] = x
+            self.n_lists += 1
+        return self.emit(op, type, start, <int32_t>len(operands), attrs)
+
+    # ------------------------------------------------------------ looking
+
+    cdef list operands_of(self, Py_ssize_t i):
+        """The operand values of an instruction."""
+        cdef Instr *x = &self.code[i]
+        cdef int k, nargs = OP_NARGS[x.op]
+        if x.op == OP_LEAF or x.op == OP_CONST:
+            return []
+        if nargs == MANY:
+            return [self.lists[x.a + k] for k in range(x.b)]
+        return [x.a, x.b, x.c][:nargs]
+
+    cdef object attrs_of(self, Py_ssize_t i):
+        """The attributes of a structural instruction."""
+        cdef Instr *x = &self.code[i]
+        if x.op < N_ELEMENTWISE or x.op == OP_LEAF or x.op == OP_CONST or x.c < 0:
+            return None
+        return self.attrs[x.c]
+
+    # ------------------------------------------------------------ from Python
+
+    def input(self, dtype, tuple shape=()):
+        """Append an input; its value."""
+        return self.emit_input(self.type_of(np.dtype(dtype).num, shape))
+
+    def constant(self, x):
+        """Append a constant, a Python number (weak) or an array of which a copy is kept."""
+        if isinstance(x, (int, float)) and not isinstance(x, (bool, np.generic)):
+            return self.emit_number(x, True)
+        x = np.array(x)
+        x.flags.writeable = False
+        if x.ndim == 0 and x.dtype == np.float64:
+            return self.emit_number(x, False)
+        return self.emit_array(x)
+
+    def apply(self, str name, operands, dtype="f8", tuple shape=(), attrs=None):
+        """Append an instruction whose result has this dtype and shape; its value."""
+        cdef int op = OP_CODES[name], type = self.type_of(np.dtype(dtype).num, shape)
+        cdef list xs = list(operands) + [-1, -1, -1]
+        if OP_NARGS[op] == MANY:
+            return self.emit_list(op, type, list(operands), self.attrs_place(attrs))
+        if len(operands) != OP_NARGS[op]:
+            raise ValueError(f"{name} takes {OP_NARGS[op]} operands, not {len(operands)}")
+        return self.emit(op, type, xs[0], xs[1],
+                         xs[2] if op < N_ELEMENTWISE else self.attrs_place(attrs))
+
+    def guard(self, int value, expected):
+        """Append a guard: the value must be what it was."""
+        self.guards.append(Guard(value, np.asarray(expected)))
+
+    def instructions(self):
+        """(operator, dtype, shape, operands, attributes or constant) of every instruction."""
+        return [(op_name(self.code[i].op),) + self.described(i) for i in range(self.count)]
+
+    cdef tuple described(self, Py_ssize_t i):
+        cdef Instr *x = &self.code[i]
+        cdef object extra = self.attrs_of(i)
+        if x.op == OP_LEAF:
+            extra = x.a
+        elif x.op == OP_CONST:
+            extra = self.numbers[x.a] if x.type <= TYPE_WEAK else self.arrays[x.a]
+        return (np.PyArray_DescrFromType(self.types[x.type][0]), self.types[x.type][1],
+                self.operands_of(i), extra)
+
+    def __str__(self):
+        lines = [instruction_text(self, i) for i in range(self.count)]
+        lines += [f"guard %{(<Guard>g).value} == {(<Guard>g).expected!r:.60}"
+                  for g in self.guards]
+        lines.append("return " + ", ".join([f"%{i}" for i in self.outputs]))
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return (f"<Program: {self.n_inputs} inputs, {self.count} instructions, "
+                f"{len(self.outputs)} outputs, {len(self.guards)} guards>")
+
+
+cdef object attrs_key(object attrs):
+    """Equal attributes of different types (1 and True) are different ones."""
+    if isinstance(attrs, tuple):
+        return tuple([attrs_key(x) for x in attrs])
+    return type(attrs), attrs
+
+
+# ---------------------------------------------------------------- text
+
+cdef str type_text(tuple type):
+    """f64[3,4], bool, weak numbers as "num"."""
+    cdef object dtype = np.PyArray_DescrFromType(type[0])
+    cdef str name = {"f": "f", "i": "i", "u": "u", "b": "bool"}.get(dtype.kind, dtype.kind)
+    if dtype.kind != "b":
+        name += str(8 * dtype.itemsize)
+    return name + (f"[{','.join(map(str, type[1]))}]" if type[1] else "")
+
+
+cdef str instruction_text(Program p, Py_ssize_t i):
+    cdef Instr *x = &p.code[i]
+    cdef str head = f"%{i}: {type_text(p.types[x.type])} = "
+    if x.op == OP_LEAF:
+        return f"{head}input {x.a}"
+    if x.op == OP_CONST and x.type <= TYPE_WEAK:
+        return f"{head}{p.numbers[x.a]!r}"
+    if x.op == OP_CONST:
+        return f"{head}array {np.array2string(p.arrays[x.a], threshold=8, edgeitems=3)}"
+    operands = [f"%{k}" for k in p.operands_of(i)]
+    attrs = p.attrs_of(i)
+    if attrs is not None:
+        operands += [repr(attr) for attr in attrs]
+    return f"{head}{op_name(x.op)}({', '.join(operands)})"
+
+
+cdef dict OP_CODES = {OP_NAMES[_op].decode(): _op for _op in range(N_OPS)}
