@@ -15,7 +15,7 @@ from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.math cimport INFINITY
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
 
@@ -108,6 +108,8 @@ include "reduce.pxi"
 include "linear.pxi"
 include "sort.pxi"
 include "program.pxi"
+include "numbers.pxi"
+include "number_call.pxi"
 include "sweep.pxi"
 include "transform.pxi"
 include "fan.pxi"
