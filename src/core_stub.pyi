@@ -162,7 +162,7 @@ class JacobianCall(DirectCall):
     def prepare_mode(self, mode: str) -> None: ...
 
 class Trace(Level):
-    decisions: list[tuple[Array, NDArray[Any]]]
+    decisions: list[tuple[Array, NDArray[Any], str]]
     def input(self, x: Any) -> Array: ...
     def freeze(self, outputs: Sequence[Any]) -> tuple[Program, list[Array]]: ...
 
@@ -179,10 +179,16 @@ class Hole:
     number: int
     def __init__(self, number: int) -> None: ...
 
+class Runner:
+    program: Program
+    def __init__(self, program: Program) -> None: ...
+    def run(self, inputs: list[Any]) -> tuple[list[Any] | None, int, Any]: ...
+
 class Guard:
     value: int
     expected: NDArray[Any]
-    def __init__(self, value: int, expected: NDArray[Any]) -> None: ...
+    where: str
+    def __init__(self, value: int, expected: NDArray[Any], where: str = "") -> None: ...
 
 class Program:
     n_inputs: int

@@ -19,7 +19,7 @@ cdef inline int derivative_levels(Array a) noexcept:
 cdef class Trace(Level):
     """A level whose values become a program: `with Trace() as level:`.
 
-    `decisions` are pairs of an Array and the plain value that was taken from it.
+    `decisions` are an Array, the plain value that was taken from it, and the line that took it.
     """
     cdef int level
     cdef uint32_t outer_tracing
@@ -66,8 +66,20 @@ cdef int decide(Array a) except -1:
     levels = tracing(levels_of(N(a)))
     for level in range(MAX_LEVEL + 1):
         if levels & level_bit(level):
-            (<Trace><object>cdiff_tls.trace[level]).decisions.append((a, np.array(ndarray_of(a))))
+            (<Trace><object>cdiff_tls.trace[level]).decisions.append(
+                (a, np.array(ndarray_of(a)), calling_line()))
     return 0
+
+
+cdef str PACKAGE = __import__("os").path.dirname(__file__)
+
+
+cdef str calling_line():
+    """The line of the user's code that is being executed."""
+    cdef object frame = __import__("sys")._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 cdef Array seen(Array a):
@@ -283,7 +295,7 @@ cdef tuple freeze(Trace trace, list outputs):
             f.program.emit_input(node_type(f.program, N(a)))
         for a in outputs:
             sort_from(&s, N(innermost(a)))
-        for a, _ in trace.decisions:
+        for a, _, _ in trace.decisions:
             sort_from(&s, N(a))
         f.room(s.count)
         for i in range(s.count):
@@ -291,8 +303,8 @@ cdef tuple freeze(Trace trace, list outputs):
         for i in range(s.count):
             f.at[i] = <int32_t>i if i < len(trace.inputs) else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])
-        for a, expected in trace.decisions:
-            f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected))
+        for a, expected, where in trace.decisions:
+            f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where))
     finally:
         sweep_free(&s)
     return f.program, f.captured
@@ -430,17 +442,22 @@ def replay(Program p, inputs):
 
     The guards are checked; None if one does not hold.
     """
-    cdef list values = []
-    cdef Py_ssize_t i
+    cdef list values = replay_values(p, inputs)
     cdef Guard g
-    if len(inputs) != p.n_inputs:
-        raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
-    for i in range(p.count):
-        values.append(replayed(p, i, inputs, values))
     for g in p.guards:
         if not same_content(ndarray_of(innermost(<Array>values[g.value])), g.expected):
             return None
     return [values[i] for i in p.outputs]
+
+
+cdef list replay_values(Program p, inputs):
+    cdef list values = []
+    cdef Py_ssize_t i
+    if len(inputs) != p.n_inputs:
+        raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
+    for i in range(p.count):
+        values.append(replayed(p, i, inputs, values))
+    return values
 
 
 cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
