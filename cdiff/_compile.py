@@ -35,7 +35,13 @@ MAX_PATHS = 256  # programs that one compiled function keeps
 
 
 class CompileWarning(UserWarning):
-    """A compiled function is recorded so often that it might better not be compiled."""
+    """A compiled function is recorded so often that it might better not be compiled.
+
+    Examples
+    --------
+    >>> import warnings, cdiff as cd
+    >>> warnings.simplefilter("error", cd.CompileWarning)  # to find out where
+    """
 
 
 class Signature:
@@ -212,7 +218,7 @@ class Paths:
         path: Path | None = self.last
         while path is not None:
             outputs, failed, seen = path.runner.run(inputs)
-            if failed < 0:
+            if outputs is not None:
                 self.last = path
                 return path, outputs
             path = self.by_decisions.get((*path.decisions[:failed], content(seen)))

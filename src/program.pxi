@@ -128,7 +128,7 @@ cdef class Program:
     cdef int32_t emit_array(self, np.ndarray x) except -1:
         """A constant array; the program keeps the array itself."""
         self.arrays.append(x)
-        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), tuple([np.PyArray_DIM(x, k) for k in range(np.PyArray_NDIM(x))])),
+        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), (<object>x).shape),
                          <int32_t>(len(self.arrays) - 1), -1, -1)
 
     cdef int32_t emit_list(self, int op, int type, list operands, int32_t attrs) except -1:
