@@ -32,6 +32,7 @@ from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tel
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
+from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ __all__ = [
     "CompileWarning",
     "array",
     "compile",
+    "custom_jvp",
+    "custom_vjp",
     "elementwise_grad",
     "erf",
     "erfc",

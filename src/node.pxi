@@ -424,7 +424,7 @@ cdef Array attach(Array y, int op, list operands, unsigned int reads, object att
         n.obj = <PyObject *>attrs
     for i in range(count):
         p = operands[i]
-        if reads >> (i if i < 31 else 31) & 1:
+        if reads >> (i if i < 30 else 30) & 1:
             p = saved(p)
         elif not levels_of(N(p)):
             continue

@@ -126,6 +126,8 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     cdef Py_ssize_t k, j
     cdef Py_ssize_t count = ext.nparents if ext != NULL else 2
     cdef Array p
+    if N(y).op == OP_CALL:
+        return reverse_call(s, i, y, g)
     if N(y).op == OP_INDEX_SET and not s.recorded and s.order[i].i0 >= 0 \
             and is_private(<PyObject *>g, 2):
         return reverse_index_set(s, i, y, g)

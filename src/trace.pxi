@@ -20,11 +20,16 @@ cdef class Trace(Level):
     """A level whose values become a program: `with Trace() as level:`.
 
     `decisions` are an Array, the plain value that was taken from it, and the line that took it.
+    With `rules` the program keeps the rules of custom derivatives, since it will be differentiated.
     """
     cdef int level
     cdef uint32_t outer_tracing
+    cdef readonly bint rules
     cdef readonly list decisions
     cdef list inputs
+
+    def __init__(self, rules=False):
+        self.rules = rules
 
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
@@ -49,25 +54,31 @@ cdef class Trace(Level):
         self.inputs.append(a)
         return a
 
-    def freeze(self, outputs):
+    def freeze(self, outputs, rules=None):
         """(program, captured): the program of these Arrays in terms of the inputs.
 
         `captured` are the outer values it reads besides; they are inputs after the others.
-        Anything but an Array among the outputs becomes a constant.
+        Anything but an Array among the outputs becomes a constant.  `rules` overrides the choice
+        made with the Trace.
         """
         cdef list nodes = [as_node(y) for y in outputs]
-        return freeze(self, nodes)
+        return freeze(self, nodes, self.rules if rules is None else rules)
 
 
 cdef int decide(Array a) except -1:
-    """Note that the plain value of a traced Array is known outside."""
+    """Note that the plain value of a traced Array is known outside.
+
+    By the innermost of the programs being recorded: it is part of the others as a whole, and
+    looks for the path of such a decision itself.
+    """
     cdef int levels, level
     a = innermost(a)
     levels = tracing(levels_of(N(a)))
-    for level in range(MAX_LEVEL + 1):
+    for level in range(MAX_LEVEL, -1, -1):
         if levels & level_bit(level):
             (<Trace><object>cdiff_tls.trace[level]).decisions.append(
                 (a, np.array(ndarray_of(a)), calling_line()))
+            return 0
     return 0
 
 
@@ -280,7 +291,7 @@ cdef object hosted_result(object result, list operands, Hosted call):
 
 # ---------------------------------------------------------------- freezing
 
-cdef tuple freeze(Trace trace, list outputs):
+cdef tuple freeze(Trace trace, list outputs, bint rules):
     """The part of the graph that outputs and decisions depend on, as a program."""
     cdef Sweep s
     cdef _Frozen f = _Frozen()
@@ -290,6 +301,7 @@ cdef tuple freeze(Trace trace, list outputs):
     try:
         s.all_leaves = True
         f.program = Program()
+        f.rules = rules
         for a in trace.inputs:
             sort_leaf(&s, N(a), True)
             f.program.emit_input(node_type(f.program, N(a)))
@@ -316,6 +328,7 @@ cdef class _Frozen:
     cdef int32_t *at
     cdef list captured             # outer values, and
     cdef dict constants            # the value of each node outside the graph, by address
+    cdef bint rules                # custom derivatives are kept
 
     def __cinit__(self):
         self.captured = []
@@ -392,6 +405,9 @@ cdef int32_t freeze_node(Sweep *s, Node *n, _Frozen f) except -1:
     cdef Program p = f.program
     cdef int type = node_type(p, n)
     cdef int32_t a, b
+    if n.op == OP_CALL and not f.rules and is_rule(n):
+        return freeze_operand(s, n.p0 if wide_operands(n) == NULL else wide_operands(n).parents[0],
+                              f)
     if n.op < N_LOCAL:
         a = freeze_local(s, n, n.p0, n.d0, f)
         b = freeze_local(s, n, n.p1, n.d1, f) if OP_NARGS[n.op] == 2 else -1
@@ -450,6 +466,21 @@ def replay(Program p, inputs):
     return [values[i] for i in p.outputs]
 
 
+def replay_deciding(Program p, inputs):
+    """The same as `Runner.run` gives: (outputs, -1, None), or (None, guard, value seen).
+
+    What the guards look at are decisions of a program that is being recorded.
+    """
+    cdef list values = replay_values(p, inputs)
+    cdef Guard g
+    cdef Py_ssize_t k
+    for k, g in enumerate(p.guards):
+        seen_value = shown(<Array>values[g.value])
+        if not same_content(seen_value, g.expected):
+            return None, k, np.array(seen_value)
+    return [values[i] for i in p.outputs], -1, None
+
+
 cdef list replay_values(Program p, inputs):
     cdef list values = []
     cdef Py_ssize_t i
@@ -495,14 +526,6 @@ cdef Array question(int op, list operands):
     if b is None:
         return plain_node(NUMPY_UFUNCS[op](ndarray_of(a)))
     return plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
-
-
-cdef Array apply_call(list operands, object attrs):
-    cdef Array a
-    y = plain_node(attrs[0].value([ndarray_of(innermost(a)) for a in operands]))
-    if any_traced(operands):
-        return only_traced(y, OP_CALL, [innermost(a) for a in operands], attrs)
-    return y
 
 
 cdef bint same_content(np.ndarray a, np.ndarray b) except -1:

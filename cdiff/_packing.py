@@ -1,0 +1,169 @@
+"""Several results as one: a flat vector of float64, which is sliced and reshaped for each.
+
+An operator of the graph has one result; a function with several is one operator all the same, and
+this is the form that its result takes. Knows shapes and dtypes only. It is fast because slices and
+reshapes are views, and because a single result is not packed at all.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import cast, concatenate, index, reshape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cdiff._core import Array
+
+__all__ = ["Packing", "Spec", "spec_of"]
+
+Spec = tuple[np.dtype[Any], tuple[int, ...]]
+
+FLOAT64 = np.dtype(np.float64)
+EXACT_INTEGER = 2**53  # float64 holds the integers up to here
+
+
+def spec_of(x: Any) -> Spec:
+    """The dtype and the shape of a number or an array.
+
+    Parameters
+    ----------
+    x : float, int, bool, ndarray or Array
+
+    Returns
+    -------
+    dtype, shape : tuple
+    """
+    found = getattr(x, "dtype", None)
+    return (np.dtype(found.type) if found is not None else np.asarray(x).dtype), np.shape(x)
+
+
+class Packing:
+    """Where each of several results stands in one.
+
+    Parameters
+    ----------
+    specs : sequence of (dtype, shape)
+    bare : bool, default True
+        Whether a single float64 or float32 result stays as it is.
+
+    Attributes
+    ----------
+    specs : list
+    starts : list of int
+        Where each begins, and where the last one ends.
+    bare : bool
+    """
+
+    __slots__ = ("bare", "specs", "starts")
+
+    def __init__(self, specs: Iterable[Spec], bare: bool = True) -> None:
+        self.specs = list(specs)
+        self.bare = bare and len(self.specs) == 1 and self.specs[0][0].kind == "f"
+        self.starts = [0]
+        for _, shape in self.specs:
+            self.starts.append(self.starts[-1] + prod(shape))
+
+    @property
+    def size(self) -> int:
+        """The length of the vector."""
+        return self.starts[-1]
+
+    def pack(self, arrays: Sequence[Any]) -> Any:
+        """The vector of these results, as an operation that is recorded.
+
+        Parameters
+        ----------
+        arrays : sequence of Array
+            With the dtypes and shapes of the packing.
+
+        Returns
+        -------
+        Array
+        """
+        if self.bare:
+            return arrays[0]
+        flat = [reshape(cast(a, FLOAT64), (prod(np.shape(a)),)) for a in arrays]
+        return flat[0] if len(flat) == 1 else concatenate(flat, 0)
+
+    def pack_plain(self, arrays: Sequence[Any]) -> Any:
+        """The same for plain values.
+
+        Parameters
+        ----------
+        arrays : sequence of float or ndarray
+
+        Returns
+        -------
+        ndarray
+        """
+        if self.bare:
+            dtype, _ = self.specs[0]
+            return np.array(arrays[0], dtype)
+        flat = np.empty(self.size)
+        for k, a in enumerate(arrays):
+            flat[self.starts[k] : self.starts[k + 1]] = exact(a).reshape(-1)
+        return flat
+
+    def at(self, y: Array, k: int) -> Array:
+        """Result number k, as an operation that is recorded.
+
+        Parameters
+        ----------
+        y : Array
+            The packed results.
+        k : int
+
+        Returns
+        -------
+        Array
+            Of the dtype and the shape of that result.
+        """
+        if self.bare:
+            return y
+        dtype, shape = self.specs[k]
+        return cast(reshape(index(y, slice(self.starts[k], self.starts[k + 1])), shape), dtype)
+
+    def unpack(self, y: Array) -> list[Array]:
+        """All results.
+
+        Parameters
+        ----------
+        y : Array
+
+        Returns
+        -------
+        list of Array
+        """
+        return [self.at(y, k) for k in range(len(self.specs))]
+
+
+def exact(a: Any) -> Any:
+    """A plain value as an ndarray that float64 holds exactly.
+
+    Parameters
+    ----------
+    a : number or ndarray
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    OverflowError
+        If an integer would be rounded.
+    """
+    x = np.asarray(a)
+    if x.dtype.itemsize == 8 and x.dtype.kind in "iu" and x.size:
+        largest = max(abs(int(x.max())), abs(int(x.min())))
+        if largest > EXACT_INTEGER:
+            raise OverflowError(
+                f"an integer result of {largest} cannot be carried through a recorded call: "
+                "float64 would round it (integers up to 2**53 are exact)"
+            )
+    return x

@@ -1,0 +1,190 @@
+# Calls: functions of arrays that are one operator of the graph and of programs,
+# and know their own derivative.
+#
+# Knows nodes and the three methods of a Callee; it must not know what a callee
+# computes.  One Python call for each method, so it is fast where a call stands
+# for much work (a loop, a function recomputed in the sweep, a user's operator).
+#
+# A node holds its callee, and nodes are outside the garbage collector: a callee
+# that held the result of its own call would make a cycle that is never freed.
+# So whatever a derivative needs of the graph is an operand, and a callee holds
+# functions and programs only.
+
+@cython.auto_pickle(False)
+cdef class Callee:
+    """A function of arrays with a derivative of its own, as one operator: the base class.
+
+    `value(arrays)` gives one ndarray for a list of read-only ndarrays, in memory of its own.
+    `pull(y, operands, g, wanted)` gives a cotangent (or None) for each operand that is wanted, and
+    `push(y, operands, tangents)` the tangent of y (or None), where a tangent may be None.  Both
+    work on Arrays with the usual operators, so that derivatives of every order exist; y and the
+    operands may be longer lived than the call, so neither may be changed.
+    """
+    cdef public bint is_first    # y is operand 0, and only the derivative is another one
+
+    def value(self, arrays):
+        """The result for these ndarrays."""
+        raise NotImplementedError
+
+    def pull(self, y, operands, g, wanted):
+        """The operands' cotangents for the cotangent g of y."""
+        raise NotImplementedError
+
+    def push(self, y, operands, tangents):
+        """The tangent of y for the operands' tangents."""
+        raise NotImplementedError
+
+    def differentiated(self):
+        """The callee to be recorded where a reverse sweep will follow; its result may go on
+        behind that of this one."""
+        return self
+
+
+def call(Callee callee, operands, value=None):
+    """The callee's result for numbers and arrays, recorded; `value` is that where it is known."""
+    return apply_call([as_node(x) for x in operands], (callee,),
+                      None if value is None else as_node(value))
+
+
+cdef Array apply_call(list operands, tuple attrs, Array value=None):
+    cdef Array a, y
+    cdef int levels = 0
+    cdef bint known = isinstance(attrs[0], Callee)
+    if known:
+        for a in operands:
+            levels |= levels_of(N(a))
+        if (<Callee>attrs[0]).is_first and not keeps_rules(levels):
+            return operands[0]
+        if any_swept(operands):
+            attrs = ((<Callee>attrs[0]).differentiated(),)
+        if highest_dual(operands) >= 0:
+            return dual_call(operands, attrs, value)
+    else:
+        operands = [innermost(a) for a in operands]
+    if value is None and known and (<Callee>attrs[0]).is_first:
+        value = operands[0]
+    y = called(attrs[0], operands) if value is None else detached(value)
+    if not known:
+        return only_traced(y, OP_CALL, operands, attrs) if any_traced(operands) else y
+    y = settle(y)
+    return attach(y, OP_CALL, operands, READS_ALL, attrs) if recording(levels) else y
+
+
+cdef Array called(object callee, list operands):
+    """The value of a call in memory of its own."""
+    cdef Array a
+    cdef object x = np.asarray(callee.value([ndarray_of(a) for a in operands]))
+    return plain_node(x if x.flags.owndata and x.flags.writeable else np.array(x))
+
+
+cdef bint is_rule(Node *n):
+    """Does this call only give its first operand another derivative?"""
+    callee = (<tuple>n.obj)[0]
+    return isinstance(callee, Callee) and (<Callee>callee).is_first
+
+
+cdef bint keeps_rules(int levels) noexcept:
+    """Will anything differentiate a result at these levels: a derivative, or one of a program?"""
+    cdef int level
+    if recording(levels) & ~<int>cdiff_tls.tracing:
+        return True
+    for level in range(MAX_LEVEL + 1):
+        if tracing(levels) & level_bit(level) and (<Trace><object>cdiff_tls.trace[level]).rules:
+            return True
+    return False
+
+
+cdef int swept_levels(Array a) noexcept:
+    """The levels of reverse mode in a value, under its shells."""
+    if not N(a).flags & NODE_DUAL:
+        return derivative_levels(a)
+    if N(a).p0 == NULL:
+        return 0
+    return swept_levels(<Array><PyObject *>N(a).p0) | swept_levels(<Array><PyObject *>N(a).p1)
+
+
+cdef bint any_swept(list operands) noexcept:
+    cdef Array a
+    cdef int levels = 0
+    for a in operands:
+        levels |= swept_levels(a)
+    return recording(levels) != 0
+
+
+# ---------------------------------------------------------------- derivatives
+
+cdef Array dual_call(list operands, tuple attrs, Array value):
+    """A call on dual operands: the highest transformation of them is done here."""
+    cdef int mark = highest_dual(operands)
+    cdef Array a
+    cdef list primals = [primal_at(a, mark) for a in operands]
+    cdef list tangents = [tangent_at(a, mark) for a in operands]
+    y = apply_call(primals, attrs, None if value is None else primal_at(value, mark))
+    return make_dual(y, tan_call(y, tuple(primals), tuple(tangents), attrs), mark)
+
+
+cdef object tan_call(Array y, tuple operands, tuple tangents, object attrs):
+    """The tangent rule of OP_CALL."""
+    cdef Array a
+    if not isinstance(attrs[0], Callee):
+        return None
+    if cdiff_tls.paused and not any_traced(operands):
+        # A transformation inside the rule would record again on levels that are done.
+        y, operands = unlinked(y), tuple([unlinked(a) for a in operands])
+    t = attrs[0].push(y, list(operands), list(tangents))
+    return None if t is None else like_primal(as_node(t), y)
+
+
+TAN[OP_CALL] = tan_call
+
+
+cdef Array unlinked(Array a):
+    """Without the graph below it; a value in forward mode stays that."""
+    return a if N(a).flags & NODE_DUAL or not levels_of(N(a)) else detached(a)
+
+
+cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
+    """All operands' cotangents at once, since they have work in common."""
+    cdef list positions = structural_positions(s, i)
+    cdef list operands, wanted, found
+    cdef Array a, c
+    cdef Py_ssize_t k, j
+    callee = (<tuple>N(y).obj)[0]
+    if not isinstance(callee, Callee):
+        return 0
+    operands = parents_of(y)
+    wanted = [positions[k] >= 0 for k in range(len(operands))]
+    if not s.recorded:
+        y, g, operands = detached(y), detached(g), [detached(a) for a in operands]
+    found = list(callee.pull(y, operands, g, wanted))
+    if len(found) != len(operands):
+        raise SystemError(f"{callee!r} gave {len(found)} cotangents for {len(operands)} operands")
+    for k in range(len(operands)):
+        if wanted[k] and found[k] is not None:
+            j = positions[k]
+            c = as_node(found[k])
+            put_value(s, j, fit_operand(c if s.recorded else detached(c),
+                                        <Array><PyObject *>s.order[j].node))
+    return 0
+
+
+# ---------------------------------------------------------------- what a rule is given
+
+def below(operands):
+    """The operands of a function with a rule of its own, as that function should see them.
+
+    None where nothing will ask for a derivative.  Where possible they are lowered below the
+    innermost derivative, for which the function's own operations would be recorded in vain.
+    """
+    cdef list nodes = [as_node(x) for x in operands]
+    cdef Array a
+    cdef int levels = 0, top = MAX_LEVEL
+    for a in nodes:
+        levels |= levels_of(N(a))
+    if not keeps_rules(levels):
+        return None
+    if highest_dual(nodes) >= 0:
+        return nodes
+    while not levels & level_bit(top):
+        top -= 1
+    return nodes if tracing(level_bit(top)) else [lower_node(a, top) for a in nodes]
