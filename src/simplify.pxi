@@ -54,6 +54,7 @@ cdef class Simplifier:
     def __cinit__(self, Program p):
         self.p = p
         self.q = Program()
+        self.q.refreshed = list(p.refreshed)
         # Types and attributes keep their places, so most are never looked at.
         self.q.types = list(p.types)
         self.q.type_index = dict(p.type_index)
@@ -407,7 +408,9 @@ cdef Program copied_live(Program q, const char *live, int32_t *moved):
             moved[i] = r.emit(x.op, moved_type(q, r, x.type), moved[x.a],
                               moved[x.b] if nargs > 1 else -1, r.attrs_place(q.attrs_of(i)))
     r.outputs = [moved[<Py_ssize_t>k] for k in q.outputs]
-    r.guards = [Guard(moved[(<Guard>g).value], (<Guard>g).expected) for g in q.guards]
+    r.guards = [Guard(moved[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where)
+                for g in q.guards]
+    r.refreshed = q.refreshed
     return r
 
 
