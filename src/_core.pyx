@@ -73,6 +73,8 @@ cdef extern from "node.h":
         int depth
         int freeing
         Node *graveyard
+        uint32_t tracing
+        PyObject *trace[18]
         uint32_t serial[18]
     ThreadState cdiff_tls
     void set_kind "cdiff_set_kind"(Node *, uint32_t op, uint32_t flags) noexcept nogil
@@ -115,6 +117,8 @@ include "jacobian.pxi"
 include "fast.pxi"
 include "indexing.pxi"
 include "in_place.pxi"
+include "trace.pxi"
+include "runner.pxi"
 include "array.pxi"
 include "face.pxi"
 include "slots.pxi"

@@ -209,7 +209,7 @@ cdef int check_changeable(Array a) except -1:
 
 cdef inline bint is_constant(Array a) noexcept:
     """No derivative will flow through this value, as things are now."""
-    return not N(a).flags & NODE_DUAL and (not levels_of(N(a)) or cdiff_tls.paused)
+    return not N(a).flags & NODE_DUAL and not recording(levels_of(N(a)))
 
 
 cdef bint free_memory(Node *n) noexcept:
@@ -314,7 +314,8 @@ cdef Array updated(Array a, Array v, tuple index, bint spare):
     cdef Array y
     if (N(a).flags | N(v).flags) & NODE_DUAL:
         return updated_dual(a, v, index, spare)
-    if spare and N(a).flags & NODE_ARRAY:
+    # A program may read a constant again: its memory stays what it is.
+    if spare and N(a).flags & NODE_ARRAY and (levels_of(N(a)) or not is_traced_value(v)):
         y = successor(a)
         copy_in_place(slice_view(y, index), v)
         if recording(levels_of(N(a)) | levels_of(N(v))):
@@ -463,7 +464,7 @@ cdef dict IN_PLACE_UFUNCS = {
 cdef Array whole_numbers(object ufunc, Array a, object other):
     """An in-place operator on integers or booleans: NumPy's rules, and its errors."""
     cdef Array out = contiguous_copy(a)
-    ufunc(ndarray_of(a), other, out=export(out, NPY_ARRAY_WRITEABLE))
+    ufunc(shown(a), other, out=export(out, NPY_ARRAY_WRITEABLE))
     return out
 
 

@@ -23,11 +23,13 @@ cdef enum:
 cdef class Guard:
     """A decision that Python took from a value: `value` must hold `expected` again."""
     cdef readonly int32_t value
-    cdef readonly object expected  # an ndarray, read-only
+    cdef readonly object expected  # an ndarray
+    cdef readonly str where        # the line that took it, or ""
 
-    def __init__(self, value, expected):
+    def __init__(self, value, expected, where=""):
         self.value = value
         self.expected = expected
+        self.where = where
 
 
 @cython.final
@@ -126,7 +128,7 @@ cdef class Program:
     cdef int32_t emit_array(self, np.ndarray x) except -1:
         """A constant array; the program keeps the array itself."""
         self.arrays.append(x)
-        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), tuple([np.PyArray_DIM(x, k) for k in range(np.PyArray_NDIM(x))])),
+        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), (<object>x).shape),
                          <int32_t>(len(self.arrays) - 1), -1, -1)
 
     cdef int32_t emit_list(self, int op, int type, list operands, int32_t attrs) except -1:
@@ -207,6 +209,7 @@ cdef class Program:
     def __str__(self):
         lines = [instruction_text(self, i) for i in range(self.count)]
         lines += [f"guard %{(<Guard>g).value} == {(<Guard>g).expected!r:.60}"
+                  + (f"   # {(<Guard>g).where}" if (<Guard>g).where else "")
                   for g in self.guards]
         lines.append("return " + ", ".join([f"%{i}" for i in self.outputs]))
         return "\n".join(lines)

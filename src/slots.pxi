@@ -30,7 +30,7 @@ cdef object both_parts(object x, object y):
 cdef object bitwise(object function, object x, object y):
     if try_node(x) is None or try_node(y) is None:
         return NotImplemented
-    return function(plain_key(x), plain_key(y))
+    return plain_call_of(function, (x, y))
 
 
 cdef object power_of(object x, object y):
@@ -88,10 +88,14 @@ cdef tuple COMPARISONS = (np.less, np.less_equal, np.equal, np.not_equal, np.gre
                           np.greater_equal)
 
 
+cdef int[6] COMPARISON_CODES = [OP_LESS, OP_LESS_EQUAL, OP_EQUAL, OP_NOT_EQUAL, OP_GREATER,
+                                OP_GREATER_EQUAL]
+
+
 cdef object compare(Array a, object other, int op):
     """Comparisons have no derivative: plain NumPy results."""
     cdef Array b
-    if not N(a).flags & NODE_SLOW:
+    if not N(a).flags & NODE_SLOW and not cdiff_tls.tracing:
         if type(other) is float:
             return compare_numbers(N(a).v, <double>other, op)
         if type(other) is Array and not N(<Array>other).flags & NODE_SLOW:
@@ -104,6 +108,8 @@ cdef object compare(Array a, object other, int op):
         return NotImplemented
     a = innermost(current(a))
     b = innermost(b)
+    if is_traced_value(a) or is_traced_value(b):
+        return traced_question(COMPARISON_CODES[op], a, b)
     return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
 
 
@@ -149,9 +155,9 @@ cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
     """scalar2 with the arithmetic in line."""
     cdef double d[2]
     cdef Node *n = node_new()
-    cdef int levels = (a.flags | b.flags) & LEVEL_MASK
+    cdef int levels = recording((a.flags | b.flags) & LEVEL_MASK)
     n.v = arithmetic(op, a.v, b.v, d)
-    if recording(levels):
+    if levels:
         set_kind(n, op, levels)
         link_scalar(n, a, d[0], b, d[1])
     else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from cdiff._core import Array, any_array, array, value
+from cdiff._core import Array, any_array, array, hosted, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +97,9 @@ def on_values(original: Any) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
+        result = hosted(original, args, kwargs)
+        if result is not NotImplemented:
+            return result
         kwargs = {name: plain(x) for name, x in kwargs.items()}
         return original(*[plain(x) for x in args], **kwargs)
 
