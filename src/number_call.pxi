@@ -185,7 +185,8 @@ cdef object call_general(NumberCall self, PyObject *const *args, Py_ssize_t n, P
 cdef void enable_number_call() except *:
     """Let Python call a NumberCall by its vectorcall."""
     cdef NumberCall x = NumberCall.__new__(NumberCall, NumberCode(Program()), "", (), None)
-    cdiff_enable_vectorcall(<PyTypeObject *>NumberCall, <char *>&x.vectorcall - <char *><PyObject *>x)
+    cdef Py_ssize_t offset = <char *>&x.vectorcall - <char *><PyObject *>x
+    cdiff_enable_vectorcall(<PyTypeObject *>NumberCall, offset)
 
 
 enable_number_call()

@@ -155,7 +155,7 @@ cdef class NumberCode:
         memset(m.place, 0xFF, (p.count + 1) * sizeof(int32_t))
         for i in range(p.n_inputs):
             m.place[i] = <int32_t>i
-        self.constants = <double *>PyMem_Calloc(p.count - p.n_inputs + 1, sizeof(double))
+        self.constants = <double *>PyMem_Calloc(p.n_numbers + len(p.arrays) + 1, sizeof(double))
         if self.constants == NULL:
             raise MemoryError("cdiff: no memory for constants")
         for i in range(p.n_inputs, p.count):

@@ -23,9 +23,8 @@ import pytest
 SRC = Path(__file__).resolve().parent.parent / "src"
 sys.path.insert(0, str(SRC))
 
-import optable  # noqa: E402
-
 import cdiff as cd  # noqa: E402
+import optable  # noqa: E402
 from cdiff._core import NumberCall, NumberCode, Program  # noqa: E402
 
 ROWS = {row.name: row for row in optable.ELEMENTWISE}
@@ -433,7 +432,7 @@ def test_other_arguments_go_the_general_way():
         assert call(*args) == ("general", args, {})
     assert call(3.0, y=2.0) == ("general", (3.0,), {"y": 2.0})
     assert call(x=3.0, y=2.0) == ("general", (), {"x": 3.0, "y": 2.0})
-    assert call(*[3.0, 2.0], **{"z": 1}) == ("general", (3.0, 2.0), {"z": 1})
+    assert call(*[3.0, 2.0], z=1) == ("general", (3.0, 2.0), {"z": 1})
     assert call(3.0, -1) == (-3.0, -3.0)
 
 
