@@ -273,7 +273,7 @@ class _Compiled(Transformed):
             numbers = iter(range(len(nodes)))
             places = [next(numbers) if is_array else None for is_array in given]
             constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
-            self._keep(signature, Path(program, treedef, places, constants))
+            self._keep(signature, Path(program.simplify(), treedef, places, constants))
         return unflatten(treedef, values)
 
     def _keep(self, signature: Signature, path: Path) -> None:

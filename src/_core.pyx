@@ -12,9 +12,9 @@ from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ
                              Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs, frexp, signbit
 from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
@@ -110,6 +110,9 @@ include "sort.pxi"
 include "program.pxi"
 include "numbers.pxi"
 include "number_call.pxi"
+include "simplify.pxi"
+include "algebra.pxi"
+include "views.pxi"
 include "sweep.pxi"
 include "transform.pxi"
 include "fan.pxi"

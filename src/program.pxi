@@ -192,6 +192,10 @@ cdef class Program:
         """Append a guard: the value must be what it was."""
         self.guards.append(Guard(value, np.asarray(expected)))
 
+    def simplify(self):
+        """The same program with equal instructions made one, and without what is not needed."""
+        return simplified(self)
+
     def instructions(self):
         """(operator, dtype, shape, operands, attributes or constant) of every instruction."""
         return [(op_name(self.code[i].op),) + self.described(i) for i in range(self.count)]
