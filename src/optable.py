@@ -427,12 +427,11 @@ structural("linrec", "a b; axis reverse", "y[j] = a[j] * y[j-1] + b[j] along an 
                     " * shifted(y, axis, not reverse)",
                     "linrec(shifted(a, axis, reverse), g, axis, not reverse)"),
            tangent="linrec(a, ta * shifted(y, axis, not reverse) + tb, axis, reverse)")
-structural("max", "a; axes keepdims", "The largest element over axes; ties share the derivative.",
-           adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
-           tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
-structural("min", "a; axes keepdims", "The smallest element over axes; ties share the derivative.",
-           adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
-           tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
+for _name, _which in (("max", "largest"), ("min", "smallest")):
+    structural(_name, "a; axes keepdims",
+               f"The {_which} element over axes; ties share the derivative.",
+               adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
+               tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
 structural("prod", "a; axes keepdims", "The product over axes; exact where elements are zero.",
            adjoint="expand(g, shape(a), axes)"
                    " * unrows(others_product(rows(a, axes)), shape(a), axes)",
