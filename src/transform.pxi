@@ -244,7 +244,7 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
         cdiff_tls.paused = not recorded
         if forward:
             seed_all(&s, leaves, at_leaves, seeds)
-            forward_run(&s)
+            forward_run(&s, at_outputs)
             return collect(&s, at_outputs, level)
         seed_all(&s, outputs, at_outputs, seeds)
         reverse_run(&s)
