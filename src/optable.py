@@ -321,7 +321,6 @@ op("power_log", "a b",
    samples=((0.3, 2.0), (2.5, -1.5), (1e-3, 0.5), (40.0, 3.0), (1.7, 0.0)),
    at_kink=(((0.0, 3.0), (0.0, 0.0)),))
 op("sech", "a", "-y * tanh(a)", "1 / cosh(a) without overflow.",
-   value="2 * exp(-absolute(a)) / (1 + square(exp(-absolute(a))))",
    numpy=None, public=False, mp="sech(a)", samples=REAL + (1e-9, 20.0, -300.0))
 op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
    "The derivative of order b (a whole number) of sinc at a.",

@@ -48,6 +48,7 @@ UNARY: dict[str, Callable] = {
     "sinh": mp.sinh,
     "cosh": mp.cosh,
     "tanh": mp.tanh,
+    "sech": mp.sech,
     "arcsinh": mp.asinh,
     "arccosh": mp.acosh,
     "arctanh": mp.atanh,
@@ -98,6 +99,7 @@ INTERVALS: dict[str, list[tuple[float, float]]] = {
     "sinh": [(-1, 1), (-5, 5), (-712, 712)],
     "cosh": [(-1, 1), (-5, 5), (-712, 712)],
     "tanh": [(-0.6, 0.6), (-5, 5), (-20, 20)],
+    "sech": [(-0.6, 0.6), (-5, 5), (-750, 750)],
     "arcsinh": [(-1, 1), (-100, 100)],
     "arccosh": [(1, 1.1), (1, 100)],
     "arctanh": [(-0.3, 0.3), (-1, 1), (0.9, 1)],
@@ -121,7 +123,7 @@ SPECIAL = np.concatenate([SPECIAL, -SPECIAL, [np.nan]])
 EXACT = ["floor", "ceil", "trunc", "rint", "sign", "absolute", "square", "reciprocal", "sqrt"]
 EXACT_OF_TWO = ["copysign", "maximum", "minimum", "fmax", "fmin", "heaviside"]
 EXACT_OF_TWO += ["fmod", "remainder", "floor_divide"]
-WITH_FAST = ["exp", "log", "tanh", "sin", "cos", "tan", "power"]
+WITH_FAST = ["exp", "log", "tanh", "sech", "sin", "cos", "tan", "power"]
 WITH_FAST += ["fmod", "remainder", "floor_divide"]
 
 
@@ -252,7 +254,7 @@ def test_error_bound(library, name):
     assert ulps <= bound, where
 
 
-@pytest.mark.parametrize("name", WITH_FAST[:7])
+@pytest.mark.parametrize("name", WITH_FAST[:8])
 def test_error_bound_of_fast_version(library, name):
     a, b, answers = references(name)
     fast = library.call(f"{name}_fast_ok", a, b) == 1.0
