@@ -182,6 +182,7 @@ class Hole:
 
 class Runner:
     program: Program
+    numbers: NumberCode | None
     def __init__(self, program: Program) -> None: ...
     def run(self, inputs: list[Any]) -> tuple[list[Any] | None, int, Any]: ...
 
