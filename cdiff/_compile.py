@@ -273,7 +273,7 @@ class _Compiled(Transformed):
             given = [isinstance(y, (Array, np.ndarray)) for y in leaves]
             nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
             program, captured = trace.freeze(nodes)
-        values = [_result(outside(y, level)) for y in leaves]
+        values = [y.copy() if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
         if not captured:
             numbers = iter(range(len(nodes)))
             places = [next(numbers) if is_array else None for is_array in given]
@@ -334,11 +334,6 @@ def _is_nested_plainly(treedef: TreeDef) -> bool:
     if treedef.family is None:
         return True
     return treedef.cls in (tuple, list) and all(map(_is_nested_plainly, treedef.children))
-
-
-def _result(y: Any) -> Any:
-    """A constant array in a result is the caller's own."""
-    return y.copy() if y.__class__ is np.ndarray and not y.flags.writeable else y
 
 
 def _too_many(compiled: _Compiled, signature: Signature) -> str:
