@@ -149,13 +149,16 @@ cdef class NumberCode:
 
     cdef int place_values(self, Program p, Making *m) except -1:
         """Registers: inputs, constants, then the values, reused if there are many."""
-        cdef Py_ssize_t i, k, n = self.n_inputs
+        cdef Py_ssize_t i, k = 0, n = self.n_inputs
         cdef bint reuse
         cdef Code *x
         memset(m.place, 0xFF, (p.count + 1) * sizeof(int32_t))
         for i in range(p.n_inputs):
             m.place[i] = <int32_t>i
-        self.constants = <double *>PyMem_Calloc(p.n_numbers + len(p.arrays) + 1, sizeof(double))
+        # Counted, because several instructions may share a number of the program.
+        for i in range(p.n_inputs, p.count):
+            k += p.code[i].op == OP_CONST
+        self.constants = <double *>PyMem_Calloc(k + 1, sizeof(double))
         if self.constants == NULL:
             raise MemoryError("cdiff: no memory for constants")
         for i in range(p.n_inputs, p.count):
