@@ -194,8 +194,13 @@ cdef class Program:
         """Append a guard: the value must be what it was."""
         self.guards.append(Guard(value, np.asarray(expected)))
 
+    def check(self):
+        """ValueError, unless this program can be run: every place, operand and type is right."""
+        check_program(self)
+
     def simplify(self):
         """The same program with equal instructions made one, and without what is not needed."""
+        check_program(self)
         return simplified(self)
 
     def instructions(self):
