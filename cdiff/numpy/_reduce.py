@@ -68,8 +68,6 @@ def sum(
             return NUMPY.sum(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
     if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
-        if axis is None and keepdims is NO_VALUE:
-            return core_sum(a)
         axes = None if axis is None else axes_of(a, axis, "sum", True)
         return core_sum(a, axes, keepdims is not NO_VALUE and keepdims)
     a = a if dtype is None else _core.cast(a, dtype)
