@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cdiff._checkpoint import checkpoint
 from cdiff._compile import CompileWarning, compile
 from cdiff._core import (
     Array,
@@ -31,6 +32,7 @@ from cdiff._core import (
 from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
+from cdiff._loops import fori_loop, scan, while_loop
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
 from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
@@ -47,6 +49,7 @@ __all__ = [
     "Array",
     "CompileWarning",
     "array",
+    "checkpoint",
     "compile",
     "custom_jvp",
     "custom_vjp",
@@ -54,6 +57,7 @@ __all__ = [
     "erf",
     "erfc",
     "expit",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -71,6 +75,7 @@ __all__ = [
     "numpy",
     "register_container",
     "relu",
+    "scan",
     "sigmoid",
     "softmax",
     "softplus",
@@ -79,6 +84,7 @@ __all__ = [
     "tree_map",
     "value_and_grad",
     "vjp",
+    "while_loop",
 ]
 
 _SUBMODULES = ("matrix_calculus", "numpy", "testing")

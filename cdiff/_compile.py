@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, NumberCall, Runner, Trace, is_tracked
+from cdiff._core import Array, NumberCall, Trace, is_tracked
 from cdiff._leaves import outside
+from cdiff._paths import NewPath, Path, Paths
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, check_argnums, function_name
 
@@ -159,75 +160,6 @@ def structure(treedef: TreeDef) -> Any:
     return treedef.cls, treedef.keys, static, tuple([structure(c) for c in treedef.children])
 
 
-class Path:
-    """One recorded way through a function: its program, ready to run, and the form of its result.
-
-    Parameters
-    ----------
-    program : Program
-    result : object
-        What the function returned when it was recorded.
-    treedef : TreeDef
-        Structure of the result.
-    places : list
-        For each leaf of the result the number of an output, or None for a constant.
-    leaves : list
-        The constants among the leaves of the result.
-    """
-
-    __slots__ = ("decisions", "leaves", "places", "program", "runner", "treedef")
-
-    def __init__(self, program: Program, treedef: TreeDef, places: list[Any], leaves: list[Any]):
-        self.program = program
-        self.runner = Runner(program)
-        self.treedef = treedef
-        self.places = places
-        self.leaves = leaves
-        self.decisions = tuple([content(g.expected) for g in program.guards])
-
-    def result(self, outputs: list[Any]) -> Any:
-        """The function's result from the outputs of the program."""
-        leaves = [
-            x if k is None else outputs[k] for k, x in zip(self.places, self.leaves, strict=True)
-        ]
-        return unflatten(self.treedef, leaves)
-
-
-def content(x: Any) -> tuple[str, tuple[int, ...], bytes]:
-    """What tells one decision from another: dtype, shape and bytes of an array."""
-    return x.dtype.str, x.shape, x.tobytes()
-
-
-class Paths:
-    """The recorded paths for one signature, found by the decisions that lead to them."""
-
-    __slots__ = ("by_decisions", "last")
-
-    def __init__(self, first: Path):
-        self.by_decisions: dict[tuple[Any, ...], Path] = {}
-        self.add(first)
-
-    def add(self, path: Path) -> None:
-        """Keep a path, which becomes the first to be tried."""
-        self.last = path
-        for n in range(len(path.decisions) + 1):
-            self.by_decisions.setdefault(path.decisions[:n], path)
-
-    def run(self, inputs: list[Any]) -> tuple[Path, list[Any]] | None:
-        """The path that fits these inputs and its outputs; None if it is still to be recorded."""
-        path: Path | None = self.last
-        while path is not None:
-            outputs, failed, seen = path.runner.run(inputs)
-            if outputs is not None:
-                self.last = path
-                return path, outputs
-            path = self.by_decisions.get((*path.decisions[:failed], content(seen)))
-        return None
-
-    def distinct(self) -> set[Path]:
-        return set(self.by_decisions.values())
-
-
 class _Compiled(Transformed):
     """What `compile` returns."""
 
@@ -257,7 +189,10 @@ class _Compiled(Transformed):
         if signature.tracked:
             return self._f(*args, **kwargs)  # an outer transformation records it as it is
         paths = self._paths.get(signature.key)
-        found = None if paths is None else paths.run(signature.inputs)
+        try:
+            found = None if paths is None else paths.run(signature.inputs)
+        except NewPath:
+            found = None
         if found is None:
             with self._lock:
                 return self._record(signature)

@@ -34,7 +34,7 @@ cdef class Callee:
         """The tangent of y for the operands' tangents."""
         raise NotImplementedError
 
-    def differentiated(self):
+    def differentiated(self, operands):
         """The callee to be recorded where a reverse sweep will follow; its result may go on
         behind that of this one."""
         return self
@@ -56,7 +56,7 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
         if (<Callee>attrs[0]).is_first and not keeps_rules(levels):
             return operands[0]
         if any_swept(operands):
-            attrs = ((<Callee>attrs[0]).differentiated(),)
+            attrs = (attrs[0].differentiated(operands),)
         if highest_dual(operands) >= 0:
             return dual_call(operands, attrs, value)
     else:
@@ -109,6 +109,16 @@ cdef bint any_swept(list operands) noexcept:
     for a in operands:
         levels |= swept_levels(a)
     return recording(levels) != 0
+
+
+def swept(operands):
+    """Will a reverse sweep go through a result of these operands?"""
+    return any_swept([as_node(x) for x in operands])
+
+
+def peek(Array a):
+    """The value of an Array as a read-only ndarray; no decision of a program being recorded."""
+    return ndarray_of(current(a))
 
 
 # ---------------------------------------------------------------- derivatives

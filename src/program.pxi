@@ -198,6 +198,22 @@ cdef class Program:
         """ValueError, unless this program can be run: every place, operand and type is right."""
         check_program(self)
 
+    def with_inputs(self, specs, list places):
+        """The same program with the inputs `specs` (dtype, shape), its own at `places` of them."""
+        cdef Program q = Program()
+        cdef Py_ssize_t i, shift = len(specs) - self.n_inputs
+        cdef list at = list(places)
+        for dtype, shape in specs:
+            q.input(dtype, shape)
+        q.refreshed = self.refreshed
+        for i in range(self.n_inputs, self.count):
+            at.append(i + shift)
+            copied_instruction(self, q, i, at)
+        q.outputs = [at[v] for v in self.outputs]
+        for g in self.guards:
+            q.guards.append(Guard(at[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where))
+        return q
+
     def simplify(self):
         """The same program with equal instructions made one, and without what is not needed."""
         check_program(self)
@@ -228,6 +244,24 @@ cdef class Program:
     def __repr__(self):
         return (f"<Program: {self.n_inputs} inputs, {self.count} instructions, "
                 f"{len(self.outputs)} outputs, {len(self.guards)} guards>")
+
+
+cdef int32_t copied_instruction(Program p, Program q, Py_ssize_t i, list at) except -1:
+    """Append instruction i of p to q, whose values of p's operands are `at`."""
+    cdef Instr *x = &p.code[i]
+    cdef list operands
+    cdef tuple t = p.types[x.type]
+    cdef int type = x.type if x.type <= TYPE_WEAK else q.type_of(t[0], t[1])
+    if x.op == OP_CONST and x.type <= TYPE_WEAK:
+        return q.emit_number(p.numbers[x.a], x.type == TYPE_WEAK)
+    if x.op == OP_CONST:
+        return q.emit_array(p.arrays[x.a])
+    operands = [at[v] for v in p.operands_of(i)]
+    if OP_NARGS[x.op] == MANY:
+        return q.emit_list(x.op, type, operands, q.attrs_place(p.attrs_of(i)))
+    operands += [-1, -1]
+    return q.emit(x.op, type, operands[0], operands[1],
+                  operands[2] if x.op < N_ELEMENTWISE else q.attrs_place(p.attrs_of(i)))
 
 
 cdef object attrs_key(object attrs):

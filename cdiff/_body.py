@@ -1,0 +1,222 @@
+"""A function of flat inputs, recorded once for each path through it, that can be transformed.
+
+The body of a loop and a function to be recomputed are kept in this form: programs that run on plain
+values, and that are replayed on Arrays where a derivative is wanted. Values from outside that some
+transformation tracks are found while recording and become inputs behind the others. A derivative of
+a body is a body again, recorded from the replay of the first, so every order exists. This file
+knows programs and paths, and nothing of loops. Running costs nothing beside the program itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from cdiff._core import Array, Callee, Level, Trace, peek, replay_deciding
+from cdiff._packing import Spec, spec_of
+from cdiff._paths import NewPath, Path, Paths
+from cdiff._tree import LEAF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cdiff._core import Program
+
+__all__ = ["Body", "SavingBody"]
+
+
+class Body:
+    """A function of a flat list of values.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of Arrays, returns a list of Arrays and ndarrays.
+    n_inputs : int
+        Length of the list that it takes.
+
+    Attributes
+    ----------
+    captured : list of Array
+        What the function reads from outside and a transformation tracks: further inputs.
+    sealed : bool
+        Set when `captured` must not grow any more.
+    results : list of (dtype, shape)
+        The form of what it returns; the same on every path.
+    paths : Paths or None
+    """
+
+    def __init__(self, function: Callable[[list[Array]], Sequence[Any]], n_inputs: int) -> None:
+        self.function = function
+        self.n_inputs = n_inputs
+        self.captured: list[Array] = []
+        self.sealed = False
+        self.results: list[Spec] = []
+        self.paths: Paths | None = None
+        self.derived: dict[Any, Any] = {}
+        self._lock = threading.RLock()
+        with Level() as level:
+            self._depth = level
+
+    def run(self, inputs: list[Any]) -> list[Any]:
+        """The outputs for plain values.
+
+        Parameters
+        ----------
+        inputs : list
+            Floats and ndarrays, with the values of `captured` at the end.
+
+        Returns
+        -------
+        list
+
+        Raises
+        ------
+        NewPath
+            If a new path would capture more although the body is sealed.
+        """
+        return self._run(inputs)[1]
+
+    def _run(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+        found = None if self.paths is None else self.paths.run(inputs)
+        if found is not None:
+            return found
+        with self._lock:
+            stale = bool(self.captured)
+            path, outputs = self._record(inputs)
+            if not stale:
+                return path, outputs
+            # The function was run with outer values that may have changed since.
+            assert self.paths is not None
+            found = self.paths.run([*inputs[: self.n_inputs], *self._outer(inputs)])
+        if found is None:
+            raise NewPath
+        return found
+
+    def _outer(self, inputs: list[Any]) -> list[Any]:
+        """The values of `captured`: those given, and those of what was captured since."""
+        given = inputs[self.n_inputs :]
+        return [*given, *[peek(x) for x in self.captured[len(given) :]]]
+
+    def apply(self, inputs: list[Array]) -> list[Array]:
+        """The outputs for Arrays, by operations that outer transformations see.
+
+        Parameters
+        ----------
+        inputs : list of Array
+            As for `run`.
+
+        Returns
+        -------
+        list of Array
+        """
+        path, _ = self._run([peek(x) for x in inputs])
+        outputs, _, _ = replay_deciding(path.program, inputs)
+        if outputs is None:
+            raise RuntimeError("a recorded function decided otherwise when it was replayed")
+        return outputs
+
+    def _record(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+        """Run the function itself; its path and what it returned."""
+        with ExitStack() as stack:
+            # Above all levels at which something captured may be tracked.
+            while stack.enter_context(Level()) < self._depth:
+                pass
+            trace = Trace(rules=True)
+            with trace:
+                nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
+                outputs = list(self.function(nodes))
+                program, captured = trace.freeze(outputs)
+                without = trace.freeze(outputs, False) if _has_rules(program) else None
+        self._check_results([spec_of(y) for y in outputs])
+        self._capture(captured)
+        specs = [spec_of(x) for x in nodes] + [spec_of(x) for x in self.captured]
+        kept = self._placed(program, captured, specs)
+        runs = None if without is None else self._placed(*without, specs)
+        path = Path(kept, LEAF, [], [], runs)
+        self._keep(path)
+        return path, [peek(y) if isinstance(y, Array) else y for y in outputs]
+
+    def _check_results(self, specs: list[Spec]) -> None:
+        if self.results and specs != self.results:
+            raise TypeError(
+                f"a recorded function returned {_described(self.results)} on one path and "
+                f"{_described(specs)} on another"
+            )
+        self.results = specs
+
+    def _capture(self, captured: list[Array]) -> None:
+        """Add to the captured values, and give the paths that are there the new inputs."""
+        new = [x for x in captured if all(x is not y for y in self.captured)]
+        if not new:
+            return
+        if self.sealed:
+            raise NewPath
+        self.captured += new
+        if self.paths is None:
+            return
+        old, self.paths = self.paths, None
+        for path in old.distinct():
+            program = path.program
+            count = program.n_inputs
+            types = [program.instructions()[i][1:3] for i in range(count)]
+            specs = [*types, *[spec_of(x) for x in new]]
+            places = list(range(count))
+            runs = path.runner.program.with_inputs(specs, places)
+            self._keep(Path(program.with_inputs(specs, places), LEAF, [], [], runs))
+
+    def _placed(self, program: Program, captured: list[Array], specs: list[Spec]) -> Program:
+        """A program whose inputs are those of the body, in their order."""
+        order = [next(k for k, y in enumerate(self.captured) if y is x) for x in captured]
+        if order != list(range(len(self.captured))):
+            places = [*range(self.n_inputs), *[self.n_inputs + k for k in order]]
+            program = program.with_inputs(specs, places)
+        return program.simplify()
+
+    def _keep(self, path: Path) -> None:
+        if self.paths is None:
+            self.paths = Paths(path)
+        else:
+            self.paths.add(path)
+
+
+class SavingBody(Body):
+    """A body that also returns some of its inputs, with the paths of the original.
+
+    Parameters
+    ----------
+    base : Body
+    count : int
+        How many of its first inputs are returned behind its results.
+    """
+
+    def __init__(self, base: Body, count: int) -> None:
+        super().__init__(base.function, base.n_inputs)
+        self.base = base
+        self.count = count
+        self.captured = base.captured
+
+    def _record(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+        path, outputs = self.base._run(inputs)
+        program, runs = path.program, path.runner.program
+        specs = [program.instructions()[i][1:3] for i in range(program.n_inputs)]
+        self.results = [*self.base.results, *specs[: self.count]]
+        made = []
+        for original in (program, runs):
+            copy = original.with_inputs(specs, list(range(program.n_inputs)))
+            copy.outputs = [*copy.outputs, *range(self.count)]
+            made.append(copy)
+        kept = Path(made[0], LEAF, [], [], made[1])
+        self._keep(kept)
+        return kept, [*outputs, *inputs[: self.count]]
+
+
+def _has_rules(program: Program) -> bool:
+    """Are there operators in it that stand for another derivative only?"""
+    callees = [attrs[0] for attrs in program.attrs if attrs]
+    return any(isinstance(callee, Callee) and callee.is_first for callee in callees)
+
+
+def _described(specs: list[Spec]) -> str:
+    return ", ".join([f"{dtype}{list(shape) if shape else ''}" for dtype, shape in specs])

@@ -1,0 +1,110 @@
+"""Paths: the programs that were recorded for one function, one for each way through it.
+
+A path ends where a guard does not hold, and the path for the other decision is found by the
+decisions that lead to it. Knows programs only by their guards. A call that goes the way of the last
+one costs one run of its program.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cdiff._core import Runner
+from cdiff._tree import unflatten
+
+if TYPE_CHECKING:
+    from cdiff._core import Program
+    from cdiff._tree import TreeDef
+
+__all__ = ["NewPath", "Path", "Paths"]
+
+
+class NewPath(Exception):
+    """A program met a decision that cannot be recorded inside it: its caller has to record again.
+
+    It says so to users where no caller is left that could.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a loop took a decision that it never took while it was recorded, and it reads values "
+            "from outside that are gone by now; pass these as arguments"
+        )
+
+
+class Path:
+    """One recorded way through a function: its program, ready to run, and the form of its result.
+
+    Parameters
+    ----------
+    program : Program
+    result : object
+        What the function returned when it was recorded.
+    treedef : TreeDef
+        Structure of the result.
+    places : list
+        For each leaf of the result the number of an output, or None for a constant.
+    leaves : list
+        The constants among the leaves of the result.
+    runs : Program, optional
+        What is run, if another program gives the same values.
+    """
+
+    __slots__ = ("decisions", "leaves", "places", "program", "runner", "treedef")
+
+    def __init__(
+        self,
+        program: Program,
+        treedef: TreeDef,
+        places: list[Any],
+        leaves: list[Any],
+        runs: Program | None = None,
+    ) -> None:
+        self.program = program
+        self.runner = Runner(program if runs is None else runs)
+        self.treedef = treedef
+        self.places = places
+        self.leaves = leaves
+        self.decisions = tuple([content(g.expected) for g in program.guards])
+
+    def result(self, outputs: list[Any]) -> Any:
+        """The function's result from the outputs of the program."""
+        leaves = [
+            x if k is None else outputs[k] for k, x in zip(self.places, self.leaves, strict=True)
+        ]
+        return unflatten(self.treedef, leaves)
+
+
+def content(x: Any) -> tuple[str, tuple[int, ...], bytes]:
+    """What tells one decision from another: dtype, shape and bytes of an array."""
+    return x.dtype.str, x.shape, x.tobytes()
+
+
+class Paths:
+    """The recorded paths for one signature, found by the decisions that lead to them."""
+
+    __slots__ = ("by_decisions", "last")
+
+    def __init__(self, first: Path):
+        self.by_decisions: dict[tuple[Any, ...], Path] = {}
+        self.add(first)
+
+    def add(self, path: Path) -> None:
+        """Keep a path, which becomes the first to be tried."""
+        self.last = path
+        for n in range(len(path.decisions) + 1):
+            self.by_decisions.setdefault(path.decisions[:n], path)
+
+    def run(self, inputs: list[Any]) -> tuple[Path, list[Any]] | None:
+        """The path that fits these inputs and its outputs; None if it is still to be recorded."""
+        path: Path | None = self.last
+        while path is not None:
+            outputs, failed, seen = path.runner.run(inputs)
+            if outputs is not None:
+                self.last = path
+                return path, outputs
+            path = self.by_decisions.get((*path.decisions[:failed], content(seen)))
+        return None
+
+    def distinct(self) -> set[Path]:
+        return set(self.by_decisions.values())

@@ -1,0 +1,456 @@
+"""Loops as operators: the body is a program, a loop is one node of the graph.
+
+A `Scan` runs its body for every row of its inputs. Its reverse derivative is another scan, over the
+steps in the opposite order, of the reverse derivative of the body; its forward derivative is a scan
+of the body's. So a recorded program does not grow with the number of steps, and every order exists.
+Where a reverse sweep will follow, a scan also returns the carry before every step, behind its other
+results. This file knows bodies and packings; containers and what users pass belong to `_loops.py`.
+It is fast because all steps run in the core, straight into the arrays of the results.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._body import Body, SavingBody
+from cdiff._core import (
+    Array,
+    Callee,
+    Level,
+    array,
+    call,
+    dual,
+    hosted,
+    leaf,
+    peek,
+    pullback,
+    run_steps,
+    undual,
+)
+from cdiff._packing import Packing, exact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdiff._packing import Spec
+
+__all__ = ["Scan", "While", "while_steps"]
+
+FLOAT64 = np.dtype(np.float64)
+
+
+def floats(specs: Sequence[Spec]) -> list[int]:
+    """The positions of those that have a derivative."""
+    return [k for k, (dtype, _) in enumerate(specs) if dtype.kind == "f"]
+
+
+def zero(spec: Spec) -> Array:
+    """A zero derivative."""
+    dtype, shape = spec
+    return array(np.zeros(shape, dtype if dtype.kind == "f" else FLOAT64))
+
+
+def or_zero(x: Any, spec: Spec) -> Any:
+    """A derivative, or the zero that None stands for."""
+    return zero(spec) if x is None else x
+
+
+class Scan(Callee):
+    """A loop over rows as one operator.
+
+    Its operands are the carry, the arrays whose rows are read, constants, and what the body
+    captured; its results the last carry and the stacked rows, packed.
+
+    Parameters
+    ----------
+    body : Body
+        Of (carry, rows, constants, captured); returns (carry, rows).
+    carry, xs : list of (dtype, shape)
+        The forms of the carry and of a row of each input.
+    length : int
+    reverse : bool
+        Whether the last row comes first.
+    saves : bool
+        Whether the carry before each step is a result too.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        carry: Sequence[Spec],
+        xs: Sequence[Spec],
+        length: int,
+        reverse: bool,
+        saves: bool = False,
+    ) -> None:
+        self.body = body
+        self.carry = list(carry)
+        self.xs = list(xs)
+        self.length = length
+        self.reverse = reverse
+        self.saves = saves
+        self.rows = body.results[len(self.carry) :]
+        stacked = [*self.rows, *self.carry] if saves else self.rows
+        self.packing = Packing(
+            [*self.carry, *[(dtype, (length, *shape)) for dtype, shape in stacked]], bare=False
+        )
+
+    def __repr__(self) -> str:
+        return f"scan of {self.length} steps"
+
+    # ------------------------------------------------------------ value
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        if self.saves:
+            return self
+        return Scan(self.body, self.carry, self.xs, self.length, self.reverse, saves=True)
+
+    def value(self, arrays: list[Any]) -> Any:
+        n, m = len(self.carry), len(self.carry) + len(self.xs)
+        specs = [*self.carry, *[(dtype, (self.length, *s)) for dtype, s in self.xs]]
+        fitted = [np.asarray(a, dtype) for a, (dtype, _) in zip(arrays, specs, strict=False)]
+        return self.pack(*self.run(fitted[:n], fitted[n:m], list(arrays[m:])))
+
+    def run(self, carry: list[Any], xs: list[Any], consts: list[Any]) -> tuple[list[Any], Any]:
+        """The results for plain values.
+
+        Parameters
+        ----------
+        carry, xs, consts : list
+            Of the dtypes and shapes that were announced. `consts` grows by the values of what the
+            body captures.
+
+        Returns
+        -------
+        values : list
+            The last carry and the stacked rows.
+        flat : ndarray
+            Their packing, in which only the rows of float64 are filled in.
+        """
+        flat = np.empty(self.packing.size)
+        ys = []
+        for k in range(len(carry), len(self.packing.specs)):
+            dtype, shape = self.packing.specs[k]
+            part = flat[self.packing.starts[k] : self.packing.starts[k + 1]].reshape(shape)
+            ys.append(part if dtype == FLOAT64 else np.empty(shape, dtype))
+        carry = list(carry)
+        self._steps(carry, [np.ascontiguousarray(x) for x in xs], consts, ys)
+        return [*carry, *ys], flat
+
+    def pack(self, values: list[Any], flat: Any) -> Any:
+        """Fill in the rest of what `run` gave."""
+        for k, y in enumerate(values):
+            if k < len(self.carry) or y.dtype != FLOAT64:
+                part = flat[self.packing.starts[k] : self.packing.starts[k + 1]]
+                part[...] = exact(y).reshape(-1)
+        return flat
+
+    def _steps(self, carry: list[Any], xs: list[Any], consts: list[Any], ys: list[Any]) -> None:
+        """All steps: in the core as long as the path stays the same, else by the body."""
+        body = self._saving() if self.saves else self.body
+        own = body.n_inputs - len(self.carry) - len(self.xs)
+        i, stop = (self.length - 1, -1) if self.reverse else (0, self.length)
+        while i != stop:
+            if body.paths is not None:
+                i = run_steps(body.paths.last.runner, i, stop, carry, xs, consts, ys)
+                if i == stop:
+                    return
+            outputs = body.run([*carry, *[x[i] for x in xs], *consts])
+            consts += [peek(x) for x in body.captured[len(consts) - own :]]
+            carry[:] = outputs[: len(carry)]
+            for y, row in zip(ys, outputs[len(carry) :], strict=True):
+                y[i] = row
+            i += -1 if self.reverse else 1
+
+    def _saving(self) -> Body:
+        found: Body | None = self.body.derived.get("saving")
+        if found is None:
+            found = self.body.derived["saving"] = SavingBody(self.body, len(self.carry))
+        return found
+
+    # ------------------------------------------------------------ derivatives
+
+    def _split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Operands (or what belongs to them) as carry, rows and constants."""
+        n, m = len(self.carry), len(self.carry) + len(self.xs)
+        return list(operands[:n]), list(operands[n:m]), list(operands[m:])
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        carry, xs, consts = self._split(operands)
+        _, want_xs, want_consts = self._split(wanted)
+        n, rows = len(self.carry), len(self.rows)
+        saved = [self.packing.at(y, n + rows + k) for k in range(n)]
+        reversed_body = _PulledBody.of(self, operands, tuple(want_xs), tuple(want_consts))
+        init = [self.packing.at(g, k) for k in floats(self.carry)]
+        init += [zero(spec) for spec in reversed_body.sums]
+        seeds = [self.packing.at(g, n + k) for k in floats([*self.rows, *self.carry])]
+        back = Scan(
+            reversed_body.body,
+            reversed_body.carry,
+            [*self.carry, *self.xs, *reversed_body.seeds],
+            self.length,
+            not self.reverse,
+        )
+        z = call(back, [*init, *saved, *xs, *seeds, *consts])
+        parts = iter(back.packing.unpack(z))
+        found: list[Any] = [None] * len(operands)
+        for k in floats(self.carry):
+            found[k] = next(parts)
+        places = [n + len(xs) + k for k, want in enumerate(want_consts) if want]
+        places += [n + k for k, want in enumerate(want_xs) if want]
+        for k in places:
+            found[k] = next(parts)
+        return found
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        carry, xs, consts = self._split(operands)
+        t_carry, t_xs, t_consts = self._split(tangents)
+        moved = [t is not None for t in (*t_xs, *t_consts)]
+        pushed = _PushedBody.of(self, operands, tuple(moved))
+        init = [or_zero(t_carry[k], self.carry[k]) for k in floats(self.carry)]
+        forward = Scan(
+            pushed.body, pushed.carry, [*self.xs, *pushed.xs], self.length, self.reverse
+        )
+        given = [t for t in t_xs if t is not None]
+        directions = [t for t in t_consts if t is not None]
+        z = forward.packing.unpack(
+            call(forward, [*carry, *init, *xs, *given, *consts, *directions])
+        )
+        parts = iter(z[len(self.carry) :])
+        return self.packing.pack(
+            [
+                next(parts) if spec[0].kind == "f" else zero(spec)
+                for spec in self.packing.specs
+            ]
+        )
+
+
+class _PulledBody:
+    """The reverse derivative of a scan's body, as the body of a scan.
+
+    Its carry are the cotangents of the carry and sums for the constants, its rows the saved carry,
+    the rows of the scan and their cotangents; it returns the carry, and cotangents of the rows.
+    """
+
+    def __init__(
+        self, scan: Scan, consts: list[Spec], want_xs: tuple[bool, ...],
+        want_consts: tuple[bool, ...],
+    ) -> None:  # fmt: skip
+        self.base = scan.body
+        self.n, self.m = len(scan.carry), len(scan.carry) + len(scan.xs)
+        self.moving = floats(scan.carry)
+        self.outputs = floats([*scan.carry, *scan.rows])
+        self.sums = [spec for spec, want in zip(consts, want_consts, strict=True) if want]
+        self.carry = [*[scan.carry[k] for k in self.moving], *self.sums]
+        all_rows = [*scan.rows, *scan.carry]
+        self.seeds = [all_rows[k] for k in floats(all_rows)]
+        self.n_rows = len(floats(scan.rows))
+        self.asked = [k in self.moving for k in range(self.n)] + [*want_xs, *want_consts]
+        self.specs = [*scan.carry, *scan.xs, *consts]
+        count = len(self.carry) + self.m + len(self.seeds) + len(consts)
+        self.body = Body(self, count)
+        summed = len(self.sums)
+        asked_xs = [spec for spec, want in zip(scan.xs, want_xs, strict=True) if want]
+        self.body.results = [*self.carry, *asked_xs]
+        self.split = len(self.moving), summed
+
+    @staticmethod
+    def of(
+        scan: Scan, operands: list[Array], want_xs: tuple[bool, ...], want_consts: tuple[bool, ...]
+    ) -> _PulledBody:
+        key = "pulled", want_xs, want_consts
+        found: _PulledBody | None = scan.body.derived.get(key)
+        if found is None:
+            consts = [
+                (np.dtype(x.dtype.type), x.shape)
+                for x in operands[len(scan.carry) + len(scan.xs) :]
+            ]
+            found = scan.body.derived[key] = _PulledBody(scan, consts, want_xs, want_consts)
+        return found
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        n_moving, n_sums = self.split
+        g, sums = nodes[:n_moving], nodes[n_moving : n_moving + n_sums]
+        start = n_moving + n_sums
+        own = nodes[start : start + self.m]
+        seeds = nodes[start + self.m : start + self.m + len(self.seeds)]
+        own += nodes[start + self.m + len(self.seeds) :]
+        with Level() as level:
+            inputs = [
+                leaf(x, level) if ask else x for x, ask in zip(own, self.asked, strict=True)
+            ]
+            outputs = self.base.apply(inputs)
+            targets = [outputs[k] for k in self.outputs]
+            leaves = [x for x, ask in zip(inputs, self.asked, strict=True) if ask]
+            found = pullback(targets, [*g, *seeds[: self.n_rows]], leaves, level)
+        asked = [spec for spec, ask in zip(self.specs, self.asked, strict=True) if ask]
+        full = [or_zero(c, spec) for c, spec in zip(found, asked, strict=True)]
+        rows = full[n_moving : len(full) - n_sums]
+        carried = [a + b for a, b in zip(full[:n_moving], seeds[self.n_rows :], strict=True)]
+        added = [a + b for a, b in zip(sums, full[len(full) - n_sums :], strict=True)]
+        return [*carried, *added, *rows]
+
+
+class _PushedBody:
+    """The forward derivative of a scan's body: everything beside its tangent."""
+
+    def __init__(self, scan: Scan, consts: list[Spec], moved: tuple[bool, ...]) -> None:
+        self.base = scan.body
+        self.moving = floats(scan.carry)
+        self.counts = len(scan.carry), len(self.moving), len(scan.xs), len(consts)
+        self.moved = moved
+        others = [*scan.xs, *consts]
+        n_xs = len(scan.xs)
+        self.xs = [others[k] for k in range(n_xs) if moved[k]]
+        self.saves = scan.saves
+        self.carry = [*scan.carry, *[scan.carry[k] for k in self.moving]]
+        self.rows = [scan.rows[k] for k in floats(scan.rows)]
+        saved = [scan.carry[k] for k in self.moving] if scan.saves else []
+        self.row_places = [len(scan.carry) + k for k in floats(scan.rows)]
+        count = len(self.carry) + len(others) + sum(moved)
+        self.body = Body(self, count)
+        self.body.results = [*self.carry, *self.rows, *saved]
+
+    @staticmethod
+    def of(scan: Scan, operands: list[Array], moved: tuple[bool, ...]) -> _PushedBody:
+        key = "pushed", moved, scan.saves
+        found: _PushedBody | None = scan.body.derived.get(key)
+        if found is None:
+            consts = [
+                (np.dtype(x.dtype.type), x.shape)
+                for x in operands[len(scan.carry) + len(scan.xs) :]
+            ]
+            found = scan.body.derived[key] = _PushedBody(scan, consts, moved)
+        return found
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        n, n_moving, n_xs, _ = self.counts
+        rest = iter(nodes)
+        primals = [next(rest) for _ in range(n)]
+        directions: dict[int, Array] = {k: next(rest) for k in self.moving}
+        primals += [next(rest) for _ in range(n_xs)]
+        directions |= {n + k: next(rest) for k in range(n_xs) if self.moved[k]}
+        primals += [next(rest) for _ in self.moved[n_xs:]]
+        directions |= {
+            n + k: next(rest) for k in range(n_xs, len(self.moved)) if self.moved[k]
+        }
+        with Level() as level:
+            inputs = [
+                dual(x, directions[k], level) if k in directions else x
+                for k, x in enumerate(primals)
+            ]
+            pairs = [undual(z, level) for z in self.base.apply(inputs)]
+        results = [pairs[k][0] for k in range(n)]
+        places = [*self.moving, *self.row_places]
+        specs = [*self.body.results[n : n + n_moving], *self.rows]
+        results += [
+            or_zero(pairs[k][1], spec) for k, spec in zip(places, specs, strict=True)
+        ]
+        return results + ([directions[k] for k in self.moving] if self.saves else [])
+
+
+class While(Callee):
+    """A loop that goes on as long as a condition holds, as one operator.
+
+    Its operands are the carry and what body and condition captured; its results the last carry.
+    """
+
+    def __init__(self, body: Body, condition: Body, carry: Sequence[Spec], limit: int) -> None:
+        self.body = body
+        self.condition = condition
+        self.carry = list(carry)
+        self.limit = limit
+        self.packing = Packing(self.carry, bare=False)
+
+    def __repr__(self) -> str:
+        return "while_loop"
+
+    def _parts(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Carry, and the constants of the body and of the condition."""
+        n = len(self.carry)
+        m = n + len(self.body.captured)
+        return list(values[:n]), list(values[n:m]), list(values[m:])
+
+    def value(self, arrays: list[Any]) -> Any:
+        carry, consts, others = self._parts(arrays)
+        carry = [np.asarray(a, dtype) for a, (dtype, _) in zip(carry, self.carry, strict=True)]
+        last, _ = while_steps(self.body, self.condition, carry, consts, others, self.limit)
+        return self.packing.pack_plain(last)
+
+    def count(self, *arrays: Any) -> int:
+        """The number of steps for plain values."""
+        carry, consts, others = self._parts([peek(a) if isinstance(a, Array) else a for a in arrays])
+        return while_steps(self.body, self.condition, carry, consts, others, self.limit)[1]
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        return self._counted(operands, True)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return self._counted(operands, False).push(y, operands, tangents)
+
+    def _counted(self, operands: list[Array], saves: bool) -> _Counted:
+        """The loop over the number of steps that it takes now, which is a decision."""
+        n = hosted(self.count, tuple(operands), {})
+        if n is NotImplemented:
+            n = self.count(*operands)
+        return _Counted(Scan(self.body, self.carry, [], n, False, saves))
+
+
+class _Counted(Callee):
+    """A scan for a While: operands of the condition are behind those of the scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.n = len(scan.carry) + len(scan.body.captured)
+
+    def value(self, arrays: list[Any]) -> Any:
+        return self.scan.value(arrays[: self.n])
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        found = self.scan.pull(y, operands[: self.n], g, wanted[: self.n])
+        return found + [None] * (len(operands) - self.n)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return self.scan.push(y, operands[: self.n], tangents[: self.n])
+
+
+def while_steps(
+    body: Body, condition: Body, carry: list[Any], consts: list[Any], others: list[Any], limit: int
+) -> tuple[list[Any], int]:
+    """Run a loop with a condition on plain values.
+
+    Parameters
+    ----------
+    body, condition : Body
+    carry : list
+    consts, others : list
+        The values of what body and condition captured; they grow with that.
+    limit : int
+        The largest number of steps.
+
+    Returns
+    -------
+    carry : list
+    steps : int
+
+    Raises
+    ------
+    RuntimeError
+        If the condition still holds after `limit` steps.
+    """
+    n = 0
+    while condition.run([*carry, *others])[0]:
+        others += [peek(x) for x in condition.captured[len(others) :]]
+        if n == limit:
+            raise RuntimeError(f"while_loop: the condition still holds after {limit} steps")
+        carry = body.run([*carry, *consts])
+        consts += [peek(x) for x in body.captured[len(consts) :]]
+        n += 1
+    return carry, n
