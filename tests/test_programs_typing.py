@@ -224,7 +224,8 @@ def test_types_and_constants_are_known() -> None:
         program = Program()
         program.types.append(broken)  # type: ignore[arg-type]
         assert not valid(program)
-    for array in (np.array([None]), np.ma.array([1.0]), [1.0], np.ones(2, ">f8"), np.ones(2, "c16")):
+    for array in (np.array([None]), np.ma.array([1.0]), [1.0], np.ones(2, ">f8"),
+                  np.ones(2, "c16")):
         program = Program()
         program.arrays.append(array)  # type: ignore[arg-type]
         assert not valid(program)
@@ -235,7 +236,8 @@ def test_types_and_constants_are_known() -> None:
 names = st.sampled_from(["add", "where", "exp", "less", *sorted({g[0] for g in GOOD}), "call",
                          "const", "leaf", "dual", "freed"])
 ints = st.integers(-3, 6) | st.sampled_from([2**31 - 1, -(2**31), 2**40, 2**63, -(2**70)])
-plain = st.one_of(ints, st.booleans(), st.none(), st.floats(), st.sampled_from(["ij->ji", "->", ""]))
+plain = st.one_of(ints, st.booleans(), st.none(), st.floats(),
+                  st.sampled_from(["ij->ji", "->", ""]))
 attributes = st.none() | st.lists(plain | st.lists(ints, max_size=9).map(tuple),
                                   max_size=3).map(tuple)
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
