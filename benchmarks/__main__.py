@@ -26,6 +26,7 @@ NAMES = (
     "jacobian",
     "math_functions",
     "memory",
+    "programs",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
