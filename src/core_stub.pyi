@@ -184,6 +184,9 @@ class Program:
     def instructions(self) -> list[tuple[str, np.dtype[Any], tuple[int, ...], list[int],
                                          Any]]: ...
 
+class Simplifier:
+    def __init__(self, p: Program) -> None: ...
+
 def program_parts(p: Program) -> tuple[bytes, bytes, bytes, int, list[Any], list[Any],
                                        list[NDArray[Any]], list[int],
                                        list[tuple[int, NDArray[Any]]]]: ...

@@ -54,7 +54,7 @@ cdef class Simplifier:
     cdef dict known               # constant arrays and instructions with lists of operands
     cdef list fills               # of each constant array: its only value, None, or NotImplemented
 
-    def __cinit__(self, Program p):
+    def __cinit__(self, Program p not None):
         self.p = p
         self.q = Program()
         # Types and attributes keep their places, so most are never looked at.
