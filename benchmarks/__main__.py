@@ -27,6 +27,7 @@ NAMES = (
     "interpreter",
     "math_functions",
     "memory",
+    "programs",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
