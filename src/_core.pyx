@@ -7,15 +7,16 @@ Nothing here imports the Python package.
 """
 cimport cython
 cimport numpy as np
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ, Py_NE, Py_LT,
                              Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.math cimport INFINITY
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
 
@@ -106,6 +107,13 @@ include "reduce.pxi"
 include "linear.pxi"
 include "sort.pxi"
 include "program.pxi"
+include "plan.pxi"
+include "schedule.pxi"
+include "storage.pxi"
+include "groups.pxi"
+include "steps.pxi"
+include "run.pxi"
+include "make.pxi"
 include "sweep.pxi"
 include "transform.pxi"
 include "fan.pxi"
