@@ -1,5 +1,6 @@
 """Executables against the NumPy oracle: views, groups, steps, results, threads, guards, errors."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_numbers_stacked_and_taken_apart():
     r = Recorder()
     x = r.input(shape=(5,))
     items = [r.slice(x, k, 1, -1) for k in range(5)]
-    products = [r.apply("multiply", a, b) for a, b in zip(items, items[1:], strict=False)]
+    products = [r.apply("multiply", a, b) for a, b in itertools.pairwise(items)]
     stacked = r.concatenate([r.reshape(p, (1,)) for p in products])
     question = r.apply("less", items[0], items[1])
     r.program.outputs = [
