@@ -104,11 +104,11 @@ def core() -> Extension:
     # A pool would hide a use after free from the sanitizer.
     macros += [("CDIFF_NO_POOL", "1")] if SANITIZERS else []
     macros += [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
-    # Each kernel unit chooses its instruction set by a pragma and is empty where there is none.
-    kernels = sorted(path.as_posix() for path in Path("src").glob("kernels_*.c"))
+    # Each of these units chooses its instruction set by a pragma and is empty where there is none.
+    units = [*Path("src").glob("kernels_*.c"), *Path("src").glob("interpreter_*.c")]
     return Extension(
         "cdiff._core",
-        sources=["src/_core.pyx", *kernels],
+        sources=["src/_core.pyx", *sorted(path.as_posix() for path in units)],
         include_dirs=["src", "src/generated"],
         define_macros=macros,
         undef_macros=["NDEBUG"] if DEBUG else [],

@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cdiff._compile import CompileWarning, compile
 from cdiff._core import (
     Array,
     array,
@@ -43,7 +44,9 @@ expit = sigmoid
 
 __all__ = [
     "Array",
+    "CompileWarning",
     "array",
+    "compile",
     "elementwise_grad",
     "erf",
     "erfc",

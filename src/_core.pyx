@@ -13,9 +13,9 @@ from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ
                              Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, fabs, frexp, signbit
 from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
@@ -32,6 +32,7 @@ cdef extern from "Python.h":
 cdef extern from "numpy/arrayobject.h":
     enum:
         NPY_BOOL, NPY_BYTE, NPY_UBYTE, NPY_SHORT, NPY_USHORT, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
+        NPY_ULONGLONG
         NPY_LONGDOUBLE, NPY_CLONGDOUBLE, NPY_OBJECT
         NPY_ARRAY_WRITEABLE, NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_F_CONTIGUOUS
 
@@ -74,6 +75,8 @@ cdef extern from "node.h":
         int depth
         int freeing
         Node *graveyard
+        uint32_t tracing
+        PyObject *trace[18]
         uint32_t serial[18]
     ThreadState cdiff_tls
     void set_kind "cdiff_set_kind"(Node *, uint32_t op, uint32_t flags) noexcept nogil
@@ -107,6 +110,13 @@ include "reduce.pxi"
 include "linear.pxi"
 include "sort.pxi"
 include "program.pxi"
+include "numbers.pxi"
+include "number_call.pxi"
+include "typing.pxi"
+include "check.pxi"
+include "simplify.pxi"
+include "algebra.pxi"
+include "views.pxi"
 include "plan.pxi"
 include "schedule.pxi"
 include "storage.pxi"
@@ -121,6 +131,8 @@ include "jacobian.pxi"
 include "fast.pxi"
 include "indexing.pxi"
 include "in_place.pxi"
+include "trace.pxi"
+include "runner.pxi"
 include "array.pxi"
 include "face.pxi"
 include "slots.pxi"

@@ -17,7 +17,7 @@ cdef object lost(str what, str instead):
 
 
 cdef int refuse_tracked(Array a, str what, str instead) except -1:
-    if levels_of(N(current(a))):
+    if derivative_levels(current(a)):
         lost(what, instead)
     return 0
 
@@ -154,7 +154,7 @@ cdef class Array:
 
     def detach(self):
         """The same value as a constant (no derivative flows through it)."""
-        return detached(current(self))
+        return stopped(current(self))
 
     def numpy(self):
         """The value as a read-only ndarray that shares memory; no derivative."""
@@ -180,6 +180,8 @@ cdef class Array:
                             f"with casting={casting!r}")
         if not is_float(wanted.num):
             check_lossless(current(self), wanted.num)
+            if is_traced_value(current(self)):
+                return apply_cast(current(self), wanted.num)
             return shown(self).astype(wanted)
         a = current(self)
         out = apply_cast(a, wanted.num)
@@ -240,6 +242,10 @@ cdef class Array:
     # ------------------------------------------------------------ conversions
 
     def __bool__(self):
+        cdef Array a = current(self)
+        if is_traced_value(a) and size_of(innermost(a)) == 1:
+            a = traced_question(OP_NOT_EQUAL, a, const(0.0))
+            return bool(shown(a))
         if not N(self).flags & NODE_SLOW:
             return N(self).v != 0.0
         return bool(shown(self))
@@ -250,16 +256,16 @@ cdef class Array:
                        "module, cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff "
                        "array instead of a plain ndarray on the left of a[i] = x), or write "
                        "x.item() to drop the derivative")
-        return float_of(current(self))
+        return float_of(seen(self))
 
     def __int__(self):
-        return int(shown(self).item() if self.size == 1 else float_of(current(self)))
+        return int(rounded(OP_TRUNC, self))
 
     def __floor__(self):
-        return math.floor(float_of(current(self)))
+        return math.floor(rounded(OP_FLOOR, self))
 
     def __ceil__(self):
-        return math.ceil(float_of(current(self)))
+        return math.ceil(rounded(OP_CEIL, self))
 
     def __trunc__(self):
         return int(self)
@@ -274,7 +280,7 @@ cdef class Array:
 
     def __complex__(self):
         refuse_tracked(self, "complex()", "complex numbers are not supported")
-        return complex(float_of(current(self)))
+        return complex(float_of(seen(self)))
 
     def __array__(self, dtype=None, copy=None):
         refuse_tracked(self, "conversion to a NumPy array",
@@ -288,7 +294,7 @@ cdef class Array:
         return face_method("round")(self, ndigits or 0)
 
     def __repr__(self):
-        text = np.array2string(shown(self), separator=", ", prefix="Array(")
+        text = np.array2string(ndarray_of(current(self)), separator=", ", prefix="Array(")
         if not self.size and self.shape != (0,):
             text += f", shape={self.shape}"
         dtype = "" if dtype_of(self) == np.float64 else f", dtype={dtype_of(self)}"
@@ -297,12 +303,13 @@ cdef class Array:
         return f"Array({text}{dtype}{', tracked' if is_tracked(self) else ''})"
 
     def __str__(self):
-        return str(shown(self))
+        return str(ndarray_of(current(self)))
 
     def __format__(self, spec):
         if not spec:
             return str(self)
-        return format(self.item() if self.size == 1 else shown(self), spec)
+        value = ndarray_of(current(self))        # looking decides nothing
+        return format(value.item() if self.size == 1 else value, spec)
 
     def __reduce__(self):
         return rebuild, (self.__getstate__(), self.requires_grad, self.grad)
@@ -390,7 +397,7 @@ cdef class Array:
         return ew1(OP_ABSOLUTE, current(self))
 
     def __invert__(self):
-        return np.invert(shown(self))
+        return plain_call_of(np.invert, (self,))
 
     # Bits carry no derivative: NumPy's functions of the values, with its errors for floats.
 

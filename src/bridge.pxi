@@ -169,8 +169,14 @@ cdef np.ndarray ndarray_of(Array a):
 
 
 cdef np.ndarray shown(Array a):
-    """What users see of an Array, as a read-only ndarray that does not change."""
-    return ndarray_of(current(a))
+    """What users see of an Array, as a read-only ndarray that does not change.
+
+    The choke point through which values leave a graph: a program that is being recorded notes it.
+    """
+    a = current(a)
+    if is_traced_value(a):
+        decide(a)
+    return ndarray_of(a)
 
 
 cdef np.ndarray export(Array a, int flags):
@@ -319,4 +325,7 @@ def array(data, dtype=None, requires_grad=False, copy=True):
     elif type(data) is Array:
         a = own_copy(a)
     N(a).flags &= ~NODE_WEAK
+    if requires_grad and is_traced_value(a):
+        raise TypeError("array: requires_grad=True does not work on values inside a function that "
+                        "is being compiled or vectorised; use cdiff.grad and relatives there")
     return make_leaf(a, 0) if requires_grad else a

@@ -18,6 +18,7 @@ import optable
 from codegen_c import ops_header, rules_header, scalar_header, tables_header, values_header
 from codegen_cython import ops_pxi, structural_pxi, stub
 from codegen_docs import operator_page
+from codegen_interpreter import cases_header
 from codegen_kernels import kernels_header
 from codegen_rules import TableError, compile_elementwise
 from codegen_struct import compile_structural
@@ -74,6 +75,7 @@ def files(table):
         "values.h": values_header(table),
         "scalar.h": scalar_header(table),
         "kernels.h": kernels_header(table),
+        "interpreter_cases.h": cases_header(table),
         "ops.pxi": ops_pxi(table),
         "structural_rules.pxi": structural_pxi(table),
     }

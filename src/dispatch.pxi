@@ -70,7 +70,9 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
         return ew1(op, current(<Array>x))
     if type(x) is Array or holds_nodes(x):
         if not has_partial(op) and NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
-            return NUMPY_UFUNCS[op](ndarray_of(as_node(x)), out=out, where=where, dtype=dtype)
+            if out is None and where is True and dtype is None and any_traced((x,)):
+                return traced_question(op, as_node(x), None)
+            return NUMPY_UFUNCS[op](shown(as_node(x)), out=out, where=where, dtype=dtype)
         if out is None and where is True and dtype is None:
             return ew1(op, as_node(x))
         return finish_call(ew1(op, as_node(x)), out, where, dtype)
@@ -80,6 +82,8 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
 cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype):
     if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
         if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
+            if any_traced((x1, x2)):
+                return traced_question(op, as_node(x1), as_node(x2))
             return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
                                     numpy_operand(innermost(as_node(x2))),
                                     out=out, where=where, dtype=dtype)
@@ -97,7 +101,7 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
             return NotImplemented
     out = kwargs.pop("out", None)
     if ufunc in PLAIN_UFUNCS:
-        result = getattr(ufunc, method)(*[plain_key(x) for x in inputs], **kwargs)
+        result = plain_call_of(getattr(ufunc, method), inputs, kwargs)
         return result if out is None else store_out(as_node(result), out)
     if method != "__call__" or code is None:
         handler = face_function(ufunc) if method == "__call__" else ufunc_method(ufunc, method)
@@ -207,6 +211,11 @@ def value(x):
     return shown(<Array>x) if type(x) is Array else x
 
 
+def levels(Array a):
+    """How many differentiation levels track an Array: that many derivatives can be taken of it."""
+    return bin(levels_of(N(current(a)))).count("1")
+
+
 cdef Array object_of(object x):
     """An Array itself (not its newest version), so that views can be made of it."""
     return <Array>x if type(x) is Array else as_node(x)
@@ -242,8 +251,7 @@ cdef Array reduction(int op, Array n, object axes, object keepdims):
 
 
 cdef Array as_differentiable(object a):
-    cdef Array n = as_node(a)
-    return n if N(n).flags & NODE_DUAL else as_float(n)
+    return float_node(as_node(a))
 
 
 def sum(a, axes=None, keepdims=False):
@@ -323,18 +331,34 @@ cdef list same_dtype(list nodes):
     return [apply_cast(a, dtype.num) for a in nodes]
 
 
+cdef Array truth(Array c):
+    """The condition of a program: what is not boolean is compared with zero."""
+    return c if typenum_of(c) == NPY_BOOL else traced_question(OP_NOT_EQUAL, c, const(0.0))
+
+
+cdef object plain_call_of(object function, tuple args, dict kwargs={}):
+    """A function without derivative of the values of Arrays."""
+    result = hosted(function, args, kwargs)
+    if result is NotImplemented:
+        result = function(*[plain_key(x) for x in args], **kwargs)
+    return result
+
+
 cdef Array as_condition(object c):
     """Booleans of any kind as a node; whatever else by comparing it with zero."""
     if type(c) is np.ndarray and np.PyArray_TYPE(c) == NPY_BOOL:
         return wrap_ndarray(c, True)
+    if any_traced((c,)):
+        return truth(as_node(c))
     return wrap_result(np.not_equal(value(c), 0))
 
 
 def where(c, a, b):
     """Elements of `a` where `c` is true, of `b` elsewhere."""
     cdef Array condition = as_condition(c)
-    return where3(condition if ndim_of(condition) else scalar(float_of(condition)),
-                  as_node(a), as_node(b))
+    if not ndim_of(condition) and not is_traced_value(condition):
+        condition = scalar(float_of(condition))
+    return where3(condition, as_node(a), as_node(b))
 
 
 def cumsum(a, int axis, reverse=False):

@@ -45,8 +45,8 @@ cdef Node *scalar1(int op, Node *a) except NULL:
     """An unary operator on an inline scalar, recorded with its partial."""
     cdef Node *n = node_new()
     cdef double unused[2]
-    cdef int levels = a.flags & LEVEL_MASK
-    if not recording(levels) or OP_PARTIAL[op][0] == PARTIAL_ZERO:
+    cdef int levels = recorded_levels(op, a.flags & LEVEL_MASK)
+    if not levels:
         n.v = SCALAR_VALUE[op](a.v, 0.0)
         set_kind(n, OP_CONST, 0)
         return n
@@ -62,8 +62,8 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
     """A binary operator on inline scalars; an untracked operand leaves its value behind."""
     cdef Node *n = node_new()
     cdef double d[2]
-    cdef int levels = (a.flags | b.flags) & LEVEL_MASK
-    if not recording(levels) or not has_partial(op):
+    cdef int levels = recorded_levels(op, (a.flags | b.flags) & LEVEL_MASK)
+    if not levels:
         n.v = SCALAR_VALUE[op](a.v, b.v)
         set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
         n.mark = 0
@@ -87,6 +87,12 @@ cdef inline void link_scalar(Node *n, Node *a, double da, Node *b, double db) no
         n.d1 = db
     else:
         n.d1 = b.v
+
+
+cdef inline int recorded_levels(int op, int levels) noexcept:
+    """Those of the operands' levels that record this operator."""
+    levels = recording(levels)
+    return levels if has_partial(op) else tracing(levels)
 
 
 cdef inline bint has_partial(int op) noexcept nogil:
@@ -121,12 +127,15 @@ cdef Array record_array(int op, Array y, Array a, Array b):
     cdef Node *n = N(y)
     cdef int levels = levels_of(N(a)) | (levels_of(N(b)) if b is not None else 0)
     cdef unsigned int reads = 0
-    if not recording(levels) or not has_partial(op):
+    levels = recorded_levels(op, levels)
+    if not levels:
         return y
     if levels_of(N(a)):
         reads |= OP_SAVES[op][0]
     if b is not None and levels_of(N(b)):
         reads |= OP_SAVES[op][1]
+    if tracing(levels):
+        reads |= 3
     n.op = <uint8_t>op
     n.flags |= <uint32_t>levels
     if reads & 4:
@@ -233,8 +242,11 @@ cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
     if b != NULL and b.flags & LEVEL_MASK:
         levels |= b.flags & LEVEL_MASK
         reads |= OP_SAVES[op][1]
-    if not recording(levels) or not has_partial(op):
+    levels = recorded_levels(op, levels)
+    if not levels:
         return
+    if tracing(levels):
+        reads |= 3
     n.op = <uint8_t>op
     n.flags |= <uint32_t>levels
     if reads & 4:
@@ -295,6 +307,8 @@ cdef Array as_inline(Array a):
 cdef Array numpy_elementwise(int op, Array a, Array b):
     """Integers and booleans: NumPy's own ufunc, without a derivative."""
     cdef object ufunc = NUMPY_UFUNCS.get(op)
+    if is_traced_value(a) or (b is not None and is_traced_value(b)):
+        return traced_whole_numbers(op, ufunc, a, b)
     if levels_of(N(a)) or (b is not None and levels_of(N(b))):
         a, b = as_float(a), as_float(b)
         return ew1(op, a) if b is None else ew2(op, a, b)

@@ -6,6 +6,24 @@
 # cache: intermediate values are lanes that are never stored, and whatever is not
 # plain float64 memory is gathered into lanes once.
 
+cdef extern from "threads.h":
+    enum:
+        MAX_THREADS
+    ctypedef void (*work_fn)(void *context, int worker) noexcept nogil
+    void cdiff_parallel(work_fn work, void *context, int n) noexcept nogil
+    void cdiff_pool_prepare() noexcept
+    int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
+
+cdef enum:
+    SHARED_WORK = 400000          # points times instructions from which threads share a group
+
+# What the steps of a call work on.
+cdef struct Memory:
+    char **bases
+    char *lanes                   # lane_bytes for each worker
+    Py_ssize_t lane_bytes
+    int workers
+
 cdef enum MicroKind:
     MICRO_VALUE
     MICRO_WHERE
@@ -58,20 +76,20 @@ cdef struct Group:
 
 
 @cython.final
-cdef class GroupCompiler:
+cdef class _GroupCompiler:
     """Makes the kernel calls of one unit."""
-    cdef Plan plan
+    cdef _Plan plan
     cdef Group *group
     cdef int32_t unit
     cdef Py_ssize_t capacity
     cdef dict known               # (base, offset, step, strides) -> slot
 
-    def __init__(self, Plan plan):
+    def __init__(self, _Plan plan):
         self.plan = plan
 
-    cdef Group *compile(self, Schedule schedule, Py_ssize_t unit) except NULL:
+    cdef Group *compile(self, _Schedule schedule, Py_ssize_t unit) except NULL:
         cdef const Unit *u = &schedule.units[unit]
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         cdef Py_ssize_t at
         cdef int32_t i = schedule.order[u.start]
         cdef Group *g = <Group *>plan.pool.take(sizeof(Group))
@@ -94,7 +112,7 @@ cdef class GroupCompiler:
         return g
 
     cdef Py_ssize_t points_of(self, int32_t i) noexcept:
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         return plan.type(plan.program.code[i].a if plan.values[i].kind == KIND_SUM else i).size
 
     # ------------------------------------------------------------ slots
@@ -118,7 +136,7 @@ cdef class GroupCompiler:
 
     cdef int32_t operand(self, int32_t i, int32_t x, bint spread, int32_t *stride) except -1:
         """The slot of an operand; `spread`: numbers too have to be lanes."""
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         cdef Value *root = &plan.values[plan.values[x].root]
         cdef const Type *t = plan.type(x)
         cdef Look look
@@ -175,7 +193,7 @@ cdef class GroupCompiler:
     # ------------------------------------------------------------ instructions
 
     cdef int add_lanes(self, int32_t i) except -1:
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         cdef int32_t *operands = NULL
         cdef int32_t slots[3]
         cdef int32_t strides[3]
@@ -394,6 +412,33 @@ cdef void finish_sums(const Group *g, char **bases) noexcept nogil:
             g.n_chunks, <double *>(bases[BASE_ARENA] + g.sums[k].scratch))
 
 
-cdef void run_group(const Group *g, char **bases, char *lanes) noexcept nogil:
-    run_chunks(g, bases, lanes, 0, g.n_chunks)
-    finish_sums(g, bases)
+# A group that several threads work on.
+cdef struct GroupRun:
+    const Group *group
+    char **bases
+    char *lanes
+    Py_ssize_t lane_bytes
+    int64_t next
+
+
+cdef void share_group(void *context, int worker) noexcept nogil:
+    """Take chunks until none is left."""
+    cdef GroupRun *r = <GroupRun *>context
+    cdef int64_t first = cdiff_take(&r.next, 1)
+    while first < r.group.n_chunks:
+        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1)
+        first = cdiff_take(&r.next, 1)
+
+
+cdef void run_group(const Group *g, const Memory *m) noexcept nogil:
+    cdef GroupRun r
+    if m.workers > 1 and g.n_chunks > 1 and g.size * g.n_micros >= SHARED_WORK:
+        r.group = g
+        r.bases = m.bases
+        r.lanes = m.lanes
+        r.lane_bytes = m.lane_bytes
+        r.next = 0
+        cdiff_parallel(share_group, &r, m.workers)
+    else:
+        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks)
+    finish_sums(g, m.bases)

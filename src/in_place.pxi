@@ -209,7 +209,7 @@ cdef int check_changeable(Array a) except -1:
 
 cdef inline bint is_constant(Array a) noexcept:
     """No derivative will flow through this value, as things are now."""
-    return not N(a).flags & NODE_DUAL and (not levels_of(N(a)) or cdiff_tls.paused)
+    return not N(a).flags & NODE_DUAL and not recording(levels_of(N(a)))
 
 
 cdef bint free_memory(Node *n) noexcept:
@@ -314,7 +314,8 @@ cdef Array updated(Array a, Array v, tuple index, bint spare):
     cdef Array y
     if (N(a).flags | N(v).flags) & NODE_DUAL:
         return updated_dual(a, v, index, spare)
-    if spare and N(a).flags & NODE_ARRAY:
+    # A program may read a constant again: its memory stays what it is.
+    if spare and N(a).flags & NODE_ARRAY and (levels_of(N(a)) or not is_traced_value(v)):
         y = successor(a)
         copy_in_place(slice_view(y, index), v)
         if recording(levels_of(N(a)) | levels_of(N(v))):
@@ -327,11 +328,14 @@ cdef Array updated(Array a, Array v, tuple index, bint spare):
 
 cdef Array updated_dual(Array a, Array v, tuple index, bint spare):
     cdef int level = larger(dual_level(a), dual_level(v))
-    cdef Array p = primal_at(a, level), t = tangent_at(a, level), tv = tangent_at(v, level)
+    cdef Array p, t, tv = tangent_at(v, level)
     cdef bint spare_p = False, spare_t = False
+    # Asked before the variables here refer to the two as well.
     if spare and dual_level(a) == level:
         spare_p = is_spare_inside(N(a).p0)
         spare_t = is_spare_inside(N(a).p1)
+    p = primal_at(a, level)
+    t = tangent_at(a, level)
     if t is None:
         t = zeros_like_node(p)
     p = updated(p, primal_at(v, level), index, spare_p)
@@ -463,7 +467,7 @@ cdef dict IN_PLACE_UFUNCS = {
 cdef Array whole_numbers(object ufunc, Array a, object other):
     """An in-place operator on integers or booleans: NumPy's rules, and its errors."""
     cdef Array out = contiguous_copy(a)
-    ufunc(ndarray_of(a), other, out=export(out, NPY_ARRAY_WRITEABLE))
+    ufunc(shown(a), other, out=export(out, NPY_ARRAY_WRITEABLE))
     return out
 
 

@@ -6,23 +6,23 @@
 # Python code uses.
 
 @cython.final
-cdef class StepMaker:
+cdef class _StepMaker:
     cdef Executable e
     cdef Program program
-    cdef Plan plan
-    cdef Schedule schedule
-    cdef Storage storage
+    cdef _Plan plan
+    cdef _Schedule schedule
+    cdef _Storage storage
 
     def __init__(self, Executable e):
         self.e = e
         self.program = e.program
-        self.plan = Plan(e.program, e.pool)
-        self.schedule = Schedule(self.plan)
-        self.storage = Storage(self.schedule)
+        self.plan = _Plan(e.program, e.pool)
+        self.schedule = _Schedule(self.plan)
+        self.storage = _Storage(self.schedule)
 
     cdef int make(self) except -1:
         cdef Executable e = self.e
-        cdef Schedule schedule = self.schedule
+        cdef _Schedule schedule = self.schedule
         cdef Py_ssize_t u
         cdef Unit *unit
         cdef Step *s
@@ -47,8 +47,7 @@ cdef class StepMaker:
         self.make_inputs()
         self.make_guards()
         self.make_stretches()
-        e.constants = [np.asarray(x, dtype=x.dtype.newbyteorder("="), order="C")
-                       for x in self.program.arrays]
+        self.make_constants()
         e.first_constant = self.storage.first_constant
         e.first_output = self.storage.first_output
         e.n_bases = self.storage.n_bases
@@ -95,7 +94,7 @@ cdef class StepMaker:
     # ------------------------------------------------------------ units
 
     cdef int make_numbers(self, Step *s, const Unit *unit) except -1:
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         cdef int32_t *operands = NULL
         cdef int32_t at[3]
         cdef int32_t i
@@ -120,7 +119,7 @@ cdef class StepMaker:
         return 0
 
     cdef int make_loads(self, Step *s, const Unit *unit) except -1:
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         cdef Value *v
         cdef Value *root
         cdef Load *load
@@ -142,7 +141,7 @@ cdef class StepMaker:
 
     cdef int make_group(self, Step *s, Py_ssize_t unit) except -1:
         s.kind = STEP_GROUP
-        s.group = GroupCompiler(self.plan).compile(self.schedule, unit)
+        s.group = _GroupCompiler(self.plan).compile(self.schedule, unit)
         s.work = s.group.size * s.group.n_micros
         if s.group.lane_bytes > self.e.lane_bytes:
             self.e.lane_bytes = s.group.lane_bytes
@@ -349,6 +348,21 @@ cdef class StepMaker:
         e.inputs = <Part *>e.pool.take((e.n_inputs + 1) * sizeof(Part))
         for k in range(e.n_inputs):
             self.set_part(&e.inputs[k], k)
+        return 0
+
+    cdef int make_constants(self) except -1:
+        """Constants are read where they are, unless kernels cannot; those may have to be read
+        again before each call."""
+        cdef Executable e = self.e
+        cdef np.ndarray x
+        e.constants = []
+        e.has_live = len(self.program.refreshed) > 0
+        for x in self.program.arrays:
+            e.constants.append(x if np.PyArray_ISCARRAY_RO(x) else np.array(
+                x, dtype=x.dtype.newbyteorder("="), order="C"))
+            if np.PyArray_ISWRITEABLE(x) and (e.constants[len(e.constants) - 1] is not x
+                                              or np.PyArray_NDIM(x) == 0):
+                e.has_live = True
         return 0
 
     cdef int make_guards(self) except -1:

@@ -125,13 +125,16 @@ static inline void cdiff_set_kind(Node *n, uint32_t op, uint32_t flags) {
 }
 
 /* Per thread: is recording switched off, how many transformations are we
- * inside and which number has each of them, and the list of nodes waiting to be
+ * inside and which number has each of them, which of them record programs (the
+ * bits of their levels, and the Trace of each), and the list of nodes waiting to be
  * freed (so that freeing a chain of a million nodes does not recurse). */
 typedef struct {
     int paused;
     int depth;
     int freeing;
     Node *graveyard;
+    uint32_t tracing;
+    PyObject *trace[MAX_LEVEL + 1];
     uint32_t serial[MAX_LEVEL + 1];
 } ThreadState;
 

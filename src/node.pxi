@@ -7,6 +7,7 @@
 
 cdef enum:
     MAX_NDIM = 64
+    READS_ALL = 0x7FFFFFFF        # programs need every operand of an operation
 
 
 cdef inline Node *N(Array a) noexcept nogil:
@@ -410,6 +411,9 @@ cdef Array attach(Array y, int op, list operands, unsigned int reads, object att
     cdef int levels = 0
     for p in operands:
         levels |= levels_of(N(p))
+    levels = recording(levels)
+    if tracing(levels):
+        reads = READS_ALL
     if count > 2:
         ext = ext_new(count)
         n.ext = ext
@@ -452,7 +456,7 @@ cdef Array saved(Array a):
     if not N(a).flags & NODE_ARRAY:
         return a
     if is_borrowed(a) and not levels_of(N(a)):
-        return contiguous_copy(a)
+        return remembered(a) if cdiff_tls.tracing else contiguous_copy(a)
     r = N(a).arr
     root = root_of(r)
     N(a).flags |= NODE_SAVED
@@ -489,5 +493,11 @@ cdef object parent(Array y, Py_ssize_t k):
     return None if p == NULL else <object><PyObject *>p
 
 
-cdef inline bint recording(int levels) noexcept:
-    return levels != 0 and not cdiff_tls.paused
+cdef inline int recording(int levels) noexcept:
+    """Those of these levels that record an operation just now."""
+    return levels if not cdiff_tls.paused else levels & <int>cdiff_tls.tracing
+
+
+cdef inline int tracing(int levels) noexcept:
+    """Those that record everything, whether it has a derivative or not."""
+    return levels & <int>cdiff_tls.tracing

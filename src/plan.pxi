@@ -59,7 +59,7 @@ for _name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_eq
 
 
 @cython.final
-cdef class Pool:
+cdef class _Pool:
     """Memory for the tables of a plan, given back all at once."""
     cdef char **blocks
     cdef Py_ssize_t count, capacity
@@ -115,11 +115,11 @@ cdef inline int operands_at(Program p, Py_ssize_t i, int32_t **operands) noexcep
 
 
 @cython.final
-cdef class Plan:
+cdef class _Plan:
     """A program, and what is found out about it on the way to an Executable."""
     cdef Program program
-    cdef Pool pool                # tables that the Executable keeps
-    cdef Pool scratch
+    cdef _Pool pool                # tables that the Executable keeps
+    cdef _Pool scratch
     cdef Py_ssize_t n
     cdef Type *types
     cdef Value *values
@@ -128,10 +128,10 @@ cdef class Plan:
     cdef int32_t *first_edge
     cdef int32_t *edges
 
-    def __init__(self, Program program, Pool pool):
+    def __init__(self, Program program, _Pool pool):
         self.program = program
         self.pool = pool
-        self.scratch = Pool()
+        self.scratch = _Pool()
         self.n = program.count
         self.keys = {}
         self.values = <Value *>self.scratch.take((self.n + 1) * sizeof(Value))

@@ -23,11 +23,13 @@ cdef enum:
 cdef class Guard:
     """A decision that Python took from a value: `value` must hold `expected` again."""
     cdef readonly int32_t value
-    cdef readonly object expected  # an ndarray, read-only
+    cdef readonly object expected  # an ndarray
+    cdef readonly str where        # the line that took it, or ""
 
-    def __init__(self, value, expected):
+    def __init__(self, value, expected, where=""):
         self.value = value
         self.expected = expected
+        self.where = where
 
 
 @cython.final
@@ -49,6 +51,7 @@ cdef class Program:
     cdef readonly list arrays      # constant arrays
     cdef public list outputs
     cdef public list guards
+    cdef public list refreshed     # (constant array, what it is copied from before each run)
     cdef dict type_index, attrs_index
 
     def __cinit__(self):
@@ -57,6 +60,7 @@ cdef class Program:
         self.arrays = []
         self.outputs = []
         self.guards = []
+        self.refreshed = []
         self.type_index = {(NPY_DOUBLE, ()): TYPE_NUMBER}
         self.attrs_index = {}
 
@@ -126,7 +130,7 @@ cdef class Program:
     cdef int32_t emit_array(self, np.ndarray x) except -1:
         """A constant array; the program keeps the array itself."""
         self.arrays.append(x)
-        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), tuple([np.PyArray_DIM(x, k) for k in range(np.PyArray_NDIM(x))])),
+        return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), (<object>x).shape),
                          <int32_t>(len(self.arrays) - 1), -1, -1)
 
     cdef int32_t emit_list(self, int op, int type, list operands, int32_t attrs) except -1:
@@ -190,6 +194,15 @@ cdef class Program:
         """Append a guard: the value must be what it was."""
         self.guards.append(Guard(value, np.asarray(expected)))
 
+    def check(self):
+        """ValueError, unless this program can be run: every place, operand and type is right."""
+        check_program(self)
+
+    def simplify(self):
+        """The same program with equal instructions made one, and without what is not needed."""
+        check_program(self)
+        return simplified(self)
+
     def instructions(self):
         """(operator, dtype, shape, operands, attributes or constant) of every instruction."""
         return [(op_name(self.code[i].op),) + self.described(i) for i in range(self.count)]
@@ -207,6 +220,7 @@ cdef class Program:
     def __str__(self):
         lines = [instruction_text(self, i) for i in range(self.count)]
         lines += [f"guard %{(<Guard>g).value} == {(<Guard>g).expected!r:.60}"
+                  + (f"   # {(<Guard>g).where}" if (<Guard>g).where else "")
                   for g in self.guards]
         lines.append("return " + ", ".join([f"%{i}" for i in self.outputs]))
         return "\n".join(lines)

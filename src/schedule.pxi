@@ -66,8 +66,8 @@ cdef inline int32_t key_index(int64_t key) noexcept:
 
 
 @cython.final
-cdef class Schedule:
-    cdef Plan plan
+cdef class _Schedule:
+    cdef _Plan plan
     cdef Heap ready               # everything that could run now
     cdef Heap *lanes              # of that, the lanes of each key
     cdef Py_ssize_t n_keys
@@ -78,7 +78,7 @@ cdef class Schedule:
     cdef int32_t *later           # what waits for the end of the group
     cdef Py_ssize_t n_later, later_capacity
 
-    def __init__(self, Plan plan):
+    def __init__(self, _Plan plan):
         cdef Py_ssize_t i
         self.plan = plan
         self.n_keys = len(plan.keys)
@@ -205,7 +205,7 @@ cdef class Schedule:
 
     cdef int release_in_group(self, int32_t i, int32_t key) except -1:
         """Who reads i point by point can join its group; all others wait for its end."""
-        cdef Plan plan = self.plan
+        cdef _Plan plan = self.plan
         cdef Py_ssize_t k
         cdef int32_t reader
         cdef bint lanes = plan.values[i].kind == KIND_LANES

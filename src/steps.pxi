@@ -6,7 +6,7 @@
 # kernel of its own (STEP_ARRAYS) goes through the operators that Python code
 # uses, over the same memory.
 
-cdef class Workspace
+cdef class _Workspace
 
 cdef enum StepKind:
     STEP_LOADS
@@ -32,11 +32,6 @@ cdef struct Part:
     Py_ssize_t size
     Py_ssize_t nbytes
     Py_ssize_t *dims
-
-cdef struct Code:
-    uint16_t op
-    uint16_t flags
-    int32_t y, a, b, c
 
 cdef struct Load:
     int32_t base
@@ -72,16 +67,6 @@ cdef struct Step:
 
 cdef inline char *part_data(const Part *p, char **bases) noexcept nogil:
     return bases[p.base] + p.offset
-
-
-cdef void run_numbers(const Code *code, const Code *end, double *r) noexcept nogil:
-    """Instructions on registers, one after the other."""
-    while code < end:
-        if code.op == OP_WHERE:
-            r[code.y] = r[code.b] if r[code.a] != 0.0 else r[code.c]
-        else:
-            r[code.y] = SCALAR_VALUE[code.op](r[code.a], r[code.b])
-        code += 1
 
 
 cdef void run_loads(const Step *s, char **bases) noexcept nogil:
@@ -200,12 +185,13 @@ cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
     return True
 
 
-cdef bint run_step(const Step *s, char **bases, char *lanes) noexcept nogil:
+cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
     """One step below STEP_PYTHON; False if it cannot be done (a position out of range)."""
+    cdef char **bases = memory.bases
     if s.kind == STEP_NUMBERS:
-        run_numbers(s.codes, s.codes + s.count, <double *>bases[BASE_REGISTERS])
+        interpret(s.codes, s.codes + s.count, <double *>bases[BASE_REGISTERS])
     elif s.kind == STEP_GROUP:
-        run_group(s.group, bases, lanes)
+        run_group(s.group, memory)
     elif s.kind == STEP_LOADS:
         run_loads(s, bases)
     elif s.kind == STEP_MOVES:
@@ -223,31 +209,31 @@ cdef bint run_step(const Step *s, char **bases, char *lanes) noexcept nogil:
 
 # ---------------------------------------------------------------- steps over Python's arrays
 
-cdef np.ndarray part_array(const Part *p, Workspace w, int flags):
+cdef np.ndarray part_array(const Part *p, _Workspace w, int flags):
     """An ndarray over a part, which keeps the workspace alive."""
     cdef np.ndarray out = np.PyArray_New(np.ndarray, p.ndim, <np.npy_intp *>p.dims, p.typenum,
-                                         <np.npy_intp *>(p.dims + p.ndim), part_data(p, w.bases),
+                                         <np.npy_intp *>(p.dims + p.ndim), part_data(p, w.m.bases),
                                          0, flags | NPY_ARRAY_ALIGNED, None)
     np.set_array_base(out, w)
     np.PyArray_UpdateFlags(out, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)
     return out
 
 
-cdef object part_value(const Part *p, Workspace w):
+cdef object part_value(const Part *p, _Workspace w):
     """A part as an ndarray of its own, numbers too."""
     if p.number:
-        return np.array((<double *>part_data(p, w.bases))[0],
+        return np.array((<double *>part_data(p, w.m.bases))[0],
                         dtype=np.PyArray_DescrFromType(p.typenum))
     return np.array(part_array(p, w, 0))
 
 
-cdef Array part_node(const Part *p, Workspace w, bint weak):
+cdef Array part_node(const Part *p, _Workspace w, bint weak):
     """A node over a part."""
     cdef Arr *r
     cdef double v
     cdef Array a
     if p.number:
-        v = (<double *>part_data(p, w.bases))[0]
+        v = (<double *>part_data(p, w.m.bases))[0]
         if p.typenum == NPY_BOOL:
             return wrap_ndarray(np.asarray(v != 0.0))
         a = weak_scalar(v) if weak else scalar(v)
@@ -256,7 +242,7 @@ cdef Array part_node(const Part *p, Workspace w, bint weak):
         return a
     r = block_new(p.ndim, 0)
     r.typenum = <int16_t>p.typenum
-    r.data = part_data(p, w.bases)
+    r.data = part_data(p, w.m.bases)
     memcpy(r.dims, p.dims, 2 * p.ndim * sizeof(Py_ssize_t))
     r.size = p.size
     r.flags = ARR_CONTIGUOUS if p.contiguous else 0
@@ -265,17 +251,17 @@ cdef Array part_node(const Part *p, Workspace w, bint weak):
     return steal(array_node(r))
 
 
-cdef int keep_value(const Part *p, Workspace w, Array y) except -1:
+cdef int keep_value(const Part *p, _Workspace w, Array y) except -1:
     """The result of an operator goes where it is planned."""
     cdef Arr *r
     cdef object value, out
     if p.number:
-        (<double *>part_data(p, w.bases))[0] = float_of(y)
+        (<double *>part_data(p, w.m.bases))[0] = float_of(y)
         return 0
     y = as_block(y)
     r = N(y).arr
     if r.typenum == p.typenum and r.flags & ARR_CONTIGUOUS and p.contiguous and r.size == p.size:
-        memcpy(part_data(p, w.bases), r.data, p.nbytes)
+        memcpy(part_data(p, w.m.bases), r.data, p.nbytes)
         return 0
     value = ndarray_of(y)
     out = part_array(p, w, NPY_ARRAY_WRITEABLE)
@@ -283,7 +269,7 @@ cdef int keep_value(const Part *p, Workspace w, Array y) except -1:
     return 0
 
 
-cdef int run_arrays(const Step *s, Workspace w, Program program) except -1:
+cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
     """A step by the operator that Python code would use."""
     cdef int k
     cdef Array y
@@ -299,7 +285,7 @@ cdef int run_arrays(const Step *s, Workspace w, Program program) except -1:
         found = python_value(s, values, attrs)
         return keep_value(&s.out, w, wrap_ndarray(np.asarray(found)))
     for k in range(s.n_operands):
-        operands.append(part_node(&s.operands[k], w, s.op < N_ELEMENTWISE and is_weak(
+        operands.append(part_node(&s.operands[k], w, s.op < N_ELEMENTWISE and reads_weak(
             program, s.instruction, k)))
     if s.op >= N_ELEMENTWISE or s.op == OP_WHERE:
         y = VALUE[s.op](operands[0], operands, attrs)
@@ -323,13 +309,13 @@ cdef object python_value(const Step *s, list values, object attrs):
     return out
 
 
-cdef bint is_weak(Program program, Py_ssize_t i, int k) noexcept:
+cdef bint reads_weak(Program program, Py_ssize_t i, int k) noexcept:
     cdef int32_t *operands = NULL
     operands_at(program, i, &operands)
     return program.code[operands[k]].type == TYPE_WEAK
 
 
-cdef int run_python(const Step *s, Workspace w, Program program) except -1:
+cdef int run_python(const Step *s, _Workspace w, Program program) except -1:
     """One step from STEP_PYTHON on."""
     if s.kind == STEP_BLAS:
         np.matmul(part_array(&s.operands[0], w, 0), part_array(&s.operands[1], w, 0),

@@ -28,9 +28,9 @@ cdef inline Py_ssize_t chunk_points(Py_ssize_t row) noexcept nogil:
 
 
 @cython.final
-cdef class Storage:
-    cdef Plan plan
-    cdef Schedule schedule
+cdef class _Storage:
+    cdef _Plan plan
+    cdef _Schedule schedule
     cdef int32_t *free_registers
     cdef Py_ssize_t n_free, n_registers
     cdef Gap *gaps
@@ -39,7 +39,7 @@ cdef class Storage:
     cdef int first_constant, first_output, n_bases
     cdef list made                # for each output: is it computed where it is wanted?
 
-    def __init__(self, Schedule schedule):
+    def __init__(self, _Schedule schedule):
         cdef Program p = schedule.plan.program
         cdef Py_ssize_t u
         self.schedule = schedule

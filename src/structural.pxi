@@ -30,16 +30,18 @@ cdef Array apply1(int op, Array a, object attrs):
     """apply for one operand, without a list of it."""
     cdef Array y
     cdef Node *n
+    cdef int levels
     if N(a).flags & NODE_DUAL:
         return dual_structural(op, [a], attrs)
     y = settle(VALUE[op](a, None, attrs))
-    if not recording(levels_of(N(a))):
+    levels = recording(levels_of(N(a)))
+    if not levels:
         return y
     if y is a:
         y = detached(y)
     n = N(y)
     n.op = <uint8_t>op
-    n.flags |= <uint32_t>levels_of(N(a))
+    n.flags |= <uint32_t>levels
     Py_INCREF(attrs)
     n.obj = <PyObject *>attrs
     n.p0 = hold(saved(a) if STRUCT_SAVES[op] & 1 else a)
@@ -208,7 +210,8 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef int i, k = 0, axis = 0, ndim = read_shape(shape, dims)
     cdef Arr *r
-    u = as_block(u)
+    if not N(u).flags & NODE_ARRAY:
+        return number_seen_as(N(u).v, ndim, dims)
     r = N(u).arr
     for i in range(ndim):
         strides[i] = 0
@@ -219,6 +222,19 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
             strides[i] = ARR_STRIDES(r)[k]
             k += 1
     return view_array(r, ndim, dims, strides, r.data)
+
+
+cdef Array number_seen_as(double v, int ndim, const Py_ssize_t *shape):
+    """One number in memory, seen through a shape."""
+    cdef Arr *r = block_new(ndim, sizeof(double))
+    cdef int i
+    (<double *>r.data)[0] = v
+    r.typenum = NPY_DOUBLE
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+        r.dims[ndim + i] = 0
+    note_contiguity(r, sizeof(double))
+    return steal(array_node(r))
 
 
 cdef Array value_slice(Array a, list operands, object attrs):
@@ -377,7 +393,7 @@ cdef void where_run(const Job *job, Arr *out) noexcept nogil:
 
 cdef Array where3(Array c, Array a, Array b):
     """c ? a : b; a scalar condition with scalar branches just picks one."""
-    if not (N(c).flags | N(a).flags | N(b).flags) & NODE_SLOW:
+    if not (N(c).flags | N(a).flags | N(b).flags) & NODE_SLOW and not tracing(levels_of(N(c))):
         return ew1(OP_POSITIVE, a if N(c).v != 0.0 else b)
     return apply(OP_WHERE, [c, a, b], None)
 
@@ -397,6 +413,8 @@ cdef Array apply_cast(Array a, int typenum):
         return a
     if not is_float(typenum):
         check_lossless(a, typenum)
+        if tracing(levels_of(N(a))):
+            return traced_cast(a, typenum)
         return wrap_ndarray(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
     return apply1(OP_CAST, a, (typenum,))
 
@@ -404,7 +422,7 @@ cdef Array apply_cast(Array a, int typenum):
 cdef int check_lossless(Array a, int typenum) except -1:
     """A cast to integers ends a derivative rightly; to anything else it would lose it."""
     cdef object dtype = np.PyArray_DescrFromType(typenum)
-    if levels_of(N(a)) and dtype.kind not in "biu":
+    if derivative_levels(a) and dtype.kind not in "biu":
         raise TypeError(f"a tracked array cannot become {dtype}: derivatives need float64 or "
                         f"float32; write x.detach() if the derivative may be dropped")
     return 0

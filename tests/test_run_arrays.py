@@ -1,6 +1,7 @@
 """Executables against the NumPy oracle: views, groups, steps, results, threads, guards, errors."""
 
 import itertools
+import os
 import threading
 
 import numpy as np
@@ -479,6 +480,75 @@ def test_many_threads_in_one_executable():
     for t in threads:
         t.join()
     assert wrong == []
+
+
+@pytest.fixture
+def threads():
+    yield core.set_num_threads
+    core.set_num_threads(1)
+
+
+def large():
+    r = Recorder()
+    x = r.input(shape=(300, 1000))
+    y = r.apply("exp", r.apply("sin", r.apply("multiply", x, r.transpose(x, (0, 1)))))
+    z = r.apply("add", y, r.slice(x, 0, 1, 1, 0, 1, 1000))
+    executable = r.returns(z, r.sum(z), r.sum(y, (1,)), r.sum(r.apply("tanh", z)))
+    return executable, numbers(300, 1000)
+
+
+def test_results_do_not_depend_on_the_number_of_threads(threads):
+    executable, x = large()
+    right = executable.run([x])
+    for n in (2, 3, 7, 1, 2):
+        threads(n)
+        assert core.get_num_threads() == n
+        for _ in range(5):
+            found = executable.run([x])
+            assert all(np.array_equal(a, b) for a, b in zip(found, right, strict=True))
+    for n in (0, -1, 10**6):
+        with pytest.raises(ValueError, match="set_num_threads"):
+            threads(n)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_threads_after_fork(threads):
+    threads(2)
+    executable, x = large()
+    right = executable.run([x])[1]
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if executable.run([x])[1] == right else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert executable.run([x])[1] == right
+
+
+def test_pool_shared_by_callers(threads):
+    threads(2)
+    executable, x = large()
+    right = executable.run([x])[1]
+    found = []
+    callers = [
+        threading.Thread(target=lambda: found.extend(executable.run([x])[1] for _ in range(10)))
+        for _ in range(4)
+    ]
+    for t in callers:
+        t.start()
+    for t in callers:
+        t.join()
+    assert found == [right] * 40
+
+
+def test_captured_arrays_are_read_at_each_call():
+    r = Recorder()
+    x = r.input(shape=(2,))
+    base = np.arange(4.0)
+    r.returns(r.apply("add", x, r.constant(base[:2])))
+    r.program.arrays[0] = live = base[::2]
+    executable = core.Executable(r.program)
+    assert executable.run([np.zeros(2)])[0].tolist() == [0, 2]
+    live[0] = 7
+    assert executable.run([np.zeros(2)])[0].tolist() == [7, 2]
 
 
 @pytest.mark.memory

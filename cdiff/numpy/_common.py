@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from cdiff._core import Array, any_array, array, value
+from cdiff._core import Array, any_array, array, hosted, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ __all__ = [
     "handles",
     "index_along",
     "mirrors",
+    "named",
     "on_values",
     "plain",
     "store",
@@ -83,6 +84,13 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
+def named(f: F, name: str, doc: str) -> F:
+    """A function that another one has made, with a name and a docstring of its own."""
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = doc
+    return f
+
+
 def plain(x: Any) -> Any:
     """The value of `x` without derivative, also inside lists and tuples."""
     if type(x) is Array:
@@ -97,6 +105,9 @@ def on_values(original: Any) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
+        result = hosted(original, args, kwargs)
+        if result is not NotImplemented:
+            return result
         kwargs = {name: plain(x) for name, x in kwargs.items()}
         return original(*[plain(x) for x in args], **kwargs)
 

@@ -268,5 +268,3 @@ def _plan_pair(
 def _order(labels: list[Any], wanted: list[Any]) -> Shape | None:
     """The permutation that brings labels into an order, None where they have it already."""
     return None if labels == wanted else tuple([labels.index(label) for label in wanted])
-
-

@@ -1,0 +1,574 @@
+# Tracing: a function run once on tracked inputs, so that its graph can become a
+# program.
+#
+# Knows nodes and programs, and is the only room that does.  While a Trace is
+# open its level records every operation on its values, also those without a
+# derivative, with all their operands; and whatever leaves the graph as a plain
+# value (a bool for an `if`, an int for an index, an ndarray for NumPy) is noted
+# as a decision, so that a program never answers for inputs that would have
+# decided otherwise.  Fast because freezing walks the sorted graph once and
+# writes one instruction a node.
+
+cdef enum:
+    OUR_REFERENCES = 3            # to an ndarray that only the trace knows: see original_of
+
+# ---------------------------------------------------------------- levels
+
+cdef inline int derivative_levels(Array a) noexcept:
+    """The levels of a value that are not there to record a program only."""
+    return levels_of(N(a)) & ~<int>cdiff_tls.tracing
+
+
+cdef class Trace(Level):
+    """A level whose values become a program: `with Trace() as level:`.
+
+    `decisions` are an Array, the plain value that was taken from it, and the line that took it.
+    """
+    cdef int level
+    cdef uint32_t outer_tracing
+    cdef readonly list decisions
+    cdef list inputs
+    cdef dict outside             # ndarrays that were used: (copy, original) by place and form
+    cdef dict originals           # the same by the address of the copy
+
+    def __enter__(self):
+        self.outer_tracing = cdiff_tls.tracing
+        self.decisions = []
+        self.inputs = []
+        self.outside = {}
+        self.originals = {}
+        self.level = Level.__enter__(self)
+        cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
+        cdiff_tls.trace[self.level] = <PyObject *>self
+        return self.level
+
+    def __exit__(self, *exception):
+        cdiff_tls.trace[self.level] = NULL
+        cdiff_tls.tracing = self.outer_tracing
+        Level.__exit__(self, *exception)
+
+    def input(self, x):
+        """A fresh input of the program with the value of `x`, of any dtype."""
+        cdef Array a = innermost(as_node(x))
+        if N(a).flags & NODE_WEAK and N(a).flags & NODE_ARRAY == 0 and N(a).mark == WEAK_INTEGER:
+            a = wrap_ndarray(np.asarray(int(N(a).v)))
+        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        self.inputs.append(a)
+        return a
+
+    def freeze(self, outputs):
+        """(program, captured): the program of these Arrays in terms of the inputs.
+
+        `captured` are the outer values it reads besides; they are inputs after the others.
+        Anything but an Array among the outputs becomes a constant.
+        """
+        cdef list nodes = [as_node(y) for y in outputs]
+        return freeze(self, nodes)
+
+
+    cdef np.ndarray original_of(self, Array copy):
+        """The ndarray that a constant was copied from, if it still holds that and may change."""
+        cdef object found = self.originals.get(<size_t><PyObject *>copy)
+        if found is None:
+            return None
+        original, base = found
+        if (base.base is None and not base.flags.writeable) or not is_shared(base):
+            return None
+        return original if same_content(original, ndarray_of(copy)) else None
+
+
+cdef bint is_shared(object base) except -1:
+    """Can anybody but us change it?  What is gone but for us was made inside the function."""
+    return base.base is not None or Py_REFCNT(<PyObject *>base) > OUR_REFERENCES
+
+
+cdef Array remembered(Array a):
+    """The copy that stands for an ndarray in the innermost trace: one for as long as it is equal."""
+    cdef Trace trace = innermost_trace()
+    cdef Arr *r = N(a).arr
+    cdef object base = <object>root_of(r).base
+    cdef tuple key = (<size_t>r.data, r.typenum, shape_tuple(a),
+                      tuple([ARR_STRIDES(r)[i] for i in range(r.ndim)]))
+    cdef object found = trace.outside.get(key)
+    cdef Array copy
+    if found is not None and same_content(ndarray_of(found), ndarray_of(a)):
+        return found
+    copy = contiguous_copy(a)
+    N(copy).flags |= NODE_SAVED
+    trace.outside[key] = copy
+    trace.originals[<size_t><PyObject *>copy] = (export(a, NPY_ARRAY_WRITEABLE), base)
+    return copy
+
+
+cdef Trace innermost_trace():
+    cdef int level = MAX_LEVEL
+    while cdiff_tls.trace[level] == NULL:
+        level -= 1
+    return <Trace><object>cdiff_tls.trace[level]
+
+
+cdef int decide(Array a) except -1:
+    """Note that the plain value of a traced Array is known outside."""
+    cdef int levels, level
+    a = innermost(a)
+    levels = tracing(levels_of(N(a)))
+    for level in range(MAX_LEVEL + 1):
+        if levels & level_bit(level):
+            (<Trace><object>cdiff_tls.trace[level]).decisions.append(
+                (a, np.array(ndarray_of(a)), calling_line()))
+    return 0
+
+
+cdef str PACKAGE = __import__("os").path.dirname(__file__)
+
+
+cdef str calling_line():
+    """The line of the user's code that is being executed."""
+    cdef object frame = __import__("sys")._getframe()
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+cdef Array seen(Array a):
+    """An Array of which somebody will use the plain value."""
+    a = current(a)
+    if is_traced_value(a):
+        decide(a)
+    return a
+
+
+cdef object rounded(int op, Array a):
+    """The number in `a` for Python's rounding: a program decides on the rounded one."""
+    a = innermost(current(a))
+    if size_of(a) != 1:
+        return float_of(a)                       # which raises the error
+    if is_traced_value(a) and is_float(typenum_of(a)):
+        a = ew1(op, a)
+    return shown(a).item()
+
+
+cdef inline bint is_traced_value(Array a) noexcept:
+    return tracing(levels_of(N(a))) != 0
+
+
+# ---------------------------------------------------------------- values without derivative
+
+cdef Array only_traced(Array y, int op, list operands, object attrs):
+    """Record a result without derivative at the tracing levels of its operands.
+
+    `y` is an array block of any dtype, with a node of its own.
+    """
+    cdef int paused = cdiff_tls.paused
+    cdiff_tls.paused = 1
+    try:
+        return attach(y, op, operands, READS_ALL, attrs)
+    finally:
+        cdiff_tls.paused = paused
+
+
+cdef Array plain_node(object x):
+    """An ndarray as an array node, also where it is one number."""
+    cdef np.ndarray value = np.asarray(x)
+    cdef Array y = wrap_ndarray(value)
+    return as_block(y)
+
+
+cdef Array traced_question(int op, Array a, Array b):
+    """A comparison, isnan and the like: booleans that are values of the program."""
+    a = innermost(a)
+    if b is None:
+        return only_traced(plain_node(NUMPY_UFUNCS[op](ndarray_of(a))), op, [a], None)
+    b = innermost(b)
+    y = plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
+    return only_traced(y, op, [a, b], None)
+
+
+cdef Array traced_cast(Array a, int typenum):
+    """To integers or booleans: the derivative ends, the program goes on."""
+    a = innermost(a)
+    y = plain_node(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
+    return only_traced(y, OP_CAST, [a], (typenum,))
+
+
+cdef Array stopped(Array a):
+    """The same value as a constant for every derivative, but not for a program."""
+    cdef int paused = cdiff_tls.paused
+    a = innermost(a)
+    if not is_traced_value(a):
+        return detached(a)
+    cdiff_tls.paused = 1
+    try:
+        return ew1(OP_POSITIVE, a) if is_float(typenum_of(a)) else a
+    finally:
+        cdiff_tls.paused = paused
+
+
+cdef Array float_node(Array a):
+    """Integers and booleans as float64, recorded; floats unchanged."""
+    if a is None or N(a).flags & NODE_DUAL or is_float(typenum_of(a)):
+        return a
+    return apply1(OP_CAST, a, (NPY_DOUBLE,)) if is_traced_value(a) else as_float(a)
+
+
+cdef Array traced_whole_numbers(int op, object ufunc, Array a, Array b):
+    """An operator on integers and booleans as NumPy computes it, as part of the program."""
+    if ufunc is not None:
+        operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
+        value = np.asarray(ufunc(*operands))
+        if value.dtype.kind in "biu":
+            return only_traced(plain_node(value), op, [a] if b is None else [a, b], None)
+    a, b = float_node(a), float_node(b)
+    return ew1(op, a) if b is None else ew2(op, a, b)
+
+
+cdef class Hosted:
+    """A function of plain values as an instruction: NumPy's, or a user's; it has no derivative.
+
+    `args` and `kwargs` are those of the call, with a Hole in place of every operand; `item` picks
+    one of several results.
+    """
+    cdef readonly object function
+    cdef readonly tuple args
+    cdef readonly dict kwargs
+    cdef readonly object item
+
+    def __init__(self, function, args, kwargs, item=None):
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.item = item
+
+    def value(self, arrays):
+        """The result for these operands, as an ndarray."""
+        args = [filled(x, arrays) for x in self.args]
+        kwargs = {name: filled(x, arrays) for name, x in self.kwargs.items()}
+        result = self.function(*args, **kwargs)
+        return np.asarray(result if self.item is None else result[self.item])
+
+    def __reduce__(self):
+        return Hosted, (self.function, self.args, self.kwargs, self.item)
+
+    def __repr__(self):
+        return getattr(self.function, "__name__", repr(self.function))
+
+
+cdef class Hole:
+    """The place of operand `number` in the arguments of a Hosted function."""
+    cdef readonly Py_ssize_t number
+
+    def __init__(self, number):
+        self.number = number
+
+    def __reduce__(self):
+        return Hole, (self.number,)
+
+
+cdef object filled(object x, list arrays):
+    if type(x) is Hole:
+        return arrays[(<Hole>x).number]
+    if isinstance(x, (list, tuple)):
+        return type(x)([filled(item, arrays) for item in x])
+    return x
+
+
+cdef object with_holes(object x, list operands):
+    """An argument with holes for Arrays, which are appended to `operands`."""
+    if type(x) is Array:
+        operands.append(innermost(current(<Array>x)))
+        return Hole(len(operands) - 1)
+    if type(x) is list or type(x) is tuple:
+        return type(x)([with_holes(item, operands) for item in x])
+    return x
+
+
+cdef bint any_traced(object xs) except -1:
+    """Is a value of a program being recorded among these (also inside lists and tuples)?"""
+    if not cdiff_tls.tracing:
+        return False
+    for x in xs:
+        if type(x) is Array:
+            if is_traced_value(current(<Array>x)):
+                return True
+        elif isinstance(x, (list, tuple)) and any_traced(x):
+            return True
+    return False
+
+
+def hosted(function, tuple args, dict kwargs):
+    """Call a function of plain values; its results are part of the program being recorded.
+
+    NotImplemented where nothing among the arguments is.  Arrays come back as Arrays, a tuple of
+    them as such; a bool or another plain answer is a decision.
+    """
+    if not any_traced(args) and not any_traced(kwargs.values()):
+        return NotImplemented
+    operands = []
+    template = tuple([with_holes(x, operands) for x in args])
+    named = {name: with_holes(x, operands) for name, x in kwargs.items()}
+    arrays = [ndarray_of(<Array>a) for a in operands]
+    result = function(*[filled(x, arrays) for x in template],
+                      **{name: filled(x, arrays) for name, x in named.items()})
+    if isinstance(result, tuple):
+        return type(result)([hosted_result(r, operands, Hosted(function, template, named, k))
+                             for k, r in enumerate(result)])
+    return hosted_result(result, operands, Hosted(function, template, named))
+
+
+cdef object hosted_result(object result, list operands, Hosted call):
+    cdef Array y
+    if isinstance(result, (str, np.dtype, type)) or result is None:
+        return result                            # a property of shapes and types
+    y = only_traced(plain_node(np.array(result)), OP_CALL, operands, (call,))
+    if isinstance(result, (np.ndarray, np.generic)):
+        return y
+    decide(y)
+    return result
+
+
+# ---------------------------------------------------------------- freezing
+
+cdef tuple freeze(Trace trace, list outputs):
+    """The part of the graph that outputs and decisions depend on, as a program."""
+    cdef Sweep s
+    cdef _Frozen f = _Frozen()
+    cdef Array a
+    cdef Py_ssize_t i
+    sweep_init(&s, trace.level)
+    try:
+        s.all_leaves = True
+        f.program = Program()
+        f.trace = trace
+        for a in trace.inputs:
+            sort_leaf(&s, N(a), True)
+            f.program.emit_input(node_type(f.program, N(a)))
+        for a in outputs:
+            sort_from(&s, N(innermost(a)))
+        for a, _, _ in trace.decisions:
+            sort_from(&s, N(a))
+        f.room(s.count)
+        for i in range(s.count):
+            find_captured(&s, s.order[i].node, f)
+        for i in range(s.count):
+            f.at[i] = <int32_t>i if i < len(trace.inputs) else freeze_node(&s, s.order[i].node, f)
+        f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])
+        for a, expected, where in trace.decisions:
+            f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where))
+    finally:
+        sweep_free(&s)
+    return f.program, f.captured
+
+
+cdef class _Frozen:
+    """A program in the making: where each node of the sorted graph went."""
+    cdef Program program
+    cdef int32_t *at
+    cdef list captured             # outer values, and
+    cdef dict constants            # the value of each node outside the graph, by address
+    cdef Trace trace
+
+    def __cinit__(self):
+        self.captured = []
+        self.constants = {}
+
+    def __dealloc__(self):
+        free(self.at)
+
+    cdef int room(self, Py_ssize_t n) except -1:
+        self.at = <int32_t *>realloc(NULL, (n + 1) * sizeof(int32_t))
+        if self.at == NULL:
+            raise MemoryError("cdiff: no memory to make a program")
+        return 0
+
+
+cdef inline int node_type(Program p, Node *n) except -1:
+    if not n.flags & NODE_ARRAY:
+        return TYPE_NUMBER
+    return p.type_of(n.arr.typenum, shape_tuple(<Array><PyObject *>n))
+
+
+cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
+    """Note the operands of a node that belong to an outer graph: they become inputs."""
+    cdef Ext *ext
+    cdef Py_ssize_t k
+    if n.op == OP_LEAF:
+        if <Py_ssize_t>n.mark >= f.program.n_inputs - len(f.captured):
+            raise RuntimeError("cdiff: an Array that an earlier call of this function left behind "
+                               "(in a list, an attribute or a global) was used in it again; return "
+                               "such values instead")
+        return 0
+    ext = wide_operands(n)
+    if ext != NULL:
+        for k in range(ext.nparents):
+            capture(s, ext.parents[k], f)
+        return 0
+    capture(s, n.p0, f)
+    capture(s, n.p1, f)
+    return 0
+
+
+cdef int capture(Sweep *s, Node *p, _Frozen f) except -1:
+    if p == NULL or p.flags & s.bit or not p.flags & LEVEL_MASK or <size_t>p in f.constants:
+        return 0
+    f.constants[<size_t>p] = f.program.emit_input(node_type(f.program, p))
+    f.captured.append(<Array><PyObject *>p)
+    return 0
+
+
+cdef int32_t freeze_operand(Sweep *s, Node *p, _Frozen f) except -1:
+    """The value of an operand: of the graph, captured, or a constant."""
+    cdef object found
+    if p.flags & s.bit:
+        return f.at[p.mark]
+    found = f.constants.get(<size_t>p)
+    if found is None:
+        if p.flags & NODE_ARRAY:
+            found = emit_constant(<Array><PyObject *>p, f)
+        else:
+            found = f.program.emit_number(p.v, p.flags & NODE_WEAK)
+        f.constants[<size_t>p] = found
+    return found
+
+
+cdef int32_t emit_constant(Array a, _Frozen f) except -1:
+    """A constant array; one that somebody can still change stays linked to what it was taken from.
+
+    An ndarray in C order is read where it is.  Others, and Arrays, are copied before each run.
+    """
+    cdef np.ndarray original = f.trace.original_of(a)
+    cdef np.ndarray x
+    if original is not None and np.PyArray_IS_C_CONTIGUOUS(original):
+        return f.program.emit_array(original)
+    x = np.array(ndarray_of(a), order="C")
+    if original is not None:
+        f.program.refreshed.append((x, original))
+    elif <size_t><PyObject *>a not in f.trace.originals and Py_REFCNT(<PyObject *>a) > 0:
+        f.program.refreshed.append((x, a))
+    else:
+        x.flags.writeable = False
+    return f.program.emit_array(x)
+
+
+cdef int32_t freeze_node(Sweep *s, Node *n, _Frozen f) except -1:
+    """One instruction for one node; returns its value."""
+    cdef Program p = f.program
+    cdef int type = node_type(p, n)
+    cdef int32_t a, b
+    if n.op < N_LOCAL:
+        a = freeze_local(s, n, n.p0, n.d0, f)
+        b = freeze_local(s, n, n.p1, n.d1, f) if OP_NARGS[n.op] == 2 else -1
+        return p.emit(n.op, type, a, b, -1)
+    return freeze_structural(s, n, type, f)
+
+
+cdef inline int32_t freeze_local(Sweep *s, Node *n, Node *p, double constant,
+                                 _Frozen f) except -1:
+    """An operand of an elementwise node; numbers were left behind in the node."""
+    if p == NULL:
+        return f.program.emit_number(n.d1 if n.flags & NODE_ARRAY else constant, is_weak(n))
+    return freeze_operand(s, p, f)
+
+
+cdef bint is_weak(Node *n) noexcept:
+    """Did the number in an elementwise node leave the dtype of the other operand as it is?"""
+    cdef Node *other = n.p0 if n.p0 != NULL else n.p1
+    return (not n.flags & NODE_ARRAY or n.arr.typenum != NPY_DOUBLE
+            or other == NULL or not other.flags & NODE_ARRAY or other.arr.typenum == NPY_DOUBLE)
+
+
+cdef int32_t freeze_structural(Sweep *s, Node *n, int type, _Frozen f) except -1:
+    cdef Program p = f.program
+    cdef Ext *ext = wide_operands(n)
+    cdef list operands = []
+    cdef Py_ssize_t k
+    cdef int32_t attrs = p.attrs_place(<object>n.obj if n.obj != NULL else None)
+    if ext != NULL:
+        operands = [freeze_operand(s, ext.parents[k], f) for k in range(ext.nparents)]
+    else:
+        operands = [freeze_operand(s, n.p0, f)] if n.p0 != NULL else []
+        if n.p1 != NULL:
+            operands.append(freeze_operand(s, n.p1, f))
+    if OP_NARGS[n.op] == MANY:
+        return p.emit_list(n.op, type, operands, attrs)
+    if len(operands) != OP_NARGS[n.op]:
+        raise SystemError(f"cdiff: {op_name(n.op)} was recorded without all its operands")
+    if n.op == OP_WHERE:
+        return p.emit(n.op, type, operands[0], operands[1], operands[2])
+    return p.emit(n.op, type, operands[0], operands[1] if len(operands) > 1 else -1, attrs)
+
+
+# ---------------------------------------------------------------- replaying on nodes
+
+def replay(Program p, inputs):
+    """The outputs of a program as Arrays, computed (and recorded) operation by operation.
+
+    The guards are checked; None if one does not hold.
+    """
+    cdef list values = replay_values(p, inputs)
+    cdef Guard g
+    for g in p.guards:
+        if not same_content(ndarray_of(innermost(<Array>values[g.value])), g.expected):
+            return None
+    return [values[i] for i in p.outputs]
+
+
+cdef list replay_values(Program p, inputs):
+    cdef list values = []
+    cdef Py_ssize_t i
+    if len(inputs) != p.n_inputs:
+        raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
+    for i in range(p.count):
+        values.append(replayed(p, i, inputs, values))
+    return values
+
+
+cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
+    """The value of one instruction."""
+    cdef Instr *x = &p.code[i]
+    cdef list operands
+    if x.op == OP_LEAF:
+        return as_node(inputs[x.a])
+    if x.op == OP_CONST:
+        if x.type <= TYPE_WEAK:
+            return weak_scalar(p.numbers[x.a]) if x.type == TYPE_WEAK else scalar(p.numbers[x.a])
+        return wrap_ndarray(p.arrays[x.a], True)
+    operands = [values[k] for k in p.operands_of(i)]
+    return apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
+
+
+cdef Array apply_code(int op, list operands, object attrs, int typenum):
+    """Any operator on nodes, as eager code would apply it."""
+    if op == OP_CALL:
+        return apply_call(operands, attrs)
+    if op >= N_LOCAL:
+        if op == OP_WHERE:
+            return where3(operands[0], operands[1], operands[2])
+        return apply_cast(operands[0], attrs[0]) if op == OP_CAST else apply(op, operands, attrs)
+    if typenum == NPY_BOOL and op >= OP_LESS:
+        return question(op, operands)
+    return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+
+
+cdef Array question(int op, list operands):
+    a = innermost(operands[0])
+    b = innermost(operands[1]) if len(operands) > 1 else None
+    if any_traced(operands):
+        return traced_question(op, a, b)
+    if b is None:
+        return plain_node(NUMPY_UFUNCS[op](ndarray_of(a)))
+    return plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
+
+
+cdef Array apply_call(list operands, object attrs):
+    cdef Array a
+    y = plain_node(attrs[0].value([ndarray_of(innermost(a)) for a in operands]))
+    if any_traced(operands):
+        return only_traced(y, OP_CALL, [innermost(a) for a in operands], attrs)
+    return y
+
+
+cdef bint same_content(np.ndarray a, np.ndarray b) except -1:
+    """Equal dtype, shape and bytes?"""
+    if a.dtype != b.dtype or (<object>a).shape != (<object>b).shape:
+        return False
+    return a.tobytes() == b.tobytes()
