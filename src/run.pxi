@@ -243,6 +243,13 @@ cdef class Executable:
 
         Raises GuardFailed(guard, observed) where a decision does not hold.
         """
+        outputs, failed, observed = self.call(inputs)
+        if failed >= 0:
+            raise GuardFailed(failed, observed)
+        return outputs
+
+    cdef tuple call(self, list inputs):
+        """(outputs, -1, None), or (None, the guard that does not hold, what was observed)."""
         cdef _Workspace w
         cdef Py_ssize_t i, failed
         cdef list held = [], outputs = []
@@ -256,11 +263,11 @@ cdef class Executable:
                 outputs.append(self.room(w, i))
             failed = self.execute(w)
             if failed >= 0:
-                raise GuardFailed(failed, part_value(&self.guards[failed].part, w))
+                return None, failed, part_value(&self.guards[failed].part, w)
             for i in range(self.n_outputs):
                 if self.results[i].number:
                     outputs[i] = self.number(w, i)
-            return outputs
+            return outputs, -1, None
         finally:
             self.give_back(w)
 
@@ -282,7 +289,7 @@ cdef class Executable:
         return out
 
     cdef int bind(self, _Workspace w, Py_ssize_t i, object x, list held) except -1:
-        """An input, read where it lies if it is contiguous; `held` keeps copies alive."""
+        """An input, read where it lies if it is contiguous; `held` keeps it alive."""
         cdef const Part *p = &self.inputs[i]
         cdef np.ndarray a
         if p.number:
@@ -293,6 +300,8 @@ cdef class Executable:
                     and can_be(x, p.typenum):
                 (<double *>part_data(p, w.m.bases))[0] = as_number(x, p.typenum, i)
                 return 0
+        if isinstance(x, np.generic):
+            x = np.asarray(x)
         if not isinstance(x, np.ndarray):
             raise TypeError(f"input {i}: expected {part_text(p)}, got {type(x).__name__}")
         a = <np.ndarray>x
@@ -303,7 +312,7 @@ cdef class Executable:
                              f"{(<object>a).shape}")
         if not np.PyArray_ISCARRAY_RO(a):
             a = np.array(a, dtype=np.PyArray_DescrFromType(p.typenum), order="C", ndmin=0)
-            held.append(a)
+        held.append(a)
         w.m.bases[p.base] = np.PyArray_BYTES(a)
         return 0
 
