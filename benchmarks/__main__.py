@@ -25,6 +25,7 @@ NAMES = (
     "operators",
     "jacobian",
     "interpreter",
+    "blocks",
     "math_functions",
     "memory",
     "programs",
