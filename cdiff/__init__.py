@@ -38,7 +38,7 @@ from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import matrix_calculus, numpy, testing
+    from cdiff import matrix_calculus, numpy, programs, testing
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
@@ -73,6 +73,7 @@ __all__ = [
     "matrix_calculus",
     "no_grad",
     "numpy",
+    "programs",
     "register_container",
     "relu",
     "scan",
@@ -87,7 +88,7 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("matrix_calculus", "numpy", "testing")
+_SUBMODULES = ("matrix_calculus", "numpy", "programs", "testing")
 _FROM_NUMPY = ("log_softmax", "logsumexp", "softmax")
 
 

@@ -53,7 +53,9 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
         if x.type <= TYPE_WEAK:
             return weak_scalar(p.numbers[x.a]) if x.type == TYPE_WEAK else scalar(p.numbers[x.a])
         return wrap_ndarray(p.arrays[x.a], True)
-    operands = [values[k] for k in p.operands_of(i)]
+    operands = [values[k] if p.code[k].op != OP_CONST or p.code[k].type != TYPE_WEAK
+                else weak_constant(p.numbers[p.code[k].a], p.types[x.type][0])
+                for k in p.operands_of(i)]
     return apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
 
 

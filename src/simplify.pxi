@@ -351,7 +351,7 @@ cdef list kept_guards(_Simplifier s):
         key = (value, g.expected.dtype.num, g.expected.shape, g.expected.tobytes())
         if key not in asked:
             asked.add(key)
-            out.append(Guard(value, g.expected))
+            out.append(Guard(value, g.expected, g.where))
     return out
 
 
