@@ -6,6 +6,17 @@ every order is the same operation applied once more. `compile` keeps programs an
 them; here they can be had in the hand, printed, transformed and run. This file knows how a program
 is recorded from another one's replay and nothing of operators, whose derivatives the replay takes
 from the table.
+
+Examples
+--------
+>>> import cdiff as cd
+>>> p = cd.programs.record(lambda x: x * x + 1.0, 3.0)
+>>> print(p)
+%0: f64 = input 0
+%1: f64 = square(%0)
+%2: f64 = 1.0
+%3: f64 = add(%1, %2)
+return %3
 """
 
 from __future__ import annotations
