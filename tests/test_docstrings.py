@@ -20,6 +20,7 @@ import cdiff.testing
 from cdiff import _core
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = [p.name for p in sorted(DOCS.glob("*.md")) if ">>> " in p.read_text("utf-8")]
 MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path__, "cdiff.")]]
 PUBLIC = [
     (module.__name__, name)
@@ -109,3 +110,11 @@ def test_links_between_the_pages_lead_somewhere():
         for target in re.findall(r"\]\(([\w./-]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
             if "." in target and target != "operators.md":  # which `make docs` makes
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not installed")
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_of_the_pages_run(page):
+    found = doctest.testfile(str(DOCS / page), module_relative=False)
+    assert found.attempted > 0
+    assert found.failed == 0
