@@ -1,9 +1,10 @@
-"""Programs: what it costs to simplify one, per instruction.
+"""Programs: what it costs to record and to simplify one, per instruction.
 
 The determinant by minors is written down without any reuse, 109,600 operations for 8 rows and
 986,409 for 9, and has to come down to a few thousand by common subexpressions alone. The chain is
 the opposite: no instruction is like another, so all of them are kept. Programs are put together
-from bytes, as a file would be, and the simplified determinant is run against NumPy's.
+from bytes, as a file would be, and the simplified determinant is run against NumPy's. Recording is
+measured as a user meets it: the first call of a compiled function, its Python code included.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ if __name__ == "__main__":
 
 import numpy as np
 
-from benchmarks._report import Bound, Report
+import cdiff
+from benchmarks._report import Bound, Report, duration
 from cdiff import _core
 
 INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), ("c", "i4")])
 NUMBERS = [(np.dtype("f8").num, ()), (np.dtype("f8").num, ())]
 PER_INSTRUCTION = Bound(at_most=100.0)  # ns
+PER_RECORDED = Bound(at_most=400.0)  # ns, from the first call to a program that is ready
+READY = {9: Bound(at_most=1.0)}  # s
 
 
 def codes() -> dict[str, int]:
@@ -103,9 +107,61 @@ def check(program: _core.Program, simple: _core.Program) -> None:
     assert np.isclose(value(simple, matrix.ravel().tolist()), np.linalg.det(matrix))
 
 
+def by_minors(rows: list[list[float]]) -> float:
+    """The determinant as a textbook has it, every minor computed each time it occurs."""
+
+    def minor(row: int, columns: tuple[int, ...]) -> float:
+        if row == len(rows) - 1:
+            return rows[row][columns[0]]
+        total = 0.0
+        for k, column in enumerate(columns):
+            term = rows[row][column] * minor(row + 1, columns[:k] + columns[k + 1 :])
+            total = term if k == 0 else (total - term if k % 2 else total + term)
+        return total
+
+    return minor(0, tuple(range(len(rows))))
+
+
+def first_call(rows: list[list[float]], rounds: int) -> float:
+    """Seconds of the fastest first call of the compiled determinant, checked against the plain."""
+    times = []
+    for _ in range(rounds):
+        call = cdiff.compile(by_minors)
+        start = perf_counter()
+        found = call(rows)
+        times.append(perf_counter() - start)
+        assert found == by_minors(rows)
+        assert np.isclose(call(rows), found, rtol=1e-11)
+    return min(times)
+
+
+def _recording(report: Report) -> None:
+    report.say()
+    report.say("first call of cd.compile(determinant), all that Python does included")
+    for n in (6, 7) if report.quick else (8, 9):
+        rows = np.random.default_rng(n).normal(size=(n, n)).tolist()
+        start = perf_counter()
+        by_minors(rows)
+        plain = perf_counter() - start
+        seconds = first_call(rows, 2 if report.quick else 7)
+        operations = len(minors(n)) - n * n
+        name = f"determinant {n}x{n}"
+        told = [report.verdict(f"record, {name}", seconds / operations * 1e9, PER_RECORDED),
+                report.verdict(f"ready, {name}", seconds, READY.get(n))]
+        report.rows((18, 12, 22, 24, 20), [(
+            name, duration(seconds * 1e9), f"{seconds / operations * 1e9:.0f} ns an operation",
+            f"on plain floats {plain / operations * 1e9:.0f} ns", "; ".join(filter(None, told)),
+        )])
+
+
 def main(report: Report) -> None:
     """Run this benchmark."""
     report.heading("programs")
+    _simplifying(report)
+    _recording(report)
+
+
+def _simplifying(report: Report) -> None:
     report.say("simplify, ns per instruction of the input; instructions before and after")
     sizes = (6, 7) if report.quick else (8, 9)
     programs = {f"determinant {n}x{n}": minors(n) for n in sizes}
