@@ -78,6 +78,10 @@ def kernel_declarations(n):
                               const double *b, int64_t sc, int64_t sa,
                               int64_t sb) noexcept nogil
     ctypedef double (*row_fn)(int64_t n, const double *p) noexcept nogil
+    ctypedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                             const double *x) noexcept nogil
+    ctypedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                                const double *x, int64_t gap) noexcept nogil
     enum:
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
     ctypedef struct KernelTable:
@@ -86,6 +90,8 @@ def kernel_declarations(n):
         adj_fn adjoint[{n}][2]
         where_fn where
         row_fn row[N_ROW_KINDS]
+        rows_fn rows
+        columns_fn columns
     const KernelTable *kernels_select() noexcept nogil
 """
 

@@ -177,6 +177,7 @@ def kernels_header(table):
     return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
 #include "values.h"
 #include "../kernel_loops.h"
+#include "../product_loops.h"
 
 {''.join(values)}
 {''.join(adjoints)}
@@ -192,5 +193,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     where_kernel,
     {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
+    rows_kernel,
+    columns_kernel,
 }};
 """
