@@ -21,6 +21,7 @@ __all__ = [
     "LEAF",
     "LEAF_TYPES",
     "TreeDef",
+    "describe",
     "flatten",
     "flatten_like",
     "leaf_paths",
@@ -371,13 +372,13 @@ def _match_into(treedef: TreeDef, tree: Any, path: str, leaves: list[Any]) -> No
     family = treedef.family
     if family is None:
         if _family(tree) is not None:
-            raise TypeError(f"{path} must be one number or array, got {_describe(tree)}")
+            raise TypeError(f"{path} must be one number or array, got {describe(tree)}")
         leaves.append(tree)
         return
     if tree.__class__ is not treedef.cls:
         raise TypeError(
             f"{path} must be a {treedef.cls.__name__} with {len(treedef.keys)} entries, "
-            f"got {_describe(tree)}"
+            f"got {describe(tree)}"
         )
     children, keys, _ = family.opened(tree)
     by_key = dict(zip(keys, children, strict=True))
@@ -389,7 +390,17 @@ def _match_into(treedef: TreeDef, tree: Any, path: str, leaves: list[Any]) -> No
         _match_into(child, by_key[key], path + family.label.format(key), leaves)
 
 
-def _describe(tree: Any) -> str:
+def describe(tree: Any) -> str:
+    """A container or leaf in a few words, for error messages.
+
+    Parameters
+    ----------
+    tree : container or leaf
+
+    Returns
+    -------
+    str
+    """
     if tree is None:
         return "None"
     family = _family(tree)
