@@ -23,9 +23,11 @@ from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace
 from cdiff._leaves import outside
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
-from cdiff._signature import Signature, Statics, takes
+from cdiff._plain import written
+from cdiff._saving import named_classes, pack, path_of, record_of, statics_of, unpack, write_file
+from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
-from cdiff._tree import flatten, unflatten
+from cdiff._tree import class_name, flatten, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
@@ -133,11 +135,14 @@ class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
         except NewPath:
             return None
         if found is not None:
-            self._put_first(found[0])
+            self._put_first(found[0], signature, entry)
         return found
 
-    def _put_first(self, path: Path) -> None:
+    def _put_first(self, path: Path, signature: Signature, entry: Entry) -> None:
         """Let the core try this path first."""
+        if not path.has_form:
+            path.form = call_form(signature, path, entry.surroundings)
+            path.has_form = True
         forms = self.forms
         if path.form is not None and (not forms or forms[0] is not path.form):
             others = [form for form in forms if form is not path.form]
@@ -173,23 +178,103 @@ class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
         self._count += 1
         self._latest = path
         surroundings = observer.surroundings(path.linked())
-        self._add(signature.key, surroundings, path, observer)
-        path.form = call_form(signature, path, surroundings)
-        self._put_first(path)
+        entry = self._add(signature.key, surroundings, path, observer)
+        self._put_first(path, signature, entry)
 
     def _add(
-        self, key: Any, surroundings: Surroundings | None, path: Path, observer: Observer | None
-    ) -> None:
+        self, key: Any, surroundings: Surroundings | None, path: Path, observer: Observer
+    ) -> Entry:
+        """Keep a path with those that were recorded in the same surroundings."""
         entries = self._entries.setdefault(key, [])
         for entry in entries:
             if entry.holds():
                 entry.paths.add(path)
-                if entry.surroundings is not None and observer is not None:
+                if entry.surroundings is None:
+                    entry.surroundings = surroundings
+                else:
                     more = observer.content(path.linked())
                     entry.surroundings = entry.surroundings.without_changed(more)
-                return
+                return entry
         # The latest first, and a copy since another thread may go through the old list.
-        self._entries[key] = [Entry(surroundings, path), *entries]
+        entry = Entry(surroundings, path)
+        self._entries[key] = [entry, *entries]
+        return entry
+
+    def save(self, file: Any) -> None:
+        """Write the recorded programs to a file, which `cdiff.load` reads.
+
+        What the function read from outside (captured arrays and numbers) is written as it is now.
+
+        Parameters
+        ----------
+        file : str, path or binary file
+            Where to write; an existing file is replaced.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been recorded yet.
+        TypeError
+            If a program, a static argument or a container cannot be written: a file holds
+            numbers, strings, arrays, tuples, lists and dicts only.
+        """
+        records = []
+        for key, entry, path in self._kept():
+            if not entry.holds():
+                continue  # recorded when something outside was different
+            try:
+                records.append(record_of(key, path))
+            except TypeError as error:
+                raise TypeError(f"{function_name(self._f)} cannot be saved: {error}") from None
+        if not records:
+            raise ValueError(
+                f"{function_name(self._f)} has no programs to save; call it once with arguments "
+                "of each form"
+            )
+        write_file(file, pack({**self._described(), "programs": records}))
+
+    def _described(self) -> dict[str, Any]:
+        """What is saved beside the programs."""
+        return {
+            "name": function_name(self._f),
+            "positions": tuple(sorted(self._statics.positions)),
+            "names": tuple(sorted(self._statics.names)),
+        }
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        found = super().__reduce__()
+        if isinstance(found, str):
+            return found
+        return _remade, (self._f, self._options, *self._portable())
+
+    def _portable(self) -> tuple[bytes, tuple[type, ...]]:
+        """Programs that depend on nothing but their arguments and numbers outside, for pickle."""
+        records = []
+        classes: set[type] = set()
+        for key, entry, path in self._kept():
+            outer = None if entry.surroundings is None else entry.surroundings.values()
+            if (outer is None and entry.surroundings is not None) or path.is_linked():
+                continue
+            try:
+                record = {**record_of(key, path), "outer": outer}
+                written(record)
+            except TypeError:
+                continue  # will be recorded again
+            records.append(record)
+            classes |= named_classes(key[0]) | named_classes(structure(path.treedef))
+        return pack(records), tuple(sorted(classes, key=class_name))
+
+    def _receive(self, data: bytes, classes: tuple[type, ...]) -> None:
+        """Take programs out of a pickle."""
+        for record in unpack(data):
+            key, path = path_of(record, classes)
+            observer = Observer(self._f, [static_value(form) for form in statics_of(key)])
+            surroundings = observer.surroundings(path.linked())
+            values = None if surroundings is None else surroundings.values()
+            if values == record["outer"]:
+                self._add(key, surroundings, path, observer)
+                self._latest = path
+                self._count += 1
 
     def _kept(self) -> Iterator[tuple[Any, Entry, Path]]:
         """All programs, with the key of their signature."""
@@ -219,6 +304,15 @@ class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
             "programs": len(kept),
             "instructions": sum([len(path.program) for path in kept]),
         }
+
+
+def _remade(
+    f: Callable[..., Any], options: dict[str, Any], data: bytes, classes: tuple[type, ...]
+) -> Compiled:
+    """A compiled function out of a pickle."""
+    made = Compiled(f, compile, options)
+    made._receive(data, classes)
+    return made
 
 
 def call_form(

@@ -53,7 +53,7 @@ class Path:
         What is run, if another program gives the same values.
     """
 
-    __slots__ = ("decisions", "form", "leaves", "places", "program", "runner", "treedef")
+    __slots__ = ("decisions", "form", "has_form", "leaves", "places", "program", "runner", "treedef")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Path:
         self.places = places
         self.leaves = leaves
         self.form: CallForm | None = None  # how the core answers calls of it, where it can
+        self.has_form = False  # whether that has been looked at
         self.decisions = tuple([content(g.expected) for g in program.guards])
 
     def result(self, outputs: list[Any]) -> Any:
@@ -82,6 +83,13 @@ class Path:
         """The arrays from outside that the program reads, as they are at each run."""
         program = self.runner.program
         return [*program.arrays, *[np.asarray(x) for _, x in program.refreshed]]
+
+    def is_linked(self) -> bool:
+        """Does the program read arrays from outside that may change?"""
+        program = self.runner.program
+        return bool(program.refreshed) or any(
+            [x.flags.writeable or x.base is not None for x in program.arrays]
+        )
 
 
 def content(x: Any) -> tuple[str, tuple[int, ...], bytes]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cdiff._tree import TreeDef
 
-__all__ = ["Signature", "Statics", "structure"]
+__all__ = ["Signature", "Statics", "static_key", "static_value", "structure", "takes"]
 
 NOTHING: frozenset[int] = frozenset()
 
@@ -269,6 +269,33 @@ def static_key(x: Any) -> Any:
     if isinstance(x, np.generic):
         return cls, x.tobytes()
     return cls, x
+
+
+def static_value(key: Any) -> Any:
+    """The value that `static_key` was made of.
+
+    Parameters
+    ----------
+    key : tuple
+
+    Returns
+    -------
+    object
+    """
+    cls, *parts = key
+    if cls is float:
+        return float.fromhex(parts[0])
+    if cls is complex:
+        return complex(*map(float.fromhex, parts))
+    if cls is frozenset:
+        return frozenset(map(static_value, parts[0]))
+    if cls is slice:
+        return slice(*static_value(parts[0]))
+    if issubclass(cls, tuple):
+        return tuple.__new__(cls, map(static_value, parts[0]))
+    if issubclass(cls, np.generic):
+        return np.frombuffer(parts[0], cls)[0]
+    return parts[0]
 
 
 def structure(treedef: TreeDef) -> Any:

@@ -21,9 +21,12 @@ __all__ = [
     "LEAF",
     "LEAF_TYPES",
     "TreeDef",
+    "class_name",
     "describe",
     "flatten",
+    "family_of",
     "flatten_like",
+    "is_named",
     "leaf_paths",
     "register_container",
     "tree_map",
@@ -164,16 +167,56 @@ _FAMILIES: dict[type, Family] = {
 def _family(tree: Any) -> Family | None:
     """The family of a container, or None if `tree` is a leaf."""
     cls = tree.__class__
-    if cls in LEAF_TYPES:
-        return None
+    return None if cls in LEAF_TYPES else family_of(cls)
+
+
+def family_of(cls: Any) -> Family | None:
+    """The family of containers of a class; None if its instances are leaves.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    Family or None
+    """
     family = _FAMILIES.get(cls)
     if family is not None:
         return family
-    if isinstance(tree, tuple):
+    if issubclass(cls, tuple):
         return _NAMEDTUPLE if hasattr(cls, "_fields") else None
-    if hasattr(cls, "__dataclass_fields__") and not isinstance(tree, type):
+    if hasattr(cls, "__dataclass_fields__") and not issubclass(cls, type):
         return _DATACLASS
     return None
+
+
+def is_named(cls: Any) -> bool:
+    """Is a class a namedtuple or a dataclass, of which names of fields are all there is to know?
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    bool
+    """
+    return family_of(cls) in (_NAMEDTUPLE, _DATACLASS)
+
+
+def class_name(cls: type) -> str:
+    """The full name of a class.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    str
+    """
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def register_container(
