@@ -25,6 +25,7 @@ NAMES = (
     "operators",
     "jacobian",
     "interpreter",
+    "calls",
     "blocks",
     "math_functions",
     "memory",

@@ -308,6 +308,16 @@ class Race:
             return str(error)
         return differs(answer, expected)
 
+    def ask(self, contender: str, target: str, *arguments: Any) -> Outcome:
+        """A figure from the contender's process, or why there is none."""
+        if contender in self._absent:
+            return self._absent[contender]
+        try:
+            figure: float = self._worker(contender).call(target, *arguments)
+        except Failure as error:
+            return str(error)
+        return figure
+
     def run(
         self, key: str, expected: Iterable[Any], contenders: Sequence[str] | None = None
     ) -> dict[str, Outcome]:

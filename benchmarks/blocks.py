@@ -1,4 +1,4 @@
-"""The block gear: fused elementwise work over large arrays, and what a small program costs.
+"""The block gear: fused elementwise work over large arrays.
 
 Value and gradient of ten elementwise operations and a sum, compiled, beside torch and `jax.jit`;
 the same with two threads; then a long chain of arithmetic, per instruction and point, which shows
@@ -18,7 +18,7 @@ from benchmarks._report import Bound, Reasons, Report, duration, ratio, shown
 from benchmarks._timing import Case, Pace, Race, fresh
 
 CONTENDERS = ("cdiff", "two threads", "torch", "jax jit")
-TEN, CHAIN, ROSENBROCK = "ten operations", "chain", "rosenbrock"
+TEN, CHAIN = "ten operations", "chain"
 SIZES = (1000, 100_000, 1_000_000)
 CHAIN_SIZES = (10, 100, 1000, 10_000, 100_000, 1_000_000)
 LENGTH = 60  # operations of the chain
@@ -51,10 +51,6 @@ def chain(x: Any) -> Any:
     for _ in range(LENGTH // 3):
         y = (y * x + 0.25) - x
     return y
-
-
-def rosenbrock(x: Any) -> Any:
-    return (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()
 
 
 def _compiled(function: Callable[[Any], Any], x: np.ndarray) -> Case:
@@ -106,14 +102,12 @@ def build(contender: str, key: str) -> Case:
     _core.set_num_threads(2 if contender == "two threads" else 1)
     if name == CHAIN:
         return _compiled(chain, data(int(size)))
-    if name == ROSENBROCK:
-        return _compiled(cdiff.value_and_grad(rosenbrock), data(int(size)))
     library = load("cdiff")
     return _compiled(cdiff.value_and_grad(ten(library.xp, library.xp.sum)), data(int(size)))
 
 
 def _ten(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
-    widths = (14, 10, 12, 10, 10, 12, 30)
+    widths = (14, 10, 12, 10, 10, 30)
     report.say("value and gradient of ten elementwise operations and a sum; below: peer / cdiff")
     report.rows(widths, [("", *CONTENDERS, "")])
     reasons = Reasons()
@@ -154,24 +148,7 @@ def _chain(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
             verdict = report.verdict(key, each, PER_POINT if size >= 1000 else None)
             cells = (duration(times["cdiff"]), duration(each), verdict)
             report.rows(widths, [(f"n = {size}", *cells)])
-        x = data(10)
-        report.say()
-        times = race.run(f"{ROSENBROCK} @ 10", [rosenbrock(x), rosenbrock_slopes(x)])
-        reasons.note(ROSENBROCK, times)
-        report.say(
-            f"value and gradient of Rosenbrock's function, n = 10: "
-            f"{duration(times['cdiff'])} per call"
-        )
     reasons.tell(report)
-
-
-def rosenbrock_slopes(x: np.ndarray) -> np.ndarray:
-    """The gradient, by hand."""
-    slopes = np.zeros_like(x)
-    bend = x[1:] - x[:-1] ** 2
-    slopes[1:] += 200.0 * bend
-    slopes[:-1] -= 400.0 * bend * x[:-1] + 2.0 * (1.0 - x[:-1])
-    return slopes
 
 
 def main(report: Report) -> None:

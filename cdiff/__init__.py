@@ -32,7 +32,9 @@ from cdiff._core import (
 from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
+from cdiff._loaded import load
 from cdiff._loops import fori_loop, scan, while_loop
+from cdiff._plain import FormatError
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
 from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
@@ -48,6 +50,7 @@ expit = sigmoid
 __all__ = [
     "Array",
     "CompileWarning",
+    "FormatError",
     "array",
     "checkpoint",
     "compile",
@@ -67,6 +70,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "load",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",

@@ -3,10 +3,11 @@
 A call whose arguments have been seen before, by structure, shapes, dtypes and static values, runs
 the program that was recorded for them. Decisions that Python took while recording are guards of the
 program: where one does not hold, the path that was recorded for the other decision is taken, or the
-function runs once more and that path is kept too. So a compiled function never gives a wrong value;
-it is only slow where it decides something new at every call. This file knows arguments, caches and
-paths; it must not know operators or how a program runs. It is fast because the core calls straight
-into the last path, and comes here only when that path does not fit.
+function runs once more and that path is kept too. What the function read besides its arguments is
+looked at again at each call. So a compiled function never gives a wrong value; it is only slow
+where it decides something new at every call. This file knows arguments, caches and paths; it must
+not know operators or how a program runs. It is fast because the core answers calls of the forms of
+the latest paths, and comes here only for others.
 """
 
 from __future__ import annotations
@@ -18,21 +19,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, NumberCall, Trace, is_tracked
+from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace
 from cdiff._leaves import outside
+from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
-from cdiff._tree import flatten, leaf_paths, unflatten
-from cdiff._wrap import Transformed, check_argnums, function_name
+from cdiff._plain import written
+from cdiff._saving import named_classes, pack, path_of, record_of, statics_of, unpack, write_file
+from cdiff._signature import Signature, Statics, static_value, structure, takes
+from cdiff._surroundings import Observer
+from cdiff._tree import class_name, flatten, unflatten
+from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from cdiff._core import Program
+    from cdiff._core import Program, Surroundings
     from cdiff._tree import TreeDef
 
-__all__ = ["CompileWarning", "compile"]
+__all__ = ["CompileWarning", "Compiled", "compile"]
 
 MAX_PATHS = 256  # programs that one compiled function keeps
+MAX_FORMS = 3  # that the core tries before it asks for the general way
 
 
 class CompileWarning(UserWarning):
@@ -45,162 +52,105 @@ class CompileWarning(UserWarning):
     """
 
 
-class Signature:
-    """What a call is recognised by: the leaves of its arguments, and everything else as a key.
+class Entry:
+    """The paths for one signature that were recorded in the same surroundings."""
 
-    Floats and arrays are inputs of the program; whatever else is in the arguments is static.
+    __slots__ = ("paths", "surroundings")
 
-    Parameters
-    ----------
-    args, kwargs : the call's arguments
-    static : frozenset of int
-        Positions whose arguments are static whatever they are.
+    def __init__(self, surroundings: Surroundings | None, path: Path) -> None:
+        self.surroundings = surroundings
+        self.paths = Paths(path)
 
-    Attributes
-    ----------
-    inputs : list of float or ndarray
-    tracked : bool
-        Whether an outer transformation tracks one of the inputs.
-    key : tuple
-        Hashable.
-
-    Raises
-    ------
-    TypeError
-        If something static cannot be hashed.
-    """
-
-    __slots__ = ("args", "inputs", "key", "kwargs", "leaves", "places", "tracked", "treedef")
-
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], static: frozenset[int]):
-        self.args = args
-        self.kwargs = kwargs
-        fixed = {i % len(args) for i in static if -len(args) <= i < len(args)} if static else ()
-        dynamic = [None if i in fixed else x for i, x in enumerate(args)]
-        self.leaves, self.treedef = flatten((dynamic, kwargs))
-        self.inputs: list[Any] = []
-        self.places: list[int] = []
-        self.tracked = False
-        forms: list[Any] = []
-        for k, x in enumerate(self.leaves):
-            form = self._form(x)
-            if form is None:
-                forms.append((x.__class__, x))
-                continue
-            self.places.append(k)
-            forms.append(form)
-        values = tuple([(args[i].__class__, args[i]) for i in fixed])
-        self.key = (structure(self.treedef), tuple(forms), values)
-        self._check_hashable()
-
-    def _form(self, x: Any) -> Any:
-        """The form of an input, which joins `inputs`; None for a static leaf."""
-        if x.__class__ is float:
-            self.inputs.append(x)
-            return "f"
-        if x.__class__ is Array:
-            self.tracked = self.tracked or is_tracked(x)
-            self.inputs.append(x if self.tracked else x.numpy())
-            return "A", x.dtype.str, x.shape
-        if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub":
-            self.inputs.append(x)
-            return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
-        return None
-
-    def _check_hashable(self) -> None:
-        try:
-            hash(self.key)
-        except TypeError:
-            for x, path in zip(self.leaves, leaf_paths(self.treedef, "argument"), strict=True):
-                if self._form(x) is None:
-                    _check_hash(x, path)
-            raise TypeError(
-                "compile: a static argument must be hashable, for programs are found by its value"
-            ) from None
-
-    def call(self, f: Callable[..., Any], inputs: list[Any]) -> Any:
-        """Call a function with other inputs in their places."""
-        leaves = list(self.leaves)
-        for k, x in zip(self.places, inputs, strict=True):
-            leaves[k] = x
-        args, kwargs = unflatten(self.treedef, leaves)
-        given = [
-            x if y is None and x is not None else y for x, y in zip(self.args, args, strict=True)
-        ]
-        return f(*given, **kwargs)
+    def holds(self) -> bool:
+        return self.surroundings is None or self.surroundings.holds()
 
 
-def _check_hash(x: Any, path: str) -> None:
-    try:
-        hash(x)
-    except TypeError:
-        raise TypeError(
-            f"compile: {path} is a {type(x).__name__}, neither a float nor an array nor hashable; "
-            "convert it to an array, or make it part of the function"
-        ) from None
-
-
-def structure(treedef: TreeDef) -> Any:
-    """A hashable stand-in for the structure of a container.
-
-    Parameters
-    ----------
-    treedef : TreeDef
-
-    Returns
-    -------
-    tuple or None
-        Equal for equal structures.
-    """
-    if treedef.family is None:
-        return None
-    static = treedef.meta
-    if isinstance(static, dict):
-        static = tuple(sorted(static.items()))
-    return treedef.cls, treedef.keys, static, tuple([structure(c) for c in treedef.children])
-
-
-class _Compiled(Transformed):
+@CompiledCall.enable
+class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
     """What `compile` returns."""
 
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
-        super().__init__(f, factory, options)
-        given = options["static_argnums"]
-        self._static = frozenset((given,) if given.__class__ is int else given)
+        Transformed.__init__(self, f, factory, options)
+        self._statics = Statics(f, options["static_argnums"], options["static_argnames"])
         self._lock = threading.RLock()
+        self._takes_out: bool | None = None
         self.clear()
 
     def clear(self) -> None:
         """Forget all programs."""
-        self._paths: dict[Any, Paths] = {}
+        self._entries: dict[Any, list[Entry]] = {}
         self._count = 0
         self._recordings = 0
         self._latest: Path | None = None
-        self._quick: Any = None  # a NumberCall of the latest path, where that is possible
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if self._quick is not None:
-            return self._quick(*args, **kwargs)
-        return self._general(args, kwargs)
+        self.forms = ()
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Any call: find the path that fits, or record it."""
-        signature = Signature(args, kwargs, self._static)
+        buffers = None
+        if "out" in kwargs and not self._has_out():
+            buffers = Buffers(kwargs.pop("out"))
+        signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
         if signature.tracked:
-            return self._f(*args, **kwargs)  # an outer transformation records it as it is
-        paths = self._paths.get(signature.key)
-        try:
-            found = None if paths is None else paths.run(signature.inputs)
-        except NewPath:
-            found = None
+            return self._on_tracked(signature, buffers)
+        found = self._find(signature, buffers)
         if found is None:
             with self._lock:
-                return self._record(signature)
+                # Another thread may have recorded it meanwhile.
+                found = self._find(signature, buffers)
+                if found is None:
+                    return self._record(signature, buffers)
         path, outputs = found
-        return path.result(outputs)
+        return path.result(outputs) if buffers is None else buffers.filled(path, outputs)
 
-    def _record(self, signature: Signature) -> Any:
+    def _has_out(self) -> bool:
+        """Is `out` a parameter of the function itself?"""
+        if self._takes_out is None:
+            self._takes_out = takes(self._f, "out")
+        return self._takes_out
+
+    def _on_tracked(self, signature: Signature, buffers: Buffers | None) -> Any:
+        """An outer transformation records the function as it is."""
+        if buffers is not None:
+            raise TypeError(
+                f"{function_name(self._f)}: out= has no derivative; leave it out inside grad, "
+                "vmap and the like"
+            )
+        return self._f(*signature.args, **signature.kwargs)
+
+    def _entry(self, signature: Signature) -> Entry | None:
+        """The programs that were recorded in the present surroundings."""
+        for entry in self._entries.get(signature.key, ()):
+            if entry.holds():
+                return entry
+        return None
+
+    def _find(
+        self, signature: Signature, buffers: Buffers | None
+    ) -> tuple[Path, list[Any]] | None:
+        entry = self._entry(signature)
+        if entry is None:
+            return None
+        try:
+            found = entry.paths.run(signature.inputs, buffers)
+        except NewPath:
+            return None
+        if found is not None:
+            self._put_first(found[0], signature, entry)
+        return found
+
+    def _put_first(self, path: Path, signature: Signature, entry: Entry) -> None:
+        """Let the core try this path first."""
+        if not path.has_form:
+            path.form = call_form(signature, path, entry.surroundings)
+            path.has_form = True
+        forms = self.forms
+        if path.form is not None and (not forms or forms[0] is not path.form):
+            others = [form for form in forms if form is not path.form]
+            self.forms = (path.form, *others[: MAX_FORMS - 1])
+
+    def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Run the function itself and keep the program of what it did."""
+        observer = Observer(self._f, signature.statics)
         trace = Trace()
         with trace as level:
             inputs = [trace.input(x) for x in signature.inputs]
@@ -213,23 +163,125 @@ class _Compiled(Transformed):
             numbers = iter(range(len(nodes)))
             places = [next(numbers) if is_array else None for is_array in given]
             constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
-            self._keep(signature, Path(program.simplify(), treedef, places, constants))
+            path = Path(program.simplify(), treedef, places, constants)
+            self._keep(signature, path, observer)
+        if buffers is not None:
+            return buffers.copied(treedef, values)
         return unflatten(treedef, values)
 
-    def _keep(self, signature: Signature, path: Path) -> None:
+    def _keep(self, signature: Signature, path: Path, observer: Observer) -> None:
         """Add a path, and forget all if there are too many."""
         self._recordings += 1
         if self._count >= MAX_PATHS:
             warnings.warn(_too_many(self, signature), CompileWarning, stacklevel=4)
-            self._paths, self._count = {}, 0
+            self._entries, self._count = {}, 0
         self._count += 1
         self._latest = path
-        self._quick = _quick_call(signature, path, self._general)
-        paths = self._paths.get(signature.key)
-        if paths is None:
-            self._paths[signature.key] = Paths(path)
-        else:
-            paths.add(path)
+        surroundings = observer.surroundings(path.linked())
+        entry = self._add(signature.key, surroundings, path, observer)
+        self._put_first(path, signature, entry)
+
+    def _add(
+        self, key: Any, surroundings: Surroundings | None, path: Path, observer: Observer
+    ) -> Entry:
+        """Keep a path with those that were recorded in the same surroundings."""
+        entries = self._entries.setdefault(key, [])
+        for entry in entries:
+            if entry.holds():
+                entry.paths.add(path)
+                if entry.surroundings is None:
+                    entry.surroundings = surroundings
+                else:
+                    more = observer.content(path.linked())
+                    entry.surroundings = entry.surroundings.without_changed(more)
+                return entry
+        # The latest first, and a copy since another thread may go through the old list.
+        entry = Entry(surroundings, path)
+        self._entries[key] = [entry, *entries]
+        return entry
+
+    def save(self, file: Any) -> None:
+        """Write the recorded programs to a file, which `cdiff.load` reads.
+
+        What the function read from outside (captured arrays and numbers) is written as it is now.
+
+        Parameters
+        ----------
+        file : str, path or binary file
+            Where to write; an existing file is replaced.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been recorded yet.
+        TypeError
+            If a program, a static argument or a container cannot be written: a file holds
+            numbers, strings, arrays, tuples, lists and dicts only.
+        """
+        records = []
+        for key, entry, path in self._kept():
+            if not entry.holds():
+                continue  # recorded when something outside was different
+            try:
+                records.append(record_of(key, path))
+            except TypeError as error:
+                raise TypeError(f"{function_name(self._f)} cannot be saved: {error}") from None
+        if not records:
+            raise ValueError(
+                f"{function_name(self._f)} has no programs to save; call it once with arguments "
+                "of each form"
+            )
+        write_file(file, pack({**self._described(), "programs": records}))
+
+    def _described(self) -> dict[str, Any]:
+        """What is saved beside the programs."""
+        return {
+            "name": function_name(self._f),
+            "positions": tuple(sorted(self._statics.positions)),
+            "names": tuple(sorted(self._statics.names)),
+        }
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        found = super().__reduce__()
+        if isinstance(found, str):
+            return found
+        return _remade, (self._f, self._options, *self._portable())
+
+    def _portable(self) -> tuple[bytes, tuple[type, ...]]:
+        """Programs that depend on nothing but their arguments and numbers outside, for pickle."""
+        records = []
+        classes: set[type] = set()
+        for key, entry, path in self._kept():
+            outer = None if entry.surroundings is None else entry.surroundings.values()
+            if (outer is None and entry.surroundings is not None) or path.is_linked():
+                continue
+            try:
+                record = {**record_of(key, path), "outer": outer}
+                written(record)
+            except TypeError:
+                continue  # will be recorded again
+            records.append(record)
+            classes |= named_classes(key[0]) | named_classes(structure(path.treedef))
+        return pack(records), tuple(sorted(classes, key=class_name))
+
+    def _receive(self, data: bytes, classes: tuple[type, ...]) -> None:
+        """Take programs out of a pickle."""
+        for record in unpack(data):
+            key, path = path_of(record, classes)
+            observer = Observer(self._f, [static_value(form) for form in statics_of(key)])
+            surroundings = observer.surroundings(path.linked())
+            values = None if surroundings is None else surroundings.values()
+            if values == record["outer"]:
+                self._add(key, surroundings, path, observer)
+                self._latest = path
+                self._count += 1
+
+    def _kept(self) -> Iterator[tuple[Any, Entry, Path]]:
+        """All programs, with the key of their signature."""
+        for key, entries in list(self._entries.items()):
+            for entry in entries:
+                for path in entry.paths.distinct():
+                    yield key, entry, path
 
     @property
     def program(self) -> Program | None:
@@ -245,59 +297,110 @@ class _Compiled(Transformed):
             ``recordings``, ``signatures``, ``programs`` and ``instructions`` (of all programs
             together).
         """
-        kept = [path for paths in self._paths.values() for path in paths.distinct()]
+        kept = [path for _, _, path in self._kept()]
         return {
             "recordings": self._recordings,
-            "signatures": len(self._paths),
+            "signatures": len(self._entries),
             "programs": len(kept),
             "instructions": sum([len(path.program) for path in kept]),
         }
 
 
-def _quick_call(signature: Signature, path: Path, general: Any) -> Any:
-    """The call without any of this, for positional floats in, floats in tuples and lists out."""
-    code = path.runner.numbers
-    plain = all(x.__class__ is float for x in signature.args)
-    if code is None or signature.kwargs or not plain or len(signature.args) != code.n_inputs:
-        return None
-    if not _is_nested_plainly(path.treedef) or None in path.places:
-        return None
-    return NumberCall(code, "f" * code.n_inputs, unflatten(path.treedef, path.places), general)
+def _remade(
+    f: Callable[..., Any], options: dict[str, Any], data: bytes, classes: tuple[type, ...]
+) -> Compiled:
+    """A compiled function out of a pickle."""
+    made = Compiled(f, compile, options)
+    made._receive(data, classes)
+    return made
 
 
-def _is_nested_plainly(treedef: TreeDef) -> bool:
+def call_form(
+    signature: Signature, path: Path, surroundings: Surroundings | None
+) -> CallForm | None:
+    """What the core needs to answer such calls; None where only the general way can.
+
+    Parameters
+    ----------
+    signature : Signature
+    path : Path
+    surroundings : Surroundings or None
+
+    Returns
+    -------
+    CallForm or None
+    """
+    if not is_plain(path.treedef):
+        return None
+    slots = [Fixed(x) if k is None else k for k, x in zip(path.places, path.leaves, strict=True)]
+    template = unflatten(path.treedef, slots)
+    inside = signature.statics[len(signature.fixed) :]
+    try:
+        return CallForm(
+            path.runner, signature.args, signature.kwargs, template, signature.fixed, inside,
+            surroundings,
+        )  # fmt: skip
+    except ValueError:
+        return None
+
+
+def is_plain(treedef: TreeDef) -> bool:
+    """Are all containers tuples, lists, dicts and None themselves?
+
+    Parameters
+    ----------
+    treedef : TreeDef
+
+    Returns
+    -------
+    bool
+    """
     if treedef.family is None:
         return True
-    return treedef.cls in (tuple, list) and all(map(_is_nested_plainly, treedef.children))
+    return treedef.cls in (tuple, list, dict, type(None)) and all(map(is_plain, treedef.children))
 
 
-def _too_many(compiled: _Compiled, signature: Signature) -> str:
+def _too_many(compiled: Compiled, signature: Signature) -> str:
     """What keeps changing, for the warning that the cache is full."""
     name = function_name(compiled._f)
     head = f"compile: {name} has {MAX_PATHS} programs and starts again; "
-    keys = list(compiled._paths)
-    if len(keys) * 2 <= MAX_PATHS:
-        guards = [g for paths in compiled._paths.values() for g in paths.last.program.guards]
-        where = guards[-1].where if guards else "?"
+    keys = list(compiled._entries)
+    around = {w for _, e, _ in compiled._kept() if e.surroundings for w in e.surroundings.changed()}
+    if len(keys) * 2 > MAX_PATHS:
+        what = ", ".join(_changing(signature, keys)[:3]) or "the structure or a static argument"
         return (
-            f"{head}it decides by values that change from call to call, last at {where}; write "
-            "such a choice as np.where, or do not compile it"
+            f"{head}what changes is {what}: a number that changes from call to call should be a "
+            "float or an array, and an array should keep its shape"
         )
-    paths = leaf_paths(signature.treedef, "argument")
-    changing = [
-        path
-        for k, path in enumerate(paths)
-        if len({key[1][k] for key in keys if len(key[1]) == len(paths)}) > 1
-    ]
-    what = ", ".join(changing[:3]) or "the structure or a static argument"
+    if around:
+        what = ", ".join(sorted(around)[:3])
+        return f"{head}what changes is {what}, from outside the function: make it an argument"
+    guards = [g for _, _, path in compiled._kept() for g in path.program.guards]
+    where = guards[-1].where if guards else "?"
     return (
-        f"{head}what changes is {what}: a number that changes from call to call should be a float "
-        "or an array, and an array should keep its shape"
+        f"{head}it decides by values that change from call to call, last at {where}; write "
+        "such a choice as np.where, or do not compile it"
     )
 
 
+def _changing(signature: Signature, keys: list[Any]) -> list[str]:
+    """The arguments that are not the same in all signatures."""
+    paths = signature.paths()
+    among = [key for key in keys if len(key[2]) == len(paths)]
+    found = [path for k, path in enumerate(paths) if len({key[2][k] for key in among}) > 1]
+    positions = sorted(signature.fixed)
+    names = [*range(len(signature.args)), *map(repr, signature.kwargs)]
+    for k, i in enumerate(positions):
+        if len({key[3][k] for key in keys if len(key[3]) == len(positions)}) > 1:
+            found.append(f"argument {names[i]}")
+    return found
+
+
 def compile(
-    f: Callable[..., Any] | None = None, *, static_argnums: int | tuple[int, ...] = ()
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | tuple[int, ...] = (),
+    static_argnames: str | tuple[str, ...] = (),
 ) -> Any:
     """The same function, recorded once and replayed as a program.
 
@@ -316,7 +419,9 @@ def compile(
         are static: the program is made for their values. Left out, the result is a decorator.
     static_argnums : int or tuple of int, optional
         Positional arguments that are static although they are floats or containers; they must be
-        hashable.
+        hashable. Negative numbers count from the last parameter.
+    static_argnames : str or tuple of str, optional
+        The same, by name.
 
     Returns
     -------
@@ -344,10 +449,7 @@ def compile(
     >>> f(1.0, 2.0), f.stats()["recordings"]
     ((4.0, (4.0, 4.0)), 1)
     """
+    options = {"static_argnums": static_argnums, "static_argnames": static_argnames}
     if f is None:
-        return partial(compile, static_argnums=static_argnums)
-    if isinstance(static_argnums, (tuple, list)) and not static_argnums:
-        positions: Any = ()
-    else:
-        positions = check_argnums(static_argnums, "compile")
-    return _Compiled(f, compile, {"static_argnums": positions})
+        return partial(compile, **options)  # type: ignore[arg-type]
+    return Compiled(f, compile, options)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cdiff._core import Runner
 from cdiff._tree import unflatten
 
 if TYPE_CHECKING:
-    from cdiff._core import Program
+    from cdiff._core import CallForm, Program
+    from cdiff._out import Buffers
     from cdiff._tree import TreeDef
 
 __all__ = ["NewPath", "Path", "Paths"]
@@ -50,7 +53,7 @@ class Path:
         What is run, if another program gives the same values.
     """
 
-    __slots__ = ("decisions", "leaves", "places", "program", "runner", "treedef")
+    __slots__ = ("decisions", "form", "has_form", "leaves", "places", "program", "runner", "treedef")
 
     def __init__(
         self,
@@ -65,6 +68,8 @@ class Path:
         self.treedef = treedef
         self.places = places
         self.leaves = leaves
+        self.form: CallForm | None = None  # how the core answers calls of it, where it can
+        self.has_form = False  # whether that has been looked at
         self.decisions = tuple([content(g.expected) for g in program.guards])
 
     def result(self, outputs: list[Any]) -> Any:
@@ -73,6 +78,18 @@ class Path:
             x if k is None else outputs[k] for k, x in zip(self.places, self.leaves, strict=True)
         ]
         return unflatten(self.treedef, leaves)
+
+    def linked(self) -> list[Any]:
+        """The arrays from outside that the program reads, as they are at each run."""
+        program = self.runner.program
+        return [*program.arrays, *[np.asarray(x) for _, x in program.refreshed]]
+
+    def is_linked(self) -> bool:
+        """Does the program read arrays from outside that may change?"""
+        program = self.runner.program
+        return bool(program.refreshed) or any(
+            [x.flags.writeable or x.base is not None for x in program.arrays]
+        )
 
 
 def content(x: Any) -> tuple[str, tuple[int, ...], bytes]:
@@ -95,11 +112,17 @@ class Paths:
         for n in range(len(path.decisions) + 1):
             self.by_decisions.setdefault(path.decisions[:n], path)
 
-    def run(self, inputs: list[Any]) -> tuple[Path, list[Any]] | None:
-        """The path that fits these inputs and its outputs; None if it is still to be recorded."""
+    def run(
+        self, inputs: list[Any], buffers: Buffers | None = None
+    ) -> tuple[Path, list[Any]] | None:
+        """The path that fits these inputs and its outputs; None if it is still to be recorded.
+
+        Outputs are made in `buffers` where that is possible.
+        """
         path: Path | None = self.last
         while path is not None:
-            outputs, failed, seen = path.runner.run(inputs)
+            into = None if buffers is None else buffers.into(path, inputs)
+            outputs, failed, seen = path.runner.run(inputs, into)
             if outputs is not None:
                 self.last = path
                 return path, outputs

@@ -21,8 +21,12 @@ __all__ = [
     "LEAF",
     "LEAF_TYPES",
     "TreeDef",
+    "class_name",
+    "describe",
     "flatten",
+    "family_of",
     "flatten_like",
+    "is_named",
     "leaf_paths",
     "register_container",
     "tree_map",
@@ -163,16 +167,56 @@ _FAMILIES: dict[type, Family] = {
 def _family(tree: Any) -> Family | None:
     """The family of a container, or None if `tree` is a leaf."""
     cls = tree.__class__
-    if cls in LEAF_TYPES:
-        return None
+    return None if cls in LEAF_TYPES else family_of(cls)
+
+
+def family_of(cls: Any) -> Family | None:
+    """The family of containers of a class; None if its instances are leaves.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    Family or None
+    """
     family = _FAMILIES.get(cls)
     if family is not None:
         return family
-    if isinstance(tree, tuple):
+    if issubclass(cls, tuple):
         return _NAMEDTUPLE if hasattr(cls, "_fields") else None
-    if hasattr(cls, "__dataclass_fields__") and not isinstance(tree, type):
+    if hasattr(cls, "__dataclass_fields__") and not issubclass(cls, type):
         return _DATACLASS
     return None
+
+
+def is_named(cls: Any) -> bool:
+    """Is a class a namedtuple or a dataclass, of which names of fields are all there is to know?
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    bool
+    """
+    return family_of(cls) in (_NAMEDTUPLE, _DATACLASS)
+
+
+def class_name(cls: type) -> str:
+    """The full name of a class.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    str
+    """
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def register_container(
@@ -371,13 +415,13 @@ def _match_into(treedef: TreeDef, tree: Any, path: str, leaves: list[Any]) -> No
     family = treedef.family
     if family is None:
         if _family(tree) is not None:
-            raise TypeError(f"{path} must be one number or array, got {_describe(tree)}")
+            raise TypeError(f"{path} must be one number or array, got {describe(tree)}")
         leaves.append(tree)
         return
     if tree.__class__ is not treedef.cls:
         raise TypeError(
             f"{path} must be a {treedef.cls.__name__} with {len(treedef.keys)} entries, "
-            f"got {_describe(tree)}"
+            f"got {describe(tree)}"
         )
     children, keys, _ = family.opened(tree)
     by_key = dict(zip(keys, children, strict=True))
@@ -389,7 +433,17 @@ def _match_into(treedef: TreeDef, tree: Any, path: str, leaves: list[Any]) -> No
         _match_into(child, by_key[key], path + family.label.format(key), leaves)
 
 
-def _describe(tree: Any) -> str:
+def describe(tree: Any) -> str:
+    """A container or leaf in a few words, for error messages.
+
+    Parameters
+    ----------
+    tree : container or leaf
+
+    Returns
+    -------
+    str
+    """
     if tree is None:
         return "None"
     family = _family(tree)

@@ -70,3 +70,8 @@ cdef int index_parts(Program p) except -1:
     for k in range(len(p.attrs)):
         p.attrs_index.setdefault(attrs_key(p.attrs[k]), k)
     return 0
+
+
+def operator_codes():
+    """The number of each operator in the instructions of a program; it may differ elsewhere."""
+    return dict(OP_CODES)

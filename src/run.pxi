@@ -249,9 +249,14 @@ cdef class Executable:
             raise GuardFailed(failed, observed)
         return outputs
 
-    cdef tuple call(self, list inputs):
-        """(outputs, -1, None), or (None, the guard that does not hold, what was observed)."""
+    cdef tuple call(self, list inputs, list into=None):
+        """(outputs, -1, None), or (None, the guard that does not hold, what was observed).
+
+        Outputs are made in the arrays `into` (C order, of the declared types, overlapping nothing)
+        where that has one.
+        """
         cdef _Workspace w
+        cdef np.ndarray out
         cdef Py_ssize_t i, failed
         cdef list held = [], outputs = []
         if len(inputs) != self.n_inputs:
@@ -261,7 +266,10 @@ cdef class Executable:
             for i in range(self.n_inputs):
                 self.bind(w, i, inputs[i], held)
             for i in range(self.n_outputs):
-                outputs.append(self.room(w, i))
+                out = into[i] if into is not None and into[i] is not None else self.fresh(i)
+                outputs.append(out)
+                if out is not None:
+                    w.m.bases[self.first_output + i] = np.PyArray_BYTES(out)
             failed = self.execute(w)
             if failed >= 0:
                 return None, failed, part_value(&self.guards[failed].part, w)
@@ -276,18 +284,14 @@ cdef class Executable:
         cdef double v = (<double *>part_data(&self.results[i], w.m.bases))[0]
         return v if self.results[i].typenum == NPY_DOUBLE else np.array(v != 0.0)
 
-    cdef np.ndarray room(self, _Workspace w, Py_ssize_t i):
+    cdef np.ndarray fresh(self, Py_ssize_t i):
         """Fresh memory for an output (None for a number): large memory comes from the pool."""
         cdef const Part *p = &self.results[i]
-        cdef np.ndarray out
         if p.number:
             return None
         if p.size > 64:
-            out = export(new_array(p.ndim, p.dims, p.typenum), NPY_ARRAY_WRITEABLE)
-        else:
-            out = np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
-        w.m.bases[self.first_output + i] = np.PyArray_BYTES(out)
-        return out
+            return export(new_array(p.ndim, p.dims, p.typenum), NPY_ARRAY_WRITEABLE)
+        return np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
 
     cdef int bind(self, _Workspace w, Py_ssize_t i, object x, list held) except -1:
         """An input, read where it lies if it is contiguous; `held` keeps it alive."""

@@ -8,28 +8,36 @@
 cdef class Runner:
     """Runs a program: `run(inputs)` gives (outputs, -1, None).
 
-    Where a guard does not hold it gives (None, its number, the value that was seen).
+    Where a guard does not hold it gives (None, its number, the value that was seen).  An output is
+    made in its array of `into` (of the right type, in C order, overlapping nothing) if it has one.
     """
     cdef readonly Program program
     cdef readonly NumberCode numbers  # None where there are arrays
     cdef Executable arrays            # None where there are none
     cdef object sums                  # what loop_sums.pxi found out about it
+    cdef list truths                  # for each output: is it a boolean?
 
     def __init__(self, Program program):
-        self.program = program
         cdef Py_ssize_t i
+        self.program = program
+        self.truths = [program.types[program.code[<Py_ssize_t>v].type][0] == NPY_BOOL
+                       for v in program.outputs]
         for i in range(program.count):
             if not holds_number(program, i):
                 self.arrays = Executable(program)
                 return
         self.numbers = NumberCode(program)
 
-    def run(self, list inputs):
+    cdef inline object as_output(self, Py_ssize_t k, double v):
+        """A number that is output k, as the caller gets it."""
+        return np.bool_(v != 0.0) if self.truths[k] else v
+
+    def run(self, list inputs, list into=None):
         """Outputs for these floats and ndarrays, in the order of the program's inputs."""
         cdef list outputs
         cdef Py_ssize_t k
         if self.numbers is None:
-            outputs, failed, observed = self.arrays.call(inputs)
+            outputs, failed, observed = self.arrays.call(inputs, into)
             if failed >= 0:
                 return None, failed, observed
             for k in range(len(outputs)):
@@ -38,7 +46,7 @@ cdef class Runner:
             return outputs, -1, None
         failed, outputs = self.numbers.evaluate(*inputs)
         if failed < 0:
-            return outputs, -1, None
+            return [self.as_output(k, v) for k, v in enumerate(outputs)], -1, None
         # The value that failed is found by the general way.
         observed = replay_values(self.program, inputs)[(<Guard>self.program.guards[failed]).value]
         return None, failed, np.array(ndarray_of(innermost(<Array>observed)))

@@ -1,0 +1,152 @@
+"""Compiled functions from files: `load`.
+
+A loaded function has programs and no Python code: what no program fits is an error, or goes to the
+function that is given as `fallback`. Under a transformation its programs are replayed, so it has
+derivatives of every order without that function. Knows what a file holds only through `_saving`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cdiff._compile import MAX_PATHS, Compiled, Entry
+from cdiff._core import Array, peek, replay_deciding
+from cdiff._plain import FormatError
+from cdiff._saving import field, path_of, read_file, unpack
+from cdiff._tree import class_name, is_named
+from cdiff._wrap import check_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cdiff._out import Buffers
+    from cdiff._signature import Signature
+
+__all__ = ["load"]
+
+
+class _Missing:
+    """In the place of the Python function that a file does not hold."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = self.__qualname__ = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise LookupError(
+            f"{self.__name__} was loaded from a file, which has no program for this call: the "
+            "shapes, dtypes, static values or decisions are not those of a call before it was "
+            "saved; give the function itself to load(..., fallback=f)"
+        )
+
+
+class Loaded(Compiled):
+    """What `load` returns."""
+
+    def __init__(self, f: Any, factory: Any, options: dict[str, Any]) -> None:
+        super().__init__(f, factory, options)
+        self._own = not isinstance(f, _Missing)
+
+    def _on_tracked(self, signature: Signature, buffers: Buffers | None) -> Any:
+        """Replay the program on tracked values."""
+        if self._own or buffers is not None:
+            return super()._on_tracked(signature, buffers)
+        values = [peek(x) if isinstance(x, Array) else x for x in signature.inputs]
+        entry = self._entry(signature)
+        found = None if entry is None else entry.paths.run(values)
+        if found is None:
+            return self._f()
+        outputs, _, _ = replay_deciding(found[0].program, signature.inputs)
+        if outputs is None:
+            return self._f()
+        return found[0].result(outputs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (self._f, self._options, self._described(), *self._portable())
+
+
+def _remade(
+    f: Any, options: dict[str, Any], described: Any, data: bytes, classes: tuple[type, ...]
+) -> Loaded:
+    return _made(f, described, unpack(data), classes)
+
+
+def load(
+    file: Any,
+    *,
+    fallback: Callable[..., Any] | None = None,
+    containers: Iterable[type] = (),
+) -> Any:
+    """A compiled function from a file that `compiled.save` has written.
+
+    Nothing in the file is executed or imported, and everything in it is checked: a file that is
+    damaged, or was made to do harm, gives an error.
+
+    Parameters
+    ----------
+    file : str, path or binary file
+    fallback : callable, optional
+        The function itself, for calls that the programs in the file are not for.
+    containers : iterable of type, optional
+        The namedtuples and dataclasses among arguments and results.
+
+    Returns
+    -------
+    callable
+        Like what `compile` returns. Without a fallback it raises LookupError for shapes, dtypes,
+        static values and decisions that were not recorded before it was saved.
+
+    Raises
+    ------
+    FormatError
+        If the file is not valid, or needs a class that `containers` does not name.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import cdiff as cd, io
+    >>> f = cd.compile(cd.grad(lambda x: x ** 3))
+    >>> f(2.0)
+    12.0
+    >>> file = io.BytesIO()
+    >>> f.save(file)
+    >>> g = cd.load(io.BytesIO(file.getvalue()))
+    >>> g(3.0), cd.grad(g)(3.0)
+    (27.0, 18.0)
+    """
+    classes = tuple(containers)
+    for cls in classes:
+        if not isinstance(cls, type) or not is_named(cls):
+            raise TypeError(f"load: {cls!r} is neither a namedtuple nor a dataclass")
+    content = unpack(read_file(file))
+    name = field(content, "name", str)
+    if fallback is not None:
+        check_function(fallback, "load")
+    records = field(content, "programs", list)
+    return _made(fallback or _Missing(name), content, records, classes)
+
+
+def _made(f: Any, content: Any, records: Any, classes: tuple[type, ...]) -> Loaded:
+    positions = field(content, "positions", tuple)
+    names = field(content, "names", tuple)
+    if any([i.__class__ is not int for i in positions]) or any(
+        [name.__class__ is not str for name in names]
+    ):
+        raise FormatError("static arguments are neither positions nor names")
+    if len(records) > MAX_PATHS:
+        raise FormatError(f"{len(records)} programs; there are at most {MAX_PATHS}")
+    try:
+        options = {"static_argnums": positions, "static_argnames": names}
+        made = Loaded(f, load, options)
+    except ValueError as error:
+        raise FormatError(str(error)) from None
+    for record in records:
+        key, path = path_of(record, classes)
+        entries = made._entries.setdefault(key, [])
+        if entries:
+            entries[0].paths.add(path)
+        else:
+            entries.append(Entry(None, path))
+        made._latest = path
+        made._count += 1
+    return made

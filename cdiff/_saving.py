@@ -1,0 +1,491 @@
+"""Compiled functions as bytes and back: `save`, `load`, and what pickle carries.
+
+A file is a head (magic, version, length and checksum of the rest) and one plain value (see
+`_plain`): the programs with what a call is recognised by. Instructions are written with the names
+of their operators, dtypes by name, all in little-endian order, so that a file does not depend on
+the machine or on the numbering of operators. Nothing in a file is trusted: each part is checked
+here or by the core before it is used. This file knows the parts of compiled functions and
+containers; it must not know how a program runs.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import operator_codes, program_of_parts, program_parts
+from cdiff._paths import Path
+from cdiff._plain import FormatError, read, written
+from cdiff._signature import static_key, static_value, structure
+from cdiff._tree import LEAF, TreeDef, class_name, family_of, is_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cdiff._core import Program
+
+__all__ = [
+    "named_classes",
+    "pack",
+    "path_of",
+    "read_file",
+    "record_of",
+    "statics_of",
+    "unpack",
+    "write_file",
+]
+
+MAGIC = b"\x89cdiff\r\n"
+VERSION = 1
+HEAD = struct.Struct("<8sIQI")
+INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), ("c", "i4")])
+BUILT_IN: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict, "None": type(None)}
+CODES = operator_codes()
+NAMES = {code: name for name, code in CODES.items()}
+DTYPES = {np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"}
+
+
+def pack(value: Any) -> bytes:
+    """A plain value with a head that tells what it is.
+
+    Parameters
+    ----------
+    value : plain value
+
+    Returns
+    -------
+    bytes
+    """
+    data = written(value)
+    return HEAD.pack(MAGIC, VERSION, len(data), zlib.crc32(data)) + data
+
+
+def unpack(data: bytes) -> Any:
+    """The value that `pack` was given.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    plain value
+
+    Raises
+    ------
+    FormatError
+        If it is not what was packed.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        raise FormatError("not a file of compiled functions: it does not begin as one")
+    if len(data) < HEAD.size:
+        raise FormatError("the file is cut off")
+    _, version, length, checksum = HEAD.unpack_from(data)
+    if version != VERSION:
+        raise FormatError(f"the file has format {version}, this version of cdiff reads {VERSION}")
+    rest = data[HEAD.size :]
+    if len(rest) != length:
+        what = "cut off" if len(rest) < length else "longer than it should be"
+        raise FormatError(f"the file is {what}: {len(rest)} bytes instead of {length}")
+    if zlib.crc32(rest) != checksum:
+        raise FormatError("the file is damaged: its checksum is wrong")
+    return read(rest)
+
+
+def field(record: Any, name: str, kind: type) -> Any:
+    """An entry of a dict that was read, of the type that it must have.
+
+    Parameters
+    ----------
+    record : object
+    name : str
+    kind : type
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    FormatError
+    """
+    if record.__class__ is not dict or record.get(name, FormatError).__class__ is not kind:
+        raise FormatError(f"the file has no valid entry {name!r}")
+    return record[name]
+
+
+def write_file(file: Any, data: bytes) -> None:
+    """Write bytes to a path, or to a file that is open.
+
+    Parameters
+    ----------
+    file : str, path or binary file
+    data : bytes
+    """
+    if hasattr(file, "write"):
+        file.write(data)
+        return
+    with open(file, "wb") as opened:
+        opened.write(data)
+
+
+def read_file(file: Any) -> bytes:
+    """All bytes of a path, or of a file that is open.
+
+    Parameters
+    ----------
+    file : str, path or binary file
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError
+        If an open file gives strings.
+    """
+    if not hasattr(file, "read"):
+        with open(file, "rb") as opened:
+            return opened.read()
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise TypeError(f"load needs a file opened with 'rb'; this one gave a {type(data).__name__}")
+    return data
+
+
+# --- a recorded path ------------------------------------------------------------------------------
+
+
+def record_of(key: Any, path: Path) -> dict[str, Any]:
+    """What is saved of one recorded path.
+
+    Parameters
+    ----------
+    key : tuple
+        Of its signature.
+    path : Path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TypeError
+        If something in it is no plain value.
+    """
+    arguments, keywords, forms, fixed = key
+    return {
+        "arguments": _plain_structure(arguments),
+        "keywords": keywords,
+        "inputs": tuple([None if _is_static(form) else form for form in forms]),
+        "statics": tuple([_plain_static(form) for form in forms if _is_static(form)]),
+        "fixed": tuple([_plain_static(form) for form in fixed]),
+        "result": _plain_structure(structure(path.treedef)),
+        "places": tuple(path.places),
+        "constants": tuple([_plain_constant(x) for x in path.leaves]),
+        "program": _plain_program(path.runner.program),
+    }
+
+
+def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
+    """Signature and path of a record.
+
+    Parameters
+    ----------
+    record : object
+        Anything that was read.
+    containers : iterable of type
+        Namedtuples and dataclasses that may be among arguments and results.
+
+    Returns
+    -------
+    key : tuple
+    path : Path
+
+    Raises
+    ------
+    FormatError
+    """
+    classes = {class_name(cls): cls for cls in containers}
+    arguments = _treedef(field(record, "arguments", tuple), classes, 0)
+    result = field(record, "result", tuple) if record.get("result") is not None else None
+    treedef = _treedef(result, classes, 0)
+    program = _program(field(record, "program", dict))
+    places = field(record, "places", tuple)
+    constants = field(record, "constants", tuple)
+    if not len(places) == len(constants) == treedef.n_leaves:
+        raise FormatError("a result and its form do not fit")
+    for place, constant in zip(places, constants, strict=True):
+        if place is not None and (
+            place.__class__ is not int
+            or not 0 <= place < len(program.outputs)
+            or constant is not None
+        ):
+            raise FormatError(f"there is no output {place!r:.40}")
+    inputs = field(record, "inputs", tuple)
+    statics = iter(field(record, "statics", tuple))
+    try:
+        forms = tuple([static_key(next(statics)) if x is None else _form(x) for x in inputs])
+    except StopIteration:
+        raise FormatError("a static argument is missing") from None
+    _check_inputs(program, [x for x in inputs if x is not None], arguments, len(inputs))
+    keywords = field(record, "keywords", tuple)
+    if any([name.__class__ is not str for name in keywords]) or arguments.cls is not list:
+        raise FormatError("the arguments are not in a valid form")
+    fixed = tuple([static_key(x) for x in field(record, "fixed", tuple)])
+    key = (structure(arguments), keywords, forms, fixed)
+    try:
+        hash(key)
+    except TypeError as error:
+        raise FormatError(f"a static argument cannot be hashed: {error}") from None
+    return key, Path(program, treedef, list(places), list(constants))
+
+
+def statics_of(key: Any) -> list[Any]:
+    """The keys of the static values in a signature.
+
+    Parameters
+    ----------
+    key : tuple
+        Of the signature.
+
+    Returns
+    -------
+    list
+    """
+    return [*key[3], *[form for form in key[2] if _is_static(form)]]
+
+
+def named_classes(x: Any) -> set[type]:
+    """The namedtuples and dataclasses in a structure.
+
+    Parameters
+    ----------
+    x : tuple or None
+        What `structure` gives.
+
+    Returns
+    -------
+    set of type
+    """
+    if x is None:
+        return set()
+    own = {x[0]} if is_named(x[0]) else set()
+    return own.union(*map(named_classes, x[3]))
+
+
+def _is_static(form: Any) -> bool:
+    return form.__class__ is tuple and form[0].__class__ is not str
+
+
+def _plain_static(form: Any) -> Any:
+    x = static_value(form)
+    try:
+        written(x)
+    except TypeError as error:
+        raise TypeError(f"the static argument {x!r:.60} contains {error}") from None
+    return x
+
+
+def _plain_constant(x: Any) -> Any:
+    try:
+        written(x)
+    except TypeError as error:
+        raise TypeError(f"the result contains {error}, no number or array") from None
+    return x
+
+
+def _form(form: Any) -> Any:
+    """The form of an input, checked."""
+    if form == "f" and form.__class__ is str:
+        return form
+    if (
+        form.__class__ is not tuple
+        or [x.__class__ for x in form] != [str, str, tuple]
+        or form[0] not in ("A", "a", "g")
+        or any([n.__class__ is not int for n in form[2]])
+    ):
+        raise FormatError(f"an input has the form {form!r:.60}")
+    return form
+
+
+def _check_inputs(program: Program, forms: list[Any], arguments: TreeDef, n: int) -> None:
+    """The inputs that a call has must be those that the program wants."""
+    if program.n_inputs != len(forms) or arguments.n_leaves != n:
+        raise FormatError(f"{len(forms)} inputs for a program of {program.n_inputs}")
+    for form, row in zip(forms, program.instructions(), strict=False):
+        dtype, shape = (np.dtype(np.float64), ()) if form == "f" else (form[1], form[2])
+        if (row[1].str, row[2]) != (dtype if isinstance(dtype, str) else dtype.str, shape):
+            raise FormatError(f"an input has the form {form!r:.60}, the program wants {row[1:3]}")
+
+
+# --- containers -----------------------------------------------------------------------------------
+
+
+def _plain_structure(x: Any) -> Any:
+    """The structure of a container with names in place of classes."""
+    if x is None:
+        return None
+    cls, keys, static, children = x
+    name = next((name for name, known in BUILT_IN.items() if known is cls), None)
+    if name is None:
+        if not is_named(cls):
+            raise TypeError(f"a {cls.__name__} among arguments or results")
+        name = class_name(cls)
+    if cls is dict:
+        keys = tuple([k if k.__class__ is str else _plain_static(k) for k in keys])
+    if static is not None:
+        static = tuple([(field_name, _plain_static(value)) for field_name, value in static])
+    return name, keys, static, tuple([_plain_structure(child) for child in children])
+
+
+def _treedef(x: Any, classes: dict[str, type], depth: int) -> TreeDef:
+    """The structure of a container from names, checked."""
+    if x is None:
+        return LEAF
+    if x.__class__ is not tuple or len(x) != 4 or depth > 50:
+        raise FormatError(f"a container has the form {x!r:.60}")
+    name, keys, static, parts = x
+    if name.__class__ is not str or keys.__class__ is not tuple or parts.__class__ is not tuple:
+        raise FormatError(f"a container has the form {x!r:.60}")
+    cls = BUILT_IN.get(name, classes.get(name))
+    if cls is None:
+        raise FormatError(
+            f"the arguments or results contain a {name!r:.80}; classes are not imported by name: "
+            "give the class to load(..., containers=(...,))"
+        )
+    meta = _static_fields(static)
+    _check_keys(cls, keys, meta, len(parts))
+    children = tuple([_treedef(part, classes, depth + 1) for part in parts])
+    return TreeDef(cls, family_of(cls), keys, meta, children)
+
+
+def _static_fields(static: Any) -> dict[str, Any] | None:
+    if static is None:
+        return None
+    try:
+        found = dict(static)
+    except (TypeError, ValueError):
+        found = {0: None}
+    if static.__class__ is not tuple or any([name.__class__ is not str for name in found]):
+        raise FormatError(f"static fields have the form {static!r:.60}")
+    return found
+
+
+def _check_keys(cls: type, keys: tuple[Any, ...], meta: Any, n: int) -> None:
+    """Are these the keys or fields of such a container?"""
+    if cls is dict:
+        try:
+            fits = len(set(keys)) == n
+        except TypeError:
+            fits = False
+    elif cls in (tuple, list):
+        fits = keys == tuple(range(n)) and all([k.__class__ is int for k in keys])
+    elif cls is type(None):
+        fits = keys == ()
+    elif hasattr(cls, "_fields"):
+        fits = keys == cls._fields
+    else:
+        fields = getattr(cls, "__dataclass_fields__", {})
+        fits = meta is not None and sorted([*keys, *meta], key=str) == sorted(fields)
+        meta = None
+    if not fits or len(keys) != n or meta is not None:
+        raise FormatError(f"a {cls.__name__} has the entries {keys!r:.60}")
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+def _plain_program(program: Program) -> dict[str, Any]:
+    """The parts of a program, without the numbers that only this machine gives to things."""
+    code, numbers, lists, inputs, types, attrs, arrays, outputs, guards = program_parts(program)
+    rows = np.frombuffer(code, INSTRUCTION).copy()
+    used = np.unique(rows["op"])
+    names = tuple([NAMES[int(op)] for op in used])
+    if "call" in names:
+        callee = next(row[4][0] for row in program.instructions() if row[0] == "call")
+        raise TypeError(f"the program calls {callee!r}, a Python function, which a file cannot hold")
+    attrs = list(attrs)
+    casts = np.flatnonzero(rows["op"] == CODES["cast"])
+    for i in casts:
+        attrs.append((_dtype_name(attrs[rows["c"][i]][0]),))
+        rows["c"][i] = len(attrs) - 1
+    rows["op"] = np.searchsorted(used, rows["op"])
+    return {
+        "operators": names,
+        "code": rows.astype(INSTRUCTION.newbyteorder("<")).tobytes(),
+        "numbers": np.frombuffer(numbers, "=f8").astype("<f8").tobytes(),
+        "lists": np.frombuffer(lists, "=i4").astype("<i4").tobytes(),
+        "inputs": inputs,
+        "types": tuple([(_dtype_name(num), shape) for num, shape in types]),
+        "attributes": tuple(attrs),
+        "arrays": tuple([np.asarray(x) for x in arrays]),
+        "outputs": tuple(outputs),
+        "guards": tuple([(value, np.asarray(expected)) for value, expected in guards]),
+    }
+
+
+def _dtype_name(typenum: int) -> str:
+    return DTYPES[typenum].newbyteorder("<").str
+
+
+def _typenum(name: Any) -> int:
+    try:
+        dtype = np.dtype(name if name.__class__ is str else None)
+    except (TypeError, ValueError, SyntaxError):
+        raise FormatError(f"a program with the dtype {name!r:.40}") from None
+    if dtype.kind not in "fiub" or dtype.newbyteorder("<").str != name:
+        raise FormatError(f"a program with the dtype {name!r:.40}")
+    return dtype.num
+
+
+def _program(parts: dict[str, Any]) -> Program:
+    """A program from what was read; the core checks it."""
+    names = field(parts, "operators", tuple)
+    for name in names:
+        if name.__class__ is not str or name not in CODES or name == "call":
+            raise FormatError(f"a program with the operator {name!r:.40}, which is not known here")
+    rows = _rows(field(parts, "code", bytes), INSTRUCTION).copy()
+    if rows.size and int(rows["op"].max()) >= len(names):
+        raise FormatError("a program with an operator that has no name")
+    rows["op"] = np.array([CODES[name] for name in names] or [0], "u2")[rows["op"]]
+    attrs = list(field(parts, "attributes", tuple))
+    for i in np.flatnonzero(rows["op"] == CODES["cast"]):
+        place = int(rows["c"][i])
+        if not 0 <= place < len(attrs) or attrs[place].__class__ is not tuple or not attrs[place]:
+            raise FormatError("a conversion without its dtype")
+        attrs.append((_typenum(attrs[place][0]),))
+        rows["c"][i] = len(attrs) - 1
+    types = [_type(x) for x in field(parts, "types", tuple)]
+    try:
+        return program_of_parts(
+            rows.tobytes(),
+            _rows(field(parts, "numbers", bytes), np.dtype("f8")).tobytes(),
+            _rows(field(parts, "lists", bytes), np.dtype("i4")).tobytes(),
+            field(parts, "inputs", int),
+            types,
+            attrs,
+            field(parts, "arrays", tuple),
+            field(parts, "outputs", tuple),
+            field(parts, "guards", tuple),
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        raise FormatError(str(error)) from None
+
+
+def _rows(data: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Items of a little-endian dtype in the order of this machine."""
+    if len(data) % dtype.itemsize:
+        raise FormatError(f"{len(data)} bytes of items of {dtype.itemsize} bytes")
+    return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
+
+
+def _type(x: Any) -> tuple[int, tuple[int, ...]]:
+    if x.__class__ is not tuple or len(x) != 2:
+        raise FormatError(f"a program with the type {x!r:.60}")
+    return _typenum(x[0]), x[1]

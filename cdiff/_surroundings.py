@@ -1,0 +1,204 @@
+"""What a function reads besides its arguments: closures, global variables, attributes, defaults.
+
+A recorded program holds whatever number stood there as a constant, so it may be used only while
+they stand there still. This file finds the places, by looking through the code of the function and
+of the Python functions that it names; the core looks at them at each call. Libraries and modules
+are not looked through, nor are containers of more than a hundred entries. It runs once for each
+recording, and the instructions of a function are read once.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import Array, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Observer"]
+
+MAX_ENTRIES = 100  # of a dict or list that is looked through
+MAX_OBJECTS = 1000  # that are looked through
+MAX_CONTENT = 65536  # bytes of an array whose content is compared
+LIBRARIES = frozenset(("cdiff", "numpy", "scipy", "builtins")) | sys.stdlib_module_names
+_GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
+_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"))
+
+Place = tuple[Any, Any, str]
+
+
+@functools.lru_cache(maxsize=1000)
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The global variables and the attributes that code reads, also in functions inside it."""
+    from dis import get_instructions
+
+    variables, attributes = set(), set()
+    for instruction in get_instructions(code):
+        if instruction.opname in _GLOBALS:
+            variables.add(instruction.argval)
+        elif instruction.opname in _ATTRIBUTES:
+            attributes.add(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            inner = _names(constant)
+            variables |= inner[0]
+            attributes |= inner[1]
+    return frozenset(variables), frozenset(attributes)
+
+
+def _is_library(x: Any) -> bool:
+    module = getattr(x, "__module__", None)
+    return not isinstance(module, str) or module.partition(".")[0] in LIBRARIES
+
+
+class Observer:
+    """Looks through a function and the static arguments of a call before it is recorded.
+
+    Parameters
+    ----------
+    f : callable
+    statics : iterable
+        Objects that are arguments and no inputs.
+    """
+
+    def __init__(self, f: Any, statics: Iterable[Any]) -> None:
+        self._places: dict[tuple[int, Any], Place] = {}
+        self._arrays: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
+        self._seen: dict[int, Any] = {}
+        self._attributes: set[str] = set()
+        self._owners: list[tuple[Any, str]] = []
+        self._look(f, "the function")
+        for x in statics:
+            self._look(x, "a static argument")
+        known = -1
+        while known != len(self._attributes) + len(self._owners):
+            known = len(self._attributes) + len(self._owners)
+            for owner, label in tuple(self._owners):
+                self._look_at_attributes(owner, label)
+        self._before = Surroundings(self._places.values())
+
+    def surroundings(self, linked: Iterable[np.ndarray[Any, Any]]) -> Surroundings | None:
+        """What has to stay as it is; to be called when the function has run.
+
+        Parameters
+        ----------
+        linked : iterable of ndarray
+            Arrays whose present content the program reads at each run; that of the others was
+            used while recording, if at all.
+
+        Returns
+        -------
+        Surroundings or None
+            None for nothing. Without what the function itself has changed.
+        """
+        found = self._before.without_changed(self.content(linked))
+        return found if len(found) else None
+
+    def content(self, linked: Iterable[np.ndarray[Any, Any]]) -> list[Place]:
+        """The arrays whose content has to stay as it is.
+
+        Parameters
+        ----------
+        linked : iterable of ndarray
+
+        Returns
+        -------
+        list of places
+        """
+        linked = list(linked)
+        return [
+            (x, None, label)
+            for x, label in self._arrays.values()
+            if x.nbytes <= MAX_CONTENT and not any(np.may_share_memory(x, y) for y in linked)
+        ]
+
+    def _look(self, x: Any, label: str) -> None:
+        """Look through whatever stands somewhere."""
+        if id(x) in self._seen or len(self._seen) >= MAX_OBJECTS:
+            return
+        cls = x.__class__
+        if cls in (float, int, bool, str, type(None), Array) or isinstance(x, np.generic):
+            return
+        self._seen[id(x)] = x
+        if cls is np.ndarray:
+            self._arrays[id(x)] = (x, label)
+        elif cls is types.FunctionType:
+            if not _is_library(x):
+                self._look_into_function(x)
+        elif cls in (tuple, list, dict):
+            self._look_into_container(x, label)
+        elif cls is functools.partial:
+            self._look((x.func, x.args, x.keywords), label)
+        elif cls is types.MethodType:
+            self._look((x.__func__, x.__self__), label)
+        elif not isinstance(x, (type, types.ModuleType)):
+            self._look_into_object(x, label)
+
+    def _look_into_function(self, f: types.FunctionType) -> None:
+        code = f.__code__
+        variables, attributes = _names(code)
+        self._attributes |= attributes
+        for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
+            self._place(cell, None, name, *_content(cell))
+        for name in variables:
+            x = f.__globals__.get(name)
+            if name in f.__globals__ and not _is_fixed(x):
+                self._place(f.__globals__, name, name, x)
+        self._look((f.__defaults__, f.__kwdefaults__), f"a default of {f.__name__}")
+
+    def _look_into_container(self, x: Any, label: str) -> None:
+        if len(x) > MAX_ENTRIES:
+            return
+        keys = x if x.__class__ is dict else range(len(x))
+        if x.__class__ is tuple:
+            for k in keys:
+                self._look(x[k], f"{label}[{k}]")
+            return
+        self._places[id(x), len] = (x, len, f"len({label})")
+        for key in keys:
+            self._place(x, key, f"{label}[{key!r}]", x[key])
+
+    def _look_into_object(self, x: Any, label: str) -> None:
+        """A method, a transformation, or an instance of the user's class."""
+        self._look(getattr(x, "__wrapped__", None), label)
+        if _is_library(x.__class__):
+            return
+        self._owners.append((x, label))
+        self._look(getattr(x.__class__, "__call__", None), label)
+
+    def _look_at_attributes(self, owner: Any, label: str) -> None:
+        own = getattr(owner, "__dict__", {})
+        for name in self._attributes.copy():
+            if name in own:
+                self._place(own, name, f"{label}.{name}", own[name])
+                continue
+            for cls in owner.__class__.__mro__:
+                found = vars(cls).get(name)
+                if found is not None and not _is_library(cls):
+                    found = getattr(found, "fget", None) or getattr(found, "__func__", found)
+                    self._look(found, f"{label}.{name}")
+
+    def _place(self, where: Any, key: Any, label: str, *content: Any) -> None:
+        self._places.setdefault((id(where), key), (where, key, label))
+        for x in content:
+            self._look(x, label)
+
+
+def _content(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # empty
+        return ()
+
+
+def _is_fixed(x: Any) -> bool:
+    """Is a global variable of this kind not looked at, since it does not change?"""
+    return isinstance(x, (type, types.ModuleType, types.BuiltinFunctionType, np.ufunc)) or (
+        callable(x) and _is_library(x) and not hasattr(x, "__wrapped__")
+    )

@@ -1,0 +1,479 @@
+# Compiled calls: from Python's arguments to a program's results without a Python
+# frame.
+#
+# Knows Python's calling convention, the forms of arguments and results, and how
+# a Runner is fed; it must not know what a program computes, nor how it was
+# recorded.  Fast because it is called by vectorcall, so that no tuple of
+# arguments is made, because arguments are read where they lie, and because the
+# nesting of arguments and results was flattened to short lists beforehand.
+
+cdef extern from *:
+    """
+    /* Cython has no way to say this of a type. */
+    static void cdiff_enable_vectorcall(PyTypeObject *type, Py_ssize_t offset)
+    {
+        type->tp_vectorcall_offset = offset;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+        PyType_Modified(type);
+    }
+    """
+    void cdiff_enable_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
+
+cdef extern from "Python.h":
+    ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
+    object PyVectorcall_Call(object, object, object)
+    Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept nogil
+    bint PyFloat_CheckExact(PyObject *) noexcept nogil
+    double float_value "PyFloat_AS_DOUBLE"(PyObject *) noexcept nogil
+    Py_ssize_t sequence_size "Py_SIZE"(PyObject *) noexcept nogil
+    PyObject *tuple_item "PyTuple_GET_ITEM"(PyObject *, Py_ssize_t) noexcept nogil
+    PyObject *list_item "PyList_GET_ITEM"(PyObject *, Py_ssize_t) noexcept nogil
+    Py_ssize_t dict_size "PyDict_GET_SIZE"(PyObject *) noexcept nogil
+    bint PyDict_Next(PyObject *, Py_ssize_t *, PyObject **, PyObject **) noexcept
+
+cdef enum:
+    STACK_NUMBERS = 128           # inputs and outputs together that need no memory from elsewhere
+    RELEASE_FROM = 20000          # instructions from which a run releases the GIL
+    # What an argument, or a part of one, has to be.
+    ITEM_FLOAT = 0
+    ITEM_ARRAY = 1
+    ITEM_STATIC = 2               # an equal object
+    ITEM_TUPLE = 3                # also a namedtuple; its parts follow
+    ITEM_LIST = 4
+    ITEM_DICT = 5
+    # What a result, or a part of one, is made of.
+    MADE_OUTPUT = 0
+    MADE_FIXED = 1
+    MADE_TUPLE = 2
+    MADE_LIST = 3
+    MADE_DICT = 4
+
+# A part of the arguments or of the result, in preorder.
+cdef struct Item:
+    int kind
+    int32_t count                 # parts of a container; the number of an output
+    PyObject *object              # class, static value or keys; kept alive by the form
+
+cdef struct Reading:
+    const Item *item
+    Py_ssize_t n                  # inputs read so far
+    double *numbers
+    void **pointers               # NULL where all inputs are numbers
+    const Part *inputs            # what the program wants
+    PyObject *held                # NULL, or a list of the arrays inside lists and dicts, from
+                                  # which another thread may take them
+
+cdef object NO_ANSWER = object()  # in place of a result
+cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
+cdef PyTypeObject *FLOAT64 = <PyTypeObject *>np.float64
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Fixed:
+    """A part of every result that no program computes."""
+    cdef readonly object value
+
+    def __init__(self, value):
+        self.value = value
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class CallForm:
+    """What a call has to look like for one recorded program, and what its result looks like.
+
+    `args` and `kwargs` are such a call; the arguments at the positions `fixed` (keywords come last)
+    are static, and so are the objects `statics` inside others.
+    `template` is the result with the number of an output in place of each number or array, and a
+    Fixed for anything else.  `surroundings` is None, or what the program has been recorded in.
+
+    ValueError for arguments and results that only the general way can handle.
+    """
+    cdef readonly Runner runner
+    cdef readonly object surroundings
+    cdef Surroundings around
+    cdef NumberCode code
+    cdef tuple names              # of keyword arguments
+    cdef list kept
+    cdef Item *items
+    cdef Item *made
+    cdef Py_ssize_t n_args, n_inputs, n_outputs
+
+    def __init__(self, Runner runner, tuple args, dict kwargs, template, fixed=(), list statics=[],
+                 surroundings=None):
+        cdef Py_ssize_t i, found = 0
+        cdef list items = [], made = []
+        cdef Program p = runner.program
+        self.runner = runner
+        self.code = runner.numbers
+        self.around = surroundings
+        self.surroundings = surroundings
+        self.names = tuple(kwargs)
+        self.n_args = len(args)
+        self.n_inputs = p.n_inputs
+        self.n_outputs = len(p.outputs)
+        self.kept = []
+        for i, x in enumerate(args + tuple(kwargs.values())):
+            if i in fixed:
+                items.append((ITEM_STATIC, 0, x))
+            else:
+                found = argument_items(p, x, items, found, statics)
+        if found != p.n_inputs:
+            raise ValueError(f"{found} inputs among the arguments, not {p.n_inputs}")
+        result_items(template, self.n_outputs, made)
+        self.items = self.stored(items)
+        self.made = self.stored(made)
+
+    def __dealloc__(self):
+        PyMem_Free(self.items)
+        PyMem_Free(self.made)
+
+    cdef Item *stored(self, list items) except NULL:
+        cdef Item *out = <Item *>PyMem_Calloc(len(items) + 1, sizeof(Item))
+        cdef Py_ssize_t i
+        if out == NULL:
+            raise MemoryError("cdiff: no memory for the form of a call")
+        self.kept.append(items)
+        for i in range(len(items)):
+            out[i].kind, out[i].count, x = items[i]
+            out[i].object = <PyObject *>x
+        return out
+
+    # ------------------------------------------------------------ a call
+
+    cdef object answer(self, PyObject *const *args, Py_ssize_t n, PyObject *names):
+        """The result; NO_ANSWER where the arguments are of another form, or a guard fails."""
+        cdef double small[STACK_NUMBERS]
+        cdef void *places[STACK_NUMBERS]
+        cdef Py_ssize_t room = self.n_inputs + self.n_outputs
+        cdef char *large
+        if n != self.n_args or not self.named(names):
+            return NO_ANSWER
+        if self.around is not None and not self.around.hold():
+            return NO_ANSWER
+        if room <= STACK_NUMBERS:
+            return self.run(args, small, places)
+        large = <char *>PyMem_Calloc(room, sizeof(double) + sizeof(void *))
+        if large == NULL:
+            raise MemoryError("cdiff: no memory for inputs and outputs")
+        try:
+            return self.run(args, <double *>large, <void **>(large + room * sizeof(double)))
+        finally:
+            PyMem_Free(large)
+
+    cdef bint named(self, PyObject *names) except -1:
+        """Are the keywords those of this form, in the same order?"""
+        if names == NULL:
+            return len(self.names) == 0
+        return <object>names == self.names
+
+    cdef object run(self, PyObject *const *args, double *numbers, void **pointers):
+        cdef Reading r
+        cdef Py_ssize_t i
+        cdef bint fits = True
+        r.item = self.items
+        r.n = 0
+        r.numbers = numbers
+        r.pointers = NULL
+        if self.code is None:
+            r.pointers = pointers
+            r.inputs = self.runner.arrays.inputs
+        r.held = NULL
+        try:
+            for i in range(self.n_args + len(self.names)):
+                if not read_item(args[i], &r):
+                    fits = False
+                    break
+            if not fits:
+                return NO_ANSWER
+            if self.code is not None:
+                return self.run_numbers(numbers)
+            return self.run_arrays(numbers, pointers)
+        finally:
+            Py_XDECREF(r.held)
+
+    cdef object run_numbers(self, double *numbers):
+        cdef NumberCode code = self.code
+        cdef double *outputs = &numbers[self.n_inputs]
+        cdef const Item *made = self.made
+        cdef int done
+        if code.n_instructions < RELEASE_FROM:
+            done = code.run(numbers, outputs)
+        else:
+            with nogil:
+                done = code.run(numbers, outputs)
+        return self.built(&made, outputs, None) if done == RUN_OK else NO_ANSWER
+
+    cdef object run_arrays(self, double *numbers, void **pointers):
+        cdef Executable program = self.runner.arrays
+        cdef double *outputs = &numbers[self.n_inputs]
+        cdef void **places = &pointers[self.n_inputs]
+        cdef const Item *made = self.made
+        cdef list fresh = []
+        cdef np.ndarray out
+        cdef Py_ssize_t i
+        for i in range(self.n_outputs):
+            out = program.fresh(i)
+            fresh.append(out)
+            places[i] = &outputs[i] if out is None else np.PyArray_BYTES(out)
+        if program.run_pointers(pointers, places) >= 0:
+            return NO_ANSWER
+        return self.built(&made, outputs, fresh)
+
+    # ------------------------------------------------------------ the result
+
+    cdef object built(self, const Item **at, const double *outputs, list fresh):
+        """The next part of the result."""
+        cdef const Item *item = at[0]
+        cdef Py_ssize_t i
+        cdef object part, parts
+        at[0] += 1
+        if item.kind == MADE_OUTPUT:
+            return self.output(item.count, outputs, fresh)
+        if item.kind == MADE_FIXED:
+            return <object>item.object
+        if item.kind == MADE_LIST:
+            return [self.built(at, outputs, fresh) for i in range(item.count)]
+        if item.kind == MADE_DICT:
+            return {key: self.built(at, outputs, fresh) for key in <tuple>item.object}
+        parts = PyTuple_New(item.count)
+        for i in range(item.count):
+            part = self.built(at, outputs, fresh)
+            Py_INCREF(part)
+            PyTuple_SET_ITEM(parts, i, part)
+        return parts
+
+    cdef inline object output(self, int32_t k, const double *outputs, list fresh):
+        """An output as the caller gets it: a float, a NumPy scalar or an array."""
+        cdef object y
+        if fresh is not None:
+            y = fresh[k]
+            if y is not None:
+                return y if np.PyArray_NDIM(<np.ndarray>y) else y[()]
+        return self.runner.as_output(k, outputs[k])
+
+
+# ---------------------------------------------------------------- the form of arguments
+
+cdef Py_ssize_t argument_items(Program p, object x, list items, Py_ssize_t n,
+                               list statics) except -1:
+    """Append the items of an argument with inputs from n on; the number of the next input."""
+    cdef type cls = type(x)
+    if cls is float or cls is np.float64:
+        if n >= p.n_inputs or p.code[n].type > TYPE_WEAK:
+            raise ValueError("a float in place of an array")
+        items.append((ITEM_FLOAT, 0, cls))
+        return n + 1
+    if cls is np.ndarray:
+        if n >= p.n_inputs or not x.ndim or p.types[p.code[n].type] != (x.dtype.num, x.shape):
+            raise ValueError("an array of another type")
+        items.append((ITEM_ARRAY, 0, None))
+        return n + 1
+    if x is None or contains(statics, x):
+        items.append((ITEM_STATIC, 0, x))
+        return n
+    if cls is dict:
+        items.append((ITEM_DICT, len(x), tuple(x)))
+        parts = x.values()
+    elif cls is tuple or cls is list or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
+        items.append((ITEM_LIST if cls is list else ITEM_TUPLE, len(x), cls))
+        parts = x
+    else:
+        raise ValueError(f"a {cls.__name__} as an argument")
+    for part in parts:
+        n = argument_items(p, part, items, n, statics)
+    return n
+
+
+cdef bint contains(list xs, object x) noexcept:
+    """This very object?"""
+    for y in xs:
+        if y is x:
+            return True
+    return False
+
+
+cdef bint read_item(PyObject *x, Reading *r) except -1:
+    """Read an argument, or the next part of one; whether it has the form that it should have."""
+    cdef const Item *item = r.item
+    r.item += 1
+    if item.kind == ITEM_FLOAT:
+        if Py_TYPE(x) != <PyTypeObject *>item.object:
+            return False
+        r.numbers[r.n] = float_value(x)
+        if r.pointers != NULL:
+            r.pointers[r.n] = &r.numbers[r.n]
+        r.n += 1
+        return True
+    if item.kind == ITEM_ARRAY:
+        return read_array(x, r)
+    if item.kind == ITEM_STATIC:
+        return same_static(x, item.object)
+    return read_parts(x, item, r)
+
+
+cdef inline bint read_array(PyObject *x, Reading *r) except -1:
+    """An array that can be read where it lies."""
+    cdef const Part *wanted = &r.inputs[r.n]
+    cdef np.ndarray a
+    if Py_TYPE(x) != NDARRAY:
+        return False
+    a = <np.ndarray>x
+    if np.PyArray_TYPE(a) != wanted.typenum or not np.PyArray_ISCARRAY_RO(a) \
+            or not has_dims(a, wanted):
+        return False
+    if r.held != NULL:
+        (<list>r.held).append(a)
+    r.pointers[r.n] = np.PyArray_DATA(a)
+    r.n += 1
+    return True
+
+
+cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
+    """A container, with all that is in it."""
+    cdef PyObject *key
+    cdef PyObject *value
+    cdef Py_ssize_t i, place = 0
+    cdef bint fits
+    cdef list held
+    if item.kind == ITEM_TUPLE:
+        if Py_TYPE(x) != <PyTypeObject *>item.object or sequence_size(x) != item.count:
+            return False
+        for i in range(item.count):
+            if not read_item(tuple_item(x, i), r):
+                return False
+        return True
+    if r.pointers != NULL and r.held == NULL:
+        held = []
+        Py_INCREF(held)
+        r.held = <PyObject *>held
+    if item.kind == ITEM_LIST:
+        fits = type(<object>x) is list and sequence_size(x) == item.count
+        for i in range(item.count):
+            fits = fits and i < sequence_size(x) and read_item(list_item(x, i), r)
+    else:
+        fits = type(<object>x) is dict and dict_size(x) == item.count
+        for i in range(item.count):
+            fits = (fits and PyDict_Next(x, &place, &key, &value)
+                    and same_static(key, tuple_item(item.object, i)) and read_item(value, r))
+    return fits
+
+
+cdef inline bint same_static(PyObject *x, PyObject *expected) except -1:
+    """The same object, or an equal int or string."""
+    if x == expected:
+        return True
+    if Py_TYPE(x) != Py_TYPE(expected):
+        return False
+    if type(<object>x) is int or type(<object>x) is str:
+        return <object>x == <object>expected
+    return False
+
+
+# ---------------------------------------------------------------- the form of results
+
+cdef int result_items(object template, Py_ssize_t n_outputs, list items) except -1:
+    """Append the items of a result."""
+    cdef type cls = type(template)
+    if cls is int:
+        if not 0 <= template < n_outputs:
+            raise ValueError(f"there is no output {template} among {n_outputs}")
+        items.append((MADE_OUTPUT, template, None))
+        return 0
+    if cls is Fixed:
+        items.append((MADE_FIXED, 0, (<Fixed>template).value))
+        return 0
+    if template is None:
+        items.append((MADE_FIXED, 0, None))
+        return 0
+    if cls is dict:
+        items.append((MADE_DICT, len(template), tuple(template)))
+        template = template.values()
+    elif cls is tuple or cls is list:
+        items.append((MADE_LIST if cls is list else MADE_TUPLE, len(template), None))
+    else:
+        raise ValueError(f"a result is nested in tuples, lists and dicts, not in {cls.__name__}")
+    for part in template:
+        result_items(part, n_outputs, items)
+    return 0
+
+
+# ---------------------------------------------------------------- the callable
+
+@cython.auto_pickle(False)
+cdef class CompiledCall:
+    """A callable that answers calls of the forms in `forms`, the latest that fitted first.
+
+    Every other call becomes self._general(args, kwargs), which may replace `forms`.
+    """
+    cdef vectorcallfunc vectorcall
+    cdef tuple _forms
+    cdef Py_ssize_t latest        # which of them is tried first
+
+    def __cinit__(self, *args, **kwargs):
+        self.vectorcall = <vectorcallfunc>call_compiled
+        self._forms = ()
+
+    @property
+    def forms(self):
+        """The forms of calls that need no Python, in the order in which they are tried."""
+        return self._forms
+
+    @forms.setter
+    def forms(self, tuple forms not None):
+        for form in forms:
+            if type(form) is not CallForm:
+                raise TypeError(f"forms are CallForms, not {type(form).__name__}")
+        self._forms = forms
+        self.latest = 0
+
+    def __call__(self, /, *args, **kwargs):
+        return PyVectorcall_Call(self, args, kwargs)
+
+    def _general(self, tuple args, dict kwargs):
+        raise NotImplementedError("a CompiledCall needs a _general")
+
+    @staticmethod
+    def enable(cls):
+        """Let Python call instances of a subclass as directly as those of this class."""
+        if not issubclass(cls, CompiledCall):
+            raise TypeError(f"{cls!r} is no subclass of CompiledCall")
+        enable_vectorcall(<PyTypeObject *>cls)
+        return cls
+
+
+cdef object call_compiled(PyObject *called, PyObject *const *args, size_t nargsf, PyObject *names):
+    """The vectorcall of a CompiledCall."""
+    cdef CompiledCall self = <CompiledCall>called
+    cdef tuple forms = self._forms           # another thread may replace them
+    cdef Py_ssize_t k, i = self.latest, n = PyVectorcall_NARGS(nargsf)
+    cdef object result
+    for k in range(len(forms)):
+        i = i if i < len(forms) else 0
+        result = (<CallForm>forms[i]).answer(args, n, names)
+        if result is not NO_ANSWER:
+            self.latest = i
+            return result
+        i += 1
+    return call_general(self, args, n, names)
+
+
+cdef object call_general(CompiledCall self, PyObject *const *args, Py_ssize_t n, PyObject *names):
+    """self._general(args, kwargs)."""
+    cdef Py_ssize_t i
+    cdef dict kwargs = {}
+    cdef tuple given = tuple([<object>args[i] for i in range(n)])
+    if names != NULL:
+        for i in range(len(<tuple>names)):
+            kwargs[(<tuple>names)[i]] = <object>args[n + i]
+    return self._general(given, kwargs)
+
+
+cdef int enable_vectorcall(PyTypeObject *type) except -1:
+    cdef CompiledCall x = CompiledCall.__new__(CompiledCall)
+    cdiff_enable_vectorcall(type, <char *>&x.vectorcall - <char *><PyObject *>x)
+    return 0
+
+
+enable_vectorcall(<PyTypeObject *>CompiledCall)

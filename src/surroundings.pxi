@@ -1,0 +1,193 @@
+# Surroundings: what a recorded function reads besides its arguments, so that a
+# program is not used when that has changed.
+#
+# Knows places in Python's namespaces and containers, and what stood there; it
+# must not know which places matter, nor what is recorded.  Fast because an
+# unchanged place is one lookup and one comparison of addresses, about ten
+# nanoseconds for a global variable and one for a closure.
+
+cdef extern from "Python.h":
+    PyObject *cell_content "PyCell_GET"(PyObject *) noexcept nogil
+    PyObject *PyDict_GetItemWithError(PyObject *, PyObject *) except? NULL
+    bint PyCell_Check(object) noexcept
+
+cdef enum:
+    PLACE_CELL = 0
+    PLACE_KEY = 1                 # of a dict: a global variable, an attribute
+    PLACE_INDEX = 2               # of a list
+    PLACE_LENGTH = 3              # of a dict or a list
+    PLACE_CONTENT = 4             # the bytes of an array
+
+cdef struct Place:
+    int kind
+    PyObject *where
+    PyObject *key
+    Py_ssize_t number             # an index, a length or a number of bytes
+    PyObject *expected            # NULL: nothing was there
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Surroundings:
+    """Places outside a function, and what stood there: `holds()` tells whether it still does.
+
+    A place is (container, key, label): a cell and None, a dict and its key, a list and an index, or
+    a dict or list and `len`.  An array and None stand for the array's content.  Numbers and strings
+    are compared by value, other objects by identity.
+    """
+    cdef Place *places
+    cdef Py_ssize_t n
+    cdef list kept
+    cdef readonly list labels
+
+    def __init__(self, places):
+        cdef Py_ssize_t i
+        places = list(places)
+        self.kept = []
+        self.labels = []
+        self.places = <Place *>PyMem_Calloc(len(places) + 1, sizeof(Place))
+        if self.places == NULL:
+            raise MemoryError("cdiff: no memory for what surrounds a function")
+        for i in range(len(places)):
+            where, key, label = places[i]
+            self.add(where, key, label)
+
+    def __dealloc__(self):
+        PyMem_Free(self.places)
+
+    def __len__(self):
+        return self.n
+
+    cdef int add(self, object where, object key, str label) except -1:
+        cdef Place *p = &self.places[self.n]
+        cdef PyObject *found
+        p.where = <PyObject *>where
+        p.key = <PyObject *>key
+        if PyCell_Check(where):
+            p.kind = PLACE_CELL
+        elif type(where) is np.ndarray:
+            p.kind = PLACE_CONTENT
+            p.number = where.nbytes
+            copy = where.tobytes()
+            p.expected = <PyObject *>copy
+            self.kept.append(copy)
+        elif key is len:
+            p.kind = PLACE_LENGTH
+            p.number = len(where)
+        elif type(where) is list:
+            p.kind = PLACE_INDEX
+            p.number = key
+        elif type(where) is dict:
+            p.kind = PLACE_KEY
+        else:
+            raise TypeError(f"a {type(where).__name__} is no place to look at")
+        if p.kind <= PLACE_INDEX:
+            found = content_of(p)
+            p.expected = found
+            if found != NULL:
+                self.kept.append(<object>found)
+        self.kept.append((where, key))
+        self.labels.append(label)
+        self.n += 1
+        return 0
+
+    cdef bint hold(self) except -1:
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            if not place_holds(&self.places[i]):
+                return False
+        return True
+
+    def holds(self):
+        """Does everything stand where it stood?"""
+        return self.hold()
+
+    def changed(self):
+        """The labels of the places that have changed."""
+        cdef Py_ssize_t i
+        return [self.labels[i] for i in range(self.n) if not place_holds(&self.places[i])]
+
+    def without_changed(self, more=()):
+        """The same without the places that have changed, and with more places."""
+        cdef Surroundings out = Surroundings.__new__(Surroundings)
+        cdef Py_ssize_t i
+        more = list(more)
+        out.kept = [self.kept]
+        out.labels = []
+        out.places = <Place *>PyMem_Calloc(self.n + len(more) + 1, sizeof(Place))
+        if out.places == NULL:
+            raise MemoryError("cdiff: no memory for what surrounds a function")
+        for i in range(self.n):
+            if place_holds(&self.places[i]):
+                out.places[out.n] = self.places[i]
+                out.labels.append(self.labels[i])
+                out.n += 1
+        for where, key, label in more:
+            out.add(where, key, label)
+        return out
+
+    def values(self):
+        """(label, value) of each place where all are numbers and strings; None if any is not."""
+        cdef list out = []
+        cdef Place *p
+        cdef Py_ssize_t i
+        for i in range(self.n):
+            p = &self.places[i]
+            if p.kind == PLACE_LENGTH:
+                out.append((self.labels[i], p.number))
+            elif p.kind == PLACE_CONTENT or p.expected == NULL or not is_number_or_text(p.expected):
+                return None
+            else:
+                out.append((self.labels[i], <object>p.expected))
+        return out
+
+
+cdef inline PyObject *content_of(const Place *p) except? NULL:
+    """What stands at a cell, a key or an index now; NULL for nothing."""
+    if p.kind == PLACE_CELL:
+        return cell_content(p.where)
+    if p.kind == PLACE_KEY:
+        return PyDict_GetItemWithError(p.where, p.key)
+    return list_item(p.where, p.number) if p.number < sequence_size(p.where) else NULL
+
+
+cdef inline bint place_holds(const Place *p) except -1:
+    cdef PyObject *found
+    if p.kind == PLACE_LENGTH:
+        if type(<object>p.where) is list:
+            return sequence_size(p.where) == p.number
+        return dict_size(p.where) == p.number
+    if p.kind == PLACE_CONTENT:
+        return same_bytes(<np.ndarray>p.where, <bytes>p.expected)
+    found = content_of(p)
+    if found == p.expected:
+        return True
+    return found != NULL and p.expected != NULL and equal_values(found, p.expected)
+
+
+cdef bint same_bytes(np.ndarray a, bytes expected) except -1:
+    if np.PyArray_IS_C_CONTIGUOUS(a):
+        return (np.PyArray_NBYTES(a) == len(expected)
+                and memcmp(np.PyArray_DATA(a), <const char *>expected, len(expected)) == 0)
+    return (<object>a).tobytes() == expected
+
+
+cdef bint is_number_or_text(PyObject *x) noexcept:
+    """A number or a string, which is the same if it is equal."""
+    cdef object y = <object>x
+    return (type(y) is float or type(y) is int or type(y) is bool or type(y) is str or y is None
+            or isinstance(y, np.generic))
+
+
+cdef bint equal_values(PyObject *x, PyObject *y) except -1:
+    """Equal numbers or strings of the same type; zeros of different sign differ."""
+    cdef double a, b
+    if Py_TYPE(x) != Py_TYPE(y) or not is_number_or_text(x):
+        return False
+    if isinstance(<object>x, float):
+        a = float_value(x)
+        b = float_value(y)
+        return memcmp(&a, &b, sizeof(double)) == 0
+    if isinstance(<object>x, np.generic):
+        return (<object>x).tobytes() == (<object>y).tobytes()
+    return <object>x == <object>y
