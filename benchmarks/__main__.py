@@ -28,6 +28,7 @@ NAMES = (
     "blocks",
     "math_functions",
     "memory",
+    "programs",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

@@ -65,7 +65,6 @@ cdef class Trace(Level):
         cdef list nodes = [as_node(y) for y in outputs]
         return freeze(self, nodes)
 
-
     cdef np.ndarray original_of(self, Array copy):
         """The ndarray that a constant was copied from, if it still holds that and may change."""
         cdef object found = self.originals.get(<size_t><PyObject *>copy)
@@ -83,7 +82,7 @@ cdef bint is_shared(object base) except -1:
 
 
 cdef Array remembered(Array a):
-    """The copy that stands for an ndarray in the innermost trace: one for as long as it is equal."""
+    """The copy that stands for an ndarray in a trace, the same one while it is equal."""
     cdef Trace trace = innermost_trace()
     cdef Arr *r = N(a).arr
     cdef object base = <object>root_of(r).base
