@@ -113,7 +113,7 @@ def build(contender: str, key: str) -> Case:
 
 
 def _ten(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
-    widths = (14, 10, 12, 10, 10, 12, 30)
+    widths = (14, 10, 12, 10, 10, 30)
     report.say("value and gradient of ten elementwise operations and a sum; below: peer / cdiff")
     report.rows(widths, [("", *CONTENDERS, "")])
     reasons = Reasons()

@@ -57,6 +57,7 @@ cdef struct Micro:
     MicroKind kind
     int32_t y, a, b, c
     int32_t sa, sb, sc
+    int32_t instruction
     ew_fn kernel
     Gather *gather
 
@@ -80,7 +81,7 @@ cdef class _GroupCompiler:
     """Makes the kernel calls of one unit."""
     cdef _Plan plan
     cdef Group *group
-    cdef int32_t unit
+    cdef int32_t unit, instruction
     cdef Py_ssize_t capacity
     cdef dict known               # (base, offset, step, strides) -> slot
 
@@ -103,6 +104,7 @@ cdef class _GroupCompiler:
         g.size = self.points_of(i)
         for at in range(u.start, u.start + u.count):
             i = schedule.order[at]
+            self.instruction = i
             if plan.values[i].kind == KIND_SUM:
                 self.add_sum(i)
             else:
@@ -131,6 +133,7 @@ cdef class _GroupCompiler:
         m.y = y
         m.a = m.b = m.c = a
         m.sa = 1
+        m.instruction = self.instruction
         self.group.n_micros += 1
         return m
 
@@ -316,8 +319,11 @@ cdef class _GroupCompiler:
 # ---------------------------------------------------------------- running
 
 cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first,
-                     Py_ssize_t end) noexcept nogil:
-    """The chunks from first up to end.  Nothing depends on how the chunks are shared out."""
+                     Py_ssize_t end, double *seconds) noexcept nogil:
+    """The chunks from first up to end.  Nothing depends on how the chunks are shared out.
+
+    `seconds`, if given, is where the time of each instruction is added up.
+    """
     cdef char *at[MAX_SLOTS]
     cdef double sums[MAX_GROUP]
     cdef Py_ssize_t start, stop, n, chunk
@@ -335,7 +341,10 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
             n = g.block if stop - start > g.block else stop - start
             if g.row > g.block and n > g.row - start % g.row:
                 n = g.row - start % g.row
-            run_block(g, bases, at, sums, start, n)
+            if seconds == NULL:
+                run_block(g, bases, at, sums, start, n)
+            else:
+                time_block(g, bases, at, sums, start, n, seconds)
             start += n
             if start >= stop:
                 break
@@ -348,23 +357,38 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
 cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
                            Py_ssize_t n) noexcept nogil:
     """All instructions on n points."""
-    cdef const Micro *m
     cdef int k
     for k in range(g.n_micros):
-        m = &g.micros[k]
-        if m.kind == MICRO_VALUE:
-            m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
-        elif m.kind == MICRO_WHERE:
-            KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
-                          <double *>at[m.c], m.sa, m.sb, m.sc)
-        elif m.kind == MICRO_GATHER:
-            gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
-        elif m.kind == MICRO_SUM:
-            sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
-        elif m.kind == MICRO_ROWS:
-            sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
-        else:
-            round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
+        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+
+
+cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
+                     Py_ssize_t n, double *seconds) noexcept nogil:
+    """The same with a look at the clock after each instruction."""
+    cdef double now, last = cdiff_clock()
+    cdef int k
+    for k in range(g.n_micros):
+        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+        now = cdiff_clock()
+        seconds[g.micros[k].instruction] += now - last
+        last = now
+
+
+cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, double *sums,
+                           Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    if m.kind == MICRO_VALUE:
+        m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
+    elif m.kind == MICRO_WHERE:
+        KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
+                      <double *>at[m.c], m.sa, m.sb, m.sc)
+    elif m.kind == MICRO_GATHER:
+        gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
+    elif m.kind == MICRO_SUM:
+        sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
+    elif m.kind == MICRO_ROWS:
+        sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
+    else:
+        round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
 
 
 cdef void gather_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
@@ -426,7 +450,8 @@ cdef void share_group(void *context, int worker) noexcept nogil:
     cdef GroupRun *r = <GroupRun *>context
     cdef int64_t first = cdiff_take(&r.next, 1)
     while first < r.group.n_chunks:
-        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1)
+        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1,
+                   NULL)
         first = cdiff_take(&r.next, 1)
 
 
@@ -440,5 +465,5 @@ cdef void run_group(const Group *g, const Memory *m) noexcept nogil:
         r.next = 0
         cdiff_parallel(share_group, &r, m.workers)
     else:
-        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks)
+        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks, NULL)
     finish_sums(g, m.bases)
