@@ -20,6 +20,9 @@ from codegen_c import (
     value_expression,
 )
 
+# Some instruction sets have better kernels for these: quotients.h.
+QUOTIENTS = ("divide", "reciprocal", "sqrt")
+
 
 class Formula:
     """A program as C: heavy steps as calls on block buffers, the rest as the body of a loop."""
@@ -102,7 +105,8 @@ def plain_value(row):
     count = "UNARY" if len(row.operands) == 1 else "BINARY"
     expression = value_expression(row)
     if row.light:
-        return f"{count}_LIGHT({row.name}, {expression})\n"
+        plain = f"{count}_LIGHT({row.name}, {expression})\n"
+        return f"#ifndef CDIFF_QUOTIENTS\n{plain}#endif\n" if row.name in QUOTIENTS else plain
     numbers = f"NUMBERS{len(row.operands)}"
     plain = f"{count}_ROUNDS({row.name}, PLAIN_ROUND({numbers}, {expression}))\n"
     if row.c is not None:
@@ -177,6 +181,9 @@ def kernels_header(table):
     return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
 #include "values.h"
 #include "../kernel_loops.h"
+#ifdef CDIFF_QUOTIENTS
+#include "../quotients.h"
+#endif
 
 {''.join(values)}
 {''.join(adjoints)}

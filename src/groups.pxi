@@ -14,7 +14,11 @@ cdef extern from "threads.h":
     void cdiff_pool_prepare() noexcept
     int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
 
+cdef extern from "kernel_table.h":
+    void cdiff_prefetch(const void *p) noexcept nogil
+
 cdef enum:
+    FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
     SHARED_WORK = 400000          # points times instructions from which threads share a group
 
 # What the steps of a call work on.
@@ -71,6 +75,7 @@ cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
     int n_micros, n_slots, n_moving, n_sums
+    int n_streams                 # slots that are worth fetching ahead: all that move, or none
     Micro *micros
     GroupSlot *slots              # those that move first
     GroupSum *sums
@@ -313,6 +318,7 @@ cdef class _GroupCompiler:
                 micros[k].y = place[micros[k].y]
         g.slots = slots
         g.micros = micros
+        g.n_streams = moving if g.size * 8 * moving > FETCH_AHEAD else 0
         return 0
 
 
@@ -357,9 +363,20 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
 cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
                            Py_ssize_t n) noexcept nogil:
     """All instructions on n points."""
-    cdef int k
+    cdef int k, stream = 0
     for k in range(g.n_micros):
+        if stream < g.n_streams and k * g.n_streams >= stream * g.n_micros:
+            fetch_ahead(at[stream] + n * g.slots[stream].step, n * g.slots[stream].step)
+            stream += 1
         run_micro(&g.micros[k], g, bases, at, sums, start, n)
+
+
+cdef inline void fetch_ahead(const char *p, Py_ssize_t nbytes) noexcept nogil:
+    """Have the next block brought into the cache while this one is computed."""
+    cdef Py_ssize_t i = 0
+    while i < nbytes:
+        cdiff_prefetch(p + i)
+        i += LINE
 
 
 cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,

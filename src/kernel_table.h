@@ -22,6 +22,13 @@
 #define CDIFF_SIMD
 #endif
 
+/* Ask for the cache line of an address; one that cannot be read does no harm. */
+#if defined(__GNUC__)
+#define cdiff_prefetch(p) __builtin_prefetch(p)
+#else
+#define cdiff_prefetch(p) ((void)(p))
+#endif
+
 /* Light operators are always inlined into loops; for heavy ones the compiler decides. */
 #if defined(__GNUC__)
 #define CDIFF_LIGHT static inline __attribute__((always_inline, unused))
