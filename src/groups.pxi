@@ -31,6 +31,7 @@ cdef struct Memory:
 cdef enum MicroKind:
     MICRO_VALUE
     MICRO_WHERE
+    MICRO_PAIR                    # two functions of a: y, and c from its pair
     MICRO_GATHER                  # any memory into lanes
     MICRO_SINGLE                  # lanes rounded to float32, in place and into memory
     MICRO_ROUND                   # in place only
@@ -63,6 +64,7 @@ cdef struct Micro:
     int32_t sa, sb, sc
     int32_t instruction
     ew_fn kernel
+    pair_fn pair
     Gather *gather
 
 # A sum: where its partial sums are, and where it goes.
@@ -107,11 +109,16 @@ cdef class _GroupCompiler:
         g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
         g.size = self.points_of(i)
-        for at in range(u.start, u.start + u.count):
+        at = u.start
+        while at < u.start + u.count:
             i = schedule.order[at]
+            at += 1
             self.instruction = i
             if plan.values[i].kind == KIND_SUM:
                 self.add_sum(i)
+            elif at < u.start + u.count and self.is_pair(i, schedule.order[at]):
+                self.add_pair(i, schedule.order[at])
+                at += 1
             else:
                 self.add_lanes(i)
         self.set_geometry()
@@ -200,6 +207,37 @@ cdef class _GroupCompiler:
 
     # ------------------------------------------------------------ instructions
 
+    cdef bint is_direct(self, int32_t i) noexcept:
+        """Is its memory what kernels write?"""
+        cdef const Value *v = &self.plan.values[i]
+        return v.flags & STORED and self.plan.type(i).typenum == NPY_DOUBLE \
+            or v.base == BASE_REGISTERS
+
+    cdef int place_result(self, int32_t i) noexcept:
+        cdef Value *v = &self.plan.values[i]
+        if self.is_direct(i):
+            v.lane = self.new_slot(v.base, v.place, 0 if v.base == BASE_REGISTERS else 8)
+        else:
+            v.lane = self.new_slot(BASE_LANES, 0, 0)
+        return 0
+
+    cdef bint is_pair(self, int32_t i, int32_t j) noexcept:
+        cdef Instr *x = &self.plan.program.code[i]
+        cdef Instr *y = &self.plan.program.code[j]
+        return (x.op < N_ELEMENTWISE and OP_PAIR[x.op] and OP_PAIR[x.op] == y.op and x.a == y.a
+                and self.plan.type(i).typenum == self.plan.type(j).typenum == NPY_DOUBLE
+                and not self.plan.type(i).number)
+
+    cdef int add_pair(self, int32_t i, int32_t j) except -1:
+        cdef Micro *m
+        cdef int32_t stride, a = self.operand(i, self.plan.program.code[i].a, True, &stride)
+        self.place_result(i)
+        self.place_result(j)
+        m = self.new_micro(MICRO_PAIR, self.plan.values[i].lane, a)
+        m.c = self.plan.values[j].lane
+        m.pair = KERNELS.pair[self.plan.program.code[i].op]
+        return 0
+
     cdef int add_lanes(self, int32_t i) except -1:
         cdef _Plan plan = self.plan
         cdef int32_t *operands = NULL
@@ -209,13 +247,9 @@ cdef class _GroupCompiler:
         cdef Value *v = &plan.values[i]
         cdef const Type *t = plan.type(i)
         cdef Micro *m
-        cdef bint direct = v.flags & STORED and t.typenum == NPY_DOUBLE or v.base == BASE_REGISTERS
         for k in range(count):
             slots[k] = self.operand(i, operands[k], False, &strides[k])
-        if direct:
-            v.lane = self.new_slot(v.base, v.place, 0 if v.base == BASE_REGISTERS else 8)
-        else:
-            v.lane = self.new_slot(BASE_LANES, 0, 0)
+        self.place_result(i)
         m = self.new_micro(MICRO_WHERE if op == OP_WHERE else MICRO_VALUE, v.lane, slots[0])
         m.sa = strides[0]
         if count > 1:
@@ -228,7 +262,7 @@ cdef class _GroupCompiler:
         if t.typenum == NPY_FLOAT:
             k = self.new_slot(v.base, v.place, 4) if v.flags & STORED else v.lane
             self.new_micro(MICRO_SINGLE if v.flags & STORED else MICRO_ROUND, k, v.lane)
-        elif not direct and v.flags & STORED:
+        elif v.flags & STORED and not self.is_direct(i):
             self.new_micro(MICRO_BOOL, self.new_slot(v.base, v.place, 1), v.lane)
         return 0
 
@@ -266,14 +300,16 @@ cdef class _GroupCompiler:
         for k in range(g.n_micros):
             m = &g.micros[k]
             for slot in (m.a, m.b, m.c):
-                if g.slots[slot].base == BASE_LANES and last[slot] == k and slot != m.y:
+                if g.slots[slot].base == BASE_LANES and last[slot] == k \
+                        and g.slots[slot].offset >= 0:
                     free_lanes.append(g.slots[slot].offset)
                     last[slot] = -1
-            if m.kind != MICRO_SUM and g.slots[m.y].base == BASE_LANES and g.slots[m.y].offset < 0:
-                if not free_lanes:
-                    free_lanes.append(lanes)
-                    lanes += 1
-                g.slots[m.y].offset = free_lanes.pop()
+            for slot in () if m.kind == MICRO_SUM else (m.y, m.c):
+                if g.slots[slot].base == BASE_LANES and g.slots[slot].offset < 0:
+                    if not free_lanes:
+                        free_lanes.append(lanes)
+                        lanes += 1
+                    g.slots[slot].offset = free_lanes.pop()
         g.block = MAX_BLOCK
         while g.block > 64 and g.block * lanes > LANE_ROOM:
             g.block //= 2
@@ -395,6 +431,8 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
                            Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     if m.kind == MICRO_VALUE:
         m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
+    elif m.kind == MICRO_PAIR:
+        m.pair(n, <double *>at[m.y], <double *>at[m.c], <double *>at[m.a])
     elif m.kind == MICRO_WHERE:
         KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
                       <double *>at[m.c], m.sa, m.sb, m.sc)
