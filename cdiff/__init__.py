@@ -33,6 +33,7 @@ from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
 from cdiff._tree import register_container, tree_map
+from cdiff._vmap import vmap
 
 if TYPE_CHECKING:
     from cdiff import matrix_calculus, numpy, testing
@@ -76,6 +77,7 @@ __all__ = [
     "tree_map",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 _SUBMODULES = ("matrix_calculus", "numpy", "testing")

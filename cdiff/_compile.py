@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, Runner, Trace, is_tracked
+from cdiff._core import Array, Runner, Trace, is_tracked, replay
 from cdiff._leaves import outside
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, check_argnums, function_name
@@ -268,6 +268,9 @@ class _Compiled(Transformed):
             given = [isinstance(y, (Array, np.ndarray)) for y in leaves]
             nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
             program, captured = trace.freeze(nodes)
+        if trace.lifted:  # tangents of outer levels are no part of the graph
+            found = iter(replay(program, [*signature.inputs, *captured]) or [])
+            leaves = [next(found) if a else y for y, a in zip(leaves, given, strict=True)]
         values = [_result(outside(y, level)) for y in leaves]
         if not captured:
             numbers = iter(range(len(nodes)))

@@ -121,6 +121,7 @@ include "fast.pxi"
 include "indexing.pxi"
 include "in_place.pxi"
 include "trace.pxi"
+include "batching.pxi"
 include "runner.pxi"
 include "array.pxi"
 include "face.pxi"
@@ -131,3 +132,4 @@ ARRAY_TYPE = <PyTypeObject *>Array
 install_slots()
 install_face_methods()
 install_values()
+install_batching()

@@ -24,11 +24,13 @@ cdef class Trace(Level):
     cdef int level
     cdef uint32_t outer_tracing
     cdef readonly list decisions
+    cdef readonly dict lifted      # leaves that stand for duals of outer levels, by address
     cdef list inputs
 
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
         self.decisions = []
+        self.lifted = {}
         self.inputs = []
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
@@ -60,15 +62,39 @@ cdef class Trace(Level):
 
 
 cdef int decide(Array a) except -1:
-    """Note that the plain value of a traced Array is known outside."""
-    cdef int levels, level
+    """Note that the plain value of a traced Array is known outside.
+
+    Only the innermost trace does: its program is going to be evaluated by operators that the outer
+    ones record, and decides there.
+    """
+    cdef int level
     a = innermost(a)
-    levels = tracing(levels_of(N(a)))
-    for level in range(MAX_LEVEL + 1):
-        if levels & level_bit(level):
-            (<Trace><object>cdiff_tls.trace[level]).decisions.append(
-                (a, np.array(ndarray_of(a)), calling_line()))
+    level = tracing_level(levels_of(N(a)))
+    if level >= 0:
+        (<Trace><object>cdiff_tls.trace[level]).decisions.append(
+            (a, np.array(ndarray_of(a)), calling_line()))
     return 0
+
+
+cdef int tracing_level(int levels) noexcept:
+    """The innermost of these levels that traces; -1 if none does."""
+    cdef int level
+    levels = tracing(levels)
+    for level in range(MAX_LEVEL, -1, -1):
+        if levels & level_bit(level):
+            return level
+    return -1
+
+
+cdef Array lift(Array a, int level):
+    """What stands for a dual of an outer level in the trace of an inner one: an input like those
+    for other outer values, since a tangent is no node of the inner graph."""
+    cdef Trace trace = <Trace><object>cdiff_tls.trace[level]
+    found = trace.lifted.get(<size_t>N(a))
+    if found is None:
+        found = make_leaf(innermost(a), level), a
+        trace.lifted[<size_t>N(a)] = found
+    return found[0]
 
 
 cdef str PACKAGE = __import__("os").path.dirname(__file__)
@@ -201,6 +227,10 @@ cdef class Hosted:
     def __reduce__(self):
         return Hosted, (self.function, self.args, self.kwargs, self.item)
 
+    def batched(self, size, flags):
+        """The function for many points at once (see HostedRows)."""
+        return HostedRows(self, size, flags)
+
     def __repr__(self):
         return getattr(self.function, "__name__", repr(self.function))
 
@@ -290,7 +320,10 @@ cdef tuple freeze(Trace trace, list outputs):
     try:
         s.all_leaves = True
         f.program = Program()
-        for a in trace.inputs:
+        leaves = trace.inputs + [leaf for leaf, _ in trace.lifted.values()]
+        f.captured = [outer for _, outer in trace.lifted.values()]
+        f.n_leaves = len(leaves)
+        for a in leaves:
             sort_leaf(&s, N(a), True)
             f.program.emit_input(node_type(f.program, N(a)))
         for a in outputs:
@@ -301,7 +334,7 @@ cdef tuple freeze(Trace trace, list outputs):
         for i in range(s.count):
             find_captured(&s, s.order[i].node, f)
         for i in range(s.count):
-            f.at[i] = <int32_t>i if i < len(trace.inputs) else freeze_node(&s, s.order[i].node, f)
+            f.at[i] = <int32_t>i if i < f.n_leaves else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])
         for a, expected, where in trace.decisions:
             f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where))
@@ -314,6 +347,7 @@ cdef class _Frozen:
     """A program in the making: where each node of the sorted graph went."""
     cdef Program program
     cdef int32_t *at
+    cdef Py_ssize_t n_leaves       # inputs and lifted values: the first of the order
     cdef list captured             # outer values, and
     cdef dict constants            # the value of each node outside the graph, by address
 
@@ -342,7 +376,7 @@ cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
     cdef Ext *ext
     cdef Py_ssize_t k
     if n.op == OP_LEAF:
-        if <Py_ssize_t>n.mark >= f.program.n_inputs - len(f.captured):
+        if <Py_ssize_t>n.mark >= f.n_leaves:
             raise RuntimeError("cdiff: an Array that an earlier call of this function left behind "
                                "(in a list, an attribute or a global) was used in it again; return "
                                "such values instead")
@@ -484,7 +518,15 @@ cdef Array apply_code(int op, list operands, object attrs, int typenum):
         return apply_cast(operands[0], attrs[0]) if op == OP_CAST else apply(op, operands, attrs)
     if typenum == NPY_BOOL and op >= OP_LESS:
         return question(op, operands)
+    if not is_float(typenum):
+        operands = [whole_number(a) for a in operands]
     return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+
+
+cdef Array whole_number(Array a):
+    """An operand of an operator on integers: what was a Python int is one again."""
+    cdef bint is_weak_number = N(a).flags & NODE_WEAK and not N(a).flags & NODE_ARRAY
+    return weak_integer(int(N(a).v)) if is_weak_number else a
 
 
 cdef Array question(int op, list operands):
