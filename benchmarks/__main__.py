@@ -24,6 +24,7 @@ NAMES = (
     "structural",
     "operators",
     "jacobian",
+    "interpreter",
     "math_functions",
     "memory",
 )

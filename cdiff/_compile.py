@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, Runner, Trace, is_tracked, replay
+from cdiff._core import Array, NumberCall, Runner, Trace, is_tracked, replay
 from cdiff._leaves import outside
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, check_argnums, function_name
@@ -242,15 +242,20 @@ class _Compiled(Transformed):
         """Forget all programs."""
         self._paths: dict[Any, Paths] = {}
         self._count = 0
-        self._calls = 0
         self._recordings = 0
         self._latest: Path | None = None
+        self._quick: Any = None  # a NumberCall of the latest path, where that is possible
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if self._quick is not None:
+            return self._quick(*args, **kwargs)
+        return self._general(args, kwargs)
+
+    def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Any call: find the path that fits, or record it."""
         signature = Signature(args, kwargs, self._static)
         if signature.tracked:
             return self._f(*args, **kwargs)  # an outer transformation records it as it is
-        self._calls += 1
         paths = self._paths.get(signature.key)
         found = None if paths is None else paths.run(signature.inputs)
         if found is None:
@@ -271,7 +276,7 @@ class _Compiled(Transformed):
         if trace.lifted:  # tangents of outer levels are no part of the graph
             found = iter(replay(program, [*signature.inputs, *captured]) or [])
             leaves = [next(found) if a else y for y, a in zip(leaves, given, strict=True)]
-        values = [_result(outside(y, level)) for y in leaves]
+        values = [y.copy() if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
         if not captured:
             numbers = iter(range(len(nodes)))
             places = [next(numbers) if is_array else None for is_array in given]
@@ -287,6 +292,7 @@ class _Compiled(Transformed):
             self._paths, self._count = {}, 0
         self._count += 1
         self._latest = path
+        self._quick = _quick_call(signature, path, self._general)
         paths = self._paths.get(signature.key)
         if paths is None:
             self._paths[signature.key] = Paths(path)
@@ -299,17 +305,16 @@ class _Compiled(Transformed):
         return None if self._latest is None else self._latest.program
 
     def stats(self) -> dict[str, int]:
-        """How often it was called and recorded, and what it keeps.
+        """How often it was recorded, and what it keeps.
 
         Returns
         -------
         dict
-            ``calls``, ``recordings``, ``signatures``, ``programs`` and ``instructions``
-            (of all programs together).
+            ``recordings``, ``signatures``, ``programs`` and ``instructions`` (of all programs
+            together).
         """
         kept = [path for paths in self._paths.values() for path in paths.distinct()]
         return {
-            "calls": self._calls,
             "recordings": self._recordings,
             "signatures": len(self._paths),
             "programs": len(kept),
@@ -317,9 +322,21 @@ class _Compiled(Transformed):
         }
 
 
-def _result(y: Any) -> Any:
-    """A constant array in a result is the caller's own."""
-    return y.copy() if y.__class__ is np.ndarray and not y.flags.writeable else y
+def _quick_call(signature: Signature, path: Path, general: Any) -> Any:
+    """The call without any of this, for positional floats in, floats in tuples and lists out."""
+    code = path.runner.numbers
+    plain = all(x.__class__ is float for x in signature.args)
+    if code is None or signature.kwargs or not plain or len(signature.args) != code.n_inputs:
+        return None
+    if not _is_nested_plainly(path.treedef) or None in path.places:
+        return None
+    return NumberCall(code, "f" * code.n_inputs, unflatten(path.treedef, path.places), general)
+
+
+def _is_nested_plainly(treedef: TreeDef) -> bool:
+    if treedef.family is None:
+        return True
+    return treedef.cls in (tuple, list) and all(map(_is_nested_plainly, treedef.children))
 
 
 def _too_many(compiled: _Compiled, signature: Signature) -> str:

@@ -213,6 +213,16 @@ class _Jacobian(JacobianCall, Transformed):
         ]
 
 
+def _jacobian(
+    factory: Any, f: Callable[..., Any], argnums: Argnums, layout: str, has_aux: bool, **mode: str
+) -> _Jacobian:
+    """What `factory`, one of the three functions below, returns for these arguments."""
+    who = factory.__name__
+    check_layout(layout, who)
+    options = {"argnums": check_argnums(argnums, who), **mode, "layout": layout}
+    return _Jacobian(f, factory, {**options, "has_aux": bool(has_aux)})
+
+
 def jacobian(
     f: Callable[..., Any],
     argnums: Argnums = 0,
@@ -264,9 +274,7 @@ def jacobian(
     """
     if mode not in MODES:
         raise ValueError(f"jacobian: mode must be one of {MODES}, got {mode!r}")
-    check_layout(layout, "jacobian")
-    options = {"argnums": check_argnums(argnums, "jacobian"), "mode": mode, "layout": layout}
-    return _Jacobian(f, jacobian, {**options, "has_aux": bool(has_aux)})
+    return _jacobian(jacobian, f, argnums, layout, has_aux, mode=mode)
 
 
 def jacfwd(
@@ -300,9 +308,7 @@ def jacfwd(
     >>> cd.jacfwd(lambda t: {"position": t ** 2, "speed": 2.0 * t})(3.0)
     {'position': 6.0, 'speed': 2.0}
     """
-    check_layout(layout, "jacfwd")
-    options = {"argnums": check_argnums(argnums, "jacfwd"), "layout": layout}
-    return _Jacobian(f, jacfwd, {**options, "has_aux": bool(has_aux)})
+    return _jacobian(jacfwd, f, argnums, layout, has_aux)
 
 
 def jacrev(
@@ -336,9 +342,7 @@ def jacrev(
     >>> cd.jacrev(lambda x: (x ** 2).sum())(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    check_layout(layout, "jacrev")
-    options = {"argnums": check_argnums(argnums, "jacrev"), "layout": layout}
-    return _Jacobian(f, jacrev, {**options, "has_aux": bool(has_aux)})
+    return _jacobian(jacrev, f, argnums, layout, has_aux)
 
 
 class _Hessian(Transformed):

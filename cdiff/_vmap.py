@@ -78,9 +78,7 @@ def _record(f: Callable[..., Any], call: MappedCall, point: list[Any]) -> Way:
         program, captured = trace.freeze(nodes)
     numbers = iter(range(len(nodes)))
     places = [next(numbers) if traced else None for traced in inside]
-    shared = [
-        None if traced else _checked(y, f) for y, traced in zip(leaves, inside, strict=True)
-    ]
+    shared = [None if traced else _checked(y, f) for y, traced in zip(leaves, inside, strict=True)]
     return Way(program.simplify(), captured, treedef, places, shared)
 
 
@@ -207,9 +205,7 @@ class Grouping:
     def _split(self, way: Way, k: int, seen: Any, rows: Any, tries: int) -> None:
         """Make the points that differ at decision k pending, those that decide alike together."""
         before = way.decisions[:k]
-        _, first, group = np.unique(
-            _bytes(seen), axis=0, return_index=True, return_inverse=True
-        )
+        _, first, group = np.unique(_bytes(seen), axis=0, return_index=True, return_inverse=True)
         group = group.reshape(-1)
         for g, at in enumerate(first):
             self.pending.append((rows[group == g], (*before, content(seen[at])), tries + 1))
@@ -238,8 +234,7 @@ class _Vmap(Transformed):
         _check_alike(groups, self._f)
         axes = spread_axes(self._options["out_axes"], treedef, "out_axes", "the result")
         leaves = [
-            _merged(groups, k, axis, partial(self._name, treedef, k))
-            for k, axis in enumerate(axes)
+            _merged(groups, k, axis, partial(self._name, treedef, k)) for k, axis in enumerate(axes)
         ]
         return unflatten(treedef, leaves)
 

@@ -13,7 +13,7 @@ from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.math cimport INFINITY, fabs, frexp, signbit
 from libc.string cimport memcmp, memcpy, memset
 
@@ -31,6 +31,7 @@ cdef extern from "Python.h":
 cdef extern from "numpy/arrayobject.h":
     enum:
         NPY_BOOL, NPY_BYTE, NPY_UBYTE, NPY_SHORT, NPY_USHORT, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
+        NPY_ULONGLONG
         NPY_LONGDOUBLE, NPY_CLONGDOUBLE, NPY_OBJECT
         NPY_ARRAY_WRITEABLE, NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_F_CONTIGUOUS
 
@@ -110,6 +111,8 @@ include "sort.pxi"
 include "program.pxi"
 include "numbers.pxi"
 include "number_call.pxi"
+include "typing.pxi"
+include "check.pxi"
 include "simplify.pxi"
 include "algebra.pxi"
 include "views.pxi"

@@ -27,7 +27,7 @@ cdef inline bint comes_later(Program q, int32_t a, int32_t b) noexcept:
     return a > b if ca == cb else ca
 
 
-cdef int32_t algebra(Simplifier s, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
+cdef int32_t algebra(_Simplifier s, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
     """A simpler value than this instruction, or NOTHING."""
     cdef int32_t y
     if op == OP_MULTIPLY:
@@ -54,7 +54,7 @@ cdef int32_t algebra(Simplifier s, int op, int type, int32_t a, int32_t b, int32
     return idempotent_rule(s, op, type, a, b)
 
 
-cdef int32_t idempotent_rule(Simplifier s, int op, int type, int32_t a, int32_t b) except -2:
+cdef int32_t idempotent_rule(_Simplifier s, int op, int type, int32_t a, int32_t b) except -2:
     """Operators that give an operand back, or do not see its sign."""
     cdef int32_t inner
     if op == OP_POSITIVE:
@@ -76,7 +76,7 @@ cdef bint is_floating(Program q, int type) except -1:
     return type <= TYPE_WEAK or is_float(q.types[type][0])
 
 
-cdef int32_t fit_type(Simplifier s, int32_t v, int type) except -2:
+cdef int32_t fit_type(_Simplifier s, int32_t v, int type) except -2:
     """v as a value of this type if that takes no more than broadcasting; or NOTHING."""
     cdef int have = s.q.code[v].type
     if have == type:
@@ -88,7 +88,7 @@ cdef int32_t fit_type(Simplifier s, int32_t v, int type) except -2:
     return s.broadcast(v, type)
 
 
-cdef int32_t opposite_of(Simplifier s, int32_t v) except -2:
+cdef int32_t opposite_of(_Simplifier s, int32_t v) except -2:
     """x, if v is the floating negative(x); or NOTHING."""
     cdef Instr *x = &s.q.code[v]
     if x.op == OP_NEGATIVE and s.q.code[x.a].type == x.type and is_floating(s.q, x.type):
@@ -96,7 +96,7 @@ cdef int32_t opposite_of(Simplifier s, int32_t v) except -2:
     return NOTHING
 
 
-cdef int32_t opposite(Simplifier s, int type, int32_t v) except -2:
+cdef int32_t opposite(_Simplifier s, int type, int32_t v) except -2:
     """-v of this type; NOTHING if v does not fit it."""
     v = fit_type(s, v, type)
     if v == NOTHING or not is_floating(s.q, type):
@@ -106,7 +106,7 @@ cdef int32_t opposite(Simplifier s, int type, int32_t v) except -2:
 
 # ---------------------------------------------------------------- sums
 
-cdef int32_t add_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
+cdef int32_t add_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     """x + -0.0 is x; x + 0.0 is so only where x is not -0.0."""
     cdef double v
     cdef int32_t y
@@ -133,7 +133,7 @@ cdef bint may_be_negative_zero(Program q, int32_t v, int depth) noexcept:
                 or x.op == OP_SIGMOID or x.op == OP_SOFTPLUS or x.op == OP_HYPOT)
 
 
-cdef int32_t subtract_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
+cdef int32_t subtract_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     cdef double v
     cdef int32_t y
     if s.uniform(b, &v) and v == 0.0 and not signbit(v):
@@ -146,7 +146,7 @@ cdef int32_t subtract_rule(Simplifier s, int type, int32_t a, int32_t b) except 
 
 # ---------------------------------------------------------------- products
 
-cdef int32_t multiply_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
+cdef int32_t multiply_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     cdef double v
     if a == b and s.q.code[a].type == type and is_floating(s.q, type):
         return s.elementwise(OP_SQUARE, type, a, -1, -1)
@@ -158,7 +158,7 @@ cdef int32_t multiply_rule(Simplifier s, int type, int32_t a, int32_t b) except 
     return signs_outside(s, OP_MULTIPLY, type, a, b)
 
 
-cdef int32_t zmul_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
+cdef int32_t zmul_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     """The zero law; and a factor that is finite and not 0 needs no care."""
     cdef double v
     if a == b and s.q.code[a].type == type:
@@ -171,7 +171,7 @@ cdef int32_t zmul_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
     return signs_outside(s, OP_ZMUL, type, a, b)
 
 
-cdef int32_t divide_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
+cdef int32_t divide_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     cdef double v
     cdef int32_t y
     if s.uniform(b, &v) and is_floating(s.q, type):
@@ -194,7 +194,7 @@ cdef bint is_power_of_two(double v) noexcept nogil:
     return fabs(frexp(v, &exponent)) == 0.5 and 1e-37 < fabs(v) < 1e37
 
 
-cdef int32_t signs_outside(Simplifier s, int op, int type, int32_t a, int32_t b) except -2:
+cdef int32_t signs_outside(_Simplifier s, int op, int type, int32_t a, int32_t b) except -2:
     """-x * -y is x * y; -x * y is -(x * y), or x * -y where y is a constant number."""
     cdef int32_t x = opposite_of(s, a), y = opposite_of(s, b)
     if x == NOTHING and y == NOTHING:
@@ -211,11 +211,11 @@ cdef int32_t signs_outside(Simplifier s, int op, int type, int32_t a, int32_t b)
     return s.elementwise(OP_NEGATIVE, type, x, -1, -1)
 
 
-cdef int32_t opposite_number(Simplifier s, int32_t v) except -2:
+cdef int32_t opposite_number(_Simplifier s, int32_t v) except -2:
     return s.number(-s.q.numbers[s.q.code[v].a], s.q.code[v].type)
 
 
-cdef int32_t power_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
+cdef int32_t power_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     """Exponents 0, 1, 2 and -1; what cdm_power gives for them differs in the last ulp at most."""
     cdef double v
     if not s.uniform(b, &v) or not is_floating(s.q, type):
@@ -230,7 +230,7 @@ cdef int32_t power_rule(Simplifier s, int type, int32_t a, int32_t b) except -2:
     return s.elementwise(OP_SQUARE if v == 2.0 else OP_RECIPROCAL, type, a, -1, -1)
 
 
-cdef int32_t where_rule(Simplifier s, int type, int32_t c, int32_t a, int32_t b) except -2:
+cdef int32_t where_rule(_Simplifier s, int type, int32_t c, int32_t a, int32_t b) except -2:
     cdef double v
     if a == b:
         return fit_type(s, a, type)
@@ -241,7 +241,7 @@ cdef int32_t where_rule(Simplifier s, int type, int32_t c, int32_t a, int32_t b)
 
 # ---------------------------------------------------------------- repeated operands
 
-cdef int32_t slimmed(Simplifier s, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
+cdef int32_t slimmed(_Simplifier s, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
     """An elementwise instruction on arrays without the repetition of its operands.
 
     An operator broadcasts by itself, so a broadcast operand is replaced by what it repeats; where
@@ -270,7 +270,7 @@ cdef int32_t slimmed(Simplifier s, int op, int type, int32_t a, int32_t b, int32
     return s.broadcast(s.elementwise(op, inner, slim[0], slim[1], slim[2]), type)
 
 
-cdef int32_t without_repetition(Simplifier s, int32_t v) except -2:
+cdef int32_t without_repetition(_Simplifier s, int32_t v) except -2:
     """What a broadcast repeats, or the element of a uniform constant; else v itself.
 
     A weak number would no longer decide the dtype, so it becomes an ordinary one.
@@ -286,7 +286,7 @@ cdef int32_t without_repetition(Simplifier s, int32_t v) except -2:
     return v
 
 
-cdef int32_t folded_uniform(Simplifier s, int op, int type, const int32_t *operands) except -2:
+cdef int32_t folded_uniform(_Simplifier s, int op, int type, const int32_t *operands) except -2:
     """An operator on constants that are the same in all elements; floats, or truth values."""
     cdef double[3] v = [0.0, 0.0, 0.0]
     cdef int k, typenum = s.q.types[type][0]

@@ -277,12 +277,14 @@ cdef class Batch:
     cdef readonly Py_ssize_t size
     cdef Program p
     cdef list inputs, mapped, values, batched
+    cdef dict originals            # what constants are copied from, by the address of the copy
 
     def __init__(self, Program program, inputs, mapped, size):
         self.p = program
         self.inputs = [as_node(x) for x in inputs]
         self.mapped = list(mapped)
         self.size = size
+        self.originals = {id(copy): original for copy, original in program.refreshed}
         self.values = [None] * program.count
         self.batched = [False] * program.count
         if len(self.inputs) != program.n_inputs or len(self.mapped) != program.n_inputs:
@@ -350,6 +352,9 @@ cdef class Batch:
         if x.op == OP_LEAF:
             self.values[i] = self.inputs[x.a]
             self.batched[i] = self.mapped[x.a]
+            return 0
+        if x.op == OP_CONST and x.type > TYPE_WEAK and id(self.p.arrays[x.a]) in self.originals:
+            self.values[i] = as_node(self.originals[id(self.p.arrays[x.a])])
             return 0
         flags = [self.batched[k] for k in at]
         if True not in flags:

@@ -1,7 +1,7 @@
 """The Cython side of the operator table: ops.pxi, structural.pxi of src/generated, and the stub.
 
 Declares the C tables to Cython, makes one Python function per elementwise row with the signature
-of NumPy's ufuncs, and wraps the structural rules.  Knows the parsed rows and the names of the two
+of NumPy's ufuncs, and wraps the structural rules.  Knows the parsed rows and the names of the few
 functions of the core that the Python functions call.
 """
 
@@ -17,7 +17,8 @@ def declarations(table):
 
 {table_declarations(table)}
 {scalar_declarations(table)}
-{kernel_declarations(len(table.elementwise))}"""
+{kernel_declarations(len(table.elementwise))}
+{call_declarations(len(table.elementwise))}"""
 
 
 def table_declarations(table):
@@ -89,6 +90,16 @@ def kernel_declarations(n):
 """
 
 
+def call_declarations(n):
+    return f"""cdef extern from "direct_call.h":
+    ctypedef PyObject *(*cdiff_call)(PyObject *, PyObject *const *, Py_ssize_t,
+                                     PyObject *) except NULL
+    void take_calls "cdiff_take_calls"(object f, cdiff_call *general, cdiff_call direct) noexcept
+
+cdef cdiff_call GENERAL_CALL[{n}]
+"""
+
+
 def docstring(row, operands):
     """What the row says of itself, in the form of NumPy's docstrings."""
     given = [f"{name} = {operand}" for name, operand in zip(row.operands, operands, strict=True)]
@@ -116,7 +127,17 @@ def python_function(row):
     names = ", ".join(operands)
     call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype)"
     return (f"def {row.name}({names}, /, out=None, {KEYWORDS}):\n"
-            f'    """{docstring(row, operands)}\n    """\n    return {call}\n')
+            f'    """{docstring(row, operands)}\n    """\n    return {call}\n'
+            f"{direct_function(row) if any(d != '0' for d in row.d) else ''}")
+
+
+def direct_function(row):
+    """What CPython calls in place of the Python function: it takes the common calls itself."""
+    code = constant(row.name)
+    return (f"\n\ncdef PyObject *direct_{row.name}(PyObject *self, PyObject *const *args, "
+            "Py_ssize_t count,\n    PyObject *names) except NULL:\n"
+            f"    return direct_call{len(row.operands)}({code}, self, args, count, names)\n\n"
+            f"take_calls({row.name}, &GENERAL_CALL[{code}], direct_{row.name})\n")
 
 
 def ufunc_names(table):

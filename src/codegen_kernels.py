@@ -134,10 +134,8 @@ def adjoint(row, k, rows):
     numbers = formula.numbers(program.result)
     final = f"    ADJOINT_LOOP({numbers}, {c_argument(program.result)})\n"
     code = unit_function(f"unit{k}_{row.name}", formula, final)
-    if formula.heavy:
-        return f"{code}ADJOINT({k}, {row.name})\n"
     unit = " && ".join(["sg"] + [f"s{p}" for p in ("a", "b") if program.reads(p)])
-    return f"{code}ADJOINT_DIRECT({k}, {row.name}, {unit})\n"
+    return f"{code}ADJOINT{'' if formula.heavy else '_DIRECT'}({k}, {row.name}, {unit})\n"
 
 
 def in_order(rows):

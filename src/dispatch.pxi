@@ -211,6 +211,11 @@ def value(x):
     return shown(<Array>x) if type(x) is Array else x
 
 
+def levels(Array a):
+    """How many differentiation levels track an Array: that many derivatives can be taken of it."""
+    return bin(levels_of(N(current(a)))).count("1")
+
+
 cdef Array object_of(object x):
     """An Array itself (not its newest version), so that views can be made of it."""
     return <Array>x if type(x) is Array else as_node(x)

@@ -14,8 +14,8 @@ cdef object face_loader = None
 cdef tuple FACE_METHODS = (
     "all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "conjugate",
     "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero",
-    "prod", "ptp", "ravel", "repeat", "round", "searchsorted", "sort", "squeeze", "std", "swapaxes",
-    "take", "trace", "var")
+    "prod", "ptp", "put", "ravel", "repeat", "round", "searchsorted", "sort", "squeeze", "std",
+    "swapaxes", "take", "trace", "var")
 
 cdef extern from *:
     """

@@ -17,11 +17,10 @@ cdef struct Tangent:
     double number
     PyObject *array
 
-# The directions that reach a node, in increasing order; `last` is the entry that reads them last.
+# The directions that reach a node, in increasing order.
 cdef struct Bundle:
     Tangent *items
     Py_ssize_t count
-    Py_ssize_t last
 
 # One pass: directions `first` to `stop`, of which entry k of leaf i is number starts[i] + k.
 cdef struct Fan:
@@ -216,7 +215,43 @@ cdef int fan_structural(Fan *f, Py_ssize_t i) except -1:
     if n.op == OP_CONCATENATE and (<tuple>n.obj)[0] == 0 and n.flags & NODE_ARRAY \
             and n.arr.typenum == NPY_DOUBLE and wide_operands(n) != NULL:
         return fan_concatenate(f, i, <Array><PyObject *>n)
+    if n.op == OP_INDEX_SET and e.i0 >= 0 and f.sweep.last[e.i0] == i:
+        return fan_index_set(f, i, <Array><PyObject *>n)
     return fan_general(f, i, <Array><PyObject *>n)
+
+
+cdef int fan_index_set(Fan *f, Py_ssize_t i, Array y) except -1:
+    """The tangents of the version before, which nobody else reads, with the part set."""
+    cdef list positions = structural_positions(f.sweep, i)
+    cdef list cursors = [0, 0]
+    cdef Bundle *out = &f.bundles[i]
+    cdef Bundle *before = bundle_at(f, positions[0]) if positions[0] >= 0 else NULL
+    cdef tuple index = (<tuple>N(y).obj)[0]
+    cdef Py_ssize_t direction, k
+    cdef Array v, part
+    cdef Tangent *t
+    direction = before.count if before != NULL else 0
+    bundle_room(out, direction + (bundle_at(f, positions[1]).count if positions[1] >= 0 else 0))
+    while True:
+        direction = next_direction(f, positions, cursors)
+        if direction < 0:
+            return 0
+        k = cursors[0]
+        v = take_tangent(f, positions[0], 0, cursors, direction)
+        part = take_tangent(f, positions[1], 1, cursors, direction)
+        v = zeros_like_node(y) if v is None else v
+        t = &out.items[out.count]
+        # Held here and by the bundle: nobody else sees it.
+        if cursors[0] > k and is_private(<PyObject *>v, 2):
+            before.items[k].array = NULL
+            Py_DECREF(v)
+        elif cursors[0] > k:
+            v = contiguous_copy(v)
+        copy_in_place(slice_view(v, index), scalar(0.0) if part is None else part)
+        Py_INCREF(v)
+        t.array = <PyObject *>v
+        t.direction = direction
+        out.count += 1
 
 
 cdef int fan_leaf_slice(Fan *f, Py_ssize_t i, Array y) except -1:
@@ -397,23 +432,15 @@ cdef Array take_tangent(Fan *f, Py_ssize_t j, Py_ssize_t k, list cursors, Py_ssi
 
 # ---------------------------------------------------------------- the pass
 
-cdef int note_uses(Fan *f, bint release, Py_ssize_t i) noexcept:
-    """Note that entry i reads its operands; or let go of those that it was the last to read."""
+cdef void let_go(Fan *f, Py_ssize_t i) noexcept:
+    """Forget the tangents that entry i was the last to read."""
     cdef Entry *e = &f.sweep.order[i]
     cdef Ext *ext = wide_operands(e.node)
-    cdef Py_ssize_t k, j, count = 2 if ext == NULL else ext.nparents
-    for k in range(count):
-        if ext != NULL:
-            j = f.sweep.wide[e.i0 + k]
-        else:
-            j = e.i0 if k == 0 else e.i1
-        if j < 0:
-            continue
-        if not release:
-            f.bundles[j].last = i
-        elif f.bundles[j].last == i:
+    cdef Py_ssize_t k, j
+    for k in range(2 if ext == NULL else ext.nparents):
+        j = operand_at(f.sweep, e, ext, k)
+        if j >= 0 and f.sweep.last[j] == i:
             bundle_clear(&f.bundles[j])
-    return 0
 
 
 cdef int fan_run(Fan *f) except -1:
@@ -426,12 +453,12 @@ cdef int fan_run(Fan *f) except -1:
             fan_elementwise(f, i)
         else:
             fan_structural(f, i)
-        note_uses(f, True, i)
+        let_go(f, i)
     return 0
 
 
 cdef int fan_begin(Fan *f, Sweep *s, list leaves, list at_outputs) except -1:
-    """Room for all bundles, and the last use of each; outputs are never let go."""
+    """Room for all bundles, and the last reader of each."""
     cdef Py_ssize_t i, total = 0
     f.sweep = s
     f.bundles = <Bundle *>PyMem_Calloc(s.count + 1, sizeof(Bundle))
@@ -442,12 +469,7 @@ cdef int fan_begin(Fan *f, Sweep *s, list leaves, list at_outputs) except -1:
         f.starts[i] = total
         total += size_of(<Array><PyObject *>s.order[i].node)
     f.starts[s.n_leaves] = total
-    for i in range(s.n_leaves, s.count):
-        note_uses(f, False, i)
-    for i in at_outputs:
-        if i >= 0:
-            f.bundles[i].last = s.count
-    return 0
+    return note_readers(s, at_outputs)
 
 
 cdef void fan_end(Fan *f) noexcept:

@@ -328,11 +328,14 @@ cdef Array updated(Array a, Array v, tuple index, bint spare):
 
 cdef Array updated_dual(Array a, Array v, tuple index, bint spare):
     cdef int level = larger(dual_level(a), dual_level(v))
-    cdef Array p = primal_at(a, level), t = tangent_at(a, level), tv = tangent_at(v, level)
+    cdef Array p, t, tv = tangent_at(v, level)
     cdef bint spare_p = False, spare_t = False
+    # Asked before the variables here refer to the two as well.
     if spare and dual_level(a) == level:
         spare_p = is_spare_inside(N(a).p0)
         spare_t = is_spare_inside(N(a).p1)
+    p = primal_at(a, level)
+    t = tangent_at(a, level)
     if t is None:
         t = zeros_like_node(p)
     p = updated(p, primal_at(v, level), index, spare_p)

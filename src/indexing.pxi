@@ -173,17 +173,31 @@ cdef object raise_too_many(tuple shape, object key):
 
 
 cdef np.ndarray checked_rows(object key, Py_ssize_t extent):
-    """An index array as non-negative int64 in memory of its own, or NumPy's error."""
-    cdef np.ndarray rows = np.array(key, dtype=np.int64, order="C")
-    cdef int64_t *p = <int64_t *>np.PyArray_DATA(rows)
-    cdef Py_ssize_t i
-    for i in range(np.PyArray_SIZE(rows)):
-        if p[i] < 0:
-            p[i] += extent
-            if p[i] < 0:
-                raise_out_of_bounds(p[i] - extent, extent)
-        elif p[i] >= extent:
-            raise_out_of_bounds(p[i], extent)
+    """An index array as non-negative int64 in memory of its own, or NumPy's error.
+
+    Its own, although that is a copy: a sweep reads it later, and nobody may change it after the
+    check.  Copying and checking are one loop.
+    """
+    cdef np.ndarray given = key, rows
+    cdef const int64_t *src
+    cdef int64_t *p
+    cdef Py_ssize_t i, n = np.PyArray_SIZE(given)
+    cdef int64_t row, outside = 0
+    if np.PyArray_TYPE(given) == np.NPY_INT64 and np.PyArray_ISCARRAY_RO(given):
+        rows = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_INT64, 0)
+    else:
+        given = rows = np.array(given, dtype=np.int64, order="C")
+    src = <const int64_t *>np.PyArray_DATA(given)
+    p = <int64_t *>np.PyArray_DATA(rows)
+    for i in range(n):
+        row = src[i]
+        row += extent if row < 0 else 0
+        outside |= row | (extent - 1 - row)       # one of them is negative
+        p[i] = row
+    if outside < 0:
+        for i in range(n):
+            if p[i] < 0 or p[i] >= extent:
+                raise_out_of_bounds(p[i] if p[i] >= 0 else p[i] - extent, extent)
     return rows
 
 

@@ -35,16 +35,33 @@ static inline void copy(double *out, const double *in, int64_t n)
 
 static inline double sum_lanes(const double *x)
 {
-    return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+    double half[LANES / 2];
+    int64_t i;
+    CDIFF_SIMD
+    for (i = 0; i < LANES / 2; i++)
+        half[i] = x[i] + x[i + LANES / 2];
+    return (half[0] + half[1]) + (half[2] + half[3]);
 }
 
-/* The last n < LANES elements, padded with one of them so that no lane takes a strange path. */
+/* The last n < LANES elements, padded with one of them so that no lane takes a strange path; with
+ * masked loads where there are any, and so are they written. */
 static inline const double *pad(double *out, const double *in, int64_t n)
 {
+    const double first = in[0];
     int64_t i;
+    CDIFF_SIMD
     for (i = 0; i < LANES; i++)
-        out[i] = in[i < n ? i : 0];
+        out[i] = i < n ? in[i] : first;
     return out;
+}
+
+static inline void copy_few(double *out, const double *in, int64_t n)
+{
+    int64_t i;
+    CDIFF_SIMD
+    for (i = 0; i < LANES; i++)
+        if (i < n)
+            out[i] = in[i];
 }
 
 /* Run f block by block, with every operand at unit stride. */
@@ -155,69 +172,68 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
         }                                                                                         \
     }
 
-/* --- values of heavy operators: stretches of whole rounds of LANES elements ---------------------- */
+/* --- values of heavy operators: stretches of rounds of LANES elements ---------------------------- */
 
+/* The last round of a stretch ends with it, so it may begin inside the round before. */
 #define LANES_LOOP(numbers, expression)                                                           \
     for (j = 0; j < m; j += LANES) {                                                              \
+        const int64_t at = j < last ? j : last;                                                   \
         CDIFF_SIMD                                                                                \
         for (i = 0; i < LANES; i++) {                                                             \
             numbers                                                                               \
-            dst[j + i] = (expression);                                                            \
+            dst[at + i] = (expression);                                                           \
         }                                                                                         \
     }
 
-#define NUMBERS1 const double a = src[j + i];
-#define NUMBERS2 const double a = src[j + i]; const double b = src2[j + i];
+#define NUMBERS1 const double a = src[at + i];
+#define NUMBERS2 const double a = src[at + i]; const double b = src2[at + i];
 
-/* The next stretch: m elements, a multiple of LANES.  The last one of a long array begins so early
- * that its round is a full one: it computes some elements again, which is quicker than padding;
- * not in place, where they are gone. */
-#define NEXT_STRETCH(move)                                                                        \
-    m = n >= STRETCH ? STRETCH : n - n % LANES;                                                   \
-    if (n < LANES) {                                                                              \
-        m = LANES;                                                                                \
-        if (overlap) {                                                                            \
-            const int64_t back = LANES - n;                                                       \
-            move;                                                                                 \
-            out -= back;                                                                          \
-            n = LANES;                                                                            \
-        }                                                                                         \
-    }
+/* The number of elements of the next stretch.  Those that are no whole round join the stretch
+ * before, whose last round computes some elements twice: that is quicker than padding.  Not in
+ * place, where the operand is gone by then: there they are a stretch of their own. */
+static inline int64_t next_stretch(int64_t n, int overlap)
+{
+    if (n < LANES || (overlap && n < STRETCH + LANES))
+        return n;
+    return n < STRETCH ? n - n % LANES : STRETCH;
+}
 
 #define UNARY_ROUNDS(name, round)                                                                 \
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
         double tail[LANES], result[LANES];                                                        \
+        double *const start = out;                                                                \
         const int64_t total = n;                                                                  \
-        const int overlap = n >= LANES && sa && out != pa;                                        \
+        const int overlap = out != pa;                                                            \
         int64_t i, j, m;                                                                          \
         (void)pb, (void)sb;                                                                       \
         if (!sa && n > 1)                                                                         \
             n = 1;                                                                                \
         for (; n > 0; n -= m, pa += m, out += m) {                                                \
-            const double *src;                                                                    \
-            double *dst;                                                                          \
-            NEXT_STRETCH(pa -= back)                                                              \
-            src = n < LANES ? pad(tail, pa, n) : pa;                                              \
-            dst = n < LANES ? result : out;                                                       \
+            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
+            double *dst = n < LANES ? result : out;                                               \
+            int64_t last;                                                                         \
+            m = next_stretch(n, overlap);                                                         \
+            last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
             if (n < LANES)                                                                        \
-                copy(out, result, n);                                                             \
+                copy_few(out, result, n);                                                         \
         }                                                                                         \
         if (!sa && total > 1)                                                                     \
-            fill(out - LANES, result[0], total);                                                  \
+            fill(start, result[0], total);                                                        \
     }
 
 #define BINARY_ROUNDS(name, round)                                                                \
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
-        double tail[LANES], tail2[LANES], result[LANES], spread[STRETCH], spread2[STRETCH];       \
-        const int overlap = n >= LANES && out != pa && out != pb;                                 \
-        const int64_t used = n < LANES ? LANES : n < STRETCH ? n : STRETCH;                       \
+        double tail[LANES], tail2[LANES], result[LANES];                                          \
+        double spread[STRETCH + LANES], spread2[STRETCH + LANES];                                 \
+        const int overlap = out != pa && out != pb;                                               \
+        const int64_t used = n < STRETCH + LANES ? n : STRETCH + LANES;                           \
         int64_t i, j, m;                                                                          \
         if (!sa) {                                                                                \
             fill(spread, *pa, used);                                                              \
@@ -228,17 +244,17 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
             pb = spread2;                                                                         \
         }                                                                                         \
         for (; n > 0; n -= m, pa += sa * m, pb += sb * m, out += m) {                             \
-            const double *src, *src2;                                                             \
-            double *dst;                                                                          \
-            NEXT_STRETCH(pa -= sa * back; pb -= sb * back)                                        \
-            src = n < LANES ? pad(tail, pa, n) : pa;                                              \
-            src2 = n < LANES ? pad(tail2, pb, n) : pb;                                            \
-            dst = n < LANES ? result : out;                                                       \
+            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
+            const double *src2 = n < LANES ? pad(tail2, pb, n) : pb;                              \
+            double *dst = n < LANES ? result : out;                                               \
+            int64_t last;                                                                         \
+            m = next_stretch(n, overlap);                                                         \
+            last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
             if (n < LANES)                                                                        \
-                copy(out, result, n);                                                             \
+                copy_few(out, result, n);                                                         \
         }                                                                                         \
     }
 
@@ -249,18 +265,20 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
 #define FAST_ROUND(kind, numbers, ok, fast, general)                                              \
     double good[LANES] = {0.0};                                                                   \
     for (j = 0; j < m; j += LANES) {                                                              \
+        const int64_t at = j < last ? j : last;                                                   \
         CDIFF_SIMD                                                                                \
         for (i = 0; i < LANES; i++) {                                                             \
             numbers                                                                               \
             good[i] += (ok);                                                                      \
         }                                                                                         \
     }                                                                                             \
-    if (sum_lanes(good) == (double)m) {                                                           \
+    if (sum_lanes(good) == (double)j) {                                                           \
         LANES_LOOP(numbers, fast)                                                                 \
     } else if ((kind) == 2) {                                                                     \
         LANES_LOOP(numbers, general)                                                              \
     } else {                                                                                      \
-        for (j = 0, i = 0; i < (m < n ? m : n); i++) {                                            \
+        const int64_t at = 0;                                                                     \
+        for (i = 0; i < m; i++) {                                                                 \
             numbers                                                                               \
             dst[i] = (general);                                                                   \
         }                                                                                         \
@@ -305,12 +323,16 @@ static CDIFF_NOINLINE void unit_minus_one(int64_t n, double *out, const double *
         out[i] = acc ? out[i] - g[i] : -g[i];
 }
 
-#define ADJOINT(k, name)                                                                          \
+/* A heavy partial: its buffers have room for one block. */
+#define ADJOINT(k, name, all_unit)                                                                \
     static void adjoint##k##_##name(int64_t n, double *out, const double *g, const double *a,     \
                                     const double *b, const double *y, int64_t sg, int64_t sa,     \
                                     int64_t sb, int acc)                                          \
     {                                                                                             \
-        run_blocks(unit##k##_##name, n, out, g, a, b, y, sg, sa, sb, acc);                    \
+        if (n == 1 || ((all_unit) && n <= BLOCK_SIZE))                                            \
+            unit##k##_##name(n, out, g, a, b, y, acc);                                            \
+        else                                                                                      \
+            run_blocks(unit##k##_##name, n, out, g, a, b, y, sg, sa, sb, acc);                    \
     }
 
 /* A light partial: straight to its loop if `all_unit` says that all strides it meets are one. */

@@ -13,7 +13,6 @@ cdef extern from *:
     {
         type->tp_vectorcall_offset = offset;
         type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
-        type->tp_call = PyVectorcall_Call;
         PyType_Modified(type);
     }
     """
@@ -21,6 +20,7 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
+    object PyVectorcall_Call(object, object, object)
     Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept nogil
     bint PyFloat_CheckExact(PyObject *) noexcept nogil
     bint PyLong_CheckExact(PyObject *) noexcept nogil
@@ -72,7 +72,7 @@ cdef class NumberCall:
         PyMem_Free(self.nest)
 
     def __call__(self, /, *args, **kwargs):
-        return self.general(args, kwargs)  # for the docstring's sake: calls come by vectorcall
+        return PyVectorcall_Call(self, args, kwargs)
 
 
 cdef int flatten_template(object template, Py_ssize_t n_outputs, list flat) except -1:
@@ -185,7 +185,8 @@ cdef object call_general(NumberCall self, PyObject *const *args, Py_ssize_t n, P
 cdef void enable_number_call() except *:
     """Let Python call a NumberCall by its vectorcall."""
     cdef NumberCall x = NumberCall.__new__(NumberCall, NumberCode(Program()), "", (), None)
-    cdiff_enable_vectorcall(<PyTypeObject *>NumberCall, <char *>&x.vectorcall - <char *><PyObject *>x)
+    cdef Py_ssize_t offset = <char *>&x.vectorcall - <char *><PyObject *>x
+    cdiff_enable_vectorcall(<PyTypeObject *>NumberCall, offset)
 
 
 enable_number_call()

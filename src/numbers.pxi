@@ -51,8 +51,7 @@ cdiff_heavy = SCALAR_VALUE
 # Operators whose result is 0 or 1 if the operands are: the others cannot make a bool.
 cdef frozenset TRUTH_OPS = frozenset([OP_CODES[_name] for _name in (
     "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan", "isfinite",
-    "isinf", "signbit", "multiply", "maximum", "minimum", "fmax", "fmin", "where", "positive",
-    "absolute", "square", "power")])
+    "isinf", "signbit", "multiply", "maximum", "minimum", "where")])
 
 
 cdef bint is_number_type(tuple type) noexcept:
@@ -150,13 +149,16 @@ cdef class NumberCode:
 
     cdef int place_values(self, Program p, Making *m) except -1:
         """Registers: inputs, constants, then the values, reused if there are many."""
-        cdef Py_ssize_t i, k, n = self.n_inputs
+        cdef Py_ssize_t i, k = 0, n = self.n_inputs
         cdef bint reuse
         cdef Code *x
         memset(m.place, 0xFF, (p.count + 1) * sizeof(int32_t))
         for i in range(p.n_inputs):
             m.place[i] = <int32_t>i
-        self.constants = <double *>PyMem_Calloc(p.count - p.n_inputs + 1, sizeof(double))
+        # Counted, because several instructions may share a number of the program.
+        for i in range(p.n_inputs, p.count):
+            k += p.code[i].op == OP_CONST
+        self.constants = <double *>PyMem_Calloc(k + 1, sizeof(double))
         if self.constants == NULL:
             raise MemoryError("cdiff: no memory for constants")
         for i in range(p.n_inputs, p.count):
@@ -279,9 +281,21 @@ cdef int check_numbers(Program p) except -1:
         if not fits[x.type] or not (x.op < N_ELEMENTWISE or x.op == OP_LEAF or x.op == OP_CONST
                                     or is_conversion(p, x)):
             raise ValueError(f"no number: {instruction_text(p, i)}")
-        if p.types[x.type][0] == NPY_BOOL and x.op < N_ELEMENTWISE and x.op not in TRUTH_OPS:
+        if x.type > TYPE_WEAK and p.types[x.type][0] == NPY_BOOL and x.op < N_ELEMENTWISE \
+                and x.op not in TRUTH_OPS:
             raise ValueError(f"no truth value: {instruction_text(p, i)}")
+        if not reads_earlier(x, <int32_t>i):
+            raise ValueError(f"reads what is not there yet: {instruction_text(p, i)}")
+    for value in p.outputs + [(<Guard>guard).value for guard in p.guards]:
+        if not 0 <= value < p.count:
+            raise ValueError(f"there is no value {value} in a program of {p.count}")
     return 0
+
+
+cdef bint reads_earlier(Instr *x, int32_t i) noexcept nogil:
+    """Whether all operands of instruction i stand before it."""
+    cdef int n = n_operands(x.op)
+    return ((n < 1 or 0 <= x.a < i) and (n < 2 or 0 <= x.b < i) and (n < 3 or 0 <= x.c < i))
 
 
 cdef bint is_conversion(Program p, Instr *x):

@@ -128,7 +128,9 @@ op("sign", "a", "0", "-1, 0 or 1; nan stays nan.", light=True,
 op("square", "a", "2 * a", "a * a.", c="a * a", light=True, mp="a * a")
 op("sqrt", "a", "0.5 / y", "The square root.", c="sqrt(a)", light=True, domain="a > 0",
    at_kink=((0.0, INF),), samples=POSITIVE + (1e-300, 1e300), mp="sqrt(a)")
-op("cbrt", "a", "1 / (3 * square(y))", "The cube root.", domain="a != 0",
+# square(reciprocal(y)), not reciprocal(square(y)): the terms of its derivatives have one sign, so
+# that they overflow to an infinity, not to a difference of two.
+op("cbrt", "a", "square(reciprocal(y)) / 3", "The cube root.", domain="a != 0",
    at_kink=((0.0, INF),), mp="cbrt(a) if a >= 0 else -cbrt(-a)", samples=REAL + (1e-300, 1e300))
 op("reciprocal", "a", "-square(y)", "1 / a.", c="1.0 / a", light=True, domain="a != 0", mp="1 / a")
 
@@ -187,9 +189,10 @@ op("arccosh", "a", "1 / (sqrt(a - 1) * sqrt(a + 1))", "The inverse hyperbolic co
    domain="a > 1", samples=(1.0001, 1.5, 3.0, 1e200), at_kink=((1.0, INF),), mp="acosh(a)")
 op("arctanh", "a", "1 / ((1 - a) * (1 + a))", "The inverse hyperbolic tangent.",
    domain="absolute(a) < 1", samples=UNIT, at_kink=((1.0, INF),), mp="atanh(a)")
-op("hypot", "a b", ("safe_divide(a, y)", "safe_divide(b, y)"),
+op("hypot", "a b", ("direction(a, b)", "direction(b, a)"),
    "sqrt(a*a + b*b) without overflow.", kink="y == 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
-   mp="hypot(a, b)", samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200)))
+   mp="hypot(a, b)",
+   samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200), (1e-9, 1.0), (1.0, 1e-9)))
 op("sinc", "a", "sinc_derivative(a, 1)", "sin(pi a) / (pi a), and 1 at 0.", ufunc=False,
    at_kink=((0.0, 0.0),), mp="sincpi(a)", samples=(-2.6, -0.3, 1e-9, 1e-3, 0.2, 0.7, 12.25),
    edges=(0.0, -0.0, NAN, TINY))
@@ -300,6 +303,15 @@ op("safe_divide", "a b", ("safe_divide(1, b)", "-safe_divide(y, b)"),
 op("safe_subtract", "a b", ("1", "-1"), "a - b, but 0 between equal infinities.",
    c="a == b ? 0.0 : a - b", light=True, numpy=None, public=False, mp="a - b",
    at_kink=(((INF, INF), (1.0, -1.0)),))
+# A row of its own because the slopes of a / y, 1 / y - a*a / y**3, cancel where b is small.
+op("direction", "a b",
+   ("safe_divide(square(direction(b, a)), hypot(a, b))",
+    "-safe_divide(y * direction(b, a), hypot(a, b))"),
+   "a / hypot(a, b), the derivative of hypot; 0 with derivatives 0 where a and b are 0.",
+   value="safe_divide(a, hypot(a, b))", numpy=None, public=False, domain="hypot(a, b) > 0",
+   kink="hypot(a, b) == 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
+   mp="a / hypot(a, b) if a or b else mpf(0)",
+   samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200), (1e-9, 1.0), (1.0, 1e-9)))
 # a**b log(a)**2 is written as a square so that it is 0, not 0 * inf, at a == 0.
 op("power_log", "a b",
    ("zmul(b, power_log(a, b - 1)) + power(a, b - 1)", "square(power_log(a, 0.5 * b))"),
@@ -309,7 +321,6 @@ op("power_log", "a b",
    samples=((0.3, 2.0), (2.5, -1.5), (1e-3, 0.5), (40.0, 3.0), (1.7, 0.0)),
    at_kink=(((0.0, 3.0), (0.0, 0.0)),))
 op("sech", "a", "-y * tanh(a)", "1 / cosh(a) without overflow.",
-   value="2 * exp(-absolute(a)) / (1 + square(exp(-absolute(a))))",
    numpy=None, public=False, mp="sech(a)", samples=REAL + (1e-9, 20.0, -300.0))
 op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
    "The derivative of order b (a whole number) of sinc at a.",
@@ -415,12 +426,11 @@ structural("linrec", "a b; axis reverse", "y[j] = a[j] * y[j-1] + b[j] along an 
                     " * shifted(y, axis, not reverse)",
                     "linrec(shifted(a, axis, reverse), g, axis, not reverse)"),
            tangent="linrec(a, ta * shifted(y, axis, not reverse) + tb, axis, reverse)")
-structural("max", "a; axes keepdims", "The largest element over axes; ties share the derivative.",
-           adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
-           tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
-structural("min", "a; axes keepdims", "The smallest element over axes; ties share the derivative.",
-           adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
-           tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
+for _name, _which in (("max", "largest"), ("min", "smallest")):
+    structural(_name, "a; axes keepdims",
+               f"The {_which} element over axes; ties share the derivative.",
+               adjoint="expand(g, shape(a), axes) * shares(a, y, axes)",
+               tangent="sum(ta * shares(a, y, axes), axes, keepdims)")
 structural("prod", "a; axes keepdims", "The product over axes; exact where elements are zero.",
            adjoint="expand(g, shape(a), axes)"
                    " * unrows(others_product(rows(a, axes)), shape(a), axes)",

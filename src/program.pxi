@@ -51,6 +51,7 @@ cdef class Program:
     cdef readonly list arrays      # constant arrays
     cdef public list outputs
     cdef public list guards
+    cdef public list refreshed     # (constant array, what it is copied from before each run)
     cdef dict type_index, attrs_index
 
     def __cinit__(self):
@@ -59,6 +60,7 @@ cdef class Program:
         self.arrays = []
         self.outputs = []
         self.guards = []
+        self.refreshed = []
         self.type_index = {(NPY_DOUBLE, ()): TYPE_NUMBER}
         self.attrs_index = {}
 
@@ -192,8 +194,13 @@ cdef class Program:
         """Append a guard: the value must be what it was."""
         self.guards.append(Guard(value, np.asarray(expected)))
 
+    def check(self):
+        """ValueError, unless this program can be run: every place, operand and type is right."""
+        check_program(self)
+
     def simplify(self):
         """The same program with equal instructions made one, and without what is not needed."""
+        check_program(self)
         return simplified(self)
 
     def instructions(self):

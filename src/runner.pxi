@@ -11,25 +11,46 @@ cdef class Runner:
     Where a guard does not hold it gives (None, its number, the value that was seen).
     """
     cdef readonly Program program
-    cdef NumberCode numbers
+    cdef readonly NumberCode numbers  # None where there are arrays
 
     def __init__(self, Program program):
         self.program = program
-        try:
-            self.numbers = NumberCode(program)
-        except ValueError:
-            self.numbers = None
+        cdef Py_ssize_t i
+        for i in range(program.count):
+            if not holds_number(program, i):
+                return
+        self.numbers = NumberCode(program)
 
     def run(self, list inputs):
         """Outputs for these floats and ndarrays, in the order of the program's inputs."""
         cdef Guard g
         cdef Py_ssize_t k
+        if self.numbers is not None:
+            failed, outputs = self.numbers.evaluate(*inputs)
+            if failed < 0:
+                return outputs, -1, None
+        refresh(self.program)
         values = replay_values(self.program, inputs)
         for k, g in enumerate(self.program.guards):
             seen = ndarray_of(innermost(<Array>values[g.value]))
             if not same_content(seen, g.expected):
                 return None, k, np.array(seen)
         return [handed_out(<Array>values[i]) for i in self.program.outputs], -1, None
+
+
+cdef bint holds_number(Program p, Py_ssize_t i) except -1:
+    """Is this a value that the one-point gear can hold, computed by an operator it knows?"""
+    cdef Instr *x = &p.code[i]
+    if x.op == OP_LEAF or x.op == OP_CONST:
+        return x.type <= TYPE_WEAK
+    return x.op < N_ELEMENTWISE and is_number_type(p.types[x.type])
+
+
+cdef int refresh(Program p) except -1:
+    """Copy what a program has captured and cannot read where it is."""
+    for copy, original in p.refreshed:
+        np.copyto(copy, shown(<Array>original) if type(original) is Array else original)
+    return 0
 
 
 cdef object handed_out(Array a):

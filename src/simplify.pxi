@@ -41,7 +41,7 @@ cdef struct Cell:
 
 
 @cython.final
-cdef class Simplifier:
+cdef class _Simplifier:
     """The program that is being built, and the table of its instructions."""
     cdef Program p                # the input
     cdef Program q                # the result, with dead instructions still in it
@@ -54,6 +54,7 @@ cdef class Simplifier:
     def __cinit__(self, Program p):
         self.p = p
         self.q = Program()
+        self.q.refreshed = list(p.refreshed)
         # Types and attributes keep their places, so most are never looked at.
         self.q.types = list(p.types)
         self.q.type_index = dict(p.type_index)
@@ -289,7 +290,7 @@ cdef object fill_of(np.ndarray x):
 
 # ---------------------------------------------------------------- instructions with many operands
 
-cdef int32_t listed(Simplifier s, int op, int type, list operands, int32_t attrs) except -2:
+cdef int32_t listed(_Simplifier s, int op, int type, list operands, int32_t attrs) except -2:
     """An instruction with a list of operands; a call is never merged with another."""
     cdef int32_t y
     if op == OP_CALL:
@@ -307,7 +308,7 @@ cdef int32_t listed(Simplifier s, int op, int type, list operands, int32_t attrs
 
 # ---------------------------------------------------------------- guards
 
-cdef list kept_guards(Simplifier s):
+cdef list kept_guards(_Simplifier s):
     """The guards in their order, without those that must hold, or that were asked before."""
     cdef Guard g
     cdef int32_t value
@@ -324,7 +325,7 @@ cdef list kept_guards(Simplifier s):
     return out
 
 
-cdef bint must_hold(Simplifier s, int32_t value, object expected) except -1:
+cdef bint must_hold(_Simplifier s, int32_t value, object expected) except -1:
     """Is the value a constant, and the expected one?"""
     cdef Instr *x = &s.q.code[value]
     cdef double v
@@ -407,7 +408,9 @@ cdef Program copied_live(Program q, const char *live, int32_t *moved):
             moved[i] = r.emit(x.op, moved_type(q, r, x.type), moved[x.a],
                               moved[x.b] if nargs > 1 else -1, r.attrs_place(q.attrs_of(i)))
     r.outputs = [moved[<Py_ssize_t>k] for k in q.outputs]
-    r.guards = [Guard(moved[(<Guard>g).value], (<Guard>g).expected) for g in q.guards]
+    r.guards = [Guard(moved[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where)
+                for g in q.guards]
+    r.refreshed = q.refreshed
     return r
 
 
@@ -420,4 +423,4 @@ cdef int moved_type(Program q, Program r, int type) except -1:
 
 cdef Program simplified(Program p):
     """The simplified form of a program that is known to be valid; the input stays as it is."""
-    return Simplifier(p).run()
+    return _Simplifier(p).run()

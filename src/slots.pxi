@@ -1,8 +1,11 @@
-# Operator slots: arithmetic, comparisons and in-place operators for any operands.
+# Operator slots: arithmetic, comparisons and in-place operators for any operands; and the
+# common calls of the elementwise functions.
 #
 # Knows Python's rules for binary operators; it must not know derivatives.  Fast
 # because the four arithmetic slots are plain C functions put straight into the
-# type: two scalars are combined before any Python-level dispatch happens.
+# type: two scalars are combined before any Python-level dispatch happens.  The
+# functions are built-in functions whose C function is replaced likewise, since
+# filling in seven arguments takes longer than the operator on a small array.
 
 cdef inline Array weak_or_node(PyObject *x):
     return try_node(<object>x)
@@ -248,6 +251,39 @@ cdef inline bint small_int(PyObject *x, double *v) noexcept:
     cdef long long i = PyLong_AsLongLongAndOverflow(<object>x, &overflow)
     v[0] = <double>i
     return overflow == 0 and -EXACT_INT <= i <= EXACT_INT
+
+
+# ---------------------------------------------------------------- calls of elementwise functions
+
+cdef inline PyObject *direct_call1(int op, PyObject *self, PyObject *const *args,
+                                   Py_ssize_t count, PyObject *names) except NULL:
+    """f(x) for an Array that is what it seems; other calls are parsed by Cython's function."""
+    cdef Node *a
+    cdef Node *n
+    if count == 1 and names == NULL and Py_TYPE(args[0]) == ARRAY_TYPE:
+        a = <Node *>args[0]
+        if not a.flags & NODE_SHOWN:
+            n = quick(op, a, NULL) if a.flags & NODE_ARRAY else scalar1(op, a)
+            if n != NULL:
+                return <PyObject *>n
+    return GENERAL_CALL[op](self, args, count, names)
+
+
+cdef inline PyObject *direct_call2(int op, PyObject *self, PyObject *const *args,
+                                   Py_ssize_t count, PyObject *names) except NULL:
+    """f(x, y) for such an Array and another one or a number; power has rules of its own."""
+    cdef Node left, right
+    cdef Node *a
+    cdef Node *b
+    cdef Node *n
+    if count == 2 and names == NULL and op != OP_POWER:
+        a = slot_operand(args[0], &left)
+        b = slot_operand(args[1], &right)
+        if a != NULL and b != NULL and (a != &left or b != &right):
+            n = quick(op, a, b) if (a.flags | b.flags) & NODE_ARRAY else scalar2(op, a, b)
+            if n != NULL:
+                return <PyObject *>n
+    return GENERAL_CALL[op](self, args, count, names)
 
 
 cdef void install_slots():

@@ -39,6 +39,7 @@ cdef struct Sweep:
     Node **stack               # nodes to visit; an odd pointer: its operands are in the order
     Pending *trees
     int32_t *wide
+    int32_t *last              # see note_readers; NULL where nobody has asked
     Py_ssize_t count, capacity, stack_size, stack_capacity, trees_capacity, n_wide, wide_capacity
     Py_ssize_t n_leaves
     int bit
@@ -78,6 +79,7 @@ cdef void sweep_init(Sweep *s, int level) noexcept:
     s.stack = s.small_stack
     s.trees = s.small_trees
     s.wide = NULL
+    s.last = NULL
     s.count = s.stack_size = s.n_wide = s.wide_capacity = s.n_leaves = 0
     s.capacity = s.stack_capacity = s.trees_capacity = SMALL_SWEEP
     s.bit = level_bit(level)
@@ -113,6 +115,7 @@ cdef void sweep_free(Sweep *s) noexcept:
     if s.trees != s.small_trees:
         free(s.trees)
     free(s.wide)
+    free(s.last)
 
 
 # ---------------------------------------------------------------- sorting
@@ -268,6 +271,35 @@ cdef int sweep_begin(Sweep *s, list leaves, list outputs, int level, bint by_tre
         s.n_leaves = s.count
     for a in outputs:
         sort_from(s, N(a))
+    return 0
+
+
+cdef inline Py_ssize_t operand_at(const Sweep *s, const Entry *e, const Ext *ext,
+                                  Py_ssize_t k) noexcept nogil:
+    """Where operand k of an entry stands, given its wide operands; -1 if it does not take part."""
+    if ext != NULL:
+        return s.wide[e.i0 + k]
+    return e.i0 if k == 0 else e.i1
+
+
+cdef int note_readers(Sweep *s, list outputs) except -1:
+    """Fill `last` with the entry that reads each entry last; nobody reads an output last."""
+    cdef Py_ssize_t i, j, k
+    cdef Entry *e
+    cdef Ext *ext
+    s.last = <int32_t *>calloc(s.count + 1, sizeof(int32_t))
+    if s.last == NULL:
+        raise MemoryError("cdiff: no memory for a sweep")
+    for i in range(s.n_leaves, s.count):
+        e = &s.order[i]
+        ext = wide_operands(e.node)
+        for k in range(2 if ext == NULL else ext.nparents):
+            j = operand_at(s, e, ext, k)
+            if j >= 0:
+                s.last[j] = <int32_t>i
+    for i in outputs:
+        if i >= 0:
+            s.last[i] = <int32_t>s.count
     return 0
 
 

@@ -210,7 +210,8 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
     cdef Py_ssize_t strides[MAX_NDIM]
     cdef int i, k = 0, axis = 0, ndim = read_shape(shape, dims)
     cdef Arr *r
-    u = as_block(u)
+    if not N(u).flags & NODE_ARRAY:
+        return number_seen_as(N(u).v, ndim, dims)
     r = N(u).arr
     for i in range(ndim):
         strides[i] = 0
@@ -221,6 +222,19 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
             strides[i] = ARR_STRIDES(r)[k]
             k += 1
     return view_array(r, ndim, dims, strides, r.data)
+
+
+cdef Array number_seen_as(double v, int ndim, const Py_ssize_t *shape):
+    """One number in memory, seen through a shape."""
+    cdef Arr *r = block_new(ndim, sizeof(double))
+    cdef int i
+    (<double *>r.data)[0] = v
+    r.typenum = NPY_DOUBLE
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+        r.dims[ndim + i] = 0
+    note_contiguity(r, sizeof(double))
+    return steal(array_node(r))
 
 
 cdef Array value_slice(Array a, list operands, object attrs):

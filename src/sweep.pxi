@@ -130,10 +130,7 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
             and is_private(<PyObject *>g, 2):
         return reverse_index_set(s, i, y, g)
     for k in range(count):
-        if ext != NULL:
-            j = s.wide[s.order[i].i0 + k]
-        else:
-            j = s.order[i].i0 if k == 0 else s.order[i].i1
+        j = operand_at(s, &s.order[i], ext, k)
         if j < 0 or not s.order[j].flags & ENTRY_ACTIVE:
             continue
         p = <Array><PyObject *>s.order[j].node
@@ -380,7 +377,7 @@ cdef inline double forward_number(const Sweep *s, const Entry *e) noexcept nogil
     return t
 
 
-cdef int forward_run(Sweep *s) except -1:
+cdef int forward_run(Sweep *s, list at_outputs) except -1:
     """Tangents from the leaves along the order; needs no parent to be kept alive."""
     cdef Py_ssize_t i
     cdef Entry *e
@@ -395,9 +392,30 @@ cdef int forward_run(Sweep *s) except -1:
         y = <Array><PyObject *>e.node
         if e.node.op < N_LOCAL:
             put_value(s, i, forward_elementwise(s, e, y))
-        else:
+        elif e.node.op != OP_INDEX_SET or not forward_index_set(s, i, y, at_outputs):
             put_value(s, i, forward_structural(s, e, y))
     return 0
+
+
+cdef bint forward_index_set(Sweep *s, Py_ssize_t i, Array y, list at_outputs) except -1:
+    """The tangent of the version before, with the part set, becomes that of y if nobody reads it
+    later.  So n assignments into one array take n times the size of the parts, here as well.
+    """
+    cdef Entry *e = &s.order[i]
+    cdef Slot *old = &s.order[e.i0].slot
+    cdef Array t
+    if s.recorded or e.i0 < 0 or old.value == NULL or not is_private(old.value):
+        return False
+    if s.last == NULL:
+        note_readers(s, at_outputs)
+    if s.last[e.i0] != i:
+        return False
+    t = get_value(s, e.i1) if e.i1 >= 0 else None
+    copy_in_place(slice_view(<Array>old.value, (<tuple>N(y).obj)[0]),
+                  scalar(0.0) if t is None else t)
+    e.slot.value = old.value
+    old.value = NULL
+    return True
 
 
 cdef Array forward_elementwise(Sweep *s, Entry *e, Array y):
@@ -422,10 +440,7 @@ cdef Array forward_structural(Sweep *s, Entry *e, Array y):
     cdef bint any_tangent = False
     cdef Array t
     for k in range(count):
-        if ext != NULL:
-            j = s.wide[e.i0 + k]
-        else:
-            j = e.i0 if k == 0 else e.i1
+        j = operand_at(s, e, ext, k)
         t = get_value(s, j) if j >= 0 else None
         any_tangent = any_tangent or t is not None
         operands.append(parent(y, k))

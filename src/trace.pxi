@@ -9,6 +9,9 @@
 # decided otherwise.  Fast because freezing walks the sorted graph once and
 # writes one instruction a node.
 
+cdef enum:
+    OUR_REFERENCES = 3            # to an ndarray that only the trace knows: see original_of
+
 # ---------------------------------------------------------------- levels
 
 cdef inline int derivative_levels(Array a) noexcept:
@@ -26,12 +29,16 @@ cdef class Trace(Level):
     cdef readonly list decisions
     cdef readonly dict lifted      # leaves that stand for duals of outer levels, by address
     cdef list inputs
+    cdef dict outside             # ndarrays that were used: (copy, original) by place and form
+    cdef dict originals           # the same by the address of the copy
 
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
         self.decisions = []
         self.lifted = {}
         self.inputs = []
+        self.outside = {}
+        self.originals = {}
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         cdiff_tls.trace[self.level] = <PyObject *>self
@@ -59,6 +66,46 @@ cdef class Trace(Level):
         """
         cdef list nodes = [as_node(y) for y in outputs]
         return freeze(self, nodes)
+
+    cdef np.ndarray original_of(self, Array copy):
+        """The ndarray that a constant was copied from, if it still holds that and may change."""
+        cdef object found = self.originals.get(<size_t><PyObject *>copy)
+        if found is None:
+            return None
+        original, base = found
+        if (base.base is None and not base.flags.writeable) or not is_shared(base):
+            return None
+        return original if same_content(original, ndarray_of(copy)) else None
+
+
+cdef bint is_shared(object base) except -1:
+    """Can anybody but us change it?  What is gone but for us was made inside the function."""
+    return base.base is not None or Py_REFCNT(<PyObject *>base) > OUR_REFERENCES
+
+
+cdef Array remembered(Array a):
+    """The copy that stands for an ndarray in the innermost trace: one for as long as it is equal."""
+    cdef Trace trace = innermost_trace()
+    cdef Arr *r = N(a).arr
+    cdef object base = <object>root_of(r).base
+    cdef tuple key = (<size_t>r.data, r.typenum, shape_tuple(a),
+                      tuple([ARR_STRIDES(r)[i] for i in range(r.ndim)]))
+    cdef object found = trace.outside.get(key)
+    cdef Array copy
+    if found is not None and same_content(ndarray_of(found), ndarray_of(a)):
+        return found
+    copy = contiguous_copy(a)
+    N(copy).flags |= NODE_SAVED
+    trace.outside[key] = copy
+    trace.originals[<size_t><PyObject *>copy] = (export(a, NPY_ARRAY_WRITEABLE), base)
+    return copy
+
+
+cdef Trace innermost_trace():
+    cdef int level = MAX_LEVEL
+    while cdiff_tls.trace[level] == NULL:
+        level -= 1
+    return <Trace><object>cdiff_tls.trace[level]
 
 
 cdef int decide(Array a) except -1:
@@ -320,6 +367,7 @@ cdef tuple freeze(Trace trace, list outputs):
     try:
         s.all_leaves = True
         f.program = Program()
+        f.trace = trace
         leaves = trace.inputs + [leaf for leaf, _ in trace.lifted.values()]
         f.captured = [outer for _, outer in trace.lifted.values()]
         f.n_leaves = len(leaves)
@@ -350,6 +398,7 @@ cdef class _Frozen:
     cdef Py_ssize_t n_leaves       # inputs and lifted values: the first of the order
     cdef list captured             # outer values, and
     cdef dict constants            # the value of each node outside the graph, by address
+    cdef Trace trace
 
     def __cinit__(self):
         self.captured = []
@@ -392,7 +441,10 @@ cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
 
 
 cdef int capture(Sweep *s, Node *p, _Frozen f) except -1:
-    if p == NULL or p.flags & s.bit or not p.flags & LEVEL_MASK or <size_t>p in f.constants:
+    """An operand of an outer level is an input; one of an inner level only (a leaf of a
+    transformation inside, made of something constant) is a constant."""
+    cdef uint32_t outer = LEVEL_MASK & (s.bit - 1)
+    if p == NULL or p.flags & s.bit or not p.flags & outer or <size_t>p in f.constants:
         return 0
     f.constants[<size_t>p] = f.program.emit_input(node_type(f.program, p))
     f.captured.append(<Array><PyObject *>p)
@@ -407,18 +459,30 @@ cdef int32_t freeze_operand(Sweep *s, Node *p, _Frozen f) except -1:
     found = f.constants.get(<size_t>p)
     if found is None:
         if p.flags & NODE_ARRAY:
-            found = f.program.emit_array(constant_array(<Array><PyObject *>p))
+            found = emit_constant(<Array><PyObject *>p, f)
         else:
             found = f.program.emit_number(p.v, p.flags & NODE_WEAK)
         f.constants[<size_t>p] = found
     return found
 
 
-cdef np.ndarray constant_array(Array a):
-    """A constant's value in C order, read-only."""
-    cdef np.ndarray x = np.array(ndarray_of(a), order="C")
-    x.flags.writeable = False
-    return x
+cdef int32_t emit_constant(Array a, _Frozen f) except -1:
+    """A constant array; one that somebody can still change stays linked to what it was taken from.
+
+    An ndarray in C order is read where it is.  Others, and Arrays, are copied before each run.
+    """
+    cdef np.ndarray original = f.trace.original_of(a)
+    cdef np.ndarray x
+    if original is not None and np.PyArray_IS_C_CONTIGUOUS(original):
+        return f.program.emit_array(original)
+    x = np.array(ndarray_of(a), order="C")
+    if original is not None:
+        f.program.refreshed.append((x, original))
+    elif <size_t><PyObject *>a not in f.trace.originals and Py_REFCNT(<PyObject *>a) > 0:
+        f.program.refreshed.append((x, a))
+    else:
+        x.flags.writeable = False
+    return f.program.emit_array(x)
 
 
 cdef int32_t freeze_node(Sweep *s, Node *n, _Frozen f) except -1:

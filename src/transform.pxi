@@ -244,7 +244,7 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
         cdiff_tls.paused = not recorded
         if forward:
             seed_all(&s, leaves, at_leaves, seeds)
-            forward_run(&s)
+            forward_run(&s, at_outputs)
             return collect(&s, at_outputs, level)
         seed_all(&s, outputs, at_outputs, seeds)
         reverse_run(&s)
@@ -443,20 +443,14 @@ cdef Array checked_seed(Array y, object v):
 cdef int store_gradients(Sweep *s) except -1:
     """Accumulate into the leaves' gradients: first compute all sums, then store them."""
     cdef Py_ssize_t i, last = -1, count = 0
-    cdef Array value
-    cdef list leaves = [], values = [], olds = [], totals = []
     for i in range(s.count):
         if s.order[i].node.op == OP_LEAF:
             last = i
             count += 1
     if count == 1 and s.order[last].node.p0 == NULL:
-        value = arrived(s, last)
-        if s.order[last].node.p1 == NULL:
-            set_gradient(<Array><PyObject *>s.order[last].node, value)
-            return 0
-        leaves, values = [<Array><PyObject *>s.order[last].node], [value]
-        count = 0
-    for i in range(s.count if count else 0):
+        return store_only(<Array><PyObject *>s.order[last].node, arrived(s, last))
+    cdef list leaves = [], values = [], olds = [], totals = []
+    for i in range(s.count):
         if s.order[i].node.op == OP_LEAF:
             add_gradient(leaves, values, s.order[i].node, arrived(s, i))
     while len(totals) < len(leaves):
@@ -469,6 +463,16 @@ cdef int store_gradients(Sweep *s) except -1:
                 break
     for i in range(len(totals)):
         set_gradient(<Array>leaves[i], <Array>totals[i])
+    return 0
+
+
+cdef int store_only(Array leaf, Array value) except -1:
+    """The same for the only leaf, without lists."""
+    cdef object old = gradient_of(leaf)
+    cdef Array total = with_old(old, value)
+    if gradient_of(leaf) is not old:
+        return store_only(leaf, value)
+    set_gradient(leaf, total)
     return 0
 
 

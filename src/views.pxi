@@ -6,14 +6,14 @@
 # Fast enough because it works on tuples of a few ints, once for each structural
 # instruction, and never on the elements of an array.
 
-cdef int32_t structural_value(Simplifier s, int op, int type, int32_t a, int32_t b,
+cdef int32_t structural_value(_Simplifier s, int op, int type, int32_t a, int32_t b,
                               int32_t c) except -2:
     """A structural instruction of one or two operands in its simplest form."""
     cdef int32_t y = structural_rule(s, op, type, a, b, s.q.attrs[c] if c >= 0 else None)
     return y if y != NOTHING else s.intern(op, type, a, b, c)
 
 
-cdef int32_t structural_rule(Simplifier s, int op, int type, int32_t a, int32_t b,
+cdef int32_t structural_rule(_Simplifier s, int op, int type, int32_t a, int32_t b,
                              object attrs) except -2:
     cdef double v
     if op == OP_SLICE:
@@ -40,27 +40,27 @@ cdef int32_t structural_rule(Simplifier s, int op, int type, int32_t a, int32_t 
     return NOTHING
 
 
-cdef inline object attrs_at(Simplifier s, int32_t v):
+cdef inline object attrs_at(_Simplifier s, int32_t v):
     return s.q.attrs[s.q.code[v].c]
 
 
-cdef inline tuple shape_at(Simplifier s, int32_t v):
+cdef inline tuple shape_at(_Simplifier s, int32_t v):
     return s.q.types[s.q.code[v].type][1]
 
 
-cdef int32_t applied(Simplifier s, int op, int type, int32_t a, int32_t b, object attrs) except -2:
+cdef int32_t applied(_Simplifier s, int op, int type, int32_t a, int32_t b, object attrs) except -2:
     return structural_value(s, op, type, a, b, s.q.attrs_place(attrs))
 
 
 # ---------------------------------------------------------------- other shapes
 
-cdef int32_t reshape_rule(Simplifier s, int type, int32_t a, object attrs) except -2:
+cdef int32_t reshape_rule(_Simplifier s, int type, int32_t a, object attrs) except -2:
     if s.q.code[a].op == OP_RESHAPE:
         return applied(s, OP_RESHAPE, type, s.q.code[a].a, -1, attrs)
     return NOTHING
 
 
-cdef int32_t transpose_rule(Simplifier s, int type, int32_t a, tuple perm) except -2:
+cdef int32_t transpose_rule(_Simplifier s, int type, int32_t a, tuple perm) except -2:
     cdef tuple inner
     if perm == tuple(range(len(perm))):
         return a
@@ -71,7 +71,7 @@ cdef int32_t transpose_rule(Simplifier s, int type, int32_t a, tuple perm) excep
     return NOTHING
 
 
-cdef int32_t broadcast_rule(Simplifier s, int type, int32_t a, object attrs) except -2:
+cdef int32_t broadcast_rule(_Simplifier s, int type, int32_t a, object attrs) except -2:
     """Of a broadcast, or of a single element with axes added."""
     cdef Instr *x = &s.q.code[a]
     if x.op == OP_BROADCAST_TO or (x.op == OP_RESHAPE and not shape_at(s, x.a)):
@@ -79,7 +79,7 @@ cdef int32_t broadcast_rule(Simplifier s, int type, int32_t a, object attrs) exc
     return NOTHING
 
 
-cdef int32_t cast_rule(Simplifier s, int type, int32_t a) except -2:
+cdef int32_t cast_rule(_Simplifier s, int type, int32_t a) except -2:
     """A constant float in another floating type; back from a wider type."""
     cdef double v
     cdef Instr *x = &s.q.code[a]
@@ -92,7 +92,7 @@ cdef int32_t cast_rule(Simplifier s, int type, int32_t a) except -2:
     return NOTHING
 
 
-cdef int32_t sum_rule(Simplifier s, int op, int type, int32_t a) except -2:
+cdef int32_t sum_rule(_Simplifier s, int op, int type, int32_t a) except -2:
     """The sum of a number that was repeated is a product."""
     cdef Instr *x = &s.q.code[a]
     cdef Py_ssize_t n, m
@@ -173,7 +173,7 @@ cdef tuple index_within(tuple outer, tuple inner):
     return tuple(out)
 
 
-cdef int32_t slice_rule(Simplifier s, int type, int32_t a, tuple index) except -2:
+cdef int32_t slice_rule(_Simplifier s, int type, int32_t a, tuple index) except -2:
     cdef Instr *x = &s.q.code[a]
     cdef double v
     if s.q.code[a].type == type and is_whole(index, shape_at(s, a)):
@@ -191,7 +191,7 @@ cdef int32_t slice_rule(Simplifier s, int type, int32_t a, tuple index) except -
     return NOTHING
 
 
-cdef int32_t slice_of_filled(Simplifier s, int type, int32_t filling, tuple filled,
+cdef int32_t slice_of_filled(_Simplifier s, int type, int32_t filling, tuple filled,
                              tuple index) except -2:
     """The part `index` of an array whose part `filled` holds `filling`."""
     if filled == index:
@@ -202,14 +202,14 @@ cdef int32_t slice_of_filled(Simplifier s, int type, int32_t filling, tuple fill
     return applied(s, OP_SLICE, type, filling, -1, (index,))
 
 
-cdef int32_t slice_of_embedded(Simplifier s, int type, int32_t a, tuple index) except -2:
+cdef int32_t slice_of_embedded(_Simplifier s, int type, int32_t a, tuple index) except -2:
     cdef tuple filled = attrs_at(s, a)[1]
     if are_apart(index, filled) and is_floating(s.q, type):
         return s.full(0.0, type)
     return slice_of_filled(s, type, s.q.code[a].a, filled, index)
 
 
-cdef int32_t slice_of_changed(Simplifier s, int type, int32_t a, tuple index) except -2:
+cdef int32_t slice_of_changed(_Simplifier s, int type, int32_t a, tuple index) except -2:
     cdef Instr *x = &s.q.code[a]
     cdef tuple filled = attrs_at(s, a)[0]
     if are_apart(index, filled):
@@ -217,7 +217,7 @@ cdef int32_t slice_of_changed(Simplifier s, int type, int32_t a, tuple index) ex
     return slice_of_filled(s, type, x.b, filled, index)
 
 
-cdef int32_t slice_of_joined(Simplifier s, int type, int32_t a, tuple index) except -2:
+cdef int32_t slice_of_joined(_Simplifier s, int type, int32_t a, tuple index) except -2:
     """Of a concatenation: from the operand in which the whole part lies."""
     cdef Instr *x = &s.q.code[a]
     cdef Py_ssize_t axis = attrs_at(s, a)[0], k, count = index[3 * axis + 2]
@@ -238,7 +238,7 @@ cdef int32_t slice_of_joined(Simplifier s, int type, int32_t a, tuple index) exc
     return NOTHING
 
 
-cdef int32_t embed_rule(Simplifier s, int type, int32_t a, tuple shape, tuple index) except -2:
+cdef int32_t embed_rule(_Simplifier s, int type, int32_t a, tuple shape, tuple index) except -2:
     cdef Instr *x = &s.q.code[a]
     cdef double v
     cdef tuple inner
@@ -254,7 +254,7 @@ cdef int32_t embed_rule(Simplifier s, int type, int32_t a, tuple shape, tuple in
     return NOTHING
 
 
-cdef int32_t index_set_rule(Simplifier s, int type, int32_t a, int32_t b, tuple index) except -2:
+cdef int32_t index_set_rule(_Simplifier s, int type, int32_t a, int32_t b, tuple index) except -2:
     """The whole is replaced; the same part was replaced before; zeros around it; nothing new."""
     cdef Instr *x = &s.q.code[a]
     cdef Instr *y = &s.q.code[b]
@@ -271,7 +271,7 @@ cdef int32_t index_set_rule(Simplifier s, int type, int32_t a, int32_t b, tuple 
     return NOTHING
 
 
-cdef int32_t concatenate_rule(Simplifier s, int type, list parts, int32_t c) except -2:
+cdef int32_t concatenate_rule(_Simplifier s, int type, list parts, int32_t c) except -2:
     """One part alone; the neighbouring parts of one array that make it up again."""
     cdef Py_ssize_t axis, k, low = 0
     cdef int32_t v, whole

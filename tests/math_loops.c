@@ -32,7 +32,7 @@ UNARY_FAST(exp) UNARY(exp2) UNARY(expm1) UNARY_FAST(log) UNARY(log2) UNARY(log10
 UNARY(sigmoid) UNARY(log_sigmoid) UNARY(softplus) BINARY(logaddexp) BINARY(logaddexp2)
 UNARY_FAST(sin) UNARY_FAST(cos) UNARY_FAST(tan) UNARY(sinc) UNARY(dsinc)
 UNARY(arcsin) UNARY(arccos) UNARY(arctan) BINARY(arctan2)
-UNARY(sinh) UNARY(cosh) UNARY_FAST(tanh) UNARY(arcsinh) UNARY(arccosh) UNARY(arctanh)
+UNARY(sinh) UNARY(cosh) UNARY_FAST(tanh) UNARY_FAST(sech) UNARY(arcsinh) UNARY(arccosh) UNARY(arctanh)
 BINARY_FAST(power) BINARY(hypot) UNARY(cbrt) UNARY(erf) UNARY(erfc)
 UNARY(floor) UNARY(ceil) UNARY(trunc) UNARY(rint) UNARY(sign) BINARY(copysign)
 BINARY(maximum) BINARY(minimum) BINARY(fmax) BINARY(fmin) BINARY(heaviside)

@@ -471,6 +471,38 @@ INDEX_USES = {
 }
 
 
+@pytest.mark.parametrize("outside", [5, -6, 2**31, -(2**31), 2**63 - 1, -(2**63)])
+def test_index_arrays_out_of_bounds(outside):
+    x = cd.array(np.arange(5.0), requires_grad=True)
+    with pytest.raises(IndexError, match=f"index {outside} is out of bounds for axis 0"):
+        x[np.array([0, outside, -1])]
+    with pytest.raises(IndexError, match="out of bounds"):
+        cd.array(np.zeros((0, 3)))[np.array([0])]
+    assert cd.array(np.zeros((0, 3)))[np.array([], dtype=int)].shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        np.array([[4, -5], [-1, 0]]),
+        np.array([4, -5, 0, -1, 2, 2])[::-2],
+        np.array([4, -5, 0, -1], dtype=">i8"),
+        np.array([4, -5, 0, -1], dtype=np.int8),
+        np.array([4, 0, 1], dtype=np.uint64),
+        np.asfortranarray([[4, -5, 0], [-1, 0, 2]]),
+        np.frombuffer(b"\x00" + np.array([4, -5, -1], dtype=np.int64).tobytes(), "i8", offset=1),
+    ],
+)
+def test_index_arrays_of_every_kind(index):
+    values, kept = np.arange(5.0) ** 2, index.copy()
+    found, pullback = cd.vjp(lambda x: x[index], values)
+    np.testing.assert_array_equal(found, values[index])
+    expected = np.zeros(5)
+    np.add.at(expected, index, found)
+    np.testing.assert_array_equal(pullback(found)[0], expected)
+    np.testing.assert_array_equal(index, kept)
+
+
 @pytest.mark.parametrize("use", INDEX_USES)
 def test_an_index_changed_after_it_was_recorded(use):
     f, index = INDEX_USES[use], np.array([2, 0, 2])

@@ -118,6 +118,7 @@ from cdiff._core import (
 from cdiff.numpy import (
     _creation,
     _einsum,
+    _in_place,
     _index,
     _linalg,
     _reduce,
@@ -129,6 +130,7 @@ from cdiff.numpy import (
 from cdiff.numpy._creation import *  # noqa: F403
 from cdiff.numpy._dispatch import register
 from cdiff.numpy._einsum import *  # noqa: F403
+from cdiff.numpy._in_place import *  # noqa: F403
 from cdiff.numpy._index import *  # noqa: F403
 from cdiff.numpy._linalg import *  # noqa: F403
 from cdiff.numpy._reduce import *  # noqa: F403
@@ -262,6 +264,7 @@ __all__ = [
 ]  # fmt: skip
 __all__ += _creation.__all__
 __all__ += _einsum.__all__
+__all__ += _in_place.__all__
 __all__ += _index.__all__
 __all__ += _linalg.__all__
 __all__ += _reduce.__all__

@@ -33,6 +33,7 @@ __all__ = [
     "handles",
     "index_along",
     "mirrors",
+    "named",
     "on_values",
     "plain",
     "store",
@@ -81,6 +82,13 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return handles(*originals)(mirror)
 
     return decorate
+
+
+def named(f: F, name: str, doc: str) -> F:
+    """A function that another one has made, with a name and a docstring of its own."""
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = doc
+    return f
 
 
 def plain(x: Any) -> Any:

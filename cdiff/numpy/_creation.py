@@ -14,7 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, plain
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, named, plain
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
@@ -42,9 +42,8 @@ def _filled(original: Any) -> Any:
     ) -> Any:
         return _made(original(plain(shape), dtype, order))
 
-    filled.__name__ = filled.__qualname__ = original.__name__
-    filled.__doc__ = f"As `numpy.{original.__name__}`; an `Array` where the dtype is floating."
-    return filled
+    name = original.__name__
+    return named(filled, name, f"As `numpy.{name}`; an `Array` where the dtype is floating.")
 
 
 zeros = _filled(np.zeros)
@@ -86,9 +85,8 @@ def _filled_like(make: Any, original: Any) -> Any:
         a = a if type(a) is Array else np.asarray(plain(a))
         return make(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
 
-    filled_like.__name__ = filled_like.__qualname__ = original.__name__
-    filled_like.__doc__ = f"As `numpy.{original.__name__}`; an `Array` where it is floating."
-    return filled_like
+    name = original.__name__
+    return named(filled_like, name, f"As `numpy.{name}`; an `Array` where it is floating.")
 
 
 zeros_like = _filled_like(zeros, np.zeros_like)

@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy import _index, _linalg, _reduce, _rounding, _shape, _values
+from cdiff.numpy import _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
 
 __all__ = ["register"]
@@ -81,6 +81,7 @@ METHODS: dict[str, Any] = {
 for _module, _names in (
     (_reduce, "cumprod cumsum max mean min prod ptp std var"),
     (_index, "diagonal take"),
+    (_in_place, "put"),
     (_linalg, "dot trace"),
     (_shape, "ravel repeat squeeze swapaxes"),
     (_values, "all any argmax argmin argpartition argsort nonzero searchsorted"),
@@ -108,6 +109,7 @@ UFUNC_METHODS: dict[Any, Any] = {
     (np.minimum, "reduce"): _first_axis(_reduce.min),
     (np.add, "accumulate"): _first_axis(_reduce.cumsum),
     (np.multiply, "accumulate"): _first_axis(_reduce.cumprod),
+    **{(ufunc, "at"): function for ufunc, function in _in_place.AT.items()},
     (np.multiply, "outer"): lambda a, b: _linalg.tensordot(a, b, 0),
 }
 

@@ -221,15 +221,7 @@ def var(
     correction: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.var`."""
-    if type(a) is not Array and not any_array(a, out, where, mean):
-        return NUMPY.var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean,
-                      correction=correction)  # fmt: skip
-    keepdims = keepdims is not NO_VALUE and keepdims
-    deviation, axes, dof = _deviation(
-        as_array(a), axis, dtype, ddof, keepdims, where, mean, correction, "var"
-    )
-    result = core_sum(_core.square(deviation), axes, keepdims) / dof
-    return result if out is None else store(out, result, "var")
+    return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
 @handles(np.std)
@@ -246,16 +238,35 @@ def std(
     correction: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.std`; the derivative is 0 where all elements are equal."""
-    if type(a) is not Array and not any_array(a, out, where, mean):
-        return NUMPY.std(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean,
-                      correction=correction)  # fmt: skip
+    return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+def _spread(
+    name: str,
+    a: ArrayLike,
+    axis: Any,
+    dtype: Any,
+    out: Any,
+    ddof: float,
+    keepdims: Any,
+    where: Any,
+    given_mean: Any,
+    correction: Any,
+) -> Array:
+    """The variance or its root, whichever is named."""
+    if type(a) is not Array and not any_array(a, out, where, given_mean):
+        return getattr(NUMPY, name)(a, axis, dtype, out, ddof, keepdims, where=where,
+                                    mean=given_mean, correction=correction)  # fmt: skip
     keepdims = keepdims is not NO_VALUE and keepdims
     deviation, axes, dof = _deviation(
-        as_array(a), axis, dtype, ddof, keepdims, where, mean, correction, "std"
+        as_array(a), axis, dtype, ddof, keepdims, where, given_mean, correction, name
     )
-    # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
-    result = _core.norm2(deviation, axes, keepdims) / dof**0.5
-    return result if out is None else store(out, result, "std")
+    if name == "var":
+        result = core_sum(_core.square(deviation), axes, keepdims) / dof
+    else:
+        # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
+        result = _core.norm2(deviation, axes, keepdims) / dof**0.5
+    return result if out is None else store(out, result, name)
 
 
 def _sample(
@@ -297,7 +308,7 @@ def _deviation(
         count = count if keepdims else np.squeeze(count, axes)
     dof = count - ddof
     if dof <= 0 if mask is None else np.any(dof <= 0):
-        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
         dof = np.maximum(dof, 0).astype(deviation.dtype)
     return deviation, axes, dof
 

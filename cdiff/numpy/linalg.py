@@ -31,6 +31,7 @@ from cdiff.numpy._linalg import dot, matmul, tensordot, vecdot
 from cdiff.numpy._linalg import outer as _outer
 from cdiff.numpy._linalg import trace as _trace
 from cdiff.numpy._shape import matrix_transpose
+from cdiff.numpy._singular import singular_norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,10 +178,7 @@ def _product(chain: list[Array], split: dict[tuple[int, int], int], i: int, j: i
 
 @mirrors(np.linalg.norm)
 def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    """As `numpy.linalg.norm`; the derivative is 0 where the norm is 0.
-
-    The matrix norms "nuc", 2 and -2 need singular values and are not available yet.
-    """
+    """As `numpy.linalg.norm`; the derivative is 0 where the norm is 0."""
     x = as_array(x)
     if axis is None:
         if ord is None:
@@ -208,7 +206,7 @@ def vector_norm(
 
 @mirrors(np.linalg.matrix_norm)
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """As `numpy.linalg.matrix_norm`; not for "nuc", 2 and -2, which need singular values."""
+    """As `numpy.linalg.matrix_norm`; the derivative is 0 where the norm is 0."""
     x = as_array(x)
     if x.ndim < 2:
         raise ValueError(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
@@ -245,19 +243,18 @@ def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     if ord == "fro":
         return _core.norm2(x, tuple(sorted(axes)), keepdims)
     if ord in ("nuc", 2, -2):
-        raise NotImplementedError(
-            f"norm: the matrix norm of order {ord!r} needs singular values, which cdiff does not "
-            "differentiate yet; use 'fro', 1, -1, inf or -inf"
-        )
-    if ord not in (1, -1, np.inf, -np.inf):
+        batch = [i for i in range(x.ndim) if i not in axes]
+        result = singular_norm(_core.transpose(x, (*batch, row, column)), ord)
+    elif ord in (1, -1, np.inf, -np.inf):
+        inner, outer = (row, column) if abs(ord) == 1 else (column, row)
+        sums = _core.sum(_core.absolute(x), (inner,), True)
+        result = (_core.max if ord > 0 else _core.min)(sums, (outer,), True)
+    else:
         raise ValueError(f"norm: Invalid norm order {ord!r} for matrices.")
-    inner, outer = (row, column) if abs(ord) == 1 else (column, row)
-    sums = _core.sum(_core.absolute(x), (inner,), True)
-    extreme = _core.max if ord > 0 else _core.min
-    result = extreme(sums, (outer,), True)
+    kept = enumerate(x.shape)
     if keepdims:
-        return result
-    return _core.reshape(result, tuple([n for i, n in enumerate(x.shape) if i not in axes]))
+        return _core.reshape(result, tuple([1 if i in axes else n for i, n in kept]))
+    return _core.reshape(result, tuple([n for i, n in kept if i not in axes]))
 
 
 # --- functions of the array API standard ----------------------------------------------------------

@@ -11,6 +11,7 @@
  *   tanh                1.5
  *   arcsinh arccosh     1.2
  *   arctanh             2.4
+ *   sech                2.5
  */
 #ifndef CDM_HYPER_H
 #define CDM_HYPER_H
@@ -87,6 +88,21 @@ CDM_INLINE double cdm_tanh_fast_ok(double x) { return CDM_ABS(x) < 354.0 ? 1.0 :
 CDM_INLINE double cdm_tanh_fast(double x) {
     double m = CDM_ABS(x), far = 1.0 - 2.0 / (cdm_exp_fast(2.0 * m) + 1.0);
     return cdm_copysign(m < 0.55 ? cdm_tanh_near(m) : far, x);
+}
+
+/* 1/cosh x. It underflows where its square, the derivative of tanh, is long 0. */
+CDM_INLINE double cdm_sech(double x) {
+    double e = cdm_exp(-CDM_ABS(x));
+    return 2.0 * e / CDM_FMA(e, e, 1.0);
+}
+
+#define CDM_HAS_FAST_sech 2
+
+CDM_INLINE double cdm_sech_fast_ok(double x) { return cdm_exp_fast_ok(x); }
+
+CDM_INLINE double cdm_sech_fast(double x) {
+    double e = cdm_exp_fast(-CDM_ABS(x));
+    return 2.0 * e / CDM_FMA(e, e, 1.0);
 }
 
 /* sqrt(hi + lo) as a rounded square root and its correction; 0 < hi. */

@@ -1,19 +1,20 @@
 /* Powers and roots: power, cbrt, hypot.
  *
- * power is exp(b log a) with the logarithm and the product kept to 68 bits, so that exact results
+ * power is exp(b log a) with the logarithm and the product kept to 66 bits, so that exact results
  * (3^2, 0.5^10) come out exact; cbrt corrects a 17-bit root by a series whose residual is exact;
  * hypot scales and takes a square root. The file must not know trigonometry. Why it is fast: no
  * division anywhere (power gathers 1/c and log c from a table, which is shorter than dividing to
  * twice the precision), and the special cases of C99 are selections at the end.
  *
  *   function            error bound (ulp)
- *   power               0.8  (0.6 unless the result is subnormal)
+ *   power               0.8  (0.7 unless the result is subnormal)
  *   cbrt                0.6
  *   hypot               1.3
  *
- * The scalar cdm_power is the library's pow, which is as accurate and faster for a single value.
- * cdm_power_fast is branch-free and valid for all but subnormal a. It needs fma, without which the
- * exact products would make it slower than the library: then it is the library's pow too.
+ * For one value at a time cdm_power is the library's pow, which is as accurate and faster then. In
+ * loops it is branch-free, and cdm_power_fast leaves out all that positive numbers with ordinary
+ * results do not need. Both need fma, without which the exact products would make them slower than
+ * the library: then they are the library's pow too.
  *
  * Method of the logarithm: P. T. P. Tang, Table-driven implementation of the logarithm function,
  * ACM TOMS 16 (1990) 378.
@@ -25,25 +26,26 @@
 #include "explog.h"
 #include "rounding.h"
 
-#define CDM_HAS_FAST_power 1
-
-CDM_INLINE double cdm_power(double a, double b) { return pow(a, b); }
-
-#if CDM_HAVE_FMA
+#if CDM_HAVE_FMA && !defined(CDM_SCALAR)
 #include "log_table.h"
 
-/* log(m) for 2^-1022 <= m < inf as the return value plus *lo, to 66 bits: with m = 2^k z and c
- * from the table, it is k ln 2 + log c + log(1 + r), where r = z/c - 1 is exact.
+#define CDM_HAS_FAST_power 2
+
+/* log(m) + (k_zero - 2^52 - 1024) ln 2 for 2^-1022 <= m < inf as the return value plus *lo, to
+ * 66 bits; |*lo| is below 2^-16 of it. With m = 2^k z and c from the table, log(m) is
+ * k ln 2 + log c + log(1 + r), where r = z/c - 1 is exact.
  * (log(1 + r) - r + r^2/2)/r^3 on |r| <= 0.0058, error of the logarithm 2^-69.3. */
-CDM_INLINE double cdm_log_pair(double m, double *lo) {
+CDM_INLINE double cdm_log_pair(double m, double k_zero, double *lo) {
     const uint64_t start = 0x3fe6900000000000ULL, bias = 1024; /* of the table */
     const double ln2_hi = 0x1.62e42fefa3800p-1, ln2_lo = 0x1.ef35793c76730p-45;
     uint64_t offset = cdm_bits(m) - start + (bias << 52), biased = offset >> 52;
     uint64_t piece = (offset >> 45) & 127;
-    double k = cdm_from_bits(0x4330000000000000ULL | biased) - (0x1p52 + 1024.0);
+    double k = cdm_from_bits(0x4330000000000000ULL | biased) - k_zero;
     double z = cdm_from_bits(cdm_bits(m) - (biased << 52) + (bias << 52));
-    double r = CDM_FMA(z, cdm_log_inverse[piece], -1.0), r2 = r * r;
-    double head = CDM_FMA(k, ln2_hi, cdm_log_head[piece]), rest1, rest2, rest3;
+    uint64_t packed = cdm_bits(cdm_log_packed[piece]);
+    double inverse = cdm_from_bits(cdm_bits(0x1p44) | (packed & 511)) - 0x1p44;
+    double r = CDM_FMA(z, inverse, -1.0), r2 = r * r, rest1, rest2, rest3;
+    double head = CDM_FMA(k, ln2_hi, cdm_from_bits(packed & ~511ULL));
     double rest = CDM_FMA(k, ln2_lo, cdm_log_rest[piece]);
     double half = -0.5 * r, square = cdm_two_prod(half, r, &rest1);
     double p = CDM_FMA(r2, cdm_poly2(r, 0x1.24961d2c14c4bp-3, -0x1.00042c3a2019ep-3),
@@ -51,16 +53,47 @@ CDM_INLINE double cdm_log_pair(double m, double *lo) {
     p = CDM_FMA(r2, p, cdm_poly2(r, 0x1.5555555555564p-2, -0x1.000000000001dp-2));
     double sum = cdm_fast_two_sum(head, r, &rest2);
     sum = cdm_fast_two_sum(sum, square, &rest3);
-    return cdm_fast_two_sum(sum, CDM_FMA(r * r2, p, (rest + rest1) + (rest2 + rest3)), lo);
+    *lo = CDM_FMA(r * r2, p, (rest + rest1) + (rest2 + rest3));
+    return sum;
+}
+
+#define CDM_LOG_K_ZERO (0x1p52 + 1024.0)
+
+/* e^(x + lo) = 2^k y, y being the return value, for |x| < 800 and |lo| <= 0.01: 1 + r is exact with
+ * its rest, so that only the last sum has an error to speak of. */
+CDM_INLINE double cdm_exp_sum(double x, double lo, double *k_magic) {
+    *k_magic = CDM_FMA(x, CDM_LOG2E, CDM_MAGIC);
+    double k = *k_magic - CDM_MAGIC, hi = CDM_FMA(-k, CDM_LN2_HI, x);
+    double r_lo, y_lo, r = cdm_fast_two_sum(hi, CDM_FMA(-k, CDM_LN2_LO, lo), &r_lo);
+    double y = cdm_fast_two_sum(1.0, r, &y_lo);
+    return y + (CDM_FMA(r * r, cdm_exp_poly(r), CDM_FMA(r, r_lo, r_lo)) + y_lo);
+}
+
+/* For normal a > 0, where a^b is normal. */
+CDM_INLINE double cdm_power_fast(double a, double b) {
+    double lo, hi = cdm_log_pair(a, CDM_LOG_K_ZERO, &lo), p_lo, k_magic;
+    double p = cdm_two_prod(b, hi, &p_lo);
+    double y = cdm_exp_sum(p, CDM_FMA(b, lo, p_lo), &k_magic);
+    return y * cdm_pow2_magic(k_magic);
+}
+
+/* The upper bits of a, as a fixed-point number in units of 2^-40 less those of 1, are log2 a to one
+ * digit: they and one unit more are at least 0.69 of it. */
+CDM_INLINE double cdm_power_fast_ok(double a, double b) {
+    double bits = cdm_from_bits(0x4330000000000000ULL | (cdm_bits(a) >> 12));
+    double log2 = bits - (0x1p52 + 1023.0 * 0x1p40);
+    double bound = CDM_FMA(CDM_ABS(b), CDM_ABS(log2), CDM_ABS(b));
+    return (a >= 0x1p-1022) & (a < CDM_INF) & (bound < 700.0 * 0x1p40) ? 1.0 : 0.0;
 }
 
 /* The special values are worked out beside the formula, not after it: the loop is limited by the
  * length of its chain of dependent operations. Where the formula does not hold, y is anything. */
-CDM_INLINE double cdm_power_fast(double a, double b) {
-    double m = CDM_ABS(a), lo, hi = cdm_log_pair(m, &lo), p_lo, tail, k_magic;
+CDM_INLINE double cdm_power(double a, double b) {
+    double m = CDM_ABS(a), tiny = m < 0x1p-1022 ? 54.0 : 0.0, lo, p_lo, k_magic;
+    double hi = cdm_log_pair(m < 0x1p-1022 ? m * 0x1p54 : m, CDM_LOG_K_ZERO + tiny, &lo);
     double p = cdm_two_prod(b, hi, &p_lo);
-    double y = cdm_exp_parts(p, CDM_FMA(b, lo, p_lo), &tail, &k_magic);
-    y = cdm_scale_magic(y + tail, k_magic);
+    double y = cdm_exp_sum(p, CDM_FMA(b, lo, p_lo), &k_magic);
+    y = cdm_scale_magic(y, k_magic);
     double growth = m > 1.0 ? b : -b, limit = growth > 0.0 ? CDM_INF : 0.0;
     y = CDM_ABS(p) < 750.0 && m > 0.0 && m < CDM_INF ? y : limit;
     /* A negative number to a whole odd power is negative, to a fractional power it is NaN. */
@@ -70,15 +103,17 @@ CDM_INLINE double cdm_power_fast(double a, double b) {
     y = (a < 0.0 && whole != b && m < CDM_INF) || a != a || b != b ? CDM_NAN : y;
     return b == 0.0 || a == 1.0 || (m == 1.0 && CDM_ABS(b) == CDM_INF) ? 1.0 : y;
 }
-#else
-CDM_INLINE double cdm_power_fast(double a, double b) { return pow(a, b); }
-#endif
 
+#else
+#define CDM_HAS_FAST_power 1
+
+CDM_INLINE double cdm_power(double a, double b) { return pow(a, b); }
+CDM_INLINE double cdm_power_fast(double a, double b) { return pow(a, b); }
 CDM_INLINE double cdm_power_fast_ok(double a, double b) {
-    double m = CDM_ABS(a);
-    (void)b;
-    return CDM_HAVE_FMA && !(m < 0x1p-1022 && m > 0.0) ? 1.0 : 0.0;
+    (void)a, (void)b;
+    return 0.0;
 }
+#endif
 
 /* sqrt(a^2 + b^2), scaled where a square would over- or underflow. */
 CDM_INLINE double cdm_hypot(double a, double b) {

@@ -1,0 +1,195 @@
+"""NumPy functions that change their argument: copyto, put, place and their like, and `np.add.at`.
+
+Each becomes one assignment ``a[key] = values`` (or ``a += ...``), so what may be changed, what a
+view passes on and what is differentiated is decided by the core alone, as docs/in_place.md has it.
+This file must not know versions or views. Positions and masks carry no derivative.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, is_tracked, value
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"]
+
+
+def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a function that changes its first argument stand for a NumPy function."""
+    name = f"{original.__name__}.at" if isinstance(original, np.ufunc) else original.__name__
+
+    def decorate(f: Callable[..., None]) -> Callable[..., None]:
+        first = f.__code__.co_varnames[0]
+
+        @wraps(f)
+        def change(*args: Any, **kwargs: Any) -> None:
+            a = args[0] if args else kwargs.get(first)
+            given = [*args, *kwargs.values()]
+            if type(a) is Array:
+                f(*args, **kwargs)
+            elif any(map(_is_tracked, given)):
+                raise TypeError(
+                    f"{name}: {type(a).__name__} cannot hold a derivative; change an array made by "
+                    "cdiff.numpy.zeros or cdiff.numpy.array instead of a plain ndarray"
+                )
+            else:
+                call = original.at if isinstance(original, np.ufunc) else original
+                call(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+
+        return change if isinstance(original, np.ufunc) else handles(original)(change)
+
+    return decorate
+
+
+def _is_tracked(x: Any) -> bool:
+    return any(map(_is_tracked, x)) if isinstance(x, (list, tuple)) else is_tracked(x)
+
+
+def _cycled(values: Array, count: int) -> Array:
+    """The first `count` elements of a sequence that is repeated for ever."""
+    flat = _core.reshape(values, (values.size,))
+    return flat if flat.size == count else _core.index(flat, np.arange(count) % flat.size)
+
+
+@changes(np.copyto)
+def copyto(dst: Array, src: ArrayLike, casting: str = "same_kind", where: Any = True) -> None:
+    """As `numpy.copyto`."""
+    # NumPy 2 does not look at the values of Python numbers: only their kind has to fit.
+    given = np.result_type(src, dst.dtype) if isinstance(src, (int, float)) else as_array(src).dtype
+    if not NUMPY.can_cast(given, dst.dtype, casting):
+        raise TypeError(f"copyto: cannot cast from {given} to {dst.dtype} by the rule {casting!r}")
+    if where is True:
+        dst[...] = src
+        return
+    mask = np.broadcast_to(np.asarray(plain(where), dtype=bool), dst.shape)
+    dst[mask] = _core.index(_core.broadcast_to(src, dst.shape), mask)
+
+
+@changes(np.put)
+def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
+    """As `numpy.put`; where positions are repeated, the last value counts."""
+    positions = np.asarray(plain(ind)).reshape(-1)
+    if positions.size and not np.can_cast(positions.dtype, np.intp, "safe"):
+        raise TypeError(f"put: positions must be integers, not {positions.dtype}")
+    positions = positions.astype(np.intp)
+    n = a.size
+    if mode == "wrap" and n:
+        positions %= n
+    elif mode == "clip" and n:
+        positions = np.clip(positions, 0, n - 1)
+    elif mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"put: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    outside = positions[(positions < -n) | (positions >= n)]
+    if outside.size:
+        raise IndexError(f"put: index {outside[0]} is out of bounds for size {n}")
+    _put_flat(a, positions % n if n else positions, as_array(v))
+
+
+def _put_flat(a: Array, positions: Any, v: Array) -> None:
+    """Assign to places of the flattened array, from no values nothing."""
+    if positions.size and v.size:
+        a[np.unravel_index(positions, a.shape)] = _cycled(v, positions.size)
+
+
+@changes(np.place)
+def place(arr: Array, mask: Any, vals: ArrayLike) -> None:
+    """As `numpy.place`: the values one after another where `mask` is true."""
+    positions = np.flatnonzero(_mask_of(arr, mask, "place"))
+    vals = as_array(vals)
+    if positions.size and not vals.size:
+        raise ValueError("place: Cannot insert from an empty array!")
+    _put_flat(arr, positions, vals)
+
+
+@changes(np.putmask)
+def putmask(a: Array, mask: Any, values: ArrayLike) -> None:
+    """As `numpy.putmask`: where `mask` is true, the value that stands at the same place."""
+    positions = np.flatnonzero(_mask_of(a, mask, "putmask"))
+    values = as_array(values)
+    if positions.size and values.size:
+        _put_flat(a, positions, _core.index(_cycled(values, a.size), positions))
+
+
+def _mask_of(a: Array, mask: Any, name: str) -> Any:
+    mask = np.asarray(plain(mask), dtype=bool)
+    if mask.size != a.size:
+        raise ValueError(f"{name}: mask of shape {mask.shape} and array of shape {a.shape} differ")
+    return mask
+
+
+@changes(np.fill_diagonal)
+def fill_diagonal(a: Array, val: ArrayLike, wrap: bool = False) -> None:
+    """As `numpy.fill_diagonal`."""
+    shape = a.shape
+    if len(shape) < 2:
+        raise ValueError("fill_diagonal: array must be at least 2-d")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise ValueError("fill_diagonal: All dimensions of input must be of equal length")
+    step = 1 + int(np.cumprod(shape[:0:-1]).sum())
+    stop = shape[1] ** 2 if len(shape) == 2 and not wrap else a.size
+    _put_flat(a, np.arange(a.size)[:stop:step], as_array(val))
+
+
+@changes(np.put_along_axis)
+def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None) -> None:
+    """As `numpy.put_along_axis`; where positions are repeated, the last value counts."""
+    indices = np.asarray(plain(indices))
+    if indices.dtype.kind not in "iu":
+        raise IndexError("put_along_axis: `indices` must be an integer array")
+    if axis is None:
+        if indices.ndim != 1:
+            raise ValueError("put_along_axis: when axis=None, `indices` must have 1 dimension")
+        # Through the places: `a` flattened is a copy where its memory allows no view.
+        arr[np.unravel_index(np.arange(arr.size)[indices], arr.shape)] = values
+        return
+    axis = axis_of(arr, axis, "put_along_axis")
+    if indices.ndim != arr.ndim:
+        raise ValueError(
+            f"put_along_axis: `indices` of shape {indices.shape} and `arr` of shape {arr.shape} "
+            "must have the same number of dimensions"
+        )
+    key = list(np.ogrid[tuple([slice(n) for n in arr.shape])])
+    key[axis] = indices
+    arr[tuple(key)] = values
+
+
+# --- np.add.at ------------------------------------------------------------------------------------
+
+
+@changes(np.add)
+def add_at(a: Array, indices: Any, b: ArrayLike) -> None:
+    """As `numpy.add.at`: every repetition of a position counts."""
+    a += _scattered(a, indices, b, np.add)
+
+
+@changes(np.subtract)
+def subtract_at(a: Array, indices: Any, b: ArrayLike) -> None:
+    """As `numpy.subtract.at`: every repetition of a position counts."""
+    a -= _scattered(a, indices, b, np.subtract)
+
+
+def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
+    """The operand in an array of the shape of `a`, summed where positions are repeated."""
+    if a.dtype.kind != "f":
+        if is_tracked(b):
+            raise TypeError(
+                f"{ufunc.__name__}.at: a tracked value cannot be stored in an array of dtype "
+                f"{a.dtype}; make the array with dtype float"
+            )
+        whole = np.zeros(a.shape, a.dtype)
+        np.add.at(whole, plain(indices), value(b))
+        return as_array(whole)
+    positions = np.asarray(np.arange(a.size).reshape(a.shape)[plain(indices)])
+    parts = _core.reshape(_core.broadcast_to(b, positions.shape), (-1,))
+    return _core.reshape(_core.scatter_add(parts, positions.reshape(-1), a.size), a.shape)
+
+
+AT: dict[Any, Callable[..., None]] = {np.add: add_at, np.subtract: subtract_at}

@@ -1,0 +1,96 @@
+"""Matrix norms made of singular values, with derivatives of every order that can be asked for.
+
+There is no operator for singular values. As in `_det.py`, the matrix is rotated by the singular
+vectors of its *value*, which are constants: B = U^T A V is diag(s) but for a D that is zero and
+has A's derivatives, and B^T B = diag(s^2) + E with an E of that kind, too. What is asked for
+satisfies an equation in E whose fixed-point iteration wins one order of E in every step, so as
+many steps as levels track the matrix give all derivatives that anybody can take, with matrix
+products alone:
+
+* The sum of all singular values is the trace of Y = (B^T B)^(1/2). With Y = diag(s) + y,
+  (s_i + s_j) y_ij = (E - y y)_ij. Equal singular values do no harm.
+* An extreme one is the root of an eigenvalue of B^T B, w = s_1^2 + e with Z = (1, z)^T its
+  eigenvector: (s_1^2 - s_j^2) z_j = (E Z - Z e)_j. Where k are equal, Z is their k vectors and e a
+  matrix of order k, whose mean eigenvalue is differentiated: each has an equal share.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, value
+from cdiff.numpy._common import NUMPY
+from cdiff.numpy._index import diagonal
+
+__all__ = ["singular_norm"]
+
+
+def singular_norm(a: Array, ord: Any) -> Array:
+    """The norms "nuc", 2 and -2 of matrices in the last two axes."""
+    a = _core.transpose(a, (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)) if _is_wide(a) else a
+    dtype = a.dtype if a.dtype.kind == "f" else np.dtype(float)
+    a = _core.cast(a, np.float64)
+    u, s, vt = np.linalg.svd(value(a))
+    order = _core.levels(a)
+    # What is below is zero but for rounding; what is as near to another is equal to it.
+    blur = max(a.shape[-2:]) * NUMPY.finfo(dtype).eps * s.max(-1, keepdims=True, initial=0.0)
+    e = _change_of_square(a, u, s, vt, order) if order else None
+    return _core.cast((_sum if ord == "nuc" else _extreme)(e, s, blur, order, ord), dtype)
+
+
+def _is_wide(a: Array) -> bool:
+    return a.shape[-2] < a.shape[-1]
+
+
+def _change_of_square(a: Array, u: Any, s: Any, vt: Any, order: int) -> Array:
+    """B^T B - diag(s^2), which is zero."""
+    b = _core.matmul(_core.matmul(u.mT, a), vt.mT)
+    d = b - value(b)
+    half = _core.index(d, (..., slice(s.shape[-1]), slice(None))) * s[..., None]
+    linear = half + half.mT
+    return linear if order == 1 else linear + _core.matmul(d.mT, d)
+
+
+def _inverse(x: Any, blur: Any) -> Any:
+    """1 / x, but 0 where x is only rounding."""
+    small = np.abs(x) <= blur
+    return np.where(small, 0.0, 1.0 / np.where(small, 1.0, x))
+
+
+def _trace(x: Array) -> Array:
+    d = diagonal(x, 0, -2, -1)
+    return _core.sum(d, (d.ndim - 1,), False)
+
+
+def _sum(e: Array | None, s: Any, blur: Any, order: int, ord: Any) -> Array:
+    total = _core.sum(_core.array(s), (s.ndim - 1,), False)
+    if e is None:
+        return total
+    weight = _inverse(s[..., :, None] + s[..., None, :], blur[..., None])
+    y = e * weight
+    for _ in range(order - 1):
+        y = (e - _core.matmul(y, y)) * weight
+    return total + _trace(y)
+
+
+def _extreme(e: Array | None, s: Any, blur: Any, order: int, ord: Any) -> Array:
+    first = (s.max if ord == 2 else s.min)(-1, keepdims=True)
+    if e is None:
+        return _core.array(first[..., 0])
+    equal = np.abs(s - first) <= blur
+    own = np.eye(s.shape[-1]) * equal[..., None]
+    # The difference of the squares, without their rounding.
+    weight = _inverse((first - s) * (first + s), blur * first)[..., None]
+    weight = np.where(equal[..., None], 0.0, weight)
+    z: Any = own
+    for _ in range(order - 1):
+        ez = _core.matmul(e, z)
+        z = own + (ez - _core.matmul(z, ez * equal[..., None])) * weight
+    change = _trace(_core.matmul(e, z) * equal[..., None]) / equal.sum(-1)
+    # A smallest value of zero is a kink, like that of abs(x), and has the derivative 0.
+    ratio = change * _inverse(first**2, blur**2)[..., 0]
+    return _core.sqrt(1.0 + ratio) * first[..., 0]
