@@ -1,8 +1,7 @@
 """vmap: many points at once give what a Python loop over the points gives.
 
-The rule of every operator is tried on programs of one instruction, with every choice of batched
-operands, with its derivatives; functions go through `cd.vmap` alone and under the other
-transformations, in any nesting. The loop is the oracle. This file must not know how a rule works.
+Functions go through `cd.vmap` alone and under the other transformations, in any nesting; the loop
+is the oracle. The rule of each operator is tested in test_vmap_rules.py.
 """
 
 import itertools
@@ -14,196 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optable_probe import codegen
 from programs import OPERATORS, points, programs
+from vmap_loop import data, looped, near, same
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff import _core
-
-TABLE = codegen.load()
-N = 3
-
-
-def rows_of(tree, i, axes):
-    return tree if axes is None else np.take(tree, i, axes)
-
-
-def looped(f, *args, in_axes=0):
-    """The oracle: a loop over the points, the results stacked."""
-    axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
-    size = next(x.shape[a] for x, a in zip(args, axes, strict=True) if a is not None)
-    results = [f(*[rows_of(x, i, a) for x, a in zip(args, axes, strict=True)]) for i in range(size)]
-    leaves, treedef = zip(*[cd._tree.flatten(y) for y in results], strict=True)
-    stacked = [np.stack([np.asarray(_core.value(y)) for y in ys]) for ys in zip(*leaves)]  # noqa: B905
-    return cd.tree_map(lambda k: stacked[k], cd._tree.unflatten(treedef[0], range(len(stacked))))
-
-
-def near(got, want, rtol=1e-11, atol=1e-12):
-    cd.tree_map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), got, want)
-
-
-def same(f, *args, in_axes=0, rtol=1e-11):
-    """vmap equals the loop in structure, dtype and value."""
-    got = cd.vmap(f, in_axes=in_axes)(*args)
-    want = looped(f, *args, in_axes=in_axes)
-    near(got, want, rtol)
-    cd.tree_map(lambda a, b: dtypes_equal(a, b), got, want)
-    return got
-
-
-def dtypes_equal(a, b):
-    assert type(a) is np.ndarray
-    assert a.dtype == b.dtype
-    assert a.flags.writeable and a.flags.owndata | (a.base is not None)
-
-
-def data(*shape, seed=0):
-    return np.random.default_rng([seed, *shape]).normal(size=shape)
-
-
-# --- the rule of every operator -------------------------------------------------------------------
-
-SQUARE = [(3, 3)]
-STRUCTURAL = {
-    "reshape": [([(2, 3)], (3, 2), ((3, 2),)), ([()], (1, 1), ((1, 1),))],
-    "transpose": [([(2, 3, 4)], (4, 2, 3), ((2, 0, 1),))],
-    "broadcast_to": [([(3, 1)], (2, 3, 4), ((2, 3, 4),)), ([()], (2,), ((2,),))],
-    "sum_to": [([(2, 3, 4)], (3, 1), ((3, 1),)), ([(2, 3)], (), ((),)), ([(2, 3)], (2, 1), ((2, 1),))],
-    "sum": [([(2, 3)], (2,), ((1,), False)), ([(2, 3)], (1, 1), ((0, 1), True)), ([()], (), ((), False))],
-    "slice": [([(4, 5)], (2,), ((1, 2, 2, 3, 1, -1),)), ([(4,)], (3,), ((3, -1, 3),)), ([(4,)], (), ((2, 1, -1),))],
-    "embed": [([(2,)], (4, 5), ((4, 5), (1, 2, 2, 3, 1, -1))), ([()], (4,), ((4,), (2, 1, -1)))],
-    "index_set": [([(4, 5), (2,)], (4, 5), ((1, 2, 2, 3, 1, -1),)), ([(4,), ()], (4,), ((2, 1, -1),))],
-    "concatenate": [([(2, 3), (2, 1)], (2, 4), (1, (0, 3, 4)))],
-    "where": [([(3,), (3,), ()], (3,), None), ([(2, 1), (3,), (2, 3)], (2, 3), None)],
-    "cast": [([(3,)], (3,), (np.dtype("f4").num,)), ([()], (), (np.dtype("f4").num,))],
-    "cumsum": [([(3, 4)], (3, 4), (1, False)), ([(3, 4)], (3, 4), (0, True))],
-    "linrec": [([(3, 4), (3, 4)], (3, 4), (1, False)), ([(3,), (3,)], (3,), (0, True))],
-    "max": [([(2, 3)], (2,), ((1,), False)), ([(4,)], (), ((0,), False))],
-    "min": [([(2, 3)], (2, 1), ((1,), True)), ([(2, 3)], (), ((0, 1), False))],
-    "prod": [([(2, 3)], (3,), ((0,), False))],
-    "logsumexp": [([(2, 3)], (2, 1), ((1,), True)), ([(2, 3)], (3,), ((0,), False))],
-    "norm2": [([(2, 3)], (), ((0, 1), False))],
-    "matmul": [([(2, 3), (3, 4)], (2, 4), None), ([(2, 3), (3, 1)], (2, 1), None),
-               ([(1, 3), (3, 2)], (1, 2), None), ([(5, 2, 3), (5, 3, 4)], (5, 2, 4), None)],
-    "einsum": [([(2, 3), (3, 4)], (2, 4), ("ij,jk->ik",)), ([(3, 3)], (3,), ("ii->i",)),
-               ([(2,), (3,), (2, 3)], (), ("i,j,ij->",))],
-    "solve": [([(3, 3), (3, 2)], (3, 2), None), ([(2, 3, 3), (2, 3, 1)], (2, 3, 1), None)],
-    "inv": [(SQUARE, (3, 3), None)],
-    "det": [(SQUARE, (), None)],
-    "logabsdet": [(SQUARE, (), None)],
-    "cholesky": [(SQUARE, (3, 3), None)],
-}  # fmt: skip
-# The operands of these are positions, and where they stand.
-POSITIONS = {
-    "gather": [([(4, 2), (3,)], (3, 2), None, 4), ([(4,), ()], (), None, 4),
-               ([(4,), (2, 2)], (2, 2), None, 4)],
-    "scatter_add": [([(3, 2), (3,)], (4, 2), (4,), 4), ([(2, 2), (2, 2)], (5,), (5,), 5)],
-}  # fmt: skip
-
-
-def test_every_structural_operator_has_a_case():
-    assert {row.name for row in TABLE.structural_rules} | {
-        "where"
-    } == STRUCTURAL.keys() | POSITIONS.keys()
-
-
-def subsets(count):
-    return [s for s in itertools.product([False, True], repeat=count) if any(s)]
-
-
-def operands_for(name, shapes, batched, extent):
-    """Operands that every operator takes: matrices that can be inverted, positions in range."""
-    out = []
-    for k, (shape, is_batched) in enumerate(zip(shapes, batched, strict=True)):
-        full = (N, *shape) if is_batched else shape
-        x = data(*full, seed=k)
-        if name in ("solve", "inv", "det", "logabsdet", "cholesky") and k == 0:
-            x = np.eye(3) * 4 + 0.3 * (x + np.swapaxes(x, -1, -2))
-        if name == "where" and k == 0:
-            x = x > 0
-        if extent and k == 1:
-            x = np.random.default_rng(5).integers(0, extent, full)
-        out.append(np.asarray(x))
-    return out
-
-
-def one_instruction(name, dtypes, shapes, shape, attrs):
-    p = _core.Program()
-    operands = [p.input(d, s) for d, s in zip(dtypes, shapes, strict=True)]
-    dtype = "f4" if name == "cast" else "f8"
-    p.outputs.append(p.apply(name, operands, dtype, shape, attrs))
-    return p
-
-
-def batched_value(p, xs, batched):
-    (y, has_axis), = _core.Batch(p, xs, batched, N).outputs()  # fmt: skip
-    assert has_axis
-    return y
-
-
-def looped_value(p, xs, batched):
-    rows = [
-        _core.replay(p, [x[i] if b else x for x, b in zip(xs, batched, strict=True)])[0]
-        for i in range(N)
-    ]
-    return cnp.stack(rows)
-
-
-CASES = [
-    pytest.param(name, shapes, shape, attrs, extent, batched, id=f"{name}-{shapes}-{batched}")
-    for name, cases in (STRUCTURAL | POSITIONS).items()
-    for shapes, shape, attrs, extent in [(*case, None)[:4] for case in cases]
-    for batched in subsets(len(shapes))
-]
-
-
-@pytest.mark.parametrize(("name", "shapes", "shape", "attrs", "extent", "batched"), CASES)
-def test_structural_rule(name, shapes, shape, attrs, extent, batched):
-    xs = operands_for(name, shapes, batched, extent)
-    p = one_instruction(name, [x.dtype for x in xs], shapes, shape, attrs)
-    floats = tuple(k for k, x in enumerate(xs) if x.dtype.kind == "f")
-    weights = data(N, *shape, seed=9)
-
-    def total(value, *floating):
-        given = list(xs)
-        for k, x in zip(floats, floating, strict=True):
-            given[k] = x
-        return (weights * np.tanh(value(p, given, batched))).sum()
-
-    values = [np.asarray(f(p, xs, batched)) for f in (batched_value, looped_value)]
-    assert values[0].dtype == values[1].dtype
-    assert values[0].shape == (N, *shape)
-    np.testing.assert_allclose(*values, rtol=1e-12, atol=1e-14)
-    chosen = tuple(range(1, 1 + len(floats)))
-    start = [xs[k] for k in floats]
-    rtol = 1e-5 if name == "cast" else 1e-10
-    near(cd.grad(total, chosen)(batched_value, *start),
-         cd.grad(total, chosen)(looped_value, *start), rtol, 1e-10)  # fmt: skip
-    tangents = tuple(data(*x.shape, seed=4) for x in start)
-    near(*[cd.jvp(lambda *a, v=v: total(v, *a), tuple(start), tangents)[1]
-           for v in (batched_value, looped_value)], rtol)  # fmt: skip
-
-
-ELEMENTWISE = [row for row in TABLE.elementwise if len(row.operands) < 3]
-
-
-@pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_elementwise_operator(row):
-    """Every choice of batched operands, of different ranks, in both float dtypes."""
-    f = getattr(_core, row.name)
-    columns = [np.array(column) for column in zip(*row.samples, strict=True)]
-    columns = [np.resize(column, 6).reshape(N, 2) for column in columns]
-    for dtype in (np.float64, np.float32):
-        xs = [x.astype(dtype) for x in columns]
-        for ranks in itertools.product([0, 1], repeat=len(xs)):
-            args = [x if rank else x[:, 0] for x, rank in zip(xs, ranks, strict=True)]
-            for batched in subsets(len(xs)):
-                given = [x if b else x[1] for x, b in zip(args, batched, strict=True)]
-                in_axes = tuple(0 if b else None for b in batched)
-                same(f, *given, in_axes=in_axes, rtol=1e-5 if dtype == np.float32 else 1e-13)
-
 
 # --- functions -----------------------------------------------------------------------------------
 
@@ -248,7 +62,7 @@ for _name in {op.name for op in OPERATORS} | {"where", "greater", "clip"}:
 @settings(deadline=None, max_examples=40)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_random_programs(program, given_points):
-    f = lambda x, y: program(Names, x, y) * 1.0  # noqa: E731
+    f = lambda x, y: program(Names, x, y) * 1.0
     columns = [np.array(c) for c in zip(*given_points, strict=True)]
     got = cd.vmap(f)(*columns)
     np.testing.assert_allclose(got, looped(f, *columns), rtol=1e-9, atol=1e-9)
@@ -282,7 +96,7 @@ def test_a_python_number_keeps_the_dtype():
 
 
 def test_single_results_and_out_axes():
-    f = lambda x: (x, {"s": x.sum(axis=0), "c": np.ones(2)})  # noqa: E731
+    f = lambda x: (x, {"s": x.sum(axis=0), "c": np.ones(2)})
     out = cd.vmap(f, out_axes=(-1, {"s": 1, "c": None}))(X)
     np.testing.assert_array_equal(out[0], np.moveaxis(X, 0, -1))
     np.testing.assert_allclose(out[1]["s"], X.sum(axis=1).T)
@@ -308,7 +122,7 @@ Pair = namedtuple("Pair", "left right")
 
 def test_containers_and_axes():
     args = {"w": X, "b": [V, 2.0]}, Pair(data(2, 5), 3.0)
-    f = lambda p, q: (p["w"] @ p["b"][0]) * p["b"][1] + q.left.sum() * q.right  # noqa: E731
+    f = lambda p, q: (p["w"] @ p["b"][0]) * p["b"][1] + q.left.sum() * q.right
     got = cd.vmap(f, in_axes=({"w": 0, "b": [0, None]}, Pair(-1, None)))(*args)
     want = [f({"w": X[i], "b": [V[i], 2.0]}, Pair(args[1].left[:, i], 3.0)) for i in range(5)]
     np.testing.assert_allclose(got, want)
@@ -350,11 +164,11 @@ def test_one_point():
         (lambda: cd.vmap(lambda p: p["a"][0])({"a": [1.0]}), ValueError,
          r"argument 0\['a'\]\[0\] is a float without axes"),
         (lambda: cd.vmap(lambda x, k: x)(V, k=2), ValueError, "argument k is a int without axes"),
-        (lambda: cd.vmap(np.sin, in_axes=2)(V), ValueError, r"in_axes=2 for argument 0, .*\(5, 4\)"),
+        (lambda: cd.vmap(np.sin, in_axes=2)(V), ValueError, r"in_axes=2 for argument 0, .*5, 4"),
         (lambda: cd.vmap(np.sin, in_axes=(0, 0))(V), ValueError, "has 2 entries"),
-        (lambda: cd.vmap(np.sin, in_axes={"x": 0})(V), TypeError, "in_axes must be an int, None or"),
-        (lambda: cd.vmap(np.sin, in_axes=([0],))(V), TypeError, "for argument 0, which is a number"),
-        (lambda: cd.vmap(np.sin, in_axes=({"a": 0},))([V]), TypeError, "argument 0, which is a list"),
+        (lambda: cd.vmap(np.sin, in_axes={"x": 0})(V), TypeError, "in_axes must be an int, None"),
+        (lambda: cd.vmap(np.sin, in_axes=([0],))(V), TypeError, "argument 0, which is a number"),
+        (lambda: cd.vmap(np.sin, in_axes=({"a": 0},))([V]), TypeError, "which is a list"),
         (lambda: cd.vmap(lambda p: p["a"], in_axes=({"b": 0},))({"a": V}), TypeError, "entries"),
         (lambda: cd.vmap(np.sin, in_axes=None)(V), ValueError, "nothing is mapped"),
         (lambda: cd.vmap(np.sin)(), ValueError, "nothing is mapped"),
@@ -420,13 +234,13 @@ def test_gradients_per_example():
 
 
 def test_gradient_through():
-    f = lambda p: cd.vmap(model, in_axes=(None, 0))(p, V).sum()  # noqa: E731
+    f = lambda p: cd.vmap(model, in_axes=(None, 0))(p, V).sum()
     near(cd.grad(f)(PARAMS), cd.grad(lambda p: sum([model(p, v) for v in V]))(PARAMS))
 
 
 @pytest.mark.parametrize("transform", [cd.jacfwd, cd.jacrev, cd.jacobian])
 def test_jacobians_both_ways(transform):
-    f = lambda x: np.sin(x) * x.sum() + x @ W @ W.T  # noqa: E731
+    f = lambda x: np.sin(x) * x.sum() + x @ W @ W.T
     same(transform(f), V)
     inside = transform(lambda v: cd.vmap(f)(v))(V)
     for i in range(5):
@@ -435,7 +249,7 @@ def test_jacobians_both_ways(transform):
 
 
 def test_hessians_both_ways():
-    f = lambda x: np.exp(np.sin(x).sum()) * x[0]  # noqa: E731
+    f = lambda x: np.exp(np.sin(x).sum()) * x[0]
     same(cd.hessian(f), V)
     got = cd.hessian(lambda v: cd.vmap(f)(v).sum())(V)
     for i in range(5):
@@ -443,7 +257,7 @@ def test_hessians_both_ways():
 
 
 def test_forward_both_ways():
-    f = lambda x: np.sin(x) * x.sum()  # noqa: E731
+    f = lambda x: np.sin(x) * x.sum()
     t = data(5, 4, seed=3)
     near(cd.vmap(lambda x, d: cd.jvp(f, (x,), (d,)))(V, t), cd.jvp(cd.vmap(f), (V,), (t,)))
     near(cd.vmap(lambda x, d: cd.hvp(lambda y: f(y).sum(), (x,), (d,)))(V, t),
@@ -452,13 +266,13 @@ def test_forward_both_ways():
 
 def test_values_of_outer_transformations_inside():
     """Closed-over values: reverse, forward, eager, and forward over reverse."""
-    f = lambda a: cd.vmap(lambda x: a * np.sin(a * x).sum())(V).sum()  # noqa: E731
-    plain = lambda a: (a * np.sin(a * V)).sum()  # noqa: E731
+    f = lambda a: cd.vmap(lambda x: a * np.sin(a * x).sum())(V).sum()
+    plain = lambda a: (a * np.sin(a * V)).sum()
     assert cd.grad(f)(1.3) == pytest.approx(cd.grad(plain)(1.3))
     assert cd.jvp(f, (1.3,), (1.0,))[1] == pytest.approx(cd.grad(plain)(1.3))
     assert cd.grad(cd.grad(f))(1.3) == pytest.approx(cd.grad(cd.grad(plain))(1.3))
     assert cd.hvp(f, (1.3,), (1.0,)) == pytest.approx(cd.hvp(plain, (1.3,), (1.0,)))
-    twice = lambda a: cd.jvp(f, (a,), (1.0,))[1]  # noqa: E731
+    twice = lambda a: cd.jvp(f, (a,), (1.0,))[1]
     assert cd.jvp(twice, (1.3,), (1.0,))[1] == pytest.approx(cd.grad(cd.grad(plain))(1.3))
     a = cd.array(1.3, requires_grad=True)
     f(a).backward()
@@ -469,15 +283,15 @@ def test_values_of_outer_transformations_inside():
 
 
 def test_derivatives_inside_of_products_with_outer_values():
-    f = lambda a: cd.vmap(cd.grad(lambda x: np.sin(a * x)))(V[:, 0]).sum()  # noqa: E731
-    plain = lambda a: (a * np.cos(a * V[:, 0])).sum()  # noqa: E731
+    f = lambda a: cd.vmap(cd.grad(lambda x: np.sin(a * x)))(V[:, 0]).sum()
+    plain = lambda a: (a * np.cos(a * V[:, 0])).sum()
     assert cd.grad(f)(0.7) == pytest.approx(cd.grad(plain)(0.7))
     assert cd.jvp(f, (0.7,), (1.0,))[1] == pytest.approx(cd.grad(plain)(0.7))
 
 
 @pytest.mark.parametrize("axes", list(itertools.product([0, 1, -1], repeat=2)))
 def test_nesting(axes):
-    f = lambda x, y: np.sin(x) @ y  # noqa: E731
+    f = lambda x, y: np.sin(x) @ y
     x, y = data(3, 3, 3), data(3, 3)
     g = cd.vmap(cd.vmap(f, in_axes=(axes[0], None)), in_axes=(axes[1], 0))
     got = g(x, y)
@@ -524,7 +338,7 @@ POSITIVE = np.array([4.0, 0.5, 9.0, 2.0, 100.0, 4.0])
 def test_points_are_grouped_by_path():
     """No warning: no point sees the square root or the logarithm of another path."""
     calls = []
-    counted = lambda x: (calls.append(1), branches(x))[1]  # noqa: E731
+    counted = lambda x: (calls.append(1), branches(x))[1]
     x = data(40, 4)
     same(branches, x)
     cd.vmap(counted)(x)
@@ -541,18 +355,18 @@ def test_loops():
 
 def test_derivatives_through_groups():
     x = data(40, 4)
-    total = lambda x: cd.vmap(branches)(x).sum()  # noqa: E731
-    loop = lambda x: sum([branches(x[i]).sum() for i in range(40)])  # noqa: E731
+    total = lambda x: cd.vmap(branches)(x).sum()
+    loop = lambda x: sum([branches(x[i]).sum() for i in range(40)])
     np.testing.assert_allclose(cd.grad(total)(x), cd.grad(loop)(x))
     np.testing.assert_allclose(
         cd.jvp(total, (x,), (x,))[1], cd.jvp(loop, (x,), (x,))[1])  # fmt: skip
 
 
 def test_nothing_leaks_from_other_paths():
-    f = lambda x: np.sqrt(x) if x > 0 else 0.0 * x  # noqa: E731
+    f = lambda x: np.sqrt(x) if x > 0 else 0.0 * x
     x = np.array([0.0, 4.0, -1.0])
     np.testing.assert_array_equal(cd.grad(lambda x: cd.vmap(f)(x).sum())(x), [0.0, 0.25, 0.0])
-    g = lambda a: np.linalg.inv(a)[0, 0] if a[0, 0] else a[0, 0]  # noqa: E731
+    g = lambda a: np.linalg.inv(a)[0, 0] if a[0, 0] else a[0, 0]
     a = np.array([np.eye(2), np.zeros((2, 2)), 2 * np.eye(2)])
     np.testing.assert_allclose(cd.vmap(g)(a), [1.0, 0.0, 0.5])
 
@@ -563,7 +377,7 @@ def test_a_path_for_every_point():
 
 
 def test_decisions_by_shared_values():
-    f = lambda x, k: x * 2 if k > 0 else x  # noqa: E731
+    f = lambda x, k: x * 2 if k > 0 else x
     same(f, V[:, 0], np.float64(1.0), in_axes=(0, None))
     near(cd.grad(lambda k: cd.vmap(f, in_axes=(0, None))(V[:, 0], k).sum() * k)(3.0),
          2 * V[:, 0].sum())  # fmt: skip
@@ -584,7 +398,7 @@ def test_masks():
 
 
 def test_nested_decisions():
-    f = lambda x, y: x * y if x > y else x - y  # noqa: E731
+    f = lambda x, y: x * y if x > y else x - y
     outer = cd.vmap(cd.vmap(f, in_axes=(None, 0)), in_axes=(0, None))
     x, y = data(4), data(5)
     np.testing.assert_allclose(outer(x, y), [[f(a, b) for b in y] for a in x])
