@@ -25,8 +25,10 @@ NAMES = (
     "operators",
     "jacobian",
     "interpreter",
+    "blocks",
     "math_functions",
     "memory",
+    "programs",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

@@ -7,6 +7,7 @@ Nothing here imports the Python package.
 """
 cimport cython
 cimport numpy as np
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ, Py_NE, Py_LT,
                              Py_LE, Py_GT, Py_GE)
@@ -116,6 +117,14 @@ include "check.pxi"
 include "simplify.pxi"
 include "algebra.pxi"
 include "views.pxi"
+include "parts.pxi"
+include "plan.pxi"
+include "schedule.pxi"
+include "storage.pxi"
+include "groups.pxi"
+include "steps.pxi"
+include "run.pxi"
+include "make.pxi"
 include "sweep.pxi"
 include "transform.pxi"
 include "fan.pxi"

@@ -8,6 +8,7 @@
 cdef enum:
     BLOCK = 512                   # doubles per block buffer: five fit in half of L1
     NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
+    WIDE_INTEGER = -8             # as a width: int64
 
 cdef enum OperandMode:
     DIRECT                        # contiguous float64 of the job's shape
@@ -94,7 +95,7 @@ cdef void job_coalesce(Job *job) noexcept nogil:
 
 cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n,
                      double *dst) noexcept nogil:
-    """n elements of 8, 4 or 1 bytes as doubles."""
+    """n elements of 8, 4 or 1 bytes, or WIDE_INTEGER, as doubles."""
     cdef Py_ssize_t i
     if width == 8 and stride == 8:
         memcpy(dst, src, n * sizeof(double))
@@ -107,34 +108,38 @@ cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n
     elif width == 4:
         for i in range(n):
             dst[i] = (<const float *>(src + i * stride))[0]
+    elif width == WIDE_INTEGER:
+        for i in range(n):
+            dst[i] = <double>(<const int64_t *>(src + i * stride))[0]
     else:
         for i in range(n):
             dst[i] = (<const uint8_t *>(src + i * stride))[0]
 
 
-cdef void gather_block(const Job *job, const Operand *o, Py_ssize_t start, Py_ssize_t count,
-                       double *dst) noexcept nogil:
-    """Elements start .. start+count of an operand, in the job's C order, as doubles."""
+cdef void gather_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, const char *src,
+                      int width, Py_ssize_t start, Py_ssize_t count, double *dst) noexcept nogil:
+    """Elements start .. start+count of strided memory, in C order, as doubles; ndim > 0."""
     cdef Py_ssize_t index[MAX_NDIM]
     cdef Py_ssize_t n
-    cdef const char *src = o.data
-    cdef int last = job.ndim - 1
+    cdef int last = ndim - 1
     cdef int axis
-    for axis in range(last, -1, -1):
-        index[axis] = start % job.shape[axis]
-        start //= job.shape[axis]
-        src += index[axis] * o.strides[axis]
+    for axis in range(last, 0, -1):
+        index[axis] = start % shape[axis]
+        start //= shape[axis]
+        src += index[axis] * strides[axis]
+    index[0] = start
+    src += start * strides[0]
     while count > 0:
-        n = job.shape[last] - index[last]
+        n = shape[last] - index[last]
         n = n if n < count else count
-        gather_row(src, o.strides[last], o.width, n, dst)
+        gather_row(src, strides[last], width, n, dst)
         dst += n
         count -= n
-        src += n * o.strides[last]
+        src += n * strides[last]
         index[last] += n
         axis = last
-        while axis > 0 and index[axis] == job.shape[axis]:
-            src += o.strides[axis - 1] - index[axis] * o.strides[axis]
+        while axis > 0 and index[axis] == shape[axis]:
+            src += strides[axis - 1] - index[axis] * strides[axis]
             index[axis] = 0
             axis -= 1
             index[axis] += 1
@@ -147,7 +152,7 @@ cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start,
         return <const double *>o.data + start
     if o.mode == BROADCAST:
         return <const double *>o.data
-    gather_block(job, o, start, n, buffer)
+    gather_part(job.ndim, job.shape, o.strides, o.data, o.width, start, n, buffer)
     return buffer
 
 

@@ -18,8 +18,7 @@ cdef int check_program(Program p) except -1:
     cdef dict seen = {}
     check_types(p)
     for attrs in p.attrs:
-        if type(attrs) is not tuple:
-            raise ValueError(f"cdiff: invalid program: attributes {attrs!r:.60}")
+        check_attrs(attrs)
     for x0 in p.arrays:
         check_array(x0)
     for i in range(p.count):
@@ -52,7 +51,7 @@ cdef int check_types(Program p) except -1:
     for k in range(len(p.types)):
         t = p.types[k]
         if type(t) is not tuple or len(t) != 2 or type(t[0]) is not int or not is_dtype(t[0]):
-            raise ValueError(f"cdiff: invalid program: type {t!r:.60}")
+            raise ValueError(f"cdiff: invalid program: {t!r:.60} is no type")
         try:
             shape_attr("type", t[1])
         except (TypeError, ValueError) as error:
@@ -64,10 +63,23 @@ cdef int check_types(Program p) except -1:
     return 0
 
 
+cdef int check_attrs(object attrs) except -1:
+    """A tuple of plain values and of flat tuples, for deeper ones could not even be hashed."""
+    if type(attrs) is not tuple:
+        raise ValueError(f"cdiff: invalid program: attributes in a {type(attrs).__name__}")
+    for x in attrs:
+        for y in (x if type(x) is tuple else (x,)):
+            if isinstance(y, (tuple, list, dict, set)):
+                raise ValueError(f"cdiff: invalid program: a {type(y).__name__} in attributes")
+    return 0
+
+
 cdef int check_array(object x) except -1:
-    """An ordinary array in native byte order."""
-    if type(x) is not np.ndarray or not is_dtype(x.dtype.num) or not x.dtype.isnative:
-        raise ValueError(f"cdiff: invalid program: constant {x!r:.60}")
+    """An ordinary array of a known dtype, aligned and in native byte order."""
+    if type(x) is not np.ndarray:
+        raise ValueError(f"cdiff: invalid program: a {type(x).__name__} in place of an array")
+    if not is_dtype(x.dtype.num) or not x.dtype.isnative or not x.flags.aligned:
+        raise ValueError(f"cdiff: invalid program: an array of {x.dtype}")
     return 0
 
 
@@ -192,7 +204,7 @@ cdef int check_results(Program p) except -1:
         raise ValueError("cdiff: invalid program: outputs and guards are lists")
     for v in p.outputs:
         if type(v) is not int or not 0 <= v < p.count:
-            raise ValueError(f"cdiff: invalid program: there is no value {v!r:.30} to return")
+            raise ValueError(f"cdiff: invalid program: no value {v!r:.30} to return")
     for g in p.guards:
         if type(g) is not Guard or not 0 <= (<Guard>g).value < p.count:
             raise ValueError(f"cdiff: invalid program: guard {g!r:.60}")

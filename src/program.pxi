@@ -88,6 +88,17 @@ cdef class Program:
         self.count += 1
         return <int32_t>(self.count - 1)
 
+    cdef int reserve(self, Py_ssize_t n) except -1:
+        """Room for so many instructions."""
+        cdef void *fresh
+        if n > self.capacity:
+            fresh = realloc(self.code, n * sizeof(Instr))
+            if fresh == NULL:
+                raise MemoryError("cdiff: no memory for a program")
+            self.code = <Instr *>fresh
+            self.capacity = n
+        return 0
+
     cdef int type_of(self, int typenum, tuple shape) except -1:
         """The index of a type."""
         cdef object found = self.type_index.get((typenum, shape))

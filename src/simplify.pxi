@@ -4,8 +4,10 @@
 #
 # Knows instructions, types and constants; it must not know nodes, nor how
 # anything but a number is computed.  Fast because the table is C memory with
-# the hash beside the value, because an instruction over numbers touches no
-# Python object, and because a rule looks at operands that are simple already.
+# the hash beside the value, in which an instruction lies near its newest
+# operand's users (what is written together is found in one cache line), because
+# an instruction over numbers touches no Python object, and because a rule looks
+# at operands that are simple already.
 #
 # What holds for all rules: a value keeps its type, differs from what was
 # recorded by a few ulp at most, and is infinite or nan exactly where that was.
@@ -32,12 +34,13 @@ cdef extern from *:
 cdef enum:
     NOTHING = -1                  # no rule applies
     SMALL_TABLE = 64
+    NEAR = 8                      # places tried near the newest operand, before those by the hash
     SIGNALS_EVERY = 0xFFFF        # instructions between two looks for Ctrl-C
     CONTENT_LIMIT = 1 << 16       # bytes up to which constant arrays are compared by content
 
 cdef struct Cell:
     uint32_t hash
-    int32_t value                 # plus one; 0 in an empty slot
+    int32_t value                 # plus one; 0 in an empty cell
 
 
 @cython.final
@@ -46,12 +49,12 @@ cdef class _Simplifier:
     cdef Program p                # the input
     cdef Program q                # the result, with dead instructions still in it
     cdef int32_t *moved           # where a value of p stands in q
-    cdef Cell *slots
+    cdef Cell *cells
     cdef Py_ssize_t size, used
     cdef dict known               # constant arrays and instructions with lists of operands
     cdef list fills               # of each constant array: its only value, None, or NotImplemented
 
-    def __cinit__(self, Program p):
+    def __cinit__(self, Program p not None):
         self.p = p
         self.q = Program()
         self.q.refreshed = list(p.refreshed)
@@ -63,41 +66,53 @@ cdef class _Simplifier:
         self.known = {}
         self.fills = []
         self.size = SMALL_TABLE
-        self.slots = <Cell *>PyMem_Calloc(self.size, sizeof(Cell))
+        while self.size < 2 * p.count:    # zeroed memory costs nothing before it is touched
+            self.size *= 2
+        self.q.reserve(p.count)
+        self.cells = <Cell *>PyMem_Calloc(self.size, sizeof(Cell))
         self.moved = <int32_t *>PyMem_Calloc(p.count + 1, sizeof(int32_t))
-        if self.slots == NULL or self.moved == NULL:
+        if self.cells == NULL or self.moved == NULL:
             raise MemoryError("cdiff: no memory to simplify a program")
 
     def __dealloc__(self):
-        PyMem_Free(self.slots)
+        PyMem_Free(self.cells)
         PyMem_Free(self.moved)
 
     # ------------------------------------------------------------ the table
 
     cdef int grow(self) except -1:
-        """Twice the slots; hashes are stored, so no instruction is read."""
-        cdef Cell *old = self.slots
-        cdef Py_ssize_t i, at, old_size = self.size
+        """Twice the room."""
+        cdef Cell *old = self.cells
+        cdef Py_ssize_t i, near, old_size = self.size
         cdef Cell *fresh = <Cell *>PyMem_Calloc(2 * old_size, sizeof(Cell))
+        cdef Py_ssize_t at, step
         if fresh == NULL:
             raise MemoryError("cdiff: no memory to simplify a program")
         self.size = 2 * old_size
+        self.cells = fresh
         for i in range(old_size):
             if old[i].value:
-                at = old[i].hash & (self.size - 1)
+                near = place_near(&self.q.code[old[i].value - 1], old[i].hash)
+                at = self.place(near, old[i].hash, 0)
+                step = 0
                 while fresh[at].value:
-                    at = (at + 1) & (self.size - 1)
+                    step += 1
+                    at = self.place(near, old[i].hash, step)
                 fresh[at] = old[i]
-        self.slots = fresh
         PyMem_Free(old)
         return 0
+
+    cdef inline Py_ssize_t place(self, Py_ssize_t near, uint32_t h, Py_ssize_t step) noexcept:
+        """Where the search for an instruction looks at its next step."""
+        return ((near if step < NEAR else <Py_ssize_t>h) + step) & (self.size - 1)
 
     cdef int32_t intern(self, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
         """The value of this instruction, which is appended if it is new."""
         cdef Instr x
         cdef Instr *y
+        cdef Cell *cell
+        cdef Py_ssize_t near, step = 0
         cdef uint32_t h
-        cdef Py_ssize_t at
         if 2 * self.used >= self.size:
             self.grow()
         x.op = <uint16_t>op
@@ -106,24 +121,27 @@ cdef class _Simplifier:
         x.b = b
         x.c = c
         h = cdiff_instr_hash(&x)
-        at = h & (self.size - 1)
-        while self.slots[at].value:
-            if self.slots[at].hash == h:
-                y = &self.q.code[self.slots[at].value - 1]
-                if (y.a == a and y.b == b and y.c == c and y.op == x.op and y.type == x.type):
-                    return self.slots[at].value - 1
-            at = (at + 1) & (self.size - 1)
-        self.slots[at].hash = h
-        self.slots[at].value = self.q.emit(op, type, a, b, c) + 1
+        near = place_near(&x, h)
+        cell = &self.cells[self.place(near, h, 0)]
+        while cell.value:
+            if cell.hash == h:
+                y = &self.q.code[cell.value - 1]
+                if y.a == a and y.b == b and y.c == c and y.op == x.op and y.type == x.type:
+                    return cell.value - 1
+            step += 1
+            cell = &self.cells[self.place(near, h, step)]
+        cell.hash = h
+        cell.value = self.q.emit(op, type, a, b, c) + 1
         self.used += 1
-        return self.slots[at].value - 1
+        return cell.value - 1
 
     cdef int32_t number(self, double v, int type) except -2:
         """A constant of type 0 or 1; zeros of either sign and all nans are different ones."""
         cdef Instr x
         cdef Instr *y
+        cdef Cell *cell
+        cdef Py_ssize_t step = 0
         cdef uint32_t h
-        cdef Py_ssize_t at
         if 2 * self.used >= self.size:
             self.grow()
         x.op = OP_CONST
@@ -132,17 +150,18 @@ cdef class _Simplifier:
         memcpy(&x.a, &v, sizeof(int32_t))
         memcpy(&x.b, <char *>&v + sizeof(int32_t), sizeof(int32_t))
         h = cdiff_instr_hash(&x)
-        at = h & (self.size - 1)
-        while self.slots[at].value:
-            if self.slots[at].hash == h:
-                y = &self.q.code[self.slots[at].value - 1]
+        cell = &self.cells[self.place(h, h, 0)]
+        while cell.value:
+            if cell.hash == h:
+                y = &self.q.code[cell.value - 1]
                 if y.op == OP_CONST and y.type == type and same_bits(self.q.numbers[y.a], v):
-                    return self.slots[at].value - 1
-            at = (at + 1) & (self.size - 1)
-        self.slots[at].hash = h
-        self.slots[at].value = self.q.emit_number(v, type == TYPE_WEAK) + 1
+                    return cell.value - 1
+            step += 1
+            cell = &self.cells[self.place(h, h, step)]
+        cell.hash = h
+        cell.value = self.q.emit_number(v, type == TYPE_WEAK) + 1
         self.used += 1
-        return self.slots[at].value - 1
+        return cell.value - 1
 
     # ------------------------------------------------------------ constants
 
@@ -266,6 +285,17 @@ cdef class _Simplifier:
         return without_dead(self.q)
 
 
+cdef inline Py_ssize_t place_near(const Instr *x, uint32_t h) noexcept nogil:
+    """Beside other instructions with the same newest operand; numbers have none."""
+    cdef int32_t newest = x.a
+    if x.op == OP_CONST:
+        return h
+    if x.op < N_ELEMENTWISE:
+        newest = x.c if x.c > newest else newest
+    newest = x.b if x.b > newest else newest
+    return 2 * <Py_ssize_t>newest
+
+
 cdef inline bint same_bits(double a, double b) noexcept nogil:
     cdef uint64_t u, v
     memcpy(&u, &a, sizeof(double))
@@ -348,15 +378,15 @@ cdef Program without_dead(Program q):
         PyMem_Free(moved)
         raise MemoryError("cdiff: no memory to simplify a program")
     try:
-        mark_live(q, live)
-        return copied_live(q, live, moved)
+        return copied_live(q, live, moved, mark_live(q, live))
     finally:
         PyMem_Free(live)
         PyMem_Free(moved)
 
 
-cdef int mark_live(Program q, char *live) except -1:
-    cdef Py_ssize_t i
+cdef Py_ssize_t mark_live(Program q, char *live) except -1:
+    """Mark what outputs and guards need; how many instructions that and the inputs are."""
+    cdef Py_ssize_t i, count = q.n_inputs
     cdef int k, nargs
     cdef Instr *x
     for value in q.outputs:
@@ -366,6 +396,7 @@ cdef int mark_live(Program q, char *live) except -1:
     for i in range(q.count - 1, -1, -1):
         x = &q.code[i]
         nargs = OP_NARGS[x.op]
+        count += live[i] and x.op != OP_LEAF
         if not live[i] or x.op == OP_LEAF or x.op == OP_CONST:
             continue
         if nargs == MANY:
@@ -377,15 +408,16 @@ cdef int mark_live(Program q, char *live) except -1:
                 live[x.b] = 1
             if nargs > 2:
                 live[x.c] = 1
-    return 0
+    return count
 
 
-cdef Program copied_live(Program q, const char *live, int32_t *moved):
+cdef Program copied_live(Program q, const char *live, int32_t *moved, Py_ssize_t count):
     """The live instructions and all inputs in a program of their own."""
     cdef Program r = Program()
     cdef Py_ssize_t i
     cdef Instr *x
     cdef int nargs
+    r.reserve(count)
     for i in range(q.count):
         x = &q.code[i]
         nargs = OP_NARGS[x.op]

@@ -84,7 +84,7 @@ cdef bint is_shared(object base) except -1:
 
 
 cdef Array remembered(Array a):
-    """The copy that stands for an ndarray in the innermost trace: one for as long as it is equal."""
+    """The copy that stands for an ndarray in a trace, the same one while it is equal."""
     cdef Trace trace = innermost_trace()
     cdef Arr *r = N(a).arr
     cdef object base = <object>root_of(r).base

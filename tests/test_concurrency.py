@@ -49,9 +49,13 @@ def interrupted(function, delay):
     return False
 
 
-needs_signals = pytest.mark.skipif(
+no_signals = pytest.mark.skipif(
     not hasattr(signal, "pthread_kill"), reason="no signals to threads on this system"
 )
+
+
+def needs_signals(test):
+    return pytest.mark.signals(no_signals(test))
 
 
 def endless(x):

@@ -409,7 +409,8 @@ def random_programs(draw: st.DrawFn) -> tuple[Builder, list[int]]:
         elif kind == "view":
             draw_view(draw, build, a)
         elif kind == "unary":
-            build(draw(st.sampled_from(UNARY)), a)
+            if build.values[a].dtype != "?":
+                build(draw(st.sampled_from(UNARY)), a)
         else:
             b, c = (draw(st.integers(0, len(build.values) - 1)) for _ in range(2))
             if build.values[a].dtype == build.values[b].dtype == "?":
@@ -419,7 +420,8 @@ def random_programs(draw: st.DrawFn) -> tuple[Builder, list[int]]:
             except ValueError:
                 continue
             if kind == "where":
-                build("where", a, b, c)
+                if build.values[b].dtype != "?" != build.values[c].dtype:
+                    build("where", a, b, c)
             else:
                 build(draw(st.sampled_from(BINARY)), a, b)
     count = len(build.values)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_values import result
 
+from cdiff import _core
 from cdiff._core import Program
 
 DTYPES = ("?", "i1", "u1", "i4", "i8", "u8", "f4", "f8")
@@ -224,7 +225,8 @@ def test_types_and_constants_are_known() -> None:
         program = Program()
         program.types.append(broken)  # type: ignore[arg-type]
         assert not valid(program)
-    for array in (np.array([None]), np.ma.array([1.0]), [1.0], np.ones(2, ">f8"), np.ones(2, "c16")):
+    for array in (np.array([None]), np.ma.array([1.0]), [1.0], np.ones(2, ">f8"),
+                  np.ones(2, "c16")):
         program = Program()
         program.arrays.append(array)  # type: ignore[arg-type]
         assert not valid(program)
@@ -235,7 +237,8 @@ def test_types_and_constants_are_known() -> None:
 names = st.sampled_from(["add", "where", "exp", "less", *sorted({g[0] for g in GOOD}), "call",
                          "const", "leaf", "dual", "freed"])
 ints = st.integers(-3, 6) | st.sampled_from([2**31 - 1, -(2**31), 2**40, 2**63, -(2**70)])
-plain = st.one_of(ints, st.booleans(), st.none(), st.floats(), st.sampled_from(["ij->ji", "->", ""]))
+texts = st.sampled_from(["ij->ji", "->", ""])
+plain = st.one_of(ints, st.booleans(), st.none(), st.floats(), texts)
 attributes = st.none() | st.lists(plain | st.lists(ints, max_size=9).map(tuple),
                                   max_size=3).map(tuple)
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
@@ -263,3 +266,73 @@ def test_no_program_crashes(data: st.DataObject) -> None:
     else:
         with pytest.raises(ValueError, match="invalid program"):
             program.simplify()
+
+
+# ---------------------------------------------------------------- programs from parts
+
+INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), ("c", "i4")])
+
+
+def sample() -> Program:
+    """Some of everything."""
+    program = Program()
+    x, m = program.input("f8"), program.input("f8", (3, 4))
+    rows = program.constant(np.array([2, 0, 1]))
+    half = program.constant(0.5)
+    product = program.apply("multiply", [x, half])
+    scaled = program.apply("multiply", [product, m], shape=(3, 4))
+    part = program.apply("slice", [scaled], shape=(3,), attrs=((0, 1, 3, 1, 1, -1),))
+    picked = program.apply("gather", [part, rows], shape=(3,))
+    joined = program.apply("concatenate", [part, picked], shape=(6,), attrs=(0, (0, 3, 6)))
+    chosen = program.apply("where", [part, picked, x], shape=(3,))
+    total = program.apply("sum", [joined], attrs=((0,), False))
+    program.guard(program.apply("less", [x, half]), 1.0)
+    program.outputs = [total, chosen]
+    return program
+
+
+def test_parts_make_the_program_again() -> None:
+    program = sample()
+    again = _core.program_of_parts(*_core.program_parts(program))
+    assert str(again) == str(program)
+    assert again.apply("exp", [0]) == len(program)
+    assert len(again.types) == len(program.types)
+    empty = _core.program_of_parts(*_core.program_parts(Program()))
+    assert len(empty) == 0
+
+
+def test_parts_that_are_none() -> None:
+    parts = _core.program_parts(sample())
+    for k, broken in ((0, parts[0][:-1]), (1, b"x"), (2, parts[2][:4]), (3, 1), (3, -1), (3, 2**40),
+                      (4, []), (5, [((((),),),)]), (5, [([],)] * 9), (5, [3]), (6, []), (7, [99]),
+                      (8, [(0, 1.0)]), (8, [(2**40, np.array(1.0))])):
+        changed: list[Any] = list(parts)
+        changed[k] = broken
+        with pytest.raises((ValueError, TypeError)):
+            _core.program_of_parts(*changed)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_broken_bytes_are_an_error_or_a_program(data: st.DataObject) -> None:
+    """Any change of the instructions is seen, or leaves a program that is as good as any."""
+    parts: list[Any] = list(_core.program_parts(sample()))
+    table = np.frombuffer(parts[0], INSTRUCTION).copy()
+    for _ in range(data.draw(st.integers(1, 3))):
+        field = data.draw(st.sampled_from(["op", "type", "a", "b", "c"]))
+        top = 120 if field in ("op", "type") else len(table)
+        number = data.draw(st.integers(0 if top == 120 else -2, top)
+                           | st.sampled_from([2**16 - 1, 2**15]))
+        table[data.draw(st.integers(0, len(table) - 1))][field] = number
+    parts[0] = table.tobytes()
+    lists = np.frombuffer(parts[2], "i4").copy()
+    if data.draw(st.booleans()):
+        lists[data.draw(st.integers(0, len(lists) - 1))] = data.draw(st.integers(-2, len(table)))
+    parts[2] = lists.tobytes()
+    try:
+        program = _core.program_of_parts(*parts)
+    except ValueError as error:
+        assert "invalid program" in str(error)
+    else:
+        program.simplify().check()
+        assert str(program)

@@ -1,0 +1,358 @@
+# Executables: programs that are ready to run.
+#
+# Holds the finished plan, lends out workspaces, takes inputs in and gives
+# outputs out; must not know operators or how steps work.  Fast because a call
+# allocates nothing but its results, and because the GIL is released for whole
+# stretches of steps; several threads may be inside one Executable, each with a
+# workspace of its own.
+
+cdef enum:
+    STRETCH_WORK = 50000000       # elements after which a long run looks for signals
+
+# Steps start to end - 1, all with the GIL or all without needing it.
+cdef struct Stretch:
+    Py_ssize_t start, end
+    bint python
+    bint releases
+
+cdef struct GuardCheck:
+    Part part
+    Py_ssize_t step               # after this step its value is known
+    double number
+    const char *expected
+
+
+class GuardFailed(Exception):
+    """A decision that a program was recorded with does not hold: (guard, observed value)."""
+
+
+cdef int num_threads = 1
+
+
+def set_num_threads(int n):
+    """How many threads may share the work of one call; results are the same for any number."""
+    global num_threads
+    if not 1 <= n <= MAX_THREADS:
+        raise ValueError(f"set_num_threads: between 1 and {MAX_THREADS}, not {n}")
+    num_threads = n
+
+
+def get_num_threads():
+    """How many threads may share the work of one call.
+
+    >>> get_num_threads()
+    1
+    """
+    return num_threads
+
+
+@cython.final
+cdef class _Workspace:
+    """The memory of one call."""
+    cdef char *memory
+    cdef Memory m
+    cdef _Workspace next
+
+    def __cinit__(self, Py_ssize_t n_bases, Py_ssize_t registers, Py_ssize_t arena,
+                  Py_ssize_t lanes):
+        cdef Py_ssize_t first = (registers * <Py_ssize_t>sizeof(double) + LINE) & ~<Py_ssize_t>(
+            LINE - 1)
+        cdef Py_ssize_t total = first + num_threads * lanes + arena + LINE
+        self.m.bases = <char **>PyMem_Calloc(n_bases, sizeof(char *))
+        self.memory = <char *>cdiff_aligned_alloc(total)
+        if self.memory == NULL or self.m.bases == NULL:
+            raise MemoryError(f"cdiff: a program needs {total} bytes to run")
+        memset(self.memory, 0, first)
+        self.m.bases[BASE_REGISTERS] = self.memory
+        self.m.lanes = self.memory + first
+        self.m.lane_bytes = lanes
+        self.m.workers = num_threads
+        self.m.bases[BASE_ARENA] = self.m.lanes + num_threads * lanes
+
+    def __dealloc__(self):
+        if self.memory != NULL:
+            cdiff_aligned_free(self.memory)
+        PyMem_Free(self.m.bases)
+
+
+@cython.final
+cdef class Executable:
+    """A checked program made ready to run; the program must not change afterwards.
+
+    >>> p = Program()
+    >>> x = p.input("f8", (3,))
+    >>> p.outputs = [p.apply("multiply", [x, x], "f8", (3,))]
+    >>> Executable(p).run([np.array([1.0, 2.0, 3.0])])
+    [array([1., 4., 9.])]
+    """
+    cdef readonly Program program
+    cdef _Pool pool
+    cdef list constants, expected
+    cdef Step *steps
+    cdef Stretch *stretches
+    cdef Part *inputs
+    cdef Part *results            # registers of numbers, memory of arrays
+    cdef GuardCheck *guards
+    cdef Py_ssize_t n_steps, n_stretches, n_inputs, n_outputs, n_guards
+    cdef Py_ssize_t n_bases, n_registers, arena_size, lane_bytes
+    cdef int first_constant, first_output
+    cdef bint has_live            # constants that may change between calls
+    cdef _Workspace idle
+
+    def __init__(self, Program program):
+        self.program = program
+        self.pool = _Pool()
+        _StepMaker(self).make()
+
+    # ------------------------------------------------------------ workspaces
+
+    cdef _Workspace acquire(self):
+        """A workspace for one call, with the constants in place."""
+        cdef _Workspace w = self.idle
+        cdef Py_ssize_t i
+        if num_threads > 1:
+            cdiff_pool_prepare()
+        while w is not None and w.m.workers != num_threads:
+            w = w.next                        # made for another number of threads
+        self.idle = w
+        if w is None:
+            w = _Workspace(self.n_bases, self.n_registers, self.arena_size, self.lane_bytes)
+            for i in range(len(self.constants)):
+                w.m.bases[self.first_constant + i] = np.PyArray_BYTES(<np.ndarray>self.constants[i])
+            self.preset(w)
+        else:
+            self.idle = w.next
+            w.next = None
+        if self.has_live:
+            self.refresh(w)
+        return w
+
+    cdef int refresh(self, _Workspace w) except -1:
+        """What a program has captured may have changed since the last call."""
+        cdef np.ndarray copy, original
+        refresh(self.program)
+        for copy, original in zip(self.constants, self.program.arrays):
+            if copy is not original:
+                np.copyto(copy, original)
+        self.preset(w)
+        return 0
+
+    cdef int preset(self, _Workspace w) except -1:
+        """Constants have registers in their order, among those of the inputs."""
+        cdef Program p = self.program
+        cdef Py_ssize_t i, place = 0
+        for i in range(p.count):
+            if p.code[i].op != OP_LEAF and p.code[i].op != OP_CONST or not self.program_number(i):
+                continue
+            if p.code[i].op == OP_CONST:
+                (<double *>w.m.bases[BASE_REGISTERS])[place] = p.numbers[p.code[i].a] \
+                    if p.code[i].type <= TYPE_WEAK else float(p.arrays[p.code[i].a])
+            place += 1
+        return 0
+
+    cdef bint program_number(self, Py_ssize_t i) except -1:
+        """Does value i have a register?"""
+        cdef tuple t = self.program.types[self.program.code[i].type]
+        return t[1] == () and (t[0] == NPY_DOUBLE or t[0] == NPY_BOOL)
+
+    cdef inline int give_back(self, _Workspace w) except -1:
+        w.next = self.idle
+        self.idle = w
+        return 0
+
+    # ------------------------------------------------------------ running
+
+    cdef Py_ssize_t execute(self, _Workspace w) except -2:
+        """All steps over a workspace with its inputs and outputs; the first guard that fails, -1
+        if all hold."""
+        cdef Py_ssize_t i, step = 0
+        cdef Stretch *s
+        cdef bint fine = True
+        try:
+            for i in range(self.n_stretches):
+                s = &self.stretches[i]
+                step = s.start
+                if s.python:
+                    run_python(&self.steps[step], w, self.program)
+                elif s.releases:
+                    with nogil:
+                        fine = self.run_stretch(s, &w.m, &step)
+                    PyErr_CheckSignals()
+                else:
+                    fine = self.run_stretch(s, &w.m, &step)
+                if not fine:
+                    self.raise_step(step)
+        except Exception:
+            # The value that a decision was taken from may be why the step cannot be done.
+            step = self.failed_guard(w, step)
+            if step < 0:
+                raise
+            return step
+        return self.failed_guard(w, self.n_steps) if self.n_guards else -1
+
+    cdef bint run_stretch(self, const Stretch *s, const Memory *m, Py_ssize_t *step) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(s.start, s.end):
+            if not run_step(&self.steps[i], m):
+                step[0] = i
+                return False
+        return True
+
+    cdef int raise_step(self, Py_ssize_t step) except -1:
+        cdef const Step *s = &self.steps[step]
+        raise IndexError(f"{op_name(s.op)}: a position is out of range for "
+                         f"{(s.operands[0] if s.op == OP_GATHER else s.out).dims[0]} rows")
+
+    cdef Py_ssize_t failed_guard(self, _Workspace w, Py_ssize_t step) except -2:
+        """The first guard, of those known before a step, that does not hold; -1: all do."""
+        cdef GuardCheck *g
+        cdef Py_ssize_t i
+        for i in range(self.n_guards):
+            g = &self.guards[i]
+            if g.step < step and not guard_holds(g, w):
+                return i
+        return -1
+
+    cdef Py_ssize_t run_pointers(self, void **inputs, void **outputs) except -2:
+        """One call over plain memory; the first guard that fails, -1 if all hold.
+
+        Inputs and outputs are C-contiguous memory of the declared types, a double for a number
+        (float64 or bool).  Outputs must not overlap inputs or each other.
+        """
+        cdef _Workspace w = self.acquire()
+        cdef Py_ssize_t i, failed
+        try:
+            for i in range(self.n_inputs):
+                if self.inputs[i].number:
+                    (<double *>part_data(&self.inputs[i], w.m.bases))[0] = (<double *>inputs[i])[0]
+                else:
+                    w.m.bases[self.inputs[i].base] = <char *>inputs[i]
+            for i in range(self.n_outputs):
+                w.m.bases[self.first_output + i] = <char *>outputs[i]
+            failed = self.execute(w)
+            for i in range(self.n_outputs):
+                if self.results[i].number:
+                    (<double *>outputs[i])[0] = (<double *>part_data(&self.results[i], w.m.bases))[0]
+            return failed
+        finally:
+            self.give_back(w)
+
+    def run(self, list inputs):
+        """The outputs for these inputs, floats and ndarrays as declared; a float for a float64
+        number, else an ndarray that belongs to the caller.
+
+        Raises GuardFailed(guard, observed) where a decision does not hold.
+        """
+        outputs, failed, observed = self.call(inputs)
+        if failed >= 0:
+            raise GuardFailed(failed, observed)
+        return outputs
+
+    cdef tuple call(self, list inputs):
+        """(outputs, -1, None), or (None, the guard that does not hold, what was observed)."""
+        cdef _Workspace w
+        cdef Py_ssize_t i, failed
+        cdef list held = [], outputs = []
+        if len(inputs) != self.n_inputs:
+            raise TypeError(f"a program of {self.n_inputs} inputs was given {len(inputs)}")
+        w = self.acquire()
+        try:
+            for i in range(self.n_inputs):
+                self.bind(w, i, inputs[i], held)
+            for i in range(self.n_outputs):
+                outputs.append(self.room(w, i))
+            failed = self.execute(w)
+            if failed >= 0:
+                return None, failed, part_value(&self.guards[failed].part, w)
+            for i in range(self.n_outputs):
+                if self.results[i].number:
+                    outputs[i] = self.number(w, i)
+            return outputs, -1, None
+        finally:
+            self.give_back(w)
+
+    cdef object number(self, _Workspace w, Py_ssize_t i):
+        cdef double v = (<double *>part_data(&self.results[i], w.m.bases))[0]
+        return v if self.results[i].typenum == NPY_DOUBLE else np.array(v != 0.0)
+
+    cdef np.ndarray room(self, _Workspace w, Py_ssize_t i):
+        """Fresh memory for an output (None for a number): large memory comes from the pool."""
+        cdef const Part *p = &self.results[i]
+        cdef np.ndarray out
+        if p.number:
+            return None
+        if p.size > 64:
+            out = export(new_array(p.ndim, p.dims, p.typenum), NPY_ARRAY_WRITEABLE)
+        else:
+            out = np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
+        w.m.bases[self.first_output + i] = np.PyArray_BYTES(out)
+        return out
+
+    cdef int bind(self, _Workspace w, Py_ssize_t i, object x, list held) except -1:
+        """An input, read where it lies if it is contiguous; `held` keeps it alive."""
+        cdef const Part *p = &self.inputs[i]
+        cdef np.ndarray a
+        if p.number:
+            if type(x) is float and p.typenum == NPY_DOUBLE:
+                (<double *>part_data(p, w.m.bases))[0] = x
+                return 0
+            if not isinstance(x, np.ndarray) or (<np.ndarray>x).ndim == 0 \
+                    and can_be(x, p.typenum):
+                (<double *>part_data(p, w.m.bases))[0] = as_number(x, p.typenum, i)
+                return 0
+        if isinstance(x, np.generic):
+            x = np.asarray(x)
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"input {i}: expected {part_text(p)}, got {type(x).__name__}")
+        a = <np.ndarray>x
+        if np.PyArray_TYPE(a) != p.typenum and a.dtype != np.PyArray_DescrFromType(p.typenum):
+            raise TypeError(f"input {i}: expected {part_text(p)}, got {a.dtype}")
+        if not has_dims(a, p):
+            raise ValueError(f"input {i}: expected {part_text(p)}, got shape "
+                             f"{(<object>a).shape}")
+        if not np.PyArray_ISCARRAY_RO(a):
+            a = np.array(a, dtype=np.PyArray_DescrFromType(p.typenum), order="C", ndmin=0)
+        held.append(a)
+        w.m.bases[p.base] = np.PyArray_BYTES(a)
+        return 0
+
+
+cdef bint has_dims(np.ndarray a, const Part *p) noexcept:
+    cdef int k
+    if np.PyArray_NDIM(a) != p.ndim:
+        return False
+    for k in range(p.ndim):
+        if np.PyArray_DIM(a, k) != p.dims[k]:
+            return False
+    return True
+
+
+cdef bint can_be(object x, int typenum) except -1:
+    return x.dtype == np.PyArray_DescrFromType(typenum)
+
+
+cdef double as_number(object x, int typenum, Py_ssize_t i) except? -1.0:
+    if typenum == NPY_BOOL:
+        if isinstance(x, (bool, np.bool_, np.ndarray)):
+            return bool(x)
+    elif isinstance(x, (float, int, np.floating, np.integer, np.ndarray)) \
+            and not isinstance(x, bool):
+        return float(x)
+    raise TypeError(f"input {i}: expected {'a bool' if typenum == NPY_BOOL else 'a float'}, got "
+                    f"{type(x).__name__}")
+
+
+cdef str part_text(const Part *p):
+    shape = tuple([p.dims[k] for k in range(p.ndim)])
+    return f"{np.PyArray_DescrFromType(p.typenum)} of shape {shape}"
+
+
+cdef bint guard_holds(const GuardCheck *g, _Workspace w) except -1:
+    """The same bytes?"""
+    cdef np.ndarray found
+    if g.part.number:
+        return memcmp(part_data(&g.part, w.m.bases), &g.number, sizeof(double)) == 0
+    if g.part.contiguous:
+        return memcmp(part_data(&g.part, w.m.bases), g.expected, g.part.nbytes) == 0
+    found = np.ascontiguousarray(part_array(&g.part, w, 0))
+    return memcmp(np.PyArray_DATA(found), g.expected, g.part.nbytes) == 0

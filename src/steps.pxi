@@ -1,0 +1,324 @@
+# Steps: what an Executable goes through in a call.
+#
+# Makes the steps of a plan and knows how each kind runs over the memory of a
+# workspace; must not know schedules or where the memory comes from.  Fast because
+# a step is a switch and a kernel on addresses known in advance.  What has no
+# kernel of its own (STEP_ARRAYS) goes through the operators that Python code
+# uses, over the same memory.
+
+cdef class _Workspace
+
+cdef enum StepKind:
+    STEP_LOADS
+    STEP_NUMBERS
+    STEP_GROUP
+    STEP_MOVES                    # copies of parts, after zeros if there are gaps
+    STEP_REDUCE
+    STEP_PRODUCT                  # of small matrices
+    STEP_GATHER
+    STEP_SCATTER
+    STEP_PYTHON                   # from here on with the GIL
+    STEP_BLAS
+    STEP_ARRAYS
+
+# A value as a step sees it.  dims: shape and strides.
+cdef struct Part:
+    int32_t base
+    int typenum
+    int ndim
+    bint number
+    bint contiguous
+    Py_ssize_t offset
+    Py_ssize_t size
+    Py_ssize_t nbytes
+    Py_ssize_t *dims
+
+cdef struct Load:
+    int32_t base
+    int32_t width
+    int32_t slot
+    Py_ssize_t offset
+
+# A copy of elements of eight bytes.
+cdef struct MovePart:
+    int32_t to_base, from_base
+    int ndim
+    Py_ssize_t to_offset, from_offset
+    Py_ssize_t *shape
+    Py_ssize_t *to
+    Py_ssize_t *source
+
+cdef struct Step:
+    StepKind kind
+    int op
+    int n_operands
+    int32_t instruction           # -1: a copy of an output
+    Py_ssize_t count              # of loads, codes or moves
+    Py_ssize_t work
+    bint zeros
+    Part out
+    Part *operands
+    Code *codes
+    Load *loads
+    MovePart *moves
+    Group *group
+    Layout layout
+
+
+cdef inline char *part_data(const Part *p, char **bases) noexcept nogil:
+    return bases[p.base] + p.offset
+
+
+cdef void run_loads(const Step *s, char **bases) noexcept nogil:
+    cdef const Load *load = s.loads
+    cdef Py_ssize_t i
+    for i in range(s.count):
+        (<double *>bases[BASE_REGISTERS])[load.slot] = \
+            (<const double *>(bases[load.base] + load.offset))[0] if load.width == 8 else \
+            (<const uint8_t *>(bases[load.base] + load.offset))[0]
+        load += 1
+
+
+cdef void move_axes(int ndim, const Py_ssize_t *shape, const Py_ssize_t *dt, const Py_ssize_t *ds,
+                    char *to, const char *source) noexcept nogil:
+    cdef Py_ssize_t i
+    if ndim == 1:
+        move_row(MOVE_COPY, shape[0], to, dt[0], source, ds[0])
+        return
+    for i in range(shape[0]):
+        move_axes(ndim - 1, shape + 1, dt + 1, ds + 1, to + i * dt[0], source + i * ds[0])
+
+
+cdef void run_moves(const Step *s, char **bases) noexcept nogil:
+    cdef const MovePart *m = s.moves
+    cdef Py_ssize_t i
+    if s.zeros:
+        memset(part_data(&s.out, bases), 0, s.out.nbytes)
+    for i in range(s.count):
+        move_axes(m.ndim, m.shape, m.to, m.source, bases[m.to_base] + m.to_offset,
+                  bases[m.from_base] + m.from_offset)
+        m += 1
+
+
+cdef void run_reduce(const Step *s, char **bases) noexcept nogil:
+    cdef const double *p = <const double *>part_data(&s.operands[0], bases)
+    cdef double *out = <double *>part_data(&s.out, bases)
+    if s.op == OP_MAX:
+        reduce_loop(ROW_MAX, OP_MAXIMUM, &s.layout, p, out)
+    elif s.op == OP_MIN:
+        reduce_loop(ROW_MIN, OP_MINIMUM, &s.layout, p, out)
+    elif s.op == OP_PROD:
+        reduce_loop(ROW_PROD, OP_MULTIPLY, &s.layout, p, out)
+    else:
+        reduce_loop(ROW_SUM, OP_ADD, &s.layout, p, out)
+
+
+cdef void run_product(const Step *s, char **bases) noexcept nogil:
+    """C = A B for matrices of any strides."""
+    cdef const Part *a = &s.operands[0]
+    cdef const Part *b = &s.operands[1]
+    cdef Py_ssize_t i, j, k, m = a.dims[0], inner = a.dims[1], n = b.dims[1]
+    cdef const char *pa
+    cdef const char *pb
+    cdef double total
+    cdef double *c = <double *>part_data(&s.out, bases)
+    if inner == 1 and b.dims[3] == sizeof(double):
+        for i in range(m):
+            KERNELS.value[OP_MULTIPLY](n, c + i * n, <const double *>part_data(b, bases),
+                                       <const double *>(part_data(a, bases) + i * a.dims[2]), 1, 0)
+        return
+    for i in range(m):
+        for j in range(n):
+            pa = part_data(a, bases) + i * a.dims[2]
+            pb = part_data(b, bases) + j * b.dims[3]
+            total = 0.0
+            for k in range(inner):
+                total += (<const double *>pa)[0] * (<const double *>pb)[0]
+                pa += a.dims[3]
+                pb += b.dims[2]
+            c[i * n + j] = total
+
+
+cdef bint in_range(const int64_t *rows, Py_ssize_t n, Py_ssize_t count) noexcept nogil:
+    """Are all positions valid?  Negative ones count from the end."""
+    cdef Py_ssize_t i
+    cdef int64_t low = 0, high = -1
+    for i in range(n):
+        low = rows[i] if rows[i] < low else low
+        high = rows[i] if rows[i] > high else high
+    return low >= -count and high < count
+
+
+cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
+    """Rows of operand 0 at the positions of operand 1; False where one is out of range."""
+    cdef const Part *a = &s.operands[0]
+    cdef const int64_t *rows = <const int64_t *>part_data(&s.operands[1], bases)
+    cdef Py_ssize_t i, row, count = a.dims[0], m = s.count
+    cdef const double *p = <const double *>part_data(a, bases)
+    cdef double *out = <double *>part_data(&s.out, bases)
+    if not in_range(rows, s.operands[1].size, count):
+        return False
+    for i in range(s.operands[1].size):
+        row = rows[i] + (count if rows[i] < 0 else 0)
+        if m == 1:
+            out[i] = p[row]
+        else:
+            memcpy(out + i * m, p + row * m, m * sizeof(double))
+    return True
+
+
+cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
+    """Adds the rows of operand 0 to zeros at the positions of operand 1."""
+    cdef const int64_t *rows = <const int64_t *>part_data(&s.operands[1], bases)
+    cdef Py_ssize_t i, row, count = s.out.dims[0], m = s.count
+    cdef const double *g = <const double *>part_data(&s.operands[0], bases)
+    cdef double *out = <double *>part_data(&s.out, bases)
+    if not in_range(rows, s.operands[1].size, count):
+        return False
+    memset(out, 0, s.out.nbytes)
+    for i in range(s.operands[1].size):
+        row = rows[i] + (count if rows[i] < 0 else 0)
+        if m == 1:
+            out[row] += g[i]
+        else:
+            KERNELS.value[OP_ADD](m, out + row * m, out + row * m, g + i * m, 1, 1)
+    return True
+
+
+cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
+    """One step below STEP_PYTHON; False if it cannot be done (a position out of range)."""
+    cdef char **bases = memory.bases
+    if s.kind == STEP_NUMBERS:
+        interpret(s.codes, s.codes + s.count, <double *>bases[BASE_REGISTERS])
+    elif s.kind == STEP_GROUP:
+        run_group(s.group, memory)
+    elif s.kind == STEP_LOADS:
+        run_loads(s, bases)
+    elif s.kind == STEP_MOVES:
+        run_moves(s, bases)
+    elif s.kind == STEP_REDUCE:
+        run_reduce(s, bases)
+    elif s.kind == STEP_PRODUCT:
+        run_product(s, bases)
+    elif s.kind == STEP_GATHER:
+        return run_gather(s, bases)
+    else:
+        return run_scatter(s, bases)
+    return True
+
+
+# ---------------------------------------------------------------- steps over Python's arrays
+
+cdef np.ndarray part_array(const Part *p, _Workspace w, int flags):
+    """An ndarray over a part, which keeps the workspace alive."""
+    cdef np.ndarray out = np.PyArray_New(np.ndarray, p.ndim, <np.npy_intp *>p.dims, p.typenum,
+                                         <np.npy_intp *>(p.dims + p.ndim), part_data(p, w.m.bases),
+                                         0, flags | NPY_ARRAY_ALIGNED, None)
+    np.set_array_base(out, w)
+    np.PyArray_UpdateFlags(out, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)
+    return out
+
+
+cdef object part_value(const Part *p, _Workspace w):
+    """A part as an ndarray of its own, numbers too."""
+    if p.number:
+        return np.array((<double *>part_data(p, w.m.bases))[0],
+                        dtype=np.PyArray_DescrFromType(p.typenum))
+    return np.array(part_array(p, w, 0))
+
+
+cdef Array part_node(const Part *p, _Workspace w, bint weak):
+    """A node over a part."""
+    cdef Arr *r
+    cdef double v
+    cdef Array a
+    if p.number:
+        v = (<double *>part_data(p, w.m.bases))[0]
+        if p.typenum == NPY_BOOL:
+            return wrap_ndarray(np.asarray(v != 0.0))
+        a = weak_scalar(v) if weak else scalar(v)
+        if weak and v == <double><int64_t>v:
+            N(a).mark = WEAK_INTEGER
+        return a
+    r = block_new(p.ndim, 0)
+    r.typenum = <int16_t>p.typenum
+    r.data = part_data(p, w.m.bases)
+    memcpy(r.dims, p.dims, 2 * p.ndim * sizeof(Py_ssize_t))
+    r.size = p.size
+    r.flags = ARR_CONTIGUOUS if p.contiguous else 0
+    Py_INCREF(w)
+    r.base = <PyObject *>w
+    return steal(array_node(r))
+
+
+cdef int keep_value(const Part *p, _Workspace w, Array y) except -1:
+    """The result of an operator goes where it is planned."""
+    cdef Arr *r
+    cdef object value, out
+    if p.number:
+        (<double *>part_data(p, w.m.bases))[0] = float_of(y)
+        return 0
+    y = as_block(y)
+    r = N(y).arr
+    if r.typenum == p.typenum and r.flags & ARR_CONTIGUOUS and p.contiguous and r.size == p.size:
+        memcpy(part_data(p, w.m.bases), r.data, p.nbytes)
+        return 0
+    value = ndarray_of(y)
+    out = part_array(p, w, NPY_ARRAY_WRITEABLE)
+    np.copyto(out, value if value.size != out.size else value.reshape(out.shape), casting="unsafe")
+    return 0
+
+
+cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
+    """A step by the operator that Python code would use."""
+    cdef int k
+    cdef Array y
+    cdef object attrs = None
+    cdef list operands = []
+    if s.instruction < 0:
+        np.copyto(part_array(&s.out, w, NPY_ARRAY_WRITEABLE), part_value(&s.operands[0], w))
+        return 0
+    attrs = program.attrs_of(s.instruction)
+    if s.op == OP_CALL or s.op == OP_GATHER or s.op == OP_SCATTER_ADD \
+            or s.op == OP_WHERE and not is_float(s.out.typenum):
+        values = [part_value(&s.operands[k], w) for k in range(s.n_operands)]
+        found = python_value(s, values, attrs)
+        return keep_value(&s.out, w, wrap_ndarray(np.asarray(found)))
+    for k in range(s.n_operands):
+        operands.append(part_node(&s.operands[k], w, s.op < N_ELEMENTWISE and reads_weak(
+            program, s.instruction, k)))
+    if s.op >= N_ELEMENTWISE or s.op == OP_WHERE:
+        y = VALUE[s.op](operands[0], operands, attrs)
+    elif s.n_operands == 1:
+        y = numpy_elementwise(s.op, operands[0], None)
+    else:
+        y = numpy_elementwise(s.op, operands[0], operands[1])
+    return keep_value(&s.out, w, y)
+
+
+cdef object python_value(const Step *s, list values, object attrs):
+    """Operators that the core's functions do not check, or not compute in this type."""
+    if s.op == OP_CALL:
+        return attrs[0].value(values)
+    if s.op == OP_WHERE:
+        return np.where(*values)
+    if s.op == OP_GATHER:
+        return np.take(values[0], values[1], axis=0)
+    out = np.zeros((attrs[0],) + values[0].shape[values[1].ndim:], values[0].dtype)
+    np.add.at(out, values[1], values[0])
+    return out
+
+
+cdef bint reads_weak(Program program, Py_ssize_t i, int k) noexcept:
+    cdef int32_t *operands = NULL
+    operands_at(program, i, &operands)
+    return program.code[operands[k]].type == TYPE_WEAK
+
+
+cdef int run_python(const Step *s, _Workspace w, Program program) except -1:
+    """One step from STEP_PYTHON on."""
+    if s.kind == STEP_BLAS:
+        np.matmul(part_array(&s.operands[0], w, 0), part_array(&s.operands[1], w, 0),
+                  part_array(&s.out, w, NPY_ARRAY_WRITEABLE))
+        return 0
+    return run_arrays(s, w, program)

@@ -1,0 +1,145 @@
+/* A small pool of threads for work that is shared out in pieces.
+ *
+ * Knows threads of the platform and nothing of the work.  Cheap because the threads persist and the
+ * calling thread works too: one that wakes up late finds nothing left to do, and nobody waits for
+ * it.  One job at a time; whoever comes while the pool is busy works alone.  After a fork the child
+ * begins with an empty pool.  Where there are no POSIX threads all work is done by the caller.
+ */
+#ifndef CDIFF_THREADS_H
+#define CDIFF_THREADS_H
+
+#include <stdint.h>
+
+enum { MAX_THREADS = 64 };
+
+/* Called with the number of the worker; has to take pieces until none is left. */
+typedef void (*work_fn)(void *context, int worker);
+
+#if defined(_MSC_VER)
+
+static void cdiff_pool_prepare(void) {}
+
+static void cdiff_parallel(work_fn work, void *context, int n)
+{
+    (void)n;
+    work(context, 0);
+}
+
+static int64_t cdiff_take(int64_t *next, int64_t count)
+{
+    const int64_t first = *next;
+    *next += count;
+    return first;
+}
+
+#else
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* The number of the first of the pieces that now belong to the caller. */
+static int64_t cdiff_take(int64_t *next, int64_t count)
+{
+    return __atomic_fetch_add(next, count, __ATOMIC_RELAXED);
+}
+
+static struct {
+    pthread_mutex_t busy, lock;
+    pthread_cond_t begin, done;
+    pid_t owner;
+    int started;  /* threads, besides the callers */
+    int wanted;   /* of those, that may join the job */
+    int active;
+    uint64_t job; /* its number */
+    work_fn work;
+    void *context;
+} cdiff_pool;
+
+static void *cdiff_pool_thread(void *number)
+{
+    const int worker = (int)(intptr_t)number;
+    uint64_t seen = 0;
+    pthread_mutex_lock(&cdiff_pool.lock);
+    for (;;) {
+        work_fn work;
+        void *context;
+        while (cdiff_pool.job == seen || worker > cdiff_pool.wanted)
+            pthread_cond_wait(&cdiff_pool.begin, &cdiff_pool.lock);
+        seen = cdiff_pool.job;
+        work = cdiff_pool.work;
+        context = cdiff_pool.context;
+        cdiff_pool.active++;
+        pthread_mutex_unlock(&cdiff_pool.lock);
+        work(context, worker);
+        pthread_mutex_lock(&cdiff_pool.lock);
+        if (--cdiff_pool.active == 0)
+            pthread_cond_signal(&cdiff_pool.done);
+    }
+    return NULL;
+}
+
+/* An empty pool; in a child of fork its locks may be in any state. */
+static void cdiff_pool_reset(void)
+{
+    pthread_mutex_init(&cdiff_pool.busy, NULL);
+    pthread_mutex_init(&cdiff_pool.lock, NULL);
+    pthread_cond_init(&cdiff_pool.begin, NULL);
+    pthread_cond_init(&cdiff_pool.done, NULL);
+    cdiff_pool.started = cdiff_pool.wanted = cdiff_pool.active = 0;
+    cdiff_pool.job = 0;
+}
+
+/* Signals are for the threads of Python. */
+static void cdiff_pool_grow(int n)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (cdiff_pool.started < n) {
+        const intptr_t number = cdiff_pool.started + 1;
+        if (pthread_create(&thread, NULL, cdiff_pool_thread, (void *)number) != 0)
+            break;
+        pthread_detach(thread);
+        cdiff_pool.started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Called with the GIL: the pool belongs to this process from now on. */
+static void cdiff_pool_prepare(void)
+{
+    if (cdiff_pool.owner != getpid()) {
+        cdiff_pool.owner = getpid();
+        cdiff_pool_reset();
+    }
+}
+
+/* Up to n workers; returns when all work is done. */
+static void cdiff_parallel(work_fn work, void *context, int n)
+{
+    if (n < 2 || pthread_mutex_trylock(&cdiff_pool.busy) != 0) {
+        work(context, 0);
+        return;
+    }
+    pthread_mutex_lock(&cdiff_pool.lock);
+    cdiff_pool_grow(n - 1);
+    cdiff_pool.work = work;
+    cdiff_pool.context = context;
+    cdiff_pool.wanted = n - 1;
+    cdiff_pool.job++;
+    pthread_cond_broadcast(&cdiff_pool.begin);
+    pthread_mutex_unlock(&cdiff_pool.lock);
+    work(context, 0);
+    pthread_mutex_lock(&cdiff_pool.lock);
+    cdiff_pool.wanted = 0;
+    while (cdiff_pool.active)
+        pthread_cond_wait(&cdiff_pool.done, &cdiff_pool.lock);
+    pthread_mutex_unlock(&cdiff_pool.lock);
+    pthread_mutex_unlock(&cdiff_pool.busy);
+}
+
+#endif
+
+#endif
