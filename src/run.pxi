@@ -232,7 +232,8 @@ cdef class Executable:
             failed = self.execute(w)
             for i in range(self.n_outputs):
                 if self.results[i].number:
-                    (<double *>outputs[i])[0] = (<double *>part_data(&self.results[i], w.m.bases))[0]
+                    (<double *>outputs[i])[0] = (
+                        <double *>part_data(&self.results[i], w.m.bases))[0]
             return failed
         finally:
             self.give_back(w)
