@@ -118,11 +118,13 @@ cdef Array offset_rows(_Step s, Py_ssize_t extent):
     """Positions (operand 1) in rows of all points, `extent` a point, one after the other."""
     cdef tuple shape = s.shapes[1]
     cdef np.ndarray starts = np.arange(s.n, dtype=np.int64) * extent
-    a = s.operands[1]
+    cdef Array a = s.operands[1]
     starts = starts.reshape((s.n,) + (1,) * len(shape))
     if is_traced_value(innermost(a)) or s.batched[1]:
-        return ew2(OP_ADD, s.raised(1, len(shape)), wrap_ndarray(starts))
-    return wrap_ndarray(np.asarray(starts + ndarray_of(a)))
+        # Checked here: what is out of range at one point would be a row of another.
+        a = apply_call([innermost(a)], (Positions((extent,), (Hole(0),), 1),))
+        return ew2(OP_ADD, a, wrap_ndarray(starts))
+    return wrap_ndarray(np.asarray(starts + checked_rows(ndarray_of(a), extent)))
 
 
 cdef Array batch_gather(_Step s):
@@ -203,7 +205,7 @@ cdef Array batch_call(_Step s):
 cdef class HostedRows:
     """A hosted function applied to every point of a batch; `flags` say which operands are batched.
 
-    NumPy's ufuncs take all points in one call.
+    NumPy's ufuncs take all points in one call, and so do the functions in AXIS_PLACES.
     """
     cdef readonly object call
     cdef readonly Py_ssize_t size
@@ -216,9 +218,9 @@ cdef class HostedRows:
 
     def value(self, arrays):
         """The results of all points, along a new first axis."""
-        ufunc = ufunc_of(self.call)
-        if ufunc is not None:
-            return np.asarray(self.call.value(self.raised(arrays)))
+        whole = self.at_once(arrays)
+        if whole is not None:
+            return np.asarray(whole)
         rows = [self.call.value([x[i] if batched else x for x, batched in zip(arrays, self.flags)])
                 for i in range(self.size)]
         shapes = {row.shape for row in rows}
@@ -226,6 +228,19 @@ cdef class HostedRows:
             raise ValueError(f"vmap: the shape of what {self.call!r} returns differs from point to "
                              f"point: {', '.join(map(str, sorted(shapes)))}")
         return np.stack(rows)
+
+    cdef object at_once(self, list arrays):
+        """The results where one call gives those of all points, else None."""
+        if is_pointwise(self.call):
+            return self.call.value(self.raised(arrays))
+        if looks_up_values(self.call, self.flags):
+            return self.call.value(arrays)
+        moved = with_later_axis(self.call, self.flags)
+        if moved is None:
+            return None
+        if axis_of_call(self.call) is None:
+            arrays = [x.reshape(self.size, -1) for x in arrays]
+        return moved.value(arrays)
 
     cdef list raised(self, list arrays):
         """Batched operands with the axes that make them broadcast."""
@@ -247,23 +262,76 @@ cdef class HostedRows:
         return repr(self.call)
 
 
-cdef object ufunc_of(object call):
-    """The ufunc that a hosted function calls on all its operands, None if it is another one."""
+cdef bint is_pointwise(object call) except -1:
+    """Does a call broadcast its operands, element by element?"""
+    cdef Hosted hosted
+    if type(call) is Positions:
+        return not (<Positions>call).assigns and call.pointwise()
+    if type(call) is not Hosted:
+        return False
+    hosted = call
+    if hosted.kwargs or hosted.item is not None:
+        return False
+    for x in hosted.args:
+        if type(x) is not Hole and not isinstance(x, (int, float, np.generic)):
+            return False
+    # A ufunc, or its method __call__.
+    return isinstance(getattr(hosted.function, "__self__", hosted.function), np.ufunc) \
+        and getattr(hosted.function, "__name__", "") not in UFUNC_METHODS
+
+
+cdef frozenset UFUNC_METHODS = frozenset(["reduce", "accumulate", "reduceat", "outer", "at"])
+
+# Functions of one array along an axis: the place of `axis` in the call, and its default.
+cdef dict AXIS_PLACES = {np.argmin: (1, None), np.argmax: (1, None), np.nanargmin: (1, None),
+                         np.nanargmax: (1, None), np.any: (1, None), np.all: (1, None),
+                         np.count_nonzero: (1, None), np.argsort: (1, -1),
+                         np.argpartition: (2, -1)}
+
+
+cdef bint looks_up_values(object call, tuple flags) except -1:
+    """Is it searchsorted of values that differ from point to point, in one table for all?"""
+    cdef Hosted hosted
+    if type(call) is not Hosted:
+        return False
+    hosted = call
+    if hosted.function is not np.searchsorted or len(hosted.args) < 2:
+        return False
+    for k in range(len(flags)):
+        if flags[k] != (type(hosted.args[1]) is Hole and hosted.args[1].number == k):
+            return False
+    return True
+
+
+cdef object axis_of_call(Hosted call):
+    """The axis that a function in AXIS_PLACES is asked for."""
+    place, default = AXIS_PLACES[call.function]
+    if "axis" in call.kwargs:
+        return call.kwargs["axis"]
+    return call.args[place] if len(call.args) > place else default
+
+
+cdef object with_later_axis(object call, tuple flags):
+    """The call for arrays with a new first axis; None if that is not known of this one."""
     cdef Hosted hosted
     if type(call) is not Hosted:
         return None
     hosted = call
-    if hosted.kwargs or hosted.item is not None:
+    if hosted.item is not None or len(flags) != 1 or not hosted.args \
+            or type(hosted.args[0]) is not Hole:
         return None
-    for x in hosted.args:
-        if type(x) is not Hole and not isinstance(x, (int, float, np.generic)):
-            return None
-    if isinstance(hosted.function, np.ufunc):
-        return hosted.function
-    owner = getattr(hosted.function, "__self__", None)       # of the method __call__
-    if isinstance(owner, np.ufunc) and hosted.function.__name__ == "__call__":
-        return owner
-    return None
+    try:
+        place, _ = AXIS_PLACES[hosted.function]
+    except (KeyError, TypeError):
+        return None
+    axis = axis_of_call(hosted)
+    if axis is not None and type(axis) is not int or axis is None and hosted.kwargs.get("keepdims"):
+        return None
+    axis = 1 if axis is None else axis + 1 if axis >= 0 else axis
+    args = list(hosted.args[:place]) + list(hosted.args[place + 1:])
+    if len(args) > place:
+        return None                        # arguments after the axis would change places
+    return Hosted(hosted.function, tuple(args), {**hosted.kwargs, "axis": axis})
 
 
 # ---------------------------------------------------------------- many instructions

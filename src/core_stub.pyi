@@ -213,6 +213,17 @@ class Program:
     def instructions(self) -> list[tuple[str, np.dtype[Any], tuple[int, ...], list[int],
                                          Any]]: ...
 
+class Positions:
+    shape: tuple[int, ...]
+    key: tuple[Any, ...]
+    lead: int
+    assigns: bool
+    def __init__(self, shape: tuple[int, ...], key: tuple[Any, ...], lead: int,
+                 assigns: bool = False) -> None: ...
+    def value(self, arrays: list[NDArray[Any]]) -> NDArray[Any]: ...
+    def pointwise(self) -> bool: ...
+    def batched(self, size: int, flags: tuple[bool, ...]) -> HostedRows: ...
+
 class HostedRows:
     call: Any
     size: int
