@@ -38,6 +38,7 @@ from cdiff._plain import FormatError
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
 from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
+from cdiff._vmap import vmap
 
 if TYPE_CHECKING:
     from cdiff import matrix_calculus, numpy, programs, testing
@@ -89,6 +90,7 @@ __all__ = [
     "tree_map",
     "value_and_grad",
     "vjp",
+    "vmap",
     "while_loop",
 ]
 

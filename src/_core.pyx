@@ -15,7 +15,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.math cimport INFINITY, fabs, frexp, signbit, trunc
+from libc.math cimport INFINITY, fabs, frexp, signbit
 from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
@@ -135,6 +135,8 @@ include "in_place.pxi"
 include "trace.pxi"
 include "replay.pxi"
 include "call.pxi"
+include "positions.pxi"
+include "batching.pxi"
 include "runner.pxi"
 include "surroundings.pxi"
 include "compiled_call.pxi"
@@ -149,3 +151,4 @@ ARRAY_TYPE = <PyTypeObject *>Array
 install_slots()
 install_face_methods()
 install_values()
+install_batching()

@@ -342,20 +342,6 @@ cdef Array weak_scalar(double v):
     return a
 
 
-cdef Array weak_constant(double v, int typenum):
-    """A weak scalar of a program beside which an operator gives a result of this type.
-
-    Programs do not tell a Python int from a float: it was an int where the result is one, and a
-    comparison with an int is exact for integers of any size.
-    """
-    cdef Array a = weak_scalar(v)
-    if typenum != NPY_BOOL and not np.PyTypeNum_ISINTEGER(typenum):
-        return a
-    if v == trunc(v) and fabs(v) < 9007199254740992.0:    # 2**53
-        N(a).mark = WEAK_INTEGER
-    return a
-
-
 cdef Array eval_rule(int op, int k, Array a, Array b, Array y):
     """Partial k of an operator as nodes, by the table's bytecode."""
     cdef const Rule *rule = &RULES[op][k]

@@ -369,9 +369,12 @@ cdef int assign(Array a, object key, object value) except -1:
     check_changeable(a)
     if type(key) is int and type(value) is float and assign_number(a, key, value):
         return 0
-    key = plain_key(key)
     v = as_node(value)
     old = current(a)
+    traced = traced_key(key)
+    if traced is not None:
+        return store(a, set_traced(old, traced, assignable(old, v)))
+    key = plain_key(key)
     for k in (key if isinstance(key, tuple) else (key,)):
         plain = plain and is_basic(k)
     if plain:
@@ -420,9 +423,12 @@ cdef int assign_constant(Array a, object key, BasicKey basic, Array v) except -1
 cdef Array set_item(Array a, object key, Array v):
     """A new node: `a` with a[key] = v."""
     cdef BasicKey basic
-    key = plain_key(key)
-    cdef tuple keys = key if isinstance(key, tuple) else (key,)
+    cdef tuple keys = traced_key(key)
     v = assignable(a, v)
+    if keys is not None:
+        return set_traced(a, keys, v)
+    key = plain_key(key)
+    keys = key if isinstance(key, tuple) else (key,)
     for k in keys:
         if not is_basic(k):
             return set_advanced(a, key, v)

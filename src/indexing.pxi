@@ -119,6 +119,9 @@ cdef Array get_item(Array a, object key):
         raise IndexError("an index can only have a single ellipsis ('...')")
     for k in keys:
         if not is_basic(k):
+            traced = traced_key(key)
+            if traced is not None:
+                return get_traced(current(a), traced)
             return get_advanced(current(a), plain_key(key))
     return get_basic(a, parse_basic(a, keys))
 
@@ -172,7 +175,7 @@ cdef object raise_too_many(tuple shape, object key):
     raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional")
 
 
-cdef np.ndarray checked_rows(object key, Py_ssize_t extent):
+cdef np.ndarray checked_rows(object key, Py_ssize_t extent, int axis=0):
     """An index array as non-negative int64 in memory of its own, or NumPy's error.
 
     Its own, although that is a copy: a sweep reads it later, and nobody may change it after the
@@ -197,12 +200,12 @@ cdef np.ndarray checked_rows(object key, Py_ssize_t extent):
     if outside < 0:
         for i in range(n):
             if p[i] < 0 or p[i] >= extent:
-                raise_out_of_bounds(p[i] if p[i] >= 0 else p[i] - extent, extent)
+                raise_out_of_bounds(p[i] if p[i] >= 0 else p[i] - extent, extent, axis)
     return rows
 
 
-cdef int raise_out_of_bounds(Py_ssize_t i, Py_ssize_t extent) except -1:
-    raise IndexError(f"index {i} is out of bounds for axis 0 with size {extent}")
+cdef int raise_out_of_bounds(Py_ssize_t i, Py_ssize_t extent, int axis) except -1:
+    raise IndexError(f"index {i} is out of bounds for axis {axis} with size {extent}")
 
 
 cdef object product(object shape):

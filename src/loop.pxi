@@ -215,7 +215,7 @@ cdef class _ArrayLoop:
                 self.take(i, (done + k) & 1)
                 i += step
         if not fine:
-            self.e.raise_step(at)
+            self.e.raise_step(at, self.w)
         return 0
 
     cdef void bind(self, Py_ssize_t i, bint odd) noexcept nogil:

@@ -31,7 +31,7 @@ cdef list profile_steps(Executable e, _Workspace w):
             if s.kind >= STEP_PYTHON:
                 run_python(s, w, e.program)
             elif not run_step(s, &w.m):
-                e.raise_step(i)
+                e.raise_step(i, w)
             rows.append(step_row(i, s, cdiff_clock() - start))
     finally:
         PyMem_Free(seconds)

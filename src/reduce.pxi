@@ -320,6 +320,7 @@ cdef Array value_gather(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef Py_ssize_t m
     cdef Array y
+    cdef bint inside
     cdef int i
     if r.typenum != NPY_DOUBLE or not r.flags & ARR_CONTIGUOUS or at.ndim + r.ndim > MAX_NDIM:
         return wrap_result(np.take(ndarray_of(a), ndarray_of(idx), axis=0))
@@ -330,20 +331,36 @@ cdef Array value_gather(Array a, list operands, object attrs):
     y = new_array(at.ndim + r.ndim - 1, shape, NPY_DOUBLE)
     m = row_size(r, 1)
     with nogil:
-        gather_loop(at.size, m, <const int64_t *>at.data, <double *>r.data,
-                    <double *>N(y).arr.data)
+        inside = gather_loop(at.size, ARR_SHAPE(r)[0], m, <const int64_t *>at.data,
+                             <double *>r.data, <double *>N(y).arr.data)
+    if not inside:
+        checked_rows(ndarray_of(idx), ARR_SHAPE(r)[0])          # which raises the error
     return y
 
 
-cdef void gather_loop(Py_ssize_t n, Py_ssize_t m, const int64_t *rows, const double *p,
-                      double *out) noexcept nogil:
+cdef bint in_range(const int64_t *rows, Py_ssize_t n, Py_ssize_t count) noexcept nogil:
+    """Are all positions valid?  Negative ones count from the end."""
     cdef Py_ssize_t i
-    if m == 1:
-        for i in range(n):
-            out[i] = p[rows[i]]
-    else:
-        for i in range(n):
-            memcpy(out + i * m, p + rows[i] * m, m * sizeof(double))
+    cdef int64_t low = 0, high = -1
+    for i in range(n):
+        low = rows[i] if rows[i] < low else low
+        high = rows[i] if rows[i] > high else high
+    return low >= -count and high < count
+
+
+cdef bint gather_loop(Py_ssize_t n, Py_ssize_t count, Py_ssize_t m, const int64_t *rows,
+                      const double *p, double *out) noexcept nogil:
+    """n of `count` rows of m numbers; False if a position is out of range."""
+    cdef Py_ssize_t i, row
+    if not in_range(rows, n, count):
+        return False
+    for i in range(n):
+        row = rows[i] + (count if rows[i] < 0 else 0)
+        if m == 1:
+            out[i] = p[row]
+        else:
+            memcpy(out + i * m, p + row * m, m * sizeof(double))
+    return True
 
 
 cdef Array value_scatter_add(Array a, list operands, object attrs):
@@ -360,7 +377,7 @@ cdef Array value_scatter_add(Array a, list operands, object attrs):
 
 
 cdef int add_into_rows(Array target, Array g, Array idx) except -1:
-    """target[idx[i]] += g[i] in place; idx may repeat rows and must be in range."""
+    """target[idx[i]] += g[i] in place; idx may repeat rows."""
     cdef Array source, index
     cdef Py_ssize_t m
     if typenum_of(target) != NPY_DOUBLE or not N(target).arr.flags & ARR_CONTIGUOUS:
@@ -369,17 +386,23 @@ cdef int add_into_rows(Array target, Array g, Array idx) except -1:
     source = contiguous(as_block(g))
     index = contiguous(as_block(idx))
     m = row_size(N(target).arr, 1)
-    scatter_loop(N(index).arr.size, m, <const int64_t *>N(index).arr.data,
-                 <double *>N(source).arr.data, <double *>N(target).arr.data)
+    if not scatter_loop(N(index).arr.size, ARR_SHAPE(N(target).arr)[0], m,
+                        <const int64_t *>N(index).arr.data, <double *>N(source).arr.data,
+                        <double *>N(target).arr.data):
+        checked_rows(ndarray_of(idx), ARR_SHAPE(N(target).arr)[0])
     return 0
 
 
-cdef void scatter_loop(Py_ssize_t n, Py_ssize_t m, const int64_t *rows, const double *g,
-                       double *out) noexcept nogil:
-    cdef Py_ssize_t i
-    if m == 1:
-        for i in range(n):
-            out[rows[i]] += g[i]
-    else:
-        for i in range(n):
-            KERNELS.value[OP_ADD](m, out + rows[i] * m, out + rows[i] * m, g + i * m, 1, 1)
+cdef bint scatter_loop(Py_ssize_t n, Py_ssize_t count, Py_ssize_t m, const int64_t *rows,
+                       const double *g, double *out) noexcept nogil:
+    """Add n rows of m numbers to some of `count` rows; False if a position is out of range."""
+    cdef Py_ssize_t i, row
+    if not in_range(rows, n, count):
+        return False
+    for i in range(n):
+        row = rows[i] + (count if rows[i] < 0 else 0)
+        if m == 1:
+            out[row] += g[i]
+        else:
+            KERNELS.value[OP_ADD](m, out + row * m, out + row * m, g + i * m, 1, 1)
+    return True

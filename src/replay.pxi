@@ -53,9 +53,7 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
         if x.type <= TYPE_WEAK:
             return weak_scalar(p.numbers[x.a]) if x.type == TYPE_WEAK else scalar(p.numbers[x.a])
         return wrap_ndarray(p.arrays[x.a], True)
-    operands = [values[k] if p.code[k].op != OP_CONST or p.code[k].type != TYPE_WEAK
-                else weak_constant(p.numbers[p.code[k].a], p.types[x.type][0])
-                for k in p.operands_of(i)]
+    operands = [values[k] for k in p.operands_of(i)]
     return apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
 
 
@@ -78,7 +76,15 @@ cdef Array apply_code(int op, list operands, object attrs, int typenum):
         return apply_cast(operands[0], attrs[0]) if op == OP_CAST else apply(op, operands, attrs)
     if typenum == NPY_BOOL and op >= OP_LESS:
         return question(op, operands)
+    if not is_float(typenum):
+        operands = [whole_number(a) for a in operands]
     return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+
+
+cdef Array whole_number(Array a):
+    """An operand of an operator on integers: what was a Python int is one again."""
+    cdef bint is_weak_number = N(a).flags & NODE_WEAK and not N(a).flags & NODE_ARRAY
+    return weak_integer(int(N(a).v)) if is_weak_number else a
 
 
 cdef Array question(int op, list operands):

@@ -181,7 +181,7 @@ cdef class Executable:
                 else:
                     fine = self.run_stretch(s, &w.m, &step)
                 if not fine:
-                    self.raise_step(step)
+                    self.raise_step(step, w)
         except Exception:
             # The value that a decision was taken from may be why the step cannot be done.
             step = self.failed_guard(w, step)
@@ -198,10 +198,12 @@ cdef class Executable:
                 return False
         return True
 
-    cdef int raise_step(self, Py_ssize_t step) except -1:
+    cdef int raise_step(self, Py_ssize_t step, _Workspace w) except -1:
+        """A position that is out of range: NumPy's error names it."""
         cdef const Step *s = &self.steps[step]
-        raise IndexError(f"{op_name(s.op)}: a position is out of range for "
-                         f"{(s.operands[0] if s.op == OP_GATHER else s.out).dims[0]} rows")
+        checked_rows(part_value(&s.operands[1], w),
+                     (s.operands[0] if s.op == OP_GATHER else s.out).dims[0])
+        raise IndexError(f"{op_name(s.op)}: a position was out of range")
 
     cdef Py_ssize_t failed_guard(self, _Workspace w, Py_ssize_t step) except -2:
         """The first guard, of those known before a step, that does not hold; -1: all do."""

@@ -121,50 +121,21 @@ cdef void run_product(const Step *s, char **bases) noexcept nogil:
                    <double *>part_data(&s.out, bases))
 
 
-cdef bint in_range(const int64_t *rows, Py_ssize_t n, Py_ssize_t count) noexcept nogil:
-    """Are all positions valid?  Negative ones count from the end."""
-    cdef Py_ssize_t i
-    cdef int64_t low = 0, high = -1
-    for i in range(n):
-        low = rows[i] if rows[i] < low else low
-        high = rows[i] if rows[i] > high else high
-    return low >= -count and high < count
-
-
 cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
     """Rows of operand 0 at the positions of operand 1; False where one is out of range."""
-    cdef const Part *a = &s.operands[0]
-    cdef const int64_t *rows = <const int64_t *>part_data(&s.operands[1], bases)
-    cdef Py_ssize_t i, row, count = a.dims[0], m = s.count
-    cdef const double *p = <const double *>part_data(a, bases)
-    cdef double *out = <double *>part_data(&s.out, bases)
-    if not in_range(rows, s.operands[1].size, count):
-        return False
-    for i in range(s.operands[1].size):
-        row = rows[i] + (count if rows[i] < 0 else 0)
-        if m == 1:
-            out[i] = p[row]
-        else:
-            memcpy(out + i * m, p + row * m, m * sizeof(double))
-    return True
+    return gather_loop(s.operands[1].size, s.operands[0].dims[0], s.count,
+                       <const int64_t *>part_data(&s.operands[1], bases),
+                       <const double *>part_data(&s.operands[0], bases),
+                       <double *>part_data(&s.out, bases))
 
 
 cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
     """Adds the rows of operand 0 to zeros at the positions of operand 1."""
-    cdef const int64_t *rows = <const int64_t *>part_data(&s.operands[1], bases)
-    cdef Py_ssize_t i, row, count = s.out.dims[0], m = s.count
-    cdef const double *g = <const double *>part_data(&s.operands[0], bases)
-    cdef double *out = <double *>part_data(&s.out, bases)
-    if not in_range(rows, s.operands[1].size, count):
-        return False
-    memset(out, 0, s.out.nbytes)
-    for i in range(s.operands[1].size):
-        row = rows[i] + (count if rows[i] < 0 else 0)
-        if m == 1:
-            out[row] += g[i]
-        else:
-            KERNELS.value[OP_ADD](m, out + row * m, out + row * m, g + i * m, 1, 1)
-    return True
+    memset(part_data(&s.out, bases), 0, s.out.nbytes)
+    return scatter_loop(s.operands[1].size, s.out.dims[0], s.count,
+                        <const int64_t *>part_data(&s.operands[1], bases),
+                        <const double *>part_data(&s.operands[0], bases),
+                        <double *>part_data(&s.out, bases))
 
 
 cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:

@@ -29,6 +29,7 @@ cdef class Trace(Level):
     cdef uint32_t outer_tracing
     cdef readonly bint rules
     cdef readonly list decisions
+    cdef readonly dict lifted      # leaves that stand for duals of outer levels, by address
     cdef list inputs
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
@@ -39,6 +40,7 @@ cdef class Trace(Level):
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
         self.decisions = []
+        self.lifted = {}
         self.inputs = []
         self.outside = {}
         self.originals = {}
@@ -118,15 +120,34 @@ cdef int decide(Array a) except -1:
     By the innermost of the programs being recorded: it is part of the others as a whole, and
     looks for the path of such a decision itself.
     """
-    cdef int levels, level
+    cdef int level
     a = innermost(a)
-    levels = tracing(levels_of(N(a)))
+    level = tracing_level(levels_of(N(a)))
+    if level >= 0:
+        (<Trace><object>cdiff_tls.trace[level]).decisions.append(
+            (a, np.array(ndarray_of(a)), calling_line()))
+    return 0
+
+
+cdef int tracing_level(int levels) noexcept:
+    """The innermost of these levels that traces; -1 if none does."""
+    cdef int level
+    levels = tracing(levels)
     for level in range(MAX_LEVEL, -1, -1):
         if levels & level_bit(level):
-            (<Trace><object>cdiff_tls.trace[level]).decisions.append(
-                (a, np.array(ndarray_of(a)), calling_line()))
-            return 0
-    return 0
+            return level
+    return -1
+
+
+cdef Array lift(Array a, int level):
+    """What stands for a dual of an outer level in the trace of an inner one: an input like those
+    for other outer values, since a tangent is no node of the inner graph."""
+    cdef Trace trace = <Trace><object>cdiff_tls.trace[level]
+    found = trace.lifted.get(<size_t>N(a))
+    if found is None:
+        found = make_leaf(innermost(a), level), a
+        trace.lifted[<size_t>N(a)] = found
+    return found[0]
 
 
 cdef str PACKAGE = __import__("os").path.dirname(__file__)
@@ -259,6 +280,10 @@ cdef class Hosted:
     def __reduce__(self):
         return Hosted, (self.function, self.args, self.kwargs, self.item)
 
+    def batched(self, size, flags):
+        """The function for many points at once (see HostedRows)."""
+        return HostedRows(self, size, flags)
+
     def __repr__(self):
         return getattr(self.function, "__name__", repr(self.function))
 
@@ -350,7 +375,10 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         f.program = Program()
         f.rules = rules
         f.trace = trace
-        for a in trace.inputs:
+        leaves = trace.inputs + [leaf for leaf, _ in trace.lifted.values()]
+        f.captured = [outer for _, outer in trace.lifted.values()]
+        f.n_leaves = len(leaves)
+        for a in leaves:
             sort_leaf(&s, N(a), True)
             f.program.emit_input(node_type(f.program, N(a)))
         for a in outputs:
@@ -361,7 +389,7 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         for i in range(s.count):
             find_captured(&s, s.order[i].node, f)
         for i in range(s.count):
-            f.at[i] = <int32_t>i if i < len(trace.inputs) else freeze_node(&s, s.order[i].node, f)
+            f.at[i] = <int32_t>i if i < f.n_leaves else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])
         for a, expected, where in trace.decisions:
             f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where))
@@ -374,6 +402,7 @@ cdef class _Frozen:
     """A program in the making: where each node of the sorted graph went."""
     cdef Program program
     cdef int32_t *at
+    cdef Py_ssize_t n_leaves       # inputs and lifted values: the first of the order
     cdef list captured             # outer values, and
     cdef dict constants            # the value of each node outside the graph, by address
     cdef bint rules                # custom derivatives are kept
@@ -404,7 +433,7 @@ cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
     cdef Ext *ext
     cdef Py_ssize_t k
     if n.op == OP_LEAF:
-        if <Py_ssize_t>n.mark >= f.program.n_inputs - len(f.captured):
+        if <Py_ssize_t>n.mark >= f.n_leaves:
             raise RuntimeError("cdiff: an Array that an earlier call of this function left behind "
                                "(in a list, an attribute or a global) was used in it again; return "
                                "such values instead")
@@ -420,7 +449,10 @@ cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
 
 
 cdef int capture(Sweep *s, Node *p, _Frozen f) except -1:
-    if p == NULL or p.flags & s.bit or not p.flags & LEVEL_MASK or <size_t>p in f.constants:
+    """An operand of an outer level is an input; one of an inner level only (a leaf of a
+    transformation inside, made of something constant) is a constant."""
+    cdef uint32_t outer = LEVEL_MASK & (s.bit - 1)
+    if p == NULL or p.flags & s.bit or not p.flags & outer or <size_t>p in f.constants:
         return 0
     f.constants[<size_t>p] = f.program.emit_input(node_type(f.program, p))
     f.captured.append(<Array><PyObject *>p)

@@ -30,6 +30,7 @@ from cdiff.numpy._common import (
     store,
 )
 from cdiff.numpy._reduce import mean
+from cdiff.numpy._values import argsort, invert
 
 __all__ = [
     "clip", "diag", "diagonal", "diff", "extract", "median", "pad", "select", "sort",
@@ -122,7 +123,7 @@ def take(
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0
     axis = axis_of(a, axis, "take")
-    positions = np.asarray(plain(indices))
+    positions = _positions(indices)
     if positions.dtype != np.intp:
         if positions.dtype.kind not in "iub" and positions.size:
             raise TypeError(f"take: indices must be integers, not {positions.dtype}")
@@ -138,11 +139,16 @@ def take(
     return result if out is None else store(out, result, "take")
 
 
+def _positions(indices: Any) -> Any:
+    """Indices as an array; Arrays stay what they are, for a program may compute them."""
+    return indices if type(indices) is Array else np.asarray(plain(indices))
+
+
 @mirrors(np.take_along_axis)
 def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Array:
     """As `numpy.take_along_axis`."""
     a = as_array(arr)
-    indices = np.asarray(plain(indices))
+    indices = _positions(indices)
     if axis is None:
         if indices.ndim != 1:
             raise ValueError("take_along_axis: when axis=None, `indices` must have 1 dimension")
@@ -303,11 +309,11 @@ def sort(
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0
     axis = axis_of(a, axis, "sort")
-    keys = value(a)
+    keys: Any = a
     if descending is not NO_VALUE and descending:
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
-        keys = -keys if keys.dtype.kind == "f" else ~keys
-    return _along(a, keys.argsort(axis, kind="stable"), axis)
+        keys = -a if a.dtype.kind == "f" else invert(a)
+    return _along(a, argsort(keys, axis, kind="stable"), axis)
 
 
 @mirrors(np.median)

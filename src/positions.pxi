@@ -1,0 +1,187 @@
+# Positions that a program computes: an index of integer Arrays that a trace records.
+#
+# Knows how to turn such a key into a gather whose positions are an operand of
+# the program, so that `x[np.argmin(d)]` is no decision; it must not know how
+# positions are computed, nor derivatives.  Fast because one index array, whatever
+# slices stand beside it, is a gather of rows and nothing else; all other keys
+# are flattened by one call for each evaluation, and NumPy says what they mean.
+
+# ---------------------------------------------------------------- keys
+
+cdef bint is_position(object k) except -1:
+    """Is this part of a key an integer Array of a program that is being recorded?"""
+    cdef Array a
+    if type(k) is not Array:
+        return False
+    a = innermost(current(<Array>k))
+    return is_traced_value(a) and not is_float(typenum_of(a)) and typenum_of(a) != NPY_BOOL
+
+
+cdef bint holds_positions(list items) except -1:
+    """Does a list in a key hold such positions?"""
+    for k in items:
+        if is_position(k) or isinstance(k, list) and holds_positions(k):
+            return True
+    return False
+
+
+cdef tuple traced_key(object key):
+    """The parts of a key with positions of a trace left as Arrays, all others plain; None if
+    there are no such positions."""
+    cdef tuple parts = key if isinstance(key, tuple) else (key,)
+    cdef list out = []
+    cdef bint found = False
+    if not cdiff_tls.tracing:
+        return None
+    for k in parts:
+        found = found or is_position(k) or isinstance(k, list) and holds_positions(k)
+    if not found:
+        return None
+    for k in parts:
+        if isinstance(k, list) and holds_positions(k):
+            k = hosted(np.asarray, (k,), {})
+        out.append(row_positions(k) if is_position(k) else plain_key(k))
+    return tuple(out)
+
+
+cdef Array row_positions(object k):
+    """An integer Array as int64."""
+    cdef Array a = innermost(current(<Array>k))
+    return a if typenum_of(a) == np.NPY_INT64 else traced_cast(a, np.NPY_INT64)
+
+
+cdef bint all_integers(tuple parts) except -1:
+    """Is a key made of integers and integer arrays only, so that they index the first axes?"""
+    for k in parts:
+        if not (type(k) is Array or is_integer(k)
+                or isinstance(k, np.ndarray) and k.dtype.kind in "iu"):
+            return False
+    return True
+
+
+# ---------------------------------------------------------------- flat positions
+
+@cython.auto_pickle(False)
+cdef class Positions:
+    """What a key chooses, as positions in the first `lead` axes laid end to end.
+
+    `key` has a Hole in place of every operand.  With `assigns` the positions are those that put
+    new elements, which come after the old ones, where the key says.
+    """
+    cdef readonly tuple shape, key
+    cdef readonly Py_ssize_t lead
+    cdef readonly bint assigns
+
+    def __init__(self, shape, key, lead, assigns=False):
+        self.shape = shape
+        self.key = key
+        self.lead = lead
+        self.assigns = assigns
+
+    def value(self, arrays):
+        """The positions for these operands; IndexError if the key does not fit."""
+        cdef tuple key = filled(self.key, arrays)
+        cdef np.ndarray chosen, out
+        chosen = joined_positions(self.shape, key) if self.pointwise() else \
+            np.asarray(np.arange(product(self.shape)).reshape(self.shape)[key])
+        if not self.assigns:
+            return chosen
+        size = product(self.shape)
+        out = np.arange(size)
+        out[chosen.ravel()] = size + np.arange(chosen.size)
+        return out
+
+    def pointwise(self):
+        """Do the integer arrays of the key broadcast, with no other axes between?"""
+        return len(self.key) == self.lead and all([type(k) is Hole or not isinstance(k, slice)
+                                                   and k is not None and k is not Ellipsis
+                                                   for k in self.key])
+
+    def batched(self, size, flags):
+        """The same for many points at once."""
+        return HostedRows(self, size, flags)
+
+    def __reduce__(self):
+        return Positions, (self.shape, self.key, self.lead, self.assigns)
+
+    def __repr__(self):
+        return "positions"
+
+
+cdef np.ndarray joined_positions(tuple shape, tuple key):
+    """Integer arrays, one for each of the first axes, as positions in those axes."""
+    cdef object out = 0
+    cdef int axis
+    for axis in range(len(key)):
+        out = out * shape[axis] + checked_rows(np.asarray(key[axis]), shape[axis], axis)
+    return np.asarray(out)
+
+
+cdef Array computed_positions(tuple shape, tuple parts, Py_ssize_t lead, bint assigns):
+    """Positions as a value of the program."""
+    cdef list operands = []
+    cdef tuple template = tuple([with_holes(k, operands) for k in parts])
+    return apply_call(operands, (Positions(shape, template, lead, assigns),))
+
+
+# ---------------------------------------------------------------- reading
+
+cdef Array get_traced(Array a, tuple parts):
+    """a[parts] for a key that holds positions of a trace."""
+    cdef tuple shape = shape_tuple(a)
+    cdef Py_ssize_t lead = len(parts), others = 0
+    cdef Array rows
+    for k in parts:
+        others += not (k is None or k is Ellipsis or isinstance(k, slice))
+    if others == 1:
+        return rows_along(a, parts)
+    if not all_integers(parts) or lead > len(shape):
+        lead = len(shape)
+    rows = computed_positions(shape, parts, lead, False)
+    a = apply_reshape(a, (product(shape[:lead]),) + shape[lead:])
+    return apply(OP_GATHER, [a, rows], None)
+
+
+cdef Array rows_along(Array a, tuple parts):
+    """One index array with slices beside it: the rows of one axis."""
+    cdef Py_ssize_t axis = 0, used = 0, n
+    cdef tuple basic = tuple([slice(None) if type(k) is Array else k for k in parts])
+    cdef Array out, rows = None
+    if len(parts) == 1:
+        if not ndim_of(innermost(a)):
+            raise_too_many((), None)
+        return apply(OP_GATHER, [a, parts[0]], None)
+    for k in parts:
+        used += k is not None and k is not Ellipsis
+    for k in parts:
+        if type(k) is Array:
+            rows = k
+            break
+        axis += ndim_of(innermost(a)) - used if k is Ellipsis else 1
+    out = get_basic(a, parse_basic(a, basic))
+    n = ndim_of(innermost(out))
+    out = apply_transpose(out, (axis, *range(axis), *range(axis + 1, n)))
+    out = apply(OP_GATHER, [out, rows], None)
+    used = ndim_of(rows)
+    return apply_transpose(out, (*range(used, used + axis), *range(used),
+                                 *range(used + axis, used + n - 1)))
+
+
+# ---------------------------------------------------------------- assigning
+
+cdef Array set_traced(Array a, tuple parts, Array v):
+    """`a` with a[parts] = v: a gather from the old and the new elements together."""
+    cdef tuple shape = shape_tuple(a), target
+    cdef Py_ssize_t size = product(shape)
+    cdef list operands = [], arrays
+    cdef tuple template = tuple([with_holes(k, operands) for k in parts])
+    cdef Py_ssize_t lead = len(parts) if all_integers(parts) else len(shape)
+    arrays = [ndarray_of(<Array>k) for k in operands]
+    target = np.shape(np.broadcast_to(np.int8(0), shape)[filled(template, arrays)])
+    v = apply_broadcast_to(drop_leading(v, len(target)), target)
+    if lead < len(shape):
+        parts += (Ellipsis,)
+    rows = computed_positions(shape, parts, len(shape), True)
+    v = apply_reshape(v, (product(target),))
+    v = apply_concatenate([apply_reshape(a, (size,)), v], 0)
+    return apply_reshape(apply(OP_GATHER, [v, rows], None), shape)

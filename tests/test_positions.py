@@ -1,0 +1,216 @@
+"""Positions that a program computes: `x[np.argmin(d)]` is a gather and no decision.
+
+Every key is compared with NumPy on plain arrays, compiled (recorded once, whatever the positions
+are), mapped (against a loop over the points) and differentiated (against the same key on fixed
+positions).
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+from vmap_loop import data, same
+
+import cdiff as cd
+import cdiff.numpy as cnp
+
+TABLE = data(6, 2)
+
+# From an array (5, 6) to a part of it, written so that NumPy understands it too.
+READS = {
+    "first axis": lambda m: m[np.argmin(m[:, 0])],
+    "from the end": lambda m: m[np.argmin(m[:, 0]) - 5],
+    "second axis": lambda m: m[:, np.argmin(m[0])],
+    "last axis": lambda m: m[..., np.argmax(m[0])],
+    "array": lambda m: m[:, np.argsort(m[0])],
+    "matrix of positions": lambda m: m[np.argsort(m, axis=0) % 3],
+    "beside a slice": lambda m: m[np.argsort(m[:, 1]), 1:3],
+    "after a slice": lambda m: m[1:3, np.argsort(m[1])],
+    "beside a number": lambda m: m[np.argmin(m[:, 0]), 2],
+    "after a number": lambda m: m[-1, np.argsort(m[0])],
+    "beside a new axis": lambda m: m[None, np.argsort(m[:, 0]), None],
+    "two": lambda m: m[np.argmin(m[:, 0]), np.argmax(m[0])],
+    "rows and columns": lambda m: m[np.arange(5), np.argmin(m, axis=1)],
+    "broadcast": lambda m: m[np.argsort(m[:, 0])[:, None], np.argsort(m[0])],
+    "with a slice between": lambda m: m.reshape(5, 2, 3)[np.argmin(m[:, 0]), :, np.arange(3)],
+    "list": lambda m: m[[np.argmin(m[:, 0]), np.argmax(m[:, 0])]],
+    "small integers": lambda m: m[np.argsort(m[:, 0]).astype(np.int16)],
+    "arithmetic": lambda m: m[(2 * np.argmin(m[:, 0]) + 1) % 5],
+    "method": lambda m: m[m[:, 0].argmin()],
+    "take": lambda m: np.take(m, np.argsort(m[0]), axis=1),
+    "take, wrapped": lambda m: np.take(m, np.argsort(m[0]) + 3, axis=1, mode="wrap"),
+    "take, clipped": lambda m: np.take(m, np.argsort(m[0]) + 3, axis=1, mode="clip"),
+    "take_along_axis": lambda m: np.take_along_axis(m, np.argsort(m, axis=1), axis=1),
+    "searchsorted": lambda m: m[:, np.searchsorted(np.array([-0.5, 0.5]), m[0, 0])],
+    "sort": lambda m: np.sort(m, axis=0),
+}
+
+
+def set_row(m):
+    y = m * 1.0
+    y[np.argmin(m[:, 0])] = m[0] * 3.0
+    return y
+
+
+def set_elements(m):
+    y = m * 1.0
+    y[np.arange(5), np.argmin(m, axis=1)] = m[:, 0] * 2.0
+    return y
+
+
+def set_columns(m):
+    y = m * 1.0
+    y[1:, np.argsort(m[0])[:2]] = 7.0
+    return y
+
+
+def set_repeated(m):
+    """The last one wins."""
+    y = m * 1.0
+    y[np.argsort(m[:, 0]) // 2] = m
+    return y
+
+
+def set_in_constants(m):
+    y = cnp.zeros(6) if isinstance(m, cd.Array) else np.zeros(6)
+    y[np.argmax(m[0])] = 1.0
+    return y * m[0]
+
+
+WRITES = {f.__name__: f for f in (set_row, set_elements, set_columns, set_repeated,
+                                  set_in_constants)}  # fmt: skip
+BOTH = READS | WRITES
+
+
+def inputs(count=4):
+    return [data(5, 6, seed=seed) for seed in range(count)]
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_recorded_once(name):
+    f = cd.compile(BOTH[name])
+    for m in inputs():
+        np.testing.assert_allclose(f(m), BOTH[name](m), rtol=1e-15)
+    assert f.stats()["recordings"] == 1
+    assert not f.program.guards
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_eager(name):
+    for m in inputs(2):
+        x = cd.array(m, requires_grad=True)
+        np.testing.assert_array_equal(BOTH[name](x).numpy(), BOTH[name](m))
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_every_point_has_its_own(name):
+    same(BOTH[name], np.stack(inputs()))
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+def test_derivative(name, mode):
+    jacobian = cd.jacobian(BOTH[name], mode=mode)
+    compiled, mapped = cd.compile(jacobian), cd.vmap(jacobian)(np.stack(inputs(2)))
+    for m, found in zip(inputs(2), mapped, strict=True):
+        want = differences(BOTH[name], m)
+        for got in (jacobian(m), compiled(m), found):
+            np.testing.assert_allclose(got, want, atol=1e-7)
+    assert compiled.stats()["recordings"] == 1
+
+
+def differences(f, m, h=1e-6):
+    """The positions do not change so close to m."""
+    out = np.zeros(np.shape(f(m)) + m.shape)
+    for i, j in itertools.product(range(m.shape[0]), range(m.shape[1])):
+        step = np.zeros(m.shape)
+        step[i, j] = h
+        out[..., i, j] = (f(m + step) - f(m - step)) / (2 * h)
+    return out
+
+
+def test_second_derivatives():
+    def f(m):
+        return (m[np.arange(5), np.argmin(m, axis=1)] ** 3).sum()
+
+    m = inputs(1)[0]
+    want = np.zeros((5, 6, 5, 6))
+    for i, j in enumerate(np.argmin(m, axis=1)):
+        want[i, j, i, j] = 6 * m[i, j]
+    for hessian in (cd.hessian(f), cd.compile(cd.hessian(f)), cd.jacrev(cd.jacfwd(f))):
+        np.testing.assert_allclose(hessian(m), want)
+
+
+def test_positions_as_arguments():
+    f = cd.compile(lambda i, x: x[i] * 2.0)
+    x = data(6)
+    for i in ([0, 1, 2], [-1, 5, -6], [3, 3, 3]):
+        np.testing.assert_array_equal(f(np.array(i), x), x[i] * 2.0)
+    assert f.stats()["recordings"] == 1
+
+
+KEYS = {
+    "rows": lambda x, i: x[i],
+    "columns": lambda x, i: x[:, i],
+    "pairs": lambda x, i: x[i, i],
+    "with a slice": lambda x, i: x[i, :, None],
+    "take": lambda x, i: np.take(x, i, axis=1),
+    "set": lambda x, i: written(x * 1.0, i),
+    "gradient": lambda x, i: cd.grad(lambda x: (x[i] ** 2).sum())(x),
+}
+
+
+def written(y, i):
+    y[i] = 1.0
+    return y
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("bad", [6, -7, 2**40])
+def test_out_of_range(name, bad):
+    x, good = data(6, 6), np.array([0, -1, 5])
+    compiled = cd.compile(KEYS[name])
+    compiled(x, good)
+    for call in (KEYS[name], compiled, cd.compile(KEYS[name])):
+        with pytest.raises(IndexError, match=f"{bad} is out of bounds"):
+            call(x, np.array([0, bad, 1]))
+    mapped = cd.vmap(KEYS[name])
+    with pytest.raises(IndexError, match=f"{bad} is out of bounds"):
+        mapped(np.stack([x, x]), np.array([[0, 1, 2], [0, bad, 1]]))
+    np.testing.assert_array_equal(compiled(x, good), KEYS[name](x, good))
+
+
+def test_positions_must_be_integers():
+    for f in (lambda x: x[x], lambda x: x[:, x]):
+        with pytest.raises(IndexError, match="integer"):
+            cd.compile(f)(data(2, 2))
+    with pytest.raises(IndexError, match="too many indices"):
+        cd.compile(lambda x, i: x[i, i])(data(3), np.array([0]))
+    with pytest.raises(IndexError):
+        cd.compile(lambda x, i: x[0][i])(data(3), np.array([0]))
+
+
+def test_a_mask_is_a_decision():
+    f = cd.compile(lambda x: x[x > 0].sum())
+    for x in (np.array([1.0, -1.0]), np.array([-1.0, 2.0]), np.array([3.0, 4.0])):
+        assert f(x) == x[x > 0].sum()
+    assert f.stats()["recordings"] == 3
+
+
+def test_a_table_of_constants():
+    table = cd.array(TABLE)
+    f = cd.compile(cd.grad(lambda d: (table[np.argmin(d)] * d[:2]).sum()))
+    for seed in range(3):
+        d = data(6, seed=seed)
+        want = np.zeros(6)
+        want[:2] = TABLE[np.argmin(d)]
+        np.testing.assert_array_equal(f(d), want)
+    assert f.stats()["recordings"] == 1
+
+
+def test_nested_maps():
+    def inner(d, i):
+        return d[i] + d[np.argmin(d)]
+
+    same(lambda m: cd.vmap(inner)(m, np.argmin(m, axis=1)), data(3, 4, 5))
+    same(lambda x, i: cd.vmap(lambda row: row[i])(x), data(3, 4, 5), np.array([0, -1, 2]))
