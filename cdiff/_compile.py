@@ -117,9 +117,9 @@ class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
             )
         return self._f(*signature.args, **signature.kwargs)
 
-    def _entry(self, signature: Signature) -> Entry | None:
+    def _entry(self, key: Any) -> Entry | None:
         """The programs that were recorded in the present surroundings."""
-        for entry in self._entries.get(signature.key, ()):
+        for entry in self._entries.get(key, ()):
             if entry.holds():
                 return entry
         return None
@@ -127,7 +127,7 @@ class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
     def _find(
         self, signature: Signature, buffers: Buffers | None
     ) -> tuple[Path, list[Any]] | None:
-        entry = self._entry(signature)
+        entry = self._entry(signature.key)
         if entry is None:
             return None
         try:

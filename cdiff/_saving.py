@@ -307,7 +307,7 @@ def _form(form: Any) -> Any:
     if (
         form.__class__ is not tuple
         or [x.__class__ for x in form] != [str, str, tuple]
-        or form[0] not in ("A", "a", "g")
+        or form[0] not in ("a", "g")
         or any([n.__class__ is not int for n in form[2]])
     ):
         raise FormatError(f"an input has the form {form!r:.60}")
