@@ -60,6 +60,8 @@ extern const unsigned char OP_NARGS[N_OPS]; /* 255: any number */
 extern const unsigned char OP_PARTIAL[N_ELEMENTWISE][2];
 /* What partial k reads: 1 = a, 2 = b, 4 = y. */
 extern const unsigned char OP_SAVES[N_ELEMENTWISE][2];
+/* The operator whose value at the same operand groups compute together with this one's; 0: none. */
+extern const unsigned short OP_PAIR[N_ELEMENTWISE];
 /* Structural: bit i is set if a derivative reads the value of operand i. */
 extern const unsigned int STRUCT_SAVES[N_OPS];
 """)
@@ -130,6 +132,8 @@ def tables_header(table):
         partial.append(f"    {pair(map(kind, programs), other)}, /* {row.name} */\n")
         saved.append(f"    {pair(map(saves, programs), 0)},\n")
         rule.append(f"    {pair(map(rules.add, programs), '{0, 0, 0}')},\n")
+    pairs = "".join(f"    [{constant(row.name)}] = {constant(row.pair)},\n"
+                    for row in table.elementwise if row.pair)
     numbers = ", ".join(map(repr, rules.constants))
     return NOTICE + f"""#include "ops.h"
 #include "rules.h"
@@ -144,6 +148,8 @@ const unsigned char OP_PARTIAL[N_ELEMENTWISE][2] = {{
 {''.join(partial)}}};
 const unsigned char OP_SAVES[N_ELEMENTWISE][2] = {{
 {''.join(saved)}}};
+const unsigned short OP_PAIR[N_ELEMENTWISE] = {{
+{pairs}}};
 const double RULE_CONST[] = {{{numbers}}};
 const RuleStep RULE_STEPS[] = {{
 {''.join(rules.steps)}}};

@@ -46,6 +46,7 @@ cdef extern from "ops_tables.h":
     const unsigned int STRUCT_SAVES[{total}]
     const unsigned char OP_PARTIAL[{n}][2]
     const unsigned char OP_SAVES[{n}][2]
+    const unsigned short OP_PAIR[{n}]
     const Rule RULES[{n}][2]
     const RuleStep *RULE_STEPS
     const double *RULE_CONST
@@ -77,6 +78,8 @@ def kernel_declarations(n):
     ctypedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a,
                               const double *b, int64_t sc, int64_t sa,
                               int64_t sb) noexcept nogil
+    ctypedef void (*pair_fn)(int64_t n, double *out, double *out2,
+                             const double *a) noexcept nogil
     ctypedef double (*row_fn)(int64_t n, const double *p) noexcept nogil
     enum:
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
@@ -85,6 +88,7 @@ def kernel_declarations(n):
         ew_fn value[{n}]
         adj_fn adjoint[{n}][2]
         where_fn where
+        pair_fn pair[{n}]
         row_fn row[N_ROW_KINDS]
     const KernelTable *kernels_select() noexcept nogil
 """

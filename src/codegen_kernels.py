@@ -20,6 +20,9 @@ from codegen_c import (
     value_expression,
 )
 
+# Some instruction sets have better kernels for these: quotients.h.
+QUOTIENTS = ("divide", "reciprocal", "sqrt")
+
 
 class Formula:
     """A program as C: heavy steps as calls on block buffers, the rest as the body of a loop."""
@@ -102,15 +105,28 @@ def plain_value(row):
     count = "UNARY" if len(row.operands) == 1 else "BINARY"
     expression = value_expression(row)
     if row.light:
-        return f"{count}_LIGHT({row.name}, {expression})\n"
-    numbers = f"NUMBERS{len(row.operands)}"
-    plain = f"{count}_ROUNDS({row.name}, PLAIN_ROUND({numbers}, {expression}))\n"
-    if row.c is not None:
+        plain = f"{count}_LIGHT({row.name}, {expression})\n"
+        return f"#ifndef CDIFF_QUOTIENTS\n{plain}#endif\n" if row.name in QUOTIENTS else plain
+    return rounds(f"{count}_ROUNDS", row.name, [row])
+
+
+def rounds(macro, name, rows):
+    """A kernel of rounds that stores the value of each of the rows, all of the same operands."""
+    args = ", ".join(rows[0].operands)
+    numbers = f"NUMBERS{len(rows[0].operands)}"
+
+    def stores(expression):
+        return " ".join(f"STORE{k or ''}({expression(row)})" for k, row in zip((0, 2), rows))
+
+    plain = f"{macro}({name}, PLAIN_ROUND({numbers}, {stores(value_expression)}))\n"
+    if any(row.c is not None for row in rows):
         return plain
-    args = ", ".join(row.operands)
-    return (f"#ifdef CDM_HAS_FAST_{row.name}\n"
-            f"{count}_ROUNDS({row.name}, FAST_ROUND(CDM_HAS_FAST_{row.name}, {numbers},\n"
-            f"    cdm_{row.name}_fast_ok({args}), cdm_{row.name}_fast({args}), {expression}))\n"
+    has = [f"CDM_HAS_FAST_{row.name}" for row in rows]
+    fast = stores(lambda row: f"cdm_{row.name}_fast({args})")
+    ok = " * ".join(f"cdm_{row.name}_fast_ok({args})" for row in rows)
+    return (f"#if {' && '.join(f'defined({flag})' for flag in has)}\n"
+            f"{macro}({name}, FAST_ROUND({has[0]}, {numbers}, {ok},\n"
+            f"    {fast},\n    {stores(value_expression)}))\n"
             f"#else\n{plain}#endif\n")
 
 
@@ -167,6 +183,9 @@ def kernels_header(table):
     names = {row.name for row in small}
     values = [composed_value(row, rows) if row.program else plain_value(row)
               for row in in_order(rows) if row.name in names]
+    pairs = [rounds("PAIR_ROUNDS", row.name, [row, rows[row.pair]]) for row in small if row.pair]
+    pair_table = [f"        [{constant(row.name)}] = pair_{row.name},\n"
+                  for row in small if row.pair]
     adjoints = [adjoint(row, k, rows) for row in small for k in range(len(row.partials))
                 if kind(row.partials[k]) == GENERAL]
     value_table, adjoint_table = [], []
@@ -177,8 +196,12 @@ def kernels_header(table):
     return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
 #include "values.h"
 #include "../kernel_loops.h"
+#ifdef CDIFF_QUOTIENTS
+#include "../quotients.h"
+#endif
 
 {''.join(values)}
+{''.join(pairs)}
 {''.join(adjoints)}
 ADJOINT_DIRECT(, one, sg)
 ADJOINT_DIRECT(, minus_one, sg)
@@ -190,6 +213,8 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     {{
 {''.join(adjoint_table)}    }},
     where_kernel,
+    {{
+{''.join(pair_table)}    }},
     {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
 }};

@@ -155,6 +155,14 @@ def check_values(rows):
         visit(row.name, ())
 
 
+def check_pairs(rows):
+    """A pair is two functions of src/math of one operand."""
+    heavy = {row.name for row in rows if len(row.operands) == 1 and row.c is row.value is None}
+    for row in rows:
+        if row.pair is not None and not {row.name, row.pair} <= heavy:
+            raise TableError(f'row "{row.name}": no pair with "{row.pair}"')
+
+
 def compile_elementwise(rows):
     """Check and parse all elementwise rows: after this the table is closed."""
     arity = {}
@@ -165,4 +173,5 @@ def compile_elementwise(rows):
     for row in rows:
         compile_row(row, arity)
     check_values(rows)
+    check_pairs(rows)
     return rows

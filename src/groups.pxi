@@ -14,7 +14,11 @@ cdef extern from "threads.h":
     void cdiff_pool_prepare() noexcept
     int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
 
+cdef extern from "kernel_table.h":
+    void cdiff_prefetch(const void *p) noexcept nogil
+
 cdef enum:
+    FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
     SHARED_WORK = 400000          # points times instructions from which threads share a group
 
 # What the steps of a call work on.
@@ -27,6 +31,7 @@ cdef struct Memory:
 cdef enum MicroKind:
     MICRO_VALUE
     MICRO_WHERE
+    MICRO_PAIR                    # two functions of a: y, and c from its pair
     MICRO_GATHER                  # any memory into lanes
     MICRO_SINGLE                  # lanes rounded to float32, in place and into memory
     MICRO_ROUND                   # in place only
@@ -57,7 +62,9 @@ cdef struct Micro:
     MicroKind kind
     int32_t y, a, b, c
     int32_t sa, sb, sc
+    int32_t instruction
     ew_fn kernel
+    pair_fn pair
     Gather *gather
 
 # A sum: where its partial sums are, and where it goes.
@@ -70,6 +77,7 @@ cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
     int n_micros, n_slots, n_moving, n_sums
+    int n_streams                 # slots that are worth fetching ahead: all that move, or none
     Micro *micros
     GroupSlot *slots              # those that move first
     GroupSum *sums
@@ -80,7 +88,7 @@ cdef class _GroupCompiler:
     """Makes the kernel calls of one unit."""
     cdef _Plan plan
     cdef Group *group
-    cdef int32_t unit
+    cdef int32_t unit, instruction
     cdef Py_ssize_t capacity
     cdef dict known               # (base, offset, step, strides) -> slot
 
@@ -101,10 +109,16 @@ cdef class _GroupCompiler:
         g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
         g.size = self.points_of(i)
-        for at in range(u.start, u.start + u.count):
+        at = u.start
+        while at < u.start + u.count:
             i = schedule.order[at]
+            at += 1
+            self.instruction = i
             if plan.values[i].kind == KIND_SUM:
                 self.add_sum(i)
+            elif at < u.start + u.count and self.is_pair(i, schedule.order[at]):
+                self.add_pair(i, schedule.order[at])
+                at += 1
             else:
                 self.add_lanes(i)
         self.set_geometry()
@@ -131,6 +145,7 @@ cdef class _GroupCompiler:
         m.y = y
         m.a = m.b = m.c = a
         m.sa = 1
+        m.instruction = self.instruction
         self.group.n_micros += 1
         return m
 
@@ -192,6 +207,37 @@ cdef class _GroupCompiler:
 
     # ------------------------------------------------------------ instructions
 
+    cdef bint is_direct(self, int32_t i) noexcept:
+        """Is its memory what kernels write?"""
+        cdef const Value *v = &self.plan.values[i]
+        return v.flags & STORED and self.plan.type(i).typenum == NPY_DOUBLE \
+            or v.base == BASE_REGISTERS
+
+    cdef int place_result(self, int32_t i) noexcept:
+        cdef Value *v = &self.plan.values[i]
+        if self.is_direct(i):
+            v.lane = self.new_slot(v.base, v.place, 0 if v.base == BASE_REGISTERS else 8)
+        else:
+            v.lane = self.new_slot(BASE_LANES, 0, 0)
+        return 0
+
+    cdef bint is_pair(self, int32_t i, int32_t j) noexcept:
+        cdef Instr *x = &self.plan.program.code[i]
+        cdef Instr *y = &self.plan.program.code[j]
+        return (x.op < N_ELEMENTWISE and OP_PAIR[x.op] and OP_PAIR[x.op] == y.op and x.a == y.a
+                and self.plan.type(i).typenum == self.plan.type(j).typenum == NPY_DOUBLE
+                and not self.plan.type(i).number)
+
+    cdef int add_pair(self, int32_t i, int32_t j) except -1:
+        cdef Micro *m
+        cdef int32_t stride, a = self.operand(i, self.plan.program.code[i].a, True, &stride)
+        self.place_result(i)
+        self.place_result(j)
+        m = self.new_micro(MICRO_PAIR, self.plan.values[i].lane, a)
+        m.c = self.plan.values[j].lane
+        m.pair = KERNELS.pair[self.plan.program.code[i].op]
+        return 0
+
     cdef int add_lanes(self, int32_t i) except -1:
         cdef _Plan plan = self.plan
         cdef int32_t *operands = NULL
@@ -201,13 +247,9 @@ cdef class _GroupCompiler:
         cdef Value *v = &plan.values[i]
         cdef const Type *t = plan.type(i)
         cdef Micro *m
-        cdef bint direct = v.flags & STORED and t.typenum == NPY_DOUBLE or v.base == BASE_REGISTERS
         for k in range(count):
             slots[k] = self.operand(i, operands[k], False, &strides[k])
-        if direct:
-            v.lane = self.new_slot(v.base, v.place, 0 if v.base == BASE_REGISTERS else 8)
-        else:
-            v.lane = self.new_slot(BASE_LANES, 0, 0)
+        self.place_result(i)
         m = self.new_micro(MICRO_WHERE if op == OP_WHERE else MICRO_VALUE, v.lane, slots[0])
         m.sa = strides[0]
         if count > 1:
@@ -220,7 +262,7 @@ cdef class _GroupCompiler:
         if t.typenum == NPY_FLOAT:
             k = self.new_slot(v.base, v.place, 4) if v.flags & STORED else v.lane
             self.new_micro(MICRO_SINGLE if v.flags & STORED else MICRO_ROUND, k, v.lane)
-        elif not direct and v.flags & STORED:
+        elif v.flags & STORED and not self.is_direct(i):
             self.new_micro(MICRO_BOOL, self.new_slot(v.base, v.place, 1), v.lane)
         return 0
 
@@ -258,14 +300,16 @@ cdef class _GroupCompiler:
         for k in range(g.n_micros):
             m = &g.micros[k]
             for slot in (m.a, m.b, m.c):
-                if g.slots[slot].base == BASE_LANES and last[slot] == k and slot != m.y:
+                if g.slots[slot].base == BASE_LANES and last[slot] == k \
+                        and g.slots[slot].offset >= 0:
                     free_lanes.append(g.slots[slot].offset)
                     last[slot] = -1
-            if m.kind != MICRO_SUM and g.slots[m.y].base == BASE_LANES and g.slots[m.y].offset < 0:
-                if not free_lanes:
-                    free_lanes.append(lanes)
-                    lanes += 1
-                g.slots[m.y].offset = free_lanes.pop()
+            for slot in () if m.kind == MICRO_SUM else (m.y, m.c):
+                if g.slots[slot].base == BASE_LANES and g.slots[slot].offset < 0:
+                    if not free_lanes:
+                        free_lanes.append(lanes)
+                        lanes += 1
+                    g.slots[slot].offset = free_lanes.pop()
         g.block = MAX_BLOCK
         while g.block > 64 and g.block * lanes > LANE_ROOM:
             g.block //= 2
@@ -310,14 +354,18 @@ cdef class _GroupCompiler:
                 micros[k].y = place[micros[k].y]
         g.slots = slots
         g.micros = micros
+        g.n_streams = moving if g.size * 8 * moving > FETCH_AHEAD else 0
         return 0
 
 
 # ---------------------------------------------------------------- running
 
 cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first,
-                     Py_ssize_t end) noexcept nogil:
-    """The chunks from first up to end.  Nothing depends on how the chunks are shared out."""
+                     Py_ssize_t end, double *seconds) noexcept nogil:
+    """The chunks from first up to end.  Nothing depends on how the chunks are shared out.
+
+    `seconds`, if given, is where the time of each instruction is added up.
+    """
     cdef char *at[MAX_SLOTS]
     cdef double sums[MAX_GROUP]
     cdef Py_ssize_t start, stop, n, chunk
@@ -335,7 +383,10 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
             n = g.block if stop - start > g.block else stop - start
             if g.row > g.block and n > g.row - start % g.row:
                 n = g.row - start % g.row
-            run_block(g, bases, at, sums, start, n)
+            if seconds == NULL:
+                run_block(g, bases, at, sums, start, n)
+            else:
+                time_block(g, bases, at, sums, start, n, seconds)
             start += n
             if start >= stop:
                 break
@@ -348,23 +399,51 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
 cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
                            Py_ssize_t n) noexcept nogil:
     """All instructions on n points."""
-    cdef const Micro *m
+    cdef int k, stream = 0
+    for k in range(g.n_micros):
+        if stream < g.n_streams and k * g.n_streams >= stream * g.n_micros:
+            fetch_ahead(at[stream] + n * g.slots[stream].step, n * g.slots[stream].step)
+            stream += 1
+        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+
+
+cdef inline void fetch_ahead(const char *p, Py_ssize_t nbytes) noexcept nogil:
+    """Have the next block brought into the cache while this one is computed."""
+    cdef Py_ssize_t i = 0
+    while i < nbytes:
+        cdiff_prefetch(p + i)
+        i += LINE
+
+
+cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
+                     Py_ssize_t n, double *seconds) noexcept nogil:
+    """The same with a look at the clock after each instruction."""
+    cdef double now, last = cdiff_clock()
     cdef int k
     for k in range(g.n_micros):
-        m = &g.micros[k]
-        if m.kind == MICRO_VALUE:
-            m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
-        elif m.kind == MICRO_WHERE:
-            KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
-                          <double *>at[m.c], m.sa, m.sb, m.sc)
-        elif m.kind == MICRO_GATHER:
-            gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
-        elif m.kind == MICRO_SUM:
-            sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
-        elif m.kind == MICRO_ROWS:
-            sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
-        else:
-            round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
+        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+        now = cdiff_clock()
+        seconds[g.micros[k].instruction] += now - last
+        last = now
+
+
+cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, double *sums,
+                           Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    if m.kind == MICRO_VALUE:
+        m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
+    elif m.kind == MICRO_PAIR:
+        m.pair(n, <double *>at[m.y], <double *>at[m.c], <double *>at[m.a])
+    elif m.kind == MICRO_WHERE:
+        KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
+                      <double *>at[m.c], m.sa, m.sb, m.sc)
+    elif m.kind == MICRO_GATHER:
+        gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
+    elif m.kind == MICRO_SUM:
+        sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
+    elif m.kind == MICRO_ROWS:
+        sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
+    else:
+        round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
 
 
 cdef void gather_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
@@ -426,7 +505,8 @@ cdef void share_group(void *context, int worker) noexcept nogil:
     cdef GroupRun *r = <GroupRun *>context
     cdef int64_t first = cdiff_take(&r.next, 1)
     while first < r.group.n_chunks:
-        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1)
+        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1,
+                   NULL)
         first = cdiff_take(&r.next, 1)
 
 
@@ -440,5 +520,5 @@ cdef void run_group(const Group *g, const Memory *m) noexcept nogil:
         r.next = 0
         cdiff_parallel(share_group, &r, m.workers)
     else:
-        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks)
+        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks, NULL)
     finish_sums(g, m.bases)

@@ -175,16 +175,18 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
 /* --- values of heavy operators: stretches of rounds of LANES elements ---------------------------- */
 
 /* The last round of a stretch ends with it, so it may begin inside the round before. */
-#define LANES_LOOP(numbers, expression)                                                           \
+#define LANES_LOOP(numbers, stores)                                                               \
     for (j = 0; j < m; j += LANES) {                                                              \
         const int64_t at = j < last ? j : last;                                                   \
         CDIFF_SIMD                                                                                \
         for (i = 0; i < LANES; i++) {                                                             \
             numbers                                                                               \
-            dst[at + i] = (expression);                                                           \
+            stores                                                                                \
         }                                                                                         \
     }
 
+#define STORE(expression) dst[at + i] = (expression);
+#define STORE2(expression) dst2[at + i] = (expression);
 #define NUMBERS1 const double a = src[at + i];
 #define NUMBERS2 const double a = src[at + i]; const double b = src2[at + i];
 
@@ -258,9 +260,32 @@ static inline int64_t next_stretch(int64_t n, int overlap)
         }                                                                                         \
     }
 
+/* Two functions of one operand, whose common work the compiler does once. */
+#define PAIR_ROUNDS(name, round)                                                                  \
+    static void pair_##name(int64_t n, double *out, double *out2, const double *pa)               \
+    {                                                                                             \
+        double tail[LANES], result[LANES], result2[LANES];                                        \
+        const int overlap = out != pa && out2 != pa;                                              \
+        int64_t i, j, m;                                                                          \
+        for (; n > 0; n -= m, pa += m, out += m, out2 += m) {                                     \
+            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
+            double *dst = n < LANES ? result : out, *dst2 = n < LANES ? result2 : out2;           \
+            int64_t last;                                                                         \
+            m = next_stretch(n, overlap);                                                         \
+            last = m < LANES ? 0 : m - LANES;                                                     \
+            {                                                                                     \
+                round                                                                             \
+            }                                                                                     \
+            if (n < LANES) {                                                                      \
+                copy_few(out, result, n);                                                         \
+                copy_few(out2, result2, n);                                                       \
+            }                                                                                     \
+        }                                                                                         \
+    }
+
 /* The round of a branch-free function, and of one with a fast form for the usual arguments
  * (kind 2: the general form is branch-free as well). */
-#define PLAIN_ROUND(numbers, expression) LANES_LOOP(numbers, expression)
+#define PLAIN_ROUND(numbers, stores) LANES_LOOP(numbers, stores)
 
 #define FAST_ROUND(kind, numbers, ok, fast, general)                                              \
     double good[LANES] = {0.0};                                                                   \
@@ -280,7 +305,7 @@ static inline int64_t next_stretch(int64_t n, int overlap)
         const int64_t at = 0;                                                                     \
         for (i = 0; i < m; i++) {                                                                 \
             numbers                                                                               \
-            dst[i] = (general);                                                                   \
+            general                                                                               \
         }                                                                                         \
     }
 

@@ -22,6 +22,13 @@
 #define CDIFF_SIMD
 #endif
 
+/* Ask for the cache line of an address; one that cannot be read does no harm. */
+#if defined(__GNUC__)
+#define cdiff_prefetch(p) __builtin_prefetch(p)
+#else
+#define cdiff_prefetch(p) ((void)(p))
+#endif
+
 /* Light operators are always inlined into loops; for heavy ones the compiler decides. */
 #if defined(__GNUC__)
 #define CDIFF_LIGHT static inline __attribute__((always_inline, unused))
@@ -54,17 +61,21 @@ typedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
 /* out[i] = c[i*sc] != 0 ? a[i*sa] : b[i*sb] */
 typedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a, const double *b,
                          int64_t sc, int64_t sa, int64_t sb);
+/* out[i] = op(a[i]), out2[i] = OP_PAIR[op](a[i]); either may be exactly a. */
+typedef void (*pair_fn)(int64_t n, double *out, double *out2, const double *a);
 
 /* One number from the n elements of a row. */
 typedef double (*row_fn)(int64_t n, const double *p);
 enum { ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS };
 
-/* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where). */
+/* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
+ * pair[op] is NULL where there is no pair. */
 typedef struct {
     const char *isa;
     ew_fn value[N_ELEMENTWISE];
     adj_fn adjoint[N_ELEMENTWISE][2];
     where_fn where;
+    pair_fn pair[N_ELEMENTWISE];
     row_fn row[N_ROW_KINDS];
 } KernelTable;
 

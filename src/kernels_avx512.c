@@ -19,6 +19,7 @@
 #endif
 
 #define CDIFF_ISA avx512
+#define CDIFF_QUOTIENTS
 #include "generated/kernels.h"
 
 #if defined(__clang__)

@@ -23,6 +23,7 @@ Fields of an elementwise row:
     c         the value as a C expression (default: cdm_<name>(a, b) from src/math)
     value     the value in the language instead, for rows made of other rows
     light     cheap enough to be recomputed inside any loop that needs it
+    pair      another row whose value at the same operand costs little on top of this one's
     domain    where the partials are finite and meant (None: everywhere)
     kink      where the function has no derivative and the convention of `at_kink` holds
     at_kink   ((operands...), (partials...)) pairs: conventions and limits, for the tests
@@ -74,9 +75,9 @@ def as_points(points):
     return tuple(p if isinstance(p, tuple) else (p,) for p in points)
 
 
-def op(name, operands, d, doc, *, c=None, value=None, light=False, domain=None, kink=None,
-       at_kink=(), samples=None, edges=None, mp=None, numpy="", ufunc=True, aliases=(), scipy=None,
-       public=True, example=None):
+def op(name, operands, d, doc, *, c=None, value=None, light=False, pair=None, domain=None,
+       kink=None, at_kink=(), samples=None, edges=None, mp=None, numpy="", ufunc=True, aliases=(),
+       scipy=None, public=True, example=None):
     """Add an elementwise row.  `numpy=""` stands for the row's own name."""
     operands = tuple(operands.split())
     unary = len(operands) == 1
@@ -87,7 +88,7 @@ def op(name, operands, d, doc, *, c=None, value=None, light=False, domain=None, 
     numpy = name if numpy == "" else numpy
     ELEMENTWISE.append(Row(
         name=name, operands=operands, d=(d,) if isinstance(d, str) else tuple(d), doc=doc, c=c,
-        value=value, light=light, domain=domain, kink=kink,
+        value=value, light=light, pair=pair, domain=domain, kink=kink,
         at_kink=tuple((as_points((p,))[0], as_points((q,))[0]) for p, q in at_kink),
         samples=as_points(samples), edges=as_points(edges), mp=mp, numpy=numpy,
         ufunc=ufunc and numpy is not None, aliases=tuple(aliases), scipy=scipy, public=public,
@@ -162,7 +163,7 @@ op("logaddexp2", "a b",
 
 # --- trigonometric and hyperbolic -----------------------------------------------------------------
 
-op("sin", "a", "cos(a)", "The sine.", mp="sin(a)", samples=REAL + (1e5, 1e22))
+op("sin", "a", "cos(a)", "The sine.", pair="cos", mp="sin(a)", samples=REAL + (1e5, 1e22))
 op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22))
 op("tan", "a", "1 + square(y)", "The tangent.", mp="tan(a)", samples=REAL + (1.57, 1e5))
 op("arcsin", "a", "1 / sqrt((1 - a) * (1 + a))", "The inverse sine.", domain="absolute(a) < 1",
@@ -177,10 +178,10 @@ op("arctan2", "a b",
    "The angle of the point (b, a), between -pi and pi.", kink="(b < 0) * (a == 0)",
    domain="hypot(a, b) > 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
    mp="atan2(a, b)", samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200)))
-op("sinh", "a", "cosh(a)", "The hyperbolic sine.", mp="sinh(a)", samples=REAL + (700.0,))
+op("sinh", "a", "cosh(a)", "The hyperbolic sine.", pair="cosh", mp="sinh(a)", samples=REAL + (700.0,))
 op("cosh", "a", "sinh(a)", "The hyperbolic cosine.", mp="cosh(a)", samples=REAL + (-700.0, 1e-9))
 # 1 - y*y would lose every digit for |a| > 19.
-op("tanh", "a", "square(sech(a))", "The hyperbolic tangent.", mp="tanh(a)",
+op("tanh", "a", "square(sech(a))", "The hyperbolic tangent.", pair="sech", mp="tanh(a)",
    samples=REAL + (1e-9, 20.0, -300.0))
 # 1 + a*a would overflow where the partial is still 1e-155.
 op("arcsinh", "a", "1 / hypot(a, 1)", "The inverse hyperbolic sine.", mp="asinh(a)",

@@ -190,8 +190,37 @@ cdef class _Schedule:
             self.release_in_group(i, key)
         for i in others:
             heap_push(h, i)
+        self.join_pairs(start)
         for k in range(self.n_later):
             self.release_edge(self.later[k])
+        return 0
+
+    cdef int join_pairs(self, Py_ssize_t start) except -1:
+        """Two functions of one operand become neighbours: one kernel computes both."""
+        cdef Instr *code = self.plan.program.code
+        cdef Py_ssize_t at
+        cdef int32_t i
+        cdef dict firsts = {}, mate = {}
+        cdef list order = []
+        for at in range(start, self.count):
+            i = self.order[at]
+            if code[i].op < N_ELEMENTWISE and OP_PAIR[code[i].op]:
+                firsts[OP_PAIR[code[i].op], code[i].a] = i
+        if not firsts:
+            return 0
+        for at in range(start, self.count):
+            i = self.order[at]
+            first = firsts.pop((code[i].op, code[i].a), None)
+            if first is not None:
+                mate[first] = mate[i] = (first, i)
+        for at in range(start, self.count):
+            i = self.order[at]
+            pair = mate.get(i, (i,))
+            if pair is not None:
+                order += pair
+                mate.update(dict.fromkeys(pair))
+        for at in range(start, self.count):
+            self.order[at] = order[at - start]
         return 0
 
     cdef bint fits_rows(self, int32_t i, Py_ssize_t *row) noexcept:

@@ -629,3 +629,38 @@ def programs(draw):
 def test_random_programs(case):
     program, inputs = case
     check(program, inputs, rtol=1e-9, atol=1e-9)
+
+
+# ------------------------------------------------------------------ profiles
+
+
+def test_profile_has_a_row_for_each_instruction():
+    """Fused instructions have one step; what is read and written is counted once."""
+    r = Recorder()
+    x, m = r.input(shape=(3000,)), r.input(shape=(40, 40))
+    y = r.apply("exp", r.apply("sin", x))
+    n = r.apply("multiply", r.slice(y, 7, 1, -1), r.constant(2.0))
+    r.program.outputs = [y, r.sum(y), n, r.apply("matmul", m, m), x]
+    rows = core.Executable(r.program).profile([numbers(3000), numbers(40, 40)])
+    fused = [row for row in rows if row[0] == next(k[0] for k in rows if k[1] == "sin")]
+    assert [row[1:3] for row in fused] == [("sin", (3000,)), ("exp", (3000,)), ("sum", ())]
+    assert [row[6] for row in fused] == [24000, 24000, 24000]
+    names = [row[1] for row in rows]
+    assert {"elements", "numbers", "matmul", "copy"} <= set(names)
+    assert rows[names.index("matmul")][2:4] + rows[names.index("matmul")][5:] == (
+        (40, 40),
+        "",
+        1,
+        3 * 40 * 40 * 8,
+    )
+    assert all(row[4] >= 0 for row in rows) and sum(row[4] for row in rows) > 0
+
+
+def test_profile_of_numbers_and_of_wrong_inputs():
+    r = Recorder()
+    x = r.input()
+    r.program.outputs = [r.apply("sin", r.apply("exp", x))]
+    rows = core.Runner(r.program).profile([0.5])
+    assert [row[:4] + row[5:] for row in rows] == [(0, "numbers", (), "", 2, 0)]
+    with pytest.raises(TypeError, match="1 inputs was given 0"):
+        core.Executable(r.program).profile([])

@@ -1,0 +1,73 @@
+# Profiles: which instruction of a program takes how long.
+#
+# Runs the steps of an Executable one by one with a clock beside them; must not know
+# how a step does its work.  Fused instructions are timed block by block, so what
+# is seen is the code that also runs without a profile.
+
+cdef extern from "clock.h":
+    double cdiff_clock() noexcept nogil
+
+
+cdef list profile_steps(Executable e, _Workspace w):
+    """Rows (step, operator, shape, where, seconds, calls, bytes) of one call."""
+    cdef double *seconds
+    cdef double start
+    cdef Py_ssize_t i
+    cdef Step *s
+    cdef list rows = []
+    seconds = <double *>PyMem_Calloc(e.program.count + 1, sizeof(double))
+    if seconds == NULL:
+        raise MemoryError()
+    try:
+        for i in range(e.n_steps):
+            s = &e.steps[i]
+            start = cdiff_clock()
+            if s.kind == STEP_GROUP:
+                with nogil:
+                    run_chunks(s.group, w.m.bases, w.m.lanes, 0, s.group.n_chunks, seconds)
+                    finish_sums(s.group, w.m.bases)
+                add_group_rows(e, i, seconds, rows)
+                continue
+            if s.kind >= STEP_PYTHON:
+                run_python(s, w, e.program)
+            elif not run_step(s, &w.m):
+                e.raise_step(i)
+            rows.append(step_row(i, s, cdiff_clock() - start))
+    finally:
+        PyMem_Free(seconds)
+    return rows
+
+
+cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds):
+    """A step that is one operator, or one stretch of work on numbers."""
+    cdef Py_ssize_t nbytes = s.out.nbytes
+    cdef int k
+    if s.kind == STEP_LOADS or s.kind == STEP_NUMBERS:
+        return (i, "elements" if s.kind == STEP_LOADS else "numbers", (), "", seconds, s.count, 0)
+    for k in range(s.n_operands):
+        nbytes += s.operands[k].nbytes
+    shape = tuple([s.out.dims[k] for k in range(s.out.ndim)])
+    return (i, "copy" if s.instruction < 0 else op_name(s.op), shape, "", seconds, 1, nbytes)
+
+
+cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,
+                        list rows) except -1:
+    """One row for each fused instruction; bytes are those that do not stay in lanes."""
+    cdef const Group *g = e.steps[step].group
+    cdef const Micro *m
+    cdef dict moved = {}
+    cdef Py_ssize_t n
+    cdef int k, slot
+    for k in range(g.n_micros):
+        m = &g.micros[k]
+        n = moved.get(m.instruction, 0)
+        if m.kind == MICRO_GATHER:
+            n += g.size * (m.gather.width if m.gather.width > 0 else 8)
+        for slot in {m.a, m.b, m.c} if m.kind == MICRO_SUM else {m.a, m.b, m.c, m.y}:
+            n += g.slots[slot].step * g.size
+        moved[m.instruction] = n
+    for i, nbytes in moved.items():
+        shape = e.program.types[e.program.code[<Py_ssize_t>i].type][1]
+        rows.append((step, op_name(e.program.code[<Py_ssize_t>i].op), shape, "",
+                     seconds[<Py_ssize_t>i], 1, nbytes))
+    return 0
