@@ -136,7 +136,8 @@ class Scan(Callee):
             part = flat[self.packing.starts[k] : self.packing.starts[k + 1]].reshape(shape)
             ys.append(part if dtype == FLOAT64 else np.empty(shape, dtype))
         carry = list(carry)
-        self._steps(carry, [np.ascontiguousarray(x) for x in xs], consts, ys)
+        rows = [np.ascontiguousarray(x, dtype) for x, (dtype, _) in zip(xs, self.xs, strict=True)]
+        self._steps(carry, rows, consts, ys)
         return [*carry, *ys], flat
 
     def pack(self, values: list[Any], flat: Any) -> Any:

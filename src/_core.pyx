@@ -98,6 +98,7 @@ include "generated/ops.pxi"
 
 cdef PyTypeObject *ARRAY_TYPE
 
+include "headroom.pxi"
 include "memory.pxi"
 include "node.pxi"
 include "blocks.pxi"
@@ -139,6 +140,7 @@ include "runner.pxi"
 include "surroundings.pxi"
 include "compiled_call.pxi"
 include "loop.pxi"
+include "loop_sums.pxi"
 include "array.pxi"
 include "face.pxi"
 include "slots.pxi"

@@ -164,7 +164,10 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
         return 0
     operands = parents_of(y)
     wanted = [positions[k] >= 0 for k in range(len(operands))]
-    if not s.recorded:
+    if s.recorded:                       # for the outer levels only: this one is being swept
+        y, g = lower_node(y, s.level), lower_node(g, s.level)
+        operands = [lower_node(a, s.level) for a in operands]
+    else:
         y, g, operands = detached(y), detached(g), [detached(a) for a in operands]
     found = list(callee.pull(y, operands, g, wanted))
     if len(found) != len(operands):

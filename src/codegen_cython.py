@@ -81,6 +81,10 @@ def kernel_declarations(n):
     ctypedef void (*pair_fn)(int64_t n, double *out, double *out2,
                              const double *a) noexcept nogil
     ctypedef double (*row_fn)(int64_t n, const double *p) noexcept nogil
+    ctypedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                             const double *x) noexcept nogil
+    ctypedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                                const double *x, int64_t gap) noexcept nogil
     enum:
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
     ctypedef struct KernelTable:
@@ -90,6 +94,8 @@ def kernel_declarations(n):
         where_fn where
         pair_fn pair[{n}]
         row_fn row[N_ROW_KINDS]
+        rows_fn rows
+        columns_fn columns
     const KernelTable *kernels_select() noexcept nogil
 """
 

@@ -199,6 +199,7 @@ def kernels_header(table):
 #ifdef CDIFF_QUOTIENTS
 #include "../quotients.h"
 #endif
+#include "../product_loops.h"
 
 {''.join(values)}
 {''.join(pairs)}
@@ -217,5 +218,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
 {''.join(pair_table)}    }},
     {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
+    rows_kernel,
+    columns_kernel,
 }};
 """

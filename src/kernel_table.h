@@ -68,6 +68,12 @@ typedef void (*pair_fn)(int64_t n, double *out, double *out2, const double *a);
 typedef double (*row_fn)(int64_t n, const double *p);
 enum { ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS };
 
+/* A matrix times a vector, and a vector times a matrix: see product_loops.h. */
+typedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                        const double *x);
+typedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                           const double *x, int64_t gap);
+
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
  * pair[op] is NULL where there is no pair. */
 typedef struct {
@@ -77,6 +83,8 @@ typedef struct {
     where_fn where;
     pair_fn pair[N_ELEMENTWISE];
     row_fn row[N_ROW_KINDS];
+    rows_fn rows;
+    columns_fn columns;
 } KernelTable;
 
 extern const KernelTable kernels_baseline;

@@ -5,78 +5,64 @@
 # by a loop of our own before a NumPy call would have parsed its arguments.
 
 cdef enum:
-    SMALL_PRODUCT = 4096          # multiply-adds below which our own loop wins
+    SMALL_PRODUCT = 4096          # multiply-adds up to which our own loop wins,
+    SMALL_VECTOR = 1 << 18        # and where one of the matrices is a row or a column
 
 cdef object LINALG_ERROR = np.linalg.LinAlgError
 
 
-cdef Array small_matmul(Arr *a, Arr *b):
-    """C = A B for small two-dimensional float64 operands of any strides."""
-    cdef Py_ssize_t shape[2]
-    cdef Py_ssize_t i, j, k, m = ARR_SHAPE(a)[0], n = ARR_SHAPE(b)[1], inner = ARR_SHAPE(a)[1]
-    cdef Py_ssize_t ai = ARR_STRIDES(a)[0], ak = ARR_STRIDES(a)[1]
-    cdef Py_ssize_t bk = ARR_STRIDES(b)[0], bj = ARR_STRIDES(b)[1]
-    cdef const char *pa
-    cdef const char *pb
+cdef void matrix_product(Py_ssize_t m, Py_ssize_t inner, Py_ssize_t n, const char *a,
+                         Py_ssize_t ai, Py_ssize_t ak, const char *b, Py_ssize_t bk,
+                         Py_ssize_t bj, double *c) noexcept nogil:
+    """C = A B for matrices of float64 of any strides; C is contiguous."""
+    cdef Py_ssize_t i, j, k
     cdef double s
-    cdef double *c
-    cdef Array out
-    shape[0] = m
-    shape[1] = n
-    out = new_array(2, shape, NPY_DOUBLE)
-    c = <double *>N(out).arr.data
-    for i in range(m):
-        for j in range(n):
-            pa = a.data + i * ai
-            pb = b.data + j * bj
-            s = 0.0
-            for k in range(inner):
-                s += (<const double *>pa)[0] * (<const double *>pb)[0]
-                pa += ak
-                pb += bk
-            c[i * n + j] = s
-    return out
+    if n == 1 and ak == sizeof(double) and bk == sizeof(double):
+        KERNELS.rows(m, inner, c, <const double *>a, ai, <const double *>b)
+    elif n == 1 and ai == sizeof(double):
+        KERNELS.columns(inner, m, c, <const double *>a, ak, <const double *>b, bk)
+    elif bj == sizeof(double):
+        for i in range(m):
+            KERNELS.columns(inner, n, c + i * n, <const double *>b, bk,
+                            <const double *>(a + i * ai), ak)
+    elif m == 1 and ak == sizeof(double) and bk == sizeof(double):
+        KERNELS.rows(n, inner, c, <const double *>b, bj, <const double *>a)
+    else:
+        for i in range(m):
+            for j in range(n):
+                s = 0.0
+                for k in range(inner):
+                    s += (<const double *>(a + i * ai + k * ak))[0] * (
+                        <const double *>(b + k * bk + j * bj))[0]
+                c[i * n + j] = s
 
 
-cdef Array outer_product(Arr *a, Arr *b):
-    """A column times a row, which BLAS is slow at."""
-    cdef Py_ssize_t shape[2]
-    cdef Array out
-    shape[0] = ARR_SHAPE(a)[0]
-    shape[1] = ARR_SHAPE(b)[1]
-    out = new_array(2, shape, NPY_DOUBLE)
-    with nogil:
-        outer_loop(a, b, <double *>N(out).arr.data)
-    return out
-
-
-cdef void outer_loop(const Arr *a, const Arr *b, double *out) noexcept nogil:
-    cdef Py_ssize_t i, n = ARR_SHAPE(b)[1]
-    for i in range(ARR_SHAPE(a)[0]):
-        KERNELS.value[OP_MULTIPLY](n, out + i * n, <double *>b.data,
-                                   <double *>(a.data + i * ARR_STRIDES(a)[0]), 1, 0)
+cdef inline bint is_small_product(Py_ssize_t m, Py_ssize_t inner, Py_ssize_t n) noexcept nogil:
+    """Is a loop of our own quicker than a call of BLAS through NumPy?"""
+    if inner == 1:
+        return True
+    return m * inner * n <= (SMALL_VECTOR if m == 1 or n == 1 else SMALL_PRODUCT)
 
 
 cdef Array value_matmul(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[2]
+    cdef Py_ssize_t inner
     cdef Array out
     cdef Array b = <Array>operands[1]
     cdef Arr *ra = N(a).arr
     cdef Arr *rb = N(b).arr
-    if (ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE
-            and ARR_SHAPE(ra)[0] * ARR_SHAPE(ra)[1] * ARR_SHAPE(rb)[1] <= SMALL_PRODUCT):
-        return small_matmul(ra, rb)
-    if (ra.ndim == 2 and rb.ndim == 2 and ARR_SHAPE(ra)[1] == 1 and ra.typenum == NPY_DOUBLE
-            and rb.typenum == NPY_DOUBLE):
-        b = contiguous(b)
-        return outer_product(ra, N(b).arr)
-    if ra.ndim == 2 and rb.ndim == 2 and ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE:
-        shape[0] = ARR_SHAPE(ra)[0]
-        shape[1] = ARR_SHAPE(rb)[1]
-        out = new_array(2, shape, NPY_DOUBLE)      # pooled memory costs no page faults
+    if ra.ndim != 2 or rb.ndim != 2 or ra.typenum != NPY_DOUBLE or rb.typenum != NPY_DOUBLE:
+        return wrap_result(np.matmul(ndarray_of(a), ndarray_of(b)))
+    shape[0] = ARR_SHAPE(ra)[0]
+    shape[1] = ARR_SHAPE(rb)[1]
+    inner = ARR_SHAPE(ra)[1]
+    out = new_array(2, shape, NPY_DOUBLE)          # pooled memory costs no page faults
+    if not is_small_product(shape[0], inner, shape[1]):
         np.matmul(ndarray_of(a), ndarray_of(b), export(out, NPY_ARRAY_WRITEABLE))
         return out
-    return wrap_result(np.matmul(ndarray_of(a), ndarray_of(b)))
+    matrix_product(shape[0], inner, shape[1], ra.data, ARR_STRIDES(ra)[0], ARR_STRIDES(ra)[1],
+                   rb.data, ARR_STRIDES(rb)[0], ARR_STRIDES(rb)[1], <double *>N(out).arr.data)
+    return out
 
 
 cdef Array value_einsum(Array a, list operands, object attrs):

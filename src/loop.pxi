@@ -8,6 +8,7 @@
 
 cdef enum:
     SIGNAL_STEPS = 1 << 16        # of a loop over numbers, between two looks for Ctrl-C
+    CHECK_STEPS = 64              # of a loop over arrays that needs Python anyway
 
 
 cdef struct NumberLoop:
@@ -26,33 +27,14 @@ def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list
     `carry` (replaced by what the last step gave), a row of each array in `xs`, and `consts`;
     outputs are the next carry and a row for each array in `ys`.
     """
-    cdef Py_ssize_t i = start, k, n_carry = len(carry)
-    cdef list outputs
-    if is_number_loop(runner, carry, xs, consts, ys):
+    if start == stop:
+        return stop
+    if runner.numbers is not None:
         return run_number_loop(runner.numbers, start, stop, carry, xs, consts, ys)
-    while i != stop:
-        found = runner.run(carry + [x[i] for x in xs] + consts)[0]
-        if found is None:
-            return i
-        outputs = found
-        carry[:] = outputs[:n_carry]
-        for k in range(len(ys)):
-            ys[k][i] = outputs[n_carry + k]
-        i += 1 if stop > start else -1
-    return stop
-
-
-cdef bint is_number_loop(Runner runner, list carry, list xs, list consts, list ys) except -1:
-    """Are there only numbers, in arrays that C can read in order?"""
-    if runner.numbers is None:
-        return False
-    for x in carry + consts:
-        if not isinstance(x, float) and not (type(x) is np.ndarray and x.dtype == np.float64):
-            return False
-    for x in xs + ys:
-        if not is_plain_ndarray(x) or not np.PyArray_IS_C_CONTIGUOUS(<np.ndarray>x) or x.ndim != 1:
-            return False
-    return True
+    sums = sums_of(runner, len(carry))
+    if sums is not None:
+        return (<_Sums>sums).run(start, stop, carry, xs, consts, ys)
+    return _ArrayLoop(runner.arrays, carry, xs, consts, ys).run(start, stop)
 
 
 cdef Py_ssize_t run_number_loop(NumberCode code, Py_ssize_t start, Py_ssize_t stop, list carry,
@@ -106,3 +88,191 @@ cdef Py_ssize_t number_steps(NumberCode code, Py_ssize_t start, Py_ssize_t stop,
             loop.ys[k][i] = loop.outputs[loop.n_carry + k]
         i += step
     return stop
+
+
+# ---------------------------------------------------------------- loops over arrays
+
+# Where one value of a step comes from or goes to.
+cdef struct Row:
+    const Part *part
+    char *data
+    Py_ssize_t step               # from one row to the next
+    bint carried                  # there are two of it, for odd and for even steps
+
+
+@cython.final
+cdef class _ArrayLoop:
+    """The steps of a program with arrays, each in place in one workspace."""
+    cdef Executable e
+    cdef _Workspace w
+    cdef list carry, held
+    cdef Row *rows                # the inputs, then the outputs
+    cdef char *memory             # two sets of carries: of a step and of the next
+    cdef Py_ssize_t half
+    cdef bint free_running        # no step and no guard needs Python
+
+    def __cinit__(self, Executable e, list carry, list xs, list consts, list ys):
+        cdef Py_ssize_t k, n = len(carry), m = len(carry) + len(xs)
+        cdef Py_ssize_t place = 0
+        if m + len(consts) != e.n_inputs or n + len(ys) != e.n_outputs:
+            raise ValueError(f"a loop over a program of {e.n_inputs} inputs and {e.n_outputs} "
+                             f"outputs got {m + len(consts)} and {n + len(ys)}")
+        self.e = e
+        self.carry, self.held = carry, [xs, consts, ys]
+        self.rows = <Row *>PyMem_Calloc(e.n_inputs + e.n_outputs + 1, sizeof(Row))
+        for k in range(n):
+            self.half += room_of(&e.inputs[k])
+        self.memory = <char *>cdiff_aligned_alloc(2 * self.half + LINE)
+        if self.rows == NULL or self.memory == NULL:
+            raise MemoryError("cdiff: no memory for the steps of a loop")
+        for k in range(n):
+            self.add(k, &e.inputs[k], None, False)
+            self.add(e.n_inputs + k, &e.results[k], None, False)
+            self.rows[k].data = self.rows[e.n_inputs + k].data = self.memory + place
+            self.rows[k].carried = self.rows[e.n_inputs + k].carried = True
+            place += room_of(&e.inputs[k])
+            copy_in(&e.inputs[k], self.rows[k].data, carry[k])
+        for k in range(len(xs)):
+            self.add(n + k, &e.inputs[n + k], xs[k], True)
+        for k in range(len(consts)):
+            self.add(m + k, &e.inputs[m + k], consts[k], False)
+        for k in range(len(ys)):
+            self.add(e.n_inputs + n + k, &e.results[n + k], ys[k], True)
+        self.free_running = e.n_guards == 0
+        for k in range(e.n_stretches):
+            self.free_running = self.free_running and not e.stretches[k].python
+
+    def __dealloc__(self):
+        PyMem_Free(self.rows)
+        if self.memory != NULL:
+            cdiff_aligned_free(self.memory)
+
+    cdef int add(self, Py_ssize_t k, const Part *part, object x, bint moves) except -1:
+        """Value k: `x` itself, or a row of it at each step."""
+        cdef Row *row = &self.rows[k]
+        row.part = part
+        if x is None:
+            return 0
+        a = np.asarray(x)
+        if a.dtype != np.PyArray_DescrFromType(part.typenum) \
+                or a.shape[1 if moves else 0:] != tuple([part.dims[i] for i in range(part.ndim)]):
+            raise ValueError(f"a loop over {part_text(part)} got {a.dtype} of shape {a.shape}")
+        if not np.PyArray_ISCARRAY_RO(<np.ndarray>a):
+            a = np.ascontiguousarray(a) if a.ndim else a.copy()
+        self.held.append(a)
+        row.data = np.PyArray_BYTES(<np.ndarray>a)
+        row.step = part.nbytes if moves else 0
+        return 0
+
+    cdef Py_ssize_t run(self, Py_ssize_t start, Py_ssize_t stop) except -2:
+        """The steps from `start`; the step that was not run."""
+        cdef Py_ssize_t i = start, done = 0, step = 1 if stop > start else -1, k, failed = -1
+        cdef Py_ssize_t work = 1, most
+        for k in range(self.e.n_steps):
+            work += self.e.steps[k].work
+        most = STRETCH_WORK // work + 1
+        self.w = self.e.acquire()
+        try:
+            while i != stop:
+                if self.free_running:
+                    k = (stop - i) * step
+                    k = k if k < most else most
+                    self.run_free(i, step, k, done)
+                    i += k * step
+                    done += k
+                    PyErr_CheckSignals()
+                    continue
+                self.bind(i, done & 1)
+                failed = self.e.execute(self.w)
+                if failed >= 0:
+                    break
+                self.take(i, done & 1)
+                i += step
+                done += 1
+                if done % CHECK_STEPS == 0:
+                    PyErr_CheckSignals()
+        finally:
+            self.e.give_back(self.w)
+        for k in range(len(self.carry)):
+            self.carry[k] = copy_out(&self.e.inputs[k],
+                                     self.rows[k].data + (self.half if done & 1 else 0))
+        return i
+
+    cdef int run_free(self, Py_ssize_t i, Py_ssize_t step, Py_ssize_t count,
+                      Py_ssize_t done) except -1:
+        """So many steps without a look at Python in between."""
+        cdef Py_ssize_t k, j, at = 0
+        cdef bint fine = True
+        with nogil:
+            for k in range(count):
+                self.bind(i, (done + k) & 1)
+                for j in range(self.e.n_stretches):
+                    fine = self.e.run_stretch(&self.e.stretches[j], &self.w.m, &at)
+                    if not fine:
+                        break
+                if not fine:
+                    break
+                self.take(i, (done + k) & 1)
+                i += step
+        if not fine:
+            self.e.raise_step(at)
+        return 0
+
+    cdef void bind(self, Py_ssize_t i, bint odd) noexcept nogil:
+        """Inputs and outputs of step i."""
+        cdef Row *row
+        cdef char *data
+        cdef char **bases = self.w.m.bases
+        cdef Py_ssize_t k
+        for k in range(self.e.n_inputs):
+            row = &self.rows[k]
+            data = row.data + (i * row.step)
+            if odd and row.carried:
+                data += self.half
+            if not row.part.number:
+                bases[row.part.base] = data
+            elif row.part.typenum == NPY_DOUBLE:
+                (<double *>part_data(row.part, bases))[0] = (<double *>data)[0]
+            else:
+                (<double *>part_data(row.part, bases))[0] = (<uint8_t *>data)[0]
+        for k in range(self.e.n_outputs):
+            bases[self.e.first_output + k] = self.place(k, i, odd)
+
+    cdef inline char *place(self, Py_ssize_t k, Py_ssize_t i, bint odd) noexcept nogil:
+        """Where output k of step i goes."""
+        cdef Row *row = &self.rows[self.e.n_inputs + k]
+        return row.data + i * row.step + (self.half if row.carried and not odd else 0)
+
+    cdef void take(self, Py_ssize_t i, bint odd) noexcept nogil:
+        """The numbers among the outputs, from their registers."""
+        cdef Py_ssize_t k
+        cdef double v
+        cdef const Part *part
+        for k in range(self.e.n_outputs):
+            part = self.rows[self.e.n_inputs + k].part
+            if not part.number:
+                continue
+            v = (<double *>part_data(part, self.w.m.bases))[0]
+            if part.typenum == NPY_DOUBLE:
+                (<double *>self.place(k, i, odd))[0] = v
+            else:
+                (<uint8_t *>self.place(k, i, odd))[0] = v != 0.0
+
+
+cdef Py_ssize_t room_of(const Part *p) noexcept:
+    """Its bytes, in whole cache lines."""
+    return (p.nbytes + LINE) & ~<Py_ssize_t>(LINE - 1)
+
+
+cdef int copy_in(const Part *p, char *to, object x) except -1:
+    cdef np.ndarray a = np.ascontiguousarray(x, np.PyArray_DescrFromType(p.typenum))
+    if np.PyArray_NBYTES(a) != p.nbytes:
+        raise ValueError(f"the carry of a loop over {part_text(p)} has shape {(<object>a).shape}")
+    memcpy(to, np.PyArray_DATA(a), p.nbytes)
+    return 0
+
+
+cdef np.ndarray copy_out(const Part *p, const char *source):
+    cdef np.ndarray out = np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
+    memcpy(np.PyArray_DATA(out), source, p.nbytes)
+    return out

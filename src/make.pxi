@@ -196,7 +196,7 @@ cdef class _StepMaker:
             return 0
         s.kind = STEP_BLAS
         s.work = s.out.size * a.dims[a.ndim - 1]
-        if a.ndim == 2 and b.ndim == 2 and (s.work <= SMALL_PRODUCT or a.dims[1] == 1):
+        if a.ndim == 2 and b.ndim == 2 and is_small_product(a.dims[0], a.dims[1], b.dims[1]):
             s.kind = STEP_PRODUCT
         return 0
 

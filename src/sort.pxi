@@ -42,7 +42,7 @@ cdef struct Sweep:
     int32_t *last              # see note_readers; NULL where nobody has asked
     Py_ssize_t count, capacity, stack_size, stack_capacity, trees_capacity, n_wide, wide_capacity
     Py_ssize_t n_leaves
-    int bit
+    int level, bit
     bint all_leaves            # every leaf is requested
     bint prunes                # there are leaves that nobody asked for
     bint has_values            # not all nodes are scalars with partials
@@ -82,6 +82,7 @@ cdef void sweep_init(Sweep *s, int level) noexcept:
     s.last = NULL
     s.count = s.stack_size = s.n_wide = s.wide_capacity = s.n_leaves = 0
     s.capacity = s.stack_capacity = s.trees_capacity = SMALL_SWEEP
+    s.level = level
     s.bit = level_bit(level)
     s.all_leaves = s.prunes = s.has_values = s.recorded = s.by_trees = False
 

@@ -14,7 +14,7 @@ cdef enum StepKind:
     STEP_GROUP
     STEP_MOVES                    # copies of parts, after zeros if there are gaps
     STEP_REDUCE
-    STEP_PRODUCT                  # of small matrices
+    STEP_PRODUCT                  # of small matrices, or with a vector
     STEP_GATHER
     STEP_SCATTER
     STEP_PYTHON                   # from here on with the GIL
@@ -114,29 +114,11 @@ cdef void run_reduce(const Step *s, char **bases) noexcept nogil:
 
 
 cdef void run_product(const Step *s, char **bases) noexcept nogil:
-    """C = A B for matrices of any strides."""
     cdef const Part *a = &s.operands[0]
     cdef const Part *b = &s.operands[1]
-    cdef Py_ssize_t i, j, k, m = a.dims[0], inner = a.dims[1], n = b.dims[1]
-    cdef const char *pa
-    cdef const char *pb
-    cdef double total
-    cdef double *c = <double *>part_data(&s.out, bases)
-    if inner == 1 and b.dims[3] == sizeof(double):
-        for i in range(m):
-            KERNELS.value[OP_MULTIPLY](n, c + i * n, <const double *>part_data(b, bases),
-                                       <const double *>(part_data(a, bases) + i * a.dims[2]), 1, 0)
-        return
-    for i in range(m):
-        for j in range(n):
-            pa = part_data(a, bases) + i * a.dims[2]
-            pb = part_data(b, bases) + j * b.dims[3]
-            total = 0.0
-            for k in range(inner):
-                total += (<const double *>pa)[0] * (<const double *>pb)[0]
-                pa += a.dims[3]
-                pb += b.dims[2]
-            c[i * n + j] = total
+    matrix_product(a.dims[0], a.dims[1], b.dims[1], part_data(a, bases), a.dims[2], a.dims[3],
+                   part_data(b, bases), b.dims[2], b.dims[3],
+                   <double *>part_data(&s.out, bases))
 
 
 cdef bint in_range(const int64_t *rows, Py_ssize_t n, Py_ssize_t count) noexcept nogil:

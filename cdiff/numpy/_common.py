@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from cdiff._core import Array, any_array, array, hosted, value
+from cdiff._core import Array, any_array, array, hosted, peek, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,7 @@ __all__ = [
     "index_along",
     "mirrors",
     "named",
+    "on_forms",
     "on_values",
     "plain",
     "store",
@@ -112,6 +113,22 @@ def on_values(original: Any) -> Callable[..., Any]:
         return original(*[plain(x) for x in args], **kwargs)
 
     return handles(original)(call)
+
+
+def on_forms(original: Any) -> Callable[..., Any]:
+    """A NumPy function of shapes and dtypes only: no decision of a program being recorded."""
+
+    @wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return original(*map(_peeked, args), **{name: _peeked(x) for name, x in kwargs.items()})
+
+    return handles(original)(call)
+
+
+def _peeked(x: Any) -> Any:
+    if type(x) is Array:
+        return peek(x)
+    return [_peeked(item) for item in x] if isinstance(x, (list, tuple)) else x
 
 
 def as_array(x: ArrayLike) -> Array:

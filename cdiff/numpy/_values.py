@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cdiff.numpy._common import on_values
+from cdiff.numpy._common import on_forms, on_values
 
 __all__ = [
     "all", "allclose", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
@@ -45,12 +45,12 @@ flatnonzero = on_values(np.flatnonzero)
 invert = on_values(np.invert)
 isclose = on_values(np.isclose)
 iscomplex = on_values(np.iscomplex)
-iscomplexobj = on_values(np.iscomplexobj)
+iscomplexobj = on_forms(np.iscomplexobj)
 isin = on_values(np.isin)
 isneginf = on_values(np.isneginf)
 isposinf = on_values(np.isposinf)
 isreal = on_values(np.isreal)
-isrealobj = on_values(np.isrealobj)
+isrealobj = on_forms(np.isrealobj)
 left_shift = on_values(np.left_shift)
 lexsort = on_values(np.lexsort)
 logical_and = on_values(np.logical_and)
@@ -60,12 +60,12 @@ logical_xor = on_values(np.logical_xor)
 may_share_memory = on_values(np.may_share_memory)
 nanargmax = on_values(np.nanargmax)
 nanargmin = on_values(np.nanargmin)
-ndim = on_values(np.ndim)
+ndim = on_forms(np.ndim)
 nonzero = on_values(np.nonzero)
 ravel_multi_index = on_values(np.ravel_multi_index)
 result_type = on_values(np.result_type)
 right_shift = on_values(np.right_shift)
 searchsorted = on_values(np.searchsorted)
-shape = on_values(np.shape)
+shape = on_forms(np.shape)
 shares_memory = on_values(np.shares_memory)
-size = on_values(np.size)
+size = on_forms(np.size)
