@@ -51,7 +51,8 @@ class Loaded(Compiled):
         if self._own or buffers is not None:
             return super()._on_tracked(signature, buffers)
         values = [peek(x) if isinstance(x, Array) else x for x in signature.inputs]
-        entry = self._entry(signature)
+        # A tracked number may have been a float, which is no Array outside the transformation.
+        entry = self._entry(signature.key) or self._entry(signature.with_floats())
         found = None if entry is None else entry.paths.run(values)
         if found is None:
             return self._f()

@@ -53,7 +53,16 @@ class Path:
         What is run, if another program gives the same values.
     """
 
-    __slots__ = ("decisions", "form", "has_form", "leaves", "places", "program", "runner", "treedef")
+    __slots__ = (
+        "decisions",
+        "form",
+        "has_form",
+        "leaves",
+        "places",
+        "program",
+        "runner",
+        "treedef",
+    )
 
     def __init__(
         self,

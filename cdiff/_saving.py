@@ -153,7 +153,9 @@ def read_file(file: Any) -> bytes:
             return opened.read()
     data = file.read()
     if not isinstance(data, bytes):
-        raise TypeError(f"load needs a file opened with 'rb'; this one gave a {type(data).__name__}")
+        raise TypeError(
+            f"load needs a file opened with 'rb'; this one gave a {type(data).__name__}"
+        )
     return data
 
 
@@ -307,7 +309,7 @@ def _form(form: Any) -> Any:
     if (
         form.__class__ is not tuple
         or [x.__class__ for x in form] != [str, str, tuple]
-        or form[0] not in ("A", "a", "g")
+        or form[0] not in ("a", "g")
         or any([n.__class__ is not int for n in form[2]])
     ):
         raise FormatError(f"an input has the form {form!r:.60}")
@@ -409,7 +411,9 @@ def _plain_program(program: Program) -> dict[str, Any]:
     names = tuple([NAMES[int(op)] for op in used])
     if "call" in names:
         callee = next(row[4][0] for row in program.instructions() if row[0] == "call")
-        raise TypeError(f"the program calls {callee!r}, a Python function, which a file cannot hold")
+        raise TypeError(
+            f"the program calls {callee!r}, a Python function, which a file cannot hold"
+        )
     attrs = list(attrs)
     casts = np.flatnonzero(rows["op"] == CODES["cast"])
     for i in casts:

@@ -194,7 +194,7 @@ class Signature:
         if x.__class__ is Array:
             self.tracked = self.tracked or is_tracked(x)
             self.inputs.append(x if self.tracked else x.numpy())
-            return "A", x.dtype.str, x.shape
+            return "a", x.dtype.str, x.shape
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub":
             self.inputs.append(x)
             return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
@@ -211,6 +211,11 @@ class Signature:
             raise TypeError(
                 "compile: a static argument must be hashable, for programs are found by its value"
             ) from None
+
+    def with_floats(self) -> tuple[Any, ...]:
+        """The key of the same call with Python floats for all float64 numbers."""
+        forms = ["f" if form[1:] == ("<f8", ()) else form for form in self.key[2]]
+        return (*self.key[:2], tuple(forms), self.key[3])
 
     def paths(self) -> list[str]:
         """What the leaves are called in messages."""

@@ -98,6 +98,7 @@ include "generated/ops.pxi"
 
 cdef PyTypeObject *ARRAY_TYPE
 
+include "headroom.pxi"
 include "memory.pxi"
 include "node.pxi"
 include "blocks.pxi"

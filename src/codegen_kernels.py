@@ -196,10 +196,10 @@ def kernels_header(table):
     return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
 #include "values.h"
 #include "../kernel_loops.h"
-#include "../product_loops.h"
 #ifdef CDIFF_QUOTIENTS
 #include "../quotients.h"
 #endif
+#include "../product_loops.h"
 
 {''.join(values)}
 {''.join(pairs)}

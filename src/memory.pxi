@@ -90,6 +90,7 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
         _free_blocks[bucket] = r.owner
         _pooled_bytes -= bucket_size(bucket)
     else:
+        take_memory(bucket_size(bucket))
         r = <Arr *>cdiff_aligned_alloc(bucket_size(bucket))
         if r == NULL:
             raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
@@ -152,6 +153,7 @@ cdef Node *node_refill() except NULL:
     cdef Node *slab
     cdef Py_ssize_t i
     cdef Py_ssize_t count = SLAB_NODES if POOLED else 1
+    take_memory(<size_t>count * sizeof(Node))
     slab = <Node *>cdiff_aligned_alloc(<size_t>count * sizeof(Node))
     if slab == NULL:
         raise MemoryError("cdiff: cannot allocate graph nodes")

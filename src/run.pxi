@@ -257,18 +257,12 @@ cdef class Executable:
         Outputs are made in the arrays `into` (C order, of the declared types, overlapping nothing)
         where that has one.
         """
-        cdef _Workspace w
-        cdef np.ndarray out
+        cdef _Workspace w = self.acquire()
+        cdef list held = [], outputs
         cdef Py_ssize_t i, failed
-        cdef list held = [], outputs = []
-        w = self.acquire()
         try:
             self.bind_all(w, inputs, held)
-            for i in range(self.n_outputs):
-                out = into[i] if into is not None and into[i] is not None else self.fresh(i)
-                outputs.append(out)
-                if out is not None:
-                    w.m.bases[self.first_output + i] = np.PyArray_BYTES(out)
+            outputs = self.rooms(w, into)
             failed = self.execute(w)
             if failed >= 0:
                 return None, failed, part_value(&self.guards[failed].part, w)
@@ -287,12 +281,10 @@ cdef class Executable:
         numbers a row stands for, else 1; `bytes` what is read and written in memory.
         """
         cdef _Workspace w = self.acquire()
-        cdef list held = [], outputs = []
-        cdef Py_ssize_t i
+        cdef list held = [], outputs
         try:
             self.bind_all(w, inputs, held)
-            for i in range(self.n_outputs):
-                outputs.append(self.room(w, i))
+            outputs = self.rooms(w, None)
             return profile_steps(self, w)
         finally:
             self.give_back(w)
@@ -300,6 +292,18 @@ cdef class Executable:
     cdef object number(self, _Workspace w, Py_ssize_t i):
         cdef double v = (<double *>part_data(&self.results[i], w.m.bases))[0]
         return v if self.results[i].typenum == NPY_DOUBLE else np.array(v != 0.0)
+
+    cdef list rooms(self, _Workspace w, list into):
+        """Memory for all outputs: that of `into` where it has some."""
+        cdef np.ndarray out
+        cdef list outputs = []
+        cdef Py_ssize_t i
+        for i in range(self.n_outputs):
+            out = into[i] if into is not None and into[i] is not None else self.fresh(i)
+            outputs.append(out)
+            if out is not None:
+                w.m.bases[self.first_output + i] = np.PyArray_BYTES(out)
+        return outputs
 
     cdef np.ndarray fresh(self, Py_ssize_t i):
         """Fresh memory for an output (None for a number): large memory comes from the pool."""

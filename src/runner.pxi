@@ -14,8 +14,8 @@ cdef class Runner:
     cdef readonly Program program
     cdef readonly NumberCode numbers  # None where there are arrays
     cdef Executable arrays            # None where there are none
-    cdef object sums                  # what loop_sums.pxi found out about it
     cdef list truths                  # for each output: is it a boolean?
+    cdef object sums                  # what loop_sums.pxi found out about it
 
     def __init__(self, Program program):
         cdef Py_ssize_t i

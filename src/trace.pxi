@@ -416,6 +416,8 @@ cdef class _Frozen:
         free(self.at)
 
     cdef int room(self, Py_ssize_t n) except -1:
+        # The program, its simplified copy and what making them needs.
+        take_memory(n * 6 * sizeof(Instr))
         self.at = <int32_t *>realloc(NULL, (n + 1) * sizeof(int32_t))
         if self.at == NULL:
             raise MemoryError("cdiff: no memory to make a program")

@@ -1,11 +1,10 @@
-"""Programs of numbers in the one-point gear: NumberCode, which runs them, and NumberCall.
+"""Programs of numbers in the one-point gear: NumberCode, which runs them.
 
 Driven by the operator table: every row at all its points must be, bit for bit, what the same row is
 on eager scalars. Programs are written down by hand here, instruction by instruction; how they come
 from Python functions is not this file's business.
 """
 
-import gc
 import itertools
 import os
 import random
@@ -13,7 +12,6 @@ import struct
 import subprocess
 import sys
 import threading
-import weakref
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,7 +23,7 @@ sys.path.insert(0, str(SRC))
 
 import cdiff as cd  # noqa: E402
 import optable  # noqa: E402
-from cdiff._core import NumberCall, NumberCode, Program  # noqa: E402
+from cdiff._core import NumberCode, Program  # noqa: E402
 
 ROWS = {row.name: row for row in optable.ELEMENTWISE}
 QUESTIONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan",
@@ -362,14 +360,11 @@ def in_threads(work, count=8):
 @pytest.mark.parametrize("steps", [5, 500, 20_000])
 def test_threads_share_a_code(steps):
     code = NumberCode(logistic(steps))
-    call = NumberCall(code, "f", 0, None)
-
     def work(k):
         x = 0.1 + 0.1 * k
         want = logistic_float(steps, x)
         for _ in range(20):
             assert code.evaluate(x) == (-1, [want])
-            assert call(x) == want
 
     in_threads(work)
 
@@ -389,110 +384,6 @@ def test_threads_share_registers_on_the_heap():
             assert [bits(x) for x in code.evaluate(*moved)[1]] == [bits(x) for x in first]
 
     in_threads(work)
-
-
-# --- calls from Python --------------------------------------------------------------------------
-
-
-def no_general(args, kwargs):
-    raise AssertionError("not by this way")
-
-
-def echo(args, kwargs):
-    return "general", args, kwargs
-
-
-def both():
-    """x * y and x / y."""
-    program = program_of(2, ("multiply", 0, 1), ("divide", 0, 1))
-    program.outputs = [2, 3]
-    return NumberCode(program)
-
-
-@pytest.mark.parametrize(
-    "template, want",
-    [
-        (0, 6.0),
-        (1, 1.5),
-        ((0, 1), (6.0, 1.5)),
-        ((0, (1, 1)), (6.0, (1.5, 1.5))),
-        ([0, (), [1], ((0,),)], [6.0, (), [1.5], ((6.0,),)]),
-        ((), ()),
-    ],
-)
-def test_results_are_nested_like_the_template(template, want):
-    assert NumberCall(both(), "ff", template, no_general)(3.0, 2.0) == want
-
-
-def test_other_arguments_go_the_general_way():
-    call = NumberCall(both(), "fi", (0, 1), echo)
-    assert call(3.0, 2.0) == call(3.0, 2) == (6.0, 1.5)
-    for args in ((3, 2.0), (np.float64(3.0), 2.0), (3.0, True), (3.0, 10**400), (3.0, None),
-                 (3.0,), (), (3.0, 2.0, 1.0), (cd.array(3.0), 2.0)):  # fmt: skip
-        assert call(*args) == ("general", args, {})
-    assert call(3.0, y=2.0) == ("general", (3.0,), {"y": 2.0})
-    assert call(x=3.0, y=2.0) == ("general", (), {"x": 3.0, "y": 2.0})
-    assert call(*[3.0, 2.0], z=1) == ("general", (3.0, 2.0), {"z": 1})
-    assert call(3.0, -1) == (-3.0, -3.0)
-
-
-def test_a_failed_guard_goes_the_general_way():
-    program = program_of(2, ("less", 0, 1), ("add", 0, 1))
-    program.guard(2, True)
-    call = NumberCall(NumberCode(program), "ff", 0, echo)
-    assert call(1.0, 2.0) == 3.0
-    assert call(2.0, 1.0) == ("general", (2.0, 1.0), {})
-
-
-def test_errors_of_the_general_way_come_through():
-    def fails(args, kwargs):
-        raise KeyError("here")
-
-    with pytest.raises(KeyError, match="here"):
-        NumberCall(both(), "ff", 0, fails)("x", 1.0)
-
-
-def test_many_arguments_and_results():
-    n = 300
-    program = program_of(n, *[("negative", k) for k in range(n)])
-    program.outputs = list(range(n, 2 * n))
-    call = NumberCall(NumberCode(program), "f" * n, tuple(range(n)), echo)
-    given = [float(k) for k in range(n)]
-    assert call(*given) == tuple(-x for x in given)
-    assert call(*given[:-1], "x") == ("general", (*given[:-1], "x"), {})
-
-
-def test_templates_and_signatures_are_checked():
-    for signature in ("f", "fff", "fx"):
-        with pytest.raises(ValueError, match="signature"):
-            NumberCall(both(), signature, 0, echo)
-    for template in (2, -1, (0, 2)):
-        with pytest.raises(ValueError, match="no output"):
-            NumberCall(both(), "ff", template, echo)
-    for template in ("a", 0.0, {"a": 0}, None, True):
-        with pytest.raises(TypeError, match="nested"):
-            NumberCall(both(), "ff", template, echo)
-
-
-def test_calls_take_all_forms_of_calling():
-    call = NumberCall(both(), "ff", 0, echo)
-    assert list(map(call, [1.0, 2.0], [3.0, 4.0])) == [3.0, 8.0]
-    assert call.__call__(3.0, 2.0) == 6.0
-    assert type(call).__call__(call, 3.0, 2.0) == 6.0
-    assert callable(call)
-
-
-def test_a_call_in_a_cycle_is_collected():
-    class General:
-        def __call__(self, args, kwargs):
-            return args
-
-    general = General()
-    general.call = NumberCall(both(), "ff", 0, general)
-    alive = weakref.ref(general)
-    del general
-    gc.collect()
-    assert alive() is None
 
 
 # --- without the instructions of newer processors -----------------------------------------------
