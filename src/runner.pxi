@@ -13,7 +13,7 @@ cdef class Runner:
     cdef readonly Program program
     cdef readonly NumberCode numbers  # None where there are arrays
     cdef Executable arrays            # None where there are none
-    cdef object sums                  # what loop_sums.pxi found out about it
+    cdef object stacked               # see loop_products.pxi
 
     def __init__(self, Program program):
         self.program = program
