@@ -31,9 +31,9 @@ def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list
         return stop
     if runner.numbers is not None:
         return run_number_loop(runner.numbers, start, stop, carry, xs, consts, ys)
-    sums = sums_of(runner, len(carry))
-    if sums is not None:
-        return (<_Sums>sums).run(start, stop, carry, xs, consts, ys)
+    found = stacked(runner, len(carry), len(xs))
+    if found is not None:
+        return (<_Stacked>found).run(start, stop, carry, xs, consts, ys)
     return _ArrayLoop(runner.arrays, carry, xs, consts, ys).run(start, stop)
 
 

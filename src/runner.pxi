@@ -15,7 +15,7 @@ cdef class Runner:
     cdef readonly NumberCode numbers  # None where there are arrays
     cdef Executable arrays            # None where there are none
     cdef list truths                  # for each output: is it a boolean?
-    cdef object sums                  # what loop_sums.pxi found out about it
+    cdef object stacked               # see loop_products.pxi
 
     def __init__(self, Program program):
         cdef Py_ssize_t i
