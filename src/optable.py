@@ -127,7 +127,7 @@ op("sign", "a", "0", "-1, 0 or 1; nan stays nan.", light=True,
    c="(a > 0.0 ? 1.0 : 0.0) - (a < 0.0 ? 1.0 : 0.0) + (a != a ? a : 0.0)",
    kink="a == 0", mp="sign(a)")
 op("square", "a", "2 * a", "a * a.", c="a * a", light=True, mp="a * a")
-op("sqrt", "a", "0.5 / y", "The square root.", c="sqrt(a)", light=True, domain="a > 0",
+op("sqrt", "a", "0.5 * reciprocal(y)", "The square root.", c="sqrt(a)", light=True, domain="a > 0",
    at_kink=((0.0, INF),), samples=POSITIVE + (1e-300, 1e300), mp="sqrt(a)")
 # square(reciprocal(y)), not reciprocal(square(y)): the terms of its derivatives have one sign, so
 # that they overflow to an infinity, not to a difference of two.
