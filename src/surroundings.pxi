@@ -7,6 +7,8 @@
 # nanoseconds for a global variable and one for a closure.
 
 cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        PyObject *tp_dict
     PyObject *cell_content "PyCell_GET"(PyObject *) noexcept nogil
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *) except? NULL
     bint PyCell_Check(object) noexcept
@@ -31,8 +33,8 @@ cdef struct Place:
 cdef class Surroundings:
     """Places outside a function, and what stood there: `holds()` tells whether it still does.
 
-    A place is (container, key, label): a cell and None, a dict and its key, a list and an index, or
-    a dict or list and `len`.  An array and None stand for the array's content.  Numbers and strings
+    A place is (container, key, label): a cell and None, a dict or class and its key, a list and an
+    index, or a dict or list and `len`.  An array and None stand for the array's content.  Numbers and strings
     are compared by value, other objects by identity.
     """
     cdef Place *places
@@ -61,6 +63,8 @@ cdef class Surroundings:
     cdef int add(self, object where, object key, str label) except -1:
         cdef Place *p = &self.places[self.n]
         cdef PyObject *found
+        if isinstance(where, type):
+            where = <object>(<PyTypeObject *>where).tp_dict
         p.where = <PyObject *>where
         p.key = <PyObject *>key
         if PyCell_Check(where):
