@@ -45,7 +45,7 @@ INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), 
 BUILT_IN: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict, "None": type(None)}
 CODES = operator_codes()
 NAMES = {code: name for name, code in CODES.items()}
-DTYPES = {np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"}
+DTYPES: dict[int, np.dtype[Any]] = {np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"}
 
 
 def pack(value: Any) -> bytes:
@@ -237,7 +237,7 @@ def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
         raise FormatError("a static argument is missing") from None
     _check_inputs(program, [form for form in forms if not _is_static(form)], arguments, len(inputs))
     keywords = field(record, "keywords", tuple)
-    if any([name.__class__ is not str for name in keywords]) or arguments.cls is not list:
+    if any(name.__class__ is not str for name in keywords) or arguments.cls is not list:
         raise FormatError("the arguments are not in a valid form")
     fixed = tuple([static_key(x) for x in field(record, "fixed", tuple)])
     key = (structure(arguments), keywords, forms, fixed)
@@ -377,7 +377,7 @@ def _static_fields(static: Any) -> dict[str, Any] | None:
         found = dict(static)
     except (TypeError, ValueError):
         found = {0: None}
-    if static.__class__ is not tuple or any([name.__class__ is not str for name in found]):
+    if static.__class__ is not tuple or any(name.__class__ is not str for name in found):
         raise FormatError(f"static fields have the form {static!r:.60}")
     return found
 

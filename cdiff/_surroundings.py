@@ -181,7 +181,9 @@ class Observer:
         """The attributes of an instance, a class or a module that some code names."""
         own = getattr(owner, "__dict__", {})
         for name in self._attributes.copy():
-            if name in own:
+            if name in own and hasattr(own[name], "__get__"):
+                self._look_through(own[name], f"{label}.{name}")
+            elif name in own:
                 where = owner if isinstance(owner, type) else own
                 self._place(where, name, f"{label}.{name}", own[name])
             elif not isinstance(owner, types.ModuleType):
@@ -194,11 +196,18 @@ class Observer:
             if name not in vars(cls) or _is_library(cls):
                 continue
             found = vars(cls)[name]
+            if hasattr(found, "__get__"):
+                self._look_through(found, label)
+                return
             if own.__class__ is dict:
                 self._place(own, name, label)  # where one of its own would hide that of the class
-            self._place(cls, name, label)
-            self._look(getattr(found, "fget", None) or getattr(found, "__func__", found), label)
+            self._place(cls, name, label, found)
             return
+
+    def _look_through(self, descriptor: Any, label: str) -> None:
+        """A method or a property: the function that it runs."""
+        found = getattr(descriptor, "fget", None) or getattr(descriptor, "__func__", descriptor)
+        self._look(found, label)
 
     def _place(self, where: Any, key: Any, label: str, *content: Any) -> None:
         self._places.setdefault((id(where), key), (where, key, label))

@@ -1,4 +1,4 @@
-"""out=: results in arrays of the caller, whatever they overlap with, and errors for what cannot be."""
+"""out=: results in arrays of the caller, whatever they overlap with, and errors otherwise."""
 
 import gc
 

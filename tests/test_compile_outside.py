@@ -260,8 +260,11 @@ def test_the_warning_names_what_changes():
 # --- static arguments -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pair", [(0.0, -0.0), (1, 1.0), (1, True), ((1,), (1.0,)), (1.0, 1 + 0j),
-                                  ((0.0,), (-0.0,)), (frozenset([1]), frozenset([1.0]))])  # fmt: skip
+@pytest.mark.parametrize(
+    "pair",
+    [(0.0, -0.0), (1, 1.0), (1, True), ((1,), (1.0,)), (1.0, 1 + 0j), ((0.0,), (-0.0,)),
+     (frozenset([1]), frozenset([1.0]))],
+)  # fmt: skip
 def test_equal_static_values_of_different_kinds(pair):
     f = cd.compile(lambda x, k: (x, repr(k)), static_argnums=1)
     for k in pair * 2:
@@ -342,6 +345,10 @@ def test_surroundings():
     del items[1:]
     assert less.changed() == ["items[1]", "items[2]"]
     assert s.values() is None
+    assert Surroundings([({}, "a", "a"), ({"f": helper}, "f", "f")]).values() == [
+        ("a", ("nothing",)),
+        ("f", ("named", __name__, "helper")),
+    ]
     cell = types.CellType()
     s = Surroundings([(cell, None, "cell")])
     assert s.holds()

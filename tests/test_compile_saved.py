@@ -188,7 +188,7 @@ def test_classes_are_given_and_never_imported():
 def test_what_cannot_be_saved():
     with pytest.raises(ValueError, match="no programs to save"):
         cd.compile(rosenbrock).save(io.BytesIO())
-    with pytest.raises(TypeError, match="static argument .* contains a object"):
+    with pytest.raises(TypeError, match=r"static argument .* contains a object"):
         called(lambda x, t: x, (1.0, object())).save(io.BytesIO())
     with pytest.raises(TypeError, match="OrderedDict"):
         called(lambda p: p["a"], (OrderedDict(a=1.0),)).save(io.BytesIO())
@@ -281,8 +281,10 @@ def test_bytes_changed_under_a_right_checksum(seed):
     assert seen["refused"] > 100 and sum(seen.values()) == 300
 
 
-PLAIN = [None, True, -1, 0, 1, 2**31, 2**62, 2**70, 1.5, float("nan"), "", "add", "<f8", b"",
-         b"\0" * 16, (), (1,), [], {}, np.ones(2), np.zeros((0, 2**40)), np.bool_(True)]  # fmt: skip
+PLAIN = [
+    None, True, -1, 0, 1, 2**31, 2**62, 2**70, 1.5, float("nan"), "", "add", "<f8", b"",
+    b"\0" * 16, (), (1,), [], {}, np.ones(2), np.zeros((0, 2**40)), np.bool_(True),
+]  # fmt: skip
 
 
 def mutated(x, rng, rate):
@@ -449,6 +451,7 @@ def test_pickle_with_classes_and_static_objects():
     compiled = called(lambda p: Point(p.y, p.x), (Point(1.0, 2.0),))
     assert compiled(Point(1.0, 2.0)) == Point(2.0, 1.0)
     compiled = called(swapped, (Point(1.0, 2.0),))
+    assert pickle.loads(pickle.dumps(called(helped, (1.0,)))).stats()["programs"] == 1
     assert pickle.loads(pickle.dumps(compiled))(Point(1.0, 2.0)) == Point(2.0, 1.0)
     assert pickle.loads(pickle.dumps(compiled)).stats()["programs"] == 1
     compiled = called(ignoring, (1.0, print))
@@ -459,6 +462,10 @@ def test_pickle_with_classes_and_static_objects():
 
 def swapped(p):
     return Point(p.y, p.x)
+
+
+def helped(x):
+    return scaled(x) + 1.0
 
 
 def ignoring(x, what):
