@@ -79,7 +79,9 @@ class Profile:
                 spent = _duration(row.seconds)
                 share = f"{100 * row.seconds / total:.0f} %" if total else ""
             moved = _size(row.bytes) if row.bytes else ""
-            line = f"{row.operator:{width}}  {row.instructions:>6}  {spent:>8}  {share:>5}  {moved:>8}"
+            line = (
+                f"{row.operator:{width}}  {row.instructions:>6}  {spent:>8}  {share:>5}  {moved:>8}"
+            )
             lines.append(f"{line}  {row.where}".rstrip())
         return "\n".join(lines)
 
@@ -118,7 +120,11 @@ def measured(
         spent = min([row[4] for row in same])
         old = merged.get((operator, where), ProfileRow(operator, where, 0, 0.0, 0))
         merged[operator, where] = ProfileRow(
-            operator, where, old.instructions + count, (old.seconds or 0.0) + spent, old.bytes + moved
+            operator,
+            where,
+            old.instructions + count,
+            (old.seconds or 0.0) + spent,
+            old.bytes + moved,
         )
     return Profile(name, seconds, list(merged.values()))
 

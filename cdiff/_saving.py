@@ -45,7 +45,9 @@ INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), 
 BUILT_IN: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict, "None": type(None)}
 CODES = operator_codes()
 NAMES = {code: name for name, code in CODES.items()}
-DTYPES: dict[int, np.dtype[Any]] = {np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"}
+DTYPES: dict[int, np.dtype[Any]] = {
+    np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"
+}
 
 
 def pack(value: Any) -> bytes:
