@@ -1,4 +1,4 @@
-"""Compiled functions in awkward situations, and their profiles: a clear error or the right value."""
+"""Compiled functions in awkward situations, and profiles: a clear error or the right value."""
 
 import math
 import signal
