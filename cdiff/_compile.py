@@ -68,7 +68,7 @@ class Entry:
 
 
 @CompiledCall.enable
-class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
+class Compiled(CompiledCall, Transformed):
     """What `compile` returns."""
 
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
@@ -214,7 +214,7 @@ class Compiled(CompiledCall, Transformed):  # type: ignore[misc]
         Returns
         -------
         Profile
-            It prints as a table; ``rows`` has operator, count, seconds and bytes.
+            It prints as a table; ``rows`` has operator, instructions, seconds, bytes.
 
         Raises
         ------

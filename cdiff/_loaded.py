@@ -13,7 +13,7 @@ from cdiff._compile import MAX_PATHS, Compiled, Entry
 from cdiff._core import Array, peek, replay_deciding
 from cdiff._plain import FormatError
 from cdiff._saving import field, path_of, read_file, unpack
-from cdiff._tree import class_name, is_named
+from cdiff._tree import is_named
 from cdiff._wrap import check_function
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def load(
     """
     classes = tuple(containers)
     for cls in classes:
-        if not isinstance(cls, type) or not is_named(cls):
+        if not is_named(cls):
             raise TypeError(f"load: {cls!r} is neither a namedtuple nor a dataclass")
     content = unpack(read_file(file))
     name = field(content, "name", str)
@@ -130,8 +130,8 @@ def load(
 def _made(f: Any, content: Any, records: Any, classes: tuple[type, ...]) -> Loaded:
     positions = field(content, "positions", tuple)
     names = field(content, "names", tuple)
-    if any([i.__class__ is not int for i in positions]) or any(
-        [name.__class__ is not str for name in names]
+    if any(i.__class__ is not int for i in positions) or any(
+        name.__class__ is not str for name in names
     ):
         raise FormatError("static arguments are neither positions nor names")
     if len(records) > MAX_PATHS:

@@ -50,14 +50,15 @@ class Buffers:
         list or None
             None where nothing fits; the error comes when the path has turned out to be the one.
         """
-        specs = [row[1:3] for row in path.runner.program.instructions()]
+        rows = path.runner.program.instructions()
         outputs = path.runner.program.outputs
         try:
             leaves = _matched(path.treedef, self.out, "out")
             found: list[Any] = [None] * len(outputs)
             for x, k, name in zip(leaves, path.places, self._names(path.treedef), strict=True):
                 if x is not None and k is not None:
-                    _check(x, *specs[outputs[k]], name)
+                    _, dtype, shape, _, _ = rows[outputs[k]]
+                    _check(x, dtype, shape, name)
                     found[k] = x
             _check_apart(leaves, self._names(path.treedef))
         except (TypeError, ValueError):
@@ -68,7 +69,7 @@ class Buffers:
             if x is not None
             and x.flags.c_contiguous
             and x.flags.aligned
-            and not any([np.may_share_memory(x, y) for y in read])
+            and not any(np.may_share_memory(x, y) for y in read)
             else None
             for x in found
         ]
@@ -183,6 +184,6 @@ def _check_apart(buffers: list[Any], names: list[str]) -> None:
 
 def _share(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
     try:
-        return np.shares_memory(x, y, max_work=10_000)
+        return np.shares_memory(x, y, max_work=10_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True

@@ -97,7 +97,7 @@ class Path:
         """Does the program read arrays from outside that may change?"""
         program = self.runner.program
         return bool(program.refreshed) or any(
-            [x.flags.writeable or x.base is not None for x in program.arrays]
+            x.flags.writeable or x.base is not None for x in program.arrays
         )
 
 

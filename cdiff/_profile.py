@@ -30,8 +30,8 @@ class ProfileRow(NamedTuple):
         An operator of the table; "numbers" for a stretch of work on numbers.
     where : str
         The source line, where it is known.
-    count : int
-        How many instructions.
+    instructions : int
+        How many of the program.
     seconds : float or None
         In one call; None where only the whole program is timed.
     bytes : int
@@ -40,7 +40,7 @@ class ProfileRow(NamedTuple):
 
     operator: str
     where: str
-    count: int
+    instructions: int
     seconds: float | None
     bytes: int
 
@@ -63,10 +63,10 @@ class Profile:
     def __init__(self, name: str, seconds: float, rows: list[ProfileRow]) -> None:
         self.name = name
         self.seconds = seconds
-        self.rows = tuple(sorted(rows, key=lambda row: (-(row.seconds or 0.0), -row.count)))
+        self.rows = tuple(sorted(rows, key=lambda row: (-(row.seconds or 0.0), -row.instructions)))
 
     def __repr__(self) -> str:
-        count = sum([row.count for row in self.rows])
+        count = sum([row.instructions for row in self.rows])
         lines = [f"{self.name}: {_duration(self.seconds)} a call, {count} instructions"]
         width = max([8, *[len(row.operator) for row in self.rows]])
         lines.append(
@@ -79,7 +79,9 @@ class Profile:
                 spent = _duration(row.seconds)
                 share = f"{100 * row.seconds / total:.0f} %" if total else ""
             moved = _size(row.bytes) if row.bytes else ""
-            line = f"{row.operator:{width}}  {row.count:>6}  {spent:>8}  {share:>5}  {moved:>8}"
+            line = (
+                f"{row.operator:{width}}  {row.instructions:>6}  {spent:>8}  {share:>5}  {moved:>8}"
+            )
             lines.append(f"{line}  {row.where}".rstrip())
         return "\n".join(lines)
 
@@ -118,7 +120,11 @@ def measured(
         spent = min([row[4] for row in same])
         old = merged.get((operator, where), ProfileRow(operator, where, 0, 0.0, 0))
         merged[operator, where] = ProfileRow(
-            operator, where, old.count + count, (old.seconds or 0.0) + spent, old.bytes + moved
+            operator,
+            where,
+            old.instructions + count,
+            (old.seconds or 0.0) + spent,
+            old.bytes + moved,
         )
     return Profile(name, seconds, list(merged.values()))
 

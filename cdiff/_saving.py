@@ -45,7 +45,9 @@ INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), 
 BUILT_IN: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict, "None": type(None)}
 CODES = operator_codes()
 NAMES = {code: name for name, code in CODES.items()}
-DTYPES = {np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"}
+DTYPES: dict[int, np.dtype[Any]] = {
+    np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"
+}
 
 
 def pack(value: Any) -> bytes:
@@ -235,9 +237,9 @@ def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
         forms = tuple([static_key(next(statics)) if x is None else _form(x) for x in inputs])
     except StopIteration:
         raise FormatError("a static argument is missing") from None
-    _check_inputs(program, [x for x in inputs if x is not None], arguments, len(inputs))
+    _check_inputs(program, [form for form in forms if not _is_static(form)], arguments, len(inputs))
     keywords = field(record, "keywords", tuple)
-    if any([name.__class__ is not str for name in keywords]) or arguments.cls is not list:
+    if any(name.__class__ is not str for name in keywords) or arguments.cls is not list:
         raise FormatError("the arguments are not in a valid form")
     fixed = tuple([static_key(x) for x in field(record, "fixed", tuple)])
     key = (structure(arguments), keywords, forms, fixed)
@@ -245,7 +247,10 @@ def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
         hash(key)
     except TypeError as error:
         raise FormatError(f"a static argument cannot be hashed: {error}") from None
-    return key, Path(program, treedef, list(places), list(constants))
+    try:
+        return key, Path(program, treedef, list(places), list(constants))
+    except ValueError as error:
+        raise FormatError(str(error)) from None
 
 
 def statics_of(key: Any) -> list[Any]:
@@ -304,13 +309,13 @@ def _plain_constant(x: Any) -> Any:
 
 def _form(form: Any) -> Any:
     """The form of an input, checked."""
-    if form == "f" and form.__class__ is str:
+    if form.__class__ is str and form == "f":
         return form
     if (
         form.__class__ is not tuple
         or [x.__class__ for x in form] != [str, str, tuple]
         or form[0] not in ("a", "g")
-        or any([n.__class__ is not int for n in form[2]])
+        or any(n.__class__ is not int for n in form[2])
     ):
         raise FormatError(f"an input has the form {form!r:.60}")
     return form
@@ -321,8 +326,8 @@ def _check_inputs(program: Program, forms: list[Any], arguments: TreeDef, n: int
     if program.n_inputs != len(forms) or arguments.n_leaves != n:
         raise FormatError(f"{len(forms)} inputs for a program of {program.n_inputs}")
     for form, row in zip(forms, program.instructions(), strict=False):
-        dtype, shape = (np.dtype(np.float64), ()) if form == "f" else (form[1], form[2])
-        if (row[1].str, row[2]) != (dtype if isinstance(dtype, str) else dtype.str, shape):
+        dtype, shape = ("<f8", ()) if form == "f" else form[1:]
+        if row[1] != _dtype(dtype).newbyteorder("=") or row[2] != shape:
             raise FormatError(f"an input has the form {form!r:.60}, the program wants {row[1:3]}")
 
 
@@ -374,27 +379,28 @@ def _static_fields(static: Any) -> dict[str, Any] | None:
         found = dict(static)
     except (TypeError, ValueError):
         found = {0: None}
-    if static.__class__ is not tuple or any([name.__class__ is not str for name in found]):
+    if static.__class__ is not tuple or any(name.__class__ is not str for name in found):
         raise FormatError(f"static fields have the form {static!r:.60}")
     return found
 
 
 def _check_keys(cls: type, keys: tuple[Any, ...], meta: Any, n: int) -> None:
     """Are these the keys or fields of such a container?"""
+    kinds = {k.__class__ for k in keys}
     if cls is dict:
         try:
             fits = len(set(keys)) == n
         except TypeError:
             fits = False
     elif cls in (tuple, list):
-        fits = keys == tuple(range(n)) and all([k.__class__ is int for k in keys])
+        fits = kinds <= {int} and keys == tuple(range(n))
     elif cls is type(None):
         fits = keys == ()
     elif hasattr(cls, "_fields"):
-        fits = keys == cls._fields
+        fits = kinds <= {str} and keys == cls._fields
     else:
         fields = getattr(cls, "__dataclass_fields__", {})
-        fits = meta is not None and sorted([*keys, *meta], key=str) == sorted(fields)
+        fits = kinds <= {str} and meta is not None and sorted([*keys, *meta]) == sorted(fields)
         meta = None
     if not fits or len(keys) != n or meta is not None:
         raise FormatError(f"a {cls.__name__} has the entries {keys!r:.60}")
@@ -438,14 +444,16 @@ def _dtype_name(typenum: int) -> str:
     return DTYPES[typenum].newbyteorder("<").str
 
 
-def _typenum(name: Any) -> int:
-    try:
-        dtype = np.dtype(name if name.__class__ is str else None)
-    except (TypeError, ValueError, SyntaxError):
-        raise FormatError(f"a program with the dtype {name!r:.40}") from None
-    if dtype.kind not in "fiub" or dtype.newbyteorder("<").str != name:
-        raise FormatError(f"a program with the dtype {name!r:.40}")
-    return dtype.num
+def _dtype(name: Any) -> np.dtype[Any]:
+    """The dtype of values in a program that a name stands for, in any byte order."""
+    if name.__class__ is str and len(name) == 3 and name[0] in "<>|" and name[1] in "fiub":
+        try:
+            found = np.dtype(name)
+        except TypeError:
+            found = None
+        if found is not None and found.num in DTYPES:
+            return found
+    raise FormatError(f"a program with the dtype {name!r:.40}")
 
 
 def _program(parts: dict[str, Any]) -> Program:
@@ -463,7 +471,7 @@ def _program(parts: dict[str, Any]) -> Program:
         place = int(rows["c"][i])
         if not 0 <= place < len(attrs) or attrs[place].__class__ is not tuple or not attrs[place]:
             raise FormatError("a conversion without its dtype")
-        attrs.append((_typenum(attrs[place][0]),))
+        attrs.append((_dtype(attrs[place][0]).num,))
         rows["c"][i] = len(attrs) - 1
     types = [_type(x) for x in field(parts, "types", tuple)]
     try:
@@ -492,4 +500,4 @@ def _rows(data: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 def _type(x: Any) -> tuple[int, tuple[int, ...]]:
     if x.__class__ is not tuple or len(x) != 2:
         raise FormatError(f"a program with the type {x!r:.60}")
-    return _typenum(x[0]), x[1]
+    return _dtype(x[0]).num, x[1]

@@ -60,7 +60,7 @@ class Statics:
         if parameters is None:
             return
         by_place = [p.name for p in parameters if p.kind <= p.POSITIONAL_OR_KEYWORD]
-        open_ended = any([p.kind == p.VAR_POSITIONAL for p in parameters])
+        open_ended = any(p.kind == p.VAR_POSITIONAL for p in parameters)
         for i in given:
             if not -len(by_place) <= i < len(by_place) and not open_ended:
                 raise ValueError(
@@ -68,7 +68,7 @@ class Statics:
                     f"{len(by_place)} positional argument(s)"
                 )
         known = {p.name for p in parameters}
-        taken = any([p.kind == p.VAR_KEYWORD for p in parameters])
+        taken = any(p.kind == p.VAR_KEYWORD for p in parameters)
         for name in self.names:
             if name not in known and not taken:
                 raise ValueError(
@@ -127,7 +127,7 @@ def takes(f: Callable[..., Any], name: str) -> bool:
     bool
         False where its parameters are not known.
     """
-    return any([p.name == name for p in _parameters(f) or ()])
+    return any(p.name == name for p in _parameters(f) or ())
 
 
 class Signature:

@@ -53,7 +53,8 @@ def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _is_library(x: Any) -> bool:
-    module = getattr(x, "__module__", None)
+    """Does a function, a class or a module belong to a library that is not looked through?"""
+    module = getattr(x, "__name__" if isinstance(x, types.ModuleType) else "__module__", None)
     return not isinstance(module, str) or module.partition(".")[0] in LIBRARIES
 
 
@@ -139,6 +140,8 @@ class Observer:
             self._look((x.__func__, x.__self__), label)
         elif not isinstance(x, (type, types.ModuleType)):
             self._look_into_object(x, label)
+        elif not _is_library(x):
+            self._owners.append((x, label))
 
     def _look_into_function(self, f: types.FunctionType) -> None:
         code = f.__code__
@@ -148,7 +151,9 @@ class Observer:
             self._place(cell, None, name, *_content(cell))
         for name in variables:
             x = f.__globals__.get(name)
-            if name in f.__globals__ and not _is_fixed(x):
+            if _is_fixed(x):
+                self._look(x, name)
+            elif name in f.__globals__:
                 self._place(f.__globals__, name, name, x)
         self._look((f.__defaults__, f.__kwdefaults__), f"a default of {f.__name__}")
 
@@ -170,19 +175,39 @@ class Observer:
         if _is_library(x.__class__):
             return
         self._owners.append((x, label))
-        self._look(getattr(x.__class__, "__call__", None), label)
+        self._attributes.add("__call__")
 
     def _look_at_attributes(self, owner: Any, label: str) -> None:
+        """The attributes of an instance, a class or a module that some code names."""
         own = getattr(owner, "__dict__", {})
         for name in self._attributes.copy():
-            if name in own:
-                self._place(own, name, f"{label}.{name}", own[name])
+            if name in own and hasattr(own[name], "__get__"):
+                self._look_through(own[name], f"{label}.{name}")
+            elif name in own:
+                where = owner if isinstance(owner, type) else own
+                self._place(where, name, f"{label}.{name}", own[name])
+            elif not isinstance(owner, types.ModuleType):
+                self._look_at_class(owner, own, name, f"{label}.{name}")
+
+    def _look_at_class(self, owner: Any, own: Any, name: str, label: str) -> None:
+        """An attribute that an instance has from its class."""
+        classes = owner.__mro__[1:] if isinstance(owner, type) else owner.__class__.__mro__
+        for cls in classes:
+            if name not in vars(cls) or _is_library(cls):
                 continue
-            for cls in owner.__class__.__mro__:
-                found = vars(cls).get(name)
-                if found is not None and not _is_library(cls):
-                    found = getattr(found, "fget", None) or getattr(found, "__func__", found)
-                    self._look(found, f"{label}.{name}")
+            found = vars(cls)[name]
+            if hasattr(found, "__get__"):
+                self._look_through(found, label)
+                return
+            if own.__class__ is dict:
+                self._place(own, name, label)  # where one of its own would hide that of the class
+            self._place(cls, name, label, found)
+            return
+
+    def _look_through(self, descriptor: Any, label: str) -> None:
+        """A method or a property: the function that it runs."""
+        found = getattr(descriptor, "fget", None) or getattr(descriptor, "__func__", descriptor)
+        self._look(found, label)
 
     def _place(self, where: Any, key: Any, label: str, *content: Any) -> None:
         self._places.setdefault((id(where), key), (where, key, label))

@@ -23,8 +23,8 @@ __all__ = [
     "TreeDef",
     "class_name",
     "describe",
-    "flatten",
     "family_of",
+    "flatten",
     "flatten_like",
     "is_named",
     "leaf_paths",
@@ -202,7 +202,7 @@ def is_named(cls: Any) -> bool:
     -------
     bool
     """
-    return family_of(cls) in (_NAMEDTUPLE, _DATACLASS)
+    return isinstance(cls, type) and family_of(cls) in (_NAMEDTUPLE, _DATACLASS)
 
 
 def class_name(cls: type) -> str:

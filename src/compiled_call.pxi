@@ -60,12 +60,10 @@ cdef struct Reading:
     double *numbers
     void **pointers               # NULL where all inputs are numbers
     const Part *inputs            # what the program wants
-    PyObject *held                # NULL, or a list of the arrays inside lists and dicts, from
-                                  # which another thread may take them
+    PyObject *held                # NULL, or a list of the arrays inside lists and dicts
 
 cdef object NO_ANSWER = object()  # in place of a result
 cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
-cdef PyTypeObject *FLOAT64 = <PyTypeObject *>np.float64
 
 
 @cython.final
@@ -344,6 +342,7 @@ cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
             if not read_item(tuple_item(x, i), r):
                 return False
         return True
+    # Another thread may take an array out of here while the run has released the GIL.
     if r.pointers != NULL and r.held == NULL:
         held = []
         Py_INCREF(held)

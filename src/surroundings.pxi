@@ -7,6 +7,8 @@
 # nanoseconds for a global variable and one for a closure.
 
 cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        PyObject *tp_dict
     PyObject *cell_content "PyCell_GET"(PyObject *) noexcept nogil
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *) except? NULL
     bint PyCell_Check(object) noexcept
@@ -31,9 +33,9 @@ cdef struct Place:
 cdef class Surroundings:
     """Places outside a function, and what stood there: `holds()` tells whether it still does.
 
-    A place is (container, key, label): a cell and None, a dict and its key, a list and an index, or
-    a dict or list and `len`.  An array and None stand for the array's content.  Numbers and strings
-    are compared by value, other objects by identity.
+    A place is (container, key, label): a cell and None, a dict or class and its key, a list and an
+    index, or a dict or list and `len`.  An array and None stand for the array's content.  Numbers
+    and strings are compared by value, other objects by identity.
     """
     cdef Place *places
     cdef Py_ssize_t n
@@ -61,6 +63,8 @@ cdef class Surroundings:
     cdef int add(self, object where, object key, str label) except -1:
         cdef Place *p = &self.places[self.n]
         cdef PyObject *found
+        if isinstance(where, type):
+            where = <object>(<PyTypeObject *>where).tp_dict
         p.where = <PyObject *>where
         p.key = <PyObject *>key
         if PyCell_Check(where):
@@ -127,7 +131,11 @@ cdef class Surroundings:
         return out
 
     def values(self):
-        """(label, value) of each place where all are numbers and strings; None if any is not."""
+        """(label, value) of each place, which mean the same in another process; None if some have
+        no such value.
+
+        A number or a string is its value, a function that can be imported its name.
+        """
         cdef list out = []
         cdef Place *p
         cdef Py_ssize_t i
@@ -135,11 +143,26 @@ cdef class Surroundings:
             p = &self.places[i]
             if p.kind == PLACE_LENGTH:
                 out.append((self.labels[i], p.number))
-            elif p.kind == PLACE_CONTENT or p.expected == NULL or not is_number_or_text(p.expected):
+            elif p.kind == PLACE_CONTENT:
                 return None
-            else:
+            elif p.expected == NULL:
+                out.append((self.labels[i], ("nothing",)))
+            elif is_number_or_text(p.expected):
                 out.append((self.labels[i], <object>p.expected))
+            else:
+                name = import_name(<object>p.expected)
+                if name is None:
+                    return None
+                out.append((self.labels[i], name))
         return out
+
+
+cdef tuple import_name(object x):
+    """("named", module, name) of a function that can be imported, else None."""
+    module, name = getattr(x, "__module__", None), getattr(x, "__qualname__", None)
+    if type(module) is not str or type(name) is not str or "<" in name:
+        return None
+    return ("named", module, name)
 
 
 cdef inline PyObject *content_of(const Place *p) except? NULL:

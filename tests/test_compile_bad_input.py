@@ -1,0 +1,189 @@
+"""Compiled functions in awkward situations, and profiles: a clear error or the right value."""
+
+import math
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+
+def rosenbrock(x):
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def test_paths_with_different_structures():
+    f = cd.compile(lambda x: x.sum() if x[0] > 0 else (x * 2.0, {"n": 1, "s": None}))
+    x = np.ones(2)
+    for _ in range(3):
+        assert f(x) == 2.0
+        y, rest = f(-x)
+        assert y.tolist() == [-2.0, -2.0] and rest == {"n": 1, "s": None}
+
+
+def test_nan_and_infinity():
+    f = cd.compile(lambda x: x * 2.0 if x > 0 else -x)
+    for x in (1.0, math.nan, -1.0, math.nan, math.inf, -math.inf):
+        assert str(f(x)) == str(x * 2.0 if x > 0 else -x)
+    assert f.stats()["programs"] == 2
+    g = cd.compile(lambda x, k: x + k, static_argnums=1)
+    assert math.isnan(g(1.0, math.nan)) and math.isnan(g(1.0, float("nan")))
+    assert g.stats()["recordings"] == 1
+    h = cd.compile(lambda x: x * float(x.item()))
+    assert math.isnan(h(math.nan)) and math.isnan(h(math.nan)) and h(2.0) == 4.0
+
+
+def test_recursion():
+    @cd.compile
+    def power(x, n):
+        return 1.0 if n == 0 else x * power(x, n - 1)
+
+    assert [power(2.0, n) for n in (3, 5, 3)] == [8.0, 32.0, 8.0]
+    assert cd.grad(power)(2.0, 3) == 12.0
+
+    @cd.compile
+    def endless(x):
+        return endless(x)
+
+    with pytest.raises(RecursionError):
+        endless(1.0)
+
+    @cd.compile
+    def untracked(x):
+        return x * untracked(2.0) if x > 2.5 else x * 10.0
+
+    assert [untracked(3.0), untracked(4.0), untracked(1.0)] == [60.0, 80.0, 10.0]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
+def test_errors_while_recording(error):
+    armed = [True]
+
+    @cd.compile
+    def f(x):
+        y = x * 2.0
+        if armed[0]:
+            raise error("here")
+        return y
+
+    for _ in range(2):
+        with pytest.raises(error):
+            f(1.0)
+    assert f.stats()["recordings"] == 0
+    armed[0] = False
+    assert (f(1.0), f(2.0), cd.grad(f)(1.0)) == (2.0, 4.0, 2.0)
+
+
+def test_errors_of_other_threads_do_not_matter():
+    inside, leave = threading.Event(), threading.Event()
+    wait = [True]
+
+    @cd.compile
+    def f(x):
+        if wait[0]:
+            wait[0] = False
+            inside.set()
+            leave.wait(10)
+            raise ValueError("slow")
+        return x * 2.0
+
+    failed = []
+
+    def slow():
+        try:
+            f(1.0)
+        except ValueError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    inside.wait(10)
+    assert cd.grad(lambda x: x * x)(3.0) == 6.0  # a trace of another thread is none of ours
+    leave.set()
+    thread.join()
+    assert len(failed) == 1 and f(1.0) == 2.0
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer")
+def test_an_interrupt_during_a_long_replay():
+    n = 300_000
+
+    def f(x):
+        for _ in range(60):
+            x = np.sort(np.sin(x) + x)
+        return x
+
+    compiled = cd.compile(f)
+    x = np.random.default_rng(0).uniform(size=n)
+    want = compiled(x)
+
+    def ring(*_):
+        raise InterruptedError("stop")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(InterruptedError):
+            for _ in range(1000):
+                compiled(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(compiled(x), want)
+
+
+def test_arguments_that_are_no_numbers():
+    f = cd.compile(lambda x: x)
+    with pytest.raises(TypeError, match=r"argument 0.* set, neither a float nor an array"):
+        f({1.0})
+    with pytest.raises(TypeError, match=r"argument 'k'\[0\].* set"):
+        cd.compile(lambda k: k)(k=[{1.0}])
+    assert f("text") == "text" and f(None) is None and f(1 + 2j) == 1 + 2j
+
+
+def test_a_shape_that_changes_at_every_call():
+    f = cd.compile(lambda x: x.sum())
+    with pytest.warns(cd.CompileWarning, match="argument 0.*keep its shape"):
+        for n in range(1, 300):
+            assert f(np.ones(n)) == n
+
+
+# --- profiles -------------------------------------------------------------------------------------
+
+
+def test_a_profile_of_arrays():
+    f = cd.compile(cd.value_and_grad(rosenbrock))
+    profile = f.profile(np.ones(10_000))
+    assert f.stats()["recordings"] == 1
+    rows = {row.operator: row for row in profile.rows}
+    assert {"sum", "square", "multiply", "embed"} <= set(rows)
+    assert all(row.seconds > 0 and row.instructions >= 1 for row in profile.rows)
+    assert rows["embed"].bytes >= 8 * 10_000
+    times = [row.seconds for row in profile.rows]
+    assert times == sorted(times, reverse=True) and profile.seconds > 0
+    assert sum(times) < 100 * profile.seconds
+    text = repr(profile)
+    assert text.startswith("rosenbrock: ") and len(text.splitlines()) == 2 + len(rows)
+    f.profile(-np.ones(10_000))
+    assert f.stats()["recordings"] == 1
+
+
+def test_a_profile_of_numbers():
+    f = cd.compile(lambda x, y: x * y + np.sin(x) * x)
+    profile = f.profile(1.0, y=2.0)
+    counts = {row.operator: row.instructions for row in profile.rows}
+    assert counts == {"multiply": 2, "add": 1, "sin": 1}
+    assert all(row.seconds is None for row in profile.rows)
+    assert "a call, 4 instructions" in repr(profile)
+
+
+def test_a_profile_of_what_is_no_program():
+    f = cd.compile(lambda x: x * 2.0)
+    with pytest.raises(TypeError, match="tracked"):
+        cd.grad(lambda x: f.profile(x))(1.0)
+    start = time.perf_counter()
+    cd.compile(lambda: 1.0).profile()
+    assert time.perf_counter() - start < 60

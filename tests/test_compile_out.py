@@ -1,0 +1,188 @@
+"""out=: results in arrays of the caller, whatever they overlap with, and errors otherwise."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+POINT = np.array([0.5, -1.2, 2.0, 0.7])
+
+
+def rosenbrock(x):
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def twice(f, *args, out):
+    """Results of the recording call and of a later one, which are the same objects."""
+    compiled = cd.compile(f)
+    first = compiled(*args, out=out)
+    assert compiled.stats()["recordings"] == 1
+    copies = cd.tree_map(np.copy, first)
+    cd.tree_map(lambda x: x.fill(-7), first)
+    again = compiled(*args, out=out)
+    assert compiled.stats()["recordings"] == 1
+    assert cd.tree_map(lambda x, y: np.array_equal(x, y), again, copies) == cd.tree_map(
+        lambda x: True, copies
+    )
+    return again
+
+
+def test_one_array():
+    out = np.empty(4)
+    assert twice(cd.grad(rosenbrock), POINT, out=out) is out
+    np.testing.assert_allclose(out, cd.grad(rosenbrock)(POINT), rtol=1e-13)
+
+
+def test_containers_and_numbers():
+    value, slopes = np.empty(()), np.empty(4)
+    result = twice(cd.value_and_grad(rosenbrock), POINT, out=(value, slopes))
+    assert result[0] is value and result[1] is slopes
+    assert value == pytest.approx(rosenbrock(POINT))
+    f = cd.compile(lambda x: {"a": [x * 2.0], "n": 3, "b": x.sum()})
+    for _ in range(2):
+        a = np.empty(4)
+        found = f(POINT, out={"b": None, "a": [a], "n": None})
+        assert found["a"][0] is a and found["n"] == 3 and found["b"] == POINT.sum()
+        np.testing.assert_array_equal(a, 2.0 * POINT)
+        assert f(POINT, out=None)["b"] == POINT.sum()
+    g = cd.compile(lambda x: (x > 0.6, x * x))
+    for x in (0.5, 0.7):
+        truth, number = np.empty((), bool), np.empty(())
+        assert g(x, out=(truth, number)) == (x > 0.6, x * x)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+def test_dtypes(dtype):
+    x = np.arange(4).astype(dtype)
+    out = np.empty(4, dtype)
+    twice(lambda x: x * 2, x, out=out)
+    np.testing.assert_array_equal(out, x * 2)
+
+
+def test_memory_in_another_order():
+    x = np.arange(12.0).reshape(3, 4)
+    whole = np.zeros((4, 8, 3))
+    for out in (np.empty((4, 3)).T, whole[0].T[:, ::2], whole[:3, :4, 0], np.zeros((3, 4))[::-1]):
+        twice(lambda x: x + 1.0, x, out=out)
+        np.testing.assert_array_equal(out, x + 1.0)
+
+
+def test_results_over_arguments():
+    def step(x, y):
+        return x[::-1] + y, x * y
+
+    for k in range(4):
+        x, y = POINT.copy(), POINT + 1.0
+        want = step(x, y)
+        compiled = cd.compile(step)
+        if k % 2:
+            compiled(x, y)
+        out = (x, y) if k < 2 else (y, x)
+        compiled(x, y, out=out)
+        for a, b in zip(out, want, strict=True):
+            np.testing.assert_array_equal(a, b)
+    buffer = np.arange(6.0)
+    compiled = cd.compile(lambda x: np.cumsum(x))
+    for _ in range(2):
+        buffer[:] = np.arange(6.0)
+        compiled(buffer[:4], out=buffer[2:])
+        np.testing.assert_array_equal(buffer, [0, 1, 0, 1, 3, 6])
+
+
+def test_results_over_captured_arrays():
+    state = np.ones(3)
+    step = cd.compile(lambda x: state[::-1] * 2.0 + x)
+    want = np.ones(3)
+    for k in range(4):
+        want = want[::-1] * 2.0 + k
+        step(np.full(3, float(k)), out=state)
+        np.testing.assert_array_equal(state, want)
+
+
+def test_a_new_path_and_a_new_shape():
+    f = cd.compile(lambda x: x * 2.0 if x[0] > 0 else x.sum())
+    out, number = np.empty(2), np.empty(())
+    assert f(np.ones(2), out=out) is out
+    assert f(-np.ones(2), out=number) == -2.0 and number == -2.0
+    for _ in range(2):
+        with pytest.raises(ValueError, match="shape"):
+            f(-np.ones(2), out=out)
+    assert f(np.ones(2), out=out).tolist() == [2.0, 2.0]
+    assert f(np.ones(3), out=np.empty(3)).tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "out, error, message",
+    [
+        (np.empty(5), ValueError, r"out has shape \(5,\), but the result has shape \(4,\)"),
+        (np.empty(4, "f4"), TypeError, "out has dtype float32, but the result has dtype float64"),
+        (np.empty(4, ">f8"), TypeError, "dtype >f8"),
+        ([0.0] * 4, TypeError, "one number or array|must be"),
+        (3.0, TypeError, "must be an ndarray, got a float"),
+        (cd.array(POINT), TypeError, "NumPy array"),
+        ((np.empty(4),), TypeError, "ndarray"),
+    ],
+)
+def test_arrays_that_do_not_fit(out, error, message):
+    f = cd.compile(lambda x: x * 2.0)
+    for _ in range(2):
+        with pytest.raises(error, match=message):
+            f(POINT, out=out)
+    np.testing.assert_array_equal(f(POINT), POINT * 2.0)
+
+
+def test_arrays_that_cannot_be_written():
+    f = cd.compile(lambda x: (x * 2.0, x + 1.0, "text"))
+    out = np.empty(4)
+    read_only = np.zeros(4)
+    read_only.flags.writeable = False
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"out\[0\] is read-only"):
+            f(POINT, out=(read_only, out, None))
+        with pytest.raises(ValueError, match=r"out\[0\] and out\[1\] share memory"):
+            f(POINT, out=(out, out, None))
+        with pytest.raises(TypeError, match=r"out\[2\].*str"):
+            f(POINT, out=(None, None, out))
+        with pytest.raises(TypeError, match="tuple like the result"):
+            f(POINT, out=[out, out, None])
+        with pytest.raises(TypeError, match="entries"):
+            f(POINT, out=(out, out))
+    assert not read_only.any()
+    halves = np.empty((4, 2))
+    f(POINT, out=(halves[:, 0], halves[:, 1], None))
+    np.testing.assert_array_equal(halves, np.stack([POINT * 2, POINT + 1], 1))
+
+
+def test_a_parameter_called_out():
+    f = cd.compile(lambda x, out=1.0: x * out)
+    assert f(2.0, out=3.0) == 6.0 and f(2.0) == 2.0
+    g = cd.compile(cd.grad(lambda x, out: x * out))
+    assert g(2.0, out=3.0) == 3.0
+
+
+def test_no_out_under_a_transformation():
+    f = cd.compile(lambda x: x * 2.0)
+    with pytest.raises(TypeError, match="no derivative"):
+        cd.grad(lambda x: f(x, out=np.empty(())))(1.0)
+
+
+def test_no_memory_is_taken_for_results():
+    import tracemalloc
+
+    f = cd.compile(lambda x: x * 2.0 + 1.0)
+    x, out = np.ones(1_000_000), np.empty(1_000_000)
+    f(x, out=out)
+    from cdiff import _core
+
+    gc.collect()
+    _core.pool_clear()
+    tracemalloc.start()
+    try:
+        f(x, out=out)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert _core.pool_info()["pooled_bytes"] < 1_000_000
+    assert (out == 3.0).all()

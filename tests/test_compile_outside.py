@@ -1,0 +1,358 @@
+"""What a compiled function reads besides its arguments: never a wrong value when that changes."""
+
+import functools
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+from cdiff._core import Surroundings
+
+RATE = 2.0
+TABLE = {"a": 1.0, "b": [2.0, 3.0]}
+HISTORY = 0
+
+
+def helper(x):
+    return x * RATE
+
+
+def nested(x):
+    return helper(x) + 1.0
+
+
+@pytest.fixture
+def world():
+    """Global variables that are put back afterwards."""
+    before = {name: globals()[name] for name in ("RATE", "HISTORY", "helper")}
+    yield globals()
+    globals().update(before)
+
+
+def recordings(f):
+    return f.stats()["recordings"]
+
+
+def test_a_global_number(world):
+    f = cd.compile(lambda x: x * RATE)
+    g = cd.compile(cd.grad(lambda x: x * x * RATE))
+    h = cd.compile(nested)
+    for rate in (2.0, 5.0, 2.0, -0.0, 0.0):
+        world["RATE"] = rate
+        for _ in range(2):
+            assert str(f(3.0)) == str(3.0 * rate)
+            assert g(3.0) == 6.0 * rate
+            assert h(3.0) == 3.0 * rate + 1.0
+    assert recordings(f) == 4
+
+
+def test_a_helper_that_is_defined_again(world):
+    h = cd.compile(nested)
+    assert h(1.0) == 3.0
+    world["helper"] = lambda x: x * 10.0
+    assert h(1.0) == 11.0
+    del world["helper"]
+    with pytest.raises(NameError):
+        h(1.0)
+
+
+def test_closures():
+    a, b = 2.0, np.ones(2)
+
+    def f(x):
+        return x * a * b
+
+    compiled = cd.compile(f)
+    assert list(compiled(1.0)) == [2.0, 2.0]
+    a = 3.0
+    assert list(compiled(1.0)) == [3.0, 3.0]
+    b = np.full(2, 5.0)
+    assert list(compiled(1.0)) == [15.0, 15.0]
+    a, b = 2.0 + 1.0, b
+    assert list(compiled(1.0)) == [15.0, 15.0]
+    assert recordings(compiled) == 3
+    a = 3
+    assert list(compiled(1.0)) == [15.0, 15.0] and recordings(compiled) == 4
+
+
+def test_a_closure_that_an_outer_gradient_tracks():
+    a = 2.0
+    f = cd.compile(lambda x: x * a)
+    assert f(3.0) == 6.0
+
+    def outer(t):
+        nonlocal a
+        a = t
+        return f(3.0)
+
+    assert cd.grad(outer)(5.0) == 3.0
+    a = 4.0
+    assert f(3.0) == 12.0
+
+
+def test_attributes():
+    class Inner:
+        k = 1.0
+
+        @property
+        def double(self):
+            return self.own * 2.0
+
+        def __init__(self):
+            self.own = 3.0
+
+    class Model:
+        def __init__(self):
+            self.w = np.ones(2)
+            self.inner = Inner()
+            self.calls = 0
+
+        def __call__(self, x):
+            return (self.w * x).sum() * self.inner.k + self.inner.double
+
+    model = Model()
+    functions = [cd.compile(model), cd.compile(model.__call__), cd.compile(lambda x: model(x))]
+    functions.append(cd.compile(functools.partial(Model.__call__, model)))
+
+    def check(want):
+        for f in functions:
+            assert (f(2.0), f(2.0)) == (want, want)
+
+    check(10.0)
+    model.w = np.ones(3)
+    check(12.0)
+    model.w[0] = 2.0
+    check(14.0)
+    model.inner.own = 4.0
+    check(16.0)
+    model.inner.k = 2.0
+    check(24.0)
+    model.inner = Inner()
+    check(14.0)
+    before = [recordings(f) for f in functions]
+    model.calls += 1
+    check(14.0)
+    assert [recordings(f) for f in functions] == before
+
+
+def test_classes_and_modules():
+    class Config:
+        rate = 2.0
+
+    module = types.ModuleType("settings")
+    module.rate = 3.0
+    f = cd.compile(lambda x: x * Config.rate * module.rate)
+    assert f(1.0) == 6.0
+    Config.rate = 5.0
+    assert f(1.0) == 15.0
+    module.rate = 4.0
+    assert f(1.0) == 20.0 and recordings(f) == 3
+
+
+def test_containers():
+    f = cd.compile(lambda x: x * TABLE["a"] + sum(TABLE["b"]))
+    try:
+        assert f(1.0) == 6.0
+        TABLE["a"] = 10.0
+        assert f(1.0) == 15.0
+        TABLE["b"][1] = 4.0
+        assert f(1.0) == 16.0
+        TABLE["b"].append(1.0)
+        assert f(1.0) == 17.0
+        TABLE["b"] = [0.0]
+        assert f(1.0) == 10.0
+    finally:
+        TABLE.update(a=1.0, b=[2.0, 3.0])
+
+
+def test_defaults():
+    table = np.ones(3)
+
+    def f(x, t=table, *, k={"n": 1.0}):  # noqa: B006
+        return x * t[0] * k["n"]
+
+    compiled = cd.compile(f)
+    assert compiled(1.0) == 1.0
+    table[0] = 5.0
+    assert compiled(1.0) == 5.0
+    f.__kwdefaults__["k"]["n"] = 2.0
+    assert compiled(1.0) == 10.0
+
+
+def test_captured_arrays_that_are_used_while_recording_only():
+    a, number = np.arange(4.0), np.array(2.0)
+    f = cd.compile(lambda x: x * a[1] + a.sum() * number)
+    assert f(1.0) == 13.0
+    a[1] = 5.0
+    assert f(1.0) == 25.0
+    number[()] = 3.0
+    assert f(1.0) == 35.0
+    assert f(2.0) == 40.0 and recordings(f) == 3
+
+
+def test_captured_arrays_that_the_program_reads_need_no_new_one():
+    a = np.arange(4.0)
+    f = cd.compile(lambda x: (x * a).sum())
+    for k in range(5):
+        a[0] = k
+        assert f(np.ones(4)) == a.sum()
+    assert recordings(f) == 1
+
+
+def test_what_the_function_changes_itself_is_not_looked_at(world):
+    seen = []
+
+    class Counter:
+        n = 0
+
+    def f(x):
+        global HISTORY
+        HISTORY += 1
+        Counter.n += 1
+        seen.append(1)
+        return x * 2.0
+
+    compiled = cd.compile(f)
+    assert [compiled(x) for x in (1.0, 2.0, 3.0)] == [2.0, 4.0, 6.0]
+    assert recordings(compiled) == 1 and HISTORY == 1 and seen == [1]
+
+
+def test_a_function_that_is_there_later(world):
+    def f(x):
+        return later(x)  # noqa: F821
+
+    compiled = cd.compile(f)
+    with pytest.raises(NameError):
+        compiled(1.0)
+    world["later"] = lambda x: x + 1.0
+    try:
+        assert compiled(1.0) == 2.0
+    finally:
+        del world["later"]
+
+
+def test_recursive_structures_are_looked_through_once():
+    loop = {"k": 2.0}
+    loop["self"] = loop
+    f = cd.compile(lambda x: x * loop["k"] * loop["self"]["k"])
+    assert f(1.0) == 4.0
+    loop["k"] = 3.0
+    assert f(1.0) == 9.0
+    long = list(range(1000))
+    g = cd.compile(lambda x: x * len(long))
+    assert g(1.0) == 1000.0
+
+
+def test_the_warning_names_what_changes():
+    k = 0.0
+    f = cd.compile(lambda x: x * k)
+    with pytest.warns(cd.CompileWarning, match="what changes is k, from outside"):
+        for i in range(300):
+            k = float(i)
+            assert f(2.0) == 2.0 * k
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert f(3.0) == 3.0 * 299
+
+
+# --- static arguments -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(0.0, -0.0), (1, 1.0), (1, True), ((1,), (1.0,)), (1.0, 1 + 0j), ((0.0,), (-0.0,)),
+     (frozenset([1]), frozenset([1.0]))],
+)  # fmt: skip
+def test_equal_static_values_of_different_kinds(pair):
+    f = cd.compile(lambda x, k: (x, repr(k)), static_argnums=1)
+    for k in pair * 2:
+        assert f(1.0, k) == (1.0, repr(k))
+    assert recordings(f) == 2
+
+
+def test_equal_keys_of_different_kinds():
+    f = cd.compile(lambda p: {k: x * 2.0 for k, x in p.items()})
+    for key in (1, True, 1.0, 1):
+        assert repr(f({key: 1.0})) == repr({key: 2.0})
+
+
+def test_static_arguments_by_position_and_by_name():
+    def f(x, k=2.0, *, mode=1.0):
+        assert type(k) is float and type(mode) is float
+        return x * k * mode
+
+    for options in (
+        {"static_argnums": 1, "static_argnames": "mode"},
+        {"static_argnums": -1, "static_argnames": ("mode",)},
+        {"static_argnames": ("k", "mode")},
+        {"static_argnums": (1,), "static_argnames": ["mode"]},
+    ):
+        compiled = cd.compile(f, **options)
+        for _ in range(2):
+            assert compiled(1.0) == 2.0
+            assert compiled(1.0, 3.0) == 3.0
+            assert compiled(1.0, k=4.0) == 4.0
+            assert compiled(1.0, k=4.0, mode=0.5) == 2.0
+            assert compiled(1.0, mode=0.5, k=4.0) == 2.0
+        assert recordings(compiled) == 5
+    any_number = cd.compile(lambda *xs: sum(xs[:-1]) * len(xs[-1]), static_argnums=-1)
+    assert any_number(1.0, 2.0, "ab") == 6.0 and any_number(1.0, "abc") == 3.0
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"static_argnums": 2}, ValueError, "takes 2 positional"),
+        ({"static_argnums": -3}, ValueError, "takes 2 positional"),
+        ({"static_argnums": 1.0}, TypeError, "int"),
+        ({"static_argnums": True}, TypeError, "int"),
+        ({"static_argnums": (0, 0)}, ValueError, "twice"),
+        ({"static_argnames": "z"}, ValueError, "no parameter"),
+        ({"static_argnames": (1,)}, TypeError, "strings"),
+    ],
+)
+def test_static_arguments_that_are_not_there(options, error, message):
+    with pytest.raises(error, match=message):
+        cd.compile(lambda x, y: x, **options)
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+
+def test_surroundings():
+    namespace, items, array = {"a": 1.0, "s": "t"}, [1, 2.0], np.ones(2)
+    cell = types.CellType(3.0)
+    s = Surroundings([
+        (namespace, "a", "a"), (namespace, "none", "none"), (items, 1, "items[1]"),
+        (items, len, "len(items)"), (cell, None, "cell"), (array, None, "array"),
+        (namespace, "s", "s"),
+    ])  # fmt: skip
+    assert s.holds() and len(s) == 7 and s.changed() == []
+    namespace["a"] = 0.5 + 0.5
+    namespace["s"] = "".join(["t"])
+    cell.cell_contents = 1.5 * 2
+    assert s.holds()
+    namespace["none"] = None
+    items.append(4)
+    array[0] = 2.0
+    cell.cell_contents = 4.0
+    assert s.changed() == ["none", "len(items)", "cell", "array"] and not s.holds()
+    less = s.without_changed([(items, 2, "items[2]")])
+    assert less.holds() and less.labels == ["a", "items[1]", "s", "items[2]"]
+    assert less.values() == [("a", 1.0), ("items[1]", 2.0), ("s", "t"), ("items[2]", 4)]
+    del items[1:]
+    assert less.changed() == ["items[1]", "items[2]"]
+    assert s.values() is None
+    assert Surroundings([({}, "a", "a"), ({"f": helper}, "f", "f")]).values() == [
+        ("a", ("nothing",)),
+        ("f", ("named", __name__, "helper")),
+    ]
+    cell = types.CellType()
+    s = Surroundings([(cell, None, "cell")])
+    assert s.holds()
+    cell.cell_contents = 1
+    assert not s.holds()
+    with pytest.raises(TypeError, match="no place"):
+        Surroundings([(1.0, None, "number")])
