@@ -26,6 +26,7 @@ NAMES = (
     "jacobian",
     "interpreter",
     "blocks",
+    "loops",
     "math_functions",
     "memory",
     "programs",
