@@ -110,6 +110,8 @@ cdef Array like_primal(Array t, Array y):
 cdef Array dual_elementwise(int op, Array a, Array b):
     cdef int level = larger(dual_level(a), dual_level(b))
     cdef Array pa, pb, y, t
+    if enters(a, b):
+        return ew1(op, entered(a)) if b is None else ew2(op, entered(a), entered(b))
     if raw_partner(N(a), level) and (b is None or raw_partner(N(b), level)):
         return dual_scalar(op, N(a), N(b) if b is not None else NULL, level)
     pa = primal_at(a, level)
@@ -151,6 +153,8 @@ cdef Array dual_structural(int op, list operands, object attrs):
     cdef int level = -1
     cdef Array a, y
     cdef list primals, tangents
+    if any_enters(operands):
+        return apply(op, [entered(a) for a in operands], attrs)
     for a in operands:
         level = larger(level, dual_level(a))
     primals = [primal_at(a, level) for a in operands]

@@ -30,6 +30,7 @@ cdef class Trace(Level):
     cdef readonly bint rules
     cdef readonly list decisions
     cdef list inputs
+    cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
 
@@ -40,6 +41,7 @@ cdef class Trace(Level):
         self.outer_tracing = cdiff_tls.tracing
         self.decisions = []
         self.inputs = []
+        self.duals = []
         self.outside = {}
         self.originals = {}
         self.level = Level.__enter__(self)
@@ -61,6 +63,17 @@ cdef class Trace(Level):
         self.inputs.append(a)
         return a
 
+    cdef Array dual_input(self, Array dual):
+        """The input that stands for a dual from outside, which only the program's caller knows."""
+        cdef Array a
+        for a, known in self.duals:
+            if known is dual:
+                return a
+        a = innermost(dual)
+        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        self.duals.append((a, dual))
+        return a
+
     def freeze(self, outputs, rules=None):
         """(program, captured): the program of these Arrays in terms of the inputs.
 
@@ -68,7 +81,7 @@ cdef class Trace(Level):
         Anything but an Array among the outputs becomes a constant.  `rules` overrides the choice
         made with the Trace.
         """
-        cdef list nodes = [as_node(y) for y in outputs]
+        cdef list nodes = [entered(as_node(y)) for y in outputs]
         return freeze(self, nodes, self.rules if rules is None else rules)
 
     cdef np.ndarray original_of(self, Array copy):
@@ -110,6 +123,47 @@ cdef Trace innermost_trace():
     while cdiff_tls.trace[level] == NULL:
         level -= 1
     return <Trace><object>cdiff_tls.trace[level]
+
+
+cdef Trace trace_above(Array a):
+    """The innermost program being recorded inside the transformation that a dual belongs to."""
+    cdef int level, lowest = <int>N(a).mark >> SERIAL_BITS
+    for level in range(MAX_LEVEL, lowest, -1):
+        if cdiff_tls.tracing & <uint32_t>level_bit(level):
+            return <Trace><object>cdiff_tls.trace[level]
+    return None
+
+
+cdef Array entered(Array a):
+    """An operand as the program being recorded sees it.
+
+    For the body of a loop, a dual from outside is a value without a tangent: the loop as a whole
+    has the dual as an operand.  Any other program depends on the dual and cannot be kept.
+    """
+    cdef Trace trace
+    if a is None or not N(a).flags & NODE_DUAL:
+        return a
+    trace = trace_above(a)
+    if trace is None:
+        return a
+    if trace.rules:
+        return trace.dual_input(a)
+    trace.duals.append((None, a))
+    return a
+
+
+cdef bint enters(Array a, Array b):
+    """Is there such a dual among these?"""
+    return cdiff_tls.tracing and (entered(a) is not a or entered(b) is not b)
+
+
+cdef bint any_enters(list operands):
+    cdef Array a
+    if cdiff_tls.tracing:
+        for a in operands:
+            if entered(a) is not a:
+                return True
+    return False
 
 
 cdef int decide(Array a) except -1:
@@ -350,9 +404,11 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         f.program = Program()
         f.rules = rules
         f.trace = trace
-        for a in trace.inputs:
+        for a in trace.inputs + [x for x, _ in trace.duals if x is not None]:
             sort_leaf(&s, N(a), True)
             f.program.emit_input(node_type(f.program, N(a)))
+        f.n_leaves = f.program.n_inputs
+        f.captured.extend([dual for _, dual in trace.duals])
         for a in outputs:
             sort_from(&s, N(innermost(a)))
         for a, _, _ in trace.decisions:
@@ -361,7 +417,7 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         for i in range(s.count):
             find_captured(&s, s.order[i].node, f)
         for i in range(s.count):
-            f.at[i] = <int32_t>i if i < len(trace.inputs) else freeze_node(&s, s.order[i].node, f)
+            f.at[i] = <int32_t>i if i < f.n_leaves else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])
         for a, expected, where in trace.decisions:
             f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where))
@@ -374,6 +430,7 @@ cdef class _Frozen:
     """A program in the making: where each node of the sorted graph went."""
     cdef Program program
     cdef int32_t *at
+    cdef Py_ssize_t n_leaves       # inputs that are not captured values of a graph
     cdef list captured             # outer values, and
     cdef dict constants            # the value of each node outside the graph, by address
     cdef bint rules                # custom derivatives are kept
@@ -404,7 +461,7 @@ cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
     cdef Ext *ext
     cdef Py_ssize_t k
     if n.op == OP_LEAF:
-        if <Py_ssize_t>n.mark >= f.program.n_inputs - len(f.captured):
+        if <Py_ssize_t>n.mark >= f.n_leaves:
             raise RuntimeError("cdiff: an Array that an earlier call of this function left behind "
                                "(in a list, an attribute or a global) was used in it again; return "
                                "such values instead")
