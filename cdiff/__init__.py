@@ -29,12 +29,13 @@ from cdiff._core import (
     sigmoid,
     softplus,
 )
+from cdiff._custom import custom_jvp, custom_vjp
 from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
 from cdiff._loops import fori_loop, scan, while_loop
+from cdiff._operator import operator
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
-from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "matrix_calculus",
     "no_grad",
     "numpy",
+    "operator",
     "register_container",
     "relu",
     "scan",
