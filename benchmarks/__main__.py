@@ -27,6 +27,7 @@ NAMES = (
     "interpreter",
     "calls",
     "blocks",
+    "loops",
     "math_functions",
     "memory",
     "programs",

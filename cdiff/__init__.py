@@ -29,14 +29,15 @@ from cdiff._core import (
     sigmoid,
     softplus,
 )
+from cdiff._custom import custom_jvp, custom_vjp
 from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
 from cdiff._loaded import load
 from cdiff._loops import fori_loop, scan, while_loop
+from cdiff._operator import operator
 from cdiff._plain import FormatError
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
-from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
 from cdiff._vmap import vmap
 
@@ -78,6 +79,7 @@ __all__ = [
     "matrix_calculus",
     "no_grad",
     "numpy",
+    "operator",
     "programs",
     "register_container",
     "relu",

@@ -16,7 +16,6 @@ import numpy as np
 from cdiff._body import Body
 from cdiff._core import (
     Array,
-    Callee,
     Level,
     array,
     below,
@@ -27,6 +26,7 @@ from cdiff._core import (
     pullback,
     undual,
 )
+from cdiff._mapped import PointCallee
 from cdiff._packing import Packing
 from cdiff._rules import Arguments
 from cdiff._tree import flatten, unflatten
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Recorded", "checkpoint"]
 
 
-class Recorded(Callee):
+class Recorded(PointCallee):
     """A recorded function as one operator, which keeps nothing but the function.
 
     Parameters

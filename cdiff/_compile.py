@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace, replay
+from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace
 from cdiff._leaves import outside
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
@@ -158,9 +158,6 @@ class Compiled(CompiledCall, Transformed):
             given = [isinstance(y, (Array, np.ndarray)) for y in leaves]
             nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
             program, captured = trace.freeze(nodes)
-        if trace.lifted:  # tangents of outer levels are no part of the graph
-            found = iter(replay(program, [*signature.inputs, *captured]) or [])
-            leaves = [next(found) if a else y for y, a in zip(leaves, given, strict=True)]
         values = [y.copy() if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
         if not captured:
             numbers = iter(range(len(nodes)))

@@ -9,12 +9,13 @@ microseconds; the steps do no work in Python where the body has one path.
 from __future__ import annotations
 
 from math import isqrt
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, call, is_tracked, peek, swept
+from cdiff._core import Array, array, call, is_tracked, peek, swept
 from cdiff._packing import Spec, spec_of
 from cdiff._scan import Scan, While, while_steps
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
@@ -85,6 +86,13 @@ def as_array(x: Any) -> Any:
         return x
     check_number(x, "the result of a loop's body")
     return np.asarray(x)
+
+
+def operand(x: Any) -> Any:
+    """A leaf as an operand, of which the dtype is kept: an int is no float."""
+    if isinstance(x, (Array, float)) or np.ndim(x):
+        return x
+    return array(x)
 
 
 def check_number(x: Any, name: str) -> None:
@@ -269,7 +277,7 @@ def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
     """One scan that keeps all carries."""
     function = _ScanFunction(f, carry, rows.treedef)
     body = Body(function, len(carry.leaves) + len(rows.leaves))
-    operands = [*carry.leaves, *rows.leaves]
+    operands = [operand(x) for x in [*carry.leaves, *rows.leaves]]
     init, arrays = [plain(x) for x in carry.leaves], [plain(x) for x in rows.leaves]
     _record_first(body, init, arrays, rows, reverse)
     saves = False
@@ -371,9 +379,9 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     """
     check_function(body, "fori_loop")
     for x in (lower, upper):
-        if isinstance(x, float):
+        if isinstance(x, bool) or not hasattr(x, "__index__"):
             raise TypeError(f"fori_loop: the bounds must be whole numbers, got {x!r}")
-    numbers = np.arange(int(lower), int(upper))
+    numbers = np.arange(index(lower), index(upper))
     return scan(_Indexed(body), init, numbers)[0]
 
 
@@ -475,7 +483,7 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     consts = [peek(x) for x in body.captured]
     last, _ = while_steps(body, condition, values, consts, [], limit)
     body.sealed = condition.sealed = True
-    operands = [*carry.leaves, *body.captured, *condition.captured]
+    operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
     carry.leaves = [None] * n
     if not any(is_tracked(x) for x in operands):
         results = [_owned(x, spec) for x, spec in zip(last, carry.specs, strict=True)]

@@ -1,32 +1,36 @@
-"""Derivatives written by users: `custom_vjp` and `custom_jvp`.
+"""What derivatives written by users have in common: arguments, results, and the missing direction.
 
-A function with a rule of its own runs as it is; its result then passes through an operator that
-leaves the value alone and has the user's rule as its derivative. What the rule needs are operands
-of that operator, so rules see everything an outer transformation tracks, and every order and both
-modes exist: a missing direction is the transpose of the given one. This file knows rules and
-containers; it must not know sweeps. It costs a few Python calls each time the function is called,
-none where nothing is differentiated.
+The leaves of the arguments are operands of an operator, the results are packed into one, and what a
+user's rule gives back is checked and named in messages. A rule for one mode gives the other by
+transposition, for it is linear. This file knows containers and callees; it must not know what a
+rule computes. It costs a few Python calls each time a function with a rule is called.
 """
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, Callee, Level, array, below, call, leaf, pullback
+from cdiff._core import Array, Callee, Level, array, is_tracked, leaf, pullback
 from cdiff._leaves import as_direction, check_output, is_differentiable, leaf_dtype, shape_of
 from cdiff._packing import Packing, spec_of
 from cdiff._tree import TreeDef, flatten, flatten_like, leaf_paths, unflatten
-from cdiff._wrap import Transformed, check_argnums, check_function, function_name
+from cdiff._wrap import function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Arguments", "Rule", "custom_jvp", "custom_vjp", "transposed_pull", "transposed_push"]
-
-F = TypeVar("F", bound="Callable[..., Any]")
+__all__ = [
+    "Arguments",
+    "Results",
+    "any_given",
+    "by_position",
+    "transposed_pull",
+    "transposed_push",
+    "zeros",
+]
 
 
 class Arguments:
@@ -44,7 +48,7 @@ class Arguments:
     leaves : list
         Everything in the other arguments.
     places : list of int
-        Which of the leaves are floats or float arrays.
+        Which of the leaves are operands: floats, float arrays, and whatever else is an `Array`.
     specs : list
         The dtype and the shape of each of those.
     fixed : list
@@ -56,7 +60,7 @@ class Arguments:
     def __init__(self, args: tuple[Any, ...], static: tuple[int, ...]) -> None:
         self.args = args
         skipped = {i % len(args) for i in static if -len(args) <= i < len(args)}
-        self.fixed = [args[i] for i in sorted(skipped)]
+        self.fixed = [_untracked(args[i], i) for i in sorted(skipped)]
         self.positions = [i for i in range(len(args)) if i not in skipped]
         self.leaves: list[Any] = []
         self.trees: list[TreeDef] = []
@@ -64,7 +68,9 @@ class Arguments:
             leaves, tree = flatten(args[i])
             self.leaves += leaves
             self.trees.append(tree)
-        self.places = [k for k, x in enumerate(self.leaves) if is_differentiable(x)]
+        self.places = [
+            k for k, x in enumerate(self.leaves) if isinstance(x, Array) or is_differentiable(x)
+        ]
         self.specs = [spec_of(self.leaves[k]) for k in self.places]
 
     def forget(self) -> Arguments:
@@ -75,7 +81,7 @@ class Arguments:
         return self
 
     def operands(self) -> list[Any]:
-        """The leaves that can have a derivative."""
+        """The leaves that the result depends on."""
         return [self.leaves[k] for k in self.places]
 
     def filled(self, operands: Sequence[Any], others: Sequence[Any]) -> list[Any]:
@@ -96,6 +102,11 @@ class Arguments:
             args[i] = x
         return f(*args)
 
+    def tangents(self, operands: Sequence[Any], given: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments' tangents in their containers, with zeros where there is none."""
+        directions = [zeros(x) if t is None else t for x, t in zip(operands, given, strict=True)]
+        return tuple(self.filled(directions, [zeros(x) for x in self.leaves]))
+
     def cotangents(self, given: Any, who: str) -> list[Array | None]:
         """One cotangent per operand from what a user's rule returned: a tuple of containers."""
         if not isinstance(given, (tuple, list)) or len(given) != len(self.trees):
@@ -113,11 +124,21 @@ class Arguments:
             paths += leaf_paths(tree, name)
             leaves += [None] * tree.n_leaves if tangent is None else _matched(tree, tangent, name)
         return [
-            None
-            if leaves[k] is None
-            else as_direction(leaves[k], shape, dtype, paths[k], "argument")
+            as_direction(leaves[k], shape, dtype, paths[k], "argument")
+            if leaves[k] is not None and dtype.kind == "f"
+            else None
             for k, (dtype, shape) in zip(self.places, self.specs, strict=True)
         ]
+
+
+def _untracked(x: Any, position: int) -> Any:
+    """A static argument, which must not be a value of a transformation."""
+    if any(isinstance(leaf, Array) and is_tracked(leaf) for leaf in flatten(x)[0]):
+        raise TypeError(
+            f"argument {position} is in nondiff_argnums but a transformation tracks it; make it an "
+            "ordinary argument and let the rule return None for it"
+        )
+    return x
 
 
 def _matched(tree: TreeDef, given: Any, name: str) -> list[Any]:
@@ -148,6 +169,12 @@ def _all_trees(tree: TreeDef) -> list[TreeDef]:
     return found
 
 
+def _is_number(y: Any) -> bool:
+    return is_differentiable(y) or (
+        isinstance(y, (int, np.ndarray, np.generic)) and spec_of(y)[0].kind in "iub"
+    )
+
+
 class Results:
     """What a function returned: which of its leaves have a derivative, and how they are packed.
 
@@ -156,14 +183,17 @@ class Results:
     out : container
     who : str
         The function, for messages.
+    whole : bool, default False
+        Whether integers and booleans are packed too.
     """
 
     __slots__ = ("leaves", "packing", "places", "treedef", "who")
 
-    def __init__(self, out: Any, who: str) -> None:
+    def __init__(self, out: Any, who: str, whole: bool = False) -> None:
         self.who = who
         self.leaves, self.treedef = flatten(out)
-        self.places = [k for k, y in enumerate(self.leaves) if is_differentiable(y)]
+        taken = _is_number if whole else is_differentiable
+        self.places = [k for k, y in enumerate(self.leaves) if taken(y)]
         if not self.places:
             name = f"the output of {who}"
             for y, path in zip(self.leaves, leaf_paths(self.treedef, name), strict=True):
@@ -269,91 +299,6 @@ def transposed_pull(
     return [next(found) if want else None for want in wanted]
 
 
-class Rule(Callee):
-    """The operator that a function's result passes through: the value stays, the rule is new.
-
-    Operands are the packed result, the differentiable leaves of the arguments, and what the rule
-    needs besides.
-
-    Parameters
-    ----------
-    arguments : Arguments
-    results : Results
-    """
-
-    def __init__(self, arguments: Arguments, results: Results) -> None:
-        self.is_first = True
-        self.arguments = arguments.forget()
-        self.results = results.forget()
-
-    def value(self, arrays: list[Any]) -> Any:
-        return arrays[0]
-
-    def inputs(self, operands: list[Array]) -> list[Array]:
-        """The operands that are leaves of the arguments."""
-        return operands[1 : 1 + len(self.arguments.places)]
-
-
-class VjpRule(Rule):
-    """`custom_vjp`: what the rule needs are the residuals."""
-
-    def __init__(
-        self, owner: _CustomVjp, arguments: Arguments, results: Results, residuals: Any
-    ) -> None:
-        super().__init__(arguments, results)
-        self.bwd = owner._bwd
-        self.who = owner._bwd_name()
-        self.saved, self.saved_tree = flatten(residuals)
-        self.saved_places = [k for k, x in enumerate(self.saved) if x.__class__ is Array]
-
-    def take_saved(self) -> list[Array]:
-        """The residuals, which become operands."""
-        taken = [self.saved[k] for k in self.saved_places]
-        for k in self.saved_places:
-            self.saved[k] = None
-        return taken
-
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
-        saved = list(self.saved)
-        first = 1 + len(self.arguments.places)
-        for k, x in zip(self.saved_places, operands[first:], strict=True):
-            saved[k] = x
-        given = self.results.filled(self.results.packing.unpack(g), self.results.leaves)
-        found = self.bwd(*self.arguments.fixed, unflatten(self.saved_tree, saved), given)
-        cotangents = self.arguments.cotangents(found, self.who)
-        return [None, *cotangents, *[None] * len(self.saved_places)]
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        last = 1 + len(self.arguments.places)
-        inputs = [t if 0 < k < last else None for k, t in enumerate(tangents)]
-        return transposed_push(self, y, operands, inputs) if any_given(inputs) else None
-
-
-class JvpRule(Rule):
-    """`custom_jvp`."""
-
-    def __init__(self, owner: _CustomJvp, arguments: Arguments, results: Results) -> None:
-        super().__init__(arguments, results)
-        self.rule = owner._rule
-        self.who = owner._rule_name()
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        inputs, given = self.inputs(operands), self.inputs(cast("list[Array]", tangents))
-        if not any_given(given):
-            return None
-        directions = [zeros(x) if t is None else t for x, t in zip(inputs, given, strict=True)]
-        arguments = self.arguments
-        primals = tuple(arguments.filled(inputs, arguments.leaves))
-        others = [zeros(x) for x in arguments.leaves]
-        found = self.rule(*arguments.fixed, primals, tuple(arguments.filled(directions, others)))
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
-            raise TypeError(f"{self.who} must return a pair (output, tangent of the output)")
-        return self.results.tangents(found[1], self.who)
-
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
-        return transposed_pull(self, y, operands, g, [False, *wanted[1:]])
-
-
 def any_given(tangents: Sequence[Any]) -> bool:
     """Whether there is a tangent at all.
 
@@ -395,205 +340,3 @@ def by_position(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
             f"{', '.join(bound.kwargs)} can only be given by keyword"
         )
     return bound.args
-
-
-class _Custom(Transformed):
-    """What custom_vjp and custom_jvp return."""
-
-    def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
-        super().__init__(f, factory, options)
-        given = options["nondiff_argnums"]
-        self._static: tuple[int, ...] = (given,) if given.__class__ is int else tuple(given)
-
-    def _taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-        return Arguments(by_position(self._f, args, kwargs), self._static)
-
-    def _applied(self, rule: Rule, results: Results, out: Any, operands: list[Any]) -> Any:
-        """The result of the call, with the rule as its derivative."""
-        y = call(rule, [out, *operands])
-        return results.filled(results.packing.unpack(y), results.leaves)
-
-
-class _CustomVjp(_Custom):
-    _fwd: Callable[..., Any] | None = None
-    _bwd: Any = None
-
-    def defvjp(self, fwd: F, bwd: Callable[..., Any]) -> None:
-        """Give the rule: ``fwd(*args) -> (out, residuals)`` and ``bwd(residuals, ct) -> cts``."""
-        check_function(fwd, "defvjp")
-        check_function(bwd, "defvjp")
-        self._fwd, self._bwd = fwd, bwd
-
-    def _bwd_name(self) -> str:
-        return f"the bwd rule of {function_name(self._f)}"
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if self._fwd is None:
-            raise TypeError(f"custom_vjp: {function_name(self._f)} has no rule yet; call .defvjp")
-        arguments = self._taken(args, kwargs)
-        operands = arguments.operands()
-        nodes = below(operands)
-        if nodes is None:
-            return self._f(*args, **kwargs)
-        found = arguments.call(self._fwd, nodes)
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
-            raise TypeError(
-                f"the fwd rule of {function_name(self._f)} must return a pair (output, residuals)"
-            )
-        results = Results(found[0], function_name(self._f))
-        out = results.packed()
-        rule = VjpRule(self, arguments, results, found[1])
-        return self._applied(rule, results, out, [*operands, *rule.take_saved()])
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        found = super().__reduce__()
-        if isinstance(found, str):
-            return found
-        return _with_vjp, (self._f, self._options, self._fwd, self._bwd)
-
-
-def _with_vjp(f: Any, options: dict[str, Any], fwd: Any, bwd: Any) -> Any:
-    made = custom_vjp(f, **options)
-    if fwd is not None:
-        made.defvjp(fwd, bwd)
-    return made
-
-
-class _CustomJvp(_Custom):
-    _rule: Any = None
-
-    def defjvp(self, rule: F) -> F:
-        """Give the rule ``rule(primals, tangents) -> (out, tangent_out)``; also a decorator."""
-        check_function(rule, "defjvp")
-        self._rule = rule
-        return rule
-
-    def _rule_name(self) -> str:
-        return f"the jvp rule of {function_name(self._f)}"
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if self._rule is None:
-            raise TypeError(f"custom_jvp: {function_name(self._f)} has no rule yet; call .defjvp")
-        arguments = self._taken(args, kwargs)
-        operands = arguments.operands()
-        nodes = below(operands)
-        if nodes is None:
-            return self._f(*args, **kwargs)
-        results = Results(arguments.call(self._f, nodes), function_name(self._f))
-        out = results.packed()
-        return self._applied(JvpRule(self, arguments, results), results, out, operands)
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        found = super().__reduce__()
-        if isinstance(found, str):
-            return found
-        return _with_jvp, (self._f, self._options, self._rule)
-
-
-def _with_jvp(f: Any, options: dict[str, Any], rule: Any) -> Any:
-    made = custom_jvp(f, **options)
-    if rule is not None:
-        made.defjvp(rule)
-    return made
-
-
-def _options(nondiff_argnums: Any, who: str) -> dict[str, Any]:
-    if isinstance(nondiff_argnums, (tuple, list)) and not nondiff_argnums:
-        return {"nondiff_argnums": ()}
-    return {"nondiff_argnums": check_argnums(nondiff_argnums, who)}
-
-
-def custom_vjp(
-    f: Callable[..., Any] | None = None, *, nondiff_argnums: int | tuple[int, ...] = ()
-) -> Any:
-    """A function with a reverse-mode derivative that is written by hand.
-
-    Parameters
-    ----------
-    f : callable
-        Any function of floats, arrays and containers of them. Left out, the result is a decorator.
-    nondiff_argnums : int or tuple of int, optional
-        Positions of arguments that the rule does not differentiate; `bwd` gets them first.
-
-    Returns
-    -------
-    callable
-        Computes `f`. Its method ``defvjp(fwd, bwd)`` gives the rule: ``fwd(*args)`` returns the
-        output and whatever `bwd` needs, ``bwd(residuals, cotangent)`` a tuple with the cotangent
-        of each argument, in its structure (None for zero).
-
-    Raises
-    ------
-    TypeError
-        When called without a rule, or if a rule returns something else.
-    ValueError
-        When differentiated, if a cotangent has another shape than its argument.
-
-    Notes
-    -----
-    `fwd` and `bwd` are differentiated for higher orders. Forward mode applies the transpose of
-    `bwd`, which must be linear in the cotangent for that.
-
-    Examples
-    --------
-    >>> import numpy as np, cdiff as cd
-    >>> @cd.custom_vjp
-    ... def log1pexp(x):
-    ...     return np.log(1.0 + np.exp(x))
-    >>> log1pexp.defvjp(lambda x: (log1pexp(x), x), lambda x, g: (g * cd.sigmoid(x),))
-    >>> cd.grad(log1pexp)(0.0)
-    0.5
-    """
-    options = _options(nondiff_argnums, "custom_vjp")
-    if f is None:
-        return lambda f: custom_vjp(f, **options)
-    return _CustomVjp(f, custom_vjp, options)
-
-
-def custom_jvp(
-    f: Callable[..., Any] | None = None, *, nondiff_argnums: int | tuple[int, ...] = ()
-) -> Any:
-    """A function with a forward-mode derivative that is written by hand.
-
-    Parameters
-    ----------
-    f : callable
-        Any function of floats, arrays and containers of them. Left out, the result is a decorator.
-    nondiff_argnums : int or tuple of int, optional
-        Positions of arguments that the rule does not differentiate; it gets them first.
-
-    Returns
-    -------
-    callable
-        Computes `f`. Its method ``defjvp(rule)`` gives the rule, and is a decorator:
-        ``rule(primals, tangents)`` with two tuples returns the output and its tangent, which must
-        be linear in the tangents.
-
-    Raises
-    ------
-    TypeError
-        When called without a rule, or if the rule returns something else.
-    ValueError
-        When differentiated, if the tangent has another shape than the output.
-
-    Notes
-    -----
-    Reverse mode applies the transpose of the rule. The rule is differentiated for higher orders.
-
-    Examples
-    --------
-    >>> import numpy as np, cdiff as cd
-    >>> @cd.custom_jvp
-    ... def cube(x):
-    ...     return x ** 3
-    >>> @cube.defjvp
-    ... def cube_rule(primals, tangents):
-    ...     (x,), (t,) = primals, tangents
-    ...     return cube(x), 3.0 * x * x * t
-    >>> cd.grad(cube)(2.0), cd.grad(cd.grad(cube))(2.0)
-    (12.0, 12.0)
-    """
-    options = _options(nondiff_argnums, "custom_jvp")
-    if f is None:
-        return lambda f: custom_jvp(f, **options)
-    return _CustomJvp(f, custom_jvp, options)

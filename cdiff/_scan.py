@@ -29,6 +29,7 @@ from cdiff._core import (
     run_steps,
     undual,
 )
+from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, exact
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def or_zero(x: Any, spec: Spec) -> Any:
     return zero(spec) if x is None else x
 
 
-class Scan(Callee):
+class Scan(PointCallee):
     """A loop over rows as one operator.
 
     Its operands are the carry, the arrays whose rows are read, constants, and what the body

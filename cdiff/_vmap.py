@@ -71,7 +71,7 @@ class Way:
 
 def _record(f: Callable[..., Any], call: MappedCall, point: list[Any]) -> Way:
     """Run the function at one point and keep the program of what it did."""
-    trace = Trace()
+    trace = Trace(rules=True)
     with trace as level:
         leaves, treedef = flatten(call.apply(f, [trace.input(x) for x in point]))
         inside = [in_trace(y, level) for y in leaves]

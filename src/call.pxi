@@ -51,6 +51,7 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
     cdef int levels = 0
     cdef bint known = isinstance(attrs[0], Callee)
     if known:
+        operands = [entered(a) for a in operands]
         for a in operands:
             levels |= levels_of(N(a))
         if (<Callee>attrs[0]).is_first and not keeps_rules(levels):

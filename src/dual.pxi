@@ -109,13 +109,9 @@ cdef Array like_primal(Array t, Array y):
 
 cdef Array dual_elementwise(int op, Array a, Array b):
     cdef int level = larger(dual_level(a), dual_level(b))
-    cdef int trace
     cdef Array pa, pb, y, t
-    if cdiff_tls.tracing:
-        trace = tracing_level(levels_of(N(a)) | (levels_of(N(b)) if b is not None else 0))
-        if trace > level >> SERIAL_BITS:
-            a = inside(a, trace)
-            return ew1(op, a) if b is None else ew2(op, a, inside(b, trace))
+    if enters(a, b):
+        return ew1(op, entered(a)) if b is None else ew2(op, entered(a), entered(b))
     if raw_partner(N(a), level) and (b is None or raw_partner(N(b), level)):
         return dual_scalar(op, N(a), N(b) if b is not None else NULL, level)
     pa = primal_at(a, level)
@@ -125,11 +121,6 @@ cdef Array dual_elementwise(int op, Array a, Array b):
     if b is not None:
         t = add_tangents(t, dual_term(op, 1, tangent_at(b, level), pa, pb, y))
     return make_dual(y, like_primal(t, y), level)
-
-
-cdef inline Array inside(Array a, int trace):
-    """An operand in the trace of an inner level, where all duals are of outer ones."""
-    return lift(a, trace) if N(a).flags & NODE_DUAL else a
 
 
 cdef Array dual_term(int op, int k, Array t, Array a, Array b, Array y):
@@ -159,15 +150,13 @@ cdef Array dual_scalar(int op, Node *a, Node *b, int level):
 
 cdef Array dual_structural(int op, list operands, object attrs):
     """A structural operator on dual operands, by the table's tangent rule."""
-    cdef int level = -1, levels = 0, trace
+    cdef int level = -1
     cdef Array a, y
     cdef list primals, tangents
+    if any_enters(operands):
+        return apply(op, [entered(a) for a in operands], attrs)
     for a in operands:
         level = larger(level, dual_level(a))
-        levels |= levels_of(N(a))
-    trace = tracing_level(levels)
-    if trace > level >> SERIAL_BITS:
-        return apply(op, [inside(a, trace) for a in operands], attrs)
     primals = [primal_at(a, level) for a in operands]
     tangents = [tangent_at(a, level) for a in operands]
     y = apply(op, primals, attrs)

@@ -54,7 +54,19 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
             return weak_scalar(p.numbers[x.a]) if x.type == TYPE_WEAK else scalar(p.numbers[x.a])
         return wrap_ndarray(p.arrays[x.a], True)
     operands = [values[k] for k in p.operands_of(i)]
+    if np.PyTypeNum_ISINTEGER(p.types[x.type][0]):
+        operands = [whole_number(a) for a in operands]
     return apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
+
+
+cdef Array whole_number(Array a):
+    """A Python number in the constants is an int where the result is one."""
+    cdef Array out
+    if not N(a).flags & NODE_WEAK or N(a).flags & NODE_ARRAY:
+        return a
+    out = weak_scalar(N(a).v)
+    N(out).mark = WEAK_INTEGER
+    return out
 
 
 cdef Array typed_input(Array a, int typenum):

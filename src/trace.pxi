@@ -29,8 +29,8 @@ cdef class Trace(Level):
     cdef uint32_t outer_tracing
     cdef readonly bint rules
     cdef readonly list decisions
-    cdef readonly dict lifted      # leaves that stand for duals of outer levels, by address
     cdef list inputs
+    cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
 
@@ -40,8 +40,8 @@ cdef class Trace(Level):
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
         self.decisions = []
-        self.lifted = {}
         self.inputs = []
+        self.duals = []
         self.outside = {}
         self.originals = {}
         self.level = Level.__enter__(self)
@@ -63,6 +63,17 @@ cdef class Trace(Level):
         self.inputs.append(a)
         return a
 
+    cdef Array dual_input(self, Array dual):
+        """The input that stands for a dual from outside, which only the program's caller knows."""
+        cdef Array a
+        for a, known in self.duals:
+            if known is dual:
+                return a
+        a = innermost(dual)
+        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        self.duals.append((a, dual))
+        return a
+
     def freeze(self, outputs, rules=None):
         """(program, captured): the program of these Arrays in terms of the inputs.
 
@@ -70,7 +81,7 @@ cdef class Trace(Level):
         Anything but an Array among the outputs becomes a constant.  `rules` overrides the choice
         made with the Trace.
         """
-        cdef list nodes = [as_node(y) for y in outputs]
+        cdef list nodes = [entered(as_node(y)) for y in outputs]
         return freeze(self, nodes, self.rules if rules is None else rules)
 
     cdef np.ndarray original_of(self, Array copy):
@@ -114,6 +125,47 @@ cdef Trace innermost_trace():
     return <Trace><object>cdiff_tls.trace[level]
 
 
+cdef Trace trace_above(Array a):
+    """The innermost program being recorded inside the transformation that a dual belongs to."""
+    cdef int level, lowest = <int>N(a).mark >> SERIAL_BITS
+    for level in range(MAX_LEVEL, lowest, -1):
+        if cdiff_tls.tracing & <uint32_t>level_bit(level):
+            return <Trace><object>cdiff_tls.trace[level]
+    return None
+
+
+cdef Array entered(Array a):
+    """An operand as the program being recorded sees it.
+
+    For the body of a loop, a dual from outside is a value without a tangent: the loop as a whole
+    has the dual as an operand.  Any other program depends on the dual and cannot be kept.
+    """
+    cdef Trace trace
+    if a is None or not N(a).flags & NODE_DUAL:
+        return a
+    trace = trace_above(a)
+    if trace is None:
+        return a
+    if trace.rules:
+        return trace.dual_input(a)
+    trace.duals.append((None, a))
+    return a
+
+
+cdef bint enters(Array a, Array b):
+    """Is there such a dual among these?"""
+    return cdiff_tls.tracing and (entered(a) is not a or entered(b) is not b)
+
+
+cdef bint any_enters(list operands):
+    cdef Array a
+    if cdiff_tls.tracing:
+        for a in operands:
+            if entered(a) is not a:
+                return True
+    return False
+
+
 cdef int decide(Array a) except -1:
     """Note that the plain value of a traced Array is known outside.
 
@@ -137,17 +189,6 @@ cdef int tracing_level(int levels) noexcept:
         if levels & level_bit(level):
             return level
     return -1
-
-
-cdef Array lift(Array a, int level):
-    """What stands for a dual of an outer level in the trace of an inner one: an input like those
-    for other outer values, since a tangent is no node of the inner graph."""
-    cdef Trace trace = <Trace><object>cdiff_tls.trace[level]
-    found = trace.lifted.get(<size_t>N(a))
-    if found is None:
-        found = make_leaf(innermost(a), level), a
-        trace.lifted[<size_t>N(a)] = found
-    return found[0]
 
 
 cdef str PACKAGE = __import__("os").path.dirname(__file__)
@@ -375,12 +416,11 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         f.program = Program()
         f.rules = rules
         f.trace = trace
-        leaves = trace.inputs + [leaf for leaf, _ in trace.lifted.values()]
-        f.captured = [outer for _, outer in trace.lifted.values()]
-        f.n_leaves = len(leaves)
-        for a in leaves:
+        for a in trace.inputs + [x for x, _ in trace.duals if x is not None]:
             sort_leaf(&s, N(a), True)
             f.program.emit_input(node_type(f.program, N(a)))
+        f.n_leaves = f.program.n_inputs
+        f.captured.extend([dual for _, dual in trace.duals])
         for a in outputs:
             sort_from(&s, N(innermost(a)))
         for a, _, _ in trace.decisions:
@@ -402,7 +442,7 @@ cdef class _Frozen:
     """A program in the making: where each node of the sorted graph went."""
     cdef Program program
     cdef int32_t *at
-    cdef Py_ssize_t n_leaves       # inputs and lifted values: the first of the order
+    cdef Py_ssize_t n_leaves       # inputs that are not captured values of a graph
     cdef list captured             # outer values, and
     cdef dict constants            # the value of each node outside the graph, by address
     cdef bint rules                # custom derivatives are kept
