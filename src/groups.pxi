@@ -419,6 +419,8 @@ cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_s
     """The same with a look at the clock after each instruction."""
     cdef double now, last = cdiff_clock()
     cdef int k
+    for k in range(g.n_streams):
+        fetch_ahead(at[k] + n * g.slots[k].step, n * g.slots[k].step)
     for k in range(g.n_micros):
         run_micro(&g.micros[k], g, bases, at, sums, start, n)
         now = cdiff_clock()
