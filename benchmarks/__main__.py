@@ -26,6 +26,8 @@ NAMES = (
     "jacobian",
     "interpreter",
     "blocks",
+    "greeks",
+    "networks",
     "math_functions",
     "memory",
     "programs",
