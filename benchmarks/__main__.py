@@ -28,6 +28,8 @@ NAMES = (
     "calls",
     "blocks",
     "loops",
+    "greeks",
+    "networks",
     "math_functions",
     "memory",
     "programs",

@@ -97,9 +97,8 @@ def build(contender: str, key: str) -> Case:
     if contender == "jax jit":
         return _jax(int(size))
     import cdiff
-    from cdiff import _core
 
-    _core.set_num_threads(2 if contender == "two threads" else 1)
+    cdiff.set_num_threads(2 if contender == "two threads" else 1)
     if name == CHAIN:
         return _compiled(chain, data(int(size)))
     library = load("cdiff")

@@ -42,7 +42,7 @@ cdef int32_t algebra(_Simplifier s, int op, int type, int32_t a, int32_t b, int3
         return divide_rule(s, type, a, b)
     if op == OP_NEGATIVE:
         y = opposite_of(s, a)
-        return fit_type(s, y, type) if y != NOTHING else NOTHING
+        return fit_type(s, y, type) if y != NOTHING else scaled(s, type, a, -1.0)
     if op == OP_POWER:
         return power_rule(s, type, a, b)
     if op == OP_WHERE:
@@ -148,6 +148,7 @@ cdef int32_t subtract_rule(_Simplifier s, int type, int32_t a, int32_t b) except
 
 cdef int32_t multiply_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     cdef double v
+    cdef int32_t y
     if a == b and s.q.code[a].type == type and is_floating(s.q, type):
         return s.elementwise(OP_SQUARE, type, a, -1, -1)
     if s.uniform(b, &v):
@@ -155,7 +156,23 @@ cdef int32_t multiply_rule(_Simplifier s, int type, int32_t a, int32_t b) except
             return fit_type(s, a, type)
         if v == -1.0:
             return opposite(s, type, a)
+        y = scaled(s, type, a, v)
+        if y != NOTHING:
+            return y
     return signs_outside(s, OP_MULTIPLY, type, a, b)
+
+
+cdef int32_t scaled(_Simplifier s, int type, int32_t a, double v) except -2:
+    """x * (c v) for a = x * c, where c or v is a power of two and so nothing is rounded twice."""
+    cdef Instr *x = &s.q.code[a]
+    cdef double c
+    if x.op != OP_MULTIPLY or x.type != type or not s.is_number(x.b) \
+            or s.q.types[type][0] != NPY_DOUBLE:
+        return NOTHING
+    c = s.q.numbers[s.q.code[x.b].a]
+    if not (is_power_of_two(c) or is_power_of_two(v)) or not 1e-100 < fabs(c * v) < 1e100:
+        return NOTHING
+    return s.elementwise(OP_MULTIPLY, type, x.a, s.number(c * v, s.q.code[x.b].type), -1)
 
 
 cdef int32_t zmul_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:

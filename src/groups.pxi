@@ -41,7 +41,7 @@ cdef enum MicroKind:
 
 cdef enum:
     MAX_SLOTS = 5 * MAX_GROUP
-    LANE_ROOM = 3072              # doubles that all lanes of a group may take: half of L1
+    LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.
 cdef struct GroupSlot:
@@ -310,9 +310,8 @@ cdef class _GroupCompiler:
                         free_lanes.append(lanes)
                         lanes += 1
                     g.slots[slot].offset = free_lanes.pop()
-        g.block = MAX_BLOCK
-        while g.block > 64 and g.block * lanes > LANE_ROOM:
-            g.block //= 2
+        g.block = LANE_ROOM // (lanes + 1) & ~<Py_ssize_t>15
+        g.block = MAX_BLOCK if g.block > MAX_BLOCK else 64 if g.block < 64 else g.block
         g.chunk = chunk_points(g.row)
         if g.chunk > g.size:
             g.chunk = g.size
@@ -420,6 +419,8 @@ cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_s
     """The same with a look at the clock after each instruction."""
     cdef double now, last = cdiff_clock()
     cdef int k
+    for k in range(g.n_streams):
+        fetch_ahead(at[k] + n * g.slots[k].step, n * g.slots[k].step)
     for k in range(g.n_micros):
         run_micro(&g.micros[k], g, bases, at, sums, start, n)
         now = cdiff_clock()

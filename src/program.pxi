@@ -139,7 +139,15 @@ cdef class Program:
                          <int32_t>(self.n_numbers - 1), -1, -1)
 
     cdef int32_t emit_array(self, np.ndarray x) except -1:
-        """A constant array; the program keeps the array itself."""
+        """A constant array; the program keeps the array itself.
+
+        A 0-d float64 array is read as the only element of a vector: the constants of that type are
+        numbers, which nobody can change.
+        """
+        cdef int32_t a
+        if np.PyArray_NDIM(x) == 0 and np.PyArray_TYPE(x) == NPY_DOUBLE:
+            a = self.emit_array((<object>x).reshape(1))
+            return self.emit(OP_RESHAPE, TYPE_NUMBER, a, -1, self.attrs_place(((),)))
         self.arrays.append(x)
         return self.emit(OP_CONST, self.type_of(np.PyArray_TYPE(x), (<object>x).shape),
                          <int32_t>(len(self.arrays) - 1), -1, -1)

@@ -134,8 +134,12 @@ cdef Array shares(Array a, Array top, tuple axes):
     cdef Layout s
     cdef Array y
     cdef Arr *r
-    a = as_block(innermost(a))
-    top = as_block(innermost(top))
+    a = innermost(a)
+    top = innermost(top)
+    if is_traced_value(a):
+        return traced_shares(stopped(a), stopped(top), axes)
+    a = as_block(a)
+    top = as_block(top)
     r = N(a).arr
     if find_layout(r, axes, &s) and s.inner == 1 and N(top).arr.flags & ARR_CONTIGUOUS:
         y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
@@ -145,6 +149,15 @@ cdef Array shares(Array a, Array top, tuple axes):
     x = ndarray_of(a)
     holders = (x == ndarray_of(top).reshape(kept_shape(shape_tuple(a), axes))) | np.isnan(x)
     return wrap_result((holders / holders.sum(axis=axes, keepdims=True)).astype(x.dtype))
+
+
+cdef Array traced_shares(Array a, Array top, tuple axes):
+    """The same as values of the program being recorded.  The top is nan if any element is."""
+    cdef tuple shape = shape_tuple(a), kept = kept_shape(shape, axes)
+    top = apply1(OP_BROADCAST_TO, apply1(OP_RESHAPE, top, (kept,)), (shape,))
+    holders = ew2(OP_ADD, ew2(OP_EQUAL, a, top), ew1(OP_ISNAN, a))
+    count = apply1(OP_SUM, holders, (axes, True))
+    return ew2(OP_DIVIDE, holders, apply1(OP_BROADCAST_TO, count, (shape,)))
 
 
 cdef void shares_loop(const Layout *s, const double *p, const double *top,

@@ -29,18 +29,51 @@ class GuardFailed(Exception):
 cdef int num_threads = 1
 
 
-def set_num_threads(int n):
-    """How many threads may share the work of one call; results are the same for any number."""
+def set_num_threads(n):
+    """Let up to `n` threads share the elementwise work on large arrays inside one compiled call.
+
+    Results are the same to the last bit for any number.  Matrix products are left to NumPy's BLAS,
+    which has threads of its own.  A child process made by fork starts threads of its own.
+
+    Parameters
+    ----------
+    n : int
+        From 1, which is the default, to 64.
+
+    Raises
+    ------
+    TypeError
+        If `n` is not an integer.
+    ValueError
+        If it is outside that range.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.set_num_threads(2)
+    >>> cd.get_num_threads()
+    2
+    >>> cd.set_num_threads(1)
+    """
     global num_threads
+    if not is_integer(n):
+        raise TypeError(f"set_num_threads: expected an integer, got {type(n).__name__}")
     if not 1 <= n <= MAX_THREADS:
         raise ValueError(f"set_num_threads: between 1 and {MAX_THREADS}, not {n}")
     num_threads = n
 
 
 def get_num_threads():
-    """How many threads may share the work of one call.
+    """How many threads may share the work of one compiled call.
 
-    >>> get_num_threads()
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> cd.get_num_threads()
     1
     """
     return num_threads
