@@ -13,6 +13,8 @@ cdef enum:
     FEWEST_LANES = 8              # directions, and
     FEWEST_ELEMENTS = 8           # elements of a node on the average, from which lanes pay
     LARGEST_UNROLLED = 200000     # nodes times directions that may be recorded one by one
+    FEWEST_PRODUCTS = 32          # directions, and
+    LARGE_MATRIX = 4096           # elements, from which one product of plain matrices pays
 
 
 cdef bint lanes_pay(list outputs, list leaves, int level, Py_ssize_t directions) except -1:
@@ -26,6 +28,29 @@ cdef bint lanes_pay(list outputs, list leaves, int level, Py_ssize_t directions)
         for i in range(s.count):
             total += size_of(<Array><PyObject *>s.order[i].node)
         return total >= FEWEST_ELEMENTS * s.count or s.count * directions > LARGEST_UNROLLED
+    finally:
+        sweep_free(&s)
+
+
+cdef bint products_pay(list outputs, list leaves, int level, Py_ssize_t directions) except -1:
+    """Are there products with large matrices in a graph of plain values?"""
+    cdef Sweep s
+    cdef Py_ssize_t i
+    cdef int k
+    cdef Array y, a
+    if directions < FEWEST_PRODUCTS:
+        return False
+    try:
+        sweep_begin(&s, leaves, outputs, level, False)
+        for i in range(s.n_leaves, s.count):
+            y = <Array><PyObject *>s.order[i].node
+            if N(y).op != OP_MATMUL and N(y).op != OP_SOLVE:
+                continue
+            for k in range(2):
+                a = parent(y, k)
+                if a is not None and size_of(a) >= LARGE_MATRIX:
+                    return True
+        return False
     finally:
         sweep_free(&s)
 
@@ -68,18 +93,44 @@ def jacobian_lanes(outputs, leaves, int level, str mode):
 
     None where directions one by one are faster, or where duals are among the values.
     """
-    cdef list ys = checked_nodes(outputs, "outputs"), xs = list(leaves), found
+    cdef list ys = checked_nodes(outputs, "outputs"), xs = list(leaves)
     cdef bint forward = mode == "fwd"
-    cdef Py_ssize_t n = 0
+    cdef Py_ssize_t n = total_size(xs if forward else ys)
     cdef Array a
-    for a in xs if forward else ys:
-        n += size_of(a)
     for a in ys + xs:
         if N(a).flags & NODE_DUAL:
             return None
     if not lanes_pay(ys, xs, level, n):
         return None
+    return arrived_at_once(ys, xs, level, forward)
+
+
+cdef list arrived_at_once(list ys, list xs, int level, bint forward):
+    cdef Array a
+    cdef list found
     if forward:
         found = [swept_at_once(a, ys, [a], level, True) for a in xs]
         return [[column[k] for column in found] for k in range(len(ys))]
     return [swept_at_once(a, [a], xs, level, False) for a in ys]
+
+
+cdef list lane_blocks(list ys, list xs, int level, bint forward):
+    """Matrices of plain values, as forward_blocks and reverse_blocks give them."""
+    cdef Array y, x
+    if level > cdiff_tls.depth:
+        with Level():                     # the level of the graph is closed, and not for the trace
+            return lane_blocks(ys, xs, level, forward)
+    return [[lane_matrix(e, y, x, forward) for e, x in zip(row, xs)]
+            for row, y in zip(arrived_at_once(ys, xs, level, forward), ys)]
+
+
+cdef np.ndarray lane_matrix(object lanes, Array y, Array x, bint forward):
+    cdef np.ndarray out = zero_matrix(y, x)
+    if lanes is None:
+        return out
+    found = ndarray_of(<Array>lanes)
+    if forward:
+        out[...] = found.reshape(size_of(x), size_of(y)).T
+    else:
+        out[...] = found.reshape(size_of(y), size_of(x))
+    return out

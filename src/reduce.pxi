@@ -134,6 +134,8 @@ cdef Array shares(Array a, Array top, tuple axes):
     cdef Layout s
     cdef Array y
     cdef Arr *r
+    if is_traced_value(innermost(a)):
+        return traced_shares(stopped(a), stopped(top), axes)
     a = as_block(innermost(a))
     top = as_block(innermost(top))
     r = N(a).arr
@@ -145,6 +147,15 @@ cdef Array shares(Array a, Array top, tuple axes):
     x = ndarray_of(a)
     holders = (x == ndarray_of(top).reshape(kept_shape(shape_tuple(a), axes))) | np.isnan(x)
     return wrap_result((holders / holders.sum(axis=axes, keepdims=True)).astype(x.dtype))
+
+
+cdef Array traced_shares(Array a, Array top, tuple axes):
+    """The same by operators that a program records."""
+    cdef tuple kept = kept_shape(shape_tuple(a), axes)
+    cdef Array equal = traced_question(OP_EQUAL, a, apply_reshape(top, kept))
+    cdef Array held = where3(traced_question(OP_ISNAN, a, None), scalar(1.0), scalar(0.0))
+    held = apply_cast(where3(equal, scalar(1.0), held), typenum_of(a))
+    return ew2(OP_DIVIDE, held, apply_reshape(apply(OP_SUM, [held], (axes, False)), kept))
 
 
 cdef void shares_loop(const Layout *s, const double *p, const double *top,
