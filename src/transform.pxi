@@ -228,19 +228,14 @@ cdef int highest_dual(list nodes) except? -2:
 
 cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint forward,
                         int kept=-1):
-    """One sweep between plain (not dual) outputs and leaves.
-
-    The results leave `level`; or, where the sweep itself is to become a program, the levels above
-    the trace `kept` only.
-    """
+    """One sweep between plain outputs and leaves.  The results leave `level`; or only those above
+    the trace `kept`, where the sweep itself is to become a program."""
     cdef Sweep s
     cdef Array a
     cdef bint recorded = kept >= 0
     cdef int paused = cdiff_tls.paused
-    for a in outputs + seeds:
+    for a in outputs + seeds + leaves:
         recorded |= a is not None and levels_of(N(a)) & (level_bit(level) - 1) != 0
-    for a in leaves:
-        recorded |= levels_of(N(a)) & (level_bit(level) - 1) != 0
     try:
         sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
         s.recorded = recorded
