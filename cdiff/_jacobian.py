@@ -21,6 +21,7 @@ from cdiff._core import (
     array,
     is_tracked,
     jacobian_blocks,
+    jacobian_lanes,
     leaf,
     pullback,
     pushforward,
@@ -118,6 +119,16 @@ def _stacked(entries: Entries, y: Any, x: Any, mode: str) -> Any:
     return matrix
 
 
+def _matrix(lanes: Array | None, y: Any, x: Any, mode: str) -> Any:
+    """All rows or columns at once as one matrix, outputs by inputs."""
+    n_y, n_x, dtype = _size(y), _size(x), leaf_dtype(x)
+    if lanes is None:
+        return np.zeros((n_y, n_x), dtype)
+    matrix: Any = np.reshape(lanes, (n_y, n_x) if mode == "rev" else (n_x, n_y))
+    matrix = matrix if mode == "rev" else np.transpose(matrix)
+    return matrix if matrix.dtype == dtype else matrix.astype(dtype)
+
+
 def _assemble(matrix: Any, y: Any, x: Any, layout: str) -> Any:
     """A matrix, outputs by inputs, as one derivative in the layout asked for.
 
@@ -206,6 +217,20 @@ class _Jacobian(JacobianCall, Transformed):
         if mode == "auto":
             n_in = sum([_size(x) for x in inputs.leaves])
             mode = "fwd" if n_in < sum([_size(y) for y in outputs.leaves]) else "rev"
+        lanes = jacobian_lanes(arrays, traced, outputs.level, mode)
+        if lanes is not None:
+            rows = iter(lanes)
+            return [
+                [
+                    _matrix(e, y, x, mode)
+                    for e, x in zip(
+                        next(rows) if y.__class__ is Array else [None] * len(traced),
+                        inputs.leaves,
+                        strict=True,
+                    )
+                ]
+                for y in outputs.leaves
+            ]
         blocks = (_blocks_rev if mode == "rev" else _blocks_fwd)(outputs, traced)
         return [
             [_stacked(e, y, x, mode) for e, x in zip(block, inputs.leaves, strict=True)]

@@ -122,15 +122,21 @@ cdef int32_t add_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
 
 
 cdef bint may_be_negative_zero(Program q, int32_t v, int depth) noexcept:
-    """False where the operator shows that the value is not -0.0."""
+    """False where the operator shows that the value is not -0.0, or the zero law makes nothing
+    of its sign."""
     cdef Instr *x = &q.code[v]
+    if x.op == OP_NEGATIVE and q.code[x.a].op == OP_ZMUL:
+        return False
+    if x.op == OP_SUBTRACT and depth:
+        return may_be_negative_zero(q, x.a, depth - 1) and q.code[x.b].op != OP_ZMUL
     if x.op == OP_ADD and depth:      # a sum is -0.0 only if both terms are
         return (may_be_negative_zero(q, x.a, depth - 1)
                 and may_be_negative_zero(q, x.b, depth - 1))
     if x.op == OP_CONST and x.type <= TYPE_WEAK:
         return q.numbers[x.a] == 0.0 and signbit(q.numbers[x.a])
-    return not (x.op == OP_EXP or x.op == OP_SQUARE or x.op == OP_ABSOLUTE or x.op == OP_COSH
-                or x.op == OP_SIGMOID or x.op == OP_SOFTPLUS or x.op == OP_HYPOT)
+    return not (x.op == OP_ZMUL or x.op == OP_EXP or x.op == OP_SQUARE or x.op == OP_ABSOLUTE
+                or x.op == OP_COS or x.op == OP_COSH or x.op == OP_SIGMOID or x.op == OP_SOFTPLUS
+                or x.op == OP_HYPOT)
 
 
 cdef int32_t subtract_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:

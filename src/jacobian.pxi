@@ -148,15 +148,20 @@ def jacobian_blocks(outputs, leaves, int level, str mode):
             return None
     if mode == "auto":
         mode = "fwd" if prefers_forward(ys, xs) else "rev"
+    if products_pay(ys, xs, level, total_size(xs if mode == "fwd" else ys)):
+        return lane_blocks(ys, xs, level, mode == "fwd")
     return (forward_blocks if mode == "fwd" else reverse_blocks)(ys, xs, level)
 
 
 cdef bint prefers_forward(list outputs, list leaves):
     """A direction is cheaper than a cotangent: all go together, and partials are computed once."""
-    cdef Py_ssize_t n_in = 0, n_out = 0
-    cdef Array a
-    for a in leaves:
-        n_in += size_of(a)
-    for a in outputs:
-        n_out += size_of(a)
+    cdef Py_ssize_t n_in = total_size(leaves), n_out = total_size(outputs)
     return n_in <= 1 or (n_out > 1 and n_in <= 2 * n_out)
+
+
+cdef Py_ssize_t total_size(list nodes) except -1:
+    cdef Py_ssize_t n = 0
+    cdef Array a
+    for a in nodes:
+        n += size_of(a)
+    return n

@@ -5,6 +5,10 @@
 # how a step runs.  Whatever has no step of its own goes through the operator that
 # Python code uses.
 
+cdef enum:
+    SHORT_ROW = 16                # elements up to which a call costs more than the copying
+
+
 @cython.final
 cdef class _StepMaker:
     cdef Executable e
@@ -301,6 +305,7 @@ cdef class _StepMaker:
         if m.ndim == 0:
             m.shape[0] = 1
             m.ndim = 1
+        turn_rows(m)
         s.count += 1
         return 0
 
@@ -410,6 +415,23 @@ cdef class _StepMaker:
             s.end = i + 1
             s.releases = work >= NOGIL_SIZE
         return 0
+
+
+cdef void turn_rows(MovePart *m) noexcept:
+    """Long rows instead of many short ones: the first axis goes last."""
+    cdef Py_ssize_t *axes[3]
+    cdef Py_ssize_t first
+    cdef int k, j
+    if m.ndim < 2 or m.shape[m.ndim - 1] >= SHORT_ROW or m.shape[0] < SHORT_ROW:
+        return
+    axes[0] = m.shape
+    axes[1] = m.to
+    axes[2] = m.source
+    for k in range(3):
+        first = axes[k][0]
+        for j in range(m.ndim - 1):
+            axes[k][j] = axes[k][j + 1]
+        axes[k][m.ndim - 1] = first
 
 
 cdef bint movable(const Part *p) noexcept:

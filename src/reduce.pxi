@@ -134,12 +134,10 @@ cdef Array shares(Array a, Array top, tuple axes):
     cdef Layout s
     cdef Array y
     cdef Arr *r
-    a = innermost(a)
-    top = innermost(top)
-    if is_traced_value(a):
+    if is_traced_value(innermost(a)):
         return traced_shares(stopped(a), stopped(top), axes)
-    a = as_block(a)
-    top = as_block(top)
+    a = as_block(innermost(a))
+    top = as_block(innermost(top))
     r = N(a).arr
     if find_layout(r, axes, &s) and s.inner == 1 and N(top).arr.flags & ARR_CONTIGUOUS:
         y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
@@ -152,12 +150,12 @@ cdef Array shares(Array a, Array top, tuple axes):
 
 
 cdef Array traced_shares(Array a, Array top, tuple axes):
-    """The same as values of the program being recorded.  The top is nan if any element is."""
-    cdef tuple shape = shape_tuple(a), kept = kept_shape(shape, axes)
-    top = apply1(OP_BROADCAST_TO, apply1(OP_RESHAPE, top, (kept,)), (shape,))
-    holders = ew2(OP_ADD, ew2(OP_EQUAL, a, top), ew1(OP_ISNAN, a))
-    count = apply1(OP_SUM, holders, (axes, True))
-    return ew2(OP_DIVIDE, holders, apply1(OP_BROADCAST_TO, count, (shape,)))
+    """The same by operators that a program records."""
+    cdef tuple kept = kept_shape(shape_tuple(a), axes)
+    cdef Array equal = traced_question(OP_EQUAL, a, apply_reshape(top, kept))
+    cdef Array held = where3(traced_question(OP_ISNAN, a, None), scalar(1.0), scalar(0.0))
+    held = apply_cast(where3(equal, scalar(1.0), held), typenum_of(a))
+    return ew2(OP_DIVIDE, held, apply_reshape(apply(OP_SUM, [held], (axes, False)), kept))
 
 
 cdef void shares_loop(const Layout *s, const double *p, const double *top,

@@ -13,7 +13,7 @@ cdef enum UnitKind:
     UNIT_STEP
 
 cdef enum:
-    MAX_GROUP = 192               # instructions in a group
+    MAX_GROUP = 1024               # instructions in a group
     INDEX_BITS = 32               # of a key in a heap: below, the instruction; above, its class
 
 # Instructions order[start] to order[start + count - 1], which run as one.

@@ -269,8 +269,13 @@ cdef class _Simplifier:
         cdef Py_ssize_t i
         cdef Instr *x
         cdef int nargs
+        cdef _Sums sums = _Sums(self) if embeds_parts(self.p) else None
         for i in range(self.p.count):
             x = &self.p.code[i]
+            if sums is not None and x.op == OP_ADD and x.type > TYPE_WEAK:
+                self.moved[i] = sums.sum_at(<int32_t>i)
+                if self.moved[i] != NOTHING:
+                    continue
             if x.op < N_ELEMENTWISE:
                 nargs = OP_NARGS[x.op]
                 self.moved[i] = self.elementwise(x.op, x.type, self.moved[x.a],
@@ -283,6 +288,14 @@ cdef class _Simplifier:
         self.q.outputs = [self.moved[<Py_ssize_t>k] for k in self.p.outputs]
         self.q.guards = kept_guards(self)
         return without_dead(self.q)
+
+
+cdef bint embeds_parts(Program p) noexcept:
+    cdef Py_ssize_t i
+    for i in range(p.count):
+        if p.code[i].op == OP_EMBED:
+            return True
+    return False
 
 
 cdef inline Py_ssize_t place_near(const Instr *x, uint32_t h) noexcept nogil:

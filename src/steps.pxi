@@ -8,6 +8,9 @@
 
 cdef class _Workspace
 
+cdef enum:
+    TILE = 256                    # elements of a row that several copies move in turn
+
 cdef enum StepKind:
     STEP_LOADS
     STEP_NUMBERS
@@ -91,13 +94,42 @@ cdef void move_axes(int ndim, const Py_ssize_t *shape, const Py_ssize_t *dt, con
 
 cdef void run_moves(const Step *s, char **bases) noexcept nogil:
     cdef const MovePart *m = s.moves
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, start = 0, n = common_row(s)
     if s.zeros:
         memset(part_data(&s.out, bases), 0, s.out.nbytes)
+    if n:
+        # What is written piece by piece stays in the cache until it is complete.
+        while start < n:
+            for i in range(s.count):
+                move_tile(&s.moves[i], bases, start, TILE if n - start > TILE else n - start)
+            start += TILE
+        return
     for i in range(s.count):
         move_axes(m.ndim, m.shape, m.to, m.source, bases[m.to_base] + m.to_offset,
                   bases[m.from_base] + m.from_offset)
         m += 1
+
+
+cdef Py_ssize_t common_row(const Step *s) noexcept nogil:
+    """The length of the rows of several copies that are worth doing in tiles; else 0."""
+    cdef Py_ssize_t i, n = 0
+    for i in range(s.count):
+        if n and s.moves[i].shape[s.moves[i].ndim - 1] != n:
+            return 0
+        n = s.moves[i].shape[s.moves[i].ndim - 1]
+    return n if s.count > 1 and n > TILE else 0
+
+
+cdef void move_tile(const MovePart *m, char **bases, Py_ssize_t start,
+                    Py_ssize_t n) noexcept nogil:
+    """Elements start to start + n - 1 of every row."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef int last = m.ndim - 1
+    memcpy(shape, m.shape, m.ndim * sizeof(Py_ssize_t))
+    shape[last] = n
+    move_axes(m.ndim, shape, m.to, m.source,
+              bases[m.to_base] + m.to_offset + start * m.to[last],
+              bases[m.from_base] + m.from_offset + start * m.source[last])
 
 
 cdef void run_reduce(const Step *s, char **bases) noexcept nogil:

@@ -226,16 +226,16 @@ cdef int highest_dual(list nodes) except? -2:
     return level
 
 
-cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint forward):
-    """One sweep between plain (not dual) outputs and leaves."""
+cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint forward,
+                        int kept=-1):
+    """One sweep between plain outputs and leaves.  The results leave `level`; or only those above
+    the trace `kept`, where the sweep itself is to become a program."""
     cdef Sweep s
     cdef Array a
-    cdef bint recorded = False
+    cdef bint recorded = kept >= 0
     cdef int paused = cdiff_tls.paused
-    for a in outputs + seeds:
+    for a in outputs + seeds + leaves:
         recorded |= a is not None and levels_of(N(a)) & (level_bit(level) - 1) != 0
-    for a in leaves:
-        recorded |= levels_of(N(a)) & (level_bit(level) - 1) != 0
     try:
         sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
         s.recorded = recorded
@@ -245,10 +245,10 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
         if forward:
             seed_all(&s, leaves, at_leaves, seeds)
             forward_run(&s, at_outputs)
-            return collect(&s, at_outputs, level)
+            return collect(&s, at_outputs, level if kept < 0 else kept + 1)
         seed_all(&s, outputs, at_outputs, seeds)
         reverse_run(&s)
-        return collect(&s, at_leaves, level)
+        return collect(&s, at_leaves, level if kept < 0 else kept + 1)
     finally:
         cdiff_tls.paused = paused
         sweep_free(&s)

@@ -128,6 +128,16 @@ cdef bint is_whole(tuple index, tuple shape) except -1:
     return True
 
 
+cdef bint keeps_all(tuple index, tuple shape) except -1:
+    """Does the part hold every element, in the same order, perhaps without axes of length one?"""
+    cdef Py_ssize_t k
+    for k in range(len(shape)):
+        if index[3 * k] != 0 or shape[k] != 1 and (index[3 * k + 2] != shape[k]
+                                                   or index[3 * k + 1] != 1):
+            return False
+    return True
+
+
 cdef tuple part_of_part(tuple inner, tuple outer):
     """The index of the part `outer` of the part `inner`."""
     cdef list out = []
@@ -180,6 +190,8 @@ cdef int32_t slice_rule(_Simplifier s, int type, int32_t a, tuple index) except 
         return a
     if s.uniform(a, &v) and is_floating(s.q, type):
         return s.full(v, type)
+    if x.op == OP_RESHAPE and s.q.code[x.a].type == type and keeps_all(index, shape_at(s, a)):
+        return x.a
     if x.op == OP_SLICE:
         return applied(s, OP_SLICE, type, x.a, -1, (part_of_part(attrs_at(s, a)[0], index),))
     if x.op == OP_EMBED:

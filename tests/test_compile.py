@@ -384,3 +384,16 @@ def test_freeze_captures_outer_values():
         return _core.replay(program, [5.0, *captured])[0]
 
     assert cd.value_and_grad(outer)(3.0) == (15.0, 5.0)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_the_place_of_an_extreme_is_no_constant(name):
+    def f(x):
+        return (getattr(x, name)(axis=1) * getattr(x, name)(axis=0)).sum()
+
+    for transform in (cd.grad(f), cd.jacfwd(f), cd.hessian(f)):
+        compiled = cd.compile(transform)
+        for seed in range(4):  # with ties
+            x = np.random.default_rng(seed).integers(0, 3, (3, 3)).astype(float)
+            np.testing.assert_allclose(compiled(x), transform(x), rtol=1e-14)
+        assert compiled.stats()["recordings"] == 1

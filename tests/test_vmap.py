@@ -458,3 +458,10 @@ def test_what_is_outside_is_read_at_every_call():
     f(V[:, :1])
     scale[:] = 3.0
     np.testing.assert_array_equal(f(V[:, :1]), V[:, :1] * 3.0)
+
+
+def test_every_point_has_its_own_extreme():
+    rows = np.array([[1.0, 3.0, 2.0], [5.0, 3.0, 2.0], [2.0, 1.0, 2.0], [np.nan, 1.0, 2.0]])
+    for f in (lambda x: x.max(), lambda x: np.min(x) * x[0]):
+        same(cd.grad(f), rows)
+        same(cd.jacfwd(f), rows)

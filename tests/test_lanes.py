@@ -1,0 +1,143 @@
+"""Jacobians and Hessians with all directions at once.
+
+What they give is compared with formulae, with both modes, and with the Jacobian row by row; that
+they are used is seen from the length of the program, which must not grow with the directions.
+"""
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+RNG = np.random.default_rng(5)
+A = RNG.normal(size=(40, 30))
+S = RNG.normal(size=(30, 30)) + 12 * np.eye(30)
+X = RNG.normal(size=30)
+
+
+def layer(x):
+    return np.tanh(A @ x)
+
+
+FUNCTIONS = {
+    "layer": layer,
+    "elementwise": lambda x: np.sin(x) * x[::-1],
+    "neighbours": lambda x: (x[1:] - x[:-1] ** 2) * x[0],
+    "solve": lambda x: np.linalg.solve(S, x * x),
+    "solve of a variable matrix": lambda x: np.linalg.solve(S + x[:, None], x),
+    "einsum": lambda x: np.einsum("i,ij,j->ij", x, S, x),
+    "reductions": lambda x: np.stack([x.sum(), (x**2).prod() ** 0.1, x.max(), np.linalg.norm(x)]),
+    "matrix": lambda x: np.outer(x, x)[:5] @ S,
+    "gather": lambda x: x[np.argsort(x)] * x,
+    "part of it constant": lambda x: np.concatenate([np.ones(10), x, cd.stop_gradient(x)]),
+    "cumulative": lambda x: np.cumsum(x * x)[::2],
+}
+
+
+def rows(f, x):
+    """The oracle: one gradient after the other."""
+    size = np.asarray(f(x)).size
+    return np.stack([cd.grad(lambda x, k=k: f(x).reshape(-1)[k])(x) for k in range(size)])
+
+
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_compiled(name, mode):
+    f = FUNCTIONS[name]
+    jacobian = cd.compile(cd.jacobian(f, mode=mode))
+    for x in (X, X[::-1].copy(), 2.0 * X):
+        want = rows(f, x).reshape(np.shape(f(x)) + x.shape)
+        np.testing.assert_allclose(jacobian(x), want, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(cd.jacobian(f, mode=mode)(x), want, rtol=1e-9, atol=1e-9)
+    assert len(jacobian.program) < 60
+
+
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+@pytest.mark.parametrize("name", ["layer", "neighbours", "solve of a variable matrix", "einsum"])
+def test_derivatives_of_jacobians(name, mode):
+    """In both modes, through both: the tensor of second derivatives is the same."""
+    f, x = FUNCTIONS[name], X[:30]
+    v = RNG.normal(size=30)
+
+    def along(x):
+        return cd.jvp(lambda x: rows_sum(f, x), (x,), (v,))[1]
+
+    def rows_sum(f, x):
+        y = f(x)
+        return (y * np.cos(np.arange(y.size).reshape(y.shape))).sum()
+
+    def through(x):
+        jacobian = cd.jacobian(f, mode=mode)(x)
+        weights = np.cos(np.arange(jacobian.size // 30).reshape(jacobian.shape[:-1]))
+        return (jacobian * weights[..., None]).sum(tuple(range(jacobian.ndim - 1))) @ v
+
+    want = cd.grad(along)(x)
+    for got in (cd.grad(through)(x), cd.compile(cd.grad(through))(x),
+                cd.jacfwd(through)(x), cd.compile(cd.jacfwd(through))(x)):  # fmt: skip
+        np.testing.assert_allclose(got, want, rtol=1e-8, atol=1e-8)
+
+
+def test_hessian():
+    def loss(w):
+        return np.log1p(np.exp(-(A @ w))).sum()
+
+    p = 1 / (1 + np.exp(A @ X))
+    want = A.T @ (A * (p * (1 - p))[:, None])
+    hessian = cd.compile(cd.hessian(loss))
+    for got in (cd.hessian(loss)(X), hessian(X), cd.jacrev(cd.jacrev(loss))(X),
+                cd.jacrev(cd.jacfwd(loss))(X), cd.jacfwd(cd.jacfwd(loss))(X)):  # fmt: skip
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+    assert len(hessian.program) < 60
+
+
+def test_containers_and_several_arguments():
+    def f(p, t):
+        return {"a": A @ p["w"] + p["b"] * t, "b": t * 2.0, "c": np.zeros(3)}
+
+    args = {"w": X, "b": np.ones(40)}, 2.0
+    for mode in ("fwd", "rev"):
+        transform = cd.jacobian(f, argnums=(0, 1), mode=mode)
+        got = cd.compile(transform)(*args)
+        np.testing.assert_allclose(got["a"][0]["w"], A)
+        np.testing.assert_allclose(got["a"][0]["b"], 2.0 * np.eye(40))
+        np.testing.assert_allclose(got["a"][1], np.ones(40))
+        assert got["b"][1] == 2.0
+        cd.tree_map(lambda x, y: np.testing.assert_array_equal(np.shape(x), np.shape(y)),
+                    got, transform(*args))  # fmt: skip
+        assert not np.any(got["c"][0]["w"])
+
+
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+def test_single_precision(mode):
+    x = X.astype(np.float32)
+    got = cd.compile(cd.jacobian(lambda x: np.tanh(A.astype(np.float32) @ x), mode=mode))(x)
+    assert got.dtype == np.float32
+    want = (1 - np.tanh(A @ X) ** 2)[:, None] * A
+    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("mode", ["fwd", "rev", "auto"])
+def test_products_of_plain_values(mode):
+    """Large matrices go through one product, for all directions."""
+    large = np.random.default_rng(0).normal(size=(70, 64)) / 8
+    x = np.random.default_rng(1).normal(size=64)
+    want = (1 - np.tanh(large @ x) ** 2)[:, None] * large
+    f = cd.jacobian(lambda x: np.tanh(large @ x), mode=mode)
+    np.testing.assert_allclose(f(x), want, rtol=1e-12)
+    got = cd.jacobian(lambda p: [np.tanh(large @ p[0]) * p[1], p[1]], mode=mode)([x, np.ones(70)])
+    np.testing.assert_allclose(got[0][0], want, rtol=1e-12)
+    np.testing.assert_allclose(got[0][1], np.diag(np.tanh(large @ x)), rtol=1e-12)
+    np.testing.assert_allclose(got[1][1], np.eye(70))
+    np.testing.assert_allclose(
+        cd.hessian(lambda x: (np.tanh(large @ x) ** 2).sum())(x),
+        cd.jacrev(lambda x: 2 * (np.tanh(large @ x) * (1 - np.tanh(large @ x) ** 2)) @ large)(x),
+    )
+
+
+def test_inside_vmap():
+    xs = RNG.normal(size=(4, 30))
+    for mode in ("fwd", "rev"):
+        got = cd.vmap(cd.jacobian(layer, mode=mode))(xs)
+        np.testing.assert_allclose(got, np.stack([rows(layer, x) for x in xs]), rtol=1e-10)
+        compiled = cd.compile(cd.vmap(cd.jacobian(layer, mode=mode)))
+        np.testing.assert_allclose(compiled(xs), got, rtol=1e-12)
