@@ -54,19 +54,7 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
             return weak_scalar(p.numbers[x.a]) if x.type == TYPE_WEAK else scalar(p.numbers[x.a])
         return wrap_ndarray(p.arrays[x.a], True)
     operands = [values[k] for k in p.operands_of(i)]
-    if np.PyTypeNum_ISINTEGER(p.types[x.type][0]):
-        operands = [whole_number(a) for a in operands]
     return apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
-
-
-cdef Array whole_number(Array a):
-    """A Python number in the constants is an int where the result is one."""
-    cdef Array out
-    if not N(a).flags & NODE_WEAK or N(a).flags & NODE_ARRAY:
-        return a
-    out = weak_scalar(N(a).v)
-    N(out).mark = WEAK_INTEGER
-    return out
 
 
 cdef Array typed_input(Array a, int typenum):
@@ -82,14 +70,14 @@ cdef Array apply_code(int op, list operands, object attrs, int typenum):
     """Any operator on nodes, as eager code would apply it."""
     if op == OP_CALL:
         return apply_call(operands, attrs)
+    if np.PyTypeNum_ISINTEGER(typenum) and (op == OP_WHERE or op < N_LOCAL):
+        operands = [whole_number(a) for a in operands]
     if op >= N_LOCAL:
         if op == OP_WHERE:
             return where3(operands[0], operands[1], operands[2])
         return apply_cast(operands[0], attrs[0]) if op == OP_CAST else apply(op, operands, attrs)
     if typenum == NPY_BOOL and op >= OP_LESS:
         return question(op, operands)
-    if not is_float(typenum):
-        operands = [whole_number(a) for a in operands]
     return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
 
 
