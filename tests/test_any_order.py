@@ -184,7 +184,7 @@ def test_grad_of_scan_of_grad_of_scan():
         return cd.scan(lambda c, x: (np.sin(c * a + x * p), None), p, np.array([0.1, 0.4]))[0]
 
     def outer(a):
-        step = lambda c, x: (c - 0.3 * cd.grad(inner)(c, a) * x, c)  # noqa: E731
+        step = lambda c, x: (c - 0.3 * cd.grad(inner)(c, a) * x, c)
         carry, ys = cd.scan(step, 0.5, np.array([1.0, 0.5, 2.0]))
         return carry + np.sum(ys)
 

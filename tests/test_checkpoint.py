@@ -70,11 +70,11 @@ def test_backward_and_values_from_outside():
     f(a).backward()
     close(a.grad.numpy(), np.cos(X) * 2.0)
     close(b.grad.item(), np.sum(np.sin(X)))
-    inner = lambda a: cd.jvp(cd.checkpoint(lambda x: x * a), (1.5,), (1.0,))[1]  # noqa: E731
+    inner = lambda a: cd.jvp(cd.checkpoint(lambda x: x * a), (1.5,), (1.0,))[1]
     assert cd.grad(inner)(3.0) == 1.0
-    outer = lambda a: cd.checkpoint(lambda x: np.sin(x) * a)(1.5)  # noqa: E731
+    outer = lambda a: cd.checkpoint(lambda x: np.sin(x) * a)(1.5)
     assert cd.jvp(outer, (3.0,), (1.0,))[1] == pytest.approx(np.sin(1.5))
-    same = lambda a: cd.checkpoint(lambda x: a)(1.5)  # noqa: E731
+    same = lambda a: cd.checkpoint(lambda x: a)(1.5)
     assert cd.grad(same)(3.0) == 1.0 and cd.jvp(same, (3.0,), (1.0,))[1] == 1.0
 
 
@@ -117,7 +117,7 @@ def test_less_memory_is_kept():
 
 
 def graph_bytes(f, x):
-    """What the graph of a function holds while it is alive: all that comes back when it is freed."""
+    """What the graph of a function holds: all that comes back when it is freed."""
     a = cd.array(x, requires_grad=True)
     y = f(a)
     gc.collect()

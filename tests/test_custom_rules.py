@@ -205,7 +205,7 @@ def test_integers_are_values_of_the_program():
     h = cd.operator(lambda x, i: x[i] * (i + 1))
     h.defvjp(lambda g, out, x, i: (g * (np.arange(3) == i) * (i + 1), None))
     for function in (f, h):
-        total = lambda x, f=function: cd.fori_loop(0, 3, lambda i, c: c + f(x, i), 0.0)  # noqa: E731
+        total = lambda x, f=function: cd.fori_loop(0, 3, lambda i, c: c + f(x, i), 0.0)
         for g in (cd.grad, cd.jacfwd, lambda t: cd.compile(cd.grad(t))):
             close(g(total)(X), np.array([1.0, 2.0, 3.0]))
 

@@ -9,7 +9,6 @@ import gc
 import re
 import signal
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -213,7 +212,8 @@ def test_a_guard_that_fails_between_two_stacks_of_products():
         c, ys = scan(step, np.ones(12), xs)
         return np.sum(c) + sum(list(ys))
 
-    close(cd.grad(lambda w: value(cd.scan, w))(w), cd.grad(lambda w: value(python_scan, w))(w), 1e-9)
+    expected = cd.grad(lambda w: value(python_scan, w))(w)
+    close(cd.grad(lambda w: value(cd.scan, w))(w), expected, rtol=1e-9)
 
 
 def test_a_loop_is_one_instruction():
@@ -252,7 +252,7 @@ def test_memory_of_checkpointed_loops():
     n, size = 400, 500
 
     def value(a, **options):
-        step = lambda c, x: (np.tanh(a * c + x), None)  # noqa: E731
+        step = lambda c, x: (np.tanh(a * c + x), None)
         return np.sum(cd.scan(step, np.ones(size), np.zeros(n), **options)[0])
 
     kept = peak(lambda: cd.grad(lambda a: value(a, checkpoint_every=n))(0.5))
@@ -305,7 +305,7 @@ def test_no_steps():
     xs = np.zeros((0, 3))
     carry, ys = cd.scan(lambda c, x: (c + x, np.sum(x)), np.ones(3), xs)
     assert carry.tolist() == [1.0] * 3 and ys.shape == (0,)
-    f = lambda a: np.sum(cd.scan(lambda c, x: (c * a, c), a, xs)[0])  # noqa: E731
+    f = lambda a: np.sum(cd.scan(lambda c, x: (c * a, c), a, xs)[0])
     assert cd.grad(f)(np.ones(3)).tolist() == [1.0] * 3
     assert cd.jvp(f, (np.ones(3),), (np.ones(3),))[1] == 3.0
     assert cd.compile(cd.grad(f))(np.ones(3)).tolist() == [1.0] * 3
@@ -330,7 +330,7 @@ def test_float32_stays():
 def test_arrays_of_any_layout():
     xs = np.arange(24.0).reshape(4, 6)[:, ::2]
     swapped = xs.astype(">f8")
-    f = lambda x: cd.scan(lambda c, r: (c + r, c * r), np.zeros(3), x)  # noqa: E731
+    f = lambda x: cd.scan(lambda c, r: (c + r, c * r), np.zeros(3), x)
     for other in (swapped, np.asfortranarray(xs)):
         for got, expected in zip(f(other), f(np.array(xs)), strict=True):
             np.testing.assert_array_equal(got, expected)
@@ -387,10 +387,10 @@ def test_loops_in_loops_and_derivatives_in_loops():
 
 def test_forward_mode_reads_values_from_outside():
     """A tangent that comes in through the closure only, in every form of operation."""
-    f = lambda a: cd.scan(lambda c, x: (c * a, None), 1.0, length=10)[0]  # noqa: E731
+    f = lambda a: cd.scan(lambda c, x: (c * a, None), 1.0, length=10)[0]
     assert cd.jvp(f, (1.1,), (1.0,))[1] == pytest.approx(10 * 1.1**9)
-    g = lambda a: cd.scan(lambda c, x: (a, np.sin(a)), 1.0, length=2)  # noqa: E731
-    (carry, ys), (t, ts) = cd.jvp(g, (0.3,), (1.0,))
+    g = lambda a: cd.scan(lambda c, x: (a, np.sin(a)), 1.0, length=2)
+    (carry, _), (t, ts) = cd.jvp(g, (0.3,), (1.0,))
     assert (carry, t) == (0.3, 1.0)
     close(ts, np.cos(0.3) * np.ones(2))
 
@@ -421,8 +421,12 @@ def test_backward_goes_through_a_loop():
     a = cd.array(A, requires_grad=True)
     carry, ys = cd.scan(tanh_body(a), np.ones(2), ROWS)
     (carry.sum() + ys.sum()).backward()
-    close(a.grad.numpy(), cd.grad(lambda a: np.sum(python_scan(tanh_body(a), np.ones(2), ROWS)[0])
-                                  + sum(python_scan(tanh_body(a), np.ones(2), ROWS)[1]))(A))  # fmt: skip
+
+    def expected(a):
+        carry, ys = python_scan(tanh_body(a), np.ones(2), ROWS)
+        return np.sum(carry) + sum(ys)
+
+    close(a.grad.numpy(), cd.grad(expected)(A))
 
 
 # ---------------------------------------------------------------- bad input
@@ -535,11 +539,9 @@ def test_threads_share_a_compiled_loop():
             found[k] = f(points[k])
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(len(points))]
-    start = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - start < 100
     for got, want in zip(found, expected, strict=True):
         np.testing.assert_array_equal(got, want)

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is 
 
 def run(page):
     """The names that the blocks of a page define, run one after the other."""
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names = {}
     for block in blocks:
         exec(block, names)
@@ -32,7 +33,7 @@ def test_loops():
                 - names["simulate"](0.3 - step, names["forces"])) / (2 * step)  # fmt: skip
     assert slope == pytest.approx(expected, rel=1e-6)
     w, x = np.eye(2) * 0.5, np.ones(2)
-    total = lambda x: np.sum(names["block"](x, w))  # noqa: E731
+    total = lambda x: np.sum(names["block"](x, w))
     cd.testing.check_grads(total, (x,), order=2)
 
 
