@@ -9,6 +9,7 @@ the function is called, none where nothing is differentiated.
 
 from __future__ import annotations
 
+import threading
 from operator import add
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["custom_jvp", "custom_vjp"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+RECORDED_DEPTH = 4  # orders of derivative of a program for which `fwd` meets its own rule
 
 
 class Rule(PointCallee):
@@ -142,6 +145,10 @@ class _CustomVjp(_Custom):
     _fwd: Callable[..., Any] | None = None
     _bwd: Any = None
 
+    def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
+        super().__init__(f, factory, options)
+        self._local = threading.local()
+
     def defvjp(self, fwd: F, bwd: Callable[..., Any]) -> None:
         """Give the rule: ``fwd(*args) -> (out, residuals)`` and ``bwd(residuals, ct) -> cts``."""
         check_function(fwd, "defvjp")
@@ -159,7 +166,17 @@ class _CustomVjp(_Custom):
         nodes = below(operands)
         if nodes is None:
             return self._f(*args, **kwargs)
-        found = arguments.call(self._fwd, nodes)
+        # A program's values cannot be lowered: `fwd` may call this function for ever.
+        pairs = zip(operands, nodes, strict=True)
+        lowered = any(x.__class__ is Array and x is not y for x, y in pairs)
+        depth = getattr(self._local, "depth", 0)
+        if not lowered and depth == RECORDED_DEPTH:
+            return self._f(*args, **kwargs)
+        self._local.depth = depth if lowered else depth + 1
+        try:
+            found = arguments.call(self._fwd, nodes)
+        finally:
+            self._local.depth = depth
         if not isinstance(found, (tuple, list)) or len(found) != 2:
             raise TypeError(
                 f"the fwd rule of {function_name(self._f)} must return a pair (output, residuals)"

@@ -158,7 +158,7 @@ def _matched(tree: TreeDef, given: Any, name: str) -> list[Any]:
 
 
 def _holds_none(given: Any) -> bool:
-    leaves, tree = flatten(given)
+    tree = flatten(given)[1]
     return given is not None and any(c.cls is type(None) for c in _all_trees(tree))
 
 

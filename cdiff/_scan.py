@@ -180,7 +180,7 @@ class Scan(PointCallee):
         return list(operands[:n]), list(operands[n:m]), list(operands[m:])
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        carry, xs, consts = self._split(operands)
+        _, xs, consts = self._split(operands)
         _, want_xs, want_consts = self._split(wanted)
         n, rows = len(self.carry), len(self.rows)
         saved = [self.packing.at(y, n + rows + k) for k in range(n)]

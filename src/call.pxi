@@ -187,8 +187,8 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
 def below(operands):
     """The operands of a function with a rule of its own, as that function should see them.
 
-    None where nothing will ask for a derivative.  Where possible they are lowered below the
-    innermost derivative, for which the function's own operations would be recorded in vain.
+    None where nothing will ask for a derivative.  They are lowered below the innermost derivative,
+    for which the function's own operations would be recorded in vain; but not below a program.
     """
     cdef list nodes = [as_node(x) for x in operands]
     cdef Array a
@@ -197,8 +197,6 @@ def below(operands):
         levels |= levels_of(N(a))
     if not keeps_rules(levels):
         return None
-    if highest_dual(nodes) >= 0:
-        return nodes
     while not levels & level_bit(top):
         top -= 1
     return nodes if tracing(level_bit(top)) else [lower_node(a, top) for a in nodes]

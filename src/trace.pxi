@@ -428,6 +428,8 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         f.room(s.count)
         for i in range(s.count):
             find_captured(&s, s.order[i].node, f)
+        for a in outputs:
+            capture(&s, N(innermost(a)), f)
         for i in range(s.count):
             f.at[i] = <int32_t>i if i < f.n_leaves else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])

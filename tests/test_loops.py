@@ -1,0 +1,547 @@
+"""Loops: the same values and derivatives as the loop in Python, in every mode and nesting.
+
+What a loop computes is checked against the plain Python loop over the same body, recorded eagerly
+and differentiated by the same library without any loop, and against the complex step. This file
+knows loops and nothing of how they run.
+"""
+
+import gc
+import re
+import signal
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+A = np.array([0.3, -0.4])
+ROWS = np.linspace(-1.0, 1.2, 14).reshape(7, 2)
+
+
+def python_scan(f, init, xs, length=None, reverse=False):
+    """What `scan` is, for arrays without containers."""
+    n = length if xs is None else len(xs)
+    ys = [None] * n
+    carry = init
+    for i in reversed(range(n)) if reverse else range(n):
+        carry, ys[i] = f(carry, None if xs is None else xs[i])
+    return carry, ys
+
+
+def tanh_body(a):
+    return lambda c, x: (np.tanh(a * c + x), np.sum(c * x))
+
+
+def deciding_body(a):
+    return lambda c, x: (c * a + x if np.sum(c) > 0.5 else c - a * x, np.sum(c) ** 2)
+
+
+def product_body(a):
+    w = np.outer(a, a) + np.eye(2)
+    u = np.outer(a, np.ones(2))
+    return lambda c, x: (np.tanh(w @ c + u @ x), c @ x)
+
+
+def number_body(a):
+    return lambda c, x: (np.sin(a[0] * c + x[1]), c * a[1])
+
+
+def constant_body(a):
+    return lambda c, x: (a * 1.0, np.sum(a * x))
+
+
+BODIES = {
+    "tanh": (tanh_body, np.ones(2)),
+    "deciding": (deciding_body, np.array([0.2, 0.1])),
+    "product": (product_body, np.ones(2)),
+    "numbers": (number_body, 0.7),
+    "constant": (constant_body, np.ones(2)),
+}
+
+
+def loss(scan, body, init, reverse=False, **options):
+    def function(a, init=init, xs=ROWS):
+        carry, ys = scan(body(a), init, xs, reverse=reverse, **options)
+        total = np.sum(np.asarray(carry)) if isinstance(carry, np.ndarray) else np.sum(carry)
+        for i, y in enumerate(ys):
+            total = total + (i + 1.0) * y
+        return total
+
+    function.init = init
+    return function
+
+
+DERIVATIVES = {
+    "value": lambda f: f,
+    "grad": cd.grad,
+    "jacfwd": cd.jacfwd,
+    "hessian": cd.hessian,
+    "reverse over reverse": lambda f: cd.jacrev(cd.grad(f)),
+    "forward over forward": lambda f: cd.jacfwd(cd.jacfwd(f)),
+    "reverse over forward": lambda f: cd.jacrev(cd.jacfwd(f)),
+    "all arguments": lambda f: lambda a: cd.grad(f, argnums=(0, 1, 2))(a, f.init, ROWS),
+}
+
+
+def close(got, expected, rtol=1e-11):
+    if isinstance(expected, tuple):
+        assert len(got) == len(expected)
+        for g, e in zip(got, expected, strict=True):
+            close(g, e, rtol)
+        return
+    np.testing.assert_allclose(got, expected, rtol=rtol, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
+@pytest.mark.parametrize("what", DERIVATIVES)
+@pytest.mark.parametrize("name", BODIES)
+def test_scan_is_the_loop_in_python(name, what, reverse, compiled):
+    body, init = BODIES[name]
+    ours, theirs = loss(cd.scan, body, init, reverse), loss(python_scan, body, init, reverse)
+    got = DERIVATIVES[what](ours)
+    got = cd.compile(got) if compiled else got
+    expected = DERIVATIVES[what](theirs)
+    close(got(A), expected(A))
+    close(got(A * 0.5 + 0.1), expected(A * 0.5 + 0.1))  # other paths, and replayed
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7, 8])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_checkpointed_scans_give_the_same(every, reverse):
+    for name in ("tanh", "deciding", "product"):
+        body, init = BODIES[name]
+        expected = cd.value_and_grad(loss(python_scan, body, init, reverse))(A)
+        ours = loss(cd.scan, body, init, reverse, checkpoint_every=every)
+        close(cd.value_and_grad(ours)(A), expected)
+        close(cd.hessian(ours)(A), cd.hessian(loss(python_scan, body, init, reverse))(A))
+
+
+def test_gradients_agree_with_the_complex_step():
+    def recurrence(a, xp):
+        c, total = np.ones(2), 0.0
+        for x in ROWS:
+            total = total + xp.sum(c * x)
+            c = xp.tanh(a * c + x)
+        return total + xp.sum(c)
+
+    def ours(a):
+        c, ys = cd.scan(tanh_body(a), np.ones(2), ROWS)
+        return np.sum(c) + np.sum(ys)
+
+    expected = [
+        recurrence(A + 1e-30j * (np.arange(2) == k), np).imag / 1e-30 for k in range(2)
+    ]
+    close(cd.grad(ours)(A), np.array(expected), rtol=1e-13)
+    close(cd.jacfwd(ours)(A), np.array(expected), rtol=1e-13)
+
+
+# ---------------------------------------------------------------- long loops, and large matrices
+
+
+def lstm(scan, weights, xs, size):
+    state, inputs, bias = weights
+
+    def step(carry, x):
+        h, c = carry
+        z = state @ h + inputs @ x + bias
+        c = cd.sigmoid(z[:size]) * c + cd.sigmoid(z[size : 2 * size]) * np.tanh(z[3 * size :])
+        return (cd.sigmoid(z[2 * size : 3 * size]) * np.tanh(c), c), h
+
+    return scan(step, (np.zeros(size), np.zeros(size)), xs)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 300])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_products_with_constants_and_sums_of_products(steps, reverse):
+    """Those are taken out of the loop: matrices large enough, more steps than one stack."""
+    rng = np.random.default_rng(steps)
+    size = 20
+    weights = tuple(rng.normal(size=s) * 0.2 for s in [(80, 20), (80, 9), (80,)])
+    xs = rng.normal(size=(steps, 9))
+
+    def value(scan, weights, xs):
+        (h, c), hs = lstm(scan, weights, xs, size)
+        return np.sum(h * c) + sum([np.sum(y * y) for y in hs])
+
+    def scan(f, init, xs):
+        return cd.scan(f, init, xs, reverse=reverse)
+
+    def loop(f, init, xs):
+        return python_scan(f, init, xs, reverse=reverse)
+
+    def of(scan):
+        return cd.value_and_grad(lambda w, x: value(scan, w, x), argnums=(0, 1))
+
+    got, expected = of(scan)(weights, xs), of(loop)(weights, xs)
+    close(got[0], expected[0])
+    close(got[1][0], expected[1][0], rtol=1e-9)
+    close(got[1][1], expected[1][1], rtol=1e-9)
+    compiled = cd.compile(of(scan))
+    compiled(weights, xs * 0.5)
+    close(compiled(weights, xs)[1][0], expected[1][0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [3, 8])
+def test_products_of_rows_that_are_matrices(rows):
+    rng = np.random.default_rng(rows)
+    w, v = rng.normal(size=(16, 12)) * 0.1, rng.normal(size=(12, 12)) * 0.1
+    xs = rng.normal(size=(50, rows, 16))
+
+    def value(scan, w, v):
+        c, ys = scan(lambda c, x: (np.tanh(x @ w + c @ v), np.sum(c)), np.zeros((rows, 12)), xs)
+        return np.sum(c) + sum(list(ys))
+
+    got = cd.grad(lambda w, v: value(cd.scan, w, v), argnums=(0, 1))(w, v)
+    expected = cd.grad(lambda w, v: value(python_scan, w, v), argnums=(0, 1))(w, v)
+    close(got, expected, rtol=1e-9)
+
+
+def test_a_guard_that_fails_between_two_stacks_of_products():
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(12, 12)) * 0.3
+    xs = rng.normal(size=(200, 12))
+
+    def value(scan, w):
+        def step(c, x):
+            z = np.tanh(w @ c + w @ x)
+            return (z if z[0] > 0.0 else -0.5 * z), z[1]
+
+        c, ys = scan(step, np.ones(12), xs)
+        return np.sum(c) + sum(list(ys))
+
+    expected = cd.grad(lambda w: value(python_scan, w))(w)
+    close(cd.grad(lambda w: value(cd.scan, w))(w), expected, rtol=1e-9)
+
+
+def test_a_loop_is_one_instruction():
+    f = cd.compile(cd.grad(lambda a: cd.fori_loop(0, 1000, lambda i, c: c * a, 1.0)))
+    close(f(1.001), 1000 * 1.001**999)
+    calls = [name for name, *_ in f.program.instructions() if name == "call"]
+    assert len(calls) <= 2 and len(f.program) < 60
+    assert f.stats()["recordings"] == 1
+    close(f(1.002), 1000 * 1.002**999)
+    assert f.stats()["recordings"] == 1
+
+
+def test_the_body_runs_in_python_once():
+    calls = []
+
+    def step(c, x):
+        calls.append(1)
+        return c * x, c
+
+    cd.scan(step, 1.0, np.linspace(0.9, 1.1, 500))
+    assert len(calls) == 1
+
+
+def peak(f):
+    import tracemalloc
+
+    gc.collect()
+    tracemalloc.start()
+    f()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def test_memory_of_checkpointed_loops():
+    n, size = 400, 500
+
+    def value(a, **options):
+        step = lambda c, x: (np.tanh(a * c + x), None)
+        return np.sum(cd.scan(step, np.ones(size), np.zeros(n), **options)[0])
+
+    kept = peak(lambda: cd.grad(lambda a: value(a, checkpoint_every=n))(0.5))
+    less = peak(lambda: cd.grad(lambda a: value(a, checkpoint_every=20))(0.5))
+    assert kept > 8 * n * size
+    assert less < kept / 4
+
+
+# ---------------------------------------------------------------- forms
+
+
+def test_containers_ints_and_nothing():
+    def step(carry, x):
+        return {"n": carry["n"] + 1, "v": carry["v"] * x["a"]}, (carry["n"], x["b"][0] * 2)
+
+    xs = {"a": np.array([2.0, 3.0]), "b": [np.array([5, 6])]}
+    carry, (numbers, doubled) = cd.scan(step, {"n": 0, "v": 1.0}, xs)
+    assert carry == {"n": 2, "v": 6.0} and carry["n"].dtype == np.int64
+    assert numbers.tolist() == [0, 1] and doubled.tolist() == [10, 12]
+    assert cd.scan(lambda c, x: (None, x), None, np.arange(2.0))[0] is None
+    assert cd.scan(lambda c, x: (c, None), 1.0, length=3)[1] is None
+
+
+def test_an_int_that_becomes_a_float():
+    assert cd.scan(lambda c, x: (c + x, None), 0, np.array([0.5, 0.25]))[0] == 0.75
+    assert cd.grad(lambda a: cd.fori_loop(0, 3, lambda i, c: c + a, 0))(2.0) == 3.0
+
+
+def test_ints_and_booleans_in_the_carry_have_no_derivative():
+    def f(a):
+        def step(c, x):
+            count, flag, v = c
+            return (count + 2, v > 1.1, np.where(flag, v * a, v + a * count)), None
+
+        return cd.scan(step, (0, True, 1.0), length=4)[0][2]
+
+    def python(a):
+        count, flag, v = 0, True, 1.0
+        for _ in range(4):
+            count, flag, v = count + 2, v > 1.1, (v * a if flag else v + a * count)
+        return v
+
+    step = 1e-6
+    expected = (python(1.3 + step) - python(1.3 - step)) / (2 * step)
+    for found in (cd.grad(f)(1.3), cd.jvp(f, (1.3,), (1.0,))[1], cd.compile(cd.grad(f))(1.3)):
+        assert found == pytest.approx(expected, rel=1e-8)
+
+
+def test_no_steps():
+    xs = np.zeros((0, 3))
+    carry, ys = cd.scan(lambda c, x: (c + x, np.sum(x)), np.ones(3), xs)
+    assert carry.tolist() == [1.0] * 3 and ys.shape == (0,)
+    f = lambda a: np.sum(cd.scan(lambda c, x: (c * a, c), a, xs)[0])
+    assert cd.grad(f)(np.ones(3)).tolist() == [1.0] * 3
+    assert cd.jvp(f, (np.ones(3),), (np.ones(3),))[1] == 3.0
+    assert cd.compile(cd.grad(f))(np.ones(3)).tolist() == [1.0] * 3
+    assert cd.fori_loop(4, 2, lambda i, c: c + i, 1.5) == 1.5
+
+
+def test_results_belong_to_the_caller():
+    xs = np.arange(3.0)
+    carry, ys = cd.scan(lambda c, x: (x, x), 0.0, xs)
+    ys[0] = 7.0
+    assert xs[0] == 0.0 and type(carry) is float and ys.flags.owndata
+
+
+def test_float32_stays():
+    x32 = np.ones(3, np.float32)
+    carry, ys = cd.scan(lambda c, x: (c * x, c), x32, np.full((4, 3), 0.5, np.float32))
+    assert carry.dtype == ys.dtype == np.float32
+    g = cd.grad(lambda a: np.sum(cd.scan(lambda c, x: (c * a, None), a, length=3)[0]))(x32)
+    assert g.dtype == np.float32 and g.tolist() == [4.0] * 3
+
+
+def test_arrays_of_any_layout():
+    xs = np.arange(24.0).reshape(4, 6)[:, ::2]
+    swapped = xs.astype(">f8")
+    f = lambda x: cd.scan(lambda c, r: (c + r, c * r), np.zeros(3), x)
+    for other in (swapped, np.asfortranarray(xs)):
+        for got, expected in zip(f(other), f(np.array(xs)), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+# ---------------------------------------------------------------- other loops
+
+
+def test_fori_loop():
+    assert cd.fori_loop(2, 5, lambda i, c: c + i, 0) == 9
+    assert cd.grad(lambda x: cd.fori_loop(0, 5, lambda i, c: c * x + i, 0.0))(2.0) == 23.0
+    got = cd.grad(lambda a: cd.fori_loop(0, 3, lambda i, c: c + a[i] ** 2, 0.0))(np.arange(1, 4.0))
+    assert got.tolist() == [2.0, 4.0, 6.0]
+
+
+def newton(a):
+    return cd.while_loop(lambda x: abs(x * x - a) > 1e-13, lambda x: 0.5 * (x + a / x), a)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, cd.compile], ids=["eager", "compiled"])
+def test_while_loop(wrap):
+    f = wrap(cd.grad(newton))
+    for a in (4.0, 9.0, 100.0, 4.5, 2.0):  # each takes another number of steps
+        assert f(a) == pytest.approx(0.5 / a**0.5, rel=1e-9)
+    assert wrap(cd.grad(cd.grad(newton)))(4.0) == pytest.approx(-1 / 32, rel=1e-7)
+    forward = wrap(lambda a: cd.jvp(newton, (a,), (1.0,))[1])
+    assert forward(9.0) == pytest.approx(1 / 6, rel=1e-9)
+
+
+def test_while_loop_that_never_runs():
+    assert cd.while_loop(lambda c: c < 0.0, lambda c: c * 2.0, 1.0) == 1.0
+    assert cd.grad(lambda a: cd.while_loop(lambda c: c < 0.0, lambda c: c * a, a))(3.0) == 1.0
+
+
+def test_loops_in_loops_and_derivatives_in_loops():
+    def nested(a, scan):
+        def outer(c, x):
+            return scan(lambda d, y: (d * a + y * x, d), c, np.arange(3.0))[0], c
+
+        return scan(outer, 1.0, np.array([0.5, 2.0, 1.0]))[0]
+
+    for g in (cd.grad, lambda f: cd.grad(cd.grad(f)), cd.jacfwd, cd.hessian):
+        close(g(lambda a: nested(a, cd.scan))(0.7), g(lambda a: nested(a, python_scan))(0.7))
+
+    def descent(a, scan):
+        slope = cd.grad(lambda p: (np.sin(p * a) - 0.3) ** 2)
+        return scan(lambda p, x: (p - 0.1 * slope(p), None), 0.4, np.zeros(5))[0]
+
+    for g in (cd.grad, lambda f: cd.grad(cd.grad(f)), cd.jacfwd):
+        close(g(lambda a: descent(a, cd.scan))(0.7), g(lambda a: descent(a, python_scan))(0.7))
+        compiled = cd.compile(g(lambda a: descent(a, cd.scan)))
+        close(compiled(0.7), g(lambda a: descent(a, python_scan))(0.7))
+
+
+def test_forward_mode_reads_values_from_outside():
+    """A tangent that comes in through the closure only, in every form of operation."""
+    f = lambda a: cd.scan(lambda c, x: (c * a, None), 1.0, length=10)[0]
+    assert cd.jvp(f, (1.1,), (1.0,))[1] == pytest.approx(10 * 1.1**9)
+    g = lambda a: cd.scan(lambda c, x: (a, np.sin(a)), 1.0, length=2)
+    (carry, _), (t, ts) = cd.jvp(g, (0.3,), (1.0,))
+    assert (carry, t) == (0.3, 1.0)
+    close(ts, np.cos(0.3) * np.ones(2))
+
+    def stores(a):
+        def step(c, x):
+            d = c * 1.0
+            d[0] = a
+            return d, np.concatenate([d, np.reshape(a, (1,))])
+
+        return cd.scan(step, np.ones(2), length=2)[1]
+
+    close(cd.jvp(stores, (0.3,), (1.0,))[1], np.array([[1.0, 0.0, 1.0]] * 2))
+
+
+def test_a_compiled_function_that_reads_a_tangent_from_outside_is_not_kept():
+    outer = {}
+    compiled = cd.compile(lambda x: x * outer["a"])
+
+    def f(a):
+        outer["a"] = a
+        return compiled(2.0)
+
+    assert cd.jvp(f, (3.0,), (1.0,)) == (6.0, 2.0)
+    assert cd.jvp(f, (5.0,), (1.0,)) == (10.0, 2.0)
+
+
+def test_backward_goes_through_a_loop():
+    a = cd.array(A, requires_grad=True)
+    carry, ys = cd.scan(tanh_body(a), np.ones(2), ROWS)
+    (carry.sum() + ys.sum()).backward()
+
+    def expected(a):
+        carry, ys = python_scan(tanh_body(a), np.ones(2), ROWS)
+        return np.sum(carry) + sum(ys)
+
+    close(a.grad.numpy(), cd.grad(expected)(A))
+
+
+# ---------------------------------------------------------------- bad input
+
+BAD = [
+    (lambda: cd.scan(3, 1.0, np.zeros(2)), TypeError, "scan"),
+    (lambda: cd.scan(lambda c, x: (c, x), 1.0), ValueError, "xs or length"),
+    (lambda: cd.scan(lambda c, x: (c, x), 1.0, length=-1), ValueError, "length=-1"),
+    (lambda: cd.scan(lambda c, x: (c, x), 1.0, length=2.0), TypeError, "length must be an int"),
+    (lambda: cd.scan(lambda c, x: (c, x), 1.0, np.zeros(3), 2), ValueError, "xs has 3 rows"),
+    (lambda: cd.scan(lambda c, x: (c, x), 1.0, 2.0), ValueError, "leading axis"),
+    (
+        lambda: cd.scan(lambda c, x: (c, 1), 1.0, (np.zeros(2), np.zeros(3))),
+        ValueError,
+        r"xs\[0\] has 2, xs\[1\] has 3",
+    ),
+    (lambda: cd.scan(lambda c, x: c, 1.0, np.zeros(2)), TypeError, "must return a pair"),
+    (lambda: cd.scan(lambda c, x: (c, c, c), 1.0, np.zeros(2)), TypeError, "3 values"),
+    (lambda: cd.scan(lambda c, x: ((c, c), x), 1.0, np.zeros(2)), TypeError, "tuple"),
+    (
+        lambda: cd.scan(lambda c, x: ({"a": c["a"][:1]}, x), {"a": np.ones(2)}, np.zeros(2)),
+        TypeError,
+        r"\['a'\] must keep its shape and dtype.*\(2,\).*\(1,\)",
+    ),
+    (
+        lambda: cd.scan(lambda c, x: (c + x, x), np.float32(1.0), np.zeros(2)),
+        TypeError,
+        "float32.*float64",
+    ),
+    (lambda: cd.scan(lambda c, x: (c, x), "a", np.zeros(2)), TypeError, "got a str"),
+    (lambda: cd.scan(lambda c, x: (c, "a"), 1.0, np.zeros(2)), TypeError, "got a str"),
+    (
+        lambda: cd.scan(lambda c, x: (c, x), 1.0, np.zeros(2), checkpoint_every=0),
+        ValueError,
+        "checkpoint_every",
+    ),
+    (lambda: cd.fori_loop(0, 3.0, lambda i, c: c, 1.0), TypeError, "whole numbers"),
+    (lambda: cd.fori_loop("0", 3, lambda i, c: c, 1.0), TypeError, "whole numbers"),
+    (lambda: cd.while_loop(lambda c: c < 3, lambda c: (c, c), 1.0), TypeError, "tuple"),
+    (
+        lambda: cd.while_loop(lambda c: c < 3, lambda c: c, np.ones(2)),
+        TypeError,
+        "one truth value.*Array",
+    ),
+    (lambda: cd.while_loop(lambda c: None, lambda c: c, 1.0), TypeError, "NoneType"),
+    (lambda: cd.while_loop(lambda c: True, lambda c: c, 1.0, max_steps=3), RuntimeError, "3 steps"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "text"), BAD, ids=range(len(BAD)))
+def test_bad_input(call, error, text):
+    with pytest.raises(error, match=re.compile(text, re.DOTALL)):
+        call()
+
+
+def test_an_exception_in_the_body_leaves_nothing_behind():
+    def step(c, x):
+        if c > 2.0:
+            raise KeyError("mine")
+        return c + x, c
+
+    for g in (lambda f: f, cd.grad, cd.jacfwd, lambda f: cd.compile(cd.grad(f))):
+        with pytest.raises(KeyError, match="mine"):
+            g(lambda a: cd.scan(step, a, np.ones(5))[0])(0.5)
+    assert cd.grad(lambda a: a * a)(1.5) == 3.0
+    assert cd.grad(lambda a: cd.scan(step, a, np.ones(2))[0])(0.5) == 1.0
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals")
+@pytest.mark.parametrize("kind", ["numbers", "arrays", "while"])
+def test_a_long_loop_can_be_interrupted(kind):
+    def run():
+        if kind == "while":
+            cd.while_loop(lambda c: c > -1.0, lambda c: c * 0.5, 1.0)
+        init = 1.0 if kind == "numbers" else np.ones(3)
+        cd.scan(lambda c, x: (np.sin(c), None), init, length=2_000_000_000)
+
+    timer = threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    timer.join()
+    assert cd.scan(lambda c, x: (c + 1.0, None), 0.0, length=3)[0] == 3.0
+
+
+def test_loops_are_freed():
+    class Mark:
+        pass
+
+    def f(a):
+        mark = Mark()
+        marks.append(weakref.ref(mark))
+        return cd.scan(lambda c, x: (c * a + (mark is None), None), a, np.ones(4))[0]
+
+    marks = []
+    for g in (f, cd.grad(f), cd.grad(cd.grad(f)), cd.jacfwd(f)):
+        g(0.5)
+    gc.collect()
+    assert all(mark() is None for mark in marks)
+
+
+def test_threads_share_a_compiled_loop():
+    f = cd.compile(cd.grad(lambda a: cd.scan(product_body(a), np.ones(2), ROWS)[0].sum()))
+    points = [A * k for k in np.linspace(0.5, 1.5, 8)]
+    expected = [f(p) for p in points]
+    found = [None] * len(points)
+
+    def work(k):
+        for _ in range(20):
+            found[k] = f(points[k])
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(len(points))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for got, want in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(got, want)
