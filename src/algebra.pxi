@@ -169,14 +169,16 @@ cdef int32_t multiply_rule(_Simplifier s, int type, int32_t a, int32_t b) except
 
 
 cdef int32_t scaled(_Simplifier s, int type, int32_t a, double v) except -2:
-    """x * (c v) for a = x * c, where c or v is a power of two and so nothing is rounded twice."""
+    """x * (c v) for a = x * c, where c or v is a power of two, so that nothing else is rounded (but
+    for subnormal results, if it were less than one)."""
     cdef Instr *x = &s.q.code[a]
     cdef double c
     if x.op != OP_MULTIPLY or x.type != type or not s.is_number(x.b) \
             or s.q.types[type][0] != NPY_DOUBLE:
         return NOTHING
     c = s.q.numbers[s.q.code[x.b].a]
-    if not (is_power_of_two(c) or is_power_of_two(v)) or not 1e-100 < fabs(c * v) < 1e100:
+    if not (fabs(c) >= 1.0 and is_power_of_two(c) or fabs(v) >= 1.0 and is_power_of_two(v)) \
+            or not 1e-100 < fabs(c * v) < 1e100:
         return NOTHING
     return s.elementwise(OP_MULTIPLY, type, x.a, s.number(c * v, s.q.code[x.b].type), -1)
 

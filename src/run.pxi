@@ -40,6 +40,11 @@ def set_num_threads(n):
     n : int
         From 1, which is the default, to 64.
 
+    Returns
+    -------
+    int
+        The number before.
+
     Raises
     ------
     TypeError
@@ -51,16 +56,18 @@ def set_num_threads(n):
     --------
     >>> import cdiff as cd
     >>> cd.set_num_threads(2)
-    >>> cd.get_num_threads()
-    2
+    1
     >>> cd.set_num_threads(1)
+    2
     """
     global num_threads
+    cdef int before = num_threads
     if not is_integer(n):
         raise TypeError(f"set_num_threads: expected an integer, got {type(n).__name__}")
     if not 1 <= n <= MAX_THREADS:
         raise ValueError(f"set_num_threads: between 1 and {MAX_THREADS}, not {n}")
     num_threads = n
+    return before
 
 
 def get_num_threads():

@@ -27,8 +27,9 @@ PUBLIC = [
     for module in (cd, cdiff.matrix_calculus, cdiff.testing)
     for name in module.__all__
 ]
-# They take anything and raise nothing of their own; they return nothing.
-WITHOUT = {"Raises": {"is_tracked", "stop_gradient", "vec"},
+# They take anything and raise nothing of their own; they return nothing; they take nothing.
+WITHOUT = {"Raises": {"get_num_threads", "is_tracked", "stop_gradient", "vec"},
+           "Parameters": {"get_num_threads"},
            "Returns": {"check_grads", "register_container"}}  # fmt: skip
 
 
