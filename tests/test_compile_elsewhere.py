@@ -113,3 +113,17 @@ def test_replay_elsewhere(f, shape, derivative):
             right, found = (right,), (found,)
         for a, b in zip(right, found, strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [2, 16, 30])
+def test_a_slice_that_is_reshaped_by_copying(rows):
+    """What is copied starts where its own memory starts, not where the slice did."""
+
+    def f(x):
+        a = x.reshape(rows, 24)
+        return a[:, :12].reshape(rows, 2, 6) + a[:, 12:].reshape(rows, 2, 6)
+
+    x = np.arange(rows * 24.0)
+    compiled = cd.compile(f)
+    for k in range(5):
+        np.testing.assert_array_equal(compiled(x + k), f(x + k))

@@ -26,7 +26,9 @@ FUNCTIONS = {
     "solve": lambda x: np.linalg.solve(S, x * x),
     "solve of a variable matrix": lambda x: np.linalg.solve(S + x[:, None], x),
     "einsum": lambda x: np.einsum("i,ij,j->ij", x, S, x),
-    "reductions": lambda x: np.stack([x.sum(), (x**2).prod() ** 0.1, x.max(), np.linalg.norm(x)]),
+    "reductions": lambda x: np.stack(
+        [np.sin(x).sum(), (x**2).prod() ** 0.1, x.max(), np.linalg.norm(np.exp(x))]
+    ),
     "matrix": lambda x: np.outer(x, x)[:5] @ S,
     "gather": lambda x: x[np.argsort(x)] * x,
     "part of it constant": lambda x: np.concatenate([np.ones(10), x, cd.stop_gradient(x)]),
