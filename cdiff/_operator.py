@@ -212,8 +212,8 @@ def operator(
     >>> gamma = cd.operator(math.gamma)
     >>> digamma = cd.operator(lambda x: (math.lgamma(x + 1e-5) - math.lgamma(x - 1e-5)) / 2e-5)
     >>> gamma.defvjp(lambda g, out, x: (g * out * digamma(x),)) and None
-    >>> gamma(5.0), round(cd.grad(gamma)(5.0), 5)
-    (24.0, 36.14682)
+    >>> gamma(5.0), round(cd.grad(gamma)(5.0), 4)
+    (24.0, 36.1468)
     """
     if f is None:
         return lambda f: operator(f, vectorised=vectorised, name=name)

@@ -187,16 +187,21 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
 def below(operands):
     """The operands of a function with a rule of its own, as that function should see them.
 
-    None where nothing will ask for a derivative.  They are lowered below the innermost derivative,
-    for which the function's own operations would be recorded in vain; but not below a program.
+    None where nothing will ask for a derivative.  Where possible they are lowered below the
+    innermost derivative, for which the function's own operations would be recorded in vain: not
+    below a program, nor below a sweep whose values carry tangents of an outer transformation,
+    since those depend on what the rule keeps.
     """
     cdef list nodes = [as_node(x) for x in operands]
     cdef Array a
-    cdef int levels = 0, top = MAX_LEVEL
+    cdef int levels = 0, top = MAX_LEVEL, mark
     for a in nodes:
         levels |= levels_of(N(a))
     if not keeps_rules(levels):
         return None
     while not levels & level_bit(top):
         top -= 1
-    return nodes if tracing(level_bit(top)) else [lower_node(a, top) for a in nodes]
+    mark = highest_dual(nodes)
+    if tracing(level_bit(top)) or (mark >= 0 and mark >> SERIAL_BITS != top):
+        return nodes
+    return [lower_node(a, top) for a in nodes]

@@ -72,8 +72,6 @@ cdef class _Stacked:
         cdef _RowProduct r
         for r in self.rows:
             x = rows[r.source]
-            if r.constant < self.first_const:
-                raise SystemError("cdiff: a row is no constant")
             if r.constant < self.original.n_inputs:
                 m = consts[r.constant - self.first_const]
             else:
