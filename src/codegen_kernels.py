@@ -116,7 +116,8 @@ def rounds(macro, name, rows):
     numbers = f"NUMBERS{len(rows[0].operands)}"
 
     def stores(expression):
-        return " ".join(f"STORE{k or ''}({expression(row)})" for k, row in zip((0, 2), rows))
+        return " ".join(f"STORE{k if k > 1 else ''}({expression(row)})"
+                        for k, row in enumerate(rows, 1))
 
     plain = f"{macro}({name}, PLAIN_ROUND({numbers}, {stores(value_expression)}))\n"
     if any(row.c is not None for row in rows):

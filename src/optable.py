@@ -178,7 +178,8 @@ op("arctan2", "a b",
    "The angle of the point (b, a), between -pi and pi.", kink="(b < 0) * (a == 0)",
    domain="hypot(a, b) > 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
    mp="atan2(a, b)", samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200)))
-op("sinh", "a", "cosh(a)", "The hyperbolic sine.", pair="cosh", mp="sinh(a)", samples=REAL + (700.0,))
+op("sinh", "a", "cosh(a)", "The hyperbolic sine.", pair="cosh", mp="sinh(a)",
+   samples=REAL + (700.0,))
 op("cosh", "a", "sinh(a)", "The hyperbolic cosine.", mp="cosh(a)", samples=REAL + (-700.0, 1e-9))
 # 1 - y*y would lose every digit for |a| > 19.
 op("tanh", "a", "square(sech(a))", "The hyperbolic tangent.", pair="sech", mp="tanh(a)",

@@ -62,9 +62,10 @@ def test_public_names_are_explained(module, name):
     for section in ("Parameters", "Returns", "Raises"):
         found = f"\n{section}\n{'-' * len(section)}\n" in text
         assert found or name in WITHOUT.get(section, ()), section
-    signature = re.search(r"Parameters\n-+\n(.*?)(\n\n[A-Z]|\Z)", text, re.DOTALL)
+    listed = re.search(r"Parameters\n-+\n(.*?)(\n\n[A-Z]|\Z)", text, re.DOTALL)
     for parameter in parameters(thing):
-        assert re.search(rf"^.*\b{re.escape(parameter)}\b.* : ", signature.group(1), re.MULTILINE)
+        line = rf"^.*\b{re.escape(parameter)}\b.* : "
+        assert listed and re.search(line, listed.group(1), re.MULTILINE), parameter
 
 
 def parameters(function):
