@@ -326,6 +326,9 @@ def test_a_program_for_other_arguments():
     record = content["programs"][0]
     for name, wrong in [
         ("inputs", (("a", "<f8", (4,)), None)),
+        ("inputs", (("a", "<f4", (3,)), None)),
+        ("inputs", (("a", "<f8", (3,)), "f")),
+        ("arguments", ("list", (0, 1, 2), None, (None, None, None))),
         ("inputs", ("f", None)),
         ("inputs", (None, None)),
         ("statics", ()),
