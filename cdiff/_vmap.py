@@ -18,10 +18,10 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._axes import MappedCall, check_axes, out_axis, spread_axes
-from cdiff._paths import content
-from cdiff._signature import structure
 from cdiff._core import Array, Batch, Trace, in_trace, is_tracked, peek
 from cdiff._leaves import shape_of, unwrapped
+from cdiff._paths import content
+from cdiff._signature import structure
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, function_name
 

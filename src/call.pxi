@@ -117,11 +117,6 @@ def swept(operands):
     return any_swept([as_node(x) for x in operands])
 
 
-def peek(Array a):
-    """The value of an Array as a read-only ndarray; no decision of a program being recorded."""
-    return ndarray_of(current(a))
-
-
 # ---------------------------------------------------------------- derivatives
 
 cdef Array dual_call(list operands, tuple attrs, Array value):
