@@ -248,7 +248,7 @@ LANGUAGE.update(
     pi=pi, where=_where, clip=_clip,
     **{name: getattr(_core, name) for name in (
         "absolute cos cosh exp floor hypot log maximum minimum power safe_divide sign"
-        " sin sqrt square").split()},
+        " sin sqrt square zmul").split()},
     **OWN, **FUNCTIONS,
     **{name[1:]: value for name, value in list(globals().items())
        if name.endswith(("_order", "_density", "_slope", "_by_m", "_by_df"))

@@ -90,10 +90,14 @@ row("airye_2", "x", "airye_3(x) - sqrt(x) * y", mp=f"exp(-{EXP}) * airybi(x)", a
     public=False)
 row("airye_3", "x", "x * airye_2(x) - sqrt(x) * y", mp=f"exp(-{EXP}) * airybi(x, derivative=1)",
     at=(0.8, 4.0), public=False)
-row("itairy_0", "x", "airy_0(x)", at=(0.8, 2.0), public=False)
-row("itairy_1", "x", "airy_2(x)", at=(0.8, 2.0), public=False)
-row("itairy_2", "x", "airy_0(-x)", at=(0.8, 2.0), public=False)
-row("itairy_3", "x", "airy_2(-x)", at=(0.8, 2.0), public=False)
+row("itairy_0", "x", "airy_0(x)", mp="quad(lambda t: airyai(t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itairy_1", "x", "airy_2(x)", mp="quad(lambda t: airybi(t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itairy_2", "x", "airy_0(-x)", mp="quad(lambda t: airyai(-t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itairy_3", "x", "airy_2(-x)", mp="quad(lambda t: airybi(-t), [0, x])",
+    at=(0.8, 2.0), public=False)
 row("itj0y0_0", "x", "j0(x)", at=(0.8, 7.0), public=False)
 row("itj0y0_1", "x", "y0(x)", at=(0.8, 7.0), public=False)
 row("iti0k0_0", "x", "i0(x)", at=(0.8, 4.0), public=False)

@@ -70,8 +70,8 @@ row("elliprf", "x y_ z", "-elliprd(y_, z, x) / 6", "-elliprd(x, z, y_) / 6",
     domain="x, y, z > 0")
 row("elliprd", "x y_ z", "0.5 * (elliprd(y_, z, x) - y) / (x - z)",
     "0.5 * (elliprd(x, z, y_) - y) / (y_ - z)",
-    "-(1.5 * y + 0.5 * x * (elliprd(y_, z, x) - y) / (x - z)"
-    " + 0.5 * y_ * (elliprd(x, z, y_) - y) / (y_ - z)) / z",
+    "-(1.5 * y + 0.5 * zmul(x, elliprd(y_, z, x) - y) / (x - z)"
+    " + 0.5 * zmul(y_, elliprd(x, z, y_) - y) / (y_ - z)) / z",
     mp="elliprd(x, y_, z)", at=((0.7, 1.3, 2.0),), domain="x, y, z > 0, z equal to neither")
 row("elliprc", "x y_", "0.5 * (y - 1 / sqrt(x)) / (y_ - x)",
     "0.5 * (sqrt(x) / y_ - y) / (y_ - x)", mp="elliprc(x, y_)", at=((0.7, 1.3), (2.0, 0.4)),
@@ -141,7 +141,7 @@ row("zeta_riemann", "x", "zeta_order(1, x, 1.0)", mp="zeta(x)", at=(1.3, 4.0, 30
     public=False)
 row("zeta_hurwitz", "x q", "zeta_order(1, x, q)", "-x * zeta_hurwitz(x + 1, q)", mp="zeta(x, q)",
     at=((1.3, 0.4), (4.0, 2.7)), public=False)
-equal("zetac", "x", "zeta_riemann(x)", "x", mp="zeta(x) - 1", at=(1.3, 4.0))
+row("zetac", "x", "zeta_order(1, x, 1.0)", mp="zeta(x) - 1", at=(1.3, 4.0))
 
 # --- elementary functions
 
