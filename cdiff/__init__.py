@@ -1,7 +1,7 @@
 """cdiff: exact derivatives of plain Python and NumPy code, at the speed of compiled code.
 
-Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.matrix_calculus` and
-`cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
+Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.scipy`,
+`cdiff.matrix_calculus` and `cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
 
 Examples
 --------
@@ -38,7 +38,7 @@ from cdiff._rules import custom_jvp, custom_vjp
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import matrix_calculus, numpy, testing
+    from cdiff import matrix_calculus, numpy, scipy, testing
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
@@ -76,6 +76,7 @@ __all__ = [
     "register_container",
     "relu",
     "scan",
+    "scipy",
     "sigmoid",
     "softmax",
     "softplus",
@@ -87,7 +88,7 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("matrix_calculus", "numpy", "testing")
+_SUBMODULES = ("matrix_calculus", "numpy", "scipy", "testing")
 _FROM_NUMPY = ("log_softmax", "logsumexp", "softmax")
 
 

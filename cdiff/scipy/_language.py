@@ -39,8 +39,15 @@ for _row in ROWS.values():
     if _row.value is None and not _row.public and _k.isdigit():
         _row.value = _component(_name, int(_k))
 
+
+
+def _real(z: Any) -> Any:
+    """Complex numbers as real ones, nan where they are not real."""
+    return np.where(z.imag == 0, z.real, np.nan)
+
+
 _special = scipy_module("special")
-ROWS["lambertw_real"].value = lambda x, k: np.real(_special.lambertw(x, k))
+ROWS["lambertw_real"].value = lambda x, k: _real(_special.lambertw(x, k))
 ROWS["zeta_riemann"].value = lambda x: _special.zeta(x)
 ROWS["zeta_hurwitz"].value = lambda x, q: _special.zeta(x, q)
 ROWS["voigt_imaginary"].value = lambda x, sigma, gamma: np.imag(

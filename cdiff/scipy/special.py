@@ -26,11 +26,14 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._reverse import stop_gradient
 from cdiff.numpy._common import HANDLERS
 from cdiff.numpy._dispatch import register
 from cdiff.numpy._reduce import log_softmax as _log_softmax
 from cdiff.numpy._reduce import logsumexp as _logsumexp
+from cdiff.numpy._reduce import max as _max
 from cdiff.numpy._reduce import softmax as _softmax
+from cdiff.numpy._reduce import sum as _sum
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._rows import apply_row
@@ -150,11 +153,7 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     """
     if isinstance(k, Array) or k not in (0, -1):
         raise ValueError(f"lambertw: only the branches k = 0 and k = -1 are real, not {k}")
-    value = _core.value(z)
-    edge = -np.exp(-1.0)
-    inside = (value >= edge) if k == 0 else (value >= edge) & (value < 0)
-    found = apply_row(ROWS["lambertw_real"], (z, k))
-    return found if np.all(inside) else _core.where(inside, found, np.nan)
+    return apply_row(ROWS["lambertw_real"], (z, k))
 
 
 @_mirrors
@@ -171,7 +170,7 @@ def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
     """As `scipy.special.factorial(n)`: gamma(n + 1), 0 with derivative 0 for negative n."""
     if exact or extend != "zero":
         raise TypeError("factorial: exact= and extend= cannot be used with cdiff arrays")
-    return _core.where(_core.value(n) < 0, 0.0, FUNCTIONS["gamma"](n + 1))
+    return _core.where(_core.less(n, 0), 0.0, FUNCTIONS["gamma"](n + 1))
 
 
 @_mirrors
@@ -180,9 +179,8 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
     if exact:
         raise TypeError("comb: exact=True counts with integers, which have no derivative")
     if repetition:
-        return comb(N + k - 1, k)
-    inside = (_core.value(k) <= _core.value(N)) & (_core.value(N) >= 0) & (_core.value(k) >= 0)
-    return _core.where(inside, FUNCTIONS["binom"](N, k), 0.0)
+        return FUNCTIONS["binom"](N + k - 1, k)
+    return _between(k, N, FUNCTIONS["binom"](N, k))
 
 
 @_mirrors
@@ -190,8 +188,12 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
     """As `scipy.special.perm(N, k)`, by both arguments; 0 outside 0 <= k <= N."""
     if exact:
         raise TypeError("perm: exact=True counts with integers, which have no derivative")
-    inside = (_core.value(k) <= _core.value(N)) & (_core.value(N) >= 0) & (_core.value(k) >= 0)
-    return _core.where(inside, FUNCTIONS["poch"](N - k + 1, k), 0.0)
+    return _between(k, N, FUNCTIONS["poch"](N - k + 1, k))
+
+
+def _between(k: Any, N: Any, y: Any) -> Any:
+    """y where 0 <= k <= N, and 0 elsewhere."""
+    return _core.where(_core.less(k, 0), 0.0, _core.where(_core.greater(k, N), 0.0, y))
 
 
 # --- over axes ------------------------------------------------------------------------------------
@@ -220,9 +222,10 @@ def logsumexp(
         found = _logsumexp(a, axis, None, keepdims)
         return found, np.ones(found.shape, found.dtype)
     # The sign of the sum goes into the factors, so that the logarithm is one of a positive sum.
-    sign = np.sign(_special.logsumexp(_core.value(a), axis, _core.value(b), True, True)[1])
+    terms = b * _core.exp(a - _max(a, axis=axis, keepdims=True))
+    sign = stop_gradient(_core.sign(_sum(terms, axis=axis, keepdims=True)))
     found = _logsumexp(a, axis, b * sign, keepdims)
-    return found, sign.reshape(found.shape)
+    return found, _core.reshape(sign, found.shape)
 
 
 __all__.sort()
