@@ -629,3 +629,16 @@ def programs(draw):
 def test_random_programs(case):
     program, inputs = case
     check(program, inputs, rtol=1e-9, atol=1e-9)
+
+
+def test_the_copy_of_a_slice_does_not_begin_where_the_slice_does():
+    """A reshape that cannot be a view was written behind its memory."""
+    x = np.arange(40.0).reshape(8, 5)
+    for f in (
+        lambda x: x[::-1].reshape(-1),
+        lambda x: x[3:, 1:4].reshape(-1)[np.array([5, 0, 3])],
+        lambda x: x[:, ::-1].reshape(4, 10) * 2.0,
+    ):
+        compiled = cd.compile(f)
+        for k in range(3):
+            np.testing.assert_array_equal(compiled(x + k), f(x + k))

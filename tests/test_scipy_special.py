@@ -20,7 +20,10 @@ import cdiff.scipy.special as csp
 from cdiff.scipy import _language, _quadrature
 from cdiff.scipy._language import FUNCTIONS, LANGUAGE, ROWS
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:non-integer arg n"),
+]
 
 CASES = [
     pytest.param(name, point, id=f"{name}{point}")
