@@ -18,6 +18,7 @@ Examples
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from math import pi
 from typing import Any
@@ -68,7 +69,7 @@ def _expression(family: Family, method: str) -> str | None:
         "logcdf": ("cdf", "log({})"), "logsf": ("sf", "log({})"),
     }  # fmt: skip
     if method == "isf" and family.ppf is not None:
-        return family.ppf.replace("q", "(1 - q)") if "q" in family.ppf else None
+        return re.sub(r"\bq\b", "(1 - q)", family.ppf)
     source = sources.get(method)
     inner = None if source is None else _expression(family, source[0])
     return None if source is None or inner is None else source[1].format(inner)
