@@ -67,7 +67,7 @@ def no_keywords(name: str, **given: Any) -> None:
         That names the keyword.
     """
     for keyword, (value, default) in given.items():
-        if value is not default and value != default:
+        if value is not default and (np.ndim(value) or value != default):
             raise TypeError(f"{name}: {keyword}={value!r} cannot be used with cdiff arrays")
 
 

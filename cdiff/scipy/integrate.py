@@ -65,15 +65,16 @@ def cumulative_trapezoid(
     if initial not in (None, 0):
         raise ValueError("cumulative_trapezoid: `initial` must be `None` or `0`.")
     areas = _areas(y, _steps(y, x, dx, axis, "cumulative_trapezoid"), axis)
-    return _running(areas, y, axis, initial)
+    return _running(areas, axis, initial)
 
 
-def _running(areas: Array, y: Array, axis: int, initial: Any) -> Array:
+def _running(areas: Array, axis: int, initial: Any) -> Array:
     total = _core.cumsum(areas, axis)
     if initial is None:
         return total
-    zeros = np.zeros([1 if k == axis else n for k, n in enumerate(total.shape)], total.dtype)
-    return _core.concatenate([as_array(zeros), total + initial], axis)
+    shape = tuple([1 if k == axis else n for k, n in enumerate(total.shape)])
+    first = _core.broadcast_to(_core.cast(as_array(initial), total.dtype), shape)
+    return _core.concatenate([first, total + initial], axis)
 
 
 def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
@@ -137,7 +138,7 @@ def cumulative_simpson(
     d = _steps(y, x, dx, axis, "cumulative_simpson")
     n = y.shape[axis]
     if n < 3:
-        return _running(_areas(y, d, axis), y, axis, initial)
+        return _running(_areas(y, d, axis), axis, initial)
     # Interval k by the parabola that begins with it where k is even, that ends with it elsewhere.
     forward = _simpson_areas(y, d, axis)
     flipped = index_along(axis, slice(None, None, -1))
@@ -149,7 +150,7 @@ def cumulative_simpson(
     shape = [1] * y.ndim
     shape[axis] = n - 1
     even = (np.arange(n - 1) % 2 == 0).reshape(shape)
-    return _running(_core.where(even, first, second), y, axis, initial)
+    return _running(_core.where(even, first, second), axis, initial)
 
 
 __all__.sort()

@@ -26,6 +26,7 @@ from cdiff._core import Array, any_array
 from cdiff.numpy._common import as_array, axis_of
 from cdiff.scipy._mirror import hosted_value, no_keywords
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._positions import rows_at
 from cdiff.scipy.linalg import solve_banded
 
 _interpolate = scipy_module("interpolate")
@@ -128,11 +129,12 @@ class _Cubic(_Interpolant):
             raise TypeError(f"{self._name}: extrapolate={extrapolate!r} cannot be used here")
         flat = _core.reshape(query, (query.size,))
         k = hosted_value(_interval, data.x, flat)
-        t = _core.reshape(flat - data.x[k], (query.size, 1))
-        found = _horner([c[k] for c in self._coefficients], t, nu)
+        t = _core.reshape(flat - rows_at(data.x, k), (query.size, 1))
+        found = _horner([rows_at(c, k) for c in self._coefficients], t, nu)
         if not extrapolate:
-            out = hosted_value(_outside, data.x, flat)
-            found = _core.where(out[:, None], np.nan, found)
+            column = _core.reshape(flat, (query.size, 1))
+            found = _core.where(_core.less(column, data.x[0]), np.nan, found)
+            found = _core.where(_core.greater(column, data.x[-1]), np.nan, found)
         return data.restored(found, query.shape)
 
     def _start(self) -> None:
@@ -293,7 +295,8 @@ class interp1d(_Interpolant):
             y = CubicSpline(data.x, data.y)(flat)
         else:
             k = hosted_value(_interval, data.x, flat)
-            y = data.y[k] + data.slope[k] * _core.reshape(flat - data.x[k], (flat.size, 1))
+            t = _core.reshape(flat - rows_at(data.x, k), (flat.size, 1))
+            y = rows_at(data.y, k) + rows_at(data.slope, k) * t
         if not extrapolate:
             below, above = fill if isinstance(fill, tuple) else (fill, fill)
             column = _core.reshape(flat, (flat.size, 1))
@@ -343,27 +346,44 @@ class RegularGridInterpolator:
             xi = _core.reshape(xi, (*xi.shape, 1))
         shape = xi.shape[:-1]
         flat = _core.reshape(xi, (xi.size // n, n))
-        lows, parts, out = [], [], None
+        lows, parts = [], []
         for axis, g in enumerate(grid):
             q = flat[:, axis]
             k = hosted_value(_interval, g, q)
             lows.append(k)
-            parts.append((q - g[k]) / (g[k + 1] - g[k]))
-            beyond = hosted_value(_outside, g, q)
-            out = beyond if out is None else out | beyond
-        if self.bounds_error and bool(np.any(_core.value(out) if type(out) is Array else out)):
-            raise ValueError("RegularGridInterpolator: One of the requested xi is out of bounds")
+            parts.append((q - rows_at(g, k)) / rows_at(g[1:] - g[:-1], k))
+        total, extra = self._corners(values, lows, parts), (1,) * (values.ndim - n)
+        for axis, g in enumerate(grid if self.fill_value is not None or self.bounds_error else []):
+            q = _core.reshape(flat[:, axis], (flat.shape[0], *extra))
+            if self.bounds_error:
+                self._check(g, q)
+            else:
+                total = _core.where(_core.less(q, g[0]), self.fill_value, total)
+                total = _core.where(_core.greater(q, g[-1]), self.fill_value, total)
+        return _core.reshape(total, shape + values.shape[n:])
+
+    def _corners(self, values: Array, lows: list[Any], parts: list[Any]) -> Array:
+        """The weighted sum over the corners of each cell."""
+        n = len(parts)
+        shape, rest = values.shape[:n], values.shape[n:]
+        flat = _core.reshape(values, (int(np.prod(shape)), *rest))
         total: Any = 0.0
-        extra = (1,) * (values.ndim - n)
         for corner in product((0, 1), repeat=n):
             weight: Any = 1.0
             for up, part in zip(corner, parts, strict=True):
                 weight = weight * (part if up else 1 - part)
-            chosen = values[tuple([k + up for k, up in zip(lows, corner, strict=True)])]
-            total = total + _core.reshape(weight, weight.shape + extra) * chosen
-        if not self.bounds_error and self.fill_value is not None:
-            total = _core.where(_core.reshape(out, out.shape + extra), self.fill_value, total)
-        return _core.reshape(total, shape + values.shape[n:])
+            chosen = rows_at(flat, hosted_value(_flat_position, shape, corner, *lows))
+            total = total + _core.reshape(weight, weight.shape + (1,) * len(rest)) * chosen
+        return total
+
+    def _check(self, g: Array, q: Array) -> None:
+        """A decision of a program, since the error depends on it."""
+        if bool(np.any(_outside(_core.value(g), _core.value(q)))):
+            raise ValueError("RegularGridInterpolator: One of the requested xi is out of bounds")
+
+
+def _flat_position(shape: Any, corner: Any, *lows: Any) -> Any:
+    return np.ravel_multi_index([k + up for k, up in zip(lows, corner, strict=True)], shape)
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,7 @@ from cdiff.numpy._index import triu as _triu
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
 from cdiff.scipy._mirror import hosted_value, mirror_of
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._positions import rows_at
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = []
@@ -220,7 +221,7 @@ def _lu_factors(a: Array) -> tuple[Any, Array, Array]:
     m, n = a.shape
     k = min(m, n)
     order = hosted_value(_pivot_order, a)
-    rows = a[order]
+    rows = rows_at(a, order)
     low, up = unpacked(call(PackedLU(), [rows[:k, :k]]))
     if m > k:
         rest = _solved(up.mT, rows[k:].mT, "lower triangular", "lu").mT
@@ -246,7 +247,7 @@ def lu(
     """As `scipy.linalg.lu`, of one matrix, which must have full rank."""
     order, low, up = _lu_factors(_matrix(a, "lu"))
     if permute_l:
-        return low[hosted_value(_inverse_order, order)], up
+        return rows_at(low, hosted_value(_inverse_order, order)), up
     return hosted_value(_inverse_order if p_indices else _permutation, order), low, up
 
 
@@ -254,7 +255,7 @@ def lu(
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
     """As `scipy.linalg.lu_factor`, of one square matrix."""
     a = _square(_matrix(a, "lu_factor"), "lu_factor")
-    return call(PackedLU(), [a[hosted_value(_pivot_order, a)]]), hosted_value(_pivots, a)
+    return call(PackedLU(), [rows_at(a, hosted_value(_pivot_order, a))]), hosted_value(_pivots, a)
 
 
 @_mirrors
@@ -270,11 +271,11 @@ def lu_solve(
     low, up = unpacked(packed)
     order = hosted_value(_order_of_pivots, piv, packed.shape[0])
     if trans == 0:
-        first = _solved(low, b[order], "lower triangular", "lu_solve")
+        first = _solved(low, rows_at(b, order), "lower triangular", "lu_solve")
         return _solved(up, first, "upper triangular", "lu_solve")
     first = _solved(up.mT, b, "lower triangular", "lu_solve")
     found = _solved(low.mT, first, "upper triangular", "lu_solve")
-    return found[hosted_value(_inverse_order, order)]
+    return rows_at(found, hosted_value(_inverse_order, order))
 
 
 # --- functions of matrices ------------------------------------------------------------------------

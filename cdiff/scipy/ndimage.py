@@ -25,6 +25,7 @@ from cdiff._core import Array
 from cdiff.numpy._common import as_array
 from cdiff.scipy._mirror import hosted_value, mirror_of, no_keywords
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._positions import rows_at
 from cdiff.scipy.linalg import solve_banded
 
 _ndimage = scipy_module("ndimage")
@@ -44,8 +45,9 @@ def _nearest(c: Any) -> Any:
     return np.floor(c + 0.5).astype(np.int64)
 
 
-def _folded(i: Any, n: int, mode: str) -> Any:
+def _folded(low: Any, shift: int, n: int, mode: str) -> Any:
     """Indices brought into an axis of length n."""
+    i = low + shift
     if mode == "mirror":
         period = max(2 * n - 2, 1)
         i = i % period
@@ -56,10 +58,6 @@ def _folded(i: Any, n: int, mode: str) -> Any:
     if mode in ("grid-wrap", "wrap"):
         return i % n
     return np.clip(i, 0, n - 1)
-
-
-def _within(c: Any, n: int) -> Any:
-    return (c >= 0) & (c <= n - 1)
 
 
 def _coefficients(a: Array) -> Array:
@@ -108,23 +106,28 @@ def map_coordinates(
         a = _coefficients(a)
     places: list[list[Any]] = []
     weights: list[list[Any]] = []
-    inside: Any = None
+    outside: Any = None
     for axis, n in enumerate(a.shape):
         x = c[axis]
         low = hosted_value(_nearest if order == 0 else _floor, x)
         first = 1 if order == 3 else 0
-        places.append([hosted_value(_folded, low + k - first, n, mode) for k in range(order + 1)])
+        places.append([hosted_value(_folded, low, k - first, n, mode) for k in range(order + 1)])
         weights.append(_weights(x - low, order))
         if mode == "constant":
-            within = hosted_value(_within, x, n)
-            inside = within if inside is None else inside & within
-    total: Any = 0.0
+            beyond = _core.add(_core.less(x, 0), _core.greater(x, n - 1))
+            outside = beyond if outside is None else _core.add(outside, beyond)
+    flat, total = _core.reshape(a, (a.size,)), 0.0
     for corner in product(range(order + 1), repeat=a.ndim):
         weight: Any = 1.0
         for axis, k in enumerate(corner):
             weight = weight * weights[axis][k]
-        total = total + weight * a[tuple([places[axis][k] for axis, k in enumerate(corner)])]
-    return total if inside is None else _core.where(inside, total, cval)
+        chosen = [places[axis][k] for axis, k in enumerate(corner)]
+        total = total + weight * rows_at(flat, hosted_value(_flat_position, a.shape, *chosen))
+    return total if outside is None else _core.where(outside, cval, total)
+
+
+def _flat_position(shape: Any, *places: Any) -> Any:
+    return np.ravel_multi_index(places, shape)
 
 
 def __getattr__(name: str) -> Any:
