@@ -1,6 +1,6 @@
 """`scipy.ndimage.map_coordinates`, by the array and by the coordinates.
 
-Orders 0, 1 and 3 are differentiated; the coefficients of the cubic spline come from a banded system
+Orders 0, 1 and (with mode="mirror") 3 are differentiated; the coefficients of the cubic spline come from a banded system
 along each axis. Other names are SciPy's.
 
 Examples
@@ -34,7 +34,7 @@ _mirrors = mirror_of(_ndimage, __all__)
 
 MODES = {0: ("constant", "nearest", "mirror", "reflect", "grid-wrap", "wrap"),
          1: ("constant", "nearest", "mirror", "reflect", "grid-wrap"),
-         3: ("constant", "mirror")}  # fmt: skip
+         3: ("mirror",)}  # fmt: skip
 
 
 def _floor(c: Any) -> Any:
