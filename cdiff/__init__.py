@@ -1,7 +1,7 @@
 """cdiff: exact derivatives of plain Python and NumPy code, at the speed of compiled code.
 
-Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.scipy`,
-`cdiff.matrix_calculus` and `cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
+Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.scipy`, `cdiff.matrix_calculus`
+and `cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
 
 Examples
 --------

@@ -3,6 +3,8 @@
 It knows rows of the tables as data; it must not use any derivative of cdiff.
 """
 
+from itertools import pairwise
+
 import mpmath
 import numpy as np
 from mpmath import mp
@@ -58,5 +60,5 @@ def difference(f, point, k, scale=1e-2):
 
     table = [central(h / 2**i) for i in range(6)]
     for j in range(1, 6):
-        table = [(4**j * b - a) / (4**j - 1) for a, b in zip(table[:-1], table[1:], strict=True)]
+        table = [(4**j * b - a) / (4**j - 1) for a, b in pairwise(table)]
     return float(table[-1])

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program_oracle import Recorder, check
 
+import cdiff as cd
 import cdiff._core as core
 
 

@@ -100,7 +100,7 @@ for _bc in ("not-a-knot", "natural", "clamped", ((1, 0.3), (2, -0.4)), ((2, 0.7)
         lambda x, y, q, bc=_bc: cip.CubicSpline(x, y, bc_type=bc)(q), (X, V, Q))  # fmt: skip
 for _n in (2, 3, 4):
     INTERPOLATE[f"spline of {_n}"] = (
-        lambda x, y, q: cip.CubicSpline(x, y)(q), (X[:_n], V[:_n], np.array([X[0] + 0.1])))  # fmt: skip
+        lambda x, y, q: cip.CubicSpline(x, y)(q), (X[:_n], V[:_n], X[:1] + 0.1))  # fmt: skip
 INTERPOLATE["spline nu"] = (lambda y, q: cip.CubicSpline(X, y)(q, 1), (Y2, FAR))
 INTERPOLATE["spline inside"] = (
     lambda y, q: cip.CubicSpline(X, y, extrapolate=False)(q), (V, Q))  # fmt: skip
@@ -117,7 +117,8 @@ DISTANCE = {
     f"{metric} {kind}": case
     for metric in sorted(cdist_module.METRICS)
     for kind, case in (
-        ("cdist", (lambda a, b, m=metric: cdist_module.cdist(a, b, m), (POS, POS[:3] + 0.3 * POS[1:]))),
+        ("cdist", (lambda a, b, m=metric: cdist_module.cdist(a, b, m),
+                   (POS, POS[:3] + 0.3 * POS[1:]))),
         ("pdist", (lambda a, m=metric: cdist_module.pdist(a, m), (POS,))),
     )
     if not (metric == "mahalanobis" and kind == "pdist")
@@ -194,7 +195,8 @@ def test_plain_interpolants_are_scipys():
 def test_scipys_sparse_matrices_and_dense_arrays():
     a = ss.csr_array((DATA, (ROWS, COLUMNS)), (4, 4))
     x = B[:, 0]
-    np.testing.assert_allclose(cd.grad(lambda x: np.sum(csp.matmul(a, x) ** 2))(x), 2 * a.T @ (a @ x))
+    g = cd.grad(lambda x: np.sum(csp.matmul(a, x) ** 2))(x)
+    np.testing.assert_allclose(g, 2 * a.T @ (a @ x))
     np.testing.assert_allclose(csp.matmul(cd.array(x), a).numpy(), x @ a.toarray())
     g = cd.grad(lambda b: np.sum(cspl.spsolve(a, b)))(x)
     np.testing.assert_allclose(g, np.linalg.solve(a.toarray().T, np.ones(4)), rtol=1e-12)

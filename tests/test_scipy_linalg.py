@@ -37,7 +37,8 @@ CASES = {
     "solve_banded vector": (lambda ab, b: csl.solve_banded((2, 1), ab[::-1], b), (BAND[::-1] * 1.0 +
                             np.array([0, 4.0, -4.0, 0])[:, None], B5[:, 0])),
     "solveh_banded": (csl.solveh_banded, (HALF, B5)),
-    "solveh_banded lower": (lambda ab, b: csl.solveh_banded(ab, b, lower=True), (HALF[::-1].copy(), B5)),
+    "solveh_banded lower": (lambda ab, b: csl.solveh_banded(ab, b, lower=True),
+                            (HALF[::-1].copy(), B5)),
     "cholesky": (csl.cholesky, (S,)),
     "cholesky lower": (lambda a: csl.cholesky(a, lower=True), (S,)),
     "cho_solve": (lambda a, b: csl.cho_solve(csl.cho_factor(a), b), (S, Q)),

@@ -1,7 +1,7 @@
 """`cdiff.scipy.special`: every row of the tables, by every argument that has a derivative.
 
-A new row is tested by what stands in it: first derivatives at all its samples and second ones at the
-first sample against mpmath (or extrapolated differences of SciPy's values where the row has no
+A new row is tested by what stands in it: first derivatives at all its samples and second ones at
+the first sample against mpmath (or extrapolated differences of SciPy's values where the row has no
 `mp`), both modes, eager and compiled, float32, no elements, broadcasting. It must not know any
 function but those that are put together by hand.
 """
@@ -95,7 +95,8 @@ def test_third_derivatives(name):
         f = cd.grad(cd.grad(cd.grad(along(name, point, k))))
         orders = [3 * int(i == k) for i in range(len(point))]
         want = expected(name, point, orders)
-        np.testing.assert_allclose(f(at(name, point)[k]), want, rtol=2e-4 if "inv" in name else 1e-8)
+        rtol = 2e-4 if "inv" in name else 1e-8
+        np.testing.assert_allclose(f(at(name, point)[k]), want, rtol=rtol)
 
 
 @pytest.mark.parametrize(("name", "point"), FIRST)
@@ -286,7 +287,8 @@ def test_families_are_of_the_language():
 
 
 @pytest.mark.parametrize("f", [lambda x: csp.comb(x + 3, x), csp.factorial, csp.lambertw,
-                               lambda x: csp.logsumexp(x, b=x - 0.5, return_sign=True)[0], csp.gamma])  # fmt: skip
+                               lambda x: csp.logsumexp(x, b=x - 0.5, return_sign=True)[0],
+                               csp.gamma])  # fmt: skip
 def test_no_decisions_are_recorded(f):
     """A compiled function is recorded once, not for each argument."""
     compiled = cd.compile(f)

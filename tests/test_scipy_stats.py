@@ -4,6 +4,7 @@ Derivatives are compared with extrapolated differences of SciPy's values, which 
 the expressions of the table. A new row is tested by being there.
 """
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.stats as st
@@ -85,13 +86,11 @@ def test_discrete(name, method):
     tracked = [cd.array(float(s)) for s in shapes]
     np.testing.assert_allclose(mine(k, *tracked).numpy(), want, rtol=1e-10, atol=1e-15)
     np.testing.assert_allclose(mine(k + 1.0, *tracked, loc=1).numpy(), want, rtol=1e-10, atol=1e-15)
-    for place, value in enumerate(shapes):
-        if isinstance(value, int):
-            continue
-        at = lambda s: mine(1.0, *[s if i == place else z for i, z in enumerate(shapes)])
-        args = [1.0, *shapes]
-        want = difference(lambda *z: plain(*z), args, place + 1, 1e-3)
-        np.testing.assert_allclose(cd.grad(at)(value), want, rtol=1e-7, atol=1e-9)
+    for place in [i for i, value in enumerate(shapes) if isinstance(value, float)]:
+        found = cd.grad(mine, argnums=place + 1)(1.0, *shapes)
+        want = difference(lambda *z: plain(*z), [1.0, *shapes], place + 1, 1e-3)
+        if np.isfinite(want):
+            np.testing.assert_allclose(found, want, rtol=1e-7, atol=1e-9)
 
 
 def test_enough_families():
@@ -110,7 +109,9 @@ def test_outside_the_support():
 def test_tails_keep_their_digits():
     np.testing.assert_allclose(css.norm.logcdf(cd.array(-40.0)).item(), st.norm.logcdf(-40.0),
                                rtol=1e-13)  # fmt: skip
-    np.testing.assert_allclose(cd.grad(css.norm.logcdf)(-40.0), 40.02496892520, rtol=1e-10)
+    with mpmath.workdps(30):
+        want = float(mpmath.npdf(-40) / mpmath.ncdf(-40))
+    np.testing.assert_allclose(cd.grad(css.norm.logcdf)(-40.0), want, rtol=1e-13)
     np.testing.assert_allclose(css.truncnorm.logpdf(cd.array(31.0), 30.0, 40.0).item(),
                                st.truncnorm.logpdf(31.0, 30.0, 40.0), rtol=1e-10)  # fmt: skip
 
@@ -124,7 +125,8 @@ def test_shape_zero_is_no_special_point(name):
 
 def test_frozen():
     f = lambda mu, s: css.norm(mu, scale=s).logpdf(1.3)
-    np.testing.assert_allclose(f(cd.array(0.3), cd.array(2.0)).item(), st.norm(0.3, 2.0).logpdf(1.3))
+    found = f(cd.array(0.3), cd.array(2.0)).item()
+    np.testing.assert_allclose(found, st.norm(0.3, 2.0).logpdf(1.3))
     cd.testing.check_grads(f, (0.3, 2.0), order=2)
     assert css.norm(0.0, 1.0).pdf(0.0) == st.norm.pdf(0.0)
     assert css.norm.rvs(size=3, random_state=1).shape == (3,)
@@ -150,7 +152,7 @@ def test_errors():
         css.norm.pdf(x, scales=2.0)
     with pytest.raises(TypeError, match=r"takes \(loc, scale\), not 3"):
         css.norm.pdf(x, 0.0, 1.0, 2.0)
-    with pytest.raises(NotImplementedError, match="invgauss.ppf has no derivative"):
+    with pytest.raises(NotImplementedError, match=r"invgauss\.ppf has no derivative"):
         css.invgauss.ppf(cd.array(0.5), 1.0)
     with pytest.raises(AttributeError):
         css.no_such_distribution

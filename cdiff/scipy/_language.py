@@ -40,7 +40,6 @@ for _row in ROWS.values():
         _row.value = _component(_name, int(_k))
 
 
-
 def _real(z: Any) -> Any:
     """Complex numbers as real ones, nan where they are not real."""
     return np.where(z.imag == 0, z.real, np.nan)
@@ -50,9 +49,9 @@ _special = scipy_module("special")
 ROWS["lambertw_real"].value = lambda x, k: _real(_special.lambertw(x, k))
 ROWS["zeta_riemann"].value = lambda x: _special.zeta(x)
 ROWS["zeta_hurwitz"].value = lambda x, q: _special.zeta(x, q)
-ROWS["voigt_imaginary"].value = lambda x, sigma, gamma: np.imag(
-    _special.wofz((x + 1j * gamma) / (sigma * np.sqrt(2)))
-) / (sigma * np.sqrt(2 * pi))
+ROWS["voigt_imaginary"].value = lambda x, sigma, gamma: (
+    np.imag(_special.wofz((x + 1j * gamma) / (sigma * np.sqrt(2)))) / (sigma * np.sqrt(2 * pi))
+)
 
 # The core has these itself: an operator of its table is faster than a call.
 OWN = {
@@ -120,9 +119,7 @@ def _betainc_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
     """The derivative of betainc by x."""
-    return _core.exp(
-        _call("xlogy", a - 1, x) + _call("xlog1py", b - 1, -x) - _call("betaln", a, b)
-    )
+    return _core.exp(_call("xlogy", a - 1, x) + _call("xlog1py", b - 1, -x) - _call("betaln", a, b))
 
 
 def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
@@ -251,13 +248,17 @@ def jointly(name: str, count: int, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 FUNCTIONS: dict[str, Any] = {name: function_of(row) for name, row in ROWS.items()}
 
-LANGUAGE.update(
-    pi=pi, where=_where, clip=_clip,
-    **{name: getattr(_core, name) for name in (
-        "absolute cos cosh exp floor hypot log maximum minimum power safe_divide sign"
-        " sin sqrt square zmul").split()},
-    **OWN, **FUNCTIONS,
-    **{name[1:]: value for name, value in list(globals().items())
-       if name.endswith(("_order", "_density", "_slope", "_by_m", "_by_df"))
-       or name in ("_voigt_x", "_voigt_gamma")},
-)  # fmt: skip
+_ELEMENTWISE = (
+    "absolute cos cosh exp floor hypot log maximum minimum power safe_divide sign sin sqrt square"
+    " zmul"
+)
+_HELPERS = {
+    name[1:]: value
+    for name, value in list(globals().items())
+    if name.endswith(("_order", "_density", "_slope", "_by_m", "_by_df"))
+    or name in ("_voigt_x", "_voigt_gamma")
+}
+
+LANGUAGE.update({name: getattr(_core, name) for name in _ELEMENTWISE.split()})
+LANGUAGE.update(OWN, **FUNCTIONS, **_HELPERS)
+LANGUAGE.update(pi=pi, where=_where, clip=_clip)

@@ -48,7 +48,7 @@ class Solve(Callee):
         return _linalg.solve(a, b, assume_a=self.kind, check_finite=False)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        a, b = operands
+        a, _ = operands
         back = Solve(TRANSPOSED.get(self.kind or "", self.kind))
         w = call(back, [a.mT, g])
         return [-_core.matmul(w, y.mT) if wanted[0] else None, w]
@@ -87,8 +87,8 @@ class Sylvester(Callee):
 class MatrixFunction(Callee):
     """A function of a square matrix, like the exponential.
 
-    For every such function f, f([[A, E], [0, A]]) has the derivative of f at A in the direction E in
-    its upper right corner (Higham, Functions of Matrices, theorem 3.6), so nothing else is needed.
+    For every such function f, f([[A, E], [0, A]]) has the derivative of f at A in the direction E
+    in its upper right corner (Higham, Functions of Matrices, theorem 3.6): no other rule is needed.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ class Banded(Callee):
     def times(self, ab: Array, x: Array) -> Array:
         """The product of the stored matrix with a matrix."""
         at = self.transposed(ab)
-        i, inside = Banded(self.up, self.low).rows(ab.shape[1])
+        i, _ = Banded(self.up, self.low).rows(ab.shape[1])
         return _core.sum(_core.reshape(at, (*at.shape, 1)) * x[i], (0,))
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:

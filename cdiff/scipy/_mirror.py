@@ -6,6 +6,7 @@ values. It knows no function of SciPy.
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +49,8 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
                 return f(*args, **kwargs)
             return original(*args, **kwargs)
 
-        try:
+        with suppress(TypeError, ValueError):
             mirror.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
-        except (TypeError, ValueError):
-            pass
         names.append(f.__name__)
         return mirror
 
@@ -59,7 +58,7 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
 
 
 def no_keywords(name: str, **given: Any) -> None:
-    """Refuse keywords that cannot be used with Arrays unless they have the value that changes nothing.
+    """Refuse keywords that cannot be used with Arrays, unless they change nothing.
 
     Raises
     ------

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[Any]
 
 __all__ = [
-    "betainc_order_value",
     "bell_recursion",
+    "betainc_order_value",
     "dawsn_order_value",
     "erfcx_order_value",
     "gammainc_order_value",
@@ -341,7 +341,5 @@ def _corrections(n: int, s: Floats, edge: Floats, log_edge: Floats) -> Floats:
             taylor = product[j] * _factorial(j)
             total = total + bernoulli * size * comb(n, j) * taylor * power * (-log_edge) ** (n - j)
         for shift in (s + 2 * k - 1, s + 2 * k):
-            product = [
-                c * shift + (product[j - 1] if j else 0.0) for j, c in enumerate(product)
-            ]
+            product = [c * shift + (product[j - 1] if j else 0.0) for j, c in enumerate(product)]
     return total

@@ -2,10 +2,11 @@
 expressions in the language of the functions themselves.
 
 A `Row` is data. `function_of` makes a function of it: plain arguments go to SciPy as they are, and
-where an `Array` is among them the call is one operator of the graph and of programs (`Elementwise`),
-whose derivatives are the row's expressions evaluated on Arrays. So both modes, every order, and
-programs follow from one line. This file must not know any particular function. A call costs one
-Python call beside SciPy's own; an expression is compiled when its derivative is first asked for.
+where an `Array` is among them the call is one operator of the graph and of programs
+(`Elementwise`), whose derivatives are the row's expressions evaluated on Arrays. So both modes,
+every order, and programs follow from one line. This file must not know any particular function.
+A call costs one Python call beside SciPy's own; an expression is compiled when its derivative is
+first asked for.
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ def tracked_function(row: Row) -> Callable[..., Any]:
 
     def equal(*args: Any) -> Array:
         y: Array = composition(*args)
-        if y.dtype == np.float64 and all([type(x) is not Array or x.dtype == y.dtype for x in args]):
+        if y.dtype == np.float64 and all(type(x) is not Array or x.dtype == y.dtype for x in args):
             return y
         # SciPy's ufuncs differ in how they promote float32: ask for an empty result.
         forms = [np.empty(0, x.dtype) if type(x) is Array else x for x in args]

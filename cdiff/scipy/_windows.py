@@ -75,7 +75,7 @@ def kaiser(M: int, beta: Any, sym: bool = True, **kwargs: Any) -> Array:
 @_mirrors
 def general_cosine(M: int, a: Any, sym: bool = True) -> Array:
     """As `scipy.signal.windows.general_cosine`, by the coefficients."""
-    k, length = _places(M, sym)
+    _, length = _places(M, sym)
     angle = np.linspace(-np.pi, np.pi, length)[:M]
     total: Any = sum([a[j] * np.cos(j * angle) for j in range(len(a))])
     return total  # type: ignore[no-any-return]

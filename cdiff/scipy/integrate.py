@@ -1,4 +1,4 @@
-"""`scipy.integrate` of samples: trapezoid, Simpson and their running forms, by samples and abscissae.
+"""`scipy.integrate` of samples: trapezoid, Simpson and their running forms, by samples and places.
 
 Plain arguments go to SciPy itself; on Arrays the rules are compositions. Other names are SciPy's.
 
@@ -87,15 +87,24 @@ def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
     f0, f1, f2 = y[at(None, -2)], y[at(1, -1)], y[at(2, None)]
     total = h0 + h1
     ratio = h0 / h1
-    return h0 / 6 * (
-        (3 - h0 / total) * f0 + (3 + h0 * ratio / total + h0 / total) * f1 - ratio * h0 / total * f2
+    return (
+        h0
+        / 6
+        * (
+            (3 - h0 / total) * f0
+            + (3 + h0 * ratio / total + h0 / total) * f1
+            - ratio * h0 / total * f2
+        )
     )
 
 
 @_mirrors
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
-    """As `scipy.integrate.simpson`: parabolas through pairs of intervals, Cartwright's correction of
-    the last interval where their number is odd."""
+    """As `scipy.integrate.simpson`: parabolas through pairs of intervals.
+
+    Where the number of intervals is odd, the last one is integrated by the parabola through the
+    last three samples.
+    """
     y = as_array(y)
     axis = axis_of(y, axis, "simpson")
     d = _steps(y, x, dx, axis, "simpson")

@@ -1,8 +1,8 @@
 """`scipy.interpolate`: linear and cubic interpolation, by query points, values and abscissae.
 
-An interpolant whose data and queries are plain is SciPy's own; with an `Array` in either, slopes and
-polynomials are computed by compositions with SciPy's formulas (the slopes of a spline by a banded
-system). The interval of a query has no derivative. Other names are SciPy's.
+An interpolant whose data and queries are plain is SciPy's own; with an `Array` in either, slopes
+and polynomials are computed by compositions with SciPy's formulas (the slopes of a spline by a
+banded system). The interval of a query has no derivative. Other names are SciPy's.
 
 Examples
 --------
@@ -145,8 +145,8 @@ class _Cubic(_Interpolant):
 
 
 class CubicSpline(_Cubic):
-    """As `scipy.interpolate.CubicSpline`; `bc_type` is "not-a-knot", "natural", "clamped" or a pair of
-    such names and (order, value)."""
+    """As `scipy.interpolate.CubicSpline`; `bc_type` is "not-a-knot", "natural", "clamped" or a pair
+    of such names and (order, value)."""
 
     def __init__(self, x: Any, y: Any, axis: int = 0, bc_type: Any = "not-a-knot",
                  extrapolate: bool | None = None) -> None:  # fmt: skip
@@ -162,7 +162,7 @@ class CubicSpline(_Cubic):
         ends = [bc_type, bc_type] if isinstance(bc_type, str) else list(bc_type)
         named = {"clamped": (1, 0.0), "natural": (2, 0.0)}
         ends = [named.get(e, e) if isinstance(e, str) else e for e in ends]
-        if any([isinstance(e, str) and e != "not-a-knot" for e in ends]):
+        if any(isinstance(e, str) and e != "not-a-knot" for e in ends):
             raise ValueError(f"CubicSpline: bc_type={bc_type!r} is not differentiated")
         if n == 2:
             # SciPy's line through two points: both slopes are that of the line.
@@ -260,8 +260,8 @@ class CubicHermiteSpline(_Cubic):
 
 
 class interp1d(_Interpolant):
-    """As `scipy.interpolate.interp1d` with kind "linear", "nearest", "previous" or "next"; "cubic" is
-    a `CubicSpline`. `fill_value` is a number, a pair, or "extrapolate"."""
+    """As `scipy.interpolate.interp1d`, of Arrays with kind "linear" or "cubic" (a `CubicSpline`);
+    `fill_value` is a number, a pair, or "extrapolate"."""
 
     def __init__(self, x: Any, y: Any, kind: str = "linear", axis: int = -1, copy: bool = True,
                  bounds_error: bool | None = None, fill_value: Any = np.nan,
@@ -271,9 +271,8 @@ class interp1d(_Interpolant):
         super().__init__(((x, y), given), "interp1d")
         if self._is_plain():
             self._plain()
-        if kind not in ("linear", "cubic"):
-            if not self._is_plain():
-                raise ValueError(f"interp1d: kind={kind!r} is not differentiated")
+        elif kind not in ("linear", "cubic"):
+            raise ValueError(f"interp1d: kind={kind!r} is not differentiated")
         self._options = (kind, bounds_error, fill_value, axis)
 
     def __call__(self, x: Any) -> Any:
@@ -288,9 +287,9 @@ class interp1d(_Interpolant):
         self._data = data = _Data(*args, axis, "interp1d")
         query = as_array(x)
         flat = _core.reshape(query, (query.size,))
-        if not extrapolate and bounds_error is not False and np.ndim(fill) == 0 and fill != fill:
-            if bool(np.any(_outside(_core.peek(data.x), _core.peek(flat)))):
-                raise ValueError("interp1d: a value in x_new is outside the interpolation range.")
+        strict = bounds_error or (bounds_error is None and np.ndim(fill) == 0 and fill != fill)
+        if strict and not extrapolate and np.any(_outside(_core.value(data.x), _core.value(flat))):
+            raise ValueError("interp1d: a value in x_new is outside the interpolation range.")
         if kind == "cubic":
             y = CubicSpline(data.x, data.y)(flat)
         else:
@@ -306,8 +305,8 @@ class interp1d(_Interpolant):
 
 
 class RegularGridInterpolator:
-    """As `scipy.interpolate.RegularGridInterpolator` with method "linear", by points of the query and
-    by values (and by the grid)."""
+    """As `scipy.interpolate.RegularGridInterpolator` with method "linear", by query points, values
+    and the grid."""
 
     def __init__(self, points: Any, values: Any, method: str = "linear", bounds_error: bool = True,
                  fill_value: Any = np.nan, **kwargs: Any) -> None:  # fmt: skip

@@ -420,7 +420,7 @@ def block_diag(*arrs: Any) -> Array:
     """As `scipy.linalg.block_diag`."""
     blocks = [as_array(x) for x in arrs]
     blocks = [_core.reshape(x, (1, x.size)) if x.ndim < 2 else x for x in blocks]
-    if any([x.ndim > 2 for x in blocks]):
+    if any(x.ndim > 2 for x in blocks):
         raise ValueError(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
     rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
     for x in blocks:

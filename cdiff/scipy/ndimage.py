@@ -1,7 +1,7 @@
 """`scipy.ndimage.map_coordinates`, by the array and by the coordinates.
 
-Orders 0, 1 and (with mode="mirror") 3 are differentiated; the coefficients of the cubic spline come from a banded system
-along each axis. Other names are SciPy's.
+Orders 0, 1 and (with mode="mirror") 3 are differentiated; the coefficients of the cubic spline come
+from a banded system along each axis. Other names are SciPy's.
 
 Examples
 --------
@@ -98,8 +98,9 @@ def map_coordinates(
     a = a if a.dtype.kind == "f" else _core.cast(a, float)
     if order not in MODES or mode not in MODES[order]:
         known = "; ".join([f"order {k}: {', '.join(m)}" for k, m in MODES.items()])
-        raise ValueError(f"map_coordinates: order={order} with mode={mode!r} is not differentiated; "
-                         f"there is {known}")  # fmt: skip
+        raise ValueError(
+            f"map_coordinates: order={order} with mode={mode!r} is not differentiated; use {known}"
+        )
     if c.ndim < 1 or c.shape[0] != a.ndim:
         raise ValueError(f"map_coordinates: coordinates of shape {c.shape} for {a.ndim} axes")
     if order == 3 and prefilter:

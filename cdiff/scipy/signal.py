@@ -14,6 +14,7 @@ Array([1.  , 0.5 , 0.25])
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
     pairs = list(zip(a.shape, b.shape, strict=True))
     if mode == "same":
         return whole[tuple([slice((m - 1) // 2, (m - 1) // 2 + n) for n, m in pairs])]
-    if not (all([n >= m for n, m in pairs]) or all([n <= m for n, m in pairs])):
+    if not (all(n >= m for n, m in pairs) or all(n <= m for n, m in pairs)):
         raise ValueError(
             f"{name}: for mode='valid' one operand must be as large as the other in every axis, "
             f"got {a.shape} and {b.shape}"
@@ -205,7 +206,7 @@ def detrend(
         if edges[-1] > n or edges[0] < 0:
             raise ValueError(f"detrend: breakpoints {bp} must lie in the axis of length {n}")
         projection = np.zeros((n, n))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             basis = np.stack([np.ones(stop - start), np.arange(stop - start) + 1.0], axis=1)
             q = np.linalg.qr(basis)[0]
             projection[start:stop, start:stop] = q @ q.T

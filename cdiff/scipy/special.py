@@ -136,7 +136,7 @@ for _kind, _sign, _factor in (("j", -1, 1.0), ("y", -1, 1.0), ("i", 1, 1.0), ("k
 
 @_mirrors
 def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
-    """As `scipy.special.zeta`, by both arguments (the argument x by its derivatives' own series)."""
+    """As `scipy.special.zeta`, by both arguments."""
     if out is not None:
         raise TypeError("zeta: out= cannot be used with cdiff arrays; assign the result instead")
     if q is None:

@@ -45,11 +45,9 @@ def _log_normal_mass(a: Any, b: Any) -> Any:
     return right + _core.log(-_core.expm1(left - right))
 
 
-_WORDS = {
-    **LANGUAGE, "inf": np.inf, "log_normal_mass": _log_normal_mass,
-    **{name: getattr(_core, name) for name in (
-        "arctan arctanh arcsin arcsinh logaddexp sinh tan tanh").split()},
-}  # fmt: skip
+_MORE = ("arctan", "arctanh", "arcsin", "arcsinh", "logaddexp", "sinh", "tan", "tanh")
+_WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
+_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass)
 
 # What a method takes, and its value below and above the support.
 _METHODS = {

@@ -1,8 +1,8 @@
 """`scipy.sparse`: products with sparse matrices, by the dense operand and by the nonzeros.
 
-`csr_array((data, indices, indptr), shape)` and `coo_array((data, (row, col)), shape)` with an `Array`
-as data give a `SparseArray`: its structure is constant, its nonzeros are differentiated. `matmul`
-takes SciPy's own matrices too. Solutions are in `linalg`. All other names are SciPy's.
+`csr_array((data, indices, indptr), shape)` and `coo_array((data, (row, col)), shape)` with an
+`Array` as data give a `SparseArray`: its structure is constant, its nonzeros are differentiated.
+`matmul` takes SciPy's own matrices too. Solutions are in `linalg`. All other names are SciPy's.
 
 Examples
 --------
