@@ -1,4 +1,4 @@
-"""docs/scipy.md is what the tables and modules say, and all that is listed exists and explains itself."""
+"""docs/scipy.md says what the tables and modules say, and all names that it lists are explained."""
 
 import importlib
 import inspect

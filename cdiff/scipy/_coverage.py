@@ -1,5 +1,5 @@
-"""What is differentiated under `cdiff.scipy`, as the page docs/scipy.md: made from the tables and the
-modules' own lists, so that it cannot drift (a test compares).
+"""What is differentiated under `cdiff.scipy`, as the page docs/scipy.md: made from the tables and
+the modules' own lists, so that it cannot drift (a test compares).
 
 It knows names and rows. To write the page: ``python -m cdiff.scipy._coverage > docs/scipy.md``.
 """
@@ -21,23 +21,30 @@ HEAD = """# SciPy
 <!-- made by python -m cdiff.scipy._coverage; do not edit -->
 
 `cdiff.scipy` has SciPy's names and signatures (`pip install cdiff-ad[scipy]`). A call with plain
-arguments is SciPy's own call; with an `Array` among them the result is differentiated, in forward and
-reverse mode, eager and compiled, to any order unless a line says otherwise. A name that is not listed
-here is SciPy's and has no derivative. Asking for a derivative that is not available raises a
-`NotImplementedError` that names the argument.
+arguments is SciPy's own call; with an `Array` among them the result is differentiated, in forward
+and reverse mode, eager and compiled, to any order unless a line says otherwise. A name that is
+not listed here is SciPy's and has no derivative. Asking for a derivative that is not available
+raises a `NotImplementedError` that names the argument.
 
 Values are SciPy's. Derivatives by the parameters of the incomplete gamma and beta functions are
 integrals, computed to a relative error below 1e-11 (tested against mpmath); all others are
 expressions in functions of this page, as accurate as these.
 
-- Where SciPy reads one triangle of a matrix only (`cholesky`, `assume_a="pos"`), the derivative by the
-  other triangle is 0.
+- Where SciPy reads one triangle of a matrix only (`cholesky`, `assume_a="pos"`), the derivative
+  by the other triangle is 0.
 - `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
-- `lu` and its relatives take one matrix of full rank; functions of matrices must have a real result.
+- `lu` and its relatives take one matrix of full rank; functions of matrices must have a real
+  result.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.
 - `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
 - `CubicSpline`: all boundary conditions but "periodic".
 """
+
+
+METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so `ppf`
+and `isf`; by the variable, all shapes, `loc` and `scale`."""
+
+MULTIVARIATE = """`multivariate_normal` has `logpdf` and `pdf`, by the points, `mean` and `cov`."""
 
 
 def counts() -> dict[str, int]:
@@ -93,15 +100,13 @@ def page() -> str:
     str
     """
     total = counts()
-    lines = [HEAD, f"{sum(total.values())} names: "
-             + ", ".join([f"{n} in `{name}`" for name, n in total.items()]) + ".", "",
-             f"## special: {total['special']} functions", "", *_special(), "",
-             f"## stats: {total['stats']} distributions", "",
-             "`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so `ppf`"
-             " and `isf`; by the", "variable, all shapes, `loc` and `scale`.", "", *_stats(), "",
-             "Discrete, by the parameters (`logpmf`, `pmf`; `cdf` and `sf` of most): "
-             + ", ".join([f"`{name}`" for name in DISCRETE]) + ".", "",
-             "`multivariate_normal` has `logpdf` and `pdf`, by the points, `mean` and `cov`.", ""]  # fmt: skip
+    listed = ", ".join([f"{n} in `{name}`" for name, n in total.items()])
+    discrete = ", ".join([f"`{name}`" for name in DISCRETE])
+    lines = [HEAD, f"{sum(total.values())} names: {listed}.", ""]
+    lines += [f"## special: {total['special']} functions", "", *_special(), ""]
+    lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
+    lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, of most `cdf`, `sf`: {discrete}.", ""]
+    lines += [MULTIVARIATE, ""]
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])
         lines += [f"## {name}: {total[name]}", "", listed + ".", ""]
