@@ -105,7 +105,7 @@ def page() -> str:
     lines = [HEAD, f"{sum(total.values())} names: {listed}.", ""]
     lines += [f"## special: {total['special']} functions", "", *_special(), ""]
     lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
-    lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, of most `cdf`, `sf`: {discrete}.", ""]
+    lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, most `cdf`: {discrete}.", ""]
     lines += [MULTIVARIATE, ""]
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])

@@ -5,6 +5,7 @@ is differentiated to any order. The value is SciPy's. It knows two-dimensional a
 them where SciPy does), not SciPy's keywords, which `linalg` translates.
 """
 
+# mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -9,6 +9,7 @@ points at once; measured against mpmath, the relative error is below 1e-12 (a, b
 1e-3 to 1e4). This file knows plain arrays only, and nothing of derivatives.
 """
 
+# mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
 from math import comb

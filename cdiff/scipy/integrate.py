@@ -79,7 +79,10 @@ def _running(areas: Array, axis: int, initial: Any) -> Array:
 
 def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
     """The integral over the first of each two neighbouring intervals, by their parabola."""
-    at = lambda start, stop: index_along(axis, slice(start, stop))  # noqa: E731
+
+    def at(start: int | None, stop: int | None) -> Any:
+        return index_along(axis, slice(start, stop))
+
     if np.ndim(d):
         h0, h1 = d[at(None, -1)], d[at(1, None)]
     else:
@@ -112,7 +115,10 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
     last = n if n % 2 else n - 1
-    pick = lambda v, s: v[index_along(axis, s)]  # noqa: E731
+
+    def pick(v: Any, s: slice) -> Any:
+        return v[index_along(axis, s)]
+
     even = pick(y, slice(0, last))
     widths = pick(d, slice(0, last - 1)) if np.ndim(d) else d
     pairs = pick(_both(even, widths, axis), slice(0, None, 2))

@@ -284,7 +284,7 @@ class interp1d(_Interpolant):
             raise ValueError(f"interp1d: kind={kind!r} is not differentiated")
         extrapolate = isinstance(fill, str) and fill == "extrapolate"
         args = self._given[0]
-        self._data = data = _Data(*args, axis, "interp1d")
+        self._data = data = _Data(args[0], args[1], axis, "interp1d")
         query = as_array(x)
         flat = _core.reshape(query, (query.size,))
         strict = bounds_error or (bounds_error is None and np.ndim(fill) == 0 and fill != fill)

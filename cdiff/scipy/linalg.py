@@ -26,6 +26,7 @@ from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import as_array
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
+from cdiff.numpy._linalg import kron as _kron
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
 from cdiff.scipy._mirror import hosted_value, mirror_of
 from cdiff.scipy._need import scipy_module
@@ -349,7 +350,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
     a, q = _square(a, "solve_discrete_lyapunov"), _square(q, "solve_discrete_lyapunov")
     n = a.shape[0]
-    system = np.eye(n * n, dtype=a.dtype) - np.kron(a, a)
+    system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, a)
     return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
 
 

@@ -117,7 +117,7 @@ def map_coordinates(
         if mode == "constant":
             beyond = _core.add(_core.less(x, 0), _core.greater(x, n - 1))
             outside = beyond if outside is None else _core.add(outside, beyond)
-    flat, total = _core.reshape(a, (a.size,)), 0.0
+    flat, total = _core.reshape(a, (a.size,)), as_array(0.0)
     for corner in product(range(order + 1), repeat=a.ndim):
         weight: Any = 1.0
         for axis, k in enumerate(corner):

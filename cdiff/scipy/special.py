@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array
+from cdiff._core import any_array
 from cdiff._reverse import stop_gradient
 from cdiff.numpy._common import HANDLERS
 from cdiff.numpy._dispatch import register
@@ -151,7 +151,7 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     SciPy returns complex numbers, which have no derivative here: an `Array` gives an `Array` of the
     real values, nan where there is none.
     """
-    if isinstance(k, Array) or k not in (0, -1):
+    if any_array(k) or k not in (0, -1):
         raise ValueError(f"lambertw: only the branches k = 0 and k = -1 are real, not {k}")
     return apply_row(ROWS["lambertw_real"], (z, k))
 
@@ -159,7 +159,7 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
 @_mirrors
 def multigammaln(a: Any, d: int) -> Any:
     """As `scipy.special.multigammaln(a, d)`, by a."""
-    if isinstance(d, Array) or int(d) != d or d < 1:
+    if any_array(d) or int(d) != d or d < 1:
         raise ValueError("multigammaln: d must be a positive integer (dimension), and is constant")
     terms = [FUNCTIONS["gammaln"](a - 0.5 * j) for j in range(int(d))]
     return 0.25 * d * (d - 1) * np.log(np.pi) + sum(terms)

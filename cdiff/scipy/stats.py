@@ -28,9 +28,10 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import as_array
-from cdiff.scipy._language import LANGUAGE
+from cdiff.scipy import _language  # noqa: F401 -- fills the language
 from cdiff.scipy._mirror import holds_arrays
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._rows import LANGUAGE
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
 
 _stats = scipy_module("stats")
@@ -120,11 +121,16 @@ class _Distribution:
             raise TypeError(f"{self._family.name}: the shape {', '.join(missing)} is missing")
         return [found.get(name, defaults.get(name)) for name in names]
 
-    def _limited(self, y: Any, x: Any, shapes: list[Any], below: float, above: float) -> Any:
+    def _limited(
+        self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any, density: bool = False
+    ) -> Any:
         """The value outside the support in its place."""
         family = self._family
-        for end, outside, value in ((family.low, _core.less, below),
-                                    (family.high, _core.greater, above)):  # fmt: skip
+        closed = density and family.vanishes
+        less = _core.less_equal if closed else _core.less
+        greater = _core.greater_equal if closed else _core.greater
+        for end, outside, value in ((family.low, less, below),
+                                    (family.high, greater, above)):  # fmt: skip
             if end is not None:
                 edge = _compiled(end, family.shapes)(*shapes)
                 y = _core.where(outside(x, edge), value, y)
@@ -157,7 +163,7 @@ class _Continuous(_Distribution):
             return self._valid(loc + scale * function(x, *shapes), shapes, scale)
         z = (x - loc) / scale
         y = function(z, *shapes)
-        y = self._limited(y, z, shapes, float(below), float(above))
+        y = self._limited(y, z, shapes, float(below), float(above), method.endswith("pdf"))
         if method == "pdf":
             y = y / scale
         elif method == "logpdf":

@@ -38,8 +38,9 @@ def _maker(name: str) -> Any:
         if dtype is not None:
             raise TypeError(f"{name}: dtype cannot be used with cdiff arrays; cast the data")
         if len(arg1) == 2:
-            return from_coordinates(*arg1, shape)
-        return from_compressed(*arg1, shape, by_columns=name.startswith("csc"))
+            return from_coordinates(arg1[0], arg1[1], shape)
+        data, indices, indptr = arg1
+        return from_compressed(data, indices, indptr, shape, by_columns=name.startswith("csc"))
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = f"As `scipy.sparse.{name}`; with an `Array` as data a `SparseArray`."
