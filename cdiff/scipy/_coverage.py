@@ -41,8 +41,8 @@ expressions in functions of this page, as accurate as these.
 """
 
 
-METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so `ppf`
-and `isf`; by the variable, all shapes, `loc` and `scale`."""
+METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so
+`ppf` and `isf`; by the variable, all shapes, `loc` and `scale`."""
 
 MULTIVARIATE = """`multivariate_normal` has `logpdf` and `pdf`, by the points, `mean` and `cov`."""
 

@@ -134,11 +134,13 @@ family("genextreme", "c", f"-exp(-{GEV}) - (1 - c) * {GEV}", f"exp(-exp(-{GEV}))
 family("expon", "", "-x", "-expm1(-x)", "exp(-x)", "-log1p(-q)", isf="-log(q)", logsf="-x", low="0")
 family("lognorm", "s", "-0.5 * square(log(x) / s) - log(s * x) - log(2 * pi) / 2",
        "ndtr(log(x) / s)", "ndtr(-log(x) / s)", "exp(s * ndtri(q))", isf="exp(-s * ndtri(q))",
-       logcdf="log_ndtr(log(x) / s)", logsf="log_ndtr(-log(x) / s)", low="0", vanishes=True, at=(0.8,))
+       logcdf="log_ndtr(log(x) / s)", logsf="log_ndtr(-log(x) / s)",
+       low="0", vanishes=True, at=(0.8,))
 family("gamma", "a", "xlogy(a - 1, x) - x - gammaln(a)", "gammainc(a, x)", "gammaincc(a, x)",
        "gammaincinv(a, q)", isf="gammainccinv(a, q)", low="0", at=(1.7,))
 family("invgamma", "a", "-(a + 1) * log(x) - gammaln(a) - 1 / x", "gammaincc(a, 1 / x)",
-       "gammainc(a, 1 / x)", "1 / gammainccinv(a, q)", isf="1 / gammaincinv(a, q)", low="0", vanishes=True,
+       "gammainc(a, 1 / x)", "1 / gammainccinv(a, q)", isf="1 / gammaincinv(a, q)",
+       low="0", vanishes=True,
        at=(2.7,))
 family("gengamma", "a c", "log(c) + xlogy(c * a - 1, x) - power(x, c) - gammaln(a)",
        "gammainc(a, power(x, c))", "gammaincc(a, power(x, c))", "power(gammaincinv(a, q), 1 / c)",
@@ -160,7 +162,8 @@ family("weibull_min", "c", "log(c) + xlogy(c - 1, x) - power(x, c)", "-expm1(-po
        "exp(-power(x, c))", "power(-log1p(-q), 1 / c)", isf="power(-log(q), 1 / c)",
        logsf="-power(x, c)", low="0", at=(1.6,))
 family("invweibull", "c", "log(c) - (c + 1) * log(x) - power(x, -c)", "exp(-power(x, -c))",
-       "-expm1(-power(x, -c))", "power(-log(q), -1 / c)", logcdf="-power(x, -c)", low="0", vanishes=True,
+       "-expm1(-power(x, -c))", "power(-log(q), -1 / c)", logcdf="-power(x, -c)",
+       low="0", vanishes=True,
        at=(2.6,))
 family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + xlogy(c - 1, x)"
        " - power(x, c)", "power(-expm1(-power(x, c)), a)", None,
@@ -193,7 +196,8 @@ family("wald", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - square(x - 1) / (2 * x)"
 family("fatiguelife", "c", "log1p(x) - log(2 * c) - 0.5 * log(2 * pi) - 1.5 * log(x)"
        " - square(x - 1) / (2 * x * square(c))", "ndtr((sqrt(x) - 1 / sqrt(x)) / c)",
        "ndtr((1 / sqrt(x) - sqrt(x)) / c)",
-       "0.25 * square(c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))", low="0", vanishes=True, at=(0.9,))
+       "0.25 * square(c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))",
+       low="0", vanishes=True, at=(0.9,))
 family("gompertz", "c", "log(c) + x - c * expm1(x)", "-expm1(-c * expm1(x))", "exp(-c * expm1(x))",
        "log1p(-log1p(-q) / c)", logsf="-c * expm1(x)", low="0", at=(0.9,))
 family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5 / x))",
