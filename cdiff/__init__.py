@@ -1,7 +1,7 @@
 """cdiff: exact derivatives of plain Python and NumPy code, at the speed of compiled code.
 
-Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.matrix_calculus` and
-`cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
+Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.scipy`, `cdiff.matrix_calculus`
+and `cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
 
 Examples
 --------
@@ -44,7 +44,7 @@ from cdiff._tree import register_container, tree_map
 from cdiff._vmap import vmap
 
 if TYPE_CHECKING:
-    from cdiff import matrix_calculus, numpy, programs, testing
+    from cdiff import matrix_calculus, numpy, programs, scipy, testing
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
@@ -87,6 +87,7 @@ __all__ = [
     "register_container",
     "relu",
     "scan",
+    "scipy",
     "set_num_threads",
     "sigmoid",
     "softmax",
@@ -100,7 +101,7 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("matrix_calculus", "numpy", "programs", "testing")
+_SUBMODULES = ("matrix_calculus", "numpy", "programs", "scipy", "testing")
 _FROM_NUMPY = ("log_softmax", "logsumexp", "softmax")
 
 

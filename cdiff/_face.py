@@ -6,6 +6,7 @@ it is given a function to call when it first meets one of them; `import cdiff` s
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 from cdiff._core import set_face_loader
@@ -14,8 +15,13 @@ __all__ = ["load_numpy_face"]
 
 
 def load_numpy_face() -> None:
-    """Import `cdiff.numpy`, which hands its functions to the core."""
+    """Import `cdiff.numpy`, which hands its functions to the core.
+
+    And `cdiff.scipy.special` where SciPy's functions are in use, so that they work on Arrays too.
+    """
     import_module("cdiff.numpy")
+    if "scipy.special" in sys.modules:
+        import_module("cdiff.scipy.special")
 
 
 set_face_loader(load_numpy_face)

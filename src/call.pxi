@@ -134,6 +134,9 @@ cdef object tan_call(Array y, tuple operands, tuple tangents, object attrs):
     cdef Array a
     if not isinstance(attrs[0], Callee):
         return None
+    # A fan hands on both places of a node of one operand.
+    operands = tuple([a for a in operands if a is not None])
+    tangents = tangents[:len(operands)]
     if cdiff_tls.paused and not any_traced(operands):
         # A transformation inside the rule would record again on levels that are done.
         y, operands = unlinked(y), tuple([unlinked(a) for a in operands])

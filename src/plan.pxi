@@ -341,8 +341,9 @@ cdef class _Plan:
             while i < u.ndim and u.shape[i] == 1:
                 i += 1
             if i == u.ndim or u.shape[i] != t.shape[k]:
+                # A copy, in memory of its own: nothing of where the operand lies may stay.
                 v.strides = NULL
-                v.offset = 0              # memory of its own
+                v.offset = 0
                 return False
             v.strides[k] = w.strides[i]
             i += 1

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from program_oracle import Recorder, check
 
+import cdiff as cd
 import cdiff._core as core
 
 
@@ -794,3 +795,14 @@ def test_profile_of_numbers_and_of_wrong_inputs():
     assert [row[:4] + row[5:] for row in rows] == [(0, "numbers", (), "", 2, 0)]
     with pytest.raises(TypeError, match="1 inputs was given 0"):
         core.Executable(r.program).profile([])
+def test_the_copy_of_a_slice_does_not_begin_where_the_slice_does():
+    """A reshape that cannot be a view was written behind its memory."""
+    x = np.arange(40.0).reshape(8, 5)
+    for f in (
+        lambda x: x[::-1].reshape(-1),
+        lambda x: x[3:, 1:4].reshape(-1)[np.array([5, 0, 3])],
+        lambda x: x[:, ::-1].reshape(4, 10) * 2.0,
+    ):
+        compiled = cd.compile(f)
+        for k in range(3):
+            np.testing.assert_array_equal(compiled(x + k), f(x + k))

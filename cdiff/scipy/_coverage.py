@@ -1,0 +1,117 @@
+"""What is differentiated under `cdiff.scipy`, as the page docs/scipy.md: made from the tables and
+the modules' own lists, so that it cannot drift (a test compares).
+
+It knows names and rows. To write the page: ``python -m cdiff.scipy._coverage > docs/scipy.md``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from cdiff.scipy._language import OWN, ROWS
+from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
+
+__all__ = ["counts", "page"]
+
+MODULES = ("linalg", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
+           "spatial.distance", "sparse", "sparse.linalg")  # fmt: skip
+
+HEAD = """# SciPy
+
+<!-- made by python -m cdiff.scipy._coverage; do not edit -->
+
+`cdiff.scipy` has SciPy's names and signatures (`pip install cdiff-ad[scipy]`). A call with plain
+arguments is SciPy's own call; with an `Array` among them the result is differentiated, in forward
+and reverse mode, eager and compiled, to any order unless a line says otherwise. A name that is
+not listed here is SciPy's and has no derivative. Asking for a derivative that is not available
+raises a `NotImplementedError` that names the argument.
+
+Values are SciPy's. Derivatives by the parameters of the incomplete gamma and beta functions are
+integrals, computed to a relative error below 1e-11 (tested against mpmath); all others are
+expressions in functions of this page, as accurate as these.
+
+- Where SciPy reads one triangle of a matrix only (`cholesky`, `assume_a="pos"`), the derivative
+  by the other triangle is 0.
+- `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
+- `lu` and its relatives take one matrix of full rank; functions of matrices must have a real
+  result.
+- `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.
+- `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
+- `CubicSpline`: all boundary conditions but "periodic".
+"""
+
+
+METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so
+`ppf` and `isf`; by the variable, all shapes, `loc` and `scale`."""
+
+MULTIVARIATE = """`multivariate_normal` has `logpdf` and `pdf`, by the points, `mean` and `cov`."""
+
+
+def counts() -> dict[str, int]:
+    """How many names each module differentiates.
+
+    Returns
+    -------
+    dict
+    """
+    found = {"special": len(import_module("cdiff.scipy.special").__all__)}
+    found["stats"] = len(import_module("cdiff.scipy.stats").__all__)
+    for name in MODULES:
+        found[name] = len(_names(name))
+    return found
+
+
+def _names(name: str) -> list[str]:
+    full = "cdiff.scipy._windows" if name == "signal.windows" else f"cdiff.scipy.{name}"
+    names: list[str] = import_module(full).__all__
+    return sorted(x for x in names if x not in ("linalg", "windows"))
+
+
+def _special() -> list[str]:
+    special: list[str] = import_module("cdiff.scipy.special").__all__
+    lines = ["| function | derivatives by | not by | where |", "|---|---|---|---|"]
+    for name in special:
+        row = ROWS.get(name)
+        if row is None:
+            what = "an operator of the core" if name in OWN else "composed"
+            lines.append(f"| `{name}` | {what} | | |")
+            continue
+        shown = [a.rstrip("_") for a in row.args]
+        by = [a for a, d in zip(shown, row.d, strict=True) if d is not None]
+        rest = [a for a in shown if a not in by]
+        call = f"`{name}({', '.join(shown)})`"
+        lines.append(f"| {call} | {', '.join(by)} | {', '.join(rest)} | {row.domain} |")
+    return lines
+
+
+def _stats() -> list[str]:
+    lines = ["| distribution | shapes | quantiles |", "|---|---|---|"]
+    for name, family in CONTINUOUS.items():
+        shapes = ", ".join(family.shapes)
+        lines.append(f"| `{name}` | {shapes} | {'yes' if family.ppf else 'no'} |")
+    return lines
+
+
+def page() -> str:
+    """The page as Markdown.
+
+    Returns
+    -------
+    str
+    """
+    total = counts()
+    listed = ", ".join([f"{n} in `{name}`" for name, n in total.items()])
+    discrete = ", ".join([f"`{name}`" for name in DISCRETE])
+    lines = [HEAD, f"{sum(total.values())} names: {listed}.", ""]
+    lines += [f"## special: {total['special']} functions", "", *_special(), ""]
+    lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
+    lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, most `cdf`: {discrete}.", ""]
+    lines += [MULTIVARIATE, ""]
+    for name in MODULES:
+        listed = ", ".join([f"`{x}`" for x in _names(name)])
+        lines += [f"## {name}: {total[name]}", "", listed + ".", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,264 @@
+"""The language of the tables: every name that an expression may use.
+
+The rows' own functions, NumPy's elementwise functions, and helpers written as compositions of both;
+families of derivatives by a parameter (`gammainc_order` and the like) make their rows when they are
+asked for. It knows rows and Arrays, and no derivative that is not itself a composition or a row.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import any_array
+from cdiff.scipy import _quadrature
+from cdiff.scipy._need import scipy_module
+from cdiff.scipy._quadrature import bell_recursion, beta_factors
+from cdiff.scipy._rows import LANGUAGE, Row, apply_row, function_of, tracked_function
+from cdiff.scipy._table_bessel import BESSEL
+from cdiff.scipy._table_gamma import GAMMA
+from cdiff.scipy._table_more import MORE
+
+__all__ = ["FUNCTIONS", "ROWS", "jointly"]
+
+ROWS: dict[str, Row] = {**GAMMA, **BESSEL, **MORE}
+
+
+def _component(name: str, k: int) -> Any:
+    """One output of a SciPy function with several."""
+    function = getattr(scipy_module("special"), name)
+    return lambda *args: function(*args)[k]
+
+
+for _row in ROWS.values():
+    _name, _, _k = _row.name.rpartition("_")
+    if _row.value is None and not _row.public and _k.isdigit():
+        _row.value = _component(_name, int(_k))
+
+
+def _real(z: Any) -> Any:
+    """Complex numbers as real ones, nan where they are not real."""
+    return np.where(z.imag == 0, z.real, np.nan)
+
+
+_special = scipy_module("special")
+ROWS["lambertw_real"].value = lambda x, k: _real(_special.lambertw(x, k))
+ROWS["zeta_riemann"].value = lambda x: _special.zeta(x)
+ROWS["zeta_hurwitz"].value = lambda x, q: _special.zeta(x, q)
+ROWS["voigt_imaginary"].value = lambda x, sigma, gamma: (
+    np.imag(_special.wofz((x + 1j * gamma) / (sigma * np.sqrt(2)))) / (sigma * np.sqrt(2 * pi))
+)
+
+# The core has these itself: an operator of its table is faster than a call.
+OWN = {
+    "cbrt": _core.cbrt, "erf": _core.erf, "erfc": _core.erfc, "exp2": _core.exp2,
+    "expit": _core.sigmoid, "expm1": _core.expm1, "log1p": _core.log1p,
+    "log_expit": _core.log_sigmoid, "sinc": _core.sinc,
+}  # fmt: skip
+
+
+def _where(c: Any, a: Any, b: Any) -> Any:
+    return _core.where(c, a, b) if any_array(c, a, b) else np.where(c, a, b)[()]
+
+
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return _core.minimum(_core.maximum(x, low), high)
+
+
+# --- families of derivatives by parameters --------------------------------------------------------
+
+
+def _in_dtype(value: Any, *leading: int) -> Any:
+    """The values in the dtype of the arguments: they are computed in float64."""
+
+    def compute(*args: Any) -> Any:
+        dtype = np.result_type(*args)
+        found = value(*leading, *args)
+        return found.astype(dtype, copy=False) if dtype.kind == "f" else found
+
+    return compute
+
+
+@lru_cache(maxsize=256)
+def _family_row(name: str, orders: tuple[int, ...], args: str, *d: str | None) -> Row:
+    value = _in_dtype(getattr(_quadrature, f"{name}_value"), *orders)
+    shown = f"{name}({', '.join(map(str, orders))})"
+    return Row(shown, tuple(args.split()), d, value=value, public=False)
+
+
+def _gammainc_order(n: int, a: Any, x: Any) -> Any:
+    """Derivative n of gammainc by a."""
+    row = _family_row("gammainc_order", (n,), "a x", f"gammainc_order({n + 1}, a, x)",
+                      f"gamma_density_order({n}, a, x)")  # fmt: skip
+    return apply_row(row, (a, x))
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    """The derivative of gammainc by x."""
+    return _core.exp(_call("xlogy", a - 1, x) - x - _call("gammaln", a))
+
+
+def _gamma_density_order(n: int, a: Any, x: Any) -> Any:
+    """Derivative n by a of `gamma_density`."""
+    first = _core.log(x) - _call("digamma", a)
+    slopes = [first, *[-_call("polygamma", j, a) for j in range(1, n)]]
+    return _gamma_density(a, x) * bell_recursion(n, lambda j: slopes[j], 1.0)[n]
+
+
+def _betainc_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
+    """Derivative (m, n) of betainc by (a, b)."""
+    row = _family_row("betainc_order", (m, n), "a b x", f"betainc_order({m + 1}, {n}, a, b, x)",
+                      f"betainc_order({m}, {n + 1}, a, b, x)",
+                      f"beta_density_order({m}, {n}, a, b, x)")  # fmt: skip
+    return apply_row(row, (a, b, x))
+
+
+def _beta_density(a: Any, b: Any, x: Any) -> Any:
+    """The derivative of betainc by x."""
+    return _core.exp(_call("xlogy", a - 1, x) + _call("xlog1py", b - 1, -x) - _call("betaln", a, b))
+
+
+def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
+    """Derivative (m, n) by (a, b) of `beta_density`."""
+
+    def psi(j: int, z: Any) -> Any:
+        return _call("polygamma", j, z) if j else _call("digamma", z)
+
+    factor = beta_factors(m, n, _core.log(x), _core.log1p(-x), psi, a, b, 1.0)
+    return _beta_density(a, b, x) * factor
+
+
+def _erfcx_order(n: int, x: Any) -> Any:
+    """Derivative n of erfcx."""
+    return apply_row(_family_row("erfcx_order", (n,), "x", f"erfcx_order({n + 1}, x)"), (x,))
+
+
+def _dawsn_order(n: int, x: Any) -> Any:
+    """Derivative n of dawsn."""
+    return apply_row(_family_row("dawsn_order", (n,), "x", f"dawsn_order({n + 1}, x)"), (x,))
+
+
+def _zeta_order(n: int, x: Any, q: Any) -> Any:
+    """Derivative n of zeta by x."""
+    by_q = f"-{n} * zeta_order({n - 1}, x + 1, q) - x * zeta_order({n}, x + 1, q)"
+    row = _family_row("zeta_order", (n,), "x q", f"zeta_order({n + 1}, x, q)", by_q)
+    return apply_row(row, (x, q))
+
+
+# --- compositions ---------------------------------------------------------------------------------
+
+
+def _voigt_x(x: Any, sigma: Any, gamma: Any) -> Any:
+    """The derivative of voigt_profile by x: from that of the function w, -2zw + 2i/sqrt(pi)."""
+    v, w = _call("voigt_profile", x, sigma, gamma), _call("voigt_imaginary", x, sigma, gamma)
+    return (gamma * w - x * v) / (sigma * sigma)
+
+
+def _voigt_gamma(x: Any, sigma: Any, gamma: Any) -> Any:
+    """The derivative of voigt_profile by gamma."""
+    v, w = _call("voigt_profile", x, sigma, gamma), _call("voigt_imaginary", x, sigma, gamma)
+    return (x * w + gamma * v - 1 / pi) / (sigma * sigma)
+
+
+def _student_density(df: Any, t: Any) -> Any:
+    """The density of Student's distribution."""
+    exponent = -0.5 * (df + 1) * _core.log1p(t * t / df) - _call("betaln", 0.5 * df, 0.5)
+    return _core.exp(exponent) / _core.sqrt(df)
+
+
+def _student_by_df(df: Any, t: Any) -> Any:
+    """The derivative of stdtr by df: of the parameter of betainc, and of its argument."""
+    square = t * t
+    near = _betainc_order(0, 1, 0.5, 0.5 * df, square / (df + square))
+    far = -_betainc_order(1, 0, 0.5 * df, 0.5, df / (df + square))
+    by_parameter = 0.25 * _core.sign(t) * _where(square < df, near, far)
+    return by_parameter - 0.5 * t / df * _student_density(df, t)
+
+
+def _kolmogorov_density(x: Any) -> Any:
+    """-1 times the derivative of kolmogorov, by its series."""
+    terms = [
+        (-1.0) ** (k - 1) * k * k * _core.exp(-2.0 * k * k * _core.square(x)) for k in range(1, 40)
+    ]
+    return 8.0 * x * sum(terms)
+
+
+def _tukey_slope(p: Any, lmbda: Any) -> Any:
+    """The derivative by lmbda of Tukey's quantile function (p**lmbda - (1 - p)**lmbda) / lmbda."""
+    left, right = _core.power(p, lmbda), _core.power(1 - p, lmbda)
+    by_power = left * _core.log(p) - right * _core.log1p(-p)
+    return (by_power - (left - right) / lmbda) / lmbda
+
+
+def _reduced(phi: Any) -> tuple[Any, Any]:
+    """An angle between -pi/2 and pi/2, and how many half turns were taken away."""
+    turns = _core.rint(phi / pi)
+    return phi - turns * pi, turns
+
+
+def _ellipkinc_by_m(phi: Any, m: Any) -> Any:
+    """The derivative of ellipkinc by m (Carlson's form, which is smooth at m = 0)."""
+    angle, turns = _reduced(phi)
+    s, c = _core.sin(angle), _core.cos(angle)
+    whole = _where(turns == 0, 0.0, 2 * turns * ROWS["ellipk"].partial(0)(_call("ellipk", m), m))
+    return s**3 * _call("elliprd", c * c, 1.0, 1 - m * s * s) / 6 + whole
+
+
+def _ellipeinc_by_m(phi: Any, m: Any) -> Any:
+    """The derivative of ellipeinc by m."""
+    angle, turns = _reduced(phi)
+    s, c = _core.sin(angle), _core.cos(angle)
+    whole = _where(turns == 0, 0.0, 2 * turns * ROWS["ellipe"].partial(0)(_call("ellipe", m), m))
+    return -(s**3) * _call("elliprd", c * c, 1 - m * s * s, 1.0) / 6 + whole
+
+
+def _amplitude_by_m(u: Any, m: Any) -> Any:
+    """The derivative of Jacobi's amplitude by m (Byrd and Friedman, 710.50)."""
+    sn, cn, dn, phi = (_call(f"ellipj_{k}", u, m) for k in range(4))
+    rest = (m - 1) * u + _call("ellipeinc", phi, m) - m * sn * cn / dn
+    return dn * rest / (2 * m * (m - 1))
+
+
+def _call(name: str, *args: Any) -> Any:
+    return LANGUAGE[name](*args)
+
+
+# --- all names ------------------------------------------------------------------------------------
+
+
+def jointly(name: str, count: int, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """All outputs of a function whose rows are ``name_0``, ``name_1`` and so on.
+
+    Parameters
+    ----------
+    name : str
+    count : int
+    args : tuple
+
+    Returns
+    -------
+    tuple of Array
+    """
+    return tuple([tracked_function(ROWS[f"{name}_{k}"])(*args) for k in range(count)])
+
+
+FUNCTIONS: dict[str, Any] = {name: function_of(row) for name, row in ROWS.items()}
+
+_ELEMENTWISE = (
+    "absolute cos cosh exp floor hypot log maximum minimum power safe_divide sign sin sqrt square"
+    " zmul"
+)
+_HELPERS = {
+    name[1:]: value
+    for name, value in list(globals().items())
+    if name.endswith(("_order", "_density", "_slope", "_by_m", "_by_df"))
+    or name in ("_voigt_x", "_voigt_gamma")
+}
+
+LANGUAGE.update({name: getattr(_core, name) for name in _ELEMENTWISE.split()})
+LANGUAGE.update(OWN, **FUNCTIONS, **_HELPERS)
+LANGUAGE.update(pi=pi, where=_where, clip=_clip)

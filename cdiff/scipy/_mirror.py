@@ -1,0 +1,89 @@
+"""How a function of Arrays stands for one of SciPy: plain arguments go to SciPy, keywords that only
+tune memory or checks are taken and have no effect, results without a derivative are computed on
+values. It knows no function of SciPy.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import suppress
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, any_array, hosted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["holds_arrays", "hosted_value", "mirror_of", "no_keywords"]
+
+
+def holds_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an `Array` is among the arguments, in lists and tuples too."""
+    return any_array(*args) or (bool(kwargs) and any_array(*kwargs.values()))
+
+
+def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
+    """A decorator: the function stands for the one of its name in a module of SciPy.
+
+    Parameters
+    ----------
+    module : module
+    names : list of str
+        Gets the name, for ``__all__``.
+
+    Returns
+    -------
+    callable
+    """
+
+    def decorate(f: Any) -> Any:
+        original = getattr(module, f.__name__)
+
+        @wraps(f)
+        def mirror(*args: Any, **kwargs: Any) -> Any:
+            if holds_arrays(args, kwargs):
+                return f(*args, **kwargs)
+            return original(*args, **kwargs)
+
+        with suppress(TypeError, ValueError):
+            mirror.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+        names.append(f.__name__)
+        return mirror
+
+    return decorate
+
+
+def no_keywords(name: str, **given: Any) -> None:
+    """Refuse keywords that cannot be used with Arrays, unless they change nothing.
+
+    Raises
+    ------
+    TypeError
+        That names the keyword.
+    """
+    for keyword, (value, default) in given.items():
+        if value is not default and (np.ndim(value) or value != default):
+            raise TypeError(f"{name}: {keyword}={value!r} cannot be used with cdiff arrays")
+
+
+def hosted_value(function: Callable[..., Any], *args: Any) -> Any:
+    """A function whose result has no derivative, of values; a program computes it anew each time.
+
+    Parameters
+    ----------
+    function : callable
+        Of plain arrays, at the top of a module.
+    *args : array_like
+
+    Returns
+    -------
+    ndarray, or an `Array` while a program is recorded
+    """
+    result = hosted(function, args, {})
+    if result is not NotImplemented:
+        return result
+    return np.asarray(function(*[_core.value(x) if type(x) is Array else x for x in args]))

@@ -1,0 +1,292 @@
+"""Distributions as rows: the logarithm of the density, the distribution function, its complement
+and its inverse, as expressions in the language of the special functions.
+
+``x`` is the standardised variable (x - loc) / scale, ``q`` a probability. There is no derivative
+here: all of them follow from the expressions. They are written so that no term over- or underflows
+where the result does not, and so that a shape may be 0 where the family has a limit there.
+"""
+
+# A table: one row is one line or two.
+# fmt: off
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CONTINUOUS", "DISCRETE", "Family"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of distributions.
+
+    Parameters
+    ----------
+    name : str
+    shapes : tuple of str
+    logpdf, cdf, sf, ppf, isf, logcdf, logsf : str or None
+        Expressions in ``x`` (or ``q``) and the shapes; None for what follows from the others, or is
+        not available.
+    low, high : str or None
+        The ends of the support, None for infinity.
+    valid : str
+        When the shapes are allowed.
+    at : tuple
+        Shapes for the tests.
+    vanishes : bool
+        Whether the density is 0 at the ends of the support, where the expression is not defined.
+    """
+
+    name: str
+    shapes: tuple[str, ...]
+    logpdf: str
+    cdf: str | None = None
+    sf: str | None = None
+    ppf: str | None = None
+    isf: str | None = None
+    logcdf: str | None = None
+    logsf: str | None = None
+    low: str | None = None
+    high: str | None = None
+    valid: str = ""
+    at: tuple[float, ...] = ()
+    vanishes: bool = False
+
+
+CONTINUOUS: dict[str, Family] = {}
+DISCRETE: dict[str, Family] = {}
+
+NORMAL = "-0.5 * square(x) - log(2 * pi) / 2"
+
+
+def family(name: str, shapes: str, logpdf: str, cdf: str | None = None, sf: str | None = None,
+           ppf: str | None = None, at: tuple[float, ...] = (), valid: str | None = None,
+           vanishes: bool = False, **more: str | None) -> None:  # fmt: skip
+    """Add a family; shapes are positive unless `valid` says otherwise."""
+    names = tuple(shapes.split())
+    if valid is None:
+        valid = " * ".join([f"({s} > 0)" for s in names])
+    CONTINUOUS[name] = Family(
+        name, names, logpdf, cdf=cdf, sf=sf, ppf=ppf, at=at, valid=valid, vanishes=vanishes,
+        **more
+    )
+
+
+# --- on the whole line
+
+family("norm", "", NORMAL, "ndtr(x)", "ndtr(-x)", "ndtri(q)", isf="-ndtri(q)",
+       logcdf="log_ndtr(x)", logsf="log_ndtr(-x)")
+family("logistic", "", "log_expit(x) + log_expit(-x)", "expit(x)", "expit(-x)", "logit(q)",
+       isf="-logit(q)", logcdf="log_expit(x)", logsf="log_expit(-x)")
+family("genlogistic", "c", "log(c) + log_expit(-x) + c * log_expit(x)", "exp(c * log_expit(x))",
+       "-expm1(c * log_expit(x))", "-log(expm1(-log(q) / c))", logcdf="c * log_expit(x)", at=(1.4,))
+family("laplace", "", "-absolute(x) - log(2)", "where(x < 0, 0.5 * exp(x), 1 - 0.5 * exp(-x))",
+       "where(x < 0, 1 - 0.5 * exp(x), 0.5 * exp(-x))",
+       "where(q < 0.5, log(2 * q), -log(2 * (1 - q)))")
+family("cauchy", "", "-log(pi) - log1p(square(x))", "0.5 + arctan(x) / pi", "0.5 - arctan(x) / pi",
+       "tan(pi * (q - 0.5))")
+family("t", "df", "-0.5 * (df + 1) * log1p(square(x) / df) - 0.5 * log(df) - betaln(0.5 * df, 0.5)",
+       "stdtr(df, x)", "stdtr(df, -x)", "stdtrit(df, q)", isf="-stdtrit(df, q)", at=(3.4,))
+family("gumbel_r", "", "-x - exp(-x)", "exp(-exp(-x))", "-expm1(-exp(-x))", "-log(-log(q))",
+       isf="-log(-log1p(-q))", logcdf="-exp(-x)")
+family("gumbel_l", "", "x - exp(x)", "-expm1(-exp(x))", "exp(-exp(x))", "log(-log1p(-q))",
+       isf="log(-log(q))", logsf="-exp(x)")
+family("hypsecant", "", "log(2 / pi) - logaddexp(x, -x)", "2 / pi * arctan(exp(x))",
+       "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))")
+family("exponnorm", "K", "-log(K) + 0.5 / square(K) - x / K + log_ndtr(x - 1 / K)",
+       "ndtr(x) - exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))",
+       "ndtr(-x) + exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))", at=(1.3,))
+family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})", "ndtr(x) - 2 * owens_t(x, a)",
+       "ndtr(-x) + 2 * owens_t(x, a)", valid="", at=(1.7,))
+family("powernorm", "c", f"log(c) + (c - 1) * log_ndtr(-x) + ({NORMAL})",
+       "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "-ndtri(exp(log1p(-q) / c))",
+       logsf="c * log_ndtr(-x)", at=(2.3,))
+family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x) / sqrt(2))",
+       "erf(exp(-0.5 * x) / sqrt(2))", "-log(2 * square(erfcinv(q)))")
+family("dgamma", "a", "xlogy(a - 1, absolute(x)) - absolute(x) - log(2) - gammaln(a)",
+       "where(x > 0, 0.5 + 0.5 * gammainc(a, absolute(x)), 0.5 * gammaincc(a, absolute(x)))",
+       "where(x > 0, 0.5 * gammaincc(a, absolute(x)), 0.5 + 0.5 * gammainc(a, absolute(x)))",
+       "where(q > 0.5, gammainccinv(a, 2 * (1 - q)), -gammainccinv(a, 2 * q))", at=(1.6,))
+family("dweibull", "c", "log(0.5 * c) + xlogy(c - 1, absolute(x)) - power(absolute(x), c)",
+       "where(x > 0, 1 - 0.5 * exp(-power(absolute(x), c)), 0.5 * exp(-power(absolute(x), c)))",
+       "where(x > 0, 0.5 * exp(-power(absolute(x), c)), 1 - 0.5 * exp(-power(absolute(x), c)))",
+       "where(q > 0.5, power(-log(2 * (1 - q)), 1 / c), -power(-log(2 * q), 1 / c))", at=(1.6,))
+family("gennorm", "beta", "log(0.5 * beta) - gammaln(1 / beta) - power(absolute(x), beta)",
+       "0.5 + 0.5 * sign(x) * gammainc(1 / beta, power(absolute(x), beta))",
+       "0.5 - 0.5 * sign(x) * gammainc(1 / beta, power(absolute(x), beta))",
+       "where(q > 0.5, 1.0, -1.0)"
+       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)", at=(1.7,))
+family("johnsonsu", "a b",
+       "log(b) - 0.5 * log1p(square(x)) - log(2 * pi) / 2 - 0.5 * square(a + b * arcsinh(x))",
+       "ndtr(a + b * arcsinh(x))", "ndtr(-a - b * arcsinh(x))", "sinh((ndtri(q) - a) / b)",
+       logcdf="log_ndtr(a + b * arcsinh(x))", valid="b > 0", at=(0.4, 1.7))
+family("loggamma", "c", "c * x - exp(x) - gammaln(c)", "gammainc(c, exp(x))",
+       "gammaincc(c, exp(x))", "log(gammaincinv(c, q))", at=(1.7,))
+# (1 - c x)**(1 / c) is exp(-w) with w = x * log1prel(-c x): no special point at c = 0.
+GEV = "x * log1prel(-c * x)"
+family("genextreme", "c", f"-exp(-{GEV}) - (1 - c) * {GEV}", f"exp(-exp(-{GEV}))",
+       f"-expm1(-exp(-{GEV}))", "-log(-log(q)) * exprel(c * log(-log(q)))",
+       logcdf=f"-exp(-{GEV})", valid="", low="where(c < 0, 1 / minimum(c, -1e-300), -inf)",
+       high="where(c > 0, 1 / maximum(c, 1e-300), inf)", at=(0.3,))
+
+# --- on the positive half line
+
+family("expon", "", "-x", "-expm1(-x)", "exp(-x)", "-log1p(-q)", isf="-log(q)", logsf="-x", low="0")
+family("lognorm", "s", "-0.5 * square(log(x) / s) - log(s * x) - log(2 * pi) / 2",
+       "ndtr(log(x) / s)", "ndtr(-log(x) / s)", "exp(s * ndtri(q))", isf="exp(-s * ndtri(q))",
+       logcdf="log_ndtr(log(x) / s)", logsf="log_ndtr(-log(x) / s)",
+       low="0", vanishes=True, at=(0.8,))
+family("gamma", "a", "xlogy(a - 1, x) - x - gammaln(a)", "gammainc(a, x)", "gammaincc(a, x)",
+       "gammaincinv(a, q)", isf="gammainccinv(a, q)", low="0", at=(1.7,))
+family("invgamma", "a", "-(a + 1) * log(x) - gammaln(a) - 1 / x", "gammaincc(a, 1 / x)",
+       "gammainc(a, 1 / x)", "1 / gammainccinv(a, q)", isf="1 / gammaincinv(a, q)",
+       low="0", vanishes=True,
+       at=(2.7,))
+family("gengamma", "a c", "log(c) + xlogy(c * a - 1, x) - power(x, c) - gammaln(a)",
+       "gammainc(a, power(x, c))", "gammaincc(a, power(x, c))", "power(gammaincinv(a, q), 1 / c)",
+       low="0", at=(1.7, 1.2))
+family("chi2", "df", "xlogy(0.5 * df - 1, x) - 0.5 * x - gammaln(0.5 * df) - 0.5 * log(2) * df",
+       "chdtr(df, x)", "chdtrc(df, x)", "2 * gammaincinv(0.5 * df, q)", isf="chdtri(df, q)",
+       low="0", at=(3.4,))
+family("chi", "df", "(1 - 0.5 * df) * log(2) - gammaln(0.5 * df) + xlogy(df - 1, x)"
+       " - 0.5 * square(x)", "gammainc(0.5 * df, 0.5 * square(x))",
+       "gammaincc(0.5 * df, 0.5 * square(x))", "sqrt(2 * gammaincinv(0.5 * df, q))", low="0",
+       at=(3.4,))
+family("f", "dfn dfd", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
+       " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)",
+       "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", at=(3.4, 6.1))
+family("betaprime", "a b", "xlogy(a - 1, x) - (a + b) * log1p(x) - betaln(a, b)",
+       "betainc(a, b, x / (1 + x))", "betainc(b, a, 1 / (1 + x))",
+       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", at=(1.7, 3.2))
+family("weibull_min", "c", "log(c) + xlogy(c - 1, x) - power(x, c)", "-expm1(-power(x, c))",
+       "exp(-power(x, c))", "power(-log1p(-q), 1 / c)", isf="power(-log(q), 1 / c)",
+       logsf="-power(x, c)", low="0", at=(1.6,))
+family("invweibull", "c", "log(c) - (c + 1) * log(x) - power(x, -c)", "exp(-power(x, -c))",
+       "-expm1(-power(x, -c))", "power(-log(q), -1 / c)", logcdf="-power(x, -c)",
+       low="0", vanishes=True,
+       at=(2.6,))
+family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + xlogy(c - 1, x)"
+       " - power(x, c)", "power(-expm1(-power(x, c)), a)", None,
+       "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3))
+family("rayleigh", "", "log(x) - 0.5 * square(x)", "-expm1(-0.5 * square(x))",
+       "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(-2 * log(q))",
+       logsf="-0.5 * square(x)", low="0")
+family("maxwell", "", "0.5 * log(2 / pi) + 2 * log(x) - 0.5 * square(x)",
+       "gammainc(1.5, 0.5 * square(x))", "gammaincc(1.5, 0.5 * square(x))",
+       "sqrt(2 * gammaincinv(1.5, q))", low="0")
+family("nakagami", "nu", "log(2) + xlogy(nu, nu) - gammaln(nu) + xlogy(2 * nu - 1, x)"
+       " - nu * square(x)", "gammainc(nu, nu * square(x))", "gammaincc(nu, nu * square(x))",
+       "sqrt(gammaincinv(nu, q) / nu)", low="0", at=(1.6,))
+family("halfnorm", "", "0.5 * log(2 / pi) - 0.5 * square(x)", "erf(sqrt(0.5) * x)", "2 * ndtr(-x)",
+       "ndtri(0.5 + 0.5 * q)", isf="-ndtri(0.5 * q)", low="0")
+family("halfcauchy", "", "log(2 / pi) - log1p(square(x))", "2 / pi * arctan(x)",
+       "1 - 2 / pi * arctan(x)", "tan(0.5 * pi * q)", low="0")
+family("halflogistic", "", "log(2) + log_expit(x) + log_expit(-x)", "tanh(0.5 * x)",
+       "2 * expit(-x)", "2 * arctanh(q)", low="0")
+family("halfgennorm", "beta", "log(beta) - gammaln(1 / beta) - power(x, beta)",
+       "gammainc(1 / beta, power(x, beta))", "gammaincc(1 / beta, power(x, beta))",
+       "power(gammaincinv(1 / beta, q), 1 / beta)", low="0", at=(1.7,))
+family("invgauss", "mu", "-0.5 * log(2 * pi) - 1.5 * log(x) - square((x - mu) / mu) / (2 * x)",
+       "ndtr((x / mu - 1) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
+       "ndtr(-(x / mu - 1) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
+       low="0", vanishes=True, at=(0.8,))
+family("wald", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - square(x - 1) / (2 * x)",
+       "ndtr((x - 1) / sqrt(x)) + exp(2 + log_ndtr(-(x + 1) / sqrt(x)))",
+       "ndtr(-(x - 1) / sqrt(x)) - exp(2 + log_ndtr(-(x + 1) / sqrt(x)))", low="0", vanishes=True)
+family("fatiguelife", "c", "log1p(x) - log(2 * c) - 0.5 * log(2 * pi) - 1.5 * log(x)"
+       " - square(x - 1) / (2 * x * square(c))", "ndtr((sqrt(x) - 1 / sqrt(x)) / c)",
+       "ndtr((1 / sqrt(x) - sqrt(x)) / c)",
+       "0.25 * square(c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))",
+       low="0", vanishes=True, at=(0.9,))
+family("gompertz", "c", "log(c) + x - c * expm1(x)", "-expm1(-c * expm1(x))", "exp(-c * expm1(x))",
+       "log1p(-log1p(-q) / c)", logsf="-c * expm1(x)", low="0", at=(0.9,))
+family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5 / x))",
+       "erf(sqrt(0.5 / x))", "0.5 / square(erfcinv(q))", low="0", vanishes=True)
+family("lomax", "c", "log(c) - (c + 1) * log1p(x)", "-expm1(-c * log1p(x))", "exp(-c * log1p(x))",
+       "expm1(-log1p(-q) / c)", isf="expm1(-log(q) / c)", logsf="-c * log1p(x)", low="0", at=(1.9,))
+family("fisk", "c", "log(c) + xlogy(c - 1, x) + 2 * log_expit(-c * log(x))",
+       "expit(c * log(x))", "expit(-c * log(x))", "exp(logit(q) / c)", low="0", at=(1.9,))
+family("burr", "c d", "log(c * d) + xlogy(c * d - 1, x) + (d + 1) * log_expit(-c * log(x))",
+       "exp(-d * log1p(power(x, -c)))", "-expm1(-d * log1p(power(x, -c)))",
+       "power(expm1(-log(q) / d), -1 / c)", low="0", at=(1.9, 0.8))
+family("burr12", "c d", "log(c * d) + xlogy(c - 1, x) - (d + 1) * log1p(power(x, c))",
+       "-expm1(-d * log1p(power(x, c)))", "exp(-d * log1p(power(x, c)))",
+       "power(expm1(-log1p(-q) / d), 1 / c)", logsf="-d * log1p(power(x, c))", low="0",
+       at=(1.9, 0.8))
+family("loglaplace", "c", "log(0.5 * c) + where(x < 1, c - 1, -c - 1) * log(x)",
+       "where(x < 1, 0.5 * power(x, c), 1 - 0.5 * power(x, -c))",
+       "where(x < 1, 1 - 0.5 * power(x, c), 0.5 * power(x, -c))",
+       "where(q < 0.5, power(2 * q, 1 / c), power(2 * (1 - q), -1 / c))", low="0", at=(1.9,))
+PARETO = "x * log1prel(c * x)"
+family("genpareto", "c", f"-(c + 1) * {PARETO}", f"-expm1(-{PARETO})", f"exp(-{PARETO})",
+       "-log1p(-q) * exprel(-c * log1p(-q))", isf="-log(q) * exprel(-c * log(q))",
+       logsf=f"-{PARETO}", valid="", low="0", high="where(c < 0, -1 / minimum(c, -1e-300), inf)",
+       at=(0.4,))
+
+# --- bounded
+
+family("uniform", "", "0.0 * x", "x", "1 - x", "q", low="0", high="1")
+family("beta", "a b", "xlog1py(b - 1, -x) + xlogy(a - 1, x) - betaln(a, b)", "betainc(a, b, x)",
+       "betaincc(a, b, x)", "betaincinv(a, b, q)", isf="betainccinv(a, b, q)", low="0", high="1",
+       at=(1.7, 2.4))
+family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))", "2 / pi * arcsin(sqrt(x))",
+       "2 / pi * arcsin(sqrt(1 - x))", "square(sin(0.5 * pi * q))", low="0", high="1")
+family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
+       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,))
+family("triang", "c", "log(2 * where(x < c, x / c, (1 - x) / (1 - c)))",
+       "where(x < c, square(x) / c, 1 - square(1 - x) / (1 - c))",
+       "where(x < c, 1 - square(x) / c, square(1 - x) / (1 - c))",
+       "where(q < c, sqrt(c * q), 1 - sqrt((1 - c) * (1 - q)))", low="0", high="1",
+       valid="(c >= 0) * (c <= 1)", at=(0.4,))
+family("johnsonsb", "a b",
+       "log(b) - log(x * (1 - x)) - log(2 * pi) / 2 - 0.5 * square(a + b * logit(x))",
+       "ndtr(a + b * logit(x))", "ndtr(-a - b * logit(x))", "expit((ndtri(q) - a) / b)",
+       low="0", vanishes=True, high="1", valid="b > 0", at=(0.4, 1.7))
+family("bradford", "c", "log(c) - log1p(c * x) - log(log1p(c))", "log1p(c * x) / log1p(c)",
+       "1 - log1p(c * x) / log1p(c)", "expm1(q * log1p(c)) / c", low="0", high="1", at=(1.4,))
+family("truncexpon", "b", "-x - log(-expm1(-b))", "expm1(-x) / expm1(-b)",
+       "(exp(-b) - exp(-x)) / expm1(-b)", "-log1p(q * expm1(-b))", low="0", high="b", at=(2.4,))
+family("loguniform", "a b", "-log(x) - log(log(b / a))", "log(x / a) / log(b / a)",
+       "log(b / x) / log(b / a)", "a * exp(q * log(b / a))", low="a", high="b",
+       valid="(a > 0) * (b > a)", at=(0.2, 2.4))
+family("truncnorm", "a b", f"({NORMAL}) - log_normal_mass(a, b)",
+       "exp(log_normal_mass(a, x) - log_normal_mass(a, b))",
+       "exp(log_normal_mass(x, b) - log_normal_mass(a, b))",
+       "where(a > 0, -ndtri(ndtr(-a) - q * exp(log_normal_mass(a, b))),"
+       " ndtri(ndtr(a) + q * exp(log_normal_mass(a, b))))",
+       logcdf="log_normal_mass(a, x) - log_normal_mass(a, b)", low="a", high="b", valid="a < b",
+       at=(-0.7, 1.9))
+family("pareto", "b", "log(b) - (b + 1) * log(x)", "-expm1(-b * log(x))", "power(x, -b)",
+       "power(1 - q, -1 / b)", isf="power(q, -1 / b)", logsf="-b * log(x)", low="1", at=(1.9,))
+family("weibull_max", "c", "log(c) + xlogy(c - 1, -x) - power(-x, c)", "exp(-power(-x, c))",
+       "-expm1(-power(-x, c))", "-power(-log(q), 1 / c)", logcdf="-power(-x, c)", high="0",
+       at=(1.6,))
+
+
+def discrete(name: str, shapes: str, logpmf: str, cdf: str | None, sf: str | None, low: str,
+             high: str | None, valid: str, at: tuple[float, ...]) -> None:  # fmt: skip
+    """Add a family on whole numbers ``x``, without a derivative by them."""
+    DISCRETE[name] = Family(name, tuple(shapes.split()), logpmf, cdf=cdf, sf=sf, low=low, high=high,
+                            valid=valid, at=at)  # fmt: skip
+
+
+UNIT = "(p >= 0) * (p <= 1)"
+discrete("bernoulli", "p", "xlogy(x, p) + xlog1py(1 - x, -p)", "where(x < 1, 1 - p, 1.0)",
+         "where(x < 1, p, 0.0)", "0", "1", UNIT, (0.3,))
+discrete("binom", "n p", "gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1) + xlogy(x, p)"
+         " + xlog1py(n - x, -p)", "betaincc(x + 1, n - x, p)", "betainc(x + 1, n - x, p)", "0", "n",
+         f"(n >= 0) * {UNIT}", (6, 0.3))
+discrete("poisson", "mu", "xlogy(x, mu) - gammaln(x + 1) - mu", "gammaincc(x + 1, mu)",
+         "gammainc(x + 1, mu)", "0", None, "mu >= 0", (2.3,))
+discrete("geom", "p", "xlog1py(x - 1, -p) + log(p)", "-expm1(x * log1p(-p))",
+         "exp(x * log1p(-p))", "1", None, "(p > 0) * (p <= 1)", (0.3,))
+discrete("nbinom", "n p", "gammaln(n + x) - gammaln(x + 1) - gammaln(n) + n * log(p)"
+         " + xlog1py(x, -p)", "betainc(n, x + 1, p)", "betaincc(n, x + 1, p)", "0", None,
+         "(n > 0) * (p > 0) * (p <= 1)", (4.5, 0.3))
+discrete("logser", "p", "xlogy(x, p) - log(x) - log(-log1p(-p))", None, None, "1", None,
+         "(p > 0) * (p < 1)", (0.3,))
+discrete("planck", "lambda_", "log(-expm1(-lambda_)) - lambda_ * x", "-expm1(-lambda_ * (x + 1))",
+         "exp(-lambda_ * (x + 1))", "0", None, "lambda_ > 0", (0.7,))
+discrete("zipf", "a", "-log(zeta_riemann(a)) - a * log(x)", None, None, "1", None, "a > 1", (2.3,))
+discrete("betabinom", "n a b", "-log(n + 1) - betaln(n - x + 1, x + 1) + betaln(x + a, n - x + b)"
+         " - betaln(a, b)", None, None, "0", "n", "(n >= 0) * (a > 0) * (b > 0)", (6, 1.3, 0.8))

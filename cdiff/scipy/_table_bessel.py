@@ -1,0 +1,124 @@
+"""Bessel functions and their relatives as rows: orders are arguments without a derivative.
+
+As in the table of the gamma functions, ``y`` is the result and every derivative is an expression in
+functions of these tables, by the recurrences that hold everywhere (no division by the argument).
+"""
+
+# A table: one row is one line or two.
+# fmt: off
+
+from __future__ import annotations
+
+from cdiff.scipy._table import Table
+
+__all__ = ["BESSEL"]
+
+BESSEL = Table()
+row = BESSEL.row
+
+REAL = (-2.3, 0.4, 1.9, 12.0)
+POSITIVE = (0.2, 1.9, 12.0)
+ORDERS = ((0, 1.3), (2, 0.7), (3, 9.0), (1.4, 2.2))
+WHOLE = ((0, 1.3), (2, 0.7), (3, 9.0))
+
+# --- of order 0 and 1
+
+row("j0", "x", "-j1(x)", mp="besselj(0, x)", at=(*REAL, 0.0))
+row("j1", "x", "0.5 * (j0(x) - jv(2, x))", mp="besselj(1, x)", at=(*REAL, 0.0))
+row("y0", "x", "-y1(x)", mp="bessely(0, x)", at=POSITIVE)
+row("y1", "x", "0.5 * (y0(x) - yv(2, x))", mp="bessely(1, x)", at=POSITIVE)
+row("i0", "x", "i1(x)", mp="besseli(0, x)", at=(*REAL, 0.0))
+row("i1", "x", "0.5 * (i0(x) + iv(2, x))", mp="besseli(1, x)", at=(*REAL, 0.0))
+row("k0", "x", "-k1(x)", mp="besselk(0, x)", at=POSITIVE)
+row("k1", "x", "-0.5 * (k0(x) + kv(2, x))", mp="besselk(1, x)", at=POSITIVE)
+row("i0e", "x", "i1e(x) - sign(x) * y", mp="exp(-abs(x)) * besseli(0, x)", at=REAL)
+row("i1e", "x", "0.5 * (i0e(x) + ive(2, x)) - sign(x) * y", mp="exp(-abs(x)) * besseli(1, x)",
+    at=REAL)
+row("k0e", "x", "y - k1e(x)", mp="exp(x) * besselk(0, x)", at=POSITIVE)
+row("k1e", "x", "y - 0.5 * (k0e(x) + kve(2, x))", mp="exp(x) * besselk(1, x)", at=POSITIVE)
+
+# --- of any order
+
+row("jv", "v x", None, "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)", at=ORDERS)
+row("jn", "v x", None, "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)", at=WHOLE)
+row("jve", "v x", None, "0.5 * (jve(v - 1, x) - jve(v + 1, x))", mp="besselj(v, x)", at=ORDERS)
+row("yv", "v x", None, "0.5 * (yv(v - 1, x) - yv(v + 1, x))", mp="bessely(v, x)", at=ORDERS)
+row("yn", "n x", None, "0.5 * (yn(n - 1, x) - yn(n + 1, x))", mp="bessely(n, x)", at=WHOLE)
+row("yve", "v x", None, "0.5 * (yve(v - 1, x) - yve(v + 1, x))", mp="bessely(v, x)", at=ORDERS)
+row("iv", "v x", None, "0.5 * (iv(v - 1, x) + iv(v + 1, x))", mp="besseli(v, x)", at=ORDERS)
+row("ive", "v x", None, "0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y",
+    mp="exp(-abs(x)) * besseli(v, x)", at=ORDERS)
+row("kv", "v x", None, "-0.5 * (kv(v - 1, x) + kv(v + 1, x))", mp="besselk(v, x)", at=ORDERS)
+row("kn", "n x", None, "-0.5 * (kv(n - 1, x) + kv(n + 1, x))", mp="besselk(n, x)", at=WHOLE)
+row("kve", "v x", None, "y - 0.5 * (kve(v - 1, x) + kve(v + 1, x))",
+    mp="exp(x) * besselk(v, x)", at=ORDERS)
+STRUVE = "power(0.5 * x, v) / (sqrt(pi) * gamma(v + 1.5))"
+row("struve", "v x", None, f"0.5 * (struve(v - 1, x) - struve(v + 1, x) + {STRUVE})",
+    mp="struveh(v, x)", at=ORDERS)
+row("modstruve", "v x", None, f"0.5 * (modstruve(v - 1, x) + modstruve(v + 1, x) + {STRUVE})",
+    mp="struvel(v, x)", at=ORDERS)
+row("wright_bessel", "a b x", None, None, "wright_bessel(a, a + b, x)",
+    mp="nsum(lambda k: x**k / (factorial(k) * gamma(a * k + b)), [0, inf])",
+    at=((0.7, 1.2, 0.8), (1.5, 0.3, 2.0)), domain="a >= 0, b >= 0, x >= 0")
+row("log_wright_bessel", "a b x", None, None, "exp(log_wright_bessel(a, a + b, x) - y)",
+    mp="log(nsum(lambda k: x**k / (factorial(k) * gamma(a * k + b)), [0, inf]))",
+    at=((0.7, 1.2, 0.8), (1.5, 0.3, 2.0)), domain="a >= 0, b >= 0, x >= 0")
+
+# --- spherical; n is a whole number
+
+LOWER = "(n * spherical_{0}n(maximum(n - 1, 0), x)"
+for _kind, _sign, _factor, _mp in (
+    ("j", "-", "", "sqrt(pi / (2 * x)) * besselj(n + 0.5, x)"),
+    ("y", "-", "", "sqrt(pi / (2 * x)) * bessely(n + 0.5, x)"),
+    ("i", "+", "", "sqrt(pi / (2 * x)) * besseli(n + 0.5, x)"),
+    ("k", "+", "-", "sqrt(pi / (2 * x)) * besselk(n + 0.5, x)"),
+):
+    row(f"spherical_{_kind}n", "n x", None,
+        f"{_factor}{LOWER.format(_kind)} {_sign} (n + 1) * spherical_{_kind}n(n + 1, x))"
+        " / (2 * n + 1)", mp=_mp, at=WHOLE)
+
+# --- Airy functions, and integrals; each output is a row of its own
+
+AIRY = (-3.0, 0.0, 0.8, 4.0)
+row("airy_0", "x", "airy_1(x)", mp="airyai(x)", at=AIRY, public=False)
+row("airy_1", "x", "x * airy_0(x)", mp="airyai(x, derivative=1)", at=AIRY, public=False)
+row("airy_2", "x", "airy_3(x)", mp="airybi(x)", at=AIRY, public=False)
+row("airy_3", "x", "x * airy_2(x)", mp="airybi(x, derivative=1)", at=AIRY, public=False)
+EXP = "2 * x * sqrt(x) / 3"
+row("airye_0", "x", "airye_1(x) + sqrt(x) * y", mp=f"exp({EXP}) * airyai(x)", at=(0.8, 4.0),
+    public=False)
+row("airye_1", "x", "x * airye_0(x) + sqrt(x) * y", mp=f"exp({EXP}) * airyai(x, derivative=1)",
+    at=(0.8, 4.0), public=False)
+row("airye_2", "x", "airye_3(x) - sqrt(x) * y", mp=f"exp(-{EXP}) * airybi(x)", at=(0.8, 4.0),
+    public=False)
+row("airye_3", "x", "x * airye_2(x) - sqrt(x) * y", mp=f"exp(-{EXP}) * airybi(x, derivative=1)",
+    at=(0.8, 4.0), public=False)
+row("itairy_0", "x", "airy_0(x)", mp="quad(lambda t: airyai(t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itairy_1", "x", "airy_2(x)", mp="quad(lambda t: airybi(t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itairy_2", "x", "airy_0(-x)", mp="quad(lambda t: airyai(-t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itairy_3", "x", "airy_2(-x)", mp="quad(lambda t: airybi(-t), [0, x])",
+    at=(0.8, 2.0), public=False)
+row("itj0y0_0", "x", "j0(x)", at=(0.8, 7.0), public=False)
+row("itj0y0_1", "x", "y0(x)", at=(0.8, 7.0), public=False)
+row("iti0k0_0", "x", "i0(x)", at=(0.8, 4.0), public=False)
+row("iti0k0_1", "x", "k0(x)", at=(0.8, 4.0), public=False)
+row("it2j0y0_0", "x", "(1 - j0(x)) / x", at=(0.8, 7.0), public=False)
+row("it2j0y0_1", "x", "-y0(x) / x", at=(0.8, 7.0), public=False)
+row("it2i0k0_0", "x", "(i0(x) - 1) / x", at=(0.8, 4.0), public=False)
+row("it2i0k0_1", "x", "-k0(x) / x", at=(0.8, 4.0), public=False)
+row("itstruve0", "x", "struve(0, x)", at=(0.8, 4.0), domain="x > 0")
+row("it2struve0", "x", "-struve(0, x) / x", at=(0.8, 4.0), domain="x > 0")
+row("itmodstruve0", "x", "modstruve(0, x)", at=(0.8, 4.0), domain="x > 0")
+
+# --- Kelvin functions, by their differential equation
+
+for _re, _im in (("ber", "bei"), ("ker", "kei")):
+    row(_re, "x", f"{_re}p(x)", mp=f"{_re}(0, x)", at=(0.8, 4.0), domain="x > 0")
+    row(_im, "x", f"{_im}p(x)", mp=f"{_im}(0, x)", at=(0.8, 4.0), domain="x > 0")
+    row(f"{_re}p", "x", f"-{_im}(x) - y / x", mp=f"diff(lambda t: {_re}(0, t), x)", at=(0.8, 4.0),
+        domain="x > 0")
+    row(f"{_im}p", "x", f"{_re}(x) - y / x", mp=f"diff(lambda t: {_im}(0, t), x)", at=(0.8, 4.0),
+        domain="x > 0")

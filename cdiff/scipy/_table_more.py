@@ -1,0 +1,161 @@
+"""Exponential integrals, elliptic integrals, hypergeometric functions, orthogonal polynomials, zeta
+functions and elementary functions as rows.
+
+As in the other tables, ``y`` is the result, and a derivative is an expression in functions of the
+tables that keeps its digits where a quotient of small differences would not.
+"""
+
+# A table: one row is one line or two.
+# fmt: off
+
+from __future__ import annotations
+
+from math import log, pi
+
+from cdiff.scipy._table import Table
+
+__all__ = ["MORE"]
+
+MORE = Table()
+row, equal = MORE.row, MORE.equal
+
+REAL = (-2.3, -0.4, 0.7, 1.9)
+POSITIVE = (0.2, 1.9, 12.0)
+
+# --- exponential integrals and relatives
+
+row("exp1", "x", "-exp(-x) / x", mp="e1(x)", at=POSITIVE, domain="x > 0")
+row("expi", "x", "exp(x) / x", mp="ei(x)", at=(-1.5, 0.3, 4.0), domain="x != 0")
+row("expn", "n x", None, "where(n > 0, -expn(maximum(n - 1, 0), x), -(1 + 1 / x) * y)",
+    mp="expint(n, x)", at=((0, 0.7), (1, 0.7), (3, 2.0)), domain="x > 0")
+row("exprel", "x", "0.5 * hyp1f1(2.0, 3.0, x)", mp="expm1(x) / x if x else mpf(1)",
+    at=(*REAL, 30.0, -30.0))
+row("shichi_0", "x", "0.5 * (exprel(x) + exprel(-x))", mp="shi(x)", at=POSITIVE[:2], public=False)
+row("shichi_1", "x", "cosh(x) / x", mp="chi(x)", at=POSITIVE[:2], public=False)
+row("sici_0", "x", f"sinc(x / {pi!r})", mp="si(x)", at=(*REAL, 12.0), public=False)
+row("sici_1", "x", "cos(x) / x", mp="ci(x)", at=POSITIVE, public=False)
+row("fresnel_0", "x", "sin(0.5 * pi * square(x))", mp="fresnels(x)", at=REAL, public=False)
+row("fresnel_1", "x", "cos(0.5 * pi * square(x))", mp="fresnelc(x)", at=REAL, public=False)
+row("spence", "x", "-log1prel(x - 1)", mp="polylog(2, 1 - x)", at=(0.2, 0.9, 1.6),
+    domain="x > 0")
+row("lambertw_real", "x k", "exp(-y) / (1 + y)", None, mp="re(lambertw(x, int(k)))",
+    at=((0.3, 0), (4.0, 0), (-0.2, -1), (-0.2, 0)), public=False)
+row("wrightomega", "x", "y / (1 + y)", mp="re(lambertw(exp(x)))", at=(-2.0, 0.5, 6.0))
+
+# --- elliptic integrals: the quotients are removable singularities at m = 0
+
+row("ellipk", "m", "where(absolute(m) < 0.3, pi / 8 * hyp2f1(1.5, 1.5, 2.0, m),"
+    " safe_divide(ellipe(m) - (1 - m) * y, 2 * m * (1 - m)))", mp="ellipk(m)",
+    at=(-3.0, -0.2, 0.0, 0.2, 0.9), domain="m < 1")
+equal("ellipkm1", "p", "ellipk(1 - p)", "p", mp="ellipk(1 - p)", at=(0.2, 1.0, 1.6))
+row("ellipe", "m", "where(absolute(m) < 0.3, -pi / 8 * hyp2f1(0.5, 1.5, 2.0, m),"
+    " safe_divide(y - ellipk(m), 2 * m))", mp="ellipe(m)", at=(-3.0, -0.2, 0.0, 0.2, 0.9),
+    domain="m < 1")
+row("ellipkinc", "phi m", "1 / sqrt(1 - m * square(sin(phi)))", "ellipkinc_by_m(phi, m)",
+    mp="ellipf(phi, m)", at=((0.7, 0.3), (1.2, -2.0), (4.0, 0.6)),
+    domain="m < 1, phi no multiple of pi/2")
+row("ellipeinc", "phi m", "sqrt(1 - m * square(sin(phi)))", "ellipeinc_by_m(phi, m)",
+    mp="ellipe(phi, m)", at=((0.7, 0.3), (1.2, -2.0), (4.0, 0.6)),
+    domain="m < 1, phi no multiple of pi/2")
+ELLIPJ = ((0.7, 0.3), (1.9, 0.8))
+ELLIPTIC = "ellipj_0({0}) * ellipj_1({0})".format("u, m")
+row("ellipj_0", "u m", "ellipj_1(u, m) * ellipj_2(u, m)", "ellipj_1(u, m) * amplitude_by_m(u, m)",
+    mp="ellipfun('sn', u, m=m)", at=ELLIPJ, public=False)
+row("ellipj_1", "u m", "-ellipj_0(u, m) * ellipj_2(u, m)", "-ellipj_0(u, m) * amplitude_by_m(u, m)",
+    mp="ellipfun('cn', u, m=m)", at=ELLIPJ, public=False)
+row("ellipj_2", "u m", f"-m * {ELLIPTIC}",
+    f"-(square(ellipj_0(u, m)) + 2 * m * {ELLIPTIC} * amplitude_by_m(u, m)) / (2 * y)",
+    mp="ellipfun('dn', u, m=m)", at=ELLIPJ, public=False)
+row("ellipj_3", "u m", "ellipj_2(u, m)", "amplitude_by_m(u, m)",
+    mp="asin(ellipfun('sn', u, m=m))", at=ELLIPJ[:1], public=False)
+row("elliprf", "x y_ z", "-elliprd(y_, z, x) / 6", "-elliprd(x, z, y_) / 6",
+    "-elliprd(x, y_, z) / 6", mp="elliprf(x, y_, z)", at=((0.7, 1.3, 2.0),),
+    domain="x, y, z > 0")
+row("elliprd", "x y_ z", "0.5 * (elliprd(y_, z, x) - y) / (x - z)",
+    "0.5 * (elliprd(x, z, y_) - y) / (y_ - z)",
+    "-(1.5 * y + 0.5 * zmul(x, elliprd(y_, z, x) - y) / (x - z)"
+    " + 0.5 * zmul(y_, elliprd(x, z, y_) - y) / (y_ - z)) / z",
+    mp="elliprd(x, y_, z)", at=((0.7, 1.3, 2.0),), domain="x, y, z > 0, z equal to neither")
+row("elliprc", "x y_", "0.5 * (y - 1 / sqrt(x)) / (y_ - x)",
+    "0.5 * (sqrt(x) / y_ - y) / (y_ - x)", mp="elliprc(x, y_)", at=((0.7, 1.3), (2.0, 0.4)),
+    domain="x, y > 0, x != y")
+equal("elliprg", "x y_ z", "0.5 * (z * elliprf(x, y_, z) - (x - z) * (y_ - z) / 3"
+      " * elliprd(x, y_, z) + sqrt(x * y_ / z))", "x y_ z", mp="elliprg(x, y_, z)",
+      at=((0.7, 1.3, 2.0),), domain="x, y, z > 0, z equal to neither")
+row("agm", "a b", "2 * a / (3 * pi) * square(y) * elliprd(0.0, square(b), square(a))",
+    "2 * b / (3 * pi) * square(y) * elliprd(0.0, square(a), square(b))", mp="agm(a, b)",
+    at=((0.7, 1.3), (5.0, 0.4)), domain="a, b > 0; the second derivatives a != b")
+
+# --- hypergeometric functions, by the argument
+
+row("hyp0f1", "v x", None, "hyp0f1(v + 1, x) / v", mp="hyp0f1(v, x)", at=((1.3, 0.7), (0.4, -2.0)))
+row("hyp1f1", "a b x", None, None, "a / b * hyp1f1(a + 1, b + 1, x)", mp="hyp1f1(a, b, x)",
+    at=((1.3, 0.7, 0.5), (0.4, 2.2, -2.0)))
+row("hyp2f1", "a b c x", None, None, None, "a * b / c * hyp2f1(a + 1, b + 1, c + 1, x)",
+    mp="hyp2f1(a, b, c, x)", at=((1.3, 0.7, 2.0, 0.5), (0.4, 2.2, 1.5, -2.0)), domain="x < 1")
+row("hyperu", "a b x", None, None, "-a * hyperu(a + 1, b + 1, x)", mp="hyperu(a, b, x)",
+    at=((1.3, 0.7, 0.5), (0.4, 2.2, 2.0)), domain="x > 0")
+
+# --- orthogonal polynomials, by the argument and not by the degree
+
+LOW = "n - (n != 0)"
+DEGREES = ((0, 0.3), (1, 0.3), (4, -0.6), (2.5, 0.4))
+WHOLE = DEGREES[:3]
+row("eval_legendre", "n x", None,
+    f"where(n == 0, 0.0, 0.5 * (n + 1)) * eval_jacobi({LOW}, 1, 1, x)",
+    mp="legendre(n, x)", at=DEGREES)
+row("eval_chebyt", "n x", None, f"n * eval_chebyu({LOW}, x)", mp="chebyt(n, x)", at=DEGREES)
+row("eval_chebyu", "n x", None, f"where(n == 0, 0.0, 2.0) * eval_gegenbauer({LOW}, 2.0, x)",
+    mp="chebyu(n, x)", at=DEGREES)
+row("eval_chebyc", "n x", None, f"n * eval_chebyu({LOW}, 0.5 * x)", mp="2 * chebyt(n, x / 2)",
+    at=DEGREES)
+row("eval_chebys", "n x", None, f"where(n == 0, 0.0, 1.0) * eval_gegenbauer({LOW}, 2.0, 0.5 * x)",
+    mp="chebyu(n, x / 2)", at=DEGREES)
+row("eval_sh_chebyt", "n x", None, f"2 * n * eval_chebyu({LOW}, 2 * x - 1)",
+    mp="chebyt(n, 2 * x - 1)", at=((0, 0.3), (1, 0.3), (4, 0.6)))
+row("eval_sh_chebyu", "n x", None,
+    f"where(n == 0, 0.0, 4.0) * eval_gegenbauer({LOW}, 2.0, 2 * x - 1)",
+    mp="chebyu(n, 2 * x - 1)", at=((0, 0.3), (1, 0.3), (4, 0.6)))
+row("eval_sh_legendre", "n x", None,
+    f"where(n == 0, 0.0, n + 1.0) * eval_jacobi({LOW}, 1, 1, 2 * x - 1)",
+    mp="legendre(n, 2 * x - 1)", at=((0, 0.3), (1, 0.3), (4, 0.6)))
+row("eval_hermite", "n x", None, f"2 * n * eval_hermite({LOW}, x)", mp="hermite(n, x)", at=WHOLE)
+row("eval_hermitenorm", "n x", None, f"n * eval_hermitenorm({LOW}, x)",
+    mp="2**(-mpf(n) / 2) * hermite(n, x / sqrt(2))", at=WHOLE)
+row("eval_laguerre", "n x", None, f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, 1.0, x)",
+    mp="laguerre(n, 0, x)", at=DEGREES)
+row("eval_genlaguerre", "n alpha x", None, None,
+    f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, alpha + 1, x)",
+    mp="laguerre(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, 0.6)))
+row("eval_gegenbauer", "n alpha x", None, None,
+    f"where(n == 0, 0.0, 2.0 * alpha) * eval_gegenbauer({LOW}, alpha + 1, x)",
+    mp="gegenbauer(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, -0.6)))
+row("eval_jacobi", "n alpha beta x", None, None, None, "where(n == 0, 0.0, 0.5 * (n + alpha"
+    f" + beta + 1)) * eval_jacobi({LOW}, alpha + 1, beta + 1, x)",
+    mp="jacobi(n, alpha, beta, x)", at=((0, 0.4, 0.7, 0.3), (4, 1.2, 0.5, -0.6)))
+row("eval_sh_jacobi", "n p q x", None, None, None, f"n * eval_sh_jacobi({LOW}, p + 2, q + 1, x)",
+    mp="jacobi(n, p - q, q - 1, 2 * x - 1) / binomial(2 * n + p - 1, n)",
+    at=((0, 2.4, 0.7, 0.3), (4, 2.2, 0.5, 0.6)))
+row("lpmv", "m v x", None, None, "(v * x * y - (v + m) * lpmv(m, v - 1, x)) / (square(x) - 1)",
+    mp="re(legenp(v, m, x))", at=((0, 2, 0.3), (1, 3, -0.6)), domain="-1 < x < 1")
+
+# --- zeta functions
+
+row("zeta_riemann", "x", "zeta_order(1, x, 1.0)", mp="zeta(x)", at=(1.3, 4.0, 30.0, -1.5),
+    public=False)
+row("zeta_hurwitz", "x q", "zeta_order(1, x, q)", "-x * zeta_hurwitz(x + 1, q)", mp="zeta(x, q)",
+    at=((1.3, 0.4), (4.0, 2.7)), public=False)
+row("zetac", "x", "zeta_order(1, x, 1.0)", mp="zeta(x) - 1", at=(1.3, 4.0))
+
+# --- elementary functions
+
+row("cosm1", "x", "-sin(x)", mp="cos(x) - 1", at=REAL)
+DEGREE = repr(pi / 180)
+row("sindg", "x", f"{DEGREE} * cosdg(x)", mp="sin(radians(x))", at=(-70.0, 30.0, 200.0))
+row("cosdg", "x", f"-{DEGREE} * sindg(x)", mp="cos(radians(x))", at=(-70.0, 30.0, 200.0))
+row("tandg", "x", f"{DEGREE} * (1 + square(y))", mp="tan(radians(x))", at=(-70.0, 30.0, 200.0))
+row("cotdg", "x", f"-{DEGREE} * (1 + square(y))", mp="cot(radians(x))", at=(-70.0, 30.0, 200.0))
+row("radian", "d m s", DEGREE, f"{DEGREE} / 60", f"{DEGREE} / 3600",
+    mp="radians(d + m / 60 + s / 3600)", at=((12.0, 30.0, 10.0),))
+row("exp10", "x", f"{log(10)!r} * y", mp="mpf(10)**x", at=REAL)
+row("round", "x", "0.0 * x", mp="nint(x)", at=(-1.7, 0.3))

@@ -1,0 +1,177 @@
+"""`scipy.integrate` of samples: trapezoid, Simpson and their running forms, by samples and places.
+
+Plain arguments go to SciPy itself; on Arrays the rules are compositions. Other names are SciPy's.
+
+Examples
+--------
+>>> import cdiff as cd
+>>> import cdiff.scipy.integrate as csi
+>>> cd.grad(lambda y: csi.trapezoid(y, dx=0.5))([1.0, 2.0, 4.0])
+[0.25, 0.5, 0.25]
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import as_array, axis_of, index_along
+from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._need import scipy_module
+
+_integrate = scipy_module("integrate")
+__all__: list[str] = []
+_mirrors = mirror_of(_integrate, __all__)
+
+
+def _steps(y: Array, x: Any, dx: Any, axis: int, name: str) -> Any:
+    """The widths between samples, ready to be multiplied along the axis."""
+    if x is None:
+        return dx
+    x = as_array(x)
+    count = y.shape[axis]
+    if x.shape[axis if x.ndim == y.ndim else -1] != count or x.ndim not in (1, y.ndim):
+        raise ValueError(f"{name}: x of shape {x.shape} does not fit y of shape {y.shape}")
+    if x.ndim == 1:
+        shape = [1] * y.ndim
+        shape[axis] = count
+        x = _core.reshape(x, tuple(shape))
+    return x[index_along(axis, slice(1, None))] - x[index_along(axis, slice(-1))]
+
+
+@_mirrors
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
+    """As `scipy.integrate.trapezoid`."""
+    y = as_array(y)
+    axis = axis_of(y, axis, "trapezoid")
+    return _core.sum(_areas(y, _steps(y, x, dx, axis, "trapezoid"), axis), (axis,))
+
+
+def _areas(y: Array, d: Any, axis: int) -> Array:
+    return 0.5 * d * (y[index_along(axis, slice(1, None))] + y[index_along(axis, slice(-1))])
+
+
+@_mirrors
+def cumulative_trapezoid(
+    y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
+) -> Array:
+    """As `scipy.integrate.cumulative_trapezoid`."""
+    y = as_array(y)
+    axis = axis_of(y, axis, "cumulative_trapezoid")
+    if initial not in (None, 0):
+        raise ValueError("cumulative_trapezoid: `initial` must be `None` or `0`.")
+    areas = _areas(y, _steps(y, x, dx, axis, "cumulative_trapezoid"), axis)
+    return _running(areas, axis, initial)
+
+
+def _running(areas: Array, axis: int, initial: Any) -> Array:
+    total = _core.cumsum(areas, axis)
+    if initial is None:
+        return total
+    shape = tuple([1 if k == axis else n for k, n in enumerate(total.shape)])
+    first = _core.broadcast_to(_core.cast(as_array(initial), total.dtype), shape)
+    return _core.concatenate([first, total + initial], axis)
+
+
+def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
+    """The integral over the first of each two neighbouring intervals, by their parabola."""
+
+    def at(start: int | None, stop: int | None) -> Any:
+        return index_along(axis, slice(start, stop))
+
+    if np.ndim(d):
+        h0, h1 = d[at(None, -1)], d[at(1, None)]
+    else:
+        h0 = h1 = d
+    f0, f1, f2 = y[at(None, -2)], y[at(1, -1)], y[at(2, None)]
+    total = h0 + h1
+    ratio = h0 / h1
+    return (
+        h0
+        / 6
+        * (
+            (3 - h0 / total) * f0
+            + (3 + h0 * ratio / total + h0 / total) * f1
+            - ratio * h0 / total * f2
+        )
+    )
+
+
+@_mirrors
+def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
+    """As `scipy.integrate.simpson`: parabolas through pairs of intervals.
+
+    Where the number of intervals is odd, the last one is integrated by the parabola through the
+    last three samples.
+    """
+    y = as_array(y)
+    axis = axis_of(y, axis, "simpson")
+    d = _steps(y, x, dx, axis, "simpson")
+    n = y.shape[axis]
+    if n < 3:
+        return _core.sum(_areas(y, d, axis), (axis,))
+    last = n if n % 2 else n - 1
+
+    def pick(v: Any, s: slice) -> Any:
+        return v[index_along(axis, s)]
+
+    even = pick(y, slice(0, last))
+    widths = pick(d, slice(0, last - 1)) if np.ndim(d) else d
+    pairs = pick(_both(even, widths, axis), slice(0, None, 2))
+    total = _core.sum(pairs, (axis,))
+    if n % 2:
+        return total
+    return total + _core.sum(_last_area(pick(y, slice(-3, None)), d, axis), (axis,))
+
+
+def _both(y: Array, d: Any, axis: int) -> Array:
+    """The integrals over each two neighbouring intervals."""
+    first = _simpson_areas(y, d, axis)
+    flipped = index_along(axis, slice(None, None, -1))
+    backward = _simpson_areas(y[flipped], d[flipped] if np.ndim(d) else d, axis)
+    return first + backward[flipped]
+
+
+def _last_area(y: Array, d: Any, axis: int) -> Array:
+    """The integral over the last interval, by the parabola through the last three samples."""
+    flipped = index_along(axis, slice(None, None, -1))
+    widths = d[index_along(axis, slice(-2, None))][flipped] if np.ndim(d) else d
+    return _simpson_areas(y[flipped], widths, axis)
+
+
+@_mirrors
+def cumulative_simpson(
+    y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
+) -> Array:
+    """As `scipy.integrate.cumulative_simpson`."""
+    y = as_array(y)
+    axis = axis_of(y, axis, "cumulative_simpson")
+    d = _steps(y, x, dx, axis, "cumulative_simpson")
+    n = y.shape[axis]
+    if n < 3:
+        return _running(_areas(y, d, axis), axis, initial)
+    # Interval k by the parabola that begins with it where k is even, that ends with it elsewhere.
+    forward = _simpson_areas(y, d, axis)
+    flipped = index_along(axis, slice(None, None, -1))
+    backward = _simpson_areas(y[flipped], d[flipped] if np.ndim(d) else d, axis)[flipped]
+    edge = index_along(axis, slice(-1, None))
+    first = _core.concatenate([forward, backward[edge]], axis)
+    start = index_along(axis, slice(0, 1))
+    second = _core.concatenate([forward[start], backward], axis)
+    shape = [1] * y.ndim
+    shape[axis] = n - 1
+    even = (np.arange(n - 1) % 2 == 0).reshape(shape)
+    return _running(_core.where(even, first, second), axis, initial)
+
+
+__all__.sort()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or not hasattr(_integrate, name):
+        raise AttributeError(f"module 'cdiff.scipy.integrate' has no attribute {name!r}")
+    return getattr(_integrate, name)

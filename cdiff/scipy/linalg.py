@@ -1,0 +1,488 @@
+"""`scipy.linalg` with SciPy's names, on arrays that are differentiated.
+
+Where SciPy reads one triangle of a matrix only (`assume_a="pos"`, `cholesky`, `cho_factor`), the
+derivative by the other one is 0, as that of the function that it is. The keywords `overwrite_*` and
+`check_finite` are taken and have no effect on Arrays. Plain arguments go to SciPy itself. This file
+translates SciPy's signatures to the operators of `_matrix.py` and to compositions.
+
+Examples
+--------
+>>> import numpy as np, cdiff as cd
+>>> import cdiff.scipy.linalg as csl
+>>> cd.grad(lambda t: np.sum(csl.expm(t * np.array([[0.0, 1.0], [-1.0, 0.0]]))))(0.0)
+0.0
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, call
+from cdiff.numpy import linalg as _numpy_linalg
+from cdiff.numpy._common import as_array
+from cdiff.numpy._index import tril as _tril
+from cdiff.numpy._index import triu as _triu
+from cdiff.numpy._linalg import kron as _kron
+from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
+from cdiff.scipy._mirror import hosted_value, mirror_of
+from cdiff.scipy._need import scipy_module
+from cdiff.scipy._positions import rows_at
+
+_linalg = scipy_module("linalg")
+__all__: list[str] = []
+_mirrors = mirror_of(_linalg, __all__)
+
+LinAlgError = _linalg.LinAlgError
+
+_SHORT = {
+    "gen": "general", "diag": "diagonal", "tridiag": "tridiagonal", "sym": "symmetric",
+    "her": "symmetric", "hermitian": "symmetric", "pos": "positive definite",
+}  # fmt: skip
+_KINDS = {None, "general", "diagonal", "tridiagonal", "banded", "upper triangular",
+          "lower triangular", "symmetric", "positive definite"}  # fmt: skip
+
+
+def _square(a: Any, name: str) -> Array:
+    a = as_array(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"{name}: expected a square matrix, got shape {a.shape}")
+    return a if a.dtype.kind == "f" else _core.cast(a, float)
+
+
+def _matrix(a: Any, name: str) -> Array:
+    a = as_array(a)
+    if a.ndim != 2:
+        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
+    return a if a.dtype.kind == "f" else _core.cast(a, float)
+
+
+def _symmetric(a: Array, lower: bool) -> Array:
+    """The symmetric matrix of which one triangle is given."""
+    if lower:
+        return _tril(a) + _tril(a, -1).mT
+    return _triu(a) + _triu(a, 1).mT
+
+
+def _read_part(a: Array, kind: str | None, lower: bool) -> Array:
+    """The matrix as SciPy sees it where it reads a part of `a` only."""
+    if kind in ("symmetric", "positive definite"):
+        return _symmetric(a, lower)
+    if kind == "upper triangular":
+        return _triu(a)
+    if kind == "lower triangular":
+        return _tril(a)
+    width = {"diagonal": 0, "tridiagonal": 1}.get(kind or "")
+    return a if width is None else _triu(_tril(a, width), -width)
+
+
+def _solved(a: Array, b: Any, kind: str | None, name: str) -> Array:
+    """The solution for a vector, a matrix or a stack of matrices."""
+    b = as_array(b)
+    vector = b.ndim == 1
+    if b.ndim == 0 or b.shape[0 if vector else -2] != a.shape[-1]:
+        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+    stack = np.broadcast_shapes(a.shape[:-2], () if vector else b.shape[:-2])
+    b = _core.reshape(b, (b.size, 1)) if vector else b
+    if stack != a.shape[:-2]:
+        a = _core.broadcast_to(a, stack + a.shape[-2:])
+    if stack != b.shape[:-2]:
+        b = _core.broadcast_to(b, stack + b.shape[-2:])
+    x = call(Solve(kind), [a, b])
+    return _core.reshape(x, x.shape[:-1]) if vector else x
+
+
+# --- systems --------------------------------------------------------------------------------------
+
+
+@_mirrors
+def solve(
+    a: Any, b: Any, lower: bool = False, overwrite_a: bool = False, overwrite_b: bool = False,
+    check_finite: bool = True, assume_a: str | None = None, transposed: bool = False,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solve`, with every `assume_a`."""
+    a = _square(a, "solve")
+    kind = _SHORT.get(assume_a or "", assume_a)
+    if kind not in _KINDS:
+        raise ValueError(f"solve: {assume_a!r} is not a recognized matrix structure")
+    a = _read_part(a, kind, lower)
+    if transposed:
+        a = a.mT
+        kind = {"upper triangular": "lower triangular",
+                "lower triangular": "upper triangular"}.get(kind or "", kind)  # fmt: skip
+    return _solved(a, b, kind, "solve")
+
+
+@_mirrors
+def solve_triangular(
+    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False,
+    overwrite_b: bool = False, check_finite: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solve_triangular`."""
+    a = _square(a, "solve_triangular")
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"solve_triangular: trans is 0, 1, 2, 'N', 'T' or 'C', not {trans!r}")
+    if unit_diagonal:
+        part = _tril(a, -1) if lower else _triu(a, 1)
+        a = part + np.eye(a.shape[-1], dtype=a.dtype)
+    else:
+        a = _tril(a) if lower else _triu(a)
+    if trans not in (0, "N"):
+        a, lower = a.mT, not lower
+    kind = "lower triangular" if lower else "upper triangular"
+    return _solved(a, b, kind, "solve_triangular")
+
+
+@_mirrors
+def solve_banded(
+    l_and_u: tuple[int, int], ab: Any, b: Any, overwrite_ab: bool = False,
+    overwrite_b: bool = False, check_finite: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solve_banded`; elements of `ab` outside the matrix have derivative 0."""
+    low, up = l_and_u
+    ab, b = _matrix(ab, "solve_banded"), as_array(b)
+    if ab.shape[0] != low + up + 1:
+        raise ValueError(
+            f"solve_banded: l_and_u={low, up} needs ab with {low + up + 1} rows, not {ab.shape}"
+        )
+    if b.ndim not in (1, 2) or b.shape[0] != ab.shape[1]:
+        raise ValueError(f"solve_banded: shapes of ab {ab.shape} and b {b.shape} do not fit")
+    if b.ndim == 2:
+        return call(Banded(low, up), [ab, b])
+    return _core.reshape(call(Banded(low, up), [ab, _core.reshape(b, (b.size, 1))]), b.shape)
+
+
+@_mirrors
+def solveh_banded(
+    ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False, lower: bool = False,
+    check_finite: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solveh_banded`."""
+    ab = _matrix(ab, "solveh_banded")
+    width = ab.shape[0] - 1
+    # As a half band, and its transpose without the diagonal.
+    half = Banded(width, 0) if lower else Banded(0, width)
+    other = half.transposed(ab)
+    parts = [other[:-1], ab] if lower else [ab, other[1:]]
+    return solve_banded((width, width), _core.concatenate(parts, 0), b)
+
+
+@_mirrors
+def cholesky(
+    a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
+) -> Array:
+    """As `scipy.linalg.cholesky`."""
+    factor = _core.cholesky(_symmetric(_square(a, "cholesky"), lower))
+    return factor if lower else factor.mT
+
+
+@_mirrors
+def cho_factor(
+    a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
+) -> tuple[Array, bool]:
+    """As `scipy.linalg.cho_factor`; the other triangle, which SciPy leaves arbitrary, is 0."""
+    return cholesky(a, lower), lower
+
+
+@_mirrors
+def cho_solve(
+    c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, check_finite: bool = True
+) -> Array:
+    """As `scipy.linalg.cho_solve`."""
+    c, lower = c_and_lower
+    first = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
+    return solve_triangular(c, first, trans=1 if lower else 0, lower=lower)
+
+
+# --- LU -------------------------------------------------------------------------------------------
+
+
+def _pivot_order(a: Any) -> Any:
+    """The rows of a in the order of L @ U."""
+    return np.argsort(_linalg.lu(a, p_indices=True, check_finite=False)[0])
+
+
+def _pivots(a: Any) -> Any:
+    return _linalg.lu_factor(a, check_finite=False)[1]
+
+
+def _order_of_pivots(piv: Any, m: int) -> Any:
+    """The permutation that the exchanges of rows make."""
+    order = np.arange(m)
+    for i, j in enumerate(piv):
+        order[[i, j]] = order[[j, i]]
+    return order
+
+
+def _lu_factors(a: Array) -> tuple[Any, Array, Array]:
+    """The order of the rows, L and U; the permutation is constant where there are no ties."""
+    m, n = a.shape
+    k = min(m, n)
+    order = hosted_value(_pivot_order, a)
+    rows = rows_at(a, order)
+    low, up = unpacked(call(PackedLU(), [rows[:k, :k]]))
+    if m > k:
+        rest = _solved(up.mT, rows[k:].mT, "lower triangular", "lu").mT
+        low = _core.concatenate([low, rest], 0)
+    if n > k:
+        up = _core.concatenate([up, _solved(low, rows[:, k:], "lower triangular", "lu")], 1)
+    return order, low, up
+
+
+def _inverse_order(order: Any) -> Any:
+    return np.argsort(order)
+
+
+def _permutation(order: Any) -> Any:
+    return np.eye(len(order))[np.argsort(order)]
+
+
+@_mirrors
+def lu(
+    a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True,
+    p_indices: bool = False,
+) -> tuple[Any, ...]:  # fmt: skip
+    """As `scipy.linalg.lu`, of one matrix, which must have full rank."""
+    order, low, up = _lu_factors(_matrix(a, "lu"))
+    if permute_l:
+        return rows_at(low, hosted_value(_inverse_order, order)), up
+    return hosted_value(_inverse_order if p_indices else _permutation, order), low, up
+
+
+@_mirrors
+def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
+    """As `scipy.linalg.lu_factor`, of one square matrix."""
+    a = _square(_matrix(a, "lu_factor"), "lu_factor")
+    return call(PackedLU(), [rows_at(a, hosted_value(_pivot_order, a))]), hosted_value(_pivots, a)
+
+
+@_mirrors
+def lu_solve(
+    lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.lu_solve`."""
+    packed, piv = lu_and_piv
+    packed, b = _square(_matrix(packed, "lu_solve"), "lu_solve"), as_array(b)
+    if trans not in (0, 1, 2):
+        raise ValueError(f"lu_solve: trans is 0, 1 or 2, not {trans!r}")
+    low, up = unpacked(packed)
+    order = hosted_value(_order_of_pivots, piv, packed.shape[0])
+    if trans == 0:
+        first = _solved(low, rows_at(b, order), "lower triangular", "lu_solve")
+        return _solved(up, first, "upper triangular", "lu_solve")
+    first = _solved(up.mT, b, "lower triangular", "lu_solve")
+    found = _solved(low.mT, first, "upper triangular", "lu_solve")
+    return rows_at(found, hosted_value(_inverse_order, order))
+
+
+# --- functions of matrices ------------------------------------------------------------------------
+
+
+def _matrix_function(name: str) -> Any:
+    operator = MatrixFunction(name)
+
+    def function(A: Any) -> Array:
+        return call(operator, [_square(A, name)])
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"As `scipy.linalg.{name}(A)`, where the result is real."
+    return _mirrors(function)
+
+
+expm = _matrix_function("expm")
+logm = _matrix_function("logm")
+sqrtm = _matrix_function("sqrtm")
+cosm = _matrix_function("cosm")
+sinm = _matrix_function("sinm")
+tanm = _matrix_function("tanm")
+coshm = _matrix_function("coshm")
+sinhm = _matrix_function("sinhm")
+tanhm = _matrix_function("tanhm")
+
+
+@_mirrors
+def fractional_matrix_power(A: Any, t: float) -> Array:
+    """As `scipy.linalg.fractional_matrix_power`, by A; a tracked t goes through expm and logm."""
+    A = _square(A, "fractional_matrix_power")
+    if isinstance(t, Array):
+        return expm(t * logm(A))
+    return call(MatrixFunction("fractional_matrix_power", t), [A])
+
+
+@_mirrors
+def expm_frechet(
+    A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
+) -> Any:
+    """As `scipy.linalg.expm_frechet`, by both matrices."""
+    A, E = _square(A, "expm_frechet"), _square(E, "expm_frechet")
+    if A.shape != E.shape:
+        raise ValueError(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
+    along = MatrixFunction("expm").along(A, E)
+    return (expm(A), along) if compute_expm else along
+
+
+# --- matrix equations -----------------------------------------------------------------------------
+
+
+@_mirrors
+def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
+    """As `scipy.linalg.solve_sylvester`."""
+    a, b = _square(a, "solve_sylvester"), _square(b, "solve_sylvester")
+    q = _matrix(q, "solve_sylvester")
+    if q.shape != (a.shape[0], b.shape[0]):
+        raise ValueError(f"solve_sylvester: shapes {a.shape}, {b.shape} and {q.shape} do not fit")
+    return call(Sylvester(), [a, b, q])
+
+
+@_mirrors
+def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
+    """As `scipy.linalg.solve_continuous_lyapunov`."""
+    a = _square(a, "solve_continuous_lyapunov")
+    return solve_sylvester(a, a.mT, _matrix(q, "solve_continuous_lyapunov"))
+
+
+@_mirrors
+def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
+    """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
+    a, q = _square(a, "solve_discrete_lyapunov"), _square(q, "solve_discrete_lyapunov")
+    n = a.shape[0]
+    system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, a)
+    return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
+
+
+# --- special matrices -----------------------------------------------------------------------------
+
+
+def _vector(c: Any, name: str) -> Array:
+    c = as_array(c)
+    if c.ndim != 1:
+        raise ValueError(f"{name}: expected a vector, got shape {c.shape}")
+    return c
+
+
+@_mirrors
+def toeplitz(c: Any, r: Any = None) -> Array:
+    """As `scipy.linalg.toeplitz`, of vectors."""
+    c = _vector(c, "toeplitz")
+    r = c if r is None else _vector(r, "toeplitz")
+    values = _core.concatenate([c[::-1], r[1:]], 0)
+    i, j = np.arange(c.size)[:, None], np.arange(r.size)
+    return values[c.size - 1 - i + j]
+
+
+@_mirrors
+def hankel(c: Any, r: Any = None) -> Array:
+    """As `scipy.linalg.hankel`, of vectors."""
+    c = _vector(c, "hankel")
+    r = np.zeros(c.size) if r is None else _vector(r, "hankel")
+    values = _core.concatenate([c, as_array(r[1:])], 0)
+    return values[np.arange(c.size)[:, None] + np.arange(r.size)]
+
+
+@_mirrors
+def circulant(c: Any) -> Array:
+    """As `scipy.linalg.circulant`, of a vector."""
+    c = _vector(c, "circulant")
+    return c[(np.arange(c.size)[:, None] - np.arange(c.size)) % c.size]
+
+
+@_mirrors
+def companion(a: Any) -> Array:
+    """As `scipy.linalg.companion`, of a vector."""
+    a = _vector(a, "companion")
+    if a.size < 2:
+        raise ValueError(f"companion: at least two coefficients are needed, not {a.size}")
+    first = _core.reshape(-a[1:] / a[0], (1, a.size - 1))
+    return _core.concatenate([first, as_array(np.eye(a.size - 2, a.size - 1))], 0)
+
+
+@_mirrors
+def convolution_matrix(a: Any, n: int, mode: str = "full") -> Array:
+    """As `scipy.linalg.convolution_matrix`, of a vector."""
+    a = _vector(a, "convolution_matrix")
+    if n <= 0 or not a.size:
+        raise ValueError(f"convolution_matrix: n={n} and the length {a.size} must be positive")
+    starts = {"full": (0, a.size + n - 1), "same": ((min(a.size, n) - 1) // 2, max(a.size, n)),
+              "valid": (min(a.size, n) - 1, max(a.size, n) - min(a.size, n) + 1)}  # fmt: skip
+    if mode not in starts:
+        raise ValueError(f"convolution_matrix: mode is full, same or valid, not {mode!r}")
+    start, count = starts[mode]
+    place = np.arange(start, start + count)[:, None] - np.arange(n)
+    inside = (place >= 0) & (place < a.size)
+    return a[np.where(inside, place, 0)] * inside.astype(a.dtype)
+
+
+@_mirrors
+def block_diag(*arrs: Any) -> Array:
+    """As `scipy.linalg.block_diag`."""
+    blocks = [as_array(x) for x in arrs]
+    blocks = [_core.reshape(x, (1, x.size)) if x.ndim < 2 else x for x in blocks]
+    if any(x.ndim > 2 for x in blocks):
+        raise ValueError(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
+    rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
+    for x in blocks:
+        after = total - before - x.shape[1]
+        left, right = np.zeros((x.shape[0], before)), np.zeros((x.shape[0], after))
+        rows.append([as_array(left), x, as_array(right)])
+        before += x.shape[1]
+    return joined(rows)
+
+
+@_mirrors
+def khatri_rao(a: Any, b: Any) -> Array:
+    """As `scipy.linalg.khatri_rao`."""
+    a, b = _matrix(a, "khatri_rao"), _matrix(b, "khatri_rao")
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"khatri_rao: the numbers of columns of {a.shape} and {b.shape} differ")
+    product = _core.reshape(a, (a.shape[0], 1, a.shape[1])) * b
+    return _core.reshape(product, (a.shape[0] * b.shape[0], a.shape[1]))
+
+
+@_mirrors
+def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
+    """As `scipy.linalg.solve_toeplitz`, by the general solver."""
+    pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
+    return _solved(toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz")
+
+
+# --- what NumPy has too ---------------------------------------------------------------------------
+
+
+@_mirrors
+def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
+    """As `scipy.linalg.det`; exact at singular matrices too."""
+    return _numpy_linalg.det(_square(a, "det"))
+
+
+@_mirrors
+def inv(
+    a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: str | None = None,
+    lower: bool = False,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.inv`."""
+    a = _square(a, "inv")
+    kind = _SHORT.get(assume_a or "", assume_a)
+    if kind not in _KINDS:
+        raise ValueError(f"inv: {assume_a!r} is not a recognized matrix structure")
+    return _numpy_linalg.inv(_read_part(a, kind, lower))
+
+
+@_mirrors
+def norm(
+    a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True
+) -> Array:
+    """As `scipy.linalg.norm`; the derivative is 0 where the norm is 0."""
+    return _numpy_linalg.norm(a, ord, axis, keepdims)
+
+
+__all__.sort()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or not hasattr(_linalg, name):
+        raise AttributeError(f"module 'cdiff.scipy.linalg' has no attribute {name!r}")
+    return getattr(_linalg, name)

@@ -1,0 +1,227 @@
+"""`scipy.signal`: convolutions, filters, detrending and windows, by signals and coefficients.
+
+Convolution and filtering are operators with SciPy's values; everything else is put together from
+them. Plain arguments go to SciPy itself, and names without a derivative are SciPy's.
+
+Examples
+--------
+>>> import cdiff as cd
+>>> import cdiff.scipy.signal as css
+>>> css.lfilter([1.0], cd.array([1.0, -0.5]), [1.0, 0.0, 0.0])
+Array([1.  , 0.5 , 0.25])
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, Callee, call
+from cdiff.numpy._common import as_array, axis_of
+from cdiff.scipy import _windows as windows
+from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._need import scipy_module
+
+_signal = scipy_module("signal")
+__all__: list[str] = ["windows"]
+_mirrors = mirror_of(_signal, __all__)
+
+
+def _flipped(x: Array) -> Array:
+    return x[(slice(None, None, -1),) * x.ndim]
+
+
+def _floats(x: Any, name: str) -> Array:
+    x = as_array(x)
+    if x.size == 0:
+        raise ValueError(f"{name}: an operand has no elements: shape {x.shape}")
+    return x if x.dtype.kind == "f" else _core.cast(x, float)
+
+
+# --- convolution ----------------------------------------------------------------------------------
+
+
+class _Convolution(Callee):
+    """The full convolution of two arrays with as many axes."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def __repr__(self) -> str:
+        return "convolve"
+
+    def value(self, arrays: list[Any]) -> Any:
+        return _signal.convolve(*arrays, mode="full", method=self.method)
+
+    def back(self, g: Array, other: Array, shape: tuple[int, ...]) -> Array:
+        """The transposed product: where the other operand, turned round, lies inside g."""
+        whole = call(self, [g, _flipped(other)])
+        return whole[tuple([slice(m - 1, m - 1 + n)
+                            for m, n in zip(other.shape, shape, strict=True)])]  # fmt: skip
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        a, b = operands
+        return [self.back(g, b, a.shape) if wanted[0] else None,
+                self.back(g, a, b.shape) if wanted[1] else None]  # fmt: skip
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        terms = [call(self, [t if i == k else x for i, x in enumerate(operands)])
+                 for k, t in enumerate(tangents) if t is not None]  # fmt: skip
+        return sum(terms[1:], terms[0])
+
+
+def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
+    a, b = _floats(in1, name), _floats(in2, name)
+    if a.ndim != b.ndim:
+        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} have other numbers of axes")
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"{name}: mode is full, same or valid, not {mode!r}")
+    if not a.ndim:
+        return a * b
+    whole = call(_Convolution(method), [a, b])
+    if mode == "full":
+        return whole
+    pairs = list(zip(a.shape, b.shape, strict=True))
+    if mode == "same":
+        return whole[tuple([slice((m - 1) // 2, (m - 1) // 2 + n) for n, m in pairs])]
+    if not (all(n >= m for n, m in pairs) or all(n <= m for n, m in pairs)):
+        raise ValueError(
+            f"{name}: for mode='valid' one operand must be as large as the other in every axis, "
+            f"got {a.shape} and {b.shape}"
+        )
+    return whole[tuple([slice(min(n, m) - 1, max(n, m)) for n, m in pairs])]
+
+
+@_mirrors
+def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
+    """As `scipy.signal.convolve`, by both."""
+    return _convolved(in1, in2, mode, method, "convolve")
+
+
+@_mirrors
+def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Array:
+    """As `scipy.signal.fftconvolve`, by both, over all axes."""
+    no_keywords("fftconvolve", axes=(axes, None))
+    return _convolved(in1, in2, mode, "fft", "fftconvolve")
+
+
+@_mirrors
+def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Array:
+    """As `scipy.signal.oaconvolve`, by both, over all axes."""
+    no_keywords("oaconvolve", axes=(axes, None))
+    return _convolved(in1, in2, mode, "fft", "oaconvolve")
+
+
+@_mirrors
+def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
+    """As `scipy.signal.correlate`, by both."""
+    return _convolved(in1, _flipped(_floats(in2, "correlate")), mode, method, "correlate")
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+
+class _Filter(Callee):
+    """y with sum(a[k] * y[n-k]) = sum(b[k] * x[n-k]) along the last axis."""
+
+    def __repr__(self) -> str:
+        return "lfilter"
+
+    def value(self, arrays: list[Any]) -> Any:
+        return _signal.lfilter(*arrays, axis=-1)
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        b, a, x = operands
+        one = np.ones(1, y.dtype)
+        w = _reversed(call(self, [one, a, _reversed(g)]))
+        by_x = _reversed(call(self, [b, one, _reversed(w)])) if wanted[2] else None
+        return [_lagged(w, x, b.size) if wanted[0] else None,
+                -_lagged(w, y, a.size) if wanted[1] else None, by_x]  # fmt: skip
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        b, a, x = operands
+        tb, ta, tx = tangents
+        one = np.ones(1, y.dtype)
+        terms = [] if tb is None else [call(self, [tb, one, x])]
+        terms += [] if ta is None else [-call(self, [ta, one, y])]
+        terms += [] if tx is None else [call(self, [b, one, tx])]
+        return call(self, [one, a, sum(terms[1:], terms[0])])
+
+
+def _reversed(x: Array) -> Array:
+    return x[..., ::-1]
+
+
+def _lagged(w: Array, x: Array, count: int) -> Array:
+    """sum(w[n] * x[n - k]) over all n, for each k below count."""
+    n = x.shape[-1]
+    sums = [_core.sum(w[..., k:] * x[..., : n - k]) if k < n else _core.sum(0.0 * w[..., :0])
+            for k in range(count)]  # fmt: skip
+    return _core.concatenate([_core.reshape(s, (1,)) for s in sums], 0)
+
+
+@_mirrors
+def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """As `scipy.signal.lfilter`, by the signal and the coefficients, from rest (no `zi`)."""
+    no_keywords("lfilter", zi=(zi, None))
+    b, a, x = _floats(b, "lfilter"), _floats(a, "lfilter"), _floats(x, "lfilter")
+    b, a = (_core.reshape(c, (1,)) if c.ndim == 0 else c for c in (b, a))
+    if b.ndim != 1 or a.ndim != 1:
+        raise ValueError(f"lfilter: b and a are vectors, got shapes {b.shape} and {a.shape}")
+    axis = axis_of(x, axis, "lfilter")
+    last = axis == x.ndim - 1
+    perm = [k for k in range(x.ndim) if k != axis] + [axis]
+    y = call(_Filter(), [b, a, x if last else _core.transpose(x, perm)])
+    return y if last else _core.transpose(y, np.argsort(perm).tolist())
+
+
+@_mirrors
+def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Array:
+    """As `scipy.signal.sosfilt`, by the signal and the sections, from rest (no `zi`)."""
+    no_keywords("sosfilt", zi=(zi, None))
+    sos, y = _floats(sos, "sosfilt"), _floats(x, "sosfilt")
+    if sos.ndim != 2 or sos.shape[1] != 6:
+        raise ValueError(f"sosfilt: sos must have shape (n_sections, 6), not {sos.shape}")
+    for k in range(sos.shape[0]):
+        y = lfilter(sos[k, :3], sos[k, 3:], y, axis)
+    return y
+
+
+@_mirrors
+def detrend(
+    data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
+) -> Array:
+    """As `scipy.signal.detrend`."""
+    x = _floats(data, "detrend")
+    axis = axis_of(x, axis, "detrend")
+    n = x.shape[axis]
+    if type in ("constant", "c"):
+        projection = np.full((n, n), 1.0 / n)
+    elif type in ("linear", "l"):
+        edges = np.unique(np.concatenate([[0], np.ravel(bp), [n]])).astype(int)
+        if edges[-1] > n or edges[0] < 0:
+            raise ValueError(f"detrend: breakpoints {bp} must lie in the axis of length {n}")
+        projection = np.zeros((n, n))
+        for start, stop in pairwise(edges):
+            basis = np.stack([np.ones(stop - start), np.arange(stop - start) + 1.0], axis=1)
+            q = np.linalg.qr(basis)[0]
+            projection[start:stop, start:stop] = q @ q.T
+    else:
+        raise ValueError("Trend type must be 'linear' or 'constant'.")
+    perm = [k for k in range(x.ndim) if k != axis] + [axis]
+    rows = _core.transpose(x, perm)
+    trend = _core.matmul(rows, projection.astype(x.dtype))
+    return _core.transpose(rows - trend, np.argsort(perm).tolist())
+
+
+__all__.sort()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or not hasattr(_signal, name):
+        raise AttributeError(f"module 'cdiff.scipy.signal' has no attribute {name!r}")
+    return getattr(_signal, name)

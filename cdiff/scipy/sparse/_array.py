@@ -1,0 +1,244 @@
+"""Sparse matrices of constant structure whose nonzeros are an `Array`, and their operators.
+
+Product and solution are one operator each, in the nonzeros and the dense operand; a derivative by
+the nonzeros is computed at their places only. It knows coordinates, nothing of formats.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, Callee, call
+from cdiff.numpy._common import as_array
+from cdiff.scipy._need import scipy_module
+
+__all__ = ["SparseArray", "as_sparse", "from_compressed", "from_coordinates", "matmul", "solved"]
+
+_sparse = scipy_module("sparse")
+_solvers = scipy_module("sparse.linalg")
+
+
+class Structure:
+    """Where the nonzeros of a matrix lie.
+
+    Parameters
+    ----------
+    rows, columns : ndarray of int
+    shape : (int, int)
+    """
+
+    def __init__(self, rows: Any, columns: Any, shape: tuple[int, int]) -> None:
+        self.rows = rows
+        self.columns = columns
+        self.shape = shape
+
+    def flipped(self) -> Structure:
+        """That of the transpose."""
+        return Structure(self.columns, self.rows, self.shape[::-1])
+
+    def matrix(self, data: Any) -> Any:
+        """SciPy's matrix; places that are given twice are added."""
+        return _sparse.coo_array((data, (self.rows, self.columns)), self.shape)
+
+
+class Product(Callee):
+    """The product of a sparse matrix with a matrix."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+
+    def __repr__(self) -> str:
+        return "sparse_matmul"
+
+    def value(self, arrays: list[Any]) -> Any:
+        return self.structure.matrix(arrays[0]) @ arrays[1]
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        data, x = operands
+        at = self.structure
+        by_data = _core.sum(g[at.rows] * x[at.columns], (1,)) if wanted[0] else None
+        return [by_data, call(Product(at.flipped()), [data, g]) if wanted[1] else None]
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        terms = [call(self, [t if i == k else x for i, x in enumerate(operands)])
+                 for k, t in enumerate(tangents) if t is not None]  # fmt: skip
+        return sum(terms[1:], terms[0])
+
+
+class Solution(Callee):
+    """The solution y of a @ y = b for a sparse matrix a."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+
+    def __repr__(self) -> str:
+        return "spsolve"
+
+    def value(self, arrays: list[Any]) -> Any:
+        return _solvers.splu(self.structure.matrix(arrays[0]).tocsc()).solve(arrays[1])
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        at = self.structure
+        w = call(Solution(at.flipped()), [operands[0], g])
+        by_data = -_core.sum(w[at.rows] * y[at.columns], (1,)) if wanted[0] else None
+        return [by_data, w]
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        td, tb = tangents
+        if td is not None:
+            product = call(Product(self.structure), [td, y])
+            tb = -product if tb is None else tb - product
+        return call(self, [operands[0], tb])
+
+
+class SparseArray:
+    """A sparse matrix of constant structure, differentiated by its nonzeros.
+
+    Parameters
+    ----------
+    data : Array
+    structure : Structure
+
+    Examples
+    --------
+    >>> import cdiff as cd, cdiff.scipy.sparse as css
+    >>> a = css.coo_array((cd.array([2.0, 3.0]), ([0, 1], [1, 0])), (2, 2))
+    >>> a @ [1.0, 10.0]
+    Array([20.,  3.])
+    """
+
+    # NumPy's arrays must leave x @ a to __rmatmul__.
+    __array_ufunc__ = None
+
+    def __init__(self, data: Array, structure: Structure) -> None:
+        self.data = data
+        self.structure = structure
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.structure.shape
+
+    @property
+    def nnz(self) -> int:
+        """How many nonzeros are stored."""
+        return self.data.size
+
+    @property
+    def T(self) -> SparseArray:
+        """The transpose."""
+        return SparseArray(self.data, self.structure.flipped())
+
+    def __repr__(self) -> str:
+        return f"<SparseArray of shape {self.shape} with {self.nnz} nonzeros>"
+
+    def __matmul__(self, x: Any) -> Array:
+        return _product(self, as_array(x))
+
+    def __rmatmul__(self, x: Any) -> Array:
+        x = as_array(x)
+        return _product(self.T, x) if x.ndim == 1 else _product(self.T, x.T).T
+
+    def __mul__(self, factor: Any) -> SparseArray:
+        if np.ndim(factor):
+            raise TypeError("a SparseArray can be multiplied with a number; use @ for matrices")
+        return SparseArray(self.data * factor, self.structure)
+
+    __rmul__ = __mul__
+
+    def toarray(self) -> Array:
+        """The dense matrix."""
+        at = self.structure
+        flat = _core.scatter_add(self.data, at.rows * at.shape[1] + at.columns,
+                                 at.shape[0] * at.shape[1])  # fmt: skip
+        return _core.reshape(flat, at.shape)
+
+    def diagonal(self) -> Array:
+        """The elements of the main diagonal."""
+        at = self.structure
+        on = np.flatnonzero(at.rows == at.columns)
+        return _core.scatter_add(self.data[on], at.rows[on], min(at.shape))
+
+
+def _product(a: SparseArray, x: Array) -> Array:
+    if x.ndim not in (1, 2) or x.shape[0] != a.shape[1]:
+        raise ValueError(f"sparse matmul: shapes {a.shape} and {x.shape} do not fit")
+    x = x if x.dtype.kind == "f" else _core.cast(x, float)
+    if x.ndim == 2:
+        return call(Product(a.structure), [a.data, x])
+    y = call(Product(a.structure), [a.data, _core.reshape(x, (x.size, 1))])
+    return _core.reshape(y, (a.shape[0],))
+
+
+def solved(a: SparseArray, b: Array, name: str) -> Array:
+    """The solution for a vector or a matrix."""
+    if a.shape[0] != a.shape[1] or b.ndim not in (1, 2) or b.shape[0] != a.shape[0]:
+        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+    if b.ndim == 2:
+        return call(Solution(a.structure), [a.data, b])
+    x = call(Solution(a.structure), [a.data, _core.reshape(b, (b.size, 1))])
+    return _core.reshape(x, (b.size,))
+
+
+def as_sparse(a: Any, name: str) -> SparseArray:
+    """SciPy's sparse matrix as one of constant nonzeros."""
+    if isinstance(a, SparseArray):
+        return a
+    if not _sparse.issparse(a):
+        raise TypeError(f"{name}: a sparse matrix is needed, not {type(a).__name__}")
+    coo = a.tocoo()
+    return SparseArray(as_array(coo.data.astype(float, copy=False)),
+                       Structure(coo.row, coo.col, coo.shape))  # fmt: skip
+
+
+def from_coordinates(data: Any, coords: Any, shape: Any) -> SparseArray:
+    """From nonzeros and their rows and columns."""
+    rows, columns = (np.asarray(z, dtype=np.intp) for z in coords)
+    if shape is None:
+        shape = (int(rows.max(initial=-1)) + 1, int(columns.max(initial=-1)) + 1)
+    data = as_array(data)
+    if data.shape != rows.shape or rows.shape != columns.shape or rows.ndim != 1:
+        raise ValueError(f"sparse: data of shape {data.shape} for coordinates of shapes "
+                         f"{rows.shape} and {columns.shape}")  # fmt: skip
+    for z, n, what in ((rows, shape[0], "row"), (columns, shape[1], "column")):
+        if z.size and (z.min() < 0 or z.max() >= n):
+            raise ValueError(f"sparse: a {what} outside the shape {tuple(shape)}")
+    return SparseArray(data, Structure(rows, columns, (int(shape[0]), int(shape[1]))))
+
+
+def from_compressed(data: Any, indices: Any, indptr: Any, shape: Any,
+                    by_columns: bool) -> SparseArray:  # fmt: skip
+    """From the compressed format of rows or of columns."""
+    indices, indptr = np.asarray(indices, dtype=np.intp), np.asarray(indptr, dtype=np.intp)
+    major = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
+    if shape is None:
+        ends = (indptr.size - 1, int(indices.max(initial=-1)) + 1)
+        shape = ends[::-1] if by_columns else ends
+    coords = (indices, major) if by_columns else (major, indices)
+    return from_coordinates(data, coords, shape)
+
+
+def matmul(a: Any, x: Any) -> Any:
+    """A product in which one operand is sparse and the other one dense.
+
+    Parameters
+    ----------
+    a, x : SparseArray, sparse matrix of SciPy, or array_like
+
+    Returns
+    -------
+    Array
+
+    Raises
+    ------
+    TypeError
+        If neither is sparse.
+    ValueError
+        If the shapes do not fit.
+    """
+    if isinstance(a, SparseArray) or _sparse.issparse(a):
+        return as_sparse(a, "matmul") @ x
+    return as_sparse(x, "matmul").__rmatmul__(a)

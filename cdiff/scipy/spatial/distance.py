@@ -1,0 +1,233 @@
+"""`scipy.spatial.distance`: distances of points and of pairs of points, by all of them.
+
+A metric is one expression of two arrays of points and their last axis; `cdist` and `pdist` apply it
+to all pairs. A distance of equal points has derivative 0. Plain arguments go to SciPy itself.
+
+Examples
+--------
+>>> import numpy as np, cdiff as cd
+>>> import cdiff.scipy.spatial.distance as csd
+>>> x = np.array([[0.0, 0.0], [3.0, 4.0]])
+>>> cd.grad(lambda x: csd.pdist(x)[0])(x)
+array([[-0.6, -0.8],
+       [ 0.6,  0.8]])
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import as_array
+from cdiff.numpy._reduce import mean as _mean
+from cdiff.numpy._reduce import var as _var
+from cdiff.numpy.linalg import inv as _inv
+from cdiff.numpy.linalg import vector_norm as _vector_norm
+from cdiff.scipy._language import FUNCTIONS
+from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._need import scipy_module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_distance = scipy_module("spatial.distance")
+__all__: list[str] = []
+_mirrors = mirror_of(_distance, __all__)
+
+
+def _total(x: Array) -> Array:
+    return _core.sum(x, (x.ndim - 1,))
+
+
+def _minkowski(u: Array, v: Array, p: Any = 2, w: Any = None) -> Array:
+    d = u - v
+    if w is not None:
+        d = _core.power(w, 1 / p) * d if p != np.inf else _core.where(_core.equal(w, 0), 0.0, d)
+    return _vector_norm(d, axis=-1, ord=p)
+
+
+def _sqeuclidean(u: Array, v: Array, w: Any = None) -> Array:
+    d = u - v
+    return _total(d * d if w is None else w * d * d)
+
+
+def _cityblock(u: Array, v: Array, w: Any = None) -> Array:
+    d = _core.absolute(u - v)
+    return _total(d if w is None else w * d)
+
+
+def _chebyshev(u: Array, v: Array, w: Any = None) -> Array:
+    return _minkowski(u, v, np.inf, w)
+
+
+def _canberra(u: Array, v: Array, w: Any = None) -> Array:
+    d = _core.safe_divide(_core.absolute(u - v), _core.absolute(u) + _core.absolute(v))
+    return _total(d if w is None else w * d)
+
+
+def _braycurtis(u: Array, v: Array, w: Any = None) -> Array:
+    top, bottom = _core.absolute(u - v), _core.absolute(u + v)
+    return _total(top if w is None else w * top) / _total(bottom if w is None else w * bottom)
+
+
+def _cosine(u: Array, v: Array, w: Any = None) -> Array:
+    w = 1.0 if w is None else w
+    return 1 - _total(w * u * v) / _core.sqrt(_total(w * u * u) * _total(w * v * v))
+
+
+def _correlation(u: Array, v: Array, w: Any = None, centered: bool = True) -> Array:
+    if centered:
+        share = 1.0 / u.shape[-1] if w is None else w / _total(as_array(w))
+        u = u - _core.sum(share * u, (u.ndim - 1,), True)
+        v = v - _core.sum(share * v, (v.ndim - 1,), True)
+    return _cosine(u, v, w)
+
+
+def _seuclidean(u: Array, v: Array, V: Any) -> Array:
+    return _core.norm2((u - v) / _core.sqrt(as_array(V)), (max(u.ndim, v.ndim) - 1,))
+
+
+def _mahalanobis(u: Array, v: Array, VI: Any) -> Array:
+    d = u - v
+    product = _core.matmul(d, as_array(VI))
+    squares = _total(product * d)
+    # The derivative of the root is 0 at equal points, as that of every norm.
+    zero = _core.equal(squares, 0.0)
+    return _core.where(zero, 0.0, _core.sqrt(_core.where(zero, 1.0, squares)))
+
+
+def _jensenshannon(u: Array, v: Array, base: float | None = None) -> Array:
+    p = u / _core.sum(u, (u.ndim - 1,), True)
+    q = v / _core.sum(v, (v.ndim - 1,), True)
+    m = 0.5 * (p + q)
+    rel_entr = FUNCTIONS["rel_entr"]
+    total = _total(rel_entr(p, m)) + _total(rel_entr(q, m))
+    return _core.sqrt(0.5 * total / (1.0 if base is None else np.log(base)))
+
+
+METRICS: dict[str, Callable[..., Array]] = {
+    "braycurtis": _braycurtis, "canberra": _canberra, "chebyshev": _chebyshev,
+    "cityblock": _cityblock, "correlation": _correlation, "cosine": _cosine,
+    "euclidean": _minkowski, "jensenshannon": _jensenshannon, "mahalanobis": _mahalanobis,
+    "minkowski": _minkowski, "seuclidean": _seuclidean, "sqeuclidean": _sqeuclidean,
+}  # fmt: skip
+
+
+def _between_points(name: str, arguments: str) -> Any:
+    metric = METRICS[name]
+
+    def distance(u: Any, v: Any, *args: Any, **kwargs: Any) -> Array:
+        u, v = as_array(u), as_array(v)
+        if u.ndim != 1 or v.shape != u.shape:
+            raise ValueError(f"{name}: two vectors of equal length, not {u.shape} and {v.shape}")
+        return metric(u, v, *args, **kwargs)
+
+    distance.__name__ = distance.__qualname__ = name
+    distance.__doc__ = f"As `scipy.spatial.distance.{name}(u, v{arguments})`."
+    return _mirrors(distance)
+
+
+sqeuclidean = _between_points("sqeuclidean", ", w=None")
+cityblock = _between_points("cityblock", ", w=None")
+chebyshev = _between_points("chebyshev", ", w=None")
+canberra = _between_points("canberra", ", w=None")
+braycurtis = _between_points("braycurtis", ", w=None")
+cosine = _between_points("cosine", ", w=None")
+correlation = _between_points("correlation", ", w=None, centered=True")
+minkowski = _between_points("minkowski", ", p=2, w=None")
+seuclidean = _between_points("seuclidean", ", V")
+mahalanobis = _between_points("mahalanobis", ", VI")
+jensenshannon = _between_points("jensenshannon", ", base=None")
+
+
+@_mirrors
+def euclidean(u: Any, v: Any, w: Any = None) -> Array:
+    """As `scipy.spatial.distance.euclidean`."""
+    return minkowski(as_array(u), v, 2, w)
+
+
+def _points(x: Any, name: str) -> Array:
+    x = as_array(x)
+    if x.ndim != 2:
+        raise ValueError(f"{name}: points are the rows of a matrix, got shape {x.shape}")
+    return x if x.dtype.kind == "f" else _core.cast(x, float)
+
+
+def _defaults(metric: str, points: Array, given: dict[str, Any]) -> dict[str, Any]:
+    """What SciPy estimates from the points."""
+    if metric == "seuclidean" and given.get("V") is None:
+        return {**given, "V": _var(points, axis=0, ddof=1)}
+    if metric == "mahalanobis" and given.get("VI") is None:
+        d = points - _mean(points, axis=0)
+        return {**given, "VI": _inv(_core.matmul(d.mT, d) / (points.shape[0] - 1)).mT}
+    return given
+
+
+def _metric(metric: Any, name: str) -> str:
+    if callable(metric):
+        metric = getattr(metric, "__name__", "")
+    aliases = {"l2": "euclidean", "l1": "cityblock", "manhattan": "cityblock", "linf": "chebyshev",
+               "js": "jensenshannon", "cos": "cosine"}  # fmt: skip
+    metric = aliases.get(metric.lower(), metric.lower())
+    if metric not in METRICS:
+        raise ValueError(f"{name}: the metric {metric!r} is not differentiated; there are "
+                         f"{', '.join(sorted(METRICS))}")  # fmt: skip
+    return metric
+
+
+@_mirrors
+def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Array:
+    """As `scipy.spatial.distance.cdist`, by both sets of points and the metric's parameters."""
+    a, b = _points(XA, "cdist"), _points(XB, "cdist")
+    if out is not None:
+        raise TypeError("cdist: out= cannot be used with cdiff arrays; assign the result instead")
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"cdist: the numbers of columns of {a.shape} and {b.shape} differ")
+    metric = _metric(metric, "cdist")
+    kwargs = _defaults(metric, _core.concatenate([a, b], 0), kwargs)
+    rows = _core.reshape(a, (a.shape[0], 1, a.shape[1]))
+    columns = _core.reshape(b, (1, *b.shape))
+    return METRICS[metric](rows, columns, **kwargs)
+
+
+@_mirrors
+def pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Array:
+    """As `scipy.spatial.distance.pdist`, by the points and the metric's parameters."""
+    x = _points(X, "pdist")
+    if out is not None:
+        raise TypeError("pdist: out= cannot be used with cdiff arrays; assign the result instead")
+    metric = _metric(metric, "pdist")
+    i, j = np.triu_indices(x.shape[0], 1)
+    return METRICS[metric](x[i], x[j], **_defaults(metric, x, kwargs))
+
+
+@_mirrors
+def squareform(X: Any, force: str = "no", checks: bool = True) -> Array:
+    """As `scipy.spatial.distance.squareform`, both ways."""
+    x = as_array(X)
+    if x.ndim == 2 and force != "tomatrix":
+        if x.shape[0] != x.shape[1]:
+            raise ValueError(f"squareform: expected a square matrix, got shape {x.shape}")
+        return x[np.triu_indices(x.shape[0], 1)]
+    n = int(np.ceil(np.sqrt(x.size * 2))) if x.size else 1
+    if x.ndim != 1 or n * (n - 1) != x.size * 2:
+        raise ValueError(f"squareform: no distances of pairs: shape {x.shape}")
+    place = np.zeros((n, n), dtype=int)
+    i, j = np.triu_indices(n, 1)
+    place[i, j] = place[j, i] = np.arange(x.size)
+    if not x.size:
+        return as_array(np.zeros((1, 1), x.dtype))
+    return x[place] * (1 - np.eye(n, dtype=x.dtype))
+
+
+__all__.sort()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or not hasattr(_distance, name):
+        raise AttributeError(f"module 'cdiff.scipy.spatial.distance' has no attribute {name!r}")
+    return getattr(_distance, name)

@@ -1,0 +1,40 @@
+"""What every function of `cdiff.scipy` that takes arrays is tested for.
+
+A case is a function that calls the module under test, and its arguments; the same call on plain
+arrays is SciPy's own, which is the oracle of the values. It must not know how a derivative is made.
+"""
+
+import numpy as np
+
+import cdiff as cd
+
+
+def flat(result):
+    parts = result if isinstance(result, (tuple, list)) else [result]
+    return [np.asarray(cd._core.value(x)) for x in parts]
+
+
+def values_are_scipys(f, args, rtol=1e-11):
+    want, found = flat(f(*args)), flat(f(*[cd.array(x) for x in args]))
+    for x, y in zip(want, found, strict=True):
+        assert x.shape == y.shape
+        np.testing.assert_allclose(y, x, rtol=rtol, atol=1e-12)
+
+
+def loss_of(f):
+    def loss(*args):
+        y = f(*args)
+        parts = y if isinstance(y, (tuple, list)) else [y]
+        return sum([np.sum(np.sin(x)) for x in parts])
+
+    return loss
+
+
+def compiled_agrees(f, args):
+    """The compiled gradient is that of the eager one, recorded once for two points."""
+    g = cd.grad(loss_of(f), argnums=tuple(range(len(args))))
+    compiled = cd.compile(g)
+    compiled(*[1.01 * x for x in args])
+    for x, y in zip(compiled(*args), g(*args), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-12)
+    return compiled.stats()["recordings"]

@@ -1,0 +1,254 @@
+"""`cdiff.scipy`: signal, integrate, interpolate, ndimage, spatial.distance and sparse.
+
+Values against SciPy, derivatives in both modes to order two against differences, compiled against
+eager. It must not know how a derivative is made.
+"""
+
+import numpy as np
+import pytest
+import scipy.interpolate as si
+import scipy.sparse as ss
+from scipy_checks import compiled_agrees, values_are_scipys
+
+import cdiff as cd
+import cdiff.scipy.integrate as ci
+import cdiff.scipy.interpolate as cip
+import cdiff.scipy.ndimage as cn
+import cdiff.scipy.signal as csg
+import cdiff.scipy.sparse as csp
+import cdiff.scipy.sparse.linalg as cspl
+import cdiff.scipy.spatial.distance as cdist_module
+
+rng = np.random.default_rng(7)
+V = rng.normal(size=7)
+W = rng.normal(size=4)
+M = rng.normal(size=(5, 6))
+K = rng.normal(size=(2, 3))
+X = np.cumsum(rng.uniform(0.4, 1.0, size=7))
+Y2 = rng.normal(size=(7, 2))
+Q = np.array([X[0] + 0.1, X[2] + 0.2, X[5] + 0.3, X[6] - 0.05])
+FAR = np.array([X[0] - 0.4, X[3] + 0.1, X[6] + 0.7])
+AR = np.array([1.2, -0.5, 0.3])
+POS = rng.uniform(0.2, 1.0, size=(4, 3))
+P4 = rng.normal(size=(4, 3))
+P3 = rng.normal(size=(3, 3))
+GRID = (np.array([0.0, 0.7, 1.5, 3.0]), np.array([-1.0, 0.2, 1.0]))
+TABLE = rng.normal(size=(4, 3))
+XI = np.stack([rng.uniform(0.1, 2.9, 5), rng.uniform(-0.9, 0.9, 5)], axis=-1)
+COORDS = np.stack([rng.uniform(0.1, 3.8, 6), rng.uniform(0.1, 4.8, 6)])
+
+SIGNAL = {
+    "lfilter": (csg.lfilter, (W, AR, V)),
+    "lfilter axis": (lambda b, a, x: csg.lfilter(b, a, x, axis=0), (W[:2], AR, M)),
+    "lfilter long": (csg.lfilter, (V, AR, W)),
+    "sosfilt": (lambda s, x: csg.sosfilt(s * (np.arange(6) != 3) + np.eye(6)[3], x),
+                (np.array([[1.0, 0.4, 0.2, 0.0, -0.3, 0.1]] * 2), V)),
+    "detrend": (csg.detrend, (M,)),
+    "detrend constant": (lambda x: csg.detrend(x, axis=0, type="constant"), (M,)),
+    "detrend pieces": (lambda x: csg.detrend(x, bp=[3]), (V,)),
+    "gaussian": (lambda s: csg.windows.gaussian(6, s, sym=False), (np.array(1.3),)),
+    "general_gaussian": (lambda p, s: csg.windows.general_gaussian(6, p, s),
+                         (np.array(1.5), np.array(2.0))),
+    "exponential": (lambda t: csg.windows.exponential(5, tau=t), (np.array(1.3),)),
+    "kaiser": (lambda b: csg.windows.kaiser(5, b), (np.array(2.3),)),
+    "general_hamming": (lambda a: csg.windows.general_hamming(5, a), (np.array(0.6),)),
+    "general_cosine": (lambda a: csg.windows.general_cosine(6, a), (AR,)),
+}  # fmt: skip
+for _mode in ("full", "same", "valid"):
+    for _name in ("convolve", "correlate", "fftconvolve", "oaconvolve"):
+        _f = getattr(csg, _name)
+        SIGNAL[f"{_name} {_mode}"] = (lambda a, b, f=_f, m=_mode: f(a, b, m), (M, K))
+        if _name != "oaconvolve":
+            SIGNAL[f"{_name} {_mode} short"] = (lambda a, b, f=_f, m=_mode: f(a, b, m), (W, V))
+
+INTEGRATE = {
+    "trapezoid": (ci.trapezoid, (V, X)),
+    "trapezoid axis": (lambda y: ci.trapezoid(y, dx=0.3, axis=0), (M,)),
+    "trapezoid rows": (lambda y, x: ci.trapezoid(y, x, axis=0), (Y2, X)),
+    "cumulative_trapezoid": (ci.cumulative_trapezoid, (V, X)),
+    "cumulative_trapezoid initial": (lambda y: ci.cumulative_trapezoid(y, initial=0), (M,)),
+    "simpson odd": (lambda y, x: ci.simpson(y, x), (V, X)),
+    "simpson even": (lambda y, x: ci.simpson(y, x), (V[:6], X[:6])),
+    "simpson step": (lambda y: ci.simpson(y, dx=0.3), (M,)),
+    "simpson two": (lambda y, x: ci.simpson(y, x), (V[:2], X[:2])),
+    "simpson axis": (lambda y, x: ci.simpson(y, x, axis=0), (Y2, X)),
+    "cumulative_simpson": (lambda y, x: ci.cumulative_simpson(y, x=x), (V, X)),
+    "cumulative_simpson even": (lambda y, x: ci.cumulative_simpson(y, x=x, initial=0.5),
+                                (V[:6], X[:6])),
+    "cumulative_simpson step": (lambda y: ci.cumulative_simpson(y, dx=0.3), (M,)),
+}  # fmt: skip
+
+INTERPOLATE = {
+    "pchip": (lambda x, y, q: cip.PchipInterpolator(x, y)(q), (X, V, Q)),
+    "pchip columns": (lambda y, q: cip.PchipInterpolator(X, y)(q), (Y2, Q)),
+    "pchip outside": (lambda y, q: cip.PchipInterpolator(X, y)(q), (V, FAR)),
+    "hermite": (lambda x, y, d, q: cip.CubicHermiteSpline(x, y, d)(q), (X, V, V[::-1].copy(), Q)),
+    "interp1d": (lambda x, y, q: cip.interp1d(x, y)(q), (X, V, Q)),
+    "interp1d axis": (lambda y, q: cip.interp1d(X[:6], y)(q), (M, Q[:2])),
+    "interp1d extrapolate": (lambda y, q: cip.interp1d(X, y, fill_value="extrapolate")(q),
+                             (V, FAR)),
+    "interp1d fill": (lambda y, q: cip.interp1d(X, y, bounds_error=False,
+                                                fill_value=(1.0, 2.0))(q), (V, FAR)),
+    "grid": (lambda v, q: cip.RegularGridInterpolator(GRID, v)(q), (TABLE, XI)),
+    "grid axes": (lambda g, v, q: cip.RegularGridInterpolator((g, GRID[1]), v)(q),
+                  (GRID[0], TABLE, XI)),
+    "grid fill": (lambda v, q: cip.RegularGridInterpolator(GRID, v, bounds_error=False,
+                                                           fill_value=0.5)(q), (TABLE, XI + 0.5)),
+}  # fmt: skip
+for _bc in ("not-a-knot", "natural", "clamped", ((1, 0.3), (2, -0.4)), ((2, 0.7), (1, 0.2))):
+    INTERPOLATE[f"spline {_bc}"] = (
+        lambda x, y, q, bc=_bc: cip.CubicSpline(x, y, bc_type=bc)(q), (X, V, Q))  # fmt: skip
+for _n in (2, 3, 4):
+    INTERPOLATE[f"spline of {_n}"] = (
+        lambda x, y, q: cip.CubicSpline(x, y)(q), (X[:_n], V[:_n], X[:1] + 0.1))  # fmt: skip
+INTERPOLATE["spline nu"] = (lambda y, q: cip.CubicSpline(X, y)(q, 1), (Y2, FAR))
+INTERPOLATE["spline inside"] = (
+    lambda y, q: cip.CubicSpline(X, y, extrapolate=False)(q), (V, Q))  # fmt: skip
+
+NDIMAGE = {
+    f"order {order} {mode}": (
+        lambda a, c, o=order, m=mode: cn.map_coordinates(a, c, order=o, mode=m, cval=0.5),
+        (M, COORDS if mode in ("constant", "mirror") and order == 3 else COORDS + 0.9))
+    for order, modes in cn.MODES.items() if order
+    for mode in modes
+}  # fmt: skip
+
+DISTANCE = {
+    f"{metric} {kind}": case
+    for metric in sorted(cdist_module.METRICS)
+    for kind, case in (
+        ("cdist", (lambda a, b, m=metric: cdist_module.cdist(a, b, m),
+                   (POS, POS[:3] + 0.3 * POS[1:]))),
+        ("pdist", (lambda a, m=metric: cdist_module.pdist(a, m), (POS,))),
+    )
+    if not (metric == "mahalanobis" and kind == "pdist")
+}  # fmt: skip
+DISTANCE["minkowski 3 weights"] = (
+    lambda a, b, w: cdist_module.cdist(a, b, "minkowski", p=3, w=w), (P4, P3, POS[0]))  # fmt: skip
+DISTANCE["squareform"] = (lambda d: cdist_module.squareform(d), (V[:6],))
+DISTANCE["squareform back"] = (
+    lambda d: cdist_module.squareform(cdist_module.squareform(d)), (V[:6],))  # fmt: skip
+DISTANCE["cosine"] = (cdist_module.cosine, (V, X))
+DISTANCE["euclidean"] = (cdist_module.euclidean, (V, X))
+
+ROWS, COLUMNS = np.array([0, 0, 1, 2, 2, 3, 3]), np.array([0, 2, 1, 0, 2, 3, 3])
+DATA = np.array([4.0, 1.0, 3.0, -1.0, 5.0, 1.0, 2.0])
+B = rng.normal(size=(4, 2))
+
+
+def sparse(data):
+    return csp.coo_array((data, (ROWS, COLUMNS)), (4, 4))
+
+
+SPARSE = {
+    "matrix": (lambda d, x: sparse(d) @ x, (DATA, B)),
+    "vector": (lambda d, x: sparse(d) @ x, (DATA, B[:, 0])),
+    "from the left": (lambda d, x: x @ sparse(d), (DATA, B.T.copy())),
+    "dense": (lambda d: sparse(d).toarray(), (DATA,)),
+    "diagonal": (lambda d: sparse(d).diagonal(), (DATA,)),
+    "spsolve": (lambda d, b: cspl.spsolve(sparse(d).T.T if isinstance(d, cd.Array)
+                                          else sparse(d).tocsc(), b), (DATA, B)),
+    "spsolve vector": (lambda d, b: cspl.spsolve(sparse(d) if isinstance(d, cd.Array)
+                                                 else sparse(d).tocsc(), b), (DATA, B[:, 1])),
+}  # fmt: skip
+CASES = {
+    f"{group}: {name}": case
+    for group, cases in (
+        ("signal", SIGNAL), ("integrate", INTEGRATE), ("interpolate", INTERPOLATE),
+        ("ndimage", NDIMAGE), ("distance", DISTANCE), ("sparse", SPARSE))
+    for name, case in cases.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_are_scipys(name):
+    f, args = CASES[name]
+    values_are_scipys(f, args, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_derivatives(name):
+    f, args = CASES[name]
+    cd.testing.check_grads(f, args, order=2)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_compiled(name):
+    compiled_agrees(*CASES[name])
+
+
+def test_other_intervals_when_compiled():
+    """A query in another interval needs no other program."""
+    f = cd.compile(lambda y, q: cip.CubicSpline(X, y)(q))
+    for shift in (0.0, 0.4, 0.9, 2.0):
+        np.testing.assert_allclose(f(V, Q + shift), si.CubicSpline(X, V)(Q + shift), rtol=1e-12)
+    assert f.stats()["recordings"] == 1
+
+
+def test_plain_interpolants_are_scipys():
+    spline = cip.CubicSpline(X, V)
+    assert spline(Q).tolist() == si.CubicSpline(X, V)(Q).tolist()
+    assert spline.c.shape == (4, 6)
+    assert cip.interp1d(X, V, kind="nearest")(Q).shape == (4,)
+
+
+def test_scipys_sparse_matrices_and_dense_arrays():
+    a = ss.csr_array((DATA, (ROWS, COLUMNS)), (4, 4))
+    x = B[:, 0]
+    g = cd.grad(lambda x: np.sum(csp.matmul(a, x) ** 2))(x)
+    np.testing.assert_allclose(g, 2 * a.T @ (a @ x))
+    np.testing.assert_allclose(csp.matmul(cd.array(x), a).numpy(), x @ a.toarray())
+    g = cd.grad(lambda b: np.sum(cspl.spsolve(a, b)))(x)
+    np.testing.assert_allclose(g, np.linalg.solve(a.toarray().T, np.ones(4)), rtol=1e-12)
+    parts = a.tocsr()
+    b = csp.csr_array((cd.array(parts.data), parts.indices, parts.indptr), (4, 4))
+    c = csp.csc_array((cd.array(a.tocsc().data), a.tocsc().indices, a.tocsc().indptr))
+    np.testing.assert_allclose((b @ x).numpy(), a @ x, rtol=1e-15)
+    np.testing.assert_allclose((2.0 * c).toarray().numpy(), 2 * a.toarray())
+    assert (b.nnz, b.shape) == (parts.nnz, (4, 4)) and "nonzeros" in repr(b)
+    assert isinstance(csp.csr_array(a.toarray()), ss.csr_array)
+
+
+def test_equal_points():
+    """A distance of a point to itself has derivative 0, not nan."""
+    for metric in ("euclidean", "minkowski", "sqeuclidean", "cityblock", "canberra"):
+        g = cd.grad(lambda a: np.sum(cdist_module.cdist(a, P3, metric)))(P3)
+        assert np.isfinite(g).all(), metric
+
+
+@pytest.mark.parametrize(("call", "error", "text"), [
+    (lambda: csg.convolve(cd.array(V), M), ValueError, "other numbers of axes"),
+    (lambda: csg.convolve(cd.array(V), V, mode="odd"), ValueError, "mode is full"),
+    (lambda: csg.lfilter(W, cd.array(AR), V, zi=V[:3]), TypeError, "zi="),
+    (lambda: csg.convolve(cd.array(np.ones((2, 5))), np.ones((3, 2)), "valid"), ValueError,
+     "as large as"),
+    (lambda: csg.detrend(cd.array(V), type="odd"), ValueError, "Trend type"),
+    (lambda: csg.sosfilt(cd.array(M.T), V), ValueError, "n_sections"),
+    (lambda: ci.trapezoid(cd.array(V), W), ValueError, "does not fit"),
+    (lambda: cip.CubicSpline(X, cd.array(W)), ValueError, "do not fit"),
+    (lambda: cip.CubicSpline(X[::-1], cd.array(V)), ValueError, "increasing"),
+    (lambda: cip.CubicSpline(X, cd.array(V), bc_type="periodic"), ValueError, "periodic"),
+    (lambda: cip.interp1d(X, cd.array(V))(FAR), ValueError, "outside the interpolation"),
+    (lambda: cip.interp1d(X, cd.array(V), kind="nearest"), ValueError, "not differentiated"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE))(XI + 9), ValueError, "bounds"),
+    (lambda: cn.map_coordinates(cd.array(M), COORDS, order=2), ValueError, "order=2"),
+    (lambda: cn.map_coordinates(cd.array(M), COORDS[:1], order=1), ValueError, "for 2 axes"),
+    (lambda: cdist_module.cdist(cd.array(P4), M), ValueError, "columns"),
+    (lambda: cdist_module.pdist(cd.array(P4), "hamming"), ValueError, "hamming"),
+    (lambda: csp.coo_array((cd.array(DATA), (ROWS, COLUMNS)), (3, 4)), ValueError, "outside"),
+    (lambda: csp.coo_array((cd.array(DATA[:2]), (ROWS, COLUMNS)), (4, 4)), ValueError, "shape"),
+    (lambda: sparse(cd.array(DATA)) @ V, ValueError, "do not fit"),
+    (lambda: cspl.spsolve(V, cd.array(V)), TypeError, "a sparse matrix is needed"),
+])  # fmt: skip
+def test_errors(call, error, text):
+    with pytest.raises(error, match=text):
+        call_result = call()
+        if callable(call_result):  # an interpolant looks at its data when it is first called
+            call_result(Q)
+
+
+def test_other_names_are_scipys():
+    for module in (csg, ci, cip, cn, csp, cspl, cdist_module):
+        with pytest.raises(AttributeError):
+            module.no_such_name
+    assert csg.butter(2, 0.3)[0].shape == (3,)

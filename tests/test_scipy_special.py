@@ -1,0 +1,297 @@
+"""`cdiff.scipy.special`: every row of the tables, by every argument that has a derivative.
+
+A new row is tested by what stands in it: first derivatives at all its samples and second ones at
+the first sample against mpmath (or extrapolated differences of SciPy's values where the row has no
+`mp`), both modes, eager and compiled, float32, no elements, broadcasting. It must not know any
+function but those that are put together by hand.
+"""
+
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.special as sc
+from special_cases import difference, exact
+
+import cdiff as cd
+import cdiff.scipy.special as csp
+from cdiff.scipy import _language, _quadrature
+from cdiff.scipy._language import FUNCTIONS, LANGUAGE, ROWS
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:non-integer arg n"),
+]
+
+CASES = [
+    pytest.param(name, point, id=f"{name}{point}")
+    for name, row in ROWS.items()
+    for point in row.samples
+]
+FIRST = [pytest.param(name, row.samples[0], id=name) for name, row in ROWS.items()]
+
+
+def differentiable(name):
+    return [k for k, d in enumerate(ROWS[name].d) if d is not None]
+
+
+def at(name, point):
+    """The point with floats where a derivative is taken; whole numbers stay orders and degrees."""
+    places = differentiable(name)
+    return [float(x) if k in places else x for k, x in enumerate(point)]
+
+
+def along(name, point, k):
+    """The row's function of argument k alone."""
+    point = at(name, point)
+    return lambda x: FUNCTIONS[name](*[x if i == k else p for i, p in enumerate(point)])
+
+
+def expected(name, point, orders):
+    row = ROWS[name]
+    if row.mp is not None:
+        return exact(row, point, np.real(row.plain()(*at(name, point))), orders)
+    k = max(i for i, n in enumerate(orders) if n)
+    if sum(orders) == 1:
+        return difference(row.plain(), at(name, point), k)
+    j = min(i for i, n in enumerate(orders) if n)
+    return difference(cd.grad(FUNCTIONS[name], argnums=j), at(name, point), k)
+
+
+@pytest.mark.parametrize(("name", "point"), CASES)
+def test_first_derivatives(name, point):
+    row = ROWS[name]
+    rtol = row.accuracy if row.mp is not None else 1e-7
+    for k in differentiable(name):
+        found = cd.grad(FUNCTIONS[name], argnums=k)(*at(name, point))
+        orders = [int(i == k) for i in range(len(point))]
+        np.testing.assert_allclose(found, expected(name, point, orders), rtol=rtol, atol=1e-300)
+        tangent = cd.jvp(along(name, point, k), (at(name, point)[k],), (1.0,))[1]
+        np.testing.assert_allclose(tangent, found, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "point"), FIRST)
+def test_second_derivatives(name, point):
+    row, f, q = ROWS[name], FUNCTIONS[name], at(name, point)
+    rtol = 1e3 * row.accuracy if row.mp is not None else 1e-6
+    for k in differentiable(name):
+        for j in [j for j in differentiable(name) if j >= k]:
+            orders = [int(i == k) + int(i == j) for i in range(len(point))]
+            slope = cd.grad(f, argnums=k)
+            found = cd.grad(lambda *x: slope(*x), argnums=j)(*q)
+            np.testing.assert_allclose(found, expected(name, point, orders), rtol=rtol, atol=1e-40)
+            moved = lambda x: slope(*[x if i == j else p for i, p in enumerate(q)])
+            tangent = cd.jvp(moved, (q[j],), (1.0,))[1]
+            np.testing.assert_allclose(tangent, found, rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", ["gammainc", "betainc", "jv", "erfcx", "ellipk", "zeta_riemann",
+                                  "log_ndtr", "owens_t", "gammaincinv"])  # fmt: skip
+def test_third_derivatives(name):
+    point = ROWS[name].samples[1]
+    for k in differentiable(name):
+        f = cd.grad(cd.grad(cd.grad(along(name, point, k))))
+        orders = [3 * int(i == k) for i in range(len(point))]
+        want = expected(name, point, orders)
+        rtol = 2e-4 if "inv" in name else 1e-8
+        np.testing.assert_allclose(f(at(name, point)[k]), want, rtol=rtol)
+
+
+@pytest.mark.parametrize(("name", "point"), FIRST)
+def test_compiled_derivatives(name, point):
+    for k in differentiable(name):
+        slope = cd.grad(along(name, point, k))
+        compiled, curved = cd.compile(slope), cd.compile(cd.grad(slope))
+        x = at(name, point)[k]
+        compiled(1.01 * x + 1e-3), curved(1.01 * x + 1e-3)
+        np.testing.assert_allclose(compiled(x), slope(x), rtol=1e-14)
+        np.testing.assert_allclose(curved(x), cd.grad(slope)(x), rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize(("name", "point"), FIRST)
+def test_dtypes_shapes_and_values(name, point):
+    row, f = ROWS[name], FUNCTIONS[name]
+    k = differentiable(name)[0]
+    for dtype, shape in (("f4", (2,)), ("f8", (2, 1)), ("f8", (0, 3)), ("f8", ())):
+        given = list(at(name, point))
+        given[k] = np.full(shape, given[k], dtype)
+        want = row.plain()(*given)
+        given[k] = x = cd.array(given[k], requires_grad=True)
+        y = f(*given)
+        assert (y.shape, y.dtype) == (want.shape, want.dtype)
+        rtol = 0 if row.equals is None else 1e-6 if dtype == "f4" else 1e-13
+        np.testing.assert_allclose(y.numpy(), want, rtol=rtol, atol=1e-15 if rtol else 0)
+        y.backward()
+        assert (x.grad.shape, x.grad.dtype) == (shape, np.dtype(dtype))
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if len(row.args) > 1])
+def test_broadcasting(name):
+    point, f, places = ROWS[name].samples[0], FUNCTIONS[name], differentiable(name)
+    shapes = [(2, 1), (3,), (1, 1), ()]
+    given = [np.full(shapes[i], x) for i, x in enumerate(at(name, point))]
+    pull = cd.vjp(lambda *xs: f(*[xs[places.index(i)] if i in places else x
+                                  for i, x in enumerate(given)]),
+                  *[given[k] for k in places])[1]  # fmt: skip
+    shape = np.broadcast_shapes(*[x.shape for x in given])
+    for k, g in zip(places, pull(np.ones(shape)), strict=True):
+        one = cd.grad(f, argnums=k)(*at(name, point))
+        assert g.shape == given[k].shape
+        repeats = np.prod(shape) / given[k].size
+        np.testing.assert_allclose(g, np.full(g.shape, one * repeats), rtol=1e-8, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", csp.__all__)
+def test_plain_arguments_go_to_scipy(name):
+    f, original = getattr(csp, name), getattr(sc, name)
+    assert f.__doc__ and f.__name__ == name
+    row = ROWS.get(name)
+    if row is not None:
+        np.testing.assert_array_equal(f(*row.samples[0]), original(*row.samples[0]))
+
+
+def test_enough_functions():
+    assert len(csp.__all__) >= 180
+
+
+def test_every_name_of_an_expression_is_in_the_language():
+    """The tables are closed: no derivative uses what has no derivative."""
+    for row in ROWS.values():
+        for expression in {d for d in row.d if d is not None}:
+            code = compile(expression, row.name, "eval")
+            assert set(code.co_names) - set(row.args) - {"y"} <= set(LANGUAGE), row.name
+
+
+# --- functions that are put together by hand ------------------------------------------------------
+
+X = np.array([0.3, 1.2])
+BY_HAND = {
+    "airy": lambda x: sum(csp.airy(x)),
+    "airye": lambda x: sum(csp.airye(x)),
+    "itairy": lambda x: sum(csp.itairy(x)),
+    "sici": lambda x: sum(csp.sici(x)),
+    "shichi": lambda x: sum(csp.shichi(x)),
+    "fresnel": lambda x: sum(csp.fresnel(x)),
+    "ellipj": lambda x: sum(csp.ellipj(x, 0.4)),
+    "spherical_jn": lambda x: csp.spherical_jn(2, x, derivative=True) + csp.spherical_jn(0, x),
+    "spherical_kn": lambda x: csp.spherical_kn(np.array([2, 0]), x),
+    "jvp": lambda x: csp.jvp(2, x, 2),
+    "yvp": lambda x: csp.yvp(1.5, x),
+    "ivp": lambda x: csp.ivp(2, x, 3),
+    "kvp": lambda x: csp.kvp(0, x, 2),
+    "zeta": lambda x: csp.zeta(x + 1) + csp.zeta(x + 1, x),
+    "multigammaln": lambda x: csp.multigammaln(x + 3, 3),
+    "factorial": lambda x: csp.factorial(x),
+    "comb": lambda x: csp.comb(x + 3, x) + csp.comb(x, 0.5, repetition=True),
+    "perm": lambda x: csp.perm(x + 3, x),
+    "polygamma": lambda x: csp.polygamma(np.array([1, 2]), x),
+    "eval_legendre": lambda x: csp.eval_legendre(np.array([0, 3]), x),
+    "expn": lambda x: csp.expn(np.array([0, 3]), x),
+    "softmax": lambda x: csp.softmax(x),
+    "log_softmax": lambda x: csp.log_softmax(x, axis=0),
+    "logsumexp": lambda x: csp.logsumexp(x, b=x),
+    "logsumexp_sign": lambda x: csp.logsumexp(x, b=x - 5.0, return_sign=True)[0],
+    "erf": lambda x: csp.erf(x) + csp.erfc(x) * csp.expit(x) + csp.sinc(x),
+    "scipys own": lambda x: sc.gamma(x) * sc.jv(2, x),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_by_hand(name):
+    f = BY_HAND[name]
+    np.testing.assert_allclose(f(cd.array(X)).numpy(), f(X), rtol=1e-13)
+    cd.testing.check_grads(f, (X,), order=2)
+    g = cd.grad(lambda x: np.sum(f(x) * np.cos(x)))
+    compiled = cd.compile(g)
+    compiled(X + 0.1)
+    np.testing.assert_allclose(compiled(X), g(X), rtol=1e-13)
+
+
+def test_lambertw_is_real_on_arrays():
+    for k, x in ((0, 0.7), (0, -0.2), (-1, -0.2)):
+        w = float(mpmath.lambertw(x, k).real)
+        found = cd.grad(lambda x: csp.lambertw(x, k))(x)
+        np.testing.assert_allclose(found, w / (x * (1 + w)), rtol=1e-13)
+    assert np.isnan(csp.lambertw(cd.array([-1.0, 1.0])).numpy()).tolist() == [True, False]
+    assert csp.lambertw(0.7).dtype == complex
+    with pytest.raises(ValueError, match="branches"):
+        csp.lambertw(cd.array(1.0), 3)
+
+
+def test_parameters_far_apart():
+    """Derivatives by parameters where the integrand has two scales, against mpmath."""
+    for a, x in ((1e-3, 0.5), (0.1, 3.0), (30.0, 31.0), (300.0, 310.0), (2.5, 40.0), (2.5, 1e-3)):
+        want = mpmath.diff(lambda t: mpmath.gammainc(t, 0, x, regularized=True), a, h=1e-5)
+        with mpmath.workdps(30):
+            want = mpmath.diff(lambda t: mpmath.gammainc(t, 0, x, regularized=True), mpmath.mpf(a),
+                               h=mpmath.mpf(10) ** -10)  # fmt: skip
+        found = _quadrature.gammainc_order_value(1, a, x)
+        np.testing.assert_allclose(found, float(want), rtol=2e-12)
+    for a, b, x in ((1e-2, 0.5, 0.3), (300.0, 200.0, 0.61), (1e3, 0.3, 0.999), (0.5, 50.0, 0.03)):
+        with mpmath.workdps(30):
+            want = mpmath.diff(lambda t: mpmath.betainc(t, b, 0, x, regularized=True),
+                               mpmath.mpf(a), h=mpmath.mpf(10) ** -10)  # fmt: skip
+        found = _quadrature.betainc_order_value(1, 0, a, b, x)
+        np.testing.assert_allclose(found, float(want), rtol=2e-12)
+
+
+def test_borders_of_the_parameter_derivatives():
+    assert _quadrature.gammainc_order_value(1, 2.0, [0.0, np.inf, -1.0]).tolist()[:2] == [0.0, 0.0]
+    assert np.isnan(_quadrature.gammainc_order_value(1, [2.0, -1.0], [-1.0, 1.0])).all()
+    assert _quadrature.betainc_order_value(1, 0, 2.0, 3.0, [0.0, 1.0]).tolist() == [0.0, 0.0]
+    assert np.isnan(_quadrature.betainc_order_value(0, 1, 2.0, [3.0, -1.0], [1.1, 0.5])).all()
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def test_orders_have_no_derivative():
+    with pytest.raises(NotImplementedError, match=r"jv\(v, x\): the derivative by v .*only by x"):
+        cd.grad(csp.jv)(1.0, 2.0)
+    with pytest.raises(NotImplementedError, match="hyp2f1"):
+        cd.jvp(lambda a: csp.hyp2f1(a, 1.0, 2.0, 0.3), (1.0,), (1.0,))
+    # As a value it may be computed.
+    assert csp.jv(cd.array(1.0), 2.0).item() == sc.jv(1.0, 2.0)
+
+
+def test_bad_calls():
+    x = cd.array([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match="out cannot be used"):
+        csp.gamma(x, out=np.empty(1))
+    with pytest.raises(TypeError, match="gammainc takes"):
+        csp.gammainc(x)
+    with pytest.raises(ValueError):
+        csp.beta(cd.array(np.ones(2)), np.ones(3))
+    with pytest.raises(AttributeError):
+        csp.no_such_function
+    with pytest.raises(TypeError, match="exact"):
+        csp.comb(x, 1, exact=True)
+
+
+def test_without_scipy():
+    code = (
+        "import sys; sys.modules['scipy'] = None\n"
+        "import cdiff as cd\n"
+        "try:\n    cd.scipy.special\nexcept ImportError as e:\n    print(e)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "pip install cdiff-ad[scipy]" in run.stdout, run.stderr
+
+
+def test_families_are_of_the_language():
+    assert _language.LANGUAGE is LANGUAGE
+    row = _language._family_row("erfcx_order", (3,), "x", "erfcx_order(4, x)")
+    assert row.name == "erfcx_order(3)"
+
+
+@pytest.mark.parametrize("f", [lambda x: csp.comb(x + 3, x), csp.factorial, csp.lambertw,
+                               lambda x: csp.logsumexp(x, b=x - 0.5, return_sign=True)[0],
+                               csp.gamma])  # fmt: skip
+def test_no_decisions_are_recorded(f):
+    """A compiled function is recorded once, not for each argument."""
+    compiled = cd.compile(f)
+    for shift in range(4):
+        compiled(X + shift)
+    assert compiled.stats()["recordings"] == 1, compiled.stats()

@@ -1,0 +1,162 @@
+"""`cdiff.scipy.stats`: every family and method, values and derivatives against SciPy's own.
+
+Derivatives are compared with extrapolated differences of SciPy's values, which share nothing with
+the expressions of the table. A new row is tested by being there.
+"""
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.stats as st
+from special_cases import difference
+
+import cdiff as cd
+import cdiff.scipy.stats as css
+from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
+from cdiff.scipy.stats import _expression
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+LOC, SCALE = 0.3, 1.7
+METHODS = ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf")
+CASES = [(name, method) for name, family in CONTINUOUS.items() for method in METHODS
+         if _expression(family, method) is not None]  # fmt: skip
+COUNTED = [(name, method) for name, family in DISCRETE.items()
+           for method in ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
+           if _expression(family, method) is not None]  # fmt: skip
+
+
+def points(name, method):
+    """Three points inside, as quantiles of SciPy's distribution."""
+    shapes = CONTINUOUS[name].at
+    q = np.array([0.17, 0.46, 0.83])
+    return q if method in ("ppf", "isf") else getattr(st, name).ppf(q, *shapes, LOC, SCALE)
+
+
+@pytest.mark.parametrize(("name", "method"), CASES)
+def test_values(name, method):
+    x, shapes = points(name, method), CONTINUOUS[name].at
+    plain, mine = getattr(getattr(st, name), method), getattr(getattr(css, name), method)
+    want = plain(x, *shapes, LOC, SCALE)
+    np.testing.assert_array_equal(mine(x, *shapes, loc=LOC, scale=SCALE), want)
+    found = mine(cd.array(x), *shapes, LOC, SCALE)
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-9, atol=1e-13)
+    if method not in ("ppf", "isf"):
+        far = np.array([-1e3, -0.5, 0.0, 0.31, 1.9, 2.5, 1e3, np.nan])
+        want, found = plain(far, *shapes), mine(cd.array(far), *shapes).numpy()
+        if method.startswith("log"):
+            # SciPy takes the logarithm of some that underflow or cancel.
+            small = (want < -30) | (want == 0)
+            found, want = np.where(small, 0.0, found), np.where(small, 0.0, want)
+        np.testing.assert_allclose(found, want, rtol=1e-7, atol=1e-13)
+
+
+@pytest.mark.parametrize(("name", "method"), CASES)
+def test_derivatives(name, method):
+    """By the variable and all parameters, in both modes, eager and compiled."""
+    x = points(name, method)[1 if name == "uniform" else 2]
+    args = [x, *CONTINUOUS[name].at, LOC, SCALE]
+    plain, mine = getattr(getattr(st, name), method), getattr(getattr(css, name), method)
+    places = tuple(range(len(args)))
+    gradient = cd.grad(mine, argnums=places)
+    found = gradient(*args)
+    compiled = cd.compile(gradient)
+    compiled(*[1.001 * z for z in args])
+    np.testing.assert_allclose(compiled(*args), found, rtol=1e-12, atol=1e-15)
+    forward = cd.jacfwd(lambda z: mine(*[z[k] for k in places]))(np.array(args))
+    np.testing.assert_allclose(forward, found, rtol=1e-10, atol=1e-15)
+    for k in places:
+        want = difference(plain, args, k, 1e-3)
+        np.testing.assert_allclose(found[k], want, rtol=2e-6, atol=2e-8)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_second_order(name):
+    args = [points(name, "logpdf")[2], *CONTINUOUS[name].at, LOC, SCALE]
+    f = getattr(css, name).logpdf
+    gradient = lambda *z: cd.grad(f, argnums=tuple(range(len(args))))(*z)
+    hessian = cd.hessian(lambda z: f(*[z[k] for k in range(len(args))]))(np.array(args))
+    for k in range(len(args)):
+        column = [difference(lambda *z: gradient(*z)[j], args, k, 1e-3) for j in range(len(args))]
+        np.testing.assert_allclose(hessian[k], column, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "method"), COUNTED)
+def test_discrete(name, method):
+    shapes = DISCRETE[name].at
+    plain, mine = getattr(getattr(st, name), method), getattr(getattr(css, name), method)
+    k = np.array([-1.0, 0.0, 1.0, 2.0, 3.0, 6.0, 2.5, 9.0])
+    want = plain(k, *shapes)
+    tracked = [cd.array(float(s)) for s in shapes]
+    np.testing.assert_allclose(mine(k, *tracked).numpy(), want, rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(mine(k + 1.0, *tracked, loc=1).numpy(), want, rtol=1e-10, atol=1e-15)
+    for place in [i for i, value in enumerate(shapes) if isinstance(value, float)]:
+        found = cd.grad(mine, argnums=place + 1)(1.0, *shapes)
+        want = difference(lambda *z: plain(*z), [1.0, *shapes], place + 1, 1e-3)
+        if np.isfinite(want):
+            np.testing.assert_allclose(found, want, rtol=1e-7, atol=1e-9)
+
+
+def test_enough_families():
+    assert len(CONTINUOUS) + len(DISCRETE) >= 60
+
+
+def test_outside_the_support():
+    """Values and derivatives as on the other side of a wall, never nan."""
+    assert css.expon.logpdf(cd.array(-1.0)).item() == -np.inf
+    assert cd.grad(css.expon.pdf)(-1.0) == 0.0
+    assert cd.grad(css.beta.cdf, argnums=1)(1.5, 2.0, 3.0) == 0.0
+    assert np.isnan(css.gamma.logpdf(cd.array(1.0), -2.0).item())
+    assert np.isnan(css.norm.pdf(cd.array(1.0), scale=-1.0).item())
+
+
+def test_tails_keep_their_digits():
+    np.testing.assert_allclose(css.norm.logcdf(cd.array(-40.0)).item(), st.norm.logcdf(-40.0),
+                               rtol=1e-13)  # fmt: skip
+    with mpmath.workdps(30):
+        want = float(mpmath.npdf(-40) / mpmath.ncdf(-40))
+    np.testing.assert_allclose(cd.grad(css.norm.logcdf)(-40.0), want, rtol=1e-13)
+    np.testing.assert_allclose(css.truncnorm.logpdf(cd.array(31.0), 30.0, 40.0).item(),
+                               st.truncnorm.logpdf(31.0, 30.0, 40.0), rtol=1e-10)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["genpareto", "genextreme"])
+def test_shape_zero_is_no_special_point(name):
+    f = getattr(css, name).logpdf
+    at = [cd.grad(f, argnums=1)(0.7, c) for c in (-1e-4, 0.0, 1e-4)]
+    np.testing.assert_allclose(at[1], (at[0] + at[2]) / 2, rtol=1e-6)
+
+
+def test_frozen():
+    f = lambda mu, s: css.norm(mu, scale=s).logpdf(1.3)
+    found = f(cd.array(0.3), cd.array(2.0)).item()
+    np.testing.assert_allclose(found, st.norm(0.3, 2.0).logpdf(1.3))
+    cd.testing.check_grads(f, (0.3, 2.0), order=2)
+    assert css.norm(0.0, 1.0).pdf(0.0) == st.norm.pdf(0.0)
+    assert css.norm.rvs(size=3, random_state=1).shape == (3,)
+
+
+def test_multivariate_normal():
+    rng = np.random.default_rng(0)
+    x, mean, a = rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=(3, 3))
+    cov = a @ a.T + np.eye(3)
+    f = css.multivariate_normal.logpdf
+    np.testing.assert_allclose(f(cd.array(x), mean, cov).numpy(), f(x, mean, cov), rtol=1e-12)
+    assert f(cd.array(x[0]), mean, cov).shape == ()
+    cd.testing.check_grads(lambda x, m, a: f(x, m, a @ a.T + np.eye(3)), (x, mean, a), order=2)
+    cd.testing.check_grads(lambda m: css.multivariate_normal(m, cov).pdf(x), (mean,), order=1)
+    np.testing.assert_allclose(f(cd.array(x), mean, 2.0).numpy(), f(x, mean, 2.0), rtol=1e-12)
+
+
+def test_errors():
+    x = cd.array(1.0)
+    with pytest.raises(TypeError, match="the shape a is missing"):
+        css.gamma.pdf(x)
+    with pytest.raises(TypeError, match="unexpected or repeated parameter scales"):
+        css.norm.pdf(x, scales=2.0)
+    with pytest.raises(TypeError, match=r"takes \(loc, scale\), not 3"):
+        css.norm.pdf(x, 0.0, 1.0, 2.0)
+    with pytest.raises(NotImplementedError, match=r"invgauss\.ppf has no derivative"):
+        css.invgauss.ppf(cd.array(0.5), 1.0)
+    with pytest.raises(AttributeError):
+        css.no_such_distribution
