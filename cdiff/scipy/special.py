@@ -10,10 +10,10 @@ Examples
 --------
 >>> import cdiff as cd
 >>> import cdiff.scipy.special as csp
->>> round(cd.grad(csp.gammainc)(2.0, 1.0), 12)  # by the parameter
--0.316708000497
->>> round(cd.grad(lambda x: csp.jv(2, x))(1.0), 12)
-0.210243615880
+>>> print(f"{cd.grad(csp.gammainc)(2.0, 1.0):.12f}")  # by the parameter
+-0.276196045703
+>>> print(f"{cd.grad(lambda x: csp.jv(2, x))(1.0):.12f}")
+0.210243615881
 """
 
 from __future__ import annotations
