@@ -1,7 +1,8 @@
 """cdiff: exact derivatives of plain Python and NumPy code, at the speed of compiled code.
 
-Public names and nothing else. The submodules `cdiff.numpy`, `cdiff.scipy`, `cdiff.matrix_calculus`
-and `cdiff.testing` are imported when they are first used, so that ``import cdiff`` stays cheap.
+Public names and nothing else. What differentiates eagerly is imported at once; programs (compiling,
+loops, rules of one's own, vmap) and submodules such as `cdiff.numpy` are imported when they are
+first used, so that ``import cdiff`` stays cheap.
 
 Examples
 --------
@@ -15,8 +16,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cdiff._checkpoint import checkpoint
-from cdiff._compile import CompileWarning, compile
 from cdiff._core import (
     Array,
     array,
@@ -31,20 +30,22 @@ from cdiff._core import (
     sigmoid,
     softplus,
 )
-from cdiff._custom import custom_jvp, custom_vjp
 from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
 from cdiff._forward import hvp, jvp, linearize
 from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
-from cdiff._loaded import load
-from cdiff._loops import fori_loop, scan, while_loop
-from cdiff._operator import operator
-from cdiff._plain import FormatError
 from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
 from cdiff._tree import register_container, tree_map
-from cdiff._vmap import vmap
 
 if TYPE_CHECKING:
     from cdiff import matrix_calculus, numpy, programs, scipy, testing
+    from cdiff._checkpoint import checkpoint
+    from cdiff._compile import CompileWarning, compile
+    from cdiff._custom import custom_jvp, custom_vjp
+    from cdiff._loaded import load
+    from cdiff._loops import fori_loop, scan, while_loop
+    from cdiff._operator import operator
+    from cdiff._plain import FormatError
+    from cdiff._vmap import vmap
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
@@ -102,18 +103,35 @@ __all__ = [
 ]
 
 _SUBMODULES = ("matrix_calculus", "numpy", "programs", "scipy", "testing")
-_FROM_NUMPY = ("log_softmax", "logsumexp", "softmax")
+# Where the names are that are imported when they are first used.
+_LATER = {
+    "CompileWarning": "_compile",
+    "FormatError": "_plain",
+    "checkpoint": "_checkpoint",
+    "compile": "_compile",
+    "custom_jvp": "_custom",
+    "custom_vjp": "_custom",
+    "fori_loop": "_loops",
+    "load": "_loaded",
+    "log_softmax": "numpy",
+    "logsumexp": "numpy",
+    "operator": "_operator",
+    "scan": "_loops",
+    "softmax": "numpy",
+    "vmap": "_vmap",
+    "while_loop": "_loops",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"cdiff.{name}")
-    if name in _FROM_NUMPY:
-        value = getattr(import_module("cdiff.numpy"), name)
+    if name in _LATER:
+        value = getattr(import_module(f"cdiff.{_LATER[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'cdiff' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_SUBMODULES, *_FROM_NUMPY})
+    return sorted({*globals(), *_SUBMODULES, *_LATER})
