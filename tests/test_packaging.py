@@ -170,7 +170,9 @@ def test_init_only_names_what_is_public():
         match node:
             case ast.Import() | ast.ImportFrom():
                 pass
-            case ast.Assign(value=ast.Name() | ast.Constant() | ast.List() | ast.Tuple() | ast.Dict()):
+            case ast.Assign(value=ast.Name() | ast.Constant()):
+                pass
+            case ast.Assign(value=ast.List() | ast.Tuple() | ast.Dict()):
                 pass
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 pass
