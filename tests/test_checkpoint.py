@@ -92,6 +92,7 @@ def test_containers_and_results_without_derivative():
     assert f({"a": X}, "x")["y"].tolist() == (X * 2).tolist()
 
 
+@pytest.mark.memory
 def test_less_memory_is_kept():
     """A chain of long blocks: what a block computes inside is not kept for the sweep."""
     n, blocks, steps = 2000, 12, 12
