@@ -119,8 +119,44 @@ cdef Array get_item(Array a, object key):
         raise IndexError("an index can only have a single ellipsis ('...')")
     for k in keys:
         if not is_basic(k):
+            if any_traced(keys) and not any_masks(keys):
+                return get_traced(current(a), key)
             return get_advanced(current(a), plain_key(key))
     return get_basic(a, parse_basic(a, keys))
+
+
+cdef bint any_masks(object keys):
+    """Is a boolean array among these?  How many elements it takes is a decision."""
+    for k in keys:
+        if isinstance(k, (list, tuple)) and any_masks(k):
+            return True
+        if type(k) is Array and typenum_of(innermost(current(<Array>k))) == NPY_BOOL:
+            return True
+    return False
+
+
+cdef Array get_traced(Array a, object key):
+    """a[key] where positions are values of the program being recorded: no decision."""
+    cdef tuple shape = shape_tuple(a)
+    if type(key) is Array and shape:
+        return gather_at(a, hosted(rows_at, (key, shape[0]), {}))
+    return gather_at(apply_reshape(a, (product(shape),)), hosted(positions_at, (shape, key), {}))
+
+
+cdef Array gather_at(Array a, object rows):
+    return apply(OP_GATHER, [a, as_node(rows)], None)
+
+
+def rows_at(key, extent):
+    """The rows along an axis that an index array means."""
+    if key.dtype.kind not in "iu":
+        raise IndexError("arrays used as indices must be of integer (or boolean) type")
+    return checked_rows(key, extent)
+
+
+def positions_at(shape, key):
+    """The flat positions of the elements of an array that a key of several parts takes."""
+    return np.asarray(np.arange(product(shape)).reshape(shape)[key])
 
 
 cdef tuple slice_index(slice key, Py_ssize_t extent):
