@@ -20,12 +20,15 @@ from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
     ArrayLike,
+    along,
+    any_true,
     as_array,
     axes_of,
     axis_of,
     handles,
     index_along,
     mirrors,
+    of_values,
     plain,
     store,
 )
@@ -63,7 +66,7 @@ def select(condlist: Any, choicelist: Any, default: ArrayLike = 0) -> Array:
         raise ValueError("select with an empty condition list is not possible")
     result = default
     for i in range(len(condlist) - 1, -1, -1):
-        condition = np.asarray(value(condlist[i]))
+        condition = condlist[i] if type(condlist[i]) is Array else np.asarray(condlist[i])
         if condition.dtype.type is not np.bool_:
             raise TypeError(f"select: invalid entry {i} in condlist: should be boolean ndarray")
         result = _core.where(condition, choicelist[i], result)
@@ -122,27 +125,31 @@ def take(
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0
     axis = axis_of(a, axis, "take")
-    positions = np.asarray(plain(indices))
-    if positions.dtype != np.intp:
-        if positions.dtype.kind not in "iub" and positions.size:
-            raise TypeError(f"take: indices must be integers, not {positions.dtype}")
-        positions = positions.astype(np.intp)
-    n = a.shape[axis]
-    if mode == "wrap" and n:
-        positions = positions % n
-    elif mode == "clip" and n:
-        positions = np.clip(positions, 0, n - 1)
-    elif mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    positions = of_values(_positions, indices, a.shape[axis], mode)
     result = _core.index(a, index_along(axis, positions))
     return result if out is None else store(out, result, "take")
+
+
+def _positions(indices: Any, n: int, mode: str) -> Any:
+    """The positions that take's arguments mean along an axis of length n."""
+    positions = np.asarray(indices)
+    if positions.dtype.kind not in "iub" and positions.size:
+        raise TypeError(f"take: indices must be integers, not {positions.dtype}")
+    positions = positions.astype(np.intp)
+    if mode == "wrap" and n:
+        return positions % n
+    if mode == "clip" and n:
+        return np.clip(positions, 0, n - 1)
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    return positions
 
 
 @mirrors(np.take_along_axis)
 def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Array:
     """As `numpy.take_along_axis`."""
     a = as_array(arr)
-    indices = np.asarray(plain(indices))
+    indices = of_values(np.asarray, indices)
     if axis is None:
         if indices.ndim != 1:
             raise ValueError("take_along_axis: when axis=None, `indices` must have 1 dimension")
@@ -155,16 +162,7 @@ def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Arra
         )
     if indices.dtype.kind not in "iu":
         raise IndexError("take_along_axis: `indices` must be an integer array")
-    return _along(a, indices, axis)
-
-
-def _along(a: Array, indices: Any, axis: int) -> Array:
-    """take_along_axis for arguments that are known to fit."""
-    if a.ndim == 1:
-        return _core.index(a, indices)
-    key = list(np.ogrid[tuple([slice(n) for n in a.shape])])
-    key[axis] = indices
-    return _core.index(a, tuple(key))
+    return along(a, indices, axis)
 
 
 @mirrors(np.diagonal)
@@ -303,11 +301,15 @@ def sort(
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0
     axis = axis_of(a, axis, "sort")
-    keys = value(a)
-    if descending is not NO_VALUE and descending:
+    down = descending is not NO_VALUE and bool(descending)
+    return along(a, of_values(_order, a, axis, down), axis)
+
+
+def _order(keys: Any, axis: int, descending: bool) -> Any:
+    if descending:
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
         keys = -keys if keys.dtype.kind == "f" else ~keys
-    return _along(a, keys.argsort(axis, kind="stable"), axis)
+    return keys.argsort(axis, kind="stable")
 
 
 @mirrors(np.median)
@@ -341,5 +343,5 @@ def _middle(a: Array, n: int) -> Array:
     middle = mean(_core.index(a, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
     last = _core.index(a, (..., -1))
     # NaN sorts to the end and is then the median.
-    invalid = np.isnan(value(last))
-    return _core.where(invalid, last, middle) if invalid.any() else middle
+    invalid: Any = np.isnan(last)
+    return _core.where(invalid, last, middle) if any_true(invalid) else middle
