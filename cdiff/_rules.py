@@ -99,7 +99,9 @@ class Arguments:
     def cotangents(self, given: Any, who: str) -> list[Array | None]:
         """One cotangent per operand from what a user's rule returned: a tuple of containers."""
         if not isinstance(given, (tuple, list)) or len(given) != len(self.trees):
-            what = f"{len(given)} entries" if isinstance(given, (tuple, list)) else repr(type(given))
+            what = (
+                f"{len(given)} entries" if isinstance(given, (tuple, list)) else repr(type(given))
+            )
             raise TypeError(
                 f"{who} must return a tuple with one entry for each of the {len(self.trees)} "
                 f"differentiated argument(s), got {what}"
@@ -111,7 +113,9 @@ class Arguments:
             paths += leaf_paths(tree, name)
             leaves += [None] * tree.n_leaves if tangent is None else _matched(tree, tangent, name)
         return [
-            None if leaves[k] is None else as_direction(leaves[k], shape, dtype, paths[k], "argument")
+            None
+            if leaves[k] is None
+            else as_direction(leaves[k], shape, dtype, paths[k], "argument")
             for k, (dtype, shape) in zip(self.places, self.specs, strict=True)
         ]
 

@@ -211,9 +211,7 @@ class Scan(Callee):
         moved = [t is not None for t in (*t_xs, *t_consts)]
         pushed = _PushedBody.of(self, operands, tuple(moved))
         init = [or_zero(t_carry[k], self.carry[k]) for k in floats(self.carry)]
-        forward = Scan(
-            pushed.body, pushed.carry, [*self.xs, *pushed.xs], self.length, self.reverse
-        )
+        forward = Scan(pushed.body, pushed.carry, [*self.xs, *pushed.xs], self.length, self.reverse)
         given = [t for t in t_xs if t is not None]
         directions = [t for t in t_consts if t is not None]
         z = forward.packing.unpack(
@@ -221,10 +219,7 @@ class Scan(Callee):
         )
         parts = iter(z[len(self.carry) :])
         return self.packing.pack(
-            [
-                next(parts) if spec[0].kind == "f" else zero(spec)
-                for spec in self.packing.specs
-            ]
+            [next(parts) if spec[0].kind == "f" else zero(spec) for spec in self.packing.specs]
         )
 
 
@@ -279,9 +274,7 @@ class _PulledBody:
         seeds = nodes[start + self.m : start + self.m + len(self.seeds)]
         own += nodes[start + self.m + len(self.seeds) :]
         with Level() as level:
-            inputs = [
-                leaf(x, level) if ask else x for x, ask in zip(own, self.asked, strict=True)
-            ]
+            inputs = [leaf(x, level) if ask else x for x, ask in zip(own, self.asked, strict=True)]
             outputs = self.base.apply(inputs)
             targets = [outputs[k] for k in self.outputs]
             leaves = [x for x, ask in zip(inputs, self.asked, strict=True) if ask]
@@ -334,9 +327,7 @@ class _PushedBody:
         primals += [next(rest) for _ in range(n_xs)]
         directions |= {n + k: next(rest) for k in range(n_xs) if self.moved[k]}
         primals += [next(rest) for _ in self.moved[n_xs:]]
-        directions |= {
-            n + k: next(rest) for k in range(n_xs, len(self.moved)) if self.moved[k]
-        }
+        directions |= {n + k: next(rest) for k in range(n_xs, len(self.moved)) if self.moved[k]}
         with Level() as level:
             inputs = [
                 dual(x, directions[k], level) if k in directions else x
@@ -346,9 +337,7 @@ class _PushedBody:
         results = [pairs[k][0] for k in range(n)]
         places = [*self.moving, *self.row_places]
         specs = [*self.body.results[n : n + n_moving], *self.rows]
-        results += [
-            or_zero(pairs[k][1], spec) for k, spec in zip(places, specs, strict=True)
-        ]
+        results += [or_zero(pairs[k][1], spec) for k, spec in zip(places, specs, strict=True)]
         return results + ([directions[k] for k in self.moving] if self.saves else [])
 
 
@@ -382,7 +371,9 @@ class While(Callee):
 
     def count(self, *arrays: Any) -> int:
         """The number of steps for plain values."""
-        carry, consts, others = self._parts([peek(a) if isinstance(a, Array) else a for a in arrays])
+        carry, consts, others = self._parts(
+            [peek(a) if isinstance(a, Array) else a for a in arrays]
+        )
         return while_steps(self.body, self.condition, carry, consts, others, self.limit)[1]
 
     def differentiated(self, operands: list[Array]) -> Callee:

@@ -165,8 +165,10 @@ def along(a: Array, positions: Any, axis: int) -> Array:
 
 def mask_of(where: Any, shape: tuple[int, ...]) -> Any:
     """A where= argument as booleans of a shape."""
-    return of_values(np.broadcast_to, where, shape) if any_array(where) else np.broadcast_to(
-        np.asarray(where), shape
+    return (
+        of_values(np.broadcast_to, where, shape)
+        if any_array(where)
+        else np.broadcast_to(np.asarray(where), shape)
     )
 
 

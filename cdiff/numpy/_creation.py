@@ -18,7 +18,7 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, na
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
-    "empty_like", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones",
+    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace", "meshgrid", "ones",
     "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -192,6 +192,63 @@ def linspace(
         result = _core.transpose(result, tuple(perm))
     result = result if dtype is None else _core.cast(result, dtype)
     return (result, delta * gap) if retstep else result
+
+
+@handles(np.logspace)
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """As `numpy.logspace`, differentiable in start, stop and base."""
+    if not any_array(start, stop, base):
+        return _made(NUMPY.logspace(start, stop, num, endpoint, base, dtype, axis))
+    base = as_array(base)
+    if base.ndim:
+        shape = np.broadcast_shapes(np.shape(start), np.shape(stop), base.shape)
+        start, stop = _core.broadcast_to(start, shape), _core.broadcast_to(stop, shape)
+        base = _core.broadcast_to(base, shape)
+        place = axis if axis >= 0 else axis + len(shape) + 1
+        base = _core.reshape(base, (*shape[:place], 1, *shape[place:]))
+    powers = linspace(as_array(start), as_array(stop), num, endpoint, axis=axis)
+    result = _core.power(base, powers)
+    return result if dtype is None else _core.cast(result, dtype)
+
+
+@handles(np.geomspace)
+def geomspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """As `numpy.geomspace`, differentiable in start and stop."""
+    if not any_array(start, stop):
+        return _made(NUMPY.geomspace(start, stop, num, endpoint, dtype, axis))
+    start, stop = as_array(start), as_array(stop)
+    start, stop = start + 0.0 * stop, stop + 0.0 * start
+    if np.any(np.equal(start, 0.0)) or np.any(np.equal(stop, 0.0)):
+        raise ValueError("geomspace: Geometric sequence cannot include zero")
+    ratio = stop / start
+    if np.any(np.less(ratio, 0.0)):
+        raise ValueError("geomspace: start and stop of opposite signs give complex numbers, which "
+                         "cdiff does not differentiate")  # fmt: skip
+    place = axis if axis >= 0 else axis + start.ndim + 1
+    shape = (*start.shape[:place], 1, *start.shape[place:])
+    t = np.linspace(0.0, 1.0, num, endpoint).reshape(
+        [num if i == place else 1 for i in range(start.ndim + 1)]
+    )
+    start, stop = _core.reshape(start, shape), _core.reshape(stop, shape)
+    inner = start * _core.power(_core.reshape(ratio, shape), t.astype(ratio.dtype))
+    # Both ends are exactly what was given.
+    result = _core.where(t == 1.0, stop, _core.where(t == 0.0, start, inner))
+    return result if dtype is None else _core.cast(result, dtype)
 
 
 @mirrors(np.meshgrid)

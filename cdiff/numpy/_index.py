@@ -35,7 +35,7 @@ from cdiff.numpy._common import (
 from cdiff.numpy._reduce import mean
 
 __all__ = [
-    "clip", "diag", "diagonal", "diff", "extract", "median", "pad", "select", "sort",
+    "clip", "diag", "diagonal", "diff", "extract", "median", "select", "sort",
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
@@ -257,28 +257,6 @@ def _edge(x: ArrayLike, a: Array, axis: int) -> Array:
     if x.ndim:
         return x
     return _core.broadcast_to(x, tuple([1 if i == axis else n for i, n in enumerate(a.shape)]))
-
-
-@mirrors(np.pad)
-def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
-    """As `numpy.pad`, with the modes constant, edge, reflect, symmetric, wrap and empty."""
-    a = as_array(array)
-    if mode in ("edge", "reflect", "symmetric", "wrap") and kwargs.get("reflect_type") != "odd":
-        positions = NUMPY.pad(np.arange(a.size).reshape(a.shape), pad_width, mode, **kwargs)
-        return _core.index(_core.reshape(a, (a.size,)), positions)
-    if mode not in ("constant", "empty"):
-        raise NotImplementedError(
-            f"pad: mode {mode!r} with {kwargs} is not differentiated by cdiff; use constant, edge, "
-            "reflect (even), symmetric (even), wrap or empty, or concatenate the edges yourself"
-        )
-    fill = kwargs.get("constant_values", 0)
-    outside = 0 if any_array(fill) else fill
-    hole = NUMPY.pad(np.zeros(a.shape, a.dtype), pad_width, constant_values=outside)
-    frame = as_array(hole) if outside is fill else _core.broadcast_to(fill, hole.shape)
-    marks = NUMPY.pad(np.ones(a.shape, bool), pad_width)
-    first = [int(i.min()) if i.size else 0 for i in np.nonzero(marks)]
-    key = tuple([slice(i, i + n) for i, n in zip(first, a.shape, strict=True)])
-    return _core.index_set(frame, key, a)
 
 
 # --- by order -------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ __all__ = [
     "average",
     "cumprod",
     "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
     "log_softmax",
     "logsumexp",
     "max",
@@ -391,6 +393,55 @@ def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) 
     rest = np.zeros([n - (i == axis) for i, n in enumerate(a.shape)], a.dtype)
     result = _core.linrec(a, _core.concatenate([first, rest], axis), axis)
     return result if out is None else store(out, result, "cumprod")
+
+
+@mirrors(getattr(np, "cumulative_sum", None))
+def cumulative_sum(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Array:
+    """As `numpy.cumulative_sum`."""
+    return _cumulative(cumsum, x, axis, dtype, out, include_initial, 0)
+
+
+@mirrors(getattr(np, "cumulative_prod", None))
+def cumulative_prod(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Array:
+    """As `numpy.cumulative_prod`; the derivative is exact where factors are zero."""
+    return _cumulative(cumprod, x, axis, dtype, out, include_initial, 1)
+
+
+def _cumulative(
+    function: Any, x: ArrayLike, axis: Any, dtype: Any, out: Any, initial: bool, neutral: int
+) -> Array:
+    name = "cumulative_sum" if function is cumsum else "cumulative_prod"
+    a = as_array(x)
+    if a.ndim == 0:
+        raise ValueError(f"{name}: input must be at least one-dimensional")
+    if axis is None:
+        if a.ndim > 1:
+            raise ValueError(f"{name}: axis must be given for arrays of more than one dimension")
+        axis = 0
+    result = function(a, axis_of(a, axis, name), dtype)
+    if initial:
+        axis = axis_of(a, axis, name)
+        first = np.full(
+            [1 if i == axis else n for i, n in enumerate(a.shape)], neutral, result.dtype
+        )
+        result = _core.concatenate([first, result], axis)
+    return result if out is None else store(out, result, name)
 
 
 def _line(a: ArrayLike, axis: Any, dtype: Any, name: str) -> tuple[Array, int]:
