@@ -180,6 +180,8 @@ def linspace(
     if not any_array(start, stop):
         out = NUMPY.linspace(start, stop, num, endpoint, retstep, dtype, axis)
         return (_made(out[0]), out[1]) if retstep else _made(out)
+    kinds = [x.dtype if hasattr(x, "dtype") else x for x in (start, stop)]
+    kind = NUMPY.result_type(*[x if np.ndim(x) == 0 else as_array(x).dtype for x in kinds], 1.0)
     start, stop = as_array(start), as_array(stop)
     delta = stop - start
     # NumPy's own positions between 0 and 1, for any num and endpoint.
@@ -190,7 +192,7 @@ def linspace(
         perm = list(range(1, result.ndim))
         perm.insert(axis if axis >= 0 else axis + result.ndim, 0)
         result = _core.transpose(result, tuple(perm))
-    result = result if dtype is None else _core.cast(result, dtype)
+    result = _core.cast(result, kind if dtype is None else dtype)
     return (result, delta * gap) if retstep else result
 
 
@@ -248,7 +250,7 @@ def geomspace(
     inner = start * _core.power(_core.reshape(ratio, shape), t.astype(ratio.dtype))
     # Both ends are exactly what was given.
     result = _core.where(t == 1.0, stop, _core.where(t == 0.0, start, inner))
-    return result if dtype is None else _core.cast(result, dtype)
+    return _core.cast(result, float if dtype is None else dtype)
 
 
 @mirrors(np.meshgrid)

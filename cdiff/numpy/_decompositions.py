@@ -561,7 +561,7 @@ def pinv(
     return Pinv(of_values(np.asarray, rcond))(a)[0]
 
 
-def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any, int, Array]:
+def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any, Any, Array]:
     """What lstsq returns."""
     m, n = a.shape
     if b.shape[0] != m:
@@ -570,7 +570,7 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
     a, b = _core.cast(a, dtype), _core.cast(b, dtype)
     x = _core.matmul(Pinv(np.asarray(rcond))(a)[0], b)
     s = SVDVALS(a)[0]
-    rank = int(np.count_nonzero(np.greater(s, s.max() * rcond))) if s.size else 0
+    rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
     if rank < n or m <= n:
         return x, _core.array(np.zeros(0, dtype)), rank, s
     errors = _core.square(b - _core.matmul(a, x))

@@ -98,7 +98,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
     rows = [as_array(x) for x in choices]
     number = of_values(_chosen, a, len(rows), mode)
     shape = np.broadcast_shapes(number.shape, *[x.shape for x in rows])
-    dtype = np.result_type(*[x.dtype for x in rows])
+    weak = [x if isinstance(x, (int, float)) else as_array(x).dtype for x in choices]
+    dtype = NUMPY.result_type(*weak) if len(weak) > 1 else rows[0].dtype
     parts = [
         _core.reshape(_core.broadcast_to(_core.cast(x, dtype), shape), (1, math.prod(shape)))
         for x in rows

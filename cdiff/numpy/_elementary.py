@@ -67,7 +67,11 @@ def ldexp(x1: ArrayLike, x2: Any, /) -> Array:
     a = a if a.dtype.kind == "f" else _core.cast(a, float)
     # Two factors: one alone may be out of range where the result is not.
     half, rest = of_values(_halves, x2, a.dtype)
-    return a * half * rest
+    return _core.where(of_values(_stays, a), a, a * half * rest)
+
+
+def _stays(a: Any) -> Any:
+    return (a == 0) | ~np.isfinite(a)
 
 
 def _halves(exponents: Any, dtype: Any) -> tuple[Any, Any]:

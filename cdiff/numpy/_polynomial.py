@@ -114,7 +114,7 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
     a = as_array(p)
     for _ in range(m):
         n = a.size - 1
-        a = _core.index(a, slice(None, -1)) * np.arange(n, 0, -1).astype(a.dtype)
+        a = _core.index(a, slice(None, -1)) * np.arange(n, 0, -1)
     return a
 
 
@@ -131,7 +131,7 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Array:
         raise ValueError("polyint: k must be a scalar or a rank-1 array of length 1 or >m.")
     a = as_array(p)
     for i in range(m):
-        a = a / np.arange(a.size, 0, -1).astype(a.dtype if a.dtype.kind == "f" else float)
+        a = a / np.arange(a.size, 0, -1)
         a = _core.concatenate([a, _core.index(constants, slice(i, i + 1))], 0)
     return a
 
@@ -192,6 +192,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
         raise ValueError(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
     n = a.size if N is None else N
     powers = np.arange(n) if increasing else np.arange(n - 1, -1, -1)
+    a = _core.cast(a, np.result_type(a.dtype, int)) if a.dtype.kind == "f" else a
     return _core.power(_core.reshape(a, (a.size, 1)), powers.astype(a.dtype))
 
 

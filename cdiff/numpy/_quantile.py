@@ -149,7 +149,10 @@ def _quantile(
     if rows.shape[-1] == 0:
         rows = _core.array(np.full((*rows.shape[:-1], 1), np.nan, a.dtype))
     w = None if w is None else _last(w, axes)
-    result = _at_places(sort(rows), _places(name, rows, q, method, w), q, a)
+    places = _places(name, rows, q, method, w)
+    dtype = _dtype(a, q, method if w is None else "inverted_cdf")
+    result = _at_places(sort(rows), places, np.shape(q), name.startswith("nan"))
+    result = _core.cast(result, dtype)
     if keepdims is not NO_VALUE and keepdims:
         kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         result = _core.reshape(result, (*np.shape(q), *kept))
@@ -227,13 +230,12 @@ def _floor(places: Any, last: int) -> Any:
     return np.asarray(np.fmin(np.fmax(np.floor(places), 0), last)).astype(np.intp)
 
 
-def _at_places(rows: Array, places: Any, q: ArrayLike, a: Array) -> Array:
+def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], skip: bool) -> Array:
     """The points between sorted elements at these places; q's axes come first in the result."""
-    n, lead, q_shape = rows.shape[-1], rows.shape[:-1], np.shape(q)
+    n, lead = rows.shape[-1], rows.shape[:-1]
     low = of_values(_floor, places, n - 1)
     high = of_values(np.minimum, low + 1, n - 1)
-    dtype = np.asarray(NUMPY.quantile(np.zeros(1, a.dtype), _like(q))).dtype
-    weight = _core.cast(places - low, dtype)
+    weight = _core.cast(places - low, rows.dtype)
     lower, upper = _picked(rows, low, lead, q_shape), _picked(rows, high, lead, q_shape)
     # On an element, what stands above it does not count, not even inf.
     exact = np.equal(weight, 0.0)
@@ -241,19 +243,19 @@ def _at_places(rows: Array, places: Any, q: ArrayLike, a: Array) -> Array:
     last = _core.index(rows, (..., n - 1))
     last = _core.reshape(last, lead + (1,) * len(q_shape))
     result = _core.where(np.isnan(places), np.nan, result)
-    if len(np.shape(places)) == len(q_shape):
-        # Places were found without looking at the elements.
+    if not skip:
         result = _core.where(np.isnan(last), last, result)
-    result = _core.cast(result, dtype)
     k = len(q_shape)
     return moveaxis(result, range(-k, 0), range(k)) if k and lead else result
 
 
-def _like(q: ArrayLike) -> Any:
-    """A valid argument that decides the dtype of a quantile as q does."""
-    if isinstance(q, (int, float)):
-        return 0.5
-    return np.zeros(np.shape(q), q.dtype if hasattr(q, "dtype") else np.asarray(q).dtype)
+def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
+    """The dtype of NumPy's result."""
+    if not isinstance(q, (int, float)):
+        q = np.zeros(np.shape(q), q.dtype if hasattr(q, "dtype") else np.asarray(q).dtype)
+    else:
+        q = 0.5
+    return np.asarray(NUMPY.quantile(np.zeros(1, a.dtype), q, method=method)).dtype
 
 
 def _picked(rows: Array, places: Any, lead: tuple[int, ...], q_shape: tuple[int, ...]) -> Array:

@@ -162,7 +162,7 @@ def histogram(
     counts, _ = _counted([flat], [edges], w, whole=not density)
     if not density:
         return counts, edges
-    return counts / diff(edges) / counts.sum(), edges
+    return counts / _core.cast(diff(edges), float) / counts.sum(), edges
 
 
 @mirrors(np.histogram2d)
@@ -253,7 +253,8 @@ def _edges(x: Array, bins: Any, range: Any, name: str) -> Any:
         first, last = first - 0.5, last + 0.5
     if bins < 1:
         raise ValueError(f"{name}: `bins` must be positive, when an integer, not {bins}")
-    return linspace(first, last, int(bins) + 1)
+    dtype = np.result_type(x.dtype, *[y.dtype if hasattr(y, "dtype") else y for y in (first, last)])
+    return linspace(first, last, int(bins) + 1, dtype=dtype if dtype.kind == "f" else float)
 
 
 def _counted(
@@ -264,7 +265,8 @@ def _counted(
     size = math.prod(shape)
     positions = of_values(_bin_numbers, columns, edges, shape)
     if type(w) is Array:
-        padded = _core.scatter_add(_core.cast(w, np.float64), positions, size + 1)
+        w = w if whole or w.dtype.kind != "f" else _core.cast(w, np.float64)
+        padded = _core.scatter_add(w, positions, size + 1)
         return _core.reshape(_core.index(padded, slice(size)), shape), shape
     counts = of_values(_bin_counts, positions, w, size, shape)
     return (counts if whole else counts.astype(float)), shape
