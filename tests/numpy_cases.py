@@ -261,6 +261,8 @@ SMOOTH = {
         "m.median(a, (0, 2), keepdims=True)",
         "m.nan_to_num(c)",
         "m.copy(c)",
+        "m.astype(c, m.float64)",
+        *(["m.unstack(a, axis=1)[0]"] if NUMPY >= (2, 1) else []),
         "m.linspace(s, 2.0, 5)",
         "m.linspace(0.0, v, 4, axis=-1)",
         "m.linspace(u, v, 4, endpoint=False, axis=1)",

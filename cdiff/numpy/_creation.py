@@ -182,7 +182,7 @@ def linspace(
         return (_made(out[0]), out[1]) if retstep else _made(out)
     kinds = [x.dtype if hasattr(x, "dtype") else x for x in (start, stop)]
     kind = NUMPY.result_type(*[x if np.ndim(x) == 0 else as_array(x).dtype for x in kinds], 1.0)
-    start, stop = as_array(start), as_array(stop)
+    start, stop = _core.cast(as_array(start), kind), _core.cast(as_array(stop), kind)
     delta = stop - start
     # NumPy's own positions between 0 and 1, for any num and endpoint.
     t, gap = np.linspace(0.0, 1.0, num, endpoint, retstep=True)
@@ -209,16 +209,16 @@ def logspace(
     """As `numpy.logspace`, differentiable in start, stop and base."""
     if not any_array(start, stop, base):
         return _made(NUMPY.logspace(start, stop, num, endpoint, base, dtype, axis))
-    base = as_array(base)
-    if base.ndim:
+    if np.ndim(base):
+        base = as_array(base)
         shape = np.broadcast_shapes(np.shape(start), np.shape(stop), base.shape)
         start, stop = _core.broadcast_to(start, shape), _core.broadcast_to(stop, shape)
         base = _core.broadcast_to(base, shape)
         place = axis if axis >= 0 else axis + len(shape) + 1
         base = _core.reshape(base, (*shape[:place], 1, *shape[place:]))
-    powers = linspace(as_array(start), as_array(stop), num, endpoint, axis=axis)
+    powers = linspace(start, stop, num, endpoint, axis=axis)
     result = _core.power(base, powers)
-    return result if dtype is None else _core.cast(result, dtype)
+    return as_array(result) if dtype is None else _core.cast(result, dtype)
 
 
 @handles(np.geomspace)

@@ -177,7 +177,7 @@ class Eigh(Decomposition):
         return [shape[:-1], shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        return tuple(np.linalg.eigh(a))
+        return tuple(np.linalg.eigh(a, *self.options))
 
     def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
         w, v = results
@@ -197,14 +197,11 @@ class Eigvalsh(Decomposition):
         return [shape[:-1]]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        return (np.linalg.eigvalsh(a),)
+        return (np.linalg.eigvalsh(a, *self.options),)
 
     def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
-        v = EIGH(a)[1]
+        v = Eigh(*self.options)(a)[1]
         return (_core.sum(v * _core.matmul(t, v), (v.ndim - 2,), False),)
-
-
-EIGH, EIGVALSH = Eigh(), Eigvalsh()
 
 
 class EighResult(NamedTuple):
@@ -235,13 +232,13 @@ def _mirrored(a: Any, uplo: str) -> Any:
 @mirrors(np.linalg.eigh)
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
     """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error."""
-    return EighResult(*EIGH(_symmetric(a, UPLO, "eigh")))
+    return EighResult(*Eigh(UPLO.upper())(_symmetric(a, UPLO, "eigh")))
 
 
 @mirrors(np.linalg.eigvalsh)
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
     """As `numpy.linalg.eigvalsh`."""
-    return EIGVALSH(_symmetric(a, UPLO, "eigvalsh"))[0]
+    return Eigvalsh(UPLO.upper())(_symmetric(a, UPLO, "eigvalsh"))[0]
 
 
 # --- other square matrices ------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def _variables(m: ArrayLike, rowvar: bool, dtype: Any, name: str) -> Array:
     m = _core.cast(m, np.result_type(m.dtype, np.float64) if dtype is None else dtype)
     if m.ndim < 2:
         return _core.reshape(m, (1, m.size))
-    return m if rowvar or m.shape[0] == 1 else m.T
+    return m if rowvar else m.T
 
 
 def _weights(n: int, fweights: Any, aweights: ArrayLike) -> Any:
