@@ -342,6 +342,7 @@ cdef class _Plan:
                 i += 1
             if i == u.ndim or u.shape[i] != t.shape[k]:
                 v.strides = NULL
+                v.offset = 0              # a value of its own starts at its own beginning
                 return False
             v.strides[k] = w.strides[i]
             i += 1

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 MAKERS = tuple(
     f"m.{name}("
-    for name in ("zeros", "ones", "full", "full_like", "arange", "array", "asarray", "linspace", "logspace", "geomspace")
+    for name in ("zeros", "ones", "full", "full_like", "arange", "array", "asarray", "linspace",
+                 "logspace", "geomspace")
 )
 
 

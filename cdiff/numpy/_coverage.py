@@ -102,14 +102,15 @@ _NO_DERIVATIVE = {
     ("numpy", "save savetxt savez savez_compressed"): "writes a file; save x.numpy()",
     ("numpy", "from_dlpack fromiter frombuffer"): "makes plain arrays",
     ("numpy", "typename mintypecode"): "takes the name of a type",
-    ("numpy.fft", "fft fft2 fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftn"): (
-        "its operand or result is complex, which cdiff does not differentiate yet"
-    ),
+    (
+        "numpy.fft",
+        "fft fft2 fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftn",
+    ): ("its operand or result is complex, which cdiff does not differentiate yet"),
 }
 
 _WITHOUT_NUMBERS = {
     "numpy": {
-        "makes integers from integers": "diag_indices indices mask_indices tril_indices triu_indices",
+        "makes integers": "diag_indices indices mask_indices tril_indices triu_indices",
         "makes an array of a given length": "bartlett blackman hamming hanning",
         "text and dates": """
             base_repr binary_repr busday_count busday_offset datetime_as_string datetime_data

@@ -18,8 +18,8 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, na
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
-    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace", "meshgrid", "ones",
-    "ones_like", "tri", "zeros", "zeros_like",
+    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace",
+    "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
 DIFFERENTIABLE = (np.float64, np.float32)

@@ -1,4 +1,4 @@
-"""Eigenvalues, singular values, QR, the pseudo-inverse and least squares.
+"""Eigenvalues, singular values and QR.
 
 Each is one operator: its value is NumPy's, packed into a vector where there are several results,
 and its tangent is written in terms of its own results, so every order exists; the reverse rule is
@@ -19,14 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, call
+from cdiff._core import Array, Callee, Level, call, leaf, pullback
 from cdiff._packing import Packing
 from cdiff._rules import transposed_pull
-from cdiff.numpy._common import NO_VALUE, NUMPY, ArrayLike, along, as_array, mirrors, of_values
+from cdiff.numpy._common import ArrayLike, along, as_array, mirrors, of_values
 from cdiff.numpy._index import diagonal, tril, triu
 
 __all__ = [
-    "eig", "eigh", "eigvals", "eigvalsh", "lstsq", "pinv", "qr", "svd", "svdvals",
+    "SVDVALS", "Decomposition", "eig", "eigh", "eigvals", "eigvalsh", "floating", "matrix_of", "qr",
+    "real_eigenvalues", "svd", "svdvals", "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
@@ -54,8 +55,8 @@ class Decomposition(Callee):
         """NumPy's results for an ndarray."""
         raise NotImplementedError
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
-        """The tangents of the results for the tangent t of a."""
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        """The tangents of the results for the tangent t of a, which is checked if asked for."""
         raise NotImplementedError
 
     def value(self, arrays: list[Any]) -> Any:
@@ -68,16 +69,20 @@ class Decomposition(Callee):
         return np.concatenate([np.ravel(x) for x in results])
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        if tangents[0] is None:
-            return None
-        (a,) = operands
-        parts = self.tangents(a, tangents[0], self.unpacked(y, a))
+        return None if tangents[0] is None else self.pushed(y, operands[0], tangents[0], True)
+
+    def pushed(self, y: Array, a: Array, t: Array, check: bool) -> Array:
+        """The packed tangents."""
+        parts = self.tangents(a, t, self.unpacked(y, a), check)
         return _core.concatenate([_core.reshape(x, (x.size,)) for x in parts], 0)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        # The transpose of the tangent, which is linear in t; what is to be checked here is g.
         a = operands[0]
         g = self.checked(self.unpacked(y, a), self.unpacked(g, a), g)
-        return transposed_pull(self, y, operands, g, wanted)
+        with Level() as level:
+            t = leaf(np.zeros(a.shape, a.dtype), level)
+            return pullback([self.pushed(y, a, t, False)], [g], [t], level)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         """The packed cotangent g, unless it asks for what has no derivative."""
@@ -100,20 +105,20 @@ class Decomposition(Callee):
         return self.unpacked(call(self, [a]), a)
 
 
-def _floating(a: ArrayLike) -> Array:
+def floating(a: ArrayLike) -> Array:
     a = as_array(a)
     return a if a.dtype.kind == "f" else _core.cast(a, float)
 
 
-def _matrix(a: ArrayLike, name: str) -> Array:
-    a = _floating(a)
+def matrix_of(a: ArrayLike, name: str) -> Array:
+    a = floating(a)
     if a.ndim < 2:
         raise LinAlgError(f"{name}: an array of two or more dimensions is needed, not {a.shape}")
     return a
 
 
 def _square(a: ArrayLike, name: str) -> Array:
-    a = _floating(a)
+    a = floating(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise LinAlgError(f"{name}: the last two axes must be square, got shape {a.shape}")
     return a
@@ -149,7 +154,8 @@ def _equal(values: Any, name: str, *forces: Any) -> Any:
         if np.any(off & (np.abs(force) > np.sqrt(eps) * strongest)):
             raise LinAlgError(
                 f"{name}: vectors that belong to equal values have no derivative (they are not "
-                "unique); differentiate functions of the values alone, once, or separate the values"
+                "unique); differentiate functions of the values alone, by eigvalsh or svdvals, and "
+                "once only, or separate the values"
             )
     return equal
 
@@ -160,9 +166,9 @@ def _unique(values: Any, name: str, *forces: Any) -> Any:
     return np.asarray(True)
 
 
-def _over_gaps(m: Array, values: Array, force: Array, name: str) -> Array:
+def _over_gaps(m: Array, values: Array, force: Array | None, name: str) -> Array:
     """m[i, j] / (values[j] - values[i]), and 0 where they are equal."""
-    equal = of_values(_equal, values, name, force)
+    equal = of_values(_equal, values, name, *([] if force is None else [force]))
     gaps = _core.where(equal, 1.0, _row(values) - _column(values))
     return _core.where(equal, 0.0, m / gaps)
 
@@ -179,10 +185,10 @@ class Eigh(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return tuple(np.linalg.eigh(a, *self.options))
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
         m = _core.matmul(_core.matmul(v.mT, t), v)
-        return _diagonal(m), _core.matmul(v, _over_gaps(m, w, m, self.name))
+        return _diagonal(m), _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
@@ -199,7 +205,7 @@ class Eigvalsh(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return (np.linalg.eigvalsh(a, *self.options),)
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         v = Eigh(*self.options)(a)[1]
         return (_core.sum(v * _core.matmul(t, v), (v.ndim - 2,), False),)
 
@@ -211,7 +217,7 @@ class EighResult(NamedTuple):
     eigenvectors: Any
 
 
-def _symmetric(a: ArrayLike, uplo: str, name: str) -> Array:
+def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
     """The symmetric matrix that one half stands for; the halves share the derivative."""
     a = _square(a, name)
     uplo = uplo.upper()
@@ -232,13 +238,13 @@ def _mirrored(a: Any, uplo: str) -> Any:
 @mirrors(np.linalg.eigh)
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
     """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error."""
-    return EighResult(*Eigh(UPLO.upper())(_symmetric(a, UPLO, "eigh")))
+    return EighResult(*Eigh(UPLO.upper())(symmetric_of(a, UPLO, "eigh")))
 
 
 @mirrors(np.linalg.eigvalsh)
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
     """As `numpy.linalg.eigvalsh`."""
-    return Eigvalsh(UPLO.upper())(_symmetric(a, UPLO, "eigvalsh"))[0]
+    return Eigvalsh(UPLO.upper())(symmetric_of(a, UPLO, "eigvalsh"))[0]
 
 
 # --- other square matrices ------------------------------------------------------------------------
@@ -247,8 +253,8 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
 def _real(x: Any, name: str) -> Any:
     if np.iscomplexobj(x):
         raise TypeError(
-            f"{name}: there are complex eigenvalues, and cdiff differentiates real ones only; for a "
-            "symmetric matrix use eigh or eigvalsh"
+            f"{name}: there are complex eigenvalues, and cdiff differentiates real ones only; for "
+            "a symmetric matrix use eigh or eigvalsh"
         )
     return x
 
@@ -263,10 +269,10 @@ class Eig(Decomposition):
         w, v = np.linalg.eig(a)
         return _real(w, self.name), v
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
         m = _core.solve(v, _core.matmul(t, v))
-        tv = _core.matmul(v, _over_gaps(m, w, m, self.name))
+        tv = _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
         return _diagonal(m), _across(v, tv)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
@@ -289,7 +295,7 @@ class Eigvals(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return (_real(np.linalg.eigvals(a), self.options[0]),)
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = EIG(a)
         change = _diagonal(_core.solve(v, _core.matmul(t, v)))
         # LAPACK may find the values in another order when it is asked for vectors, too.
@@ -344,7 +350,7 @@ class Svd(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return tuple(np.linalg.svd(a, full_matrices=False))
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u, s, vt = results
         right = _core.matmul(t, vt.mT)
         below = _core.matmul(u.mT, t)
@@ -352,8 +358,9 @@ class Svd(Decomposition):
         # With b = U^T A V: (s_j^2 - s_i^2) w_ij = (m S + S m^T)_ij, and the same turned for V.
         sums = _row(s) + _column(s)
         sums = _core.where(np.equal(sums, 0.0), 1.0, sums)
-        wu = _over_gaps((m * _row(s) + m.mT * _column(s)) / sums, s, m, self.name)
-        wv = _over_gaps((m.mT * _row(s) + m * _column(s)) / sums, s, m, self.name)
+        force = m if check else None
+        wu = _over_gaps((m * _row(s) + m.mT * _column(s)) / sums, s, force, self.name)
+        wv = _over_gaps((m.mT * _row(s) + m * _column(s)) / sums, s, force, self.name)
         tu, tv = _core.matmul(u, wu), _core.matmul(vt.mT, wv)
         rows, columns = a.shape[-2:]
         if rows > columns:
@@ -377,8 +384,8 @@ def _full_rank(s: Any, name: str) -> Any:
     tiny = s.shape[-1] * np.finfo(s.dtype).eps * s.max(-1, initial=0.0)
     if np.any(s <= tiny[..., None]):
         raise LinAlgError(
-            f"{name}: the singular vectors of a matrix that is neither square nor of full rank have "
-            "no derivative (those of singular value 0 are not unique)"
+            f"{name}: the singular vectors of a matrix that is neither square nor of full rank "
+            "have no derivative (those of singular value 0 are not unique)"
         )
     return np.asarray(True)
 
@@ -392,7 +399,7 @@ class Svdvals(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return (np.linalg.svd(a, compute_uv=False),)
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u, _, vt = SVD(a)
         return (_core.sum(_core.matmul(u.mT, t) * vt, (a.ndim - 1,), False),)
 
@@ -436,7 +443,7 @@ def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
     """As `numpy.linalg.svd`; vectors of equal values have no derivative and raise an error."""
-    a = _symmetric(a, "L", "svd") if hermitian else _matrix(a, "svd")
+    a = symmetric_of(a, "L", "svd") if hermitian else matrix_of(a, "svd")
     if not compute_uv:
         return SVDVALS(a)[0]
     u, s, vt = SVD(a)
@@ -452,7 +459,7 @@ def svd(
 @mirrors(np.linalg.svdvals)
 def svdvals(x: ArrayLike, /) -> Array:
     """As `numpy.linalg.svdvals`."""
-    return SVDVALS(_matrix(x, "svdvals"))[0]
+    return SVDVALS(matrix_of(x, "svdvals"))[0]
 
 
 # --- QR -------------------------------------------------------------------------------------------
@@ -469,7 +476,7 @@ class Qr(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return tuple(np.linalg.qr(a))
 
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         q, r = results
         right = _core.solve(r.mT, t.mT).mT  # dA inv(R)
         inner = _core.matmul(q.mT, right)
@@ -497,7 +504,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
             raise NotImplementedError("qr: the Householder vectors of mode 'raw' have no derivative "
                                       "in cdiff; use mode 'reduced'")  # fmt: skip
         raise ValueError(f"qr: Unrecognized mode {mode!r}")
-    a = _matrix(a, "qr")
+    a = matrix_of(a, "qr")
     rows, columns = a.shape[-2:]
     if mode == "complete" and rows > columns:
         raise NotImplementedError(
@@ -514,76 +521,3 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
         )
     )
     return r if mode == "r" else QRResult(q, r)
-
-
-# --- pseudo-inverse and least squares -------------------------------------------------------------
-
-
-class Pinv(Decomposition):
-    """G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432: of constant rank."""
-
-    name = "pinv"
-
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        return [(*shape[:-2], shape[-1], shape[-2])]
-
-    def results(self, a: Any) -> tuple[Any, ...]:
-        return (np.linalg.pinv(a, self.options[0]),)
-
-    def tangents(self, a: Array, t: Array, results: list[Array]) -> tuple[Array, ...]:
-        p = results[0]
-        ap, pa = _core.matmul(a, p), _core.matmul(p, a)
-        turned = _core.matmul(t.mT, np.eye(a.shape[-2], dtype=a.dtype) - ap)
-        other = _core.matmul(np.eye(a.shape[-1], dtype=a.dtype) - pa, t.mT)
-        return (
-            _core.matmul(_core.matmul(p, p.mT), turned)
-            + _core.matmul(_core.matmul(other, p.mT), p)
-            - _core.matmul(_core.matmul(p, t), p),
-        )
-
-
-@mirrors(np.linalg.pinv)
-def pinv(
-    a: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE
-) -> Array:
-    """As `numpy.linalg.pinv`, differentiable where the rank is constant."""
-    a = _symmetric(a, "L", "pinv") if hermitian else _matrix(a, "pinv")
-    if rcond is not None and rtol is not NO_VALUE:
-        raise ValueError("pinv: `rtol` and `rcond` can't be both set.")
-    if rcond is None and rtol in (NO_VALUE, None):
-        default = 1e-15 if rtol is NO_VALUE else max(a.shape[-2:]) * NUMPY.finfo(a.dtype).eps
-        rcond = default
-    elif rcond is None:
-        rcond = rtol
-    return Pinv(of_values(np.asarray, rcond))(a)[0]
-
-
-def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any, Any, Array]:
-    """What lstsq returns."""
-    m, n = a.shape
-    if b.shape[0] != m:
-        raise LinAlgError(f"{name}: Incompatible dimensions: {a.shape} and {b.shape}")
-    dtype = np.result_type(a.dtype, b.dtype)
-    a, b = _core.cast(a, dtype), _core.cast(b, dtype)
-    x = _core.matmul(Pinv(np.asarray(rcond))(a)[0], b)
-    s = SVDVALS(a)[0]
-    rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
-    if rank < n or m <= n:
-        return x, _core.array(np.zeros(0, dtype)), rank, s
-    errors = _core.square(b - _core.matmul(a, x))
-    residuals = _core.sum(errors, (0,), False)
-    return x, _core.reshape(residuals, (-1,)), rank, s
-
-
-@mirrors(np.linalg.lstsq)
-def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> Any:
-    """As `numpy.linalg.lstsq`, differentiable where the rank is constant."""
-    a, b = _floating(a), _floating(b)
-    if a.ndim != 2 or b.ndim not in (1, 2):
-        raise LinAlgError(f"lstsq: a matrix and one or two axes are needed, not {a.shape} and "
-                          f"{b.shape}")  # fmt: skip
-    if rcond is None:
-        rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps) * max(a.shape)
-    elif rcond < 0:
-        rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps)
-    return least_squares(a, b, rcond, "lstsq")

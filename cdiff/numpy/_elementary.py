@@ -97,8 +97,8 @@ def _exponents(a: Any) -> Any:
 
 
 # I0(x) = mean of cosh(x cos t) over a quarter turn. The midpoint rule converges faster than any
-# power: its error is I_4n(x) / I0(x), below 1e-19 with n = 64 for all x that do not overflow, and as
-# a sum of positive terms it has the rounding of one of them. So do all its derivatives.
+# power: its error is I_4n(x) / I0(x), below 1e-19 with n = 64 for all x that do not overflow, and
+# as a sum of positive terms it has the rounding of one of them. So do all its derivatives.
 NODES = np.cos(np.pi * (np.arange(64) + 0.5) / 128)
 
 

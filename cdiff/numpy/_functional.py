@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array, to_plain
+from cdiff._core import Array, any_array
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, mirrors, plain
 from cdiff.numpy._shape import expand_dims, moveaxis, stack
 

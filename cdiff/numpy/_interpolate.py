@@ -192,8 +192,8 @@ def _spacings(f: Array, axes: list[int], varargs: tuple[Any, ...]) -> list[Any]:
             raise ValueError("gradient: distances must be either scalars or 1d")
         if places.size != f.shape[k]:
             raise ValueError(
-                f"gradient: when 1d, distances must match the length of the corresponding dimension "
-                f"({places.size} and axis {k} of {f.shape})"
+                f"gradient: when 1d, distances must match the length of the corresponding "
+                f"dimension ({places.size} and axis {k} of {f.shape})"
             )
         places = places if places.dtype.kind == "f" else _core.cast(places, float)
         spacings.append(_later(places, 0) - _earlier(places, 0))

@@ -15,11 +15,12 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy import _decompositions
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors, plain
+from cdiff.numpy._convolve import convolve
+from cdiff.numpy._decompositions import real_eigenvalues
+from cdiff.numpy._least_squares import least_squares
 from cdiff.numpy._linalg import outer, trace
 from cdiff.numpy._shape import atleast_1d
-from cdiff.numpy._convolve import convolve
 
 __all__ = [
     "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval",
@@ -180,7 +181,7 @@ def roots(p: ArrayLike) -> Array:
     if n > 1:
         first = _core.index(a, slice(1, None)) / _core.index(a, slice(0, 1))
         below = np.eye(n - 1, k=-1, dtype=a.dtype)
-        found = _decompositions.real_eigenvalues(_core.index_set(below, 0, -first), "roots")
+        found = real_eigenvalues(_core.index_set(below, 0, -first), "roots")
     return _core.concatenate([found, np.zeros(zeros, a.dtype)], 0)
 
 
@@ -221,7 +222,7 @@ def polyfit(
         right = right * (column if right.ndim == 2 else weights)
     scale = _core.norm2(left, (0,), False)
     left = left / scale
-    c, resids, rank, s = _decompositions.least_squares(left, right, rcond, "polyfit")
+    c, resids, rank, s = least_squares(left, right, rcond, "polyfit")
     c = (c.T / scale).T
     if rank != order and not full:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)

@@ -166,12 +166,13 @@ def _fitted(weights: ArrayLike, a: Array, axis: Any, axes: tuple[int, ...], name
         return w
     if axis is None:
         raise TypeError(
-            f"{name}: Axis must be specified when shapes of a {a.shape} and weights {w.shape} differ."
+            f"{name}: Axis must be specified when shapes of a {a.shape} and weights {w.shape} "
+            "differ."
         )
     if w.shape != tuple([a.shape[i] for i in axes]):
         raise ValueError(
-            f"{name}: Shape of weights {w.shape} must be consistent with shape of a {a.shape} along "
-            "specified axis."
+            f"{name}: Shape of weights {w.shape} must be consistent with shape of a {a.shape} "
+            "along specified axis."
         )
     ones = tuple([n if i in axes else 1 for i, n in enumerate(a.shape)])
     return of_values(np.broadcast_to, w.reshape(ones), a.shape)

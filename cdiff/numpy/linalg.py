@@ -31,14 +31,13 @@ from cdiff.numpy._decompositions import (
     eigh,
     eigvals,
     eigvalsh,
-    lstsq,
-    pinv,
     qr,
     svd,
     svdvals,
 )
 from cdiff.numpy._det import det
 from cdiff.numpy._index import diagonal as _diagonal
+from cdiff.numpy._least_squares import lstsq, pinv
 from cdiff.numpy._linalg import cross as _cross
 from cdiff.numpy._linalg import dot, matmul, tensordot, vecdot
 from cdiff.numpy._linalg import outer as _outer
@@ -336,7 +335,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """As `numpy.linalg.cross`."""
     a, b = as_array(x1), as_array(x2)
     if a.shape[axis] != 3 or b.shape[axis] != 3:
-        raise ValueError(f"cross: both arrays must hold vectors of three numbers, not {a.shape} and "
+        raise ValueError(f"cross: both arrays must hold vectors of length three, not {a.shape} and "
                          f"{b.shape}")  # fmt: skip
     return _cross(a, b, axis=axis)
 
