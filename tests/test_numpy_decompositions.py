@@ -92,8 +92,8 @@ def test_least_squares_by_the_normal_equations():
     normal = lambda a, b: cnp.sum(cnp.linalg.solve(a.T @ a, a.T @ b) ** 2)
     direct = lambda a, b: cnp.sum(cnp.linalg.lstsq(a, b)[0] ** 2)
     for k in (0, 1):
-        np.testing.assert_allclose(cd.grad(direct, argnums=k)(a, b), cd.grad(normal, argnums=k)(a, b),
-                                   rtol=1e-9)  # fmt: skip
+        got, want = (cd.grad(f, argnums=k)(a, b) for f in (direct, normal))
+        np.testing.assert_allclose(got, want, rtol=1e-9)
 
 
 # ---------------------------------------------------------------- equal values
@@ -121,7 +121,8 @@ def test_first_derivative_at_equal_singular_values():
     a = (Q * W) @ P.T
     np.testing.assert_allclose(gradients(lambda a: cnp.sum(cnp.linalg.svdvals(a)), a), Q @ P.T,
                                atol=1e-10)  # fmt: skip
-    np.testing.assert_allclose(gradients(lambda a: cnp.linalg.norm(a, "nuc"), a), Q @ P.T, atol=1e-10)
+    nuclear = lambda a: cnp.linalg.norm(a, "nuc")
+    np.testing.assert_allclose(gradients(nuclear, a), Q @ P.T, atol=1e-10)
 
 
 @pytest.mark.parametrize(

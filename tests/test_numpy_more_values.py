@@ -334,7 +334,7 @@ def test_histogram_of_derivative_free_data_is_plain():
         ("m.linalg.eigh(p, 'X')", ValueError, "eigh: UPLO"),
         ("m.linalg.svd(v)", np.linalg.LinAlgError, r"svd: .*\(5,\)"),
         ("m.linalg.qr(d, 'complete')", NotImplementedError, "qr: with mode 'complete'"),
-        ("m.linalg.qr(d, 'raw')", NotImplementedError, "qr: the Householder"),
+        ("m.linalg.qr(d, 'raw')", NotImplementedError, "qr: Householder"),
         ("m.linalg.lstsq(c, v)", np.linalg.LinAlgError, r"lstsq: .*\(3, 4\) and \(5,\)"),
         ("m.linalg.tensorsolve(c, d)", np.linalg.LinAlgError, "tensorsolve"),
         ("m.linalg.tensorinv(c)", np.linalg.LinAlgError, "tensorinv"),

@@ -501,7 +501,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """As `numpy.linalg.qr` with the modes reduced, r, and complete where Q is unique."""
     if mode not in ("reduced", "complete", "r"):
         if mode == "raw":
-            raise NotImplementedError("qr: the Householder vectors of mode 'raw' have no derivative "
+            raise NotImplementedError("qr: Householder vectors (mode 'raw') have no derivative "
                                       "in cdiff; use mode 'reduced'")  # fmt: skip
         raise ValueError(f"qr: Unrecognized mode {mode!r}")
     a = matrix_of(a, "qr")

@@ -135,12 +135,14 @@ def cross(
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
         raise ValueError(f"cross: incompatible dimensions for cross product: {a.shape}, {b.shape} "
                          "(dimension must be 2 or 3)")  # fmt: skip
+    p: list[Any]
+    q: list[Any]
     p, q = ([_core.index(x, (..., k)) for k in range(x.shape[-1])] for x in (a, b))
     last = p[0] * q[1] - p[1] * q[0]
     if len(p) == len(q) == 2:
         return last
-    zero = np.zeros((), last.dtype)
-    (p0, p1, p2), (q0, q1, q2) = ([*x, zero][:3] for x in (p, q))
+    zero: Any = np.zeros((), last.dtype)
+    (p0, p1, p2), (q0, q1, q2) = [*p, zero][:3], [*q, zero][:3]
     parts = [_core.reshape(x, (*x.shape, 1)) for x in (p1 * q2 - p2 * q1, p2 * q0 - p0 * q2, last)]
     result = _core.concatenate(parts, last.ndim)
     perm = list(range(last.ndim))

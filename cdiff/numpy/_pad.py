@@ -23,7 +23,7 @@ from cdiff.numpy._functional import lines, restacked
 __all__ = ["pad"]
 
 REPEATING = ("edge", "reflect", "symmetric", "wrap")
-STATISTICS = {"maximum": _reduce.max, "minimum": _reduce.min, "mean": _reduce.mean,
+STATISTICS: dict[str, Any] = {"maximum": _reduce.max, "minimum": _reduce.min, "mean": _reduce.mean,
               "median": _index.median}  # fmt: skip
 # The keywords of each mode, as NumPy has them.
 ALLOWED = {

@@ -158,7 +158,7 @@ def _characteristic(a: Array) -> Array:
     n = a.shape[0]
     one = np.eye(n, dtype=a.dtype)
     product: Any = a
-    coefficients = [np.ones((), a.dtype)]
+    coefficients: list[Any] = [np.ones((), a.dtype)]
     for k in range(1, n + 1):
         c = -trace(product) / k
         coefficients.append(c)

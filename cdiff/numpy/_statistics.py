@@ -53,6 +53,7 @@ def cov(
     w = _weights(rows.shape[1], fweights, aweights)
     mean, total = average(rows, 1, w, True)
     total = _core.index(total, 0)
+    factor: Any
     if w is None:
         factor = rows.shape[1] - ddof
     elif ddof == 0:
