@@ -85,6 +85,21 @@ def test_positions_are_no_decisions(case):
     assert compiled.stats()["recordings"] == 1
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda c: c[::-1].reshape(12)[cnp.argsort(c.reshape(12))],
+        lambda c: cd.grad(lambda c: cnp.prod(c[::-1]) ** 2)(c),
+        lambda c: cnp.cumsum(c[1:, ::-1].reshape(8), 0),
+    ],
+)
+def test_reshaped_parts_that_do_not_begin_at_the_first_element(f):
+    c = np.random.default_rng(3).standard_normal((3, 4))
+    compiled = cd.compile(f)
+    for k in range(3):
+        close(compiled(c + k), np.asarray(f(c + k)))
+
+
 def test_positions_out_of_bounds_raise_in_a_replay():
     f = cd.compile(lambda x: cnp.take(x, cnp.astype(x[:1] * 1.0, np.int64)))
     np.testing.assert_array_equal(f(np.array([1.0, 5.0])), [5.0])

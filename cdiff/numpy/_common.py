@@ -173,7 +173,7 @@ def mask_of(where: Any, shape: tuple[int, ...]) -> Any:
 
 
 def any_true(mask: Any) -> bool:
-    """Whether something is true, which a program being recorded must not decide by: then it may."""
+    """Whether something may be true; a program being recorded must not decide by that, so: yes."""
     return type(mask) is Array or bool(np.any(mask))
 
 

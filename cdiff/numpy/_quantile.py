@@ -252,11 +252,9 @@ def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], skip: bool) -
 
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
     """The dtype of NumPy's result."""
-    if not isinstance(q, (int, float)):
-        q = np.zeros(np.shape(q), q.dtype if hasattr(q, "dtype") else np.asarray(q).dtype)
-    else:
-        q = 0.5
-    return np.asarray(NUMPY.quantile(np.zeros(1, a.dtype), q, method=method)).dtype
+    weak = isinstance(q, (int, float))
+    given = 0.5 if weak else np.zeros(np.shape(q), getattr(q, "dtype", None) or float)
+    return np.asarray(NUMPY.quantile(np.zeros(1, a.dtype), given, method=method)).dtype
 
 
 def _picked(rows: Array, places: Any, lead: tuple[int, ...], q_shape: tuple[int, ...]) -> Array:
