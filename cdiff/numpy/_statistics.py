@@ -65,6 +65,8 @@ def cov(
     if type(factor) is not Array and factor <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
         factor = 0.0
+    elif type(factor) is Array:
+        factor = _core.where(np.less_equal(factor, 0.0), 0.0, factor)
     deviation = rows - _core.reshape(mean, (-1, 1))
     weighted = deviation if w is None else deviation * w
     return squeeze(_core.matmul(deviation, weighted.T) / factor)
