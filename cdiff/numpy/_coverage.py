@@ -36,7 +36,7 @@ KINDS = {
 
 _NUMPY = {
     "differentiable": """
-        abs absolute acos acosh add angle append apply_along_axis apply_over_axes arccos arccosh
+        abs absolute acos acosh add append apply_along_axis apply_over_axes arccos arccosh
         arcsin arcsinh arctan arctan2 arctanh array_split asin asinh astype atan atan2 atanh
         atleast_1d atleast_2d atleast_3d average block broadcast_arrays broadcast_to cbrt choose
         clip column_stack compress concat concatenate conj conjugate convolve copy copysign
@@ -57,7 +57,7 @@ _NUMPY = {
         unique_inverse unique_values unstack unwrap vander var vdot vecdot vecmat vectorize
         vsplit vstack where amax amin bincount
     """,
-    "constant": "around ceil fix floor floor_divide imag rint round sign trunc",
+    "constant": "angle around ceil fix floor floor_divide imag rint round sign trunc",
     "made": """
         arange array asanyarray asarray empty empty_like eye full full_like geomspace identity
         kaiser linspace logspace ones ones_like tri zeros zeros_like
