@@ -77,7 +77,7 @@ class Compiled:
 
     def __init__(self, folder):
         codegen.generate(str(folder / "generated"))
-        for name in ("kernel_table.h", "kernel_loops.h", "math"):
+        for name in ("kernel_table.h", "kernel_loops.h", "product_loops.h", "math"):
             os.symlink(SRC / name, folder / name)
         (folder / "probe.c").write_text(PROBE)
         sources = [folder / "probe.c"]

@@ -8,6 +8,7 @@ to carry. Start, stop, step and fill value may be tracked. Knows nothing of deri
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -184,16 +185,19 @@ def linspace(
     kind = NUMPY.result_type(*[x if np.ndim(x) == 0 else as_array(x).dtype for x in kinds], 1.0)
     start, stop = _core.cast(as_array(start), kind), _core.cast(as_array(stop), kind)
     delta = stop - start
-    # NumPy's own positions between 0 and 1, for any num and endpoint.
-    t, gap = np.linspace(0.0, 1.0, num, endpoint, retstep=True)
-    t = t.reshape((-1,) + (1,) * delta.ndim)
-    result = _core.where(t == 1.0, stop, start + t * delta)
+    # NumPy's own steps: a position that is rounded otherwise would put elements into other bins.
+    number = np.arange(operator.index(num), dtype=kind).reshape((-1,) + (1,) * delta.ndim)
+    parts = num - 1 if endpoint else num
+    step = delta / parts if parts > 0 else delta
+    result = number * step + start
+    if endpoint and num > 1:
+        result = _core.where(number == num - 1, stop, result)
     if axis not in (0, -result.ndim):
         perm = list(range(1, result.ndim))
         perm.insert(axis if axis >= 0 else axis + result.ndim, 0)
         result = _core.transpose(result, tuple(perm))
     result = _core.cast(result, kind if dtype is None else dtype)
-    return (result, delta * gap) if retstep else result
+    return (result, step if parts > 0 else delta * np.nan) if retstep else result
 
 
 @handles(np.logspace)

@@ -151,8 +151,7 @@ def _quantile(
     w = None if w is None else _last(w, axes)
     places = _places(name, rows, q, method, w)
     dtype = _dtype(a, q, method if w is None else "inverted_cdf")
-    result = _at_places(sort(rows), places, np.shape(q), name.startswith("nan"))
-    result = _core.cast(result, dtype)
+    result = _at_places(sort(rows), places, np.shape(q), dtype, name.startswith("nan"))
     if keepdims is not NO_VALUE and keepdims:
         kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         result = _core.reshape(result, (*np.shape(q), *kept))
@@ -231,12 +230,12 @@ def _floor(places: Any, last: int) -> Any:
     return np.asarray(np.fmin(np.fmax(np.floor(places), 0), last)).astype(np.intp)
 
 
-def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], skip: bool) -> Array:
+def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, skip: bool) -> Array:
     """The points between sorted elements at these places; q's axes come first in the result."""
     n, lead = rows.shape[-1], rows.shape[:-1]
     low = of_values(_floor, places, n - 1)
     high = of_values(np.minimum, low + 1, n - 1)
-    weight = _core.cast(places - low, rows.dtype)
+    weight = _core.cast(places - low, dtype)
     lower, upper = _picked(rows, low, lead, q_shape), _picked(rows, high, lead, q_shape)
     # On an element, what stands above it does not count, not even inf.
     exact = np.equal(weight, 0.0)
@@ -246,6 +245,7 @@ def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], skip: bool) -
     result = _core.where(np.isnan(places), np.nan, result)
     if not skip:
         result = _core.where(np.isnan(last), last, result)
+    result = _core.cast(result, dtype)
     k = len(q_shape)
     return moveaxis(result, range(-k, 0), range(k)) if k and lead else result
 
