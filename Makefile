@@ -33,7 +33,7 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lint      ruff and cython-lint'
 	@echo 'make types     mypy --strict on the package and on a sample of user code'
-	@echo 'make docs      write docs/operators.md from the table of operators'
+	@echo 'make docs      write docs/operators.md and docs/numpy.md'
 	@echo 'make sanitize  run the tests under the sanitizers $(SANITIZERS)'
 	@echo 'make coverage  lines of Python and Cython that the tests reach'
 	@echo 'make matrix    run the tests on every supported Python found'
@@ -57,6 +57,7 @@ types: $(VENV)/.built $(VENV)/.dev
 # The generator needs the standard library only.
 docs:
 	$(PYTHON) src/codegen.py --docs docs/operators.md
+	$(PYTHON) cdiff/numpy/_coverage.py --docs docs/numpy.md
 
 bench: $(VENV)/.built $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
@@ -101,7 +102,7 @@ matrix:
 
 clean:
 	rm -rf build dist .venv .venv-* src/generated src/_core.c src/_core.html *.egg-info
-	rm -f cdiff/_core.pyi cdiff/_core.*.so docs/operators.md
+	rm -f cdiff/_core.pyi cdiff/_core.*.so docs/operators.md docs/numpy.md
 
 # Stamps: what an environment holds already.
 

@@ -297,13 +297,19 @@ def index_set(a, key, value):
 def gather(a, idx):
     """a[idx]: the rows of `a` at an integer or an array of them of any shape."""
     cdef Array n = as_node(a)
-    return gather_rows(n, checked_rows(np.asarray(value(idx)), shape_tuple(n)[0]))
+    return apply(OP_GATHER, [n, chosen_rows(idx, shape_tuple(n)[0])], None)
 
 
 def scatter_add(g, idx, K):
     """K rows of zeros to whose rows `idx` (of any shape) the rows of `g` are added."""
-    rows = wrap_ndarray(checked_rows(np.asarray(value(idx)), K), True)
-    return apply(OP_SCATTER_ADD, [as_differentiable(g), rows], (K,))
+    return apply(OP_SCATTER_ADD, [as_differentiable(g), chosen_rows(idx, K)], (K,))
+
+
+cdef Array chosen_rows(object idx, Py_ssize_t extent):
+    """Positions as a node; those that a program computes stay values of the program."""
+    if is_position(idx):
+        return row_positions(idx)
+    return wrap_ndarray(checked_rows(np.asarray(value(idx)), extent), True)
 
 
 def concatenate(arrays, int axis=0):

@@ -383,7 +383,8 @@ cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
     y = y if reads & 4 else None
     if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & NODE_DUAL or \
             recording(levels_of(N(g)) | (flags_of(a) | flags_of(b) | flags_of(y)) & LEVEL_MASK):
-        return ew2(OP_ZMUL, g, eval_rule(op, k, a, b, y))
+        # A rule knows real numbers: 1 / b for integers would be NumPy's own, which is whole.
+        return ew2(OP_ZMUL, g, eval_rule(op, k, float_node(a), float_node(b), y))
     return times_partial_raw(op, k, g, a, b, y)
 
 

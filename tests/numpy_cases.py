@@ -5,6 +5,7 @@ Each case is an expression over `m` (a namespace: numpy or cdiff.numpy) and the 
 """
 
 import numpy as np
+from numpy_more_cases import MORE, MORE_PIECEWISE, MORE_PLAIN
 
 _rng = np.random.default_rng(20240607)
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
@@ -25,12 +26,24 @@ OPERANDS = {
     "row": _rng.standard_normal((1, 3)),
 }
 
+
+
+def _pad_ends(vector, width, axis, kwargs):
+    """A padding function of a user: it changes a line of the padded array in place."""
+    vector[: width[0]] = vector[width[0]] * kwargs["scale"]
+    vector[vector.shape[0] - width[1] :] = axis + 1.0
+
+
 # Operands that are never differentiated.
 CONSTANTS = {
     "i": np.array([2, 0, 2]),
     "ij": np.array([[0, 3], [1, 1], [2, 0]]),
     "mask": np.array([[True, False, True, True], [False, True, False, True], [True] * 4]),
     "inf": np.inf,
+    "nan": np.nan,
+    "apart": np.diag([1.0, 2.5, 4.0, 7.0]),
+    "cubic": np.array([1.0, -6.0, 11.0, -6.0, 0.0]),
+    "PAD_ENDS": _pad_ends,
 }
 
 REDUCTIONS = [
@@ -248,6 +261,8 @@ SMOOTH = {
         "m.median(a, (0, 2), keepdims=True)",
         "m.nan_to_num(c)",
         "m.copy(c)",
+        "m.astype(c, m.float64)",
+        *(["m.unstack(a, axis=1)[0]"] if NUMPY >= (2, 1) else []),
         "m.linspace(s, 2.0, 5)",
         "m.linspace(0.0, v, 4, axis=-1)",
         "m.linspace(u, v, 4, endpoint=False, axis=1)",
@@ -444,6 +459,8 @@ SMOOTH = {
     ],
 }
 
+SMOOTH.update(MORE)
+
 # Methods of NumPy's ufuncs, which exist in NumPy's namespace only.
 UFUNC_METHODS = [
     "m.add.reduce(c)",
@@ -471,6 +488,7 @@ PIECEWISE = [
     "m.nan_to_num(m.log(c * 0))",
     "m.nan_to_num(m.log(c * 0), neginf=-3.0)",
     "m.median(m.log(v * -1))",
+    *MORE_PIECEWISE,
 ]
 
 # Plain NumPy results.
@@ -519,6 +537,7 @@ PLAIN = [
     "m.arange(2, 9, 3)",
     "m.full(2, 7)",
     "m.array([1, 2])",
+    *MORE_PLAIN,
 ]
 
 # Made from nothing tracked: an Array of the value NumPy gives.

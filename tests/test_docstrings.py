@@ -110,7 +110,8 @@ def test_public_names_stand_in_the_documentation(module, name):
 def test_links_between_the_pages_lead_somewhere():
     for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]:
         for target in re.findall(r"\]\(([\w./-]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8")):
-            if "." in target and target != "operators.md":  # which `make docs` makes
+            made = ("numpy.md", "operators.md")  # by `make docs`
+            if "." in target and target not in made:
                 assert (page.parent / target).exists(), (page.name, target)
 
 

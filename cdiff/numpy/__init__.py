@@ -116,26 +116,49 @@ from cdiff._core import (
     trunc,
 )
 from cdiff.numpy import (
+    _convolve,
     _creation,
+    _edit,
     _einsum,
+    _elementary,
+    _functional,
     _in_place,
     _index,
+    _interpolate,
     _linalg,
+    _nan,
+    _pad,
+    _polynomial,
+    _quantile,
     _reduce,
     _rounding,
+    _sets,
     _shape,
+    _statistics,
     _values,
+    fft,
     linalg,
 )
+from cdiff.numpy._convolve import *  # noqa: F403
 from cdiff.numpy._creation import *  # noqa: F403
 from cdiff.numpy._dispatch import register
+from cdiff.numpy._edit import *  # noqa: F403
 from cdiff.numpy._einsum import *  # noqa: F403
+from cdiff.numpy._elementary import *  # noqa: F403
+from cdiff.numpy._functional import *  # noqa: F403
 from cdiff.numpy._in_place import *  # noqa: F403
 from cdiff.numpy._index import *  # noqa: F403
+from cdiff.numpy._interpolate import *  # noqa: F403
 from cdiff.numpy._linalg import *  # noqa: F403
+from cdiff.numpy._nan import *  # noqa: F403
+from cdiff.numpy._pad import *  # noqa: F403
+from cdiff.numpy._polynomial import *  # noqa: F403
+from cdiff.numpy._quantile import *  # noqa: F403
 from cdiff.numpy._reduce import *  # noqa: F403
 from cdiff.numpy._rounding import *  # noqa: F403
+from cdiff.numpy._sets import *  # noqa: F403
 from cdiff.numpy._shape import *  # noqa: F403
+from cdiff.numpy._statistics import *  # noqa: F403
 from cdiff.numpy._values import *  # noqa: F403
 
 # NumPy's other names for the same functions.
@@ -148,9 +171,11 @@ atan = arctan
 atan2 = arctan2
 atanh = arctanh
 bitwise_invert = invert
+bitwise_left_shift = left_shift
+bitwise_not = invert
+bitwise_right_shift = right_shift
 degrees = rad2deg
 fabs = absolute
-float_power = power
 mod = remainder
 pow = power
 radians = deg2rad
@@ -175,6 +200,9 @@ __all__ = [
     "atan2",
     "atanh",
     "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_right_shift",
     "bool_",
     "broadcast_shapes",
     "cbrt",
@@ -195,10 +223,10 @@ __all__ = [
     "exp2",
     "expm1",
     "fabs",
+    "fft",
     "finfo",
     "float32",
     "float64",
-    "float_power",
     "floor",
     "floor_divide",
     "fmax",
@@ -262,14 +290,25 @@ __all__ = [
     "trunc",
     "uint8",
 ]  # fmt: skip
+__all__ += _convolve.__all__
 __all__ += _creation.__all__
+__all__ += _edit.__all__
 __all__ += _einsum.__all__
+__all__ += _elementary.__all__
+__all__ += _functional.__all__
 __all__ += _in_place.__all__
 __all__ += _index.__all__
+__all__ += _interpolate.__all__
 __all__ += _linalg.__all__
+__all__ += _nan.__all__
+__all__ += _pad.__all__
+__all__ += _polynomial.__all__
+__all__ += _quantile.__all__
 __all__ += _reduce.__all__
 __all__ += _rounding.__all__
+__all__ += _sets.__all__
 __all__ += _shape.__all__
+__all__ += _statistics.__all__
 __all__ += _values.__all__
 
 

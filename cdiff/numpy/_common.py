@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from cdiff._core import Array, any_array, array, hosted, peek, value
+from cdiff._core import Array, any_array, array, hosted, index, peek, to_plain, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +27,21 @@ __all__ = [
     "NO_VALUE",
     "NUMPY",
     "ArrayLike",
+    "along",
+    "any_true",
     "as_array",
     "axes_of",
     "axis_of",
     "handles",
     "index_along",
+    "mask_of",
     "mirrors",
     "named",
+    "of_values",
     "on_forms",
     "on_values",
     "plain",
+    "squeezed",
     "store",
 ]
 
@@ -70,7 +75,10 @@ def handles(*originals: Any) -> Callable[[F], F]:
 
 
 def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """As `handles`; calls without any `Array` go to the (first) NumPy function."""
+    """As `handles`; calls without any `Array` go to the (first) NumPy function.
+
+    None stands for a function that this NumPy does not have: then ours answers.
+    """
     original = originals[0]
 
     def decorate(f: Callable[P, R]) -> Callable[P, R]:
@@ -78,11 +86,17 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def mirror(*args: P.args, **kwargs: P.kwargs) -> R:
             if any_array(*args) or (kwargs and any_array(*kwargs.values())):
                 return f(*args, **kwargs)
+            if original is None:
+                return cast("R", _plain_result(f(*args, **kwargs)))
             return cast("R", original(*args, **kwargs))
 
-        return handles(*originals)(mirror)
+        return handles(*[x for x in originals if x is not None])(mirror)
 
     return decorate
+
+
+def _plain_result(y: Any) -> Any:
+    return tuple(map(_plain_result, y)) if isinstance(y, tuple) else to_plain(y)
 
 
 def named(f: F, name: str, doc: str) -> F:
@@ -101,16 +115,20 @@ def plain(x: Any) -> Any:
     return x
 
 
+def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A function without derivative of the values of Arrays: plain, or part of a program."""
+    result = hosted(function, args, kwargs)
+    if result is not NotImplemented:
+        return result
+    return function(*[plain(x) for x in args], **{name: plain(x) for name, x in kwargs.items()})
+
+
 def on_values(original: Any) -> Callable[..., Any]:
     """A NumPy function whose results have no derivative, called on values."""
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        result = hosted(original, args, kwargs)
-        if result is not NotImplemented:
-            return result
-        kwargs = {name: plain(x) for name, x in kwargs.items()}
-        return original(*[plain(x) for x in args], **kwargs)
+        return of_values(original, *args, **kwargs)
 
     return handles(original)(call)
 
@@ -134,6 +152,34 @@ def _peeked(x: Any) -> Any:
 def as_array(x: ArrayLike) -> Array:
     """An `Array` of any operand; memory of an ndarray is shared."""
     return x if type(x) is Array else array(x, copy=False)
+
+
+def along(a: Array, positions: Any, axis: int) -> Array:
+    """take_along_axis for arguments that are known to fit."""
+    if a.ndim == 1:
+        return index(a, positions)
+    key = list(np.ogrid[tuple([slice(n) for n in a.shape])])
+    key[axis] = positions
+    return index(a, tuple(key))
+
+
+def mask_of(where: Any, shape: tuple[int, ...]) -> Any:
+    """A where= argument as booleans of a shape."""
+    return (
+        of_values(np.broadcast_to, where, shape)
+        if any_array(where)
+        else np.broadcast_to(np.asarray(where), shape)
+    )
+
+
+def any_true(mask: Any) -> bool:
+    """Whether something may be true; a program being recorded must not decide by that, so: yes."""
+    return type(mask) is Array or bool(np.any(mask))
+
+
+def squeezed(a: Any, axes: tuple[int, ...]) -> Any:
+    """An array, plain or not, without axes of length one."""
+    return a.reshape(tuple([n for i, n in enumerate(a.shape) if i not in axes]))
 
 
 def axis_of(a: Array, axis: Any, name: str) -> int:

@@ -8,6 +8,7 @@ to carry. Start, stop, step and fill value may be tracked. Knows nothing of deri
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, na
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
-    "empty_like", "eye", "full", "full_like", "identity", "linspace", "meshgrid", "ones",
-    "ones_like", "tri", "zeros", "zeros_like",
+    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace",
+    "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
 DIFFERENTIABLE = (np.float64, np.float32)
@@ -180,18 +181,80 @@ def linspace(
     if not any_array(start, stop):
         out = NUMPY.linspace(start, stop, num, endpoint, retstep, dtype, axis)
         return (_made(out[0]), out[1]) if retstep else _made(out)
-    start, stop = as_array(start), as_array(stop)
+    kinds = [x.dtype if hasattr(x, "dtype") else x for x in (start, stop)]
+    kind = NUMPY.result_type(*[x if np.ndim(x) == 0 else as_array(x).dtype for x in kinds], 1.0)
+    start, stop = _core.cast(as_array(start), kind), _core.cast(as_array(stop), kind)
     delta = stop - start
-    # NumPy's own positions between 0 and 1, for any num and endpoint.
-    t, gap = np.linspace(0.0, 1.0, num, endpoint, retstep=True)
-    t = t.reshape((-1,) + (1,) * delta.ndim)
-    result = _core.where(t == 1.0, stop, start + t * delta)
+    # NumPy's own steps: a position that is rounded otherwise would put elements into other bins.
+    number = np.arange(operator.index(num), dtype=kind).reshape((-1,) + (1,) * delta.ndim)
+    parts = num - 1 if endpoint else num
+    step = delta / parts if parts > 0 else delta
+    result = number * step + start
+    if endpoint and num > 1:
+        result = _core.where(number == num - 1, stop, result)
     if axis not in (0, -result.ndim):
         perm = list(range(1, result.ndim))
         perm.insert(axis if axis >= 0 else axis + result.ndim, 0)
         result = _core.transpose(result, tuple(perm))
-    result = result if dtype is None else _core.cast(result, dtype)
-    return (result, delta * gap) if retstep else result
+    result = _core.cast(result, kind if dtype is None else dtype)
+    return (result, step if parts > 0 else delta * np.nan) if retstep else result
+
+
+@handles(np.logspace)
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """As `numpy.logspace`, differentiable in start, stop and base."""
+    if not any_array(start, stop, base):
+        return _made(NUMPY.logspace(start, stop, num, endpoint, base, dtype, axis))
+    if np.ndim(base):
+        base = as_array(base)
+        shape = np.broadcast_shapes(np.shape(start), np.shape(stop), base.shape)
+        start, stop = _core.broadcast_to(start, shape), _core.broadcast_to(stop, shape)
+        base = _core.broadcast_to(base, shape)
+        place = axis if axis >= 0 else axis + len(shape) + 1
+        base = _core.reshape(base, (*shape[:place], 1, *shape[place:]))
+    powers = linspace(start, stop, num, endpoint, axis=axis)
+    result = _core.power(base, powers)
+    return as_array(result) if dtype is None else _core.cast(result, dtype)
+
+
+@handles(np.geomspace)
+def geomspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """As `numpy.geomspace`, differentiable in start and stop."""
+    if not any_array(start, stop):
+        return _made(NUMPY.geomspace(start, stop, num, endpoint, dtype, axis))
+    start, stop = as_array(start), as_array(stop)
+    start, stop = start + 0.0 * stop, stop + 0.0 * start
+    if np.any(np.equal(start, 0.0)) or np.any(np.equal(stop, 0.0)):
+        raise ValueError("geomspace: Geometric sequence cannot include zero")
+    ratio = stop / start
+    if np.any(np.less(ratio, 0.0)):
+        raise ValueError("geomspace: start and stop of opposite signs give complex numbers, which "
+                         "cdiff does not differentiate")  # fmt: skip
+    place = axis if axis >= 0 else axis + start.ndim + 1
+    shape = (*start.shape[:place], 1, *start.shape[place:])
+    t = np.linspace(0.0, 1.0, num, endpoint).reshape(
+        [num if i == place else 1 for i in range(start.ndim + 1)]
+    )
+    start, stop = _core.reshape(start, shape), _core.reshape(stop, shape)
+    inner = start * _core.power(_core.reshape(ratio, shape), t.astype(ratio.dtype))
+    # Both ends are exactly what was given.
+    result = _core.where(t == 1.0, stop, _core.where(t == 0.0, start, inner))
+    return _core.cast(result, float if dtype is None else dtype)
 
 
 @mirrors(np.meshgrid)

@@ -20,6 +20,8 @@ from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
     ArrayLike,
+    along,
+    any_true,
     as_array,
     axes_of,
     axis_of,
@@ -33,7 +35,7 @@ from cdiff.numpy._reduce import mean
 from cdiff.numpy._values import argsort, invert
 
 __all__ = [
-    "clip", "diag", "diagonal", "diff", "extract", "median", "pad", "select", "sort",
+    "clip", "diag", "diagonal", "diff", "extract", "median", "select", "sort",
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
@@ -64,7 +66,7 @@ def select(condlist: Any, choicelist: Any, default: ArrayLike = 0) -> Array:
         raise ValueError("select with an empty condition list is not possible")
     result = default
     for i in range(len(condlist) - 1, -1, -1):
-        condition = np.asarray(value(condlist[i]))
+        condition = condlist[i] if type(condlist[i]) is Array else np.asarray(condlist[i])
         if condition.dtype.type is not np.bool_:
             raise TypeError(f"select: invalid entry {i} in condlist: should be boolean ndarray")
         result = _core.where(condition, choicelist[i], result)
@@ -161,16 +163,7 @@ def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Arra
         )
     if indices.dtype.kind not in "iu":
         raise IndexError("take_along_axis: `indices` must be an integer array")
-    return _along(a, indices, axis)
-
-
-def _along(a: Array, indices: Any, axis: int) -> Array:
-    """take_along_axis for arguments that are known to fit."""
-    if a.ndim == 1:
-        return _core.index(a, indices)
-    key = list(np.ogrid[tuple([slice(n) for n in a.shape])])
-    key[axis] = indices
-    return _core.index(a, tuple(key))
+    return along(a, indices, axis)
 
 
 @mirrors(np.diagonal)
@@ -267,28 +260,6 @@ def _edge(x: ArrayLike, a: Array, axis: int) -> Array:
     return _core.broadcast_to(x, tuple([1 if i == axis else n for i, n in enumerate(a.shape)]))
 
 
-@mirrors(np.pad)
-def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
-    """As `numpy.pad`, with the modes constant, edge, reflect, symmetric, wrap and empty."""
-    a = as_array(array)
-    if mode in ("edge", "reflect", "symmetric", "wrap") and kwargs.get("reflect_type") != "odd":
-        positions = NUMPY.pad(np.arange(a.size).reshape(a.shape), pad_width, mode, **kwargs)
-        return _core.index(_core.reshape(a, (a.size,)), positions)
-    if mode not in ("constant", "empty"):
-        raise NotImplementedError(
-            f"pad: mode {mode!r} with {kwargs} is not differentiated by cdiff; use constant, edge, "
-            "reflect (even), symmetric (even), wrap or empty, or concatenate the edges yourself"
-        )
-    fill = kwargs.get("constant_values", 0)
-    outside = 0 if any_array(fill) else fill
-    hole = NUMPY.pad(np.zeros(a.shape, a.dtype), pad_width, constant_values=outside)
-    frame = as_array(hole) if outside is fill else _core.broadcast_to(fill, hole.shape)
-    marks = NUMPY.pad(np.ones(a.shape, bool), pad_width)
-    first = [int(i.min()) if i.size else 0 for i in np.nonzero(marks)]
-    key = tuple([slice(i, i + n) for i, n in zip(first, a.shape, strict=True)])
-    return _core.index_set(frame, key, a)
-
-
 # --- by order -------------------------------------------------------------------------------------
 
 
@@ -313,7 +284,7 @@ def sort(
     if descending is not NO_VALUE and descending:
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
         keys = -a if a.dtype.kind == "f" else invert(a)
-    return _along(a, argsort(keys, axis, kind="stable"), axis)
+    return along(a, argsort(keys, axis, kind="stable"), axis)
 
 
 @mirrors(np.median)
@@ -347,5 +318,5 @@ def _middle(a: Array, n: int) -> Array:
     middle = mean(_core.index(a, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
     last = _core.index(a, (..., -1))
     # NaN sorts to the end and is then the median.
-    invalid = np.isnan(value(last))
-    return _core.where(invalid, last, middle) if invalid.any() else middle
+    invalid: Any = np.isnan(last)
+    return _core.where(invalid, last, middle) if any_true(invalid) else middle

@@ -18,7 +18,10 @@ from cdiff._core import Array, any_array
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, mirrors, store
 from cdiff.numpy._index import diagonal
 
-__all__ = ["dot", "inner", "kron", "matmul", "outer", "tensordot", "trace", "vdot", "vecdot"]
+__all__ = [
+    "cross", "dot", "inner", "kron", "matmul", "matvec", "outer", "tensordot", "trace", "vdot",
+    "vecdot", "vecmat",
+]  # fmt: skip
 
 
 @handles(np.matmul)
@@ -86,6 +89,69 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """As `numpy.vecdot`."""
     product = as_array(x1) * as_array(x2)
     return _core.sum(product, (axis_of(product, axis, "vecdot"),), False)
+
+
+@mirrors(getattr(np, "matvec", None))
+def matvec(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None) -> Array:
+    """As `numpy.matvec`: stacks of matrices times stacks of vectors."""
+    a, v = as_array(x1), as_array(x2)
+    if a.ndim < 2 or not v.ndim or a.shape[-1] != v.shape[-1]:
+        raise ValueError(f"matvec: shapes {a.shape} and {v.shape} do not fit")
+    product = _core.matmul(a, _core.reshape(v, (*v.shape, 1)))
+    return _finished(_core.reshape(product, product.shape[:-1]), out, dtype, "matvec")
+
+
+@mirrors(getattr(np, "vecmat", None))
+def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None) -> Array:
+    """As `numpy.vecmat`: stacks of vectors times stacks of matrices."""
+    v, a = as_array(x1), as_array(x2)
+    if a.ndim < 2 or not v.ndim or a.shape[-2] != v.shape[-1]:
+        raise ValueError(f"vecmat: shapes {v.shape} and {a.shape} do not fit")
+    product = _core.matmul(_core.reshape(v, (*v.shape[:-1], 1, v.shape[-1])), a)
+    shape = product.shape[:-2] + product.shape[-1:]
+    return _finished(_core.reshape(product, shape), out, dtype, "vecmat")
+
+
+def _finished(result: Array, out: Any, dtype: Any, name: str) -> Array:
+    result = result if dtype is None else _core.cast(result, dtype)
+    return result if out is None else store(out, result, name)
+
+
+@mirrors(np.cross)
+def cross(
+    a: ArrayLike,
+    b: ArrayLike,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> Array:
+    """As `numpy.cross`, of vectors of three numbers (or two, while NumPy takes them)."""
+    if axis is not None:
+        axisa, axisb, axisc = (axis,) * 3
+    a, b = as_array(a), as_array(b)
+    a = _axis_last(a, axis_of(a, axisa, "cross"))
+    b = _axis_last(b, axis_of(b, axisb, "cross"))
+    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
+        raise ValueError(f"cross: incompatible dimensions for cross product: {a.shape}, {b.shape} "
+                         "(dimension must be 2 or 3)")  # fmt: skip
+    p: list[Any]
+    q: list[Any]
+    p, q = ([_core.index(x, (..., k)) for k in range(x.shape[-1])] for x in (a, b))
+    last = p[0] * q[1] - p[1] * q[0]
+    if len(p) == len(q) == 2:
+        return last
+    zero: Any = np.zeros((), last.dtype)
+    (p0, p1, p2), (q0, q1, q2) = [*p, zero][:3], [*q, zero][:3]
+    parts = [_core.reshape(x, (*x.shape, 1)) for x in (p1 * q2 - p2 * q1, p2 * q0 - p0 * q2, last)]
+    result = _core.concatenate(parts, last.ndim)
+    perm = list(range(last.ndim))
+    perm.insert(axisc if axisc >= 0 else axisc + result.ndim, last.ndim)
+    return _core.transpose(result, perm)
+
+
+def _axis_last(a: Array, axis: int) -> Array:
+    return _core.transpose(a, (*[k for k in range(a.ndim) if k != axis], axis))
 
 
 @mirrors(np.tensordot)

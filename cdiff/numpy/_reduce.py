@@ -26,7 +26,10 @@ from cdiff.numpy._common import (
     axis_of,
     handles,
     index_along,
+    mask_of,
     mirrors,
+    of_values,
+    squeezed,
     store,
 )
 
@@ -36,6 +39,8 @@ __all__ = [
     "average",
     "cumprod",
     "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
     "log_softmax",
     "logsumexp",
     "max",
@@ -156,7 +161,7 @@ def _reduce_with(
     if where is not NO_VALUE and where is not True:
         if neutral is None and initial is None:
             raise ValueError(f"{name}: a where mask needs `initial`, since {name} has no identity")
-        mask = np.broadcast_to(value(where), a.shape)
+        mask = mask_of(where, a.shape)
         a = _core.where(mask, a, initial if neutral is None else np.asarray(neutral, a.dtype))
     if neutral is None and initial is not None and a.size == 0:
         shape = np.max(np.empty(a.shape), axes, keepdims=keepdims, initial=0.0).shape
@@ -197,12 +202,12 @@ def mean(
         if size:
             return core_sum(a, None, keepdims is not NO_VALUE and keepdims) / size
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
-    if count == 0 if mask is None else np.any(count == 0):
+    if count == 0 if mask is None else _some(count, 0):
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
     keepdims = keepdims is not NO_VALUE and keepdims
     if mask is not None:
         a = _core.where(mask, a, 0.0)
-        count = count if keepdims else np.squeeze(count, axes)
+        count = count if keepdims else squeezed(count, axes)
     result = core_sum(a, axes, keepdims) / count
     return result if out is None else store(out, result, "mean")
 
@@ -277,9 +282,9 @@ def _sample(
     a = a if dtype is None else _core.cast(a, dtype)
     if where is NO_VALUE or where is True:
         return a, axes, math.prod([a.shape[i] for i in axes]), None
-    mask = np.broadcast_to(value(where), a.shape)
-    counts = np.sum(mask, axes, keepdims=True)
-    return a, axes, counts.astype(a.dtype if a.dtype.kind == "f" else float), mask
+    mask = mask_of(where, a.shape)
+    counts = of_values(np.sum, mask, axes, a.dtype if a.dtype.kind == "f" else float, keepdims=True)
+    return a, axes, counts, mask
 
 
 def _deviation(
@@ -305,12 +310,19 @@ def _deviation(
     deviation = a - given_mean
     if mask is not None:
         deviation = _core.where(mask, deviation, 0.0)
-        count = count if keepdims else np.squeeze(count, axes)
+        count = count if keepdims else squeezed(count, axes)
     dof = count - ddof
-    if dof <= 0 if mask is None else np.any(dof <= 0):
+    if type(dof) is Array:
+        dof = of_values(np.maximum, dof, np.zeros((), dof.dtype))
+    elif np.any(dof <= 0):
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
         dof = np.maximum(dof, 0).astype(deviation.dtype)
     return deviation, axes, dof
+
+
+def _some(counts: Any, limit: float) -> bool:
+    """Is a count as small as that?  Not asked while a program is being recorded."""
+    return type(counts) is not Array and bool(np.any(counts <= limit))
 
 
 @mirrors(np.average)
@@ -332,7 +344,7 @@ def average(
     else:
         w = _fitted_weights(a, axis, as_array(weights))
         total = core_sum(w, axes, keepdims)
-        if np.any(value(total) == 0):
+        if np.any(total == 0):
             raise ZeroDivisionError("average: weights sum to zero, can't be normalized")
         result = core_sum(a * w, axes, keepdims) / total
     return (result, _core.broadcast_to(total, result.shape).copy()) if returned else result
@@ -381,6 +393,55 @@ def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) 
     rest = np.zeros([n - (i == axis) for i, n in enumerate(a.shape)], a.dtype)
     result = _core.linrec(a, _core.concatenate([first, rest], axis), axis)
     return result if out is None else store(out, result, "cumprod")
+
+
+@mirrors(getattr(np, "cumulative_sum", None))
+def cumulative_sum(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Array:
+    """As `numpy.cumulative_sum`."""
+    return _cumulative(cumsum, x, axis, dtype, out, include_initial, 0)
+
+
+@mirrors(getattr(np, "cumulative_prod", None))
+def cumulative_prod(
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Array:
+    """As `numpy.cumulative_prod`; the derivative is exact where factors are zero."""
+    return _cumulative(cumprod, x, axis, dtype, out, include_initial, 1)
+
+
+def _cumulative(
+    function: Any, x: ArrayLike, axis: Any, dtype: Any, out: Any, initial: bool, neutral: int
+) -> Array:
+    name = "cumulative_sum" if function is cumsum else "cumulative_prod"
+    a = as_array(x)
+    if a.ndim == 0:
+        raise ValueError(f"{name}: input must be at least one-dimensional")
+    if axis is None:
+        if a.ndim > 1:
+            raise ValueError(f"{name}: axis must be given for arrays of more than one dimension")
+        axis = 0
+    result = function(a, axis_of(a, axis, name), dtype)
+    if initial:
+        axis = axis_of(a, axis, name)
+        first = np.full(
+            [1 if i == axis else n for i, n in enumerate(a.shape)], neutral, result.dtype
+        )
+        result = _core.concatenate([first, result], axis)
+    return result if out is None else store(out, result, name)
 
 
 def _line(a: ArrayLike, axis: Any, dtype: Any, name: str) -> tuple[Array, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy import _creation
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, store
+from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, store
 
 __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
 
@@ -21,8 +21,12 @@ __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
 def round(a: ArrayLike, decimals: int = 0, out: Any = None) -> Array:
     """As `numpy.round`; the derivative is 0."""
     a = as_array(a)
-    result = _core.array(np.asarray(np.round(_core.value(a), decimals)))
+    result = as_array(of_values(_rounded, a, decimals))
     return result if out is None else store(out, result, "round")
+
+
+def _rounded(a: Any, decimals: int) -> Any:
+    return np.asarray(np.round(a, decimals))
 
 
 around = round
@@ -64,11 +68,10 @@ def nan_to_num(
 ) -> Array:
     """As `numpy.nan_to_num`; replaced elements have derivative 0."""
     a = as_array(x)
-    values = _core.value(a)
     limits = np.finfo(a.dtype)
-    result = _core.where(np.isnan(values), nan, a)
-    result = _core.where(np.isposinf(values), limits.max if posinf is None else posinf, result)
-    result = _core.where(np.isneginf(values), limits.min if neginf is None else neginf, result)
+    result = _core.where(np.isnan(a), nan, a)
+    result = _core.where(np.equal(a, np.inf), limits.max if posinf is None else posinf, result)
+    result = _core.where(np.equal(a, -np.inf), limits.min if neginf is None else neginf, result)
     if not copy:
         a[...] = result
         return a

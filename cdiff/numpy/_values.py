@@ -12,13 +12,14 @@ from cdiff.numpy._common import on_forms, on_values
 
 __all__ = [
     "all", "allclose", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
-    "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "bincount",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "can_cast", "count_nonzero", "digitize",
-    "flatnonzero", "invert", "isclose", "iscomplex", "iscomplexobj", "isin", "isneginf",
-    "isposinf", "isreal", "isrealobj", "left_shift", "lexsort", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero",
+    "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "bitwise_and",
+    "bitwise_count", "bitwise_or", "bitwise_xor", "can_cast", "common_type", "count_nonzero",
+    "diag_indices_from", "digitize", "einsum_path", "flatnonzero", "gcd", "invert", "isclose",
+    "iscomplex", "iscomplexobj", "isin", "isneginf", "isposinf", "isreal", "isrealobj",
+    "isscalar", "lcm", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero", "packbits",
     "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
-    "size",
+    "size", "spacing", "tril_indices_from", "triu_indices_from", "unpackbits", "unravel_index",
 ]  # fmt: skip
 
 all = on_values(np.all)
@@ -34,14 +35,18 @@ array_equal = on_values(np.array_equal)
 array_equiv = on_values(np.array_equiv)
 array_repr = on_values(np.array_repr)
 array_str = on_values(np.array_str)
-bincount = on_values(np.bincount)
 bitwise_and = on_values(np.bitwise_and)
+bitwise_count = on_values(np.bitwise_count)
 bitwise_or = on_values(np.bitwise_or)
 bitwise_xor = on_values(np.bitwise_xor)
 can_cast = on_values(np.can_cast)
+common_type = on_forms(np.common_type)
 count_nonzero = on_values(np.count_nonzero)
+diag_indices_from = on_forms(np.diag_indices_from)
 digitize = on_values(np.digitize)
+einsum_path = on_forms(np.einsum_path)
 flatnonzero = on_values(np.flatnonzero)
+gcd = on_values(np.gcd)
 invert = on_values(np.invert)
 isclose = on_values(np.isclose)
 iscomplex = on_values(np.iscomplex)
@@ -51,6 +56,8 @@ isneginf = on_values(np.isneginf)
 isposinf = on_values(np.isposinf)
 isreal = on_values(np.isreal)
 isrealobj = on_forms(np.isrealobj)
+isscalar = on_forms(np.isscalar)
+lcm = on_values(np.lcm)
 left_shift = on_values(np.left_shift)
 lexsort = on_values(np.lexsort)
 logical_and = on_values(np.logical_and)
@@ -62,6 +69,7 @@ nanargmax = on_values(np.nanargmax)
 nanargmin = on_values(np.nanargmin)
 ndim = on_forms(np.ndim)
 nonzero = on_values(np.nonzero)
+packbits = on_values(np.packbits)
 ravel_multi_index = on_values(np.ravel_multi_index)
 result_type = on_values(np.result_type)
 right_shift = on_values(np.right_shift)
@@ -69,3 +77,8 @@ searchsorted = on_values(np.searchsorted)
 shape = on_forms(np.shape)
 shares_memory = on_values(np.shares_memory)
 size = on_forms(np.size)
+spacing = on_values(np.spacing)
+tril_indices_from = on_forms(np.tril_indices_from)
+triu_indices_from = on_forms(np.triu_indices_from)
+unpackbits = on_values(np.unpackbits)
+unravel_index = on_values(np.unravel_index)

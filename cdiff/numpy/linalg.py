@@ -8,6 +8,7 @@ primitives of the core; it must not know their derivatives.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,8 +26,19 @@ from cdiff.numpy._common import (
     on_values,
     store,
 )
+from cdiff.numpy._decompositions import (
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    qr,
+    svd,
+    svdvals,
+)
 from cdiff.numpy._det import det
 from cdiff.numpy._index import diagonal as _diagonal
+from cdiff.numpy._least_squares import lstsq, pinv
+from cdiff.numpy._linalg import cross as _cross
 from cdiff.numpy._linalg import dot, matmul, tensordot, vecdot
 from cdiff.numpy._linalg import outer as _outer
 from cdiff.numpy._linalg import trace as _trace
@@ -37,9 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "LinAlgError", "cholesky", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power",
-    "matrix_rank", "matrix_transpose", "multi_dot", "norm", "outer", "slogdet", "solve",
-    "tensordot", "trace", "vecdot", "vector_norm",
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals",
+    "eigvalsh", "inv", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank",
+    "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve", "svd",
+    "svdvals", "tensordot", "tensorinv", "tensorsolve", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
@@ -89,6 +102,37 @@ def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
     """As `numpy.linalg.cholesky`."""
     a = _square(a, "cholesky")
     return _core.cholesky(a.mT).mT if upper else _core.cholesky(a)
+
+
+@mirrors(np.linalg.tensorsolve)
+def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Array:
+    """As `numpy.linalg.tensorsolve`."""
+    a, b = as_array(a), as_array(b)
+    if axes is not None:
+        last = [axis_of(a, k, "tensorsolve") for k in axes]
+        a = _core.transpose(a, (*[k for k in range(a.ndim) if k not in last], *last))
+    shape = a.shape[b.ndim :]
+    size = math.prod(shape)
+    if a.size != size**2 or b.size != size:
+        raise LinAlgError(
+            f"tensorsolve: Input arrays must satisfy the requirement prod(a.shape[b.ndim:]) == "
+            f"prod(a.shape[:b.ndim]), which shapes {a.shape} and {b.shape} do not"
+        )
+    x = _core.solve(_core.reshape(a, (size, size)), _core.reshape(b, (size, 1)))
+    return _core.reshape(x, shape)
+
+
+@mirrors(np.linalg.tensorinv)
+def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
+    """As `numpy.linalg.tensorinv`."""
+    a = as_array(a)
+    if ind <= 0:
+        raise ValueError("tensorinv: Invalid ind argument.")
+    shape = a.shape[ind:] + a.shape[:ind]
+    size = math.prod(a.shape[ind:])
+    if size * size != a.size:
+        raise LinAlgError(f"tensorinv: shape {a.shape} is not square when split at axis {ind}")
+    return _core.reshape(_core.inv(_core.reshape(a, (size, size))), shape)
 
 
 class SlogdetResult(NamedTuple):
@@ -213,6 +257,21 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     return _matrix_norm(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
+@mirrors(np.linalg.cond)
+def cond(x: ArrayLike, p: Any = None) -> Array:
+    """As `numpy.linalg.cond`."""
+    x = as_array(x)
+    if x.ndim < 2 or not x.size:
+        raise LinAlgError(f"cond: a non-empty array of two axes or more is needed, not {x.shape}")
+    axes = (x.ndim - 2, x.ndim - 1)
+    x = x if x.dtype.kind == "f" else _core.cast(x, float)
+    if p is None or p in (2, -2):
+        ratio = _matrix_norm(x, 2, axes, False) / _matrix_norm(x, -2, axes, False)
+        return 1.0 / ratio if p == -2 else ratio
+    x = _square(x, "cond")
+    return _matrix_norm(x, p, axes, False) * _matrix_norm(_core.inv(x), p, axes, False)
+
+
 def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
     if isinstance(ord, str):
         raise ValueError(f"norm: Invalid norm order {ord!r} for vectors")
@@ -269,6 +328,16 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
             f"outer: input arrays must be one-dimensional, got shapes {a.shape} and {b.shape}"
         )
     return _outer(a, b)
+
+
+@mirrors(np.linalg.cross)
+def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+    """As `numpy.linalg.cross`."""
+    a, b = as_array(x1), as_array(x2)
+    if a.shape[axis] != 3 or b.shape[axis] != 3:
+        raise ValueError(f"cross: both arrays must hold vectors of length three, not {a.shape} and "
+                         f"{b.shape}")  # fmt: skip
+    return _cross(a, b, axis=axis)
 
 
 @mirrors(np.linalg.diagonal)

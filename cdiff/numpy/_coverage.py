@@ -1,0 +1,201 @@
+"""What cdiff does with every public function of NumPy: the coverage list, as data, and its page.
+
+`COVERAGE` has one row for each function of `numpy`, `numpy.linalg` and `numpy.fft`: its kind and,
+where there is no derivative, the reason. tests/test_numpy_coverage.py compares it with NumPy
+itself and calls the functions, so it cannot drift. This file knows names only and imports neither
+NumPy nor cdiff; nothing imports it when cdiff is used. ``python cdiff/numpy/_coverage.py --docs
+FILE`` writes the page.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+__all__ = ["COVERAGE", "KINDS", "Row", "page"]
+
+
+class Row(NamedTuple):
+    """One function of NumPy."""
+
+    module: str
+    name: str
+    kind: str
+    reason: str
+
+
+KINDS = {
+    "differentiable": "has its derivative, in both modes and to every order",
+    "constant": "is piecewise constant: its derivative is 0",
+    "made": "makes an `Array` that tracked values can be assigned into, or that depends on them",
+    "changed": "changes its first argument, an `Array`, as NumPy does",
+    "plain": "answers with integers, booleans, shapes or text, which carry no derivative",
+    "none": "raises an error on a tracked array",
+    "other": "takes no numbers that could be tracked",
+}
+
+_NUMPY = {
+    "differentiable": """
+        abs absolute acos acosh add append apply_along_axis apply_over_axes arccos arccosh
+        arcsin arcsinh arctan arctan2 arctanh array_split asin asinh astype atan atan2 atanh
+        atleast_1d atleast_2d atleast_3d average block broadcast_arrays broadcast_to cbrt choose
+        clip column_stack compress concat concatenate conj conjugate convolve copy copysign
+        corrcoef correlate cos cosh cov cross cumprod cumsum cumulative_prod cumulative_sum
+        deg2rad degrees delete diag diagflat diagonal diff divide divmod dot dsplit dstack ediff1d
+        einsum exp exp2 expand_dims expm1 extract fabs flip fliplr flipud float_power fmax fmin
+        fmod frexp gradient heaviside histogram histogram2d histogram_bin_edges histogramdd
+        hsplit hstack hypot i0 inner insert interp intersect1d kron ldexp log log10 log1p log2
+        logaddexp logaddexp2 matmul matrix_transpose matvec max maximum mean median meshgrid min
+        minimum mod modf moveaxis multiply nan_to_num nancumprod nancumsum nanmax nanmean
+        nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar negative outer
+        pad partition percentile permute_dims piecewise poly polyadd polyder polydiv polyfit
+        polyint polymul polysub polyval positive pow power prod ptp quantile rad2deg radians
+        ravel real real_if_close reciprocal remainder repeat reshape resize roll rollaxis roots
+        rot90 select setdiff1d setxor1d sin sinc sinh sort split sqrt square squeeze stack std
+        subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose
+        trapezoid tril trim_zeros triu true_divide union1d unique unique_all unique_counts
+        unique_inverse unique_values unstack unwrap vander var vdot vecdot vecmat vectorize
+        vsplit vstack where amax amin bincount
+    """,
+    "constant": "angle around ceil fix floor floor_divide imag rint round sign trunc",
+    "made": """
+        arange array asanyarray asarray empty empty_like eye full full_like geomspace identity
+        kaiser linspace logspace ones ones_like tri zeros zeros_like
+    """,
+    "changed": "copyto fill_diagonal place put put_along_axis putmask",
+    "plain": """
+        all allclose any argmax argmin argpartition argsort argwhere array2string array_equal
+        array_equiv array_repr array_str bitwise_and bitwise_count bitwise_invert
+        bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor can_cast
+        common_type count_nonzero diag_indices_from digitize einsum_path equal flatnonzero gcd
+        greater greater_equal invert isclose iscomplex iscomplexobj isfinite isin isinf isnan
+        isneginf isposinf isreal isrealobj isscalar iterable lcm left_shift less less_equal
+        lexsort logical_and logical_not logical_or logical_xor may_share_memory nanargmax
+        nanargmin ndim nonzero not_equal packbits ravel_multi_index result_type right_shift
+        searchsorted shape shares_memory signbit size spacing tril_indices_from triu_indices_from
+        unpackbits unravel_index
+    """,
+}
+
+_LINALG = {
+    "differentiable": """
+        cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv lstsq matmul matrix_norm
+        matrix_power matrix_transpose multi_dot norm outer pinv qr slogdet solve svd svdvals
+        tensordot tensorinv tensorsolve trace vecdot vector_norm
+    """,
+    "plain": "matrix_rank",
+}
+
+_FFT = {"differentiable": "fftshift ifftshift"}
+
+_NO_DERIVATIVE = {
+    ("numpy", "nextafter"): "steps between neighbouring floating-point numbers",
+    ("numpy", "sort_complex"): "its result is complex",
+    ("numpy", "isfortran"): "asks for the layout of memory; use x.numpy()",
+    ("numpy", "isnat"): "is for dates",
+    ("numpy", "ix_"): "makes indices from integers or booleans",
+    ("numpy", "min_scalar_type"): "asks for the smallest type that holds a number; use x.numpy()",
+    ("numpy", "ascontiguousarray asfortranarray require asarray_chkfinite"): (
+        "converts to a plain ndarray, which would lose the derivative; use cdiff.numpy.asarray"
+    ),
+    ("numpy", "asmatrix bmat"): "the class matrix is not differentiated; use arrays of two axes",
+    ("numpy", "save savetxt savez savez_compressed"): "writes a file; save x.numpy()",
+    ("numpy", "from_dlpack fromiter frombuffer"): "makes plain arrays",
+    ("numpy", "typename mintypecode"): "takes the name of a type",
+    (
+        "numpy.fft",
+        "fft fft2 fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftn",
+    ): ("its operand or result is complex, which cdiff does not differentiate yet"),
+}
+
+_WITHOUT_NUMBERS = {
+    "numpy": {
+        "makes integers": "diag_indices indices mask_indices tril_indices triu_indices",
+        "makes an array of a given length": "bartlett blackman hamming hanning",
+        "text and dates": """
+            base_repr binary_repr busday_count busday_offset datetime_as_string datetime_data
+            format_float_positional format_float_scientific is_busday
+        """,
+        "reads files or memory": "fromfile fromregex fromstring genfromtxt load loadtxt",
+        "a function of a function": "frompyfunc fromfunction nested_iters",
+        "types": "broadcast_shapes isdtype issubdtype promote_types",
+        "NumPy's own settings and information": """
+            get_include get_printoptions getbufsize geterr geterrcall info printoptions
+            set_printoptions setbufsize seterr seterrcall show_config show_runtime test
+        """,
+        "an old name of another function": "in1d row_stack trapz",
+    },
+    "numpy.linalg": {"NumPy's own settings and information": "test"},
+    "numpy.fft": {
+        "makes an array of a given length": "fftfreq rfftfreq",
+        "NumPy's own settings and information": "test",
+    },
+}
+
+
+def _rows() -> list[Row]:
+    rows = []
+    for module, kinds in (("numpy", _NUMPY), ("numpy.linalg", _LINALG), ("numpy.fft", _FFT)):
+        for kind, names in kinds.items():
+            rows += [Row(module, name, kind, "") for name in names.split()]
+    for (module, names), reason in _NO_DERIVATIVE.items():
+        rows += [Row(module, name, "none", reason) for name in names.split()]
+    for module, groups in _WITHOUT_NUMBERS.items():
+        for reason, names in groups.items():
+            rows += [Row(module, name, "other", reason) for name in names.split()]
+    return sorted(rows)
+
+
+COVERAGE: list[Row] = _rows()
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+HEAD = """# NumPy's functions
+
+Generated from `cdiff/numpy/_coverage.py` by `make docs`; do not edit.
+
+Every public function of `numpy`, `numpy.linalg` and `numpy.fft`, and what happens when it is called
+on an array that is being differentiated. `np.f(x)` and `cdiff.numpy.f(x)` are the same, except for
+what NumPy gives no library a say in: functions that make arrays from numbers, and `np.vectorize`,
+which therefore have to be called as `cdiff.numpy`'s.
+
+Classes, constants and submodules are left out. At points where a function is not smooth, what cdiff
+gives stands on the [page of conventions](conventions.md).
+"""
+
+
+def page() -> str:
+    """The coverage list as a page of the documentation."""
+    parts = [HEAD, "\n| | functions | |\n|---|---|---|\n"]
+    for kind, meaning in KINDS.items():
+        count = sum(row.kind == kind for row in COVERAGE)
+        parts.append(f"| {kind} | {count} | {meaning} |\n")
+    for kind, meaning in KINDS.items():
+        parts.append(f"\n## {kind.capitalize()}\n\nWhat {meaning}.\n")
+        if kind in ("none", "other"):
+            parts += _by_reason(kind)
+            continue
+        for module in ("numpy", "numpy.linalg", "numpy.fft"):
+            names = [f"`{r.name}`" for r in COVERAGE if r.kind == kind and r.module == module]
+            if names:
+                parts.append(f"\n{module}: {', '.join(names)}\n")
+    return "".join(parts)
+
+
+def _by_reason(kind: str) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for row in COVERAGE:
+        if row.kind == kind:
+            prefix = row.module.removeprefix("numpy").removeprefix(".")
+            name = f"{prefix}.{row.name}" if prefix else row.name
+            reasons.setdefault(row.reason, []).append(f"`{name}`")
+    lines = [f"| {', '.join(names)} | {reason} |\n" for reason, names in reasons.items()]
+    return ["\n| functions | why |\n|---|---|\n", *lines]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] != "--docs":
+        sys.exit("usage: _coverage.py --docs FILE")
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        file.write(page())

@@ -1,0 +1,523 @@
+"""Eigenvalues, singular values and QR.
+
+Each is one operator: its value is NumPy's, packed into a vector where there are several results,
+and its tangent is written in terms of its own results, so every order exists; the reverse rule is
+the transpose of the tangent. Only that tangent is written here; this file must not know sweeps or
+programs. A decomposition costs far more than the Python calls around it.
+
+Conventions: symmetric operands are differentiated as such (the two halves share a derivative);
+where singular or eigenvalues are equal, the values have their exact first derivative in every
+symmetric function of them, and vectors, which are not unique there, raise an error as soon as
+their choice would matter.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, Callee, Level, call, leaf, pullback
+from cdiff._packing import Packing
+from cdiff._rules import transposed_pull
+from cdiff.numpy._common import ArrayLike, along, as_array, mirrors, of_values
+from cdiff.numpy._index import diagonal, tril, triu
+
+__all__ = [
+    "SVDVALS", "Decomposition", "eig", "eigh", "eigvals", "eigvalsh", "floating", "matrix_of", "qr",
+    "real_eigenvalues", "svd", "svdvals", "symmetric_of",
+]  # fmt: skip
+
+LinAlgError = np.linalg.LinAlgError
+
+
+class Decomposition(Callee):
+    """An operator of one matrix (or a stack): results packed, rule by its tangent.
+
+    `options` are what else decides the value.
+    """
+
+    name = ""
+
+    def __init__(self, *options: Any) -> None:
+        self.is_first = False
+        self.options = options
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> Any:
+        return type(self), self.options
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        """NumPy's results for an ndarray."""
+        raise NotImplementedError
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        """The tangents of the results for the tangent t of a, which is checked if asked for."""
+        raise NotImplementedError
+
+    def value(self, arrays: list[Any]) -> Any:
+        try:
+            results = self.results(arrays[0])
+        except LinAlgError as error:
+            raise LinAlgError(
+                f"{self.name}: {error} (operand of shape {arrays[0].shape})"
+            ) from None
+        return np.concatenate([np.ravel(x) for x in results])
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return None if tangents[0] is None else self.pushed(y, operands[0], tangents[0], True)
+
+    def pushed(self, y: Array, a: Array, t: Array, check: bool) -> Array:
+        """The packed tangents."""
+        parts = self.tangents(a, t, self.unpacked(y, a), check)
+        return _core.concatenate([_core.reshape(x, (x.size,)) for x in parts], 0)
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        # The transpose of the tangent, which is linear in t; what is to be checked here is g.
+        a = operands[0]
+        g = self.checked(self.unpacked(y, a), self.unpacked(g, a), g)
+        with Level() as level:
+            t = leaf(np.zeros(a.shape, a.dtype), level)
+            return pullback([self.pushed(y, a, t, False)], [g], [t], level)
+
+    def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
+        """The packed cotangent g, unless it asks for what has no derivative."""
+        return g
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The shapes of the results for the shape of an operand."""
+        raise NotImplementedError
+
+    def unpacked(self, y: Array, a: Array) -> list[Array]:
+        """The results, out of the vector."""
+        packing = Packing([(a.dtype, shape) for shape in self.shapes(a.shape)], bare=False)
+        return [
+            _core.reshape(_core.index(y, slice(*packing.starts[k : k + 2])), shape)
+            for k, (_, shape) in enumerate(packing.specs)
+        ]
+
+    def __call__(self, a: Array) -> list[Array]:
+        """The results for an operand."""
+        return self.unpacked(call(self, [a]), a)
+
+
+def floating(a: ArrayLike) -> Array:
+    a = as_array(a)
+    return a if a.dtype.kind == "f" else _core.cast(a, float)
+
+
+def matrix_of(a: ArrayLike, name: str) -> Array:
+    a = floating(a)
+    if a.ndim < 2:
+        raise LinAlgError(f"{name}: an array of two or more dimensions is needed, not {a.shape}")
+    return a
+
+
+def _square(a: ArrayLike, name: str) -> Array:
+    a = floating(a)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise LinAlgError(f"{name}: the last two axes must be square, got shape {a.shape}")
+    return a
+
+
+def _row(x: Array) -> Array:
+    """Numbers that belong to columns."""
+    return _core.reshape(x, (*x.shape[:-1], 1, x.shape[-1]))
+
+
+def _column(x: Array) -> Array:
+    return _core.reshape(x, (*x.shape, 1))
+
+
+def _diagonal(a: Array) -> Array:
+    return diagonal(a, 0, -2, -1)
+
+
+# --- gaps between values --------------------------------------------------------------------------
+
+
+def _equal(values: Any, name: str, *forces: Any) -> Any:
+    """Which pairs of values are equal but for rounding.
+
+    There vectors are not unique, and an error is raised if a force would turn one into another.
+    """
+    eps = np.finfo(values.dtype).eps
+    size = np.abs(values).max(-1, initial=0.0)[..., None, None]
+    equal = np.abs(values[..., None, :] - values[..., :, None]) <= 8 * values.shape[-1] * eps * size
+    off = equal & ~np.eye(values.shape[-1], dtype=bool)
+    for force in forces:
+        strongest = np.abs(force).max((-2, -1), initial=0.0, keepdims=True)
+        if np.any(off & (np.abs(force) > np.sqrt(eps) * strongest)):
+            raise LinAlgError(
+                f"{name}: vectors that belong to equal values have no derivative (they are not "
+                "unique); differentiate functions of the values alone, by eigvalsh or svdvals, and "
+                "once only, or separate the values"
+            )
+    return equal
+
+
+def _unique(values: Any, name: str, *forces: Any) -> Any:
+    """True, if no force would turn vectors of equal values."""
+    _equal(values, name, *forces)
+    return np.asarray(True)
+
+
+def _over_gaps(m: Array, values: Array, force: Array | None, name: str) -> Array:
+    """m[i, j] / (values[j] - values[i]), and 0 where they are equal."""
+    equal = of_values(_equal, values, name, *([] if force is None else [force]))
+    gaps = _core.where(equal, 1.0, _row(values) - _column(values))
+    return _core.where(equal, 0.0, m / gaps)
+
+
+# --- symmetric matrices ---------------------------------------------------------------------------
+
+
+class Eigh(Decomposition):
+    name = "eigh"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [shape[:-1], shape]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return tuple(np.linalg.eigh(a, *self.options))
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        w, v = results
+        m = _core.matmul(_core.matmul(v.mT, t), v)
+        return _diagonal(m), _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
+
+    def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
+        w, v = results
+        force = _core.matmul(v.mT, cotangents[1])
+        return _core.where(of_values(_unique, w, self.name, force), g, 0.0)
+
+
+class Eigvalsh(Decomposition):
+    name = "eigvalsh"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [shape[:-1]]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return (np.linalg.eigvalsh(a, *self.options),)
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        v = Eigh(*self.options)(a)[1]
+        return (_core.sum(v * _core.matmul(t, v), (v.ndim - 2,), False),)
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues, ascending, and the eigenvectors in columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
+    """The symmetric matrix that one half stands for; the halves share the derivative."""
+    a = _square(a, name)
+    uplo = uplo.upper()
+    if uplo not in ("L", "U"):
+        raise ValueError(f"{name}: UPLO argument must be 'L' or 'U'")
+    # The value is read from one half; as a function both halves count evenly.
+    half = of_values(_mirrored, a, uplo)
+    mean = (a + a.mT) * 0.5
+    return half + (mean - of_values(np.positive, mean))
+
+
+def _mirrored(a: Any, uplo: str) -> Any:
+    half = np.tril(a) if uplo == "L" else np.triu(a)
+    rest = np.tril(a, -1) if uplo == "L" else np.triu(a, 1)
+    return half + np.swapaxes(rest, -1, -2)
+
+
+@mirrors(np.linalg.eigh)
+def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
+    """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error."""
+    return EighResult(*Eigh(UPLO.upper())(symmetric_of(a, UPLO, "eigh")))
+
+
+@mirrors(np.linalg.eigvalsh)
+def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
+    """As `numpy.linalg.eigvalsh`."""
+    return Eigvalsh(UPLO.upper())(symmetric_of(a, UPLO, "eigvalsh"))[0]
+
+
+# --- other square matrices ------------------------------------------------------------------------
+
+
+def _real(x: Any, name: str) -> Any:
+    if np.iscomplexobj(x):
+        raise TypeError(
+            f"{name}: there are complex eigenvalues, and cdiff differentiates real ones only; for "
+            "a symmetric matrix use eigh or eigvalsh"
+        )
+    return x
+
+
+class Eig(Decomposition):
+    name = "eig"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [shape[:-1], shape]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        w, v = np.linalg.eig(a)
+        return _real(w, self.name), v
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        w, v = results
+        m = _core.solve(v, _core.matmul(t, v))
+        tv = _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
+        return _diagonal(m), _across(v, tv)
+
+    def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
+        w, v = results
+        force = _core.matmul(v.mT, _across(v, cotangents[1]))
+        return _core.where(of_values(_unique, w, self.name, force), g, 0.0)
+
+
+def _across(v: Array, t: Array) -> Array:
+    """What changes directions only: columns of length one keep it."""
+    return t - v * _core.sum(v * t, (v.ndim - 2,), True)
+
+
+class Eigvals(Decomposition):
+    name = "eigvals"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [shape[:-1]]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return (_real(np.linalg.eigvals(a), self.options[0]),)
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        w, v = EIG(a)
+        change = _diagonal(_core.solve(v, _core.matmul(t, v)))
+        # LAPACK may find the values in another order when it is asked for vectors, too.
+        return (along(change, of_values(_same_order, results[0], w), change.ndim - 1),)
+
+
+def _same_order(wanted: Any, found: Any) -> Any:
+    """Where each of the wanted numbers is among those found, which are the same."""
+    places = np.empty(wanted.shape, np.intp)
+    np.put_along_axis(places, wanted.argsort(-1), found.argsort(-1), -1)
+    return places
+
+
+EIG = Eig()
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues, and the eigenvectors in columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+@mirrors(np.linalg.eig)
+def eig(a: ArrayLike) -> EigResult:
+    """As `numpy.linalg.eig` where all eigenvalues are real."""
+    return EigResult(*EIG(_square(a, "eig")))
+
+
+def real_eigenvalues(a: ArrayLike, name: str) -> Array:
+    """Eigenvalues, for the function that is named."""
+    return Eigvals(name)(_square(a, name))[0]
+
+
+@mirrors(np.linalg.eigvals)
+def eigvals(a: ArrayLike) -> Array:
+    """As `numpy.linalg.eigvals` where all eigenvalues are real."""
+    return real_eigenvalues(a, "eigvals")
+
+
+# --- singular values ------------------------------------------------------------------------------
+
+
+class Svd(Decomposition):
+    name = "svd"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        *lead, m, n = shape
+        k = min(m, n)
+        return [(*lead, m, k), (*lead, k), (*lead, k, n)]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return tuple(np.linalg.svd(a, full_matrices=False))
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        u, s, vt = results
+        right = _core.matmul(t, vt.mT)
+        below = _core.matmul(u.mT, t)
+        m = _core.matmul(below, vt.mT)
+        # With b = U^T A V: (s_j^2 - s_i^2) w_ij = (m S + S m^T)_ij, and the same turned for V.
+        sums = _row(s) + _column(s)
+        sums = _core.where(np.equal(sums, 0.0), 1.0, sums)
+        force = m if check else None
+        wu = _over_gaps((m * _row(s) + m.mT * _column(s)) / sums, s, force, self.name)
+        wv = _over_gaps((m.mT * _row(s) + m * _column(s)) / sums, s, force, self.name)
+        tu, tv = _core.matmul(u, wu), _core.matmul(vt.mT, wv)
+        rows, columns = a.shape[-2:]
+        if rows > columns:
+            tu = tu + (right - _core.matmul(u, m)) / _row(_not_zero(s, self.name))
+        elif columns > rows:
+            rest = below.mT - _core.matmul(vt.mT, m.mT)
+            tv = tv + rest / _row(_not_zero(s, self.name))
+        return tu, _diagonal(m), tv.mT
+
+    def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
+        (u, s, vt), (gu, _, gvt) = results, cotangents
+        forces = _core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT)
+        return _core.where(of_values(_unique, s, self.name, *forces), g, 0.0)
+
+
+def _not_zero(s: Array, name: str) -> Array:
+    return _core.where(of_values(_full_rank, s, name), s, 1.0)
+
+
+def _full_rank(s: Any, name: str) -> Any:
+    tiny = s.shape[-1] * np.finfo(s.dtype).eps * s.max(-1, initial=0.0)
+    if np.any(s <= tiny[..., None]):
+        raise LinAlgError(
+            f"{name}: the singular vectors of a matrix that is neither square nor of full rank "
+            "have no derivative (those of singular value 0 are not unique)"
+        )
+    return np.asarray(True)
+
+
+class Svdvals(Decomposition):
+    name = "svdvals"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [(*shape[:-2], min(shape[-2:]))]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return (np.linalg.svd(a, compute_uv=False),)
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        u, _, vt = SVD(a)
+        return (_core.sum(_core.matmul(u.mT, t) * vt, (a.ndim - 1,), False),)
+
+
+class Complement(Decomposition):
+    """The columns that `numpy.linalg.svd` adds to make U square (option 0) or V (option 1).
+
+    They are any orthonormal basis of what is left, so functions of them that make sense do not
+    depend on how they turn; they are taken not to.
+    """
+
+    name = "svd"
+
+    def value(self, arrays: list[Any]) -> Any:
+        u, s, vt = np.linalg.svd(arrays[0])
+        k = s.shape[-1]
+        return vt[..., k:, :].swapaxes(-1, -2) if self.options[0] else u[..., k:]
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        t = tangents[1]
+        return None if t is None else -_core.matmul(operands[1], _core.matmul(t.mT, y))
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        return transposed_pull(self, y, operands, g, wanted)
+
+
+SVD, SVDVALS = Svd(), Svdvals()
+COMPLEMENTS = Complement(0), Complement(1)
+
+
+class SVDResult(NamedTuple):
+    """U, the singular values and V transposed."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+@mirrors(np.linalg.svd)
+def svd(
+    a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    """As `numpy.linalg.svd`; vectors of equal values have no derivative and raise an error."""
+    a = symmetric_of(a, "L", "svd") if hermitian else matrix_of(a, "svd")
+    if not compute_uv:
+        return SVDVALS(a)[0]
+    u, s, vt = SVD(a)
+    rows, columns = a.shape[-2:]
+    if full_matrices and rows > columns:
+        u = _core.concatenate([u, call(COMPLEMENTS[0], [a, u])], u.ndim - 1)
+    elif full_matrices and columns > rows:
+        rest = call(COMPLEMENTS[1], [a, vt.mT])
+        vt = _core.concatenate([vt, rest.mT], vt.ndim - 2)
+    return SVDResult(u, s, vt)
+
+
+@mirrors(np.linalg.svdvals)
+def svdvals(x: ArrayLike, /) -> Array:
+    """As `numpy.linalg.svdvals`."""
+    return SVDVALS(matrix_of(x, "svdvals"))[0]
+
+
+# --- QR -------------------------------------------------------------------------------------------
+
+
+class Qr(Decomposition):
+    """Reduced, of matrices with as many rows as columns at least."""
+
+    name = "qr"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [shape, (*shape[:-2], shape[-1], shape[-1])]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return tuple(np.linalg.qr(a))
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        q, r = results
+        right = _core.solve(r.mT, t.mT).mT  # dA inv(R)
+        inner = _core.matmul(q.mT, right)
+        below = tril(inner, -1)
+        turn = below - below.mT
+        tq = right - _core.matmul(q, inner - turn)
+        return tq, _core.matmul(inner - turn, r)
+
+
+QR = Qr()
+
+
+class QRResult(NamedTuple):
+    """An orthonormal and an upper triangular matrix."""
+
+    Q: Any
+    R: Any
+
+
+@mirrors(np.linalg.qr)
+def qr(a: ArrayLike, mode: str = "reduced") -> Any:
+    """As `numpy.linalg.qr` with the modes reduced, r, and complete where Q is unique."""
+    if mode not in ("reduced", "complete", "r"):
+        if mode == "raw":
+            raise NotImplementedError("qr: Householder vectors (mode 'raw') have no derivative "
+                                      "in cdiff; use mode 'reduced'")  # fmt: skip
+        raise ValueError(f"qr: Unrecognized mode {mode!r}")
+    a = matrix_of(a, "qr")
+    rows, columns = a.shape[-2:]
+    if mode == "complete" and rows > columns:
+        raise NotImplementedError(
+            f"qr: with mode 'complete' the last columns of Q are not unique for shape {a.shape}; "
+            "use mode 'reduced'"
+        )
+    lead = a if rows >= columns else _core.index(a, (..., slice(rows)))
+    q, r = QR(lead)
+    r = (
+        triu(r)
+        if rows >= columns
+        else _core.concatenate(
+            [triu(r), _core.matmul(q.mT, _core.index(a, (..., slice(rows, None))))], a.ndim - 1
+        )
+    )
+    return r if mode == "r" else QRResult(q, r)

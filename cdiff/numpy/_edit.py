@@ -1,0 +1,217 @@
+"""Taking elements out and putting others in: insert, delete, compress, choose, partition, block.
+
+Which elements stay where is found by NumPy itself on an array of positions, so it is NumPy's by
+construction, and the elements are moved by one gather. This file must not know derivatives.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import (
+    NUMPY,
+    ArrayLike,
+    along,
+    as_array,
+    axis_of,
+    index_along,
+    mirrors,
+    of_values,
+    plain,
+    store,
+)
+from cdiff.numpy._index import diag, take
+from cdiff.numpy._shape import ravel
+
+__all__ = [
+    "block", "choose", "compress", "delete", "diagflat", "insert", "partition", "resize",
+    "trim_zeros",
+]  # fmt: skip
+
+
+def _flat(a: ArrayLike, axis: int | None, name: str) -> tuple[Array, int]:
+    """The operand and the axis; None flattens."""
+    a = as_array(a)
+    return (ravel(a), 0) if axis is None else (a, axis_of(a, axis, name))
+
+
+@mirrors(np.delete)
+def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
+    """As `numpy.delete`."""
+    a, axis = _flat(arr, axis, "delete")
+    return _core.index(a, index_along(axis, np.delete(np.arange(a.shape[axis]), plain(obj))))
+
+
+@mirrors(np.insert)
+def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
+    """As `numpy.insert`, differentiable in `arr` and `values`."""
+    a, axis = _flat(arr, axis, "insert")
+    obj = plain(obj)
+    new = as_array(values)
+    positions = np.arange(a.shape[axis])
+    # What NumPy does with one number in each new place tells how many there are.
+    where = (
+        np.asarray(obj) if not isinstance(obj, slice) else np.arange(*obj.indices(a.shape[axis]))
+    )
+    if where.size == 1 and where.dtype.kind != "b":
+        new = _core.reshape(new, (1,) * (a.ndim - new.ndim) + new.shape)
+        if where.ndim == 0:
+            # NumPy moves the first axis here, and only here.
+            new = _core.transpose(new, _moved_first(new.ndim, axis))
+        count = new.shape[axis]
+        where = np.repeat(where.reshape(-1), count)
+    else:
+        count = len(np.insert(positions, obj, 0)) - len(positions)
+    shape = tuple([count if i == axis else n for i, n in enumerate(a.shape)])
+    new = _core.cast(_core.broadcast_to(new, shape), a.dtype)
+    joined = _core.concatenate([a, new], axis)
+    chosen = np.insert(positions, where if where.size else obj, len(positions) + np.arange(count))
+    return _core.index(joined, index_along(axis, chosen))
+
+
+def _moved_first(ndim: int, axis: int) -> list[int]:
+    perm = list(range(1, ndim))
+    perm.insert(axis, 0)
+    return perm
+
+
+@mirrors(np.compress)
+def compress(condition: Any, a: ArrayLike, axis: int | None = None, out: Any = None) -> Array:
+    """As `numpy.compress`."""
+    a, axis = _flat(a, axis, "compress")
+    chosen = np.asarray(plain(condition))
+    if chosen.ndim != 1:
+        raise ValueError(f"compress: condition must be a 1-d array, not of shape {chosen.shape}")
+    return take(a, np.flatnonzero(chosen), axis, out)
+
+
+@mirrors(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
+    """As `numpy.choose`, differentiable in the choices."""
+    rows = [as_array(x) for x in choices]
+    number = of_values(_chosen, a, len(rows), mode)
+    shape = np.broadcast_shapes(number.shape, *[x.shape for x in rows])
+    weak = [x if isinstance(x, (int, float)) else as_array(x).dtype for x in choices]
+    dtype = NUMPY.result_type(*weak) if len(weak) > 1 else rows[0].dtype
+    parts = [
+        _core.reshape(_core.broadcast_to(_core.cast(x, dtype), shape), (1, math.prod(shape)))
+        for x in rows
+    ]
+    number = of_values(_one_row, number, shape)
+    result = _core.reshape(along(_core.concatenate(parts, 0), number, 0), shape)
+    return result if out is None else store(out, result, "choose")
+
+
+def _chosen(a: Any, n: int, mode: str) -> Any:
+    number = np.asarray(a)
+    if number.dtype.kind not in "iub":
+        raise TypeError(f"choose: the choosing array must hold integers, not {number.dtype}")
+    number = number.astype(np.intp)
+    if mode == "wrap":
+        return number % n
+    if mode == "clip":
+        return np.clip(number, 0, n - 1)
+    if np.any((number < 0) | (number >= n)):
+        raise ValueError(f"choose: invalid entry in choice array, which has {n} choices")
+    return number
+
+
+def _one_row(number: Any, shape: tuple[int, ...]) -> Any:
+    return np.broadcast_to(number, shape).reshape(1, -1)
+
+
+@mirrors(np.partition)
+def partition(
+    a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
+) -> Array:
+    """As `numpy.partition`; the derivative follows each element."""
+    if order is not None:
+        raise ValueError("partition: Cannot specify order when the array has no fields.")
+    a, axis = _flat(a, axis, "partition")
+    return along(a, of_values(NUMPY.argpartition, a, plain(kth), axis, kind), axis)
+
+
+@mirrors(np.resize)
+def resize(a: ArrayLike, new_shape: Any) -> Array:
+    """As `numpy.resize`: the elements one after another, repeated as often as needed."""
+    shape = tuple(new_shape) if np.iterable(new_shape) else (new_shape,)
+    shape = tuple([operator.index(n) for n in shape])
+    if any(n < 0 for n in shape):
+        raise ValueError(f"resize: all elements of `new_shape` must be non-negative, not {shape}")
+    a = ravel(as_array(a))
+    size = math.prod(shape)
+    if not a.size or not size:
+        return _core.array(np.zeros(shape, a.dtype))
+    return _core.reshape(_core.index(a, np.arange(size) % a.size), shape)
+
+
+@mirrors(np.diagflat)
+def diagflat(v: ArrayLike, k: int = 0) -> Array:
+    """As `numpy.diagflat`."""
+    return diag(ravel(as_array(v)), k)
+
+
+@mirrors(np.trim_zeros)
+def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
+    """As `numpy.trim_zeros`."""
+    a = as_array(filt)
+    trim = trim.lower()
+    if trim not in ("fb", "bf", "f", "b"):
+        raise ValueError(f"trim_zeros: unexpected character(s) in `trim`: {trim!r}")
+    axes = range(a.ndim) if axis is None else axis if np.iterable(axis) else (axis,)
+    nonzero = np.nonzero(plain(a))
+    key = [slice(None)] * a.ndim
+    for k in [axis_of(a, k, "trim_zeros") for k in axes]:
+        places = nonzero[k]
+        if not places.size:
+            # Only zeros: NumPy trims them from the front first.
+            key[k] = slice(a.shape[k], None) if "f" in trim else slice(0, 0)
+            continue
+        first = int(places.min()) if "f" in trim else 0
+        key[k] = slice(first, int(places.max()) + 1 if "b" in trim else None)
+    return _core.index(a, tuple(key))
+
+
+# --- block ----------------------------------------------------------------------------------------
+
+
+@mirrors(np.block)
+def block(arrays: Any) -> Array:
+    """As `numpy.block`: nested lists of blocks, the innermost joined along the last axis."""
+    depth = _depth(arrays, ())
+    blocks = _leaves(arrays)
+    ndim = max(depth, *[x.ndim for x in blocks])
+    return _joined(arrays, depth, ndim)
+
+
+def _depth(x: Any, place: tuple[int, ...]) -> int:
+    if isinstance(x, tuple):
+        raise TypeError("block: arrays is a tuple; only lists can be used to arrange blocks")
+    if not isinstance(x, list):
+        return len(place)
+    if not x:
+        raise ValueError(
+            "block: List at arrays" + "".join(f"[{i}]" for i in place) + " cannot be empty"
+        )
+    depths = {_depth(item, (*place, i)) for i, item in enumerate(x)}
+    if len(depths) > 1:
+        raise ValueError("block: List depths are mismatched")
+    return depths.pop()
+
+
+def _leaves(x: Any) -> list[Array]:
+    return [leaf for item in x for leaf in _leaves(item)] if isinstance(x, list) else [as_array(x)]
+
+
+def _joined(x: Any, depth: int, ndim: int) -> Array:
+    if not isinstance(x, list):
+        a = as_array(x)
+        return _core.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
+    return _core.concatenate([_joined(item, depth - 1, ndim) for item in x], ndim - depth)

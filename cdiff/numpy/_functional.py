@@ -1,0 +1,190 @@
+"""Functions of functions: apply_along_axis, apply_over_axes, piecewise, vectorize.
+
+The user's function is called with tracked arrays and differentiates itself; these take the operand
+apart and put the results together. They loop in Python exactly where NumPy does.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, any_array
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, mirrors, plain
+from cdiff.numpy._shape import expand_dims, moveaxis, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["apply_along_axis", "apply_over_axes", "piecewise", "vectorize"]
+
+
+def lines(a: Array, axis: int) -> list[Array]:
+    """All vectors along an axis, the last of the other axes counting fastest."""
+    n = a.shape[axis]
+    last = _core.transpose(a, (*[i for i in range(a.ndim) if i != axis], axis))
+    table = _core.reshape(last, (a.size // n if n else 0, n))
+    return [_core.index(table, i) for i in range(table.shape[0])]
+
+
+def restacked(vectors: list[Array], a: Array, axis: int) -> Array:
+    """The reverse of `lines`, for results of any shape, whose axes come where the axis was."""
+    shape = [n for i, n in enumerate(a.shape) if i != axis]
+    inner = vectors[0].shape
+    table = _core.reshape(stack(vectors), (*shape, *inner))
+    k = len(inner)
+    return moveaxis(table, range(-k, 0), range(axis, axis + k)) if k else table
+
+
+@mirrors(np.apply_along_axis)
+def apply_along_axis(
+    func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
+) -> Array:
+    """As `numpy.apply_along_axis`."""
+    a = as_array(arr)
+    axis = axis_of(a, axis, "apply_along_axis")
+    parts = lines(a, axis)
+    if not parts:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    return restacked([as_array(func1d(line, *args, **kwargs)) for line in parts], a, axis)
+
+
+@mirrors(np.apply_over_axes)
+def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Array:
+    """As `numpy.apply_over_axes`."""
+    value = as_array(a)
+    ndim = value.ndim
+    for axis in np.atleast_1d(axes):
+        result = as_array(func(value, int(axis)))
+        if result.ndim != ndim:
+            result = expand_dims(result, int(axis))
+            if result.ndim != ndim:
+                raise ValueError(
+                    "apply_over_axes: function is not returning an array of the correct shape"
+                )
+        value = result
+    return value
+
+
+@mirrors(np.piecewise)
+def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
+    """As `numpy.piecewise`: each function sees only the elements for which it was chosen."""
+    a = as_array(x)
+    conditions = np.asarray(plain(condlist), dtype=bool)
+    if conditions.ndim == 0 or (
+        conditions.ndim == 1 and a.ndim != 0 and conditions.shape == a.shape
+    ):
+        conditions = conditions[None]
+    n, functions = len(conditions), len(funclist)
+    if functions == n + 1:
+        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
+    elif functions != n:
+        raise ValueError(
+            f"piecewise: with {n} condition(s), either {n} or {n + 1} functions are expected"
+        )
+    y: Any = _core.array(np.zeros(a.shape, a.dtype))
+    for condition, function in zip(conditions, funclist, strict=True):
+        if not callable(function):
+            y = _core.where(condition, _core.cast(as_array(function), a.dtype), y)
+            continue
+        chosen = _core.index(a, condition)
+        if chosen.size:
+            y = _core.index_set(y, condition, as_array(function(chosen, *args, **kw)))
+    return y
+
+
+class vectorize:
+    """As `numpy.vectorize`: a function of numbers, called for each element.
+
+    Parameters
+    ----------
+    pyfunc : callable
+    otypes, doc, excluded, cache, signature
+        As for `numpy.vectorize`; results with a derivative keep their dtype.
+
+    Raises
+    ------
+    ValueError
+        If the operands do not fit together or not the signature.
+
+    Examples
+    --------
+    >>> import cdiff as cd, cdiff.numpy as cnp
+    >>> f = cnp.vectorize(lambda x: x * x if x > 0 else 0.0 * x)
+    >>> cd.grad(lambda x: f(x).sum())(np.array([3.0, -1.0]))
+    array([6., 0.])
+    """
+
+    def __init__(
+        self,
+        pyfunc: Callable[..., Any],
+        otypes: Any = None,
+        doc: str | None = None,
+        excluded: Iterable[int | str] | None = None,
+        cache: bool = False,
+        signature: str | None = None,
+    ) -> None:
+        self.pyfunc = pyfunc
+        self.excluded = set(excluded or ())
+        self._plain = NUMPY.vectorize(pyfunc, otypes, doc, excluded, cache, signature)
+        self.signature = signature
+        self.otypes = self._plain.otypes
+        functools.update_wrapper(self, pyfunc, updated=())
+        self.__doc__ = self._plain.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The results for all elements, in the shape that the operands have together."""
+        if not any_array(*args, *kwargs.values()):
+            return self._plain(*args, **kwargs)
+        looped = [i for i in range(len(args)) if i not in self.excluded]
+        names = [name for name in kwargs if name not in self.excluded]
+        if self.signature is not None and names:
+            raise TypeError("vectorize: operands of a function with a signature have positions")
+        operands = [as_array(args[i]) for i in looped] + [as_array(kwargs[k]) for k in names]
+        core = [0] * len(operands) if self.signature is None else _core_ndims(self.signature)
+        if len(core) != len(operands):
+            raise TypeError(
+                f"vectorize: wrong number of positional arguments: expected {len(core)}, "
+                f"got {len(operands)}"
+            )
+        shape = np.broadcast_shapes(
+            *[a.shape[: a.ndim - k] for a, k in zip(operands, core, strict=True)]
+        )
+        tables = [_table(a, shape, k) for a, k in zip(operands, core, strict=True)]
+        results = []
+        for row in range(tables[0].shape[0]):
+            given = [_core.index(t, row) for t in tables]
+            positional = list(args)
+            for i, x in zip(looped, given, strict=False):
+                positional[i] = x
+            named = dict(zip(names, given[len(looped) :], strict=True))
+            results.append(self.pyfunc(*positional, **{**kwargs, **named}))
+        if not results:
+            raise ValueError("vectorize: cannot call `vectorize` on size 0 inputs")
+        if isinstance(results[0], tuple):
+            return tuple([_together(column, shape) for column in zip(*results, strict=True)])
+        return _together(results, shape)
+
+
+def _core_ndims(signature: str) -> list[int]:
+    """How many axes the function takes of each operand, from a signature like "(n),()->(n)"."""
+    operands = signature.split("->")[0].replace(" ", "")[1:-1].split("),(")
+    return [len(names.split(",")) if names else 0 for names in operands]
+
+
+def _table(a: Array, shape: tuple[int, ...], core: int) -> Array:
+    """One row for each call."""
+    inner = a.shape[a.ndim - core :]
+    count = int(np.prod(shape, dtype=int))
+    return _core.reshape(_core.broadcast_to(a, shape + inner), (count, *inner))
+
+
+def _together(results: Any, shape: tuple[int, ...]) -> Any:
+    if not any_array(list(results)):
+        return np.asarray(results).reshape(shape + np.shape(results[0]))
+    parts = stack([as_array(x) for x in results])
+    return _core.reshape(parts, shape + parts.shape[1:])

@@ -1,0 +1,223 @@
+"""The nan-functions: reductions and running sums that take NaN for absent.
+
+A NaN has derivative 0. Each function is the one without "nan" on an operand in which NaN is
+replaced or masked, so it must not know how anything is differentiated.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy import _reduce
+from cdiff.numpy._common import (
+    NO_VALUE,
+    ArrayLike,
+    any_true,
+    as_array,
+    axes_of,
+    mask_of,
+    mirrors,
+    of_values,
+    store,
+)
+
+__all__ = [
+    "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum",
+    "nanvar",
+]  # fmt: skip
+
+
+def _without_nan(a: ArrayLike, neutral: float) -> Array:
+    a = as_array(a)
+    return _core.where(np.isnan(a), np.asarray(neutral, a.dtype), a) if a.dtype.kind == "f" else a
+
+
+def _valid(a: Array, where: Any) -> Any:
+    """Where an element counts, for a where= argument of NumPy."""
+    if a.dtype.kind != "f":
+        return where
+    given = True if where is NO_VALUE else where
+    return of_values(_not_nan, a, mask_of(given, a.shape))
+
+
+def _not_nan(a: Any, where: Any) -> Any:
+    return ~np.isnan(a) & where
+
+
+@mirrors(np.nansum)
+def nansum(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nansum`."""
+    return _reduce.sum(_without_nan(a, 0.0), axis, dtype, out, keepdims, initial, where)
+
+
+@mirrors(np.nanprod)
+def nanprod(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanprod`; the derivative is exact where factors are zero."""
+    return _reduce.prod(_without_nan(a, 1.0), axis, dtype, out, keepdims, initial, where)
+
+
+@mirrors(np.nancumsum)
+def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    """As `numpy.nancumsum`."""
+    return _reduce.cumsum(_without_nan(a, 0.0), axis, dtype, out)
+
+
+@mirrors(np.nancumprod)
+def nancumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    """As `numpy.nancumprod`; the derivative is exact where factors are zero."""
+    return _reduce.cumprod(_without_nan(a, 1.0), axis, dtype, out)
+
+
+@mirrors(np.nanmax)
+def nanmax(
+    a: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanmax`; equal largest elements share the derivative evenly."""
+    return _extreme("nanmax", a, axis, out, keepdims, initial, where)
+
+
+@mirrors(np.nanmin)
+def nanmin(
+    a: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    initial: Any = NO_VALUE,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanmin`; equal smallest elements share the derivative evenly."""
+    return _extreme("nanmin", a, axis, out, keepdims, initial, where)
+
+
+def _extreme(
+    name: str, a: ArrayLike, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any
+) -> Array:
+    a = as_array(a)
+    reduce, never = (_reduce.max, -np.inf) if name == "nanmax" else (_reduce.min, np.inf)
+    result = reduce(_without_nan(a, never), axis, None, keepdims, initial, where)
+    if a.dtype.kind == "f":
+        axes = axes_of(a, axis, name, True)
+        kept = keepdims is not NO_VALUE and bool(keepdims)
+        empty = of_values(_all_nan, a, axes, kept, initial, where)
+        if any_true(empty):
+            if type(empty) is not Array:
+                warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
+            result = _core.where(empty, np.asarray(np.nan, a.dtype), result)
+    return result if out is None else store(out, result, name)
+
+
+def _all_nan(a: Any, axes: tuple[int, ...], keepdims: bool, initial: Any, where: Any) -> Any:
+    """Where nothing but NaN is left to take the extreme of."""
+    if initial is not NO_VALUE:
+        return np.zeros((), bool)
+    given = True if where is NO_VALUE else where
+    return np.asarray(np.all(np.isnan(a), axes, keepdims=keepdims, where=given))
+
+
+@mirrors(np.nanmean)
+def nanmean(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanmean`."""
+    a = as_array(a)
+    return _reduce.mean(a, axis, dtype, out, keepdims, where=_valid(a, where))
+
+
+@mirrors(np.nanvar)
+def nanvar(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanvar`."""
+    return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+@mirrors(np.nanstd)
+def nanstd(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: Any = NO_VALUE,
+    *,
+    where: Any = NO_VALUE,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanstd`; the derivative is 0 where all elements are equal."""
+    return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+def _spread(
+    name: str,
+    a: ArrayLike,
+    axis: Any,
+    dtype: Any,
+    out: Any,
+    ddof: float,
+    keepdims: Any,
+    where: Any,
+    mean: Any,
+    correction: Any,
+) -> Array:
+    """nanvar or nanstd: NaN, not inf, where there are too few elements."""
+    a = as_array(a)
+    valid = _valid(a, where)
+    function = getattr(_reduce, name)
+    result = function(
+        a, axis, dtype, None, ddof, keepdims, where=valid, mean=mean, correction=correction
+    )
+    if valid is not NO_VALUE:
+        lost = ddof if correction is NO_VALUE else correction
+        axes = axes_of(a, axis, "nan" + name)
+        kept = keepdims is not NO_VALUE and bool(keepdims)
+        few = of_values(_too_few, valid, axes, kept, lost)
+        if any_true(few):
+            result = _core.where(few, np.asarray(np.nan, result.dtype), result)
+    return result if out is None else store(out, result, "nan" + name)
+
+
+def _too_few(valid: Any, axes: tuple[int, ...], keepdims: bool, lost: float) -> Any:
+    return np.asarray(np.sum(valid, axes, keepdims=keepdims) <= lost)

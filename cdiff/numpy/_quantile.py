@@ -1,0 +1,265 @@
+"""Quantiles by every method of NumPy, with and without NaN, and the functions made of them.
+
+A quantile is one sorted element or a point between two, so two things are to be known: the places
+and the weight between them. NumPy answers both when it is asked for the same quantile of the
+*ranks* 0, 1, 2, ...: its answer is a place in the sorted data. So no method has a formula here,
+and this file must not know any but how fast a place moves with q. Places carry no derivative in
+the data; the elements there do.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import (
+    NO_VALUE,
+    NUMPY,
+    ArrayLike,
+    along,
+    as_array,
+    axes_of,
+    mirrors,
+    of_values,
+    store,
+)
+from cdiff.numpy._index import sort
+from cdiff.numpy._shape import moveaxis
+
+__all__ = [
+    "nanmedian",
+    "nanpercentile",
+    "nanquantile",
+    "percentile",
+    "quantile",
+]
+
+# d(place)/dq = n + this; the methods that are not here jump from place to place.
+SPEED = {
+    "linear": -1.0,
+    "interpolated_inverted_cdf": 0.0,
+    "hazen": 0.0,
+    "weibull": 1.0,
+    "median_unbiased": 1 / 3,
+    "normal_unbiased": 1 / 4,
+}
+
+
+@mirrors(np.quantile)
+def quantile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: ArrayLike = None,
+) -> Array:
+    """As `numpy.quantile`, differentiable in `a` and in `q`."""
+    return _quantile("quantile", a, q, axis, out, method, keepdims, weights)
+
+
+@mirrors(np.percentile)
+def percentile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: ArrayLike = None,
+) -> Array:
+    """As `numpy.percentile`, differentiable in `a` and in `q`."""
+    return _quantile("percentile", a, _hundredth(q), axis, out, method, keepdims, weights)
+
+
+@mirrors(np.nanquantile)
+def nanquantile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = NO_VALUE,
+    *,
+    weights: ArrayLike = None,
+) -> Array:
+    """As `numpy.nanquantile`, differentiable in `a` and in `q`."""
+    return _quantile("nanquantile", a, q, axis, out, method, keepdims, weights)
+
+
+@mirrors(np.nanpercentile)
+def nanpercentile(
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = NO_VALUE,
+    *,
+    weights: ArrayLike = None,
+) -> Array:
+    """As `numpy.nanpercentile`, differentiable in `a` and in `q`."""
+    return _quantile("nanpercentile", a, _hundredth(q), axis, out, method, keepdims, weights)
+
+
+@mirrors(np.nanmedian)
+def nanmedian(
+    a: ArrayLike,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: Any = NO_VALUE,
+) -> Array:
+    """As `numpy.nanmedian`; the derivative goes to the element(s) in the middle."""
+    return _quantile("nanmedian", a, 0.5, axis, out, "linear", keepdims, None)
+
+
+def _hundredth(q: ArrayLike) -> ArrayLike:
+    return q / 100 if isinstance(q, (int, float, Array)) else np.true_divide(q, 100)
+
+
+def _quantile(
+    name: str,
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Any,
+    out: Any,
+    method: str,
+    keepdims: Any,
+    weights: ArrayLike,
+) -> Array:
+    a = as_array(a)
+    if a.dtype.kind != "f":
+        a = _core.cast(a, float)
+    axes = axes_of(a, axis, name)
+    shape = a.shape
+    w = None if weights is None else _fitted(weights, a, axis, axes, name)
+    rows = _last(a, axes)
+    if rows.shape[-1] == 0:
+        rows = _core.array(np.full((*rows.shape[:-1], 1), np.nan, a.dtype))
+    w = None if w is None else _last(w, axes)
+    places = _places(name, rows, q, method, w)
+    dtype = _dtype(a, q, method if w is None else "inverted_cdf")
+    result = _at_places(sort(rows), places, np.shape(q), dtype, name.startswith("nan"))
+    if keepdims is not NO_VALUE and keepdims:
+        kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
+        result = _core.reshape(result, (*np.shape(q), *kept))
+    return result if out is None else store(out, result, name)
+
+
+def _fitted(weights: ArrayLike, a: Array, axis: Any, axes: tuple[int, ...], name: str) -> Any:
+    """Weights of the shape of the data; they choose places, so they carry no derivative."""
+    w = of_values(np.asarray, weights)
+    if w.shape == a.shape:
+        return w
+    if axis is None:
+        raise TypeError(
+            f"{name}: Axis must be specified when shapes of a {a.shape} and weights {w.shape} "
+            "differ."
+        )
+    if w.shape != tuple([a.shape[i] for i in axes]):
+        raise ValueError(
+            f"{name}: Shape of weights {w.shape} must be consistent with shape of a {a.shape} "
+            "along specified axis."
+        )
+    ones = tuple([n if i in axes else 1 for i, n in enumerate(a.shape)])
+    return of_values(np.broadcast_to, w.reshape(ones), a.shape)
+
+
+def _last(a: Any, axes: tuple[int, ...]) -> Any:
+    """The axes merged into the last one."""
+    rest = [i for i in range(a.ndim) if i not in axes]
+    lead = tuple([a.shape[i] for i in rest])
+    count = int(np.prod([a.shape[i] for i in axes], dtype=int))
+    return a.transpose((*rest, *axes)).reshape((*lead, count))
+
+
+def _places(name: str, rows: Array, q: ArrayLike, method: str, w: Any) -> Any:
+    """Where in the sorted rows the quantiles are: shape of the rows without the last axis, then
+    that of q. Differentiable in q where the method is."""
+    skip = name.startswith("nan")
+    if skip or w is not None:
+        places = of_values(_places_by_rank, rows, q, method, w, skip)
+    else:
+        places = of_values(_places_of_count, rows.shape[-1], q, method)
+    if not _core.is_tracked(q) or method not in SPEED:
+        return places
+    # The value stays; what moves with q is added, and is zero.
+    last = rows.shape[-1] - 1.0 if not skip else of_values(_last_places, rows, q)
+    inside = of_values(_strictly_between, places, last)
+    moving = as_array(q) - of_values(np.positive, q)
+    places = as_array(places)
+    return places + _core.where(inside, moving * (last + 1.0 + SPEED[method]), 0.0)
+
+
+def _places_of_count(n: int, q: Any, method: str) -> Any:
+    # q as float64: the place has to be exact, whatever the dtype of the data.
+    return np.asarray(NUMPY.quantile(np.arange(float(n)), np.asarray(q, float), method=method))
+
+
+def _places_by_rank(rows: Any, q: Any, method: str, w: Any, skip: bool) -> Any:
+    ranks = rows.argsort(-1, kind="stable").argsort(-1, kind="stable").astype(float)
+    ranks[np.isnan(rows)] = np.nan
+    given = {} if w is None else {"weights": w}
+    function = NUMPY.nanquantile if skip else NUMPY.quantile
+    places = function(ranks, np.asarray(q, float), axis=-1, method=method, **given)
+    return np.asarray(np.moveaxis(places, range(np.ndim(q)), range(-np.ndim(q), 0)))
+
+
+def _last_places(rows: Any, q: Any) -> Any:
+    count = np.count_nonzero(~np.isnan(rows), axis=-1) - 1.0
+    return np.asarray(count.reshape(count.shape + (1,) * np.ndim(q)))
+
+
+def _strictly_between(places: Any, last: Any) -> Any:
+    return np.asarray((places > 0) & (places < last))
+
+
+def _floor(places: Any, last: int) -> Any:
+    return np.asarray(np.fmin(np.fmax(np.floor(places), 0), last)).astype(np.intp)
+
+
+def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, skip: bool) -> Array:
+    """The points between sorted elements at these places; q's axes come first in the result."""
+    n, lead = rows.shape[-1], rows.shape[:-1]
+    low = of_values(_floor, places, n - 1)
+    high = of_values(np.minimum, low + 1, n - 1)
+    weight = _core.cast(places - low, dtype)
+    lower, upper = _picked(rows, low, lead, q_shape), _picked(rows, high, lead, q_shape)
+    # On an element, what stands above it does not count, not even inf.
+    exact = np.equal(weight, 0.0)
+    result = _core.where(exact, lower, lower + (upper - lower) * weight)
+    last = _core.index(rows, (..., n - 1))
+    last = _core.reshape(last, lead + (1,) * len(q_shape))
+    result = _core.where(np.isnan(places), np.nan, result)
+    if not skip:
+        result = _core.where(np.isnan(last), last, result)
+    result = _core.cast(result, dtype)
+    k = len(q_shape)
+    return moveaxis(result, range(-k, 0), range(k)) if k and lead else result
+
+
+def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
+    """The dtype of NumPy's result."""
+    weak = isinstance(q, (int, float))
+    given = 0.5 if weak else np.zeros(np.shape(q), getattr(q, "dtype", None) or float)
+    return np.asarray(NUMPY.quantile(np.zeros(1, a.dtype), given, method=method)).dtype
+
+
+def _picked(rows: Array, places: Any, lead: tuple[int, ...], q_shape: tuple[int, ...]) -> Array:
+    if len(np.shape(places)) == len(q_shape):
+        return _core.index(rows, (..., places))
+    count = int(np.prod(q_shape, dtype=int))
+    picked = along(rows, places.reshape((*lead, count)), len(lead))
+    return _core.reshape(picked, (*lead, *q_shape))

@@ -1,0 +1,133 @@
+"""Sets of numbers: unique, union, intersection, differences.
+
+Which elements a set has, and how often, is decided on values; the elements keep their derivative
+(that of the first equal one). How many there are is the shape of the result, so in a compiled
+function each of these is a decision. Knows nothing of derivatives.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, index_along, mirrors, plain
+from cdiff.numpy._shape import ravel
+
+__all__ = [
+    "intersect1d", "setdiff1d", "setxor1d", "union1d", "unique", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values",
+]  # fmt: skip
+
+
+@mirrors(np.unique)
+def unique(
+    ar: ArrayLike,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """As `numpy.unique`; the derivative is that of the first of equal elements."""
+    a = as_array(ar)
+    found = NUMPY.unique(plain(a), True, True, True, axis, equal_nan=equal_nan)
+    _, index, inverse, counts = found
+    values = (
+        _core.index(ravel(a), index)
+        if axis is None
+        else _core.index(a, index_along(axis % a.ndim, index))
+    )
+    extras = [x for x, wanted in ((index, return_index), (inverse, return_inverse),
+                                  (counts, return_counts)) if wanted]  # fmt: skip
+    return (values, *extras) if extras else values
+
+
+class UniqueAllResult(NamedTuple):
+    """Distinct elements, where they are first, what is where, and how often."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCountsResult(NamedTuple):
+    """Distinct elements, and how often they occur."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverseResult(NamedTuple):
+    """Distinct elements, and what is where."""
+
+    values: Any
+    inverse_indices: Any
+
+
+@mirrors(np.unique_all)
+def unique_all(x: ArrayLike) -> UniqueAllResult:
+    """As `numpy.unique_all`."""
+    return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
+
+
+@mirrors(np.unique_counts)
+def unique_counts(x: ArrayLike) -> UniqueCountsResult:
+    """As `numpy.unique_counts`."""
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+
+
+@mirrors(np.unique_inverse)
+def unique_inverse(x: ArrayLike) -> UniqueInverseResult:
+    """As `numpy.unique_inverse`."""
+    return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
+
+
+@mirrors(np.unique_values)
+def unique_values(x: ArrayLike) -> Array:
+    """As `numpy.unique_values`, in ascending order."""
+    return unique(x, equal_nan=False)
+
+
+@mirrors(np.union1d)
+def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
+    """As `numpy.union1d`."""
+    return unique(_core.concatenate([ravel(as_array(ar1)), ravel(as_array(ar2))], 0))
+
+
+@mirrors(np.intersect1d)
+def intersect1d(
+    ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    """As `numpy.intersect1d`; the derivative is that of the element of `ar1`."""
+    a = as_array(ar1)
+    _, first, second = np.intersect1d(plain(a), plain(ar2), assume_unique, True)
+    values = _core.index(ravel(a), first)
+    return (values, first, second) if return_indices else values
+
+
+@mirrors(np.setxor1d)
+def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
+    """As `numpy.setxor1d`."""
+    a, b = ravel(as_array(ar1)), ravel(as_array(ar2))
+    if not assume_unique:
+        a, b = unique(a), unique(b)
+    joined = _core.concatenate([a, b], 0)
+    values = plain(joined)
+    order = values.argsort(kind="stable")
+    ordered = values[order]
+    apart = np.concatenate(([True], ordered[1:] != ordered[:-1], [True]))
+    return _core.index(joined, order[apart[1:] & apart[:-1]])
+
+
+@mirrors(np.setdiff1d)
+def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
+    """As `numpy.setdiff1d`."""
+    a = ravel(as_array(ar1)) if assume_unique else unique(ar1)
+    return _core.index(a, np.flatnonzero(np.isin(plain(a), plain(ar2), invert=True)))

@@ -1,0 +1,174 @@
+"""The coverage list names every public function of NumPy once, and each behaves as it says."""
+
+import inspect
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy_cases import CREATION, PIECEWISE, PLAIN, SMOOTH
+
+import cdiff as cd
+import cdiff.numpy as cnp
+from cdiff.numpy._coverage import COVERAGE, KINDS, page
+
+MODULES = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft}
+OURS = {"numpy": cnp, "numpy.linalg": cnp.linalg, "numpy.fft": cnp.fft}
+NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
+# Functions that some supported NumPy has and another has not.
+COMING_OR_GOING = {
+    "cumulative_prod", "cumulative_sum", "in1d", "matvec", "row_stack", "trapz", "unstack",
+    "vecmat", "fix",
+}  # fmt: skip
+CASES = [case for group in SMOOTH.values() for case in group]
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
+
+
+def leaf(*shape):
+    size = int(np.prod(shape, dtype=int))
+    x = np.linspace(0.3, 1.7, size).reshape(shape)
+    return cd.array(x + np.eye(*shape) if len(shape) == 2 else x, requires_grad=True)
+
+
+def of_kind(*kinds):
+    """Rows of these kinds that the running NumPy has."""
+    rows = [r for r in COVERAGE if r.kind in kinds and hasattr(MODULES[r.module], r.name)]
+    return pytest.mark.parametrize("row", rows, ids=lambda r: f"{r.module}.{r.name}")
+
+
+def public_functions(module):
+    names = [name for name in dir(module) if not name.startswith("_")]
+    things = {name: getattr(module, name) for name in names}
+    return {name for name, thing in things.items()
+            if callable(thing) and not inspect.isclass(thing)}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_function_stands_in_the_list_once(module):
+    listed = [row.name for row in COVERAGE if row.module == module]
+    assert len(listed) == len(set(listed)), [n for n in listed if listed.count(n) > 1]
+    names = public_functions(MODULES[module]) | ({"vectorize"} if module == "numpy" else set())
+    assert names - set(listed) == set()
+    assert set(listed) - names <= COMING_OR_GOING
+
+
+def test_rows_are_complete():
+    assert {row.kind for row in COVERAGE} == set(KINDS)
+    for row in COVERAGE:
+        assert bool(row.reason) == (row.kind in ("none", "other")), row
+
+
+@of_kind("differentiable", "constant", "made", "changed", "plain")
+def test_what_the_list_promises_is_there(row):
+    assert row.name in OURS[row.module].__all__ or row.name == "iterable"
+
+
+@of_kind("differentiable")
+def test_differentiable_functions_are_tested(row):
+    """Each is in the cases, or a row of the operator table (tests/test_operators.py)."""
+    function = getattr(OURS[row.module], row.name)
+    if isinstance(function, type(cd._core.sin)) and function.__module__ == "cdiff._core":
+        return
+    names = {n for n in OURS[row.module].__all__ if getattr(OURS[row.module], n) is function}
+    prefix = {"numpy": "m", "numpy.linalg": "m.linalg", "numpy.fft": "m.fft"}[row.module]
+    pattern = rf"\b{re.escape(prefix)}\.({'|'.join(names)})\("
+    cases = CASES + (PIECEWISE if row.module == "numpy.fft" else [])
+    elsewhere = {"divmod", "real", "vectorize"}
+    assert any(re.search(pattern, case) for case in cases) or row.name in elsewhere
+
+
+@of_kind("constant")
+def test_constant_functions_have_derivative_zero(row):
+    function = getattr(np, row.name)
+    args = (2.0,) if row.name == "floor_divide" else ()
+    slope = cd.grad(lambda x: np.sum(function(x, *args) * 3.0 + x))(np.array([0.3, 1.4]))
+    np.testing.assert_array_equal(slope, 1.0)
+
+
+@of_kind("made")
+def test_makers_make_arrays(row):
+    pattern = rf"\bm\.{row.name}\("
+    known = any(re.search(pattern, case) for case in CREATION + CASES)
+    assert known or row.name in ("empty", "empty_like", "asanyarray", "kaiser")
+
+
+# Calls of functions that want other arguments than one array.
+CALLS = {
+    "argpartition": "np.argpartition(x, 0)", "array_equal": "np.array_equal(x, x)",
+    "allclose": "np.allclose(x, x)", "array_equiv": "np.array_equiv(x, x)",
+    "can_cast": "np.can_cast(x.dtype, float)", "digitize": "np.digitize(x, [0.0, 1.0])",
+    "einsum_path": "np.einsum_path('i,i', x, x)", "isclose": "np.isclose(x, x)",
+    "isin": "np.isin(x, x)", "lexsort": "np.lexsort((x, x))",
+    "diag_indices_from": "np.diag_indices_from(q)",
+    "may_share_memory": "np.may_share_memory(x, x)",
+    "searchsorted": "np.searchsorted(x, x)", "shares_memory": "np.shares_memory(x, x)",
+    "tril_indices_from": "np.tril_indices_from(q)",
+    "triu_indices_from": "np.triu_indices_from(q)",
+    "ravel_multi_index": "np.ravel_multi_index([1], (3,))",
+    "unravel_index": "np.unravel_index(1, (3,))", "packbits": "np.packbits(x > 0)",
+    "unpackbits": "np.unpackbits(np.array([1], np.uint8))",
+    "matrix_rank": "np.linalg.matrix_rank(q)",
+    "nextafter": "np.nextafter(x, 1.0)", "bmat": "np.bmat([[q, q]])", "ix_": "np.ix_(x)",
+    "save": "np.save('x', x)", "savetxt": "np.savetxt('x', x)", "savez": "np.savez('x', x)",
+    "savez_compressed": "np.savez_compressed('x', x)", "fromiter": "np.fromiter(x, float)",
+    "require": "np.require(x, float)",
+}  # fmt: skip
+WHOLE = {"bitwise_count", "bitwise_invert", "bitwise_not", "invert"}
+PAIRS = {
+    "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "gcd",
+    "lcm", "left_shift", "right_shift",
+}  # fmt: skip
+
+
+def called(row, **names):
+    """A call of the function on tracked arrays (on integers, if it takes nothing else)."""
+    x, q = leaf(3), leaf(3, 3)
+    whole = cd.array(np.array([1, 2, 3]))
+    prefix = row.module.replace("numpy", "np")
+    call = CALLS.get(row.name, f"{prefix}.{row.name}(x)")
+    if row.name in WHOLE:
+        call = f"np.{row.name}(whole)"
+    elif row.name in PAIRS:
+        call = f"np.{row.name}(whole, whole)"
+    elif getattr(getattr(np, row.name, None), "nin", 1) == 2 and row.name not in CALLS:
+        call = f"np.{row.name}(x, x)"
+    return eval(call, {"np": np, "x": x, "q": q, "whole": whole})
+
+
+@of_kind("plain")
+def test_plain_functions_answer_without_derivative(row):
+    result = called(row)
+    for part in result if isinstance(result, (tuple, list)) else [result]:
+        assert not isinstance(part, cd.Array)
+
+
+@of_kind("none")
+def test_functions_without_derivative_raise(row, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if row.name in ("typename", "mintypecode", "from_dlpack", "frombuffer"):
+        with pytest.raises((TypeError, AttributeError, ValueError, BufferError)):
+            called(row)
+        return
+    error = AttributeError if row.name == "isfortran" else TypeError
+    with pytest.raises(error):
+        called(row)
+
+
+def test_page(tmp_path, monkeypatch):
+    import cdiff.numpy._coverage as module
+
+    target = tmp_path / "numpy.md"
+    monkeypatch.setattr(sys, "argv", ["_coverage.py", "--docs", str(target)])
+    runpy.run_path(str(Path(module.__file__)), run_name="__main__")
+    text = target.read_text(encoding="utf-8")
+    assert text == page()
+    for row in COVERAGE:
+        assert f"`{row.name}`" in text or f".{row.name}`" in text
+        assert row.reason in text
+
+
+def test_plain_cases_know_the_functions():
+    assert any("m.spacing(" in case for case in PLAIN)

@@ -1,0 +1,199 @@
+"""Eigenvalues, singular values, QR and least squares: closed forms, equal values, singular points.
+
+The cases of numpy_more_cases.py check these functions at points where all values differ.
+"""
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.numpy as cnp
+from cdiff.testing import check_grads
+
+_rng = np.random.default_rng(11)
+Q = np.linalg.qr(_rng.standard_normal((4, 4)))[0]
+P = np.linalg.qr(_rng.standard_normal((4, 4)))[0]
+W = np.array([1.0, 2.0, 2.0, 5.0])
+TWICE = (Q * W) @ Q.T
+TWICE = (TWICE + TWICE.T) / 2
+B = _rng.standard_normal((4, 4))
+B = B + B.T
+
+
+def gradients(f, x):
+    """The gradient in both modes and compiled, all of which must agree."""
+    reverse = cd.grad(f)(x)
+    forward = cd.jacfwd(f)(x)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(cd.compile(cd.grad(f))(x), reverse, rtol=1e-9, atol=1e-9)
+    return reverse
+
+
+# ---------------------------------------------------------------- closed forms
+
+
+def test_symmetric_functions_of_eigenvalues():
+    a = B @ B.T + np.eye(4)
+    inverse = np.linalg.inv(a)
+    total = lambda power: lambda a: cnp.sum(cnp.linalg.eigvalsh(a) ** power)
+    np.testing.assert_allclose(gradients(total(1), a), np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(gradients(total(2), a), 2 * a, atol=1e-9)
+    logdet = lambda a: cnp.sum(cnp.log(cnp.linalg.eigvalsh(a)))
+    np.testing.assert_allclose(gradients(logdet, a), inverse, atol=1e-10)
+    # The second derivative along T: -inv(A) T inv(A), by the eigenvalues' own second derivatives.
+    change = cd.jvp(cd.grad(logdet), (a,), (B,))[1]
+    np.testing.assert_allclose(change, -inverse @ B @ inverse, atol=1e-9)
+
+
+def test_matrix_function_by_eigh():
+    """exp of a matrix and its Frechet derivative, by the integral of Duhamel."""
+    a = B / 4
+
+    def exponential(a):
+        w, v = cnp.linalg.eigh(a)
+        return cnp.matmul(v * cnp.exp(w), v.T)
+
+    direction = np.diag([1.0, 0.0, -1.0, 2.0]) + 0.5
+    got = cd.jvp(exponential, (a,), (direction,))[1]
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    e = lambda s: np.asarray(exponential(s * a))
+    want = sum(w / 2 * e((1 + t) / 2) @ direction @ e((1 - t) / 2)
+               for t, w in zip(nodes, weights, strict=True))  # fmt: skip
+    np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-11)
+
+
+def test_largest_singular_value():
+    a = _rng.standard_normal((5, 3))
+    u, _, vt = np.linalg.svd(a)
+    want = np.outer(u[:, 0], vt[0])
+    np.testing.assert_allclose(gradients(lambda a: cnp.linalg.svdvals(a)[0], a), want, atol=1e-12)
+    np.testing.assert_allclose(gradients(lambda a: cnp.linalg.norm(a, 2), a), want, atol=1e-12)
+
+
+def test_eigenvalues_of_a_triangular_matrix():
+    a = np.triu(_rng.standard_normal((4, 4)), 1) + np.diag([4.0, 1.0, -2.0, 0.5])
+    jacobian = cd.jacobian(cnp.linalg.eigvals)(a)
+    for k in range(4):
+        np.testing.assert_allclose(np.tril(jacobian[k], 0), np.tril(jacobian[k]), atol=0)
+        assert jacobian[k, k, k] == pytest.approx(1.0)
+    np.testing.assert_allclose(jacobian.sum(0), np.eye(4), atol=1e-12)
+
+
+def test_roots_move_as_implicit_differentiation_says():
+    p = np.poly([3.0, 1.0, -2.0])
+    r = np.roots(p)
+    jacobian = cd.jacobian(cnp.roots)(p)
+    want = -np.vander(r, 4) / np.polyval(np.polyder(p), r)[:, None]
+    np.testing.assert_allclose(jacobian, want, rtol=1e-9)
+
+
+def test_least_squares_by_the_normal_equations():
+    a, b = _rng.standard_normal((6, 3)), _rng.standard_normal(6)
+    normal = lambda a, b: cnp.sum(cnp.linalg.solve(a.T @ a, a.T @ b) ** 2)
+    direct = lambda a, b: cnp.sum(cnp.linalg.lstsq(a, b)[0] ** 2)
+    for k in (0, 1):
+        got, want = (cd.grad(f, argnums=k)(a, b) for f in (direct, normal))
+        np.testing.assert_allclose(got, want, rtol=1e-9)
+
+
+# ---------------------------------------------------------------- equal values
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_first_derivative_at_equal_eigenvalues(power):
+    f = lambda a: cnp.sum(cnp.linalg.eigvalsh(a) ** power)
+    want = power * np.linalg.matrix_power(TWICE, power - 1)
+    np.testing.assert_allclose(gradients(f, TWICE), want, atol=1e-9)
+    np.testing.assert_allclose(gradients(f, np.eye(4)), power * np.eye(4), atol=1e-12)
+
+
+def test_single_values_may_be_differentiated_beside_equal_ones():
+    top = lambda a: cnp.linalg.eigvalsh(a)[-1]
+    np.testing.assert_allclose(gradients(top, TWICE), np.outer(Q[:, 3], Q[:, 3]), atol=1e-10)
+    # Forward mode cannot know that the vectors are not used, reverse mode can.
+    slope = cd.grad(lambda a: cnp.linalg.eigh(a)[0][-1])(TWICE)
+    np.testing.assert_allclose(slope, np.outer(Q[:, 3], Q[:, 3]), atol=1e-10)
+    vector = lambda a: cnp.sum(cnp.linalg.eigh(a)[1][:, -1] ** 2 * np.arange(4.0))
+    assert np.isfinite(cd.grad(vector)(TWICE)).all()
+
+
+def test_first_derivative_at_equal_singular_values():
+    a = (Q * W) @ P.T
+    np.testing.assert_allclose(gradients(lambda a: cnp.sum(cnp.linalg.svdvals(a)), a), Q @ P.T,
+                               atol=1e-10)  # fmt: skip
+    nuclear = lambda a: cnp.linalg.norm(a, "nuc")
+    np.testing.assert_allclose(gradients(nuclear, a), Q @ P.T, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: cnp.sum(cnp.linalg.eigh(a)[1] * B),
+        lambda a: cnp.sum(cnp.linalg.svd(a)[0] * B),
+        lambda a: cnp.sum(cnp.linalg.svd(a).U @ cnp.linalg.svd(a).Vh * B),
+    ],
+)
+def test_vectors_of_equal_values_raise(f):
+    message = "vectors that belong to equal values have no derivative"
+    with pytest.raises(np.linalg.LinAlgError, match=message):
+        cd.grad(f)(TWICE)
+    with pytest.raises(np.linalg.LinAlgError, match=message):
+        cd.jvp(f, (TWICE,), (B,))
+    apart = TWICE + 0.1 * B
+    compiled = cd.compile(cd.grad(f))
+    np.testing.assert_allclose(compiled(apart), cd.grad(f)(apart), rtol=1e-9)
+    with pytest.raises(np.linalg.LinAlgError, match=message):
+        compiled(TWICE)
+
+
+def test_second_derivative_at_equal_eigenvalues_raises_rather_than_being_wrong():
+    f = lambda a: cnp.sum(cnp.linalg.eigvalsh(a) ** 2)
+    with pytest.raises(np.linalg.LinAlgError, match="equal values"):
+        cd.jvp(cd.grad(f), (TWICE,), (B,))
+
+
+def test_singular_vectors_of_rank_deficient_matrices():
+    a = np.outer([1.0, 2.0, 3.0], [1.0, -1.0])
+    with pytest.raises(np.linalg.LinAlgError, match="full rank"):
+        cd.grad(lambda a: cnp.sum(cnp.linalg.svd(a, False)[0] ** 3))(a)
+    top = gradients(lambda a: cnp.linalg.svdvals(a)[0], a)
+    np.testing.assert_allclose(top, a / np.linalg.norm(a), atol=1e-12)
+
+
+def test_pinv_of_a_rank_deficient_matrix_along_matrices_of_that_rank():
+    x, y = np.array([1.0, 2.0, 3.0]), np.array([1.0, -1.0])
+    check_grads(lambda x, y: cnp.linalg.pinv(cnp.outer(x, y)), (x, y), order=2)
+
+
+def test_halves_of_a_symmetric_matrix_share_the_derivative():
+    g = cd.grad(lambda a: cnp.linalg.eigvalsh(a)[0])(TWICE + 0.1 * B)
+    np.testing.assert_allclose(g, g.T, atol=1e-14)
+
+
+def test_complex_eigenvalues_raise():
+    rotation = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    for name in ("eig", "eigvals"):
+        with pytest.raises(TypeError, match=f"{name}: there are complex eigenvalues"):
+            cd.grad(lambda a, k=name: cnp.sum(getattr(cnp.linalg, k)(a)[0]))(rotation)
+
+
+# ---------------------------------------------------------------- dtypes and stacks
+
+
+@pytest.mark.parametrize("name", ["eigvalsh", "svdvals", "pinv"])
+def test_float32_and_stacks(name):
+    a = np.stack([np.diag([1.0, 2.0, 4.0]), np.diag([3.0, 1.0, 0.5])]).astype(np.float32)
+    g = cd.grad(lambda a: cnp.sum(getattr(cnp.linalg, name)(a)))(a)
+    assert g.dtype == np.float32
+    single = [cd.grad(lambda a: cnp.sum(getattr(cnp.linalg, name)(a)))(x) for x in a]
+    np.testing.assert_allclose(g, single, rtol=1e-5)
+
+
+def test_integer_divisors_are_real_numbers_in_every_order():
+    """1 / b of integers, as the partial of a / b, is not NumPy's whole reciprocal."""
+    x, b = np.array([1.0, 2.0, 3.0]), np.array([3, 2, 4])
+    f = lambda x: np.sum((x / b) ** 2)
+    np.testing.assert_allclose(cd.hessian(f)(x), np.diag(2.0 / b**2))
+    np.testing.assert_allclose(cd.compile(cd.hessian(f))(x), np.diag(2.0 / b**2))
+    f = lambda x: np.sum((b / x) ** 2)
+    np.testing.assert_allclose(cd.hessian(f)(x), np.diag(6.0 * b**2 / x**4))
