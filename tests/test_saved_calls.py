@@ -82,8 +82,9 @@ def hosting_calls():
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in HOSTS and node.args:
                     given = node.args[0]
-                    choices = [given.body, given.orelse] if isinstance(given, ast.IfExp) else [given]
-                    yield from [(module, ast.unparse(choice)) for choice in choices]
+                    either = isinstance(given, ast.IfExp)
+                    for choice in [given.body, given.orelse] if either else [given]:
+                        yield module, ast.unparse(choice)
 
 
 def test_everything_that_programs_call_can_be_named():
