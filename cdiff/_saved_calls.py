@@ -44,6 +44,7 @@ OWN = {
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
+    "cdiff.numpy.linalg": "_is_singular",
     "cdiff.scipy.interpolate": "_flat_position _interval",
     "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
     "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest",
