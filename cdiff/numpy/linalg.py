@@ -272,7 +272,8 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
         return _core.where(empty, np.inf, large / _core.where(empty, 1.0, small))
     x = _square(x, "cond")
     singular = of_values(_is_singular, x)
-    regular = _core.where(singular[..., np.newaxis, np.newaxis], np.eye(x.shape[-1], dtype=x.dtype), x)
+    unit = np.eye(x.shape[-1], dtype=x.dtype)
+    regular = _core.where(singular[..., np.newaxis, np.newaxis], unit, x)
     product = _matrix_norm(x, p, axes, False) * _matrix_norm(_core.inv(regular), p, axes, False)
     return _core.where(singular, np.inf, product)
 
