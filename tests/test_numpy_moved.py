@@ -101,3 +101,23 @@ def test_values_and_gradients(case):
                 rng = np.random.default_rng(5)
                 moved = [MOVES[name](x, rng) for x in point]
                 same(outcome(compiled, moved), outcome(function, moved))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_at_many_points_at_once(case):
+    f, gradient, point = functions(case)
+    rng = np.random.default_rng(5)
+    moves = [MOVES[name] for name in MOVES if name != "nan"]
+    points = [point, *[[move(x, rng) for x in point] for move in moves]]
+    for function in (f, gradient) if point else ():
+        rows = [(x, outcome(function, x)) for x in points]
+        rows = [(x, y) for x, y in rows if not isinstance(y, type)]
+        forms = [[(leaf.shape, leaf.dtype) for leaf in y] for _, y in rows]
+        rows = [row for row, form in zip(rows, forms, strict=True) if form == forms[0]]
+        if case.startswith("m.geomspace"):
+            rows = rows[:1]  # NumPy's answer is complex for the others
+        if not rows or any(dtype.kind not in "fib" for _, dtype in forms[0]):
+            continue
+        stacks = [np.stack([x[k] for x, _ in rows]) for k in range(len(point))]
+        want = [np.stack([y[k] for _, y in rows]) for k in range(len(forms[0]))]
+        same(outcome(cd.vmap(function), stacks), want)
