@@ -30,8 +30,8 @@ def factors(q: Any, l: Any) -> Any:  # noqa: E741
 
 
 def log_sum_exp(x: Any) -> Any:
-    """Along the last axis, shifted by the largest entry."""
-    largest = np.max(x, axis=-1, keepdims=True)
+    """Along the last axis, shifted by the largest entry: any shift gives the same value."""
+    largest = cd.stop_gradient(np.max(x, axis=-1, keepdims=True))
     return np.log(np.sum(np.exp(x - largest), axis=-1)) + largest[..., 0]
 
 

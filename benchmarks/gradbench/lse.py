@@ -11,7 +11,7 @@ from benchmarks.gradbench._eval import Function, array, compiled, plain
 
 
 def log_sum_exp(x: Any) -> Any:
-    largest = np.max(x)
+    largest = cd.stop_gradient(np.max(x))  # any shift gives the same value
     return np.log(np.sum(np.exp(x - largest))) + largest
 
 

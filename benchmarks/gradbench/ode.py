@@ -14,7 +14,7 @@ END = 2.0
 
 def slope(x: Any, y: Any) -> Any:
     """y[0]' = x[0] and y[i]' = x[i] y[i - 1]."""
-    return np.concatenate([x[:1], x[1:] * y[:-1]])
+    return x * np.concatenate([np.ones(1), y[:-1]])
 
 
 def solution(x: Any, steps: int) -> Any:
