@@ -16,30 +16,45 @@ import cdiff as cd
 from benchmarks.gradbench._eval import Function, Run, array, compiled, number, whole
 
 CAMERA = 11  # rotation 3, centre 3, focal length, principal point 2, radial distortion 2
+CHUNK = 256  # observations that are evaluated together
+
+Vector = tuple[Any, Any, Any]
 
 
-def rotate(r: Any, x: Any) -> Any:
+def dot(a: Vector, b: Vector) -> Any:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a: Vector, b: Vector) -> Vector:
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
+def rotate(r: Vector, x: Vector) -> Vector:
     """Rodrigues' formula."""
-    square = np.dot(r, r)
+    square = dot(r, r)
     if square == 0.0:
-        return x + np.cross(r, x)
+        u, v, w = cross(r, x)
+        return x[0] + u, x[1] + v, x[2] + w
     angle = np.sqrt(square)
-    axis = r / angle
+    axis = (r[0] / angle, r[1] / angle, r[2] / angle)
     cos, sin = np.cos(angle), np.sin(angle)
-    return x * cos + np.cross(axis, x) * sin + axis * (np.dot(axis, x) * (1.0 - cos))
+    along = dot(axis, x) * (1.0 - cos)
+    u, v, w = cross(axis, x)
+    return (
+        x[0] * cos + u * sin + axis[0] * along,
+        x[1] * cos + v * sin + axis[1] * along,
+        x[2] * cos + w * sin + axis[2] * along,
+    )
 
 
-def project(camera: Any, x: Any) -> Any:
-    """A point in the picture of a camera."""
-    seen = rotate(camera[:3], x - camera[3:6])
-    p = seen[:2] / seen[2]
-    square = np.dot(p, p)
-    p = p * (1.0 + camera[9] * square + camera[10] * square**2)
-    return p * camera[6] + camera[7:9]
-
-
-def reprojection_error(camera: Any, x: Any, w: Any, feature: Any) -> Any:
-    return w * (project(camera, x) - feature)
+def reprojection_error(camera: Any, point: Any, w: Any, feature: Any) -> Any:
+    """How far from its feature a camera sees a point, weighted."""
+    r1, r2, r3, c1, c2, c3, focal, u0, v0, k1, k2 = camera
+    x, y, z = rotate((r1, r2, r3), (point[0] - c1, point[1] - c2, point[2] - c3))
+    x, y = x / z, y / z
+    square = x * x + y * y
+    scale = focal * (1.0 + k1 * square + k2 * square * square)
+    return np.stack([w * (x * scale + u0 - feature[0]), w * (y * scale + v0 - feature[1])])
 
 
 def weight_error(w: Any) -> Any:
@@ -75,9 +90,12 @@ def errors(
     cameras: Any, points: Any, weights: Any, features: Any, camera_of: Any, point_of: Any
 ) -> Any:
     """The errors of all observations, (p, 2) and (p,)."""
-    reprojection = cd.vmap(reprojection_error)(
-        cameras[camera_of], points[point_of], weights, features
-    )
+
+
+    def error(i: Any, j: Any, w: Any, feature: Any) -> Any:
+        return reprojection_error(cameras[i], points[j], w, feature)
+
+    reprojection = cd.vmap(error, chunk_size=CHUNK)(camera_of, point_of, weights, features)
     return reprojection, cd.vmap(weight_error)(weights)
 
 
@@ -87,12 +105,12 @@ def blocks(
     """The nonzero entries in the order of the rows: 2 times 15 for each observation, then 1."""
     of_one = cd.jacobian(reprojection_error, argnums=(0, 1, 2))
 
-    def block(camera: Any, x: Any, w: Any, feature: Any) -> Any:
-        by_camera, by_point, by_weight = of_one(camera, x, w, feature)
+    def block(i: Any, j: Any, w: Any, feature: Any) -> Any:
+        by_camera, by_point, by_weight = of_one(cameras[i], points[j], w, feature)
         return np.concatenate([by_camera, by_point, by_weight[:, None]], axis=1)
 
-    reprojection = cd.vmap(block)(cameras[camera_of], points[point_of], weights, features)
-    return np.concatenate([reprojection.ravel(), cd.vmap(cd.grad(weight_error))(weights)])
+    reprojection = cd.vmap(block, chunk_size=CHUNK)(camera_of, point_of, weights, features)
+    return reprojection, cd.vmap(cd.grad(weight_error))(weights)
 
 
 def indices(data: Data) -> tuple[np.ndarray, np.ndarray]:
@@ -118,9 +136,21 @@ def arguments(data: Data) -> tuple[np.ndarray, ...]:
 
 
 def prepare_jacobian(data: Data) -> Run:
-    """Values and index arrays of the sparse matrix."""
-    values = compiled(blocks, *arguments(data))
-    return lambda: (*indices(data), values())
+    """Values and index arrays of the sparse matrix; the latter depend on no value.
+
+    The values are computed in their places: the blocks of all observations, then the weights.
+    """
+    given, p = arguments(data), len(data.weights)
+    call = cd.compile(blocks)
+    rows, columns = indices(data)
+
+    def run() -> Any:
+        values = np.empty(31 * p)
+        call(*given, out=(values[: 30 * p].reshape(p, 2, 15), values[30 * p :]))
+        return rows, columns, values
+
+    run()
+    return run
 
 
 def answer_objective(result: tuple[np.ndarray, np.ndarray]) -> Any:
