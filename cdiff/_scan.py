@@ -97,6 +97,7 @@ class Scan(PointCallee):
         self.packing = Packing(
             [*self.carry, *[(dtype, (length, *shape)) for dtype, shape in stacked]], bare=False
         )
+        self.is_direct = True
 
     def __repr__(self) -> str:
         return f"scan of {self.length} steps"
@@ -354,6 +355,7 @@ class While(Callee):
         self.carry = list(carry)
         self.limit = limit
         self.packing = Packing(self.carry, bare=False)
+        self.is_direct = True
 
     def __repr__(self) -> str:
         return "while_loop"
@@ -401,6 +403,7 @@ class _Counted(Callee):
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
+        self.is_direct = True
         self.n = len(scan.carry) + len(scan.body.captured)
 
     def value(self, arrays: list[Any]) -> Any:

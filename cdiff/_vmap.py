@@ -230,7 +230,7 @@ class _Vmap(Transformed):
         call = MappedCall(args, kwargs, self._options["in_axes"], self._f)
         if not call.size:
             return self._empty(call)
-        size = self._options["chunk_size"]
+        size = self._options.get("chunk_size")
         if size is not None and size < call.size:
             from cdiff._chunks import in_chunks  # loops are loaded where they are used
 
@@ -396,14 +396,14 @@ def vmap(
         return partial(vmap, in_axes=in_axes, out_axes=out_axes, chunk_size=chunk_size)
     check_axes(in_axes, "in_axes")
     check_axes(out_axes, "out_axes")
-    options = {"in_axes": in_axes, "out_axes": out_axes, "chunk_size": _checked_size(chunk_size)}
+    options = {"in_axes": in_axes, "out_axes": out_axes}
+    if chunk_size is not None:
+        options["chunk_size"] = _checked_size(chunk_size)
     return _Vmap(f, vmap, options)
 
 
-def _checked_size(size: Any) -> int | None:
+def _checked_size(size: Any) -> int:
     """The number of points of a chunk."""
-    if size is None:
-        return None
     if isinstance(size, bool) or not hasattr(type(size), "__index__"):
         raise TypeError(f"vmap: chunk_size must be an int or None, got a {type(size).__name__}")
     if size.__index__() < 1:
