@@ -74,14 +74,15 @@ def transforms(theta: Any, model: Model) -> Any:
 
 
 def vertices(theta: Any, model: Model) -> Any:
-    """The vertices of the posed hand, (V, 3)."""
-    weights, base = model["weights"], model["base_positions"]
-    weighted = (weights[:, :, None] * base[:, None, :]).reshape(len(base), -1)  # (V, 4 b)
-    posed = weighted @ np.reshape(np.swapaxes(transforms(theta, model)[:, :3], 1, 2), (-1, 3))
-    if model["is_mirrored"]:
-        posed = posed * np.array([-1.0, 1.0, 1.0])
+    """The vertices of the posed hand, (V, 3): what the bones do, weighted, then the whole hand."""
+    weights, base = model["weights"].T, model["base_positions"].T
+    weighted = (weights[:, None] * base).reshape(-1, base.shape[1])  # (4 b, V)
     scale = np.ones(3)
-    return posed @ (axis_angle(theta[:3]) * scale).T + theta[3:6]
+    whole = axis_angle(theta[:3]) * scale
+    if model["is_mirrored"]:
+        whole = whole * np.array([-1.0, 1.0, 1.0])
+    moves = whole @ transforms(theta, model)[:, :3]  # (b, 3, 4)
+    return weighted.T @ np.reshape(np.swapaxes(moves, 1, 2), (-1, 3)) + theta[3:6]
 
 
 def residuals(theta: Any, shift: Any, model: Model, seen: Any, points: Any, places: Any) -> Any:
