@@ -209,9 +209,10 @@ class Missing(Failure):
 
 
 class Worker:
-    """A child process that runs functions of the benchmark modules."""
+    """A child process that runs functions of the benchmark modules, `limit` seconds each."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = TIMEOUT) -> None:
+        self._limit = limit
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from benchmarks._timing import serve; serve()"],
             stdin=subprocess.PIPE,
@@ -229,7 +230,7 @@ class Worker:
         """`target` is "module:function"; arguments and result travel as JSON."""
         process = self._process
         assert process.stdin is not None and process.stdout is not None
-        watchdog = threading.Timer(TIMEOUT, process.kill)
+        watchdog = threading.Timer(self._limit, process.kill)
         watchdog.start()
         try:
             process.stdin.write(json.dumps([target, arguments]) + "\n")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
 MAX_PATHS = 256  # programs that one compiled function keeps
-MAX_FORMS = 3  # that the core tries before it asks for the general way
+MAX_FORMS = 8  # that the core tries before it asks for the general way
 
 
 class CompileWarning(UserWarning):

@@ -105,6 +105,7 @@ class Scan(PointCallee):
         self.packing = Packing(
             [*self.carry, *[(dtype, (length, *shape)) for dtype, shape in stacked]], bare=False
         )
+        self.is_direct = True
 
     def __repr__(self) -> str:
         return f"scan of {self.length} steps"
@@ -364,6 +365,7 @@ class While(Callee):
         self.carry = list(carry)
         self.limit = limit
         self.packing = Packing(self.carry, bare=False)
+        self.is_direct = True
 
     def __repr__(self) -> str:
         return "while_loop"
@@ -411,6 +413,7 @@ class Counted(Callee):
 
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
+        self.is_direct = True
         self.n = len(scan.carry) + len(scan.body.captured)
 
     def value(self, arrays: list[Any]) -> Any:

@@ -230,6 +230,11 @@ class _Vmap(Transformed):
         call = MappedCall(args, kwargs, self._options["in_axes"], self._f)
         if not call.size:
             return self._empty(call)
+        size = self._options.get("chunk_size")
+        if size is not None and size < call.size:
+            from cdiff._chunks import in_chunks  # loops are loaded where they are used
+
+            return in_chunks(vmap, self._f, call, self._options["out_axes"], size)
         groups = Grouping(self._f, call).run()
         treedef = groups[0].way.treedef
         _check_alike(groups, self._f)
@@ -320,7 +325,12 @@ def _outside(y: Any) -> Any:
     return unwrapped(y) if y.__class__ is Array and not is_tracked(y) else y
 
 
-def vmap(f: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 0) -> Any:
+def vmap(
+    f: Callable[..., Any] | None = None,
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    chunk_size: int | None = None,
+) -> Any:
     """The function that applies another one to many points at once.
 
     ``vmap(f)(xs)`` gives what ``[f(x) for x in xs]`` gives, stacked; but Python runs `f` once, and
@@ -345,6 +355,9 @@ def vmap(f: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 
     out_axes : int, None or container, default 0
         Where the axis of points stands in the results, in the same way; None for a result that is
         the same for all points.
+    chunk_size : int, optional
+        Evaluate so many points at a time, in a loop like `scan`: what exists between arguments and
+        results is that of one chunk. By default all points go together.
 
     Returns
     -------
@@ -359,7 +372,7 @@ def vmap(f: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 
         If `in_axes` or `out_axes` do not fit the structure of the arguments and results, or when a
         result is neither a number nor an array.
     ValueError
-        When called, if a mapped axis does not exist, if the lengths of the mapped axes differ, or
+        If `chunk_size` is not positive. When called, if a mapped axis does not exist, if the lengths of the mapped axes differ, or
         if the shape of a result differs from point to point.
     NotImplementedError
         If `f` calls a function of the user that has no rule for many points.
@@ -380,7 +393,19 @@ def vmap(f: Callable[..., Any] | None = None, in_axes: Any = 0, out_axes: Any = 
     (array([9., 2.]), array([ 6., -1.]))
     """
     if f is None:
-        return partial(vmap, in_axes=in_axes, out_axes=out_axes)
+        return partial(vmap, in_axes=in_axes, out_axes=out_axes, chunk_size=chunk_size)
     check_axes(in_axes, "in_axes")
     check_axes(out_axes, "out_axes")
-    return _Vmap(f, vmap, {"in_axes": in_axes, "out_axes": out_axes})
+    options = {"in_axes": in_axes, "out_axes": out_axes}
+    if chunk_size is not None:
+        options["chunk_size"] = _checked_size(chunk_size)
+    return _Vmap(f, vmap, options)
+
+
+def _checked_size(size: Any) -> int:
+    """The number of points of a chunk."""
+    if isinstance(size, bool) or not hasattr(type(size), "__index__"):
+        raise TypeError(f"vmap: chunk_size must be an int or None, got a {type(size).__name__}")
+    if size.__index__() < 1:
+        raise ValueError(f"vmap: chunk_size must be positive, got {size}")
+    return int(size.__index__())

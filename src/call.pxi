@@ -21,6 +21,7 @@ cdef class Callee:
     operands may be longer lived than the call, so neither may be changed.
     """
     cdef public bint is_first    # y is operand 0, and only the derivative is another one
+    cdef public bint is_direct   # value keeps none of its operands, and nobody keeps its result
 
     def value(self, arrays):
         """The result for these ndarrays."""

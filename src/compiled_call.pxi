@@ -197,10 +197,10 @@ cdef class CallForm:
         cdef const Item *made = self.made
         cdef int done
         if code.n_instructions < RELEASE_FROM:
-            done = code.run(numbers, outputs)
+            done = code.run(numbers, outputs, NULL)
         else:
             with nogil:
-                done = code.run(numbers, outputs)
+                done = code.run(numbers, outputs, NULL)
         return self.built(&made, outputs, None) if done == RUN_OK else NO_ANSWER
 
     cdef object run_arrays(self, double *numbers, void **pointers):

@@ -164,6 +164,7 @@ class JacobianCall(DirectCall):
 
 class Callee:
     is_first: bool
+    is_direct: bool
     def value(self, arrays: list[NDArray[Any]]) -> NDArray[Any]: ...
     def pull(self, y: Array, operands: list[Array], g: Array,
              wanted: list[bool]) -> Sequence[Array | None]: ...

@@ -81,7 +81,7 @@ cdef Py_ssize_t number_steps(NumberCode code, Py_ssize_t start, Py_ssize_t stop,
     while i != stop:
         for k in range(loop.n_xs):
             loop.inputs[loop.n_carry + k] = loop.xs[k][i]
-        if code.run(loop.inputs, loop.outputs) != RUN_OK:
+        if code.run(loop.inputs, loop.outputs, NULL) != RUN_OK:
             return i
         memcpy(loop.inputs, loop.outputs, loop.n_carry * sizeof(double))
         for k in range(loop.n_ys):

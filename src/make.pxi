@@ -38,6 +38,7 @@ cdef class _StepMaker:
             s = &e.steps[u]
             s.instruction = schedule.order[unit.start]
             s.op = self.program.code[s.instruction].op
+            s.at = unit.start
             if unit.kind == UNIT_NUMBERS:
                 self.make_numbers(s, unit)
             elif unit.kind == UNIT_LOADS:
@@ -155,6 +156,8 @@ cdef class _StepMaker:
         cdef int op = s.op
         self.set_operands(s)
         s.kind = STEP_ARRAYS
+        s.adopts = s.out.base >= self.storage.first_output + len(self.program.outputs)
+        s.last = self.plan.values[s.instruction].scratch
         if op == OP_RESHAPE or op == OP_CONCATENATE or op == OP_EMBED or op == OP_INDEX_SET:
             self.try_moves(s)
         elif op == OP_SUM or op == OP_SUM_TO or op == OP_MAX or op == OP_MIN or op == OP_PROD:

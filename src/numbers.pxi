@@ -201,8 +201,11 @@ cdef class NumberCode:
 
     # ------------------------------------------------------------ running
 
-    cdef int run(self, const double *inputs, double *outputs) noexcept nogil:
-        """RUN_OK, RUN_NO_MEMORY, or the first guard that failed (the outputs are written)."""
+    cdef int run(self, const double *inputs, double *outputs, double *seen) noexcept nogil:
+        """RUN_OK, RUN_NO_MEMORY, or the first guard that failed (the outputs are written).
+
+        What that guard saw is written to `seen`, which may be NULL.
+        """
         cdef double small[STACK_REGISTERS]
         cdef double *r = small
         cdef Py_ssize_t i
@@ -220,6 +223,8 @@ cdef class NumberCode:
         for i in range(self.n_guards):
             if not same_number(r[self.results[self.n_outputs + i]], self.expected[i]):
                 done = <int>i
+                if seen != NULL:
+                    seen[0] = r[self.results[self.n_outputs + i]]
                 break
         if r != small:
             self.give_registers(r)
@@ -249,6 +254,10 @@ cdef class NumberCode:
 
     def evaluate(self, *inputs):
         """(the first guard that failed or -1, the outputs), from Python numbers."""
+        return self.answer(inputs)[:2]
+
+    cdef tuple answer(self, inputs):
+        """(the first guard that failed or -1, the outputs, what that guard saw)."""
         cdef double *memory
         cdef Py_ssize_t i
         cdef int done
@@ -260,11 +269,12 @@ cdef class NumberCode:
         try:
             for i in range(self.n_inputs):
                 memory[i] = inputs[i]
+            i = self.n_inputs + self.n_outputs
             with nogil:
-                done = self.run(memory, &memory[self.n_inputs])
+                done = self.run(memory, &memory[self.n_inputs], &memory[i])
             if done == RUN_NO_MEMORY:
                 raise MemoryError(f"cdiff: no memory for {self.n_registers} registers")
-            return done, [memory[self.n_inputs + i] for i in range(self.n_outputs)]
+            return done, [memory[self.n_inputs + k] for k in range(self.n_outputs)], memory[i]
         finally:
             PyMem_Free(memory)
 

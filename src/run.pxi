@@ -91,6 +91,7 @@ cdef class _Workspace:
     """The memory of one call."""
     cdef char *memory
     cdef Memory m
+    cdef dict adopted             # results that lie where callees have made them, by base
     cdef _Workspace next
 
     def __cinit__(self, Py_ssize_t n_bases, Py_ssize_t registers, Py_ssize_t arena,
@@ -103,6 +104,7 @@ cdef class _Workspace:
         if self.memory == NULL or self.m.bases == NULL:
             raise MemoryError(f"cdiff: a program needs {total} bytes to run")
         memset(self.memory, 0, first)
+        self.adopted = {}
         self.m.bases[BASE_REGISTERS] = self.memory
         self.m.lanes = self.memory + first
         self.m.lane_bytes = lanes
@@ -196,6 +198,7 @@ cdef class Executable:
         return t[1] == () and (t[0] == NPY_DOUBLE or t[0] == NPY_BOOL)
 
     cdef inline int give_back(self, _Workspace w) except -1:
+        w.adopted.clear()
         w.next = self.idle
         self.idle = w
         return 0

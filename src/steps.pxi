@@ -56,6 +56,8 @@ cdef struct Step:
     int op
     int n_operands
     int32_t instruction           # -1: a copy of an output
+    bint adopts                   # the result stays where a callee has made it
+    Py_ssize_t at, last           # places in the schedule: of this, and where that is read last
     Py_ssize_t count              # of loads, codes or moves
     Py_ssize_t work
     bint zeros
@@ -264,6 +266,9 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
         np.copyto(part_array(&s.out, w, NPY_ARRAY_WRITEABLE), part_value(&s.operands[0], w))
         return 0
     attrs = program.attrs_of(s.instruction)
+    if s.adopts:
+        return adopt_value(s, w, attrs[0].value([lent_value(&s.operands[k], w)
+                                                 for k in range(s.n_operands)]))
     if s.op == OP_CALL or s.op == OP_GATHER or s.op == OP_SCATTER_ADD \
             or s.op == OP_WHERE and not is_float(s.out.typenum):
         values = [part_value(&s.operands[k], w) for k in range(s.n_operands)]
@@ -284,6 +289,25 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
     else:
         y = numpy_elementwise(s.op, operands[0], operands[1])
     return keep_value(&s.out, w, y)
+
+
+cdef object lent_value(const Part *p, _Workspace w):
+    """A part as a read-only ndarray, in the memory where it is."""
+    return part_value(p, w) if p.number else part_array(p, w, 0)
+
+
+cdef int adopt_value(const Step *s, _Workspace w, object found) except -1:
+    """The result of a callee is read where it lies, and let go after it has been read."""
+    cdef np.ndarray y = np.ascontiguousarray(found, np.PyArray_DescrFromType(s.out.typenum))
+    if np.PyArray_SIZE(y) != s.out.size:
+        raise ValueError(f"a function recorded as giving {part_text(&s.out)} gave "
+                         f"{(<object>found).shape}")
+    for base, (last, _) in list(w.adopted.items()):
+        if last < s.at:
+            del w.adopted[base]
+    w.adopted[s.out.base] = s.last, y
+    w.m.bases[s.out.base] = np.PyArray_BYTES(y)
+    return 0
 
 
 cdef object python_value(const Step *s, list values, object attrs):

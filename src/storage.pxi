@@ -200,6 +200,12 @@ cdef class _Storage:
         if v.base >= FIRST_INPUT:
             v.flags |= STORED
             return 0
+        if self.is_direct_call(i):
+            v.base = self.n_bases             # where its result will lie is known when it is there
+            self.n_bases += 1
+            v.flags |= STORED
+            v.scratch = PY_SSIZE_T_MAX if v.flags & KEPT else v.last
+            return 0
         v.base = BASE_ARENA
         if v.kind == KIND_LANES:
             if not v.flags & (STORED | KEPT):
@@ -213,6 +219,11 @@ cdef class _Storage:
                 return 0
         v.place = self.arena_take(self.nbytes(i))
         return 0
+
+    cdef bint is_direct_call(self, int32_t i) except -1:
+        """Does a callee hand over the memory of this value?"""
+        cdef Program p = self.plan.program
+        return p.code[i].op == OP_CALL and (<Callee>p.attrs_of(i)[0]).is_direct
 
     cdef int32_t dying_operand(self, const Unit *unit, Py_ssize_t at) except -2:
         """An operand whose memory this result of a group may take: nobody reads it afterwards."""

@@ -1,0 +1,8 @@
+"""The same evals in other tools, for `python -m benchmarks.gradbench --all`.
+
+Each module has `EVALS`: for an eval and a function, how to prepare a run on the data that the
+eval's `read` gives. A run returns NumPy arrays in the order of cdiff's result. Nothing is imported
+before its tool is asked for, so that a process holds one tool only.
+"""
+
+TOOLS = ("manual", "jax", "torch", "autograd", "casadi", "python")
