@@ -24,6 +24,7 @@ from cdiff._core import (
     get_num_threads,
     is_tracked,
     log_sigmoid,
+    made_at,
     no_grad,
     relu,
     set_num_threads,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
+    from cdiff._debug import debug_infs, debug_lines, debug_nans
     from cdiff._loaded import load
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
@@ -61,6 +63,9 @@ __all__ = [
     "compile",
     "custom_jvp",
     "custom_vjp",
+    "debug_infs",
+    "debug_lines",
+    "debug_nans",
     "elementwise_grad",
     "erf",
     "erfc",
@@ -80,6 +85,7 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "made_at",
     "matrix_calculus",
     "no_grad",
     "numpy",
@@ -111,6 +117,9 @@ _LATER = {
     "compile": "_compile",
     "custom_jvp": "_custom",
     "custom_vjp": "_custom",
+    "debug_infs": "_debug",
+    "debug_lines": "_debug",
+    "debug_nans": "_debug",
     "fori_loop": "_loops",
     "load": "_loaded",
     "log_softmax": "numpy",
