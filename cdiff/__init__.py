@@ -43,11 +43,15 @@ if TYPE_CHECKING:
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
     from cdiff._debug import debug_infs, debug_lines, debug_nans
+    from cdiff._draw import draw
     from cdiff._loaded import load
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
     from cdiff._plain import FormatError
+    from cdiff._progress import progress
+    from cdiff._verify import verify
     from cdiff._vmap import vmap
+    from cdiff.matrix_calculus import explain
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
@@ -66,10 +70,12 @@ __all__ = [
     "debug_infs",
     "debug_lines",
     "debug_nans",
+    "draw",
     "elementwise_grad",
     "erf",
     "erfc",
     "expit",
+    "explain",
     "fori_loop",
     "get_num_threads",
     "grad",
@@ -91,6 +97,7 @@ __all__ = [
     "numpy",
     "operator",
     "programs",
+    "progress",
     "register_container",
     "relu",
     "scan",
@@ -103,6 +110,7 @@ __all__ = [
     "testing",
     "tree_map",
     "value_and_grad",
+    "verify",
     "vjp",
     "vmap",
     "while_loop",
@@ -120,13 +128,17 @@ _LATER = {
     "debug_infs": "_debug",
     "debug_lines": "_debug",
     "debug_nans": "_debug",
+    "draw": "_draw",
+    "explain": "matrix_calculus",
     "fori_loop": "_loops",
     "load": "_loaded",
     "log_softmax": "numpy",
     "logsumexp": "numpy",
     "operator": "_operator",
+    "progress": "_progress",
     "scan": "_loops",
     "softmax": "numpy",
+    "verify": "_verify",
     "vmap": "_vmap",
     "while_loop": "_loops",
 }

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program, Surroundings
     from cdiff._profile import Profile
+    from cdiff._svg import Picture
     from cdiff._tree import TreeDef
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
@@ -255,6 +256,52 @@ class Compiled(CompiledCall, Transformed):
             lambda: runner.run(signature.inputs),
             lambda: runner.profile(signature.inputs),
         )
+
+    def draw(
+        self, /, *args: Any, values: bool = True, max_boxes: int = 80, **kwargs: Any
+    ) -> Picture:
+        """A picture of the program for these arguments; without any, of the last one recorded.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for a call; the picture then has the values and the source lines of such a call.
+        values : bool, default True
+        max_boxes : int, default 80
+            As for `draw`.
+
+        Returns
+        -------
+        Picture
+
+        Raises
+        ------
+        ValueError
+            If there are no arguments, and nothing has been recorded yet.
+        TypeError
+            If an argument is tracked, or the function is not kept as a program.
+
+        Examples
+        --------
+        >>> import cdiff as cd
+        >>> cd.compile(cd.grad(lambda x: x**3)).draw(2.0)
+        <drawing of <lambda>: 3 boxes>
+        """
+        from cdiff._draw import draw_program, parameter_names  # seldom needed
+
+        name = function_name(self._f)
+        if not args and not kwargs:
+            if self._latest is None:
+                raise ValueError(f"draw: call {name} first, or give the arguments of a call")
+            return draw_program(self._latest.program, name, None, [], max_boxes)
+        signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
+        path = None if signature.tracked else self._path_with_lines(signature)
+        if path is None:
+            raise TypeError(f"draw: {name} has no program of its own for tracked values")
+        inputs = signature.inputs if values else None
+        called = signature.paths(parameter_names(self._f))
+        names = [called[k] for k in signature.places]
+        return draw_program(path.program, name, inputs, names, max_boxes)
 
     def _path_with_lines(self, signature: Signature) -> Path | None:
         """The program of such a call, of which every instruction knows its source line."""

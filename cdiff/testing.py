@@ -50,7 +50,7 @@ class _Limits(NamedTuple):
     unit: float
 
 
-class _Case:
+class Case:
     """A function at a point, seen as a map from lists of float64 arrays to such lists."""
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any], name: str) -> None:
@@ -124,11 +124,11 @@ def _difference(above: Vector, below: Vector, width: float) -> Vector:
     return [(a - b) / width for a, b in zip(above, below, strict=True)]
 
 
-def _dot(u: Vector, v: Vector) -> float:
+def dot(u: Vector, v: Vector) -> float:
     return float(sum([np.sum(a * b) for a, b in zip(u, v, strict=True)]))
 
 
-def _random_like(vector: Vector, rng: np.random.Generator) -> Vector:
+def random_like(vector: Vector, rng: np.random.Generator) -> Vector:
     """Random numbers of the size of the entries, or of size 1 where these are smaller."""
     return [rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in vector]
 
@@ -210,8 +210,8 @@ def _check(
     name: str,
 ) -> None:
     """Check first derivatives, then the functions that compute them."""
-    case = _Case(f, args, name)
-    direction = _random_like(case.point, rng)
+    case = Case(f, args, name)
+    direction = random_like(case.point, rng)
     weights = [rng.standard_normal(y.shape) for y in case.value]
     numerical = case.numerical(direction, limits.eps)
     if not all(bool(np.all(np.isfinite(d))) for d in numerical):
@@ -239,7 +239,7 @@ def _check(
         )  # fmt: skip
 
 
-def _compare_forward(case: _Case, direction: Vector, numerical: Vector, limits: _Limits) -> None:
+def _compare_forward(case: Case, direction: Vector, numerical: Vector, limits: _Limits) -> None:
     computed = case.forward(direction)
     noise = case.noise(limits)
     for got, want in zip(computed, numerical, strict=True):
@@ -254,7 +254,7 @@ def _compare_forward(case: _Case, direction: Vector, numerical: Vector, limits: 
 
 
 def _compare_reverse(
-    case: _Case, direction: Vector, weights: Vector, numerical: Vector, limits: _Limits
+    case: Case, direction: Vector, weights: Vector, numerical: Vector, limits: _Limits
 ) -> None:
     gradient = case.reverse(weights)
     for got, x in zip(gradient, case.point, strict=True):
@@ -263,7 +263,7 @@ def _compare_reverse(
                 f"vjp of {case.name} has a cotangent of shape {got.shape} for an argument of "
                 f"shape {x.shape}"
             )
-    computed, expected = _dot(gradient, direction), _dot(weights, numerical)
+    computed, expected = dot(gradient, direction), dot(weights, numerical)
     size = sum([float(np.sum(np.abs(w * d))) for w, d in zip(weights, numerical, strict=True)])
     n_out = sum([w.size for w in weights])
     allowed = (limits.atol + case.noise(limits)) * max(1, n_out) + limits.rtol * size
@@ -271,7 +271,7 @@ def _compare_reverse(
         raise AssertionError(_worst_reverse(case, gradient, weights, limits))
 
 
-def _entries(case: _Case) -> list[tuple[str, Vector]]:
+def _entries(case: Case) -> list[tuple[str, Vector]]:
     """The name and the unit vector of every entry of the arguments."""
     paths: list[str] = []
     for i, treedef in enumerate(case.inputs.trees):
@@ -311,7 +311,7 @@ class _Worst(NamedTuple):
             return _Worst(error, output, name, float(computed), float(numerical), weights, unit)
         return self
 
-    def message(self, case: _Case, what: str, limits: _Limits) -> str:
+    def message(self, case: Case, what: str, limits: _Limits) -> str:
         """What is wrong, by how much, and whose fault it seems to be."""
 
         weights = self.weights()
@@ -338,7 +338,7 @@ def _unit(like: Vector, k: int, index: tuple[int, ...]) -> Vector:
 
 
 def _worst_forward(
-    case: _Case, direction: Vector, computed: Vector, numerical: Vector, limits: _Limits
+    case: Case, direction: Vector, computed: Vector, numerical: Vector, limits: _Limits
 ) -> str:
     """Message with the entry of the Jacobian that is most wrong."""
     outputs = leaf_paths(case.out_tree, "output")
@@ -359,11 +359,11 @@ def _worst_forward(
     return worst.message(case, "the forward derivative (jvp)", limits)
 
 
-def _worst_reverse(case: _Case, gradient: Vector, weights: Vector, limits: _Limits) -> str:
+def _worst_reverse(case: Case, gradient: Vector, weights: Vector, limits: _Limits) -> str:
     """Message with the entry of the gradient that is most wrong."""
     worst = _Worst()
     for name, unit in _entries(case):
-        want = _dot(weights, case.numerical(unit, limits.eps))
-        got = _dot(gradient, unit)
+        want = dot(weights, case.numerical(unit, limits.eps))
+        got = dot(gradient, unit)
         worst = worst.than("(weighted sum of the outputs)", name, got, want, lambda: weights, unit)
     return worst.message(case, "the reverse derivative (vjp)", limits)

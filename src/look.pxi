@@ -9,8 +9,8 @@ def adjoints(y, v, int level=0):
     The sweep starts with the cotangent `v` (None: ones), stores no gradients and frees nothing.
     """
     cdef Sweep s
-    cdef Array a = current(<Array>y), c
-    cdef Py_ssize_t i, j
+    cdef Array a = current(<Array?>y), c
+    cdef Py_ssize_t i
     cdef dict at_nodes = {}, at_edges = {}
     cdef int paused = cdiff_tls.paused
     cdef int flags = quiet()
@@ -51,15 +51,21 @@ cdef int hand_on(Sweep *s, Py_ssize_t i, dict at_edges) except -1:
 
 
 cdef int clear_value(Sweep *s, Py_ssize_t j) except -1:
-    if in_number(s, j):
-        s.order[j].slot.number = 0.0
-    else:
-        set_value(s, j, None)
+    cdef PyObject *previous = NULL if in_number(s, j) else s.order[j].slot.value
+    s.order[j].slot.value = NULL                 # also the number 0.0
+    Py_XDECREF(previous)
     return 0
 
 
+
+# A node: `constants` are the numbers that it keeps in place of operands, by their positions; `line`
+# is (file, line, function) where somebody watched.
+cdef object GraphRow = __import__("collections").namedtuple(
+    "GraphRow", "id op shape operands value constants line tracked")
+
+
 def graph(y):
-    """The recorded graph above `y`, operands first: (id, operator, shape, operand ids, value)."""
+    """The recorded graph above `y` as rows, operands first: see GraphRow."""
     cdef list out = []
     cdef set seen = set()
     cdef list stack = [as_node(y)]
@@ -76,9 +82,19 @@ def graph(y):
             continue
         stack.pop()
         seen.add(id(a))
-        out.append((id(a), op_name(N(a).op), shape_tuple(a),
-                    tuple([id(p) for p in operands if p is not None]), ndarray_of(a)))
+        out.append(GraphRow(id(a), op_name(N(a).op), shape_tuple(a),
+                       tuple([id(p) for p in operands if p is not None]), ndarray_of(a),
+                       constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
     return out
+
+
+cdef dict constants_of(Array a):
+    """The numbers that an elementwise node holds in place of operands."""
+    cdef int k, op = N(a).op
+    if op >= N_LOCAL or N(a).flags & NODE_DUAL:
+        return {}
+    return {k: float(ndarray_of(operand(a, k))) for k in range(OP_NARGS[op])
+            if (N(a).p0 if k == 0 else N(a).p1) == NULL}
 
 
 cdef list graph_operands(Array a):

@@ -52,7 +52,7 @@ cdef class Program:
     cdef public list outputs
     cdef public list guards
     cdef public list refreshed     # (constant array, what it is copied from before each run)
-    cdef readonly list lines       # None, or (file, line) or None for each instruction
+    cdef readonly list lines       # None, or for each instruction None or (file, line, function)
     cdef object line               # that of the next one
     cdef dict type_index, attrs_index
 
@@ -180,7 +180,7 @@ cdef class Program:
         return [x.a, x.b, x.c][:nargs]
 
     cdef object line_at(self, Py_ssize_t i):
-        """(file, line) of the code that an instruction was recorded from, None if not known."""
+        """(file, line, function) that an instruction was recorded from, None if not known."""
         return None if self.lines is None else self.lines[i]
 
     cdef object attrs_of(self, Py_ssize_t i):
@@ -324,7 +324,8 @@ cdef str instruction_text(Program p, Py_ssize_t i):
     attrs = p.attrs_of(i)
     if attrs is not None:
         operands += [repr(attr) for attr in attrs]
-    return f"{head}{op_name(x.op)}({', '.join(operands)})"
+    remark = "" if p.line_at(i) is None else f"   # {line_text(p.line_at(i))}"
+    return f"{head}{op_name(x.op)}({', '.join(operands)}){remark}"
 
 
 cdef dict OP_CODES = {OP_NAMES[_op].decode(): _op for _op in range(N_OPS)}

@@ -386,27 +386,22 @@ cdef inline double forward_number(const Sweep *s, const Entry *e) noexcept nogil
 cdef int forward_run(Sweep *s, list at_outputs) except -1:
     """Tangents from the leaves along the order; needs no parent to be kept alive."""
     cdef Py_ssize_t i
-    cdef Entry *e
-    cdef int flags = quiet()
-    try:
-        for i in range(s.n_leaves, s.count):
-            e = &s.order[i]
-            if e.flags & (ENTRY_ACTIVE | ENTRY_LEAF) != ENTRY_ACTIVE:
-                continue
-            if e.flags & ENTRY_LOCAL and not s.recorded:
-                e.slot.number = forward_number(s, e)
-            else:
-                forward_entry(s, i, at_outputs)
-            if flags:
-                check_tangent(s, i, flags)
-    finally:
-        loud(flags)
+    if watching:
+        return watched_forward(s, at_outputs)
+    for i in range(s.n_leaves, s.count):
+        forward_entry(s, i, at_outputs)
     return 0
 
 
 cdef inline int forward_entry(Sweep *s, Py_ssize_t i, list at_outputs) except -1:
     cdef Entry *e = &s.order[i]
-    cdef Array y = <Array><PyObject *>e.node
+    cdef Array y
+    if e.flags & (ENTRY_ACTIVE | ENTRY_LEAF) != ENTRY_ACTIVE:
+        return 0
+    if e.flags & ENTRY_LOCAL and not s.recorded:
+        e.slot.number = forward_number(s, e)
+        return 0
+    y = <Array><PyObject *>e.node
     if e.node.op < N_LOCAL:
         put_value(s, i, forward_elementwise(s, e, y))
     elif e.node.op != OP_INDEX_SET or not forward_index_set(s, i, y, at_outputs):

@@ -196,7 +196,7 @@ cdef object _getframe = __import__("sys")._getframe
 
 
 cdef tuple calling_line():
-    """(file, line) of the user's code that is being executed; None if there is none."""
+    """(file, line, function) of the user's code that is being executed; None if there is none."""
     cdef object frame
     try:
         frame = _getframe()
@@ -204,7 +204,8 @@ cdef tuple calling_line():
         return None
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno,
+                                      frame.f_code.co_qualname)
 
 
 cdef Array seen(Array a):

@@ -15,7 +15,7 @@ cdef enum Watch:
 cdef int noting = 0               # what is watched for, in all threads
 cdef int watching = 0             # the same; 0 inside an operation that is being watched
 cdef Node *_shelf = NULL          # the freelist, out of sight
-cdef dict origins = {}            # address of a node -> (file, line), of those made meanwhile
+cdef dict origins = {}            # address of a node -> (file, line, function) that made it
 cdef object told_line = None      # the line that a program says, in place of the caller's
 
 
@@ -50,7 +50,7 @@ cdef Node *watched_node() except NULL:
 
 
 cdef object line_of(Node *n):
-    """(file, line) where a node was made; None where nobody watched."""
+    """(file, line, function) that made a node; None where nobody watched."""
     return origins.get(<size_t>n)
 
 
@@ -305,17 +305,41 @@ cdef list watched_operands(Array y):
 
 
 cdef int watched_reverse(Sweep *s) except -1:
-    """reverse_run with a look at everything that is handed on."""
+    """reverse_run with a look at everything that is handed on.
+
+    What is made here comes from the lines of the operations that are differentiated.
+    """
+    global told_line
     cdef Py_ssize_t i
     cdef Array c
+    cdef object outer = told_line
     cdef int flags = quiet()
     try:
         for i in range(s.count - 1, s.n_leaves - 1, -1):
             c = get_value(s, i)
+            told_line = line_of(s.order[i].node)
             reverse_entry(s, i)
             if c is not None and s.order[i].flags & ENTRY_LEAF == 0:
                 check_handed(s, i, c, flags)
     finally:
+        told_line = outer
+        loud(flags)
+    return 0
+
+
+cdef int watched_forward(Sweep *s, list at_outputs) except -1:
+    """forward_run likewise."""
+    global told_line
+    cdef Py_ssize_t i
+    cdef object outer = told_line
+    cdef int flags = quiet()
+    try:
+        for i in range(s.n_leaves, s.count):
+            told_line = line_of(s.order[i].node)
+            forward_entry(s, i, at_outputs)
+            check_tangent(s, i, flags)
+    finally:
+        told_line = outer
         loud(flags)
     return 0
 

@@ -28,7 +28,7 @@ PUBLIC = [
     for name in module.__all__
 ]
 # They take anything and raise nothing of their own; they return nothing; they take nothing.
-WITHOUT = {"Raises": {"get_num_threads", "is_tracked", "stop_gradient", "vec"},
+WITHOUT = {"Raises": {"get_num_threads", "is_tracked", "made_at", "stop_gradient", "vec"},
            "Parameters": {"get_num_threads"},
            "Returns": {"check_grads", "register_container"}}  # fmt: skip
 
