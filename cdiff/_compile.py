@@ -166,8 +166,7 @@ class Compiled(CompiledCall, Transformed):
         return unflatten(treedef, values)
 
     def _run(self, signature: Signature) -> tuple[Path | None, TreeDef, list[Any]]:
-        """Run the function itself: what it did, and its result; no path if it read tracked values.
-        """
+        """What the function itself does, and its result; no path if it reads tracked values."""
         trace = Trace()
         with trace as level:
             inputs = [trace.input(x) for x in signature.inputs]

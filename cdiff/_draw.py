@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cdiff._core import Array, Level, adjoints, graph, leaf, replay, watch
+from cdiff._core import Array, Level, adjoints, graph, leaf, replay
 from cdiff._debug import debug_lines
 from cdiff._layout import layered
 from cdiff._leaves import shape_of
@@ -106,7 +106,7 @@ def draw(
     >>> cd.draw(lambda x: x * x + 1.0, 3.0).svg[:4]
     '<svg'
     """
-    if not isinstance(max_boxes, int) or max_boxes < 2:
+    if max_boxes.__class__ is not int or max_boxes < 2:
         raise ValueError(f"draw: max_boxes must be an integer >= 2, got {max_boxes!r}")
     if isinstance(y, Array):
         if args:
@@ -131,9 +131,7 @@ def _variables(frame: Any) -> list[tuple[str, Any]]:
 
 def _names_of(variables: list[tuple[str, Any]]) -> dict[int, str]:
     """The names of the Arrays among variables, by what the graph calls them."""
-    return {
-        id(x): name for name, x in variables if isinstance(x, Array) and not name.startswith("_")
-    }
+    return {id(x): name for name, x in variables if isinstance(x, Array) and name.isidentifier()}
 
 
 def _draw_function(
@@ -223,13 +221,10 @@ def _boxes_of_graph(
         kind = "operation" if row.operands or row.constants else "constant"
         if row.op == "leaf":
             kind = "input"
-        elif k == len(rows) - 1:
+        elif k == len(rows) - 1 and kind == "operation":
             kind = "output"
         operands = tuple(
-            [
-                (place[p], _text_of(at_edges.get((row.id, p))))
-                for p in dict.fromkeys(row.operands)
-            ]
+            [(place[p], _text_of(at_edges.get((row.id, p)))) for p in dict.fromkeys(row.operands)]
         )
         title = _title(names.get(row.id, ""), row.op, row.constants, kind)
         lines = _described(title, row.shape, row.value if values else None, row.line)
@@ -251,7 +246,7 @@ def _title(name: str, op: str, constants: dict[int, float], kind: str) -> str:
 def _described(title: str, shape: Any, value: Any, line: Any) -> tuple[str, ...]:
     lines = ["\0" + title]
     if shape:
-        lines.append("x".join([str(n) for n in shape]))
+        lines.append(str(tuple(shape)))
     if value is not None:
         lines.append(_text_of(value))
     if line is not None:
@@ -307,7 +302,7 @@ def draw_program(
         found = [y.detach().numpy() for y in replay(whole, inputs) or []]
     lines = program.lines or [None] * len(program)
     outputs = set(program.outputs)
-    boxes = []
+    boxes: list[Box] = []
     place: dict[int, int] = {}
     constants: dict[int, float] = {}
     for i, (op, _, shape, operands, extra) in enumerate(program.instructions()):
@@ -391,7 +386,7 @@ def _picture(boxes: list[Box], max_boxes: int, name: str) -> Picture:
     total = len(boxes)
     boxes = _folded(boxes, max_boxes)
     title = name or boxes[-1].lines[0].lstrip("\0").partition(" ")[0]
-    sizes = []
+    sizes: list[tuple[float, float]] = []
     for b in boxes:
         shown = [*b.lines, *([f"adjoint {b.adjoint}"] if b.adjoint else [])]
         width = max([text_width(line.lstrip("\0"), SIZE) for line in shown]) + 2 * PAD
@@ -400,14 +395,16 @@ def _picture(boxes: list[Box], max_boxes: int, name: str) -> Picture:
     labels = [value for b in boxes for _, value in b.operands]
     placed = layered(sizes, edges)
     parts = [curve([(x + PAD, y + PAD) for x, y in route]) for route in placed.routes]
+    right = placed.size[0]
     for route, label in zip(placed.routes, labels, strict=True):
         (x0, y0), (x1, y1) = route[0], route[1]
         if label:
-            middle = ((x0 + x1) / 2 + PAD + 4, (y0 + y1) / 2 + PAD + 3)
-            parts.append(text(*middle, label, SIZE - 2, ADJOINT))
+            x = (x0 + x1) / 2 + 4
+            parts.append(text(x + PAD, (y0 + y1) / 2 + PAD + 3, label, SIZE - 2, ADJOINT))
+            right = max(right, x + text_width(label, SIZE - 2))
     for b, size, center in zip(boxes, sizes, placed.centers, strict=True):
         parts.append(_drawn(b, size, (center[0] + PAD, center[1] + PAD)))
-    width, height = placed.size[0] + 2 * PAD, placed.size[1] + 2 * PAD
+    width, height = right + 2 * PAD, placed.size[1] + 2 * PAD
     folded = f" ({total} operations)" if total > len(boxes) else ""
     summary = f"drawing of {title}: {len(boxes)} boxes{folded}"
     return Picture(document(width, height, parts, summary), summary)

@@ -1,9 +1,9 @@
 """Who is right where a derivative and a difference disagree: `judged`.
 
-Two witnesses that make other mistakes than a plain difference are asked about one entry: the complex
-step, which has no subtraction and so no rounding error, where the function takes complex numbers;
-and a ladder of differences with ever smaller steps, extrapolated (Richardson), which knows how far
-it can be trusted. Knows functions of one real or complex step only, neither arrays nor cdiff.
+Two witnesses that make other mistakes than a plain difference are asked about one entry: the
+complex step, which has no subtraction and so no rounding error, where the function takes complex
+numbers; and a ladder of differences with ever smaller steps, extrapolated (Richardson), which knows
+how far it can be trusted. Knows functions of one real or complex step, neither arrays nor cdiff.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ Fast enough for the hundred boxes that a person can look at.
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 __all__ = ["Placed", "layered"]
@@ -69,7 +70,7 @@ def layered(sizes: list[Point], edges: list[tuple[int, int]]) -> Placed:
         route = [(x[start], y[start] + sizes[start][1] / 2)]
         route += [(x[i], y[i]) for i in chain[1:-1]]
         routes.append([*route, (x[end], y[end] - sizes[end][1] / 2)])
-    width = max([x[i] + widths[i] / 2 for i in range(len(sizes))], default=0.0)
+    width = max([at + w / 2 for at, w in zip(x, widths, strict=True)], default=0.0)
     return Placed([(x[i], y[i]) for i in range(len(sizes))], routes, (width, total - GAP_Y))
 
 
@@ -82,14 +83,10 @@ def _layers(n: int, edges: list[tuple[int, int]]) -> list[int]:
     users: dict[int, int] = {}
     for a, b in edges:
         users[a] = min(users.get(a, layer[b]), layer[b])
-    return [
-        users[i] - 1 if i in users and i not in has_operands else layer[i] for i in range(n)
-    ]
+    return [users[i] - 1 if i in users and i not in has_operands else layer[i] for i in range(n)]
 
 
-def _chains(
-    layer: list[int], edges: list[tuple[int, int]], widths: list[float]
-) -> list[list[int]]:
+def _chains(layer: list[int], edges: list[tuple[int, int]], widths: list[float]) -> list[list[int]]:
     """Each edge as the boxes and points on its way; the points are added to layers and widths."""
     chains = []
     for a, b in edges:
@@ -113,7 +110,7 @@ def _neighbours(n: int, chains: list[list[int]]) -> tuple[list[list[int]], list[
     above: list[list[int]] = [[] for _ in range(n)]
     below: list[list[int]] = [[] for _ in range(n)]
     for chain in chains:
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in itertools.pairwise(chain):
             above[b].append(a)
             below[a].append(b)
     return above, below
@@ -121,7 +118,7 @@ def _neighbours(n: int, chains: list[list[int]]) -> tuple[list[list[int]], list[
 
 def _order(rows: list[list[int]], toward: list[list[int]]) -> None:
     """Sort each row by the mean place of the neighbours in the row before."""
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in itertools.pairwise(rows):
         place = {i: k for k, i in enumerate(before)}
         own = {i: k for k, i in enumerate(row)}
 

@@ -148,9 +148,7 @@ class Profile:
         title = f"profile of {self.name}: {_duration(self.seconds)} a call"
         groups = [("by operator", group(operators, [row.operator for row in operators]))]
         if lines:
-            names = [
-                f"{_short(row.where)}  {_source(row.where)[:48]}".rstrip() for row in lines
-            ]
+            names = [f"{_short(row.where)}  {_source(row.where)[:48]}".rstrip() for row in lines]
             groups.append(("by source line", group(lines, names)))
         return Picture(bars(title, groups), title)
 
@@ -207,7 +205,9 @@ def measured(
         ]
     else:
         rows = [
-            ProfileRow(same[0][1], same[0][3], same[0][5], min([row[4] for row in same]), same[0][6])
+            ProfileRow(
+                same[0][1], same[0][3], same[0][5], min([row[4] for row in same]), same[0][6]
+            )
             for same in zip(*samples, strict=True)
         ]
     merged: dict[tuple[str, str], ProfileRow] = {}

@@ -219,9 +219,7 @@ class Signature:
 
     def paths(self, called: Sequence[str] = ()) -> list[str]:
         """What the leaves are called in messages, where `called` are names of the arguments."""
-        names = [
-            called[i] if i < len(called) else f"argument {i}" for i in range(len(self.args))
-        ]
+        names = [called[i] if i < len(called) else f"argument {i}" for i in range(len(self.args))]
         names += [name if called else f"argument {name!r}" for name in self.kwargs]
         found = []
         for name, child in zip(names, self.treedef.children, strict=True):

@@ -52,7 +52,13 @@ def text_width(line: str, size: float) -> float:
 
 
 def text(
-    x: float, y: float, line: str, size: float = 11, color: str = "#1f2933", *, anchor: str = "start"
+    x: float,
+    y: float,
+    line: str,
+    size: float = 11,
+    color: str = "#1f2933",
+    *,
+    anchor: str = "start",
 ) -> str:
     bold = " font-weight='bold'" if line.startswith("\0") else ""
     return (
@@ -61,9 +67,7 @@ def text(
     )
 
 
-def box(
-    x: float, y: float, width: float, height: float, fill: str, edge: str = "#7b8794"
-) -> str:
+def box(x: float, y: float, width: float, height: float, fill: str, edge: str = "#7b8794") -> str:
     return (
         f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}' rx='5' "
         f"fill='{fill}' stroke='{edge}'/>"

@@ -134,7 +134,7 @@ def _problem(check: Callable[[], str]) -> str:
 
 
 def _difference(what: str, got: list[Any], want: list[Any], scale: float = 1.0) -> str:
-    """"", or how far two lists of arrays are apart."""
+    """ "", or how far two lists of arrays are apart."""
     for k, (a, b) in enumerate(zip(got, want, strict=True)):
         a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
         if a.shape != b.shape:

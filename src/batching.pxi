@@ -390,7 +390,7 @@ cdef class Batch:
             if not uses[i]:
                 self.values[i] = None
             elif self.values[i] is None:
-                self.step(i)
+                self.told_step(i)
                 for k in self.p.operands_of(i):
                     uses[k] -= 1
                     if not uses[k]:

@@ -57,7 +57,6 @@ cdef int clear_value(Sweep *s, Py_ssize_t j) except -1:
     return 0
 
 
-
 # A node: `constants` are the numbers that it keeps in place of operands, by their positions; `line`
 # is (file, line, function) where somebody watched.
 cdef object GraphRow = __import__("collections").namedtuple(
@@ -82,9 +81,9 @@ def graph(y):
             continue
         stack.pop()
         seen.add(id(a))
-        out.append(GraphRow(id(a), op_name(N(a).op), shape_tuple(a),
-                       tuple([id(p) for p in operands if p is not None]), ndarray_of(a),
-                       constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
+        parents = tuple([id(p) for p in operands if p is not None])
+        out.append(GraphRow(id(a), op_name(N(a).op), shape_tuple(a), parents, ndarray_of(a),
+                            constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
     return out
 
 

@@ -204,8 +204,9 @@ cdef tuple calling_line():
         return None
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno,
-                                      frame.f_code.co_qualname)
+    if frame is None:
+        return None
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
 
 
 cdef Array seen(Array a):
