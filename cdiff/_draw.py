@@ -249,7 +249,7 @@ def _described(title: str, shape: Any, value: Any, line: Any) -> tuple[str, ...]
         lines.append(str(tuple(shape)))
     if value is not None:
         lines.append(_text_of(value))
-    if line is not None:
+    if line is not None and not line[0].startswith("<"):  # no file, as in a doctest or a notebook
         lines.append(f"{os.path.basename(line[0])}:{line[1]}")
     return tuple(lines)
 
