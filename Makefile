@@ -6,6 +6,8 @@ VENV ?= .venv
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 PYTEST_ARGS ?= -n $(JOBS)
 BENCH_ARGS ?=
+# The part of the tests that runs under valgrind, which makes it some fifty times slower.
+VALGRIND_TESTS ?= tests/test_array.py tests/test_backward.py tests/test_debug.py tests/test_in_place.py
 SANITIZERS ?= address,undefined
 SANITIZE_VENV ?= .venv-sanitize
 # Sanitizers slow a program down and keep freed memory: bounds on time and memory mean nothing.
@@ -25,7 +27,8 @@ requirements = $$($(BIN)/python -c "import tomllib; \
 BUILD_KEY := project['build-system']['requires']
 EXTRAS := project['project']['optional-dependencies']
 
-.PHONY: help demo test lint types docs wheel bench sanitize coverage matrix clean
+.PHONY: help demo test lint types pages docs wheel bench bench-baseline bench-compare sanitize \
+	valgrind coverage matrix minimum clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,12 +36,17 @@ help:
 	@echo 'make test      run the tests'
 	@echo 'make lint      ruff and cython-lint'
 	@echo 'make types     mypy --strict on the package and on a sample of user code'
-	@echo 'make docs      write docs/operators.md and docs/numpy.md'
+	@echo 'make pages     write the generated pages, docs/operators.md and docs/numpy.md'
+	@echo 'make docs      the documentation as a site, docs/_build/html/index.html'
 	@echo 'make sanitize  run the tests under the sanitizers $(SANITIZERS)'
+	@echo 'make valgrind  run a part of the tests under valgrind'
 	@echo 'make coverage  lines of Python and Cython that the tests reach'
 	@echo 'make matrix    run the tests on every supported Python found'
+	@echo 'make minimum   run the tests with the oldest versions of all dependencies'
 	@echo 'make wheel     build sdist and wheel into dist/, repaired to a manylinux tag'
 	@echo 'make bench     run the benchmarks beside the peers'
+	@echo 'make bench-compare   has anything become slower than in benchmarks/baseline.json?'
+	@echo 'make bench-baseline  keep the present figures there'
 	@echo 'make clean     remove everything that these have made'
 
 demo: $(VENV)/.built
@@ -55,12 +63,25 @@ types: $(VENV)/.built $(VENV)/.dev
 	$(BIN)/mypy
 
 # The generator needs the standard library only.
-docs:
+pages:
 	$(PYTHON) src/codegen.py --docs docs/operators.md
 	$(PYTHON) cdiff/numpy/_coverage.py --docs docs/numpy.md
 
+# Any warning is an error: a link that leads nowhere, an example that fails, a docstring that is
+# not understood.
+docs: pages $(VENV)/.built $(VENV)/.docs
+	$(BIN)/python docs/make_pages.py
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
 bench: $(VENV)/.built $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+# Cases of cdiff alone, each by a yardstick of Python and NumPy, beside the figures that were kept.
+bench-compare: $(VENV)/.built
+	$(BIN)/python -m benchmarks.baseline
+
+bench-baseline: $(VENV)/.built
+	$(BIN)/python -m benchmarks.baseline --write
 
 # The wheel is built from the sdist, as an installer without a wheel would do it.
 wheel: $(VENV)/.dev
@@ -83,6 +104,16 @@ sanitize:
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	PYTHONSAFEPATH=1 PYTHONMALLOC=malloc CDIFF_TEST_INSTALLED=1 $(SANITIZE_VENV)/bin/pytest $(SANITIZE_ARGS)
 
+# Python's own allocator hides what is freed, and so do the pools: the debug build has none of them.
+valgrind:
+	$(MAKE) VENV=.venv-valgrind .venv-valgrind/.build-deps .venv-valgrind/.test
+	CDIFF_DEBUG=1 .venv-valgrind/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-build-isolation --no-deps --force-reinstall .
+	PYTHONSAFEPATH=1 PYTHONMALLOC=malloc CDIFF_ISA=avx2 CDIFF_TEST_INSTALLED=1 valgrind --quiet \
+		--error-exitcode=99 --leak-check=no --suppressions=.ci/valgrind.supp \
+		.venv-valgrind/bin/python -m pytest -q -p no:faulthandler -p no:cacheprovider \
+		-m "not timing and not memory" $(VALGRIND_TESTS)
+
 # An interrupt that arrives in traced code of a function which cannot raise is lost, and a test that
 # waits for it would never end.  Tracing is slow as well: bounds on time and memory mean nothing.
 COVERAGE_ARGS ?= -m "not signals and not timing and not memory"
@@ -100,9 +131,20 @@ matrix:
 		$(MAKE) test PYTHON=$$python VENV=.venv-$$version || exit 1; \
 	done
 
+# pyproject.toml says `>=`; here it is `==`.  The oldest Python that is found, since old packages
+# have no wheels for new ones.
+minimum: OLDEST = $(firstword $(shell .ci/interpreters))
+minimum:
+	$(MAKE) .venv-minimum/.created PYTHON=$(OLDEST) VENV=.venv-minimum
+	.venv-minimum/bin/python .ci/minimum.py > .venv-minimum/constraints.txt
+	cat .venv-minimum/constraints.txt
+	PIP_CONSTRAINT=.venv-minimum/constraints.txt \
+		$(MAKE) test PYTHON=$(OLDEST) VENV=.venv-minimum
+
 clean:
 	rm -rf build dist .venv .venv-* src/generated src/_core.c src/_core.html *.egg-info
-	rm -f cdiff/_core.pyi cdiff/_core.*.so docs/operators.md docs/numpy.md
+	rm -rf docs/_build docs/pictures
+	rm -f cdiff/_core.pyi cdiff/_core.*.so docs/operators.md docs/numpy.md docs/benchmarks.md
 
 # Stamps: what an environment holds already.
 
@@ -119,6 +161,6 @@ $(VENV)/.built: $(SOURCES) $(VENV)/.build-deps
 	$(PIP) install --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.test $(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml $(VENV)/.created
+$(VENV)/.test $(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: pyproject.toml $(VENV)/.created
 	$(PIP) install $(call requirements,$(EXTRAS)['$*'])
 	touch $@

@@ -24,6 +24,7 @@ from cdiff._core import (
     get_num_threads,
     is_tracked,
     log_sigmoid,
+    made_at,
     no_grad,
     relu,
     set_num_threads,
@@ -41,11 +42,16 @@ if TYPE_CHECKING:
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
+    from cdiff._debug import debug_infs, debug_lines, debug_nans
+    from cdiff._draw import draw
     from cdiff._loaded import load
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
     from cdiff._plain import FormatError
+    from cdiff._progress import progress
+    from cdiff._verify import verify
     from cdiff._vmap import vmap
+    from cdiff.matrix_calculus import explain
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
 __version__ = "0.1.0"
@@ -61,10 +67,15 @@ __all__ = [
     "compile",
     "custom_jvp",
     "custom_vjp",
+    "debug_infs",
+    "debug_lines",
+    "debug_nans",
+    "draw",
     "elementwise_grad",
     "erf",
     "erfc",
     "expit",
+    "explain",
     "fori_loop",
     "get_num_threads",
     "grad",
@@ -80,11 +91,13 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "made_at",
     "matrix_calculus",
     "no_grad",
     "numpy",
     "operator",
     "programs",
+    "progress",
     "register_container",
     "relu",
     "scan",
@@ -97,6 +110,7 @@ __all__ = [
     "testing",
     "tree_map",
     "value_and_grad",
+    "verify",
     "vjp",
     "vmap",
     "while_loop",
@@ -111,13 +125,20 @@ _LATER = {
     "compile": "_compile",
     "custom_jvp": "_custom",
     "custom_vjp": "_custom",
+    "debug_infs": "_debug",
+    "debug_lines": "_debug",
+    "debug_nans": "_debug",
+    "draw": "_draw",
+    "explain": "matrix_calculus",
     "fori_loop": "_loops",
     "load": "_loaded",
     "log_softmax": "numpy",
     "logsumexp": "numpy",
     "operator": "_operator",
+    "progress": "_progress",
     "scan": "_loops",
     "softmax": "numpy",
+    "verify": "_verify",
     "vmap": "_vmap",
     "while_loop": "_loops",
 }

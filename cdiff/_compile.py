@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace
+from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace, watch
+from cdiff._debug import VALUES, debug_lines
 from cdiff._leaves import outside
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program, Surroundings
     from cdiff._profile import Profile
+    from cdiff._svg import Picture
     from cdiff._tree import TreeDef
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
@@ -71,6 +73,8 @@ class Entry:
 class Compiled(CompiledCall, Transformed):
     """What `compile` returns."""
 
+    _own = True  # the function itself is there, not only its programs
+
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         Transformed.__init__(self, f, factory, options)
         self._statics = Statics(f, options["static_argnums"], options["static_argnames"])
@@ -94,6 +98,8 @@ class Compiled(CompiledCall, Transformed):
         signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
         if signature.tracked:
             return self._on_tracked(signature, buffers)
+        if watch() & VALUES and self._own:
+            return self._record(signature, buffers)
         found = self._find(signature, buffers)
         if found is None:
             with self._lock:
@@ -151,6 +157,16 @@ class Compiled(CompiledCall, Transformed):
     def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Run the function itself and keep the program of what it did."""
         observer = Observer(self._f, signature.statics)
+        path, treedef, values = self._run(signature)
+        # What is looked into operation by operation is run anew at each call.
+        if path is not None and not watch() & VALUES:
+            self._keep(signature, path, observer)
+        if buffers is not None:
+            return buffers.copied(treedef, values)
+        return unflatten(treedef, values)
+
+    def _run(self, signature: Signature) -> tuple[Path | None, TreeDef, list[Any]]:
+        """What the function itself does, and its result; no path if it reads tracked values."""
         trace = Trace()
         with trace as level:
             inputs = [trace.input(x) for x in signature.inputs]
@@ -159,15 +175,12 @@ class Compiled(CompiledCall, Transformed):
             nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
             program, captured = trace.freeze(nodes)
         values = [y.copy() if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
-        if not captured:
-            numbers = iter(range(len(nodes)))
-            places = [next(numbers) if is_array else None for is_array in given]
-            constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
-            path = Path(program.simplify(), treedef, places, constants)
-            self._keep(signature, path, observer)
-        if buffers is not None:
-            return buffers.copied(treedef, values)
-        return unflatten(treedef, values)
+        if captured:
+            return None, treedef, values
+        numbers = iter(range(len(nodes)))
+        places = [next(numbers) if is_array else None for is_array in given]
+        constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
+        return Path(program.simplify(), treedef, places, constants), treedef, values
 
     def _keep(self, signature: Signature, path: Path, observer: Observer) -> None:
         """Add a path, and forget all if there are too many."""
@@ -211,7 +224,9 @@ class Compiled(CompiledCall, Transformed):
         Returns
         -------
         Profile
-            It prints as a table; ``rows`` has operator, instructions, seconds, bytes.
+            It prints as tables by operator and by source line, and shows them as a picture in a
+            notebook; ``rows`` has operator, where, instructions, seconds, bytes. The lines are
+            found by recording the function once more.
 
         Raises
         ------
@@ -228,19 +243,72 @@ class Compiled(CompiledCall, Transformed):
         """
         signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
         name = function_name(self._f)
-        found = None if signature.tracked else self._find(signature, None)
-        if found is None and not signature.tracked:
-            self(*args, **kwargs)
-            found = self._find(signature, None)
-        if found is None:
+        if not signature.tracked and self._find(signature, None) is None:
+            self(*args, **kwargs)  # and keep the program
+        path = None if signature.tracked else self._path_with_lines(signature)
+        if path is None:
             raise TypeError(f"profile: {name} has no program of its own for tracked values")
-        runner = found[0].runner
+        runner = path.runner
         return measured(
             name,
             runner.program,
             lambda: runner.run(signature.inputs),
             lambda: runner.profile(signature.inputs),
         )
+
+    def draw(
+        self, /, *args: Any, values: bool = True, max_boxes: int = 80, **kwargs: Any
+    ) -> Picture:
+        """A picture of the program for these arguments; without any, of the last one recorded.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for a call; the picture then has the values and the source lines of such a call.
+        values : bool, default True
+        max_boxes : int, default 80
+            As for `draw`.
+
+        Returns
+        -------
+        Picture
+
+        Raises
+        ------
+        ValueError
+            If there are no arguments, and nothing has been recorded yet.
+        TypeError
+            If an argument is tracked, or the function is not kept as a program.
+
+        Examples
+        --------
+        >>> import cdiff as cd
+        >>> cd.compile(cd.grad(lambda x: x**3)).draw(2.0)
+        <drawing of <lambda>: 3 boxes>
+        """
+        from cdiff._draw import draw_program, parameter_names  # seldom needed
+
+        name = function_name(self._f)
+        if not args and not kwargs:
+            if self._latest is None:
+                raise ValueError(f"draw: call {name} first, or give the arguments of a call")
+            return draw_program(self._latest.program, name, None, [], max_boxes)
+        signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
+        path = None if signature.tracked else self._path_with_lines(signature)
+        if path is None:
+            raise TypeError(f"draw: {name} has no program of its own for tracked values")
+        inputs = signature.inputs if values else None
+        called = signature.paths(parameter_names(self._f))
+        names = [called[k] for k in signature.places]
+        return draw_program(path.program, name, inputs, names, max_boxes)
+
+    def _path_with_lines(self, signature: Signature) -> Path | None:
+        """The program of such a call, of which every instruction knows its source line."""
+        if not self._own:
+            found = self._find(signature, None)
+            return None if found is None else found[0]
+        with debug_lines():
+            return self._run(signature)[0]
 
     def save(self, file: Any) -> None:
         """Write the recorded programs to a file, which `cdiff.load` reads.

@@ -145,6 +145,64 @@ class Explanation:
 
     __repr__ = __str__
 
+    def words(self) -> str:
+        """The analysis in sentences.
+
+        Returns
+        -------
+        str
+        """
+        first, last = self.values[0], self.values[-1]
+        order = f"{last.name}'s axes, then {first.name}'s"
+        if self.layout == "denominator":
+            order = f"{first.name}'s axes, then {last.name}'s"
+        text = [
+            f"{first.name} is {_kind(first.shape)}, {last.name} is {_kind(last.shape)}. In the "
+            f"{self.layout} layout the axes of d {last.name} / d {first.name} are {order}: it is "
+            f"{_kind(self.shape)}."
+        ]
+        if not self.depends:
+            return f"{text[0]} {last.name} does not depend on {first.name}: all of it is zero."
+        for value in self.values[1:]:
+            made = " and ".join(value.parents)
+            text.append(f"{value.name} is made by {value.op} from {made}: {_kind(value.shape)}.")
+        for link in self.links:
+            ways = len(link.terms)
+            sides = [" times ".join([f"{f} ({self._matrix(f)})" for f in t]) for t in link.terms]
+            joined = " plus ".join(sides)
+            many = f", one term for each of {ways} ways" if ways > 1 else ""
+            text.append(f"{link.result} ({self._matrix(link.result)}) is {joined}{many}.")
+        return "\n".join(text)
+
+    def latex(self) -> str:
+        """The chain rule as LaTeX, with the size of every factor under it.
+
+        Returns
+        -------
+        str
+            An ``aligned`` environment, without dollar signs.
+        """
+        rows = [
+            f"{self._tex(link.result)} &= "
+            + " + ".join([r" \, ".join([self._tex(f) for f in term]) for term in link.terms])
+            for link in self.links
+        ]
+        if not rows:
+            rows = [f"{self._tex(self._factor(self._output, 'x', False))} &= 0"]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _tex(self, factor: Factor) -> str:
+        d = r"\partial" if factor.direct else r"\mathrm{d}"
+        above, below = [
+            f"{d} {name[0]}_{{{name[1:]}}}" if len(name) > 1 else f"{d} {name}"
+            for name in (factor.above, factor.below)
+        ]
+        size = self._matrix(factor).replace("x", r" \times ")
+        return rf"\underbrace{{\frac{{{above}}}{{{below}}}}}_{{{size}}}"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
     def _value_lines(self) -> list[str]:
         first = self.values[0]
         rows: list[tuple[str, ...]] = [(first.name, str(first.shape), "the argument")]
@@ -169,6 +227,16 @@ class Explanation:
                 )
             )
         return rows
+
+
+def _kind(shape: Shape) -> str:
+    """A shape in words."""
+    if not shape:
+        return "a number"
+    if len(shape) == 1:
+        return f"a vector of {shape[0]}"
+    size = " x ".join([str(n) for n in shape])
+    return f"a matrix of {size}" if len(shape) == 2 else f"an array of {size}"
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:
@@ -219,7 +287,7 @@ def record(f: Callable[..., Any], x: Any, layout: str) -> Explanation:
 def _name_values(nodes: list[Any], start: Any) -> list[Value]:
     """The nodes that depend on the argument, as values x, v1, v2, ..., y."""
     kept: dict[Any, Node] = {}
-    for node, op, shape, parents, _ in nodes:
+    for node, op, shape, parents, *_ in nodes:
         known = [p for p in dict.fromkeys(parents) if p in kept]
         if known or node == start:
             kept[node] = (op, tuple(shape), known)

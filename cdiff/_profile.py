@@ -6,14 +6,15 @@ program is run several times, and the best time of each row is kept.
 
 from __future__ import annotations
 
+import linecache
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cdiff._core import Program
+    from cdiff._svg import Picture
 
 __all__ = ["Profile", "ProfileRow", "measured"]
 
@@ -44,9 +45,22 @@ class ProfileRow(NamedTuple):
     seconds: float | None
     bytes: int
 
+    def plus(self, other: ProfileRow) -> ProfileRow:
+        """The sum of two rows, under the name of this one."""
+        seconds = None if self.seconds is None else self.seconds + (other.seconds or 0.0)
+        return ProfileRow(
+            self.operator,
+            self.where,
+            self.instructions + other.instructions,
+            seconds,
+            self.bytes + other.bytes,
+        )
+
 
 class Profile:
-    """Time and memory of one compiled call, by operator.
+    """Time and memory of one compiled call, by operator and by source line.
+
+    In a notebook it shows itself as a picture: bars for operators and for lines.
 
     Attributes
     ----------
@@ -55,7 +69,7 @@ class Profile:
     seconds : float
         What the program takes.
     rows : tuple of ProfileRow
-        The slowest first.
+        One for each operator at each line, the slowest first.
     """
 
     __slots__ = ("name", "rows", "seconds")
@@ -65,25 +79,96 @@ class Profile:
         self.seconds = seconds
         self.rows = tuple(sorted(rows, key=lambda row: (-(row.seconds or 0.0), -row.instructions)))
 
+    def by_operator(self) -> list[ProfileRow]:
+        """The rows of one operator made one, the slowest first."""
+        return self._grouped(lambda row: row._replace(where=""))
+
+    def by_line(self) -> list[ProfileRow]:
+        """The rows of one source line made one, the slowest first; unknown lines are left out."""
+        known = self._grouped(lambda row: row._replace(operator=""))
+        return [row for row in known if row.where]
+
+    def _grouped(self, key: Callable[[ProfileRow], ProfileRow]) -> list[ProfileRow]:
+        found: dict[tuple[str, str], ProfileRow] = {}
+        for row in self.rows:
+            row = key(row)
+            place = (row.operator, row.where)
+            found[place] = row if place not in found else found[place].plus(row)
+        return sorted(found.values(), key=lambda row: (-(row.seconds or 0.0), -row.instructions))
+
     def __repr__(self) -> str:
         count = sum([row.instructions for row in self.rows])
-        lines = [f"{self.name}: {_duration(self.seconds)} a call, {count} instructions"]
-        width = max([8, *[len(row.operator) for row in self.rows]])
-        lines.append(
-            f"{'operator':{width}}  {'count':>6}  {'time':>8}  {'share':>5}  {'memory':>8}"
-        )
+        head = f"{self.name}: {_duration(self.seconds)} a call, {count} instructions"
+        operators = [(row.operator, row) for row in self.by_operator()]
+        lines = [(_short(row.where), row) for row in self.by_line()]
+        text = [head, *self._table("operator", operators)]
+        if lines:
+            text += ["", *[_with_source(x, row) for x, row in self._lines(lines)]]
+        return "\n".join(text)
+
+    def _lines(self, lines: list[tuple[str, ProfileRow]]) -> list[tuple[str, ProfileRow | None]]:
+        rows = [None, *[row for _, row in lines]]
+        return list(zip(self._table("line", lines), rows, strict=True))
+
+    def _table(self, what: str, rows: list[tuple[str, ProfileRow]]) -> list[str]:
+        """A head and a line of text for each row."""
+        width = max([len(what), *[len(name) for name, _ in rows]])
+        text = [f"{what:{width}}  {'count':>6}  {'time':>8}  {'share':>5}  {'memory':>8}"]
         total = sum([row.seconds or 0.0 for row in self.rows])
-        for row in self.rows:
+        for name, row in rows:
             spent, share = "", ""
             if row.seconds is not None:
                 spent = _duration(row.seconds)
                 share = f"{100 * row.seconds / total:.0f} %" if total else ""
             moved = _size(row.bytes) if row.bytes else ""
-            line = (
-                f"{row.operator:{width}}  {row.instructions:>6}  {spent:>8}  {share:>5}  {moved:>8}"
+            text.append(
+                f"{name:{width}}  {row.instructions:>6}  {spent:>8}  {share:>5}  "
+                f"{moved:>8}".rstrip()
             )
-            lines.append(f"{line}  {row.where}".rstrip())
-        return "\n".join(lines)
+        return text
+
+    def picture(self) -> Picture:
+        """Bars for operators and for source lines, as a drawing.
+
+        Returns
+        -------
+        Picture
+        """
+        from cdiff._svg import Picture, bars  # seldom needed
+
+        def group(rows: list[ProfileRow], names: list[str]) -> list[tuple[str, float, str]]:
+            sizes = [row.instructions if row.seconds is None else row.seconds for row in rows]
+            notes = [
+                f"{row.instructions}" if row.seconds is None else _duration(row.seconds)
+                for row in rows
+            ]
+            return list(zip(names, [float(x) for x in sizes], notes, strict=True))
+
+        operators, lines = self.by_operator(), self.by_line()
+        title = f"profile of {self.name}: {_duration(self.seconds)} a call"
+        groups = [("by operator", group(operators, [row.operator for row in operators]))]
+        if lines:
+            names = [f"{_short(row.where)}  {_source(row.where)[:48]}".rstrip() for row in lines]
+            groups.append(("by source line", group(lines, names)))
+        return Picture(bars(title, groups), title)
+
+    def _repr_svg_(self) -> str:
+        return self.picture().svg
+
+
+def _short(where: str) -> str:
+    return where.replace("\\", "/").rpartition("/")[2]
+
+
+def _source(where: str) -> str:
+    """The source that stands at FILE:LINE, where it can be read."""
+    file, _, line = where.rpartition(":")
+    return linecache.getline(file, int(line)).strip() if line.isdigit() else ""
+
+
+def _with_source(text: str, row: ProfileRow | None) -> str:
+    source = "" if row is None else _source(row.where)
+    return f"{text:{len(text)}}   {source}".rstrip()
 
 
 def measured(
@@ -111,21 +196,24 @@ def measured(
     seconds = _best(run)
     samples = _sampled(profile)
     if [row[1] for row in samples[0]] == ["numbers"]:
-        counts = Counter([row[0] for row in program.instructions()])
-        rows = [ProfileRow(op, "", n, None, 0) for op, n in counts.items() if op not in _GIVEN]
-        return Profile(name, seconds, rows)
+        lines = program.lines or [None] * len(program)
+        names = [row[0] for row in program.instructions()]
+        rows = [
+            ProfileRow(op, f"{line[0]}:{line[1]}" if line else "", 1, None, 0)
+            for op, line in zip(names, lines, strict=True)
+            if op not in _GIVEN
+        ]
+    else:
+        rows = [
+            ProfileRow(
+                same[0][1], same[0][3], same[0][5], min([row[4] for row in same]), same[0][6]
+            )
+            for same in zip(*samples, strict=True)
+        ]
     merged: dict[tuple[str, str], ProfileRow] = {}
-    for same in zip(*samples, strict=True):
-        _, operator, _, where, _, count, moved = same[0]
-        spent = min([row[4] for row in same])
-        old = merged.get((operator, where), ProfileRow(operator, where, 0, 0.0, 0))
-        merged[operator, where] = ProfileRow(
-            operator,
-            where,
-            old.instructions + count,
-            (old.seconds or 0.0) + spent,
-            old.bytes + moved,
-        )
+    for row in rows:
+        place = (row.operator, row.where)
+        merged[place] = row if place not in merged else merged[place].plus(row)
     return Profile(name, seconds, list(merged.values()))
 
 

@@ -31,6 +31,7 @@ from cdiff._core import (
 )
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, exact
+from cdiff._progress import bar, is_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from cdiff._packing import Spec
 
 __all__ = ["Counted", "Scan", "While", "while_steps"]
+
+PIECES = 100  # of a loop with a bar
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -161,10 +164,34 @@ class Scan(PointCallee):
         return flat
 
     def _steps(self, carry: list[Any], xs: list[Any], consts: list[Any], ys: list[Any]) -> None:
-        """All steps: in the core as long as the path stays the same, else by the body."""
+        """All steps, in pieces where a bar shows how far they are."""
+        i, stop = (self.length - 1, -1) if self.reverse else (0, self.length)
+        if not is_on():
+            self._piece(i, stop, carry, xs, consts, ys)
+            return
+        meter = bar(self.length, "scan")
+        most = max(1, self.length // PIECES)
+        try:
+            while i != stop:
+                pause = max(i - most, stop) if self.reverse else min(i + most, stop)
+                self._piece(i, pause, carry, xs, consts, ys)
+                meter.update(abs(pause - i))
+                i = pause
+        finally:
+            meter.close()
+
+    def _piece(
+        self,
+        i: int,
+        stop: int,
+        carry: list[Any],
+        xs: list[Any],
+        consts: list[Any],
+        ys: list[Any],
+    ) -> None:
+        """Some steps: in the core as long as the path stays the same, else by the body."""
         body = self._saving() if self.saves else self.body
         own = body.n_inputs - len(self.carry) - len(self.xs)
-        i, stop = (self.length - 1, -1) if self.reverse else (0, self.length)
         while i != stop:
             if body.paths is not None:
                 i = run_steps(body.paths.last.runner, i, stop, carry, xs, consts, ys)

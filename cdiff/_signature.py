@@ -16,7 +16,7 @@ from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import check_argnums, function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cdiff._tree import TreeDef
 
@@ -217,10 +217,10 @@ class Signature:
         forms = ["f" if form[1:] == ("<f8", ()) else form for form in self.key[2]]
         return (*self.key[:2], tuple(forms), self.key[3])
 
-    def paths(self) -> list[str]:
-        """What the leaves are called in messages."""
-        names = [f"argument {i}" for i in range(len(self.args))]
-        names += [f"argument {name!r}" for name in self.kwargs]
+    def paths(self, called: Sequence[str] = ()) -> list[str]:
+        """What the leaves are called in messages, where `called` are names of the arguments."""
+        names = [called[i] if i < len(called) else f"argument {i}" for i in range(len(self.args))]
+        names += [name if called else f"argument {name!r}" for name in self.kwargs]
         found = []
         for name, child in zip(names, self.treedef.children, strict=True):
             found += leaf_paths(child, name)

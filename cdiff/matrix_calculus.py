@@ -108,7 +108,7 @@ def derivative(
           scalar by matrix (m, n) the transposed gradient (n, m); matrix by scalar (p, q). In
           denominator layout the transpose of that. Scalar by scalar stays a scalar.
         - "vec": ``d vec(y) / d vec(x)^T``, shape (size of y, size of x), with columns stacked
-          [1]_, so that the derivative of ``A X B`` is ``kron(B.T, A)``; its transpose in
+          (Magnus and Neudecker, chapter 9), so that the derivative of ``A X B`` is ``kron(B.T, A)``; its transpose in
           denominator layout.
 
     Returns
@@ -122,10 +122,6 @@ def derivative(
         (a matrix by a vector or matrix, a vector by a matrix).
     TypeError
         If argument or output is not one real number or array.
-
-    References
-    ----------
-    .. [1] Magnus, Neudecker, Matrix Differential Calculus, chapter 9.
 
     Examples
     --------

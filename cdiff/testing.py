@@ -14,11 +14,13 @@ Examples
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cdiff._core import array
+from cdiff._evidence import judged
 from cdiff._forward import jvp
 from cdiff._leaves import check_output, leaf_dtype, restore
 from cdiff._reverse import stop_gradient, vjp
@@ -48,7 +50,7 @@ class _Limits(NamedTuple):
     unit: float
 
 
-class _Case:
+class Case:
     """A function at a point, seen as a map from lists of float64 arrays to such lists."""
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any], name: str) -> None:
@@ -78,6 +80,16 @@ class _Case:
     def at(self, step: float, direction: Vector) -> Vector:
         moved = [x + step * t for x, t in zip(self.point, direction, strict=True)]
         return self.outputs(self.f(*self.arguments(moved)))[0]
+
+    def at_complex(self, step: complex, direction: Vector) -> list[Any]:
+        """The same with a complex step; whatever error comes of it is the caller's to handle."""
+        pairs = zip(self.inputs.leaves, self.point, direction, strict=True)
+        moved = [x + step * t for _, x, t in pairs]
+        leaves = [
+            complex(z) if isinstance(x, float) else z
+            for x, z in zip(self.inputs.leaves, moved, strict=True)
+        ]
+        return flatten(self.f(*self.inputs.result(leaves)))[0]
 
     def numerical(self, direction: Vector, eps: float) -> Vector:
         """Derivative along a direction: central differences, extrapolated once (Richardson).
@@ -112,11 +124,11 @@ def _difference(above: Vector, below: Vector, width: float) -> Vector:
     return [(a - b) / width for a, b in zip(above, below, strict=True)]
 
 
-def _dot(u: Vector, v: Vector) -> float:
+def dot(u: Vector, v: Vector) -> float:
     return float(sum([np.sum(a * b) for a, b in zip(u, v, strict=True)]))
 
 
-def _random_like(vector: Vector, rng: np.random.Generator) -> Vector:
+def random_like(vector: Vector, rng: np.random.Generator) -> Vector:
     """Random numbers of the size of the entries, or of size 1 where these are smaller."""
     return [rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in vector]
 
@@ -156,7 +168,9 @@ def check_grads(
     ------
     AssertionError
         If a derivative is wrong; the message names the mode, the order, the output and the
-        entry of the argument that differ most, both numbers and their difference.
+        entry of the argument that differ most, both numbers and their difference, and says
+        whether the derivative or the finite difference is at fault, by what the complex step and
+        Richardson extrapolation give there.
     TypeError, ValueError
         If an argument of `check_grads` is wrong.
 
@@ -196,8 +210,8 @@ def _check(
     name: str,
 ) -> None:
     """Check first derivatives, then the functions that compute them."""
-    case = _Case(f, args, name)
-    direction = _random_like(case.point, rng)
+    case = Case(f, args, name)
+    direction = random_like(case.point, rng)
     weights = [rng.standard_normal(y.shape) for y in case.value]
     numerical = case.numerical(direction, limits.eps)
     if not all(bool(np.all(np.isfinite(d))) for d in numerical):
@@ -225,7 +239,7 @@ def _check(
         )  # fmt: skip
 
 
-def _compare_forward(case: _Case, direction: Vector, numerical: Vector, limits: _Limits) -> None:
+def _compare_forward(case: Case, direction: Vector, numerical: Vector, limits: _Limits) -> None:
     computed = case.forward(direction)
     noise = case.noise(limits)
     for got, want in zip(computed, numerical, strict=True):
@@ -236,11 +250,11 @@ def _compare_forward(case: _Case, direction: Vector, numerical: Vector, limits: 
             )
         allowed = limits.atol + noise + limits.rtol * np.abs(want)
         if not np.all(np.abs(got - want) <= allowed):
-            raise AssertionError(_worst_forward(case, computed, numerical, limits))
+            raise AssertionError(_worst_forward(case, direction, computed, numerical, limits))
 
 
 def _compare_reverse(
-    case: _Case, direction: Vector, weights: Vector, numerical: Vector, limits: _Limits
+    case: Case, direction: Vector, weights: Vector, numerical: Vector, limits: _Limits
 ) -> None:
     gradient = case.reverse(weights)
     for got, x in zip(gradient, case.point, strict=True):
@@ -249,7 +263,7 @@ def _compare_reverse(
                 f"vjp of {case.name} has a cotangent of shape {got.shape} for an argument of "
                 f"shape {x.shape}"
             )
-    computed, expected = _dot(gradient, direction), _dot(weights, numerical)
+    computed, expected = dot(gradient, direction), dot(weights, numerical)
     size = sum([float(np.sum(np.abs(w * d))) for w, d in zip(weights, numerical, strict=True)])
     n_out = sum([w.size for w in weights])
     allowed = (limits.atol + case.noise(limits)) * max(1, n_out) + limits.rtol * size
@@ -257,7 +271,7 @@ def _compare_reverse(
         raise AssertionError(_worst_reverse(case, gradient, weights, limits))
 
 
-def _entries(case: _Case) -> list[tuple[str, Vector]]:
+def _entries(case: Case) -> list[tuple[str, Vector]]:
     """The name and the unit vector of every entry of the arguments."""
     paths: list[str] = []
     for i, treedef in enumerate(case.inputs.trees):
@@ -267,9 +281,7 @@ def _entries(case: _Case) -> list[tuple[str, Vector]]:
         for index in np.ndindex(x.shape):
             if len(entries) == MAX_ENTRIES:
                 return entries
-            unit = [np.zeros_like(y) for y in case.point]
-            unit[k][index] = 1.0
-            entries.append((path + _index(index), unit))
+            entries.append((path + _index(index), _unit(case.point, k, index)))
     return entries
 
 
@@ -278,50 +290,80 @@ def _index(index: tuple[int, ...]) -> str:
 
 
 class _Worst(NamedTuple):
-    """The entry that differs most so far."""
+    """The entry that differs most so far: where it is, both numbers, and how to look at it again.
+
+    ``weights()`` pick the output (a sum of all of them for a reverse derivative).
+    """
 
     error: float = 0.0
     output: str = ""
     entry: str = ""
     computed: float = 0.0
     numerical: float = 0.0
+    weights: Any = None
+    unit: Any = None
 
-    def than(self, output: str, entry: str, computed: Any, numerical: Any) -> _Worst:
-        """The worse of this entry and another."""
+    def than(self, *entry: Any) -> _Worst:
+        """The worse of this entry and another: output, entry, both numbers, weights and unit."""
+        output, name, computed, numerical, weights, unit = entry
         error = abs(float(computed) - float(numerical))
         if not error <= self.error:  # also where it is nan
-            return _Worst(error, output, entry, float(computed), float(numerical))
+            return _Worst(error, output, name, float(computed), float(numerical), weights, unit)
         return self
 
-    def __str__(self) -> str:
+    def message(self, case: Case, what: str, limits: _Limits) -> str:
+        """What is wrong, by how much, and whose fault it seems to be."""
+
+        weights = self.weights()
+
+        def along(step: Any) -> Any:
+            values = (case.at_complex if isinstance(step, complex) else case.at)(step, self.unit)
+            return sum([np.sum(w * y) for w, y in zip(weights, values, strict=True)])
+
+        start = max(1.0, *[float(np.max(np.abs(x), initial=0.0)) for x in case.point]) / 8.0
+        verdict = judged(self.computed, self.numerical, along, along, start, limits.rtol)
+        finding = "cannot be confirmed" if verdict.fault == "difference" else "is wrong"
         return (
-            f"d {self.output} / d {self.entry} is computed as {self.computed:.9g}, numerically "
-            f"it is {self.numerical:.9g} (difference {self.error:.3g})"
+            f"{what} of {case.name} {finding}: d {self.output} / d {self.entry} is computed as "
+            f"{self.computed:.9g}, numerically it is {self.numerical:.9g} (difference "
+            f"{self.error:.3g}); {verdict.words}"
         )
 
 
-def _worst_forward(case: _Case, computed: Vector, numerical: Vector, limits: _Limits) -> str:
+def _unit(like: Vector, k: int, index: tuple[int, ...]) -> Vector:
+    """Zeros with a single one, in the shapes of a vector."""
+    unit = [np.zeros_like(y) for y in like]
+    unit[k][index] = 1.0
+    return unit
+
+
+def _worst_forward(
+    case: Case, direction: Vector, computed: Vector, numerical: Vector, limits: _Limits
+) -> str:
     """Message with the entry of the Jacobian that is most wrong."""
     outputs = leaf_paths(case.out_tree, "output")
 
-    def worse(worst: _Worst, name: str, got: Vector, want: Vector) -> _Worst:
-        for path, d, e in zip(outputs, got, want, strict=True):
+    def worse(worst: _Worst, name: str, unit: Vector, got: Vector, want: Vector) -> _Worst:
+        for k, (path, d, e) in enumerate(zip(outputs, got, want, strict=True)):
             for index in np.ndindex(d.shape):
-                worst = worst.than(path + _index(index), name, d[index], e[index])
+                weights = partial(_unit, got, k, index)
+                where = path + _index(index)
+                worst = worst.than(where, name, d[index], e[index], weights, unit)
         return worst
 
     worst = _Worst()
     for name, unit in _entries(case):
-        worst = worse(worst, name, case.forward(unit), case.numerical(unit, limits.eps))
+        worst = worse(worst, name, unit, case.forward(unit), case.numerical(unit, limits.eps))
     if not worst.output:
-        worst = worse(worst, "the random direction", computed, numerical)
-    return f"the forward derivative (jvp) of {case.name} is wrong: {worst}"
+        worst = worse(worst, "the random direction", direction, computed, numerical)
+    return worst.message(case, "the forward derivative (jvp)", limits)
 
 
-def _worst_reverse(case: _Case, gradient: Vector, weights: Vector, limits: _Limits) -> str:
+def _worst_reverse(case: Case, gradient: Vector, weights: Vector, limits: _Limits) -> str:
     """Message with the entry of the gradient that is most wrong."""
     worst = _Worst()
     for name, unit in _entries(case):
-        want = _dot(weights, case.numerical(unit, limits.eps))
-        worst = worst.than("(weighted sum of the outputs)", name, _dot(gradient, unit), want)
-    return f"the reverse derivative (vjp) of {case.name} is wrong: {worst}"
+        want = dot(weights, case.numerical(unit, limits.eps))
+        got = dot(gradient, unit)
+        worst = worst.than("(weighted sum of the outputs)", name, got, want, lambda: weights, unit)
+    return worst.message(case, "the reverse derivative (vjp)", limits)

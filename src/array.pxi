@@ -490,6 +490,8 @@ cdef class Array:
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
+        if watching:
+            return watched_function(face_function(func), args, kwargs)
         return face_function(func)(*args, **kwargs)
 
 

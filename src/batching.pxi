@@ -391,7 +391,7 @@ cdef class Batch:
             if not uses[i]:
                 self.values[i] = None
             elif self.values[i] is None:
-                self.step(i)
+                self.told_step(i)
                 for k in self.p.operands_of(i):
                     uses[k] -= 1
                     if not uses[k]:
@@ -410,8 +410,17 @@ cdef class Batch:
                 continue
             stack.pop()
             if self.values[i] is None:
-                self.step(i)
+                self.told_step(i)
         return 0
+
+    cdef int told_step(self, Py_ssize_t i) except -1:
+        """step, by which a value knows its line."""
+        try:
+            if noting:
+                tell_line(self.p, i)
+            return self.step(i)
+        finally:
+            tell_line(None, 0)
 
     cdef int step(self, Py_ssize_t i) except -1:
         """The value of an instruction whose operands have theirs."""

@@ -51,6 +51,8 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
     cdef Array a, y
     cdef int levels = 0
     cdef bint known = isinstance(attrs[0], Callee)
+    if watching and value is None:
+        return watched_structural(OP_CALL, operands, attrs)
     if known:
         operands = [entered(a) for a in operands]
         for a in operands:

@@ -448,7 +448,7 @@ cdef object call_compiled(PyObject *called, PyObject *const *args, size_t nargsf
     cdef tuple forms = self._forms           # another thread may replace them
     cdef Py_ssize_t k, i = self.latest, n = PyVectorcall_NARGS(nargsf)
     cdef object result
-    for k in range(len(forms)):
+    for k in range(len(forms) if not watching & WATCH_VALUES else 0):
         i = i if i < len(forms) else 0
         result = (<CallForm>forms[i]).answer(args, n, names)
         if result is not NO_ANSWER:

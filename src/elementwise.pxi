@@ -262,6 +262,8 @@ cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
 cdef Array ew1(int op, Array a):
     """Apply an unary elementwise operator to a node of any kind."""
     cdef Node *n
+    if watching:
+        return watched_elementwise(op, a, None)
     if not N(a).flags & NODE_SLOW:
         return steal(scalar1(op, N(a)))
     if N(a).flags & NODE_DUAL:
@@ -277,6 +279,8 @@ cdef Array ew1(int op, Array a):
 cdef Array ew2(int op, Array a, Array b):
     """Apply a binary elementwise operator to nodes of any kind, broadcasting."""
     cdef Node *n
+    if watching:
+        return watched_elementwise(op, a, b)
     if not (N(a).flags | N(b).flags) & NODE_SLOW:
         return steal(scalar2(op, N(a), N(b)))
     if (N(a).flags | N(b).flags) & NODE_DUAL:

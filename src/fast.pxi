@@ -96,7 +96,7 @@ cdef class GradientCall(DirectCall):
             return None
         sweep_init(&s, cdiff_tls.depth + 1)
         try:
-            s.by_trees = True
+            s.by_trees = not watching
             for i in range(self.count):
                 sort_leaf(&s, N(<Array>given[self.places[i]]), True)
             s.n_leaves = self.count

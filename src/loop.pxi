@@ -29,6 +29,8 @@ def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list
     """
     if start == stop:
         return stop
+    if watching & WATCH_VALUES:
+        return watched_steps(runner, start, stop, carry, xs, consts, ys)
     if runner.numbers is not None:
         return run_number_loop(runner.numbers, start, stop, carry, xs, consts, ys)
     found = stacked(runner, len(carry), len(xs))

@@ -148,6 +148,11 @@ cdef void block_release(Arr *r) noexcept:
 
 
 cdef Node *node_refill() except NULL:
+    """A node where the freelist is empty, or is to look so (see watch.pxi)."""
+    return watched_node() if noting else slab_nodes()
+
+
+cdef Node *slab_nodes() except NULL:
     """A node from a fresh slab; the rest of the slab joins the freelist."""
     global _free_nodes
     cdef Node *slab
@@ -186,7 +191,8 @@ cdef inline Node *node_new() except NULL:
 cdef int stock_nodes(Arr *r) except -1:
     """Refill the freelist; if there is no memory, `r` is given back."""
     try:
-        node_to_freelist(node_refill())
+        if not noting:
+            node_to_freelist(node_refill())
     except MemoryError:
         block_release(r)
         raise
@@ -200,10 +206,18 @@ cdef inline void node_to_freelist(Node *n) noexcept:
 
 
 cdef inline void node_recycle(Node *n) noexcept:
-    if POOLED:
-        node_to_freelist(n)
-    else:
+    if not POOLED:
         cdiff_aligned_free(n)
+    elif noting:
+        node_to_shelf(n)
+    else:
+        node_to_freelist(n)
+
+
+cdef void node_to_shelf(Node *n) noexcept:
+    global _shelf
+    n.next_free = _shelf
+    _shelf = n
 
 
 def pool_info():

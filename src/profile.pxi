@@ -32,13 +32,13 @@ cdef list profile_steps(Executable e, _Workspace w):
                 run_python(s, w, e.program)
             elif not run_step(s, &w.m):
                 e.raise_step(i, w)
-            rows.append(step_row(i, s, cdiff_clock() - start))
+            rows.append(step_row(i, s, cdiff_clock() - start, e.program))
     finally:
         PyMem_Free(seconds)
     return rows
 
 
-cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds):
+cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds, Program p):
     """A step that is one operator, or one stretch of work on numbers."""
     cdef Py_ssize_t nbytes = s.out.nbytes
     cdef int k
@@ -47,7 +47,9 @@ cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds):
     for k in range(s.n_operands):
         nbytes += s.operands[k].nbytes
     shape = tuple([s.out.dims[k] for k in range(s.out.ndim)])
-    return (i, "copy" if s.instruction < 0 else op_name(s.op), shape, "", seconds, 1, nbytes)
+    if s.instruction < 0:
+        return (i, "copy", shape, "", seconds, 1, nbytes)
+    return (i, op_name(s.op), shape, line_text(p.line_at(s.instruction)), seconds, 1, nbytes)
 
 
 cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,
@@ -68,6 +70,6 @@ cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,
         moved[m.instruction] = n
     for i, nbytes in moved.items():
         shape = e.program.types[e.program.code[<Py_ssize_t>i].type][1]
-        rows.append((step, op_name(e.program.code[<Py_ssize_t>i].op), shape, "",
-                     seconds[<Py_ssize_t>i], 1, nbytes))
+        rows.append((step, op_name(e.program.code[<Py_ssize_t>i].op), shape,
+                     line_text(e.program.line_at(i)), seconds[<Py_ssize_t>i], 1, nbytes))
     return 0

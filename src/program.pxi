@@ -52,6 +52,8 @@ cdef class Program:
     cdef public list outputs
     cdef public list guards
     cdef public list refreshed     # (constant array, what it is copied from before each run)
+    cdef readonly list lines       # None, or for each instruction None or (file, line, function)
+    cdef object line               # that of the next one
     cdef dict type_index, attrs_index
 
     def __cinit__(self):
@@ -86,6 +88,8 @@ cdef class Program:
         i.b = b
         i.c = c
         self.count += 1
+        if self.lines is not None:
+            self.lines.append(self.line)
         return <int32_t>(self.count - 1)
 
     cdef int reserve(self, Py_ssize_t n) except -1:
@@ -175,6 +179,10 @@ cdef class Program:
             return [self.lists[x.a + k] for k in range(x.b)]
         return [x.a, x.b, x.c][:nargs]
 
+    cdef object line_at(self, Py_ssize_t i):
+        """(file, line, function) that an instruction was recorded from, None if not known."""
+        return None if self.lines is None else self.lines[i]
+
     cdef object attrs_of(self, Py_ssize_t i):
         """The attributes of a structural instruction."""
         cdef Instr *x = &self.code[i]
@@ -222,11 +230,13 @@ cdef class Program:
         cdef Program q = Program()
         cdef Py_ssize_t i, shift = len(specs) - self.n_inputs
         cdef list at = list(places)
+        q.lines = None if self.lines is None else []
         for dtype, shape in specs:
             q.input(dtype, shape)
         q.refreshed = self.refreshed
         for i in range(self.n_inputs, self.count):
             at.append(i + shift)
+            q.line = self.line_at(i)
             copied_instruction(self, q, i, at)
         q.outputs = [at[v] for v in self.outputs]
         for g in self.guards:
@@ -314,7 +324,8 @@ cdef str instruction_text(Program p, Py_ssize_t i):
     attrs = p.attrs_of(i)
     if attrs is not None:
         operands += [repr(attr) for attr in attrs]
-    return f"{head}{op_name(x.op)}({', '.join(operands)})"
+    remark = "" if p.line_at(i) is None else f"   # {line_text(p.line_at(i))}"
+    return f"{head}{op_name(x.op)}({', '.join(operands)}){remark}"
 
 
 cdef dict OP_CODES = {OP_NAMES[_op].decode(): _op for _op in range(N_OPS)}

@@ -38,9 +38,21 @@ cdef list replay_values(Program p, inputs):
     cdef Py_ssize_t i
     if len(inputs) != p.n_inputs:
         raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
-    for i in range(p.count):
-        values.append(replayed(p, i, inputs, values))
+    try:
+        for i in range(p.count):
+            if noting:
+                tell_line(p, i)
+            values.append(replayed(p, i, inputs, values))
+    finally:
+        tell_line(None, 0)
     return values
+
+
+cdef int tell_line(Program p, Py_ssize_t i) except -1:
+    """Values made from now on come from the line of this instruction, where it is known."""
+    global told_line
+    told_line = None if p is None or p.lines is None else p.lines[i]
+    return 0
 
 
 cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):

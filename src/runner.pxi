@@ -36,6 +36,8 @@ cdef class Runner:
         """Outputs for these floats and ndarrays, in the order of the program's inputs."""
         cdef list outputs
         cdef Py_ssize_t k
+        if watching & WATCH_VALUES:
+            return watched_run(self.program, inputs, into)
         if self.numbers is None:
             outputs, failed, observed = self.arrays.call(inputs, into)
             if failed >= 0:

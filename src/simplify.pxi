@@ -57,6 +57,7 @@ cdef class _Simplifier:
     def __cinit__(self, Program p not None):
         self.p = p
         self.q = Program()
+        self.q.lines = None if p.lines is None else []
         self.q.refreshed = list(p.refreshed)
         # Types and attributes keep their places, so most are never looked at.
         self.q.types = list(p.types)
@@ -272,6 +273,7 @@ cdef class _Simplifier:
         cdef _Sums sums = _Sums(self) if embeds_parts(self.p) else None
         for i in range(self.p.count):
             x = &self.p.code[i]
+            self.q.line = self.p.line_at(i)
             if sums is not None and x.op == OP_ADD and x.type > TYPE_WEAK:
                 self.moved[i] = sums.sum_at(<int32_t>i)
                 if self.moved[i] != NOTHING:
@@ -431,8 +433,10 @@ cdef Program copied_live(Program q, const char *live, int32_t *moved, Py_ssize_t
     cdef Instr *x
     cdef int nargs
     r.reserve(count)
+    r.lines = None if q.lines is None else []
     for i in range(q.count):
         x = &q.code[i]
+        r.line = q.line_at(i)
         nargs = OP_NARGS[x.op]
         if not live[i] and x.op != OP_LEAF:
             continue

@@ -52,7 +52,7 @@ cdef object power_of(object x, object y):
             return ew1(OP_POSITIVE, base)
         if exponent.v == -1.0:
             return ew1(OP_RECIPROCAL, base)
-        if not N(base).flags & NODE_SLOW:
+        if not N(base).flags & NODE_SLOW and not watching:
             return steal(scalar2(OP_POWER, N(base), &exponent))
     return binary(OP_POWER, x, y)
 
@@ -65,6 +65,11 @@ cdef object product_or_not(object x, object y):
     b = try_node(y)
     if b is None:
         return NotImplemented
+    return watched_function(_matmul, (a, b), {}) if watching else matmul(a, b)
+
+
+def _matmul(Array a, Array b):
+    """a @ b, for watched_function."""
     return matmul(a, b)
 
 
@@ -191,6 +196,22 @@ cdef PyObject *slot_divide(PyObject *x, PyObject *y) except NULL:
     return slot_binary(OP_DIVIDE, x, y)
 
 
+cdef PyObject *open_add(PyObject *x, PyObject *y) except NULL:
+    return slot_general(OP_ADD, x, y)
+
+
+cdef PyObject *open_subtract(PyObject *x, PyObject *y) except NULL:
+    return slot_general(OP_SUBTRACT, x, y)
+
+
+cdef PyObject *open_multiply(PyObject *x, PyObject *y) except NULL:
+    return slot_general(OP_MULTIPLY, x, y)
+
+
+cdef PyObject *open_divide(PyObject *x, PyObject *y) except NULL:
+    return slot_general(OP_DIVIDE, x, y)
+
+
 cdef PyObject *slot_negative(PyObject *x) except NULL:
     cdef Array out = ew1(OP_NEGATIVE, current(<Array>x))
     Py_INCREF(out)
@@ -260,7 +281,7 @@ cdef inline PyObject *direct_call1(int op, PyObject *self, PyObject *const *args
     """f(x) for an Array that is what it seems; other calls are parsed by Cython's function."""
     cdef Node *a
     cdef Node *n
-    if count == 1 and names == NULL and Py_TYPE(args[0]) == ARRAY_TYPE:
+    if count == 1 and names == NULL and Py_TYPE(args[0]) == ARRAY_TYPE and not watching:
         a = <Node *>args[0]
         if not a.flags & NODE_SHOWN:
             n = quick(op, a, NULL) if a.flags & NODE_ARRAY else scalar1(op, a)
@@ -276,7 +297,7 @@ cdef inline PyObject *direct_call2(int op, PyObject *self, PyObject *const *args
     cdef Node *a
     cdef Node *b
     cdef Node *n
-    if count == 2 and names == NULL and op != OP_POWER:
+    if count == 2 and names == NULL and op != OP_POWER and not watching:
         a = slot_operand(args[0], &left)
         b = slot_operand(args[1], &right)
         if a != NULL and b != NULL and (a != &left or b != &right):
@@ -287,6 +308,10 @@ cdef inline PyObject *direct_call2(int op, PyObject *self, PyObject *const *args
 
 
 cdef void install_slots():
-    """Put the fast functions where CPython looks first."""
-    cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide,
-                        slot_negative, slot_power, node_dealloc)
+    """Put the fast functions where CPython looks first, or those that can be watched."""
+    if noting:
+        cdiff_install_slots(ARRAY_TYPE, open_add, open_subtract, open_multiply, open_divide,
+                            slot_negative, slot_power, node_dealloc)
+    else:
+        cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide,
+                            slot_negative, slot_power, node_dealloc)

@@ -220,7 +220,8 @@ cdef int sort_operands(Sweep *s, Node *n) except -1:
         return 0
     if n.op == OP_FREED:
         raise RuntimeError("backward: this part of the graph was already freed by an earlier "
-                           "backward(); call backward(retain_graph=True) the first time")
+                           "backward(); call backward(retain_graph=True) the first time"
+                           + origin_text(n))
     if n.op == OP_LEAF:
         return 0
     ext = wide_operands(n)
@@ -263,7 +264,7 @@ cdef int sweep_begin(Sweep *s, list leaves, list outputs, int level, bint by_tre
     """
     cdef Array a
     sweep_init(s, level)
-    s.by_trees = by_trees
+    s.by_trees = by_trees and not watching
     s.all_leaves = leaves is None
     if leaves is not None:
         for a in leaves:

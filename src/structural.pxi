@@ -16,6 +16,8 @@ cdef Array apply(int op, list operands, object attrs):
     """Value of a structural operator, recorded if an operand is tracked."""
     cdef Array y
     cdef int i, flags = 0
+    if watching:
+        return watched_structural(op, operands, attrs)
     for i in range(len(operands)):
         flags |= N(<Array>operands[i]).flags
     if flags & NODE_DUAL:
@@ -31,6 +33,8 @@ cdef Array apply1(int op, Array a, object attrs):
     cdef Array y
     cdef Node *n
     cdef int levels
+    if watching:
+        return watched_structural(op, [a], attrs)
     if N(a).flags & NODE_DUAL:
         return dual_structural(op, [a], attrs)
     y = settle(VALUE[op](a, None, attrs))

@@ -336,34 +336,38 @@ cdef bint accumulate_fused(Sweep *s, Py_ssize_t j, int op, int k, Array g, Array
 cdef int reverse_run(Sweep *s) except -1:
     """From the last entry to the first: every node hands its cotangent to its operands."""
     cdef Py_ssize_t i
-    cdef int done
-    cdef Entry *e
-    cdef Array y, c
+    if watching:
+        return watched_reverse(s)
     for i in range(s.count - 1, s.n_leaves - 1, -1):
-        e = &s.order[i]
-        if e.flags & (ENTRY_ACTIVE | ENTRY_LEAF) != ENTRY_ACTIVE:
-            continue
-        if e.flags & ENTRY_LOCAL and not s.recorded:
-            if e.slot.number != 0.0:
-                reverse_tree(s, e.node, e.slot.number)
-            continue
-        done = 0
-        if e.node.op < N_LOCAL and not s.recorded and e.slot.value != NULL:
-            done = reverse_arrays(s, e)
-            if done == 3:
-                set_value(s, i, None)
-                continue
-        c = get_value(s, i)
-        if c is None:
-            continue
-        y = <Array><PyObject *>e.node
-        if e.node.op < N_LOCAL:
-            reverse_elementwise(s, i, y, c, done)
-        else:
-            reverse_structural(s, i, y, c)
-        # A cotangent that has been handed on: its memory is reused at once.
-        if not s.recorded and not e.flags & ENTRY_SCALAR:
+        reverse_entry(s, i)
+    return 0
+
+
+cdef inline int reverse_entry(Sweep *s, Py_ssize_t i) except -1:
+    cdef int done = 0
+    cdef Entry *e = &s.order[i]
+    cdef Array y, c
+    if e.flags & (ENTRY_ACTIVE | ENTRY_LEAF) != ENTRY_ACTIVE:
+        return 0
+    if e.flags & ENTRY_LOCAL and s.by_trees:
+        return reverse_tree(s, e.node, e.slot.number) if e.slot.number != 0.0 else 0
+    if e.node.op < N_LOCAL and not s.recorded and not e.flags & ENTRY_SCALAR \
+            and e.slot.value != NULL:
+        done = reverse_arrays(s, e)
+        if done == 3:
             set_value(s, i, None)
+            return 0
+    c = get_value(s, i)
+    if c is None:
+        return 0
+    y = <Array><PyObject *>e.node
+    if e.node.op < N_LOCAL:
+        reverse_elementwise(s, i, y, c, done)
+    else:
+        reverse_structural(s, i, y, c)
+    # A cotangent that has been handed on: its memory is reused at once.
+    if not s.recorded and not e.flags & ENTRY_SCALAR:
+        set_value(s, i, None)
     return 0
 
 
@@ -382,20 +386,26 @@ cdef inline double forward_number(const Sweep *s, const Entry *e) noexcept nogil
 cdef int forward_run(Sweep *s, list at_outputs) except -1:
     """Tangents from the leaves along the order; needs no parent to be kept alive."""
     cdef Py_ssize_t i
-    cdef Entry *e
-    cdef Array y
+    if watching:
+        return watched_forward(s, at_outputs)
     for i in range(s.n_leaves, s.count):
-        e = &s.order[i]
-        if e.flags & (ENTRY_ACTIVE | ENTRY_LEAF) != ENTRY_ACTIVE:
-            continue
-        if e.flags & ENTRY_LOCAL and not s.recorded:
-            e.slot.number = forward_number(s, e)
-            continue
-        y = <Array><PyObject *>e.node
-        if e.node.op < N_LOCAL:
-            put_value(s, i, forward_elementwise(s, e, y))
-        elif e.node.op != OP_INDEX_SET or not forward_index_set(s, i, y, at_outputs):
-            put_value(s, i, forward_structural(s, e, y))
+        forward_entry(s, i, at_outputs)
+    return 0
+
+
+cdef inline int forward_entry(Sweep *s, Py_ssize_t i, list at_outputs) except -1:
+    cdef Entry *e = &s.order[i]
+    cdef Array y
+    if e.flags & (ENTRY_ACTIVE | ENTRY_LEAF) != ENTRY_ACTIVE:
+        return 0
+    if e.flags & ENTRY_LOCAL and not s.recorded:
+        e.slot.number = forward_number(s, e)
+        return 0
+    y = <Array><PyObject *>e.node
+    if e.node.op < N_LOCAL:
+        put_value(s, i, forward_elementwise(s, e, y))
+    elif e.node.op != OP_INDEX_SET or not forward_index_set(s, i, y, at_outputs):
+        put_value(s, i, forward_structural(s, e, y))
     return 0
 
 

@@ -177,7 +177,7 @@ cdef int decide(Array a) except -1:
     level = tracing_level(levels_of(N(a)))
     if level >= 0:
         (<Trace><object>cdiff_tls.trace[level]).decisions.append(
-            (a, np.array(ndarray_of(a)), calling_line()))
+            (a, np.array(ndarray_of(a)), line_text(calling_line())))
     return 0
 
 
@@ -191,15 +191,22 @@ cdef int tracing_level(int levels) noexcept:
     return -1
 
 
-cdef str PACKAGE = __import__("os").path.dirname(__file__)
+cdef str PACKAGE = __import__("os").path.join(__import__("os").path.dirname(__file__), "")
+cdef object _getframe = __import__("sys")._getframe
 
 
-cdef str calling_line():
-    """The line of the user's code that is being executed."""
-    cdef object frame = __import__("sys")._getframe()
+cdef tuple calling_line():
+    """(file, line, function) of the user's code that is being executed; None if there is none."""
+    cdef object frame
+    try:
+        frame = _getframe()
+    except ValueError:                           # called from C alone
+        return None
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
-    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if frame is None:
+        return None
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
 
 
 cdef Array seen(Array a):
@@ -306,6 +313,7 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
     try:
         s.all_leaves = True
         f.program = Program()
+        f.program.lines = [] if noting else None
         f.rules = rules
         f.trace = trace
         for a in trace.inputs + [x for x, _ in trace.duals if x is not None]:
@@ -373,7 +381,7 @@ cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
         if <Py_ssize_t>n.mark >= f.n_leaves:
             raise RuntimeError("cdiff: an Array that an earlier call of this function left behind "
                                "(in a list, an attribute or a global) was used in it again; return "
-                               "such values instead")
+                               "such values instead" + origin_text(n))
         return 0
     ext = wide_operands(n)
     if ext != NULL:
@@ -435,6 +443,7 @@ cdef int32_t freeze_node(Sweep *s, Node *n, _Frozen f) except -1:
     cdef Program p = f.program
     cdef int type = node_type(p, n)
     cdef int32_t a, b
+    p.line = line_of(n) if noting else None
     if n.op == OP_CALL and not f.rules and is_rule(n):
         return freeze_operand(s, n.p0 if wide_operands(n) == NULL else wide_operands(n).parents[0],
                               f)

@@ -408,11 +408,12 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     y = current(y)
     if N(y).flags & NODE_DUAL or not N(y).flags & level_bit(0):
         raise RuntimeError("backward: this array does not depend on any array made with "
-                           "requires_grad=True")
+                           "requires_grad=True" + stale_text(y))
     seed = checked_seed(y, v)
     sweep_init(&s, 0)
     try:
-        s.by_trees = s.all_leaves = True
+        s.by_trees = not watching
+        s.all_leaves = True
         sort_from(&s, N(y))
         cdiff_tls.paused = 1
         put_seed(&s, N(y).mark, y, seed)
@@ -424,6 +425,14 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
         cdiff_tls.paused = paused
         sweep_free(&s)
     return 0
+
+
+cdef str stale_text(Array y):
+    """What a value is that depends on no leaf of `backward` and is tracked all the same."""
+    if not levels_of(N(y)):
+        return ""
+    return ("; it belongs to a transformation (grad, vjp, compile ...) whose function left it "
+            "behind" + origin_text(N(y)))
 
 
 cdef Array checked_seed(Array y, object v):
@@ -559,41 +568,3 @@ cdef void release_operands(Node *n) noexcept:
         n.ext.nparents = 0
         for i in range(count):
             _drop(n.ext.parents[i])
-
-
-# ---------------------------------------------------------------- looking
-
-def graph(y):
-    """The recorded graph above `y`, operands first: (id, operator, shape, operand ids, value)."""
-    cdef list out = []
-    cdef set seen = set()
-    cdef list stack = [as_node(y)]
-    cdef Array a
-    while stack:
-        a = stack[len(stack) - 1]
-        if id(a) in seen:
-            stack.pop()
-            continue
-        operands = graph_operands(a)
-        pending = [p for p in operands if p is not None and id(p) not in seen]
-        if pending:
-            stack.extend(pending)
-            continue
-        stack.pop()
-        seen.add(id(a))
-        out.append((id(a), op_name(N(a).op), shape_tuple(a),
-                    tuple([id(p) for p in operands if p is not None]), ndarray_of(a)))
-    return out
-
-
-cdef list graph_operands(Array a):
-    cdef Node *n = N(a)
-    cdef Ext *ext = wide_operands(n)
-    cdef Py_ssize_t k
-    if n.op == OP_LEAF or n.op == OP_CONST:
-        return []
-    if n.flags & NODE_DUAL:
-        return [] if n.p0 == NULL else [<object><PyObject *>n.p0]
-    if ext != NULL:
-        return [parent(a, k) for k in range(ext.nparents)]
-    return [parent(a, 0), parent(a, 1)]

@@ -158,7 +158,7 @@ def test_a_profile_of_arrays():
     f = cd.compile(cd.value_and_grad(rosenbrock))
     profile = f.profile(np.ones(10_000))
     assert f.stats()["recordings"] == 1
-    rows = {row.operator: row for row in profile.rows}
+    rows = {row.operator: row for row in profile.by_operator()}
     assert {"sum", "square", "multiply", "concatenate"} <= set(rows)
     assert all(row.seconds > 0 and row.instructions >= 1 for row in profile.rows)
     assert rows["concatenate"].bytes >= 8 * 10_000
@@ -166,9 +166,34 @@ def test_a_profile_of_arrays():
     assert times == sorted(times, reverse=True) and profile.seconds > 0
     assert sum(times) < 100 * profile.seconds
     text = repr(profile)
-    assert text.startswith("rosenbrock: ") and len(text.splitlines()) == 2 + len(rows)
+    assert text.startswith("rosenbrock: ")
+    assert len(text.splitlines()) == 4 + len(rows) + len(profile.by_line())
     f.profile(-np.ones(10_000))
     assert f.stats()["recordings"] == 1
+
+
+def two_lines(x):
+    y = np.exp(x) * x
+    return np.sum(np.sin(y))
+
+
+def test_a_profile_of_source_lines():
+    """The derivative's operations count for the lines that they are the derivative of."""
+    first = two_lines.__code__.co_firstlineno + 1
+    profile = cd.compile(cd.grad(two_lines)).profile(np.ones(1000))
+    lines = {row.where: row for row in profile.by_line()}
+    assert set(lines) == {f"{__file__}:{first}", f"{__file__}:{first + 1}"}
+    where = {row.operator: row.where for row in profile.rows}
+    assert where["cos"].endswith(f":{first + 1}") and where["exp"].endswith(f":{first}")
+    total = sum(row.seconds for row in profile.rows)
+    assert sum(row.seconds for row in profile.by_operator()) == pytest.approx(total)
+    assert sum(row.instructions for row in lines.values()) <= sum(
+        row.instructions for row in profile.rows
+    )
+    assert "y = np.exp(x) * x" in repr(profile)
+    picture = profile.picture()
+    assert "by source line" in picture.svg and "np.exp(x)" in picture.svg
+    assert profile._repr_svg_() == picture.svg
 
 
 def test_a_profile_of_numbers():
@@ -178,6 +203,8 @@ def test_a_profile_of_numbers():
     assert counts == {"multiply": 2, "add": 1, "sin": 1}
     assert all(row.seconds is None for row in profile.rows)
     assert "a call, 4 instructions" in repr(profile)
+    assert [row.instructions for row in profile.by_line()] == [4]
+    assert "profile of" in profile.picture().svg
 
 
 def test_a_profile_of_what_is_no_program():

@@ -255,7 +255,7 @@ def test_graph_of_changed_arrays_can_be_looked_at():
     y = x * 2.0
     y[0] = 1.0
     y[1:] *= y[:-1]
-    ops = [op for _, op, _, _, _ in _core.graph(y.sum())]
+    ops = [row.op for row in _core.graph(y.sum())]
     assert ops[0] == "leaf" and ops[-1] == "sum" and "index_set" in ops
     text = str(cd.matrix_calculus.explain(lambda x: _changed(x), X))
     assert "index_set" in text

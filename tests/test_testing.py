@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import cdiff as cd
+from cdiff._evidence import complex_slope, ladder
 from cdiff.testing import check_grads
 
 
@@ -131,3 +134,130 @@ def test_bad_input(args, options, error, message):
 def test_many_entries():
     with pytest.raises(AssertionError, match="is wrong"):
         check_grads(lambda x: lossy_square(x).sum(), (np.full(1500, 2.0),), order=1)
+
+
+# --- whose fault it is ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("modes", [("fwd",), ("rev",)])
+def test_a_wrong_derivative_is_at_fault(modes):
+    with pytest.raises(AssertionError, match=r"is wrong.* derivative is at fault: the complex"):
+        check_grads(lossy_square, (np.array([4.0, 1.0]),), order=1, modes=modes)
+
+
+@pytest.mark.parametrize("modes", [("fwd",), ("rev",)])
+def test_a_wrong_difference_is_at_fault(modes):
+    """A wave shorter than the step: only the complex step sees its slope."""
+    with pytest.raises(AssertionError, match=r"cannot be confirmed.* difference is at fault"):
+        check_grads(lambda x: np.sin(1e5 * x), (0.3,), order=1, modes=modes)
+
+
+def test_richardson_clears_a_derivative_without_complex_numbers():
+    """What is written with cdiff's own functions takes no complex step."""
+    with pytest.raises(AssertionError) as caught:
+        check_grads(lambda x: cd.sigmoid(x * 30.0), (0.0,), order=1, eps=0.3)
+    assert "the finite difference is at fault: Richardson" in str(caught.value)
+
+
+def test_nobody_is_trusted_at_a_kink():
+    with pytest.raises(AssertionError, match="neither can be trusted"):
+        check_grads(lambda x: np.abs(x - 1e-5), (0.0,), order=1)
+
+
+@pytest.mark.parametrize("f", [np.sin, np.exp, lambda x: x**5 - x, lambda x: 1.0 / (2.0 + x)])
+def test_the_ladder_knows_its_error(f):
+    exact = cd.grad(f)(0.4)
+    value, error = ladder(lambda h: f(0.4 + h), 0.1)
+    assert abs(value - exact) <= 10 * error + 1e-13 and error < 1e-9
+
+
+def test_the_complex_step_is_exact_where_it_can_be_taken():
+    assert complex_slope(lambda h: np.exp(0.3 + h)) == np.exp(0.3)
+    assert complex_slope(lambda h: float(h)) is None
+    assert complex_slope(lambda h: np.nan * h) is None
+
+
+# --- verify ---------------------------------------------------------------------------------------
+
+
+def failures(error):
+    return re.findall(r"^FAILED +(.*)$", str(error.value), re.MULTILINE)
+
+
+def square_with(rule):
+    @cd.custom_vjp
+    def square(x):
+        return x * x
+
+    square.defvjp(lambda x: (x * x, x), rule)
+    return square
+
+
+def test_right_rules_are_verified():
+    report = cd.verify(square_with(lambda x, g: (2.0 * x * g,)), np.array([1.0, -2.0]), order=3)
+    assert len(report) == 9 and not any(check.problem for check in report)
+    assert repr(report).count("ok ") == 9
+    cd.verify(lambda p, y: {"a": p["w"] @ y}, {"w": np.ones((2, 3))}, np.array([0.1, -0.2, 3.0]))
+    cd.verify(lambda x: x * 2.0, np.float32(3.0))
+
+    @cd.operator
+    def cube(x):
+        return x**3
+
+    cube.defvjp(lambda g, out, x: (3.0 * g * x**2,))
+    cd.verify(cube, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        (lambda x, g: (3.0 * x * g,), ["forward derivatives to order 2, by differences",
+                                       "reverse derivatives to order 2, by differences"]),
+        (lambda x, g: (2.0 * x * g + g * g,), ["reverse derivatives to order 2, by differences",
+                                               "forward and reverse agree",
+                                               "the reverse derivative is linear"]),
+        (lambda x, g: (2.0 * x * g + 1.0,), ["reverse derivatives to order 2, by differences",
+                                             "forward and reverse agree",
+                                             "the reverse derivative is linear"]),
+        (lambda x, g: (2.0 * cd.stop_gradient(x) * g,),
+         ["forward derivatives to order 2, by differences",
+          "reverse derivatives to order 2, by differences"]),
+    ],
+)  # fmt: skip
+def test_wrong_rules_are_found(rule, found):
+    with pytest.raises(AssertionError) as caught:
+        cd.verify(square_with(rule), np.array([1.0, -2.0]))
+    assert failures(caught) == found
+    assert "square has a wrong derivative" in str(caught.value)
+
+
+def test_another_value_under_a_derivative_is_found():
+    @cd.custom_vjp
+    def f(x):
+        return x * x
+
+    f.defvjp(lambda x: (x * x + 1.0, x), lambda x, g: (2.0 * x * g,))
+    with pytest.raises(AssertionError) as caught:
+        cd.verify(f, 3.0)
+    assert failures(caught)[0] == "the value under a derivative is the plain value"
+
+
+def test_an_argument_that_is_changed_is_found():
+    x = np.ones(2)
+
+    def g(y):
+        x[0] = 5.0
+        return np.sum(y * y)
+
+    with pytest.raises(AssertionError) as caught:
+        cd.verify(g, x)
+    assert "the arguments are left as they are" in failures(caught)
+
+
+def test_verify_needs_something_to_check():
+    with pytest.raises(TypeError, match="verify needs a function"):
+        cd.verify(1.0, 2.0)
+    with pytest.raises(ValueError, match="at least one argument"):
+        cd.verify(np.sin)
+    with pytest.raises(TypeError, match="argument 0 is the integer"):
+        cd.verify(np.sin, 1)

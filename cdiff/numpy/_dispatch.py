@@ -13,6 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._html import array_html
 from cdiff.numpy import _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
 
@@ -68,6 +69,7 @@ def _method_sum(
 
 
 METHODS: dict[str, Any] = {
+    "_repr_html_": array_html,
     "clip": _clip,
     "conj": _itself,
     "conjugate": _itself,

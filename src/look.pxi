@@ -1,0 +1,109 @@
+# Looking: the recorded graph as plain values, and what a reverse sweep brings to it.
+#
+# Knows nodes and sweeps; it must not know what a picture or an explanation looks
+# like.  Made for graphs that a person looks at: everything is copied out.
+
+def adjoints(y, v, int level=0):
+    """({id: cotangent}, {(id of a node, id of its operand): what it adds}) of a sweep from `y`.
+
+    The sweep starts with the cotangent `v` (None: ones), stores no gradients and frees nothing.
+    """
+    cdef Sweep s
+    cdef Array a = current(<Array?>y), c
+    cdef Py_ssize_t i
+    cdef dict at_nodes = {}, at_edges = {}
+    cdef int paused = cdiff_tls.paused
+    cdef int flags = quiet()
+    sweep_init(&s, level)
+    try:
+        s.all_leaves = True
+        sort_from(&s, N(a))
+        cdiff_tls.paused = 1
+        put_seed(&s, N(a).mark, a, None if v is None else as_node(v))
+        for i in range(s.count - 1, -1, -1):
+            c = get_value(&s, i)
+            if c is not None:
+                at_nodes[<size_t>s.order[i].node] = np.array(ndarray_of(c))
+                hand_on(&s, i, at_edges)
+    finally:
+        loud(flags)
+        cdiff_tls.paused = paused
+        sweep_free(&s)
+    return at_nodes, at_edges
+
+
+cdef int hand_on(Sweep *s, Py_ssize_t i, dict at_edges) except -1:
+    """reverse_entry, with a note of what each operand gets from it."""
+    cdef list places = [] if s.order[i].flags & ENTRY_LEAF else \
+        sorted({j for j in structural_positions(s, i) if j >= 0})
+    cdef list before = [get_value(s, j) for j in places]
+    cdef Array old, c
+    for j in places:
+        clear_value(s, j)
+    reverse_entry(s, i)
+    for j, old in zip(places, before):
+        c = get_value(s, j)
+        if c is not None:
+            at_edges[<size_t>s.order[i].node, <size_t>s.order[<Py_ssize_t>j].node] = \
+                np.array(ndarray_of(c))
+        put_value(s, j, old)
+    return 0
+
+
+cdef int clear_value(Sweep *s, Py_ssize_t j) except -1:
+    cdef PyObject *previous = NULL if in_number(s, j) else s.order[j].slot.value
+    s.order[j].slot.value = NULL                 # also the number 0.0
+    Py_XDECREF(previous)
+    return 0
+
+
+# A node: `constants` are the numbers that it keeps in place of operands, by their positions; `line`
+# is (file, line, function) where somebody watched.
+cdef object GraphRow = __import__("collections").namedtuple(
+    "GraphRow", "id op shape operands value constants line tracked")
+
+
+def graph(y):
+    """The recorded graph above `y` as rows, operands first: see GraphRow."""
+    cdef list out = []
+    cdef set seen = set()
+    cdef list stack = [as_node(y)]
+    cdef Array a
+    while stack:
+        a = stack[len(stack) - 1]
+        if id(a) in seen:
+            stack.pop()
+            continue
+        operands = graph_operands(a)
+        pending = [p for p in operands if p is not None and id(p) not in seen]
+        if pending:
+            stack.extend(pending)
+            continue
+        stack.pop()
+        seen.add(id(a))
+        parents = tuple([id(p) for p in operands if p is not None])
+        out.append(GraphRow(id(a), op_name(N(a).op), shape_tuple(a), parents, ndarray_of(a),
+                            constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
+    return out
+
+
+cdef dict constants_of(Array a):
+    """The numbers that an elementwise node holds in place of operands."""
+    cdef int k, op = N(a).op
+    if op >= N_LOCAL or N(a).flags & NODE_DUAL:
+        return {}
+    return {k: float(ndarray_of(operand(a, k))) for k in range(OP_NARGS[op])
+            if (N(a).p0 if k == 0 else N(a).p1) == NULL}
+
+
+cdef list graph_operands(Array a):
+    cdef Node *n = N(a)
+    cdef Ext *ext = wide_operands(n)
+    cdef Py_ssize_t k
+    if n.op == OP_LEAF or n.op == OP_CONST:
+        return []
+    if n.flags & NODE_DUAL:
+        return [] if n.p0 == NULL else [<object><PyObject *>n.p0]
+    if ext != NULL:
+        return [parent(a, k) for k in range(ext.nparents)]
+    return [parent(a, 0), parent(a, 1)]

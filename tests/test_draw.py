@@ -1,0 +1,206 @@
+"""Pictures: what is in them is what was computed, they are valid SVG, and boxes do not overlap."""
+
+import itertools
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cdiff as cd
+from cdiff._layout import layered
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(picture):
+    """All text of a picture, box by box; edges' labels stand alone."""
+    root = ET.fromstring(picture.svg)
+    return [
+        " | ".join(["".join(t.itertext()) for t in g.iter(f"{SVG}text")])
+        for g in root.iter(f"{SVG}g")
+    ]
+
+
+def labels(picture):
+    root = ET.fromstring(picture.svg)
+    return [t.text for t in root if t.tag == f"{SVG}text"]
+
+
+def test_a_graph_has_names_values_and_adjoints():
+    x = cd.array([1.0, 2.0], requires_grad=True)
+    scale = cd.array(3.0, requires_grad=True)
+    loss = np.sum(x * x * scale) * 0.5
+    picture = cd.draw(loss)
+    found = texts(picture)
+    assert repr(picture) == f"<drawing of loss: {len(found)} boxes>"
+    assert "x | (2,) | [1 2] | adjoint [3 6]" in found
+    assert "scale | 3 | adjoint 2.5" in found
+    assert "loss = multiply(., 0.5) | 7.5 | adjoint 1" in found
+    assert x.grad is None  # nothing is stored, nothing is freed
+    loss.backward()
+    assert x.grad.tolist() == [3.0, 6.0]
+
+
+def test_edges_carry_what_each_user_hands_back():
+    x = cd.array(2.0, requires_grad=True)
+    y = np.sin(x) * x
+    assert sorted(labels(cd.draw(y))) == sorted(
+        [f"{np.sin(2.0):.4g}", "2", f"{2.0 * np.cos(2.0):.4g}"]
+    )
+    assert labels(cd.draw(y, values=False)) == []
+    doubled = texts(cd.draw(y, adjoint=2.0))
+    assert f"x | 2 | adjoint {2 * (np.sin(2.0) + 2.0 * np.cos(2.0)):.4g}" in doubled
+
+
+def test_a_picture_of_an_untracked_value():
+    assert texts(cd.draw(cd.array([1.0, 2.0]))) == ["constant | (2,) | [1 2]"]
+
+
+def model(p, x):
+    z = p["w"] * x + p["b"]
+    return np.tanh(z).sum()
+
+
+ARGS = ({"w": 2.0, "b": np.ones(3)}, np.arange(3.0))
+
+
+def test_a_function_is_drawn_with_its_names_and_lines():
+    picture = cd.draw(model, *ARGS)
+    found = texts(picture)
+    line = model.__code__.co_firstlineno + 1
+    slope = cd.grad(model)(*ARGS)["w"]
+    assert any(
+        f.startswith("p['w'] | 2 | ") and f.endswith(f"| adjoint {slope:.4g}") for f in found
+    )
+    assert any(f.startswith("z = add | (3,) | [1 3 5] |") and f":{line} |" in f for f in found)
+    assert any(f.startswith("sum | ") for f in found)
+    assert f"{__file__}:{line} in model" in picture.svg
+    assert cd.made_at(cd.array(1.0)) is None and cd._core.watch() == 0
+
+
+def test_a_compiled_function_is_drawn():
+    f = cd.compile(cd.value_and_grad(model))
+    with pytest.raises(ValueError, match="call model first"):
+        f.draw()
+    found = texts(f.draw(*ARGS))
+    line = model.__code__.co_firstlineno + 1
+    assert any(t.startswith("p['b'] | (3,) | [1 1 1]") for t in found)
+    assert any(t.startswith("add | (3,) | [1 3 5]") and f":{line}" in t for t in found)
+    f(*ARGS)
+    plain = texts(f.draw())
+    assert len(plain) == len(found) and not any("test_draw.py" in t for t in plain)
+    assert texts(cd.draw(f, *ARGS)) == found
+    assert f.stats()["recordings"] == 1
+    with pytest.raises(TypeError, match="tracked"):
+        cd.grad(lambda x: f.draw(ARGS[0], x) and x)(1.0)
+
+
+def layer(x, w):
+    return np.tanh(x * w + 0.1)
+
+
+def deep(x, w):
+    for _ in range(30):
+        x = layer(x, w)
+        x = x - 0.1
+    return np.sum(x)
+
+
+def test_large_graphs_are_folded_by_function():
+    picture = cd.draw(deep, np.ones(3), 0.5, max_boxes=70)
+    found = texts(picture)
+    assert len(found) <= 70
+    assert sum(f.startswith("layer | 3 operations") for f in found) == 30
+    count = int(re.search(r"\((\d+) operations\)", repr(picture))[1])
+    assert count == 3 + 30 * 4
+    few = texts(cd.draw(deep, np.ones(3), 0.5, max_boxes=5))
+    assert len(few) == 5 and any(f.startswith("... | ") for f in few)
+
+
+def test_a_graph_without_lines_is_folded_too():
+    y = cd.array(1.0, requires_grad=True)
+    for _ in range(2000):
+        y = np.sin(y) * 1.1
+    assert len(texts(cd.draw(y, max_boxes=20))) == 20
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cd.draw(3.0), TypeError, "needs an Array or a function"),
+        (lambda: cd.draw(cd.array(1.0), 2.0), TypeError, "without arguments"),
+        (lambda: cd.draw(cd.array(1.0), max_boxes=1), ValueError, "max_boxes must be"),
+        (lambda: cd.draw(lambda x: (x, x), 1.0), TypeError, "returned 2"),
+        (lambda: cd.draw(lambda x: 1.0, 1.0), TypeError, "returned 0"),
+        (lambda: cd.draw(lambda x: x * x, 1.0, adjoint=np.ones(2)), ValueError, "has shape"),
+        (lambda: cd.draw(lambda x: x, "a"), TypeError, "argument 0"),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+    assert cd._core.watch() == 0
+
+
+def test_saved_and_shown(tmp_path):
+    picture = cd.draw(lambda x: x * x, 2.0)
+    picture.save(tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == picture._repr_svg_() == picture.svg
+
+
+# --- layout ---------------------------------------------------------------------------------------
+
+
+@st.composite
+def graphs(draw):
+    n = draw(st.integers(1, 12))
+    pairs = [(a, b) for b in range(n) for a in range(b)]
+    edges = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=20)) if pairs else []
+    sizes = [(draw(st.floats(10, 200)), draw(st.floats(10, 60))) for _ in range(n)]
+    return sizes, edges
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs())
+def test_boxes_do_not_overlap_and_edges_go_down(graph):
+    sizes, edges = graph
+    placed = layered(list(sizes), list(edges))
+    corners = [
+        (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        for (x, y), (w, h) in zip(placed.centers, sizes, strict=True)
+    ]
+    for i, a in enumerate(corners):
+        assert a[0] >= -1e-6 and a[1] >= -1e-6
+        assert a[2] <= placed.size[0] + 1e-6 and a[3] <= placed.size[1] + 1e-6
+        for b in corners[:i]:
+            apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+            assert apart, (a, b)
+    for (a, b), route in zip(edges, placed.routes, strict=True):
+        assert route[0] == pytest.approx((placed.centers[a][0], corners[a][3]))
+        assert route[-1] == pytest.approx((placed.centers[b][0], corners[b][1]))
+        assert all(p[1] < q[1] + 1e-9 for p, q in itertools.pairwise(route))
+
+
+# --- arrays and explanations in notebooks ---------------------------------------------------------
+
+
+def test_an_array_as_html():
+    x = cd.array(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    (x * 2.0).sum().backward()
+    html = x._repr_html_()
+    ET.fromstring(html)
+    assert "Array, 2 x 3, float64, requires_grad" in html and html.count("<tr>") == 4
+    assert "tracked" in (x + 1.0)._repr_html_()
+    large = cd.array(np.zeros((100, 100)))._repr_html_()
+    assert large.count("<td") < 100 and "..." in large
+    assert "scalar" in cd.array(1.0)._repr_html_()
+    ET.fromstring(cd.array(np.zeros((2, 2, 2)))._repr_html_())
+    ET.fromstring(cd.array(np.zeros((0, 2)))._repr_html_())
+
+
+def test_html_inside_transformations():
+    cd.grad(lambda x: x if "tracked" in x._repr_html_() else None)(1.0)
+    assert cd.compile(lambda x: x * 1.0 if x._repr_html_() else x)(3.0) == 3.0
