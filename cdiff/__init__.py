@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
+    from cdiff._implicit import custom_fixed_point, custom_root, implicit_minimize, linear_solve
     from cdiff._loaded import load
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
@@ -59,7 +60,9 @@ __all__ = [
     "array",
     "checkpoint",
     "compile",
+    "custom_fixed_point",
     "custom_jvp",
+    "custom_root",
     "custom_vjp",
     "elementwise_grad",
     "erf",
@@ -70,11 +73,13 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "implicit_minimize",
     "is_tracked",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
+    "linear_solve",
     "linearize",
     "load",
     "log_sigmoid",
@@ -109,9 +114,13 @@ _LATER = {
     "FormatError": "_plain",
     "checkpoint": "_checkpoint",
     "compile": "_compile",
+    "custom_fixed_point": "_implicit",
     "custom_jvp": "_custom",
+    "custom_root": "_implicit",
     "custom_vjp": "_custom",
     "fori_loop": "_loops",
+    "implicit_minimize": "_implicit",
+    "linear_solve": "_implicit",
     "load": "_loaded",
     "log_softmax": "numpy",
     "logsumexp": "numpy",
