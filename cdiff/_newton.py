@@ -1,7 +1,7 @@
 """Newton's method for roots and minima of functions of one vector: the solvers used by default.
 
 Small dense problems, NumPy only: whoever has a large or a hard one passes a solver made for it.
-This file knows vectors and the transformations; it must not know containers or who wants the solution.
+It knows vectors and the transformations; it must not know containers or who wants the solution.
 Convergence is quadratic, so a solution is exact to rounding, which the derivatives rely on.
 """
 
@@ -162,12 +162,13 @@ def iterate(f: Callable[[Any], Any], v: Vector, who: str, digits: float) -> Vect
     """
     for _ in range(MOST_ITERATIONS):
         change = f(v)
-        v = v + change
+        with np.errstate(over="ignore"):  # an error of its own says so
+            v = v + change
         if not np.all(np.isfinite(v)):
             break
         if _settled(change, v, digits):
             return v
     raise RuntimeError(
-        f"{who}: the iteration does not converge (the last change has the norm "
-        f"{np.linalg.norm(change):.3g}); pass a solver"
+        f"{who}: the iteration does not converge (the last change is "
+        f"{np.max(np.abs(change)):.3g}); pass a solver"
     )

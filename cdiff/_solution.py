@@ -2,9 +2,9 @@
 
 An unknown x that makes r(x, p) = 0 has the derivative dx = -(dr/dx)^-1 (dr/dp) dp, however it was
 found. The equations are recorded as a program, a solver finds the value from plain numbers, and
-both derivatives are solutions of linear systems made of ordinary operators, so that every order exists.
-This file knows bodies, packings and containers; it must not know which problem is solved. The
-derivative costs one Jacobian of the equations and one linear system, whatever the solver did.
+both derivatives are solutions of linear systems made of ordinary operators, so that every order
+exists. This file knows bodies, packings and containers; it must not know which problem is solved.
+The derivative costs one Jacobian of the equations and one linear system, whatever the solver did.
 """
 
 from __future__ import annotations
