@@ -16,6 +16,7 @@ import pytest
 import cdiff as cd
 import cdiff.matrix_calculus
 import cdiff.numpy
+import cdiff.optimize
 import cdiff.testing
 from cdiff import _core
 
@@ -24,7 +25,7 @@ PAGES = [p.name for p in sorted(DOCS.glob("*.md")) if ">>> " in p.read_text("utf
 MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path__, "cdiff.")]]
 PUBLIC = [
     (module.__name__, name)
-    for module in (cd, cdiff.matrix_calculus, cdiff.testing)
+    for module in (cd, cdiff.matrix_calculus, cdiff.optimize, cdiff.testing)
     for name in module.__all__
 ]
 # They take anything and raise nothing of their own; they return nothing; they take nothing.
