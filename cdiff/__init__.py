@@ -37,7 +37,7 @@ from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import matrix_calculus, numpy, optimize, programs, scipy, testing
+    from cdiff import integrate, matrix_calculus, numpy, optimize, programs, scipy, testing
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
@@ -74,6 +74,7 @@ __all__ = [
     "hessian",
     "hvp",
     "implicit_minimize",
+    "integrate",
     "is_tracked",
     "jacfwd",
     "jacobian",
@@ -108,7 +109,7 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing")
+_SUBMODULES = ("integrate", "matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing")
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",

@@ -57,6 +57,12 @@ class Variables(Unknown):
         """A container like the guess as a plain vector."""
         return self.packing.pack_plain(self.opened(_as_floats(tree), name))
 
+    def joined(self, leaves: list[Any]) -> Any:
+        """The vector of leaves, tracked or plain."""
+        if any(isinstance(x, Array) for x in leaves):
+            return self.packing.pack([array(x) for x in leaves])
+        return self.packing.pack_plain(leaves)
+
     def bounds(self, given: Any) -> tuple[Any, Any] | None:
         """Lower and upper bounds as vectors, from a container with a pair for each leaf.
 
