@@ -53,6 +53,8 @@ cdef class Hole:
 
 cdef object filled(object x, list arrays):
     if type(x) is Hole:
+        if not 0 <= (<Hole>x).number < len(arrays):
+            raise ValueError(f"a call has no operand {(<Hole>x).number}")
         return arrays[(<Hole>x).number]
     if isinstance(x, (list, tuple)):
         return type(x)([filled(item, arrays) for item in x])

@@ -313,10 +313,11 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
             f.program.emit_input(node_type(f.program, N(a)))
         f.n_leaves = f.program.n_inputs
         f.captured.extend([dual for _, dual in trace.duals])
-        for a in outputs:
-            sort_from(&s, N(innermost(a)))
+        # Decisions first, in their order: what they look at comes before what they decide.
         for a, _, _ in trace.decisions:
             sort_from(&s, N(a))
+        for a in outputs:
+            sort_from(&s, N(innermost(a)))
         f.room(s.count)
         for i in range(s.count):
             find_captured(&s, s.order[i].node, f)
