@@ -15,20 +15,21 @@ import numpy as np
 from cdiff._body import Body
 from cdiff._checkpoint import Recorded
 from cdiff._core import Array, array, call, concatenate, is_tracked, peek
+from cdiff._forward import jvp
 from cdiff._jacobian import jacobian
 from cdiff._loops import scan
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, spec_of
-from cdiff.integrate._runge_kutta import plain_steps
+from cdiff.integrate._runge_kutta import METHODS, System, plain_steps
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["IMPLICIT", "Settings", "captured_body", "flow", "plain_function"]
+__all__ = ["IMPLICIT", "Settings", "captured_body", "flow", "plain_function", "plain_system"]
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
-OWN = "dopri5"
+EXPLICIT = ("RK23", "RK45", "DOP853")
 
 
 class Settings:
@@ -37,40 +38,62 @@ class Settings:
     Parameters
     ----------
     method : str
-        "dopri5", or a method of `scipy.integrate.solve_ivp`.
+        "dopri5", "rodas4", or a method of `scipy.integrate.solve_ivp`.
     rtol, atol : float
     max_steps : int
     who : str
+
+    Raises
+    ------
+    ValueError
+        If one of them is not possible.
     """
 
     __slots__ = ("atol", "max_steps", "method", "rtol", "who")
 
     def __init__(self, method: str, rtol: float, atol: float, max_steps: int, who: str) -> None:
+        if method not in METHODS and method not in IMPLICIT and method not in EXPLICIT:
+            known = ", ".join([*METHODS, *IMPLICIT, *EXPLICIT])
+            raise ValueError(f"{who}: there is no method {method!r}; there are {known}")
+        if not (rtol >= 0 and atol >= 0 and rtol + atol > 0):
+            raise ValueError(f"{who}: rtol and atol must be positive, got {rtol!r} and {atol!r}")
         self.method = method
-        self.rtol = rtol
-        self.atol = atol
-        self.max_steps = max_steps
+        self.rtol = float(rtol)
+        self.atol = float(atol)
+        self.max_steps = int(max_steps)
         self.who = who
+
+    def steps(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Iterator[Any]:
+        """The steps of one of our own methods, see `plain_steps`."""
+        system, method = plain_system(body, consts), METHODS[self.method]
+        return plain_steps(method, system, v, stops, self.rtol, self.atol, self.max_steps, self.who)
 
     def solve(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Any:
         """The states at the times, for plain values."""
-        f = plain_function(body, consts)
         found = np.empty((len(stops), v.size))
         found[:] = v
-        if self.method == OWN:
-            steps = plain_steps(f, v, stops, self.rtol, self.atol, self.max_steps, self.who)
-            for _, _, _, after, k in steps:
+        if self.method in METHODS:
+            for _, _, _, after, k in self.steps(body, v, stops, consts):
                 found[k:] = after
             return found
         options: dict[str, Any] = {}
         if self.method in IMPLICIT:
-            options["jac"] = jacobian_of(body, consts)
-        result = scipy_module("integrate", "cdiff.integrate").solve_ivp(
-            f, (float(stops[0]), float(stops[-1])), v, self.method, t_eval=stops,
-            rtol=self.rtol, atol=self.atol, **options,
-        )  # fmt: skip
+            linear = plain_system(body, consts).linear
+            options["jac"] = lambda t, v: linear(t, v)[0]
+        solve_ivp = scipy_module("integrate", "cdiff.integrate").solve_ivp
+        try:
+            result = solve_ivp(
+                plain_function(body, consts), (float(stops[0]), float(stops[-1])), v, self.method,
+                t_eval=stops, rtol=self.rtol, atol=self.atol, **options,
+            )  # fmt: skip
+        except (ValueError, np.linalg.LinAlgError) as error:
+            raise RuntimeError(
+                f"{self.who}: {self.method} failed between t = {float(stops[0]):.6g} and "
+                f"{float(stops[-1]):.6g}: {error} (the adjoint of a stiff problem cannot follow "
+                "the state backward; take method='rodas4' with adjoint='discrete')"
+            ) from error
         if not result.success:
-            raise RuntimeError(f"{self.who}: {result.message}")
+            raise RuntimeError(f"{self.who}: {result.message} (stiff: method='rodas4')")
         found[:] = result.y.T
         return found
 
@@ -97,26 +120,48 @@ def plain_function(body: Body, consts: list[Any]) -> Callable[..., Any]:
     return f
 
 
-def jacobian_of(body: Body, consts: list[Any]) -> Callable[[Any, Any], Any]:
-    """The Jacobian of a slope by the state, for plain values.
+class _Linear:
+    """The derivatives of a recorded slope by the state and by the time, as a function of a body."""
+
+    def __init__(self, slope: Body) -> None:
+        self.slope = slope
+
+    @staticmethod
+    def of(slope: Body) -> Body:
+        """The body for a slope with what it has captured by now."""
+        n = 2 + len(slope.captured)
+        found: Body | None = slope.derived.get(("linear", n))
+        if found is None:
+            found = slope.derived["linear", n] = Body(_Linear(slope), n)
+        return found
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        t, v, *consts = nodes
+        by_state = jacobian(lambda x: self.slope.apply([t, x, *consts])[0])(v)
+        by_time = jvp(lambda s: self.slope.apply([s, v, *consts])[0], (t,), (1.0,))[1]
+        return [by_state, by_time]
+
+
+def plain_system(body: Body, consts: list[Any]) -> System:
+    """A recorded slope as methods see it, for plain values.
 
     Parameters
     ----------
     body : Body
     consts : list
+        The values of what it captured.
 
     Returns
     -------
-    callable
+    System
     """
-    known = len(consts)
 
-    def f(v: Any, t: Any) -> Any:
-        outer = [*consts, *[peek(x) for x in body.captured[known:]]]
-        return body.apply([array(t), v, *[array(x) for x in outer]])[0]
+    def linear(t: Any, v: Any) -> tuple[Any, Any]:
+        outer = [*consts, *[peek(x) for x in body.captured[len(consts) :]]]
+        by_state, by_time = _Linear.of(body).run([np.asarray(t), np.asarray(v), *outer])
+        return by_state, by_time
 
-    derivative = jacobian(f)
-    return lambda t, v: derivative(v, t)
+    return System(plain_function(body, consts), linear, np.linalg.solve)
 
 
 def captured_body(f: Callable[..., Any], *inputs: Any) -> Body:

@@ -15,23 +15,34 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, array, hosted, peek
+from cdiff._forward import jvp
 from cdiff._implicit import custom_root
+from cdiff._jacobian import jacobian
 from cdiff._leaves import unwrapped
 from cdiff._loops import scan
 from cdiff._solution import Unknown
 from cdiff._tree import flatten, unflatten
 from cdiff._wrap import check_function, function_name
-from cdiff.integrate._adjoint import OWN, Settings, captured_body, flow, plain_function
+from cdiff.integrate._adjoint import (
+    Settings,
+    captured_body,
+    flow,
+    plain_function,
+    plain_system,
+)
 from cdiff.integrate._runge_kutta import (
+    METHODS,
     Steps,
+    System,
     chosen_steps,
-    dopri5_step,
-    plain_steps,
     round_number,
 )
+from cdiff.numpy.linalg import solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cdiff._body import Body
 
 __all__ = ["ode_event", "ode_solution", "odeint"]
 
@@ -63,6 +74,11 @@ class _Problem:
         out = self.f(t, self.state(v), *self.args)
         leaves = unknown.opened(out, f"the output of {function_name(self.f)}")
         return unknown.packing.pack([array(x, dtype=float) for x in leaves])
+
+    def linear(self, t: Any, v: Any) -> tuple[Any, Any]:
+        """The derivatives of that, by the state and by the time."""
+        by_time = jvp(lambda s: self.slope(s, v), (t,), (1.0,))[1]
+        return jacobian(lambda x: self.slope(t, x))(v), by_time
 
     def state(self, v: Any) -> Any:
         """The container of a vector."""
@@ -102,7 +118,7 @@ def odeint(
     rtol: float = 1e-8,
     atol: float = 1e-8,
     adjoint: str = "discrete",
-    method: str = OWN,
+    method: str = "dopri5",
     max_steps: int = 10000,
 ) -> Any:
     """The solution of dy/dt = f(t, y) at given times, differentiated by whatever it depends on.
@@ -125,8 +141,8 @@ def odeint(
         adjoint equation, solved with the same tolerances, which keeps nothing of the steps and
         works for all methods.
     method : str, default "dopri5"
-        With ``adjoint="continuous"`` also a method of `scipy.integrate.solve_ivp`, such as "Radau"
-        or "LSODA" for stiff problems, which get the Jacobian.
+        "dopri5", or "rodas4" for stiff problems. With ``adjoint="continuous"`` also a method of
+        `scipy.integrate.solve_ivp`, of which "Radau", "BDF" and "LSODA" get the Jacobian.
     max_steps : int, default 10000
         The largest number of steps between two times.
 
@@ -144,7 +160,9 @@ def odeint(
 
     Notes
     -----
-    The steps themselves are no function of anything: they have no derivative.
+    The choice of the steps is no function of anything: it has no derivative. The adjoint equation
+    follows the state backward, where a strongly damped solution cannot be followed: for such
+    problems take the discrete derivative of "rodas4".
 
     Examples
     --------
@@ -159,22 +177,17 @@ def odeint(
     """
     problem = _Problem(f, y0, args, "odeint")
     times = _times(t, "odeint")
-    settings = _settings(method, rtol, atol, max_steps, "odeint")
+    settings = Settings(method, rtol, atol, max_steps, "odeint")
     if adjoint == "continuous":
         return problem.rows(flow(problem.slope, problem.start, times, settings))
     if adjoint != "discrete":
         raise ValueError(f"odeint: adjoint must be 'discrete' or 'continuous', got {adjoint!r}")
-    if method != OWN:
+    if method not in METHODS:
         raise ValueError(
-            f"odeint: method={method!r} has no discrete derivative; give adjoint='continuous'"
+            f"odeint: method={method!r} has no discrete derivative; give adjoint='continuous', or "
+            "take method='rodas4' for stiff problems"
         )
     return problem.rows(_Taken(problem, times, settings).at_times())
-
-
-def _settings(method: str, rtol: float, atol: float, max_steps: int, who: str) -> Settings:
-    if not (rtol > 0 and atol >= 0) and not (rtol >= 0 and atol > 0):
-        raise ValueError(f"{who}: rtol and atol must be positive, got {rtol!r} and {atol!r}")
-    return Settings(method, float(rtol), float(atol), int(max_steps), who)
 
 
 class _Taken:
@@ -196,6 +209,8 @@ class _Taken:
     """
 
     def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
+        self.problem = problem
+        self.method = METHODS[settings.method]
         choice = _Choice(problem, times, settings)
         self.steps = steps = choice.steps()
         first = _core.gather(times, steps.interval)
@@ -203,12 +218,17 @@ class _Taken:
         self.begin, self.width = first + steps.start * whole, steps.width * whole
 
         def step(v: Any, row: Any) -> Any:
-            after = dopri5_step(problem.slope, row[0], v, row[1])
+            after = self.step(row[0], v, row[1])
             return after, after
 
         start = problem.start
         rest = array(scan(step, start, (self.begin, self.width))[1])
         self.states = _core.concatenate([start.reshape((1, -1)), rest], 0)
+
+    def step(self, t: Any, v: Any, h: Any) -> Any:
+        """One step of the method."""
+        problem = self.problem
+        return self.method.step(System(problem.slope, problem.linear, solve), t, v, h)
 
     def at_times(self) -> Array:
         """The states at the times."""
@@ -247,8 +267,7 @@ class _Choice:
         key = [np.asarray(x).tobytes() for x in (v, times, *consts)]
         known, steps = self._last
         if known != key:
-            f, s = plain_function(self._body, list(consts)), self._settings
-            taken = plain_steps(f, v, times, s.rtol, s.atol, s.max_steps, s.who)
+            taken = self._settings.steps(self._body, v, times, list(consts))
             steps = chosen_steps(taken, times)
             self._last = key, steps
         return steps  # type: ignore[no-any-return]
@@ -290,12 +309,12 @@ class _OdeSolution:
         k = _step_before(peek(taken.begin), peek(t), sign) if found is NotImplemented else found
         begin, before = _core.gather(taken.begin, k), _core.gather(taken.states, k)
         if not t.ndim:
-            state = dopri5_step(problem.slope, begin, before, t - begin)
+            state = taken.step(begin, before, t - begin)
             return unflatten(problem.unknown.treedef, [
                 unwrapped(x) for x in problem.unknown.packing.unpack(array(state))])  # fmt: skip
 
         def part(carry: Any, row: Any) -> Any:
-            return carry, dopri5_step(problem.slope, row[0], row[1], row[2])
+            return carry, taken.step(row[0], row[1], row[2])
 
         return problem.rows(array(scan(part, 0.0, (begin, before, t - begin))[1]))
 
@@ -312,6 +331,7 @@ def ode_solution(
     *args: Any,
     rtol: float = 1e-8,
     atol: float = 1e-8,
+    method: str = "dopri5",
     max_steps: int = 10000,
 ) -> Any:
     """The solution of dy/dt = f(t, y) as a function of time (dense output).
@@ -326,7 +346,9 @@ def ode_solution(
     *args : containers
         Parameters of `f`.
     rtol, atol : float, default 1e-8
+    method : {"dopri5", "rodas4"}
     max_steps : int, default 10000
+        As for `odeint`.
 
     Returns
     -------
@@ -351,7 +373,8 @@ def ode_solution(
     times = _times(t_span, "ode_solution")
     if times.shape != (2,) or peek(times)[0] == peek(times)[1]:
         raise ValueError("ode_solution: t_span must be a pair of different times")
-    return _OdeSolution(problem, times, _settings(OWN, rtol, atol, max_steps, "ode_solution"))
+    settings = _own_settings(method, rtol, atol, max_steps, "ode_solution")
+    return _OdeSolution(problem, times, settings)
 
 
 def ode_event(
@@ -363,6 +386,7 @@ def ode_event(
     direction: int = 0,
     rtol: float = 1e-8,
     atol: float = 1e-8,
+    method: str = "dopri5",
     max_steps: int = 10000,
 ) -> tuple[Any, Any]:
     """When and where the solution of dy/dt = f(t, y) first meets a condition.
@@ -381,7 +405,9 @@ def ode_event(
     direction : int, default 0
         1 for events where the number goes up, -1 where it goes down, 0 for both.
     rtol, atol : float, default 1e-8
+    method : {"dopri5", "rodas4"}
     max_steps : int, default 10000
+        As for `odeint`.
 
     Returns
     -------
@@ -415,7 +441,7 @@ def ode_event(
     span = _times(t_span, "ode_event")
     if span.shape != (2,):
         raise ValueError("ode_event: t_span must be a pair of times")
-    settings = _settings(OWN, rtol, atol, max_steps, "ode_event")
+    settings = _own_settings(method, rtol, atol, max_steps, "ode_event")
 
     def condition(t: Any, v: Any) -> Any:
         found = event(t, problem.state(v), *args)
@@ -428,11 +454,8 @@ def ode_event(
     n = len(slope.captured)
 
     def search(v: Any, stops: Any, *consts: Any) -> Any:
-        functions = (
-            plain_function(slope, list(consts[:n])),
-            plain_function(number, list(consts[n:])),
-        )
-        return np.asarray(_first_event(*functions, v, stops, direction, settings))
+        seen = plain_function(number, [*consts[n:]])
+        return np.asarray(_first_event(slope, [*consts[:n]], seen, v, stops, direction, settings))
 
     inputs = (problem.start, span, *slope.captured, *number.captured)
     when = hosted(search, inputs, {})
@@ -449,13 +472,20 @@ def ode_event(
     return t, unflatten(problem.unknown.treedef, [unwrapped(x) for x in leaves])
 
 
+def _own_settings(method: str, rtol: float, atol: float, max_steps: int, who: str) -> Settings:
+    """Settings for a method whose steps are known."""
+    if method not in METHODS:
+        raise ValueError(f"{who}: method must be one of {tuple(METHODS)}, got {method!r}")
+    return Settings(method, rtol, atol, max_steps, who)
+
+
 def _first_event(
-    slope: Any, number: Any, v: Any, stops: Any, direction: int, settings: Settings
+    slope: Body, consts: Any, number: Any, v: Any, stops: Any, direction: int, settings: Settings
 ) -> float:
     """The time of the first event, for plain values."""
     before = None
-    for t, h, state, after, _ in plain_steps(slope, v, stops, settings.rtol, settings.atol,
-                                             settings.max_steps, settings.who):  # fmt: skip
+    method, system = METHODS[settings.method], plain_system(slope, consts)
+    for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
         first = float(number(t, state)) if before is None else before
         last = float(number(t + h, after))
         before = last
@@ -468,9 +498,9 @@ def _first_event(
             middle = 0.5 * (low + high)
             if not low < middle < high:
                 break
-            there = float(number(t + middle * h, dopri5_step(slope, t, state, middle * h)))
+            there = float(number(t + middle * h, method.step(system, t, state, middle * h)))
             low, high = (middle, high) if (there > 0) == (first > 0) else (low, middle)
-        return t + high * h
+        return float(t + high * h)
     raise RuntimeError(
         f"ode_event: no event between t = {float(stops[0]):.6g} and {float(stops[1]):.6g}"
     )
