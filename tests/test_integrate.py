@@ -143,7 +143,7 @@ def test_the_orders_of_the_methods(method):
     start = np.array([1.0, 0.5])
     exact = cdi.odeint(f, start, [0.0, 1.0], rtol=1e-13, atol=1e-13)[-1]
     problem, errors = _Problem(f, start, (), "test"), []
-    system = System(problem.slope, problem.linear, cnp.linalg.solve)
+    system = System(problem.slope, problem.linear, cnp.linalg.inv)
     for n in (8, 16):
         v = cd.array(start)
         for k in range(n):
@@ -177,8 +177,8 @@ def test_a_stiff_problem():
     def end(k, **options):
         return cdi.odeint(slope, np.array([0.0, 1.0]), np.array([0.0, 1.0]), k, **options)[-1, 1]
 
-    f = lambda k: end(k, method="rodas4", rtol=1e-6)
-    h = 10.0
+    f = lambda k: end(k, method="rodas4")
+    h = 100.0
     expected = (f(1e4 + h) - f(1e4 - h)) / (2 * h)
     for g in (cd.grad(f), cd.jacfwd(f), cd.compile(cd.grad(f))):
         assert g(1e4) == pytest.approx(expected, rel=1e-2)
@@ -190,7 +190,7 @@ def test_a_stiff_problem():
         end(1e7, max_steps=500)
     event = lambda k: cdi.ode_event(slope, np.array([0.0, 1.0]), (0.0, 3.0),
                                     lambda t, y, k: y[0] - 0.5, k, direction=-1,
-                                    method="rodas4", rtol=1e-6)[0]  # fmt: skip
+                                    method="rodas4", rtol=1e-4)[0]  # fmt: skip
     assert event(1e4) == pytest.approx(np.pi / 3, abs=1e-3)
     assert cd.grad(event)(1e4) == pytest.approx((event(1.1e4) - event(1e4)) / 1e3, rel=0.2)
 

@@ -161,7 +161,7 @@ def plain_system(body: Body, consts: list[Any]) -> System:
         by_state, by_time = _Linear.of(body).run([np.asarray(t), np.asarray(v), *outer])
         return by_state, by_time
 
-    return System(plain_function(body, consts), linear, np.linalg.solve)
+    return System(plain_function(body, consts), linear, np.linalg.inv)
 
 
 def captured_body(f: Callable[..., Any], *inputs: Any) -> Body:

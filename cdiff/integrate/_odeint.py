@@ -37,7 +37,7 @@ from cdiff.integrate._runge_kutta import (
     chosen_steps,
     round_number,
 )
-from cdiff.numpy.linalg import solve
+from cdiff.numpy.linalg import inv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,7 +228,7 @@ class _Taken:
     def step(self, t: Any, v: Any, h: Any) -> Any:
         """One step of the method."""
         problem = self.problem
-        return self.method.step(System(problem.slope, problem.linear, solve), t, v, h)
+        return self.method.step(System(problem.slope, problem.linear, inv), t, v, h)
 
     def at_times(self) -> Array:
         """The states at the times."""

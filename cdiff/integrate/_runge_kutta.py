@@ -64,13 +64,13 @@ class System(NamedTuple):
         ``slope(t, v)``, a vector.
     linear : callable
         ``linear(t, v)``: the slope's derivatives, by the state (a matrix) and by the time.
-    solve : callable
-        ``solve(matrix, vector)``.
+    inv : callable
+        The inverse of a matrix.
     """
 
     slope: Callable[[Any, Any], Any]
     linear: Callable[[Any, Any], tuple[Any, Any]]
-    solve: Callable[[Any, Any], Any]
+    inv: Callable[[Any], Any]
 
 
 class Dopri5:
@@ -119,7 +119,8 @@ class Rodas4:
     def _stages(self, f: System, t: Any, v: Any, h: Any, first: Any) -> list[Any]:
         by_state, by_time = f.linear(t, v)
         width = h * RODAS_GAMMA
-        matrix = np.eye(v.shape[0]) - width * by_state
+        # Six stages share it, and small systems cost their calls of LAPACK, not the digits.
+        inverse = f.inv(np.eye(v.shape[0]) - width * by_state)
         stages: list[Any] = []
         for node, drift, weights, carried in RODAS:
             there = first
@@ -128,7 +129,7 @@ class Rodas4:
             right = width * (there + (drift * h) * by_time)
             if carried:
                 right = right + RODAS_GAMMA * _combined(carried, stages)
-            stages.append(f.solve(matrix, right))
+            stages.append(inverse @ right)
         return stages
 
 

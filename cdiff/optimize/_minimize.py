@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cdiff.optimize._adapt import container_callback, plain_args, scipy_bounds, with_containers
 from cdiff.optimize._vector import Variables, VectorFunction
 from cdiff.scipy._need import scipy_module
@@ -91,7 +93,7 @@ def minimize(
         args=plain_args(args),
         method=method,
         bounds=scipy_bounds(scipy, variables, bounds),
-        constraints=_constraints(scipy, constraints, variables, compile),
+        constraints=_constraints(scipy, constraints, variables, compile, method),
         callback=container_callback(callback, variables),
         **given,
         **options,
@@ -135,10 +137,10 @@ def _of_containers(value: Any, key: str, variables: Variables) -> Any:
     return lambda v, *args: variables.vector(value(variables.tree(v), *args), "what jac returned")
 
 
-def _constraints(scipy: Any, given: Any, variables: Variables, compile: bool) -> Any:
+def _constraints(scipy: Any, given: Any, variables: Variables, compile: bool, method: Any) -> Any:
     """Constraints with their derivatives."""
     if isinstance(given, (list, tuple)):
-        return [_constraints(scipy, c, variables, compile) for c in given]
+        return [_constraints(scipy, c, variables, compile, method) for c in given]
     if isinstance(given, dict):
         function = VectorFunction(given.get("fun"), variables, compile)  # type: ignore[arg-type]
         jac = given.get("jac")
@@ -148,12 +150,10 @@ def _constraints(scipy: Any, given: Any, variables: Variables, compile: bool) ->
         return {**given, **found}
     if isinstance(given, scipy.NonlinearConstraint):
         function = VectorFunction(given.fun, variables, compile)
-        return scipy.NonlinearConstraint(
-            function.made("flat"),
-            given.lb,
-            given.ub,
-            jac=function.made("jacobian"),
-            hess=function.made("weighted_hessian"),
-            keep_feasible=given.keep_feasible,
-        )
+        own: dict[str, Any] = {"jac": function.made("jacobian")}
+        if callable(method) or method == "trust-constr":  # the others warn that they ignore it
+            own["hess"] = function.made("weighted_hessian")
+        if np.any(given.keep_feasible):
+            own["keep_feasible"] = given.keep_feasible
+        return scipy.NonlinearConstraint(function.made("flat"), given.lb, given.ub, **own)
     return given
