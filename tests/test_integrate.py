@@ -182,17 +182,16 @@ def test_a_stiff_problem():
     expected = (f(1e4 + h) - f(1e4 - h)) / (2 * h)
     for g in (cd.grad(f), cd.jacfwd(f), cd.compile(cd.grad(f))):
         assert g(1e4) == pytest.approx(expected, rel=1e-2)
-    stiff = lambda k: end(k, **WAYS["Radau"])
+    stiff = lambda k: end(k, **WAYS["Radau"], rtol=1e-5, atol=1e-7)
     assert cd.jacfwd(stiff)(1e4) == pytest.approx(expected, rel=1e-2)
-    with pytest.raises(RuntimeError, match="rodas4"):  # the state cannot be followed backward
-        cd.grad(stiff)(1e4)
     with pytest.raises(RuntimeError, match="rodas4"):
         end(1e7, max_steps=500)
     event = lambda k: cdi.ode_event(slope, np.array([0.0, 1.0]), (0.0, 3.0),
                                     lambda t, y, k: y[0] - 0.5, k, direction=-1,
                                     method="rodas4", rtol=1e-4)[0]  # fmt: skip
     assert event(1e4) == pytest.approx(np.pi / 3, abs=1e-3)
-    assert cd.grad(event)(1e4) == pytest.approx((event(1.1e4) - event(1e4)) / 1e3, rel=0.2)
+    # y[0] = cos(t) + sin(t) / k and more
+    assert cd.grad(event)(1e4) == pytest.approx(-1e-8, rel=1e-2)
 
 
 def test_mistakes_of_odeint():

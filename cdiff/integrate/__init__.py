@@ -8,7 +8,7 @@ Examples
 --------
 >>> import numpy as np, cdiff as cd, cdiff.integrate as cdi
 >>> decay = lambda rate: cdi.odeint(lambda t, y: -rate * y, 2.0, np.array([0.0, 1.0]))[-1]
->>> round(decay(1.0), 6), round(cd.grad(decay)(1.0), 6)
+>>> round(float(decay(1.0)), 6), round(cd.grad(decay)(1.0), 6)
 (0.735759, -0.735759)
 """
 
