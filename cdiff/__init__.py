@@ -38,12 +38,13 @@ from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import matrix_calculus, numpy, programs, scipy, testing
+    from cdiff import integrate, matrix_calculus, numpy, optimize, programs, scipy, testing
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
     from cdiff._debug import debug_infs, debug_lines, debug_nans
     from cdiff._draw import draw
+    from cdiff._implicit import custom_fixed_point, custom_root, implicit_minimize, linear_solve
     from cdiff._loaded import load
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
@@ -65,7 +66,9 @@ __all__ = [
     "array",
     "checkpoint",
     "compile",
+    "custom_fixed_point",
     "custom_jvp",
+    "custom_root",
     "custom_vjp",
     "debug_infs",
     "debug_lines",
@@ -81,11 +84,14 @@ __all__ = [
     "grad",
     "hessian",
     "hvp",
+    "implicit_minimize",
+    "integrate",
     "is_tracked",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
+    "linear_solve",
     "linearize",
     "load",
     "log_sigmoid",
@@ -96,6 +102,7 @@ __all__ = [
     "no_grad",
     "numpy",
     "operator",
+    "optimize",
     "programs",
     "progress",
     "register_container",
@@ -116,14 +123,16 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("matrix_calculus", "numpy", "programs", "scipy", "testing")
+_SUBMODULES = ("integrate", "matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing")
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",
     "FormatError": "_plain",
     "checkpoint": "_checkpoint",
     "compile": "_compile",
+    "custom_fixed_point": "_implicit",
     "custom_jvp": "_custom",
+    "custom_root": "_implicit",
     "custom_vjp": "_custom",
     "debug_infs": "_debug",
     "debug_lines": "_debug",
@@ -131,6 +140,8 @@ _LATER = {
     "draw": "_draw",
     "explain": "matrix_calculus",
     "fori_loop": "_loops",
+    "implicit_minimize": "_implicit",
+    "linear_solve": "_implicit",
     "load": "_loaded",
     "log_softmax": "numpy",
     "logsumexp": "numpy",

@@ -44,11 +44,13 @@ class Recorded(PointCallee):
     Parameters
     ----------
     body : Body
+    bare : bool, default True
+        As for `Packing`.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, bare: bool = True) -> None:
         self.body = body
-        self.packing = Packing(body.results)
+        self.packing = Packing(body.results, bare)
 
     def __repr__(self) -> str:
         return "checkpoint"

@@ -12,13 +12,15 @@ from typing import Any
 __all__ = ["scipy_module"]
 
 
-def scipy_module(name: str) -> Any:
+def scipy_module(name: str, who: str = "") -> Any:
     """A module of SciPy.
 
     Parameters
     ----------
     name : str
         Its name below ``scipy``.
+    who : str, optional
+        What needs it, for the message; by default the module of the same name in `cdiff.scipy`.
 
     Returns
     -------
@@ -40,5 +42,6 @@ def scipy_module(name: str) -> Any:
         if error.name is None or error.name.split(".")[0] != "scipy":
             raise
         raise ImportError(
-            f"cdiff.scipy.{name} needs SciPy, an optional dependency: pip install cdiff-ad[scipy]"
+            f"{who or f'cdiff.scipy.{name}'} needs SciPy, an optional dependency: "
+            "pip install cdiff-ad[scipy]"
         ) from error

@@ -1,0 +1,477 @@
+"""Solutions defined by equations: `custom_root`, `custom_fixed_point`, `implicit_minimize`,
+`linear_solve`.
+
+What users write (a function of unknowns and parameters, a solver) becomes a recorded system and a
+`Solution`. This file knows containers, messages and which system belongs to which problem; how a
+solution is differentiated belongs to `_solution.py`. A call records the function once, in tens of
+microseconds, and the solver works on its program.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._body import Body
+from cdiff._core import Array, Level, array, leaf, peek, pullback
+from cdiff._leaves import check_output
+from cdiff._newton import iterate, newton_minimum, newton_root
+from cdiff._rules import Arguments, zeros
+from cdiff._solution import Given, Solution, Unknown, dense_solution, solved
+from cdiff._tree import LEAF, flatten, leaf_paths, unflatten
+from cdiff._wrap import Transformed, check_function, function_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cdiff._tree import TreeDef
+
+__all__ = ["custom_fixed_point", "custom_root", "implicit_minimize", "linear_solve"]
+
+
+class _Function:
+    """A user's function as one of a flat list. It holds no values, only forms.
+
+    Parameters
+    ----------
+    f : callable
+        Of the unknowns and the parameters.
+    unknown : Unknown
+    parameters : Arguments
+        Without their leaves.
+
+    Attributes
+    ----------
+    treedef : TreeDef
+        The structure of the result, once there is one.
+    """
+
+    def __init__(self, f: Any, unknown: Unknown, parameters: Arguments) -> None:
+        self.f = f
+        self.unknown = unknown
+        self.parameters = parameters
+        self.treedef: TreeDef = LEAF
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        n = len(self.unknown.paths)
+        x = unflatten(self.unknown.treedef, nodes[:n])
+        out = self.f(x, *self.parameters.filled(nodes[n:], self.parameters.leaves))
+        return self.taken(out, nodes[:n])
+
+    def taken(self, out: Any, nodes: list[Array]) -> list[Any]:
+        """The leaves of the result, which must be as many numbers as there are unknowns."""
+        leaves, self.treedef = flatten(out)
+        who, name = self.unknown.who, f"the output of {function_name(self.f)}"
+        for y, path in zip(leaves, leaf_paths(self.treedef, name), strict=True):
+            check_output(y, f"{who}: {path}")
+        count, size = sum([prod(np.shape(y)) for y in leaves]), self.unknown.packing.size
+        if count != size:
+            shapes = ", ".join([str(np.shape(y)) for y in leaves]) or "none"
+            raise ValueError(
+                f"{who}: {name} holds {count} number(s) (shapes {shapes}) for {size} unknown(s); "
+                "there must be as many equations as unknowns"
+            )
+        return [y if isinstance(y, Array) else np.asarray(y, dtype=float) for y in leaves]
+
+
+class _Change(_Function):
+    """A map of the unknowns to themselves: how much it changes them."""
+
+    def taken(self, out: Any, nodes: list[Array]) -> list[Any]:
+        name = f"the output of {function_name(self.f)}"
+        pairs = zip(self.unknown.opened(out, name), nodes, strict=True)
+        return [array(y, dtype=x.dtype) - x for y, x in pairs]
+
+
+class _Objective(_Function):
+    """A function to be minimised."""
+
+    def taken(self, out: Any, nodes: list[Array]) -> list[Any]:
+        name = f"{self.unknown.who}: the output of {function_name(self.f)}"
+        check_output(out, name)
+        if np.shape(out) != ():
+            raise ValueError(f"{name} must be one number, but it has shape {np.shape(out)}")
+        return [out if isinstance(out, Array) else np.asarray(out, dtype=float)]
+
+
+class _GradientOf:
+    """The gradient of a recorded objective by the unknowns, as the function of a body."""
+
+    def __init__(self, objective: Body, n: int) -> None:
+        self.objective = objective
+        self.n = n
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        with Level() as level:
+            leaves = [leaf(x, level) for x in nodes[: self.n]]
+            out = self.objective.apply([*leaves, *nodes[self.n :]])
+            found = pullback(out, [None], leaves, level)
+        pairs = zip(found, nodes, strict=False)
+        return [zeros(x) if c is None else c for c, x in pairs]
+
+
+class _Implicit(Transformed):
+    """What `custom_root` and its relatives return: the solution for a first guess."""
+
+    kind: type[_Function] = _Function
+    symmetric = False
+
+    def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
+        super().__init__(f, factory, options)
+        for name in ("solver", "linear_solver"):
+            if options[name] is not None:
+                check_function(options[name], f"{factory.__name__}: {name}")
+        self._who = f"{factory.__name__}({function_name(f)})"
+
+    def __call__(self, guess: Any, /, *parameters: Any) -> Any:
+        unknown = Unknown(guess, self._who)
+        leaves = [float(x) if x.__class__ is int else x for x in flatten(guess)[0]]
+        arguments = Arguments(parameters, ())
+        operands = [*leaves, *arguments.operands()]
+        function = self.kind(self._f, unknown, arguments.forget())
+        body = Body(function, len(operands))
+
+        def find(guess: list[Any], parameters: list[Any]) -> Any:
+            closed = partial(self._result, function)
+            given = Given(body, unknown, parameters, closed)
+            return self._found(given, unknown, unknown.packing.pack_plain(guess))
+
+        plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in operands]
+        body.run(plain)
+        found = find(plain[: len(leaves)], plain[len(leaves) :])
+        body.sealed = True
+        equations = self._equations(body, unknown)
+        callee = Solution(equations, unknown, find, self._linear(unknown), self.symmetric)
+        return solved(callee, found, [*operands, *body.captured])
+
+    def _result(self, function: _Function, leaves: list[Any], given: list[Any]) -> Any:
+        """What the function that the solver gets returns for these leaves of the unknowns."""
+        return unflatten(function.treedef, leaves)
+
+    def _equations(self, body: Body, unknown: Unknown) -> Body:
+        """What is zero at the solution, once the body has captured all that it reads."""
+        return body
+
+    def _linear(self, unknown: Unknown) -> Any:
+        solve = self._options["linear_solver"]
+        return None if solve is None else _Products(unknown, solve, None, self.symmetric)
+
+    def _found(self, given: Given, unknown: Unknown, guess: Any) -> Any:
+        """The solution as a plain vector, by the solver of the user or ours."""
+        solver = self._options["solver"]
+        if solver is None:
+            return self._default(given, unknown, guess)
+        found = unknown.opened(solver(given, unknown.tree(guess)), "what the solver returned")
+        return unknown.packing.pack_plain(found)
+
+    def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
+        return newton_root(given.vector, guess, unknown.who, unknown.digits**0.4)
+
+
+class _FixedPoint(_Implicit):
+    kind = _Change
+
+    def _result(self, function: _Function, leaves: list[Any], given: list[Any]) -> Any:
+        moved = [x + change for x, change in zip(given, leaves, strict=True)]
+        return unflatten(function.unknown.treedef, moved)
+
+    def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
+        return iterate(given.vector, guess, unknown.who, 8.0 * unknown.digits)
+
+
+class _Minimum(_Implicit):
+    kind = _Objective
+    symmetric = True
+
+    def _result(self, function: _Function, leaves: list[Any], given: list[Any]) -> Any:
+        return leaves[0]
+
+    def _equations(self, body: Body, unknown: Unknown) -> Body:
+        n = len(unknown.paths)
+        gradient = Body(_GradientOf(body, n), body.n_inputs + len(body.captured))
+        gradient.results = list(unknown.packing.specs)
+        return gradient
+
+    def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
+        return newton_minimum(given.number, guess, unknown.who, unknown.digits**0.4)
+
+
+class _Products:
+    """A solver of linear systems that knows the matrix by its products only, for vectors.
+
+    Parameters
+    ----------
+    unknown : Unknown
+    solve, transpose_solve : callable or None
+        The user's, for containers.
+    symmetric : bool
+    """
+
+    def __init__(self, unknown: Unknown, solve: Any, transpose_solve: Any, symmetric: bool) -> None:
+        self.unknown = unknown
+        self.solvers = solve, solve if transpose_solve is None else transpose_solve
+        self.symmetric = symmetric
+
+    def __call__(self, product: Any, rhs: Array, transposed: bool) -> Array:
+        unknown = self.unknown
+
+        def matvec(x: Any) -> Any:
+            v = unknown.packing.pack([array(part) for part in flatten(x)[0]])
+            return unflatten(unknown.treedef, unknown.packing.unpack(product(v)))
+
+        there, back = reversed(self.solvers) if transposed else self.solvers
+        right = unflatten(unknown.treedef, unknown.packing.unpack(rhs))
+        found = linear_solve(matvec, right, there, back, self.symmetric)
+        packed: Array = unknown.packing.pack([array(x) for x in flatten(found)[0]])
+        return packed
+
+
+class _Residual(_Function):
+    """A linear map minus the right side."""
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        n = len(self.unknown.paths)
+        out = self.f(unflatten(self.unknown.treedef, nodes[:n]))
+        leaves = self.unknown.opened(out, f"the output of {function_name(self.f)}")
+        pairs = zip(leaves, nodes[n:], strict=True)
+        return [array(y, dtype=b.dtype) - b for y, b in pairs]
+
+
+def linear_solve(
+    matvec: Callable[[Any], Any],
+    b: Any,
+    solve: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    transpose_solve: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    symmetric: bool = False,
+) -> Any:
+    """The solution x of ``matvec(x) = b`` for a linear function, differentiated by what defines it.
+
+    Neither the matrix nor the steps of the solver are differentiated: derivatives are solutions of
+    the same system, or of the transposed one, whose products follow from `matvec`.
+
+    Parameters
+    ----------
+    matvec : callable
+        A linear function from containers like `b` to containers like `b`. It may use tracked values
+        from outside; derivatives by these are part of the result.
+    b : container of floats and arrays
+        The right side.
+    solve : callable, optional
+        ``solve(matvec, b) -> x`` for plain numbers and arrays, such as a call of
+        `scipy.sparse.linalg.cg`. By default the matrix is made, column by column, and factorised.
+    transpose_solve : callable, optional
+        The same for the transposed system; by default `solve`.
+    symmetric : bool, default False
+        Whether the matrix is: `matvec` is then its own transpose.
+
+    Returns
+    -------
+    container
+        Like `b`.
+
+    Raises
+    ------
+    ValueError
+        If `matvec` is not linear, or its result has another shape than `b`.
+    numpy.linalg.LinAlgError
+        If no `solve` is given and the matrix is singular.
+    TypeError, RuntimeError
+        If `solve` returns another structure, or values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> def solution(k):
+    ...     return cd.linear_solve(lambda x: k * x + np.roll(x, 1), np.array([3.0, 3.0, 3.0]))
+    >>> solution(2.0)
+    array([1., 1., 1.])
+    >>> cd.jacobian(solution)(2.0).round(12)
+    array([-0.33333333, -0.33333333, -0.33333333])
+    """
+    check_function(matvec, "linear_solve")
+    for f in (solve, transpose_solve):
+        if f is not None:
+            check_function(f, "linear_solve")
+    who = f"linear_solve({function_name(matvec)})"
+    unknown = Unknown(b, who)
+    leaves = [float(x) if x.__class__ is int else x for x in flatten(b)[0]]
+    n = len(leaves)
+    body = Body(_Residual(matvec, unknown, Arguments((), ())), 2 * n)
+    origin = [np.zeros(shape, dtype) for dtype, shape in unknown.packing.specs]
+
+    def find(guess: list[Any], parameters: list[Any]) -> Any:
+        plain = [*origin, *parameters[n:]]
+        given = Given(body, unknown, plain, lambda y, _: unflatten(unknown.treedef, y))
+        right = unknown.packing.pack_plain(parameters[:n])
+        if solve is None:
+            return dense_solution(given.vector, right, unknown)
+        found = unknown.opened(solve(given, unknown.tree(right)), "what the solver returned")
+        return unknown.packing.pack_plain(found)
+
+    if any(np.any(y) for y in body.run([*origin, *origin])):
+        raise ValueError(f"{who}: the function is not linear: it is not 0 at 0")
+    plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in leaves]
+    found = find(plain, plain)
+    body.sealed = True
+    linear = None if solve is None else _Products(unknown, solve, transpose_solve, symmetric)
+    callee = Solution(body, unknown, find, linear, symmetric)
+    return solved(callee, found, [*leaves, *leaves, *body.captured])
+
+
+def custom_root(
+    f: Callable[..., Any] | None = None,
+    *,
+    solver: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    linear_solver: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+) -> Any:
+    """The root of a function of unknowns and parameters, as a function of the parameters.
+
+    Derivatives come from the equations at the root (the implicit function theorem), not from the
+    steps of the solver: they are exact, cost one linear system, and the solver may be anything.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *parameters)``, which is to be zero: as many numbers as there are in x, in any
+        containers. It may use tracked values from outside. Left out, the result is a decorator.
+    solver : callable, optional
+        ``solver(g, guess) -> x`` for the function ``g(x) = f(x, *parameters)`` of plain values,
+        which can be differentiated. By default Newton's method.
+    linear_solver : callable, optional
+        ``linear_solver(product, b) -> x`` solves the linear system of the derivative from products
+        with the Jacobian, see `linear_solve`; by default the Jacobian is made and factorised.
+
+    Returns
+    -------
+    callable
+        ``root(guess, *parameters)`` gives the root in the container of the guess, a function of the
+        parameters in every mode and order, under `vmap` and in compiled functions.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer equations than unknowns.
+    RuntimeError
+        If the solver does not converge.
+    numpy.linalg.LinAlgError
+        When differentiated, if the Jacobian by the unknowns is singular at the root.
+
+    See Also
+    --------
+    custom_fixed_point, implicit_minimize, linear_solve
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> kepler = cd.custom_root(lambda E, e, M: E - e * np.sin(E) - M)
+    >>> round(kepler(1.0, 0.1, 0.8), 12)
+    0.876874361296
+    >>> round(cd.grad(kepler, argnums=1)(1.0, 0.1, 0.8), 12)
+    0.821268415885
+    """
+    options = {"solver": solver, "linear_solver": linear_solver}
+    if f is None:
+        return lambda f: custom_root(f, **options)
+    return _Implicit(f, custom_root, options)
+
+
+def custom_fixed_point(
+    f: Callable[..., Any] | None = None,
+    *,
+    solver: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    linear_solver: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+) -> Any:
+    """The fixed point of a map of unknowns to themselves, as a function of the parameters.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *parameters)``, which is to be x: a container like it.
+    solver : callable, optional
+        ``solver(g, guess) -> x`` for ``g(x) = f(x, *parameters)``. By default the map is applied
+        until nothing changes any more.
+    linear_solver : callable, optional
+        As for `custom_root`.
+
+    Returns
+    -------
+    callable
+        ``fixed_point(guess, *parameters)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the map gives another structure or another shape than it takes.
+    RuntimeError
+        If the iteration does not converge.
+    numpy.linalg.LinAlgError
+        When differentiated, if the point is a multiple one.
+
+    See Also
+    --------
+    custom_root
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> settle = cd.custom_fixed_point(lambda x, a: 0.5 * (x + a / x))
+    >>> settle(1.0, 4.0), cd.grad(settle, argnums=1)(1.0, 4.0)
+    (2.0, 0.25)
+    """
+    options = {"solver": solver, "linear_solver": linear_solver}
+    if f is None:
+        return lambda f: custom_fixed_point(f, **options)
+    return _FixedPoint(f, custom_fixed_point, options)
+
+
+def implicit_minimize(
+    f: Callable[..., Any] | None = None,
+    *,
+    solver: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    linear_solver: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+) -> Any:
+    """The minimiser of a function of unknowns and parameters, as a function of the parameters.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *parameters)``, one number.
+    solver : callable, optional
+        ``solver(g, guess) -> x`` for the objective ``g(x) = f(x, *parameters)`` of plain values,
+        which can be differentiated. By default Newton's method. The derivatives are as accurate as
+        its solution.
+    linear_solver : callable, optional
+        As for `custom_root`, with products of the Hessian.
+
+    Returns
+    -------
+    callable
+        ``minimiser(guess, *parameters)``.
+
+    Raises
+    ------
+    ValueError
+        If `f` returns more than one number.
+    RuntimeError
+        If there is no convergence.
+    numpy.linalg.LinAlgError
+        When differentiated, if the Hessian is singular at the minimum.
+
+    See Also
+    --------
+    custom_root
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> nearest = cd.implicit_minimize(lambda x, a: (x - a) ** 2 + 0.5 * x ** 2)
+    >>> round(nearest(0.0, 3.0), 12), round(cd.grad(nearest, argnums=1)(0.0, 3.0), 12)
+    (2.0, 0.666666666667)
+    """
+    options = {"solver": solver, "linear_solver": linear_solver}
+    if f is None:
+        return lambda f: implicit_minimize(f, **options)
+    return _Minimum(f, implicit_minimize, options)

@@ -1,0 +1,506 @@
+"""Differential equations with derivatives: `odeint`, `ode_solution`, `ode_event`.
+
+The discrete way chooses steps on plain values and takes them again as a `scan`, whose derivatives
+are exactly those of the numbers that are returned; the continuous way solves the adjoint equation.
+This file knows containers, times and messages; methods are in `_runge_kutta.py` and `_adjoint.py`.
+Taking the steps again costs a compiled loop: little beside choosing them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, array, hosted, peek
+from cdiff._forward import jvp
+from cdiff._implicit import custom_root
+from cdiff._jacobian import jacobian
+from cdiff._leaves import unwrapped
+from cdiff._loops import scan
+from cdiff._solution import Unknown
+from cdiff._tree import flatten, unflatten
+from cdiff._wrap import check_function, function_name
+from cdiff.integrate._adjoint import (
+    Settings,
+    captured_body,
+    flow,
+    plain_function,
+    plain_system,
+)
+from cdiff.integrate._runge_kutta import (
+    METHODS,
+    Steps,
+    System,
+    chosen_steps,
+    round_number,
+)
+from cdiff.numpy.linalg import inv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cdiff._body import Body
+
+__all__ = ["ode_event", "ode_solution", "odeint"]
+
+
+class _Problem:
+    """An initial value problem of containers as one of vectors.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(t, y, *args)``.
+    y0 : container
+    args : tuple
+    who : str
+    """
+
+    def __init__(self, f: Callable[..., Any], y0: Any, args: tuple[Any, ...], who: str) -> None:
+        check_function(f, who)
+        self.f = f
+        self.args = args
+        self.who = who
+        self.unknown = Unknown(y0, who)
+        leaves = [array(float(x) if x.__class__ is int else x) for x in flatten(y0)[0]]
+        self.start = array(self.unknown.packing.pack(leaves))
+
+    def slope(self, t: Any, v: Any) -> Any:
+        """The derivative of the state, as a vector."""
+        unknown = self.unknown
+        out = self.f(t, self.state(v), *self.args)
+        leaves = unknown.opened(out, f"the output of {function_name(self.f)}")
+        return unknown.packing.pack([array(x, dtype=float) for x in leaves])
+
+    def linear(self, t: Any, v: Any) -> tuple[Any, Any]:
+        """The derivatives of that, by the state and by the time."""
+        by_time = jvp(lambda s: self.slope(s, v), (t,), (1.0,))[1]
+        return jacobian(lambda x: self.slope(t, x))(v), by_time
+
+    def state(self, v: Any) -> Any:
+        """The container of a vector."""
+        return unflatten(self.unknown.treedef, self.unknown.packing.unpack(array(v)))
+
+    def rows(self, states: Any) -> Any:
+        """The container of many states, which are rows of a matrix."""
+        count, packing = states.shape[0], self.unknown.packing
+        specs = [(dtype, (count, *shape)) for dtype, shape in packing.specs]
+        parts = [
+            _core.cast(states[:, start:stop].reshape(shape), dtype)
+            for start, stop, (dtype, shape) in zip(
+                packing.starts[:-1], packing.starts[1:], specs, strict=True
+            )
+        ]
+        return unflatten(self.unknown.treedef, [unwrapped(x) for x in parts])
+
+
+def _times(t: Any, who: str) -> Any:
+    """The times as a vector, checked."""
+    times = array(t, dtype=float) if not isinstance(t, (list, tuple)) else _core.concatenate(
+        [array(float(x) if x.__class__ is int else x).reshape((1,)) for x in t], 0)  # fmt: skip
+    plain = peek(times)
+    if plain.ndim != 1 or not plain.size:
+        raise ValueError(f"{who}: t must be a vector of times, got the shape {plain.shape}")
+    steps = np.diff(plain)
+    if not (np.all(steps >= 0) or np.all(steps <= 0)) or not np.all(np.isfinite(plain)):
+        raise ValueError(f"{who}: the times must be finite, and increase or decrease")
+    return times
+
+
+def odeint(
+    f: Callable[..., Any],
+    y0: Any,
+    t: Any,
+    *args: Any,
+    rtol: float = 1e-8,
+    atol: float = 1e-8,
+    adjoint: str = "discrete",
+    method: str = "dopri5",
+    max_steps: int = 10000,
+) -> Any:
+    """The solution of dy/dt = f(t, y) at given times, differentiated by whatever it depends on.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(t, y, *args)``, a container like `y0`. It may use tracked values from outside;
+        derivatives by these are part of the result.
+    y0 : container of floats and arrays
+        The state at the first time.
+    t : array
+        Increasing or decreasing times, of which the first is that of `y0`.
+    *args : containers
+        Parameters of `f`.
+    rtol, atol : float, default 1e-8
+        Tolerances for the error of each step.
+    adjoint : {"discrete", "continuous"}
+        Derivatives of the steps that were taken, exact for the numbers that are returned; or by the
+        adjoint equation, solved with the same tolerances, which keeps nothing of the steps and
+        works for all methods.
+    method : str, default "dopri5"
+        "dopri5", or "rodas4" for stiff problems. With ``adjoint="continuous"`` also a method of
+        `scipy.integrate.solve_ivp`, of which "Radau", "BDF" and "LSODA" get the Jacobian.
+    max_steps : int, default 10000
+        The largest number of steps between two times.
+
+    Returns
+    -------
+    container
+        Like `y0`, with a leading axis for the times in each leaf.
+
+    Raises
+    ------
+    ValueError
+        If the times are not monotonic, or the output of `f` has another shape than `y0`.
+    RuntimeError
+        If there are too many steps, or the solution is not finite.
+
+    Notes
+    -----
+    The choice of the steps is no function of anything: it has no derivative. The adjoint equation
+    follows the state backward, where a strongly damped solution cannot be followed: for such
+    problems take the discrete derivative of "rodas4".
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd, cdiff.integrate as cdi
+    >>> def swing(t, y, stiffness):
+    ...     return {"x": y["v"], "v": -stiffness * y["x"]}
+    >>> def end(stiffness):
+    ...     start = {"x": 1.0, "v": 0.0}
+    ...     return cdi.odeint(swing, start, np.array([0.0, np.pi]), stiffness)["x"][-1]
+    >>> round(float(end(2.0)), 6), round(cd.grad(end)(2.0), 6)
+    (-0.266255, 1.070625)
+    """
+    problem = _Problem(f, y0, args, "odeint")
+    times = _times(t, "odeint")
+    settings = Settings(method, rtol, atol, max_steps, "odeint")
+    if adjoint == "continuous":
+        return problem.rows(flow(problem.slope, problem.start, times, settings))
+    if adjoint != "discrete":
+        raise ValueError(f"odeint: adjoint must be 'discrete' or 'continuous', got {adjoint!r}")
+    if method not in METHODS:
+        raise ValueError(
+            f"odeint: method={method!r} has no discrete derivative; give adjoint='continuous', or "
+            "take method='rodas4' for stiff problems"
+        )
+    return problem.rows(_Taken(problem, times, settings).at_times())
+
+
+class _Taken:
+    """Steps that were chosen for a problem and taken once more, with derivatives.
+
+    Parameters
+    ----------
+    problem : _Problem
+    times : Array
+    settings : Settings
+
+    Attributes
+    ----------
+    begin, width : Array
+        Of each step.
+    states : Array
+        A row for the beginning of each step, and one for the end.
+    steps : Steps
+    """
+
+    def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
+        self.problem = problem
+        self.method = METHODS[settings.method]
+        choice = _Choice(problem, times, settings)
+        self.steps = steps = choice.steps()
+        first = _core.gather(times, steps.interval)
+        whole = _core.gather(times, steps.interval + 1) - first
+        self.begin, self.width = first + steps.start * whole, steps.width * whole
+
+        def step(v: Any, row: Any) -> Any:
+            after = self.step(row[0], v, row[1])
+            return after, after
+
+        start = problem.start
+        rest = array(scan(step, start, (self.begin, self.width))[1])
+        self.states = _core.concatenate([start.reshape((1, -1)), rest], 0)
+
+    def step(self, t: Any, v: Any, h: Any) -> Any:
+        """One step of the method."""
+        problem = self.problem
+        return self.method.step(System(problem.slope, problem.linear, inv), t, v, h)
+
+    def at_times(self) -> Array:
+        """The states at the times."""
+        return _core.gather(self.states, self.steps.ends)
+
+
+class _Choice:
+    """The steps for a problem, which are chosen by plain values at each run.
+
+    Parameters
+    ----------
+    problem : _Problem
+    times : Array
+    settings : Settings
+    """
+
+    def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
+        self._body = captured_body(problem.slope, times[0], problem.start)
+        self._settings = settings
+        self._inputs = (problem.start, times, *self._body.captured)
+        self._last: tuple[Any, Any] = (None, None)
+
+    def steps(self) -> Steps:
+        """The steps; in a program their number is a decision, and rounded so that few occur."""
+        count = hosted(self._count, self._inputs, {})
+        if count is NotImplemented:
+            return self._found(*[peek(x) for x in self._inputs])
+        n, stops = count, self._inputs[1].shape[0]
+        table = hosted(partial(self._table, n), self._inputs, {})
+        parts = [table[k * n : (k + 1) * n] for k in range(3)] + [table[3 * n :]]
+        assert parts[3].shape == (stops,)
+        return Steps(parts[0], parts[1], *[_core.cast(x, np.int64) for x in parts[2:]])
+
+    def _found(self, v: Any, times: Any, *consts: Any) -> Steps:
+        """The steps for plain values; those of the last call are remembered."""
+        key = [np.asarray(x).tobytes() for x in (v, times, *consts)]
+        known, steps = self._last
+        if known != key:
+            taken = self._settings.steps(self._body, v, times, list(consts))
+            steps = chosen_steps(taken, times)
+            self._last = key, steps
+        return steps  # type: ignore[no-any-return]
+
+    def _count(self, *inputs: Any) -> int:
+        return round_number(len(self._found(*inputs).start))
+
+    def _table(self, n: int, *inputs: Any) -> Any:
+        """All in one vector, with steps of no width at the end; n decides its length."""
+        steps = self._found(*inputs)
+        more = max(n - len(steps.start), 0)
+        last = max(len(inputs[1]) - 2, 0)
+        padded = [np.pad(x, (0, more), constant_values=fill)[:n]
+                  for x, fill in zip(steps[:3], (1.0, 0.0, last), strict=True)]  # fmt: skip
+        return np.concatenate([*padded, np.minimum(steps.ends, n)]).astype(float)
+
+
+class _OdeSolution:
+    """A solution at any time: what `ode_solution` returns."""
+
+    def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
+        self._taken = _Taken(problem, times, settings)
+        self._problem = problem
+        self._ends = times
+
+    def __call__(self, t: Any) -> Any:
+        problem, taken = self._problem, self._taken
+        t = array(t, dtype=float)
+        low, high = sorted((float(peek(self._ends[0])), float(peek(self._ends[-1]))))
+        plain = np.asarray(peek(t))
+        margin = 1e-9 * (high - low)
+        if plain.ndim > 1 or not np.all((plain >= low - margin) & (plain <= high + margin)):
+            raise ValueError(
+                f"ode_solution: the solution is known from t = {low:.6g} to {high:.6g}; it was "
+                "asked for elsewhere"
+            )
+        sign = 1.0 if peek(self._ends[-1]) >= peek(self._ends[0]) else -1.0
+        found = hosted(_step_before, (taken.begin, t, sign), {})
+        k = _step_before(peek(taken.begin), peek(t), sign) if found is NotImplemented else found
+        begin, before = _core.gather(taken.begin, k), _core.gather(taken.states, k)
+        if not t.ndim:
+            state = taken.step(begin, before, t - begin)
+            return unflatten(problem.unknown.treedef, [
+                unwrapped(x) for x in problem.unknown.packing.unpack(array(state))])  # fmt: skip
+
+        def part(carry: Any, row: Any) -> Any:
+            return carry, taken.step(row[0], row[1], row[2])
+
+        return problem.rows(array(scan(part, 0.0, (begin, before, t - begin))[1]))
+
+
+def _step_before(begin: Any, t: Any, sign: float) -> Any:
+    """The number of the last step that begins at or before a time."""
+    return np.maximum(np.searchsorted(sign * begin, sign * t, side="right") - 1, 0)
+
+
+def ode_solution(
+    f: Callable[..., Any],
+    y0: Any,
+    t_span: Any,
+    *args: Any,
+    rtol: float = 1e-8,
+    atol: float = 1e-8,
+    method: str = "dopri5",
+    max_steps: int = 10000,
+) -> Any:
+    """The solution of dy/dt = f(t, y) as a function of time (dense output).
+
+    Parameters
+    ----------
+    f : callable
+    y0 : container of floats and arrays
+        Both as for `odeint`.
+    t_span : pair of float
+        Where the solution begins, with `y0`, and where it ends.
+    *args : containers
+        Parameters of `f`.
+    rtol, atol : float, default 1e-8
+    method : {"dopri5", "rodas4"}
+    max_steps : int, default 10000
+        As for `odeint`.
+
+    Returns
+    -------
+    callable
+        ``solution(t)`` for a number or a vector of times between the two: a container like `y0`,
+        with a leading axis for a vector. It has derivatives by the time and by all that the
+        solution depends on.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        As for `odeint`; when called, for times outside.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd, cdiff.integrate as cdi
+    >>> y = cdi.ode_solution(lambda t, y: -y, 1.0, (0.0, 2.0))
+    >>> round(y(0.5), 6), round(cd.grad(y)(0.5), 6)
+    (0.606531, -0.606531)
+    """
+    problem = _Problem(f, y0, args, "ode_solution")
+    times = _times(t_span, "ode_solution")
+    if times.shape != (2,) or peek(times)[0] == peek(times)[1]:
+        raise ValueError("ode_solution: t_span must be a pair of different times")
+    settings = _own_settings(method, rtol, atol, max_steps, "ode_solution")
+    return _OdeSolution(problem, times, settings)
+
+
+def ode_event(
+    f: Callable[..., Any],
+    y0: Any,
+    t_span: Any,
+    event: Callable[..., Any],
+    *args: Any,
+    direction: int = 0,
+    rtol: float = 1e-8,
+    atol: float = 1e-8,
+    method: str = "dopri5",
+    max_steps: int = 10000,
+) -> tuple[Any, Any]:
+    """When and where the solution of dy/dt = f(t, y) first meets a condition.
+
+    Parameters
+    ----------
+    f : callable
+    y0 : container of floats and arrays
+        Both as for `odeint`.
+    t_span : pair of float
+        Where the solution begins, and how far it is followed.
+    event : callable
+        ``event(t, y, *args)``, a number that is zero at the event.
+    *args : containers
+        Parameters of `f` and `event`.
+    direction : int, default 0
+        1 for events where the number goes up, -1 where it goes down, 0 for both.
+    rtol, atol : float, default 1e-8
+    method : {"dopri5", "rodas4"}
+    max_steps : int, default 10000
+        As for `odeint`.
+
+    Returns
+    -------
+    t : float
+        The time, differentiated by the implicit function theorem.
+    y : container
+        The state there, like `y0`.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no event.
+    ValueError
+        As for `odeint`, or if `event` does not give one number.
+
+    Notes
+    -----
+    An event is seen where the sign of the number differs between the two ends of a step.
+
+    Examples
+    --------
+    >>> import cdiff as cd, cdiff.integrate as cdi
+    >>> def landing(speed):  # of a throw straight up
+    ...     return cdi.ode_event(lambda t, y: {"h": y["v"], "v": -9.81}, {"h": 0.0, "v": speed},
+    ...                          (0.0, 100.0), lambda t, y: y["h"], direction=-1)[0]
+    >>> round(landing(5.0), 6), round(cd.grad(landing)(5.0), 6)
+    (1.019368, 0.203874)
+    """
+    check_function(event, "ode_event")
+    problem = _Problem(f, y0, args, "ode_event")
+    span = _times(t_span, "ode_event")
+    if span.shape != (2,):
+        raise ValueError("ode_event: t_span must be a pair of times")
+    settings = _own_settings(method, rtol, atol, max_steps, "ode_event")
+
+    def condition(t: Any, v: Any) -> Any:
+        found = event(t, problem.state(v), *args)
+        if np.shape(found) != ():
+            raise ValueError(f"ode_event: the event has shape {np.shape(found)}, not one number")
+        return found
+
+    slope = captured_body(problem.slope, span[0], problem.start)
+    number = captured_body(condition, span[0], problem.start)
+    n = len(slope.captured)
+
+    def search(v: Any, stops: Any, *consts: Any) -> Any:
+        seen = plain_function(number, [*consts[n:]])
+        return np.asarray(_first_event(slope, [*consts[:n]], seen, v, stops, direction, settings))
+
+    inputs = (problem.start, span, *slope.captured, *number.captured)
+    when = hosted(search, inputs, {})
+    if when is NotImplemented:
+        when = search(*[peek(x) for x in inputs])
+
+    def state(t: Any) -> Any:
+        ends = _core.concatenate([span[:1], array(t).reshape((1,))], 0)
+        return _Taken(problem, ends, settings).at_times()[1]
+
+    root = custom_root(lambda t: condition(t, state(t)), solver=lambda g, t: t)
+    t = root(when if isinstance(when, Array) else float(when))
+    leaves = problem.unknown.packing.unpack(state(t))
+    return t, unflatten(problem.unknown.treedef, [unwrapped(x) for x in leaves])
+
+
+def _own_settings(method: str, rtol: float, atol: float, max_steps: int, who: str) -> Settings:
+    """Settings for a method whose steps are known."""
+    if method not in METHODS:
+        raise ValueError(f"{who}: method must be one of {tuple(METHODS)}, got {method!r}")
+    return Settings(method, rtol, atol, max_steps, who)
+
+
+def _first_event(
+    slope: Body, consts: Any, number: Any, v: Any, stops: Any, direction: int, settings: Settings
+) -> float:
+    """The time of the first event, for plain values."""
+    before = None
+    method, system = METHODS[settings.method], plain_system(slope, consts)
+    for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
+        first = float(number(t, state)) if before is None else before
+        last = float(number(t + h, after))
+        before = last
+        if last == first or (first > 0) == (last > 0) or first == 0.0:
+            continue
+        if direction and (last > first) != (direction > 0):
+            continue
+        low, high = 0.0, 1.0
+        while high - low > 1e-16:
+            middle = 0.5 * (low + high)
+            if not low < middle < high:
+                break
+            there = float(number(t + middle * h, method.step(system, t, state, middle * h)))
+            low, high = (middle, high) if (there > 0) == (first > 0) else (low, middle)
+        return float(t + high * h)
+    raise RuntimeError(
+        f"ode_event: no event between t = {float(stops[0]):.6g} and {float(stops[1]):.6g}"
+    )

@@ -1,0 +1,107 @@
+"""Between users and SciPy's solvers: bounds, callbacks, results in containers.
+
+This file knows SciPy's conventions and `Variables`; it must not know derivatives or methods.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from cdiff._wrap import check_function
+from cdiff.optimize._vector import Variables
+
+__all__ = ["container_callback", "plain_args", "scipy_bounds", "with_containers"]
+
+
+def plain_args(args: Any) -> tuple[Any, ...]:
+    """What SciPy calls args: a tuple, or one argument that is none.
+
+    Parameters
+    ----------
+    args : object
+
+    Returns
+    -------
+    tuple
+    """
+    return args if isinstance(args, tuple) else (args,)
+
+
+def with_containers(result: Any, variables: Variables, names: tuple[str, ...]) -> Any:
+    """A result of SciPy with vectors among its entries as containers like the variables.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+    variables : Variables
+    names : tuple of str
+
+    Returns
+    -------
+    OptimizeResult
+    """
+    for name in names:
+        found = result.get(name)
+        if isinstance(found, np.ndarray) and found.shape == (variables.packing.size,):
+            result[name] = variables.tree(np.asarray(found, dtype=float))
+    return result
+
+
+def scipy_bounds(scipy: Any, variables: Variables, given: Any) -> Any:
+    """Bounds as SciPy takes them.
+
+    Parameters
+    ----------
+    scipy : module
+        `scipy.optimize`.
+    variables : Variables
+    given : object
+        What the user wrote: SciPy's for a single array, else a container of pairs.
+
+    Returns
+    -------
+    object
+    """
+    if given is None or isinstance(given, scipy.Bounds):
+        return given
+    if variables.bare and (len(given) != 2 or _has_pairs(given)):
+        return given
+    found = variables.bounds(given)
+    assert found is not None
+    return scipy.Bounds(*found)
+
+
+def _has_pairs(given: Any) -> bool:
+    return all(isinstance(x, (tuple, list)) and len(x) == 2 for x in given)
+
+
+def container_callback(callback: Any, variables: Variables) -> Any:
+    """A callback that gets containers; SciPy tells the two kinds by the name of the parameter.
+
+    Parameters
+    ----------
+    callback : callable or None
+    variables : Variables
+
+    Returns
+    -------
+    callable or None
+    """
+    if callback is None:
+        return None
+    check_function(callback, f"{variables.who}: callback")
+    try:
+        names = list(inspect.signature(callback).parameters)
+    except (TypeError, ValueError):
+        names = []
+    if names == ["intermediate_result"]:
+
+        def modern(intermediate_result: Any) -> Any:
+            seen = type(intermediate_result)(intermediate_result)
+            return callback(with_containers(seen, variables, ("x", "jac")))
+
+        return modern
+    return lambda v, *rest: callback(variables.tree(np.array(v, dtype=float)), *rest)

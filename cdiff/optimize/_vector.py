@@ -1,0 +1,191 @@
+"""Functions of containers as functions of one vector, with their derivatives, compiled.
+
+What SciPy's solvers want (vectors in, vectors and matrices out) around what users write (containers
+in, containers out). Knows containers and transformations; it must not know solvers. A function is
+recorded once and then runs as a program, so a solver's steps cost no Python beside its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._compile import compile as compiled
+from cdiff._core import Array, array
+from cdiff._forward import hvp
+from cdiff._jacobian import hessian, jacobian
+from cdiff._packing import Packing, spec_of
+from cdiff._reverse import value_and_grad
+from cdiff._solution import Unknown
+from cdiff._tree import LEAF, TreeDef, describe, flatten
+from cdiff._wrap import check_function, function_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Variables", "VectorFunction"]
+
+
+class Variables(Unknown):
+    """The variables of a problem as one vector.
+
+    Parameters
+    ----------
+    guess : container of numbers and arrays
+    who : str
+        The solver, for messages.
+
+    Attributes
+    ----------
+    start : ndarray
+        The guess as a vector.
+    bare : bool
+        Whether it is a single number or array and no container.
+    """
+
+    __slots__ = ("bare", "start")
+
+    def __init__(self, guess: Any, who: str) -> None:
+        guess = _as_floats(guess)
+        super().__init__(guess, who)
+        leaves = [x.numpy() if isinstance(x, Array) else x for x in flatten(guess)[0]]
+        self.start = self.packing.pack_plain(leaves)
+        self.bare = self.treedef.family is None
+
+    def vector(self, tree: Any, name: str) -> Any:
+        """A container like the guess as a plain vector."""
+        return self.packing.pack_plain(self.opened(_as_floats(tree), name))
+
+    def joined(self, leaves: list[Any]) -> Any:
+        """The vector of leaves, tracked or plain."""
+        if any(isinstance(x, Array) for x in leaves):
+            return self.packing.pack([array(x) for x in leaves])
+        return self.packing.pack_plain(leaves)
+
+    def bounds(self, given: Any) -> tuple[Any, Any] | None:
+        """Lower and upper bounds as vectors, from a container with a pair for each leaf.
+
+        A pair may hold numbers, arrays of the shape of the leaf, and None; None for a pair, or an
+        entry of a dict that is missing, is no bound.
+        """
+        if given is None:
+            return None
+        low, high = np.full(self.packing.size, -np.inf), np.full(self.packing.size, np.inf)
+        pairs: list[Any] = []
+        _match_pairs(self.treedef, given, "bounds", self.who, pairs)
+        for k, ((pair, path), (_, shape)) in enumerate(zip(pairs, self.packing.specs, strict=True)):
+            part = slice(self.packing.starts[k], self.packing.starts[k + 1])
+            if pair is None:
+                continue
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise TypeError(f"{self.who}: {path} must be a pair (lower, upper), got {pair!r}")
+            for side, bound in zip((low, high), pair, strict=True):
+                if bound is not None:
+                    side[part] = self._spread(bound, shape, path)
+        if not np.all(low <= high):
+            k = int(np.argmin(low <= high))
+            raise ValueError(
+                f"{self.who}: the lower bound {low[k]:g} of {self.name(k)} is above the upper one, "
+                f"{high[k]:g}"
+            )
+        return low, high
+
+    def _spread(self, bound: Any, shape: tuple[int, ...], path: str) -> Any:
+        try:
+            return np.broadcast_to(np.asarray(bound, dtype=float), shape).reshape(-1)
+        except ValueError:
+            raise ValueError(
+                f"{self.who}: {path} has shape {np.shape(bound)}, the variable has shape {shape}"
+            ) from None
+
+
+def _as_floats(tree: Any) -> Any:
+    """A guess as SciPy's users write it: a list of numbers is a vector, an integer a float."""
+    if isinstance(tree, (list, tuple)) and not hasattr(tree, "_fields"):
+        leaves = flatten(tree)[0]
+        if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float)) for x in leaves):
+            return np.array(tree, dtype=float)
+    if isinstance(tree, (np.ndarray, np.generic)) and tree.dtype.kind in "iu":
+        return tree.astype(float)
+    return float(tree) if tree.__class__ is int else tree
+
+
+def _match_pairs(tree: TreeDef, given: Any, path: str, who: str, pairs: list[Any]) -> None:
+    """The pairs that belong to the leaves, in their order."""
+    family = tree.family
+    if family is None or given is None:
+        pairs += [(given, path)] * tree.n_leaves
+        return
+    if given.__class__ is not tree.cls:
+        raise TypeError(
+            f"{who}: {path} must be a {tree.cls.__name__} like the variables, with a pair (lower, "
+            f"upper) for each leaf, got {describe(given)}"
+        )
+    children, keys, _ = family.opened(given)
+    by_key = dict(zip(keys, children, strict=True))
+    unknown = [key for key in by_key if key not in tree.keys]
+    if unknown:
+        raise ValueError(
+            f"{who}: {path} has entries that are no variables: {unknown} (there are "
+            f"{list(tree.keys)})"
+        )
+    for key, child in zip(tree.keys, tree.children, strict=True):
+        _match_pairs(child, by_key.get(key), path + family.label.format(key), who, pairs)
+
+
+class VectorFunction:
+    """A user's function of the variables as one of a vector, and its derivatives.
+
+    Parameters
+    ----------
+    f : callable
+        Of a container like the variables and further arguments.
+    variables : Variables
+    compile : bool
+        Whether to record programs.
+    """
+
+    def __init__(self, f: Callable[..., Any], variables: Variables, compile: bool) -> None:
+        check_function(f, variables.who)
+        self.f = f
+        self.variables = variables
+        self._made: Callable[[Any], Any] = compiled if compile else lambda f: f
+        self._kept: dict[str, Any] = {}
+
+    def _scalar(self, v: Any, *args: Any) -> Any:
+        return self.f(self.variables.tree(v), *args)
+
+    def _flat(self, v: Any, *args: Any) -> Any:
+        """All numbers of the result as one vector."""
+        leaves, tree = flatten(self.f(self.variables.tree(v), *args))
+        if tree is LEAF and np.ndim(leaves[0]) == 1:
+            return leaves[0]
+        if not leaves:
+            raise ValueError(
+                f"{self.variables.who}: {function_name(self.f)} returned no numbers ({tree!r})"
+            )
+        if not any(isinstance(y, Array) for y in leaves):
+            return np.concatenate([np.ravel(np.asarray(y, dtype=float)) for y in leaves])
+        return Packing([spec_of(y) for y in leaves], bare=False).pack([array(y) for y in leaves])
+
+    def _weighted(self, v: Any, weights: Any, *args: Any) -> Any:
+        return self._flat(v, *args) @ weights
+
+    def _product(self, v: Any, direction: Any, *args: Any) -> Any:
+        return hvp(lambda x: self._scalar(x, *args), (v,), (direction,))
+
+    def made(self, name: str) -> Any:
+        """One of the functions below, recorded when it is first called."""
+        if name not in self._kept:
+            makers: dict[str, Callable[[], Any]] = {
+                "value": lambda: self._scalar,
+                "value_and_grad": lambda: value_and_grad(self._scalar),
+                "hessian": lambda: hessian(self._scalar),
+                "product": lambda: self._product,
+                "flat": lambda: self._flat,
+                "jacobian": lambda: jacobian(self._flat),
+                "weighted_hessian": lambda: hessian(self._weighted),
+            }
+            self._kept[name] = self._made(makers[name]())
+        return self._kept[name]
