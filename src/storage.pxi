@@ -223,7 +223,10 @@ cdef class _Storage:
     cdef bint is_direct_call(self, int32_t i) except -1:
         """Does a callee hand over the memory of this value?"""
         cdef Program p = self.plan.program
-        return p.code[i].op == OP_CALL and (<Callee>p.attrs_of(i)[0]).is_direct
+        if p.code[i].op != OP_CALL:
+            return False
+        callee = p.attrs_of(i)[0]
+        return isinstance(callee, Callee) and (<Callee>callee).is_direct
 
     cdef int32_t dying_operand(self, const Unit *unit, Py_ssize_t at) except -2:
         """An operand whose memory this result of a group may take: nobody reads it afterwards."""
