@@ -94,8 +94,21 @@ cdef class Array:
 
     @property
     def real(self):
-        """The array itself: all values are real."""
-        return self
+        """The real part; a real array itself."""
+        return self if not holds_complex(self) else complex_part(OP_REAL, current(self))
+
+    @property
+    def imag(self):
+        """The imaginary part; zeros for a real array."""
+        return imaginary_part(current(self))
+
+    def conj(self):
+        """The complex conjugate; a real array itself."""
+        return self if not holds_complex(self) else apply_conj(current(self))
+
+    def conjugate(self):
+        """The complex conjugate; a real array itself."""
+        return self.conj()
 
     @property
     def requires_grad(self):
@@ -178,7 +191,7 @@ cdef class Array:
         if not np.can_cast(dtype_of(self), wanted, casting):
             raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} "
                             f"with casting={casting!r}")
-        if not is_float(wanted.num):
+        if not is_inexact(wanted.num):
             check_lossless(current(self), wanted.num)
             if is_traced_value(current(self)):
                 return apply_cast(current(self), wanted.num)
@@ -211,7 +224,7 @@ cdef class Array:
         """Sum over axes, as `ndarray.sum`."""
         a = current(self)
         if dtype is not None or out is not None or initial is not None or where is not True \
-                or not is_float(typenum_of(innermost(a))):
+                or not is_inexact(typenum_of(innermost(a))):
             return face_method("sum")(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims,
                                       initial=initial, where=where)
         return reduction(OP_SUM, a, axis, keepdims)
@@ -274,13 +287,15 @@ cdef class Array:
         return iter(list(self)[::-1])
 
     def __index__(self):
-        if is_float(typenum_of(innermost(self))):
-            raise TypeError("only integer arrays can be an index; this one is of dtype float")
+        if is_inexact(typenum_of(innermost(self))):
+            raise TypeError(f"only integer arrays can be an index; this one is of dtype "
+                            f"{dtype_of(self)}")
         return shown(self).__index__()
 
     def __complex__(self):
-        refuse_tracked(self, "complex()", "complex numbers are not supported")
-        return complex(float_of(seen(self)))
+        refuse_tracked(self, "complex()", "keep it an Array, or write x.item() to drop the "
+                                          "derivative")
+        return complex(shown(self).item())
 
     def __array__(self, dtype=None, copy=None):
         refuse_tracked(self, "conversion to a NumPy array",

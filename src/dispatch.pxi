@@ -392,6 +392,38 @@ def cast(a, dtype):
     return a if out is n and type(a) is Array else out
 
 
+def real(a):
+    """The real part; a real operand itself."""
+    cdef Array n = as_node(a)
+    return complex_part(OP_REAL, n) if holds_complex(n) else a if type(a) is Array else n
+
+
+def imag(a):
+    """The imaginary part; zeros for a real operand."""
+    return imaginary_part(as_node(a))
+
+
+def conj(a):
+    """The complex conjugate; a real operand itself."""
+    cdef Array n = as_node(a)
+    return apply_conj(n) if holds_complex(n) else a if type(a) is Array else n
+
+
+def fft(a, axes, bint inverse, str norm):
+    """The discrete Fourier transform of all of a tuple of axes."""
+    return apply1(OP_FFT, as_differentiable(a), (axes, inverse, norm))
+
+
+def rfft(a, axis, str norm):
+    """The nonnegative half of the Fourier transform of a real operand."""
+    return apply1(OP_RFFT, as_differentiable(a), (axis, norm))
+
+
+def irfft(a, axis, count, str norm):
+    """The `count` real numbers of which `a` is the half spectrum."""
+    return apply1(OP_IRFFT, as_differentiable(a), (axis, count, norm))
+
+
 def solve(a, b):
     """Solution of a x = b for (batches of) matrices b."""
     return apply(OP_SOLVE, same_dtype([as_differentiable(a), as_differentiable(b)]), None)
@@ -478,6 +510,14 @@ cdef void install_values():
     VALUE[OP_LOGSUMEXP] = value_logsumexp
     VALUE[OP_NORM2] = value_norm2
     VALUE[OP_CAST] = value_cast
+    VALUE[OP_CONJ] = value_conj
+    VALUE[OP_REAL] = value_real
+    VALUE[OP_IMAG] = value_imag
+    VALUE[OP_TURNED] = value_turned
+    VALUE[OP_MODULUS] = value_modulus
+    VALUE[OP_FFT] = value_fft
+    VALUE[OP_RFFT] = value_rfft
+    VALUE[OP_IRFFT] = value_irfft
     VALUE[OP_EINSUM] = value_einsum
     VALUE[OP_SOLVE] = value_solve
     VALUE[OP_INV] = value_inv

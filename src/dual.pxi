@@ -162,4 +162,4 @@ cdef Array dual_structural(int op, list operands, object attrs):
     y = apply(op, primals, attrs)
     if TAN[op] == NULL:
         return y
-    return make_dual(y, TAN[op](y, tuple(primals), tuple(tangents), attrs), level)
+    return make_dual(y, like_primal(TAN[op](y, tuple(primals), tuple(tangents), attrs), y), level)

@@ -123,8 +123,8 @@ cdef Array make_leaf(Array a, int level):
 
 
 cdef int check_differentiable(Array a) except -1:
-    if not is_float(typenum_of(innermost(a))):
-        raise TypeError(f"cdiff: derivatives need float64 or float32 values, got dtype "
+    if not is_inexact(typenum_of(innermost(a))):
+        raise TypeError(f"cdiff: derivatives need real or complex floats, got dtype "
                         f"{dtype_of(a)}; convert with .astype(float)")
     return 0
 
@@ -429,6 +429,9 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
 cdef Array checked_seed(Array y, object v):
     cdef Array seed
     if v is None:
+        if is_complex(typenum_of(y)):
+            raise TypeError(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed "
+                            f"v, or call backward on something real such as abs(y)")
         return None
     seed = as_node(v)
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
