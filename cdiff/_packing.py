@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import cast, concatenate, index, reshape
+from cdiff._core import cast, concatenate, index, real, reshape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -144,7 +144,8 @@ class Packing:
         if self.bare:
             return y
         dtype, shape = self.specs[k]
-        return cast(reshape(index(y, slice(self.starts[k], self.starts[k + 1])), shape), dtype)
+        part = reshape(index(y, slice(self.starts[k], self.starts[k + 1])), shape)
+        return cast(part if dtype.kind == "c" else real(part), dtype)
 
     def unpack(self, y: Array) -> list[Array]:
         """All results.

@@ -14,13 +14,14 @@ Examples
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cdiff._core import array
 from cdiff._forward import jvp
-from cdiff._leaves import check_output, leaf_dtype, restore
+from cdiff._leaves import check_output, is_complex, leaf_dtype, restore
 from cdiff._reverse import stop_gradient, vjp
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Inputs, check_function, function_name
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Vector = list[npt.NDArray[np.float64]]
+    Vector = list[npt.NDArray[Any]]
 
 __all__ = ["check_grads"]
 
@@ -49,21 +50,21 @@ class _Limits(NamedTuple):
 
 
 class _Case:
-    """A function at a point, seen as a map from lists of float64 arrays to such lists."""
+    """A function at a point, seen as a map from lists of float64 (complex128) arrays to such."""
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any], name: str) -> None:
         self.f = f
         self.args = args
         self.name = name
         self.inputs = Inputs(args, tuple(range(len(args))), "check_grads")
-        self.point: Vector = [np.asarray(_plain(x), dtype=float) for x in self.inputs.leaves]
+        self.point: Vector = [_double(x) for x in self.inputs.leaves]
         self.value, self.out_tree = self.outputs(f(*args))
 
     def outputs(self, out: Any) -> tuple[Vector, Any]:
         leaves, treedef = flatten(out)
         for y, path in zip(leaves, leaf_paths(treedef, f"the output of {self.name}"), strict=True):
             check_output(y, path)
-        return [np.asarray(_plain(y), dtype=float) for y in leaves], treedef
+        return [_double(y) for y in leaves], treedef
 
     def arguments(self, vector: Vector) -> tuple[Any, ...]:
         """A vector in the structure and the types of the arguments."""
@@ -96,7 +97,7 @@ class _Case:
     def reverse(self, weights: Vector) -> Vector:
         pull = vjp(self.f, *self.args)[1]
         leaves, _ = flatten(pull(self.cotangent(weights)))
-        return [np.asarray(_plain(g), dtype=float) for g in leaves]
+        return [_double(g) for g in leaves]
 
     def noise(self, limits: _Limits) -> float:
         """What rounding in the function's values can do to a numerical derivative."""
@@ -108,17 +109,29 @@ def _plain(x: Any) -> Any:
     return x.numpy() if hasattr(x, "numpy") else x
 
 
+def _double(x: Any) -> npt.NDArray[Any]:
+    """A number or an array in double precision."""
+    return np.asarray(_plain(x), dtype=complex if is_complex(x) else float)
+
+
 def _difference(above: Vector, below: Vector, width: float) -> Vector:
     return [(a - b) / width for a, b in zip(above, below, strict=True)]
 
 
 def _dot(u: Vector, v: Vector) -> float:
-    return float(sum([np.sum(a * b) for a, b in zip(u, v, strict=True)]))
+    """How cotangents and tangents pair: without a conjugate."""
+    return float(sum([np.sum(a * b).real for a, b in zip(u, v, strict=True)]))
 
 
 def _random_like(vector: Vector, rng: np.random.Generator) -> Vector:
     """Random numbers of the size of the entries, or of size 1 where these are smaller."""
-    return [rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in vector]
+    return [_random(x, rng) * np.maximum(1.0, np.abs(x)) for x in vector]
+
+
+def _random(like: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
+    """Standard normal numbers, in the real and in the imaginary part."""
+    x = rng.standard_normal(like.shape)
+    return x + 1j * rng.standard_normal(like.shape) if is_complex(like) else x
 
 
 def check_grads(
@@ -138,7 +151,8 @@ def check_grads(
     f : callable
         Returns numbers or arrays in any container; smooth around `args`.
     args : tuple
-        The arguments of `f`: containers of floats and arrays, all differentiated.
+        The arguments of `f`: containers of floats and arrays, all differentiated.  Complex ones
+        are moved along both axes of the plane, so `f` need not be holomorphic.
     order : int, default 2
         Derivatives up to this order, in every mix of the modes.
     modes : sequence of {"fwd", "rev"}
@@ -175,7 +189,7 @@ def check_grads(
     if order.__class__ is not int or order < 1:
         raise ValueError(f"check_grads: order must be an integer >= 1, got {order!r}")
     args = tuple([stop_gradient(arg) for arg in args])
-    single = any(leaf_dtype(x) == np.float32 for x in flatten(args)[0])
+    single = any(leaf_dtype(x) in (np.float32, np.complex64) for x in flatten(args)[0])
     tolerance = 2e-3 if single else 1e-6
     limits = _Limits(
         tolerance if atol is None else atol,
@@ -198,7 +212,7 @@ def _check(
     """Check first derivatives, then the functions that compute them."""
     case = _Case(f, args, name)
     direction = _random_like(case.point, rng)
-    weights = [rng.standard_normal(y.shape) for y in case.value]
+    weights = [_random(y, rng) for y in case.value]
     numerical = case.numerical(direction, limits.eps)
     if not all(bool(np.all(np.isfinite(d))) for d in numerical):
         raise AssertionError(
@@ -264,12 +278,13 @@ def _entries(case: _Case) -> list[tuple[str, Vector]]:
         paths += leaf_paths(treedef, f"argument {i}")
     entries: list[tuple[str, Vector]] = []
     for k, (path, x) in enumerate(zip(paths, case.point, strict=True)):
-        for index in np.ndindex(x.shape):
+        directions = (("", 1.0), (" (times 1j)", 1j)) if is_complex(x) else (("", 1.0),)
+        for index, (suffix, one) in product(np.ndindex(x.shape), directions):
             if len(entries) == MAX_ENTRIES:
                 return entries
             unit = [np.zeros_like(y) for y in case.point]
-            unit[k][index] = 1.0
-            entries.append((path + _index(index), unit))
+            unit[k][index] = one
+            entries.append((path + _index(index) + suffix, unit))
     return entries
 
 
@@ -283,14 +298,14 @@ class _Worst(NamedTuple):
     error: float = 0.0
     output: str = ""
     entry: str = ""
-    computed: float = 0.0
-    numerical: float = 0.0
+    computed: complex = 0.0
+    numerical: complex = 0.0
 
     def than(self, output: str, entry: str, computed: Any, numerical: Any) -> _Worst:
         """The worse of this entry and another."""
-        error = abs(float(computed) - float(numerical))
+        error = float(abs(computed - numerical))
         if not error <= self.error:  # also where it is nan
-            return _Worst(error, output, entry, float(computed), float(numerical))
+            return _Worst(error, output, entry, computed, numerical)
         return self
 
     def __str__(self) -> str:

@@ -193,11 +193,13 @@ cdef class Array:
                             f"with casting={casting!r}")
         if not is_inexact(wanted.num):
             check_lossless(current(self), wanted.num)
+            if holds_complex(self):
+                return cast_as_asked(current(self), wanted.num)
             if is_traced_value(current(self)):
                 return apply_cast(current(self), wanted.num)
             return shown(self).astype(wanted)
         a = current(self)
-        out = apply_cast(a, wanted.num)
+        out = cast_as_asked(a, wanted.num)
         if out is not a:
             return out
         return own_copy(a) if copy else self

@@ -321,7 +321,7 @@ def array(data, dtype=None, requires_grad=False, copy=True):
         if dtype is None and not requires_grad:
             return own_copy(a)
     if dtype is not None:
-        a = apply_cast(a, np.dtype(dtype).num)
+        a = cast_as_asked(a, np.dtype(dtype).num)
     typenum = typenum_of(innermost(a))
     if requires_grad and not is_inexact(typenum):
         if dtype is not None:

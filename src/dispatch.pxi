@@ -45,7 +45,7 @@ cdef object finish_call(Array result, object out, object where, object dtype):
         raise TypeError("where= is not supported on cdiff arrays; "
                         "use cdiff.numpy.where(mask, f(x), x)")
     if dtype is not None:
-        result = apply_cast(result, np.dtype(dtype).num)
+        result = cast_as_asked(result, np.dtype(dtype).num)
     return result if out is None else store_out(result, out)
 
 
@@ -388,7 +388,7 @@ def einsum(spec, operands):
 def cast(a, dtype):
     """`a` in another dtype; `a` itself where it has that."""
     cdef Array n = as_node(a)
-    cdef Array out = apply_cast(n, np.dtype(dtype).num)
+    cdef Array out = cast_as_asked(n, np.dtype(dtype).num)
     return a if out is n and type(a) is Array else out
 
 
@@ -437,6 +437,11 @@ def inv(a):
 def cholesky(a):
     """Lower Cholesky factor of (batches of) symmetric positive definite matrices."""
     return apply1(OP_CHOLESKY, as_differentiable(a), None)
+
+
+def det(a):
+    """Determinants of (batches of) nonsingular matrices."""
+    return apply1(OP_DET, as_differentiable(a), None)
 
 
 def logabsdet(a):

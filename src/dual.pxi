@@ -110,6 +110,8 @@ cdef Array like_primal(Array t, Array y):
 cdef Array dual_elementwise(int op, Array a, Array b):
     cdef int level = larger(dual_level(a), dual_level(b))
     cdef Array pa, pb, y, t
+    if OP_COMPLEX[op] == COMPLEX_MADE and holds_complex(a):
+        return MADE_COMPLEX[op](a)
     if enters(a, b):
         return ew1(op, entered(a)) if b is None else ew2(op, entered(a), entered(b))
     if raw_partner(N(a), level) and (b is None or raw_partner(N(b), level)):

@@ -425,6 +425,14 @@ cdef Array apply_cast(Array a, int typenum):
     return apply1(OP_CAST, a, (typenum,))
 
 
+cdef Array cast_as_asked(Array a, int typenum):
+    """The same for a dtype that users name: the imaginary part is not dropped without a word."""
+    if holds_complex(a) and not is_complex(typenum):
+        raise TypeError(f"complex values cannot become {np.PyArray_DescrFromType(typenum)}; take "
+                        f"x.real, or abs(x)")
+    return apply_cast(a, typenum)
+
+
 cdef int check_lossless(Array a, int typenum) except -1:
     """A cast to integers ends a derivative rightly; to anything else it would lose it."""
     cdef object dtype = np.PyArray_DescrFromType(typenum)

@@ -41,11 +41,6 @@ def _clip(
     return _index.clip(self, min, max, out, **kwargs)
 
 
-def _itself(self: Array) -> Array:
-    """The array itself: all values are real."""
-    return self
-
-
 def _flatten(self: Array, order: str = "C") -> Array:
     """A one-dimensional copy, as `ndarray.flatten`."""
     flat: Array = _shape.ravel(self, order).copy()
@@ -69,8 +64,6 @@ def _method_sum(
 
 METHODS: dict[str, Any] = {
     "clip": _clip,
-    "conj": _itself,
-    "conjugate": _itself,
     "fill": _fill,
     "flatten": _flatten,
     "reshape": _shape.reshape,

@@ -47,15 +47,14 @@ def fix(x: ArrayLike, out: Any = None) -> Array:
 
 @mirrors(np.real)
 def real(val: ArrayLike) -> Array:
-    """As `numpy.real`: the array itself."""
-    return as_array(val)
+    """As `numpy.real`; a real array itself."""
+    return _core.real(val)
 
 
 @mirrors(np.imag)
 def imag(val: ArrayLike) -> Array:
-    """As `numpy.imag`: zeros."""
-    zeros: Array = _creation.zeros_like(as_array(val))
-    return zeros
+    """As `numpy.imag`; zeros for a real array."""
+    return _core.imag(val)
 
 
 @mirrors(np.nan_to_num)
