@@ -179,6 +179,7 @@ class _Jacobian(JacobianCall, Transformed):
         positions = (argnums,) if single else argnums
         self._mode: str = options.get("mode") or factory.__name__.removeprefix("jac")
         direct = single and not options["has_aux"] and options["layout"] == "numerator"
+        direct = direct and not options.get("holomorphic", False)
         self.prepare(f, positions, single, False, direct)
         self.prepare_mode(self._mode)
 

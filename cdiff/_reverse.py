@@ -52,7 +52,8 @@ class _Gradient(GradientCall, Transformed):
         single = argnums.__class__ is int
         # The core does not take negative positions.
         positions = (argnums,) if single else argnums
-        self.prepare(f, positions, single, self._with_value, self._direct)
+        fast = self._direct and not self._holomorphic
+        self.prepare(f, positions, single, self._with_value, fast)
 
     def general(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> Any:
         """A call with any arguments and any scalar result; see `DirectCall` for `found`."""

@@ -376,6 +376,7 @@ cdef int assign(Array a, object key, object value) except -1:
         return 0
     v = as_node(value)
     old = current(a)
+    refuse_in_reals(old, v)
     traced = traced_key(key)
     if traced is not None:
         return store(a, set_traced(old, traced, assignable(old, v)))
