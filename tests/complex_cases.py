@@ -47,6 +47,12 @@ def changed(z, w):
     return y
 
 
+def added(z, w):
+    y = z.copy()
+    np.add.at(y, [0, 2, 0], w[:3] * z[0])
+    return y
+
+
 CASES = {
     # between real and complex
     "real": (lambda z: np.real(z) * z.real, (Z,)),
@@ -82,6 +88,12 @@ CASES = {
     "meshgrid": (lambda z, w: np.meshgrid(z, w)[1] ** 2, (Z, W)),
     "repeat": (lambda z: np.repeat(z, 2) ** 2, (Z,)),
     "tile": (lambda z: np.tile(z, 2) ** 2, (Z,)),
+    "linspace": (lambda z, w: np.linspace(z[0], w[0], 4), (Z, W)),
+    "geomspace": (lambda z, w: np.geomspace(z[0], w[0], 4), (Z, W)),
+    "sort": (lambda z: np.sort(z * z), (Z,)),
+    "add at": (lambda z, w: added(z, w), (Z, W)),
+    "nan_to_num": (lambda z: np.nan_to_num(z * z), (Z,)),
+    "gradient": (lambda z: np.gradient(z * z), (Z,)),
     # reductions
     "sum": (lambda m: np.sum(m * m, axis=0) + np.sum(m), (M,)),
     "mean": (lambda m: np.mean(m * m, axis=1, keepdims=True), (M,)),
@@ -94,6 +106,8 @@ CASES = {
     "average": (lambda z, x: np.average(z, weights=np.exp(x)), (Z, X)),
     "diff": (lambda z: np.diff(z * z), (Z,)),
     "nansum": (lambda z: np.nansum(z * z), (Z,)),
+    "nanmean": (lambda z: np.nanmean(z * z) + np.nanstd(z), (Z,)),
+    "corrcoef": (lambda m: np.corrcoef(m) * (1 - np.eye(3)), (points((3, 6), 8),)),
     "cov": (lambda m: np.cov(m), (M,)),
     "trapezoid": (lambda z: np.trapezoid(z * z), (Z,)),
     "interp": (lambda z: np.interp(np.array([0.5, 1.2]), np.arange(4.0), z), (Z,)),

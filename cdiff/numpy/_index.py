@@ -283,7 +283,7 @@ def sort(
     keys: Any = a
     if descending is not NO_VALUE and descending:
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
-        keys = -a if a.dtype.kind == "f" else invert(a)
+        keys = -a if a.dtype.kind in "fc" else invert(a)
     return along(a, argsort(keys, axis, kind="stable"), axis)
 
 

@@ -9,6 +9,7 @@ conversions of arguments to NumPy's own time.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def _along(
     """A complex transform along one axis."""
     a, norm = as_array(a), _norm(norm, name)
     axis = axis_of(a, axis, name)
-    a = _of_length(a, a.shape[axis] if n is None else n.__index__(), axis, name)
+    a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _finished(_core.fft(a, (axis,), inverse, norm), out, name)
 
 
@@ -91,7 +92,7 @@ def _half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
             f"{name} takes real numbers, got dtype {a.dtype} of shape {a.shape}; use fft, or the "
             "real part"
         )
-    a = _of_length(a, a.shape[axis] if n is None else n.__index__(), axis, name)
+    a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _core.rfft(a, axis, norm)
 
 
@@ -99,7 +100,7 @@ def _from_half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
     """The real numbers to a half spectrum along an axis."""
     a = as_array(a)
     axis = axis_of(a, axis, name)
-    n = 2 * (a.shape[axis] - 1) if n is None else n.__index__()
+    n = 2 * (a.shape[axis] - 1) if n is None else operator.index(n)
     if n < 1:
         raise ValueError(f"{name}: Invalid number of data points ({n}) specified.")
     return _core.irfft(_of_length(a, n // 2 + 1, axis, name), axis, n, norm)
@@ -156,7 +157,7 @@ def _along_all(
             a = _along(a, n, axis, norm, None, inverse, name)
         return _finished(a, out, name)
     for n, axis in zip(s, axes, strict=True):
-        a = _of_length(a, a.shape[axis] if n is None else n.__index__(), axis, name)
+        a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _finished(_core.fft(a, tuple(axes), inverse, norm), out, name)
 
 
