@@ -297,7 +297,8 @@ cdef class Array:
     def __complex__(self):
         refuse_tracked(self, "complex()", "keep it an Array, or write x.item() to drop the "
                                           "derivative")
-        return complex(shown(self).item())
+        return complex(shown(self).item()) if holds_complex(self) else complex(
+            float_of(seen(self)))
 
     def __array__(self, dtype=None, copy=None):
         refuse_tracked(self, "conversion to a NumPy array",
@@ -516,6 +517,7 @@ cdef Array fitting_gradient(Array a, object value):
     if levels_of(N(g)):
         raise TypeError("grad: a tracked array cannot become a gradient; write g.detach() if its "
                         "derivative may be dropped")
+    refuse_in_reals(a, g)
     if shape_tuple(g) != shape_tuple(a):
         raise ValueError(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
     g = as_block(apply_cast(g, typenum_of(current(a))))

@@ -157,7 +157,8 @@ cdef Array half_weights(Array like, Py_ssize_t axis, Py_ssize_t count, double in
 
     Of length one along all other axes, in the real dtype of an array.
     """
-    cdef np.ndarray out = np.full(count // 2 + 1, inner, dtype_of(like).char.lower())
+    cdef np.ndarray out
+    out = np.full(count // 2 + 1, inner, dtype_of(like).char.lower())
     out[0] = 1.0
     if count % 2 == 0:
         out[count // 2] = 1.0

@@ -440,6 +440,9 @@ cdef Array checked_seed(Array y, object v):
     if shape_tuple(seed) != shape_tuple(y):
         raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
                          f"the array has shape {shape_tuple(y)}; they must be equal")
+    if holds_complex(seed) and not holds_complex(y):
+        raise TypeError(f"backward: the seed v is complex, but the array is real "
+                        f"({dtype_of(y)}); give the real part")
     return seed
 
 
