@@ -127,6 +127,8 @@ def compile_row(row, arity):
                     for k, d in enumerate(row.d)]
     row.complex_partials = [Parser(arity, names, f'{label}, complex partial ("{d}")').parse(d)
                             for d in row.complex_d] or row.partials
+    if len(row.complex_partials) != len(row.partials):
+        raise TableError(f"{label}: {len(row.complex_d)} complex partials for {len(row.d)}")
     row.program = None
     if row.value is not None:
         parser = Parser(arity, row.operands, f'{label}, value ("{row.value}")')

@@ -229,7 +229,8 @@ def test_sets_and_choices(data):
         same(lambda m, a: m.partition(m.sort(a, axis), 0, axis), a)
         condition = data.draw(st.lists(st.booleans(), max_size=a.shape[axis]))
         same(lambda m, a: m.compress(condition, a, axis), a)
-        same(lambda m, a: m.trim_zeros(m.ravel(a), data.draw(st.sampled_from(["fb", "b", "f"]))), a)
+        trim = data.draw(st.sampled_from(["fb", "b", "f"]))
+        same(lambda m, a: m.trim_zeros(m.ravel(a), trim), a)
     for name in ("union1d", "intersect1d", "setdiff1d", "setxor1d"):
         same(lambda m, a, b, name=name: getattr(m, name)(a, b), a, b)
     same(lambda m, a: m.resize(a, (2, 3)), a)
@@ -327,9 +328,6 @@ def test_histogram_of_derivative_free_data_is_plain():
         ("m.convolve(v[:0], u)", ValueError, "convolve: a cannot be empty"),
         ("m.convolve(v, c)", ValueError, r"convolve: object too deep.*\(3, 4\)"),
         ("m.convolve(v, u, 'no')", ValueError, "convolve: mode must be"),
-        ("m.roots([1.0, 0.0, s])", TypeError, "roots: there are complex eigenvalues"),
-        ("m.linalg.eig(m.stack([row[0, :2], -row[0, 1::-1]]) * 0 + [[0, 1], [-1, 0]])", TypeError,
-         "eig: there are complex eigenvalues"),
         ("m.linalg.eigh(c)", np.linalg.LinAlgError, r"eigh: .*\(3, 4\)"),
         ("m.linalg.eigh(p, 'X')", ValueError, "eigh: UPLO"),
         ("m.linalg.svd(v)", np.linalg.LinAlgError, r"svd: .*\(5,\)"),

@@ -98,7 +98,7 @@ VALUES = {
     "sum_to": sum_to,
     "sum": lambda a, axes, keepdims: a.sum(axis=axes, keepdims=keepdims),
     "slice": take,
-    "embed": lambda a, shape, index: put(np.zeros(shape), a, index),
+    "embed": lambda a, shape, index: put(np.zeros(shape, a.dtype), a, index),
     "index_set": put,
     "gather": lambda a, rows: a[rows],
     "scatter_add": scatter_add,
@@ -114,7 +114,8 @@ VALUES = {
     "min": lambda a, axes, keepdims: a.min(axis=axes, keepdims=keepdims),
     "prod": lambda a, axes, keepdims: a.prod(axis=axes, keepdims=keepdims),
     "logsumexp": logsumexp,
-    "norm2": lambda a, axes, keepdims: np.sqrt((a * a).sum(axis=axes, keepdims=keepdims)),
+    "norm2": lambda a, axes, keepdims: np.sqrt(
+        (np.abs(a) ** 2).sum(axis=axes, keepdims=keepdims)),
     "matmul": np.matmul,
     "einsum": lambda *xs_spec: np.einsum(xs_spec[-1], *xs_spec[:-1]),
     "solve": np.linalg.solve,

@@ -36,6 +36,7 @@ from cdiff.numpy._values import argsort, invert
 
 __all__ = [
     "clip", "diag", "diagonal", "diff", "extract", "median", "select", "sort",
+    "sort_complex",
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
@@ -285,6 +286,15 @@ def sort(
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
         keys = -a if a.dtype.kind in "fc" else invert(a)
     return along(a, argsort(keys, axis, kind="stable"), axis)
+
+
+@mirrors(np.sort_complex)
+def sort_complex(a: ArrayLike) -> Array:
+    """As `numpy.sort_complex`: in order along the last axis, and complex."""
+    a = sort(a)
+    if a.dtype.kind == "c":
+        return a
+    return _core.cast(a, np.complex64 if a.dtype.char in "bBhH" else np.complex128)
 
 
 @mirrors(np.median)

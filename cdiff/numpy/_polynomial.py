@@ -95,8 +95,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
         quotient.append(d)
         head = _core.index(rest, slice(1, n)) - d * _core.index(b, slice(1, None))
         rest = _core.concatenate([head, _core.index(rest, slice(n, None))], 0)
-    if not quotient:
-        return _core.array(np.zeros(1, dtype)), rest
+    quotient = quotient or [_core.array(np.zeros((), dtype))]
     q = _core.concatenate([_core.reshape(d, (1,)) for d in quotient], 0)
     # NumPy keeps one coefficient, and drops those that are nothing but rounding.
     rest = rest if rest.size else _core.array(np.zeros(1, dtype))
