@@ -502,6 +502,42 @@ cdef class Array:
     def __ixor__(self, other):
         return in_place_bits(np.bitwise_xor, self, other)
 
+    # ------------------------------------------------------------ protocols of the array API
+
+    def __array_namespace__(self, *, api_version=None):
+        """`cdiff.numpy`, as the namespace of the array API standard."""
+        return face_method("__array_namespace__")(self, api_version)
+
+    @property
+    def device(self):
+        """Where the array is: "cpu"."""
+        return "cpu"
+
+    def to_device(self, device, /, *, stream=None):
+        """The array itself: there is no other device than "cpu"."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"to_device: arrays are on the device 'cpu' only, got {device!r}"
+                             + (" with a stream" if stream is not None else ""))
+        return self
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """The value for another library, read-only or as a copy; no derivative goes with it."""
+        refuse_tracked(self, "handing the memory (DLPack)",
+                       "write x.detach() to drop the derivative")
+        out = shown(self)
+        if max_version is None or max_version < (1, 0):
+            # The old protocol cannot say that memory is read-only.
+            if copy is False:
+                raise BufferError("DLPack: this array can only be exported read-only or as a copy, "
+                                  "and the protocol asked for (before 1.0) knows neither")
+            return np.array(out).__dlpack__(stream=stream)
+        return out.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device,
+                              copy=copy)
+
+    def __dlpack_device__(self):
+        """The device of the memory, for DLPack."""
+        return ndarray_of(current(self)).__dlpack_device__()
+
     # ------------------------------------------------------------ NumPy's protocols
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):

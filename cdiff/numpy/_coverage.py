@@ -59,7 +59,7 @@ _NUMPY = {
     """,
     "constant": "around ceil fix floor floor_divide rint round sign trunc",
     "made": """
-        arange array asanyarray asarray empty empty_like eye full full_like geomspace identity
+        arange array asanyarray asarray empty empty_like eye from_dlpack full full_like geomspace identity
         kaiser linspace logspace ones ones_like tri zeros zeros_like
     """,
     "changed": "copyto fill_diagonal place put put_along_axis putmask",
@@ -104,7 +104,7 @@ _NO_DERIVATIVE = {
     ),
     ("numpy", "asmatrix bmat"): "the class matrix is not differentiated; use arrays of two axes",
     ("numpy", "save savetxt savez savez_compressed"): "writes a file; save x.numpy()",
-    ("numpy", "from_dlpack fromiter frombuffer"): "makes plain arrays",
+    ("numpy", "fromiter frombuffer"): "makes plain arrays",
     ("numpy", "typename mintypecode"): "takes the name of a type",
 }
 

@@ -19,8 +19,8 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, na
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
-    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace",
-    "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
+    "empty_like", "eye", "from_dlpack", "full", "full_like", "geomspace", "identity", "linspace",
+    "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
 DIFFERENTIABLE = (np.float64, np.float32, np.complex128, np.complex64)
@@ -258,6 +258,13 @@ def geomspace(
     result = _core.where(t == 1.0, stop, _core.where(t == 0.0, start, inner))
     wide = complex if result.dtype.kind == "c" else float
     return _core.cast(result, wide if dtype is None else dtype)
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
+    """As `numpy.from_dlpack`; an `Array` where the dtype is floating, of memory of its own."""
+    options = {"device": device, "copy": copy}
+    given = {name: option for name, option in options.items() if option is not None}
+    return _made(NUMPY.from_dlpack(x, **given))
 
 
 @mirrors(np.meshgrid)

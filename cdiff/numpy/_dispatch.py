@@ -7,6 +7,7 @@ not in the table raises a clear error in the core.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from cdiff.numpy import _in_place, _index, _linalg, _reduce, _rounding, _shape, 
 from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
 
 __all__ = ["register"]
+
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 
 # --- methods --------------------------------------------------------------------------------------
@@ -62,7 +65,18 @@ def _method_sum(
     return _reduce.sum(self, axis, dtype, out, keepdims, initial, where)
 
 
+def _namespace(self: Array, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard that belongs to an array."""
+    if api_version not in (None, *API_VERSIONS):
+        raise ValueError(
+            f"cdiff.numpy follows the array API standard of {', '.join(API_VERSIONS)}; "
+            f"{api_version!r} was asked for"
+        )
+    return import_module("cdiff.numpy")
+
+
 METHODS: dict[str, Any] = {
+    "__array_namespace__": _namespace,
     "clip": _clip,
     "fill": _fill,
     "flatten": _flatten,
