@@ -188,7 +188,7 @@ class MappedCall:
                 f"vmap: {self._names()[k]} is a {type(x).__name__} without axes, so there is none "
                 "to map over; give None for it in in_axes, or make an array of the points"
             )
-        if x.dtype.kind not in "fiub":
+        if x.dtype.kind not in "fiubc":
             raise TypeError(f"vmap: {self._names()[k]} has dtype {x.dtype}, which is not supported")
         if not -x.ndim <= axis < x.ndim:
             raise ValueError(

@@ -27,7 +27,7 @@ from cdiff._core import (
     undual,
 )
 from cdiff._mapped import PointCallee
-from cdiff._packing import Packing
+from cdiff._packing import Packing, has_derivative
 from cdiff._rules import Arguments
 from cdiff._tree import flatten, unflatten
 from cdiff._wrap import Transformed
@@ -63,7 +63,7 @@ class Recorded(PointCallee):
             pairs = zip(operands, wanted, strict=True)
             inputs = [leaf(x, level) if want else x for x, want in pairs]
             outputs = self.body.apply(inputs)
-            taken = [k for k, (dtype, _) in enumerate(self.packing.specs) if dtype.kind == "f"]
+            taken = [k for k, spec in enumerate(self.packing.specs) if has_derivative(spec)]
             leaves = [x for x, want in zip(inputs, wanted, strict=True) if want]
             cotangents = [self.packing.at(g, k) for k in taken]
             found = iter(pullback([outputs[k] for k in taken], cotangents, leaves, level))

@@ -27,9 +27,17 @@ from cdiff._core import (
     pushforward,
     to_plain,
 )
+from cdiff._holomorphic import checked_mode, joint_dtype, promise
 from cdiff._leaves import leaf_dtype, shape_of
 from cdiff._tree import unflatten
-from cdiff._wrap import Inputs, Outputs, Transformed, check_argnums, split_aux
+from cdiff._wrap import (
+    Inputs,
+    Outputs,
+    Transformed,
+    check_argnums,
+    function_name,
+    split_aux,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +110,7 @@ def _blocks_fwd(outputs: Outputs, traced: list[Array]) -> list[list[Entries]]:
 
 def _stacked(entries: Entries, y: Any, x: Any, mode: str) -> Any:
     """Rows (``mode="rev"``) or columns (``mode="fwd"``) as one matrix, outputs by inputs."""
-    y_shape, x_shape, dtype = shape_of(y), shape_of(x), leaf_dtype(x)
+    y_shape, x_shape, dtype = shape_of(y), shape_of(x), joint_dtype(y, x)
     if any(e is not None and is_tracked(e) for e in entries):
         if len(entries) == 1 and entries[0].dtype == dtype:
             return entries[0]
@@ -121,7 +129,7 @@ def _stacked(entries: Entries, y: Any, x: Any, mode: str) -> Any:
 
 def _matrix(lanes: Array | None, y: Any, x: Any, mode: str) -> Any:
     """All rows or columns at once as one matrix, outputs by inputs."""
-    n_y, n_x, dtype = _size(y), _size(x), leaf_dtype(x)
+    n_y, n_x, dtype = _size(y), _size(x), joint_dtype(y, x)
     if lanes is None:
         return np.zeros((n_y, n_x), dtype)
     matrix: Any = np.reshape(lanes, (n_y, n_x) if mode == "rev" else (n_x, n_y))
@@ -155,7 +163,9 @@ def _assemble(matrix: Any, y: Any, x: Any, layout: str) -> Any:
     if x.__class__ is Array:
         return array(result)
     if result.shape == () and x.__class__ is not np.ndarray:
-        return float(result) if x.__class__ is float else result[()]
+        if result.dtype == np.float64 and x.__class__ is float:
+            return float(result)
+        return complex(result) if x.__class__ is complex else result[()]
     return result
 
 
@@ -169,6 +179,7 @@ class _Jacobian(JacobianCall, Transformed):
         positions = (argnums,) if single else argnums
         self._mode: str = options.get("mode") or factory.__name__.removeprefix("jac")
         direct = single and not options["has_aux"] and options["layout"] == "numerator"
+        direct = direct and not options.get("holomorphic", False)
         self.prepare(f, positions, single, False, direct)
         self.prepare_mode(self._mode)
 
@@ -204,16 +215,23 @@ class _Jacobian(JacobianCall, Transformed):
     def _blocks(self, inputs: Inputs, outputs: Outputs, traced: list[Array]) -> list[list[Any]]:
         """For every output and every input the matrix of derivatives, outputs by inputs."""
         arrays = [y for y in outputs.leaves if y.__class__ is Array]
-        found = jacobian_blocks(arrays, traced, outputs.level, self._mode)
+        mode = checked_mode(
+            self._mode,
+            inputs.leaves,
+            outputs.leaves,
+            function_name(self._f),
+            self._factory.__name__,
+            self._options.get("holomorphic", False),
+        )
+        found = jacobian_blocks(arrays, traced, outputs.level, mode)
         if found is not None:
             plain = iter(found)
             return [
                 next(plain)
                 if y.__class__ is Array
-                else [np.zeros((_size(y), _size(x)), leaf_dtype(x)) for x in inputs.leaves]
+                else [np.zeros((_size(y), _size(x)), joint_dtype(y, x)) for x in inputs.leaves]
                 for y in outputs.leaves
             ]
-        mode = self._mode
         if mode == "auto":
             n_in = sum([_size(x) for x in inputs.leaves])
             mode = "fwd" if n_in < sum([_size(y) for y in outputs.leaves]) else "rev"
@@ -239,13 +257,20 @@ class _Jacobian(JacobianCall, Transformed):
 
 
 def _jacobian(
-    factory: Any, f: Callable[..., Any], argnums: Argnums, layout: str, has_aux: bool, **mode: str
+    factory: Any,
+    f: Callable[..., Any],
+    argnums: Argnums,
+    layout: str,
+    has_aux: bool,
+    holomorphic: bool,
+    **mode: str,
 ) -> _Jacobian:
     """What `factory`, one of the three functions below, returns for these arguments."""
     who = factory.__name__
     check_layout(layout, who)
     options = {"argnums": check_argnums(argnums, who), **mode, "layout": layout}
-    return _Jacobian(f, factory, {**options, "has_aux": bool(has_aux)})
+    options = {**options, "has_aux": bool(has_aux), **promise(holomorphic)}
+    return _Jacobian(f, factory, options)
 
 
 def jacobian(
@@ -254,6 +279,7 @@ def jacobian(
     mode: str = "auto",
     layout: str = "numerator",
     has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """The function that computes all derivatives of all outputs.
 
@@ -270,6 +296,9 @@ def jacobian(
         Axes of the output first (``J[i, j] = dy_i / dx_j``), or axes of the input first.
     has_aux : bool, default False
         Whether `f` returns a pair ``(output, auxiliary data)``.
+    holomorphic : bool, default False
+        Promises that `f` is a holomorphic function of complex arguments with complex results;
+        the entries are then complex derivatives.  Without it arguments or results have to be real.
 
     Returns
     -------
@@ -277,15 +306,16 @@ def jacobian(
         Takes the arguments of `f`; returns for each output leaf ``y``, in the structure of the
         output, for each chosen argument (a tuple of them if `argnums` is a tuple), in its
         structure, for each leaf ``x`` an array of shape ``y.shape + x.shape`` (numerator) or
-        ``x.shape + y.shape`` (denominator) and of the dtype of ``x``. A pair with the auxiliary
-        data if `has_aux`.
+        ``x.shape + y.shape`` (denominator) and of the dtype of ``x``, complex if ``y`` is. A pair
+        with the auxiliary data if `has_aux`.
 
     Raises
     ------
     ValueError
         If `mode`, `layout` or `argnums` is wrong.
     TypeError
-        When called, if an argument or an output has no derivative.
+        When called, if an argument or an output has no derivative, or is real against the promise,
+        or if both are complex without it.
 
     Examples
     --------
@@ -299,7 +329,7 @@ def jacobian(
     """
     if mode not in MODES:
         raise ValueError(f"jacobian: mode must be one of {MODES}, got {mode!r}")
-    return _jacobian(jacobian, f, argnums, layout, has_aux, mode=mode)
+    return _jacobian(jacobian, f, argnums, layout, has_aux, holomorphic, mode=mode)
 
 
 def jacfwd(
@@ -307,6 +337,7 @@ def jacfwd(
     argnums: Argnums = 0,
     has_aux: bool = False,
     layout: str = "numerator",
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """`jacobian` by a forward pass with one direction per input entry.
 
@@ -316,6 +347,7 @@ def jacfwd(
     argnums : int or tuple of int, default 0
     has_aux : bool, default False
     layout : {"numerator", "denominator"}
+    holomorphic : bool, default False
         All as for `jacobian`.
 
     Returns
@@ -333,7 +365,7 @@ def jacfwd(
     >>> cd.jacfwd(lambda t: {"position": t ** 2, "speed": 2.0 * t})(3.0)
     {'position': 6.0, 'speed': 2.0}
     """
-    return _jacobian(jacfwd, f, argnums, layout, has_aux)
+    return _jacobian(jacfwd, f, argnums, layout, has_aux, holomorphic)
 
 
 def jacrev(
@@ -341,6 +373,7 @@ def jacrev(
     argnums: Argnums = 0,
     has_aux: bool = False,
     layout: str = "numerator",
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """`jacobian` by reverse sweeps: one per output entry.
 
@@ -350,6 +383,7 @@ def jacrev(
     argnums : int or tuple of int, default 0
     has_aux : bool, default False
     layout : {"numerator", "denominator"}
+    holomorphic : bool, default False
         All as for `jacobian`.
 
     Returns
@@ -367,18 +401,21 @@ def jacrev(
     >>> cd.jacrev(lambda x: (x ** 2).sum())(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return _jacobian(jacrev, f, argnums, layout, has_aux)
+    return _jacobian(jacrev, f, argnums, layout, has_aux, holomorphic)
 
 
 class _Hessian(Transformed):
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        options = self._options
-        gradient = jacrev(self._f, options["argnums"], has_aux=options["has_aux"])
-        return jacfwd(gradient, options["argnums"], has_aux=options["has_aux"])(*args, **kwargs)
+        options = dict(self._options)
+        argnums = options.pop("argnums")
+        return jacfwd(jacrev(self._f, argnums, **options), argnums, **options)(*args, **kwargs)
 
 
 def hessian(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """The function that computes all second derivatives, forward over reverse.
 
@@ -389,6 +426,8 @@ def hessian(
     argnums : int or tuple of int, default 0
     has_aux : bool, default False
         As for `grad`.
+    holomorphic : bool, default False
+        As for `jacobian`.
 
     Returns
     -------
@@ -410,4 +449,5 @@ def hessian(
            [2., 0.]])
     """
     argnums = check_argnums(argnums, "hessian")
-    return _Hessian(f, hessian, {"argnums": argnums, "has_aux": bool(has_aux)})
+    options = {"argnums": argnums, "has_aux": bool(has_aux), **promise(holomorphic)}
+    return _Hessian(f, hessian, options)

@@ -21,6 +21,7 @@ __all__ = [
     "as_direction",
     "check_input",
     "check_output",
+    "is_complex",
     "is_differentiable",
     "leaf_dtype",
     "outside",
@@ -31,10 +32,12 @@ __all__ = [
 ]
 
 FLOAT64 = np.dtype(np.float64)
+COMPLEX128 = np.dtype(np.complex128)
 FLOAT_TYPES = (np.float64, np.float32)
+DIFFERENTIABLE_TYPES = (*FLOAT_TYPES, np.complex128, np.complex64)
 # memmap is an ndarray in every respect that matters here; other subclasses (masked arrays,
 # np.matrix) mean something else by the same operators, so they are refused.
-ARRAY_CLASSES: frozenset[Any] = frozenset((Array, np.ndarray, np.float64, np.float32, np.memmap))
+ARRAY_CLASSES: frozenset[Any] = frozenset((Array, np.ndarray, np.memmap, *DIFFERENTIABLE_TYPES))
 
 LEAF_TYPES.update(ARRAY_CLASSES)
 
@@ -51,11 +54,26 @@ def is_differentiable(x: Any) -> bool:
     bool
     """
     cls = x.__class__
-    if cls is float:
+    if cls is float or cls is complex:
         return True
     if cls in ARRAY_CLASSES:
-        return x.dtype.type in FLOAT_TYPES
-    return isinstance(x, float)
+        return x.dtype.type in DIFFERENTIABLE_TYPES
+    return isinstance(x, (float, complex))
+
+
+def is_complex(x: Any) -> bool:
+    """Is a number or an array complex?
+
+    Parameters
+    ----------
+    x : leaf
+
+    Returns
+    -------
+    bool
+    """
+    dtype = getattr(x, "dtype", None)
+    return isinstance(x, complex) if dtype is None else dtype.kind == "c"
 
 
 def check_input(x: Any, path: str) -> None:
@@ -86,7 +104,7 @@ def _dtype_problem(dtype: np.dtype[Any]) -> str:
             ".astype(float), or leave it out of argnums"
         )
     if kind == "c":
-        return f"has dtype {dtype}; derivatives by complex numbers are not supported"
+        return f"has dtype {dtype}; convert it to complex128 or complex64 with .astype"
     if kind == "f":
         return f"has dtype {dtype}; convert it to float64 or float32 with .astype"
     if kind == "O":
@@ -107,8 +125,6 @@ def _class_problem(x: Any) -> str:
             f"is the integer {_short(x)}, which has no derivative; write it as a float, "
             "or leave it out of argnums"
         )
-    if isinstance(x, (complex, np.complexfloating)):
-        return f"is the complex number {x}; derivatives by complex numbers are not supported"
     if isinstance(x, np.ndarray):
         return f"is a {x.__class__.__name__}; convert it to a plain array with np.asarray"
     if isinstance(x, np.generic):
@@ -128,7 +144,7 @@ def _short(x: Any) -> str:
 
 
 def check_output(y: Any, path: str) -> None:
-    """Raise unless `y`, a leaf of a function's result, is a real number or a float array.
+    """Raise unless `y`, a leaf of a function's result, is a number or an array of floats.
 
     Parameters
     ----------
@@ -142,10 +158,10 @@ def check_output(y: Any, path: str) -> None:
         Naming `path` and what to do.
     """
     cls = y.__class__
-    if cls is float or cls is int:
+    if cls is float or cls is int or cls is complex:
         return
     if isinstance(y, (Array, np.ndarray, np.generic)):
-        if y.dtype.type in FLOAT_TYPES:
+        if y.dtype.type in DIFFERENTIABLE_TYPES:
             return
         kind = y.dtype.kind
         hint = (
@@ -157,7 +173,7 @@ def check_output(y: Any, path: str) -> None:
             )
         )
         raise TypeError(f"{path} {hint}")
-    if isinstance(y, float):
+    if isinstance(y, (float, complex)):
         return
     if y is None:
         raise TypeError(f"{path} is None; does the function lack a return statement?")
@@ -192,11 +208,11 @@ def leaf_dtype(x: Any) -> np.dtype[Any]:
     Returns
     -------
     dtype
-        float64 or float32, in native byte order.
+        Of real or complex floats, in native byte order.
     """
     if isinstance(x, (Array, np.ndarray, np.generic)):
         return np.dtype(x.dtype.type)
-    return FLOAT64
+    return COMPLEX128 if isinstance(x, complex) else FLOAT64
 
 
 def outside(y: Any, level: int) -> Any:
@@ -288,7 +304,7 @@ def _as_class(cls: type, g: Any) -> Any:
         return np.asarray(g)
     if issubclass(cls, np.generic):
         return cls(g)
-    return float(g)
+    return complex(g) if issubclass(cls, complex) else float(g)
 
 
 def as_direction(
@@ -296,8 +312,8 @@ def as_direction(
 ) -> Array:
     """A tangent or cotangent as an Array that fits, or an error.
 
-    Real floats and integers are accepted and converted to `dtype`; a plain array is copied, so
-    that changing it later changes no derivative.
+    Real numbers are accepted and converted to `dtype`, complex ones where that is complex; a plain
+    array is copied, so that changing it later changes no derivative.
 
     Parameters
     ----------
@@ -317,15 +333,17 @@ def as_direction(
     Raises
     ------
     TypeError
-        If `v` is not real numbers.
+        If `v` is not numbers, or complex although what it belongs to is real.
     ValueError
         If the shape differs.
     """
     cls = v.__class__
+    if dtype.kind != "c" and is_complex(v):
+        raise TypeError(f"{path} is complex, but the {space} it belongs to is real ({dtype})")
     if isinstance(v, (Array, np.ndarray, np.generic)):
-        if v.dtype.kind not in "fiu":
-            raise TypeError(f"{path} has dtype {v.dtype}; it must be real numbers")
-    elif cls is bool or not isinstance(v, (float, int)):
+        if v.dtype.kind not in "fiuc":
+            raise TypeError(f"{path} has dtype {v.dtype}; it must be numbers")
+    elif cls is bool or not isinstance(v, (float, int, complex)):
         raise TypeError(f"{path} must be a number or an array, got a {cls.__name__}")
     if shape_of(v) != shape:
         raise ValueError(

@@ -90,7 +90,7 @@ def as_array(x: Any) -> Any:
 
 def operand(x: Any) -> Any:
     """A leaf as an operand, of which the dtype is kept: an int is no float."""
-    if isinstance(x, (Array, float)) or np.ndim(x):
+    if isinstance(x, (Array, float, complex)) or np.ndim(x):
         return x
     return array(x)
 
@@ -107,9 +107,9 @@ def check_number(x: Any, name: str) -> None:
     ------
     TypeError
     """
-    if isinstance(x, (float, int)):
+    if isinstance(x, (float, int, complex)):
         return
-    if isinstance(x, (Array, np.ndarray, np.generic)) and x.dtype.kind in "fiub":
+    if isinstance(x, (Array, np.ndarray, np.generic)) and x.dtype.kind in "fiubc":
         return
     raise TypeError(f"{name} must be a number or an array, got a {type(x).__name__}")
 

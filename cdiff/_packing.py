@@ -1,4 +1,4 @@
-"""Several results as one: a flat vector of float64, which is sliced and reshaped for each.
+"""Several results as one: a flat vector of float64 (complex128 if one is complex), which is sliced and reshaped for each.
 
 An operator of the graph has one result; a function with several is one operator all the same, and
 this is the form that its result takes. Knows shapes and dtypes only. It is fast because slices and
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import cast, concatenate, index, reshape
+from cdiff._core import cast, concatenate, index, real, reshape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cdiff._core import Array
 
-__all__ = ["Packing", "Spec", "spec_of"]
+__all__ = ["Packing", "Spec", "has_derivative", "spec_of"]
 
 Spec = tuple[np.dtype[Any], tuple[int, ...]]
 
 FLOAT64 = np.dtype(np.float64)
+COMPLEX128 = np.dtype(np.complex128)
 EXACT_INTEGER = 2**53  # float64 holds the integers up to here
 
 
@@ -42,6 +43,20 @@ def spec_of(x: Any) -> Spec:
     return (np.dtype(found.type) if found is not None else np.asarray(x).dtype), np.shape(x)
 
 
+def has_derivative(spec: Spec) -> bool:
+    """Does a value of this dtype have a derivative?
+
+    Parameters
+    ----------
+    spec : (dtype, shape)
+
+    Returns
+    -------
+    bool
+    """
+    return spec[0].kind in "fc"
+
+
 class Packing:
     """Where each of several results stands in one.
 
@@ -49,7 +64,7 @@ class Packing:
     ----------
     specs : sequence of (dtype, shape)
     bare : bool, default True
-        Whether a single float64 or float32 result stays as it is.
+        Whether a single result of floats stays as it is.
 
     Attributes
     ----------
@@ -57,13 +72,16 @@ class Packing:
     starts : list of int
         Where each begins, and where the last one ends.
     bare : bool
+    dtype : dtype
+        Of the vector.
     """
 
-    __slots__ = ("bare", "specs", "starts")
+    __slots__ = ("bare", "dtype", "specs", "starts")
 
     def __init__(self, specs: Iterable[Spec], bare: bool = True) -> None:
         self.specs = list(specs)
-        self.bare = bare and len(self.specs) == 1 and self.specs[0][0].kind == "f"
+        self.bare = bare and len(self.specs) == 1 and has_derivative(self.specs[0])
+        self.dtype = COMPLEX128 if any(dtype.kind == "c" for dtype, _ in self.specs) else FLOAT64
         self.starts = [0]
         for _, shape in self.specs:
             self.starts.append(self.starts[-1] + prod(shape))
@@ -87,7 +105,7 @@ class Packing:
         """
         if self.bare:
             return arrays[0]
-        flat = [reshape(cast(a, FLOAT64), (prod(np.shape(a)),)) for a in arrays]
+        flat = [reshape(cast(a, self.dtype), (prod(np.shape(a)),)) for a in arrays]
         return flat[0] if len(flat) == 1 else concatenate(flat, 0)
 
     def pack_plain(self, arrays: Sequence[Any]) -> Any:
@@ -104,7 +122,7 @@ class Packing:
         if self.bare:
             dtype, _ = self.specs[0]
             return np.array(arrays[0], dtype)
-        flat = np.empty(self.size)
+        flat = np.empty(self.size, self.dtype)
         for k, a in enumerate(arrays):
             flat[self.starts[k] : self.starts[k + 1]] = exact(a).reshape(-1)
         return flat
@@ -126,7 +144,8 @@ class Packing:
         if self.bare:
             return y
         dtype, shape = self.specs[k]
-        return cast(reshape(index(y, slice(self.starts[k], self.starts[k + 1])), shape), dtype)
+        part = reshape(index(y, slice(self.starts[k], self.starts[k + 1])), shape)
+        return cast(part if dtype.kind == "c" else real(part), dtype)
 
     def unpack(self, y: Array) -> list[Array]:
         """All results.

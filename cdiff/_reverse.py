@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cdiff._core import Array, GradientCall, Level, leaf, pullback
+from cdiff._holomorphic import check_for_reverse, promise
 from cdiff._leaves import (
     FLOAT_TYPES,
     as_direction,
@@ -47,10 +48,12 @@ class _Gradient(GradientCall, Transformed):
         argnums = options["argnums"]
         self._with_value = factory is value_and_grad
         self._direct = not options["has_aux"]
+        self._holomorphic: bool = options.get("holomorphic", False)
         single = argnums.__class__ is int
         # The core does not take negative positions.
         positions = (argnums,) if single else argnums
-        self.prepare(f, positions, single, self._with_value, self._direct)
+        fast = self._direct and not self._holomorphic
+        self.prepare(f, positions, single, self._with_value, fast)
 
     def general(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> Any:
         """A call with any arguments and any scalar result; see `DirectCall` for `found`."""
@@ -64,16 +67,28 @@ class _Gradient(GradientCall, Transformed):
                 out, traced = found
             if not self._direct:
                 out, aux = split_aux(out, self._f, level)
-            if out.__class__ is Array and out.shape == () and out.dtype.type in FLOAT_TYPES:
-                grads = pullback([out], [None], traced, level)
-            else:
+            if (
+                out.__class__ is not Array
+                or out.shape != ()
+                or out.dtype.type not in FLOAT_TYPES
+                or self._holomorphic
+            ):
                 _check_scalar(out, self._f, self._factory.__name__)
-                grads = [None] * len(traced)
+                self._check_complex(inputs.leaves, out)
+            grads = (
+                pullback([out], [None], traced, level)
+                if out.__class__ is Array
+                else [None] * len(traced)
+            )
         gradient = inputs.gradient(grads)
         if not self._with_value:
             return gradient if self._direct else (gradient, aux)
         value = outside(out, level)
         return (value if self._direct else (value, aux)), gradient
+
+    def _check_complex(self, leaves: list[Any], out: Any) -> None:
+        name = function_name(self._f)
+        check_for_reverse(leaves, [out], name, self._factory.__name__, self._holomorphic)
 
 
 def _check_scalar(out: Any, f: Callable[..., Any], who: str) -> None:
@@ -99,7 +114,12 @@ def _check_scalar(out: Any, f: Callable[..., Any], who: str) -> None:
         )
 
 
-def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
     """The function that computes the gradient of a scalar function.
 
     Parameters
@@ -112,19 +132,23 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
         float, an array, or any nesting of dict, list, tuple, namedtuple, dataclass of them.
         Other arguments and all keyword arguments are passed through.
     has_aux : bool, default False
+    holomorphic : bool, default False
+        Promises that `f` is a holomorphic function of complex arguments with a complex result;
+        the gradient is then its complex derivative.
 
     Returns
     -------
     callable
         Takes the arguments of `f`; returns the gradient in the structure, the shapes and the
         types of the chosen argument (float to float, ndarray to ndarray, ...), a tuple of
-        gradients if `argnums` is a tuple; ``(gradient, aux)`` if `has_aux`.
+        gradients if `argnums` is a tuple; ``(gradient, aux)`` if `has_aux`.  For a complex
+        argument ``z = x + iy`` of a real function that is ``df/dx - i df/dy``.
 
     Raises
     ------
     TypeError
         When called, if an argument has no derivative (integers, strings, ...), or if the
-        output is not a real scalar.
+        output is not a scalar, real unless `holomorphic`.
     ValueError
         If `argnums` does not fit the call.
 
@@ -143,11 +167,15 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     12.0
     """
     argnums = check_argnums(argnums, "grad")
-    return _Gradient(f, grad, {"argnums": argnums, "has_aux": bool(has_aux)})
+    options = {"argnums": argnums, "has_aux": bool(has_aux), **promise(holomorphic)}
+    return _Gradient(f, grad, options)
 
 
 def value_and_grad(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """The function that computes a scalar function and its gradient together.
 
@@ -156,6 +184,7 @@ def value_and_grad(
     f : callable
     argnums : int or tuple of int, default 0
     has_aux : bool, default False
+    holomorphic : bool, default False
         All as for `grad`.
 
     Returns
@@ -177,7 +206,8 @@ def value_and_grad(
     (18.0, (9.0, 12.0))
     """
     argnums = check_argnums(argnums, "value_and_grad")
-    return _Gradient(f, value_and_grad, {"argnums": argnums, "has_aux": bool(has_aux)})
+    options = {"argnums": argnums, "has_aux": bool(has_aux), **promise(holomorphic)}
+    return _Gradient(f, value_and_grad, options)
 
 
 class _ElementwiseGrad(Transformed):
@@ -186,11 +216,20 @@ class _ElementwiseGrad(Transformed):
         with Level() as level:
             traced = [leaf(x, level) for x in inputs.leaves]
             outputs = Outputs(self._f(*inputs.call(traced), **kwargs), self._f, level)
+            check_for_reverse(
+                inputs.leaves,
+                outputs.leaves,
+                function_name(self._f),
+                "elementwise_grad",
+                self._options.get("holomorphic", False),
+            )
             grads = _pull(outputs, [None] * len(outputs.leaves), traced)
         return inputs.gradient(grads)
 
 
-def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def elementwise_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+) -> Callable[..., Any]:
     """The function that computes the gradient of the sum of all outputs.
 
     For a function that acts on every entry for itself, like ``np.sin``, that is its derivative
@@ -201,7 +240,8 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     f : callable
         Returns numbers or arrays of any shape, in any container.
     argnums : int or tuple of int, default 0
-        As for `grad`.
+    holomorphic : bool, default False
+        Both as for `grad`.
 
     Returns
     -------
@@ -221,7 +261,8 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..
     array([2., 4., 6.])
     """
     argnums = check_argnums(argnums, "elementwise_grad")
-    return _ElementwiseGrad(f, elementwise_grad, {"argnums": argnums})
+    options = {"argnums": argnums, **promise(holomorphic)}
+    return _ElementwiseGrad(f, elementwise_grad, options)
 
 
 def _pull(outputs: Outputs, cotangents: list[Any], traced: list[Array]) -> list[Any]:

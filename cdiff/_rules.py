@@ -125,7 +125,7 @@ class Arguments:
             leaves += [None] * tree.n_leaves if tangent is None else _matched(tree, tangent, name)
         return [
             as_direction(leaves[k], shape, dtype, paths[k], "argument")
-            if leaves[k] is not None and dtype.kind == "f"
+            if leaves[k] is not None and dtype.kind in "fc"
             else None
             for k, (dtype, shape) in zip(self.places, self.specs, strict=True)
         ]

@@ -47,8 +47,11 @@ BUILT_IN: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict, "None":
 CODES = operator_codes()
 NAMES = {code: name for name, code in CODES.items()}
 DTYPES: dict[int, np.dtype[Any]] = {
-    np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfd"
+    np.dtype(letter).num: np.dtype(letter) for letter in "?bBhHiIlLqQfdFD"
 }
+
+
+NUMBER_FORMS = {"f": "<f8", "c": "<c16"}  # of Python's numbers as inputs
 
 
 def pack(value: Any) -> bytes:
@@ -310,7 +313,7 @@ def _plain_constant(x: Any) -> Any:
 
 def _form(form: Any) -> Any:
     """The form of an input, checked."""
-    if form.__class__ is str and form == "f":
+    if form.__class__ is str and form in NUMBER_FORMS:
         return form
     if (
         form.__class__ is not tuple
@@ -327,7 +330,7 @@ def _check_inputs(program: Program, forms: list[Any], arguments: TreeDef, n: int
     if program.n_inputs != len(forms) or arguments.n_leaves != n:
         raise FormatError(f"{len(forms)} inputs for a program of {program.n_inputs}")
     for form, row in zip(forms, program.instructions(), strict=False):
-        dtype, shape = ("<f8", ()) if form == "f" else form[1:]
+        dtype, shape = (NUMBER_FORMS[form], ()) if form.__class__ is str else form[1:]
         if row[1] != _dtype(dtype).newbyteorder("=") or row[2] != shape:
             raise FormatError(f"an input has the form {form!r:.60}, the program wants {row[1:3]}")
 
@@ -463,7 +466,7 @@ def _dtype_name(typenum: int) -> str:
 
 def _dtype(name: Any) -> np.dtype[Any]:
     """The dtype of values in a program that a name stands for, in any byte order."""
-    if name.__class__ is str and len(name) == 3 and name[0] in "<>|" and name[1] in "fiub":
+    if name.__class__ is str and 3 <= len(name) <= 4 and name[0] in "<>|" and name[1] in "fiubc":
         try:
             found = np.dtype(name)
         except TypeError:

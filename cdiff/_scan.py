@@ -30,7 +30,7 @@ from cdiff._core import (
     undual,
 )
 from cdiff._mapped import PointCallee
-from cdiff._packing import Packing, exact
+from cdiff._packing import Packing, exact, has_derivative
 from cdiff._progress import bar, is_on
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ FLOAT64 = np.dtype(np.float64)
 
 def floats(specs: Sequence[Spec]) -> list[int]:
     """The positions of those that have a derivative."""
-    return [k for k, (dtype, _) in enumerate(specs) if dtype.kind == "f"]
+    return [k for k, spec in enumerate(specs) if has_derivative(spec)]
 
 
 def zero(spec: Spec) -> Array:
     """A zero derivative."""
     dtype, shape = spec
-    return array(np.zeros(shape, dtype if dtype.kind == "f" else FLOAT64))
+    return array(np.zeros(shape, dtype if has_derivative(spec) else FLOAT64))
 
 
 def fitting(x: Any, spec: Spec) -> Any:
@@ -142,14 +142,14 @@ class Scan(PointCallee):
         values : list
             The last carry and the stacked rows.
         flat : ndarray
-            Their packing, in which only the rows of float64 are filled in.
+            Their packing, in which only the rows of its dtype are filled in.
         """
-        flat = np.empty(self.packing.size)
+        flat = np.empty(self.packing.size, self.packing.dtype)
         ys = []
         for k in range(len(carry), len(self.packing.specs)):
             dtype, shape = self.packing.specs[k]
             part = flat[self.packing.starts[k] : self.packing.starts[k + 1]].reshape(shape)
-            ys.append(part if dtype == FLOAT64 else np.empty(shape, dtype))
+            ys.append(part if dtype == self.packing.dtype else np.empty(shape, dtype))
         carry = list(carry)
         rows = [np.ascontiguousarray(x, dtype) for x, (dtype, _) in zip(xs, self.xs, strict=True)]
         self._steps(carry, rows, consts, ys)
@@ -158,7 +158,7 @@ class Scan(PointCallee):
     def pack(self, values: list[Any], flat: Any) -> Any:
         """Fill in the rest of what `run` gave."""
         for k, y in enumerate(values):
-            if k < len(self.carry) or y.dtype != FLOAT64:
+            if k < len(self.carry) or y.dtype != self.packing.dtype:
                 part = flat[self.packing.starts[k] : self.packing.starts[k + 1]]
                 part[...] = exact(y).reshape(-1)
         return flat
@@ -258,7 +258,7 @@ class Scan(PointCallee):
         )
         parts = iter(z[len(self.carry) :])
         return self.packing.pack(
-            [next(parts) if spec[0].kind == "f" else zero(spec) for spec in self.packing.specs]
+            [next(parts) if has_derivative(spec) else zero(spec) for spec in self.packing.specs]
         )
 
 

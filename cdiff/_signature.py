@@ -195,7 +195,10 @@ class Signature:
             self.tracked = self.tracked or is_tracked(x)
             self.inputs.append(x if self.tracked else x.numpy())
             return "a", x.dtype.str, x.shape
-        if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub":
+        if x.__class__ is complex:
+            self.inputs.append(np.complex128(x))
+            return "c"
+        if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiubc":
             self.inputs.append(x)
             return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
         return None

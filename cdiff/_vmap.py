@@ -313,9 +313,9 @@ def _merged(groups: list[Group], k: int, axis: int | None, name: Callable[[], st
 
 def _one_dtype(groups: list[Group], k: int, parts: list[Array]) -> list[Array]:
     """Parts in the dtype that NumPy's rules give; a Python number takes that of the others."""
-    plain = [group.leaf(k)[0].__class__ in (float, int) for group in groups]
+    plain = [group.leaf(k)[0].__class__ in (float, int, complex) for group in groups]
     given = [y.dtype for y, is_plain in zip(parts, plain, strict=True) if not is_plain]
-    numbers = [0.0 if y.dtype.kind == "f" else 0 for y in parts] if given else []
+    numbers = [y.dtype.type(0).item() for y in parts] if given else []
     weak = [x for x, is_plain in zip(numbers, plain, strict=True) if is_plain] if given else []
     dtype = np.result_type(*given, *weak) if given else np.result_type(*[y.dtype for y in parts])
     return [_core.cast(y, dtype) for y in parts]

@@ -294,14 +294,14 @@ def _frozen(trace: Trace, outputs: Sequence[Any]) -> Program:
 
 
 def _is_input(x: Any) -> bool:
-    if isinstance(x, (float, Array)):
+    if isinstance(x, (float, complex, Array)):
         return True
-    return isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiub"
+    return isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiubc"
 
 
 def _directions(arrays: Sequence[Array]) -> list[tuple[int, Any]]:
     """The positions of floating-point values, each with a zero of its form."""
-    return [(k, _zero_like(x)) for k, x in enumerate(arrays) if x.dtype.kind == "f"]
+    return [(k, _zero_like(x)) for k, x in enumerate(arrays) if x.dtype.kind in "fc"]
 
 
 def _zero_like(x: Array) -> Any:

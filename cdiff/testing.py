@@ -15,14 +15,15 @@ Examples
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cdiff._core import array
-from cdiff._evidence import judged
+from cdiff._evidence import Verdict, judged
 from cdiff._forward import jvp
-from cdiff._leaves import check_output, leaf_dtype, restore
+from cdiff._leaves import check_output, is_complex, leaf_dtype, restore
 from cdiff._reverse import stop_gradient, vjp
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Inputs, check_function, function_name
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Vector = list[npt.NDArray[np.float64]]
+    Vector = list[npt.NDArray[Any]]
 
 __all__ = ["check_grads"]
 
@@ -51,21 +52,21 @@ class _Limits(NamedTuple):
 
 
 class Case:
-    """A function at a point, seen as a map from lists of float64 arrays to such lists."""
+    """A function at a point, seen as a map from lists of float64 (complex128) arrays to such."""
 
     def __init__(self, f: Callable[..., Any], args: Sequence[Any], name: str) -> None:
         self.f = f
         self.args = args
         self.name = name
         self.inputs = Inputs(args, tuple(range(len(args))), "check_grads")
-        self.point: Vector = [np.asarray(_plain(x), dtype=float) for x in self.inputs.leaves]
+        self.point: Vector = [_double(x) for x in self.inputs.leaves]
         self.value, self.out_tree = self.outputs(f(*args))
 
     def outputs(self, out: Any) -> tuple[Vector, Any]:
         leaves, treedef = flatten(out)
         for y, path in zip(leaves, leaf_paths(treedef, f"the output of {self.name}"), strict=True):
             check_output(y, path)
-        return [np.asarray(_plain(y), dtype=float) for y in leaves], treedef
+        return [_double(y) for y in leaves], treedef
 
     def arguments(self, vector: Vector) -> tuple[Any, ...]:
         """A vector in the structure and the types of the arguments."""
@@ -108,7 +109,7 @@ class Case:
     def reverse(self, weights: Vector) -> Vector:
         pull = vjp(self.f, *self.args)[1]
         leaves, _ = flatten(pull(self.cotangent(weights)))
-        return [np.asarray(_plain(g), dtype=float) for g in leaves]
+        return [_double(g) for g in leaves]
 
     def noise(self, limits: _Limits) -> float:
         """What rounding in the function's values can do to a numerical derivative."""
@@ -120,17 +121,29 @@ def _plain(x: Any) -> Any:
     return x.numpy() if hasattr(x, "numpy") else x
 
 
+def _double(x: Any) -> npt.NDArray[Any]:
+    """A number or an array in double precision."""
+    return np.asarray(_plain(x), dtype=complex if is_complex(x) else float)
+
+
 def _difference(above: Vector, below: Vector, width: float) -> Vector:
     return [(a - b) / width for a, b in zip(above, below, strict=True)]
 
 
 def dot(u: Vector, v: Vector) -> float:
-    return float(sum([np.sum(a * b) for a, b in zip(u, v, strict=True)]))
+    """How cotangents and tangents pair: without a conjugate."""
+    return float(sum([np.sum(a * b).real for a, b in zip(u, v, strict=True)]))
 
 
 def random_like(vector: Vector, rng: np.random.Generator) -> Vector:
     """Random numbers of the size of the entries, or of size 1 where these are smaller."""
-    return [rng.standard_normal(x.shape) * np.maximum(1.0, np.abs(x)) for x in vector]
+    return [_random(x, rng) * np.maximum(1.0, np.abs(x)) for x in vector]
+
+
+def _random(like: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
+    """Standard normal numbers, in the real and in the imaginary part."""
+    x = rng.standard_normal(like.shape)
+    return x + 1j * rng.standard_normal(like.shape) if is_complex(like) else x
 
 
 def check_grads(
@@ -150,7 +163,8 @@ def check_grads(
     f : callable
         Returns numbers or arrays in any container; smooth around `args`.
     args : tuple
-        The arguments of `f`: containers of floats and arrays, all differentiated.
+        The arguments of `f`: containers of floats and arrays, all differentiated.  Complex ones
+        are moved along both axes of the plane, so `f` need not be holomorphic.
     order : int, default 2
         Derivatives up to this order, in every mix of the modes.
     modes : sequence of {"fwd", "rev"}
@@ -189,7 +203,7 @@ def check_grads(
     if order.__class__ is not int or order < 1:
         raise ValueError(f"check_grads: order must be an integer >= 1, got {order!r}")
     args = tuple([stop_gradient(arg) for arg in args])
-    single = any(leaf_dtype(x) == np.float32 for x in flatten(args)[0])
+    single = any(leaf_dtype(x) in (np.float32, np.complex64) for x in flatten(args)[0])
     tolerance = 2e-3 if single else 1e-6
     limits = _Limits(
         tolerance if atol is None else atol,
@@ -212,7 +226,7 @@ def _check(
     """Check first derivatives, then the functions that compute them."""
     case = Case(f, args, name)
     direction = random_like(case.point, rng)
-    weights = [rng.standard_normal(y.shape) for y in case.value]
+    weights = [_random(y, rng) for y in case.value]
     numerical = case.numerical(direction, limits.eps)
     if not all(bool(np.all(np.isfinite(d))) for d in numerical):
         raise AssertionError(
@@ -278,10 +292,11 @@ def _entries(case: Case) -> list[tuple[str, Vector]]:
         paths += leaf_paths(treedef, f"argument {i}")
     entries: list[tuple[str, Vector]] = []
     for k, (path, x) in enumerate(zip(paths, case.point, strict=True)):
-        for index in np.ndindex(x.shape):
+        directions = (("", 1.0), (" (times 1j)", 1j)) if is_complex(x) else (("", 1.0),)
+        for index, (suffix, one) in product(np.ndindex(x.shape), directions):
             if len(entries) == MAX_ENTRIES:
                 return entries
-            entries.append((path + _index(index), _unit(case.point, k, index)))
+            entries.append((path + _index(index) + suffix, _unit(case.point, k, index, one)))
     return entries
 
 
@@ -298,30 +313,22 @@ class _Worst(NamedTuple):
     error: float = 0.0
     output: str = ""
     entry: str = ""
-    computed: float = 0.0
-    numerical: float = 0.0
+    computed: complex = 0.0
+    numerical: complex = 0.0
     weights: Any = None
     unit: Any = None
 
     def than(self, *entry: Any) -> _Worst:
         """The worse of this entry and another: output, entry, both numbers, weights and unit."""
         output, name, computed, numerical, weights, unit = entry
-        error = abs(float(computed) - float(numerical))
+        error = float(abs(computed - numerical))
         if not error <= self.error:  # also where it is nan
-            return _Worst(error, output, name, float(computed), float(numerical), weights, unit)
+            return _Worst(error, output, name, computed, numerical, weights, unit)
         return self
 
     def message(self, case: Case, what: str, limits: _Limits) -> str:
         """What is wrong, by how much, and whose fault it seems to be."""
-
-        weights = self.weights()
-
-        def along(step: Any) -> Any:
-            values = (case.at_complex if isinstance(step, complex) else case.at)(step, self.unit)
-            return sum([np.sum(w * y) for w, y in zip(weights, values, strict=True)])
-
-        start = max(1.0, *[float(np.max(np.abs(x), initial=0.0)) for x in case.point]) / 8.0
-        verdict = judged(self.computed, self.numerical, along, along, start, limits.rtol)
+        verdict = self.verdict(case, limits)
         finding = "cannot be confirmed" if verdict.fault == "difference" else "is wrong"
         return (
             f"{what} of {case.name} {finding}: d {self.output} / d {self.entry} is computed as "
@@ -329,11 +336,25 @@ class _Worst(NamedTuple):
             f"{self.error:.3g}); {verdict.words}"
         )
 
+    def verdict(self, case: Case, limits: _Limits) -> Verdict:
+        """What other witnesses say, who know functions of real numbers."""
+        if any(map(is_complex, (*case.point, *case.value))):
+            return Verdict("unknown", "there are no further witnesses for complex numbers")
+        weights = self.weights()
 
-def _unit(like: Vector, k: int, index: tuple[int, ...]) -> Vector:
+        def along(step: Any) -> Any:
+            values = (case.at_complex if isinstance(step, complex) else case.at)(step, self.unit)
+            return sum([np.sum(w * y) for w, y in zip(weights, values, strict=True)])
+
+        start = max(1.0, *[float(np.max(np.abs(x), initial=0.0)) for x in case.point]) / 8.0
+        computed, numerical = float(self.computed.real), float(self.numerical.real)
+        return judged(computed, numerical, along, along, start, limits.rtol)
+
+
+def _unit(like: Vector, k: int, index: tuple[int, ...], one: complex = 1.0) -> Vector:
     """Zeros with a single one, in the shapes of a vector."""
     unit = [np.zeros_like(y) for y in like]
-    unit[k][index] = 1.0
+    unit[k][index] = one
     return unit
 
 

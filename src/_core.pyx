@@ -33,7 +33,7 @@ cdef extern from "numpy/arrayobject.h":
     enum:
         NPY_BOOL, NPY_BYTE, NPY_UBYTE, NPY_SHORT, NPY_USHORT, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
         NPY_ULONGLONG
-        NPY_LONGDOUBLE, NPY_CLONGDOUBLE, NPY_OBJECT
+        NPY_CFLOAT, NPY_CDOUBLE, NPY_LONGDOUBLE, NPY_CLONGDOUBLE, NPY_OBJECT
         NPY_ARRAY_WRITEABLE, NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_F_CONTIGUOUS
 
 cdef extern from "node.h":
@@ -84,6 +84,8 @@ cdef extern from "node.h":
     void cdiff_set_next_dead(Node *, Node *) noexcept nogil
     const double cdiff_gone
     const float cdiff_gone_single
+    const double *cdiff_gone_complex
+    const float *cdiff_gone_complex_single
     Py_ssize_t *ARR_SHAPE(const Arr *) noexcept nogil
     Py_ssize_t *ARR_STRIDES(const Arr *) noexcept nogil
     enum:
@@ -106,6 +108,7 @@ include "blocks.pxi"
 include "elementwise.pxi"
 include "strided.pxi"
 include "bridge.pxi"
+include "complex.pxi"
 include "dual.pxi"
 include "structural.pxi"
 include "reduce.pxi"

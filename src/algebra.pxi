@@ -111,7 +111,7 @@ cdef int32_t add_rule(_Simplifier s, int type, int32_t a, int32_t b) except -2:
     cdef double v
     cdef int32_t y
     if s.uniform(b, &v) and v == 0.0:
-        if signbit(v) or not may_be_negative_zero(s.q, a, 4):
+        if signbit(v) or (is_floating(s.q, type) and not may_be_negative_zero(s.q, a, 4)):
             return fit_type(s, a, type)
         return NOTHING
     y = opposite_of(s, b)

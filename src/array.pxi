@@ -94,8 +94,21 @@ cdef class Array:
 
     @property
     def real(self):
-        """The array itself: all values are real."""
-        return self
+        """The real part; a real array itself."""
+        return self if not holds_complex(self) else complex_part(OP_REAL, current(self))
+
+    @property
+    def imag(self):
+        """The imaginary part; zeros for a real array."""
+        return imaginary_part(current(self))
+
+    def conj(self):
+        """The complex conjugate; a real array itself."""
+        return self if not holds_complex(self) else apply_conj(current(self))
+
+    def conjugate(self):
+        """The complex conjugate; a real array itself."""
+        return self.conj()
 
     @property
     def requires_grad(self):
@@ -178,13 +191,15 @@ cdef class Array:
         if not np.can_cast(dtype_of(self), wanted, casting):
             raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} "
                             f"with casting={casting!r}")
-        if not is_float(wanted.num):
+        if not is_inexact(wanted.num):
             check_lossless(current(self), wanted.num)
+            if holds_complex(self):
+                return cast_as_asked(current(self), wanted.num)
             if is_traced_value(current(self)):
                 return apply_cast(current(self), wanted.num)
             return shown(self).astype(wanted)
         a = current(self)
-        out = apply_cast(a, wanted.num)
+        out = cast_as_asked(a, wanted.num)
         if out is not a:
             return out
         return own_copy(a) if copy else self
@@ -211,7 +226,7 @@ cdef class Array:
         """Sum over axes, as `ndarray.sum`."""
         a = current(self)
         if dtype is not None or out is not None or initial is not None or where is not True \
-                or not is_float(typenum_of(innermost(a))):
+                or not is_inexact(typenum_of(innermost(a))):
             return face_method("sum")(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims,
                                       initial=initial, where=where)
         return reduction(OP_SUM, a, axis, keepdims)
@@ -274,13 +289,16 @@ cdef class Array:
         return iter(list(self)[::-1])
 
     def __index__(self):
-        if is_float(typenum_of(innermost(self))):
-            raise TypeError("only integer arrays can be an index; this one is of dtype float")
+        if is_inexact(typenum_of(innermost(self))):
+            raise TypeError(f"only integer arrays can be an index; this one is of dtype "
+                            f"{dtype_of(self)}")
         return shown(self).__index__()
 
     def __complex__(self):
-        refuse_tracked(self, "complex()", "complex numbers are not supported")
-        return complex(float_of(seen(self)))
+        refuse_tracked(self, "complex()", "keep it an Array, or write x.item() to drop the "
+                                          "derivative")
+        return complex(shown(self).item()) if holds_complex(self) else complex(
+            float_of(seen(self)))
 
     def __array__(self, dtype=None, copy=None):
         refuse_tracked(self, "conversion to a NumPy array",
@@ -484,6 +502,42 @@ cdef class Array:
     def __ixor__(self, other):
         return in_place_bits(np.bitwise_xor, self, other)
 
+    # ------------------------------------------------------------ protocols of the array API
+
+    def __array_namespace__(self, *, api_version=None):
+        """`cdiff.numpy`, as the namespace of the array API standard."""
+        return face_method("__array_namespace__")(self, api_version)
+
+    @property
+    def device(self):
+        """Where the array is: "cpu"."""
+        return "cpu"
+
+    def to_device(self, device, /, *, stream=None):
+        """The array itself: there is no other device than "cpu"."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"to_device: arrays are on the device 'cpu' only, got {device!r}"
+                             + (" with a stream" if stream is not None else ""))
+        return self
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        """The value for another library, read-only or as a copy; no derivative goes with it."""
+        refuse_tracked(self, "handing the memory (DLPack)",
+                       "write x.detach() to drop the derivative")
+        out = shown(self)
+        if max_version is None or max_version < (1, 0):
+            # The old protocol cannot say that memory is read-only.
+            if copy is False:
+                raise BufferError("DLPack: this array can only be exported read-only or as a copy, "
+                                  "and the protocol asked for (before 1.0) knows neither")
+            return np.array(out).__dlpack__(stream=stream)
+        return out.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device,
+                              copy=copy)
+
+    def __dlpack_device__(self):
+        """The device of the memory, for DLPack."""
+        return ndarray_of(current(self)).__dlpack_device__()
+
     # ------------------------------------------------------------ NumPy's protocols
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
@@ -501,6 +555,7 @@ cdef Array fitting_gradient(Array a, object value):
     if levels_of(N(g)):
         raise TypeError("grad: a tracked array cannot become a gradient; write g.detach() if its "
                         "derivative may be dropped")
+    refuse_in_reals(a, g)
     if shape_tuple(g) != shape_tuple(a):
         raise ValueError(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
     g = as_block(apply_cast(g, typenum_of(current(a))))

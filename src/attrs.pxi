@@ -143,3 +143,23 @@ cdef list einsum_constants(str spec, Py_ssize_t k, tuple shape):
 cdef list others(list xs, Py_ssize_t k):
     """All operands but one."""
     return xs[:k] + xs[k + 1:]
+
+
+# ---------------------------------------------------------------- Fourier transforms
+
+cdef str other_way(str norm):
+    """The norm of the inverse transform that gives it the factor of this one."""
+    return {"forward": "backward", "backward": "forward"}.get(norm, norm)
+
+
+cdef Array half_weights(Array like, Py_ssize_t axis, Py_ssize_t count, double inner):
+    """For the half spectrum of `count` real numbers: `inner` where an entry stands for two, else 1.
+
+    Of length one along all other axes, in the real dtype of an array.
+    """
+    cdef np.ndarray out
+    out = np.full(count // 2 + 1, inner, dtype_of(like).char.lower())
+    out[0] = 1.0
+    if count % 2 == 0:
+        out[count // 2] = 1.0
+    return wrap_ndarray(out.reshape([-1 if k == axis else 1 for k in range(len(shape_of(like)))]))

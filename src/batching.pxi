@@ -86,6 +86,14 @@ cdef Array batch_reduction(_Step s):
     return s.result(s.operands, (later(s.attrs[0]), s.attrs[1]))
 
 
+cdef Array batch_fft(_Step s):
+    return s.result(s.operands, (later(s.attrs[0]),) + tuple(s.attrs[1:]))
+
+
+cdef Array batch_half_fft(_Step s):
+    return s.result(s.operands, (s.attrs[0] + 1,) + tuple(s.attrs[1:]))
+
+
 cdef Array batch_slice(_Step s):
     return apply_slice(s.operands[0], all_points(s.n, s.attrs[0]))
 
@@ -472,6 +480,9 @@ cdef void install_batching():
         BATCH[op] = batch_same
     for op in (OP_CUMSUM, OP_LINREC):
         BATCH[op] = batch_running
+    for op in (OP_RFFT, OP_IRFFT):
+        BATCH[op] = batch_half_fft
+    BATCH[OP_FFT] = batch_fft
     BATCH[OP_RESHAPE] = batch_reshape
     BATCH[OP_TRANSPOSE] = batch_transpose
     BATCH[OP_BROADCAST_TO] = batch_broadcast_to

@@ -47,12 +47,13 @@ cdef np.ndarray supported_layout(np.ndarray x):
     """Aligned native-endian data of a numeric type, or a clear error."""
     cdef int typenum = np.PyArray_TYPE(x)
     if typenum > NPY_LONGDOUBLE and typenum != NPY_HALF:
-        if typenum <= NPY_CLONGDOUBLE:
-            raise TypeError(f"cdiff: complex numbers are not supported (dtype {x.dtype}); use the "
-                            f"real and the imaginary part as two arrays")
-        raise TypeError(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to float64"
-                        + (" (an object array may hold tracked values: use cdiff.numpy.stack "
-                           "or cdiff.numpy.array)" if typenum == NPY_OBJECT else ""))
+        if typenum == NPY_CLONGDOUBLE:
+            x = x.astype(np.complex128)
+        elif not is_complex(typenum):
+            raise TypeError(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to "
+                            "float64" + (" (an object array may hold tracked values: use "
+                                         "cdiff.numpy.stack or cdiff.numpy.array)"
+                                         if typenum == NPY_OBJECT else ""))
     if np.PyArray_ISBYTESWAPPED(x) or not np.PyArray_ISALIGNED(x):
         x = np.require(x, x.dtype.newbyteorder("="), ["A"])
     if typenum == NPY_LONGDOUBLE or typenum == NPY_HALF:
@@ -82,6 +83,8 @@ cdef Array try_node(object x):
         return weak_integer(int(x))
     if isinstance(x, float):
         return weak_scalar(x)
+    if isinstance(x, complex):
+        return weak_array(x)
     return None
 
 
@@ -92,7 +95,12 @@ cdef Array weak_integer(object x):
         a = weak_scalar(x)
         N(a).mark = WEAK_INTEGER
         return a
-    a = wrap_ndarray(np.asarray(x))
+    return weak_array(x)
+
+
+cdef Array weak_array(object x):
+    """A Python number that is no double: a large int, or a complex number."""
+    cdef Array a = wrap_ndarray(np.asarray(x))
     N(a).flags |= NODE_WEAK
     return a
 
@@ -111,8 +119,6 @@ cdef Array as_node(object x):
     """A node for an operand, or a TypeError that names its type."""
     cdef Array a = try_node(x)
     if a is None:
-        if isinstance(x, complex):
-            raise TypeError("cdiff: complex numbers are not supported")
         if isinstance(x, np.ndarray):
             raise TypeError(f"cdiff: a {type(x).__name__} has rules of its own; convert it to a "
                             f"plain array with np.asarray")
@@ -195,7 +201,7 @@ cdef object numpy_operand(Array a):
     if not N(a).flags & NODE_WEAK:
         return ndarray_of(a)
     if N(a).flags & NODE_ARRAY:
-        return int(ndarray_of(a))
+        return ndarray_of(a).item()
     return int(N(a).v) if N(a).mark == WEAK_INTEGER else N(a).v
 
 
@@ -280,7 +286,8 @@ def array(data, dtype=None, requires_grad=False, copy=True):
     data : float, array_like or Array
         Values; nested sequences may contain tracked Arrays, whose derivatives are kept.
     dtype : dtype, optional
-        float64 and float32 are differentiable; integers and booleans are carried along.
+        float64, float32, complex128 and complex64 are differentiable; integers and booleans are
+        carried along.
     requires_grad : bool
         Make a leaf whose `grad` is filled by `backward`.  Integer and boolean data are
         converted to float64 unless `dtype` says otherwise.
@@ -295,7 +302,7 @@ def array(data, dtype=None, requires_grad=False, copy=True):
     Raises
     ------
     TypeError
-        For object, string or complex data, or an integer `dtype` with `requires_grad`.
+        For object or string data, or an integer `dtype` with `requires_grad`.
 
     Examples
     --------
@@ -314,11 +321,11 @@ def array(data, dtype=None, requires_grad=False, copy=True):
         if dtype is None and not requires_grad:
             return own_copy(a)
     if dtype is not None:
-        a = apply_cast(a, np.dtype(dtype).num)
+        a = cast_as_asked(a, np.dtype(dtype).num)
     typenum = typenum_of(innermost(a))
-    if requires_grad and not is_float(typenum):
+    if requires_grad and not is_inexact(typenum):
         if dtype is not None:
-            raise TypeError(f"array: requires_grad needs float64 or float32, not {dtype}")
+            raise TypeError(f"array: requires_grad needs real or complex floats, not {dtype}")
         a = apply_cast(a, NPY_DOUBLE)
     if (copy or requires_grad) and N(a).flags & NODE_ARRAY and is_borrowed(a):
         a = contiguous_copy(a)

@@ -54,12 +54,16 @@ def ops_header(table):
 
 /* What a partial is: nothing to do, a copy, a sign change, or a product. */
 enum {{ PARTIAL_ZERO = 0, PARTIAL_ONE = 1, PARTIAL_MINUS_ONE = 2, PARTIAL_GENERAL = 3 }};
+enum {{ COMPLEX_REFUSED = 0, COMPLEX_HOLOMORPHIC = 1, COMPLEX_MADE = 2 }};
 
 extern const char *const OP_NAMES[N_OPS];
 extern const unsigned char OP_NARGS[N_OPS]; /* 255: any number */
 extern const unsigned char OP_PARTIAL[N_ELEMENTWISE][2];
 /* What partial k reads: 1 = a, 2 = b, 4 = y. */
 extern const unsigned char OP_SAVES[N_ELEMENTWISE][2];
+/* How it takes complex operands: not at all, by partials that hold for them, or as another
+ * expression (MADE_COMPLEX). */
+extern const unsigned char OP_COMPLEX[N_ELEMENTWISE];
 /* The operator whose value at the same operand groups compute together with this one's; 0: none. */
 extern const unsigned short OP_PAIR[N_ELEMENTWISE];
 /* Structural: bit i is set if a derivative reads the value of operand i. */
@@ -78,6 +82,7 @@ typedef struct { uint16_t op; int16_t a, b, c; } RuleStep;
 typedef struct { uint16_t start; uint8_t nsteps; int16_t result; } Rule;
 
 extern const Rule RULES[N_ELEMENTWISE][2];
+extern const Rule COMPLEX_RULES[N_ELEMENTWISE][2];
 extern const RuleStep RULE_STEPS[];
 extern const double RULE_CONST[];
 """)
@@ -124,7 +129,7 @@ def tables_header(table):
     nargs["call"] = 255
     reads = {row.name: row.saves for row in table.structural_rules}
     rules = RuleTable()
-    partial, saved, rule = [], [], []
+    partial, saved, rule, complex_rule = [], [], [], []
     for row in table.elementwise:
         # The core differentiates `where` structurally; its operands do not fit the two slots.
         programs = row.partials if len(row.operands) < 3 else []
@@ -132,6 +137,8 @@ def tables_header(table):
         partial.append(f"    {pair(map(kind, programs), other)}, /* {row.name} */\n")
         saved.append(f"    {pair(map(saves, programs), 0)},\n")
         rule.append(f"    {pair(map(rules.add, programs), '{0, 0, 0}')},\n")
+        complex_rule.append(rule[-1] if not row.complex_d else
+                            f"    {pair(map(rules.add, row.complex_partials), '{0, 0, 0}')},\n")
     pairs = "".join(f"    [{constant(row.name)}] = {constant(row.pair)},\n"
                     for row in table.elementwise if row.pair)
     numbers = ", ".join(map(repr, rules.constants))
@@ -148,6 +155,8 @@ const unsigned char OP_PARTIAL[N_ELEMENTWISE][2] = {{
 {''.join(partial)}}};
 const unsigned char OP_SAVES[N_ELEMENTWISE][2] = {{
 {''.join(saved)}}};
+const unsigned char OP_COMPLEX[N_ELEMENTWISE] = {{
+{wrap(complex_kind(row) for row in table.elementwise)}}};
 const unsigned short OP_PAIR[N_ELEMENTWISE] = {{
 {pairs}}};
 const double RULE_CONST[] = {{{numbers}}};
@@ -155,7 +164,15 @@ const RuleStep RULE_STEPS[] = {{
 {''.join(rules.steps)}}};
 const Rule RULES[N_ELEMENTWISE][2] = {{
 {''.join(rule)}}};
+const Rule COMPLEX_RULES[N_ELEMENTWISE][2] = {{
+{''.join(complex_rule)}}};
 """
+
+
+def complex_kind(row):
+    if row.holomorphic:
+        return "COMPLEX_HOLOMORPHIC"
+    return "COMPLEX_MADE" if row.complex else "COMPLEX_REFUSED"
 
 
 def wrap(items):

@@ -28,6 +28,7 @@ def table_declarations(table):
     return f"""cdef extern from "ops.h":
     enum:
 {names}        PARTIAL_ZERO, PARTIAL_ONE, PARTIAL_MINUS_ONE, PARTIAL_GENERAL
+        COMPLEX_REFUSED, COMPLEX_HOLOMORPHIC, COMPLEX_MADE
 
 cdef extern from "rules.h":
     ctypedef struct RuleStep:
@@ -46,8 +47,10 @@ cdef extern from "ops_tables.h":
     const unsigned int STRUCT_SAVES[{total}]
     const unsigned char OP_PARTIAL[{n}][2]
     const unsigned char OP_SAVES[{n}][2]
+    const unsigned char OP_COMPLEX[{n}]
     const unsigned short OP_PAIR[{n}]
     const Rule RULES[{n}][2]
+    const Rule COMPLEX_RULES[{n}][2]
     const RuleStep *RULE_STEPS
     const double *RULE_CONST
 """
@@ -165,10 +168,14 @@ def ops_pxi(table):
 
 
 def structural_pxi(table):
-    rules = "\n\n".join(row.code for row in table.fused + table.structural_rules)
+    made = [row for row in table.elementwise if row.complex]
+    rules = "\n\n".join([row.code for row in table.fused + table.structural_rules]
+                        + [row.complex_code for row in made])
     entries = "".join(f"ADJ[{constant(row.name)}] = adj_{row.name}\n"
                       f"TAN[{constant(row.name)}] = tan_{row.name}\n"
                       for row in table.structural_rules)
+    entries += "".join(f"MADE_COMPLEX[{constant(row.name)}] = complex_{row.name}\n"
+                       for row in made)
     return f"""{NOTICE}
 # adj_<name>(y, g, k): what the cotangent g of y adds to that of operand k.
 # tan_<name>(y, operands, tangents, attrs): the tangent of y; None stands for zero.
@@ -177,6 +184,9 @@ ctypedef object (*tangent_rule)(Array y, tuple operands, tuple tangents, object 
 
 cdef adjoint_rule ADJ[N_OPS]
 cdef tangent_rule TAN[N_OPS]
+
+# What an elementwise operator is for a complex operand, where it is made of others.
+cdef Array (*MADE_COMPLEX[N_ELEMENTWISE])(Array a)
 
 
 cdef list parents_of(Array y):

@@ -125,6 +125,10 @@ def compile_row(row, arity):
     names = row.operands + ("y",)
     row.partials = [Parser(arity, names, f'{label}, partial {k} ("{d}")').parse(d)
                     for k, d in enumerate(row.d)]
+    row.complex_partials = [Parser(arity, names, f'{label}, complex partial ("{d}")').parse(d)
+                            for d in row.complex_d] or row.partials
+    if len(row.complex_partials) != len(row.partials):
+        raise TableError(f"{label}: {len(row.complex_d)} complex partials for {len(row.d)}")
     row.program = None
     if row.value is not None:
         parser = Parser(arity, row.operands, f'{label}, value ("{row.value}")')
@@ -163,6 +167,18 @@ def check_pairs(rows):
             raise TableError(f'row "{row.name}": no pair with "{row.pair}"')
 
 
+def check_complex(rows):
+    """The partials of a row that takes complex operands must do so too, and read no more."""
+    takes = {row.name for row in rows if row.holomorphic or row.complex}
+    for row in rows:
+        for real, found in zip(row.partials, row.complex_partials, strict=True):
+            refused = {op for op, _ in found.steps} - takes
+            if row.holomorphic and refused:
+                raise TableError(f'row "{row.name}": {min(refused)} takes no complex operands')
+            if any(found.reads(name) and not real.reads(name) for name in row.operands + ("y",)):
+                raise TableError(f'row "{row.name}": its complex partial reads more')
+
+
 def compile_elementwise(rows):
     """Check and parse all elementwise rows: after this the table is closed."""
     arity = {}
@@ -174,4 +190,5 @@ def compile_elementwise(rows):
         compile_row(row, arity)
     check_values(rows)
     check_pairs(rows)
+    check_complex(rows)
     return rows

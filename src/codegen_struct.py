@@ -14,7 +14,7 @@ from codegen_c import constant
 from codegen_rules import ARITHMETIC, COMPARISONS, TableError
 
 # Helpers that give constant arrays: their first argument tells the form, or is read with `y`.
-ARRAY_HELPERS = ("unit_along", "half_lower", "shares")
+ARRAY_HELPERS = ("unit_along", "half_lower", "half_weights", "shares")
 LIST_HELPERS = ("others", "einsum_constants")
 NOTHING = None  # the value of a term whose tangent is absent
 
@@ -446,6 +446,16 @@ def fused_function(language, row):
                            (None, emitter.lines)], f"return {value.text}")
 
 
+def complex_function(language, row):
+    """complex_<name>(operands): an elementwise row for complex operands, made of others."""
+    row.attributes = ()
+    emitter = Emitter(language, row, None, None, f'row "{row.name}" ("{row.complex}")')
+    value = emitter.array(language.parse(row.complex, emitter.label))
+    operands = ", ".join("Array " + name for name in row.operands)
+    return function(f"cdef Array complex_{row.name}({operands}):", [(None, emitter.lines)],
+                    f"return {value.text}")
+
+
 def save_bits(row):
     """Bit i is set if the derivative by some operand reads the value of operand i."""
     if "*xs" in row.operands:
@@ -459,6 +469,9 @@ def compile_structural(elementwise, structural, fused, macros, helpers):
     language = Language(elementwise, structural + fused, macros, helpers)
     for row in fused:
         row.code = fused_function(language, row)
+    for row in elementwise:
+        if row.complex:
+            row.complex_code = complex_function(language, row)
     for row in structural:
         if len(row.adjoint) != len(row.operands):
             raise TableError(f'row "{row.name}": {len(row.adjoint)} adjoints for '

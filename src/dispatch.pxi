@@ -45,7 +45,7 @@ cdef object finish_call(Array result, object out, object where, object dtype):
         raise TypeError("where= is not supported on cdiff arrays; "
                         "use cdiff.numpy.where(mask, f(x), x)")
     if dtype is not None:
-        result = apply_cast(result, np.dtype(dtype).num)
+        result = cast_as_asked(result, np.dtype(dtype).num)
     return result if out is None else store_out(result, out)
 
 
@@ -389,8 +389,40 @@ def einsum(spec, operands):
 def cast(a, dtype):
     """`a` in another dtype; `a` itself where it has that."""
     cdef Array n = as_node(a)
-    cdef Array out = apply_cast(n, np.dtype(dtype).num)
+    cdef Array out = cast_as_asked(n, np.dtype(dtype).num)
     return a if out is n and type(a) is Array else out
+
+
+def real(a):
+    """The real part; a real operand itself."""
+    cdef Array n = as_node(a)
+    return complex_part(OP_REAL, n) if holds_complex(n) else a if type(a) is Array else n
+
+
+def imag(a):
+    """The imaginary part; zeros for a real operand."""
+    return imaginary_part(as_node(a))
+
+
+def conj(a):
+    """The complex conjugate; a real operand itself."""
+    cdef Array n = as_node(a)
+    return apply_conj(n) if holds_complex(n) else a if type(a) is Array else n
+
+
+def fft(a, axes, bint inverse, str norm):
+    """The discrete Fourier transform of all of a tuple of axes."""
+    return apply1(OP_FFT, as_differentiable(a), (axes, inverse, norm))
+
+
+def rfft(a, axis, str norm):
+    """The nonnegative half of the Fourier transform of a real operand."""
+    return apply1(OP_RFFT, as_differentiable(a), (axis, norm))
+
+
+def irfft(a, axis, count, str norm):
+    """The `count` real numbers of which `a` is the half spectrum."""
+    return apply1(OP_IRFFT, as_differentiable(a), (axis, count, norm))
 
 
 def solve(a, b):
@@ -406,6 +438,11 @@ def inv(a):
 def cholesky(a):
     """Lower Cholesky factor of (batches of) symmetric positive definite matrices."""
     return apply1(OP_CHOLESKY, as_differentiable(a), None)
+
+
+def det(a):
+    """Determinants of (batches of) nonsingular matrices."""
+    return apply1(OP_DET, as_differentiable(a), None)
 
 
 def logabsdet(a):
@@ -479,6 +516,14 @@ cdef void install_values():
     VALUE[OP_LOGSUMEXP] = value_logsumexp
     VALUE[OP_NORM2] = value_norm2
     VALUE[OP_CAST] = value_cast
+    VALUE[OP_CONJ] = value_conj
+    VALUE[OP_REAL] = value_real
+    VALUE[OP_IMAG] = value_imag
+    VALUE[OP_TURNED] = value_turned
+    VALUE[OP_MODULUS] = value_modulus
+    VALUE[OP_FFT] = value_fft
+    VALUE[OP_RFFT] = value_rfft
+    VALUE[OP_IRFFT] = value_irfft
     VALUE[OP_EINSUM] = value_einsum
     VALUE[OP_SOLVE] = value_solve
     VALUE[OP_INV] = value_inv

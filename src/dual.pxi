@@ -110,6 +110,8 @@ cdef Array like_primal(Array t, Array y):
 cdef Array dual_elementwise(int op, Array a, Array b):
     cdef int level = larger(dual_level(a), dual_level(b))
     cdef Array pa, pb, y, t
+    if OP_COMPLEX[op] == COMPLEX_MADE and holds_complex(a):
+        return MADE_COMPLEX[op](a)
     if enters(a, b):
         return ew1(op, entered(a)) if b is None else ew2(op, entered(a), entered(b))
     if raw_partner(N(a), level) and (b is None or raw_partner(N(b), level)):
@@ -162,4 +164,4 @@ cdef Array dual_structural(int op, list operands, object attrs):
     y = apply(op, primals, attrs)
     if TAN[op] == NULL:
         return y
-    return make_dual(y, TAN[op](y, tuple(primals), tuple(tangents), attrs), level)
+    return make_dual(y, like_primal(TAN[op](y, tuple(primals), tuple(tangents), attrs), y), level)

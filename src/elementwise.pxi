@@ -33,8 +33,8 @@ cdef inline bint fits_float32(int typenum) noexcept nogil:
 
 
 cdef inline Array as_float(Array a):
-    """Integer and boolean operands as float64 constants; floats unchanged."""
-    if a is None or is_float(typenum_of(a)):
+    """Integer and boolean operands as float64 constants; others unchanged."""
+    if a is None or is_inexact(typenum_of(a)):
         return a
     return wrap_ndarray(ndarray_of(a).astype(np.float64))
 
@@ -271,6 +271,8 @@ cdef Array ew1(int op, Array a):
     n = quick(op, N(a), NULL)
     if n != NULL:
         return steal(n)
+    if is_complex(typenum_of(a)):
+        return complex_elementwise(op, a, None)
     if not is_float(typenum_of(a)):
         return numpy_elementwise(op, a, None)
     return record_array(op, array_value(op, a, None), a, None)
@@ -290,6 +292,8 @@ cdef Array ew2(int op, Array a, Array b):
     n = quick(op, N(a), N(b))
     if n != NULL:
         return steal(n)
+    if is_complex(typenum_of(a)) or is_complex(typenum_of(b)):
+        return complex_elementwise(op, a, b)
     if without_floats(a, b):
         return numpy_elementwise(op, a, b)
     if not ndim_of(a) and not ndim_of(b) and result_typenum(a, b) == NPY_DOUBLE:
@@ -309,8 +313,10 @@ cdef Array as_inline(Array a):
 
 
 cdef Array numpy_elementwise(int op, Array a, Array b):
-    """Integers and booleans: NumPy's own ufunc, without a derivative."""
+    """Integers and booleans: NumPy's own ufunc, without a derivative.  Or what is complex."""
     cdef object ufunc = NUMPY_UFUNCS.get(op)
+    if holds_complex(a) or holds_complex(b):
+        return complex_elementwise(op, a, b)
     if is_traced_value(a) or (b is not None and is_traced_value(b)):
         return traced_whole_numbers(op, ufunc, a, b)
     if levels_of(N(a)) or (b is not None and levels_of(N(b))):
@@ -348,7 +354,8 @@ cdef Array weak_scalar(double v):
 
 cdef Array eval_rule(int op, int k, Array a, Array b, Array y):
     """Partial k of an operator as nodes, by the table's bytecode."""
-    cdef const Rule *rule = &RULES[op][k]
+    cdef bint over_complex = holds_complex(a) or holds_complex(b) or holds_complex(y)
+    cdef const Rule *rule = &COMPLEX_RULES[op][k] if over_complex else &RULES[op][k]
     cdef const RuleStep *step
     cdef list slots = [a, b, y]
     cdef int i
@@ -386,10 +393,16 @@ cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
     b = b if reads & 2 else None
     y = y if reads & 4 else None
     if (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & NODE_DUAL or \
-            recording(levels_of(N(g)) | (flags_of(a) | flags_of(b) | flags_of(y)) & LEVEL_MASK):
+            recording(levels_of(N(g)) | (flags_of(a) | flags_of(b) | flags_of(y)) & LEVEL_MASK) \
+            or is_complex(typenum_of(g)) or reads_complex(a) or reads_complex(b) \
+            or reads_complex(y):
         # A rule knows real numbers: 1 / b for integers would be NumPy's own, which is whole.
         return ew2(OP_ZMUL, g, eval_rule(op, k, float_node(a), float_node(b), y))
     return times_partial_raw(op, k, g, a, b, y)
+
+
+cdef inline bint reads_complex(Array a) noexcept:
+    return a is not None and is_complex(typenum_of(a))
 
 
 cdef inline int flags_of(Array a) noexcept:

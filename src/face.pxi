@@ -13,7 +13,7 @@ cdef object face_loader = None
 # Methods that the package has and the core has not.
 cdef tuple FACE_METHODS = (
     "_repr_html_",
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "conjugate",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "clip",
     "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero",
     "prod", "ptp", "put", "ravel", "repeat", "round", "searchsorted", "sort", "squeeze", "std",
     "swapaxes", "take", "trace", "var")

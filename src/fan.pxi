@@ -72,10 +72,10 @@ cdef Array unit_vector(Array like, Py_ssize_t place):
     cdef Array out = zeros_like_node(like)
     if not N(out).flags & NODE_ARRAY:
         return scalar(1.0)
-    if N(out).arr.typenum == NPY_DOUBLE:
-        (<double *>N(out).arr.data)[place] = 1.0
+    if real_typenum(N(out).arr.typenum) == NPY_DOUBLE:
+        (<double *>N(out).arr.data)[place << is_complex(N(out).arr.typenum)] = 1.0
     else:
-        (<float *>N(out).arr.data)[place] = 1.0
+        (<float *>N(out).arr.data)[place << is_complex(N(out).arr.typenum)] = 1.0
     return out
 
 

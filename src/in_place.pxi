@@ -198,6 +198,9 @@ cdef int check_changeable(Array a) except -1:
         if N(a).op == OP_BROADCAST_TO or N(innermost(a)).op == OP_BROADCAST_TO:
             raise ValueError("assignment destination is read-only: it was made by broadcasting; "
                              "take a .copy() first")
+        if N(innermost(a)).op == OP_REAL or N(innermost(a)).op == OP_IMAG:
+            raise ValueError("assignment destination is read-only: it is a part of complex numbers;"
+                             " assign complex numbers to the whole, or take a .copy() first")
         if is_leaf(a) and not cdiff_tls.paused:
             raise RuntimeError("an array made with requires_grad=True cannot be changed in place "
                                "while operations are recorded; change it inside `with "
@@ -373,6 +376,7 @@ cdef int assign(Array a, object key, object value) except -1:
         return 0
     v = as_node(value)
     old = current(a)
+    refuse_in_reals(old, v)
     new = set_computed(old, key, assignable(old, v)) if cdiff_tls.tracing else None
     if new is not None:
         return store(a, new)
@@ -413,7 +417,7 @@ cdef int assign_constant(Array a, object key, BasicKey basic, Array v) except -1
     """Constants: written by NumPy, or by us where that is the same and faster."""
     cdef bint direct = writes_through(a)
     cdef Array target = current(a) if direct else contiguous_copy(current(a))
-    if basic is not None and is_float(typenum_of(target)) and not ndim_of(v) \
+    if basic is not None and is_inexact(typenum_of(target)) and not ndim_of(v) \
             and basic.final_shape is None:
         copy_in_place(slice_view(target, basic.index), v)
     else:
@@ -454,7 +458,7 @@ cdef object in_place(int op, Array a, object other):
     if not shape_tuple(old):
         return matmul(old, b) if op == OP_MATMUL else ew2(op, old, b)
     check_changeable(a)
-    if not is_float(typenum_of(innermost(old))):
+    if not is_inexact(typenum_of(innermost(old))):
         refuse_in_integers(old, b)
         new = whole_numbers(IN_PLACE_UFUNCS[op], old, plain_key(other))
     else:

@@ -225,13 +225,21 @@ cdef Array gather_rows(Array a, np.ndarray rows):
 cdef Array assignable(Array a, Array v):
     """The value in the array's dtype; a tracked value cannot go into integers."""
     refuse_in_integers(a, v)
+    refuse_in_reals(a, v)
     return apply_cast(v, typenum_of(innermost(a)))
 
 
 cdef int refuse_in_integers(Array a, Array v) except -1:
-    if not is_float(typenum_of(innermost(a))) and levels_of(N(v)):
+    if not is_inexact(typenum_of(innermost(a))) and levels_of(N(v)):
         raise TypeError(f"cdiff: a tracked value cannot be stored in an array of dtype "
                         f"{dtype_of(a)}; make the array with dtype float")
+    return 0
+
+
+cdef int refuse_in_reals(Array a, Array v) except -1:
+    if holds_complex(v) and not holds_complex(a):
+        raise TypeError(f"cdiff: a complex value cannot be stored in an array of dtype "
+                        f"{dtype_of(a)}; make the array complex, or take the real part")
     return 0
 
 

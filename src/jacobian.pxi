@@ -11,7 +11,8 @@ cdef np.ndarray zero_matrix(Array y, Array x):
     cdef np.npy_intp dims[2]
     dims[0] = size_of(y)
     dims[1] = size_of(x)
-    return np.PyArray_ZEROS(2, dims, typenum_of(x), 0)
+    return np.PyArray_ZEROS(2, dims, complex_typenum(typenum_of(x)) if holds_complex(y)
+                            else typenum_of(x), 0)
 
 
 cdef int write_column(np.ndarray matrix, Py_ssize_t column, Tangent *t) except -1:

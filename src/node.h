@@ -159,6 +159,8 @@ static inline void cdiff_set_next_dead(Node *n, Node *next) {
  * reads any more: nan everywhere, so that a mistake would be seen. */
 static const double cdiff_gone = NAN;
 static const float cdiff_gone_single = NAN;
+static const double cdiff_gone_complex[2] = {NAN, NAN};
+static const float cdiff_gone_complex_single[2] = {NAN, NAN};
 
 #if defined(__GNUC__)
 #define CDIFF_PREFETCH(p) __builtin_prefetch(p)

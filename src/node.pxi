@@ -199,7 +199,11 @@ cdef Arr *gone(Arr *like) except NULL:
     cdef int i
     r.typenum = like.typenum
     r.size = like.size
-    r.data = <char *>&cdiff_gone if r.typenum == NPY_DOUBLE else <char *>&cdiff_gone_single
+    if is_complex(r.typenum):
+        r.data = <char *>(cdiff_gone_complex if r.typenum == NPY_CDOUBLE
+                          else <const double *>cdiff_gone_complex_single)
+    else:
+        r.data = <char *>&cdiff_gone if r.typenum == NPY_DOUBLE else <char *>&cdiff_gone_single
     for i in range(like.ndim):
         r.dims[i] = like.dims[i]
         r.dims[like.ndim + i] = 0
@@ -353,6 +357,15 @@ cdef inline int typenum_of(Array a) noexcept:
 
 cdef inline bint is_float(int typenum) noexcept nogil:
     return typenum == NPY_DOUBLE or typenum == NPY_FLOAT
+
+
+cdef inline bint is_complex(int typenum) noexcept nogil:
+    return typenum == NPY_CDOUBLE or typenum == NPY_CFLOAT
+
+
+cdef inline bint is_inexact(int typenum) noexcept nogil:
+    """The types that have derivatives."""
+    return is_float(typenum) or is_complex(typenum)
 
 
 cdef tuple shape_tuple(Array a):

@@ -32,6 +32,10 @@ Fields of an elementwise row:
     mp        the value as a Python expression over mpmath functions (None: no such thing)
     numpy     NumPy's name, or None; ufunc tells whether that is a ufunc; aliases are more of them
     scipy     the full name of SciPy's equivalent, or None
+    holomorphic  the row takes complex operands, and its partials hold for them as they stand; a
+              string is the partial that does, where the real one is written differently
+    complex   what the row is for a complex operand, in the language of structural rows; rows
+              without either of the two refuse complex operands
     public    False for rows that exist for the sake of derivatives
     example   (point, derivative there) for the docstring of a function that NumPy lacks
     doc       one line
@@ -77,7 +81,7 @@ def as_points(points):
 
 def op(name, operands, d, doc, *, c=None, value=None, light=False, pair=None, domain=None,
        kink=None, at_kink=(), samples=None, edges=None, mp=None, numpy="", ufunc=True, aliases=(),
-       scipy=None, public=True, example=None):
+       scipy=None, public=True, example=None, holomorphic=False, complex=None):
     """Add an elementwise row.  `numpy=""` stands for the row's own name."""
     operands = tuple(operands.split())
     unary = len(operands) == 1
@@ -92,18 +96,22 @@ def op(name, operands, d, doc, *, c=None, value=None, light=False, pair=None, do
         at_kink=tuple((as_points((p,))[0], as_points((q,))[0]) for p, q in at_kink),
         samples=as_points(samples), edges=as_points(edges), mp=mp, numpy=numpy,
         ufunc=ufunc and numpy is not None, aliases=tuple(aliases), scipy=scipy, public=public,
-        example=example))
+        example=example, holomorphic=bool(holomorphic), complex=complex,
+        complex_d=(holomorphic,) if isinstance(holomorphic, str) else ()))
 
 
 # --- arithmetic -----------------------------------------------------------------------------------
 
-op("add", "a b", ("1", "1"), "The sum a + b.", c="a + b", light=True, mp="a + b")
-op("subtract", "a b", ("1", "-1"), "The difference a - b.", c="a - b", light=True, mp="a - b")
-op("multiply", "a b", ("b", "a"), "The product a * b.", c="a * b", light=True, mp="a * b")
+op("add", "a b", ("1", "1"), "The sum a + b.", c="a + b", light=True, mp="a + b", holomorphic=True)
+op("subtract", "a b", ("1", "-1"), "The difference a - b.", c="a - b", light=True, mp="a - b",
+   holomorphic=True)
+op("multiply", "a b", ("b", "a"), "The product a * b.", c="a * b", light=True, mp="a * b",
+   holomorphic=True)
 op("divide", "a b", ("reciprocal(b)", "-y / b"), "The quotient a / b.",
-   c="a / b", light=True, domain="b != 0", mp="a / b", samples=PAIRS + ((1e200, 1e100),))
-op("negative", "a", "-1", "The opposite -a.", c="-a", light=True, mp="-a")
-op("positive", "a", "1", "The operand itself.", c="a", light=True, mp="a")
+   c="a / b", light=True, domain="b != 0", mp="a / b", samples=PAIRS + ((1e200, 1e100),),
+   holomorphic=True)
+op("negative", "a", "-1", "The opposite -a.", c="-a", light=True, mp="-a", holomorphic=True)
+op("positive", "a", "1", "The operand itself.", c="a", light=True, mp="a", holomorphic=True)
 # zmul, not where: at b == 0 the derivative in b of the first partial must stay 1 / a.
 op("power", "a b", ("zmul(b, power(a, b - 1))", "power_log(a, b)"), "a to the power b.",
    domain="a > 0", mp="a**b",
@@ -111,7 +119,7 @@ op("power", "a b", ("zmul(b, power(a, b - 1))", "power_log(a, b)"), "a to the po
    aliases=("float_power",),
    at_kink=(((0.0, 0.0), (0.0, 0.0)), ((0.0, 1.0), (1.0, 0.0)), ((0.0, 2.0), (0.0, 0.0)),
             ((0.0, 0.5), (INF, 0.0)), ((-2.0, 3.0), (12.0, NAN)), ((-2.0, 0.0), (0.0, NAN)),
-            ((-3.0, -1.0), (-1 / 9, NAN))))
+            ((-3.0, -1.0), (-1 / 9, NAN))), holomorphic=True)
 op("floor_divide", "a b", ("0", "0"), "The largest integer not above a / b.",
    kink="a == b * y", mp="floor(a / b)", domain="b != 0")
 op("remainder", "a b", ("1", "-floor_divide(a, b)"), "a - b * floor(a / b): the sign is b's.",
@@ -122,34 +130,38 @@ op("fmod", "a b", ("1", "-rint((a - y) / b)"), "a - b * trunc(a / b): the sign i
    mp="a - b * (floor(a / b) if a / b >= 0 else ceil(a / b))",
    samples=PAIRS + ((-7.5, 2.0), (7.5, -2.0)))
 op("absolute", "a", "sign(a)", "The absolute value.", c="fabs(a)", light=True,
-   kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0)), mp="abs(a)", aliases=("fabs",))
+   kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0)), mp="abs(a)", aliases=("fabs",),
+   complex="modulus(a)")
 op("sign", "a", "0", "-1, 0 or 1; nan stays nan.", light=True,
    c="(a > 0.0 ? 1.0 : 0.0) - (a < 0.0 ? 1.0 : 0.0) + (a != a ? a : 0.0)",
-   kink="a == 0", mp="sign(a)")
-op("square", "a", "2 * a", "a * a.", c="a * a", light=True, mp="a * a")
+   kink="a == 0", mp="sign(a)", complex="safe_divide(a, modulus(a))")
+op("square", "a", "2 * a", "a * a.", c="a * a", light=True, mp="a * a", holomorphic=True)
 op("sqrt", "a", "0.5 * reciprocal(y)", "The square root.", c="sqrt(a)", light=True, domain="a > 0",
-   at_kink=((0.0, INF),), samples=POSITIVE + (1e-300, 1e300), mp="sqrt(a)")
+   at_kink=((0.0, INF),), samples=POSITIVE + (1e-300, 1e300), mp="sqrt(a)", holomorphic=True)
 # square(reciprocal(y)), not reciprocal(square(y)): the terms of its derivatives have one sign, so
 # that they overflow to an infinity, not to a difference of two.
 op("cbrt", "a", "square(reciprocal(y)) / 3", "The cube root.", domain="a != 0",
    at_kink=((0.0, INF),), mp="cbrt(a) if a >= 0 else -cbrt(-a)", samples=REAL + (1e-300, 1e300))
-op("reciprocal", "a", "-square(y)", "1 / a.", c="1.0 / a", light=True, domain="a != 0", mp="1 / a")
+op("reciprocal", "a", "-square(y)", "1 / a.", c="1.0 / a", light=True, domain="a != 0", mp="1 / a",
+   holomorphic=True)
 
 # --- exponentials and logarithms ------------------------------------------------------------------
 
-op("exp", "a", "y", "e to the power a.", mp="exp(a)", samples=REAL + (-700.0, 700.0))
+op("exp", "a", "y", "e to the power a.", mp="exp(a)", samples=REAL + (-700.0, 700.0),
+   holomorphic=True)
 op("exp2", "a", f"{LN2} * y", "2 to the power a.", mp="mpf(2)**a",
-   samples=REAL + (-1000.0, 1000.0))
+   samples=REAL + (-1000.0, 1000.0), holomorphic=True)
 op("expm1", "a", "exp(a)", "exp(a) - 1, exact for small a.", mp="expm1(a)",
-   samples=REAL + (1e-12, -50.0, 700.0))
+   samples=REAL + (1e-12, -50.0, 700.0), holomorphic=True)
 op("log", "a", "reciprocal(a)", "The natural logarithm.", domain="a > 0", samples=POSITIVE,
-   at_kink=((0.0, INF),), mp="log(a)")
+   at_kink=((0.0, INF),), mp="log(a)", holomorphic=True)
 op("log2", "a", f"{LOG2E} / a", "The logarithm to base 2.", domain="a > 0", samples=POSITIVE,
-   at_kink=((0.0, INF),), mp="log(a) / log(2)")
+   at_kink=((0.0, INF),), mp="log(a) / log(2)", holomorphic=True)
 op("log10", "a", f"{LOG10E} / a", "The logarithm to base 10.", domain="a > 0", samples=POSITIVE,
-   at_kink=((0.0, INF),), mp="log(a) / log(10)")
+   at_kink=((0.0, INF),), mp="log(a) / log(10)", holomorphic=True)
 op("log1p", "a", "1 / (1 + a)", "log(1 + a), exact for small a.", domain="a > -1",
-   samples=(-0.999, -0.3, 1e-12, 0.7, 40.0), at_kink=((-1.0, INF),), mp="log1p(a)")
+   samples=(-0.999, -0.3, 1e-12, 0.7, 40.0), at_kink=((-1.0, INF),), mp="log1p(a)",
+   holomorphic=True)
 op("logaddexp", "a b", ("sigmoid(safe_subtract(a, b))", "sigmoid(safe_subtract(b, a))"),
    "log(exp(a) + exp(b)) without overflow.", mp="log(exp(a) + exp(b))",
    samples=PAIRS + ((1.0, 1.0), (1000.0, 1003.0), (-900.0, -800.0), (500.0, 1.0)),
@@ -163,15 +175,17 @@ op("logaddexp2", "a b",
 
 # --- trigonometric and hyperbolic -----------------------------------------------------------------
 
-op("sin", "a", "cos(a)", "The sine.", pair="cos", mp="sin(a)", samples=REAL + (1e5, 1e22))
-op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22))
-op("tan", "a", "1 + square(y)", "The tangent.", mp="tan(a)", samples=REAL + (1.57, 1e5))
+op("sin", "a", "cos(a)", "The sine.", pair="cos", mp="sin(a)", samples=REAL + (1e5, 1e22),
+   holomorphic=True)
+op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22), holomorphic=True)
+op("tan", "a", "1 + square(y)", "The tangent.", mp="tan(a)", samples=REAL + (1.57, 1e5),
+   holomorphic=True)
 op("arcsin", "a", "1 / sqrt((1 - a) * (1 + a))", "The inverse sine.", domain="absolute(a) < 1",
-   samples=UNIT, at_kink=((1.0, INF), (-1.0, INF)), mp="asin(a)")
+   samples=UNIT, at_kink=((1.0, INF), (-1.0, INF)), mp="asin(a)", holomorphic=True)
 op("arccos", "a", "-1 / sqrt((1 - a) * (1 + a))", "The inverse cosine.", domain="absolute(a) < 1",
-   samples=UNIT, at_kink=((1.0, -INF), (-1.0, -INF)), mp="acos(a)")
+   samples=UNIT, at_kink=((1.0, -INF), (-1.0, -INF)), mp="acos(a)", holomorphic=True)
 op("arctan", "a", "1 / (1 + square(a))", "The inverse tangent.", mp="atan(a)",
-   samples=REAL + (1e8,), at_kink=((INF, 0.0), (-INF, 0.0)))
+   samples=REAL + (1e8,), at_kink=((INF, 0.0), (-INF, 0.0)), holomorphic=True)
 op("arctan2", "a b",
    ("safe_divide(safe_divide(b, hypot(a, b)), hypot(a, b))",
     "-safe_divide(safe_divide(a, hypot(a, b)), hypot(a, b))"),
@@ -179,25 +193,27 @@ op("arctan2", "a b",
    domain="hypot(a, b) > 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
    mp="atan2(a, b)", samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200)))
 op("sinh", "a", "cosh(a)", "The hyperbolic sine.", pair="cosh", mp="sinh(a)",
-   samples=REAL + (700.0,))
-op("cosh", "a", "sinh(a)", "The hyperbolic cosine.", mp="cosh(a)", samples=REAL + (-700.0, 1e-9))
+   samples=REAL + (700.0,), holomorphic=True)
+op("cosh", "a", "sinh(a)", "The hyperbolic cosine.", mp="cosh(a)", samples=REAL + (-700.0, 1e-9),
+   holomorphic=True)
 # 1 - y*y would lose every digit for |a| > 19.
 op("tanh", "a", "square(sech(a))", "The hyperbolic tangent.", pair="sech", mp="tanh(a)",
-   samples=REAL + (1e-9, 20.0, -300.0))
+   samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True)
 # 1 + a*a would overflow where the partial is still 1e-155.
 op("arcsinh", "a", "1 / hypot(a, 1)", "The inverse hyperbolic sine.", mp="asinh(a)",
-   samples=REAL + (1e-9, 1e200))
+   samples=REAL + (1e-9, 1e200), holomorphic="1 / sqrt(1 + square(a))")
 op("arccosh", "a", "1 / (sqrt(a - 1) * sqrt(a + 1))", "The inverse hyperbolic cosine.",
-   domain="a > 1", samples=(1.0001, 1.5, 3.0, 1e200), at_kink=((1.0, INF),), mp="acosh(a)")
+   domain="a > 1", samples=(1.0001, 1.5, 3.0, 1e200), at_kink=((1.0, INF),), mp="acosh(a)",
+   holomorphic=True)
 op("arctanh", "a", "1 / ((1 - a) * (1 + a))", "The inverse hyperbolic tangent.",
-   domain="absolute(a) < 1", samples=UNIT, at_kink=((1.0, INF),), mp="atanh(a)")
+   domain="absolute(a) < 1", samples=UNIT, at_kink=((1.0, INF),), mp="atanh(a)", holomorphic=True)
 op("hypot", "a b", ("direction(a, b)", "direction(b, a)"),
    "sqrt(a*a + b*b) without overflow.", kink="y == 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
    mp="hypot(a, b)",
    samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200), (1e-9, 1.0), (1.0, 1e-9)))
 op("sinc", "a", "sinc_derivative(a, 1)", "sin(pi a) / (pi a), and 1 at 0.", ufunc=False,
    at_kink=((0.0, 0.0),), mp="sincpi(a)", samples=(-2.6, -0.3, 1e-9, 1e-3, 0.2, 0.7, 12.25),
-   edges=(0.0, -0.0, NAN, TINY))
+   edges=(0.0, -0.0, NAN, TINY), holomorphic=True)
 
 # --- smooth steps, ramps and the error function ---------------------------------------------------
 
@@ -280,14 +296,15 @@ op("greater", "a b", ("0", "0"), "1 where a > b.", c="a > b ? 1.0 : 0.0", light=
 op("greater_equal", "a b", ("0", "0"), "1 where a >= b.", c="a >= b ? 1.0 : 0.0", light=True,
    kink="a == b", mp="mpf(a >= b)")
 op("equal", "a b", ("0", "0"), "1 where a == b.", c="a == b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a == b)")
+   kink="a == b", mp="mpf(a == b)", holomorphic=True)
 op("not_equal", "a b", ("0", "0"), "1 where a != b.", c="a != b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a != b)")
-op("isnan", "a", "0", "1 where a is nan.", c="a != a ? 1.0 : 0.0", light=True, mp="mpf(0)")
+   kink="a == b", mp="mpf(a != b)", holomorphic=True)
+op("isnan", "a", "0", "1 where a is nan.", c="a != a ? 1.0 : 0.0", light=True, mp="mpf(0)",
+   holomorphic=True)
 op("isfinite", "a", "0", "1 where a is neither infinite nor nan.",
-   c="a - a == 0.0 ? 1.0 : 0.0", light=True, mp="mpf(1)")
+   c="a - a == 0.0 ? 1.0 : 0.0", light=True, mp="mpf(1)", holomorphic=True)
 op("isinf", "a", "0", "1 where a is infinite.",
-   c="fabs(a) > 1.7976931348623157e308 ? 1.0 : 0.0", light=True, mp="mpf(0)")
+   c="fabs(a) > 1.7976931348623157e308 ? 1.0 : 0.0", light=True, mp="mpf(0)", holomorphic=True)
 op("signbit", "a", "0", "1 where the sign of a is negative, -0.0 included.",
    c="copysign(1.0, a) < 0.0 ? 1.0 : 0.0", light=True, kink="a == 0", mp="mpf(a < 0)")
 
@@ -297,14 +314,16 @@ op("signbit", "a", "0", "1 where the sign of a is negative, -0.0 included.",
 # in whichever order a sweep multiplies them, forward or backward.
 op("zmul", "a b", ("b", "a"), "a * b, but 0 wherever a or b is 0: zeros absorb in a sweep.",
    c="((a == 0.0) | (b == 0.0)) ? 0.0 : a * b", light=True, numpy=None, public=False, mp="a * b",
-   at_kink=(((0.0, INF), (INF, 0.0)), ((0.0, NAN), (NAN, 0.0)), ((INF, 0.0), (0.0, INF))))
+   at_kink=(((0.0, INF), (INF, 0.0)), ((0.0, NAN), (NAN, 0.0)), ((INF, 0.0), (0.0, INF))),
+   holomorphic=True)
 op("safe_divide", "a b", ("safe_divide(1, b)", "-safe_divide(y, b)"),
    "a / b, but 0 with derivatives 0 wherever b is 0.",
    c="b == 0.0 ? 0.0 : a / b", light=True, numpy=None, public=False, domain="b != 0",
-   mp="a / b if b else mpf(0)", at_kink=(((0.0, 0.0), (0.0, 0.0)), ((3.0, 0.0), (0.0, 0.0))))
+   mp="a / b if b else mpf(0)", at_kink=(((0.0, 0.0), (0.0, 0.0)), ((3.0, 0.0), (0.0, 0.0))),
+   holomorphic=True)
 op("safe_subtract", "a b", ("1", "-1"), "a - b, but 0 between equal infinities.",
    c="a == b ? 0.0 : a - b", light=True, numpy=None, public=False, mp="a - b",
-   at_kink=(((INF, INF), (1.0, -1.0)),))
+   at_kink=(((INF, INF), (1.0, -1.0)),), holomorphic=True)
 # A row of its own because the slopes of a / y, 1 / y - a*a / y**3, cancel where b is small.
 op("direction", "a b",
    ("safe_divide(square(direction(b, a)), hypot(a, b))",
@@ -321,16 +340,16 @@ op("power_log", "a b",
    value="where((a == 0) * (b == 0), 0, zmul(power(a, b), log(a)))",
    numpy=None, public=False, domain="a > 0", mp="a**b * log(a) if a else mpf(0)",
    samples=((0.3, 2.0), (2.5, -1.5), (1e-3, 0.5), (40.0, 3.0), (1.7, 0.0)),
-   at_kink=(((0.0, 3.0), (0.0, 0.0)),))
+   at_kink=(((0.0, 3.0), (0.0, 0.0)),), holomorphic=True)
 op("sech", "a", "-y * tanh(a)", "1 / cosh(a) without overflow.",
-   numpy=None, public=False, mp="sech(a)", samples=REAL + (1e-9, 20.0, -300.0))
+   numpy=None, public=False, mp="sech(a)", samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True)
 op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
    "The derivative of order b (a whole number) of sinc at a.",
    numpy=None, public=False,
    mp="diff(sincpi, a, int(b))",
    samples=((-2.6, 1.0), (0.2, 1.0), (0.7, 2.0), (1e-3, 3.0), (1.5, 4.0), (12.25, 3.0)),
    at_kink=(((0.0, 1.0), (-3.289868133696453, 0.0)), ((0.0, 2.0), (0.0, 0.0))),
-   edges=((0.0, 1.0), (NAN, 1.0)))
+   edges=((0.0, 1.0), (NAN, 1.0)), holomorphic=True)
 
 # --- structural operators -------------------------------------------------------------------------
 #
@@ -346,13 +365,19 @@ op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
 # A product or quotient that a cotangent or tangent takes part in becomes zmul, so that a zero
 # absorbs.  `linear` says that the tangent is the operator itself applied to the tangents,
 # `multilinear` that it is so in each operand while the others stay.
+#
+# Complex values: the cotangent g of y and a tangent t of it pair as the real part of g * t, without
+# a conjugate, so the adjoint of a linear map is its transpose, and a partial of a holomorphic
+# function stands on both sides.  A cotangent of a real operand, and a tangent of a real result, is
+# the real part of what the rule gives; the core sees to that.  `conj(a)` is `a` for real a.
 
 STRUCTURAL = []
 FUSED = []
 
 MACROS = {
     "swap(x)": "transpose(x, swapped_axes(shape(x)))",
-    "halves(x)": "0.5 * (x + swap(x))",
+    "hermitian(x)": "conj(swap(x))",
+    "halves(x)": "0.5 * (x + hermitian(x))",
     "normal(e, ax)": "e / expand(sum(e, ax, False), shape(e), ax)",
     # x[j+1] at place j (x[j-1] if back) along an axis, with a zero at the end.
     "shifted(x, ax, back)": "embed(slice(x, part(shape(x), ax, back)), shape(x),"
@@ -421,6 +446,14 @@ structural("where", "c a b", "a where c is true, else b.",
            tangent="where(c, ta or 0, tb or 0)", own_applier=True)
 structural("cast", "a; typenum", "The operand in another floating type.", linear=True,
            adjoint="cast(g, dtype(a))", own_applier=True)
+structural("conj", "a", "The complex conjugate; a real operand itself.", linear=True,
+           adjoint="conj(g)", own_applier=True)
+structural("real", "a", "The real part.", linear=True, adjoint="cast(g, dtype(a))")
+structural("imag", "a", "The imaginary part.", linear=True, adjoint="-turned(g)")
+structural("turned", "a", "A real operand times the imaginary unit.", linear=True,
+           adjoint="-imag(g)")
+structural("modulus", "a", "The absolute value of a complex operand; derivative 0 at 0.",
+           adjoint="g * safe_divide(conj(a), y)", tangent="ta * safe_divide(conj(a), y)")
 structural("cumsum", "a; axis reverse", "Running sums along an axis (from its end if reverse).",
            linear=True, adjoint="cumsum(g, axis, not reverse)")
 structural("linrec", "a b; axis reverse", "y[j] = a[j] * y[j-1] + b[j] along an axis; y[-1] = 0.",
@@ -445,8 +478,8 @@ structural("logsumexp", "a; axes keepdims", "log(sum(exp(a))) over axes, without
            tangent="sum(ta * normal(exp(safe_subtract(a, expand(y, shape(a), axes))), axes),"
                    " axes, keepdims)")
 structural("norm2", "a; axes keepdims", "The Euclidean norm over axes; derivative 0 at 0.",
-           adjoint="expand(g, shape(a), axes) * safe_divide(a, expand(y, shape(a), axes))",
-           tangent="sum(ta * safe_divide(a, expand(y, shape(a), axes)), axes, keepdims)")
+           adjoint="expand(g, shape(a), axes) * safe_divide(conj(a), expand(y, shape(a), axes))",
+           tangent="sum(ta * safe_divide(conj(a), expand(y, shape(a), axes)), axes, keepdims)")
 
 # --- linear algebra (the last two axes; axes before them are batches) -----------------------------
 
@@ -468,9 +501,23 @@ structural("det", "a", "The determinant of a nonsingular matrix.",
 structural("logabsdet", "a", "log(abs(det(a))).",
            adjoint="reshape(g, shape(g) + (1, 1)) * swap(inv(a))",
            tangent="sum(ta * swap(inv(a)), last_two(shape(a)), False)")
-structural("cholesky", "a", "The lower Cholesky factor of a symmetric positive definite matrix.",
-           adjoint="halves(solve(swap(y), swap(solve(swap(y), swap(phi(matmul(swap(y), g)))))))",
-           tangent="matmul(y, phi(solve(y, swap(solve(y, halves(ta))))))")
+structural("cholesky", "a", "The lower Cholesky factor of a positive definite matrix.",
+           adjoint="halves(solve(swap(y), swap(solve(hermitian(y), swap(phi(matmul(swap(y), g)))))))",
+           tangent="matmul(y, phi(solve(y, hermitian(solve(y, halves(ta))))))")
+
+# --- Fourier transforms (norm as NumPy's: where the factor 1 / n goes) ----------------------------
+#
+# The matrix of a transform is symmetric.  A real spectrum has half the entries: all but the first
+# (and the last of an even number) stand for two.
+
+structural("fft", "a; axes inverse norm", "The discrete Fourier transform along axes.",
+           linear=True, adjoint="fft(g, axes, inverse, norm)")
+structural("rfft", "a; axis norm", "The nonnegative half of the transform of a real operand.",
+           linear=True, adjoint="irfft(conj(g) * half_weights(g, axis, shape(a)[axis], 0.5),"
+                                " axis, shape(a)[axis], other_way(norm))")
+structural("irfft", "a; axis count norm", "The real sequence of `count` numbers to a half spectrum.",
+           linear=True, adjoint="conj(rfft(g, axis, other_way(norm)))"
+                                " * half_weights(g, axis, count, 2)")
 
 # --- nodes that are not the result of an operator -------------------------------------------------
 

@@ -14,7 +14,7 @@ cdef bint is_position(object k) except -1:
     if type(k) is not Array:
         return False
     a = innermost(current(<Array>k))
-    return is_traced_value(a) and not is_float(typenum_of(a)) and typenum_of(a) != NPY_BOOL
+    return is_traced_value(a) and not is_inexact(typenum_of(a)) and typenum_of(a) != NPY_BOOL
 
 
 cdef bint holds_positions(list items) except -1:

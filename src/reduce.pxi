@@ -106,10 +106,14 @@ cdef Array value_prod(Array a, list operands, object attrs):
 
 
 cdef Array value_max(Array a, list operands, object attrs):
+    if holds_complex(a):
+        refuse_complex("max", a)
     return reduce_value(ROW_MAX, OP_MAXIMUM, NP_MAXIMUM, a, attrs)
 
 
 cdef Array value_min(Array a, list operands, object attrs):
+    if holds_complex(a):
+        refuse_complex("min", a)
     return reduce_value(ROW_MIN, OP_MINIMUM, NP_MINIMUM, a, attrs)
 
 
@@ -189,8 +193,8 @@ cdef Array value_logsumexp(Array a, list operands, object attrs):
             logsumexp_loop(&s, <double *>r.data, <double *>N(y).arr.data)
         return y
     x = ndarray_of(a)
-    top = np.maximum.reduce(x, axis=attrs[0], keepdims=True, initial=-np.inf)
-    shift = np.where(np.isfinite(top), top, 0.0).astype(x.dtype)
+    top = np.maximum.reduce(x.real, axis=attrs[0], keepdims=True, initial=-np.inf)
+    shift = np.where(np.isfinite(top), top, 0.0).astype(x.real.dtype)
     with np.errstate(divide="ignore", over="ignore"):
         out = np.log(np.add.reduce(np.exp(x - shift), axis=attrs[0], keepdims=True)) + shift
     return wrap_result(out if attrs[1] else np.squeeze(out, axis=attrs[0]))
@@ -245,8 +249,8 @@ cdef bint norm2_loop(const Layout *s, const double *p, double *out) noexcept nog
 
 cdef Array scaled_norm2(np.ndarray x, object attrs):
     scale = np.maximum.reduce(np.abs(x), axis=attrs[0], keepdims=True, initial=0.0)
-    safe = np.where((scale > 0) & np.isfinite(scale), scale, 1.0).astype(x.dtype)
-    out = np.sqrt(np.add.reduce(np.square(x / safe), axis=attrs[0], keepdims=True)) * safe
+    safe = np.where((scale > 0) & np.isfinite(scale), scale, 1.0).astype(x.real.dtype)
+    out = np.sqrt(np.add.reduce(np.square(np.abs(x / safe)), axis=attrs[0], keepdims=True)) * safe
     return wrap_result(out if attrs[1] else np.squeeze(out, axis=attrs[0]))
 
 
@@ -266,11 +270,24 @@ cdef Array value_linrec(Array a, list operands, object attrs):
     cdef np.ndarray x = ndarray_of(a), b = ndarray_of(<Array>operands[1])
     x, b = np.broadcast_arrays(x, b)
     dtype = np.result_type(x, b)
+    if dtype.kind == "c":
+        return wrap_result(complex_linrec(x, b, attrs[0], attrs[1], dtype))
     y = wrap_ndarray(np.array(b, dtype=np.float64, order="C", ndmin=1))
     a = wrap_ndarray(np.ascontiguousarray(x, dtype=np.float64))
     if find_layout(N(y).arr, (attrs[0],), &s):
         linrec_loop(&s, <double *>N(a).arr.data, <double *>N(y).arr.data, attrs[1])
     return wrap_result(ndarray_of(y).reshape((<object>b).shape).astype(dtype, copy=False))
+
+
+cdef object complex_linrec(object a, object b, Py_ssize_t axis, bint reverse, object dtype):
+    """The same, one step for all rows at a time."""
+    cdef object out = np.array(b, dtype)
+    cdef object t = np.moveaxis(out, axis, 0), factors = np.moveaxis(a, axis, 0)
+    if reverse:
+        t, factors = t[::-1], factors[::-1]
+    for j in range(1, len(t)):
+        t[j] += factors[j] * t[j - 1]
+    return out
 
 
 cdef void linrec_loop(const Layout *s, const double *a, double *t, bint reverse) noexcept nogil:
@@ -288,12 +305,22 @@ cdef void linrec_loop(const Layout *s, const double *a, double *t, bint reverse)
 
 cdef Array fused_others_product(Array m):
     """Products of all other elements of each row, by running products from both sides."""
-    cdef Array source = contiguous(apply_cast(innermost(m), NPY_DOUBLE))
-    cdef Array y = new_array(2, ARR_SHAPE(N(source).arr), NPY_DOUBLE)
+    cdef Array source, y
+    if holds_complex(m):
+        return wrap_result(complex_others(ndarray_of(m)))
+    source = contiguous(apply_cast(innermost(m), NPY_DOUBLE))
+    y = new_array(2, ARR_SHAPE(N(source).arr), NPY_DOUBLE)
     cdef Arr *r = N(source).arr
     with nogil:
         others_loop(ARR_SHAPE(r)[0], ARR_SHAPE(r)[1], <double *>r.data, <double *>N(y).arr.data)
     return apply_cast(y, typenum_of(innermost(m)))
+
+
+cdef object complex_others(np.ndarray m):
+    cdef object before = np.ones_like(m), after = np.ones_like(m)
+    np.cumprod(m[:, :-1], axis=1, out=before[:, 1:])
+    np.cumprod(m[:, :0:-1], axis=1, out=after[:, -2::-1])
+    return before * after
 
 
 cdef void others_loop(Py_ssize_t rows, Py_ssize_t n, const double *p, double *out) noexcept nogil:

@@ -43,7 +43,7 @@ cdef object power_of(object x, object y):
     cdef bint exact
     if type(x) is Array and type(y) is not Array and slot_operand(<PyObject *>y, &exponent) != NULL:
         base = current(<Array>x)
-        exact = is_float(typenum_of(innermost(base)))
+        exact = is_inexact(typenum_of(innermost(base)))
         if exponent.v == 2.0 and (exact or type(y) is int):
             return ew1(OP_SQUARE, base)
         if not exact:

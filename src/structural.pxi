@@ -124,6 +124,8 @@ cdef double float_of(Array a):
         return (<double *>N(a).arr.data)[0]
     if N(a).arr.typenum == NPY_FLOAT:
         return (<float *>N(a).arr.data)[0]
+    if is_complex(N(a).arr.typenum):
+        raise TypeError("can't convert complex to float; take x.real, x.imag or abs(x)")
     return float(ndarray_of(a).reshape(())[()])
 
 
@@ -356,6 +358,8 @@ cdef int fill_parts(Arr *y, list operands, int axis) except -1:
 cdef Array value_where(Array a, list operands, object attrs):
     cdef Job job
     cdef Array y
+    if holds_complex(<Array>operands[1]) or holds_complex(<Array>operands[2]):
+        return wrap_result(np.where(*[numpy_operand(y) for y in operands]))
     cdef Array c = a if typenum_of(a) == NPY_BOOL else as_float(a)
     cdef Array b = as_float(<Array>operands[2])
     a = as_float(<Array>operands[1])
@@ -407,15 +411,17 @@ cdef Array apply_where(Array c, Array a, Array b):
 
 
 cdef Array value_cast(Array a, list operands, object attrs):
+    """Between float types; of a complex number the real part goes into a real type."""
     cdef object dtype = np.PyArray_DescrFromType(attrs[0])
-    return wrap_ndarray(ndarray_of(a).astype(dtype))
+    cdef object x = ndarray_of(a)
+    return wrap_ndarray((x if is_complex(attrs[0]) else x.real).astype(dtype))
 
 
 cdef Array apply_cast(Array a, int typenum):
     """The node in another dtype; to an integer or boolean type the derivative ends."""
     if typenum_of(innermost(a)) == typenum:
         return a
-    if not is_float(typenum):
+    if not is_inexact(typenum):
         check_lossless(a, typenum)
         if tracing(levels_of(N(a))):
             return traced_cast(a, typenum)
@@ -423,12 +429,20 @@ cdef Array apply_cast(Array a, int typenum):
     return apply1(OP_CAST, a, (typenum,))
 
 
+cdef Array cast_as_asked(Array a, int typenum):
+    """The same for a dtype that users name: the imaginary part is not dropped without a word."""
+    if holds_complex(a) and not is_complex(typenum):
+        raise TypeError(f"complex values cannot become {np.PyArray_DescrFromType(typenum)}; take "
+                        f"x.real, or abs(x)")
+    return apply_cast(a, typenum)
+
+
 cdef int check_lossless(Array a, int typenum) except -1:
     """A cast to integers ends a derivative rightly; to anything else it would lose it."""
     cdef object dtype = np.PyArray_DescrFromType(typenum)
     if derivative_levels(a) and dtype.kind not in "biu":
-        raise TypeError(f"a tracked array cannot become {dtype}: derivatives need float64 or "
-                        f"float32; write x.detach() if the derivative may be dropped")
+        raise TypeError(f"a tracked array cannot become {dtype}: derivatives need float64, "
+                        f"float32 or their complex counterparts; write x.detach() if the derivative may be dropped")
     return 0
 
 

@@ -320,7 +320,7 @@ cdef bint accumulate_fused(Sweep *s, Py_ssize_t j, int op, int k, Array g, Array
     cdef int reads = OP_SAVES[op][k]
     cdef PyObject *o = s.order[j].slot.value
     if OP_PARTIAL[op][k] != PARTIAL_GENERAL or in_number(s, j) or o == NULL \
-            or not is_private(o) or not same_shape(<Array>o, y):
+            or not is_private(o) or not same_shape(<Array>o, y) or is_complex(typenum_of(y)):
         return False
     a = as_float(a) if reads & 1 else None
     b = as_float(b) if reads & 2 else None

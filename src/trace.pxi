@@ -278,14 +278,14 @@ cdef Array stopped(Array a):
         return detached(a)
     cdiff_tls.paused = 1
     try:
-        return ew1(OP_POSITIVE, a) if is_float(typenum_of(a)) else a
+        return ew1(OP_POSITIVE, a) if is_inexact(typenum_of(a)) else a
     finally:
         cdiff_tls.paused = paused
 
 
 cdef Array float_node(Array a):
-    """Integers and booleans as float64, recorded; floats unchanged."""
-    if a is None or N(a).flags & NODE_DUAL or is_float(typenum_of(a)):
+    """Integers and booleans as float64, recorded; others unchanged."""
+    if a is None or N(a).flags & NODE_DUAL or is_inexact(typenum_of(a)):
         return a
     return apply1(OP_CAST, a, (NPY_DOUBLE,)) if is_traced_value(a) else as_float(a)
 

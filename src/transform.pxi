@@ -123,8 +123,8 @@ cdef Array make_leaf(Array a, int level):
 
 
 cdef int check_differentiable(Array a) except -1:
-    if not is_float(typenum_of(innermost(a))):
-        raise TypeError(f"cdiff: derivatives need float64 or float32 values, got dtype "
+    if not is_inexact(typenum_of(innermost(a))):
+        raise TypeError(f"cdiff: derivatives need real or complex floats, got dtype "
                         f"{dtype_of(a)}; convert with .astype(float)")
     return 0
 
@@ -438,6 +438,9 @@ cdef str stale_text(Array y):
 cdef Array checked_seed(Array y, object v):
     cdef Array seed
     if v is None:
+        if is_complex(typenum_of(y)):
+            raise TypeError(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed "
+                            f"v, or call backward on something real such as abs(y)")
         return None
     seed = as_node(v)
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
@@ -446,6 +449,9 @@ cdef Array checked_seed(Array y, object v):
     if shape_tuple(seed) != shape_tuple(y):
         raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
                          f"the array has shape {shape_tuple(y)}; they must be equal")
+    if holds_complex(seed) and not holds_complex(y):
+        raise TypeError(f"backward: the seed v is complex, but the array is real "
+                        f"({dtype_of(y)}); give the real part")
     return seed
 
 

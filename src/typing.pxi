@@ -76,6 +76,7 @@ cdef tuple dtype_choices(int op, list types, unsigned int weak):
 cdef tuple find_dtype_choices(int op, list typenums, unsigned int weak):
     """Floats decide as in result_typenum; without any, NumPy's rules for integers hold."""
     cdef list deciding = []
+    cdef bint found = False
     cdef bint single = False, double = False, floats = False
     cdef int k
     cdef int first = 1 if op == OP_WHERE else 0
@@ -83,9 +84,12 @@ cdef tuple find_dtype_choices(int op, list typenums, unsigned int weak):
         if not weak >> k & 1:
             deciding.append(typenums[k])
             floats |= is_float(typenums[k])
+            found |= is_complex(typenums[k])
             single |= typenums[k] == NPY_FLOAT
             double |= typenums[k] != NPY_FLOAT and not fits_float32(typenums[k])
     own = NPY_FLOAT if single and not double else NPY_DOUBLE
+    if found:
+        return (np.result_type(*[np.PyArray_DescrFromType(t) for t in deciding]).num,)
     if floats or not deciding:
         return (own,)
     if op == OP_WHERE:
@@ -121,17 +125,19 @@ cdef int common_typenum(list types) except -1:
 
 
 cdef int linalg_typenum(list types) except -1:
-    """float32 only if all are, as in numpy.linalg."""
+    """Single precision only if all are, complex if one is, as in numpy.linalg."""
     cdef tuple t
+    cdef bint single = True, found = False
     for t in types:
-        if t[0] != NPY_FLOAT:
-            return NPY_DOUBLE
-    return NPY_FLOAT
+        single &= real_typenum(t[0]) == NPY_FLOAT
+        found |= is_complex(t[0])
+    own = NPY_FLOAT if single else NPY_DOUBLE
+    return complex_typenum(own) if found else own
 
 
 cdef int summed_typenum(int typenum) except -1:
     """Sums and products of short integers and booleans are int64 (uint64)."""
-    if is_float(typenum):
+    if is_inexact(typenum):
         return typenum
     return np.add.reduce(np.zeros(1, np.PyArray_DescrFromType(typenum))).dtype.num
 
@@ -315,8 +321,8 @@ cdef tuple infer_cast(str name, list types, object attrs):
 
 
 cdef bint is_dtype(object typenum) except -1:
-    """float64, float32, an integer or boolean type."""
-    return 0 <= typenum <= NPY_DOUBLE and (typenum <= NPY_ULONGLONG or is_float(typenum))
+    """A real or complex float of double or single precision, an integer or boolean type."""
+    return 0 <= typenum <= NPY_CDOUBLE and (typenum <= NPY_ULONGLONG or is_inexact(typenum))
 
 
 # ---------------------------------------------------------------- reductions
@@ -346,9 +352,14 @@ cdef tuple infer_extreme(str name, list types, object attrs):
 
 cdef tuple infer_float_reduction(str name, list types, object attrs):
     cdef tuple t = types[0]
-    if not is_float(t[0]):
+    if not is_inexact(t[0]):
         raise TypeError(f"{name} of {np.PyArray_DescrFromType(t[0])}; it takes floats")
     return (t[0], reduced_shape(name, t[1], attrs))
+
+
+cdef tuple infer_norm2(str name, list types, object attrs):
+    cdef tuple t = infer_float_reduction(name, types, attrs)
+    return (real_typenum(t[0]), t[1])
 
 
 cdef tuple infer_cumsum(str name, list types, object attrs):
@@ -407,6 +418,11 @@ cdef tuple infer_det(str name, list types, object attrs):
     return (linalg_typenum(types), batch_of(name, types[0], True))
 
 
+cdef tuple infer_logabsdet(str name, list types, object attrs):
+    cdef tuple t = infer_det(name, types, attrs)
+    return (real_typenum(t[0]), t[1])
+
+
 cdef tuple infer_einsum(str name, list types, object attrs):
     cdef object spec = attr(name, attrs, 0, 1)
     cdef dict length = {}
@@ -430,6 +446,62 @@ cdef tuple infer_einsum(str name, list types, object attrs):
     return (common_typenum(types), tuple([length[label] for label in output]))
 
 
+# ---------------------------------------------------------------- complex numbers
+
+cdef tuple infer_conj(str name, list types, object attrs):
+    no_attrs(name, attrs)
+    return types[0]
+
+
+cdef tuple infer_real(str name, list types, object attrs):
+    cdef tuple t = types[0]
+    no_attrs(name, attrs)
+    return (real_typenum(t[0]), t[1])
+
+
+cdef tuple infer_turned(str name, list types, object attrs):
+    cdef tuple t = types[0]
+    no_attrs(name, attrs)
+    return (complex_typenum(t[0]), t[1])
+
+
+cdef int norm_attr(str name, object norm) except -1:
+    if norm not in ("backward", "ortho", "forward"):
+        raise ValueError(f"{name}: {norm!r:.30} is no norm of Fourier transforms")
+    return 0
+
+
+cdef tuple infer_fft(str name, list types, object attrs):
+    cdef tuple t = types[0]
+    for axis in int_tuple(name, attr(name, attrs, 0, 3)):
+        if axis_attr(name, axis, t[1]) >= 0 and not (<tuple>t[1])[<Py_ssize_t>axis]:
+            raise ValueError(f"{name}: shape {t[1]} has no elements along axis {axis}")
+    flag_attr(name, attrs[1])
+    norm_attr(name, attrs[2])
+    return (complex_typenum(t[0]), t[1])
+
+
+cdef tuple infer_rfft(str name, list types, object attrs):
+    cdef tuple t = types[0], shape = t[1]
+    cdef Py_ssize_t axis = axis_attr(name, attr(name, attrs, 0, 2), shape)
+    norm_attr(name, attrs[1])
+    if is_complex(t[0]) or not shape[axis]:
+        raise ValueError(f"{name} takes real numbers, at least one along axis {axis}, not "
+                         f"{type_text(t)}")
+    return (complex_typenum(t[0]),
+            shape[:axis] + (<Py_ssize_t>shape[axis] // 2 + 1,) + shape[axis + 1:])
+
+
+cdef tuple infer_irfft(str name, list types, object attrs):
+    cdef tuple t = types[0], shape = t[1]
+    cdef Py_ssize_t axis = axis_attr(name, attr(name, attrs, 0, 3), shape)
+    cdef tuple count = shape_attr(name, (attrs[1],))
+    norm_attr(name, attrs[2])
+    if not count[0] or <Py_ssize_t>count[0] // 2 + 1 != shape[axis]:
+        raise ValueError(f"{name}: {count[0]} real numbers have no half spectrum of shape {shape}")
+    return (real_typenum(t[0]), shape[:axis] + count + shape[axis + 1:])
+
+
 INFER[OP_RESHAPE] = infer_reshape
 INFER[OP_TRANSPOSE] = infer_transpose
 INFER[OP_BROADCAST_TO] = infer_broadcast_to
@@ -448,11 +520,19 @@ INFER[OP_MAX] = infer_extreme
 INFER[OP_MIN] = infer_extreme
 INFER[OP_PROD] = infer_sum
 INFER[OP_LOGSUMEXP] = infer_float_reduction
-INFER[OP_NORM2] = infer_float_reduction
+INFER[OP_NORM2] = infer_norm2
 INFER[OP_MATMUL] = infer_matmul
 INFER[OP_EINSUM] = infer_einsum
 INFER[OP_SOLVE] = infer_solve
 INFER[OP_INV] = infer_square
 INFER[OP_CHOLESKY] = infer_square
 INFER[OP_DET] = infer_det
-INFER[OP_LOGABSDET] = infer_det
+INFER[OP_LOGABSDET] = infer_logabsdet
+INFER[OP_CONJ] = infer_conj
+INFER[OP_REAL] = infer_real
+INFER[OP_IMAG] = infer_real
+INFER[OP_MODULUS] = infer_real
+INFER[OP_TURNED] = infer_turned
+INFER[OP_FFT] = infer_fft
+INFER[OP_RFFT] = infer_rfft
+INFER[OP_IRFFT] = infer_irfft

@@ -12,6 +12,14 @@ METHODS = (
 )  # fmt: skip
 # A symmetric function of its argument, so that numerical differences stay symmetric.
 SYMMETRIC = "(p + p.T)"
+TRANSFORMS = {
+    "fft": "c", "ifft": "(c + 1j * c * c)", "rfft": "c", "irfft": "(c + 1j * c * c)",
+    "hfft": "(c + 1j * c * c)", "ihfft": "c",
+}  # fmt: skip
+TRANSFORMS_OF_MANY = {
+    "fft2": "c", "ifft2": "c", "fftn": "(c + 1j * c * c)", "ifftn": "c", "rfft2": "c", "rfftn": "c",
+    "irfft2": "(c + 1j * c * c)", "irfftn": "(c + 1j * c * c)",
+}  # fmt: skip
 # Eigenvalues are real near this one.
 REAL = "(apart + 0.1 * q)"
 
@@ -234,6 +242,11 @@ MORE = {
         "m.frexp(c)[0]",
         "m.conj(c)",
         "m.conjugate(c)",
+        "m.abs(m.conjugate(m.exp(1j * c)) + c)",
+        "m.imag(m.exp(1j * c) * c)",
+        "m.real(m.exp(1j * c) * c)",
+        "m.angle(m.exp(1j * c) + 3.0)",
+        "m.imag(m.sort_complex(m.exp(1j * v)))",
         "m.real_if_close(c)",
         "m.i0(c * 3)",
         "m.i0(s * 100) * m.exp(-100 * s)",
@@ -302,6 +315,17 @@ MORE = {
         "m.linalg.matrix_norm(a, ord='nuc')",
     ],
 }  # fmt: skip
+
+# Of real results, with weights that tell the frequencies apart.
+MORE["transforms"] = [
+    f"m.abs(m.fft.{name}({args}) * (2 + 1j) + c[0, 0])"
+    for name, operand in TRANSFORMS.items()
+    for args in (operand, f"{operand}, 3", f"{operand}, 5, 0, 'ortho'", f"{operand}, norm='forward'")
+] + [
+    f"m.abs(m.fft.{name}({args}) * (2 + 1j) + c[0, 0])"
+    for name, operand in TRANSFORMS_OF_MANY.items()
+    for args in (operand, f"{operand}, (2, 5), (0, 1)", f"{operand}, None, (1, 0), 'ortho'")
+]
 
 # Value 0 almost everywhere, or no derivative at all: only the values are tested.
 MORE_PIECEWISE = [

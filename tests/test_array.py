@@ -158,7 +158,7 @@ def test_matmul_operands():
     for other in (2.0, 2, cd.array(2.0)):
         with pytest.raises(ValueError, match="at least one dimension"):
             x @ other
-    for other in (None, "ab", object(), 1j):
+    for other in (None, "ab", object()):
         with pytest.raises(TypeError, match="unsupported operand"):
             x @ other
     with pytest.raises(ValueError, match="do not fit"):
@@ -200,7 +200,7 @@ def test_large_integers_are_exact():
         cd.array(1.0) * 10**400
 
 
-@pytest.mark.parametrize("other", ["text", b"x", None, object(), {}, {1.0}, 1j, lambda x: x, ...])
+@pytest.mark.parametrize("other", ["text", b"x", None, object(), {}, {1.0}, lambda x: x, ...])
 @pytest.mark.parametrize("name", ARITHMETIC)
 def test_foreign_operands(name, other):
     x = cd.array([1.0, 2.0], requires_grad=True)
@@ -217,14 +217,11 @@ def test_foreign_operands(name, other):
     [
         np.array(["a", "b"]),
         np.array([None, 1.0]),
-        np.array([1j, 2.0]),
-        np.complex64(1j),
         np.str_("a"),
         np.datetime64("2020-01-01"),
         np.array([1], dtype="m8[s]"),
         np.zeros(2, dtype=[("a", float)]),
         ["a", 1.0],
-        [1j, 2.0],
     ],
     ids=repr,
 )

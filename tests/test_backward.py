@@ -166,7 +166,6 @@ BAD_SEEDS = {
     "texts": (["a", "b"], TypeError, "dtype <U1"),
     "objects": ([None, None], TypeError, "object"),
     "complex": ([1j, 2j], TypeError, "complex"),
-    "complex scalar": (1j, TypeError, "complex"),
     "dict": ({}, TypeError, "got dict"),
     "function": (len, TypeError, "got builtin_function"),
     "generator": ((v for v in (1.0, 2.0)), TypeError, "got generator"),

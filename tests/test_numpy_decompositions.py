@@ -170,11 +170,15 @@ def test_halves_of_a_symmetric_matrix_share_the_derivative():
     np.testing.assert_allclose(g, g.T, atol=1e-14)
 
 
-def test_complex_eigenvalues_raise():
-    rotation = np.array([[0.0, 1.0], [-1.0, 0.0]])
-    for name in ("eig", "eigvals"):
-        with pytest.raises(TypeError, match=f"{name}: there are complex eigenvalues"):
-            cd.grad(lambda a, k=name: cnp.sum(getattr(cnp.linalg, k)(a)[0]))(rotation)
+def test_complex_eigenvalues_of_a_real_matrix():
+    rotation = np.array([[0.2, 1.5], [-1.0, 0.3]])
+    for f in (lambda a: cnp.linalg.eigvals(a), lambda a: tuple(cnp.linalg.eig(a))):
+        check_grads(f, (rotation,), order=2)
+    # Their product is the determinant, whatever they are.
+    for a in (rotation, np.abs(rotation)):
+        f = cd.compile(cd.grad(lambda a: cnp.real(cnp.prod(cnp.linalg.eigvals(a)))))
+        for point in (a, 2 * a, np.abs(a)):
+            np.testing.assert_allclose(f(point), cd.grad(cnp.linalg.det)(point), rtol=1e-12)
 
 
 # ---------------------------------------------------------------- dtypes and stacks

@@ -382,7 +382,8 @@ def test_the_table_imports_nothing():
 def extra_row(**fields):
     base = {"name": "extra", "operands": ("a",), "d": ("1",), "c": "a", "value": None,
             "domain": None, "kink": None, "doc": "A row.", "samples": ((1.0,),), "edges": (),
-            "at_kink": (), "light": False}
+            "at_kink": (), "light": False, "holomorphic": False, "complex": None,
+            "complex_d": (), "pair": None}
     return optable.Row(**{**base, **fields})
 
 
@@ -400,6 +401,9 @@ BROKEN = [
     ({"samples": ((1.0, 2.0),)}, "does not fit the operands"),
     ({"c": None, "value": "exp(extra(a))"}, "its value refers to itself"),
     ({"value": "a"}, "both a C value and a value in the language"),
+    ({"d": ("hypot(a, 1)",), "holomorphic": True}, "hypot takes no complex operands"),
+    ({"holomorphic": True, "complex_d": ("a",)}, "its complex partial reads more"),
+    ({"holomorphic": True, "complex_d": ("1", "2")}, "2 complex partials for 1"),
 ]
 
 

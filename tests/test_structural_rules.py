@@ -98,7 +98,7 @@ VALUES = {
     "sum_to": sum_to,
     "sum": lambda a, axes, keepdims: a.sum(axis=axes, keepdims=keepdims),
     "slice": take,
-    "embed": lambda a, shape, index: put(np.zeros(shape), a, index),
+    "embed": lambda a, shape, index: put(np.zeros(shape, a.dtype), a, index),
     "index_set": put,
     "gather": lambda a, rows: a[rows],
     "scatter_add": scatter_add,
@@ -114,7 +114,8 @@ VALUES = {
     "min": lambda a, axes, keepdims: a.min(axis=axes, keepdims=keepdims),
     "prod": lambda a, axes, keepdims: a.prod(axis=axes, keepdims=keepdims),
     "logsumexp": logsumexp,
-    "norm2": lambda a, axes, keepdims: np.sqrt((a * a).sum(axis=axes, keepdims=keepdims)),
+    "norm2": lambda a, axes, keepdims: np.sqrt(
+        (np.abs(a) ** 2).sum(axis=axes, keepdims=keepdims)),
     "matmul": np.matmul,
     "einsum": lambda *xs_spec: np.einsum(xs_spec[-1], *xs_spec[:-1]),
     "solve": np.linalg.solve,
@@ -122,6 +123,15 @@ VALUES = {
     "det": np.linalg.det,
     "logabsdet": lambda a: np.linalg.slogdet(a)[1],
     "cholesky": np.linalg.cholesky,
+    "conj": np.conj,
+    "real": np.real,
+    "imag": np.imag,
+    "turned": lambda a: 1j * a,
+    "modulus": np.abs,
+    "fft": lambda a, axes, inverse, norm: (np.fft.ifftn if inverse else np.fft.fftn)(
+        a, axes=axes, norm=norm),
+    "rfft": lambda a, axis, norm: np.fft.rfft(a, axis=axis, norm=norm),
+    "irfft": lambda a, axis, count, norm: np.fft.irfft(a, count, axis=axis, norm=norm),
 }
 
 ELEMENTWISE = {
@@ -138,7 +148,8 @@ def code_of(name):
 def elementwise(op, *args):
     name = op.removeprefix("OP_").lower()
     with np.errstate(all="ignore"):
-        return ELEMENTWISE.get(name, getattr(np, name, None))(*map(np.asarray, args)).astype(float)
+        y = ELEMENTWISE.get(name, getattr(np, name, None))(*map(np.asarray, args))
+    return y if y.dtype.kind == "c" else y.astype(float)
 
 
 def apply(op, operands, attrs):
@@ -175,7 +186,7 @@ class Result(np.ndarray):
 
 
 def record(name, operands, attrs):
-    y = np.asarray(apply(code_of(name), operands, attrs), dtype=float).view(Result)
+    y = np.asarray(apply(code_of(name), operands, attrs)).view(Result)
     y.parents, y.attrs = list(operands), attrs
     return y
 
@@ -189,9 +200,21 @@ def draw(*shape):
     return RNG.normal(size=shape)
 
 
+def draw_complex(*shape):
+    return draw(*shape) + 1j * draw(*shape)
+
+
+def like(x):
+    return draw_complex(*x.shape) if x.dtype.kind == "c" else draw(*x.shape)
+
+
 def positive_definite(*shape):
     a = draw(*shape)
     return a @ np.swapaxes(a, -1, -2) + 3 * np.eye(shape[-1])
+
+
+def hermitian(a):
+    return a + np.swapaxes(a, -1, -2).conj()
 
 
 ZEROS = np.array([[0.0, 2.0, -1.5], [0.0, 0.0, 3.0], [1.5, 2.0, 0.5]])
@@ -234,21 +257,44 @@ CASES = [
     ("det", [draw(2, 3, 3)], None),
     ("logabsdet", [draw(2, 3, 3)], None),
     ("cholesky", [positive_definite(2, 3, 3)], None),
+    ("conj", [draw_complex(3)], None),
+    ("real", [draw_complex(3)], None),
+    ("imag", [draw_complex(3)], None),
+    ("turned", [draw(3)], None),
+    ("modulus", [draw_complex(3)], None),
+    ("fft", [draw_complex(3, 4)], ((1,), False, "backward")),
+    ("fft", [draw_complex(3, 4)], ((0, 1), True, "ortho")),
+    *[("rfft", [draw(3, n)], (1, norm)) for n in (4, 5) for norm in ("backward", "forward")],
+    *[("irfft", [draw_complex(3, 4)], (0, n, norm)) for n in (4, 5) for norm in ("backward",
+                                                                                 "ortho")],
+    ("sum", [draw_complex(2, 3)], ((0,), False)),
+    ("prod", [draw_complex(2, 3)], ((1,), False)),
+    ("linrec", [draw_complex(2, 5), draw_complex(2, 5)], (1, True)),
+    ("norm2", [draw_complex(3, 4)], ((0,), False)),
+    ("logsumexp", [draw_complex(3, 4)], ((1,), True)),
+    ("matmul", [draw_complex(3, 4), draw_complex(4, 2)], None),
+    ("einsum", [draw_complex(2, 3), draw_complex(4)], ("ij,k->i",)),
+    ("solve", [draw_complex(3, 3), draw_complex(3, 2)], None),
+    ("inv", [draw_complex(3, 3)], None),
+    ("det", [draw_complex(2, 3, 3)], None),
+    ("logabsdet", [draw_complex(2, 3, 3)], None),
+    ("cholesky", [hermitian(draw_complex(3, 3)) + 4 * np.eye(3)], None),
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(CASES)]
 
 
 def differentiable(operands):
-    return [k for k, x in enumerate(operands) if x.dtype.kind == "f"]
+    return [k for k, x in enumerate(operands) if x.dtype.kind in "fc"]
 
 
 def perturbation(name, x):
-    t = draw(*x.shape)
-    return t + np.swapaxes(t, -1, -2) if name == "cholesky" else t
+    return hermitian(like(x)) if name == "cholesky" else like(x)
 
 
 def tangent(name, y, operands, tangents, attrs):
-    return RULES[f"tan_{name}"](y, tuple(operands), tuple(tangents), attrs)
+    """As the core takes it: that of a real result is real."""
+    t = RULES[f"tan_{name}"](y, tuple(operands), tuple(tangents), attrs)
+    return t if t is None or y.dtype.kind == "c" else np.real(t)
 
 
 @pytest.mark.parametrize(("name", "operands", "attrs"), CASES, ids=IDS)
@@ -269,15 +315,15 @@ def test_tangent_is_the_finite_difference(name, operands, attrs):
 @pytest.mark.parametrize(("name", "operands", "attrs"), CASES, ids=IDS)
 def test_adjoint_is_the_transpose_of_the_tangent(name, operands, attrs):
     y = record(name, operands, attrs)
-    g = draw(*y.shape)
+    g = like(y)
     for k in differentiable(operands):
         if name == "where" and k == 0:
             continue
         t = perturbation(name, operands[k])
         tangents = [t if i == k else None for i in range(len(operands))]
-        forward = np.sum(g * tangent(name, y, operands, tangents, attrs))
+        forward = np.sum(g * tangent(name, y, operands, tangents, attrs)).real
         c = RULES[f"adj_{name}"](y, g, k)
-        backward = np.sum(sum_to(np.asarray(c), operands[k].shape) * t)
+        backward = np.sum(sum_to(np.asarray(c), operands[k].shape) * t).real
         assert forward == pytest.approx(backward, rel=1e-11, abs=1e-13)
 
 
@@ -285,7 +331,7 @@ def test_adjoint_is_the_transpose_of_the_tangent(name, operands, attrs):
 def test_saved_operands_suffice(name, operands, attrs):
     """Operands that a row does not claim to read may be forgotten."""
     y = record(name, operands, attrs)
-    g, saves = draw(*y.shape), ROWS[name].saves
+    g, saves = like(y), ROWS[name].saves
     for k in differentiable(operands):
         if name == "where" and k == 0:
             continue
@@ -297,7 +343,7 @@ def test_saved_operands_suffice(name, operands, attrs):
         shell.parents = [np.full(x.shape, np.nan) if i == k and not saves >> min(i, 31) & 1 else x
                          for i, x in enumerate(kept)]
         np.testing.assert_array_equal(RULES[f"adj_{name}"](shell, g, k), want)
-        t = [draw(*x.shape) if i == k else None for i, x in enumerate(operands)]
+        t = [like(x) if i == k else None for i, x in enumerate(operands)]
         want = tangent(name, y, operands, t, attrs)
         np.testing.assert_array_equal(tangent(name, shell, shell.parents, t, attrs), want)
 

@@ -25,8 +25,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy import (
+    bool,
     bool_,
     broadcast_shapes,
+    complex64,
+    complex128,
     double,
     dtype,
     e,
@@ -38,10 +41,13 @@ from numpy import (
     iinfo,
     index_exp,
     inf,
+    int8,
+    int16,
     int32,
     int64,
     integer,
     intp,
+    isdtype,
     nan,
     newaxis,
     pi,
@@ -49,6 +55,9 @@ from numpy import (
     s_,
     single,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 
 from cdiff._core import (
@@ -161,6 +170,10 @@ from cdiff.numpy._shape import *  # noqa: F403
 from cdiff.numpy._statistics import *  # noqa: F403
 from cdiff.numpy._values import *  # noqa: F403
 
+# What the array API standard asks of a namespace; its answers are NumPy's.
+__array_api_version__ = "2024.12"
+__array_namespace_info__ = getattr(np, "__array_namespace_info__", None)
+
 # NumPy's other names for the same functions.
 abs = absolute
 acos = arccos
@@ -203,10 +216,13 @@ __all__ = [
     "bitwise_left_shift",
     "bitwise_not",
     "bitwise_right_shift",
+    "bool",
     "bool_",
     "broadcast_shapes",
     "cbrt",
     "ceil",
+    "complex64",
+    "complex128",
     "copysign",
     "cos",
     "cosh",
@@ -239,10 +255,13 @@ __all__ = [
     "iinfo",
     "index_exp",
     "inf",
+    "int8",
+    "int16",
     "int32",
     "int64",
     "integer",
     "intp",
+    "isdtype",
     "isfinite",
     "isinf",
     "isnan",
@@ -289,6 +308,9 @@ __all__ = [
     "true_divide",
     "trunc",
     "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
 ]  # fmt: skip
 __all__ += _convolve.__all__
 __all__ += _creation.__all__

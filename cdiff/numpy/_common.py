@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from cdiff import _core
 from cdiff._core import Array, any_array, array, hosted, index, peek, to_plain, value
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "axes_of",
     "axis_of",
     "handles",
+    "adjoint",
     "index_along",
     "mask_of",
     "mirrors",
@@ -41,6 +43,8 @@ __all__ = [
     "on_forms",
     "on_values",
     "plain",
+    "real_dtype",
+    "squared_size",
     "squeezed",
     "store",
 ]
@@ -175,6 +179,23 @@ def mask_of(where: Any, shape: tuple[int, ...]) -> Any:
 def any_true(mask: Any) -> bool:
     """Whether something may be true; a program being recorded must not decide by that, so: yes."""
     return type(mask) is Array or bool(np.any(mask))
+
+
+def adjoint(a: Array) -> Array:
+    """The conjugate of the matrix transpose."""
+    return _core.conj(a.mT)
+
+
+def real_dtype(a: Array) -> Any:
+    """The dtype of absolute values: float64 for integers."""
+    return np.empty(0, a.dtype).real.dtype if a.dtype.kind in "fc" else np.dtype(float)
+
+
+def squared_size(a: Array) -> Array:
+    """The square of real numbers, of the absolute value of complex ones."""
+    if a.dtype.kind != "c":
+        return _core.square(a)
+    return _core.square(_core.real(a)) + _core.square(_core.imag(a))
 
 
 def squeezed(a: Any, axes: tuple[int, ...]) -> Any:

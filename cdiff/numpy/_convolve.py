@@ -85,6 +85,7 @@ def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Array:
 def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
     """As `numpy.correlate`."""
     left, right = _sequences(a, v, "correlate", mode)
+    right = _core.conj(right)
     if left.size < right.size:
         # NumPy correlates the longer with the shorter, and turns the result round.
         return _core.index(_correlated(right, left, mode), BACKWARD)
@@ -105,5 +106,5 @@ def _sequences(a: ArrayLike, v: ArrayLike, name: str, mode: str) -> tuple[Array,
         which = "a" if not left.size else "v"
         raise ValueError(f"{name}: {which} cannot be empty")
     dtype = np.result_type(left.dtype, right.dtype)
-    dtype = dtype if dtype.kind == "f" else np.dtype(float)
+    dtype = dtype if dtype.kind in "fc" else np.dtype(float)
     return _core.cast(left, dtype), _core.cast(right, dtype)

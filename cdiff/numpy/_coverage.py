@@ -36,7 +36,7 @@ KINDS = {
 
 _NUMPY = {
     "differentiable": """
-        abs absolute acos acosh add append apply_along_axis apply_over_axes arccos arccosh
+        abs absolute acos acosh add angle append apply_along_axis apply_over_axes arccos arccosh
         arcsin arcsinh arctan arctan2 arctanh array_split asin asinh astype atan atan2 atanh
         atleast_1d atleast_2d atleast_3d average block broadcast_arrays broadcast_to cbrt choose
         clip column_stack compress concat concatenate conj conjugate convolve copy copysign
@@ -44,22 +44,22 @@ _NUMPY = {
         deg2rad degrees delete diag diagflat diagonal diff divide divmod dot dsplit dstack ediff1d
         einsum exp exp2 expand_dims expm1 extract fabs flip fliplr flipud float_power fmax fmin
         fmod frexp gradient heaviside histogram histogram2d histogram_bin_edges histogramdd
-        hsplit hstack hypot i0 inner insert interp intersect1d kron ldexp log log10 log1p log2
+        hsplit hstack hypot i0 imag inner insert interp intersect1d kron ldexp log log10 log1p log2
         logaddexp logaddexp2 matmul matrix_transpose matvec max maximum mean median meshgrid min
         minimum mod modf moveaxis multiply nan_to_num nancumprod nancumsum nanmax nanmean
         nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar negative outer
         pad partition percentile permute_dims piecewise poly polyadd polyder polydiv polyfit
         polyint polymul polysub polyval positive pow power prod ptp quantile rad2deg radians
         ravel real real_if_close reciprocal remainder repeat reshape resize roll rollaxis roots
-        rot90 select setdiff1d setxor1d sin sinc sinh sort split sqrt square squeeze stack std
+        rot90 select setdiff1d setxor1d sin sinc sinh sort sort_complex split sqrt square squeeze stack std
         subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose
         trapezoid tril trim_zeros triu true_divide union1d unique unique_all unique_counts
         unique_inverse unique_values unstack unwrap vander var vdot vecdot vecmat vectorize
         vsplit vstack where amax amin bincount
     """,
-    "constant": "angle around ceil fix floor floor_divide imag rint round sign trunc",
+    "constant": "around ceil fix floor floor_divide rint round sign trunc",
     "made": """
-        arange array asanyarray asarray empty empty_like eye full full_like geomspace identity
+        arange array asanyarray asarray empty empty_like eye from_dlpack full full_like geomspace identity
         kaiser linspace logspace ones ones_like tri zeros zeros_like
     """,
     "changed": "copyto fill_diagonal place put put_along_axis putmask",
@@ -86,11 +86,15 @@ _LINALG = {
     "plain": "matrix_rank",
 }
 
-_FFT = {"differentiable": "fftshift ifftshift"}
+_FFT = {
+    "differentiable": """
+        fft fft2 fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft irfft irfft2 irfftn rfft rfft2
+        rfftn
+    """
+}
 
 _NO_DERIVATIVE = {
     ("numpy", "nextafter"): "steps between neighbouring floating-point numbers",
-    ("numpy", "sort_complex"): "its result is complex",
     ("numpy", "isfortran"): "asks for the layout of memory; use x.numpy()",
     ("numpy", "isnat"): "is for dates",
     ("numpy", "ix_"): "makes indices from integers or booleans",
@@ -100,12 +104,8 @@ _NO_DERIVATIVE = {
     ),
     ("numpy", "asmatrix bmat"): "the class matrix is not differentiated; use arrays of two axes",
     ("numpy", "save savetxt savez savez_compressed"): "writes a file; save x.numpy()",
-    ("numpy", "from_dlpack fromiter frombuffer"): "makes plain arrays",
+    ("numpy", "fromiter frombuffer"): "makes plain arrays",
     ("numpy", "typename mintypecode"): "takes the name of a type",
-    (
-        "numpy.fft",
-        "fft fft2 fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftn",
-    ): ("its operand or result is complex, which cdiff does not differentiate yet"),
 }
 
 _WITHOUT_NUMBERS = {

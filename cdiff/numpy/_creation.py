@@ -19,11 +19,11 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, na
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
-    "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace",
-    "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
+    "empty_like", "eye", "from_dlpack", "full", "full_like", "geomspace", "identity", "linspace",
+    "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
-DIFFERENTIABLE = (np.float64, np.float32)
+DIFFERENTIABLE = (np.float64, np.float32, np.complex128, np.complex64)
 
 
 def _made(x: Any) -> Any:
@@ -242,9 +242,11 @@ def geomspace(
     if np.any(np.equal(start, 0.0)) or np.any(np.equal(stop, 0.0)):
         raise ValueError("geomspace: Geometric sequence cannot include zero")
     ratio = stop / start
-    if np.any(np.less(ratio, 0.0)):
-        raise ValueError("geomspace: start and stop of opposite signs give complex numbers, which "
-                         "cdiff does not differentiate")  # fmt: skip
+    if ratio.dtype.kind != "c" and np.any(np.less(ratio, 0.0)):
+        raise ValueError(
+            "geomspace: start and stop of opposite signs: the numbers between them are complex; "
+            "give complex ones"
+        )
     place = axis if axis >= 0 else axis + start.ndim + 1
     shape = (*start.shape[:place], 1, *start.shape[place:])
     t = np.linspace(0.0, 1.0, num, endpoint).reshape(
@@ -254,7 +256,15 @@ def geomspace(
     inner = start * _core.power(_core.reshape(ratio, shape), t.astype(ratio.dtype))
     # Both ends are exactly what was given.
     result = _core.where(t == 1.0, stop, _core.where(t == 0.0, start, inner))
-    return _core.cast(result, float if dtype is None else dtype)
+    wide = complex if result.dtype.kind == "c" else float
+    return _core.cast(result, wide if dtype is None else dtype)
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
+    """As `numpy.from_dlpack`; an `Array` where the dtype is floating, of memory of its own."""
+    options = {"device": device, "copy": copy}
+    given = {name: option for name, option in options.items() if option is not None}
+    return _made(NUMPY.from_dlpack(x, **given))
 
 
 @mirrors(np.meshgrid)

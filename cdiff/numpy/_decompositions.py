@@ -5,8 +5,12 @@ and its tangent is written in terms of its own results, so every order exists; t
 the transpose of the tangent. Only that tangent is written here; this file must not know sweeps or
 programs. A decomposition costs far more than the Python calls around it.
 
+Complex matrices have the same rules, with conjugates where transposes mean adjoints.
+
 Conventions: symmetric operands are differentiated as such (the two halves share a derivative);
-where singular or eigenvalues are equal, the values have their exact first derivative in every
+eigenvectors of general matrices have length one and a real largest element, as LAPACK gives them,
+while the phases of complex columns of eigh and svd stand still, which matters only to functions
+that depend on them; where singular or eigenvalues are equal, the values have their exact first derivative in every
 symmetric function of them, and vectors, which are not unique there, raise an error as soon as
 their choice would matter.
 """
@@ -23,12 +27,12 @@ from cdiff._core import Array, Level, call, leaf, pullback
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing
 from cdiff._rules import transposed_pull
-from cdiff.numpy._common import ArrayLike, along, as_array, mirrors, of_values
+from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
 from cdiff.numpy._index import diagonal, tril, triu
 
 __all__ = [
-    "SVDVALS", "Decomposition", "eig", "eigh", "eigvals", "eigvalsh", "floating", "matrix_of", "qr",
-    "real_eigenvalues", "svd", "svdvals", "symmetric_of",
+    "SVDVALS", "Decomposition", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh", "floating",
+    "matrix_of", "qr", "svd", "svdvals", "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
@@ -41,6 +45,7 @@ class Decomposition(PointCallee):
     """
 
     name = ""
+    real_results: tuple[int, ...] = ()  # those that are real for complex matrices, too
 
     def __init__(self, *options: Any) -> None:
         self.is_first = False
@@ -96,10 +101,11 @@ class Decomposition(PointCallee):
     def unpacked(self, y: Array, a: Array) -> list[Array]:
         """The results, out of the vector."""
         packing = Packing([(a.dtype, shape) for shape in self.shapes(a.shape)], bare=False)
-        return [
+        parts = [
             _core.reshape(_core.index(y, slice(*packing.starts[k : k + 2])), shape)
             for k, (_, shape) in enumerate(packing.specs)
         ]
+        return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
 
     def __call__(self, a: Array) -> list[Array]:
         """The results for an operand."""
@@ -107,8 +113,9 @@ class Decomposition(PointCallee):
 
 
 def floating(a: ArrayLike) -> Array:
+    """Real or complex floats; others as float64."""
     a = as_array(a)
-    return a if a.dtype.kind == "f" else _core.cast(a, float)
+    return a if a.dtype.kind in "fc" else _core.cast(a, float)
 
 
 def matrix_of(a: ArrayLike, name: str) -> Array:
@@ -179,6 +186,7 @@ def _over_gaps(m: Array, values: Array, force: Array | None, name: str) -> Array
 
 class Eigh(Decomposition):
     name = "eigh"
+    real_results = (0,)
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
@@ -188,8 +196,9 @@ class Eigh(Decomposition):
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
-        m = _core.matmul(_core.matmul(v.mT, t), v)
-        return _diagonal(m), _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
+        m = _core.matmul(_core.matmul(adjoint(v), t), v)
+        tv = _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
+        return _core.real(_diagonal(m)), tv
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
@@ -199,6 +208,7 @@ class Eigh(Decomposition):
 
 class Eigvalsh(Decomposition):
     name = "eigvalsh"
+    real_results = (0,)
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1]]
@@ -208,7 +218,8 @@ class Eigvalsh(Decomposition):
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         v = Eigh(*self.options)(a)[1]
-        return (_core.sum(v * _core.matmul(t, v), (v.ndim - 2,), False),)
+        change = _core.sum(_core.conj(v) * _core.matmul(t, v), (v.ndim - 2,), False)
+        return (_core.real(change),)
 
 
 class EighResult(NamedTuple):
@@ -219,21 +230,21 @@ class EighResult(NamedTuple):
 
 
 def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
-    """The symmetric matrix that one half stands for; the halves share the derivative."""
+    """The symmetric (Hermitian) matrix that one half stands for; the halves share the derivative."""
     a = _square(a, name)
     uplo = uplo.upper()
     if uplo not in ("L", "U"):
         raise ValueError(f"{name}: UPLO argument must be 'L' or 'U'")
     # The value is read from one half; as a function both halves count evenly.
     half = of_values(_mirrored, a, uplo)
-    mean = (a + a.mT) * 0.5
+    mean = (a + adjoint(a)) * 0.5
     return half + (mean - of_values(np.positive, mean))
 
 
 def _mirrored(a: Any, uplo: str) -> Any:
     half = np.tril(a) if uplo == "L" else np.triu(a)
     rest = np.tril(a, -1) if uplo == "L" else np.triu(a, 1)
-    return half + np.swapaxes(rest, -1, -2)
+    return half + np.swapaxes(rest, -1, -2).conj()
 
 
 @mirrors(np.linalg.eigh)
@@ -251,30 +262,48 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
 # --- other square matrices ------------------------------------------------------------------------
 
 
-def _real(x: Any, name: str) -> Any:
-    if np.iscomplexobj(x):
-        raise TypeError(
-            f"{name}: there are complex eigenvalues, and cdiff differentiates real ones only; for "
-            "a symmetric matrix use eigh or eigvalsh"
-        )
-    return x
+def _turns(a: Any) -> Any:
+    """Has a real matrix complex eigenvalues?"""
+    return np.asarray(np.iscomplexobj(np.linalg.eigvals(a)))
 
 
-class Eig(Decomposition):
+def _operand(a: ArrayLike, name: str) -> tuple[Array, bool]:
+    """A matrix in the type of its eigenvalues, and whether it is real."""
+    a = _square(a, name)
+    if a.dtype.kind == "f" and bool(of_values(_turns, a)):
+        return _core.cast(a, np.result_type(a.dtype, np.complex64)), True
+    return a, a.dtype.kind == "f"
+
+
+class _General(Decomposition):
+    """Of a general matrix; option 0 says whether that is real, though perhaps of complex dtype."""
+
+    def own(self, a: Any) -> Any:
+        """The matrix for NumPy."""
+        return a.real if self.options[0] else a
+
+    def fitted(self, x: Any, a: Any) -> Any:
+        """A result in the dtype of the operand."""
+        if a.dtype.kind == "f" and np.iscomplexobj(x):
+            raise TypeError(f"{self.name}: complex eigenvalues, where real ones were recorded")
+        return x.astype(a.dtype, copy=False)
+
+
+class Eig(_General):
     name = "eig"
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        w, v = np.linalg.eig(a)
-        return _real(w, self.name), v
+        w, v = np.linalg.eig(self.own(a))
+        return self.fitted(w, a), self.fitted(v, a)
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
         m = _core.solve(v, _core.matmul(t, v))
         tv = _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
-        return _diagonal(m), _across(v, tv)
+        return _diagonal(m), _in_phase(v, _across(v, tv))
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
@@ -284,33 +313,54 @@ class Eig(Decomposition):
 
 def _across(v: Array, t: Array) -> Array:
     """What changes directions only: columns of length one keep it."""
-    return t - v * _core.sum(v * t, (v.ndim - 2,), True)
+    return t - v * _core.real(_core.sum(_core.conj(v) * t, (v.ndim - 2,), True))
 
 
-class Eigvals(Decomposition):
-    name = "eigvals"
+def _in_phase(v: Array, t: Array) -> Array:
+    """What keeps the largest element of each column real."""
+    if v.dtype.kind == "f":
+        return t
+    places = of_values(_largest, v)
+    turn = _core.imag(along(t, places, v.ndim - 2)) / _core.real(along(v, places, v.ndim - 2))
+    return t - v * (1j * turn)
+
+
+def _largest(v: Any) -> Any:
+    return np.abs(v).argmax(-2)[..., None, :]
+
+
+class Eigvals(_General):
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1]]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        return (_real(np.linalg.eigvals(a), self.options[0]),)
+        return (self.fitted(np.linalg.eigvals(self.own(a)), a),)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return str(self.options[1])
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        w, v = EIG(a)
+        w, v = EIGS[self.options[0]](a)
         change = _diagonal(_core.solve(v, _core.matmul(t, v)))
         # LAPACK may find the values in another order when it is asked for vectors, too.
         return (along(change, of_values(_same_order, results[0], w), change.ndim - 1),)
 
 
 def _same_order(wanted: Any, found: Any) -> Any:
-    """Where each of the wanted numbers is among those found, which are the same."""
+    """Where each of the wanted numbers is among those found, which are the same but for rounding."""
+    if np.iscomplexobj(wanted):
+        # In order, two that differ by rounding in the real part may have changed places.
+        places = np.abs(wanted[..., :, None] - found[..., None, :]).argmin(-1)
+        if np.array_equal(np.sort(places), np.broadcast_to(np.arange(found.shape[-1]), places.shape)):
+            return places
     places = np.empty(wanted.shape, np.intp)
     np.put_along_axis(places, wanted.argsort(-1), found.argsort(-1), -1)
     return places
 
 
-EIG = Eig()
+EIGS = {real: Eig(real) for real in (False, True)}
 
 
 class EigResult(NamedTuple):
@@ -322,19 +372,21 @@ class EigResult(NamedTuple):
 
 @mirrors(np.linalg.eig)
 def eig(a: ArrayLike) -> EigResult:
-    """As `numpy.linalg.eig` where all eigenvalues are real."""
-    return EigResult(*EIG(_square(a, "eig")))
+    """As `numpy.linalg.eig`; vectors of equal values have no derivative and raise an error."""
+    a, real = _operand(a, "eig")
+    return EigResult(*EIGS[real](a))
 
 
-def real_eigenvalues(a: ArrayLike, name: str) -> Array:
+def eigenvalues(a: ArrayLike, name: str) -> Array:
     """Eigenvalues, for the function that is named."""
-    return Eigvals(name)(_square(a, name))[0]
+    a, real = _operand(a, name)
+    return Eigvals(real, name)(a)[0]
 
 
 @mirrors(np.linalg.eigvals)
 def eigvals(a: ArrayLike) -> Array:
-    """As `numpy.linalg.eigvals` where all eigenvalues are real."""
-    return real_eigenvalues(a, "eigvals")
+    """As `numpy.linalg.eigvals`."""
+    return eigenvalues(a, "eigvals")
 
 
 # --- singular values ------------------------------------------------------------------------------
@@ -342,6 +394,7 @@ def eigvals(a: ArrayLike) -> Array:
 
 class Svd(Decomposition):
     name = "svd"
+    real_results = (1,)
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         *lead, m, n = shape
@@ -353,23 +406,28 @@ class Svd(Decomposition):
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u, s, vt = results
-        right = _core.matmul(t, vt.mT)
-        below = _core.matmul(u.mT, t)
-        m = _core.matmul(below, vt.mT)
-        # With b = U^T A V: (s_j^2 - s_i^2) w_ij = (m S + S m^T)_ij, and the same turned for V.
+        v = adjoint(vt)
+        right = _core.matmul(t, v)
+        below = _core.matmul(adjoint(u), t)
+        m = _core.matmul(below, v)
+        # With b = U^H A V: (s_j^2 - s_i^2) w_ij = (m S + S m^H)_ij, and the same turned for V.
         sums = _row(s) + _column(s)
         sums = _core.where(np.equal(sums, 0.0), 1.0, sums)
         force = m if check else None
-        wu = _over_gaps((m * _row(s) + m.mT * _column(s)) / sums, s, force, self.name)
-        wv = _over_gaps((m.mT * _row(s) + m * _column(s)) / sums, s, force, self.name)
-        tu, tv = _core.matmul(u, wu), _core.matmul(vt.mT, wv)
+        wu = _over_gaps((m * _row(s) + adjoint(m) * _column(s)) / sums, s, force, self.name)
+        wv = _over_gaps((adjoint(m) * _row(s) + m * _column(s)) / sums, s, force, self.name)
+        tu, tv = _core.matmul(u, wu), _core.matmul(v, wv)
+        if u.dtype.kind == "c":
+            # A change of phase, which U and V may share in any way, goes to U.
+            turn = _core.imag(_diagonal(m)) / _core.where(np.equal(s, 0.0), 1.0, s)
+            tu = tu + u * (1j * _row(turn))
         rows, columns = a.shape[-2:]
         if rows > columns:
             tu = tu + (right - _core.matmul(u, m)) / _row(_not_zero(s, self.name))
         elif columns > rows:
-            rest = below.mT - _core.matmul(vt.mT, m.mT)
+            rest = adjoint(below) - _core.matmul(v, adjoint(m))
             tv = tv + rest / _row(_not_zero(s, self.name))
-        return tu, _diagonal(m), tv.mT
+        return tu, _core.real(_diagonal(m)), adjoint(tv)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         (u, s, vt), (gu, _, gvt) = results, cotangents
@@ -393,6 +451,7 @@ def _full_rank(s: Any, name: str) -> Any:
 
 class Svdvals(Decomposition):
     name = "svdvals"
+    real_results = (0,)
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [(*shape[:-2], min(shape[-2:]))]
@@ -402,7 +461,8 @@ class Svdvals(Decomposition):
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u, _, vt = SVD(a)
-        return (_core.sum(_core.matmul(u.mT, t) * vt, (a.ndim - 1,), False),)
+        change = _core.sum(_core.matmul(adjoint(u), t) * _core.conj(vt), (a.ndim - 1,), False)
+        return (_core.real(change),)
 
 
 class Complement(Decomposition):
@@ -417,11 +477,11 @@ class Complement(Decomposition):
     def value(self, arrays: list[Any]) -> Any:
         u, s, vt = np.linalg.svd(arrays[0])
         k = s.shape[-1]
-        return vt[..., k:, :].swapaxes(-1, -2) if self.options[0] else u[..., k:]
+        return vt[..., k:, :].conj().swapaxes(-1, -2) if self.options[0] else u[..., k:]
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         t = tangents[1]
-        return None if t is None else -_core.matmul(operands[1], _core.matmul(t.mT, y))
+        return None if t is None else -_core.matmul(operands[1], _core.matmul(adjoint(t), y))
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         return transposed_pull(self, y, operands, g, wanted)
@@ -452,8 +512,8 @@ def svd(
     if full_matrices and rows > columns:
         u = _core.concatenate([u, call(COMPLEMENTS[0], [a, u])], u.ndim - 1)
     elif full_matrices and columns > rows:
-        rest = call(COMPLEMENTS[1], [a, vt.mT])
-        vt = _core.concatenate([vt, rest.mT], vt.ndim - 2)
+        rest = call(COMPLEMENTS[1], [a, adjoint(vt)])
+        vt = _core.concatenate([vt, adjoint(rest)], vt.ndim - 2)
     return SVDResult(u, s, vt)
 
 
@@ -480,9 +540,12 @@ class Qr(Decomposition):
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         q, r = results
         right = _core.solve(r.mT, t.mT).mT  # dA inv(R)
-        inner = _core.matmul(q.mT, right)
+        inner = _core.matmul(adjoint(q), right)
         below = tril(inner, -1)
-        turn = below - below.mT
+        turn = below - adjoint(below)
+        if q.dtype.kind == "c":
+            # The diagonal of R stays real.
+            turn = turn + _row(1j * _core.imag(_diagonal(inner))) * np.eye(q.shape[-1])
         tq = right - _core.matmul(q, inner - turn)
         return tq, _core.matmul(inner - turn, r)
 
@@ -518,7 +581,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
         triu(r)
         if rows >= columns
         else _core.concatenate(
-            [triu(r), _core.matmul(q.mT, _core.index(a, (..., slice(rows, None))))], a.ndim - 1
+            [triu(r), _core.matmul(adjoint(q), _core.index(a, (..., slice(rows, None))))], a.ndim - 1
         )
     )
     return r if mode == "r" else QRResult(q, r)

@@ -40,9 +40,8 @@ def det(a: ArrayLike) -> Array:
         return as_array(np.asarray(np.linalg.det(_core.value(a))))
     if a.shape[-1] <= 3:
         return _expanded(a)
-    if a.dtype != np.float64:
-        return _core.cast(_factored(_core.cast(a, np.float64)), a.dtype)
-    return _factored(a)
+    wide = np.result_type(a.dtype, np.float64)
+    return _core.cast(_factored(_core.cast(a, wide)), a.dtype)
 
 
 def _expanded(a: Array) -> Array:
@@ -63,9 +62,7 @@ def _factored(a: Array) -> Array:
     """A stack of matrices of order four and more."""
     values = _core.value(a)
     if _well_conditioned(values):
-        size = _core.logabsdet(a)
-        # exp(size - its value) is 1: no digit is lost to the logarithm.
-        return _core.exp(size - _core.value(size)) * np.linalg.det(values)
+        return _regular(a) * np.linalg.det(values)
     n = a.shape[-1]
     count = math.prod(a.shape[:-2])
     matrices = _core.reshape(a, (count, n, n))
@@ -73,6 +70,15 @@ def _factored(a: Array) -> Array:
         return _core.reshape(_rotated(_core.index(matrices, 0)), a.shape[:-2])
     parts = [_rotated(_core.index(matrices, i)) for i in range(count)]
     return _core.reshape(stack(parts), a.shape[:-2])
+
+
+def _regular(a: Array) -> Array:
+    """The determinant of well-conditioned matrices over its value: 1, with all derivatives."""
+    if a.dtype.kind == "c":
+        return _core.det(_core.solve(_core.value(a), a))
+    size = _core.logabsdet(a)
+    # No digit is lost to the logarithm.
+    return _core.exp(size - _core.value(size))
 
 
 def _well_conditioned(values: Any) -> bool:
@@ -90,16 +96,16 @@ def _well_conditioned(values: Any) -> bool:
 def _rotated(a: Array) -> Array:
     """One matrix, as the product of a well-conditioned block and a block near zero."""
     u, s, vt = np.linalg.svd(_core.value(a))
-    m = _core.matmul(_core.matmul(np.ascontiguousarray(u.T), a), np.ascontiguousarray(vt.T))
-    sign = float(np.rint(np.linalg.det(u) * np.linalg.det(vt)))
+    left, right = np.ascontiguousarray(u.conj().T), np.ascontiguousarray(vt.conj().T)
+    m = _core.matmul(_core.matmul(left, a), right)
+    sign = np.linalg.det(u) * np.linalg.det(vt)
+    sign = complex(sign) if np.iscomplexobj(u) else float(np.rint(sign))
     rank = int(np.count_nonzero(s * WELL_CONDITIONED > s[0])) if s[0] > 0 else 0
     rest = _core.index(m, (slice(rank, None), slice(rank, None)))
     if rank == 0:
         return sign * _division_free(rest)
     lead = _core.index(m, (slice(rank), slice(rank)))
-    block = float(np.prod(s[:rank])) * _core.exp(
-        _core.logabsdet(lead) - float(np.linalg.slogdet(_core.value(lead))[1])
-    )
+    block = float(np.prod(s[:rank])) * _regular(lead)
     if rank == len(s):
         return sign * block
     below = _core.index(m, (slice(rank, None), slice(rank)))

@@ -7,6 +7,7 @@ not in the table raises a clear error in the core.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from cdiff.numpy import _in_place, _index, _linalg, _reduce, _rounding, _shape, 
 from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
 
 __all__ = ["register"]
+
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 
 # --- methods --------------------------------------------------------------------------------------
@@ -42,11 +45,6 @@ def _clip(
     return _index.clip(self, min, max, out, **kwargs)
 
 
-def _itself(self: Array) -> Array:
-    """The array itself: all values are real."""
-    return self
-
-
 def _flatten(self: Array, order: str = "C") -> Array:
     """A one-dimensional copy, as `ndarray.flatten`."""
     flat: Array = _shape.ravel(self, order).copy()
@@ -68,11 +66,20 @@ def _method_sum(
     return _reduce.sum(self, axis, dtype, out, keepdims, initial, where)
 
 
+def _namespace(self: Array, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard that belongs to an array."""
+    if api_version not in (None, *API_VERSIONS):
+        raise ValueError(
+            f"cdiff.numpy follows the array API standard of {', '.join(API_VERSIONS)}; "
+            f"{api_version!r} was asked for"
+        )
+    return import_module("cdiff.numpy")
+
+
 METHODS: dict[str, Any] = {
     "_repr_html_": array_html,
+    "__array_namespace__": _namespace,
     "clip": _clip,
-    "conj": _itself,
-    "conjugate": _itself,
     "fill": _fill,
     "flatten": _flatten,
     "reshape": _shape.reshape,

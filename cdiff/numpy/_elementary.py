@@ -23,8 +23,9 @@ __all__ = [
 
 @mirrors(np.conjugate)
 def conjugate(x: ArrayLike, /, out: Any = None) -> Array:
-    """As `numpy.conjugate`: the same real numbers."""
-    result = _core.positive(as_array(x))
+    """As `numpy.conjugate`."""
+    a = as_array(x)
+    result = _core.conj(a) if a.dtype.kind == "c" else _core.positive(a)
     return result if out is None else store(out, result, "conjugate")
 
 
@@ -33,13 +34,24 @@ conj = conjugate
 
 @mirrors(np.real_if_close)
 def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
-    """As `numpy.real_if_close`: the array itself."""
-    return as_array(a)
+    """As `numpy.real_if_close`; a program being recorded decides by the imaginary parts."""
+    a = as_array(a)
+    if a.dtype.kind != "c":
+        return a
+    return _core.real(a) if bool(of_values(_is_real, a, tol)) else a
+
+
+def _is_real(a: Any, tol: float) -> Any:
+    return np.asarray(not np.iscomplexobj(np.real_if_close(a, tol)))
 
 
 @mirrors(np.angle)
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """As `numpy.angle`: 0 or pi for real numbers, with derivative 0."""
+    z = as_array(z)
+    if z.dtype.kind == "c":
+        turn = _core.arctan2(_core.imag(z), _core.real(z))
+        return _core.rad2deg(turn) if deg else turn
     result = of_values(np.angle, as_array(z), deg)
     return as_array(result if type(result) is Array else np.asarray(result))
 
@@ -47,7 +59,9 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
 @mirrors(np.float_power)
 def float_power(x1: ArrayLike, x2: ArrayLike, /, out: Any = None) -> Array:
     """As `numpy.float_power`: a power in float64 at least."""
-    result = _core.power(_core.cast(as_array(x1), float), _core.cast(as_array(x2), float))
+    x1, x2 = as_array(x1), as_array(x2)
+    wide = np.result_type(x1.dtype, x2.dtype, float)
+    result = _core.power(_core.cast(x1, wide), _core.cast(x2, wide))
     return result if out is None else store(out, result, "float_power")
 
 

@@ -178,7 +178,7 @@ def subtract_at(a: Array, indices: Any, b: ArrayLike) -> None:
 
 def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
     """The operand in an array of the shape of `a`, summed where positions are repeated."""
-    if a.dtype.kind != "f":
+    if a.dtype.kind not in "fc":
         if is_tracked(b):
             raise TypeError(
                 f"{ufunc.__name__}.at: a tracked value cannot be stored in an array of dtype "

@@ -36,6 +36,7 @@ from cdiff.numpy._values import argsort, flatnonzero, invert, nonzero
 
 __all__ = [
     "clip", "diag", "diagonal", "diff", "extract", "median", "select", "sort",
+    "sort_complex",
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
@@ -283,8 +284,17 @@ def sort(
     keys: Any = a
     if descending is not NO_VALUE and descending:
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
-        keys = -a if a.dtype.kind == "f" else invert(a)
+        keys = -a if a.dtype.kind in "fc" else invert(a)
     return along(a, argsort(keys, axis, kind="stable"), axis)
+
+
+@mirrors(np.sort_complex)
+def sort_complex(a: ArrayLike) -> Array:
+    """As `numpy.sort_complex`: in order along the last axis, and complex."""
+    a = sort(a)
+    if a.dtype.kind == "c":
+        return a
+    return _core.cast(a, np.complex64 if a.dtype.char in "bBhH" else np.complex128)
 
 
 @mirrors(np.median)

@@ -41,7 +41,9 @@ def interp(
     period: ArrayLike = None,
 ) -> Array:
     """As `numpy.interp`, differentiable in all arguments."""
-    x, xp, fp = (_core.cast(as_array(a), np.float64) for a in (x, xp, fp))
+    x, xp = (_core.cast(as_array(a), np.float64) for a in (x, xp))
+    fp = as_array(fp)
+    fp = _core.cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError(f"interp: Data points must be 1-D sequences, not {xp.shape}, {fp.shape}")
     if xp.shape != fp.shape:
@@ -155,7 +157,7 @@ def _turns(p: Any, discont: Any, axis: int, period: Any) -> Any:
 def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: int = 1) -> Any:
     """As `numpy.gradient`, differentiable in the samples and in their spacing or places."""
     f = as_array(f)
-    f = f if f.dtype.kind == "f" else _core.cast(f, float)
+    f = f if f.dtype.kind in "fc" else _core.cast(f, float)
     axes = _gradient_axes(f, axis)
     if edge_order not in (1, 2):
         raise ValueError("gradient: 'edge_order' greater than 2 not supported")

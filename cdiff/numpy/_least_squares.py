@@ -13,7 +13,15 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import NO_VALUE, NUMPY, ArrayLike, mirrors, of_values
+from cdiff.numpy._common import (
+    NO_VALUE,
+    NUMPY,
+    ArrayLike,
+    adjoint,
+    mirrors,
+    of_values,
+    squared_size,
+)
 from cdiff.numpy._decompositions import (
     SVDVALS,
     Decomposition,
@@ -41,11 +49,12 @@ class Pinv(Decomposition):
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         p = results[0]
         ap, pa = _core.matmul(a, p), _core.matmul(p, a)
-        turned = _core.matmul(t.mT, np.eye(a.shape[-2], dtype=a.dtype) - ap)
-        other = _core.matmul(np.eye(a.shape[-1], dtype=a.dtype) - pa, t.mT)
+        th, ph = adjoint(t), adjoint(p)
+        turned = _core.matmul(th, np.eye(a.shape[-2], dtype=a.dtype) - ap)
+        other = _core.matmul(np.eye(a.shape[-1], dtype=a.dtype) - pa, th)
         return (
-            _core.matmul(_core.matmul(p, p.mT), turned)
-            + _core.matmul(_core.matmul(other, p.mT), p)
+            _core.matmul(_core.matmul(p, ph), turned)
+            + _core.matmul(_core.matmul(other, ph), p)
             - _core.matmul(_core.matmul(p, t), p),
         )
 
@@ -78,7 +87,7 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
     rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
     if rank < n or m <= n:
         return x, _core.array(np.zeros(0, dtype)), rank, s
-    errors = _core.square(b - _core.matmul(a, x))
+    errors = squared_size(b - _core.matmul(a, x))
     residuals = _core.sum(errors, (0,), False)
     return x, _core.reshape(residuals, (-1,)), rank, s
 

@@ -62,7 +62,7 @@ def dot(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
 def vdot(a: ArrayLike, b: ArrayLike, /) -> Array:
     """As `numpy.vdot`."""
     a, b = as_array(a), as_array(b)
-    return _core.matmul(_core.reshape(a, (a.size,)), _core.reshape(b, (b.size,)))
+    return _core.matmul(_core.conj(_core.reshape(a, (a.size,))), _core.reshape(b, (b.size,)))
 
 
 @mirrors(np.inner)
@@ -87,7 +87,7 @@ def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
 @mirrors(np.vecdot, np.linalg.vecdot)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """As `numpy.vecdot`."""
-    product = as_array(x1) * as_array(x2)
+    product = _core.conj(as_array(x1)) * as_array(x2)
     return _core.sum(product, (axis_of(product, axis, "vecdot"),), False)
 
 
@@ -107,7 +107,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = Non
     v, a = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-2] != v.shape[-1]:
         raise ValueError(f"vecmat: shapes {v.shape} and {a.shape} do not fit")
-    product = _core.matmul(_core.reshape(v, (*v.shape[:-1], 1, v.shape[-1])), a)
+    product = _core.matmul(_core.reshape(_core.conj(v), (*v.shape[:-1], 1, v.shape[-1])), a)
     shape = product.shape[:-2] + product.shape[-1:]
     return _finished(_core.reshape(product, shape), out, dtype, "vecmat")
 

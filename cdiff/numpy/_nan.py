@@ -35,12 +35,12 @@ __all__ = [
 
 def _without_nan(a: ArrayLike, neutral: float) -> Array:
     a = as_array(a)
-    return _core.where(np.isnan(a), np.asarray(neutral, a.dtype), a) if a.dtype.kind == "f" else a
+    return _core.where(np.isnan(a), np.asarray(neutral, a.dtype), a) if a.dtype.kind in "fc" else a
 
 
 def _valid(a: Array, where: Any) -> Any:
     """Where an element counts, for a where= argument of NumPy."""
-    if a.dtype.kind != "f":
+    if a.dtype.kind not in "fc":
         return where
     given = True if where is NO_VALUE else where
     return of_values(_not_nan, a, mask_of(given, a.shape))

@@ -53,7 +53,7 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
         sides = _pairs(kwargs.get("end_values", 0), a.ndim)
     else:
         sides = _lengths(kwargs.get("stat_length"), a.ndim)
-    if a.dtype.kind != "f" and mode not in ("constant", "empty"):
+    if a.dtype.kind not in "fc" and mode not in ("constant", "empty"):
         return _core.array(NUMPY.pad(plain(a), widths, mode, **kwargs))
     for axis, width in enumerate(widths):
         parts = [_side(a, axis, width[k], mode, sides[axis][k], k) for k in (0, 1)]

@@ -17,7 +17,7 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
 from cdiff.numpy._convolve import convolve
-from cdiff.numpy._decompositions import real_eigenvalues
+from cdiff.numpy._decompositions import eigenvalues, floating
 from cdiff.numpy._least_squares import least_squares
 from cdiff.numpy._linalg import outer, trace
 from cdiff.numpy._shape import atleast_1d
@@ -96,8 +96,7 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
         quotient.append(d)
         head = _core.index(rest, slice(1, n)) - d * _core.index(b, slice(1, None))
         rest = _core.concatenate([head, _core.index(rest, slice(n, None))], 0)
-    if not quotient:
-        return _core.array(np.zeros(1, dtype)), rest
+    quotient = quotient or [_core.array(np.zeros((), dtype))]
     q = _core.concatenate([_core.reshape(d, (1,)) for d in quotient], 0)
     # NumPy keeps one coefficient, and drops those that are nothing but rounding.
     rest = rest if rest.size else _core.array(np.zeros(1, dtype))
@@ -145,7 +144,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
         return _characteristic(z)
     if z.ndim != 1:
         raise ValueError(f"poly: input must be 1d or non-empty square 2d array, not {z.shape}")
-    a = _core.array(np.ones(1, z.dtype if z.dtype.kind == "f" else float))
+    a = _core.array(np.ones(1, z.dtype if z.dtype.kind in "fc" else float))
     for k in range(z.size):
         zero = _core.index(z, slice(k, k + 1))
         shifted = _core.concatenate([np.zeros(1, a.dtype), a * zero], 0)
@@ -168,21 +167,20 @@ def _characteristic(a: Array) -> Array:
 
 @mirrors(np.roots)
 def roots(p: ArrayLike) -> Array:
-    """As `numpy.roots` where all roots are real and different, so that they have a derivative."""
+    """As `numpy.roots` where all roots are different, so that they have a derivative."""
     a = _line(p, "roots")
     places = flatnonzero(a)
     if not places.size:
         return _core.array(np.zeros(0))
     zeros = a.size - int(places[-1]) - 1
-    a = _core.index(a, slice(int(places[0]), int(places[-1]) + 1))
-    a = a if a.dtype.kind == "f" else _core.cast(a, float)
-    found = _core.array(np.zeros(0, a.dtype))
+    a = floating(_core.index(a, slice(int(places[0]), int(places[-1]) + 1)))
+    found: Any = _core.array(np.zeros(0, a.dtype))
     n = a.size
     if n > 1:
         first = _core.index(a, slice(1, None)) / _core.index(a, slice(0, 1))
         below = np.eye(n - 1, k=-1, dtype=a.dtype)
-        found = real_eigenvalues(_core.index_set(below, 0, -first), "roots")
-    return _core.concatenate([found, np.zeros(zeros, a.dtype)], 0)
+        found = eigenvalues(_core.index_set(below, 0, -first), "roots")
+    return _core.concatenate([found, np.zeros(zeros, found.dtype)], 0)
 
 
 @mirrors(np.vander)
@@ -193,7 +191,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
         raise ValueError(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
     n = a.size if N is None else N
     powers = np.arange(n) if increasing else np.arange(n - 1, -1, -1)
-    a = _core.cast(a, np.result_type(a.dtype, int)) if a.dtype.kind == "f" else a
+    a = _core.cast(a, np.result_type(a.dtype, int)) if a.dtype.kind in "fc" else a
     return _core.power(_core.reshape(a, (a.size, 1)), powers.astype(a.dtype))
 
 

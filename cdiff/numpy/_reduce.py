@@ -29,6 +29,8 @@ from cdiff.numpy._common import (
     mask_of,
     mirrors,
     of_values,
+    real_dtype,
+    squared_size,
     squeezed,
     store,
 )
@@ -267,7 +269,7 @@ def _spread(
         as_array(a), axis, dtype, ddof, keepdims, where, given_mean, correction, name
     )
     if name == "var":
-        result = core_sum(_core.square(deviation), axes, keepdims) / dof
+        result = core_sum(squared_size(deviation), axes, keepdims) / dof
     else:
         # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
         result = _core.norm2(deviation, axes, keepdims) / dof**0.5
@@ -283,7 +285,7 @@ def _sample(
     if where is NO_VALUE or where is True:
         return a, axes, math.prod([a.shape[i] for i in axes]), None
     mask = mask_of(where, a.shape)
-    counts = of_values(np.sum, mask, axes, a.dtype if a.dtype.kind == "f" else float, keepdims=True)
+    counts = of_values(np.sum, mask, axes, real_dtype(a), keepdims=True)
     return a, axes, counts, mask
 
 
@@ -316,7 +318,7 @@ def _deviation(
         dof = of_values(np.maximum, dof, np.zeros((), dof.dtype))
     elif np.any(dof <= 0):
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
-        dof = np.maximum(dof, 0).astype(deviation.dtype)
+        dof = np.maximum(dof, 0).astype(real_dtype(deviation))
     return deviation, axes, dof
 
 
@@ -376,7 +378,7 @@ def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:
 def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     """As `numpy.cumsum`."""
     a, axis = _line(a, axis, dtype, "cumsum")
-    result = _core.cumsum(a, axis) if a.dtype.kind == "f" else as_array(np.cumsum(value(a), axis))
+    result = _core.cumsum(a, axis) if a.dtype.kind in "fc" else as_array(np.cumsum(value(a), axis))
     return result if out is None else store(out, result, "cumsum")
 
 
@@ -384,7 +386,7 @@ def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -
 def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     """As `numpy.cumprod`; the derivative is exact where factors are zero."""
     a, axis = _line(a, axis, dtype, "cumprod")
-    if a.dtype.kind != "f":
+    if a.dtype.kind not in "fc":
         return as_array(np.cumprod(value(a), axis))
     if a.shape[axis] == 0:
         return a

@@ -47,15 +47,14 @@ def fix(x: ArrayLike, out: Any = None) -> Array:
 
 @mirrors(np.real)
 def real(val: ArrayLike) -> Array:
-    """As `numpy.real`: the array itself."""
-    return as_array(val)
+    """As `numpy.real`; a real array itself."""
+    return _core.real(val)
 
 
 @mirrors(np.imag)
 def imag(val: ArrayLike) -> Array:
-    """As `numpy.imag`: zeros."""
-    zeros: Array = _creation.zeros_like(as_array(val))
-    return zeros
+    """As `numpy.imag`; zeros for a real array."""
+    return _core.imag(val)
 
 
 @mirrors(np.nan_to_num)
@@ -68,6 +67,14 @@ def nan_to_num(
 ) -> Array:
     """As `numpy.nan_to_num`; replaced elements have derivative 0."""
     a = as_array(x)
+    if a.dtype.kind == "c":
+        parts = [
+            nan_to_num(part, True, nan, posinf, neginf) for part in (_core.real(a), _core.imag(a))
+        ]
+        result = parts[0] + 1j * parts[1]
+        if not copy:
+            a[...] = result
+        return a if not copy else result
     limits = np.finfo(a.dtype)
     result = _core.where(np.isnan(a), nan, a)
     result = _core.where(np.equal(a, np.inf), limits.max if posinf is None else posinf, result)

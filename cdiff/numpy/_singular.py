@@ -1,15 +1,15 @@
 """Matrix norms made of singular values, with derivatives of every order that can be asked for.
 
 There is no operator for singular values. As in `_det.py`, the matrix is rotated by the singular
-vectors of its *value*, which are constants: B = U^T A V is diag(s) but for a D that is zero and
-has A's derivatives, and B^T B = diag(s^2) + E with an E of that kind, too. What is asked for
+vectors of its *value*, which are constants: B = U^H A V is diag(s) but for a D that is zero and
+has A's derivatives, and B^H B = diag(s^2) + E with an E of that kind, too. What is asked for
 satisfies an equation in E whose fixed-point iteration wins one order of E in every step, so as
 many steps as levels track the matrix give all derivatives that anybody can take, with matrix
 products alone:
 
-* The sum of all singular values is the trace of Y = (B^T B)^(1/2). With Y = diag(s) + y,
+* The sum of all singular values is the trace of Y = (B^H B)^(1/2). With Y = diag(s) + y,
   (s_i + s_j) y_ij = (E - y y)_ij. Equal singular values do no harm.
-* An extreme one is the root of an eigenvalue of B^T B, w = s_1^2 + e with Z = (1, z)^T its
+* An extreme one is the root of an eigenvalue of B^H B, w = s_1^2 + e with Z = (1, z)^T its
   eigenvector: (s_1^2 - s_j^2) z_j = (E Z - Z e)_j. Where k are equal, Z is their k vectors and e a
   matrix of order k, whose mean eigenvalue is differentiated: each has an equal share.
 """
@@ -23,7 +23,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, value
-from cdiff.numpy._common import NUMPY
+from cdiff.numpy._common import NUMPY, adjoint, real_dtype
 from cdiff.numpy._index import diagonal
 
 __all__ = ["singular_norm"]
@@ -32,8 +32,8 @@ __all__ = ["singular_norm"]
 def singular_norm(a: Array, ord: Any) -> Array:
     """The norms "nuc", 2 and -2 of matrices in the last two axes."""
     a = _core.transpose(a, (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)) if _is_wide(a) else a
-    dtype = a.dtype if a.dtype.kind == "f" else np.dtype(float)
-    a = _core.cast(a, np.float64)
+    dtype = real_dtype(a)
+    a = _core.cast(a, np.result_type(a.dtype, np.float64))
     u, s, vt = np.linalg.svd(value(a))
     order = _core.levels(a)
     # What is below is zero but for rounding; what is as near to another is equal to it.
@@ -47,12 +47,12 @@ def _is_wide(a: Array) -> bool:
 
 
 def _change_of_square(a: Array, u: Any, s: Any, vt: Any, order: int) -> Array:
-    """B^T B - diag(s^2), which is zero."""
-    b = _core.matmul(_core.matmul(u.mT, a), vt.mT)
+    """B^H B - diag(s^2), which is zero."""
+    b = _core.matmul(_core.matmul(u.conj().mT, a), vt.conj().mT)
     d = b - value(b)
     half = _core.index(d, (..., slice(s.shape[-1]), slice(None))) * s[..., None]
-    linear = half + half.mT
-    return linear if order == 1 else linear + _core.matmul(d.mT, d)
+    linear = half + adjoint(half)
+    return linear if order == 1 else linear + _core.matmul(adjoint(d), d)
 
 
 def _inverse(x: Any, blur: Any) -> Any:
@@ -62,7 +62,8 @@ def _inverse(x: Any, blur: Any) -> Any:
 
 
 def _trace(x: Array) -> Array:
-    d = diagonal(x, 0, -2, -1)
+    """The trace of a Hermitian matrix."""
+    d = _core.real(diagonal(x, 0, -2, -1))
     return _core.sum(d, (d.ndim - 1,), False)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, plain
+from cdiff.numpy._common import ArrayLike, adjoint, as_array, mirrors, of_values, plain
 from cdiff.numpy._creation import linspace
 from cdiff.numpy._index import clip, diag, diff
 from cdiff.numpy._reduce import average
@@ -69,7 +69,7 @@ def cov(
         factor = _core.where(np.less_equal(factor, 0.0), 0.0, factor)
     deviation = rows - _core.reshape(mean, (-1, 1))
     weighted = deviation if w is None else deviation * w
-    return squeeze(_core.matmul(deviation, weighted.T) / factor)
+    return squeeze(_core.matmul(deviation, adjoint(weighted)) / factor)
 
 
 @mirrors(np.corrcoef)
@@ -78,8 +78,11 @@ def corrcoef(x: ArrayLike, y: ArrayLike = None, rowvar: bool = True, *, dtype: A
     c = as_array(cov(x, y, rowvar, dtype=dtype))
     if c.ndim == 0:
         return c / c
-    spread = _core.sqrt(diag(c))
-    return clip(c / _core.reshape(spread, (-1, 1)) / spread, -1, 1)
+    spread = _core.sqrt(_core.real(diag(c)))
+    c = c / _core.reshape(spread, (-1, 1)) / spread
+    if c.dtype.kind != "c":
+        return clip(c, -1, 1)
+    return clip(_core.real(c), -1, 1) + 1j * clip(_core.imag(c), -1, 1)
 
 
 def _variables(m: ArrayLike, rowvar: bool, dtype: Any, name: str) -> Array:

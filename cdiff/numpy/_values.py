@@ -6,9 +6,12 @@ they come back as plain NumPy. The file is a list; how values are taken is in `_
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from cdiff.numpy._common import on_forms, on_values
+from cdiff._core import is_tracked
+from cdiff.numpy._common import handles, on_forms, on_values, plain
 
 __all__ = [
     "all", "allclose", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
@@ -17,7 +20,8 @@ __all__ = [
     "diag_indices_from", "digitize", "einsum_path", "flatnonzero", "gcd", "invert", "isclose",
     "iscomplex", "iscomplexobj", "isin", "isneginf", "isposinf", "isreal", "isrealobj",
     "isscalar", "lcm", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nonzero", "packbits",
+    "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nextafter", "nonzero",
+    "packbits",
     "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
     "size", "spacing", "tril_indices_from", "triu_indices_from", "unpackbits", "unravel_index",
 ]  # fmt: skip
@@ -82,3 +86,14 @@ tril_indices_from = on_forms(np.tril_indices_from)
 triu_indices_from = on_forms(np.triu_indices_from)
 unpackbits = on_values(np.unpackbits)
 unravel_index = on_values(np.unravel_index)
+
+
+@handles(np.nextafter)
+def nextafter(x1: Any, x2: Any, /, out: Any = None, **kwargs: Any) -> Any:
+    """As `numpy.nextafter`, for values without a derivative."""
+    if is_tracked(x1) or is_tracked(x2):
+        raise TypeError(
+            "nextafter steps between neighbouring floating-point numbers and has no derivative; "
+            "write x.detach() if it may be dropped"
+        )
+    return np.nextafter(plain(x1), plain(x2), out=out, **kwargs)

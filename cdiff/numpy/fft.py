@@ -1,22 +1,249 @@
-"""`numpy.fft` as far as results are real: shifts of the frequencies, and the frequencies.
+"""`numpy.fft`: the discrete Fourier transforms, and the shifts of their frequencies.
 
-The transforms themselves give complex numbers, which cdiff does not differentiate yet; they raise
-an error on tracked arrays that says so.
+A transform of one axis or of several is one linear operator of the core, of complex or of real
+numbers; what is here fits NumPy's arguments to it: lengths by zeros or by leaving numbers out,
+axes, and where the factor 1 / n goes. This file must not know derivatives. A call adds two
+conversions of arguments to NumPy's own time.
 """
 
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.fft import fftfreq, rfftfreq
 
+from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import ArrayLike, as_array, mirrors
+from cdiff.numpy._common import ArrayLike, as_array, axis_of, index_along, mirrors, store
 from cdiff.numpy._shape import roll
 
-__all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift",
+    "ihfft", "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+LAST_TWO = (-2, -1)
+OTHER_WAY = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+
+
+def _norm(norm: Any, name: str) -> str:
+    norm = "backward" if norm is None else norm
+    if norm not in OTHER_WAY:
+        raise ValueError(
+            f'{name}: Invalid norm value {norm}; should be "backward", "ortho" or "forward".'
+        )
+    return str(norm)
+
+
+def _of_length(a: Array, n: int, axis: int, name: str) -> Array:
+    """Zeros behind the elements of an axis, or fewer of them."""
+    if n < 1:
+        raise ValueError(f"{name}: Invalid number of FFT data points ({n}) specified.")
+    missing = n - a.shape[axis]
+    if missing == 0:
+        return a
+    if missing < 0:
+        return _core.index(a, index_along(axis, slice(0, n)))
+    zeros = np.zeros([missing if k == axis else m for k, m in enumerate(a.shape)], a.dtype)
+    return _core.concatenate([a, zeros], axis)
+
+
+def _along(
+    a: ArrayLike, n: Any, axis: Any, norm: Any, out: Any, inverse: bool, name: str
+) -> Array:  # fmt: skip
+    """A complex transform along one axis."""
+    a, norm = as_array(a), _norm(norm, name)
+    axis = axis_of(a, axis, name)
+    a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+    return _finished(_core.fft(a, (axis,), inverse, norm), out, name)
+
+
+def _finished(result: Array, out: Any, name: str) -> Array:
+    return result if out is None else store(out, result, name)
+
+
+@mirrors(np.fft.fft)
+def fft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
+    """As `numpy.fft.fft`."""
+    return _along(a, n, axis, norm, out, False, "fft")
+
+
+@mirrors(np.fft.ifft)
+def ifft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
+    """As `numpy.fft.ifft`."""
+    return _along(a, n, axis, norm, out, True, "ifft")
+
+
+# --- real sequences -------------------------------------------------------------------------------
+
+
+def _half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
+    """The half spectrum of real numbers along an axis."""
+    a = as_array(a)
+    axis = axis_of(a, axis, name)
+    if a.dtype.kind == "c":
+        raise TypeError(
+            f"{name} takes real numbers, got dtype {a.dtype} of shape {a.shape}; use fft, or the "
+            "real part"
+        )
+    a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+    return _core.rfft(a, axis, norm)
+
+
+def _from_half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
+    """The real numbers to a half spectrum along an axis."""
+    a = as_array(a)
+    axis = axis_of(a, axis, name)
+    n = 2 * (a.shape[axis] - 1) if n is None else operator.index(n)
+    if n < 1:
+        raise ValueError(f"{name}: Invalid number of data points ({n}) specified.")
+    return _core.irfft(_of_length(a, n // 2 + 1, axis, name), axis, n, norm)
+
+
+@mirrors(np.fft.rfft)
+def rfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
+    """As `numpy.fft.rfft`."""
+    return _finished(_half(a, n, axis, _norm(norm, "rfft"), "rfft"), out, "rfft")
+
+
+@mirrors(np.fft.irfft)
+def irfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
+    """As `numpy.fft.irfft`."""
+    return _finished(_from_half(a, n, axis, _norm(norm, "irfft"), "irfft"), out, "irfft")
+
+
+@mirrors(np.fft.hfft)
+def hfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
+    """As `numpy.fft.hfft`."""
+    norm = OTHER_WAY[_norm(norm, "hfft")]
+    return _finished(_from_half(_core.conj(as_array(a)), n, axis, norm, "hfft"), out, "hfft")
+
+
+@mirrors(np.fft.ihfft)
+def ihfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
+    """As `numpy.fft.ihfft`."""
+    norm = OTHER_WAY[_norm(norm, "ihfft")]
+    return _finished(_core.conj(_half(a, n, axis, norm, "ihfft")), out, "ihfft")
+
+
+# --- several axes ---------------------------------------------------------------------------------
+
+
+def _lengths(a: Array, s: Any, axes: Any, name: str) -> tuple[list[Any], list[int]]:
+    """A length (None: that of the array) for each of the axes."""
+    if axes is None:
+        axes = range(a.ndim) if s is None else range(-len(s), 0)
+    axes = [axis_of(a, k, name) for k in axes]
+    s = [None if n is None or n == -1 else n for n in ([None] * len(axes) if s is None else s)]
+    if len(s) != len(axes):
+        raise ValueError(f"{name}: Shape and axes have different lengths.")
+    return s, axes
+
+
+def _along_all(
+    a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, inverse: bool, name: str
+) -> Array:  # fmt: skip
+    """Complex transforms along several axes."""
+    a, norm = as_array(a), _norm(norm, name)
+    s, axes = _lengths(a, s, axes, name)
+    if len(set(axes)) < len(axes):
+        for n, axis in zip(s[::-1], axes[::-1], strict=True):
+            a = _along(a, n, axis, norm, None, inverse, name)
+        return _finished(a, out, name)
+    for n, axis in zip(s, axes, strict=True):
+        a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+    return _finished(_core.fft(a, tuple(axes), inverse, norm), out, name)
+
+
+@mirrors(np.fft.fftn)
+def fftn(
+    a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+) -> Array:  # fmt: skip
+    """As `numpy.fft.fftn`."""
+    return _along_all(a, s, axes, norm, out, False, "fftn")
+
+
+@mirrors(np.fft.ifftn)
+def ifftn(
+    a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+) -> Array:  # fmt: skip
+    """As `numpy.fft.ifftn`."""
+    return _along_all(a, s, axes, norm, out, True, "ifftn")
+
+
+@mirrors(np.fft.fft2)
+def fft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
+) -> Array:
+    """As `numpy.fft.fft2`."""
+    return _along_all(a, s, axes, norm, out, False, "fft2")
+
+
+@mirrors(np.fft.ifft2)
+def ifft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
+) -> Array:
+    """As `numpy.fft.ifft2`."""
+    return _along_all(a, s, axes, norm, out, True, "ifft2")
+
+
+def _half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str) -> Array:
+    a, norm = as_array(a), _norm(norm, name)
+    s, axes = _lengths(a, s, axes, name)
+    if not axes:
+        raise ValueError(f"{name}: at least one axis is needed, got shape {a.shape}")
+    a = _half(a, s[-1], axes[-1], norm, name)
+    return _along_all(a, s[:-1], axes[:-1], norm, out, False, name)
+
+
+def _from_half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str) -> Array:
+    a, norm = as_array(a), _norm(norm, name)
+    s, axes = _lengths(a, s, axes, name)
+    if not axes:
+        raise ValueError(f"{name}: at least one axis is needed, got shape {a.shape}")
+    a = _along_all(a, s[:-1], axes[:-1], norm, None, True, name)
+    return _finished(_from_half(a, s[-1], axes[-1], norm, name), out, name)
+
+
+@mirrors(np.fft.rfftn)
+def rfftn(
+    a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+) -> Array:  # fmt: skip
+    """As `numpy.fft.rfftn`."""
+    return _half_of_all(a, s, axes, norm, out, "rfftn")
+
+
+@mirrors(np.fft.rfft2)
+def rfft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
+) -> Array:
+    """As `numpy.fft.rfft2`."""
+    return _half_of_all(a, s, axes, norm, out, "rfft2")
+
+
+@mirrors(np.fft.irfftn)
+def irfftn(
+    a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+) -> Array:  # fmt: skip
+    """As `numpy.fft.irfftn`."""
+    return _from_half_of_all(a, s, axes, norm, out, "irfftn")
+
+
+@mirrors(np.fft.irfft2)
+def irfft2(
+    a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
+) -> Array:
+    """As `numpy.fft.irfft2`."""
+    return _from_half_of_all(a, s, axes, norm, out, "irfft2")
+
+
+# --- frequencies ----------------------------------------------------------------------------------
 
 
 @mirrors(np.fft.fftshift)

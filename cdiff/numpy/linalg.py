@@ -22,9 +22,11 @@ from cdiff.numpy._common import (
     axes_of,
     axis_of,
     handles,
+    adjoint,
     mirrors,
     of_values,
     on_values,
+    real_dtype,
     store,
 )
 from cdiff.numpy._decompositions import (
@@ -32,6 +34,7 @@ from cdiff.numpy._decompositions import (
     eigh,
     eigvals,
     eigvalsh,
+    floating,
     qr,
     svd,
     svdvals,
@@ -102,7 +105,7 @@ def inv(a: ArrayLike) -> Array:
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
     """As `numpy.linalg.cholesky`."""
     a = _square(a, "cholesky")
-    return _core.cholesky(a.mT).mT if upper else _core.cholesky(a)
+    return adjoint(_core.cholesky(adjoint(a))) if upper else _core.cholesky(a)
 
 
 @mirrors(np.linalg.tensorsolve)
@@ -145,10 +148,14 @@ class SlogdetResult(NamedTuple):
 
 @mirrors(np.linalg.slogdet)
 def slogdet(a: ArrayLike) -> SlogdetResult:
-    """As `numpy.linalg.slogdet`; the sign has no derivative."""
-    a = _square(a, "slogdet")
-    sign = np.linalg.slogdet(_core.value(a)).sign
-    return SlogdetResult(as_array(np.asarray(sign)), _core.logabsdet(a))
+    """As `numpy.linalg.slogdet`; the sign of real matrices has no derivative."""
+    a = floating(_square(a, "slogdet"))
+    sign = as_array(np.asarray(np.linalg.slogdet(_core.value(a)).sign))
+    if a.dtype.kind == "c":
+        # The rest is a determinant of value 1, so that it can neither overflow nor lose digits.
+        rest = _core.det(_core.solve(_core.value(a), a))
+        sign = sign * rest / _core.absolute(rest)
+    return SlogdetResult(sign, _core.logabsdet(a))
 
 
 # --- powers and chains ----------------------------------------------------------------------------
@@ -265,7 +272,7 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
     if x.ndim < 2 or not x.size:
         raise LinAlgError(f"cond: a non-empty array of two axes or more is needed, not {x.shape}")
     axes = (x.ndim - 2, x.ndim - 1)
-    x = x if x.dtype.kind == "f" else _core.cast(x, float)
+    x = floating(x)
     if p is None or p in (2, -2):
         large, small = (_matrix_norm(x, k, axes, False) for k in ((-2, 2) if p == -2 else (2, -2)))
         empty = _core.equal(small, 0.0)
@@ -289,7 +296,8 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     if ord == 2:
         return _core.norm2(x, axes, keepdims)
     if ord == 0:
-        return _core.sum(np.asarray(_core.value(x) != 0).astype(x.dtype), axes, keepdims)
+        counted = np.asarray(_core.value(x) != 0).astype(real_dtype(x))
+        return _core.sum(counted, axes, keepdims)
     size = _core.absolute(x)
     if ord == np.inf:
         return _core.max(size, axes, keepdims)
@@ -299,7 +307,7 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
         return _core.sum(size, axes, keepdims)
     if 0 < ord < 1:
         # The slope of size**ord is infinite at 0, where absolute's convention is slope 0.
-        zero = _core.equal(x, 0.0)
+        zero = _core.equal(size, 0.0)
         terms = _core.where(zero, 0.0, _core.power(_core.where(zero, 1.0, size), ord))
     else:
         terms = _core.power(size, ord)

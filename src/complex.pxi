@@ -1,0 +1,164 @@
+# Complex numbers: values of elementwise operators of which an operand is complex, of the operators
+# between real and complex arrays, and of the Fourier transforms.
+#
+# Knows which rows of the table have a meaning for complex operands; derivatives live in the table,
+# never here.  Complex values always lie in array blocks, also single ones, and are computed by
+# NumPy: so nothing in the paths of real numbers asks for them before it has found that they cannot
+# be taken.
+
+cdef inline int real_typenum(int typenum) noexcept nogil:
+    """The type of the real part."""
+    if typenum == NPY_CDOUBLE:
+        return NPY_DOUBLE
+    return NPY_FLOAT if typenum == NPY_CFLOAT else typenum
+
+
+cdef inline int complex_typenum(int typenum) noexcept nogil:
+    """The type of a complex number with such a real part."""
+    return NPY_CFLOAT if typenum == NPY_FLOAT or typenum == NPY_CFLOAT else NPY_CDOUBLE
+
+
+cdef inline bint holds_complex(Array a) noexcept:
+    return a is not None and is_complex(typenum_of(innermost(a)))
+
+
+# ---------------------------------------------------------------- elementwise operators
+
+cdef Array complex_elementwise(int op, Array a, Array b):
+    """An elementwise operator of which an operand is complex."""
+    cdef Array y
+    if OP_COMPLEX[op] == COMPLEX_MADE:
+        return MADE_COMPLEX[op](a)
+    if OP_COMPLEX[op] == COMPLEX_REFUSED:
+        refuse_complex(op_name(op), a if holds_complex(a) else b)
+    y = complex_value(op, a, b)
+    if not has_partial(op):
+        return only_traced(y, op, [a] if b is None else [a, b], None)
+    return record_array(op, y, strong(a, y), strong(b, y))
+
+
+cdef int refuse_complex(str name, Array a) except -1:
+    raise TypeError(f"{name} is not defined for complex numbers (dtype {dtype_of(a)}, shape "
+                    f"{shape_tuple(a)}); take x.real or x.imag, or the absolute value")
+
+
+cdef Array strong(Array a, Array y):
+    """A Python complex number among the operands as a constant in the dtype of the result."""
+    if a is None or not N(a).flags & NODE_WEAK or not holds_complex(a):
+        return a
+    return wrap_ndarray(ndarray_of(a).astype(dtype_of(y)))
+
+
+cdef Array complex_value(int op, Array a, Array b):
+    cdef object function = COMPLEX_VALUES.get(op)
+    operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
+    with np.errstate(all="ignore"):
+        return plain_node((NUMPY_UFUNCS[op] if function is None else function)(*operands))
+
+
+def _zmul(a, b):
+    y = np.multiply(a, b)
+    if np.isfinite(y).all():
+        return y
+    return np.where(np.equal(a, 0) | np.equal(b, 0), y.dtype.type(0), y)
+
+
+def _safe_divide(a, b):
+    y = np.divide(a, b)
+    zero = np.equal(b, 0)
+    return np.where(zero, y.dtype.type(0), y) if zero.any() else y
+
+
+def _safe_subtract(a, b):
+    y = np.subtract(a, b)
+    return y if np.isfinite(y).all() else np.where(np.equal(a, b), y.dtype.type(0), y)
+
+
+def _power_log(a, b):
+    dtype = np.result_type(a, b)
+    y = _zmul(np.power(a, b), np.log(np.asarray(a, dtype)))
+    return np.where(np.equal(a, 0) & np.equal(b, 0), y.dtype.type(0), y)
+
+
+def _sech(a):
+    smaller = np.exp(np.where(np.real(a) > 0, -a, a))
+    return 2 * smaller / (1 + np.square(smaller))
+
+
+def _sinc_derivative(a, order):
+    """pi**n times the integral of t**n cos(pi a t + n pi / 2) from 0 to 1, by Gauss's rule."""
+    cdef object z = np.asarray(a, np.complex128)[..., None] * np.pi
+    n = float(order)
+    t, w = np.polynomial.legendre.leggauss(24 + int(np.nanmax(np.abs(z), initial=0.0)))
+    t = 0.5 * (t + 1)
+    y = np.pi**n * np.sum(0.5 * w * t**n * np.cos(z * t + 0.5 * np.pi * n), axis=-1)
+    return y.astype(np.result_type(a))
+
+
+# Rows that NumPy has no ufunc for.
+cdef dict COMPLEX_VALUES = {
+    OP_ZMUL: _zmul, OP_SAFE_DIVIDE: _safe_divide, OP_SAFE_SUBTRACT: _safe_subtract,
+    OP_POWER_LOG: _power_log, OP_SECH: _sech, OP_SINC: np.sinc,
+    OP_SINC_DERIVATIVE: _sinc_derivative}
+
+
+# ---------------------------------------------------------------- between real and complex
+
+cdef Array value_conj(Array a, list operands, object attrs):
+    return wrap_result(np.conjugate(ndarray_of(a)))
+
+
+cdef Array apply_conj(Array a):
+    return apply1(OP_CONJ, a, None) if holds_complex(a) else a
+
+
+cdef Array value_real(Array a, list operands, object attrs):
+    return wrap_ndarray(np.array(np.real(ndarray_of(a))))
+
+
+cdef Array value_imag(Array a, list operands, object attrs):
+    return wrap_ndarray(np.array(np.imag(ndarray_of(a))))
+
+
+cdef Array value_turned(Array a, list operands, object attrs):
+    cdef np.ndarray out = np.zeros(shape_tuple(a), np.PyArray_DescrFromType(
+        complex_typenum(typenum_of(a))))
+    out.imag = ndarray_of(a)
+    return wrap_ndarray(out)
+
+
+cdef Array value_modulus(Array a, list operands, object attrs):
+    return wrap_result(np.abs(ndarray_of(a)))
+
+
+cdef Array complex_part(int op, Array a):
+    """The real or the imaginary part of a complex node, of which users may not assign parts: NumPy
+    would change the whole number."""
+    cdef Array out = apply1(op, a, None)
+    if N(out).op == OP_CONST and N(out).flags & NODE_ARRAY:
+        N(out).op = <uint8_t>op
+    return out
+
+
+cdef Array imaginary_part(Array a):
+    """The imaginary part of any node, differentiable; zeros of a real one."""
+    return complex_part(OP_IMAG, a) if holds_complex(a) else zeros_like_node(a)
+
+
+# ---------------------------------------------------------------- Fourier transforms
+
+cdef Array value_fft(Array a, list operands, object attrs):
+    cdef tuple axes = attrs[0]
+    cdef np.ndarray x = ndarray_of(a)
+    if len(axes) == 1:
+        return wrap_result((np.fft.ifft if attrs[1] else np.fft.fft)(x, axis=axes[0],
+                                                                     norm=attrs[2]))
+    return wrap_result((np.fft.ifftn if attrs[1] else np.fft.fftn)(x, axes=axes, norm=attrs[2]))
+
+
+cdef Array value_rfft(Array a, list operands, object attrs):
+    return wrap_result(np.fft.rfft(ndarray_of(a), axis=attrs[0], norm=attrs[1]))
+
+
+cdef Array value_irfft(Array a, list operands, object attrs):
+    return wrap_result(np.fft.irfft(ndarray_of(a), attrs[1], axis=attrs[0], norm=attrs[2]))
