@@ -80,7 +80,7 @@ def test_the_worked_example_is_a_row():
         exec(source, {"op": optable.op})
         row = optable.ELEMENTWISE[-1]
         table = codegen.load()
-        scalar = codegen.files(table)["scalar.h"]
+        scalar, names = codegen.files(table)["scalar.h"], table.names()
     finally:
         optable.ELEMENTWISE[:] = rows
     language = {name: getattr(np, name) for name in ("absolute", "reciprocal", "square")}
@@ -92,7 +92,7 @@ def test_the_worked_example_is_a_row():
         assert slope(x) == pytest.approx(float(mpmath.diff(exact, x)), rel=1e-12)
     point, derivative = row.example
     assert slope(point) == derivative
-    assert "softsign" in table.names() and "sv_softsign" in scalar
+    assert "softsign" in names and "sv_softsign" in scalar
 
 
 @needs_sources
