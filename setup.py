@@ -9,6 +9,7 @@ Switches, read from the environment (each combination builds in its own folder u
 
     CDIFF_DEBUG=1                     bounds checks, C asserts, -O1 -g
     CDIFF_SANITIZE=address,undefined  the debug build under these sanitizers
+    CDIFF_NO_POOL=1                   every block and node from malloc, for valgrind
     CDIFF_COVERAGE=1                  line tracing of the Cython sources
     CDIFF_CYTHON_ANNOTATE=1           Cython's annotated HTML beside the C that it writes
 """
@@ -34,6 +35,8 @@ def switched_on(name: str) -> bool:
 
 SANITIZERS = os.environ.get("CDIFF_SANITIZE", "")
 DEBUG = switched_on("CDIFF_DEBUG") or bool(SANITIZERS)
+# A pool would hide a use after free from a sanitizer, and from valgrind.
+NO_POOL = switched_on("CDIFF_NO_POOL") or bool(SANITIZERS)
 COVERAGE = switched_on("CDIFF_COVERAGE")
 ANNOTATE = switched_on("CDIFF_CYTHON_ANNOTATE")
 
@@ -43,6 +46,7 @@ MODE = "-".join(
         [
             "debug" if DEBUG else "release",
             SANITIZERS.replace(",", "-"),
+            "no-pool" if NO_POOL and not SANITIZERS else "",
             "coverage" if COVERAGE else "",
         ],
     )
@@ -101,8 +105,7 @@ def core() -> Extension:
     macros = [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")]
     macros += [("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION")]
     macros += [] if DEBUG else [("NDEBUG", None)]
-    # A pool would hide a use after free from the sanitizer.
-    macros += [("CDIFF_NO_POOL", "1")] if SANITIZERS else []
+    macros += [("CDIFF_NO_POOL", "1")] if NO_POOL else []
     macros += [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
     # Each of these units chooses its instruction set by a pragma and is empty where there is none.
     units = [*Path("src").glob("kernels_*.c"), *Path("src").glob("interpreter_*.c")]

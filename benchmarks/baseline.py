@@ -86,7 +86,7 @@ def calls() -> dict[str, Callable[[], Any]]:
 def measured(pace: Pace) -> dict[str, float]:
     """Every case as a multiple of the yardstick."""
     named = {"yardstick": yardstick, **calls()}
-    cases = {name: Case("call()", {"call": call}, lambda: []) for name, call in named.items()}
+    cases = {name: Case("call()", {"call": call}, list) for name, call in named.items()}
     times = best(cases, pace)
     return {name: times[name] / times["yardstick"] for name in times if name != "yardstick"}
 

@@ -39,8 +39,7 @@ def versions() -> list[str]:
         except metadata.PackageNotFoundError:
             lines.append(f"{name} is not installed (optional)")
     lines.append(f"{platform.system()} on {platform.machine()}")
-    array, numbers = kernels_in_use()
-    lines.append(f"kernels for arrays: {array}; for programs of numbers: {numbers}")
+    lines.append(f"kernels: {kernels_in_use()}")
     lines.append(f"threads: {cd.get_num_threads()}")
     return lines
 

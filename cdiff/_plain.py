@@ -25,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FormatError", "read", "written"]
+__all__ = ["FormatError", "dtype_named", "read", "written"]
 
 MAX_DEPTH = 50  # of containers in containers
 KINDS = "fiubc"  # of arrays
+DTYPES = frozenset("?bBhHiIlLqQfdFD")  # of values in programs
 
 
 class FormatError(ValueError):
@@ -126,6 +127,32 @@ def read(data: bytes) -> Any:
     if reader.at != len(data):
         raise FormatError(f"{len(data) - reader.at} bytes too many")
     return value
+
+
+def dtype_named(name: Any) -> np.dtype[Any]:
+    """The dtype of values in a program that a name stands for, in any byte order.
+
+    Parameters
+    ----------
+    name : object
+        Anything that was read.
+
+    Returns
+    -------
+    dtype
+
+    Raises
+    ------
+    FormatError
+    """
+    if name.__class__ is str and 3 <= len(name) <= 4 and name[0] in "<>|" and name[1] in KINDS:
+        try:
+            found = np.dtype(name)
+        except TypeError:
+            found = None
+        if found is not None and found.char in DTYPES:
+            return found
+    raise FormatError(f"a program with the dtype {name!r:.40}")
 
 
 class _Reader:

@@ -16,7 +16,7 @@ import numpy as np
 
 from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
 from cdiff._mapped import Mapped
-from cdiff._plain import FormatError, written
+from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import loop_of, plain_loop
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ OWN = {
     "cdiff._core": "result_shape",
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Qr Svd Svdvals "
-    "_equal _full_rank _mirrored _same_order _unique",
+    "_equal _full_rank _mirrored _same_order _turns _unique",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _stays",
     "cdiff.numpy._interpolate": "_segment _turns",
@@ -224,20 +224,13 @@ def _argument(x: Any, depth: int) -> Any:
                 return slice(start, stop, step)
             case ("dtype", str(name)) if name in PYTHON_TYPES:
                 return PYTHON_TYPES[name]
-            case ("dtype", str(name)) if len(name) == 3 and name[1] in "fiub":
-                return _dtype(name)
+            case ("dtype", str(name)):
+                return dtype_named(name)
             case ("function", str(name)):
                 return _named(name, False)
             case ("value", value):
                 return value
     raise FormatError(f"a program with the argument {x!r:.60}")
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    try:
-        return np.dtype(name)
-    except TypeError:
-        raise FormatError(f"a program with the dtype {name!r}") from None
 
 
 def _arguments(args: tuple[Any, ...]) -> tuple[Any, ...]:

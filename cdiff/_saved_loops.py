@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cdiff._body import Body
 from cdiff._checkpoint import Recorded
 from cdiff._core import array
 from cdiff._paths import Path
-from cdiff._plain import FormatError
+from cdiff._plain import FormatError, dtype_named
 from cdiff._scan import Counted, Scan, While
 from cdiff._tree import LEAF
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["loop_of", "plain_loop"]
 
-DTYPES = frozenset("?bBhHiIlLqQfd")
 MAX_LENGTH = 1 << 48  # of a loop, and of an axis
 
 
@@ -198,12 +195,7 @@ def _specs(x: Any) -> list[Spec]:
 
 def _spec(x: Any) -> Spec:
     match x:
-        case (str(name), tuple(shape)) if len(name) == 3 and name[1] in "fiub":
-            try:
-                dtype = np.dtype(name).newbyteorder("=")
-            except TypeError:
-                dtype = None
-            sizes = all(n.__class__ is int and 0 <= n < MAX_LENGTH for n in shape)
-            if dtype is not None and dtype.char in DTYPES and sizes:
-                return dtype, shape
+        case (str(name), tuple(shape)):
+            if all(n.__class__ is int and 0 <= n < MAX_LENGTH for n in shape):
+                return dtype_named(name).newbyteorder("="), shape
     raise FormatError(f"a loop with the value {x!r:.60}")

@@ -18,7 +18,7 @@ import numpy as np
 
 from cdiff._core import operator_codes, program_of_parts, program_parts
 from cdiff._paths import Path
-from cdiff._plain import FormatError, read, written
+from cdiff._plain import FormatError, dtype_named, read, written
 from cdiff._saved_calls import call_of, plain_call
 from cdiff._signature import static_key, static_value, structure
 from cdiff._tree import LEAF, TreeDef, class_name, family_of, is_named
@@ -331,7 +331,7 @@ def _check_inputs(program: Program, forms: list[Any], arguments: TreeDef, n: int
         raise FormatError(f"{len(forms)} inputs for a program of {program.n_inputs}")
     for form, row in zip(forms, program.instructions(), strict=False):
         dtype, shape = (NUMBER_FORMS[form], ()) if form.__class__ is str else form[1:]
-        if row[1] != _dtype(dtype).newbyteorder("=") or row[2] != shape:
+        if row[1] != dtype_named(dtype).newbyteorder("=") or row[2] != shape:
             raise FormatError(f"an input has the form {form!r:.60}, the program wants {row[1:3]}")
 
 
@@ -464,18 +464,6 @@ def _dtype_name(typenum: int) -> str:
     return DTYPES[typenum].newbyteorder("<").str
 
 
-def _dtype(name: Any) -> np.dtype[Any]:
-    """The dtype of values in a program that a name stands for, in any byte order."""
-    if name.__class__ is str and 3 <= len(name) <= 4 and name[0] in "<>|" and name[1] in "fiubc":
-        try:
-            found = np.dtype(name)
-        except TypeError:
-            found = None
-        if found is not None and found.num in DTYPES:
-            return found
-    raise FormatError(f"a program with the dtype {name!r:.40}")
-
-
 def _program(parts: dict[str, Any]) -> Program:
     """A program from what was read; the core checks it."""
     names = field(parts, "operators", tuple)
@@ -486,7 +474,8 @@ def _program(parts: dict[str, Any]) -> Program:
     if rows.size and int(rows["op"].max()) >= len(names):
         raise FormatError("a program with an operator that has no name")
     rows["op"] = np.array([CODES[name] for name in names] or [0], "u2")[rows["op"]]
-    attrs = _rewritten(rows, field(parts, "attributes", tuple), "cast", lambda x: _dtype(x).num)
+    attrs = field(parts, "attributes", tuple)
+    attrs = _rewritten(rows, attrs, "cast", lambda x: dtype_named(x).num)
     attrs = _rewritten(rows, attrs, "call", lambda x: call_of(x, _program))
     types = [_type(x) for x in field(parts, "types", tuple)]
     try:
@@ -515,4 +504,4 @@ def _rows(data: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
 def _type(x: Any) -> tuple[int, tuple[int, ...]]:
     if x.__class__ is not tuple or len(x) != 2:
         raise FormatError(f"a program with the type {x!r:.60}")
-    return _dtype(x[0]).num, x[1]
+    return dtype_named(x[0]).num, x[1]

@@ -108,8 +108,8 @@ def derivative(
           scalar by matrix (m, n) the transposed gradient (n, m); matrix by scalar (p, q). In
           denominator layout the transpose of that. Scalar by scalar stays a scalar.
         - "vec": ``d vec(y) / d vec(x)^T``, shape (size of y, size of x), with columns stacked
-          (Magnus and Neudecker, chapter 9), so that the derivative of ``A X B`` is ``kron(B.T, A)``; its transpose in
-          denominator layout.
+          (Magnus and Neudecker, chapter 9), so that the derivative of ``A X B`` is
+          ``kron(B.T, A)``; its transpose in denominator layout.
 
     Returns
     -------

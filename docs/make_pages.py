@@ -17,10 +17,10 @@ IMAGE = re.compile(r"\(pictures/(\w+)\.svg\)")
 
 BENCHMARKS = """# Benchmarks
 
-Made from `benchmarks/RESULTS.md` by `make docs`. `make bench` runs them beside the peers on your own
-machine; `make bench-compare` compares two runs. A column `ratio` says what is divided by what, and
-`ok (<= 2)` marks a bound that the project has set itself. Times are the best of several; the load
-average says how far to trust them.
+Made from `benchmarks/RESULTS.md` by `make docs`. `make bench` runs them beside the peers on your
+own machine; `make bench-compare` compares with figures that were kept. A column `ratio` says what
+is divided by what, and `ok (<= 2)` marks a bound that the project has set itself. Times are the
+best of several; the load average says how far to trust them.
 """
 
 

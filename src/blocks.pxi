@@ -33,6 +33,11 @@ cdef struct Job:
 cdef const KernelTable *KERNELS = kernels_select()
 
 
+def kernels_in_use():
+    """The instruction set that was chosen when the module was imported: "baseline", "avx2" ..."""
+    return KERNELS.isa.decode()
+
+
 cdef int job_operand(Job *job, Array a) except -1:
     """Add an operand (None: not read by the kernel) to a job whose shape is set."""
     cdef Operand *o = &job.operands[job.count]

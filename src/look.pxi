@@ -13,7 +13,7 @@ def adjoints(y, v, int level=0):
     cdef Py_ssize_t i
     cdef dict at_nodes = {}, at_edges = {}
     cdef int paused = cdiff_tls.paused
-    cdef int flags = quiet()
+    quiet()
     sweep_init(&s, level)
     try:
         s.all_leaves = True
@@ -26,7 +26,7 @@ def adjoints(y, v, int level=0):
                 at_nodes[<size_t>s.order[i].node] = np.array(ndarray_of(c))
                 hand_on(&s, i, at_edges)
     finally:
-        loud(flags)
+        loud()
         cdiff_tls.paused = paused
         sweep_free(&s)
     return at_nodes, at_edges

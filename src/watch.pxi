@@ -94,31 +94,30 @@ def made_at(x):
 # ---------------------------------------------------------------- operators
 
 cdef int quiet() noexcept:
-    """Stop watching inside an operation; what `loud` needs."""
+    """Stop watching inside an operation; what is watched for."""
     global watching
-    cdef int flags = watching
     watching = 0
-    return flags
+    return noting
 
 
-cdef inline void loud(int flags) noexcept:
-    """Go on watching, unless somebody has switched it off meanwhile."""
+cdef inline void loud() noexcept:
+    """Go on watching for whatever is watched for by now."""
     global watching
-    watching = flags if noting else 0
+    watching = noting
 
 
 cdef Array watched_elementwise(int op, Array a, Array b):
     """ew1 (b is None) or ew2, watched."""
     cdef Array y
     cdef list operands = [a] if b is None else [a, b]
-    cdef int flags = quiet()
+    quiet()
     try:
         y = ew1(op, a) if b is None else ew2(op, a, b)
     except Exception as error:
         note_operands(error, op_name(op), operands)
         raise
     finally:
-        loud(flags)
+        loud()
     check_made(op, y, operands, None)
     return y
 
@@ -126,14 +125,14 @@ cdef Array watched_elementwise(int op, Array a, Array b):
 cdef Array watched_structural(int op, list operands, object attrs):
     """apply, apply1 or apply_call, watched."""
     cdef Array y
-    cdef int flags = quiet()
+    quiet()
     try:
         y = apply_call(operands, attrs) if op == OP_CALL else apply(op, operands, attrs)
     except Exception as error:
         note_operands(error, op_name(op), operands)
         raise
     finally:
-        loud(flags)
+        loud()
     check_made(op, y, operands, attrs)
     return y
 
@@ -323,7 +322,7 @@ cdef int watched_reverse(Sweep *s) except -1:
                 check_handed(s, i, c, flags)
     finally:
         told_line = outer
-        loud(flags)
+        loud()
     return 0
 
 
@@ -340,7 +339,7 @@ cdef int watched_forward(Sweep *s, list at_outputs) except -1:
             check_tangent(s, i, flags)
     finally:
         told_line = outer
-        loud(flags)
+        loud()
     return 0
 
 

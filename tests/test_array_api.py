@@ -16,45 +16,18 @@ from hypothesis.extra import numpy as hnp
 import cdiff as cd
 import cdiff.numpy as cnp
 
-NAMES = """
-    abs acos acosh add all any arange argmax argmin argsort asarray asin asinh astype atan atan2
-    atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor
-    broadcast_arrays broadcast_to can_cast ceil clip concat conj copysign cos cosh count_nonzero
-    cumulative_prod cumulative_sum diff divide empty empty_like equal exp expand_dims expm1 eye
-    finfo flip floor floor_divide from_dlpack full full_like greater greater_equal hypot iinfo imag
-    isdtype isfinite isin isinf isnan less less_equal linspace log log10 log1p log2 logaddexp
-    logical_and logical_not logical_or logical_xor matmul matrix_transpose max maximum mean meshgrid
-    min minimum moveaxis multiply negative nextafter nonzero not_equal ones ones_like permute_dims
-    positive pow prod real reciprocal remainder repeat reshape result_type roll round searchsorted
-    sign signbit sin sinh sort sqrt square squeeze stack std subtract sum take take_along_axis tan
-    tanh tensordot tile tril triu trunc unique_all unique_counts unique_inverse unique_values unstack
-    var vecdot where zeros zeros_like
-""".split()
-LINALG = """
-    cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank
-    matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm
-""".split()
-FFT = """
-    fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift
-""".split()
-CONSTANTS = "e inf nan newaxis pi".split()
-DTYPES = """
-    bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128
-""".split()
+NAMES = ["abs", "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "can_cast", "ceil", "clip", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "divide", "empty", "empty_like", "equal", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "floor", "floor_divide", "from_dlpack", "full", "full_like", "greater", "greater_equal", "hypot", "iinfo", "imag", "isdtype", "isfinite", "isin", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "negative", "nextafter", "nonzero", "not_equal", "ones", "ones_like", "permute_dims", "positive", "pow", "prod", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll", "round", "searchsorted", "sign", "signbit", "sin", "sinh", "sort", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "tril", "triu", "trunc", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "var", "vecdot", "where", "zeros", "zeros_like"]
+LINALG = ["cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace", "vecdot", "vector_norm"]
+FFT = ["fft", "ifft", "fftn", "ifftn", "rfft", "irfft", "rfftn", "irfftn", "hfft", "ihfft", "fftfreq", "rfftfreq", "fftshift", "ifftshift"]
+CONSTANTS = ["e", "inf", "nan", "newaxis", "pi"]
+DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128"]
 NEW = {"cumulative_prod", "unstack"}  # of NumPy 2.1 and later
 
-UNARY = """
-    abs acos acosh asin asinh atan atanh ceil conj cos cosh exp expm1 floor imag isfinite isinf isnan
-    log log10 log1p log2 negative positive real reciprocal round sign sin sinh sqrt square tan tanh
-    trunc
-""".split()
-BINARY = """
-    add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal
-    logaddexp maximum minimum multiply not_equal pow remainder subtract
-""".split()
-REAL_ONLY = set("ceil floor trunc atan2 copysign floor_divide hypot logaddexp remainder".split())
+UNARY = ["abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh", "exp", "expm1", "floor", "imag", "isfinite", "isinf", "isnan", "log", "log10", "log1p", "log2", "negative", "positive", "real", "reciprocal", "round", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc"]
+BINARY = ["add", "atan2", "copysign", "divide", "equal", "floor_divide", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp", "maximum", "minimum", "multiply", "not_equal", "pow", "remainder", "subtract"]
+REAL_ONLY = set(["ceil", "floor", "trunc", "atan2", "copysign", "floor_divide", "hypot", "logaddexp", "remainder"])
 ORDERED = {"greater", "greater_equal", "less", "less_equal", "maximum", "minimum"}
-REDUCTIONS = "max mean min prod std sum var".split()
+REDUCTIONS = ["max", "mean", "min", "prod", "std", "sum", "var"]
 
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -81,10 +54,7 @@ def test_the_names_of_the_standard(module, names):
 
 
 @pytest.mark.parametrize("name", sorted(set(dir(np.ndarray)) & {
-    f"__{n}__" for n in """abs add and bool complex eq float floordiv ge getitem gt index int invert
-    le lshift lt matmul mod mul ne neg or pos pow rshift setitem sub truediv xor iadd isub imul
-    itruediv ifloordiv ipow imatmul imod radd rsub rmul rtruediv rfloordiv rpow rmatmul rmod
-    array_namespace dlpack dlpack_device""".split()}))  # fmt: skip
+    f"__{n}__" for n in ["abs", "add", "and", "bool", "complex", "eq", "float", "floordiv", "ge", "getitem", "gt", "index", "int", "invert", "le", "lshift", "lt", "matmul", "mod", "mul", "ne", "neg", "or", "pos", "pow", "rshift", "setitem", "sub", "truediv", "xor", "iadd", "isub", "imul", "itruediv", "ifloordiv", "ipow", "imatmul", "imod", "radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rpow", "rmatmul", "rmod", "array_namespace", "dlpack", "dlpack_device"]}))  # fmt: skip
 def test_the_methods_of_the_standard(name):
     assert callable(getattr(cd.Array, name))
 

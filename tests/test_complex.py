@@ -152,7 +152,7 @@ def test_powers(z, n):
 
 
 def test_higher_orders_of_a_holomorphic_function():
-    f = lambda z: np.exp(2j * z)  # noqa: E731
+    f = lambda z: np.exp(2j * z)
     for order in range(1, 5):
         f = cd.grad(f, holomorphic=True)
         np.testing.assert_allclose(f(0.3 + 0.1j), (2j) ** order * np.exp(2j * (0.3 + 0.1j)))
@@ -386,7 +386,7 @@ def test_functions_without_a_meaning_for_complex_numbers():
 
 # --- what is asked for must be a derivative -------------------------------------------------------
 
-square = lambda z: z * z  # noqa: E731
+square = lambda z: z * z
 
 
 @pytest.mark.parametrize("call, message", [

@@ -126,3 +126,38 @@ def test_explanation_of_many_operations():
     explanation = mc.explain(chain, rand(2))
     assert len(explanation.values) == 2002
     assert len(explanation.links) == 2001
+
+
+# --- in words, and as LaTeX -----------------------------------------------------------------------
+
+
+@LAYOUTS
+@pytest.mark.parametrize(("f", "x"), EXPLAINED[:5])
+def test_words_and_latex_have_every_link(f, x, layout):
+    why = cd.explain(f, x, layout)
+    sentences = why.words().splitlines()
+    assert sentences[0].count(f"{layout} layout") == 1
+    assert len(sentences) == 1 + len(why.values[1:]) + len(why.links)
+    for link, sentence in zip(why.links, sentences[-len(why.links) :], strict=True):
+        assert sentence.startswith(f"{link.result} (")
+        assert all(str(factor) in sentence for term in link.terms for factor in term)
+        assert sentence.count(" plus ") == len(link.terms) - 1
+    tex = why.latex()
+    assert tex.count("&=") == len(why.links)
+    assert tex.count("{") == tex.count("}")
+    factors = sum(1 + sum(map(len, link.terms)) for link in why.links)
+    assert tex.count(r"\underbrace") == tex.count(r"\frac") == factors
+    assert why._repr_latex_() == f"$\\displaystyle {tex}$"
+
+
+def test_words_where_nothing_depends():
+    why = cd.explain(lambda x: 3.0, np.ones(2))
+    assert why.words().endswith("y does not depend on x: all of it is zero.")
+    assert "&= 0" in why.latex()
+
+
+def test_kinds_of_shapes_in_words():
+    first = cd.explain(lambda X: np.sum(X), np.ones((2, 3, 4))).words().splitlines()[0]
+    assert first.startswith("x is an array of 2 x 3 x 4, y is a number.")
+    first = cd.explain(lambda x: np.outer(x, x), np.ones(2)).words().splitlines()[0]
+    assert "y is a matrix of 2 x 2" in first

@@ -1,4 +1,4 @@
-"""The pages of the documentation name only what exists, and their pictures are made by their code."""
+"""The pages of the documentation name only what exists, and their code makes their pictures."""
 
 import importlib.util
 import re

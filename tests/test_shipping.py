@@ -1,0 +1,108 @@
+"""What is shipped around the code: `python -m cdiff`, citation, the guide's worked example."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+
+import cdiff as cd
+from cdiff import __main__ as command
+
+ROOT = Path(__file__).resolve().parent.parent
+needs_sources = pytest.mark.skipif(
+    not (ROOT / "setup.py").exists(), reason="the sources are not here"
+)
+
+
+def test_the_command_prints_versions_and_checks_itself(capsys):
+    assert command.main(["--no-benchmark"]) == 0
+    shown = capsys.readouterr().out
+    assert f"cdiff {cd.__version__}\n" in shown and f"numpy {np.__version__}\n" in shown
+    assert re.search(r"^kernels: (baseline|avx2|avx512)$", shown, re.MULTILINE)
+    assert shown.count("  ok (") == len(command.checks()) >= 8 and "FAILED" not in shown
+
+
+def test_the_command_as_a_module():
+    run = [sys.executable, "-m", "cdiff", "--version"]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{cd.__version__}\n"
+
+
+def test_a_failed_check_is_seen(monkeypatch, capsys):
+    def broken():
+        raise ZeroDivisionError("of all things")
+
+    wrong = [("wrong", lambda: 1.0), ("nan", lambda: float("nan")), ("broken", broken)]
+    monkeypatch.setattr(command, "checks", lambda: wrong)
+    assert command.main(["--no-benchmark"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("FAILED") == 3 and "ZeroDivisionError: of all things" in shown
+
+
+def test_the_small_benchmark(monkeypatch, capsys):
+    monkeypatch.setattr(command, "_best", lambda run: run() is None or 1.5e-6)
+    command.benchmark()
+    assert len(re.findall(r" \d\S* (ns|us|ms|s)$", capsys.readouterr().out, re.MULTILINE)) == 5
+
+
+@needs_sources
+def test_the_citation_names_the_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {cd.__version__}\n" in text
+
+
+@needs_sources
+def test_the_guide_names_every_target_of_make():
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for target in set(targets) - {"clean", "demo", "help", "pages", "bench-baseline", "minimum"}:
+        assert f"`make {target}`" in guide, target
+    assert "`make minimum`" in guide
+
+
+@needs_sources
+def test_the_worked_example_is_a_row():
+    """The row of CONTRIBUTING.md passes the build's checks, and its derivatives are right."""
+    sys.path.insert(0, str(ROOT / "src"))
+    try:
+        import codegen
+        import optable
+    finally:
+        sys.path.pop(0)
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    [source] = re.findall(r"```python\n(op\(.*?)```", text, re.DOTALL)
+    rows = list(optable.ELEMENTWISE)
+    try:
+        exec(source, {"op": optable.op})
+        row = optable.ELEMENTWISE[-1]
+        table = codegen.load()
+        scalar, names = codegen.files(table)["scalar.h"], table.names()
+    finally:
+        optable.ELEMENTWISE[:] = rows
+    language = {name: getattr(np, name) for name in ("absolute", "reciprocal", "square")}
+    value = eval(f"lambda a: {row.value}", dict(language))
+    slope = eval(f"lambda a: {row.d[0]}", dict(language))
+    exact = eval(f"lambda a: {row.mp}", vars(mpmath).copy())
+    for (x,) in row.samples:
+        assert value(x) == pytest.approx(float(exact(mpmath.mpf(x))), rel=1e-15)
+        assert slope(x) == pytest.approx(float(mpmath.diff(exact, x)), rel=1e-12)
+    point, derivative = row.example
+    assert slope(point) == derivative
+    assert "softsign" in names and "sv_softsign" in scalar
+
+
+@needs_sources
+def test_the_baseline_runs(capsys):
+    sys.path.insert(0, str(ROOT))
+    try:
+        from benchmarks import baseline
+    finally:
+        sys.path.pop(0)
+    assert baseline.compared({"a": 1.0, "b": 2.0, "new": 1.0}, {"a": 1.0, "b": 1.0}) == ["b"]
+    assert "SLOWER" in capsys.readouterr().out
+    for call in baseline.calls().values():
+        call()
