@@ -17,6 +17,7 @@ NAMES = shared.Names(
     jnp,
     lambda x: jnp.max(x, -1, keepdims=True),
     lambda x: jnp.min(x, -1),
+    lambda x: jnp.cumprod(x, -1),
     jnp.asarray,
     jnp.concatenate,
 )
@@ -139,8 +140,7 @@ def kmeans(data: Any) -> Run:
 
 
 def llsq(data: Any) -> Run:
-    x, t = data
-    return run_of(jax.grad(lambda x: shared.polynomial_error(NAMES, x, t)), x)
+    return run_of(jax.grad(lambda x, t: shared.polynomial_error(NAMES, x, t)), *data)
 
 
 def lse(x: Any) -> Run:

@@ -16,6 +16,7 @@ NAMES = shared.Names(
     torch,
     lambda x: torch.amax(x, -1, keepdim=True),
     lambda x: torch.amin(x, -1),
+    lambda x: torch.cumprod(x, -1),
     torch.as_tensor,
     torch.cat,
 )
@@ -61,7 +62,8 @@ def kmeans(data: Any) -> Run:
 
 def llsq(data: Any) -> Run:
     x, t = data
-    return run_of(lambda x: shared.polynomial_error(NAMES, x, t), x)
+    at = torch.tensor(t)
+    return run_of(lambda x: shared.polynomial_error(NAMES, x, at), x)
 
 
 def lse(x: Any) -> Run:
