@@ -7,7 +7,6 @@ stand for all of these (`shift` is added to every one), so that the Jacobian has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np

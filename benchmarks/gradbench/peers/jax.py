@@ -102,7 +102,8 @@ def residuals(theta: Any, shift: Any, model: Any, parents: Any, seen: Any, p: An
     hand = posed @ axis_angle(theta[:3]).T + theta[3:6]
     corners = model["triangles"][seen]
     a, b = (u + shift).T[:, :, None]
-    return p - (a * hand[corners[:, 0]] + b * hand[corners[:, 1]] + (1 - a - b) * hand[corners[:, 2]])
+    first, second, third = [hand[corners[:, k]] for k in range(3)]
+    return p - (a * first + b * second + (1 - a - b) * third)
 
 
 def ht(data: Any) -> Run:
