@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_ba_of_observations_that_differ(p):
     cameras, points, weights = data.cameras, data.points, data.weights
     rows, columns, values = run("ba", "jacobian", data)
     dense = np.zeros((3 * p, 55 + 12 + p))
-    for row, (start, end) in enumerate(zip(rows[:-1], rows[1:], strict=True)):
+    for row, (start, end) in enumerate(pairwise(rows)):
         dense[row, columns[start:end]] = values[start:end]
     of_one = cd.jacobian(ba.reprojection_error, argnums=(0, 1, 2))
     want = np.zeros_like(dense)
