@@ -372,8 +372,8 @@ def vmap(
         If `in_axes` or `out_axes` do not fit the structure of the arguments and results, or when a
         result is neither a number nor an array.
     ValueError
-        If `chunk_size` is not positive. When called, if a mapped axis does not exist, if the lengths of the mapped axes differ, or
-        if the shape of a result differs from point to point.
+        If `chunk_size` is not positive; when called, if a mapped axis does not exist, if the
+        lengths of the mapped axes differ, or if the shape of a result differs from point to point.
     NotImplementedError
         If `f` calls a function of the user that has no rule for many points.
 

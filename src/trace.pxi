@@ -422,7 +422,8 @@ cdef int32_t freeze_operand(Sweep *s, Node *p, _Frozen f) except -1:
 cdef int32_t emit_constant(Array a, _Frozen f) except -1:
     """A constant array; one that somebody can still change stays linked to what it was taken from.
 
-    An ndarray in C order is read where it is.  Others, and Arrays, are copied before each run.
+    An ndarray in C order is read where it is.  Others, and Arrays, are copied before each run;
+    but not an Array that has been changed since, for what the operation read is its past.
     """
     cdef np.ndarray original = f.trace.original_of(a)
     cdef np.ndarray x
@@ -431,7 +432,8 @@ cdef int32_t emit_constant(Array a, _Frozen f) except -1:
     x = np.array(ndarray_of(a), order="C")
     if original is not None:
         f.program.refreshed.append((x, original))
-    elif <size_t><PyObject *>a not in f.trace.originals and Py_REFCNT(<PyObject *>a) > 0:
+    elif <size_t><PyObject *>a not in f.trace.originals and not N(a).flags & NODE_ALIAS \
+            and Py_REFCNT(<PyObject *>a) > 0:
         f.program.refreshed.append((x, a))
     else:
         x.flags.writeable = False

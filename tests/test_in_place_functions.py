@@ -224,3 +224,18 @@ def test_filling_an_array_made_for_it():
         return (out @ out).sum()
 
     np.testing.assert_allclose(cd.grad(f)(np.array([2.0, 3.0])), [25.0, 22.0])
+
+
+def test_an_array_that_is_filled_and_read_by_a_loop_is_compiled():
+    """What stood in it before is a constant of the program, not something to look up again."""
+
+    def f(x):
+        a = cd.numpy.zeros(3)
+        a[:2] = x[:2]
+        return cd.scan(lambda c, _: (c + np.sum(a * x), None), 0.0, length=3)[0]
+
+    x = np.array([1.0, 2.0, 3.0])
+    for g in (f, cd.grad(f), cd.grad(lambda x: np.sum(cd.grad(f)(x) ** 2))):
+        compiled = cd.compile(g)
+        for k in (1.0, 2.0, 3.0):
+            np.testing.assert_allclose(compiled(k * x), g(k * x), rtol=1e-15)

@@ -42,7 +42,7 @@ def leaves(result: Any) -> Iterator[np.ndarray]:
     """The arrays of a result, in order."""
     if isinstance(result, Mapping):
         result = list(result.values())
-    if isinstance(result, list | tuple) and any(np.ndim(x) or isinstance(x, Mapping) for x in result):
+    if isinstance(result, list | tuple):
         for x in result:
             yield from leaves(x)
         return

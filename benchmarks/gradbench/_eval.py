@@ -63,7 +63,7 @@ def field(message: Any, name: str) -> Any:
 def whole(message: Any, name: str, least: int = 0) -> int:
     """An entry that is a whole number."""
     value = field(message, name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
         raise BadInput(f"{name!r} must be a whole number, got {value!r:.40}")
     if value < least:
         raise BadInput(f"{name!r} must be at least {least}, got {value!r}")

@@ -41,7 +41,7 @@ def function_of(module: Any, name: Any) -> Function:
 def pace(given: Any) -> tuple[int, float]:
     """How often and for how many seconds at least the input wants to be evaluated."""
     if not isinstance(given, Mapping):
-        return 1, 1.0
+        return 1, 0.0
     runs = whole(given, "min_runs") if "min_runs" in given else 1
     seconds = number(given, "min_seconds") if "min_seconds" in given else 1.0
     if not 0.0 <= seconds <= 86400.0:

@@ -9,14 +9,15 @@ import numpy as np
 import cdiff as cd
 from benchmarks.gradbench._eval import Function, array, compiled, field, plain
 
-CHUNK = 128  # points whose distances to all centroids exist at once
+AT_ONCE = 2**17  # distances that exist at the same time
 
 
 def nearest(centroids: Any, points: Any) -> Any:
     """For each point the number of the nearest centroid: the least |c|^2 - 2 c.p."""
     squares = np.sum(centroids**2, axis=1)
     doubled = 2.0 * centroids.T
-    return cd.vmap(lambda p: np.argmin(squares - p @ doubled), chunk_size=CHUNK)(points)
+    chunk = max(1, AT_ONCE // len(squares))
+    return cd.vmap(lambda p: np.argmin(squares - p @ doubled), chunk_size=chunk)(points)
 
 
 def cost(centroids: Any, points: Any) -> Any:

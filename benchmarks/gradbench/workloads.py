@@ -158,7 +158,7 @@ def _lstm(name: str) -> Message:
 
 
 def _ode(name: str) -> Message:
-    n, steps = dict(zip(names("ode"), ODE, strict=True))[name]
+    _, steps = dict(zip(names("ode"), ODE, strict=True))[name]
     sizes = dict(zip(names("ode"), [n for n, _ in ODE], strict=True))
     return {"x": stream(sizes, name).tolist(), "s": steps}
 

@@ -15,6 +15,7 @@ NAMES = shared.Names(
     anp,
     lambda x: anp.max(x, -1, keepdims=True),
     lambda x: anp.min(x, -1),
+    lambda x: np.cumprod(x, -1),
     np.asarray,
     anp.concatenate,
 )

@@ -17,6 +17,7 @@ NAMES = shared.Names(
     jnp,
     lambda x: jnp.max(x, -1, keepdims=True),
     lambda x: jnp.min(x, -1),
+    lambda x: jnp.cumprod(x, -1),
     jnp.asarray,
     jnp.concatenate,
 )
@@ -101,7 +102,8 @@ def residuals(theta: Any, shift: Any, model: Any, parents: Any, seen: Any, p: An
     hand = posed @ axis_angle(theta[:3]).T + theta[3:6]
     corners = model["triangles"][seen]
     a, b = (u + shift).T[:, :, None]
-    return p - (a * hand[corners[:, 0]] + b * hand[corners[:, 1]] + (1 - a - b) * hand[corners[:, 2]])
+    first, second, third = [hand[corners[:, k]] for k in range(3)]
+    return p - (a * first + b * second + (1 - a - b) * third)
 
 
 def ht(data: Any) -> Run:
@@ -139,8 +141,7 @@ def kmeans(data: Any) -> Run:
 
 
 def llsq(data: Any) -> Run:
-    x, t = data
-    return run_of(jax.grad(lambda x: shared.polynomial_error(NAMES, x, t)), x)
+    return run_of(jax.grad(lambda x, t: shared.polynomial_error(NAMES, x, t)), *data)
 
 
 def lse(x: Any) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import log, pi
 from typing import Any
 
@@ -111,7 +112,7 @@ def lstm(data: Any) -> Run:
     def loss(main: Any, extra: Any) -> Any:
         states = [row[:] for row in state]
         gains = []
-        for now, following in zip(sequence[:-1], sequence[1:], strict=True):
+        for now, following in pairwise(sequence):
             x = [a * b for a, b in zip(now, extra[0], strict=True)]
             for i in range(0, len(main), 2):
                 pairs = [

@@ -21,12 +21,13 @@ class Names:
     """NumPy's names in one tool, and the functions that it calls differently.
 
     `largest(x)` is the maximum along the last axis, kept as an axis; `smallest` the minimum along
-    it; `matrices(q, l)` makes the lower triangular factors of gmm.
+    it; `running(x)` the products along it.
     """
 
     xp: Any
     largest: Callable[[Any], Any]
     smallest: Callable[[Any], Any]
+    running: Callable[[Any], Any]
     constant: Callable[[Any], Any]
     join: Callable[[list[Any]], Any]
 
@@ -38,8 +39,9 @@ def log_sum_exp(names: Names, x: Any) -> Any:
 
 def polynomial_error(names: Names, x: Any, t: Any) -> Any:
     """llsq by the matrix of powers, which is how one writes it where loops are slow."""
-    powers = names.constant(np.cumprod(np.repeat(t[:, None], x.shape[0], 1), axis=1) / t[:, None])
-    return 0.5 * names.xp.sum((names.constant(np.sign(t)) - powers @ x) ** 2)
+    factors = [names.xp.ones_like(t)] + [t] * (len(x) - 1)
+    powers = names.running(names.xp.stack(factors, 1))
+    return 0.5 * names.xp.sum((names.xp.sign(t) - powers @ x) ** 2)
 
 
 def log_posterior(names: Names, p: tuple[Any, ...], x: Any, gamma: float, m: int) -> Any:

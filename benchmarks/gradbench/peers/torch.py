@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ NAMES = shared.Names(
     torch,
     lambda x: torch.amax(x, -1, keepdim=True),
     lambda x: torch.amin(x, -1),
+    lambda x: torch.cumprod(x, -1),
     torch.as_tensor,
     torch.cat,
 )
@@ -61,7 +63,8 @@ def kmeans(data: Any) -> Run:
 
 def llsq(data: Any) -> Run:
     x, t = data
-    return run_of(lambda x: shared.polynomial_error(NAMES, x, t), x)
+    at = torch.tensor(t)
+    return run_of(lambda x: shared.polynomial_error(NAMES, x, at), x)
 
 
 def lse(x: Any) -> Run:
@@ -89,7 +92,7 @@ def lstm(data: Any) -> Run:
         weights = main.reshape(-1, 2, 4, width)
         states = [(first[2 * i], first[2 * i + 1]) for i in range(len(weights))]
         total = torch.zeros((), dtype=torch.float64)
-        for now, following in zip(rows[:-1], rows[1:], strict=True):
+        for now, following in pairwise(rows):
             x = now * extra[0]
             after = []
             for (w, b), (hidden, cell) in zip(weights, states, strict=True):
