@@ -80,8 +80,8 @@ def test_many_points(name):
     assert_same(leaves(found), [np.stack(pair) for pair in zip(*each, strict=True)])
 
 
-SINGLE = ("conj", "absolute", "power", "of real numbers", "where", "prod", "var", "matmul", "einsum",
-          "solve", "norm", "svdvals", "integer powers")  # fmt: skip
+SINGLE = ("conj", "absolute", "power", "of real numbers", "where", "prod", "var", "matmul",
+          "einsum", "solve", "norm", "svdvals", "integer powers")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -152,7 +152,7 @@ def test_powers(z, n):
 
 
 def test_higher_orders_of_a_holomorphic_function():
-    f = lambda z: np.exp(2j * z)  # noqa: E731
+    f = lambda z: np.exp(2j * z)
     for order in range(1, 5):
         f = cd.grad(f, holomorphic=True)
         np.testing.assert_allclose(f(0.3 + 0.1j), (2j) ** order * np.exp(2j * (0.3 + 0.1j)))
@@ -386,7 +386,7 @@ def test_functions_without_a_meaning_for_complex_numbers():
 
 # --- what is asked for must be a derivative -------------------------------------------------------
 
-square = lambda z: z * z  # noqa: E731
+square = lambda z: z * z
 
 
 @pytest.mark.parametrize("call, message", [

@@ -129,7 +129,7 @@ def test_the_jacobian_is_the_matrix_of_the_transform():
 def test_parseval():
     """The energy has the gradient 2 n x, whichever way it is computed."""
     x = numbers(7, True)
-    energy = lambda x: np.sum(np.abs(np.fft.fft(x)) ** 2)  # noqa: E731
+    energy = lambda x: np.sum(np.abs(np.fft.fft(x)) ** 2)
     np.testing.assert_allclose(cd.grad(energy)(x), 14 * x, rtol=1e-12)
     np.testing.assert_allclose(cd.hessian(energy)(x), 14 * np.eye(7), atol=1e-12)
     z = numbers(7, False)

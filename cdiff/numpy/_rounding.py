@@ -11,7 +11,6 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy import _creation
 from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, store
 
 __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]

@@ -18,11 +18,11 @@ from cdiff._core import Array
 from cdiff.numpy._common import (
     ALL_AXES,
     ArrayLike,
+    adjoint,
     as_array,
     axes_of,
     axis_of,
     handles,
-    adjoint,
     mirrors,
     on_values,
     real_dtype,
