@@ -42,7 +42,7 @@ def promise(holomorphic: Any) -> dict[str, bool]:
 def check_for_reverse(
     inputs: Iterable[Any], outputs: Iterable[Any], name: str, who: str, holomorphic: bool
 ) -> None:
-    """Raise unless cotangents of ones give derivatives: real results, or the promise and all complex.
+    """Raise unless cotangents of ones give derivatives: of real results, or all complex by promise.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def check_for_reverse(
 def check_for_forward(
     inputs: Iterable[Any], outputs: Iterable[Any], name: str, who: str, holomorphic: bool
 ) -> None:
-    """Raise unless tangents of ones give derivatives: real arguments, or the promise and all complex.
+    """Raise unless tangents of ones give derivatives: by real arguments, or all complex by promise.
 
     Parameters and errors are those of `check_for_reverse`.
     """
@@ -88,9 +88,7 @@ def check_for_forward(
             )
 
 
-def _check_all_complex(
-    inputs: Iterable[Any], outputs: Iterable[Any], name: str, who: str
-) -> None:
+def _check_all_complex(inputs: Iterable[Any], outputs: Iterable[Any], name: str, who: str) -> None:
     for noun, leaves in (("arguments", inputs), ("outputs", outputs)):
         for x in leaves:
             if not is_complex(x):

@@ -1,4 +1,6 @@
-"""Several results as one: a flat vector of float64 (complex128 if one is complex), which is sliced and reshaped for each.
+"""Several results as one: a flat vector, which is sliced and reshaped for each.
+
+It is of float64, or of complex128 if one of them is complex.
 
 An operator of the graph has one result; a function with several is one operator all the same, and
 this is the form that its result takes. Knows shapes and dtypes only. It is fast because slices and

@@ -42,6 +42,17 @@ cdef int refuse_complex(str name, Array a) except -1:
                     f"{shape_tuple(a)}); take x.real or x.imag, or the absolute value")
 
 
+cdef int check_seed_type(Array y, Array seed) except -1:
+    """Only a real array has ones as a seed that goes without saying, and only a real one fits it."""
+    if seed is None and holds_complex(y):
+        raise TypeError(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed v, "
+                        f"or call backward on something real such as abs(y)")
+    if seed is not None and holds_complex(seed) and not holds_complex(y):
+        raise TypeError(f"backward: the seed v is complex, but the array is real ({dtype_of(y)}); "
+                        f"give the real part")
+    return 0
+
+
 cdef Array strong(Array a, Array y):
     """A Python complex number among the operands as a constant in the dtype of the result."""
     if a is None or not N(a).flags & NODE_WEAK or not holds_complex(a):

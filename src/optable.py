@@ -502,7 +502,8 @@ structural("logabsdet", "a", "log(abs(det(a))).",
            adjoint="reshape(g, shape(g) + (1, 1)) * swap(inv(a))",
            tangent="sum(ta * swap(inv(a)), last_two(shape(a)), False)")
 structural("cholesky", "a", "The lower Cholesky factor of a positive definite matrix.",
-           adjoint="halves(solve(swap(y), swap(solve(hermitian(y), swap(phi(matmul(swap(y), g)))))))",
+           adjoint="halves(solve(swap(y), swap(solve(hermitian(y), swap(phi(matmul("
+                   "swap(y), g)))))))",
            tangent="matmul(y, phi(solve(y, hermitian(solve(y, halves(ta))))))")
 
 # --- Fourier transforms (norm as NumPy's: where the factor 1 / n goes) ----------------------------
@@ -515,7 +516,7 @@ structural("fft", "a; axes inverse norm", "The discrete Fourier transform along 
 structural("rfft", "a; axis norm", "The nonnegative half of the transform of a real operand.",
            linear=True, adjoint="irfft(conj(g) * half_weights(g, axis, shape(a)[axis], 0.5),"
                                 " axis, shape(a)[axis], other_way(norm))")
-structural("irfft", "a; axis count norm", "The real sequence of `count` numbers to a half spectrum.",
+structural("irfft", "a; axis count norm", "The `count` real numbers to a half spectrum.",
            linear=True, adjoint="conj(rfft(g, axis, other_way(norm)))"
                                 " * half_weights(g, axis, count, 2)")
 

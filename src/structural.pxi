@@ -441,8 +441,8 @@ cdef int check_lossless(Array a, int typenum) except -1:
     """A cast to integers ends a derivative rightly; to anything else it would lose it."""
     cdef object dtype = np.PyArray_DescrFromType(typenum)
     if derivative_levels(a) and dtype.kind not in "biu":
-        raise TypeError(f"a tracked array cannot become {dtype}: derivatives need float64, "
-                        f"float32 or their complex counterparts; write x.detach() if the derivative may be dropped")
+        raise TypeError(f"a tracked array cannot become {dtype}: derivatives need real or complex "
+                        f"floats; write x.detach() if the derivative may be dropped")
     return 0
 
 

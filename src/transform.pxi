@@ -438,9 +438,7 @@ cdef str stale_text(Array y):
 cdef Array checked_seed(Array y, object v):
     cdef Array seed
     if v is None:
-        if is_complex(typenum_of(y)):
-            raise TypeError(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed "
-                            f"v, or call backward on something real such as abs(y)")
+        check_seed_type(y, None)
         return None
     seed = as_node(v)
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
@@ -449,9 +447,7 @@ cdef Array checked_seed(Array y, object v):
     if shape_tuple(seed) != shape_tuple(y):
         raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
                          f"the array has shape {shape_tuple(y)}; they must be equal")
-    if holds_complex(seed) and not holds_complex(y):
-        raise TypeError(f"backward: the seed v is complex, but the array is real "
-                        f"({dtype_of(y)}); give the real part")
+    check_seed_type(y, seed)
     return seed
 
 

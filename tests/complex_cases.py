@@ -1,5 +1,5 @@
-"""Functions of complex numbers and points for them, for test_complex.py: NumPy's functions in a form
-that runs on arrays of NumPy and of cdiff alike. This file knows neither cdiff nor pytest.
+"""Functions of complex numbers and points for them, for test_complex.py: NumPy's functions in a
+form that runs on arrays of NumPy and of cdiff alike. This file knows neither cdiff nor pytest.
 """
 
 import numpy as np
@@ -25,7 +25,11 @@ ROTATION = np.array([[0.2, -1.0, 0.3], [1.1, 0.4, -0.2], [0.1, 0.5, 1.7]])
 
 # Holomorphic functions of one number, away from their branch cuts.
 POINTS = np.array([0.3 + 0.4j, -0.7 + 0.2j, 0.5 - 0.8j, 1.3 + 1.1j])
-HOLOMORPHIC = ["positive", "negative", "square", "reciprocal", "sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "sinc"]
+_NAMES = """
+    positive negative square reciprocal sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin
+    arccos arctan sinh cosh tanh arcsinh arccosh arctanh sinc
+"""
+HOLOMORPHIC = _NAMES.split()
 
 
 def hermitian(a):

@@ -320,7 +320,9 @@ MORE = {
 MORE["transforms"] = [
     f"m.abs(m.fft.{name}({args}) * (2 + 1j) + c[0, 0])"
     for name, operand in TRANSFORMS.items()
-    for args in (operand, f"{operand}, 3", f"{operand}, 5, 0, 'ortho'", f"{operand}, norm='forward'")
+    for args in (
+        operand, f"{operand}, 3", f"{operand}, 5, 0, 'ortho'", f"{operand}, norm='forward'",
+    )
 ] + [
     f"m.abs(m.fft.{name}({args}) * (2 + 1j) + c[0, 0])"
     for name, operand in TRANSFORMS_OF_MANY.items()

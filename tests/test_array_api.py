@@ -1,7 +1,7 @@
-"""The array API standard: `cdiff.numpy` is the namespace of arrays, has the standard's names, and its
-functions give what NumPy's do (values, shapes, dtypes) for shapes and dtypes drawn at random; DLPack
-in both directions; and what Python's own protocols (`in`, `sorted`, iteration, formatting, copies)
-make of arrays, tracked or not.
+"""The array API standard: `cdiff.numpy` is the namespace of arrays, has the standard's names, and
+its functions give what NumPy's do (values, shapes, dtypes) for shapes and dtypes drawn at random;
+DLPack in both directions; and what Python's own protocols (`in`, `sorted`, iteration, formatting,
+copies) make of arrays, tracked or not.
 """
 
 import copy
@@ -16,18 +16,49 @@ from hypothesis.extra import numpy as hnp
 import cdiff as cd
 import cdiff.numpy as cnp
 
-NAMES = ["abs", "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "broadcast_arrays", "broadcast_to", "can_cast", "ceil", "clip", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero", "cumulative_prod", "cumulative_sum", "diff", "divide", "empty", "empty_like", "equal", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "floor", "floor_divide", "from_dlpack", "full", "full_like", "greater", "greater_equal", "hypot", "iinfo", "imag", "isdtype", "isfinite", "isin", "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "negative", "nextafter", "nonzero", "not_equal", "ones", "ones_like", "permute_dims", "positive", "pow", "prod", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll", "round", "searchsorted", "sign", "signbit", "sin", "sinh", "sort", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "tril", "triu", "trunc", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "var", "vecdot", "where", "zeros", "zeros_like"]
-LINALG = ["cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace", "vecdot", "vector_norm"]
-FFT = ["fft", "ifft", "fftn", "ifftn", "rfft", "irfft", "rfftn", "irfftn", "hfft", "ihfft", "fftfreq", "rfftfreq", "fftshift", "ifftshift"]
-CONSTANTS = ["e", "inf", "nan", "newaxis", "pi"]
-DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128"]
+
+def words(text):
+    return text.split()
+
+
+NAMES = words("""
+    abs acos acosh add all any arange argmax argmin argsort asarray asin asinh astype atan atan2
+    atanh bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor
+    broadcast_arrays broadcast_to can_cast ceil clip concat conj copysign cos cosh count_nonzero
+    cumulative_prod cumulative_sum diff divide empty empty_like equal exp expand_dims expm1 eye
+    finfo flip floor floor_divide from_dlpack full full_like greater greater_equal hypot iinfo imag
+    isdtype isfinite isin isinf isnan less less_equal linspace log log10 log1p log2 logaddexp
+    logical_and logical_not logical_or logical_xor matmul matrix_transpose max maximum mean meshgrid
+    min minimum moveaxis multiply negative nextafter nonzero not_equal ones ones_like permute_dims
+    positive pow prod real reciprocal remainder repeat reshape result_type roll round searchsorted
+    sign signbit sin sinh sort sqrt square squeeze stack std subtract sum take take_along_axis tan
+    tanh tensordot tile tril triu trunc unique_all unique_counts unique_inverse unique_values
+    unstack var vecdot where zeros zeros_like
+""")
+LINALG = words("""
+    cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank
+    matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm
+""")
+FFT = words("""
+    fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift
+""")
+CONSTANTS = words("e inf nan newaxis pi")
+DTYPES = words("""
+    bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128
+""")
 NEW = {"cumulative_prod", "unstack"}  # of NumPy 2.1 and later
 
-UNARY = ["abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh", "exp", "expm1", "floor", "imag", "isfinite", "isinf", "isnan", "log", "log10", "log1p", "log2", "negative", "positive", "real", "reciprocal", "round", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc"]
-BINARY = ["add", "atan2", "copysign", "divide", "equal", "floor_divide", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp", "maximum", "minimum", "multiply", "not_equal", "pow", "remainder", "subtract"]
-REAL_ONLY = set(["ceil", "floor", "trunc", "atan2", "copysign", "floor_divide", "hypot", "logaddexp", "remainder"])
-ORDERED = {"greater", "greater_equal", "less", "less_equal", "maximum", "minimum"}
-REDUCTIONS = ["max", "mean", "min", "prod", "std", "sum", "var"]
+UNARY = words("""
+    abs acos acosh asin asinh atan atanh ceil conj cos cosh exp expm1 floor imag isfinite isinf
+    isnan log log10 log1p log2 negative positive real reciprocal round sign sin sinh sqrt square
+    tan tanh trunc
+""")
+BINARY = words("""
+    add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal
+    logaddexp maximum minimum multiply not_equal pow remainder subtract
+""")
+REAL_ONLY = set(words("ceil floor trunc atan2 copysign floor_divide hypot logaddexp remainder"))
+REDUCTIONS = words("max mean min prod std sum var")
 
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -54,7 +85,10 @@ def test_the_names_of_the_standard(module, names):
 
 
 @pytest.mark.parametrize("name", sorted(set(dir(np.ndarray)) & {
-    f"__{n}__" for n in ["abs", "add", "and", "bool", "complex", "eq", "float", "floordiv", "ge", "getitem", "gt", "index", "int", "invert", "le", "lshift", "lt", "matmul", "mod", "mul", "ne", "neg", "or", "pos", "pow", "rshift", "setitem", "sub", "truediv", "xor", "iadd", "isub", "imul", "itruediv", "ifloordiv", "ipow", "imatmul", "imod", "radd", "rsub", "rmul", "rtruediv", "rfloordiv", "rpow", "rmatmul", "rmod", "array_namespace", "dlpack", "dlpack_device"]}))  # fmt: skip
+    f"__{n}__" for n in words("""abs add and bool complex eq float floordiv ge getitem gt index int
+    invert le lshift lt matmul mod mul ne neg or pos pow rshift setitem sub truediv xor iadd isub
+    imul itruediv ifloordiv ipow imatmul imod radd rsub rmul rtruediv rfloordiv rpow rmatmul rmod
+    array_namespace dlpack dlpack_device""")}))  # fmt: skip
 def test_the_methods_of_the_standard(name):
     assert callable(getattr(cd.Array, name))
 
@@ -107,8 +141,8 @@ def test_elementwise_functions_of_one_array(data):
 @settings(max_examples=60)
 @given(st.data())
 def test_elementwise_functions_of_two_arrays(data):
-    first, second = data.draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3)
-                              ).input_shapes  # fmt: skip
+    shapes = hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3)
+    first, second = data.draw(shapes).input_shapes
     x, y = data.draw(arrays(first)), data.draw(arrays(second))
     complex_one = "c" in (x.dtype.kind, y.dtype.kind)
     y = np.where(np.abs(y) < 0.1, np.ones((), y.dtype), y)
@@ -159,7 +193,7 @@ def test_functions_of_shapes(x, data):
         assert_same(cnp.sort(ours, axis=0), np.sort(x, axis=0))
 
 
-@given(arrays(kinds="f") | arrays(kinds="c"), st.sampled_from(["float64", "complex128", "complex64"]))
+@given(arrays(), st.sampled_from(["float64", "complex128", "complex64"]))
 def test_astype(x, dtype):
     if x.dtype.kind == "c" and dtype[0] == "f":
         with pytest.raises(TypeError):
@@ -294,7 +328,6 @@ def test_formatting(array):
     assert str(array) == "[3. 1. 2.]"
     assert f"{array}" == str(array)
     assert repr(array).startswith("Array([3., 1., 2.]")
-    assert "%s" % array[0] == "3.0"
     assert f"{cd.array(1 - 2j):.1f}" == "1.0-2.0j"
 
 

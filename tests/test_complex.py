@@ -80,8 +80,8 @@ def test_many_points(name):
     assert_same(leaves(found), [np.stack(pair) for pair in zip(*each, strict=True)])
 
 
-SINGLE = ("conj", "absolute", "power", "of real numbers", "where", "prod", "var", "matmul", "einsum",
-          "solve", "norm", "svdvals", "integer powers")  # fmt: skip
+SINGLE = ("conj", "absolute", "power", "of real numbers", "where", "prod", "var", "matmul",
+          "einsum", "solve", "norm", "svdvals", "integer powers")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -51,16 +51,16 @@ _NUMPY = {
         pad partition percentile permute_dims piecewise poly polyadd polyder polydiv polyfit
         polyint polymul polysub polyval positive pow power prod ptp quantile rad2deg radians
         ravel real real_if_close reciprocal remainder repeat reshape resize roll rollaxis roots
-        rot90 select setdiff1d setxor1d sin sinc sinh sort sort_complex split sqrt square squeeze stack std
-        subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose
+        rot90 select setdiff1d setxor1d sin sinc sinh sort sort_complex split sqrt square squeeze
+        stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose
         trapezoid tril trim_zeros triu true_divide union1d unique unique_all unique_counts
         unique_inverse unique_values unstack unwrap vander var vdot vecdot vecmat vectorize
         vsplit vstack where amax amin bincount
     """,
     "constant": "around ceil fix floor floor_divide rint round sign trunc",
     "made": """
-        arange array asanyarray asarray empty empty_like eye from_dlpack full full_like geomspace identity
-        kaiser linspace logspace ones ones_like tri zeros zeros_like
+        arange array asanyarray asarray empty empty_like eye from_dlpack full full_like geomspace
+        identity kaiser linspace logspace ones ones_like tri zeros zeros_like
     """,
     "changed": "copyto fill_diagonal place put put_along_axis putmask",
     "plain": """

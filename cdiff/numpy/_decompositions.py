@@ -10,9 +10,9 @@ Complex matrices have the same rules, with conjugates where transposes mean adjo
 Conventions: symmetric operands are differentiated as such (the two halves share a derivative);
 eigenvectors of general matrices have length one and a real largest element, as LAPACK gives them,
 while the phases of complex columns of eigh and svd stand still, which matters only to functions
-that depend on them; where singular or eigenvalues are equal, the values have their exact first derivative in every
-symmetric function of them, and vectors, which are not unique there, raise an error as soon as
-their choice would matter.
+that depend on them; where singular or eigenvalues are equal, the values have their exact first
+derivative in every symmetric function of them, and vectors, which are not unique there, raise an
+error as soon as their choice would matter.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -230,7 +230,7 @@ class EighResult(NamedTuple):
 
 
 def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
-    """The symmetric (Hermitian) matrix that one half stands for; the halves share the derivative."""
+    """The Hermitian matrix that one half stands for; the halves share the derivative."""
     a = _square(a, name)
     uplo = uplo.upper()
     if uplo not in ("L", "U"):
@@ -330,7 +330,6 @@ def _largest(v: Any) -> Any:
 
 
 class Eigvals(_General):
-
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1]]
 
@@ -349,11 +348,11 @@ class Eigvals(_General):
 
 
 def _same_order(wanted: Any, found: Any) -> Any:
-    """Where each of the wanted numbers is among those found, which are the same but for rounding."""
+    """Where each of the wanted numbers is among those found: the same, but for rounding."""
     if np.iscomplexobj(wanted):
         # In order, two that differ by rounding in the real part may have changed places.
         places = np.abs(wanted[..., :, None] - found[..., None, :]).argmin(-1)
-        if np.array_equal(np.sort(places), np.broadcast_to(np.arange(found.shape[-1]), places.shape)):
+        if (np.sort(places) == np.arange(found.shape[-1])).all():
             return places
     places = np.empty(wanted.shape, np.intp)
     np.put_along_axis(places, wanted.argsort(-1), found.argsort(-1), -1)
@@ -581,7 +580,8 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
         triu(r)
         if rows >= columns
         else _core.concatenate(
-            [triu(r), _core.matmul(adjoint(q), _core.index(a, (..., slice(rows, None))))], a.ndim - 1
+            [triu(r), _core.matmul(adjoint(q), _core.index(a, (..., slice(rows, None))))],
+            a.ndim - 1,
         )
     )
     return r if mode == "r" else QRResult(q, r)

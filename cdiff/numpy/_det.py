@@ -96,8 +96,8 @@ def _well_conditioned(values: Any) -> bool:
 def _rotated(a: Array) -> Array:
     """One matrix, as the product of a well-conditioned block and a block near zero."""
     u, s, vt = np.linalg.svd(_core.value(a))
-    left, right = np.ascontiguousarray(u.conj().T), np.ascontiguousarray(vt.conj().T)
-    m = _core.matmul(_core.matmul(left, a), right)
+    uh, v = np.ascontiguousarray(u.conj().T), np.ascontiguousarray(vt.conj().T)
+    m = _core.matmul(_core.matmul(uh, a), v)
     sign = np.linalg.det(u) * np.linalg.det(vt)
     sign = complex(sign) if np.iscomplexobj(u) else float(np.rint(sign))
     rank = int(np.count_nonzero(s * WELL_CONDITIONED > s[0])) if s[0] > 0 else 0
