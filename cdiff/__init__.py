@@ -37,7 +37,16 @@ from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import integrate, matrix_calculus, numpy, optimize, programs, scipy, testing
+    from cdiff import (
+        integrate,
+        matrix_calculus,
+        numpy,
+        optimize,
+        programs,
+        scipy,
+        testing,
+        uncertainty,
+    )
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
@@ -103,13 +112,15 @@ __all__ = [
     "stop_gradient",
     "testing",
     "tree_map",
+    "uncertainty",
     "value_and_grad",
     "vjp",
     "vmap",
     "while_loop",
 ]
 
-_SUBMODULES = ("integrate", "matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing")
+_SUBMODULES = ("integrate", "matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing",
+               "uncertainty")  # fmt: skip
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",
