@@ -38,6 +38,7 @@ from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
     from cdiff import (
+        distributed,
         integrate,
         matrix_calculus,
         numpy,
@@ -73,6 +74,7 @@ __all__ = [
     "custom_jvp",
     "custom_root",
     "custom_vjp",
+    "distributed",
     "elementwise_grad",
     "erf",
     "erfc",
@@ -119,8 +121,8 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("integrate", "matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing",
-               "uncertainty")  # fmt: skip
+_SUBMODULES = ("distributed", "integrate", "matrix_calculus", "numpy", "optimize", "programs",
+               "scipy", "testing", "uncertainty")  # fmt: skip
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",
