@@ -7,7 +7,13 @@ of the schedulers is imported here unless it is asked for.
 
 from __future__ import annotations
 
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -179,19 +185,27 @@ class Dask:
 
     def total(self, code: Any, leaves: tuple[Any, ...]) -> Any:
         """The sum over the partitions."""
-        delayed = self.dask.delayed
         if self.client is None:
-            sent, given = delayed(code), delayed(_Leaves(leaves))
-        else:
-            if code not in self.codes:
-                self.codes[code] = self.client.scatter(code, broadcast=True, hash=True)
-            sent = self.codes[code]
-            given = self.client.scatter(_Leaves(leaves), broadcast=True, hash=False)
-        run, add = delayed(_run_one, pure=False), delayed(np.add, pure=False)
-        tree = tree_sum([run(sent, given, part, k) for k, part in enumerate(self.parts)], add)
-        if self.client is None:
-            return tree.compute()
-        return self.client.compute(tree, retries=self.retries).result()
+            delayed = self.dask.delayed
+            return self._tree(delayed(code), delayed(_Leaves(leaves))).compute()
+        for attempt in range(self.retries + 1):
+            try:
+                if code not in self.codes:
+                    self.codes[code] = self.client.scatter(code, broadcast=True, hash=False)
+                given = self.client.scatter(_Leaves(leaves), broadcast=True, hash=False)
+                tree = self._tree(self.codes[code], given)
+                return self.client.compute(tree, retries=self.retries).result()
+            except CancelledError:  # the last worker that held what was sent has died
+                self.codes.clear()
+                if attempt == self.retries:
+                    raise
+        raise AssertionError
+
+    def _tree(self, code: Any, given: Any) -> Any:
+        """The sum as a task, of tasks that stay where their operands are."""
+        run = self.dask.delayed(_run_one, pure=False)
+        add = self.dask.delayed(np.add, pure=False)
+        return tree_sum([run(code, given, part, k) for k, part in enumerate(self.parts)], add)
 
     def close(self) -> None:
         """Let go of what was sent."""
@@ -240,7 +254,12 @@ def _dask_partitions(parts: Any, client: Any) -> list[Any]:
     found = _listed(parts)
     if client is None or any(_of_dask(x) for x in found):
         return found
-    return list(client.scatter(found, hash=False))
+    # As results of tasks, which can be computed again when a worker dies: what is scattered cannot.
+    return list(client.map(_unchanged, found, pure=False))
+
+
+def _unchanged(x: Any) -> Any:
+    return x
 
 
 def _of_dask(x: Any) -> bool:

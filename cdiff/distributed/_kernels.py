@@ -24,7 +24,7 @@ from cdiff._wrap import function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Base", "Both", "Pulled", "Pushed", "packed", "run_parts", "unpacked"]
+__all__ = ["Base", "Both", "Pulled", "Pushed", "Work", "packed", "run_parts", "unpacked"]
 
 KEPT = 64  # kernels that a worker remembers
 PLAIN = (float, int, bool, str, bytes, np.ndarray, np.generic, Array)
@@ -139,9 +139,8 @@ def packed(thing: Any) -> bytes:
             if cloudpickle is None
             else "something that it reads from outside cannot be pickled"
         )
-        raise TypeError(
-            f"sum_over: the function cannot be sent to workers ({error}); {hint}"
-        ) from (error)
+        text = f"sum_over: the function cannot be sent to workers ({error}); {hint}"
+        raise TypeError(text) from error
     return found
 
 
@@ -201,12 +200,15 @@ def _check_partition(data: Any) -> None:
             )
 
 
-def run_parts(code: bytes, leaves: tuple[Any, ...], parts: list[Any], first: int = 0) -> list[Any]:
+def run_parts(
+    code: bytes | Work, leaves: tuple[Any, ...], parts: list[Any], first: int = 0
+) -> list[Any]:
     """The results for some partitions.
 
     Parameters
     ----------
-    code : bytes
+    code : bytes or Work
+        Where they come from another process, bytes.
     leaves : tuple
         The parameters.
     parts : list
@@ -217,5 +219,5 @@ def run_parts(code: bytes, leaves: tuple[Any, ...], parts: list[Any], first: int
     -------
     list of ndarray
     """
-    work = unpacked(code)
+    work = code if isinstance(code, Work) else unpacked(code)
     return [work(leaves, part, first + k) for k, part in enumerate(parts)]

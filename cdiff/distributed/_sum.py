@@ -7,6 +7,7 @@ containers and kernels; who runs a kernel belongs to `_engines.py`. Each derivat
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from cdiff._packing import Packing, spec_of
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import check_function, function_name
 from cdiff.distributed._engines import engine_for
-from cdiff.distributed._kernels import Base, Both, Pulled, Pushed, packed
+from cdiff.distributed._kernels import Base, Both, Pulled, Pushed, Work, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ class PartitionedSum:
         self.f = f
         self._engine = engine
         self._prepare = prepare
-        self._codes: dict[Any, bytes] = {}
+        self._codes: dict[Any, bytes | Work] = {}
 
     def __call__(self, parameters: Any) -> Any:
         """The sum of the function over all partitions."""
@@ -120,15 +121,16 @@ class PartitionedSum:
         """A kernel summed over all partitions, for plain leaves of the parameters."""
         return np.asarray(self._engine.total(self._code(kernel), tuple(leaves)))
 
-    def _code(self, kernel: Any) -> bytes:
-        """The kernel as bytes; made once for each order of derivative and form of parameters."""
+    def _code(self, kernel: Any) -> bytes | Work:
+        """The kernel as it runs; made once for each order of derivative and form of parameters."""
         name, inner = [], kernel
         while not isinstance(inner, Base):
             name.append(type(inner).__name__)
             inner = inner.base
         key = (tuple(name), repr(flatten(inner.template)))
         if key not in self._codes:
-            self._codes[key] = packed((kernel, self._prepare))
+            parts = kernel, self._prepare
+            self._codes[key] = packed(parts) if self._engine.remote else Work(parts)
         return self._codes[key]
 
     def _opened(self, parameters: Any) -> tuple[list[Any], Base]:
@@ -190,8 +192,8 @@ def sum_over(
     -------
     PartitionedSum
         A function of the parameters (a container of floats and arrays) that can be differentiated;
-        its method `value_and_grad` gives both in one round. `close()` or a `with` block ends workers
-        that were started for it.
+        its method `value_and_grad` gives both in one round. `close()` or a `with` block ends
+        workers that were started for it.
 
     Raises
     ------
@@ -216,6 +218,6 @@ def sum_over(
     check_function(f, "sum_over")
     if prepare is not None:
         check_function(prepare, "sum_over: prepare")
-    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-        raise ValueError(f"sum_over: retries must be a whole number, got {retries!r}")
+    if index(retries) < 0:
+        raise ValueError(f"sum_over: retries must not be negative, got {retries!r}")
     return PartitionedSum(f, engine_for(partitions, executor, retries), prepare)
