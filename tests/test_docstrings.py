@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+import cdiff.distributed
 import cdiff.integrate
 import cdiff.matrix_calculus
 import cdiff.numpy
@@ -27,7 +28,7 @@ PAGES = [p.name for p in sorted(DOCS.glob("*.md")) if ">>> " in p.read_text("utf
 MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path__, "cdiff.")]]
 PUBLIC = [
     (module.__name__, name)
-    for module in (cd, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize, cdiff.testing,
+    for module in (cd, cdiff.distributed, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize, cdiff.testing,
                    cdiff.uncertainty)
     for name in module.__all__
 ]

@@ -66,3 +66,11 @@ def test_draws_from_a_known_posterior():
     printed = run("hmc.py")
     assert "the draws agree with the posterior" in printed
     assert len(re.findall(r"^w\d ", printed, re.MULTILINE)) == 4
+
+
+def test_more_data_than_memory():
+    pytest.importorskip("distributed", reason="Dask (distributed) is not installed")
+    pytest.importorskip("scipy", reason="the example needs SciPy")
+    printed = run("dask_regression.py")
+    assert "four partitions in this process: the same to the last bit" in printed
+    assert "the fit agrees with the truth" in printed
