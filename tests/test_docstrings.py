@@ -28,8 +28,8 @@ PAGES = [p.name for p in sorted(DOCS.glob("*.md")) if ">>> " in p.read_text("utf
 MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path__, "cdiff.")]]
 PUBLIC = [
     (module.__name__, name)
-    for module in (cd, cdiff.distributed, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize, cdiff.testing,
-                   cdiff.uncertainty)
+    for module in (cd, cdiff.distributed, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize,
+                   cdiff.testing, cdiff.uncertainty)
     for name in module.__all__
 ]
 # They take anything and raise nothing of their own; they return nothing; they take nothing.

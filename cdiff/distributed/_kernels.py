@@ -184,10 +184,19 @@ class Work:
         try:
             data = part if self.prepare is None else self.prepare(part)
             _check_partition(data)
-            return np.asarray(self.kernel(leaves, data))
+            return self._by_program(leaves, data)
         except Exception as error:
             error.add_note(f"sum_over: this happened in partition {number}")
             raise
+
+    def _by_program(self, leaves: tuple[Any, ...], data: Any) -> Any:
+        """The result of a program: a run that records rounds otherwise in the last digit, and which
+        of the workers records which partition is chance."""
+        before = self.kernel.stats()["recordings"]
+        found = self.kernel(leaves, data)
+        if self.kernel.stats()["recordings"] > before:
+            found = self.kernel(leaves, data)
+        return np.asarray(found)
 
 
 def _check_partition(data: Any) -> None:
