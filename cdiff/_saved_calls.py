@@ -10,12 +10,19 @@ what a file looks like, nor programs. It runs once for each call of a program.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
+from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, written
+from cdiff._saved_loops import loop_of, plain_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cdiff._core import Program
 
 __all__ = ["call_of", "plain_call"]
 
@@ -54,12 +61,14 @@ MAX_LENGTH = 1 << 31  # of an axis, and operands
 MAX_DEPTH = 20  # of calls in calls, and of containers in their arguments
 
 
-def plain_call(call: Any) -> tuple[Any, ...]:
+def plain_call(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any, ...]:
     """What a program calls, as a plain value.
 
     Parameters
     ----------
     call : Hosted, HostedRows, Positions or Callee
+    plain_program : callable
+        How the programs of a loop are written.
 
     Returns
     -------
@@ -77,21 +86,28 @@ def plain_call(call: Any) -> tuple[Any, ...]:
     if isinstance(call, Positions):
         return "positions", call.shape, _plain_argument(call.key), call.lead, call.assigns
     if isinstance(call, HostedRows):
-        return "rows", plain_call(call.call), call.size, call.flags
+        return "rows", plain_call(call.call, plain_program), call.size, call.flags
     if isinstance(call, Callee) and _is_own(type(call)):
         made = call.__reduce__()
         assert isinstance(made, tuple)
         return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
-    raise TypeError(f"{call!r:.60}, a Python function")
+    if type(call) is Mapped:
+        return "mapped", plain_call(call.callee, plain_program), call.n, call.flags
+    loop = plain_loop(call, plain_program)
+    if loop is None:
+        raise TypeError(f"{call!r:.60}, a Python function")
+    return loop
 
 
-def call_of(x: Any, depth: int = 0) -> Any:
+def call_of(x: Any, program_of: Callable[[Any], Program], depth: int = 0) -> Any:
     """What `plain_call` was given.
 
     Parameters
     ----------
     x : object
         Anything that was read.
+    program_of : callable
+        How the programs of a loop are read.
     depth : int
 
     Returns
@@ -110,9 +126,13 @@ def call_of(x: Any, depth: int = 0) -> Any:
             case ("positions", tuple(shape), key, int(lead), bool(assigns)):
                 made = _positions(shape, _argument(key, 0), lead, assigns)
             case ("rows", call, int(size), tuple(flags)):
-                made = _rows(call_of(call, depth + 1), size, flags)
+                made = _rows(call_of(call, program_of, depth + 1), size, flags)
+            case ("mapped", call, int(size), tuple(flags)):
+                made = _mapped(call_of(call, program_of, depth + 1), size, flags)
             case ("operator", str(name), tuple(args)):
                 made = _operator(_named(name, True), _arguments(args))
+            case _:
+                made = loop_of(x, program_of)
     if made is None:
         raise FormatError(f"a program calls {x!r:.60}, which is not known here")
     return made
@@ -241,10 +261,19 @@ def _positions(shape: tuple[Any, ...], key: Any, lead: int, assigns: bool) -> Po
 
 
 def _rows(call: Any, size: int, flags: tuple[Any, ...]) -> HostedRows:
-    fits = 1 <= size < MAX_LENGTH and all(x.__class__ is bool for x in flags)
-    if isinstance(call, Callee) or not fits:
+    if isinstance(call, Callee) or not _is_count(size, flags):
         raise FormatError(f"a program with {size} calls of {call!r:.60}")
     return HostedRows(call, size, flags)
+
+
+def _mapped(call: Any, size: int, flags: tuple[Any, ...]) -> Mapped:
+    if not isinstance(call, Callee) or not _is_count(size, flags):
+        raise FormatError(f"a program with {size} calls of {call!r:.60}")
+    return Mapped(call, size, flags)
+
+
+def _is_count(size: int, flags: tuple[Any, ...]) -> bool:
+    return 1 <= size < MAX_LENGTH and all(x.__class__ is bool for x in flags)
 
 
 def _operator(cls: Any, arguments: tuple[Any, ...]) -> Callee:

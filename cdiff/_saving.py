@@ -418,7 +418,7 @@ def _plain_program(program: Program) -> dict[str, Any]:
     names = tuple([NAMES[int(op)] for op in used])
     attrs = _rewritten(rows, attrs, "cast", _dtype_name)
     try:
-        attrs = _rewritten(rows, attrs, "call", plain_call)
+        attrs = _rewritten(rows, attrs, "call", lambda x: plain_call(x, _plain_program))
     except TypeError as error:
         raise TypeError(f"the program calls {error}, which a file cannot hold") from None
     rows["op"] = np.searchsorted(used, rows["op"])
@@ -484,7 +484,7 @@ def _program(parts: dict[str, Any]) -> Program:
         raise FormatError("a program with an operator that has no name")
     rows["op"] = np.array([CODES[name] for name in names] or [0], "u2")[rows["op"]]
     attrs = _rewritten(rows, field(parts, "attributes", tuple), "cast", lambda x: _dtype(x).num)
-    attrs = _rewritten(rows, attrs, "call", call_of)
+    attrs = _rewritten(rows, attrs, "call", lambda x: call_of(x, _program))
     types = [_type(x) for x in field(parts, "types", tuple)]
     try:
         return program_of_parts(

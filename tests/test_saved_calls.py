@@ -147,20 +147,20 @@ def test_the_lists_name_what_there_is():
 )
 def test_nothing_else_can_be_named(x):
     with pytest.raises(cd.FormatError):
-        call_of(x)
+        call_of(x, None)
 
 
 def test_depth_is_bounded():
-    call = plain_call(Hosted(np.argsort, (1,), {}))
+    call = plain_call(Hosted(np.argsort, (1,), {}), None)
     for _ in range(100):
         call = ("rows", call, 2, ())
     with pytest.raises(cd.FormatError):
-        call_of(call)
+        call_of(call, None)
     argument = ("value", 1)
     for _ in range(100):
         argument = ("tuple", (argument,))
     with pytest.raises(cd.FormatError):
-        call_of(("function", "numpy:argsort", (argument,), (), None))
+        call_of(("function", "numpy:argsort", (argument,), (), None), None)
 
 
 def test_calls_come_back_as_they_were():
@@ -171,11 +171,11 @@ def test_calls_come_back_as_they_were():
         Positions((2, 3), (slice(None), 1), 1),
         Hosted(np.linalg.matrix_rank, (), {"hermitian": True}, 0),
     ):
-        plain = plain_call(call)
-        assert plain_call(call_of(plain)) == plain
+        plain = plain_call(call, None)
+        assert plain_call(call_of(plain, None), None) == plain
     for function in (print, len, np.load, lambda x: x, np.vectorize(len)):
         with pytest.raises(TypeError, match="a Python function"):
-            plain_call(Hosted(function, (), {}))
+            plain_call(Hosted(function, (), {}), None)
 
 
 def test_a_result_of_another_shape_is_an_error():
@@ -196,6 +196,66 @@ def saved_sort():
     compiled = cd.compile(lambda x: x[np.argsort(x)] * np.interp(x, [0.0, 1.0], [2.0, 3.0]))
     compiled(np.ones(4))
     return saved(compiled)
+
+
+# --- loops ----------------------------------------------------------------------------------------
+
+VECTOR = np.array([0.5, -1.2, 2.0, 0.7])
+
+
+def recurrence(x):
+    return cd.scan(lambda c, a: (np.tanh(c * a + x), c.sum()), x, np.outer(x, x))[1]
+
+
+LOOPS = {
+    "scan of numbers": lambda x: cd.scan(lambda c, a: (c + a * x[0], c * a), 0.0, x)[1],
+    "scan of arrays": recurrence,
+    "gradient of a scan": cd.grad(lambda x: (recurrence(x) ** 2).sum()),
+    "hvp of a scan": lambda x: cd.hvp(lambda x: recurrence(x).sum(), (x,), (x,))[1],
+    "hessian": cd.hessian(lambda x: cd.fori_loop(0, 3, lambda i, c: c * np.cos(c), x).sum()),
+    "two paths": lambda x: cd.scan(lambda c, a: (c + a if a > 0 else c * 2, c), 1.0, x)[1],
+    "while": lambda x: cd.while_loop(lambda c: c.sum() < 50, lambda c: c * 1.5 + 1, x),
+    "checkpoint": cd.grad(lambda x: cd.checkpoint(lambda y: np.sin(y) ** 2)(x).sum()),
+    "checkpoint_every": cd.grad(
+        lambda x: cd.scan(lambda c, a: (np.tanh(c * a), None), x[0], x, checkpoint_every=2)[0]
+    ),
+    "vmap": cd.vmap(lambda x: cd.fori_loop(0, 3, lambda i, c: c * np.cos(c), x)),
+    "loop of loops": lambda x: cd.fori_loop(
+        0, 2, lambda i, c: cd.fori_loop(0, 2, lambda j, d: np.sin(d) + x, c), x
+    ),
+    "sort in a loop": lambda x: cd.fori_loop(0, 2, lambda i, c: np.sort(c)[::-1] * c, x),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_from_a_file(name):
+    f = LOOPS[name]
+    loaded, compiled = loaded_value(f, VECTOR), cd.compile(f)
+    for x in (VECTOR, VECTOR * 1.01):
+        np.testing.assert_array_equal(loaded(x), compiled(x))
+    assert loaded.stats()["recordings"] == 0
+    got, want = (cd.grad(lambda x, g=g: np.sum(g(x)))(VECTOR) for g in (loaded, f))
+    np.testing.assert_allclose(got, want, rtol=1e-11)
+    again = cd.load(io.BytesIO(saved(loaded)))
+    np.testing.assert_array_equal(again(VECTOR), compiled(VECTOR))
+
+
+def test_a_loop_that_decides_something_new():
+    loaded = loaded_value(LOOPS["two paths"], np.abs(VECTOR))
+    with pytest.raises(LookupError, match="loop was loaded from a file"):
+        loaded(VECTOR)
+    np.testing.assert_array_equal(loaded(np.ones(4)), [1.0, 2.0, 3.0, 4.0])
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("seed", range(2))
+def test_damaged_files_with_loops(name, seed, monkeypatch):
+    monkeypatch.setattr("cdiff._saved_loops.MAX_LENGTH", 1000)  # longer ones only take longer
+    compiled = cd.compile(LOOPS[name])
+    compiled(VECTOR)
+    rng = random.Random(seed)
+    for damaged in (damage_bytes, exchange_parts):
+        damaged(saved(compiled), lambda loaded: loaded(VECTOR), rng)
 
 
 def call_sort(loaded):
