@@ -38,7 +38,17 @@ from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import integrate, matrix_calculus, numpy, optimize, programs, scipy, testing
+    from cdiff import (
+        distributed,
+        integrate,
+        matrix_calculus,
+        numpy,
+        optimize,
+        programs,
+        scipy,
+        testing,
+        uncertainty,
+    )
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
@@ -74,6 +84,7 @@ __all__ = [
     "debug_lines",
     "debug_nans",
     "draw",
+    "distributed",
     "elementwise_grad",
     "erf",
     "erfc",
@@ -116,6 +127,7 @@ __all__ = [
     "stop_gradient",
     "testing",
     "tree_map",
+    "uncertainty",
     "value_and_grad",
     "verify",
     "vjp",
@@ -123,7 +135,8 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("integrate", "matrix_calculus", "numpy", "optimize", "programs", "scipy", "testing")
+_SUBMODULES = ("distributed", "integrate", "matrix_calculus", "numpy", "optimize", "programs",
+               "scipy", "testing", "uncertainty")  # fmt: skip
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",

@@ -41,7 +41,7 @@ OWN = {
     "cdiff._core": "result_shape",
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Qr Svd Svdvals "
-    "_equal _full_rank _mirrored _same_order _turns _unique",
+    "_equal _full_rank _largest _mirrored _same_order _turns _unique",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _stays",
     "cdiff.numpy._interpolate": "_segment _turns",

@@ -94,9 +94,13 @@ MODELS = {
 @dataclass
 class Problem:
     name: str
+    model: Callable  # parameters, x -> y
+    x: np.ndarray
+    y: np.ndarray
     residuals: Callable  # parameters -> model minus observations
     starts: np.ndarray  # two rows of parameters
     certified: np.ndarray
+    certified_errors: np.ndarray  # standard deviations of the parameters
     certified_sum: float  # of squared residuals
     observations: int
 
@@ -112,9 +116,13 @@ def read_problem(name: str) -> Problem:
     model = MODELS[name]
     return Problem(
         name=name,
+        model=model,
+        x=x,
+        y=y,
         residuals=lambda b: model(b, x) - y,
         starts=table[:, :2].T,
         certified=table[:, 2],
+        certified_errors=table[:, 3],
         certified_sum=float(sums[0].split(":")[1]),
         observations=len(y),
     )

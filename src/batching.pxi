@@ -208,7 +208,7 @@ cdef Array batch_call(_Step s):
     if not hasattr(callee, "batched"):
         raise NotImplementedError(f"vmap: {callee!r} has no rule for many points at once")
     y = s.result(s.operands, (callee.batched(s.n, tuple(s.batched)),))
-    return recorded_part(callee, y, (s.n,) + s.shape)
+    return first_part(callee, y, (s.n,) + s.shape)
 
 
 cdef class HostedRows:

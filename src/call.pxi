@@ -74,21 +74,23 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
     return attach(y, OP_CALL, operands, READS_ALL, attrs) if recording(levels) else y
 
 
+cdef Array first_part(object callee, Array y, tuple shape):
+    """A call's result as its program states it: what a derivative wants may go on behind that."""
+    cdef tuple found = shape_tuple(y)
+    cdef Py_ssize_t last = len(shape) - 1
+    if found == shape:
+        return y
+    if not isinstance(callee, Callee) or last < 0:
+        raise ValueError(f"{callee!r} gave a result of shape {found}, which was {shape} when it "
+                         "was recorded")
+    return get_basic(y, parse_basic(y, (Ellipsis, slice(0, shape[last]))))
+
+
 cdef Array called(object callee, list operands):
     """The value of a call in memory of its own."""
     cdef Array a
     cdef object x = np.asarray(callee.value([ndarray_of(a) for a in operands]))
     return plain_node(x if x.flags.owndata and x.flags.writeable else np.array(x))
-
-
-cdef Array recorded_part(object callee, Array y, tuple shape):
-    """A call's result as its program knows it: one that is differentiated may go on behind that."""
-    cdef tuple key = ()
-    if not isinstance(callee, Callee) or shape_tuple(y) == shape:
-        return y
-    for n in shape:
-        key += (0, 1, n)
-    return apply_slice(y, key)
 
 
 cdef bint is_rule(Node *n):

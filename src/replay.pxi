@@ -69,7 +69,7 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
     operands = [values[k] for k in p.operands_of(i)]
     attrs = p.attrs_of(i)
     y = apply_code(x.op, operands, attrs, p.types[x.type][0])
-    return recorded_part(attrs[0], y, p.types[x.type][1]) if x.op == OP_CALL else y
+    return first_part(attrs[0], y, p.types[x.type][1]) if x.op == OP_CALL else y
 
 
 cdef Array typed_input(Array a, int typenum):

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+import cdiff.distributed
 import cdiff.integrate
 import cdiff.matrix_calculus
 import cdiff.numpy
 import cdiff.optimize
 import cdiff.testing
+import cdiff.uncertainty
 from cdiff import _core
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -26,7 +28,8 @@ PAGES = [p.name for p in sorted(DOCS.glob("*.md")) if ">>> " in p.read_text("utf
 MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path__, "cdiff.")]]
 PUBLIC = [
     (module.__name__, name)
-    for module in (cd, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize, cdiff.testing)
+    for module in (cd, cdiff.distributed, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize,
+                   cdiff.testing, cdiff.uncertainty)
     for name in module.__all__
 ]
 # They take anything and raise nothing of their own; they return nothing; they take nothing.

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import cdiff
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -48,3 +50,27 @@ def test_a_nist_regression_by_name():
     printed = run("nist_regression.py", "Misra1a")
     assert "Misra1a" in printed and "BoxBOD" not in printed
     assert printed.rstrip().endswith("8 digits or more: 1 of 1 from start 1, 1 of 1 from start 2")
+
+
+def test_certified_standard_errors():
+    pytest.importorskip("scipy", reason="the example needs SciPy")
+    printed = run("nist_errors.py")
+    assert printed.count(": parameters ") == len(PROBLEMS)
+    pairs = re.findall(r"\+- (\S+) +certified (\S+)", printed)
+    assert len(pairs) > 3 * len(PROBLEMS)
+    for found, certified in pairs:
+        assert float(found) == pytest.approx(float(certified), rel=1e-6)
+
+
+def test_draws_from_a_known_posterior():
+    printed = run("hmc.py")
+    assert "the draws agree with the posterior" in printed
+    assert len(re.findall(r"^w\d ", printed, re.MULTILINE)) == 4
+
+
+def test_more_data_than_memory():
+    pytest.importorskip("distributed", reason="Dask (distributed) is not installed")
+    pytest.importorskip("scipy", reason="the example needs SciPy")
+    printed = run("dask_regression.py")
+    assert "four partitions in this process: the same to the last bit" in printed
+    assert "the fit agrees with the truth" in printed

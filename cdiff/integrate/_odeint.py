@@ -172,8 +172,8 @@ def odeint(
     >>> def end(stiffness):
     ...     start = {"x": 1.0, "v": 0.0}
     ...     return cdi.odeint(swing, start, np.array([0.0, np.pi]), stiffness)["x"][-1]
-    >>> round(float(end(2.0)), 4), round(cd.grad(end)(2.0), 4)
-    (-0.2663, 1.0706)
+    >>> round(float(end(2.0)), 5), round(cd.grad(end)(2.0), 5)
+    (-0.26626, 1.07063)
     """
     problem = _Problem(f, y0, args, "odeint")
     times = _times(t, "odeint")

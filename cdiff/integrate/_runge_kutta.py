@@ -216,8 +216,9 @@ def plain_steps(
                 )
             is_last = abs(end - t) <= width * (1.0 + 1e-12)
             h = end - t if is_last else sign * width
-            new, wrong, behind = method.attempt(f, t, v, h, slope)
-            error = tol.norm(wrong, v, new)
+            with np.errstate(all="ignore"):  # a step that goes wrong is tried again, shorter
+                new, wrong, behind = method.attempt(f, t, v, h, slope)
+                error = tol.norm(wrong, v, new)
             if not np.isfinite(error):
                 if abs(h) < 1e-14 * max(abs(t), 1e-10):
                     raise RuntimeError(f"{who}: the solution is not finite behind t = {t:.6g}")

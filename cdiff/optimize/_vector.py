@@ -148,13 +148,18 @@ class VectorFunction:
 
     def __init__(self, f: Callable[..., Any], variables: Variables, compile: bool) -> None:
         check_function(f, variables.who)
-        self.f = f
+        self.f: Any = f
         self.variables = variables
         self._made: Callable[[Any], Any] = compiled if compile else lambda f: f
         self._kept: dict[str, Any] = {}
 
     def _scalar(self, v: Any, *args: Any) -> Any:
         return self.f(self.variables.tree(v), *args)
+
+    def _in_one_round(self, v: Any, *args: Any) -> Any:
+        """Value and gradient of a function that computes both itself (`PartitionedSum`)."""
+        value, gradient = self.f.value_and_grad(self.variables.tree(v), *args)
+        return value, self.variables.joined(flatten(gradient)[0])
 
     def _flat(self, v: Any, *args: Any) -> Any:
         """All numbers of the result as one vector."""
@@ -177,6 +182,8 @@ class VectorFunction:
 
     def made(self, name: str) -> Any:
         """One of the functions below, recorded when it is first called."""
+        if name == "value_and_grad" and hasattr(self.f, name):
+            return self._in_one_round
         if name not in self._kept:
             makers: dict[str, Callable[[], Any]] = {
                 "value": lambda: self._scalar,

@@ -1,0 +1,232 @@
+"""What is sent to workers and runs there: functions of flat parameters and one partition, as bytes.
+
+A kernel is a picklable object; the kernels of derivatives are made from others, so that every order
+exists. A worker keeps each kernel that it has seen, compiled, and knows it by its bytes. This file
+knows transformations and pickles; it must not know who runs it. After its first partition a worker
+runs programs only.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._compile import compile as compiled
+from cdiff._core import Array, array, concatenate
+from cdiff._forward import jvp
+from cdiff._leaves import check_output
+from cdiff._reverse import vjp
+from cdiff._tree import flatten, leaf_paths, unflatten
+from cdiff._wrap import function_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Base", "Both", "Pulled", "Pushed", "Work", "packed", "run_parts", "unpacked"]
+
+KEPT = 64  # kernels that a worker remembers
+PLAIN = (float, int, bool, str, bytes, np.ndarray, np.generic, Array)
+
+
+class Base:
+    """The user's function, of the leaves of the parameters.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(parameters, partition)``.
+    template : container
+        Of the parameters, with anything as leaves.
+    """
+
+    def __init__(self, f: Callable[..., Any], template: Any) -> None:
+        self.f = f
+        self.template = template
+
+    def __call__(self, leaves: Any, part: Any) -> Any:
+        """The function's result, one number or array."""
+        out = self.f(unflatten(flatten(self.template)[1], leaves), part)
+        check_output(out, f"sum_over: the output of {function_name(self.f)}")
+        return array(out, dtype=float)
+
+
+class Pulled:
+    """The reverse derivative of a kernel: its leaves and a cotangent to a vector.
+
+    Parameters
+    ----------
+    base : kernel
+    """
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+
+    def __call__(self, leaves: Any, part: Any) -> Any:
+        *own, g = leaves
+        _, back = vjp(lambda *x: self.base(x, part), *own)
+        return _joined(back(g))
+
+
+class Pushed:
+    """The forward derivative of a kernel: its leaves and their tangents to its own tangent.
+
+    Parameters
+    ----------
+    base : kernel
+    """
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+
+    def __call__(self, leaves: Any, part: Any) -> Any:
+        half = len(leaves) // 2
+        own, tangents = tuple(leaves[:half]), tuple(leaves[half:])
+        return jvp(lambda *x: self.base(x, part), own, tangents)[1]
+
+
+class Both:
+    """A number and its gradient together, as one vector.
+
+    Parameters
+    ----------
+    base : kernel
+    """
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+
+    def __call__(self, leaves: Any, part: Any) -> Any:
+        out, back = vjp(lambda *x: self.base(x, part), *leaves)
+        if np.shape(out) != ():
+            raise ValueError(
+                f"sum_over: a gradient needs one number, but the function has shape {np.shape(out)}"
+            )
+        return _joined((out, *back(1.0)))
+
+
+def _joined(parts: Any) -> Any:
+    return concatenate([array(x, dtype=float).reshape((-1,)) for x in parts], 0)
+
+
+def packed(thing: Any) -> bytes:
+    """A kernel as bytes.
+
+    Parameters
+    ----------
+    thing : object
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError
+        If it cannot be sent, with what to do.
+    """
+    try:
+        import cloudpickle
+    except ImportError:
+        cloudpickle = None
+    try:
+        found: bytes = (cloudpickle or pickle).dumps(thing)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        hint = (
+            "define it at the top of a module, or install cloudpickle for functions of any kind: "
+            "pip install cdiff-ad[distributed]"
+            if cloudpickle is None
+            else "something that it reads from outside cannot be pickled"
+        )
+        text = f"sum_over: the function cannot be sent to workers ({error}); {hint}"
+        raise TypeError(text) from error
+    return found
+
+
+_known: dict[bytes, Any] = {}
+
+
+def unpacked(code: bytes) -> Any:
+    """The kernel in these bytes, compiled; the same object each time.
+
+    Parameters
+    ----------
+    code : bytes
+
+    Returns
+    -------
+    callable
+    """
+    found = _known.get(code)
+    if found is None:
+        if len(_known) >= KEPT:
+            _known.pop(next(iter(_known)), None)
+        found = _known[code] = Work(pickle.loads(code))
+    return found
+
+
+class Work:
+    """A kernel and what makes arrays of a partition, ready to run.
+
+    Parameters
+    ----------
+    parts : pair
+        The kernel, and a function or None.
+    """
+
+    def __init__(self, parts: tuple[Any, Any]) -> None:
+        kernel, self.prepare = parts
+        self.kernel = compiled(kernel)
+
+    def __call__(self, leaves: tuple[Any, ...], part: Any, number: int) -> Any:
+        """The result for one partition, a plain array."""
+        try:
+            data = part if self.prepare is None else self.prepare(part)
+            _check_partition(data)
+            return self._by_program(leaves, data)
+        except Exception as error:
+            error.add_note(f"sum_over: this happened in partition {number}")
+            raise
+
+    def _by_program(self, leaves: tuple[Any, ...], data: Any) -> Any:
+        """The result of a program: a run that records rounds otherwise in the last digit, and which
+        of the workers records which partition is chance."""
+        before = self.kernel.stats()["recordings"]
+        found = self.kernel(leaves, data)
+        if self.kernel.stats()["recordings"] > before:
+            found = self.kernel(leaves, data)
+        return np.asarray(found)
+
+
+def _check_partition(data: Any) -> None:
+    leaves, tree = flatten(data)
+    for x, path in zip(leaves, leaf_paths(tree, "a partition"), strict=True):
+        if not isinstance(x, PLAIN):
+            raise TypeError(
+                f"sum_over: {path} is a {type(x).__name__}; give prepare= a function that makes "
+                "arrays of it, such as lambda table: table.to_numpy()"
+            )
+
+
+def run_parts(
+    code: bytes | Work, leaves: tuple[Any, ...], parts: list[Any], first: int = 0
+) -> list[Any]:
+    """The results for some partitions.
+
+    Parameters
+    ----------
+    code : bytes or Work
+        Where they come from another process, bytes.
+    leaves : tuple
+        The parameters.
+    parts : list
+    first : int, default 0
+        The number of the first partition, for messages.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    work = code if isinstance(code, Work) else unpacked(code)
+    return [work(leaves, part, first + k) for k, part in enumerate(parts)]

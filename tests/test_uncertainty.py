@@ -1,0 +1,123 @@
+"""`cdiff.uncertainty` against formulae in closed form and against samples."""
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.uncertainty as cdu
+
+
+def area(p):
+    return {"area": p["a"] * p["b"], "ratio": p["a"] / p["b"]}
+
+
+def test_independent_inputs():
+    x, errors = {"a": 3.0, "b": 2.0}, {"a": 0.1, "b": 0.2}
+    found = cdu.propagate(area, x, errors)
+    assert found.value == {"area": 6.0, "ratio": 1.5}
+    assert found.errors["area"] == pytest.approx(np.hypot(2.0 * 0.1, 3.0 * 0.2), rel=1e-14)
+    assert found.errors["ratio"] == pytest.approx(np.hypot(0.1 / 2.0, 3.0 / 4.0 * 0.2), rel=1e-14)
+    expected = 2.0 * 0.5 * 0.01 - 3.0 * 0.75 * 0.04
+    assert found.covariance[0, 1] == pytest.approx(expected, rel=1e-14)
+
+
+def test_correlated_inputs_and_arrays():
+    rng = np.random.default_rng(0)
+    root, matrix = rng.normal(size=(3, 3)), rng.normal(size=(4, 3))
+    covariance = root @ root.T
+    found = cdu.propagate(lambda x, m: np.matmul(m, x), np.ones(3), covariance, matrix)
+    np.testing.assert_allclose(found.covariance, matrix @ covariance @ matrix.T, rtol=1e-12)
+    np.testing.assert_allclose(found.errors, np.sqrt(np.diag(found.covariance)))
+    assert found.value.shape == (4,)
+
+
+def test_second_order_is_exact_for_quadratic_functions_of_normal_inputs():
+    rng = np.random.default_rng(1)
+    root = rng.normal(size=(2, 2))
+    covariance, x = root @ root.T, np.array([1.0, -0.5])
+    h = np.array([[1.0, 0.3], [0.3, -0.7]])
+    f = lambda x: [x @ np.matmul(h, x), x[0] * x[1] + 2.0 * x[0]]
+    found = cdu.propagate(f, x, covariance, order=2)
+    draws = rng.multivariate_normal(x, covariance, size=400_000)
+    values = np.stack([np.einsum("ni,ij,nj->n", draws, h, draws),
+                       draws[:, 0] * draws[:, 1] + 2.0 * draws[:, 0]])  # fmt: skip
+    np.testing.assert_allclose(found.value, values.mean(axis=1), atol=0.05)
+    np.testing.assert_allclose(found.covariance, np.cov(values), rtol=0.03, atol=0.05)
+    linear = cdu.propagate(f, x, covariance)
+    assert not np.allclose(linear.covariance, found.covariance, rtol=0.03)
+
+
+def test_sensitivity():
+    table = cdu.sensitivity(area, {"a": 3.0, "b": 2.0}, errors={"a": 0.1, "b": 0.2})
+    np.testing.assert_allclose(table.derivatives, [[2.0, 3.0], [0.5, -0.75]])
+    np.testing.assert_allclose(table.elasticities, [[1.0, 1.0], [1.0, -1.0]])
+    np.testing.assert_allclose(table.shares, [[0.1, 0.9], [0.1, 0.9]])
+    text = str(table)
+    assert len(text.splitlines()) == 5 and "['ratio']  ['b']       -0.75" in text
+    zero = cdu.sensitivity(lambda x: x - 1.0, np.array([1.0, 2.0]))
+    assert np.isnan(zero.elasticities[0]).all() and zero.shares is None
+    assert zero.inputs == ["[0]", "[1]"]
+
+
+def logistic(p, x, y):
+    z = p["w"] * x + p["b"]
+    return y * z - cd.softplus(z)
+
+
+def test_fisher_information_of_a_logistic_regression():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=20_000)
+    p = {"w": 0.8, "b": -0.3}
+    y = (rng.random(x.size) < 1.0 / (1.0 + np.exp(-(0.8 * x - 0.3)))).astype(float)
+    total = lambda p, x, y: np.sum(logistic(p, x, y))
+    observed = cdu.fisher_information(total, p, x, y)
+    chance = 1.0 / (1.0 + np.exp(-(0.8 * x - 0.3)))
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    np.testing.assert_allclose(observed, design.T * (chance * (1 - chance)) @ design, rtol=1e-12)
+    scores = cdu.fisher_information(logistic, p, x, y, kind="scores")
+    np.testing.assert_allclose(scores, observed, rtol=0.05, atol=100.0)
+    errors = cdu.standard_errors(observed, p)
+    expected = np.sqrt(np.diag(np.linalg.inv(observed)))
+    np.testing.assert_allclose([errors["w"], errors["b"]], expected, rtol=1e-12)
+
+
+def test_it_agrees_with_curve_fit():
+    cdo = pytest.importorskip("cdiff.optimize")
+    pytest.importorskip("scipy")
+    x = np.linspace(0.0, 2.0, 30)
+    y = 2.0 * np.exp(-x) + 0.1 * np.cos(20.0 * x)
+    f = lambda x, p: p["a"] * np.exp(-p["b"] * x)
+    fit = cdo.curve_fit(f, x, y, {"a": 1.0, "b": 1.0}, sigma=np.full(30, 0.1),
+                        absolute_sigma=True, covariance="hessian")  # fmt: skip
+    likelihood = lambda p: -0.5 * np.sum(((f(x, p) - y) / 0.1) ** 2)
+    information = cdu.fisher_information(likelihood, fit.parameters)
+    errors = cdu.standard_errors(information, fit.parameters)
+    assert errors["a"] == pytest.approx(fit.errors["a"], rel=1e-9)
+    half = lambda p: np.log(2.0) / p["b"]
+    assert cdu.propagate(half, fit.parameters, fit.covariance).errors == pytest.approx(
+        np.log(2.0) / fit.parameters["b"] ** 2 * fit.errors["b"], rel=1e-12
+    )
+
+
+def test_mistakes_are_named():
+    f, x = lambda p: p["a"] * p["b"], {"a": 1.0, "b": 2.0}
+    with pytest.raises(ValueError, match="standard deviation of the input\\['b'\\] is -1"):
+        cdu.propagate(f, x, {"a": 1.0, "b": -1.0})
+    with pytest.raises(TypeError, match="standard deviations must be a dict"):
+        cdu.propagate(f, x, np.eye(3))
+    with pytest.raises(ValueError, match="not symmetric"):
+        cdu.propagate(f, x, np.array([[1.0, 0.5], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match="order"):
+        cdu.propagate(f, x, x, order=3)
+    with pytest.raises(TypeError, match="output of"):
+        cdu.propagate(lambda p: "text", x, x)
+    with pytest.raises(ValueError, match="one number"):
+        cdu.fisher_information(lambda p: np.ones(2) * p["a"], x)
+    with pytest.raises(ValueError, match="kind"):
+        cdu.fisher_information(f, x, kind="other")
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        cdu.standard_errors(np.array([[1.0, 2.0], [2.0, 1.0]]), x)
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        cdu.standard_errors(np.ones((2, 2)), x)
+    with pytest.raises(ValueError, match="shape"):
+        cdu.standard_errors(np.eye(3), x)
