@@ -87,6 +87,8 @@ def test_quantiles(data, method, keepdims):
                              elements=st.integers(0, 20).map(lambda k: k / 20)))  # fmt: skip
     q = float(q) if q.ndim == 0 else q
     for name in ("quantile", "nanquantile"):
+        if name == "nanquantile" and np.ndim(q) > 1:
+            continue  # NumPy's puts the axes of a matrix q elsewhere than its quantile does
         same(lambda m, a, k=name: getattr(m, k)(a, q, axis, method=method, keepdims=keepdims), a)
     same(lambda m, a: m.percentile(a, q * 100, axis, method=method), a.astype(np.float32))
 
