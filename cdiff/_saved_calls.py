@@ -43,7 +43,7 @@ OWN = {
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Qr Svd Svdvals "
     "_equal _full_rank _largest _mirrored _same_order _turns _unique",
     "cdiff.numpy._edit": "_chosen _one_row",
-    "cdiff.numpy._elementary": "_exponents _halves _stays",
+    "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
     "cdiff.numpy._interpolate": "_segment _turns",
     "cdiff.numpy._least_squares": "Pinv",
     "cdiff.numpy._nan": "_all_nan _not_nan _too_few",

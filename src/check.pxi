@@ -46,7 +46,7 @@ cdef int check_program(Program p) except -1:
 cdef int check_types(Program p) except -1:
     """Known dtypes, sizes that memory can have; type 0 and 1 are numbers, and no other is."""
     cdef Py_ssize_t k
-    if len(p.types) > MAX_TYPES + 1 or p.types[:2] != [(NPY_DOUBLE, ()), (NPY_DOUBLE, ())]:
+    if not 2 <= len(p.types) <= MAX_TYPES + 1:
         raise ValueError("cdiff: invalid program: types")
     for k in range(len(p.types)):
         t = p.types[k]
@@ -56,8 +56,9 @@ cdef int check_types(Program p) except -1:
             shape_attr("type", t[1])
         except (TypeError, ValueError) as error:
             raise ValueError(f"cdiff: invalid program: {error}") from None
-        if k > 1 and t == (NPY_DOUBLE, ()):
-            raise ValueError("cdiff: invalid program: a second type of numbers")
+        if (k <= 1) != (t == (NPY_DOUBLE, ())):
+            raise ValueError("cdiff: invalid program: the first two types, and no others, are "
+                             "those of numbers")
         if product([n or 1 for n in t[1]]) * 8 > PY_SSIZE_T_MAX // 2:
             raise ValueError(f"cdiff: invalid program: shape {t[1]} is too large")
     return 0

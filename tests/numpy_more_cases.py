@@ -1,9 +1,15 @@
 """More calls of NumPy functions, in the form of `numpy_cases.py`, which collects them.
 
 Here are the functions that are composed of others: statistics, samples, polynomials, editing,
-functions of functions, and the decompositions of linear algebra.
+functions of functions, and the decompositions of linear algebra. Names and uses that an older NumPy
+does not know are left out for it.
 """
 
+import re
+
+import numpy as np
+
+NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
 NAN = "m.where(mask, c, nan)"
 METHODS = (
     "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf",
@@ -370,3 +376,16 @@ MORE_PLAIN = [
     "m.triu_indices_from(c, 1)[1]",
     "m.diag_indices_from(q)[0]",
 ]
+
+
+def _known(case):
+    """Does this NumPy have the functions of a case?"""
+    if case.startswith("m.insert(") and "mask" in case and NUMPY < (2, 1):
+        return False  # the mask would be read as positions
+    names = re.findall(r"\bm\.([a-z]\w*)", case)
+    return all(hasattr(np, name) for name in names)
+
+
+MORE = {kind: [case for case in cases if _known(case)] for kind, cases in MORE.items()}
+MORE_PIECEWISE = [case for case in MORE_PIECEWISE if _known(case)]
+MORE_PLAIN = [case for case in MORE_PLAIN if _known(case)]

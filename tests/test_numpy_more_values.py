@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy_cases import operands_as, run
-from numpy_more_cases import METHODS
+from numpy_more_cases import METHODS, NUMPY
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -87,6 +87,8 @@ def test_quantiles(data, method, keepdims):
                              elements=st.integers(0, 20).map(lambda k: k / 20)))  # fmt: skip
     q = float(q) if q.ndim == 0 else q
     for name in ("quantile", "nanquantile"):
+        if name == "nanquantile" and np.ndim(q) > 1:
+            continue  # NumPy's puts the axes of a matrix q elsewhere than its quantile does
         same(lambda m, a, k=name: getattr(m, k)(a, q, axis, method=method, keepdims=keepdims), a)
     same(lambda m, a: m.percentile(a, q * 100, axis, method=method), a.astype(np.float32))
 
@@ -248,7 +250,8 @@ def test_statistics(data):
     w = np.arange(1.0, k + 1)
     same(lambda m, a: m.cov(a, ddof=ddof), a)
     same(lambda m, a: m.cov(a, aweights=w, ddof=ddof, fweights=[1] * k), a)
-    same(lambda m, a: m.cov(a, rowvar=False, bias=True), a)
+    if n > 1 or NUMPY >= (2, 2):  # before, a single row was taken for a column all the same
+        same(lambda m, a: m.cov(a, rowvar=False, bias=True), a)
     bins = data.draw(st.one_of(st.integers(1, 5), st.just([-2.0, -0.5, 0.0, 2.0])))
     same(lambda m, w: m.histogram(a[0], bins, weights=w)[0], w)
     same(lambda m, w: m.histogram(a[0], bins, (-1.0, 1.5), weights=w)[0], w)

@@ -142,7 +142,7 @@ def signature_of(function):
 # Arguments that exist for NumPy's own bookkeeping, or that came or went after NumPy 2.0.
 OPTIONAL = {"like", "device", "subok", "casting", "order", "dtype", "axes", "axis", "signature",
             "kwargs", "ndmax", "copy", "correction", "mean", "stable", "where",
-            "newshape"}  # fmt: skip
+            "newshape", "interpolation"}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", ["numpy", "numpy.linalg"])
