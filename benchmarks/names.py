@@ -1,4 +1,4 @@
-"""How many of NumPy's functions a library differentiates: counted, for the page of the coverage list.
+"""How many of NumPy's functions a library differentiates: counted, for the page of the coverage.
 
 Counts the names that cdiff's list calls differentiable. autograd has a derivative where its own
 registry of rules has one, or where the function is composed of such; JAX where `jax.numpy` has a

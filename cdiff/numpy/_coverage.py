@@ -162,9 +162,9 @@ which therefore have to be called as `cdiff.numpy`'s.
 
 Of the names below that are differentiable, autograd 1.9.1 has a derivative for 148, and JAX 0.10.2
 has functions of its own for 261 (`python -m benchmarks.names` counts them). Each is tested at random
-shapes, axes and keyword arguments: values, shapes and dtypes against NumPy's; derivatives of the
-first and second order in forward and reverse mode, eager, compiled and mapped, against differences
-and against eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
+shapes, axes and keyword arguments: values, shapes and dtypes against NumPy's; derivatives of first
+and second order in forward and reverse mode, eager, compiled and mapped, against differences and
+against eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
 
 Classes, constants and submodules are left out. At points where a function is not smooth, what cdiff
 gives stands on the [page of conventions](conventions.md).
