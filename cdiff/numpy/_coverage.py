@@ -161,7 +161,7 @@ what NumPy gives no library a say in: functions that make arrays from numbers, a
 which therefore have to be called as `cdiff.numpy`'s.
 
 Of the names below that are differentiable, autograd 1.9.1 has a derivative for 148, and JAX 0.10.2
-has functions of its own for 261 (`python -m benchmarks.names` counts them). Each is tested at random
+has functions of its own for 261 (`python -m benchmarks.names`). Each is tested at random
 shapes, axes and keyword arguments: values, shapes and dtypes against NumPy's; derivatives of first
 and second order in forward and reverse mode, eager, compiled and mapped, against differences and
 against eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
