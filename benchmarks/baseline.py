@@ -24,7 +24,7 @@ from benchmarks._timing import Case, Pace, best
 
 KEPT = Path(__file__).with_name("baseline.json")
 TOLERANCE = 1.3
-CALM, QUICK = Pace(rounds=15, seconds=0.02), Pace(rounds=2, seconds=0.002)
+CALM, QUICK = Pace(rounds=41, seconds=0.02), Pace(rounds=2, seconds=0.002)
 
 
 def yardstick() -> float:
