@@ -121,7 +121,7 @@ cdef void join_first(Fusing *f, int i, int j, int then, int32_t c, int32_t sc) n
     m.sb = first.sb
     m.c = c
     m.sc = sc
-    first.kind = MICRO_GONE
+    take_over(m, first)
 
 
 cdef bint join_products(Fusing *f, int i, int k, int j) noexcept nogil:
@@ -139,5 +139,12 @@ cdef bint join_products(Fusing *f, int i, int k, int j) noexcept nogil:
     m.b = x.b
     m.c = z.a
     m.d = z.b
-    x.kind = z.kind = MICRO_GONE
+    take_over(m, x)
+    take_over(m, z)
     return True
+
+
+cdef inline void take_over(Micro *m, Micro *other) noexcept nogil:
+    m.joined[m.n_joined] = other.instruction
+    m.n_joined += 1
+    other.kind = MICRO_GONE

@@ -90,7 +90,9 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
         KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
                       <double *>at[m.c], m.sa, m.sb, m.sc)
     elif m.kind == MICRO_GATHER:
-        gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
+        walk_lanes(m.gather, bases, start, n, <double *>at[m.y], False)
+    elif m.kind == MICRO_SCATTER:
+        walk_lanes(m.gather, bases, start, n, <double *>at[m.a], True)
     elif m.kind == MICRO_SUM:
         sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
     elif m.kind == MICRO_ROWS:
@@ -99,13 +101,16 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
         round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
 
 
-cdef void gather_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
-                       double *dst) noexcept nogil:
-    cdef const char *src = bases[g.base] + g.offset
-    if g.ndim == 1:
-        gather_row(src + start * g.strides[0], g.strides[0], g.width, n, dst)
+cdef void walk_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
+                     double *lanes, bint out) noexcept nogil:
+    """From memory into lanes, or out of them."""
+    cdef char *p = bases[g.base] + g.offset
+    if g.ndim != 1:
+        walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, out)
+    elif out:
+        move_row(MOVE_COPY, n, p + start * g.strides[0], g.strides[0], <char *>lanes, 8)
     else:
-        gather_part(g.ndim, g.shape, g.strides, src, g.width, start, n, dst)
+        gather_row(p + start * g.strides[0], g.strides[0], g.width, n, lanes)
 
 
 cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double *p,

@@ -28,6 +28,8 @@ cdef class _GroupCompiler:
         self.unit = <int32_t>unit
         self.known = {}
         self.capacity = 8 * u.count
+        for at in range(u.start, u.start + u.count):
+            self.capacity += len(plan.scatters.get(schedule.order[at], ()))
         g.micros = <Micro *>plan.scratch.take(self.capacity * sizeof(Micro))
         g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
@@ -44,6 +46,7 @@ cdef class _GroupCompiler:
                 at += 1
             else:
                 self.add_lanes(i)
+        self.add_scatters(u, schedule)
         fuse_micros(plan.scratch, g)
         self.set_geometry()
         self.move_to_pool()
@@ -107,28 +110,35 @@ cdef class _GroupCompiler:
         """Lanes with the elements of an operand, once for the whole group."""
         cdef Gather *g
         cdef int32_t y
-        cdef int k, ndim = look.ndim if look.ndim else 1
+        cdef int k
         cdef tuple key
         key = (base, offset, t.typenum, tuple([(look.shape[k], look.strides[k])
                                                for k in range(look.ndim)]))
         if key in self.known:
             return self.known[key]
-        g = <Gather *>self.plan.pool.take(sizeof(Gather))
-        g.base = base
-        g.offset = offset
-        g.ndim = ndim
+        g = self.new_gather(base, offset, look)
         g.width = WIDE_INTEGER if t.typenum == np.NPY_INT64 else \
             8 if t.number else <int>t.itemsize
-        g.shape = <Py_ssize_t *>self.plan.pool.take(2 * ndim * sizeof(Py_ssize_t))
-        g.strides = g.shape + ndim
-        g.shape[0] = 1
-        for k in range(look.ndim):
-            g.shape[k] = look.shape[k]
-            g.strides[k] = look.strides[k]
         y = self.new_slot(BASE_LANES, 0, 0)
         self.new_micro(MICRO_GATHER, y, y).gather = g
         self.known[key] = y
         return y
+
+    cdef Gather *new_gather(self, int32_t base, Py_ssize_t offset, const Look *look) except NULL:
+        """A walk over float64 memory."""
+        cdef Gather *g = <Gather *>self.plan.pool.take(sizeof(Gather))
+        cdef int k
+        g.base = base
+        g.offset = offset
+        g.ndim = look.ndim if look.ndim else 1
+        g.width = 8
+        g.shape = <Py_ssize_t *>self.plan.pool.take(2 * g.ndim * sizeof(Py_ssize_t))
+        g.strides = g.shape + g.ndim
+        g.shape[0] = 1
+        for k in range(look.ndim):
+            g.shape[k] = look.shape[k]
+            g.strides[k] = look.strides[k]
+        return g
 
     # ------------------------------------------------------------ instructions
 
@@ -191,6 +201,31 @@ cdef class _GroupCompiler:
             self.new_micro(MICRO_SINGLE if v.flags & STORED else MICRO_ROUND, k, v.lane)
         elif v.flags & STORED and not self.is_direct(i):
             self.new_micro(MICRO_BOOL, self.new_slot(v.base, v.place, 1), v.lane)
+        return 0
+
+    cdef int add_scatters(self, const Unit *u, _Schedule schedule) except -1:
+        """The parts of concatenations that are computed here."""
+        cdef Py_ssize_t at, axis
+        cdef int32_t i
+        cdef const Region *region
+        cdef const Value *whole
+        cdef Look look
+        for at in range(u.start, u.start + u.count):
+            i = schedule.order[at]
+            for join, k in self.plan.scatters.get(i, ()):
+                region = &self.plan.joins[<Py_ssize_t>join].regions[<int>k]
+                whole = &self.plan.values[<Py_ssize_t>join]
+                look.ndim = 0
+                for axis in range(region.ndim):
+                    if region.dims[axis] != 1:
+                        look.shape[look.ndim] = region.dims[axis]
+                        look.strides[look.ndim] = region.dims[region.ndim + axis]
+                        look.ndim += 1
+                merge_axes(&look)
+                self.instruction = <int32_t>join
+                self.new_micro(MICRO_SCATTER, self.plan.values[i].lane,
+                               self.plan.values[i].lane).gather = self.new_gather(
+                                   whole.base, whole.place + region.offset, &look)
         return 0
 
     cdef int add_sum(self, int32_t i) except -1:

@@ -34,6 +34,7 @@ cdef enum MicroKind:
     MICRO_WHERE
     MICRO_PAIR                    # two functions of a: y, and c from its pair
     MICRO_GATHER                  # any memory into lanes
+    MICRO_SCATTER                 # lanes into any float64 memory
     MICRO_SINGLE                  # lanes rounded to float32, in place and into memory
     MICRO_ROUND                   # in place only
     MICRO_BOOL                    # lanes into memory as bool
@@ -67,6 +68,8 @@ cdef struct Micro:
     int32_t y, a, b, c, d
     int32_t sa, sb, sc
     int32_t instruction
+    int n_joined                  # instructions that it does besides
+    int32_t joined[2]
     ew_fn kernel
     pair_fn pair
     fused_fn fused
