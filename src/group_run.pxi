@@ -44,20 +44,39 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
 cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
                            Py_ssize_t n) noexcept nogil:
     """All instructions on n points."""
-    cdef int k, stream = 0
+    cdef int k
+    cdef Fetch f
+    f.left = g.n_streams
+    f.stream = g.streams
+    f.p = f.end = NULL
     for k in range(g.n_micros):
-        if stream < g.n_streams and k * g.n_streams >= stream * g.n_micros:
-            fetch_ahead(at[stream] + n * g.slots[stream].step, n * g.slots[stream].step)
-            stream += 1
+        if f.left:
+            fetch_ahead(&f, g.fetches, bases, start + n, n)
         run_micro(&g.micros[k], g, bases, at, sums, start, n)
 
 
-cdef inline void fetch_ahead(const char *p, Py_ssize_t nbytes) noexcept nogil:
-    """Have the next block brought into the cache while this one is computed."""
-    cdef Py_ssize_t i = 0
-    while i < nbytes:
-        cdiff_prefetch(p + i)
-        i += LINE
+# How far the next block has been asked for.
+cdef struct Fetch:
+    int left                      # streams
+    const Stream *stream
+    const char *p
+    const char *end
+
+
+cdef inline void fetch_ahead(Fetch *f, Py_ssize_t lines, char **bases, Py_ssize_t start,
+                             Py_ssize_t n) noexcept nogil:
+    """Have the next lines brought into the cache: few at a time, for only some can be under way."""
+    while lines > 0:
+        if f.p >= f.end:
+            if f.left == 0:
+                return
+            f.p = bases[f.stream.base] + f.stream.offset + start * f.stream.step
+            f.end = f.p + n * f.stream.step
+            f.stream += 1
+            f.left -= 1
+        cdiff_prefetch(f.p)
+        f.p += LINE
+        lines -= 1
 
 
 cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
@@ -65,8 +84,6 @@ cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_s
     """The same with a look at the clock after each instruction."""
     cdef double now, last = cdiff_clock()
     cdef int k
-    for k in range(g.n_streams):
-        fetch_ahead(at[k] + n * g.slots[k].step, n * g.slots[k].step)
     for k in range(g.n_micros):
         run_micro(&g.micros[k], g, bases, at, sums, start, n)
         now = cdiff_clock()
@@ -155,28 +172,42 @@ cdef struct GroupRun:
     char **bases
     char *lanes
     Py_ssize_t lane_bytes
-    int64_t next
+    int64_t next, end
 
 
 cdef void share_group(void *context, int worker) noexcept nogil:
     """Take chunks until none is left."""
     cdef GroupRun *r = <GroupRun *>context
     cdef int64_t first = cdiff_take(&r.next, 1)
-    while first < r.group.n_chunks:
+    while first < r.end:
         run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1,
                    NULL)
         first = cdiff_take(&r.next, 1)
 
 
-cdef void run_group(const Group *g, const Memory *m) noexcept nogil:
+cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
+    """All points; False, with an exception set, if a signal ended that."""
     cdef GroupRun r
-    if m.workers > 1 and g.n_chunks > 1 and g.size * g.n_micros >= SHARED_WORK:
-        r.group = g
-        r.bases = m.bases
-        r.lanes = m.lanes
-        r.lane_bytes = m.lane_bytes
-        r.next = 0
-        cdiff_parallel(share_group, &r, m.workers)
-    else:
-        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks, NULL)
+    cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.n_micros + 1)
+    r.group = g
+    r.bases = m.bases
+    r.lanes = m.lanes
+    r.lane_bytes = m.lane_bytes
+    while first < g.n_chunks:
+        if first and signalled():
+            return False
+        r.next = first
+        first += some
+        r.end = first if first < g.n_chunks else g.n_chunks
+        if m.workers > 1 and g.n_chunks > 1 and g.size * g.n_micros >= SHARED_WORK:
+            cdiff_parallel(share_group, &r, m.workers)
+        else:
+            run_chunks(g, m.bases, m.lanes, r.next, r.end, NULL)
     finish_sums(g, m.bases)
+    return True
+
+
+cdef bint signalled() noexcept nogil:
+    """Whether a signal, looked for with the GIL, has left an exception."""
+    with gil:
+        return cdiff_check_signals() != 0

@@ -205,27 +205,26 @@ cdef class _GroupCompiler:
 
     cdef int add_scatters(self, const Unit *u, _Schedule schedule) except -1:
         """The parts of concatenations that are computed here."""
-        cdef Py_ssize_t at, axis
-        cdef int32_t i
-        cdef const Region *region
-        cdef const Value *whole
-        cdef Look look
+        cdef Py_ssize_t at
         for at in range(u.start, u.start + u.count):
-            i = schedule.order[at]
-            for join, k in self.plan.scatters.get(i, ()):
-                region = &self.plan.joins[<Py_ssize_t>join].regions[<int>k]
-                whole = &self.plan.values[<Py_ssize_t>join]
-                look.ndim = 0
-                for axis in range(region.ndim):
-                    if region.dims[axis] != 1:
-                        look.shape[look.ndim] = region.dims[axis]
-                        look.strides[look.ndim] = region.dims[region.ndim + axis]
-                        look.ndim += 1
-                merge_axes(&look)
+            for join, k in self.plan.scatters.get(schedule.order[at], ()):
                 self.instruction = <int32_t>join
-                self.new_micro(MICRO_SCATTER, self.plan.values[i].lane,
-                               self.plan.values[i].lane).gather = self.new_gather(
-                                   whole.base, whole.place + region.offset, &look)
+                self.add_scatter(&self.plan.joins[<Py_ssize_t>join].regions[<int>k])
+        return 0
+
+    cdef int add_scatter(self, const Region *region) except -1:
+        cdef _Plan plan = self.plan
+        cdef const Value *whole = &plan.values[self.instruction]
+        cdef const Value *root = &plan.values[plan.values[region.value].root]
+        cdef const Type *t = plan.type(region.value)
+        cdef Look look
+        cdef int32_t lane = root.lane
+        if root.kind == KIND_GIVEN:
+            set_look(&look, t.ndim, t.shape, plan.strides_of(&plan.values[region.value], t))
+            lane = self.gathered(root.base, root.place + plan.values[region.value].offset, t, &look)
+        set_look(&look, region.ndim, region.dims, region.dims + region.ndim)
+        self.new_micro(MICRO_SCATTER, lane, lane).gather = self.new_gather(
+            whole.base, whole.place + region.offset, &look)
         return 0
 
     cdef int add_sum(self, int32_t i) except -1:
@@ -316,5 +315,36 @@ cdef class _GroupCompiler:
                 micros[k].y = place[micros[k].y]
         g.slots = slots
         g.micros = micros
-        g.n_streams = moving if g.size * 8 * moving > FETCH_AHEAD else 0
+        return self.find_streams()
+
+    cdef int find_streams(self) except -1:
+        """What moves from point to point, each table of columns once."""
+        cdef Group *g = self.group
+        cdef Py_ssize_t total = 0
+        cdef int k
+        cdef const Gather *gather
+        cdef set seen = set()
+        g.streams = <Stream *>self.plan.pool.take(
+            (g.n_moving + g.n_micros + 1) * sizeof(Stream))
+        for k in range(g.n_moving):
+            self.add_stream(g.slots[k].base, g.slots[k].offset, g.slots[k].step)
+        for k in range(g.n_micros):
+            gather = g.micros[k].gather
+            if gather != NULL and gather.ndim == 1 and gather.strides[0] > 0 \
+                    and (gather.base, gather.strides[0]) not in seen:
+                seen.add((gather.base, gather.strides[0]))
+                self.add_stream(gather.base, gather.offset, gather.strides[0])
+        for k in range(g.n_streams):
+            total += g.streams[k].step
+        g.fetches = total * g.block // LINE // (g.n_micros + 1) + 1
+        if g.size * total <= FETCH_AHEAD:
+            g.n_streams = 0
+        return 0
+
+    cdef int add_stream(self, int32_t base, Py_ssize_t offset, Py_ssize_t step) noexcept:
+        cdef Stream *s = &self.group.streams[self.group.n_streams]
+        s.base = base
+        s.offset = offset
+        s.step = step
+        self.group.n_streams += 1
         return 0

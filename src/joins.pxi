@@ -9,7 +9,7 @@
 # Where an operand goes in the memory of a concatenation; dims: shape and strides.
 cdef struct Region:
     int32_t value
-    bint scattered                # its group writes it there
+    bint scattered                # a group writes it there
     int ndim
     Py_ssize_t offset
     Py_ssize_t *dims
@@ -142,7 +142,24 @@ cdef int keep_join(_Plan plan, Py_ssize_t i, list regions, list inside) except -
         x.operands[k] = g.value
         if g.scattered:
             plan.scatters.setdefault(plan.values[g.value].root, []).append((i, k))
+    scatter_given(plan, i, x)
     plan.joins[i] = x
     for r in inside:                      # nobody asks for it any more
         plan.values[<Py_ssize_t>r].kind = KIND_VIEW
+    return 0
+
+
+cdef int scatter_given(_Plan plan, Py_ssize_t i, Join *x) except -1:
+    """What is there before the run goes along with an operand of the same size that is computed."""
+    cdef dict computed = {}
+    cdef int k
+    for k in range(x.count):
+        if x.regions[k].scattered:
+            computed.setdefault(plan.type(x.operands[k]).size, plan.values[x.operands[k]].root)
+    for k in range(x.count):
+        root = computed.get(plan.type(x.operands[k]).size)
+        if root is not None and plan.values[plan.values[x.operands[k]].root].kind == KIND_GIVEN \
+                and not plan.type(plan.values[x.operands[k]].root).number:
+            x.regions[k].scattered = True
+            plan.scatters[root].append((i, k))
     return 0

@@ -16,7 +16,17 @@ cdef extern from "threads.h":
 cdef extern from "kernel_table.h":
     void cdiff_prefetch(const void *p) noexcept nogil
 
+cdef extern from *:
+    """
+    /* What PyErr_CheckSignals has left is raised when the GIL is held again. */
+    #define cdiff_check_signals PyErr_CheckSignals
+    static int cdiff_raise(void) { return -1; }
+    """
+    int cdiff_check_signals() noexcept
+    int cdiff_raise() except -1
+
 cdef enum:
+    STRETCH_WORK = 50000000       # elements after which a long run looks for signals
     FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
     SHARED_WORK = 400000          # points times instructions from which threads share a group
 
@@ -82,11 +92,18 @@ cdef struct GroupSum:
     int32_t base
     Py_ssize_t offset
 
+# Memory that a group walks along, worth fetching ahead: bytes from point to point.
+cdef struct Stream:
+    int32_t base
+    Py_ssize_t offset, step
+
 cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
     int n_micros, n_slots, n_moving, n_sums
-    int n_streams                 # slots that are worth fetching ahead: all that move, or none
+    int n_streams                 # none where all is in a cache
+    Py_ssize_t fetches            # cache lines of the next block to ask for before each call
+    Stream *streams
     Micro *micros
     GroupSlot *slots              # those that move first
     GroupSum *sums

@@ -400,18 +400,11 @@ cdef class _Plan:
         cdef const Type *t = self.type(i if self.values[i].kind == KIND_LANES else operand)
         cdef const Type *u = self.type(operand)
         cdef const Py_ssize_t *own = self.values[operand].strides
-        cdef int k
         if own == NULL:
             c_strides(u, strides)
             own = strides
         broadcast_strides(t, u, own, broadcast)
-        out.ndim = 0
-        for k in range(t.ndim):
-            if t.shape[k] != 1:
-                out.shape[out.ndim] = t.shape[k]
-                out.strides[out.ndim] = broadcast[k]
-                out.ndim += 1
-        merge_axes(out)
+        set_look(out, t.ndim, t.shape, broadcast)
         return 0
 
     cdef bint same_lanes(self, Py_ssize_t i, int32_t root) except -1:
@@ -459,6 +452,19 @@ cdef void broadcast_strides(const Type *t, const Type *u, const Py_ssize_t *stri
         out[k] = 0
         if k >= shift and u.shape[k - shift] != 1:
             out[k] = strides[k - shift]
+
+
+cdef void set_look(Look *x, int ndim, const Py_ssize_t *shape,
+                   const Py_ssize_t *strides) noexcept nogil:
+    """A walk along longer axes."""
+    cdef int k
+    x.ndim = 0
+    for k in range(ndim):
+        if shape[k] != 1:
+            x.shape[x.ndim] = shape[k]
+            x.strides[x.ndim] = strides[k]
+            x.ndim += 1
+    merge_axes(x)
 
 
 cdef void merge_axes(Look *x) noexcept nogil:
