@@ -1,9 +1,9 @@
 /* Products in which a zero absorbs, for AVX-512: as fast as plain ones where nothing is absorbed.
  *
  * Knows the zero law and light operations; must not know programs.  Fast because a product breaks
- * the law only where it is NaN (0 * inf, 0 * nan): the plain result is computed, once rounded where a
- * sum follows, two vectors are looked at together, and only where there is a NaN is the law looked
- * up operand by operand.  Adding 0 to a product makes its zeros positive.
+ * the law only where it is NaN (0 * inf, 0 * nan): the plain result is computed, two vectors are
+ * looked at together, and only where there is a NaN is the law applied operand by operand.  Adding 0
+ * to a product makes its zeros positive.  Each operation is rounded for itself, as in fused_loops.h.
  */
 #ifndef CDIFF_ABSORBING_H
 #define CDIFF_ABSORBING_H
@@ -32,42 +32,28 @@ CDIFF_LIGHT __m512d absorbing_first(int first, int quick, __m512d a, __m512d b)
 {
     return first == FIRST_ADD        ? _mm512_add_pd(a, b)
            : first == FIRST_SUBTRACT ? _mm512_sub_pd(a, b)
-           : first == FIRST_MULTIPLY ? _mm512_mul_pd(a, b)
+           : first == FIRST_MULTIPLY ? _mm512_fmadd_pd(a, b, _mm512_set1_pd(-0.0))
            : quick                   ? quick_zmul(a, b)
                                      : exact_zmul(a, b);
 }
 
-CDIFF_LIGHT __m512d absorbing_quick(Absorbing k, __m512d a, __m512d b, __m512d c, __m512d d)
-{
-    __m512d t;
-    if (k.products)
-        return k.products & 4 ? _mm512_fmsub_pd(a, b, _mm512_mul_pd(c, d))
-                              : _mm512_fmadd_pd(a, b, _mm512_mul_pd(c, d));
-    if (k.first == FIRST_ZMUL && k.then < THEN_MULTIPLY)
-        return k.then == THEN_ADD        ? _mm512_fmadd_pd(a, b, c)
-               : k.then == THEN_SUBTRACT ? _mm512_fmsub_pd(a, b, c)
-                                         : _mm512_fnmadd_pd(a, b, c);
-    t = absorbing_first(k.first, 1, a, b);
-    return k.first == N_FIRST          ? t
-           : k.then == THEN_MULTIPLY ? _mm512_mul_pd(t, c)
-                                     : quick_zmul(t, c);
-}
-
-CDIFF_LIGHT __m512d absorbing_exact(Absorbing k, __m512d a, __m512d b, __m512d c, __m512d d)
+/* Each operation rounded for itself, by the law (`quick` 0) or as if nothing were absorbed. */
+CDIFF_LIGHT __m512d absorbing_value(Absorbing k, int quick, __m512d a, __m512d b, __m512d c,
+                                    __m512d d)
 {
     __m512d t;
     if (k.products) {
-        a = k.products & 1 ? exact_zmul(a, b) : _mm512_mul_pd(a, b);
-        c = k.products & 2 ? exact_zmul(c, d) : _mm512_mul_pd(c, d);
-        return k.products & 4 ? _mm512_sub_pd(a, c) : _mm512_add_pd(a, c);
+        t = absorbing_first(k.products & 1 ? FIRST_ZMUL : FIRST_MULTIPLY, quick, a, b);
+        c = absorbing_first(k.products & 2 ? FIRST_ZMUL : FIRST_MULTIPLY, quick, c, d);
+        return k.products & 4 ? _mm512_sub_pd(t, c) : _mm512_add_pd(t, c);
     }
-    t = absorbing_first(k.first, 0, a, b);
+    t = absorbing_first(k.first == N_FIRST ? FIRST_ZMUL : k.first, quick, a, b);
     return k.first == N_FIRST                ? t
            : k.then == THEN_ADD           ? _mm512_add_pd(t, c)
            : k.then == THEN_SUBTRACT      ? _mm512_sub_pd(t, c)
            : k.then == THEN_SUBTRACT_FROM ? _mm512_sub_pd(c, t)
            : k.then == THEN_MULTIPLY      ? _mm512_mul_pd(t, c)
-                                          : exact_zmul(t, c);
+                                          : absorbing_first(FIRST_ZMUL, quick, t, c);
 }
 
 CDIFF_LIGHT __m512d vector_at(const double *p, int64_t i, int stride)
@@ -89,13 +75,13 @@ CDIFF_LIGHT void absorbing_loop(Absorbing k, int64_t n, double *out, const doubl
 {
     int64_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        __m512d x = absorbing_quick(k, OPERANDS_AT(i));
-        __m512d y = absorbing_quick(k, OPERANDS_AT(i + LANES));
+        __m512d x = absorbing_value(k, 1, OPERANDS_AT(i));
+        __m512d y = absorbing_value(k, 1, OPERANDS_AT(i + LANES));
         if (__builtin_expect(!_kortestz_mask8_u8(_mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q),
                                                  _mm512_cmp_pd_mask(y, y, _CMP_UNORD_Q)),
                              0)) {
-            x = absorbing_exact(k, OPERANDS_AT(i));
-            y = absorbing_exact(k, OPERANDS_AT(i + LANES));
+            x = absorbing_value(k, 0, OPERANDS_AT(i));
+            y = absorbing_value(k, 0, OPERANDS_AT(i + LANES));
         }
         _mm512_storeu_pd(out + i, x);
         _mm512_storeu_pd(out + i + LANES, y);
@@ -103,7 +89,7 @@ CDIFF_LIGHT void absorbing_loop(Absorbing k, int64_t n, double *out, const doubl
     for (; i < n; i += LANES) {
         const __mmask8 few = n - i < LANES ? (__mmask8)((1 << (n - i)) - 1) : 0xff;
         _mm512_mask_storeu_pd(out + i, few,
-                              absorbing_exact(k, last_vector(pa, i, sa, few),
+                              absorbing_value(k, 0, last_vector(pa, i, sa, few),
                                               last_vector(pb, i, sb, few),
                                               last_vector(pc, i, sc, few),
                                               last_vector(pd, i, 1, few)));

@@ -2,18 +2,22 @@
  *
  * Knows sums, differences and products, and nothing of programs.  Fast because what is in between
  * stays in a register: two operations read three operands and write one, which is little more than
- * one operation alone; and because a call serves for both.
+ * one operation alone; and because a call serves for both.  Each operation is rounded as it would be
+ * alone: b*b - 4*a*c has to be 0 where NumPy's is, or its root is NaN.
  */
 #ifndef CDIFF_FUSED_LOOPS_H
 #define CDIFF_FUSED_LOOPS_H
 
 #include "kernel_table.h"
 
+/* A product that compilers do not round together with a sum; its zeros keep their sign. */
+#define PRODUCT(a, b) CDM_FMA(a, b, -0.0)
+
 /* As sv_zmul, in a form that compilers turn into a mask also where it is subtracted. */
 CDIFF_LIGHT double fused_zmul(double a, double b)
 {
     const uint64_t keep = -(uint64_t)((a != 0.0) & (b != 0.0));
-    return cdm_from_bits(cdm_bits(a * b) & keep);
+    return cdm_from_bits(cdm_bits(PRODUCT(a, b)) & keep);
 }
 
 #define FUSED_BODY(first, b_, c_, value)                                                          \
@@ -49,12 +53,12 @@ CDIFF_LIGHT double fused_zmul(double a, double b)
 
 FUSED_AFTER(add, a + b)
 FUSED_AFTER(subtract, a - b)
-FUSED_AFTER(multiply, a *b)
+FUSED_AFTER(multiply, PRODUCT(a, b))
 #ifndef CDIFF_AVX512
 FUSED_AFTER(zmul, fused_zmul(a, b))
 FUSED(add_zmul, a + b, fused_zmul(t, c))
 FUSED(subtract_zmul, a - b, fused_zmul(t, c))
-FUSED(multiply_zmul, a *b, fused_zmul(t, c))
+FUSED(multiply_zmul, PRODUCT(a, b), fused_zmul(t, c))
 FUSED(zmul_zmul, fused_zmul(a, b), fused_zmul(t, c))
 #endif
 
@@ -77,13 +81,13 @@ FUSED(zmul_zmul, fused_zmul(a, b), fused_zmul(t, c))
         }                                                                                         \
     }
 
-PRODUCTS(plain_plus_plain, a *b, +, c *d)
-PRODUCTS(plain_minus_plain, a *b, -, c *d)
+PRODUCTS(plain_plus_plain, PRODUCT(a, b), +, PRODUCT(c, d))
+PRODUCTS(plain_minus_plain, PRODUCT(a, b), -, PRODUCT(c, d))
 #ifndef CDIFF_AVX512
-PRODUCTS(plain_plus_zero, a *b, +, fused_zmul(c, d))
-PRODUCTS(plain_minus_zero, a *b, -, fused_zmul(c, d))
-PRODUCTS(zero_plus_plain, fused_zmul(a, b), +, c *d)
-PRODUCTS(zero_minus_plain, fused_zmul(a, b), -, c *d)
+PRODUCTS(plain_plus_zero, PRODUCT(a, b), +, fused_zmul(c, d))
+PRODUCTS(plain_minus_zero, PRODUCT(a, b), -, fused_zmul(c, d))
+PRODUCTS(zero_plus_plain, fused_zmul(a, b), +, PRODUCT(c, d))
+PRODUCTS(zero_minus_plain, fused_zmul(a, b), -, PRODUCT(c, d))
 PRODUCTS(zero_plus_zero, fused_zmul(a, b), +, fused_zmul(c, d))
 PRODUCTS(zero_minus_zero, fused_zmul(a, b), -, fused_zmul(c, d))
 #endif
