@@ -29,7 +29,7 @@ cdef class _GroupCompiler:
         self.known = {}
         self.capacity = 8 * u.count
         for at in range(u.start, u.start + u.count):
-            self.capacity += len(plan.scatters.get(schedule.order[at], ()))
+            self.capacity += 2 * len(plan.scatters.get(schedule.order[at], ()))
         g.micros = <Micro *>plan.scratch.take(self.capacity * sizeof(Micro))
         g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
@@ -43,10 +43,12 @@ cdef class _GroupCompiler:
                 self.add_sum(i)
             elif at < u.start + u.count and self.is_pair(i, schedule.order[at]):
                 self.add_pair(i, schedule.order[at])
+                self.add_scatters(i)
+                self.add_scatters(schedule.order[at])
                 at += 1
             else:
                 self.add_lanes(i)
-        self.add_scatters(u, schedule)
+                self.add_scatters(i)
         fuse_micros(plan.scratch, g)
         self.set_geometry()
         self.move_to_pool()
@@ -203,13 +205,11 @@ cdef class _GroupCompiler:
             self.new_micro(MICRO_BOOL, self.new_slot(v.base, v.place, 1), v.lane)
         return 0
 
-    cdef int add_scatters(self, const Unit *u, _Schedule schedule) except -1:
-        """The parts of concatenations that are computed here."""
-        cdef Py_ssize_t at
-        for at in range(u.start, u.start + u.count):
-            for join, k in self.plan.scatters.get(schedule.order[at], ()):
-                self.instruction = <int32_t>join
-                self.add_scatter(&self.plan.joins[<Py_ssize_t>join].regions[<int>k])
+    cdef int add_scatters(self, int32_t i) except -1:
+        """The parts of concatenations that value i is: at once, so that its lane is free again."""
+        for join, k in self.plan.scatters.get(i, ()):
+            self.instruction = <int32_t>join
+            self.add_scatter(&self.plan.joins[<Py_ssize_t>join].regions[<int>k])
         return 0
 
     cdef int add_scatter(self, const Region *region) except -1:

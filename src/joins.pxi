@@ -159,7 +159,9 @@ cdef int scatter_given(_Plan plan, Py_ssize_t i, Join *x) except -1:
     for k in range(x.count):
         root = computed.get(plan.type(x.operands[k]).size)
         if root is not None and plan.values[plan.values[x.operands[k]].root].kind == KIND_GIVEN \
-                and not plan.type(plan.values[x.operands[k]].root).number:
+                and not plan.type(plan.values[x.operands[k]].root).number \
+                and plan.n_given < MAX_GROUP:
+            plan.n_given += 1
             x.regions[k].scattered = True
             plan.scatters[root].append((i, k))
     return 0

@@ -53,7 +53,7 @@ cdef enum MicroKind:
     MICRO_GONE                    # done by another call; gone when the group is finished
 
 cdef enum:
-    MAX_SLOTS = 5 * MAX_GROUP
+    MAX_SLOTS = 6 * MAX_GROUP     # five for each instruction, and what is scattered besides
     LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.

@@ -127,6 +127,7 @@ cdef class _Plan:
     cdef Value *values
     cdef dict keys
     cdef Join **joins             # for each concatenation that is planned as a whole
+    cdef int n_given              # operands of concatenations that go along with computed ones
     cdef dict scatters            # root -> [(concatenation, number of its region)]
     # The instructions that read each root: edges[first_edge[r]] to edges[first_edge[r + 1] - 1]
     cdef int32_t *first_edge

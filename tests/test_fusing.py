@@ -162,6 +162,15 @@ def test_columns_of_a_table(n):
     check(r.program, [numbers(n), numbers(n, 3)], rtol=1e-11)
 
 
+def test_very_many_columns():
+    """One that is computed among thousands that are given."""
+    r = Recorder()
+    x, table = r.input(shape=(20,)), r.input(shape=(20, 3000))
+    given_ = [r.slice(table, 0, 1, 20, k, 1, 1) for k in range(3000)]
+    r.program.outputs = [r.concatenate([column(r, r.apply("exp", x)), *given_], 1)]
+    check(r.program, [numbers(20), numbers(20, 3000)])
+
+
 @pytest.mark.parametrize("n", [1, 5, 300, 20_000])
 def test_tables_of_tables(n):
     r = Recorder()
