@@ -28,6 +28,7 @@ NAMES = (
     "calls",
     "blocks",
     "loops",
+    "bundle",
     "greeks",
     "networks",
     "math_functions",

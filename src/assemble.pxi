@@ -59,6 +59,7 @@ cdef class _Sums:
         cdef tuple shape = s.q.types[type][1]
         cdef list parts = []
         cdef int embedded = 0
+        cdef double zero
         if self.is_term(i):
             return NOTHING
         terms = self.terms_of(i)
@@ -69,6 +70,8 @@ cdef class _Sums:
         for v in terms:
             if s.q.code[<int32_t>v].op == OP_EMBED:
                 parts += self.parts_of(v)
+            elif s.uniform(v, &zero) and zero == 0.0:
+                continue                  # as good as the zeros around a part
             elif whole == NOTHING:
                 whole = v
             else:

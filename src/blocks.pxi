@@ -121,9 +121,11 @@ cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n
             dst[i] = (<const uint8_t *>(src + i * stride))[0]
 
 
-cdef void gather_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, const char *src,
-                      int width, Py_ssize_t start, Py_ssize_t count, double *dst) noexcept nogil:
-    """Elements start .. start+count of strided memory, in C order, as doubles; ndim > 0."""
+cdef void walk_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, char *src,
+                    int width, Py_ssize_t start, Py_ssize_t count, double *dst,
+                    bint out) noexcept nogil:
+    """Elements start .. start+count of strided memory, in C order, as doubles in dst, or (`out`)
+    from there, all doubles; ndim > 0."""
     cdef Py_ssize_t index[MAX_NDIM]
     cdef Py_ssize_t n
     cdef int last = ndim - 1
@@ -137,7 +139,10 @@ cdef void gather_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strid
     while count > 0:
         n = shape[last] - index[last]
         n = n if n < count else count
-        gather_row(src, strides[last], width, n, dst)
+        if out:
+            move_row(MOVE_COPY, n, src, strides[last], <char *>dst, 8)
+        else:
+            gather_row(src, strides[last], width, n, dst)
         dst += n
         count -= n
         src += n * strides[last]
@@ -157,7 +162,7 @@ cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start,
         return <const double *>o.data + start
     if o.mode == BROADCAST:
         return <const double *>o.data
-    gather_part(job.ndim, job.shape, o.strides, o.data, o.width, start, n, buffer)
+    walk_part(job.ndim, job.shape, o.strides, o.data, o.width, start, n, buffer, False)
     return buffer
 
 

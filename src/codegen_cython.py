@@ -90,12 +90,21 @@ def kernel_declarations(n):
                                 const double *x, int64_t gap) noexcept nogil
     enum:
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
+    ctypedef void (*fused_fn)(int64_t n, double *out, const double *a, const double *b,
+                              const double *c, int64_t sb, int64_t sc) noexcept nogil
+    ctypedef void (*products_fn)(int64_t n, double *out, const double *a, const double *b,
+                                 const double *c, const double *d) noexcept nogil
+    enum:
+        FIRST_ADD, FIRST_SUBTRACT, FIRST_MULTIPLY, FIRST_ZMUL, N_FIRST
+        THEN_ADD, THEN_SUBTRACT, THEN_SUBTRACT_FROM, THEN_MULTIPLY, THEN_ZMUL, N_THEN
     ctypedef struct KernelTable:
         const char *isa
         ew_fn value[{n}]
         adj_fn adjoint[{n}][2]
         where_fn where
         pair_fn pair[{n}]
+        fused_fn fused[N_FIRST][N_THEN]
+        products_fn products[2][2][2]
         row_fn row[N_ROW_KINDS]
         rows_fn rows
         columns_fn columns

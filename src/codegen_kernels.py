@@ -20,8 +20,8 @@ from codegen_c import (
     value_expression,
 )
 
-# Some instruction sets have better kernels for these: quotients.h.
-QUOTIENTS = ("divide", "reciprocal", "sqrt")
+# AVX-512 has better kernels for these: quotients.h and absorbing.h.
+BETTER_WIDE = ("divide", "reciprocal", "sqrt", "zmul")
 
 
 class Formula:
@@ -106,7 +106,7 @@ def plain_value(row):
     expression = value_expression(row)
     if row.light:
         plain = f"{count}_LIGHT({row.name}, {expression})\n"
-        return f"#ifndef CDIFF_QUOTIENTS\n{plain}#endif\n" if row.name in QUOTIENTS else plain
+        return f"#ifndef CDIFF_AVX512\n{plain}#endif\n" if row.name in BETTER_WIDE else plain
     return rounds(f"{count}_ROUNDS", row.name, [row])
 
 
@@ -197,10 +197,12 @@ def kernels_header(table):
     return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
 #include "values.h"
 #include "../kernel_loops.h"
-#ifdef CDIFF_QUOTIENTS
+#ifdef CDIFF_AVX512
 #include "../quotients.h"
+#include "../absorbing.h"
 #endif
 #include "../product_loops.h"
+#include "../fused_loops.h"
 
 {''.join(values)}
 {''.join(pairs)}
@@ -217,6 +219,8 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     where_kernel,
     {{
 {''.join(pair_table)}    }},
+    FUSED_TABLE,
+    PRODUCTS_TABLE,
     {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
     rows_kernel,

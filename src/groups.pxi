@@ -1,87 +1,10 @@
 # Groups: elementwise work over many points, a block of points at a time.
 #
 # Compiles a unit of a schedule into kernel calls over slots (memory, numbers,
-# lanes) and runs them; must not know any operator, only its kernel.  Fast because
+# lanes); must not know any operator, only its kernel.  Fast because
 # a block of points goes through all instructions while it is in the first-level
 # cache: intermediate values are lanes that are never stored, and whatever is not
 # plain float64 memory is gathered into lanes once.
-
-cdef extern from "threads.h":
-    enum:
-        MAX_THREADS
-    ctypedef void (*work_fn)(void *context, int worker) noexcept nogil
-    void cdiff_parallel(work_fn work, void *context, int n) noexcept nogil
-    void cdiff_pool_prepare() noexcept
-    int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
-
-cdef extern from "kernel_table.h":
-    void cdiff_prefetch(const void *p) noexcept nogil
-
-cdef enum:
-    FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
-    SHARED_WORK = 400000          # points times instructions from which threads share a group
-
-# What the steps of a call work on.
-cdef struct Memory:
-    char **bases
-    char *lanes                   # lane_bytes for each worker
-    Py_ssize_t lane_bytes
-    int workers
-
-cdef enum MicroKind:
-    MICRO_VALUE
-    MICRO_WHERE
-    MICRO_PAIR                    # two functions of a: y, and c from its pair
-    MICRO_GATHER                  # any memory into lanes
-    MICRO_SINGLE                  # lanes rounded to float32, in place and into memory
-    MICRO_ROUND                   # in place only
-    MICRO_BOOL                    # lanes into memory as bool
-    MICRO_SUM                     # adds up a block
-    MICRO_ROWS                    # adds up each row of a block
-
-cdef enum:
-    MAX_SLOTS = 5 * MAX_GROUP
-    LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
-
-# Where a kernel finds its numbers: base and offset, and bytes from point to point.
-cdef struct GroupSlot:
-    int32_t base
-    int32_t step
-    Py_ssize_t offset
-
-cdef struct Gather:
-    int32_t base
-    int width
-    int ndim
-    Py_ssize_t offset
-    Py_ssize_t *shape
-    Py_ssize_t *strides
-
-# One call of a kernel: slots, and which of them move from point to point.
-cdef struct Micro:
-    MicroKind kind
-    int32_t y, a, b, c
-    int32_t sa, sb, sc
-    int32_t instruction
-    ew_fn kernel
-    pair_fn pair
-    Gather *gather
-
-# A sum: where its partial sums are, and where it goes.
-cdef struct GroupSum:
-    Py_ssize_t scratch
-    int32_t base
-    Py_ssize_t offset
-
-cdef struct Group:
-    Py_ssize_t size, row, block, chunk, n_chunks
-    Py_ssize_t lane_bytes
-    int n_micros, n_slots, n_moving, n_sums
-    int n_streams                 # slots that are worth fetching ahead: all that move, or none
-    Micro *micros
-    GroupSlot *slots              # those that move first
-    GroupSum *sums
-
 
 @cython.final
 cdef class _GroupCompiler:
@@ -105,6 +28,8 @@ cdef class _GroupCompiler:
         self.unit = <int32_t>unit
         self.known = {}
         self.capacity = 8 * u.count
+        for at in range(u.start, u.start + u.count):
+            self.capacity += 2 * len(plan.scatters.get(schedule.order[at], ()))
         g.micros = <Micro *>plan.scratch.take(self.capacity * sizeof(Micro))
         g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
@@ -118,9 +43,13 @@ cdef class _GroupCompiler:
                 self.add_sum(i)
             elif at < u.start + u.count and self.is_pair(i, schedule.order[at]):
                 self.add_pair(i, schedule.order[at])
+                self.add_scatters(i)
+                self.add_scatters(schedule.order[at])
                 at += 1
             else:
                 self.add_lanes(i)
+                self.add_scatters(i)
+        fuse_micros(plan.scratch, g)
         self.set_geometry()
         self.move_to_pool()
         return g
@@ -143,8 +72,9 @@ cdef class _GroupCompiler:
         cdef Micro *m = &self.group.micros[self.group.n_micros]
         m.kind = kind
         m.y = y
-        m.a = m.b = m.c = a
+        m.a = m.b = m.c = m.d = a
         m.sa = 1
+        m.reads = 1
         m.instruction = self.instruction
         self.group.n_micros += 1
         return m
@@ -182,28 +112,35 @@ cdef class _GroupCompiler:
         """Lanes with the elements of an operand, once for the whole group."""
         cdef Gather *g
         cdef int32_t y
-        cdef int k, ndim = look.ndim if look.ndim else 1
+        cdef int k
         cdef tuple key
         key = (base, offset, t.typenum, tuple([(look.shape[k], look.strides[k])
                                                for k in range(look.ndim)]))
         if key in self.known:
             return self.known[key]
-        g = <Gather *>self.plan.pool.take(sizeof(Gather))
-        g.base = base
-        g.offset = offset
-        g.ndim = ndim
+        g = self.new_gather(base, offset, look)
         g.width = WIDE_INTEGER if t.typenum == np.NPY_INT64 else \
             8 if t.number else <int>t.itemsize
-        g.shape = <Py_ssize_t *>self.plan.pool.take(2 * ndim * sizeof(Py_ssize_t))
-        g.strides = g.shape + ndim
-        g.shape[0] = 1
-        for k in range(look.ndim):
-            g.shape[k] = look.shape[k]
-            g.strides[k] = look.strides[k]
         y = self.new_slot(BASE_LANES, 0, 0)
         self.new_micro(MICRO_GATHER, y, y).gather = g
         self.known[key] = y
         return y
+
+    cdef Gather *new_gather(self, int32_t base, Py_ssize_t offset, const Look *look) except NULL:
+        """A walk over float64 memory."""
+        cdef Gather *g = <Gather *>self.plan.pool.take(sizeof(Gather))
+        cdef int k
+        g.base = base
+        g.offset = offset
+        g.ndim = look.ndim if look.ndim else 1
+        g.width = 8
+        g.shape = <Py_ssize_t *>self.plan.pool.take(2 * g.ndim * sizeof(Py_ssize_t))
+        g.strides = g.shape + g.ndim
+        g.shape[0] = 1
+        for k in range(look.ndim):
+            g.shape[k] = look.shape[k]
+            g.strides[k] = look.strides[k]
+        return g
 
     # ------------------------------------------------------------ instructions
 
@@ -251,6 +188,8 @@ cdef class _GroupCompiler:
             slots[k] = self.operand(i, operands[k], False, &strides[k])
         self.place_result(i)
         m = self.new_micro(MICRO_WHERE if op == OP_WHERE else MICRO_VALUE, v.lane, slots[0])
+        m.op = op
+        m.reads = count
         m.sa = strides[0]
         if count > 1:
             m.b = slots[1]
@@ -264,6 +203,28 @@ cdef class _GroupCompiler:
             self.new_micro(MICRO_SINGLE if v.flags & STORED else MICRO_ROUND, k, v.lane)
         elif v.flags & STORED and not self.is_direct(i):
             self.new_micro(MICRO_BOOL, self.new_slot(v.base, v.place, 1), v.lane)
+        return 0
+
+    cdef int add_scatters(self, int32_t i) except -1:
+        """The parts of concatenations that value i is: at once, so that its lane is free again."""
+        for join, k in self.plan.scatters.get(i, ()):
+            self.instruction = <int32_t>join
+            self.add_scatter(&self.plan.joins[<Py_ssize_t>join].regions[<int>k])
+        return 0
+
+    cdef int add_scatter(self, const Region *region) except -1:
+        cdef _Plan plan = self.plan
+        cdef const Value *whole = &plan.values[self.instruction]
+        cdef const Value *root = &plan.values[plan.values[region.value].root]
+        cdef const Type *t = plan.type(region.value)
+        cdef Look look
+        cdef int32_t lane = root.lane
+        if root.kind == KIND_GIVEN:
+            set_look(&look, t.ndim, t.shape, plan.strides_of(&plan.values[region.value], t))
+            lane = self.gathered(root.base, root.place + plan.values[region.value].offset, t, &look)
+        set_look(&look, region.ndim, region.dims, region.dims + region.ndim)
+        self.new_micro(MICRO_SCATTER, lane, lane).gather = self.new_gather(
+            whole.base, whole.place + region.offset, &look)
         return 0
 
     cdef int add_sum(self, int32_t i) except -1:
@@ -292,14 +253,14 @@ cdef class _GroupCompiler:
         cdef list free_lanes = []
         for k in range(g.n_micros):
             m = &g.micros[k]
-            last[m.a] = last[m.b] = last[m.c] = k
+            last[m.a] = last[m.b] = last[m.c] = last[m.d] = k
             if m.kind != MICRO_SUM:
                 last[m.y] = k
         for k in range(g.n_slots):
             g.slots[k].offset = -1 if g.slots[k].base == BASE_LANES else g.slots[k].offset
         for k in range(g.n_micros):
             m = &g.micros[k]
-            for slot in (m.a, m.b, m.c):
+            for slot in (m.a, m.b, m.c, m.d):
                 if g.slots[slot].base == BASE_LANES and last[slot] == k \
                         and g.slots[slot].offset >= 0:
                     free_lanes.append(g.slots[slot].offset)
@@ -349,177 +310,41 @@ cdef class _GroupCompiler:
             micros[k].a = place[micros[k].a]
             micros[k].b = place[micros[k].b]
             micros[k].c = place[micros[k].c]
+            micros[k].d = place[micros[k].d]
             if micros[k].kind != MICRO_SUM:
                 micros[k].y = place[micros[k].y]
         g.slots = slots
         g.micros = micros
-        g.n_streams = moving if g.size * 8 * moving > FETCH_AHEAD else 0
+        return self.find_streams()
+
+    cdef int find_streams(self) except -1:
+        """What moves from point to point, each table of columns once."""
+        cdef Group *g = self.group
+        cdef Py_ssize_t total = 0
+        cdef int k
+        cdef const Gather *gather
+        cdef set seen = set()
+        g.streams = <Stream *>self.plan.pool.take(
+            (g.n_moving + g.n_micros + 1) * sizeof(Stream))
+        for k in range(g.n_moving):
+            self.add_stream(g.slots[k].base, g.slots[k].offset, g.slots[k].step)
+        for k in range(g.n_micros):
+            gather = g.micros[k].gather
+            if gather != NULL and gather.ndim == 1 and gather.strides[0] > 0 \
+                    and (gather.base, gather.strides[0]) not in seen:
+                seen.add((gather.base, gather.strides[0]))
+                self.add_stream(gather.base, gather.offset, gather.strides[0])
+        for k in range(g.n_streams):
+            total += g.streams[k].step
+        g.fetches = total * g.block // LINE // (g.n_micros + 1) + 1
+        if g.size * total <= FETCH_AHEAD:
+            g.n_streams = 0
         return 0
 
-
-# ---------------------------------------------------------------- running
-
-cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first,
-                     Py_ssize_t end, double *seconds) noexcept nogil:
-    """The chunks from first up to end.  Nothing depends on how the chunks are shared out.
-
-    `seconds`, if given, is where the time of each instruction is added up.
-    """
-    cdef char *at[MAX_SLOTS]
-    cdef double sums[MAX_GROUP]
-    cdef Py_ssize_t start, stop, n, chunk
-    cdef int k
-    cdef const GroupSlot *s
-    for chunk in range(first, end):
-        start = chunk * g.chunk
-        stop = start + g.chunk if start + g.chunk < g.size else g.size
-        for k in range(g.n_slots):
-            s = &g.slots[k]
-            at[k] = (lanes if s.base < 0 else bases[s.base]) + s.offset + start * s.step
-        for k in range(g.n_sums):
-            sums[k] = 0.0
-        while True:
-            n = g.block if stop - start > g.block else stop - start
-            if g.row > g.block and n > g.row - start % g.row:
-                n = g.row - start % g.row
-            if seconds == NULL:
-                run_block(g, bases, at, sums, start, n)
-            else:
-                time_block(g, bases, at, sums, start, n, seconds)
-            start += n
-            if start >= stop:
-                break
-            for k in range(g.n_moving):
-                at[k] += n * g.slots[k].step
-        for k in range(g.n_sums):
-            (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[chunk] = sums[k]
-
-
-cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
-                           Py_ssize_t n) noexcept nogil:
-    """All instructions on n points."""
-    cdef int k, stream = 0
-    for k in range(g.n_micros):
-        if stream < g.n_streams and k * g.n_streams >= stream * g.n_micros:
-            fetch_ahead(at[stream] + n * g.slots[stream].step, n * g.slots[stream].step)
-            stream += 1
-        run_micro(&g.micros[k], g, bases, at, sums, start, n)
-
-
-cdef inline void fetch_ahead(const char *p, Py_ssize_t nbytes) noexcept nogil:
-    """Have the next block brought into the cache while this one is computed."""
-    cdef Py_ssize_t i = 0
-    while i < nbytes:
-        cdiff_prefetch(p + i)
-        i += LINE
-
-
-cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
-                     Py_ssize_t n, double *seconds) noexcept nogil:
-    """The same with a look at the clock after each instruction."""
-    cdef double now, last = cdiff_clock()
-    cdef int k
-    for k in range(g.n_streams):
-        fetch_ahead(at[k] + n * g.slots[k].step, n * g.slots[k].step)
-    for k in range(g.n_micros):
-        run_micro(&g.micros[k], g, bases, at, sums, start, n)
-        now = cdiff_clock()
-        seconds[g.micros[k].instruction] += now - last
-        last = now
-
-
-cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, double *sums,
-                           Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    if m.kind == MICRO_VALUE:
-        m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
-    elif m.kind == MICRO_PAIR:
-        m.pair(n, <double *>at[m.y], <double *>at[m.c], <double *>at[m.a])
-    elif m.kind == MICRO_WHERE:
-        KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
-                      <double *>at[m.c], m.sa, m.sb, m.sc)
-    elif m.kind == MICRO_GATHER:
-        gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
-    elif m.kind == MICRO_SUM:
-        sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
-    elif m.kind == MICRO_ROWS:
-        sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
-    else:
-        round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
-
-
-cdef void gather_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
-                       double *dst) noexcept nogil:
-    cdef const char *src = bases[g.base] + g.offset
-    if g.ndim == 1:
-        gather_row(src + start * g.strides[0], g.strides[0], g.width, n, dst)
-    else:
-        gather_part(g.ndim, g.shape, g.strides, src, g.width, start, n, dst)
-
-
-cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double *p,
-                   double *out) noexcept nogil:
-    """Sums of the rows that this block is made of, or of its part of one row."""
-    cdef Py_ssize_t i
-    out += start // row
-    if n < row:
-        out[0] = KERNELS.row[ROW_SUM](n, p) + (out[0] if start % row else 0.0)
-        return
-    for i in range(n // row):
-        out[i] = KERNELS.row[ROW_SUM](row, p + i * row)
-
-
-cdef void round_lanes(MicroKind kind, Py_ssize_t n, double *p, char *out) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef float x
-    if kind == MICRO_BOOL:
-        for i in range(n):
-            out[i] = p[i] != 0.0
-    elif kind == MICRO_ROUND:
-        for i in range(n):
-            p[i] = <float>p[i]
-    else:
-        for i in range(n):
-            x = <float>p[i]
-            (<float *>out)[i] = x
-            p[i] = x
-
-
-cdef void finish_sums(const Group *g, char **bases) noexcept nogil:
-    """The partial sums of the chunks, always in the same order."""
-    cdef int k
-    for k in range(g.n_sums):
-        (<double *>(bases[g.sums[k].base] + g.sums[k].offset))[0] = KERNELS.row[ROW_SUM](
-            g.n_chunks, <double *>(bases[BASE_ARENA] + g.sums[k].scratch))
-
-
-# A group that several threads work on.
-cdef struct GroupRun:
-    const Group *group
-    char **bases
-    char *lanes
-    Py_ssize_t lane_bytes
-    int64_t next
-
-
-cdef void share_group(void *context, int worker) noexcept nogil:
-    """Take chunks until none is left."""
-    cdef GroupRun *r = <GroupRun *>context
-    cdef int64_t first = cdiff_take(&r.next, 1)
-    while first < r.group.n_chunks:
-        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1,
-                   NULL)
-        first = cdiff_take(&r.next, 1)
-
-
-cdef void run_group(const Group *g, const Memory *m) noexcept nogil:
-    cdef GroupRun r
-    if m.workers > 1 and g.n_chunks > 1 and g.size * g.n_micros >= SHARED_WORK:
-        r.group = g
-        r.bases = m.bases
-        r.lanes = m.lanes
-        r.lane_bytes = m.lane_bytes
-        r.next = 0
-        cdiff_parallel(share_group, &r, m.workers)
-    else:
-        run_chunks(g, m.bases, m.lanes, 0, g.n_chunks, NULL)
-    finish_sums(g, m.bases)
+    cdef int add_stream(self, int32_t base, Py_ssize_t offset, Py_ssize_t step) noexcept:
+        cdef Stream *s = &self.group.streams[self.group.n_streams]
+        s.base = base
+        s.offset = offset
+        s.step = step
+        self.group.n_streams += 1
+        return 0

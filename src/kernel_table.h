@@ -64,6 +64,15 @@ typedef void (*where_fn)(int64_t n, double *out, const double *c, const double *
 /* out[i] = op(a[i]), out2[i] = OP_PAIR[op](a[i]); either may be exactly a. */
 typedef void (*pair_fn)(int64_t n, double *out, double *out2, const double *a);
 
+/* out[i] = then(first(a[i], b[i*sb]), c[i*sc]); out may be exactly an operand. */
+typedef void (*fused_fn)(int64_t n, double *out, const double *a, const double *b, const double *c,
+                         int64_t sb, int64_t sc);
+enum { FIRST_ADD, FIRST_SUBTRACT, FIRST_MULTIPLY, FIRST_ZMUL, N_FIRST };
+enum { THEN_ADD, THEN_SUBTRACT, THEN_SUBTRACT_FROM, THEN_MULTIPLY, THEN_ZMUL, N_THEN };
+/* out[i] = a[i] b[i] + or - c[i] d[i], see fused_loops.h. */
+typedef void (*products_fn)(int64_t n, double *out, const double *a, const double *b,
+                            const double *c, const double *d);
+
 /* One number from the n elements of a row. */
 typedef double (*row_fn)(int64_t n, const double *p);
 enum { ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS };
@@ -82,6 +91,8 @@ typedef struct {
     adj_fn adjoint[N_ELEMENTWISE][2];
     where_fn where;
     pair_fn pair[N_ELEMENTWISE];
+    fused_fn fused[N_FIRST][N_THEN];
+    products_fn products[2][2][2];
     row_fn row[N_ROW_KINDS];
     rows_fn rows;
     columns_fn columns;

@@ -19,7 +19,7 @@
 #endif
 
 #define CDIFF_ISA avx512
-#define CDIFF_QUOTIENTS
+#define CDIFF_AVX512
 #include "generated/kernels.h"
 
 #if defined(__clang__)

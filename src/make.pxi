@@ -88,7 +88,7 @@ cdef class _StepMaker:
     cdef int set_operands(self, Step *s) except -1:
         cdef int32_t *operands = NULL
         cdef int k
-        s.n_operands = operands_at(self.program, s.instruction, &operands)
+        s.n_operands = self.plan.operands(s.instruction, &operands)
         s.operands = <Part *>self.plan.pool.take((s.n_operands + 1) * sizeof(Part))
         for k in range(s.n_operands):
             self.set_part(&s.operands[k], operands[k])
@@ -236,7 +236,9 @@ cdef class _StepMaker:
         s.kind = STEP_MOVES
         s.moves = <MovePart *>self.plan.pool.take((s.n_operands + 1) * sizeof(MovePart))
         part = s.out
-        if s.op == OP_CONCATENATE:
+        if self.plan.joins[s.instruction] != NULL:
+            self.add_regions(s, self.plan.joins[s.instruction])
+        elif s.op == OP_CONCATENATE:
             part.dims = <Py_ssize_t *>self.plan.pool.take((2 * part.ndim + 1) * sizeof(Py_ssize_t))
             memcpy(part.dims, s.out.dims, 2 * part.ndim * sizeof(Py_ssize_t))
             for k in range(s.n_operands):
@@ -257,6 +259,21 @@ cdef class _StepMaker:
             memcpy(part.dims, s.operands[0].dims, part.ndim * sizeof(Py_ssize_t))
             c_strides(self.plan.type(self.program.code[s.instruction].a), part.dims + part.ndim)
             self.add_move(s, &part, &s.operands[0])
+        return 0
+
+    cdef int add_regions(self, Step *s, const Join *join) except -1:
+        """What groups have not written."""
+        cdef Part part = s.out
+        cdef int k
+        s.work = 0
+        for k in range(join.count):
+            if join.regions[k].scattered:
+                continue
+            part.ndim = join.regions[k].ndim
+            part.dims = join.regions[k].dims
+            part.offset = s.out.offset + join.regions[k].offset
+            self.add_move(s, &part, &s.operands[k])
+            s.work += s.operands[k].size
         return 0
 
     cdef int slice_part(self, Part *part, const Part *whole, tuple index) except -1:

@@ -45,6 +45,7 @@ cdef size_t POOL_LIMIT = 256 << 20   # bytes kept for reuse, all buckets togethe
 
 cdef Arr *_free_blocks[N_BUCKETS]
 cdef size_t _pooled_bytes = 0
+cdef int _evicted_from = 0
 cdef Node *_free_nodes = NULL
 
 
@@ -138,6 +139,8 @@ cdef void block_release(Arr *r) noexcept:
             r = owner
             continue
         size = bucket_size(r.bucket)
+        if POOLED and _pooled_bytes + size > POOL_LIMIT >= size:
+            make_room(size, <int>r.bucket)
         if POOLED and _pooled_bytes + size <= POOL_LIMIT:
             r.owner = _free_blocks[r.bucket]
             _free_blocks[r.bucket] = r
@@ -145,6 +148,23 @@ cdef void block_release(Arr *r) noexcept:
         else:
             cdiff_aligned_free(r)
         r = owner
+
+
+cdef void make_room(size_t size, int bucket) noexcept:
+    """Give blocks of other sizes back to the operating system until `size` bytes can be kept: what
+    is released now is more likely to be asked for next."""
+    global _pooled_bytes, _evicted_from
+    cdef Arr *r
+    cdef int empty = 0
+    while _pooled_bytes + size > POOL_LIMIT and empty < N_BUCKETS:
+        _evicted_from = (_evicted_from + 1) % N_BUCKETS
+        empty += 1
+        r = _free_blocks[_evicted_from]
+        if r != NULL and _evicted_from != bucket:
+            empty = 0
+            _free_blocks[_evicted_from] = r.owner
+            _pooled_bytes -= bucket_size(_evicted_from)
+            cdiff_aligned_free(r)
 
 
 cdef Node *node_refill() except NULL:

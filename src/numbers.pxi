@@ -102,6 +102,8 @@ cdef class NumberCode:
                 raise MemoryError(f"cdiff: no memory for the code of {n} instructions")
             count_uses(program, &m)
             self.write(program, &m)
+            if self.n_instructions >= REGROUPED:
+                regroup(self.code, self.n_instructions, m.vacant)
             self.place_values(program, &m)
             self.place_results(program, &m)
         finally:

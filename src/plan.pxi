@@ -51,6 +51,8 @@ cdef struct Look:
     Py_ssize_t shape[MAX_NDIM]
     Py_ssize_t strides[MAX_NDIM]
 
+cdef struct Join                  # joins.pxi
+
 # Questions are worth 0 or 1.
 cdef bint IS_QUESTION[N_ELEMENTWISE]
 for _name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan",
@@ -124,6 +126,9 @@ cdef class _Plan:
     cdef Type *types
     cdef Value *values
     cdef dict keys
+    cdef Join **joins             # for each concatenation that is planned as a whole
+    cdef int n_given              # operands of concatenations that go along with computed ones
+    cdef dict scatters            # root -> [(concatenation, number of its region)]
     # The instructions that read each root: edges[first_edge[r]] to edges[first_edge[r + 1] - 1]
     cdef int32_t *first_edge
     cdef int32_t *edges
@@ -138,10 +143,19 @@ cdef class _Plan:
         self.read_types()
         for i in range(self.n):
             self.read_instruction(i)
+        find_joins(self)
         self.find_edges()
 
     cdef inline Type *type(self, Py_ssize_t i) noexcept:
         return &self.types[self.program.code[i].type]
+
+    cdef int operands(self, Py_ssize_t i, int32_t **operands) noexcept:
+        """The values that instruction i waits for."""
+        cdef const Join *join = self.joins[i]
+        if join == NULL:
+            return operands_at(self.program, i, operands)
+        operands[0] = join.operands
+        return join.count
 
     cdef int read_types(self) except -1:
         cdef Type *t
@@ -360,7 +374,7 @@ cdef class _Plan:
         for i in range(self.n):
             if self.values[i].kind == KIND_VIEW:
                 continue
-            count = operands_at(self.program, i, &operands)
+            count = self.operands(i, &operands)
             for k in range(count):
                 self.first_edge[self.values[operands[k]].root + 2] += 1
             total += count
@@ -370,7 +384,7 @@ cdef class _Plan:
         for i in range(self.n):
             if self.values[i].kind == KIND_VIEW:
                 continue
-            count = operands_at(self.program, i, &operands)
+            count = self.operands(i, &operands)
             for k in range(count):
                 r = self.values[operands[k]].root
                 self.edges[self.first_edge[r + 1]] = <int32_t>i
@@ -387,18 +401,11 @@ cdef class _Plan:
         cdef const Type *t = self.type(i if self.values[i].kind == KIND_LANES else operand)
         cdef const Type *u = self.type(operand)
         cdef const Py_ssize_t *own = self.values[operand].strides
-        cdef int k
         if own == NULL:
             c_strides(u, strides)
             own = strides
         broadcast_strides(t, u, own, broadcast)
-        out.ndim = 0
-        for k in range(t.ndim):
-            if t.shape[k] != 1:
-                out.shape[out.ndim] = t.shape[k]
-                out.strides[out.ndim] = broadcast[k]
-                out.ndim += 1
-        merge_axes(out)
+        set_look(out, t.ndim, t.shape, broadcast)
         return 0
 
     cdef bint same_lanes(self, Py_ssize_t i, int32_t root) except -1:
@@ -446,6 +453,19 @@ cdef void broadcast_strides(const Type *t, const Type *u, const Py_ssize_t *stri
         out[k] = 0
         if k >= shift and u.shape[k - shift] != 1:
             out[k] = strides[k - shift]
+
+
+cdef void set_look(Look *x, int ndim, const Py_ssize_t *shape,
+                   const Py_ssize_t *strides) noexcept nogil:
+    """A walk along longer axes."""
+    cdef int k
+    x.ndim = 0
+    for k in range(ndim):
+        if shape[k] != 1:
+            x.shape[x.ndim] = shape[k]
+            x.strides[x.ndim] = strides[k]
+            x.ndim += 1
+    merge_axes(x)
 
 
 cdef void merge_axes(Look *x) noexcept nogil:

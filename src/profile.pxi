@@ -54,10 +54,11 @@ cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds, Program p):
 
 cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,
                         list rows) except -1:
-    """One row for each fused instruction; bytes are those that do not stay in lanes."""
+    """One row for each fused instruction; bytes are those that do not stay in lanes, and what one
+    call does for several takes each of them an equal part of its time."""
     cdef const Group *g = e.steps[step].group
     cdef const Micro *m
-    cdef dict moved = {}
+    cdef dict moved = {}, spent = {}
     cdef Py_ssize_t n
     cdef int k, slot
     for k in range(g.n_micros):
@@ -65,11 +66,15 @@ cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,
         n = moved.get(m.instruction, 0)
         if m.kind == MICRO_GATHER:
             n += g.size * (m.gather.width if m.gather.width > 0 else 8)
-        for slot in {m.a, m.b, m.c} if m.kind == MICRO_SUM else {m.a, m.b, m.c, m.y}:
+        for slot in {m.a, m.b, m.c, m.d} if m.kind == MICRO_SUM else {m.a, m.b, m.c, m.d, m.y}:
             n += g.slots[slot].step * g.size
         moved[m.instruction] = n
+        spent[m.instruction] = seconds[m.instruction] / (m.n_joined + 1)
+        for slot in range(m.n_joined):
+            moved[m.joined[slot]] = 0
+            spent[m.joined[slot]] = spent[m.instruction]
     for i, nbytes in moved.items():
         shape = e.program.types[e.program.code[<Py_ssize_t>i].type][1]
         rows.append((step, op_name(e.program.code[<Py_ssize_t>i].op), shape,
-                     line_text(e.program.line_at(i)), seconds[<Py_ssize_t>i], 1, nbytes))
+                     line_text(e.program.line_at(i)), spent[i], 1, nbytes))
     return 0

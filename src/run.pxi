@@ -6,9 +6,6 @@
 # stretches of steps; several threads may be inside one Executable, each with a
 # workspace of its own.
 
-cdef enum:
-    STRETCH_WORK = 50000000       # elements after which a long run looks for signals
-
 # Steps start to end - 1, all with the GIL or all without needing it.
 cdef struct Stretch:
     Py_ssize_t start, end
@@ -224,6 +221,8 @@ cdef class Executable:
                 else:
                     fine = self.run_stretch(s, &w.m, &step)
                 if not fine:
+                    if self.steps[step].kind == STEP_GROUP:
+                        cdiff_raise()
                     self.raise_step(step, w)
         except Exception:
             # Why the step cannot be done may be a decision that was taken otherwise: one that is

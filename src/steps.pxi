@@ -173,12 +173,12 @@ cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
 
 
 cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
-    """One step below STEP_PYTHON; False if it cannot be done (a position out of range)."""
+    """One step below STEP_PYTHON; False if that ended early: a position out of range, a signal."""
     cdef char **bases = memory.bases
     if s.kind == STEP_NUMBERS:
         interpret(s.codes, s.codes + s.count, <double *>bases[BASE_REGISTERS])
     elif s.kind == STEP_GROUP:
-        run_group(s.group, memory)
+        return run_group(s.group, memory)
     elif s.kind == STEP_LOADS:
         run_loads(s, bases)
     elif s.kind == STEP_MOVES:

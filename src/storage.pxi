@@ -102,7 +102,7 @@ cdef class _Storage:
 
     cdef int find_last(self) except -1:
         """When each root is read for the last time, and which values of groups need memory."""
-        cdef Program p = self.plan.program
+        cdef const Join *join
         cdef int32_t *operands = NULL
         cdef Unit *unit
         cdef Value *root
@@ -112,8 +112,11 @@ cdef class _Storage:
             unit = &self.schedule.units[u]
             end = unit.start + unit.count - 1
             for at in range(unit.start, unit.start + unit.count):
-                count = operands_at(p, self.schedule.order[at], &operands)
+                join = self.plan.joins[self.schedule.order[at]]
+                count = self.plan.operands(self.schedule.order[at], &operands)
                 for k in range(count):
+                    if join != NULL and join.regions[k].scattered:
+                        continue              # its group has done that
                     root = &self.plan.values[self.plan.values[operands[k]].root]
                     root.last = <int32_t>(at if unit.kind == UNIT_NUMBERS else end)
                     if root.unit != u:
@@ -175,9 +178,11 @@ cdef class _Storage:
         cdef int k, count
         for at in range(unit.start, end + 1):
             self.place_value(unit, at)
+            for join, _ in self.plan.scatters.get(self.schedule.order[at], ()):
+                self.place_join(join)
         for at in range(unit.start, end + 1):
             i = self.schedule.order[at]
-            count = operands_at(self.plan.program, i, &operands)
+            count = self.plan.operands(i, &operands)
             for k in range(count):
                 self.let_go(self.plan.values[operands[k]].root, end)
             self.let_go(i, -1)
@@ -197,6 +202,8 @@ cdef class _Storage:
             v.scratch = self.arena_take(self.scratch_size(i))
         if self.plan.type(i).number:
             return self.new_register(v)
+        if self.plan.joins[i] != NULL:
+            return self.place_join(i)
         if v.base >= FIRST_INPUT:
             v.flags |= STORED
             return 0
@@ -227,6 +234,18 @@ cdef class _Storage:
             return False
         callee = p.attrs_of(i)[0]
         return isinstance(callee, Callee) and (<Callee>callee).is_direct
+
+    cdef int place_join(self, int32_t i) except -1:
+        """A concatenation has its memory from the first group on that writes a part of it."""
+        cdef Value *v = &self.plan.values[i]
+        if self.plan.joins[i].placed:
+            return 0
+        self.plan.joins[i].placed = True
+        v.flags |= STORED
+        if v.base < FIRST_INPUT:
+            v.base = BASE_ARENA
+            v.place = self.arena_take(self.nbytes(i))
+        return 0
 
     cdef int32_t dying_operand(self, const Unit *unit, Py_ssize_t at) except -2:
         """An operand whose memory this result of a group may take: nobody reads it afterwards."""

@@ -1,0 +1,213 @@
+# Running groups: kernels over a block of points at a time.
+#
+# Walks the calls of a group over chunks and blocks, and shares chunks out among
+# threads; must not know what a kernel computes.  Fast because lanes stay in the
+# first-level cache from call to call, and because the next block is on its way from
+# memory while this one is computed.
+
+cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first,
+                     Py_ssize_t end, double *seconds) noexcept nogil:
+    """The chunks from first up to end.  Nothing depends on how the chunks are shared out.
+
+    `seconds`, if given, is where the time of each instruction is added up.
+    """
+    cdef char *at[MAX_SLOTS]
+    cdef double sums[MAX_GROUP]
+    cdef Py_ssize_t start, stop, n, chunk
+    cdef int k
+    cdef const GroupSlot *s
+    for chunk in range(first, end):
+        start = chunk * g.chunk
+        stop = start + g.chunk if start + g.chunk < g.size else g.size
+        for k in range(g.n_slots):
+            s = &g.slots[k]
+            at[k] = (lanes if s.base < 0 else bases[s.base]) + s.offset + start * s.step
+        for k in range(g.n_sums):
+            sums[k] = 0.0
+        while True:
+            n = g.block if stop - start > g.block else stop - start
+            if g.row > g.block and n > g.row - start % g.row:
+                n = g.row - start % g.row
+            if seconds == NULL:
+                run_block(g, bases, at, sums, start, n)
+            else:
+                time_block(g, bases, at, sums, start, n, seconds)
+            start += n
+            if start >= stop:
+                break
+            for k in range(g.n_moving):
+                at[k] += n * g.slots[k].step
+        for k in range(g.n_sums):
+            (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[chunk] = sums[k]
+
+
+cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
+                           Py_ssize_t n) noexcept nogil:
+    """All instructions on n points."""
+    cdef int k
+    cdef Fetch f
+    f.left = g.n_streams
+    f.stream = g.streams
+    f.p = f.end = NULL
+    for k in range(g.n_micros):
+        if f.left:
+            fetch_ahead(&f, g.fetches, bases, start + n, n)
+        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+
+
+# How far the next block has been asked for.
+cdef struct Fetch:
+    int left                      # streams
+    const Stream *stream
+    const char *p
+    const char *end
+
+
+cdef inline void fetch_ahead(Fetch *f, Py_ssize_t lines, char **bases, Py_ssize_t start,
+                             Py_ssize_t n) noexcept nogil:
+    """Have the next lines brought into the cache: few at a time, for only some can be under way."""
+    while lines > 0:
+        if f.p >= f.end:
+            if f.left == 0:
+                return
+            f.p = bases[f.stream.base] + f.stream.offset + start * f.stream.step
+            f.end = f.p + n * f.stream.step
+            f.stream += 1
+            f.left -= 1
+        cdiff_prefetch(f.p)
+        f.p += LINE
+        lines -= 1
+
+
+cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
+                     Py_ssize_t n, double *seconds) noexcept nogil:
+    """The same with a look at the clock after each instruction."""
+    cdef double now, last = cdiff_clock()
+    cdef int k
+    for k in range(g.n_micros):
+        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+        now = cdiff_clock()
+        seconds[g.micros[k].instruction] += now - last
+        last = now
+
+
+cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, double *sums,
+                           Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    if m.kind == MICRO_VALUE:
+        m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
+    elif m.kind == MICRO_FUSED:
+        m.fused(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], <double *>at[m.c],
+                m.sb, m.sc)
+    elif m.kind == MICRO_PRODUCTS:
+        m.products(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
+                   <double *>at[m.c], <double *>at[m.d])
+    elif m.kind == MICRO_PAIR:
+        m.pair(n, <double *>at[m.y], <double *>at[m.c], <double *>at[m.a])
+    elif m.kind == MICRO_WHERE:
+        KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
+                      <double *>at[m.c], m.sa, m.sb, m.sc)
+    elif m.kind == MICRO_GATHER:
+        walk_lanes(m.gather, bases, start, n, <double *>at[m.y], False)
+    elif m.kind == MICRO_SCATTER:
+        walk_lanes(m.gather, bases, start, n, <double *>at[m.a], True)
+    elif m.kind == MICRO_SUM:
+        sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
+    elif m.kind == MICRO_ROWS:
+        sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
+    else:
+        round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
+
+
+cdef void walk_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
+                     double *lanes, bint out) noexcept nogil:
+    """From memory into lanes, or out of them."""
+    cdef char *p = bases[g.base] + g.offset
+    if g.ndim != 1:
+        walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, out)
+    elif out:
+        move_row(MOVE_COPY, n, p + start * g.strides[0], g.strides[0], <char *>lanes, 8)
+    else:
+        gather_row(p + start * g.strides[0], g.strides[0], g.width, n, lanes)
+
+
+cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double *p,
+                   double *out) noexcept nogil:
+    """Sums of the rows that this block is made of, or of its part of one row."""
+    cdef Py_ssize_t i
+    out += start // row
+    if n < row:
+        out[0] = KERNELS.row[ROW_SUM](n, p) + (out[0] if start % row else 0.0)
+        return
+    for i in range(n // row):
+        out[i] = KERNELS.row[ROW_SUM](row, p + i * row)
+
+
+cdef void round_lanes(MicroKind kind, Py_ssize_t n, double *p, char *out) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef float x
+    if kind == MICRO_BOOL:
+        for i in range(n):
+            out[i] = p[i] != 0.0
+    elif kind == MICRO_ROUND:
+        for i in range(n):
+            p[i] = <float>p[i]
+    else:
+        for i in range(n):
+            x = <float>p[i]
+            (<float *>out)[i] = x
+            p[i] = x
+
+
+cdef void finish_sums(const Group *g, char **bases) noexcept nogil:
+    """The partial sums of the chunks, always in the same order."""
+    cdef int k
+    for k in range(g.n_sums):
+        (<double *>(bases[g.sums[k].base] + g.sums[k].offset))[0] = KERNELS.row[ROW_SUM](
+            g.n_chunks, <double *>(bases[BASE_ARENA] + g.sums[k].scratch))
+
+
+# A group that several threads work on.
+cdef struct GroupRun:
+    const Group *group
+    char **bases
+    char *lanes
+    Py_ssize_t lane_bytes
+    int64_t next, end
+
+
+cdef void share_group(void *context, int worker) noexcept nogil:
+    """Take chunks until none is left."""
+    cdef GroupRun *r = <GroupRun *>context
+    cdef int64_t first = cdiff_take(&r.next, 1)
+    while first < r.end:
+        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1,
+                   NULL)
+        first = cdiff_take(&r.next, 1)
+
+
+cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
+    """All points; False, with an exception set, if a signal ended that."""
+    cdef GroupRun r
+    cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.n_micros + 1)
+    r.group = g
+    r.bases = m.bases
+    r.lanes = m.lanes
+    r.lane_bytes = m.lane_bytes
+    while first < g.n_chunks:
+        if first and signalled():
+            return False
+        r.next = first
+        first += some
+        r.end = first if first < g.n_chunks else g.n_chunks
+        if m.workers > 1 and g.n_chunks > 1 and g.size * g.n_micros >= SHARED_WORK:
+            cdiff_parallel(share_group, &r, m.workers)
+        else:
+            run_chunks(g, m.bases, m.lanes, r.next, r.end, NULL)
+    finish_sums(g, m.bases)
+    return True
+
+
+cdef bint signalled() noexcept nogil:
+    """Whether a signal, looked for with the GIL, has left an exception."""
+    with gil:
+        return cdiff_check_signals() != 0

@@ -1,0 +1,109 @@
+# The calls of kernels that a group of fused instructions consists of.
+#
+# Declares slots, calls and groups, the vocabulary of groups.pxi (which makes them),
+# fusing.pxi (which joins them) and group_run.pxi (which runs them); it must not know
+# instructions.  Fast because a call is one flat record: everything that a kernel is
+# told is known before the first run.
+
+cdef extern from "threads.h":
+    enum:
+        MAX_THREADS
+    ctypedef void (*work_fn)(void *context, int worker) noexcept nogil
+    void cdiff_parallel(work_fn work, void *context, int n) noexcept nogil
+    void cdiff_pool_prepare() noexcept
+    int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
+
+cdef extern from "kernel_table.h":
+    void cdiff_prefetch(const void *p) noexcept nogil
+
+cdef extern from *:
+    """
+    /* What PyErr_CheckSignals has left is raised when the GIL is held again. */
+    #define cdiff_check_signals PyErr_CheckSignals
+    static int cdiff_raise(void) { return -1; }
+    """
+    int cdiff_check_signals() noexcept
+    int cdiff_raise() except -1
+
+cdef enum:
+    STRETCH_WORK = 50000000       # elements after which a long run looks for signals
+    FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
+    SHARED_WORK = 400000          # points times instructions from which threads share a group
+
+# What the steps of a call work on.
+cdef struct Memory:
+    char **bases
+    char *lanes                   # lane_bytes for each worker
+    Py_ssize_t lane_bytes
+    int workers
+
+cdef enum MicroKind:
+    MICRO_VALUE
+    MICRO_FUSED                   # two light operations at once
+    MICRO_PRODUCTS                # the sum or difference of two products
+    MICRO_WHERE
+    MICRO_PAIR                    # two functions of a: y, and c from its pair
+    MICRO_GATHER                  # any memory into lanes
+    MICRO_SCATTER                 # lanes into any float64 memory
+    MICRO_SINGLE                  # lanes rounded to float32, in place and into memory
+    MICRO_ROUND                   # in place only
+    MICRO_BOOL                    # lanes into memory as bool
+    MICRO_SUM                     # adds up a block
+    MICRO_ROWS                    # adds up each row of a block
+    MICRO_GONE                    # done by another call; gone when the group is finished
+
+cdef enum:
+    MAX_SLOTS = 6 * MAX_GROUP     # five for each instruction, and what is scattered besides
+    LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
+
+# Where a kernel finds its numbers: base and offset, and bytes from point to point.
+cdef struct GroupSlot:
+    int32_t base
+    int32_t step
+    Py_ssize_t offset
+
+cdef struct Gather:
+    int32_t base
+    int width
+    int ndim
+    Py_ssize_t offset
+    Py_ssize_t *shape
+    Py_ssize_t *strides
+
+# One call of a kernel: slots, and which of them move from point to point.
+cdef struct Micro:
+    MicroKind kind
+    int op                        # of MICRO_VALUE
+    int reads                     # how many of a, b, c, d are operands
+    int32_t y, a, b, c, d
+    int32_t sa, sb, sc
+    int32_t instruction
+    int n_joined                  # instructions that it does besides
+    int32_t joined[2]
+    ew_fn kernel
+    pair_fn pair
+    fused_fn fused
+    products_fn products
+    Gather *gather
+
+# A sum: where its partial sums are, and where it goes.
+cdef struct GroupSum:
+    Py_ssize_t scratch
+    int32_t base
+    Py_ssize_t offset
+
+# Memory that a group walks along, worth fetching ahead: bytes from point to point.
+cdef struct Stream:
+    int32_t base
+    Py_ssize_t offset, step
+
+cdef struct Group:
+    Py_ssize_t size, row, block, chunk, n_chunks
+    Py_ssize_t lane_bytes
+    int n_micros, n_slots, n_moving, n_sums
+    int n_streams                 # none where all is in a cache
+    Py_ssize_t fetches            # cache lines of the next block to ask for before each call
+    Stream *streams
+    Micro *micros
+    GroupSlot *slots              # those that move first
+    GroupSum *sums
