@@ -41,6 +41,41 @@ cdef class Callee:
         return self
 
 
+@cython.final
+cdef class _Stop(Callee):
+    """The operand as a constant for every derivative, also of a program that holds this."""
+
+    def __init__(self):
+        self.is_first = True
+
+    def value(self, arrays):
+        return arrays[0]
+
+    def pull(self, y, operands, g, wanted):
+        return [None]
+
+    def push(self, y, operands, tangents):
+        return None
+
+    def batched(self, n, flags):
+        """The same for all points."""
+        return self
+
+    def __repr__(self):
+        return "stop_gradient"
+
+
+cdef _Stop STOP = _Stop()
+
+
+cdef Array stopped_inside(Array a):
+    """As `stopped`, and remembered by programs that may be differentiated later."""
+    cdef Array y = stopped(a)
+    if not is_traced_value(y) or not is_float(typenum_of(y)):
+        return y
+    return apply_call([y], (STOP,))
+
+
 def call(Callee callee, operands, value=None):
     """The callee's result for numbers and arrays, recorded; `value` is that where it is known."""
     return apply_call([as_node(x) for x in operands], (callee,),

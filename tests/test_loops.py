@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+import cdiff.numpy as cnp
 
 A = np.array([0.3, -0.4])
 ROWS = np.linspace(-1.0, 1.2, 14).reshape(7, 2)
@@ -545,3 +546,43 @@ def test_threads_share_a_compiled_loop():
         thread.join()
     for got, want in zip(found, expected, strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def stops(x):
+    """Places where a derivative must not pass, each in a body that is differentiated as a program.
+
+    Each is x * x with one factor stopped, so that its derivative is x.
+    """
+    return {
+        "scan, outer": cd.scan(lambda c, _: (cd.stop_gradient(x) * x, None), 0.0, length=1)[0],
+        "scan, carry": cd.scan(lambda c, _: (cd.stop_gradient(c) * x, None), x, length=1)[0],
+        "scan, row": cd.scan(
+            lambda c, r: (c + cd.stop_gradient(r) * x, None), 0.0, cnp.stack([x])
+        )[0],
+        "fori_loop": cd.fori_loop(0, 1, lambda i, c: c.detach() * x, x),
+        "while_loop": cd.while_loop(
+            lambda c: c[1] < 1.0, lambda c: (cd.stop_gradient(c[0]) * x, c[1] + 1.0), (x, 0.0)
+        )[0],
+        "checkpoint": cd.checkpoint(lambda y: cd.stop_gradient(y) * y)(x),
+        "vmap": np.sum(cd.vmap(lambda y: cd.stop_gradient(y) * y)(cnp.stack([x]))),
+        "chunks": np.sum(
+            cd.vmap(lambda y: y.detach() * y, chunk_size=1)(cnp.stack([x, 0.0 * x]))
+        ),
+        "vmap in scan": cd.scan(
+            lambda c, r: (c + np.sum(cd.vmap(lambda y: cd.stop_gradient(y) * y)(r)), None),
+            0.0, cnp.stack([cnp.stack([x])]),
+        )[0],
+        "compiled": cd.compile(lambda y: cd.stop_gradient(y) * y)(x),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("transform", [cd.grad, cd.jacfwd, cd.jacrev])
+def test_stopped_derivatives_stay_stopped(transform):
+    """Also in programs that are differentiated after they have been recorded."""
+    for name in stops(1.0):
+        f = transform(lambda x, name=name: stops(x)[name])
+        compiled = cd.compile(f)
+        for x in (3.0, 5.0, 7.0):
+            assert f(x) == x, name
+            assert compiled(x) == x, name
+            assert cd.grad(f)(x) == 0.0, name

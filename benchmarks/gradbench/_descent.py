@@ -14,20 +14,38 @@ import numpy as np
 import cdiff as cd
 
 Point = tuple[Any, ...]
-Value = Callable[[Point], Any]
-Slope = Callable[[Point], Point]
+Sloped = Callable[[Point], tuple[Any, Point]]  # value and gradient
 
-GRADIENTS = {"f": cd.jacfwd, "r": cd.grad}  # forward and reverse
 CLOSE = 1e-5
+
+
+def forward(f: Callable[..., Any], argnum: int = 0) -> Callable[..., tuple[Any, Point]]:
+    """Value and gradient in forward mode."""
+    slope = cd.jacfwd(lambda *args: (f(*args),) * 2, argnums=argnum, has_aux=True)
+
+    def sloped(*args: Any) -> tuple[Any, Point]:
+        gradient, value = slope(*args)
+        return value, gradient
+
+    return sloped
+
+
+def reverse(f: Callable[..., Any], argnum: int = 0) -> Callable[..., tuple[Any, Point]]:
+    """Value and gradient in reverse mode."""
+    sloped: Callable[..., tuple[Any, Point]] = cd.value_and_grad(f, argnums=argnum)
+    return sloped
+
+
+MODES = {"f": forward, "r": reverse}
 
 
 def norm(x: Point) -> Any:
     return np.sqrt(sum([a * a for a in x]))
 
 
-def argmin(value: Value, slope: Slope, start: Point) -> Point:
-    """Where a function is smallest, from its values and gradients."""
-    x, fx, gx = start, value(start), slope(start)
+def argmin(sloped: Sloped, start: Point) -> Point:
+    """Where a function is smallest."""
+    x, (fx, gx) = start, sloped(start)
     eta, successes = 1e-5, 0
     while norm(gx) > CLOSE:
         if successes == 10:
@@ -36,17 +54,20 @@ def argmin(value: Value, slope: Slope, start: Point) -> Point:
         trial = tuple([a - eta * g for a, g in zip(x, gx, strict=True)])
         if norm(tuple([a - b for a, b in zip(x, trial, strict=True)])) <= CLOSE:
             break
-        f_trial = value(trial)
+        f_trial, g_trial = sloped(trial)
         if f_trial < fx:
-            x, fx, gx = trial, f_trial, slope(trial)
+            x, fx, gx = trial, f_trial, g_trial
             successes += 1
         else:
             eta, successes = eta / 2.0, 0
     return x
 
 
-def argmax(value: Value, slope: Slope, start: Point) -> Point:
+def argmax(sloped: Sloped, start: Point) -> Point:
     """Where a function is largest."""
-    return argmin(
-        lambda x: -value(x), lambda x: tuple([-g for g in slope(x)]), start
-    )
+
+    def negated(x: Point) -> tuple[Any, Point]:
+        value, gradient = sloped(x)
+        return -value, tuple([-g for g in gradient])
+
+    return argmin(negated, start)

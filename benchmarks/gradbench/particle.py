@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import cdiff as cd
-from benchmarks.gradbench._descent import GRADIENTS, argmin
+from benchmarks.gradbench._descent import MODES, argmin
 from benchmarks.gradbench._eval import Function, Run, number
 
 STEP = 0.1
@@ -27,13 +27,13 @@ def potential(position: tuple[Any, Any], w: Any) -> Any:
 
 def miss(mode: str) -> Callable[[tuple[Any]], Any]:
     """The squared distance at which the particle lands, by the place of the charge."""
-    gradient = GRADIENTS[mode](potential)
+    sloped = MODES[mode](potential)
 
     def landing(steering: tuple[Any]) -> Any:
         (w,) = steering
         x, y, vx, vy = 0.0, 8.0, 0.75, 0.0
         while True:
-            gx, gy = gradient((x, y), w)
+            _, (gx, gy) = sloped((x, y), w)
             next_x, next_y = x + STEP * vx, y + STEP * vy
             if next_y <= 0.0:
                 rest = -next_y / vy
@@ -47,12 +47,10 @@ def prepare(modes: str) -> Callable[[float], Run]:
     """Outer and inner mode as two letters."""
 
     def prepared(w: float) -> Run:
-        landing = miss(modes[1])
-        value = cd.compile(landing)
-        slope = cd.compile(GRADIENTS[modes[0]](landing))
+        sloped = cd.compile(MODES[modes[0]](miss(modes[1])))
 
         def run() -> float:
-            return argmin(value, slope, (w,))[0]
+            return argmin(sloped, (w,))[0]
 
         run()
         return run

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cdiff as cd
-from benchmarks.gradbench._descent import GRADIENTS, Point, argmax, argmin
+from benchmarks.gradbench._descent import MODES, Point, argmax, argmin
 from benchmarks.gradbench._eval import Function, Run, array
 
 
@@ -21,10 +21,10 @@ def surface(first: Point, second: Point) -> Any:
 
 def highest(mode: str) -> Callable[[Point, Point], Point]:
     """The second point at which the surface is highest over the first."""
-    gradient = GRADIENTS[mode](surface, argnums=1)
+    sloped = MODES[mode](surface, 1)
 
     def found(first: Point, start: Point) -> Point:
-        return argmax(lambda p: surface(first, p), lambda p: gradient(first, p), start)
+        return argmax(lambda p: sloped(first, p), start)
 
     return found
 
@@ -38,11 +38,11 @@ def prepare(modes: str) -> Callable[[Point], Run]:
         def ridge(first: Point, start: Point) -> Any:
             return surface(first, second_of(first, start))
 
-        value, slope = cd.compile(ridge), cd.compile(GRADIENTS[modes[0]](ridge))
+        sloped = cd.compile(MODES[modes[0]](ridge))
         second = cd.compile(second_of)
 
         def run() -> list[float]:
-            first = argmin(lambda p: value(p, start), lambda p: slope(p, start), start)
+            first = argmin(lambda p: sloped(p, start), start)
             return [*first, *second(first, start)]
 
         run()
