@@ -22,6 +22,7 @@ NAMES = (
     "chain",
     "elementwise",
     "structural",
+    "wrapping",
     "operators",
     "jacobian",
     "interpreter",

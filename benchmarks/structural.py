@@ -175,7 +175,7 @@ def data(name: str, size: int) -> tuple[np.ndarray, Any, np.ndarray, np.ndarray]
 # --- one contender -----------------------------------------------------------------------------
 
 
-def _autograd(function: Callable[[Any], Any], x: Any, g: Any) -> Case:
+def autograd_case(function: Callable[[Any], Any], x: Any, g: Any) -> Case:
     from autograd.core import make_vjp
 
     def answer() -> list[Any]:
@@ -186,7 +186,7 @@ def _autograd(function: Callable[[Any], Any], x: Any, g: Any) -> Case:
     return Case(stmt, {"f": function, "x": x, "g": g, "make_vjp": make_vjp}, answer)
 
 
-def _eager(name: str, function: Callable[[Any], Any], x: np.ndarray, g: Any) -> Case:
+def eager_case(name: str, function: Callable[[Any], Any], x: np.ndarray, g: Any) -> Case:
     library = load(name)
     leaf = library.leaf(x)
 
@@ -224,8 +224,8 @@ def build(contender: str, key: str) -> Case:
         return _forward(contender, function, x)
     g = library.constant(cotangent)
     if contender == "autograd":
-        return _autograd(function, x, g)
-    return _eager(contender, function, x, g)
+        return autograd_case(function, x, g)
+    return eager_case(contender, function, x, g)
 
 
 # --- the table ---------------------------------------------------------------------------------

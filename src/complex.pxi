@@ -43,7 +43,7 @@ cdef int refuse_complex(str name, Array a) except -1:
 
 
 cdef int check_seed_type(Array y, Array seed) except -1:
-    """Only a real array has ones as a seed that goes without saying, and only such a one fits."""
+    """Ones go without saying as a seed of a real array only, and a complex seed does not fit it."""
     if seed is None and holds_complex(y):
         raise TypeError(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed v, "
                         f"or call backward on something real such as abs(y)")

@@ -436,18 +436,16 @@ cdef str stale_text(Array y):
 
 
 cdef Array checked_seed(Array y, object v):
-    cdef Array seed
-    if v is None:
-        check_seed_type(y, None)
+    cdef Array seed = None if v is None else as_node(v)
+    check_seed_type(y, seed)
+    if seed is None:
         return None
-    seed = as_node(v)
     if N(seed).flags & NODE_DUAL or levels_of(N(seed)):
         raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested "
                         "derivatives")
     if shape_tuple(seed) != shape_tuple(y):
         raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
                          f"the array has shape {shape_tuple(y)}; they must be equal")
-    check_seed_type(y, seed)
     return seed
 
 

@@ -246,6 +246,35 @@ def test_derivatives_at_zero(f, wanted):
     assert cd.compile(cd.grad(f))(0j) == wanted
 
 
+# --- functions of SciPy ---------------------------------------------------------------------------
+
+
+def scipy_cases():
+    pytest.importorskip("scipy")
+    import cdiff.scipy.linalg as csl
+    import cdiff.scipy.signal as css
+
+    small = M + 4 * np.eye(3)
+    return {
+        "expm": (csl.expm, (M,)), "logm": (csl.logm, (small,)), "sqrtm": (csl.sqrtm, (small,)),
+        "sinm": (csl.sinm, (M,)), "powers": (lambda a: csl.fractional_matrix_power(a, 0.3), (small,)),
+        "sqrtm beside the real line": (lambda a: csl.sqrtm(a.astype(complex)), (np.diag([-1.0, 2.0]),)),
+        "convolve": (css.convolve, (Z, W)), "fftconvolve": (css.fftconvolve, (Z, X)),
+        "correlate": (lambda z, w: css.correlate(z, w, "same"), (Z, W)),
+        "hilbert": (css.hilbert, (X,)), "hilbert of more": (lambda x: css.hilbert(x, 7), (X,)),
+        "hilbert along an axis": (lambda x: css.hilbert(x * x, axis=0), (M.real,)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [
+    "expm", "logm", "sqrtm", "sinm", "powers", "sqrtm beside the real line", "convolve",
+    "fftconvolve", "correlate", "hilbert", "hilbert of more", "hilbert along an axis"])  # fmt: skip
+def test_functions_of_scipy(name):
+    f, args = scipy_cases()[name]
+    assert_same(f(*[cd.array(x) for x in args]), f(*args), 1e-10, 1e-10)
+    check_grads(f, args, order=2)
+
+
 # --- transformations ------------------------------------------------------------------------------
 
 

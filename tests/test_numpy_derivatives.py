@@ -330,5 +330,5 @@ def test_numpy_functions_are_differentiated_too():
 
 
 def test_functions_without_handler_say_so():
-    with pytest.raises(TypeError, match="nextafter"):
-        cd.grad(lambda x: np.sum(np.nextafter(x, 1.0)))(X)
+    with pytest.raises(TypeError, match=r"numpy.*min_scalar_type"):
+        cd.grad(lambda x: np.sum(x) * np.min_scalar_type(x).itemsize)(X)

@@ -148,6 +148,8 @@ def test_errors():
         csl.solve(cd.array(np.zeros((2, 2))), np.ones(2))
     with pytest.raises(ValueError, match="result is complex"):
         csl.logm(cd.array(-np.eye(2)))
+    with pytest.raises(ValueError, match="expected a square matrix"):
+        csl.expm(cd.array(np.ones((2, 3), complex)))
     with pytest.raises(ValueError, match="needs ab with 3 rows"):
         csl.solve_banded((1, 1), cd.array(BAND), B5)
     with pytest.raises(ValueError, match="columns"):

@@ -109,12 +109,12 @@ class MatrixFunction(PointCallee):
 
     def value(self, arrays: list[Any]) -> Any:
         y = np.asarray(getattr(_linalg, self.name)(arrays[0], *self.arguments))
-        if y.dtype.kind == "c":
+        if y.dtype.kind == "c" and arrays[0].dtype.kind != "c":
             scale = np.abs(y).max(initial=0.0) * np.sqrt(np.finfo(y.dtype).eps)
             if np.abs(y.imag).max(initial=0.0) > scale:
                 raise ValueError(
-                    f"{self.name}: the result is complex, and complex numbers are not "
-                    "differentiated; the matrix has eigenvalues where the function is not real"
+                    f"{self.name}: the result is complex; for its derivative give a complex "
+                    "matrix, such as A.astype(complex)"
                 )
             y = y.real
         return y.astype(arrays[0].dtype, copy=False)

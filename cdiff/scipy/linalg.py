@@ -281,14 +281,24 @@ def lu_solve(
 # --- functions of matrices ------------------------------------------------------------------------
 
 
+def _with_function(A: Any, name: str) -> Array:
+    """A real or complex square matrix."""
+    A = as_array(A)
+    if A.dtype.kind != "c":
+        return _square(A, name)
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError(f"{name}: expected a square matrix, got shape {A.shape}")
+    return A
+
+
 def _matrix_function(name: str) -> Any:
     operator = MatrixFunction(name)
 
     def function(A: Any) -> Array:
-        return call(operator, [_square(A, name)])
+        return call(operator, [_with_function(A, name)])
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As `scipy.linalg.{name}(A)`, where the result is real."
+    function.__doc__ = f"As `scipy.linalg.{name}(A)`; a real matrix must have a real result."
     return _mirrors(function)
 
 
@@ -306,7 +316,7 @@ tanhm = _matrix_function("tanhm")
 @_mirrors
 def fractional_matrix_power(A: Any, t: float) -> Array:
     """As `scipy.linalg.fractional_matrix_power`, by A; a tracked t goes through expm and logm."""
-    A = _square(A, "fractional_matrix_power")
+    A = _with_function(A, "fractional_matrix_power")
     if isinstance(t, Array):
         return expm(t * logm(A))
     return call(MatrixFunction("fractional_matrix_power", t), [A])

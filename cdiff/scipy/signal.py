@@ -23,6 +23,7 @@ from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axis_of
+from cdiff.numpy.fft import fft, ifft
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._mirror import mirror_of, no_keywords
 from cdiff.scipy._need import scipy_module
@@ -41,6 +42,12 @@ def _floats(x: Any, name: str) -> Array:
     if x.size == 0:
         raise ValueError(f"{name}: an operand has no elements: shape {x.shape}")
     return x if x.dtype.kind == "f" else _core.cast(x, float)
+
+
+def _numbers(x: Any, name: str) -> Array:
+    """The same, or complex numbers."""
+    x = as_array(x)
+    return x if x.dtype.kind == "c" and x.size else _floats(x, name)
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -76,7 +83,7 @@ class _Convolution(PointCallee):
 
 
 def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
-    a, b = _floats(in1, name), _floats(in2, name)
+    a, b = _numbers(in1, name), _numbers(in2, name)
     if a.ndim != b.ndim:
         raise ValueError(f"{name}: shapes {a.shape} and {b.shape} have other numbers of axes")
     if mode not in ("full", "same", "valid"):
@@ -120,7 +127,27 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Arra
 @_mirrors
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
     """As `scipy.signal.correlate`, by both."""
-    return _convolved(in1, _flipped(_floats(in2, "correlate")), mode, method, "correlate")
+    turned = _flipped(_core.conj(_numbers(in2, "correlate")))
+    return _convolved(in1, turned, mode, method, "correlate")
+
+
+# --- analytic signals -----------------------------------------------------------------------------
+
+
+@_mirrors
+def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Array:
+    """As `scipy.signal.hilbert`: the analytic signal of real numbers."""
+    x = _floats(x, "hilbert")
+    axis = axis_of(x, axis, "hilbert")
+    n = x.shape[axis] if N is None else int(N)
+    if n <= 0:
+        raise ValueError(f"hilbert: N must be positive, not {n}")
+    # Frequencies in between stand for two, negative ones for none.
+    weights = np.zeros(n, x.dtype)
+    weights[0] = weights[n // 2] = 1.0
+    weights[1 : (n + 1) // 2] = 2.0
+    weights = weights.reshape((-1,) + (1,) * (x.ndim - axis - 1))
+    return ifft(fft(x, n, axis) * weights, axis=axis)
 
 
 # --- filters --------------------------------------------------------------------------------------
