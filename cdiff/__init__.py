@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
     from cdiff._plain import FormatError
+    from cdiff._sparse import SparsityWarning, sparse_hessian, sparse_jacobian, sparsity
     from cdiff._vmap import vmap
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
@@ -56,6 +57,7 @@ __all__ = [
     "Array",
     "CompileWarning",
     "FormatError",
+    "SparsityWarning",
     "array",
     "checkpoint",
     "compile",
@@ -93,6 +95,9 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "testing",
     "tree_map",
@@ -107,6 +112,7 @@ _SUBMODULES = ("matrix_calculus", "numpy", "programs", "scipy", "testing")
 _LATER = {
     "CompileWarning": "_compile",
     "FormatError": "_plain",
+    "SparsityWarning": "_sparse",
     "checkpoint": "_checkpoint",
     "compile": "_compile",
     "custom_jvp": "_custom",
@@ -118,6 +124,9 @@ _LATER = {
     "operator": "_operator",
     "scan": "_loops",
     "softmax": "numpy",
+    "sparse_hessian": "_sparse",
+    "sparse_jacobian": "_sparse",
+    "sparsity": "_sparse",
     "vmap": "_vmap",
     "while_loop": "_loops",
 }

@@ -154,7 +154,7 @@ cdef class Array:
 
     def detach(self):
         """The same value as a constant (no derivative flows through it)."""
-        return stopped(current(self))
+        return stopped(current(self), True)
 
     def numpy(self):
         """The value as a read-only ndarray that shares memory; no derivative."""

@@ -231,7 +231,7 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
     class.  Columns without entries get the color -1.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
-    cdef int bound = max(np.diff(g.row_start).max(), 0) if g.m else 0, turn
+    cdef int bound = np.diff(g.row_start).max(initial=0), turn
     cdef object best = None
     for ordering in orderings:
         colors = greedy_columns(g, column_order(g, ordering, seed))

@@ -186,8 +186,8 @@ cdef Sets pattern_gather(_Pattern s, Py_ssize_t i):
     if places is not NotImplemented:
         return taken(a, places)
     s.note(i, f"computed positions, so that any of {shape[0]} rows may be meant")
-    column = np.arange(product(shape), dtype=np.int64) % max(inner, 1)
-    every = np.arange(product(s.places.shape(i)), dtype=np.int64) % max(inner, 1)
+    column = np.arange(product(shape), dtype=np.int64) % (inner or 1)
+    every = np.arange(product(s.places.shape(i)), dtype=np.int64) % (inner or 1)
     return taken(summed(a, column, inner), every)
 
 
@@ -231,7 +231,7 @@ cdef Sets by_label(Sets a, np.ndarray inner, np.ndarray outer):
     cdef Py_ssize_t n
     if a is None or not inner.size or not outer.size:
         return None
-    n = max(inner.max(), outer.max()) + 1
+    n = np.maximum(inner.max(), outer.max()) + 1
     return taken(summed(a, inner, n), outer)
 
 
@@ -340,14 +340,14 @@ cdef Sets pattern_block(_Pattern s, Py_ssize_t i):
         points = getattr(callee, "size", getattr(callee, "n", 1))
     if type(callee) is Hosted or type(callee) is HostedRows or type(callee) is Positions:
         return None                       # functions of plain values, without a derivative
-    each = np.arange(n, dtype=np.int64) // max(n // points, 1)
+    each = np.arange(n, dtype=np.int64) // (n // points or 1)
     for k in range(len(at)):
         a = s.of(i, k)
         if a is None:
             continue
         size = a.n
         if points > 1 and flags[k]:
-            own = by_label(a, np.arange(size, dtype=np.int64) // max(size // points, 1), each)
+            own = by_label(a, np.arange(size, dtype=np.int64) // (size // points or 1), each)
         else:
             own = taken(summed(a, np.zeros(size, np.int64), 1), np.zeros(n, np.int64))
         out = joined(out, own)

@@ -233,10 +233,13 @@ cdef class Program:
             q.guards.append(Guard(at[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where))
         return q
 
-    def simplify(self):
-        """The same program with equal instructions made one, and without what is not needed."""
+    def simplify(self, bint join=True):
+        """The same program with equal instructions made one, and without what is not needed.
+
+        Sums of embedded parts are put together from the parts, unless `join` is False.
+        """
         check_program(self)
-        return simplified(self)
+        return simplified(self, join)
 
     def instructions(self):
         """(operator, dtype, shape, operands, attributes or constant) of every instruction."""
