@@ -276,25 +276,27 @@ class Structure:
         entry, term_of, rows, columns = _entries(part)
         ends = (columns, rows, n, m) if by_columns else (rows, columns, m, n)
         self.start, self.items, place = structure_of_entries(*ends)
+        self.size = len(self.items)
         forward, backward = d.counts()
         self._offsets = np.cumsum([0, *[part.m] * forward, *[part.n] * backward])
         lane, at = _sources(part, d)
         source = self._offsets[lane[entry]] + at[entry]
         self._layers = _layers(part.cut.terms, term_of, place, source, int(self._offsets[-1]))
 
-    def layers(self, lane: int, count: int, a: int, b: int) -> list[tuple[Any, Any]]:
-        """What is done to the elements from a to b of directions: (places, factors), ..."""
+    def contributions(self, lane: int, count: int, a: int, b: int) -> tuple[Any, Any, Any]:
+        """What the elements from a to b of directions are added to: (entry, element, factor), the
+        element counted from the first of them."""
         found = []
+        lanes = self._offsets[lane : lane + count]
         for table, factors in self._layers:
-            lanes = [slice(o + a, o + b) for o in self._offsets[lane : lane + count]]
-            places = np.concatenate([table[at] for at in lanes])
-            if (places < 0).all():
-                continue
-            each = factors
-            if not isinstance(factors, float):
-                each = np.concatenate([factors[at] for at in lanes])
-            found.append((places, each))
-        return found
+            places = np.concatenate([table[o + a : o + b] for o in lanes])
+            inside = np.flatnonzero(places >= 0)
+            if isinstance(factors, float):
+                each = np.full(inside.size, factors)
+            else:
+                each = np.concatenate([factors[o + a : o + b] for o in lanes])[inside]
+            found.append((places[inside], inside, each))
+        return tuple([np.concatenate(x) for x in zip(*found, strict=True)])  # type: ignore[return-value]
 
 
 def _entries(part: Part) -> tuple[Any, Any, Any, Any]:
@@ -407,7 +409,21 @@ def derivative_program(
         roots = [*outputs[n_values:], *inputs]
         found, parts = _directions(candidate, roots)
         frozen, _ = trace.freeze([*outputs[:n_values], *found])
+    _fix_constants(frozen, program)
     return frozen.simplify(), parts, n_values
+
+
+def _fix_constants(program: Program, known: Program) -> None:
+    """Make what was computed from seeds alone constant: only what the function itself has read
+    can be changed by somebody."""
+    outside = {id(original) for _, original in known.refreshed} | {id(x) for x in known.arrays}
+    kept = []
+    for copy, original in program.refreshed:
+        if original.__class__ is Array and id(original) not in outside:
+            copy.flags.writeable = False
+        else:
+            kept.append((copy, original))
+    program.refreshed = kept
 
 
 def _specs(program: Program) -> list[Any]:
@@ -451,11 +467,13 @@ def _add_many(found: list[Any], parts: list[Any], outputs: Any, first: int) -> N
 
 def _seed(colors: Any, lane: int, shape: Any, dtype: Any) -> Any:
     """The seed of a direction for one array; None for zeros."""
-    seed = (colors == lane).astype(dtype).reshape(shape)
-    if not seed.any():
+    inside = colors == lane
+    if not inside.any():
         return None
     if shape == () and dtype == np.float64:
         return 1.0
+    # A copy, since what has a base might be changed by its owner.
+    seed = inside.astype(dtype).reshape(shape).copy()
     seed.flags.writeable = False
     return seed
 

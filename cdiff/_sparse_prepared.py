@@ -7,12 +7,13 @@ all results. Where the path, the indices or the surroundings have changed it pre
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Level, Runner, add_entries, dual, memory_available, replay_deciding, undual
+from cdiff._core import Entries, Level, Runner, dual, memory_available, replay_deciding, undual
 from cdiff._sparse_cut import cut_program, whole_program
 from cdiff._sparse_plan import Candidate, Part, Structure, candidates, derivative_program
 from cdiff._sparse_record import Call, record_gradient, record_values
@@ -61,17 +62,100 @@ def scipy_sparse() -> Any:
     return scipy.sparse
 
 
-class _Fill:
-    """One output of the program and where its elements go."""
+class Workspace:
+    """The values of a program side by side, constants first, and the entries made of them.
 
-    __slots__ = ("layers",)
+    Parameters
+    ----------
+    program : Program
+    n_entries : int
+    """
 
-    def __init__(self, layers: list[tuple[Any, Any]]) -> None:
-        self.layers = layers
+    def __init__(self, program: Program, n_entries: int) -> None:
+        self.program = program
+        self.n_entries = n_entries
+        self._constant = _constants(program)
+        self._fixed: list[Any] = []
+        self._changing: dict[int, list[Any]] = {}
+        self._lock = threading.Lock()
 
-    def add(self, data: Any, values: Any) -> None:
-        for places, factors in self.layers:
-            add_entries(data, places, values, factors)
+    def add(self, v: int, places: Any, elements: Any, factors: Any) -> None:
+        """Value v of the program contributes to entries."""
+        if places.size:
+            if self._constant[v]:
+                self._fixed.append((v, places, elements, factors))
+            else:
+                self._changing.setdefault(v, []).append((places, elements, factors))
+
+    def finish(self, kept: list[int], inputs: list[Any]) -> None:
+        """Compute constants, and make the program that computes the rest.
+
+        Parameters
+        ----------
+        kept : list of int
+            Values of the program that are results besides the entries.
+        inputs : list
+            A point.
+        """
+        constants = self._constants(inputs)
+        numbers, slots = np.unique(constants, return_inverse=True)
+        shapes = [(d, s) for _, d, s, _, _ in self.program.instructions()]
+        touched = np.zeros(self.n_entries, bool)
+        pieces = []
+        start = numbers.size
+        self._views: list[tuple[int, int, tuple[int, ...]] | None] = [None] * len(kept)
+        for v, added in self._changing.items():
+            dtype, shape = shapes[v]
+            size = int(np.prod(shape, dtype=np.int64))
+            self._views.append((start, start + size, shape))
+            for places, elements, factors in added:
+                touched[places] = True
+                pieces.append((places, elements + start, factors))
+            start += size
+        rest = np.flatnonzero(~touched | (constants != 0.0))
+        pieces.append((rest, slots.reshape(-1)[rest], np.ones(rest.size)))
+        joined = [np.concatenate(x) for x in zip(*pieces, strict=True)]
+        self.entries = Entries(self.n_entries, start, *joined)
+        self._into = [
+            shape != () and shapes[v][0] == np.float64
+            for v, (_, shape) in zip(self._changing, [shapes[v] for v in self._changing])
+        ]
+        self._values = np.empty(start)
+        self._values[: numbers.size] = numbers
+        self.program.outputs = [*kept, *self._changing]
+        self.runner = Runner(self.program.simplify())
+
+    def _constants(self, inputs: list[Any]) -> Any:
+        """The part of each entry that never changes."""
+        out = np.zeros(self.n_entries)
+        if self._fixed:
+            self.program.outputs = [v for v, *_ in self._fixed]
+            found, _, _ = Runner(self.program.simplify()).run(inputs)
+            for (_, places, elements, factors), x in zip(self._fixed, found or (), strict=True):
+                np.add.at(out, places, np.ravel(x)[elements] * factors)
+        return out
+
+    def run(self, inputs: list[Any], data: Any, value: Callable[..., Any]) -> Any:
+        """(value, entries), or None where a guard does not hold."""
+        if not self._lock.acquire(blocking=False):
+            return self._run(inputs, data, value, self._values.copy())
+        try:
+            return self._run(inputs, data, value, self._values)
+        finally:
+            self._lock.release()
+
+    def _run(self, inputs: list[Any], data: Any, value: Callable[..., Any], values: Any) -> Any:
+        n = len(self._views) - len(self._into)
+        into: list[Any] = [None] * n
+        for view, direct in zip(self._views[n:], self._into, strict=True):
+            into.append(values[view[0] : view[1]].reshape(view[2]) if direct else None)
+        outputs, _, _ = self.runner.run(inputs, into)
+        if outputs is None:
+            return None
+        for k, x in enumerate(outputs[n:], n):
+            if into[k] is None:
+                values[self._views[k][0] : self._views[k][1]] = np.ravel(x)
+        return value(outputs), self.entries.fill(values, data)
 
 
 class Plan:
@@ -111,34 +195,17 @@ class Plan:
     def _prepare_run(
         self, program: Program, best: Candidate, structure: Structure, value: bool, second: bool
     ) -> None:
-        """The program without outputs that are constant, and what the others are added to."""
+        """The program without outputs that are constant, and the entries in terms of its values."""
         inputs = [_as_input(x) for x in self.call.inputs]
         whole, parts, n_values = derivative_program(program, best, inputs)
-        kept = list(range(n_values)) if value else []
-        if second:
-            kept = kept[-1:]
-        self.template = np.zeros(len(self.items))
-        self.fills: list[_Fill] = []
-        outputs = [whole.outputs[k] for k in kept]
-        self.n_values = len(outputs)
-        constant = _constants(whole)
-        fixed: list[tuple[int, _Fill]] = []
+        kept = whole.outputs[:n_values] if value else []
+        kept = kept[-1:] if second else kept
+        self.n_values = len(kept)
+        workspace = Workspace(whole, structure.size)
         for v, at in zip(whole.outputs[n_values:], parts, strict=True):
-            fill = _Fill(structure.layers(*at))
-            if not fill.layers:
-                continue
-            if constant[v]:
-                fixed.append((v, fill))
-            else:
-                outputs.append(v)
-                self.fills.append(fill)
-        if fixed:
-            whole.outputs = [v for v, _ in fixed]
-            found, _, _ = Runner(whole.simplify()).run(inputs)
-            for (_, fill), values in zip(fixed, found, strict=True):
-                fill.add(self.template, values)
-        whole.outputs = outputs
-        self.runner = Runner(whole.simplify())
+            workspace.add(v, *structure.contributions(*at))
+        self.workspace = workspace
+        workspace.finish(kept, inputs)
 
     def fits(self, call: Call) -> bool:
         """May the plan be used for another call of the same form?"""
@@ -150,16 +217,7 @@ class Plan:
 
     def run(self, call: Call, data: Any = None) -> tuple[Any, Any] | None:
         """(value, entries) at the point of a call; None if that takes another path."""
-        outputs, _, _ = self.runner.run([_as_input(x) for x in call.inputs])
-        if outputs is None:
-            return None
-        if data is None:
-            data = self.template.copy()
-        else:
-            data[:] = self.template
-        for fill, values in zip(self.fills, outputs[self.n_values :], strict=True):
-            fill.add(data, values)
-        return self._value(outputs), data
+        return self.workspace.run([_as_input(x) for x in call.inputs], data, self._value)
 
     def _value(self, outputs: list[Any]) -> Any:
         if not self.n_values:
@@ -316,7 +374,7 @@ class Prepared:
         found = self._plan.run(call, data) if self._plan.fits(call) else None
         if found is None:
             self._plan = Plan(self._f, call, self._who, self._options)
-            if data is not None and data.shape != self._plan.template.shape:
+            if data is not None and data.shape != self._plan.items.shape:
                 raise ValueError(
                     f"{self._who}: the structure has changed, and `out` has the old one"
                 )

@@ -42,34 +42,86 @@ def structure_of_entries(np.ndarray rows not None, np.ndarray columns not None, 
     return start, items[:total].copy(), place
 
 
-def add_entries(np.ndarray data not None, np.ndarray places not None, values, coefficients):
-    """data[places] += values * coefficients, in order; places (int32) that are -1 are left out.
+@cython.final
+@cython.auto_pickle(False)
+cdef class Entries:
+    """The entries of a matrix as sums of computed values times factors.
 
-    data is float64 or float32; coefficients are a float or an array like places.
+    Entry e is values[source[e]] times the factor numbered factor[e]; then
+    values[more_source] times their factors are added at `more_place`.  There are few factors.
     """
-    cdef np.ndarray v = np.ascontiguousarray(values, np.float64).reshape(-1), c
-    cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(places)
-    cdef const double *x = <const double *>np.PyArray_DATA(v)
-    cdef double *out = <double *>np.PyArray_DATA(data)
-    cdef const double *each = NULL
-    cdef double factor = 1.0
-    cdef Py_ssize_t j, n = np.PyArray_SIZE(places)
-    if np.PyArray_SIZE(v) != n or np.PyArray_TYPE(data) != NPY_DOUBLE:
-        raise ValueError(f"cdiff: {np.PyArray_SIZE(v)} values for {n} places")
-    if type(coefficients) is float:
-        factor = coefficients
-    else:
-        c = np.ascontiguousarray(coefficients, np.float64)
-        each = <const double *>np.PyArray_DATA(c)
-    with nogil:
-        if each != NULL:
-            for j in range(n):
-                if at[j] >= 0:
-                    out[at[j]] += x[j] * each[j]
-        else:
-            for j in range(n):
-                if at[j] >= 0:
-                    out[at[j]] += x[j] * factor
+    cdef np.ndarray source, factor, more_place, more_source, more_factor
+    cdef np.ndarray factors
+    cdef Py_ssize_t size
+    cdef bint plain                # whether all factors are one
+
+    def __init__(self, Py_ssize_t n, Py_ssize_t size, places, sources, factors):
+        """n entries of `size` values; each contribution is a place, a source and a factor.
+
+        Every entry needs one at least.
+        """
+        places = np.ascontiguousarray(places, np.int64)
+        _, order = lists_of_targets(places, n)
+        places = places[order]
+        first = np.ones(len(places), bool)
+        first[1:] = places[1:] != places[:len(places) - 1]
+        if not np.array_equal(places[first], np.arange(n)):
+            raise ValueError(f"cdiff: {n} entries, and not each of them has a value")
+        sources = np.asarray(sources)[order]
+        if sources.size and (sources.min() < 0 or sources.max() >= size):
+            raise ValueError(f"cdiff: sources outside of {size} values")
+        self.factors, numbers = np.asarray(factors, np.float64)[:1], np.zeros(order.size, np.uint16)
+        if (factors != self.factors).any():
+            self.factors, found = np.unique(factors, return_inverse=True)
+            if self.factors.size > 0xFFFF:
+                raise ValueError(f"cdiff: {self.factors.size} factors")
+            numbers = found.astype(np.uint16)[order]
+        self.plain = self.factors.size == 0 or (self.factors.size == 1 and self.factors[0] == 1.0)
+        self.size = size
+        self.source = np.ascontiguousarray(sources[first], np.int32)
+        self.factor = np.ascontiguousarray(numbers[first])
+        self.more_place = np.ascontiguousarray(places[~first], np.int32)
+        self.more_source = np.ascontiguousarray(sources[~first], np.int32)
+        self.more_factor = np.ascontiguousarray(numbers[~first])
+
+    def fill(self, np.ndarray values not None, np.ndarray data=None):
+        """The entries for these values, in `data` (float64, in order) if it is given."""
+        cdef Py_ssize_t e, n = np.PyArray_SIZE(self.source), more = np.PyArray_SIZE(self.more_place)
+        cdef const int32_t *source = <const int32_t *>np.PyArray_DATA(self.source)
+        cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(self.more_place)
+        cdef const int32_t *added = <const int32_t *>np.PyArray_DATA(self.more_source)
+        cdef const uint16_t *number = <const uint16_t *>np.PyArray_DATA(self.factor)
+        cdef const uint16_t *more_number = <const uint16_t *>np.PyArray_DATA(self.more_factor)
+        cdef const double *factor = <const double *>np.PyArray_DATA(self.factors)
+        cdef const double *x = <const double *>np.PyArray_DATA(values)
+        cdef double *out
+        if data is None:
+            data = np.empty(n)
+        check_doubles(values, self.size)
+        check_doubles(data, n)
+        if not np.PyArray_ISWRITEABLE(data):
+            raise ValueError("cdiff: the entries to be overwritten are read-only")
+        out = <double *>np.PyArray_DATA(data)
+        with nogil:
+            if self.plain:
+                for e in range(n):
+                    out[e] = x[source[e]]
+                for e in range(more):
+                    out[at[e]] += x[added[e]]
+            else:
+                for e in range(n):
+                    out[e] = x[source[e]] * factor[number[e]]
+                for e in range(more):
+                    out[at[e]] += x[added[e]] * factor[more_number[e]]
+        return data
+
+
+cdef int check_doubles(np.ndarray x, Py_ssize_t n) except -1:
+    if (np.PyArray_TYPE(x) != NPY_DOUBLE or not np.PyArray_IS_C_CONTIGUOUS(x)
+            or np.PyArray_SIZE(x) != n):
+        raise ValueError(f"cdiff: {n} float64 in order are needed, not {np.PyArray_SIZE(x)} "
+                         f"of {np.PyArray_DescrFromType(np.PyArray_TYPE(x))}")
+    return 0
 
 
 def part_of_program(Program p not None, roots not None, outputs not None):
