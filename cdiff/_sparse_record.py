@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._components import by_components
 from cdiff._core import Array, Level, Trace, in_trace, leaf, lower, pullback
 from cdiff._signature import Signature
 from cdiff._surroundings import Observer
@@ -164,7 +165,8 @@ def _frozen(
             "them as arguments"
         )
     sizes = [int(np.size(y)) if not hasattr(y, "size") else y.size for y in outputs]
-    return Recording(program.simplify(join=False), observer, sizes, shape)
+    split = by_components(program.simplify(join=False))
+    return Recording(split.simplify(join=False), observer, sizes, shape)
 
 
 def record_values(f: Callable[..., Any], call: Call) -> Recording:

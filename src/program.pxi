@@ -31,6 +31,10 @@ cdef class Guard:
         self.expected = expected
         self.where = where
 
+    def moved(self, int32_t value):
+        """The same decision, of another value."""
+        return Guard(value, self.expected, self.where)
+
 
 @cython.final
 cdef class Program:
@@ -208,6 +212,15 @@ cdef class Program:
             raise ValueError(f"{name} takes {OP_NARGS[op]} operands, not {len(operands)}")
         return self.emit(op, type, xs[0], xs[1],
                          xs[2] if op < N_ELEMENTWISE else self.attrs_place(attrs))
+
+    def copied(self, Program p not None, Py_ssize_t i, operands=()):
+        """Append instruction i of another program with these operands (its value)."""
+        cdef list at = [-1] * p.count
+        if not 0 <= i < p.count or p.code[i].op == OP_LEAF:
+            raise ValueError(f"instruction {i} cannot be copied")
+        for v, own in zip(p.operands_of(i), operands):
+            at[v] = own
+        return copied_instruction(p, self, i, at)
 
     def guard(self, int value, expected):
         """Append a guard: the value must be what it was."""
