@@ -72,7 +72,7 @@ class _Rewriter:
         self.parts: dict[int, list[int]] = {}
 
     def run(self) -> Program:
-        for i, (op, dtype, shape, operands, extra) in enumerate(self.code):
+        for i, (op, dtype, shape, operands, _) in enumerate(self.code):
             if op == "leaf":
                 self.whole[i] = self.new.input(dtype, shape)
                 continue
@@ -80,7 +80,9 @@ class _Rewriter:
                 self.whole[i] = self.new.copied(self.old, i)
                 continue
             rule = getattr(self, f"_{op}", self._elementwise)
-            found = rule(i) if is_split(shape) or op in ("sum", "sum_to", "slice", "reshape") else None
+            found = (
+                rule(i) if is_split(shape) or op in ("sum", "sum_to", "slice", "reshape") else None
+            )
             if found is None:
                 self.whole[i] = self.new.copied(self.old, i, [self.get(k) for k in operands])
             elif is_split(shape):
@@ -92,7 +94,9 @@ class _Rewriter:
             self.new.guards.append(g.moved(self.get(g.value)))
         return self.new
 
-    def apply(self, op: str, operands: list[int], dtype: Any, shape: Shape, attrs: Any = None) -> int:
+    def apply(
+        self, op: str, operands: list[int], dtype: Any, shape: Shape, attrs: Any = None
+    ) -> int:
         return self.new.apply(op, operands, dtype, shape, attrs)
 
     # ---------------------------------------------------------------- whole and parts
@@ -118,7 +122,7 @@ class _Rewriter:
     def split(self, v: int) -> list[int]:
         """The components of a value with points."""
         if v not in self.parts:
-            _, dtype, shape, _, extra = self.code[v]
+            _, dtype, shape, _, _ = self.code[v]
             if len(shape) == 1:
                 return [self.whole[v]]
             self.parts[v] = [
@@ -136,7 +140,7 @@ class _Rewriter:
     def component(self, v: int, at: Shape, n: int, rank: int) -> int:
         """The component at a place of a result of this rank; the same for all points if v has no
         points."""
-        op, dtype, shape, _, extra = self.code[v]
+        _, dtype, shape, _, _ = self.code[v]
         own = (1,) * (rank - len(shape)) + shape
         inner = tuple(k if m > 1 else 0 for k, m in zip(at, own[1:], strict=True))
         if own[0] == n and len(shape) == rank:
@@ -154,8 +158,8 @@ class _Rewriter:
         op, dtype, shape, operands, extra = self.code[i]
         if extra is not None and op != "cast":
             return None
-        if any(self.code[k][2][:1] not in ((), shape[:1], (1,)) and len(self.code[k][2]) == len(shape)
-               for k in operands):  # fmt: skip
+        shapes = [self.code[k][2] for k in operands]
+        if any(len(s) == len(shape) and s[0] not in (1, shape[0]) for s in shapes):
             return None
         n, rank = shape[0], len(shape)
         return [
@@ -222,7 +226,7 @@ class _Rewriter:
         return out
 
     def _sum(self, i: int) -> list[int] | None:
-        _, dtype, shape, (a,), (axes, keepdims) = self.code[i]
+        _, dtype, _, (a,), (axes, _) = self.code[i]
         source = self.code[a][2]
         if 0 in axes or not is_split(source) or self.code[a][1] != dtype:
             return None
@@ -279,7 +283,9 @@ class _Rewriter:
                 x = self.split(a)[_flat((r, k), left[1:])]
                 y = self.split(b)[_flat((k, c), right[1:])]
                 term = self.apply("multiply", [x, y], dtype, shape[:1])
-                total = term if total is None else self.apply("add", [total, term], dtype, shape[:1])
+                total = (
+                    term if total is None else self.apply("add", [total, term], dtype, shape[:1])
+                )
             if total is None:
                 return None
             out.append(total)

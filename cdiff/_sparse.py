@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import pattern_of
-from cdiff._sparse_prepared import Prepared, SparsityWarning, scipy_sparse
+from cdiff._sparse_plan import SparsityWarning, scipy_sparse
+from cdiff._sparse_prepared import Prepared
 from cdiff._sparse_record import Call, record_gradient, record_values
 from cdiff._wrap import Transformed, check_argnums
 

@@ -78,10 +78,10 @@ class Call:
 
     def _sort(self) -> None:
         signature = self.signature
-        floats, self.indices, rest = [], [], []
-        at = {k: x for k, x in zip(signature.places, signature.inputs, strict=True)}
-        for k in self.chosen:
-            floats.append((k, at.pop(k)))
+        self.indices: list[tuple[int, Any]] = []
+        rest = []
+        at = dict(zip(signature.places, signature.inputs, strict=True))
+        floats = [(k, at.pop(k)) for k in self.chosen]
         self.n_columns = sum([np.size(x) for _, x in floats])
         for k, x in at.items():
             if np.asarray(x).dtype.kind == "f":
@@ -143,20 +143,22 @@ class Recording:
     surroundings : Surroundings or None
     sizes : list of int
         Entries of each output.
+    treedef : TreeDef or None
+        The structure of the result.
     """
 
-    __slots__ = ("program", "shape", "sizes", "surroundings")
+    __slots__ = ("program", "sizes", "surroundings", "treedef")
 
-    def __init__(self, program: Program, observer: Observer, sizes: list[int], shape: Any):
+    def __init__(self, program: Program, observer: Observer, sizes: list[int], treedef: Any):
         self.program = program
         linked = [*program.arrays, *[np.asarray(x) for _, x in program.refreshed]]
         self.surroundings: Surroundings | None = observer.surroundings(linked)
         self.sizes = sizes
-        self.shape = shape
+        self.treedef = treedef
 
 
 def _frozen(
-    f: Callable[..., Any], trace: Trace, outputs: list[Any], observer: Observer, shape: Any
+    f: Callable[..., Any], trace: Trace, outputs: list[Any], observer: Observer, treedef: Any
 ) -> Recording:
     program, captured = trace.freeze(outputs)
     if captured:
@@ -166,7 +168,7 @@ def _frozen(
         )
     sizes = [int(np.size(y)) if not hasattr(y, "size") else y.size for y in outputs]
     split = by_components(program.simplify(join=False))
-    return Recording(split.simplify(join=False), observer, sizes, shape)
+    return Recording(split.simplify(join=False), observer, sizes, treedef)
 
 
 def record_values(f: Callable[..., Any], call: Call) -> Recording:
@@ -191,9 +193,7 @@ def record_values(f: Callable[..., Any], call: Call) -> Recording:
     with trace as level:
         out = call.apply(f, [trace.input(x) for x in call.inputs])
         outputs = Outputs(out, f, level)
-        treedef = outputs.treedef
-        shapes = [np.shape(y) for y in outputs.leaves]
-        return _frozen(f, trace, list(outputs.leaves), observer, (treedef, shapes))
+        return _frozen(f, trace, list(outputs.leaves), observer, outputs.treedef)
 
 
 def record_gradient(f: Callable[..., Any], call: Call) -> Recording:
@@ -228,7 +228,8 @@ def record_gradient(f: Callable[..., Any], call: Call) -> Recording:
             found = pullback([y], [None], leaves, level) if _is_inside(y, level) else [None] * n
             value = lower(y, level) if y.__class__ is Array else y
         grads: list[Any] = [
-            np.zeros(np.shape(x)) if g is None else g for x, g in zip(call.inputs, found)
+            np.zeros(np.shape(x)) if g is None else g
+            for x, g in zip(call.inputs[:n], found, strict=True)
         ]
         return _frozen(f, trace, [*grads, value], observer, None)
 

@@ -162,7 +162,9 @@ cdef np.ndarray dynamic_order(_Bipartite g, int kind):
                         stamp[w] = v
                         queue_remove(&q, w)
                         queue_insert(&q, w, q.key[w] + change)
-            at = at + 1 if kind == ORDER_INCIDENCE else at - 1 if kind == ORDER_SMALLEST_LAST else at
+            # A key has moved by one at most.
+            if kind != ORDER_DYNAMIC_LARGEST:
+                at += change
             at = 0 if at < 0 else highest if at > highest else at
     return order
 
@@ -222,13 +224,92 @@ cdef np.ndarray by_classes(np.ndarray colors, int turn):
     return np.argsort(rank[colors], kind="stable").astype(np.int32)
 
 
+# ---------------------------------------------------------------- regular grids
+
+cdef enum:
+    MOST_DIFFERENCES = 96         # between columns that share a row, on what may be a regular grid
+    ROWS_LOOKED_AT = 256
+
+
+cdef np.ndarray differences(_Bipartite g):
+    """All distances of two columns in some of the rows; none if these are too many for a grid."""
+    cdef set found = set()
+    cdef Py_ssize_t r
+    for r in range(0, g.m, g.m // ROWS_LOOKED_AT + 1):
+        row = g.row_items[g.rs[r]:g.rs[r + 1]].astype(np.int64)
+        if row.size > MOST_DIFFERENCES:
+            return np.empty(0, np.int64)
+        found.update(np.abs(row[:, None] - row).reshape(-1).tolist())
+        if len(found) > MOST_DIFFERENCES:
+            return np.empty(0, np.int64)
+    found.discard(0)
+    return np.array(sorted(found), np.int64)
+
+
+cdef object lattice_columns(_Bipartite g, int fewest, int most):
+    """A periodic coloring (x + a y + b z mod k) of a regular grid with fewer than `most` colors.
+
+    Its side lengths are found among the distances of columns that share a row.  None if the
+    pattern is not that of a stencil, or no such coloring is valid.
+    """
+    cdef np.ndarray apart = differences(g)
+    cdef list sides = [(1, 1)]
+    cdef int k
+    if not apart.size:
+        return None
+    large = [s for s in apart.tolist() if s > 2]
+    sides += [(s, 1) for s in large]
+    if len(large) <= 40:
+        sides += [(s, t) for s in large for t in large if t < s]
+    for k in range(fewest if fewest > 1 else 1, most):
+        for outer, inner in sides:
+            for colors in periodic(apart, outer, inner, k, g.n):
+                if is_valid(g, colors):
+                    return colors
+    return None
+
+
+cdef list periodic(np.ndarray apart, Py_ssize_t outer, Py_ssize_t inner, int k, Py_ssize_t n):
+    """The first periodic coloring with k colors that keeps these distances apart, in a list."""
+    z = np.rint(apart / outer).astype(np.int64) if outer > 1 else np.zeros_like(apart)
+    rest = apart - z * outer
+    y = np.rint(rest / inner).astype(np.int64) if inner > 1 else np.zeros_like(apart)
+    x = rest - y * inner
+    a = np.arange(k if inner > 1 else 1)
+    b = np.arange(k if outer > 1 else 1)
+    kept = ((x + a[:, None, None] * y + b[:, None] * z) % k != 0).all(axis=2)
+    if not kept.any():
+        return []
+    i, j = np.argwhere(kept)[0]
+    v = np.arange(n)
+    z, rest = np.divmod(v, outer) if outer > 1 else (0, v)
+    y, x = np.divmod(rest, inner) if inner > 1 else (0, rest)
+    return [((x + i * y + j * z) % k).astype(np.int32)]
+
+
+cdef bint is_valid(_Bipartite g, np.ndarray colors) except -1:
+    """Has no row two columns of one color?"""
+    cdef np.ndarray stamps = np.full(colors.max(initial=0) + 1, -1, np.int32)
+    cdef int32_t *seen = <int32_t *>np.PyArray_DATA(stamps)
+    cdef const int32_t *color = <const int32_t *>np.PyArray_DATA(colors)
+    cdef Py_ssize_t r
+    cdef int64_t j
+    for r in range(g.m):
+        for j in range(g.rs[r], g.rs[r + 1]):
+            if seen[color[g.ri[j]]] == r:
+                return False
+            seen[color[g.ri[j]]] = <int32_t>r
+    return True
+
+
 def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"),
                   int rounds=12, seed=0):
     """Colors of the n columns of a pattern such that no two of a color share a row.
 
     Greedy for each of the orderings, as long as more colors are used than the longest row has
-    entries, which is the fewest there can be; then up to `rounds` times over the best, class by
-    class.  Columns without entries get the color -1.
+    entries, which is the fewest there can be; then a periodic coloring, if the pattern is that of
+    a stencil; then up to `rounds` times over the best, class by class.  Columns without entries
+    get the color -1.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
     cdef int bound = np.diff(g.row_start).max(initial=0), turn
@@ -241,6 +322,9 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
             break
     if best is None:
         raise ValueError("coloring: no ordering given")
+    if rounds and best.max(initial=-1) >= bound:
+        colors = lattice_columns(g, bound, best.max(initial=-1) + 1)
+        best = best if colors is None else colors
     for turn in range(rounds):
         if best.max(initial=-1) < bound:
             break

@@ -95,6 +95,7 @@ cdef class Entries:
         cdef const double *factor = <const double *>np.PyArray_DATA(self.factors)
         cdef const double *x = <const double *>np.PyArray_DATA(values)
         cdef double *out
+        cdef bint plain
         if data is None:
             data = np.empty(n)
         check_doubles(values, self.size)
@@ -102,8 +103,9 @@ cdef class Entries:
         if not np.PyArray_ISWRITEABLE(data):
             raise ValueError("cdiff: the entries to be overwritten are read-only")
         out = <double *>np.PyArray_DATA(data)
+        plain = self.plain
         with nogil:
-            if self.plain:
+            if plain:
                 for e in range(n):
                     out[e] = x[source[e]]
                 for e in range(more):

@@ -30,7 +30,7 @@ cdef np.ndarray part_places(tuple shape, tuple index):
             along = (start + step * np.arange(count, dtype=np.int64)) * stride
             out = along.reshape((count,) + (1,) * out.ndim) + out
         stride *= <Py_ssize_t>shape[axis]
-    return out
+    return np.asarray(out)
 
 
 cdef np.ndarray broadcast_places(tuple shape, tuple target):
@@ -118,7 +118,8 @@ cdef class Places:
         if x.op == OP_EMBED:
             inner = part_shape("embed", shape, attrs[1])
             out = np.full(product(shape), -1, np.int64)
-            out[flat_places(part_places(shape, attrs[1]))] = broadcast_places(self.shape(x.a), inner)
+            part = flat_places(part_places(shape, attrs[1]))
+            out[part] = broadcast_places(self.shape(x.a), inner)
             return out
         return self.gathered(x.a, x.b) if x.op == OP_GATHER else NotImplemented
 
