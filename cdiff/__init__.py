@@ -37,7 +37,7 @@ from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad
 from cdiff._tree import register_container, tree_map
 
 if TYPE_CHECKING:
-    from cdiff import matrix_calculus, numpy, programs, scipy, testing
+    from cdiff import matrix_calculus, numpy, programs, scipy, sparse, testing
     from cdiff._checkpoint import checkpoint
     from cdiff._compile import CompileWarning, compile
     from cdiff._custom import custom_jvp, custom_vjp
@@ -95,6 +95,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "sparse",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",
@@ -107,7 +108,7 @@ __all__ = [
     "while_loop",
 ]
 
-_SUBMODULES = ("matrix_calculus", "numpy", "programs", "scipy", "testing")
+_SUBMODULES = ("matrix_calculus", "numpy", "programs", "scipy", "sparse", "testing")
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",

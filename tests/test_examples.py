@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import cdiff
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -48,3 +50,29 @@ def test_a_nist_regression_by_name():
     printed = run("nist_regression.py", "Misra1a")
     assert "Misra1a" in printed and "BoxBOD" not in printed
     assert printed.rstrip().endswith("8 digits or more: 1 of 1 from start 1, 1 of 1 from start 2")
+
+
+def test_the_bratu_equation_converges():
+    printed = run("bratu.py", "40")
+    assert "from 1 forward and 0 reverse directions" in printed or "1 reverse" in printed
+    sizes = [float(x) for x in re.findall(r"residual (\S+)", printed)]
+    assert sizes[-1] < 1e-8 and len(sizes) < 12
+    assert float(printed.split()[-1]) == pytest.approx(0.8, abs=0.3)
+
+
+def test_the_pendulum_is_swung_up():
+    printed = run("collocation.py", "60")
+    last = re.findall(r"constraints (\S+), slope (\S+)", printed)[-1]
+    assert max(map(float, last)) < 1e-8
+
+
+def test_the_bundle_is_adjusted():
+    printed = run("bundle_adjustment.py", "2000")
+    far = re.search(r"residual differs by (\S+), first row by (\S+)", printed)
+    assert float(far[1]) < 1e-9 and float(far[2]) < 1e-8
+    assert float(re.findall(r"cost (\S+)", printed)[-1]) < 1e-15
+
+
+def test_the_brusselator_runs():
+    printed = run("reaction_diffusion.py", "100")
+    assert "successfully" in printed and 1.0 < float(printed.split()[-1]) < 5.0
