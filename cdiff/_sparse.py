@@ -263,8 +263,10 @@ def sparsity(
     second = kind == "hessian"
     recording = (record_gradient if second else record_values)(f, call)
     n_outputs = len(call.chosen) if second else len(recording.sizes)
-    point = [float(x) if x.__class__ is float else np.asarray(x) for x in call.inputs]
-    sets, _, _ = pattern_of(recording.program, call.firsts(), point if local else None)
+    firsts = call.firsts() + [None] * len(recording.captured)
+    sets, _, _ = pattern_of(
+        recording.program, firsts, recording.inputs(call) if local else None
+    )
     blocks = [
         sparse.csr_array((np.ones(items.size, bool), items, start), shape=(start.size - 1, n))
         for (start, items), n in zip(sets[:n_outputs], [call.n_columns] * n_outputs, strict=True)

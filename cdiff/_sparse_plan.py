@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Level, dual, memory_available, replay_deciding, undual
+from cdiff._core import Level, dual, memory_available, peek, replay_deciding, undual
 from cdiff._sparse_colors import Candidate, Part, candidates
 from cdiff._sparse_cut import cut_program, whole_program
 from cdiff._sparse_program import derivative_program
@@ -80,16 +80,16 @@ class Plan:
         self.call = call
         second = who == "sparse_hessian"
         recording = (record_gradient if second else record_values)(f, call)
-        self.surroundings = recording.surroundings
-        self.treedef = recording.treedef
+        self.recording = recording
         program = recording.program
         n_outputs = len(call.chosen) if second else len(recording.sizes)
         m = sum(recording.sizes[:n_outputs])
         self.shape = (m, call.n_columns)
-        best = _best(program, call, n_outputs, self.shape, options, second)
+        firsts = call.firsts() + [None] * len(recording.captured)
+        best = _best(program, firsts, n_outputs, self.shape, options, second)
         self.directions = best.directions.counts()
         self.notes = list(best.part.notes)
-        self.watched = best.part.watched
+        self.watched = [*recording.watched, *best.part.watched]
         structure = Structure(best, *self.shape, options["format"] == "csc")
         self.start, self.items = structure.start, structure.items
         _check_room(best, function_name(f), who)
@@ -102,7 +102,7 @@ class Plan:
         self, program: Program, best: Candidate, structure: Structure, value: bool, second: bool
     ) -> None:
         """The program without outputs that are constant, and the entries in terms of its values."""
-        inputs = [_as_input(x) for x in self.call.inputs]
+        inputs = self.recording.inputs(self.call)
         whole, parts, n_values = derivative_program(program, best, inputs)
         kept = whole.outputs[:n_values] if value else []
         kept = kept[-1:] if second else kept
@@ -124,11 +124,12 @@ class Plan:
         -------
         bool
         """
-        if self.surroundings is not None and not self.surroundings.holds():
+        surroundings = self.recording.surroundings
+        if surroundings is not None and not surroundings.holds():
             return False
         if not self.call.same_indices(call):
             return False
-        return all(np.array_equal(array, copy) for array, copy in self.watched)
+        return all(np.array_equal(peek(array), copy) for array, copy in self.watched)
 
     def run(self, call: Call, data: Any = None) -> tuple[Any, Any] | None:
         """The value (None unless it is wanted) and the entries at the point of a call.
@@ -144,17 +145,17 @@ class Plan:
         (object, ndarray) or None
             None if the call takes another path.
         """
-        found = self.workspace.run([_as_input(x) for x in call.inputs], data)
+        found = self.workspace.run(self.recording.inputs(call), data)
         if found is None or not self.has_value:
             return found and (None, found[1])
         values, data = found
-        return (values[0] if self.treedef is None else unflatten(self.treedef, values)), data
+        return (values[0] if self.recording.treedef is None else unflatten(self.recording.treedef, values)), data
 
     def _verify(self, program: Program, n_outputs: int, options: dict[str, Any], who: str) -> None:
         """Compare the product with a random vector with a forward derivative."""
         sparse = scipy_sparse()
         rng = np.random.default_rng(20)
-        inputs = [_as_input(x) for x in self.call.inputs]
+        inputs = self.recording.inputs(self.call)
         vectors = [rng.uniform(0.5, 1.5, np.shape(x)) for x in inputs[: len(self.call.chosen)]]
         with Level() as level:
             given = [
@@ -182,19 +183,12 @@ class Plan:
             )
 
 
-def _as_input(x: Any) -> Any:
-    if isinstance(x, np.ndarray):
-        return x
-    return float(x) if np.asarray(x).dtype == np.float64 else np.asarray(x)
-
-
 def _best(
-    program: Program, call: Call, n_outputs: int, shape: tuple[int, int], options: dict[str, Any],
+    program: Program, firsts: list[int | None], n_outputs: int, shape: tuple[int, int], options: dict[str, Any],
     second: bool,
 ) -> Candidate:  # fmt: skip
     """The candidate with the least work."""
     mode, pattern = options["mode"], options["pattern"]
-    firsts = call.firsts()
     whole = whole_program(program, firsts, n_outputs)
     if pattern is not None:
         part = Part(whole, _given_pattern(pattern, shape))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._components import by_components
-from cdiff._core import Array, Level, Trace, in_trace, leaf, lower, pullback
+from cdiff._core import Array, Level, Program, Trace, in_trace, leaf, lower, peek, pullback
 from cdiff._signature import Signature
 from cdiff._surroundings import Observer
 from cdiff._wrap import Inputs, Outputs, function_name
@@ -21,9 +21,9 @@ from cdiff._wrap import Inputs, Outputs, function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cdiff._core import Program, Surroundings
+    from cdiff._core import Surroundings
 
-__all__ = ["Call", "Recording", "record_gradient", "record_values"]
+__all__ = ["Call", "Recording", "as_input", "record_gradient", "record_values"]
 
 
 class Call:
@@ -139,7 +139,12 @@ class Recording:
     Attributes
     ----------
     program : Program
-        Of the function, or of the gradient; simplified, sums of parts left as they are.
+        Of the function, or of the gradient; simplified, sums of parts left as they are. Its inputs
+        are those of the call, then `captured`.
+    captured : list
+        Arrays from outside, read at each run.
+    watched : list of (array, ndarray)
+        Arrays from outside that have to stay as they are, with a copy.
     surroundings : Surroundings or None
     sizes : list of int
         Entries of each output.
@@ -147,14 +152,83 @@ class Recording:
         The structure of the result.
     """
 
-    __slots__ = ("program", "sizes", "surroundings", "treedef")
+    __slots__ = ("captured", "program", "sizes", "surroundings", "treedef", "watched")
 
     def __init__(self, program: Program, observer: Observer, sizes: list[int], treedef: Any):
-        self.program = program
-        linked = [*program.arrays, *[np.asarray(x) for _, x in program.refreshed]]
+        linked = [*program.arrays, *[np.asarray(peek(x)) for _, x in program.refreshed]]
         self.surroundings: Surroundings | None = observer.surroundings(linked)
+        opened, self.captured, self.watched = _opened(program)
+        split = by_components(opened.simplify(join=False))
+        self.program = split.simplify(join=False)
         self.sizes = sizes
         self.treedef = treedef
+
+    def inputs(self, call: Call) -> list[Any]:
+        """The inputs of the program for a call.
+
+        Parameters
+        ----------
+        call : Call
+
+        Returns
+        -------
+        list
+        """
+        return [*map(as_input, call.inputs), *[as_input(peek(x)) for x in self.captured]]
+
+
+def as_input(x: Any) -> Any:
+    """A float or an array as programs take it.
+
+    Parameters
+    ----------
+    x : float or ndarray
+
+    Returns
+    -------
+    float or ndarray
+    """
+    if isinstance(x, np.ndarray) and (x.ndim or x.dtype != np.float64):
+        return x
+    return float(x) if np.asarray(x).dtype == np.float64 else np.asarray(x)
+
+
+def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]]:
+    """The program with float arrays from outside as inputs: what is computed from them and from
+    seeds alone would otherwise be computed once.
+
+    Matrices of products stay, since their zeros decide on the pattern, and so do indices; both are
+    watched.
+    """
+    code = program.instructions()
+    originals = {id(copy): original for copy, original in program.refreshed}
+    factors = {k for op, _, _, operands, _ in code if op == "matmul" for k in operands}
+    found: list[tuple[int, Any]] = []
+    watched = []
+    for v, (op, dtype, shape, _, x) in enumerate(code):
+        if op != "const" or not isinstance(x, np.ndarray):
+            continue
+        if id(x) not in originals and not (x.flags.writeable or x.base is not None):
+            continue
+        original = originals.get(id(x), x)
+        if dtype.kind == "f" and not (v in factors and len(shape) == 2):
+            found.append((v, original))
+        else:
+            watched.append((original, np.array(peek(original))))
+    opened = Program()
+    place: dict[int, int] = {}
+    for v in range(program.n_inputs):
+        place[v] = opened.input(*code[v][1:3])
+    for v, _ in found:
+        place[v] = opened.input(*code[v][1:3])
+    for v, (_, _, _, operands, _) in enumerate(code):
+        if v not in place:
+            place[v] = opened.copied(program, v, [place[k] for k in operands])
+    opened.outputs = [place[v] for v in program.outputs]
+    opened.guards = [g.moved(place[g.value]) for g in program.guards]
+    kept = {id(x) for x in opened.arrays}
+    opened.refreshed = [(copy, x) for copy, x in program.refreshed if id(copy) in kept]
+    return opened, [x for _, x in found], watched
 
 
 def _frozen(
@@ -167,8 +241,7 @@ def _frozen(
             "them as arguments"
         )
     sizes = [int(np.size(y)) if not hasattr(y, "size") else y.size for y in outputs]
-    split = by_components(program.simplify(join=False))
-    return Recording(split.simplify(join=False), observer, sizes, treedef)
+    return Recording(program.simplify(join=False), observer, sizes, treedef)
 
 
 def record_values(f: Callable[..., Any], call: Call) -> Recording:

@@ -65,7 +65,7 @@ def main(nodes):
         print(f"step {iteration}: constraints {np.abs(c).max():.2e}, slope {stationary:.2e}")
         if max(np.abs(c).max(), stationary) < 1e-8:
             break
-        h = hessian(z, multipliers) + 1e-6 * sp.eye_array(z.size)
+        h = hessian(z, multipliers)
         system = sp.block_array([[h, a.T], [a, None]], format="csc")
         step = spsolve(system, -np.concatenate([g, c]))
         length = min(1.0, 2.0 / np.abs(step[: z.size]).max())

@@ -75,4 +75,4 @@ def test_the_bundle_is_adjusted():
 
 def test_the_brusselator_runs():
     printed = run("reaction_diffusion.py", "100")
-    assert "successfully" in printed and 1.0 < float(printed.split()[-1]) < 5.0
+    assert "successfully" in printed and 0.3 < float(printed.split()[-1]) < 5.0

@@ -262,7 +262,7 @@ def test_bad_input():
         cd.grad(lambda x: cd.sparse_jacobian(residuals)(x).sum())(np.ones(3))
     with pytest.raises(TypeError):
         cd.sparse_jacobian(lambda x: "text")(np.ones(3))
-    with pytest.raises(ValueError, match="entries"):
+    with pytest.raises(ValueError, match="6 float64"):
         prepared(np.ones(4), out=cd.sparse_jacobian(residuals)(np.ones(6)))
 
 
