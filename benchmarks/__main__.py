@@ -34,6 +34,7 @@ NAMES = (
     "memory",
     "programs",
     "vmap",
+    "sparse",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

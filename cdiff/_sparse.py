@@ -226,7 +226,7 @@ def sparsity(
     Parameters
     ----------
     f : callable
-    *args
+    *args : float, array or container of them
         Arguments at which it is recorded.
     kind : {"jacobian", "hessian"}
     argnums : int or tuple of int, default 0

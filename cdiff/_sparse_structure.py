@@ -45,7 +45,13 @@ class Structure:
         self._offsets = np.cumsum([0, *[part.m] * forward, *[part.n] * backward])
         lane, at = _sources(part, d)
         source = self._offsets[lane[entry]] + at[entry]
-        self._layers = _layers(part.cut.terms, term_of, place, source, int(self._offsets[-1]))
+        # A source may have several places: its value stands in several terms, and of a symmetric
+        # matrix it is two entries.
+        level = np.array(_depths(part.cut.terms), np.int64)[term_of]
+        if d.flipped is not None:
+            level = 2 * level + d.flipped[entry]
+        factors = np.array([t.factor for t in part.cut.terms])[term_of]
+        self._layers = _layers(level, factors, place, source, int(self._offsets[-1]))
 
     def contributions(self, lane: int, count: int, a: int, b: int) -> tuple[Any, Any, Any]:
         """What the elements from a to b of directions are added to: (entry, element, factor), the
@@ -106,16 +112,12 @@ def _sources(part: Part, d: Directions) -> tuple[Any, Any]:
     return lane, np.where(d.by_row, part.items, rows)
 
 
-def _layers(
-    terms: list[Term], term_of: Any, place: Any, source: Any, size: int
-) -> list[tuple[Any, Any]]:
-    """(the entry that each element is added to, factors); several where one has several places."""
-    factors = np.array([t.factor for t in terms])
-    depth = np.array(_depths(terms), np.int64)
+def _layers(level: Any, factors: Any, place: Any, source: Any, size: int) -> list[tuple[Any, Any]]:
+    """(the entry that each element is added to, factors) of each level."""
     layers = []
-    for level in range(int(depth.max(initial=0)) + 1):
-        chosen = slice(None) if not depth.any() else depth[term_of] == level
-        s, f = source[chosen], factors[term_of[chosen]]
+    for k in range(int(level.max(initial=0)) + 1):
+        chosen = level == k
+        s, f = source[chosen], factors[chosen]
         table = np.full(size, -1, np.int32)
         table[s] = place[chosen]
         scale: Any = float(f[0]) if f.size else 1.0

@@ -11,7 +11,7 @@ cdef enum:
 
 
 @cython.final
-cdef class Sets:
+cdef class _Sets:
     """n sets of columns; set r is items[start[r]:start[r + 1]].  Never empty as a whole: that is
     None in the place of the object."""
     cdef Py_ssize_t n
@@ -23,9 +23,9 @@ cdef class Sets:
         free(self.items)
 
 
-cdef Sets new_sets(Py_ssize_t n, int64_t room):
+cdef _Sets new_sets(Py_ssize_t n, int64_t room):
     """n sets with room for so many items."""
-    cdef Sets out = Sets()
+    cdef _Sets out = _Sets()
     if room > LARGE_SETS // 4:
         need_set_memory(room)
     out.n = n
@@ -47,7 +47,7 @@ cdef int need_set_memory(int64_t room) except -1:
     return 0
 
 
-cdef Sets fitted(Sets out):
+cdef _Sets fitted(_Sets out):
     """The same without the room that was not needed; None if all sets are empty."""
     cdef int64_t total = out.start[out.n]
     cdef void *smaller
@@ -59,9 +59,9 @@ cdef Sets fitted(Sets out):
     return out
 
 
-cdef Sets unit_sets(Py_ssize_t n, int64_t first):
+cdef _Sets unit_sets(Py_ssize_t n, int64_t first):
     """Element r depends on column first + r only."""
-    cdef Sets out = new_sets(n, n)
+    cdef _Sets out = new_sets(n, n)
     cdef Py_ssize_t r
     for r in range(n):
         out.items[r] = <int32_t>(first + r)
@@ -69,12 +69,12 @@ cdef Sets unit_sets(Py_ssize_t n, int64_t first):
     return fitted(out)
 
 
-cdef Sets taken(Sets a, object places):
+cdef _Sets taken(_Sets a, object places):
     """Set places[r] of a for each r, none where that is -1; places None: a itself."""
     cdef Py_ssize_t r, n
     cdef int64_t total = 0, at, count
     cdef const int64_t *place
-    cdef Sets out
+    cdef _Sets out
     if a is None or places is None:
         return a
     n = np.PyArray_SIZE(places)
@@ -113,11 +113,11 @@ cdef inline int64_t merged(const int32_t *a, int64_t na, const int32_t *b, int64
     return n + nb - j
 
 
-cdef Sets joined(Sets a, Sets b):
+cdef _Sets joined(_Sets a, _Sets b):
     """The unions of sets that stand at the same places; a or b itself where it holds the other."""
     cdef Py_ssize_t r
     cdef int64_t n = 0
-    cdef Sets out
+    cdef _Sets out
     if a is None or a is b:
         return b
     if b is None:
@@ -155,14 +155,14 @@ cdef extern from *:
     void sort_items "cdiff_sort_items"(int32_t *items, int64_t n) noexcept nogil
 
 
-cdef Sets through(Sets a, np.ndarray start, np.ndarray rows, Py_ssize_t columns):
+cdef _Sets through(_Sets a, np.ndarray start, np.ndarray rows, Py_ssize_t columns):
     """For each r the union of the sets rows[start[r]:start[r + 1]] of a."""
     cdef Py_ssize_t r, k, n = np.PyArray_SIZE(start) - 1
     cdef const int64_t *first = <const int64_t *>np.PyArray_DATA(start)
     cdef const int64_t *row = <const int64_t *>np.PyArray_DATA(rows)
     cdef int64_t total = 0, bound, j
     cdef int32_t column
-    cdef Sets out
+    cdef _Sets out
     cdef int32_t *stamp
     if a is None:
         return None
@@ -192,7 +192,7 @@ cdef Sets through(Sets a, np.ndarray start, np.ndarray rows, Py_ssize_t columns)
     return fitted(out)
 
 
-cdef Sets summed(Sets a, np.ndarray target, Py_ssize_t n):
+cdef _Sets summed(_Sets a, np.ndarray target, Py_ssize_t n):
     """n sets: each the union of those that `target` sends there."""
     if a is None:
         return None
@@ -200,7 +200,7 @@ cdef Sets summed(Sets a, np.ndarray target, Py_ssize_t n):
     return through(a, start, rows, highest_item(a) + 1)
 
 
-cdef int64_t highest_item(Sets a) noexcept:
+cdef int64_t highest_item(_Sets a) noexcept:
     """The largest column in any of the sets."""
     cdef int64_t j, highest = -1
     for j in range(a.start[a.n]):
@@ -232,11 +232,11 @@ cdef tuple lists_of_targets(np.ndarray target, Py_ssize_t n):
     return start, rows
 
 
-cdef Sets running(Sets a, Py_ssize_t length):
+cdef _Sets running(_Sets a, Py_ssize_t length):
     """Runs of `length` sets, each the union of those before it in its run and itself."""
     cdef Py_ssize_t r
     cdef int64_t total = 0, bound = 0, columns
-    cdef Sets out
+    cdef _Sets out
     if a is None:
         return None
     columns = highest_item(a) + 1
@@ -255,7 +255,7 @@ cdef Sets running(Sets a, Py_ssize_t length):
     return fitted(out)
 
 
-cdef tuple exported_sets(Sets a, Py_ssize_t n):
+cdef tuple exported_sets(_Sets a, Py_ssize_t n):
     """(start, items) as NumPy arrays, int64 and int32."""
     cdef np.ndarray start = np.zeros(n + 1, np.int64), items
     cdef int64_t total = 0 if a is None else a.start[n]

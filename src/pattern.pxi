@@ -10,7 +10,7 @@
 # are zero count as zeros, values do not.  With the values of one point it is local:
 # a partial derivative that is zero there takes part no more (the zero law).
 
-ctypedef Sets (*pattern_fn)(_Pattern s, Py_ssize_t i)
+ctypedef _Sets (*pattern_fn)(_Pattern s, Py_ssize_t i)
 
 cdef pattern_fn PATTERN[N_OPS]    # NULL for elementwise operators, copies and sums
 
@@ -24,7 +24,7 @@ cdef class _Pattern:
     cdef list sets                # of each instruction; None where it depends on nothing
     cdef list notes
 
-    cdef inline Sets of(self, Py_ssize_t i, Py_ssize_t k):
+    cdef inline _Sets of(self, Py_ssize_t i, Py_ssize_t k):
         """The sets of operand k."""
         cdef Instr *x = &self.p.code[i]
         if OP_NARGS[x.op] == MANY:
@@ -34,7 +34,7 @@ cdef class _Pattern:
     cdef tuple shape_of(self, Py_ssize_t i, Py_ssize_t k):
         return self.places.shape(self.p.operands_of(i)[k])
 
-    cdef Sets rule(self, Py_ssize_t i):
+    cdef _Sets rule(self, Py_ssize_t i):
         cdef Instr *x = &self.p.code[i]
         if not is_float(self.p.types[x.type][0]):
             return None
@@ -87,11 +87,11 @@ cdef list last_uses(Program p):
 
 # ---------------------------------------------------------------- elementwise
 
-cdef Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
     cdef Instr *x = &s.p.code[i]
     cdef int k, nargs = OP_NARGS[x.op]
     cdef tuple shape = s.places.shape(i)
-    cdef Sets out = None, part
+    cdef _Sets out = None, part
     for k in range(nargs):
         part = s.of(i, k)
         if part is None or (x.op == OP_WHERE and k == 0):
@@ -103,12 +103,12 @@ cdef Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
     return out
 
 
-cdef Sets spread_sets(_Pattern s, Sets a, tuple shape, tuple target):
+cdef _Sets spread_sets(_Pattern s, _Sets a, tuple shape, tuple target):
     """Sets of an operand, broadcast."""
     return a if shape == target else taken(a, broadcast_places(shape, target))
 
 
-cdef Sets without_zeros(_Pattern s, Py_ssize_t i, int k, Sets a):
+cdef _Sets without_zeros(_Pattern s, Py_ssize_t i, int k, _Sets a):
     """Without those whose partial derivative is known to be zero."""
     cdef object zero = known_zeros(s, i, k)
     cdef Py_ssize_t n = product(s.places.shape(i))
@@ -127,6 +127,8 @@ cdef object known_zeros(_Pattern s, Py_ssize_t i, int k):
         condition = s.places.content(at[0], False)
         return None if condition is None else (condition == 0) == (k == 1)
     if x.op == OP_MULTIPLY or x.op == OP_ZMUL:
+        if is_zero_number(s.p, at[1 - k]):
+            return np.True_
         factor = s.places.content(at[1 - k], False)
         return None if factor is None else factor == 0
     if not s.local:
@@ -138,12 +140,17 @@ cdef object known_zeros(_Pattern s, Py_ssize_t i, int k):
     return ndarray_of(times_partial(x.op, k, scalar(1.0), a, b, y)) == 0
 
 
+cdef bint is_zero_number(Program p, int32_t v) noexcept:
+    cdef Instr *x = &p.code[v]
+    return x.op == OP_CONST and x.type <= TYPE_WEAK and p.numbers[x.a] == 0.0
+
+
 # ---------------------------------------------------------------- copies and sums
 
-cdef Sets pattern_copied(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_copied(_Pattern s, Py_ssize_t i):
     """Operators that put copies of elements into new places, or add them up."""
     cdef Py_ssize_t k
-    cdef Sets out = None, part
+    cdef _Sets out = None, part
     for k in range(len(s.p.operands_of(i))):
         part = s.of(i, k)
         if part is not None:
@@ -154,18 +161,18 @@ cdef Sets pattern_copied(_Pattern s, Py_ssize_t i):
     return out
 
 
-cdef Sets pattern_summed(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_summed(_Pattern s, Py_ssize_t i):
     cdef object target = s.places.target(i)
-    cdef Sets a = s.of(i, 0)
+    cdef _Sets a = s.of(i, 0)
     if target is NotImplemented:
         return pattern_block(s, i)
     return summed(a, target, product(s.places.shape(i)))
 
 
-cdef Sets pattern_extreme(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_extreme(_Pattern s, Py_ssize_t i):
     """max and min: at one point only the elements that are the result."""
     cdef Instr *x = &s.p.code[i]
-    cdef Sets a = s.of(i, 0)
+    cdef _Sets a = s.of(i, 0)
     if a is not None and s.local:
         shape = kept_shape(s.places.shape(x.a), s.p.attrs_of(i)[0])
         y = s.places.content(<int32_t>i, False).reshape(shape)
@@ -174,10 +181,10 @@ cdef Sets pattern_extreme(_Pattern s, Py_ssize_t i):
     return summed(a, s.places.target(i), product(s.places.shape(i)))
 
 
-cdef Sets pattern_gather(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_gather(_Pattern s, Py_ssize_t i):
     """Positions that are computed may be any: each row of the result depends on all rows."""
     cdef Instr *x = &s.p.code[i]
-    cdef Sets a = s.of(i, 0)
+    cdef _Sets a = s.of(i, 0)
     cdef tuple shape = s.places.shape(x.a)
     cdef Py_ssize_t inner = product(shape[1:])
     if a is None:
@@ -191,11 +198,11 @@ cdef Sets pattern_gather(_Pattern s, Py_ssize_t i):
     return taken(summed(a, column, inner), every)
 
 
-cdef Sets pattern_running(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_running(_Pattern s, Py_ssize_t i):
     """cumsum and linrec: everything before along an axis."""
     cdef Instr *x = &s.p.code[i]
     cdef tuple shape = s.places.shape(i)
-    cdef Sets a = None
+    cdef _Sets a = None
     cdef Py_ssize_t k
     axis, backward = s.p.attrs_of(i)
     for k in range(OP_NARGS[x.op]):
@@ -226,7 +233,7 @@ cdef np.ndarray matrix_labels(tuple shape, tuple target, bint rows, bint columns
     return flat_places(np.broadcast_to(labels, target))
 
 
-cdef Sets by_label(Sets a, np.ndarray inner, np.ndarray outer):
+cdef _Sets by_label(_Sets a, np.ndarray inner, np.ndarray outer):
     """Each element of the result depends on the elements of a with its label."""
     cdef Py_ssize_t n
     if a is None or not inner.size or not outer.size:
@@ -235,10 +242,10 @@ cdef Sets by_label(Sets a, np.ndarray inner, np.ndarray outer):
     return taken(summed(a, inner, n), outer)
 
 
-cdef Sets pattern_matmul(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_matmul(_Pattern s, Py_ssize_t i):
     cdef Instr *x = &s.p.code[i]
     cdef tuple shape = s.places.shape(i), a = s.places.shape(x.a), b = s.places.shape(x.b)
-    cdef Sets left, right
+    cdef _Sets left, right
     left = matmul_constant(s, i, 1)
     if left is None:
         left = by_label(s.of(i, 0), matrix_labels(a, a, True, False),
@@ -250,11 +257,11 @@ cdef Sets pattern_matmul(_Pattern s, Py_ssize_t i):
     return joined(left, right)
 
 
-cdef Sets matmul_constant(_Pattern s, Py_ssize_t i, int which):
+cdef _Sets matmul_constant(_Pattern s, Py_ssize_t i, int which):
     """The sets by the other operand where operand `which` is a constant matrix: its zeros count."""
     cdef Instr *x = &s.p.code[i]
     cdef tuple a = s.places.shape(x.a), b = s.places.shape(x.b), shape = s.places.shape(i)
-    cdef Sets other = s.of(i, 1 - which)
+    cdef _Sets other = s.of(i, 1 - which)
     if other is None or len(shape) != 2:
         return None
     constant = s.places.content(x.a if which == 0 else x.b, True)
@@ -273,7 +280,7 @@ cdef Sets matmul_constant(_Pattern s, Py_ssize_t i, int which):
     return through(other, start, flat_places(source)[lists], highest_item(other) + 1)
 
 
-cdef Sets pattern_solve(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_solve(_Pattern s, Py_ssize_t i):
     cdef Instr *x = &s.p.code[i]
     cdef tuple shape = s.places.shape(i), a = s.places.shape(x.a), b = s.places.shape(x.b)
     return joined(by_label(s.of(i, 0), matrix_labels(a, a, False, False),
@@ -282,7 +289,7 @@ cdef Sets pattern_solve(_Pattern s, Py_ssize_t i):
                            matrix_labels(b, shape, False, True)))
 
 
-cdef Sets pattern_whole_matrix(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_whole_matrix(_Pattern s, Py_ssize_t i):
     """inv, det, logabsdet, cholesky: every element of a matrix; zeros above the factor."""
     cdef Instr *x = &s.p.code[i]
     cdef tuple a = s.places.shape(x.a)
@@ -296,12 +303,12 @@ cdef Sets pattern_whole_matrix(_Pattern s, Py_ssize_t i):
     return by_label(s.of(i, 0), matrix_labels(a, a, False, False), outer)
 
 
-cdef Sets pattern_einsum(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_einsum(_Pattern s, Py_ssize_t i):
     cdef tuple shape = s.places.shape(i)
     cdef list terms
     cdef str output
     cdef Py_ssize_t k
-    cdef Sets out = None
+    cdef _Sets out = None
     inputs, output = einsum_terms(s.p.attrs_of(i)[0])
     for k in range(len(inputs)):
         if s.of(i, k) is not None:
@@ -327,11 +334,11 @@ cdef np.ndarray einsum_labels(object axes, tuple shape, list kept, list lengths)
 
 # ---------------------------------------------------------------- what has no rule
 
-cdef Sets pattern_block(_Pattern s, Py_ssize_t i):
+cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
     """Every element of the result by every element of the operands; of one point, where a call is
     mapped to many."""
     cdef Py_ssize_t k, n = product(s.places.shape(i)), size, points = 1
-    cdef Sets out = None, a
+    cdef _Sets out = None, a
     cdef list at = s.p.operands_of(i)
     attrs = s.p.attrs_of(i)
     callee = attrs[0] if s.p.code[i].op == OP_CALL else None

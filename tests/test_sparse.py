@@ -195,6 +195,37 @@ def test_elements_of_a_mesh_are_assembled():
     np.testing.assert_allclose(found(x).toarray(), cd.hessian(energy)(x), atol=1e-12)
 
 
+def test_symmetric_matrices_are_read_from_their_mirror_image():
+    """A star coloring reads one value for two entries."""
+    f = lambda x: np.sum(x[::3] * (x[1::3] ** 2 + np.exp(x[2::3]))) + np.sum(x[:-3:3] * x[3::3])
+    x = RNG.normal(size=30)
+    prepared = cd.sparse_hessian(f, mode="fwd", verify=True).prepare(x)
+    np.testing.assert_allclose(prepared(x).toarray(), cd.hessian(f)(x), atol=1e-14)
+    arrow = lambda x: x[0] * np.sum(np.sin(x[1:])) + np.sum(x**3)
+    prepared = cd.sparse_hessian(arrow, verify=True).prepare(x)
+    assert sum(prepared.directions) <= 3
+    np.testing.assert_allclose(prepared(x).toarray(), cd.hessian(arrow)(x), atol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("mode", MODES)
+def test_random_sums_of_products(seed, mode):
+    """Hessians of any pattern: sums of products of a few variables at random."""
+    rng = np.random.default_rng(seed)
+    n, terms = 25, int(rng.integers(5, 60))
+    at = rng.integers(0, n, (terms, 3))
+    c = rng.normal(size=terms)
+    whole = lambda x: np.sum(c * x[at[:, 0]] * np.sin(x[at[:, 1]]) + np.cos(x[at[:, 2]]) * x[0])
+    loop = lambda x: sum(
+        (c[k] * x[i] * np.sin(x[j]) + np.cos(x[m]) * x[1] for k, (i, j, m) in enumerate(at[:12])),
+        0.0,
+    )
+    x = rng.normal(size=n)
+    for f in (whole, loop):
+        found = cd.sparse_hessian(f, mode=mode, verify=True)(x).toarray()
+        np.testing.assert_allclose(found, cd.hessian(f)(x), atol=1e-12)
+
+
 def test_a_pattern_of_ones_own():
     right = scipy.sparse.csr_array(dense(residuals, np.full(6, 0.7)) != 0)
     x = RNG.normal(size=6)
