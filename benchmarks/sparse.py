@@ -1,9 +1,9 @@
 """Sparse derivatives: preparing and evaluating, beside CasADi, differences and hand-written C++.
 
-The residual of a 5-point formula, Hessians of two Rosenbrock functions, a collocation of a system of
-ten states, and a bundle adjustment. CasADi writes into a buffer of its caller, and so does cdiff here
-(`out=`). This file knows how each library writes the problems down and which figures are asked for;
-all contenders must give the same product with a vector.
+The residual of a 5-point formula, Hessians of two Rosenbrock functions, a collocation of a system
+of ten states, and a bundle adjustment. CasADi writes into a buffer of its caller, and so does cdiff
+here (`out=`). This file knows how each library writes the problems down and which figures are asked
+for; all contenders must give the same product with a vector.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import ctypes
 import subprocess
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks._peers import Missing
 from benchmarks._report import Bound, Reasons, Report, duration, ratio, shown
 from benchmarks._timing import Case, Pace, Race
 
@@ -110,11 +110,9 @@ def _casadi_function(name: str, size: int, kind: str) -> Any:
 
 
 def _casadi(name: str, what: str, size: int, kind: str) -> Case:
-    if kind == "MX" and name in ("chained", "pairs"):
-        raise ModuleNotFoundError(name="MX is for matrices")
     import scipy.sparse as sp
 
-    make = lambda: _casadi_function(name, size, kind)
+    make = partial(_casadi_function, name, size, kind)
     function, x = make(), point(name, size)
     pattern = function.sparsity_out(0)
     values = np.zeros(pattern.nnz())
@@ -123,13 +121,11 @@ def _casadi(name: str, what: str, size: int, kind: str) -> Case:
     buffer.set_res(0, memoryview(values))
     run()
     matrix = sp.csc_array((values, pattern.row(), pattern.colind()), shape=pattern.shape)
-    names = {"run": make if what == "prepare" else run, "keep": (buffer, x)}
+    names = {"run": make if what == "prepare" else run, "keep": (function, buffer, x, values)}
     return Case("run()", names, lambda: _product(matrix))
 
 
-def _differences(name: str, what: str, size: int) -> Case:
-    if name in ("chained", "pairs") or what == "prepare":
-        raise ModuleNotFoundError(name="nothing to compare")
+def _differences(name: str, size: int) -> Case:
     from scipy.optimize._numdiff import approx_derivative, group_columns
 
     import cdiff
@@ -138,7 +134,7 @@ def _differences(name: str, what: str, size: int) -> Case:
     pattern = cdiff.sparsity(FUNCTIONS[name], x)
     sparsity = (pattern.astype(float), group_columns(pattern))
     f = FUNCTIONS[name]
-    run = lambda: approx_derivative(f, x, method="2-point", sparsity=sparsity)
+    run = partial(approx_derivative, f, x, method="2-point", sparsity=sparsity)
     # Differences have eight digits; their product is not compared but replaced.
     exact = _derivative(name)(x)
     return Case("run()", {"run": run}, lambda: _product(exact))
@@ -191,7 +187,7 @@ def _bundle_cpp() -> Case:
     arrays = [np.ascontiguousarray(x) for x in scene()]
     values = np.zeros(31 * OBSERVATIONS)
     pointers = [ctypes.c_void_p(x.ctypes.data) for x in (*arrays, values)]
-    run = lambda: function(ctypes.c_long(OBSERVATIONS), *pointers)
+    run = partial(function, ctypes.c_long(OBSERVATIONS), *pointers)
     run()
     which, n = arrays[4], 11 * CAMERAS + 3 * POINTS
     at = [11 * which[:, :1] + np.arange(11), 11 * CAMERAS + 3 * which[:, 1:] + np.arange(3),
@@ -200,7 +196,7 @@ def _bundle_cpp() -> Case:
     start = np.concatenate([15 * np.arange(2 * OBSERVATIONS),
                             30 * OBSERVATIONS + np.arange(OBSERVATIONS + 1)])  # fmt: skip
     matrix = sp.csr_array((values, columns, start), shape=(3 * OBSERVATIONS, n + OBSERVATIONS))
-    return Case("run()", {"run": run, "keep": arrays}, lambda: _product(matrix))
+    return Case("run()", {"run": run, "keep": (arrays, values)}, lambda: _product(matrix))
 
 
 def build(contender: str, key: str) -> Case:
@@ -212,8 +208,19 @@ def build(contender: str, key: str) -> Case:
     if contender == "cdiff":
         return _cdiff(name, what, int(size))
     if contender == "differences":
-        return _differences(name, what, int(size))
+        return _differences(name, int(size))
     return _casadi(name, what, int(size), contender.removeprefix("casadi "))
+
+
+def _compared(name: str, what: str) -> list[str]:
+    """Who takes part: MX is for matrices, differences are for Jacobians and prepare nothing."""
+    hessian = name in ("chained", "pairs")
+    return [
+        contender
+        for contender in CONTENDERS
+        if not (hessian and contender in ("casadi MX", "differences"))
+        and not (what == "prepare" and contender == "differences")
+    ]
 
 
 def _problems(report: Report, pace: Pace, quick: bool) -> None:
@@ -222,23 +229,24 @@ def _problems(report: Report, pace: Pace, quick: bool) -> None:
     report.rows(widths, [("", *CONTENDERS, "")])
     reasons = Reasons()
     with Race("benchmarks.sparse", CONTENDERS, (), pace) as race:
-        for name, sizes in SIZES.items():
-            for size in sizes[:1] if quick else sizes:
-                size = size if not quick else min(size, 10_000)
-                expected = _product(_derivative(name)(point(name, size)))
-                for what in ("prepare", "evaluate"):
-                    key = f"{name}, {what} @ {size}"
-                    times = race.run(key, expected)
-                    reasons.note(key, times)
-                    report.rows(widths, [(key, *(duration(times[c]) for c in CONTENDERS), "")])
-                    figures = [ratio(times[c], times["cdiff"]) for c in CONTENDERS[1:]]
-                    bounds = (AGAINST_CASADI, None, AGAINST_DIFFERENCES)
-                    told = [
-                        report.verdict(f"{key}: {c} / cdiff", f, b)
-                        for c, f, b in zip(CONTENDERS[1:], figures, bounds, strict=True)
-                    ]
-                    verdict = "; ".join(filter(None, told))
-                    report.rows(widths, [("", "", *map(shown, figures), verdict)])
+        for name, size in [(n, s) for n, sizes in SIZES.items() for s in sizes]:
+            if quick and size > 10_000:
+                continue
+            expected = _product(_derivative(name)(point(name, size)))
+            for what in ("prepare", "evaluate"):
+                key = f"{name}, {what} @ {size}"
+                present = _compared(name, what)
+                times = race.run(key, expected, present)
+                reasons.note(key, times)
+                cells = [duration(times[c]) if c in times else "" for c in CONTENDERS]
+                report.rows(widths, [(key, *cells, "")])
+                figures, told = {}, []
+                for peer in present[1:]:
+                    bound = AGAINST_DIFFERENCES if peer == "differences" else AGAINST_CASADI
+                    figures[peer] = ratio(times[peer], times["cdiff"])
+                    told.append(report.verdict(f"{key}: {peer} / cdiff", figures[peer], bound))
+                shares = [shown(figures.get(c, "")) for c in CONTENDERS[1:]]
+                report.rows(widths, [("", "", *shares, "; ".join(told))])
     reasons.tell(report)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff._core import pattern_of
 from cdiff._sparse_plan import SparsityWarning, scipy_sparse
-from cdiff._sparse_prepared import Prepared
+from cdiff._sparse_prepared import Prepared, check_plain
 from cdiff._sparse_record import Call, record_gradient, record_values
 from cdiff._wrap import Transformed, check_argnums
 
@@ -52,7 +52,8 @@ class _Sparse(Transformed):
         Prepared
             A callable that fills values into the same structure.
         """
-        return Prepared(self._f, self._form(args, kwargs), self._factory.__name__, self._options)
+        call = self._form(args, kwargs).plain()
+        return Prepared(self._f, call, self._factory.__name__, self._options)
 
     def _form(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         weighted = self._options.get("weighted", False)
@@ -61,6 +62,7 @@ class _Sparse(Transformed):
     def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
         call = self._form(args, kwargs)
         found = self._kept.get(call.key)
+        check_plain(call, self._factory.__name__)
         if found is None:
             found = Prepared(self._f, call, self._factory.__name__, self._options)
             if len(self._kept) >= MOST_KEPT:
@@ -259,14 +261,12 @@ def sparsity(
     if kind not in ("jacobian", "hessian"):
         raise ValueError(f"sparsity: kind must be 'jacobian' or 'hessian', got {kind!r}")
     sparse = scipy_sparse()
-    call = Call(args, {}, check_argnums(argnums, "sparsity"), "sparsity", False)
+    call = Call(args, {}, check_argnums(argnums, "sparsity"), "sparsity", False).plain()
     second = kind == "hessian"
     recording = (record_gradient if second else record_values)(f, call)
     n_outputs = len(call.chosen) if second else len(recording.sizes)
     firsts = call.firsts() + [None] * len(recording.captured)
-    sets, _, _ = pattern_of(
-        recording.program, firsts, recording.inputs(call) if local else None
-    )
+    sets, _, _ = pattern_of(recording.program, firsts, recording.inputs(call) if local else None)
     blocks = [
         sparse.csr_array((np.ones(items.size, bool), items, start), shape=(start.size - 1, n))
         for (start, items), n in zip(sets[:n_outputs], [call.n_columns] * n_outputs, strict=True)

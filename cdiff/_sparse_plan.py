@@ -149,7 +149,11 @@ class Plan:
         if found is None or not self.has_value:
             return found and (None, found[1])
         values, data = found
-        return (values[0] if self.recording.treedef is None else unflatten(self.recording.treedef, values)), data
+        return (
+            values[0]
+            if self.recording.treedef is None
+            else unflatten(self.recording.treedef, values)
+        ), data
 
     def _verify(self, program: Program, n_outputs: int, options: dict[str, Any], who: str) -> None:
         """Compare the product with a random vector with a forward derivative."""

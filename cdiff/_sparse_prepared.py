@@ -17,7 +17,7 @@ from cdiff._wrap import function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Prepared"]
+__all__ = ["Prepared", "check_plain"]
 
 
 class Prepared:
@@ -61,9 +61,7 @@ class Prepared:
                 )
             found = self._plan.run(call, data)
             if found is None:
-                raise ValueError(
-                    f"{self._who}: {function_name(self._f)} decides differently each time it runs"
-                )
+                raise _unsteady(self._who, self._f)
         return found
 
     def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -87,7 +85,9 @@ class Prepared:
         ValueError
             If the arguments have not the form that was prepared.
         """
-        value, data = self._run(self._call(args, kwargs), None if out is None else out.data)
+        call = self._call(args, kwargs)
+        check_plain(call, self._who)
+        value, data = self._run(call, None if out is None else out.data)
         result = self._matrix(data) if out is None else out
         return (value, result) if self._options["has_value"] else result
 
@@ -102,8 +102,20 @@ class Prepared:
         Returns
         -------
         ndarray of shape (nnz,)
+            An Array where an outer transformation, `compile` for example, tracks an argument.
         """
-        return self._run(self._call(args, kwargs))[1]
+        call = self._call(args, kwargs)
+        return self._replayed(call) if call.tracked else self._run(call)[1]
+
+    def _replayed(self, call: Call) -> Any:
+        """The entries as a value of the transformations outside."""
+        for _ in range(2):
+            if self._plan.fits(call):
+                data = self._plan.workspace.replay(self._plan.recording.inputs(call))
+                if data is not None:
+                    return data
+            self._plan = Plan(self._f, call.plain(), self._who, self._options)
+        raise _unsteady(self._who, self._f)
 
     def _matrix(self, data: Any) -> Any:
         sparse, plan, form = scipy_sparse(), self._plan, self._options["format"]
@@ -156,10 +168,33 @@ class Prepared:
         )
 
 
+def _unsteady(who: str, f: Callable[..., Any]) -> ValueError:
+    return ValueError(f"{who}: {function_name(f)} decides differently each time it runs")
+
+
+def check_plain(call: Call, who: str) -> None:
+    """Raise unless no outer transformation sees an argument.
+
+    Parameters
+    ----------
+    call : Call
+    who : str
+
+    Raises
+    ------
+    TypeError
+    """
+    if call.tracked:
+        raise TypeError(
+            f"{who}: an outer transformation tracks an argument, and a scipy.sparse matrix cannot "
+            "be part of that; use the values of a prepared form, or cd.jacobian and cd.hessian"
+        )
+
+
 def _narrow(start: Any) -> Any:
     """Row starts in the dtype of the columns where they fit, as scipy wants them."""
     return start.astype(np.int32) if start[-1] < 2**31 - 1 else start
 
 
 def _forms(call: Call) -> str:
-    return ", ".join(f"{np.asarray(x).dtype}{list(np.shape(x))}" for x in call.inputs)
+    return ", ".join(f"{x.dtype}{list(x.shape)}" for x in map(np.asarray, call.plain().inputs))

@@ -8,12 +8,24 @@ indices most of the time) and are compared at each call. It runs once for each p
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._components import by_components
-from cdiff._core import Array, Level, Program, Trace, in_trace, leaf, lower, peek, pullback
+from cdiff._core import (
+    Array,
+    Level,
+    Program,
+    Trace,
+    in_trace,
+    is_tracked,
+    leaf,
+    lower,
+    peek,
+    pullback,
+)
 from cdiff._signature import Signature
 from cdiff._surroundings import Observer
 from cdiff._wrap import Inputs, Outputs, function_name
@@ -44,6 +56,8 @@ class Call:
         Differentiated ones, then weights if there are any, then other floats.
     n_columns : int
         Entries that are differentiated.
+    tracked : bool
+        Whether an outer transformation sees an argument.
     key : tuple
     indices : list of ndarray
         Integer arrays.
@@ -51,11 +65,12 @@ class Call:
     Raises
     ------
     TypeError
-        If an outer transformation tracks an argument, or a chosen one has no derivative.
+        If a chosen argument has no derivative.
     """
 
     __slots__ = (
-        "chosen", "indices", "inputs", "key", "n_columns", "places", "signature", "weights",
+        "chosen", "indices", "inputs", "key", "n_columns", "places", "signature", "tracked",
+        "weights",
     )  # fmt: skip
 
     def __init__(
@@ -68,11 +83,7 @@ class Call:
             args, self.weights = args[:-1], args[-1]
         chosen = Inputs(args, argnums, who)
         self.signature = Signature(args, kwargs, frozenset())
-        if self.signature.tracked:
-            raise TypeError(
-                f"{who}: an outer transformation differentiates an argument, and a scipy.sparse "
-                "matrix cannot be part of that; use cd.jacobian or cd.hessian there"
-            )
+        self.tracked = self.signature.tracked or is_tracked(self.weights)
         self.chosen = _chosen_leaves(self.signature, chosen.positions)
         self._sort()
 
@@ -82,29 +93,37 @@ class Call:
         rest = []
         at = dict(zip(signature.places, signature.inputs, strict=True))
         floats = [(k, at.pop(k)) for k in self.chosen]
-        self.n_columns = sum([np.size(x) for _, x in floats])
+        self.n_columns = sum([np.size(peek(x)) for _, x in floats])
         for k, x in at.items():
-            if np.asarray(x).dtype.kind == "f":
+            if np.asarray(peek(x)).dtype.kind == "f":
                 rest.append((k, x))
             else:
-                self.indices.append((k, np.asarray(x)))
+                self.indices.append((k, np.asarray(peek(x))))
         self.places = [k for k, _ in floats + rest]
         self.inputs = [x for _, x in floats]
         form: Any = None
         if self.weights is not None:
-            self.weights = np.asarray(self.weights, np.float64)
+            if self.weights.__class__ is not Array:
+                self.weights = np.asarray(self.weights, np.float64)
             self.inputs.append(self.weights)
             form = self.weights.shape
         self.inputs += [x for _, x in rest]
         self.key = (signature.key, form)
 
+    def plain(self) -> Call:
+        """The same call with plain values in the place of tracked ones."""
+        found = copy(self)
+        found.inputs = [peek(x) for x in self.inputs]
+        found.tracked = False
+        return found
+
     def dtype(self) -> Any:
         """The dtype of the derivative."""
-        return np.result_type(*[np.asarray(x).dtype for x in self.inputs[: len(self.chosen)]])
+        return np.result_type(*[np.asarray(peek(x)).dtype for x in self.inputs[: len(self.chosen)]])
 
     def firsts(self) -> list[int | None]:
         """The first column of each input, None for those that are not differentiated."""
-        sizes = [np.size(x) for x in self.inputs[: len(self.chosen)]]
+        sizes = [np.size(peek(x)) for x in self.inputs[: len(self.chosen)]]
         starts: list[int | None] = [sum(sizes[:k]) for k in range(len(sizes))]
         return starts + [None] * (len(self.inputs) - len(sizes))
 
@@ -119,9 +138,9 @@ class Call:
         given = inputs[:n] + inputs[n + (self.weights is not None) :]
         at: dict[int, Any] = dict(zip(self.places, given, strict=True))
         for k, x in self.indices:
-            copy = np.array(x)
-            copy.flags.writeable = False
-            at[k] = copy
+            own = np.array(x)
+            own.flags.writeable = False
+            at[k] = own
         return self.signature.call(f, [at[k] for k in self.signature.places])
 
 
@@ -188,6 +207,8 @@ def as_input(x: Any) -> Any:
     -------
     float or ndarray
     """
+    if x.__class__ is Array:
+        return x
     if isinstance(x, np.ndarray) and (x.ndim or x.dtype != np.float64):
         return x
     return float(x) if np.asarray(x).dtype == np.float64 else np.asarray(x)
@@ -201,7 +222,7 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
     watched.
     """
     code = program.instructions()
-    originals = {id(copy): original for copy, original in program.refreshed}
+    originals = {id(own): original for own, original in program.refreshed}
     factors = {k for op, _, _, operands, _ in code if op == "matmul" for k in operands}
     found: list[tuple[int, Any]] = []
     watched = []
@@ -227,7 +248,7 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
     opened.outputs = [place[v] for v in program.outputs]
     opened.guards = [g.moved(place[g.value]) for g in program.guards]
     kept = {id(x) for x in opened.arrays}
-    opened.refreshed = [(copy, x) for copy, x in program.refreshed if id(copy) in kept]
+    opened.refreshed = [(own, x) for own, x in program.refreshed if id(own) in kept]
     return opened, [x for _, x in found], watched
 
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Entries, Runner
+from cdiff._core import Entries, Runner, replay_deciding, scatter_add
 
 if TYPE_CHECKING:
     from cdiff._core import Program
 
 __all__ = ["Workspace"]
+
+MANY_ENTRIES = 4096  # among which all numbers appear where there are few
 
 
 class View:
@@ -73,7 +75,7 @@ class Workspace:
             A point.
         """
         constants = self._constants(inputs)
-        numbers, slots = np.unique(constants, return_inverse=True)
+        numbers, slots = _distinct(constants)
         specs = self.program.instructions()
         touched = np.zeros(self.n_entries, bool)
         pieces = []
@@ -87,7 +89,7 @@ class Workspace:
                 pieces.append((places, elements + start, factors))
             start = stop
         rest = np.flatnonzero(~touched | (constants != 0.0))
-        pieces.append((rest, slots.reshape(-1)[rest], np.ones(rest.size)))
+        pieces.append((rest, slots[rest], np.ones(rest.size)))
         joined = [np.concatenate(x) for x in zip(*pieces, strict=True)]
         self.entries = Entries(self.n_entries, start, *joined)
         self._values = np.empty(start)
@@ -126,6 +128,31 @@ class Workspace:
         finally:
             self._lock.release()
 
+    def replay(self, inputs: list[Any]) -> Any:
+        """The entries as an Array that the transformations outside see.
+
+        Parameters
+        ----------
+        inputs : list of float, ndarray or Array
+
+        Returns
+        -------
+        Array or None
+            None where a guard does not hold.
+        """
+        outputs, _, _ = replay_deciding(self.runner.program, inputs)
+        if outputs is None:
+            return None
+        first = self._views[0].start if self._views else self._values.size
+        flat = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
+        values: Any = np.concatenate([self._values[:first], *flat])
+        e = self.entries
+        data = values[e.source.astype(np.int64)] * e.factors[e.factor]
+        if e.more_place.size:
+            more = values[e.more_source.astype(np.int64)] * e.factors[e.more_factor]
+            data = data + scatter_add(more, e.more_place.astype(np.int64), self.n_entries)
+        return data
+
     def _run(self, inputs: list[Any], data: Any, values: Any) -> tuple[list[Any], Any] | None:
         into = [view.array(values) for view in self._views]
         outputs, _, _ = self.runner.run(inputs, [None] * self._n_kept + into)
@@ -135,6 +162,17 @@ class Workspace:
             if not view.direct:
                 values[view.start : view.stop] = np.ravel(x)
         return outputs[: self._n_kept], self.entries.fill(values, data)
+
+
+def _distinct(x: Any) -> tuple[Any, Any]:
+    """The distinct numbers and which of them each element is; mostly these are few."""
+    found = np.unique(x[:MANY_ENTRIES])
+    if x.size > MANY_ENTRIES:
+        slots = np.minimum(np.searchsorted(found, x), found.size - 1)
+        if (found[slots] == x).all():
+            return found, slots
+    found, slots = np.unique(x, return_inverse=True)
+    return found, slots.reshape(-1)
 
 
 def _constants(program: Program) -> list[bool]:

@@ -228,6 +228,7 @@ cdef np.ndarray by_classes(np.ndarray colors, int turn):
 
 cdef enum:
     MOST_DIFFERENCES = 96         # between columns that share a row, on what may be a regular grid
+    MOST_SIDES = 32               # distances that may be the side of a grid
     ROWS_LOOKED_AT = 256
 
 
@@ -258,8 +259,9 @@ cdef object lattice_columns(_Bipartite g, int fewest, int most):
     if not apart.size:
         return None
     large = [s for s in apart.tolist() if s > 2]
-    sides += [(s, 1) for s in large]
-    if len(large) <= 40:
+    if len(large) <= MOST_SIDES:
+        sides += [(s, 1) for s in large]
+    if 2 * len(large) <= MOST_SIDES:
         sides += [(s, t) for s in large for t in large if t < s]
     for k in range(fewest if fewest > 1 else 1, most):
         for outer, inner in sides:

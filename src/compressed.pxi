@@ -50,8 +50,8 @@ cdef class Entries:
     Entry e is values[source[e]] times the factor numbered factor[e]; then
     values[more_source] times their factors are added at `more_place`.  There are few factors.
     """
-    cdef np.ndarray source, factor, more_place, more_source, more_factor
-    cdef np.ndarray factors
+    cdef readonly np.ndarray source, factor, more_place, more_source, more_factor
+    cdef readonly np.ndarray factors
     cdef Py_ssize_t size
     cdef bint plain                # whether all factors are one
 

@@ -291,6 +291,12 @@ def unique_colors(start: NDArray[Any], items: NDArray[Any], colors: NDArray[Any]
 def structure_of_entries(rows: NDArray[Any], columns: NDArray[Any], m: int, n: int
                          ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 class Entries:
+    source: NDArray[Any]
+    factor: NDArray[Any]
+    factors: NDArray[Any]
+    more_place: NDArray[Any]
+    more_source: NDArray[Any]
+    more_factor: NDArray[Any]
     def __init__(self, n: int, size: int, places: Any, sources: Any, factors: Any) -> None: ...
     def fill(self, values: NDArray[Any], data: NDArray[Any] | None = None) -> NDArray[Any]: ...
 

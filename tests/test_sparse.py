@@ -336,6 +336,25 @@ def test_threads_share_a_preparation():
     assert not wrong
 
 
+def test_values_under_other_transformations():
+    prepared = cd.sparse_jacobian(residuals).prepare(np.ones(5))
+    x = RNG.normal(size=5)
+    entries = lambda x: dense(residuals, x)[prepared.structure]
+    compiled = cd.compile(prepared.values)
+    for point in (x, -x):
+        np.testing.assert_allclose(compiled(point), entries(point))
+    assert compiled.stats()["recordings"] == 1
+    np.testing.assert_allclose(
+        cd.jacobian(prepared.values)(x), cd.jacobian(lambda x: entries(x))(x), atol=1e-14
+    )
+    hess = cd.sparse_hessian(residuals, weighted=True).prepare(x, np.ones(4))
+    slope = cd.grad(lambda v: np.sum(hess.values(x, v)))(np.ones(4))
+    expected = [hess(x, e).sum() for e in np.eye(4)]
+    np.testing.assert_allclose(slope, expected)
+    turned = cd.sparse_jacobian(lambda x: x**3 if x[0] > 0 else x**2).prepare(np.ones(2))
+    np.testing.assert_allclose(cd.jacobian(turned.values)(-np.ones(2)), 2 * np.eye(2))
+
+
 def test_compiled_functions_and_methods():
     f = cd.compile(residuals)
     x = RNG.normal(size=5)
