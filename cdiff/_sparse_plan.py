@@ -188,9 +188,13 @@ class Plan:
 
 
 def _best(
-    program: Program, firsts: list[int | None], n_outputs: int, shape: tuple[int, int], options: dict[str, Any],
+    program: Program,
+    firsts: list[int | None],
+    n_outputs: int,
+    shape: tuple[int, int],
+    options: dict[str, Any],
     second: bool,
-) -> Candidate:  # fmt: skip
+) -> Candidate:
     """The candidate with the least work."""
     mode, pattern = options["mode"], options["pattern"]
     whole = whole_program(program, firsts, n_outputs)

@@ -1,8 +1,9 @@
 """The values of a derivative program side by side, and the entries that are made of them.
 
-Knows programs and places of entries; it must not know directions. Values are computed where they are
-read, in a workspace that is used again at each call; what is constant is computed once and takes
-one number for each different value. So a call is one run of the program and one pass over the entries.
+Knows programs and places of entries; it must not know directions. Values are computed where they
+are read, in a workspace that is used again at each call; what is constant is computed once and
+takes one number for each different value. So a call is one run of the program and one pass over
+the entries.
 """
 
 from __future__ import annotations

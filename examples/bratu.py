@@ -1,8 +1,9 @@
 """The Bratu equation on a square by Newton's method with sparse Jacobians.
 
-Laplace(u) + L exp(u) = 0 inside, u = 0 on the border, on 300 x 300 unknowns by default. The residual
-is a few lines of NumPy; its Jacobian has five entries in a row, comes from one direction, and goes to
-SciPy's sparse solver as it is. Run as ``python examples/bratu.py [unknowns along a side]``.
+Laplace(u) + L exp(u) = 0 inside, u = 0 on the border, on 300 x 300 unknowns by default. The
+residual is a few lines of NumPy; its Jacobian has five entries in a row, comes from one
+direction, and goes to SciPy's sparse solver as it is. Run as ``python examples/bratu.py [unknowns
+along a side]``.
 """
 
 import sys

@@ -1,10 +1,11 @@
 """Bundle adjustment by Levenberg-Marquardt with a sparse Jacobian.
 
-The residual of one observation is a function of one camera (11 numbers), one point and one weight;
-it is mapped over all observations, whose cameras and points are gathered. The Jacobian of everything
-comes from two reverse directions. First the Jacobian at the ADBench problem of 49 cameras, 7776 points
-and 31843 observations is compared with its published entries; then a smaller scene with known points
-is solved. Run as ``python examples/bundle_adjustment.py [observations of the first problem]``.
+The residual of one observation is a function of one camera (11 numbers), one point and one
+weight; it is mapped over all observations, whose cameras and points are gathered. The Jacobian of
+everything comes from three directions. First the Jacobian at the ADBench problem of 49 cameras,
+7776 points and 31843 observations is compared with its published entries; then a smaller scene
+with known points is solved. Run as ``python examples/bundle_adjustment.py [observations of the
+first problem]``.
 """
 
 import sys
@@ -78,7 +79,10 @@ def scene(rng, cameras=6, points=60):
 
 def solve():
     cameras, points, weights, features, which = scene(np.random.default_rng(4))
-    fitted = lambda points: residuals(cameras, points, weights, features, which)[0]
+
+    def fitted(points):
+        return residuals(cameras, points, weights, features, which)[0]
+
     jacobian = cd.sparse_jacobian(fitted, has_value=True).prepare(points)
     print(jacobian)
     damping = 1e-3

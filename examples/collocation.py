@@ -1,9 +1,9 @@
 """Optimal control by collocation: a pendulum on a cart is swung up with the least force.
 
 States and force at all nodes are the unknowns; the trapezoidal rule ties neighbouring nodes. Each
-step of sequential quadratic programming solves the equations of the Lagrangian, whose blocks are the
-sparse Hessian of the Lagrangian and the sparse Jacobian of the constraints. Run as
-``python examples/collocation.py [nodes]``.
+step of sequential quadratic programming solves the equations of the Lagrangian, whose blocks are
+the sparse Hessian of the Lagrangian and the sparse Jacobian of the constraints. Run as ``python
+examples/collocation.py [nodes]``.
 """
 
 import sys
@@ -49,12 +49,15 @@ def objective(z):
     return DURATION / (squares.shape[0] - 1) * (np.sum(squares) - squares[0] / 2 - squares[-1] / 2)
 
 
+def lagrangian(z, v):
+    return objective(z) + np.sum(v * constraints(z))
+
+
 def main(nodes):
     share = np.linspace(0.0, 1.0, nodes)[:, None]
     z = np.reshape(np.hstack([START + share * (GOAL - START), np.zeros((nodes, 1))]), -1)
     multipliers = np.zeros(constraints(z).size)
     jacobian = cd.sparse_jacobian(constraints, has_value=True).prepare(z)
-    lagrangian = lambda z, v: objective(z) + np.sum(v * constraints(z))
     hessian = cd.sparse_hessian(lagrangian).prepare(z, multipliers)
     print(jacobian, hessian, sep="\n")
     gradient = cd.compile(cd.grad(objective))

@@ -14,7 +14,7 @@ A, B, DIFFUSION = 1.0, 3.0, 0.02
 
 
 def rates(t, y):
-    """u' = A + u^2 v - (B + 1) u + D u_xx, v' = B u - u^2 v + D v_xx; u = A, v = B / A at the ends."""
+    """u' = A + u^2 v - (B + 1) u + D u_xx, v' = B u - u^2 v + D v_xx; A and B / A at the ends."""
     n = y.size // 2
     u, v = y[:n], y[n:]
     uuv = u**2 * v

@@ -58,6 +58,21 @@ def test_values(name):
             assert found.dtype == expected.dtype
 
 
+@pytest.mark.filterwarnings("ignore::cdiff.SparsityWarning")
+@pytest.mark.parametrize("mode", ["auto", "fwd", "rev"])
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n not in ("cumsum", "mean", "outer")])
+def test_sparse_jacobians(name, mode):
+    f, x = FUNCTIONS[name], RNG.normal(size=(N, 3))
+    found = cd.sparse_jacobian(f, mode=mode, verify=True)(x)
+    v, w = RNG.normal(size=(N, 3)), RNG.normal(size=(N, 3))
+    for point in (v, w):
+        _, expected = cd.jvp(f, (x,), (point,))
+        np.testing.assert_allclose(found @ point.reshape(-1), np.reshape(expected, -1), atol=1e-11)
+    rows = RNG.normal(size=found.shape[0])
+    _, pull = cd.vjp(lambda x: np.reshape(f(x), (-1,)), x)
+    np.testing.assert_allclose(rows @ found, np.reshape(pull(rows)[0], -1), atol=1e-11)
+
+
 def test_small_vectors_are_taken_apart():
     program = programs.record(lambda x: np.sum(np.sin(x) * x, axis=1), np.ones((N, 3)))
     shapes = [shape for _, _, shape, _, _ in by_components(program).instructions()]

@@ -140,8 +140,7 @@ def test_integer_arguments_belong_to_the_structure():
     prepared = cd.sparse_jacobian(f).prepare(np.ones(4), np.array([0, 1]))
     for at in ([0, 1], [3, 3], [0, 2]):
         x = RNG.normal(size=4)
-        found = prepared(x, np.array(at)).toarray()
-        np.testing.assert_allclose(found, dense(lambda x, at=np.array(at): f(x, at), x))
+        np.testing.assert_allclose(prepared(x, np.array(at)).toarray(), dense(f, x, np.array(at)))
 
 
 def test_constant_entries_are_not_computed_again():
@@ -324,9 +323,8 @@ def test_threads_share_a_preparation():
     wrong = []
 
     def work(k):
-        for _ in range(20):
-            if not (prepared(points[k]).data == expected[k]).all():
-                wrong.append(k)
+        found = [prepared(points[k]).data for _ in range(20)]
+        wrong.extend(k for data in found if not (data == expected[k]).all())
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
     for t in threads:

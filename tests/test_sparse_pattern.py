@@ -77,7 +77,7 @@ def added(x):
 
 
 def flat(f):
-    return lambda x: np.reshape(f(x), (-1,))
+    return lambda *args: np.reshape(f(*args), (-1,))
 
 
 def seen(f, points):
