@@ -1,7 +1,8 @@
-"""Calls applied to many points at once, for `vmap`: the general way, point by point.
+"""Calls applied to many points at once, for `vmap`: point by point, or all by broadcasting.
 
 A mapped call has a leading axis in its result and in some of its operands. This file knows callees
-and nothing of what they compute. It is as fast as as many calls.
+and nothing of what they compute. The general way is as fast as as many calls; what broadcasts its
+operands is one call.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff import _core
 from cdiff._core import Array, Callee, array, concatenate, reshape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Mapped", "PointCallee"]
+__all__ = ["Broadcast", "Mapped", "PointCallee"]
 
 
 class PointCallee(Callee):
@@ -80,6 +82,51 @@ class Mapped(PointCallee):
             for i in range(self.n)
         ]
         return None if all(part is None for part in parts) else _stacked(parts)
+
+
+class Broadcast(Mapped):
+    """A callee that broadcasts its operands, element by element: one call for all points."""
+
+    def _raised(self, operands: Sequence[Any]) -> list[Any]:
+        """Operands, or what belongs to them, with the axes that make the points broadcast."""
+        ranks = [
+            0 if x is None else x.ndim - batched
+            for x, batched in zip(operands, self.flags, strict=True)
+        ]
+        rank = max(ranks)
+        return [
+            x.reshape((self.n, *(1,) * (rank - k), *x.shape[1:]))
+            if x is not None and batched and k < rank
+            else x
+            for x, k, batched in zip(operands, ranks, self.flags, strict=True)
+        ]
+
+    def value(self, arrays: list[Any]) -> Any:
+        return self.callee.value(self._raised(arrays))
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        return self
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        raised = self._raised(operands)
+        found = self.callee.pull(y, raised, g, wanted)
+        return [
+            c if c is None or x is r else _lowered(c, r, x)
+            for c, r, x in zip(found, raised, operands, strict=True)
+        ]
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        # Tangents are raised to the ranks of their operands, which some of them may lack.
+        full = [operand if t is None else t for t, operand in zip(tangents, operands, strict=True)]
+        given = [None if t is None else x
+                 for t, x in zip(tangents, self._raised(full), strict=True)]  # fmt: skip
+        return self.callee.push(y, self._raised(operands), given)
+
+
+def _lowered(c: Array, raised: Array, operand: Array) -> Array:
+    """A cotangent of the result's shape as that of an operand which was raised."""
+    axes = tuple([i for i, n in enumerate(raised.shape) if n != c.shape[i]])
+    return reshape(_core.sum(c, axes) if axes else c, operand.shape)
 
 
 def _stacked(parts: list[Any]) -> Array:

@@ -129,12 +129,16 @@ class Paths:
         Outputs are made in `buffers` where that is possible.
         """
         path: Path | None = self.last
+        held = -1
         while path is not None:
             into = None if buffers is None else buffers.into(path, inputs)
             outputs, failed, seen = path.runner.run(inputs, into)
             if outputs is not None:
                 self.last = path
                 return path, outputs
+            if failed <= held:
+                return None  # paths of a damaged file may lead in a circle
+            held = failed
             path = self.by_decisions.get((*path.decisions[:failed], content(seen)))
         return None
 

@@ -19,11 +19,12 @@ import numpy as np
 from cdiff._core import operator_codes, program_of_parts, program_parts
 from cdiff._paths import Path
 from cdiff._plain import FormatError, read, written
+from cdiff._saved_calls import call_of, plain_call
 from cdiff._signature import static_key, static_value, structure
 from cdiff._tree import LEAF, TreeDef, class_name, family_of, is_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cdiff._core import Program
 
@@ -415,16 +416,11 @@ def _plain_program(program: Program) -> dict[str, Any]:
     rows = np.frombuffer(code, INSTRUCTION).copy()
     used = np.unique(rows["op"])
     names = tuple([NAMES[int(op)] for op in used])
-    if "call" in names:
-        callee = next(row[4][0] for row in program.instructions() if row[0] == "call")
-        raise TypeError(
-            f"the program calls {callee!r}, a Python function, which a file cannot hold"
-        )
-    attrs = list(attrs)
-    casts = np.flatnonzero(rows["op"] == CODES["cast"])
-    for i in casts:
-        attrs.append((_dtype_name(attrs[rows["c"][i]][0]),))
-        rows["c"][i] = len(attrs) - 1
+    attrs = _rewritten(rows, attrs, "cast", _dtype_name)
+    try:
+        attrs = _rewritten(rows, attrs, "call", lambda x: plain_call(x, _plain_program))
+    except TypeError as error:
+        raise TypeError(f"the program calls {error}, which a file cannot hold") from None
     rows["op"] = np.searchsorted(used, rows["op"])
     return {
         "operators": names,
@@ -438,6 +434,27 @@ def _plain_program(program: Program) -> dict[str, Any]:
         "outputs": tuple(outputs),
         "guards": tuple([(value, np.asarray(expected)) for value, expected in guards]),
     }
+
+
+def _rewritten(rows: Any, attrs: Any, operator: str, rewrite: Callable[[Any], Any]) -> Any:
+    """Attributes with those of one operator, a single thing each, rewritten.
+
+    New ones are added behind the others, since equal ones may belong to another operator too.
+    """
+    attrs = list(attrs)
+    places: dict[int, int] = {}
+    for i in np.flatnonzero(rows["op"] == CODES[operator]):
+        place = int(rows["c"][i])
+        if not 0 <= place < len(attrs) or attrs[place].__class__ is not tuple or not attrs[place]:
+            raise FormatError(f"a {operator} without its attributes")
+        if place not in places:
+            places[place] = len(attrs)
+            attrs.append((rewrite(attrs[place][0]),))
+        rows["c"][i] = places[place]
+    if operator == "call":  # what it calls belongs to nothing else
+        for place in places:
+            attrs[place] = ()
+    return attrs
 
 
 def _dtype_name(typenum: int) -> str:
@@ -460,19 +477,14 @@ def _program(parts: dict[str, Any]) -> Program:
     """A program from what was read; the core checks it."""
     names = field(parts, "operators", tuple)
     for name in names:
-        if name.__class__ is not str or name not in CODES or name == "call":
+        if name.__class__ is not str or name not in CODES:
             raise FormatError(f"a program with the operator {name!r:.40}, which is not known here")
     rows = _rows(field(parts, "code", bytes), INSTRUCTION).copy()
     if rows.size and int(rows["op"].max()) >= len(names):
         raise FormatError("a program with an operator that has no name")
     rows["op"] = np.array([CODES[name] for name in names] or [0], "u2")[rows["op"]]
-    attrs = list(field(parts, "attributes", tuple))
-    for i in np.flatnonzero(rows["op"] == CODES["cast"]):
-        place = int(rows["c"][i])
-        if not 0 <= place < len(attrs) or attrs[place].__class__ is not tuple or not attrs[place]:
-            raise FormatError("a conversion without its dtype")
-        attrs.append((_dtype(attrs[place][0]).num,))
-        rows["c"][i] = len(attrs) - 1
+    attrs = _rewritten(rows, field(parts, "attributes", tuple), "cast", lambda x: _dtype(x).num)
+    attrs = _rewritten(rows, attrs, "call", lambda x: call_of(x, _program))
     types = [_type(x) for x in field(parts, "types", tuple)]
     try:
         return program_of_parts(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from cdiff._packing import Spec
 
-__all__ = ["Scan", "While", "while_steps"]
+__all__ = ["Counted", "Scan", "While", "while_steps"]
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -51,6 +51,14 @@ def zero(spec: Spec) -> Array:
     """A zero derivative."""
     dtype, shape = spec
     return array(np.zeros(shape, dtype if dtype.kind == "f" else FLOAT64))
+
+
+def fitting(x: Any, spec: Spec) -> Any:
+    """An ndarray of a dtype, which must have the shape."""
+    a = np.asarray(x, spec[0])
+    if a.shape != spec[1]:
+        raise ValueError(f"a loop was given a value of shape {a.shape}, not {spec[1]}")
+    return a
 
 
 def or_zero(x: Any, spec: Spec) -> Any:
@@ -111,7 +119,9 @@ class Scan(PointCallee):
     def value(self, arrays: list[Any]) -> Any:
         n, m = len(self.carry), len(self.carry) + len(self.xs)
         specs = [*self.carry, *[(dtype, (self.length, *s)) for dtype, s in self.xs]]
-        fitted = [np.asarray(a, dtype) for a, (dtype, _) in zip(arrays, specs, strict=False)]
+        fitted = [fitting(a, spec) for a, spec in zip(arrays, specs, strict=False)]
+        if len(arrays) != self.body.n_inputs + len(self.body.captured):
+            raise ValueError(f"{self!r}: {len(arrays)} operands")
         return self.pack(*self.run(fitted[:n], fitted[n:m], list(arrays[m:])))
 
     def run(self, carry: list[Any], xs: list[Any], consts: list[Any]) -> tuple[list[Any], Any]:
@@ -366,7 +376,7 @@ class While(Callee):
 
     def value(self, arrays: list[Any]) -> Any:
         carry, consts, others = self._parts(arrays)
-        carry = [np.asarray(a, dtype) for a, (dtype, _) in zip(carry, self.carry, strict=True)]
+        carry = [fitting(a, spec) for a, spec in zip(carry, self.carry, strict=True)]
         last, _ = while_steps(self.body, self.condition, carry, consts, others, self.limit)
         return self.packing.pack_plain(last)
 
@@ -383,15 +393,15 @@ class While(Callee):
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         return self._counted(operands, False).push(y, operands, tangents)
 
-    def _counted(self, operands: list[Array], saves: bool) -> _Counted:
+    def _counted(self, operands: list[Array], saves: bool) -> Counted:
         """The loop over the number of steps that it takes now, which is a decision."""
         n = hosted(self.count, tuple(operands), {})
         if n is NotImplemented:
             n = self.count(*operands)
-        return _Counted(Scan(self.body, self.carry, [], n, False, saves))
+        return Counted(Scan(self.body, self.carry, [], n, False, saves))
 
 
-class _Counted(Callee):
+class Counted(Callee):
     """A scan for a While: operands of the condition are behind those of the scan.
 
     Parameters

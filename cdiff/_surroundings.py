@@ -25,7 +25,6 @@ __all__ = ["Observer"]
 
 MAX_ENTRIES = 100  # of a dict or list that is looked through
 MAX_OBJECTS = 1000  # that are looked through
-MAX_CONTENT = 65536  # bytes of an array whose content is compared
 LIBRARIES = frozenset(("cdiff", "numpy", "scipy", "builtins")) | sys.stdlib_module_names
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"))
@@ -116,7 +115,7 @@ class Observer:
         return [
             (x, None, label)
             for x, label in self._arrays.values()
-            if x.nbytes <= MAX_CONTENT and not any(np.may_share_memory(x, y) for y in linked)
+            if _may_change(x) and not any(np.may_share_memory(x, y) for y in linked)
         ]
 
     def _look(self, x: Any, label: str) -> None:
@@ -220,6 +219,15 @@ def _content(cell: types.CellType) -> tuple[Any, ...]:
         return (cell.cell_contents,)
     except ValueError:  # empty
         return ()
+
+
+def _may_change(x: Any) -> bool:
+    """May the content of an array change: is it, or what it is a part of, writeable?"""
+    while isinstance(x, np.ndarray):
+        if x.flags.writeable:
+            return True
+        x = x.base
+    return x is not None
 
 
 def _is_fixed(x: Any) -> bool:

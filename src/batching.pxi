@@ -199,7 +199,8 @@ cdef Array batch_call(_Step s):
     callee = s.attrs[0]
     if not hasattr(callee, "batched"):
         raise NotImplementedError(f"vmap: {callee!r} has no rule for many points at once")
-    return s.result(s.operands, (callee.batched(s.n, tuple(s.batched)),))
+    y = s.result(s.operands, (callee.batched(s.n, tuple(s.batched)),))
+    return first_part(y, (s.n,) + s.shape)
 
 
 cdef class HostedRows:

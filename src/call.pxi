@@ -71,6 +71,15 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
     return attach(y, OP_CALL, operands, READS_ALL, attrs) if recording(levels) else y
 
 
+cdef Array first_part(Array y, tuple shape):
+    """The result that a program states, without what a derivative wants behind it."""
+    cdef tuple found = shape_tuple(y)
+    cdef Py_ssize_t last = len(shape) - 1
+    if found == shape or last < 0:
+        return y
+    return get_basic(y, parse_basic(y, (Ellipsis, slice(0, shape[last]))))
+
+
 cdef Array called(object callee, list operands):
     """The value of a call in memory of its own."""
     cdef Array a

@@ -101,7 +101,8 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
             return NotImplemented
     out = kwargs.pop("out", None)
     if ufunc in PLAIN_UFUNCS:
-        result = plain_call_of(getattr(ufunc, method), inputs, kwargs)
+        called = ufunc if method == "__call__" else getattr(ufunc, method)
+        result = plain_call_of(called, inputs, kwargs)
         return result if out is None else store_out(as_node(result), out)
     if method != "__call__" or code is None:
         handler = face_function(ufunc) if method == "__call__" else ufunc_method(ufunc, method)

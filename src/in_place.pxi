@@ -365,7 +365,7 @@ cdef Array successor(Array a):
 
 cdef int assign(Array a, object key, object value) except -1:
     """a[key] = value: the Python object a shows a new version, the graph keeps the old one."""
-    cdef Array v, old
+    cdef Array v, old, new
     cdef BasicKey basic = None
     cdef bint plain = True
     check_changeable(a)
@@ -373,9 +373,9 @@ cdef int assign(Array a, object key, object value) except -1:
         return 0
     v = as_node(value)
     old = current(a)
-    traced = traced_key(key)
-    if traced is not None:
-        return store(a, set_traced(old, traced, assignable(old, v)))
+    new = set_computed(old, key, assignable(old, v)) if cdiff_tls.tracing else None
+    if new is not None:
+        return store(a, new)
     key = plain_key(key)
     for k in (key if isinstance(key, tuple) else (key,)):
         plain = plain and is_basic(k)
@@ -425,10 +425,12 @@ cdef int assign_constant(Array a, object key, BasicKey basic, Array v) except -1
 cdef Array set_item(Array a, object key, Array v):
     """A new node: `a` with a[key] = v."""
     cdef BasicKey basic
-    cdef tuple keys = traced_key(key)
+    cdef Array new
+    cdef tuple keys
     v = assignable(a, v)
-    if keys is not None:
-        return set_traced(a, keys, v)
+    new = set_computed(a, key, v) if cdiff_tls.tracing else None
+    if new is not None:
+        return new
     key = plain_key(key)
     keys = key if isinstance(key, tuple) else (key,)
     for k in keys:

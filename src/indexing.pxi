@@ -119,7 +119,7 @@ cdef Array get_item(Array a, object key):
         raise IndexError("an index can only have a single ellipsis ('...')")
     for k in keys:
         if not is_basic(k):
-            traced = traced_key(key)
+            traced = traced_key(key, current(a))
             if traced is not None:
                 return get_traced(current(a), traced)
             return get_advanced(current(a), plain_key(key))

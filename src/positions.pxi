@@ -1,4 +1,4 @@
-# Positions that a program computes: an index of integer Arrays that a trace records.
+# Positions that a program computes: an index of integer or boolean Arrays that a trace records.
 #
 # Knows how to turn such a key into a gather whose positions are an operand of
 # the program, so that `x[np.argmin(d)]` is no decision; it must not know how
@@ -25,23 +25,50 @@ cdef bint holds_positions(list items) except -1:
     return False
 
 
-cdef tuple traced_key(object key):
-    """The parts of a key with positions of a trace left as Arrays, all others plain; None if
-    there are no such positions."""
+cdef bint is_mask(object k) except -1:
+    """Is this part of a key booleans of a program that is being recorded?"""
+    cdef Array a
+    if type(k) is not Array:
+        return False
+    a = innermost(current(<Array>k))
+    return is_traced_value(a) and typenum_of(a) == NPY_BOOL and ndim_of(a) > 0
+
+
+cdef tuple traced_key(object key, Array a):
+    """The parts of a key for `a` with positions of a trace left as Arrays, all others plain; None
+    if there are no such positions.
+
+    A mask is the positions of what is true in it; how many these are is a decision.
+    """
     cdef tuple parts = key if isinstance(key, tuple) else (key,)
     cdef list out = []
-    cdef bint found = False
+    cdef bint found = False, masks = False
     if not cdiff_tls.tracing:
         return None
     for k in parts:
+        masks = masks or is_mask(k)
         found = found or is_position(k) or isinstance(k, list) and holds_positions(k)
-    if not found:
+    if not found and not masks:
         return None
+    if masks:
+        check_masks(parts, shape_tuple(a))
     for k in parts:
         if isinstance(k, list) and holds_positions(k):
             k = hosted(np.asarray, (k,), {})
-        out.append(row_positions(k) if is_position(k) else plain_key(k))
+        if is_mask(k):
+            out += [row_positions(rows) for rows in hosted(np.nonzero, (k,), {})]
+        else:
+            out.append(row_positions(k) if is_position(k) else plain_key(k))
     return tuple(out)
+
+
+cdef int check_masks(tuple parts, tuple shape) except -1:
+    """NumPy's IndexError where masks do not have the lengths of the axes that they stand for."""
+    cdef list operands = [], arrays
+    cdef tuple template = tuple([with_holes(k, operands) for k in parts])
+    arrays = [ndarray_of(<Array>k) for k in operands]
+    np.broadcast_to(np.int8(0), shape)[filled(template, arrays)]
+    return 0
 
 
 cdef Array row_positions(object k):
@@ -168,6 +195,15 @@ cdef Array rows_along(Array a, tuple parts):
 
 
 # ---------------------------------------------------------------- assigning
+
+cdef Array set_computed(Array a, object key, Array v):
+    """`a` with a[key] = v where a trace computes the key, else None."""
+    cdef tuple parts
+    if is_mask(key) and not ndim_of(innermost(v)) and shape_tuple(<Array>key) == shape_tuple(a):
+        return where3(innermost(current(<Array>key)), v, a)
+    parts = traced_key(key, a)
+    return None if parts is None else set_traced(a, parts, v)
+
 
 cdef Array set_traced(Array a, tuple parts, Array v):
     """`a` with a[parts] = v: a gather from the old and the new elements together."""

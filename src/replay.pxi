@@ -47,6 +47,7 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
     """The value of one instruction."""
     cdef Instr *x = &p.code[i]
     cdef list operands
+    cdef Array y
     if x.op == OP_LEAF:
         return typed_input(as_node(inputs[x.a]), p.types[x.type][0])
     if x.op == OP_CONST:
@@ -54,7 +55,8 @@ cdef Array replayed(Program p, Py_ssize_t i, object inputs, list values):
             return weak_scalar(p.numbers[x.a]) if x.type == TYPE_WEAK else scalar(p.numbers[x.a])
         return wrap_ndarray(p.arrays[x.a], True)
     operands = [values[k] for k in p.operands_of(i)]
-    return apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
+    y = apply_code(x.op, operands, p.attrs_of(i), p.types[x.type][0])
+    return first_part(y, p.types[x.type][1]) if x.op == OP_CALL else y
 
 
 cdef Array typed_input(Array a, int typenum):

@@ -223,8 +223,11 @@ cdef class Executable:
                 if not fine:
                     self.raise_step(step, w)
         except Exception:
-            # The value that a decision was taken from may be why the step cannot be done.
+            # Why the step cannot be done may be a decision that was taken otherwise: one that is
+            # known by now, or one that the plan has put off.
             step = self.failed_guard(w, step)
+            if step < 0:
+                step = self.later_guard(w)
             if step < 0:
                 raise
             return step
@@ -253,6 +256,26 @@ cdef class Executable:
             g = &self.guards[i]
             if g.step < step and not guard_holds(g, w):
                 return i
+        return -1
+
+    cdef Py_ssize_t later_guard(self, _Workspace w) except -2:
+        """The first guard that does not hold, looked for in the order of the recording; -1 if all
+        hold up to the operation that cannot be done."""
+        cdef Program p = self.program
+        cdef list values = [], inputs
+        cdef Guard guard
+        cdef Py_ssize_t i, k
+        inputs = [part_node(&self.inputs[i], w, False) for i in range(self.n_inputs)]
+        for k in range(self.n_guards):
+            guard = p.guards[k]
+            try:
+                while len(values) <= guard.value:
+                    values.append(replayed(p, len(values), inputs, values))
+            except Exception:
+                return -1
+            if not same_content(shown(<Array>values[guard.value]), guard.expected):
+                keep_value(&self.guards[k].part, w, <Array>values[guard.value])
+                return k
         return -1
 
     cdef Py_ssize_t run_pointers(self, void **inputs, void **outputs) except -2:

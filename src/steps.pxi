@@ -268,7 +268,12 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
             or s.op == OP_WHERE and not is_float(s.out.typenum):
         values = [part_value(&s.operands[k], w) for k in range(s.n_operands)]
         found = python_value(s, values, attrs)
-        return keep_value(&s.out, w, wrap_ndarray(np.asarray(found)))
+        found = np.asarray(found)
+        shape = program.types[program.code[s.instruction].type][1]
+        if found.shape != shape:
+            raise ValueError(f"{attrs[0] if attrs else op_name(s.op)} gave a result of shape "
+                             f"{found.shape}, which was {shape} when it was recorded")
+        return keep_value(&s.out, w, wrap_ndarray(found))
     for k in range(s.n_operands):
         operands.append(part_node(&s.operands[k], w, s.op < N_ELEMENTWISE and reads_weak(
             program, s.instruction, k)))

@@ -9,6 +9,7 @@ import pytest
 
 import cdiff as cd
 from cdiff._core import Surroundings
+from cdiff._surroundings import Observer
 
 RATE = 2.0
 TABLE = {"a": 1.0, "b": [2.0, 3.0]}
@@ -190,6 +191,29 @@ def test_captured_arrays_that_are_used_while_recording_only():
     number[()] = 3.0
     assert f(1.0) == 35.0
     assert f(2.0) == 40.0 and recordings(f) == 3
+
+
+@pytest.mark.parametrize("view", [slice(None), slice(None, None, -2), slice(1, None)])
+def test_large_arrays_that_are_used_while_recording_only(view):
+    whole = np.arange(20001.0)
+    a = whole[view]
+    f = cd.compile(lambda x: x * a[-1])
+    for place in (0, -1, len(a) // 2):
+        before = recordings(f)
+        f(1.0)
+        f(1.0)
+        assert recordings(f) == before + (before == 0)
+        a[place] += 1.0
+        assert f(2.0) == 2.0 * a[-1] and recordings(f) == max(before, 1) + 1
+
+
+def test_arrays_that_nobody_can_change_are_not_looked_at():
+    a, data = np.ones(4), np.frombuffer(bytearray(32))
+    a.flags.writeable = False
+    assert cd.compile(lambda x: x * a[0])(2.0) == 2.0
+    assert Observer(lambda: a, ()).content([]) == []
+    data.flags.writeable = False  # its memory is still somebody's
+    assert len(Observer(lambda: data, ()).content([])) == 1
 
 
 def test_captured_arrays_that_the_program_reads_need_no_new_one():

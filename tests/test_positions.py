@@ -190,11 +190,90 @@ def test_positions_must_be_integers():
         cd.compile(lambda x, i: x[0][i])(data(3), np.array([0]))
 
 
-def test_a_mask_is_a_decision():
-    f = cd.compile(lambda x: x[x > 0].sum())
-    for x in (np.array([1.0, -1.0]), np.array([-1.0, 2.0]), np.array([3.0, 4.0])):
-        assert f(x) == x[x > 0].sum()
-    assert f.stats()["recordings"] == 3
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x[x > 0].sum(),
+        lambda x: x[np.flatnonzero(x > 0)].sum(),
+        lambda x: x[np.nonzero(x > 0)].sum(),
+        lambda x: x[np.where(x > 0)].sum(),
+        lambda x: x[np.argwhere(x > 0)].sum(),
+        lambda x: np.extract(x > 0, x).sum(),
+        lambda x: np.compress(x > 0, x).sum(),
+    ],
+)
+def test_how_many_elements_a_mask_takes_is_a_decision(f):
+    g = cd.compile(cd.value_and_grad(f))
+    points = ([1.0, -1.0, 2.0], [-1.0, 2.0, 3.0], [3.0, 4.0, 5.0], [-1.0, -2.0, 1.0], [-1.0] * 3)
+    for x in map(np.array, points):
+        value, slope = g(x)
+        assert value == x[x > 0].sum()
+        np.testing.assert_array_equal(slope, x > 0)
+    assert g.stats()["recordings"] == 4
+
+
+def test_counts_have_as_many_entries_as_there_are_values():
+    f = cd.compile(lambda x: (np.bincount(x.astype(int)) * x.mean()).sum())
+    for x in ([1.0, 2.0, 0.0], [2.0, 2.0, 2.0], [5.0, 0.0, 1.0], [1.0, 5.0, 5.0]):
+        assert f(np.array(x)) == (np.bincount(np.array(x, int)) * np.mean(x)).sum()
+    assert f.stats()["recordings"] == 2
+
+
+MASK_KEYS = [
+    lambda x, m: m,
+    lambda x, m: m[0],
+    lambda x, m: (slice(None), m[:, 0]),
+    lambda x, m: (m[0], 1),
+    lambda x, m: (m[0], ..., np.newaxis),
+    lambda x, m: (0, m[1]),
+]
+
+
+@pytest.mark.parametrize("key", MASK_KEYS)
+def test_masks_of_several_axes(key):
+    x = data(4, 4)
+
+    def read(x):
+        return (x[key(x, x > 0)] ** 2).sum()
+
+    def write(x):
+        y = x * 1.0
+        y[key(x, x > 0)] = x[0, 0] * 2.0
+        return (y**2).sum()
+
+    def write_rows(x):
+        y = x * 1.0
+        k = key(x, x > 0)
+        y[k] = y[k] * 3.0
+        return (y**2).sum()
+
+    for f in (read, write, write_rows):
+        compiled = cd.compile(cd.value_and_grad(f))
+        for sign in (1.0, -1.0, 0.5):
+            value, slope = compiled(x * sign)
+            want, want_slope = cd.value_and_grad(f)(x * sign)
+            np.testing.assert_allclose(value, want, rtol=1e-15)
+            np.testing.assert_allclose(slope, want_slope, rtol=1e-15)
+
+
+def test_a_number_where_a_mask_says_so_is_no_decision():
+    def f(x):
+        y = x * 1.0
+        y[x > 0] = 0.5
+        return (y * x).sum()
+
+    g = cd.compile(cd.grad(f))
+    for x in (np.array([1.0, -1.0]), np.array([-1.0, -2.0]), np.array([3.0, 4.0])):
+        np.testing.assert_array_equal(g(x), np.where(x > 0, 0.5, 2 * x))
+    assert g.stats()["recordings"] == 1
+
+
+def test_masks_that_do_not_fit():
+    for f in (lambda x: x[x[:2] > 0], lambda x: x[np.stack([x, x]) > 0]):
+        with pytest.raises(IndexError, match=r"boolean|indices"):
+            f(np.ones(3))
+        with pytest.raises(IndexError, match=r"boolean|indices"):
+            cd.compile(f)(np.ones(3))
 
 
 def test_a_table_of_constants():

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, call
+from cdiff._core import Array, call
+from cdiff._mapped import PointCallee
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
 
 __all__ = ["convolve", "correlate"]
@@ -22,7 +23,7 @@ MODES = ("full", "same", "valid")
 BACKWARD = slice(None, None, -1)
 
 
-class Convolution(Callee):
+class Convolution(PointCallee):
     """The operator; "valid" wants the longer operand first."""
 
     def __init__(self, mode: str) -> None:

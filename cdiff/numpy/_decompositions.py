@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, Level, call, leaf, pullback
+from cdiff._core import Array, Level, call, leaf, pullback
+from cdiff._mapped import PointCallee
 from cdiff._packing import Packing
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, along, as_array, mirrors, of_values
@@ -33,7 +34,7 @@ __all__ = [
 LinAlgError = np.linalg.LinAlgError
 
 
-class Decomposition(Callee):
+class Decomposition(PointCallee):
     """An operator of one matrix (or a stack): results packed, rule by its tangent.
 
     `options` are what else decides the value.

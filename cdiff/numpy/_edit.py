@@ -29,6 +29,7 @@ from cdiff.numpy._common import (
 )
 from cdiff.numpy._index import diag, take
 from cdiff.numpy._shape import ravel
+from cdiff.numpy._values import flatnonzero, nonzero
 
 __all__ = [
     "block", "choose", "compress", "delete", "diagflat", "insert", "partition", "resize",
@@ -86,10 +87,10 @@ def _moved_first(ndim: int, axis: int) -> list[int]:
 def compress(condition: Any, a: ArrayLike, axis: int | None = None, out: Any = None) -> Array:
     """As `numpy.compress`."""
     a, axis = _flat(a, axis, "compress")
-    chosen = np.asarray(plain(condition))
+    chosen = condition if type(condition) is Array else np.asarray(condition)
     if chosen.ndim != 1:
         raise ValueError(f"compress: condition must be a 1-d array, not of shape {chosen.shape}")
-    return take(a, np.flatnonzero(chosen), axis, out)
+    return take(a, flatnonzero(chosen), axis, out)
 
 
 @mirrors(np.choose)
@@ -166,10 +167,10 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
     if trim not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim_zeros: unexpected character(s) in `trim`: {trim!r}")
     axes = range(a.ndim) if axis is None else axis if np.iterable(axis) else (axis,)
-    nonzero = np.nonzero(plain(a))
+    found = nonzero(a)
     key = [slice(None)] * a.ndim
     for k in [axis_of(a, k, "trim_zeros") for k in axes]:
-        places = nonzero[k]
+        places = found[k]
         if not places.size:
             # Only zeros: NumPy trims them from the front first.
             key[k] = slice(a.shape[k], None) if "f" in trim else slice(0, 0)

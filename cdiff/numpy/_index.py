@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array, value
+from cdiff._core import Array, any_array
 from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
@@ -32,7 +32,7 @@ from cdiff.numpy._common import (
     store,
 )
 from cdiff.numpy._reduce import mean
-from cdiff.numpy._values import argsort, invert
+from cdiff.numpy._values import argsort, flatnonzero, invert, nonzero
 
 __all__ = [
     "clip", "diag", "diagonal", "diff", "extract", "median", "select", "sort",
@@ -48,7 +48,7 @@ def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -
     if y is NO_VALUE:
         if x is not NO_VALUE:
             raise ValueError("where: either both or neither of x and y should be given")
-        return np.where(plain(condition))
+        return nonzero(condition) if type(condition) is Array else np.where(condition)
     if any_array(condition, x, y):
         return _core.where(condition, x, y)
     return np.where(condition, x, y)
@@ -77,7 +77,7 @@ def select(condlist: Any, choicelist: Any, default: ArrayLike = 0) -> Array:
 def extract(condition: Any, arr: ArrayLike) -> Array:
     """As `numpy.extract`."""
     a = as_array(arr)
-    return take(a, np.flatnonzero(value(condition)))
+    return take(a, flatnonzero(condition))
 
 
 @mirrors(np.clip)

@@ -59,11 +59,11 @@ def interp(
     else:
         place = of_values(_segment, x, xp)
         x0, y0 = _core.index(xp, place), _core.index(fp, place)
+        y1 = _core.index(fp, place + 1)
         step = _core.index(xp, place + 1) - x0
-        rise = _core.index(fp, place + 1) - y0
-        empty = np.equal(step, 0.0)
-        slope = _core.where(empty, 0.0, rise / _core.where(empty, 1.0, step))
-        inside = slope * (x - x0) + y0
+        empty = np.equal(step, 0.0)  # at the last samples, if these stand at the same place
+        slope = _core.where(empty, 0.0, (y1 - y0) / _core.where(empty, 1.0, step))
+        inside = slope * (x - x0) + _core.where(empty, y1, y0)
     result = _core.where(np.less(x, _core.index(xp, 0)), left, inside)
     return _core.where(np.greater(x, _core.index(xp, last)), right, result)
 

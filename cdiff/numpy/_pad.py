@@ -139,7 +139,12 @@ def _odd(a: Array, axis: int, width: tuple[int, int], mode: str) -> Array:
     last = last if n > 1 else 0 * last
     ends = [_core.index(a, index_along(axis, slice(k, k + 1))) for k in (0, n - 1)]
     moved = _core.index(a, index_along(axis, positions))
-    return own.astype(a.dtype) * moved + first * ends[0] + last * ends[1]
+    return _times(own.astype(a.dtype), moved) + _times(first, ends[0]) + _times(last, ends[1])
+
+
+def _times(factor: Any, x: Array) -> Array:
+    """What has the factor 0 does not count, not even inf or nan."""
+    return _core.where(factor == 0, 0.0, factor * x)
 
 
 # --- a function of the user -----------------------------------------------------------------------

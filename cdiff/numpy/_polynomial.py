@@ -15,12 +15,13 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors, plain
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
 from cdiff.numpy._convolve import convolve
 from cdiff.numpy._decompositions import real_eigenvalues
 from cdiff.numpy._least_squares import least_squares
 from cdiff.numpy._linalg import outer, trace
 from cdiff.numpy._shape import atleast_1d
+from cdiff.numpy._values import flatnonzero
 
 __all__ = [
     "poly", "polyadd", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polysub", "polyval",
@@ -76,8 +77,8 @@ def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 def _trimmed(a: Array) -> Array:
     """Without leading zeros, but with one coefficient at least."""
-    nonzero = np.flatnonzero(plain(a))
-    first = int(nonzero[0]) if nonzero.size else a.size - 1
+    places = flatnonzero(a)
+    first = int(places[0]) if places.size else a.size - 1
     return _core.index(a, slice(first, None)) if first > 0 else a
 
 
@@ -100,9 +101,8 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
     q = _core.concatenate([_core.reshape(d, (1,)) for d in quotient], 0)
     # NumPy keeps one coefficient, and drops those that are nothing but rounding.
     rest = rest if rest.size else _core.array(np.zeros(1, dtype))
-    values = plain(rest)
-    while rest.size > 1 and np.allclose(values[0], 0, rtol=1e-14):
-        rest, values = _core.index(rest, slice(1, None)), values[1:]
+    while rest.size > 1 and np.allclose(_core.index(rest, 0), 0, rtol=1e-14):
+        rest = _core.index(rest, slice(1, None))
     return q, rest
 
 
@@ -170,11 +170,11 @@ def _characteristic(a: Array) -> Array:
 def roots(p: ArrayLike) -> Array:
     """As `numpy.roots` where all roots are real and different, so that they have a derivative."""
     a = _line(p, "roots")
-    nonzero = np.flatnonzero(plain(a))
-    if not nonzero.size:
+    places = flatnonzero(a)
+    if not places.size:
         return _core.array(np.zeros(0))
-    zeros = a.size - int(nonzero[-1]) - 1
-    a = _core.index(a, slice(int(nonzero[0]), int(nonzero[-1]) + 1))
+    zeros = a.size - int(places[-1]) - 1
+    a = _core.index(a, slice(int(places[0]), int(places[-1]) + 1))
     a = a if a.dtype.kind == "f" else _core.cast(a, float)
     found = _core.array(np.zeros(0, a.dtype))
     n = a.size

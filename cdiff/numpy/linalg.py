@@ -23,6 +23,7 @@ from cdiff.numpy._common import (
     axis_of,
     handles,
     mirrors,
+    of_values,
     on_values,
     store,
 )
@@ -266,10 +267,20 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
     axes = (x.ndim - 2, x.ndim - 1)
     x = x if x.dtype.kind == "f" else _core.cast(x, float)
     if p is None or p in (2, -2):
-        ratio = _matrix_norm(x, 2, axes, False) / _matrix_norm(x, -2, axes, False)
-        return 1.0 / ratio if p == -2 else ratio
+        large, small = (_matrix_norm(x, k, axes, False) for k in ((-2, 2) if p == -2 else (2, -2)))
+        empty = _core.equal(small, 0.0)
+        return _core.where(empty, np.inf, large / _core.where(empty, 1.0, small))
     x = _square(x, "cond")
-    return _matrix_norm(x, p, axes, False) * _matrix_norm(_core.inv(x), p, axes, False)
+    singular = of_values(_is_singular, x)
+    unit = np.eye(x.shape[-1], dtype=x.dtype)
+    regular = _core.where(singular[..., np.newaxis, np.newaxis], unit, x)
+    product = _matrix_norm(x, p, axes, False) * _matrix_norm(_core.inv(regular), p, axes, False)
+    return _core.where(singular, np.inf, product)
+
+
+def _is_singular(x: Any) -> Any:
+    """Does elimination meet a pivot that is exactly zero, as in NumPy's `inv`?"""
+    return np.asarray(np.linalg.slogdet(x).sign == 0)
 
 
 def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, call
+from cdiff._core import Array, call
+from cdiff._mapped import PointCallee
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _linalg = scipy_module("linalg")
 TRANSPOSED = {"upper triangular": "lower triangular", "lower triangular": "upper triangular"}
 
 
-class Solve(Callee):
+class Solve(PointCallee):
     """The solution y of a @ y = b, where a has a structure that SciPy makes use of.
 
     Parameters
@@ -62,7 +63,7 @@ class Solve(Callee):
         return call(self, [operands[0], tb])
 
 
-class Sylvester(Callee):
+class Sylvester(PointCallee):
     """The solution y of a @ y + y @ b = q."""
 
     def __repr__(self) -> str:
@@ -85,7 +86,7 @@ class Sylvester(Callee):
         return call(self, [*operands[:2], sum(terms[1:], terms[0])])
 
 
-class MatrixFunction(Callee):
+class MatrixFunction(PointCallee):
     """A function of a square matrix, like the exponential.
 
     For every such function f, f([[A, E], [0, A]]) has the derivative of f at A in the direction E
@@ -133,7 +134,7 @@ class MatrixFunction(Callee):
         return self.along(operands[0], tangents[0])
 
 
-class PackedLU(Callee):
+class PackedLU(PointCallee):
     """L and U of a square matrix that needs no pivoting, in one matrix (the ones left out)."""
 
     def __repr__(self) -> str:
@@ -169,7 +170,7 @@ def unpacked(y: Array) -> tuple[Array, Array]:
     return strict * y + np.eye(y.shape[-1], dtype=y.dtype), upper * y
 
 
-class Banded(Callee):
+class Banded(PointCallee):
     """The solution of a banded system in LAPACK's storage: a[i, j] = ab[u + i - j, j].
 
     Parameters

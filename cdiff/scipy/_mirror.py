@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array, hosted
+from cdiff._core import Array, any_array, gather, hosted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["holds_arrays", "hosted_value", "mirror_of", "no_keywords"]
+__all__ = ["holds_arrays", "hosted_value", "mirror_of", "no_keywords", "rows_at"]
 
 
 def holds_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -87,3 +87,21 @@ def hosted_value(function: Callable[..., Any], *args: Any) -> Any:
     if result is not NotImplemented:
         return result
     return np.asarray(function(*[_core.value(x) if type(x) is Array else x for x in args]))
+
+
+def rows_at(a: Any, positions: Any) -> Any:
+    """The rows of an array at positions.
+
+    Parameters
+    ----------
+    a : Array or ndarray
+    positions : Array or ndarray of int
+        From `hosted_value`: an `Array` while a program is recorded.
+
+    Returns
+    -------
+    Array or ndarray
+    """
+    if type(positions) is Array and type(a) is not Array:
+        return gather(a, positions)
+    return a[positions]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Array, Callee, any_array, array, call, cast, zmul
+from cdiff._mapped import Broadcast
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ class Elementwise(Callee):
 
     def __repr__(self) -> str:
         return self.row.name
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        return Broadcast(self, n, flags)
 
     def full(self, operands: Sequence[Any]) -> list[Any]:
         """All arguments of a call with these operands."""

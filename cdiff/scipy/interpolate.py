@@ -24,9 +24,8 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff.numpy._common import as_array, axis_of
-from cdiff.scipy._mirror import hosted_value, no_keywords
+from cdiff.scipy._mirror import hosted_value, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._positions import rows_at
 from cdiff.scipy.linalg import solve_banded
 
 _interpolate = scipy_module("interpolate")

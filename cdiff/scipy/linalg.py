@@ -28,9 +28,8 @@ from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
-from cdiff.scipy._mirror import hosted_value, mirror_of
+from cdiff.scipy._mirror import hosted_value, mirror_of, rows_at
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._positions import rows_at
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = []

@@ -23,9 +23,8 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import as_array
-from cdiff.scipy._mirror import hosted_value, mirror_of, no_keywords
+from cdiff.scipy._mirror import hosted_value, mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._positions import rows_at
 from cdiff.scipy.linalg import solve_banded
 
 _ndimage = scipy_module("ndimage")

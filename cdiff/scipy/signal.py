@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, call
+from cdiff._core import Array, call
+from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axis_of
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._mirror import mirror_of, no_keywords
@@ -45,7 +46,7 @@ def _floats(x: Any, name: str) -> Array:
 # --- convolution ----------------------------------------------------------------------------------
 
 
-class _Convolution(Callee):
+class _Convolution(PointCallee):
     """The full convolution of two arrays with as many axes."""
 
     def __init__(self, method: str) -> None:
@@ -125,7 +126,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
 # --- filters --------------------------------------------------------------------------------------
 
 
-class _Filter(Callee):
+class _Filter(PointCallee):
     """y with sum(a[k] * y[n-k]) = sum(b[k] * x[n-k]) along the last axis."""
 
     def __repr__(self) -> str:

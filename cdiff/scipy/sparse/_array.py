@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, call
+from cdiff._core import Array, call
+from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array
 from cdiff.scipy._need import scipy_module
 
@@ -44,7 +45,7 @@ class Structure:
         return _sparse.coo_array((data, (self.rows, self.columns)), self.shape)
 
 
-class Product(Callee):
+class Product(PointCallee):
     """The product of a sparse matrix with a matrix."""
 
     def __init__(self, structure: Structure) -> None:
@@ -68,7 +69,7 @@ class Product(Callee):
         return sum(terms[1:], terms[0])
 
 
-class Solution(Callee):
+class Solution(PointCallee):
     """The solution y of a @ y = b for a sparse matrix a."""
 
     def __init__(self, structure: Structure) -> None:

@@ -1,0 +1,284 @@
+"""Calls of Python inside programs as plain values and back, for `save` and `load`.
+
+NumPy's functions without a derivative (`argsort`, `searchsorted`, ...), computed positions and the
+decompositions are instructions that call Python. A file names them, and only what stands in the
+lists of this file can be named: loading imports nothing else and runs nothing of the user's. What
+is given to them is made of plain values. This file knows which calls there are; it must not know
+what a file looks like, nor programs. It runs once for each call of a program.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
+from cdiff._mapped import Mapped
+from cdiff._plain import FormatError, written
+from cdiff._saved_loops import loop_of, plain_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cdiff._core import Program
+
+__all__ = ["call_of", "plain_call"]
+
+# NumPy's functions that a program may call, beside all ufuncs.
+NUMPY = frozenset((
+    "all", "allclose", "angle", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
+    "array_equal", "array_equiv", "asarray", "bincount", "bitwise_count", "broadcast_to",
+    "count_nonzero", "digitize", "flatnonzero", "isclose", "iscomplex", "isin", "isneginf",
+    "isposinf", "isreal", "lexsort", "linalg.matrix_rank", "may_share_memory", "nanargmax",
+    "nanargmin", "nonzero", "packbits", "ravel_multi_index", "result_type", "searchsorted",
+    "shares_memory", "sum", "unpackbits", "unravel_index",
+))  # fmt: skip
+
+# Functions and operators of this package.
+OWN = {
+    "cdiff._core": "result_shape",
+    "cdiff.numpy._convolve": "Convolution",
+    "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Qr Svd Svdvals "
+    "_equal _full_rank _mirrored _same_order _unique",
+    "cdiff.numpy._edit": "_chosen _one_row",
+    "cdiff.numpy._elementary": "_exponents _halves _stays",
+    "cdiff.numpy._interpolate": "_segment _turns",
+    "cdiff.numpy._least_squares": "Pinv",
+    "cdiff.numpy._nan": "_all_nan _not_nan _too_few",
+    "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
+    "_strictly_between",
+    "cdiff.numpy._rounding": "_rounded",
+    "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
+    "cdiff.numpy.linalg": "_is_singular",
+    "cdiff.scipy.interpolate": "_flat_position _interval",
+    "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
+    "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest",
+}
+PYTHON_TYPES = {"float": float, "int": int, "bool": bool}
+MAX_LENGTH = 1 << 31  # of an axis, and operands
+MAX_DEPTH = 20  # of calls in calls, and of containers in their arguments
+
+
+def plain_call(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any, ...]:
+    """What a program calls, as a plain value.
+
+    Parameters
+    ----------
+    call : Hosted, HostedRows, Positions or Callee
+    plain_program : callable
+        How the programs of a loop are written.
+
+    Returns
+    -------
+    tuple
+
+    Raises
+    ------
+    TypeError
+        If it is none of those that a file can name.
+    """
+    if isinstance(call, Hosted):
+        named = tuple([(key, _plain_argument(x)) for key, x in call.kwargs.items()])
+        given = tuple(map(_plain_argument, call.args))
+        return "function", _name_of(call.function), given, named, call.item
+    if isinstance(call, Positions):
+        return "positions", call.shape, _plain_argument(call.key), call.lead, call.assigns
+    if isinstance(call, HostedRows):
+        return "rows", plain_call(call.call, plain_program), call.size, call.flags
+    if isinstance(call, Callee) and _is_own(type(call)):
+        made = call.__reduce__()
+        assert isinstance(made, tuple)
+        return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
+    if type(call) is Mapped:
+        return "mapped", plain_call(call.callee, plain_program), call.n, call.flags
+    loop = plain_loop(call, plain_program)
+    if loop is None:
+        raise TypeError(f"{call!r:.60}, a Python function")
+    return loop
+
+
+def call_of(x: Any, program_of: Callable[[Any], Program], depth: int = 0) -> Any:
+    """What `plain_call` was given.
+
+    Parameters
+    ----------
+    x : object
+        Anything that was read.
+    program_of : callable
+        How the programs of a loop are read.
+    depth : int
+
+    Returns
+    -------
+    Hosted, HostedRows, Positions or Callee
+
+    Raises
+    ------
+    FormatError
+    """
+    made: Any = None
+    if depth < MAX_DEPTH and _is_tagged(x):
+        match x:
+            case ("function", str(name), tuple(args), tuple(named), int() | None as item):
+                made = Hosted(_named(name, False), _arguments(args), _keywords(named), item)
+            case ("positions", tuple(shape), key, int(lead), bool(assigns)):
+                made = _positions(shape, _argument(key, 0), lead, assigns)
+            case ("rows", call, int(size), tuple(flags)):
+                made = _rows(call_of(call, program_of, depth + 1), size, flags)
+            case ("mapped", call, int(size), tuple(flags)):
+                made = _mapped(call_of(call, program_of, depth + 1), size, flags)
+            case ("operator", str(name), tuple(args)):
+                made = _operator(_named(name, True), _arguments(args))
+            case _:
+                made = loop_of(x, program_of)
+    if made is None:
+        raise FormatError(f"a program calls {x!r:.60}, which is not known here")
+    return made
+
+
+def _is_tagged(x: Any) -> bool:
+    """A tuple that begins with a string; to compare arrays with strings would be an error."""
+    return x.__class__ is tuple and bool(x) and x[0].__class__ is str
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def _is_own(x: Any) -> bool:
+    return getattr(x, "__name__", "") in OWN.get(getattr(x, "__module__", ""), "").split()
+
+
+def _name_of(function: Any) -> str:
+    """The name of a function or operator that may stand in a file."""
+    if function is result_shape:
+        return "cdiff._core:result_shape"
+    if _is_own(function):
+        return f"{function.__module__}:{function.__name__}"
+    name = getattr(function, "__name__", "")
+    module = getattr(function, "__module__", None) or ""
+    name = f"linalg.{name}" if module.endswith("linalg") else name
+    if _numpy(name) is not function:
+        raise TypeError(f"{function!r:.60}, a Python function")
+    return f"numpy:{name}"
+
+
+def _numpy(name: str) -> Any:
+    """A function of NumPy that programs may call, else None."""
+    if name == "linalg.matrix_rank":
+        return np.linalg.matrix_rank
+    found = getattr(np, name, None) if name.isidentifier() else None
+    return found if name in NUMPY or isinstance(found, np.ufunc) else None
+
+
+def _named(name: str, operator: bool) -> Any:
+    """The function of a name, or the class of an operator."""
+    module, _, rest = name.partition(":")
+    found = None
+    if module == "numpy":
+        found = _numpy(rest)
+    elif rest in OWN.get(module, "").split():
+        found = getattr(import_module(module), rest)
+    if found is None or isinstance(found, type) is not operator:
+        raise FormatError(f"a program calls {name!r:.60}, which is not known here")
+    return found
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def _plain_argument(x: Any) -> tuple[str, Any]:
+    """An argument with what is no plain value by its name."""
+    if isinstance(x, Hole):
+        return "operand", x.number
+    if x.__class__ in (tuple, list):
+        return x.__class__.__name__, tuple(map(_plain_argument, x))
+    if isinstance(x, slice):
+        return "slice", (x.start, x.stop, x.step)
+    if x is Ellipsis:
+        return "slice", ()
+    if isinstance(x, np.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
+        return "dtype", np.dtype(x).str
+    if isinstance(x, type) and x in PYTHON_TYPES.values():
+        return "dtype", x.__name__
+    if callable(x):
+        return "function", _name_of(x)
+    written(x)
+    return "value", x
+
+
+def _argument(x: Any, depth: int) -> Any:
+    """An argument out of a file; FormatError for anything else."""
+    if depth < MAX_DEPTH and _is_tagged(x):
+        match x:
+            case ("operand", int(number)) if 0 <= number < MAX_LENGTH:
+                return Hole(number)
+            case ("tuple", tuple(items)):
+                return tuple([_argument(item, depth + 1) for item in items])
+            case ("list", tuple(items)):
+                return [_argument(item, depth + 1) for item in items]
+            case ("slice", ()):
+                return Ellipsis
+            case ("slice", (int() | None as start, int() | None as stop, int() | None as step)):
+                return slice(start, stop, step)
+            case ("dtype", str(name)) if name in PYTHON_TYPES:
+                return PYTHON_TYPES[name]
+            case ("dtype", str(name)) if len(name) == 3 and name[1] in "fiub":
+                return _dtype(name)
+            case ("function", str(name)):
+                return _named(name, False)
+            case ("value", value):
+                return value
+    raise FormatError(f"a program with the argument {x!r:.60}")
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    try:
+        return np.dtype(name)
+    except TypeError:
+        raise FormatError(f"a program with the dtype {name!r}") from None
+
+
+def _arguments(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([_argument(x, 0) for x in args])
+
+
+def _keywords(named: tuple[Any, ...]) -> dict[str, Any]:
+    if any(x.__class__ is not tuple or len(x) != 2 or x[0].__class__ is not str for x in named):
+        raise FormatError(f"a program with the keywords {named!r:.60}")
+    return {name: _argument(x, 0) for name, x in named}
+
+
+# --- calls that are checked as a whole ------------------------------------------------------------
+
+
+def _positions(shape: tuple[Any, ...], key: Any, lead: int, assigns: bool) -> Positions:
+    sizes = all(n.__class__ is int and 0 <= n < MAX_LENGTH for n in shape)
+    if not sizes or not 0 <= lead <= len(shape) or key.__class__ is not tuple:
+        raise FormatError(f"a program with the positions {shape!r:.60}")
+    return Positions(shape, key, lead, assigns)
+
+
+def _rows(call: Any, size: int, flags: tuple[Any, ...]) -> HostedRows:
+    if isinstance(call, Callee) or not _is_count(size, flags):
+        raise FormatError(f"a program with {size} calls of {call!r:.60}")
+    return HostedRows(call, size, flags)
+
+
+def _mapped(call: Any, size: int, flags: tuple[Any, ...]) -> Mapped:
+    if not isinstance(call, Callee) or not _is_count(size, flags):
+        raise FormatError(f"a program with {size} calls of {call!r:.60}")
+    return Mapped(call, size, flags)
+
+
+def _is_count(size: int, flags: tuple[Any, ...]) -> bool:
+    return 1 <= size < MAX_LENGTH and all(x.__class__ is bool for x in flags)
+
+
+def _operator(cls: Any, arguments: tuple[Any, ...]) -> Callee:
+    try:
+        made: Callee = cls(*arguments)
+    except Exception as error:
+        raise FormatError(f"a program with an operator that cannot be made: {error}") from None
+    return made

@@ -1,0 +1,209 @@
+"""Loops and checkpoints inside programs as plain values and back, for `save` and `load`.
+
+A loop is its body: a function of which the programs of all recorded paths are kept. What was a
+Python function is gone, so a loaded loop that decides something new raises LookupError; its
+derivatives are made from the programs, as before. Every number in a file that memory is laid out by
+is compared with the programs, which the core has checked. This file knows the parts of loops; it
+must not know what a file looks like. It runs once for each loop of a program.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._body import Body
+from cdiff._checkpoint import Recorded
+from cdiff._core import array
+from cdiff._paths import Path
+from cdiff._plain import FormatError
+from cdiff._scan import Counted, Scan, While
+from cdiff._tree import LEAF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cdiff._core import Callee, Program
+    from cdiff._packing import Spec
+
+__all__ = ["loop_of", "plain_loop"]
+
+DTYPES = frozenset("?bBhHiIlLqQfd")
+MAX_LENGTH = 1 << 48  # of a loop, and of an axis
+
+
+def plain_loop(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any, ...] | None:
+    """A loop as a plain value; None if it is none.
+
+    Parameters
+    ----------
+    call : Callee
+    plain_program : callable
+        How a program is written.
+
+    Returns
+    -------
+    tuple or None
+    """
+    if isinstance(call, Scan):
+        body = _plain_body(call.body, plain_program)
+        carry, xs = _plain_specs(call.carry), _plain_specs(call.xs)
+        return "scan", body, carry, xs, call.length, call.reverse, call.saves
+    if isinstance(call, While):
+        body = _plain_body(call.body, plain_program)
+        condition = _plain_body(call.condition, plain_program)
+        return "while", body, condition, _plain_specs(call.carry), call.limit
+    if isinstance(call, Counted):
+        return "counted", plain_loop(call.scan, plain_program)
+    if isinstance(call, Recorded):
+        return "recorded", _plain_body(call.body, plain_program)
+    return None
+
+
+def loop_of(x: tuple[Any, ...], program_of: Callable[[Any], Program]) -> Callee | None:
+    """The loop that `plain_loop` was given; None if it is none.
+
+    Parameters
+    ----------
+    x : tuple
+        Anything that was read.
+    program_of : callable
+        How a program is read.
+
+    Returns
+    -------
+    Callee or None
+
+    Raises
+    ------
+    FormatError
+    """
+    match x:
+        case ("scan", body, carry, xs, int(length), bool(reverse), bool(saves)):
+            return _scan(_body(body, program_of), _specs(carry), _specs(xs), length, reverse, saves)
+        case ("while", body, condition, carry, int(limit)):
+            bodies = _body(body, program_of), _body(condition, program_of)
+            return _while(*bodies, _specs(carry), limit)
+        case ("counted", tuple(scan)):
+            found = loop_of(scan, program_of)
+            return Counted(found) if isinstance(found, Scan) else None
+        case ("recorded", body):
+            return Recorded(_body(body, program_of))
+    return None
+
+
+# --- bodies ---------------------------------------------------------------------------------------
+
+
+class _Loaded(Body):
+    """A body of which only the programs are left.
+
+    Parameters
+    ----------
+    n_inputs, n_captured : int
+    paths : list of (Program, Program)
+        Each path, and what is run for it.
+    """
+
+    def __init__(self, n_inputs: int, n_captured: int, paths: list[tuple[Program, Program]]):
+        super().__init__(_gone, n_inputs)
+        self.captured = [array(0.0) for _ in range(n_captured)]
+        self.inputs = _input_specs(paths[0][0])
+        self.results = _output_specs(paths[0][0])
+        for program, runs in paths:
+            self._keep(Path(program, LEAF, [], [], runs))
+
+
+def _gone(nodes: Any) -> Any:
+    raise LookupError(
+        "a loop was loaded from a file, which has no program for what it decides now; run it with "
+        "such values before it is saved"
+    )
+
+
+def _plain_body(body: Body, plain_program: Callable[[Program], Any]) -> tuple[Any, ...]:
+    paths = [] if body.paths is None else body.paths.distinct()
+    programs = [(plain_program(path.program), plain_program(path.runner.program)) for path in paths]
+    return body.n_inputs, len(body.captured), tuple(programs)
+
+
+def _body(x: Any, program_of: Callable[[Any], Program]) -> _Loaded:
+    match x:
+        case (int(n_inputs), int(n_captured), tuple(programs)) if programs:
+            paths = [_path(pair, program_of) for pair in programs]
+            forms = {_form(program) for path in paths for program in path}
+            fits = n_captured >= 0 <= n_inputs and len(forms) == 1
+            if fits and paths[0][0].n_inputs == n_inputs + n_captured:
+                return _Loaded(n_inputs, n_captured, paths)
+    raise FormatError("the programs of a loop do not fit together")
+
+
+def _path(pair: Any, program_of: Callable[[Any], Program]) -> tuple[Program, Program]:
+    if pair.__class__ is not tuple or len(pair) != 2 or not all(x.__class__ is dict for x in pair):
+        raise FormatError(f"a loop with the program {pair!r:.60}")
+    return program_of(pair[0]), program_of(pair[1])
+
+
+def _input_specs(program: Program) -> list[Spec]:
+    return [program.instructions()[i][1:3] for i in range(program.n_inputs)]
+
+
+def _output_specs(program: Program) -> list[Spec]:
+    rows = program.instructions()
+    return [rows[i][1:3] for i in program.outputs]
+
+
+def _form(program: Program) -> tuple[Any, ...]:
+    """What all paths of a body have in common."""
+    return tuple(_input_specs(program)), tuple(_output_specs(program))
+
+
+# --- loops ----------------------------------------------------------------------------------------
+
+
+def _scan(
+    body: _Loaded, carry: list[Spec], xs: list[Spec], length: int, reverse: bool, saves: bool
+) -> Scan:
+    n, m = len(carry), len(carry) + len(xs)
+    fits = body.inputs[:m] == [*carry, *xs] and body.results[:n] == carry
+    if not fits or body.n_inputs < m or not 0 <= length < MAX_LENGTH:
+        raise FormatError("a loop does not fit its body")
+    try:
+        return Scan(body, carry, xs, length, reverse, saves)
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise FormatError(f"a loop that cannot be made: {error}") from None
+
+
+def _while(body: _Loaded, condition: _Loaded, carry: list[Spec], limit: int) -> While:
+    n = len(carry)
+    fits = body.n_inputs == condition.n_inputs == n and body.results == carry
+    fits = fits and body.inputs[:n] == condition.inputs[:n] == carry
+    fits = fits and len(condition.results) == 1 and condition.results[0][1] == ()
+    if not fits or limit < 0:
+        raise FormatError("a loop does not fit its body")
+    return While(body, condition, carry, min(limit, MAX_LENGTH))
+
+
+def _plain_specs(specs: list[Spec]) -> tuple[Any, ...]:
+    return tuple([(dtype.newbyteorder("<").str, shape) for dtype, shape in specs])
+
+
+def _specs(x: Any) -> list[Spec]:
+    """Dtypes and shapes, checked."""
+    if x.__class__ is not tuple:
+        raise FormatError(f"a loop with the values {x!r:.60}")
+    return [_spec(item) for item in x]
+
+
+def _spec(x: Any) -> Spec:
+    match x:
+        case (str(name), tuple(shape)) if len(name) == 3 and name[1] in "fiub":
+            try:
+                dtype = np.dtype(name).newbyteorder("=")
+            except TypeError:
+                dtype = None
+            sizes = all(n.__class__ is int and 0 <= n < MAX_LENGTH for n in shape)
+            if dtype is not None and dtype.char in DTYPES and sizes:
+                return dtype, shape
+    raise FormatError(f"a loop with the value {x!r:.60}")

@@ -1,0 +1,86 @@
+"""Loops in loops, and with checkpoints: values and derivatives against plain Python."""
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+X = np.array([0.5, -0.3])
+
+
+def plain_for(n, step, x):
+    for _ in range(n):
+        x = step(x)
+    return x
+
+
+def loop_for(n, step, x):
+    return cd.fori_loop(0, n, lambda i, c: step(c), x)
+
+
+def loop_scan(n, step, x):
+    return cd.scan(lambda c, _: (step(c), c.sum()), x, None, length=n)[0]
+
+
+def loop_saved(n, step, x):
+    return cd.scan(lambda c, _: (step(c), None), x, None, length=n, checkpoint_every=2)[0]
+
+
+def loop_while(n, step, x):
+    return cd.while_loop(lambda c: c[1] < n, lambda c: (step(c[0]), c[1] + 1.0), (x, 0.0))[0]
+
+
+def loop_checkpoint(n, step, x):
+    return plain_for(n, cd.checkpoint(step), x)
+
+
+LOOPS = [loop_for, loop_scan, loop_saved, loop_while, loop_checkpoint]
+
+
+def nested(outer, inner, shift):
+    """A function of two loops; what the outer one adds, the inner one may read from outside."""
+
+    def f(x):
+        scale = x[0] * x[1] + 1.5
+        step = lambda c: inner(2, lambda d: d * np.cos(d * scale), c) + shift * c[::-1]
+        return (outer(3, step, x) ** 2).sum()
+
+    return f
+
+
+@pytest.mark.parametrize("inner", LOOPS)
+@pytest.mark.parametrize("outer", LOOPS)
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_two_loops(outer, inner, shift):
+    f, want = nested(outer, inner, shift), nested(plain_for, plain_for, shift)
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    close(f(X), want(X))
+    close(cd.grad(f)(X), cd.grad(want)(X))
+    close(cd.jvp(f, (X,), (X[::-1],))[1], cd.jvp(want, (X,), (X[::-1],))[1])
+    close(cd.hvp(f, (X,), (X[::-1],))[1], cd.hvp(want, (X,), (X[::-1],))[1])
+    for g in (f, cd.grad(f)):
+        compiled = cd.compile(g)
+        for x in (X, X * 1.1):
+            close(compiled(x), g(x))
+
+
+@pytest.mark.parametrize("inner", [loop_for, loop_scan, loop_checkpoint])
+@pytest.mark.parametrize("outer", [loop_for, loop_scan, loop_checkpoint])
+def test_two_loops_at_many_points(outer, inner):
+    f, want = nested(outer, inner, 0.5), nested(plain_for, plain_for, 0.5)
+    points = np.stack([X, X + 0.1, X * 2.0])
+    for derivative in (lambda f: f, cd.grad, cd.hessian):
+        got = cd.vmap(derivative(f))(points)
+        rows = [derivative(want)(x) for x in points]
+        np.testing.assert_allclose(got, np.stack(rows), rtol=1e-8, atol=1e-12)
+
+
+def test_three_loops():
+    def f(loop, x):
+        step = lambda c: loop(2, lambda d: loop(2, lambda e: np.sin(e) + 0.1 * x, d), c)
+        return loop(2, step, x).sum()
+
+    want = cd.hessian(lambda x: f(plain_for, x))(X)
+    for loop in (loop_for, loop_scan, loop_while):
+        got = cd.hessian(lambda x, loop=loop: f(loop, x))(X)
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13)
