@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Recording", "as_input", "record_gradient", "record_values"]
 
+MOST_PARTS = 64  # embedded in zeros and added up, before they are put together
+
 
 class Call:
     """The arguments of one call: what a preparation is found by, and the inputs of its program.
@@ -177,8 +179,7 @@ class Recording:
         linked = [*program.arrays, *[np.asarray(peek(x)) for _, x in program.refreshed]]
         self.surroundings: Surroundings | None = observer.surroundings(linked)
         opened, self.captured, self.watched = _opened(program)
-        split = by_components(opened.simplify(join=False))
-        self.program = split.simplify(join=False)
+        self.program = _simplified(by_components(_simplified(opened)))
         self.sizes = sizes
         self.treedef = treedef
 
@@ -194,6 +195,13 @@ class Recording:
         list
         """
         return [*map(as_input, call.inputs), *[as_input(peek(x)) for x in self.captured]]
+
+
+def _simplified(program: Program) -> Program:
+    """The simplified program, in which sums of parts stay sums if they are few: a cut takes them
+    apart, where what they are put together from would have to be cut in more places."""
+    parts = sum([op == "embed" for op, *_ in program.instructions()])
+    return program.simplify(join=parts > MOST_PARTS)
 
 
 def as_input(x: Any) -> Any:
@@ -236,6 +244,8 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
             found.append((v, original))
         else:
             watched.append((original, np.array(peek(original))))
+    if not found:
+        return program, [], watched
     opened = Program()
     place: dict[int, int] = {}
     for v in range(program.n_inputs):
@@ -262,7 +272,7 @@ def _frozen(
             "them as arguments"
         )
     sizes = [int(np.size(y)) if not hasattr(y, "size") else y.size for y in outputs]
-    return Recording(program.simplify(join=False), observer, sizes, treedef)
+    return Recording(_simplified(program), observer, sizes, treedef)
 
 
 def record_values(f: Callable[..., Any], call: Call) -> Recording:

@@ -215,12 +215,9 @@ cdef class Program:
 
     def copied(self, Program p not None, Py_ssize_t i, operands=()):
         """Append instruction i of another program with these operands (its value)."""
-        cdef list at = [-1] * p.count
         if not 0 <= i < p.count or p.code[i].op == OP_LEAF:
             raise ValueError(f"instruction {i} cannot be copied")
-        for v, own in zip(p.operands_of(i), operands):
-            at[v] = own
-        return copied_instruction(p, self, i, at)
+        return copied_instruction(p, self, i, dict(zip(p.operands_of(i), operands, strict=True)))
 
     def guard(self, int value, expected):
         """Append a guard: the value must be what it was."""
@@ -281,8 +278,8 @@ cdef class Program:
                 f"{len(self.outputs)} outputs, {len(self.guards)} guards>")
 
 
-cdef int32_t copied_instruction(Program p, Program q, Py_ssize_t i, list at) except -1:
-    """Append instruction i of p to q, whose values of p's operands are `at`."""
+cdef int32_t copied_instruction(Program p, Program q, Py_ssize_t i, at) except -1:
+    """Append instruction i of p to q, whose values of p's operands are `at` (a list or a dict)."""
     cdef Instr *x = &p.code[i]
     cdef list operands
     cdef tuple t = p.types[x.type]
