@@ -91,8 +91,9 @@ class Workspace:
             start = stop
         rest = np.flatnonzero(~touched | (constants != 0.0))
         pieces.append((rest, slots[rest], np.ones(rest.size)))
-        joined = [np.concatenate(x) for x in zip(*pieces, strict=True)]
-        self.entries = Entries(self.n_entries, start, *joined)
+        places, sources, factors = [np.concatenate(x) for x in zip(*pieces, strict=True)]
+        table, each = _distinct(factors)
+        self.entries = Entries(self.n_entries, start, places, sources, each, table)
         self._values = np.empty(start)
         self._values[: numbers.size] = numbers
         self._n_kept = len(kept)
@@ -145,7 +146,7 @@ class Workspace:
         if outputs is None:
             return None
         first = self._views[0].start if self._views else self._values.size
-        flat = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
+        flat: list[Any] = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
         values: Any = np.concatenate([self._values[:first], *flat])
         e = self.entries
         data = values[e.source.astype(np.int64)] * e.factors[e.factor]

@@ -55,8 +55,9 @@ cdef class Entries:
     cdef Py_ssize_t size
     cdef bint plain                # whether all factors are one
 
-    def __init__(self, Py_ssize_t n, Py_ssize_t size, places, sources, factors):
-        """n entries of `size` values; each contribution is a place, a source and a factor.
+    def __init__(self, Py_ssize_t n, Py_ssize_t size, places, sources, numbers, factors):
+        """n entries of `size` values; each contribution is a place, a source and the number of its
+        factor among `factors`.
 
         Every entry needs one at least.
         """
@@ -70,12 +71,12 @@ cdef class Entries:
         sources = np.asarray(sources)[order]
         if sources.size and (sources.min() < 0 or sources.max() >= size):
             raise ValueError(f"cdiff: sources outside of {size} values")
-        self.factors, numbers = np.asarray(factors, np.float64)[:1], np.zeros(order.size, np.uint16)
-        if (factors != self.factors).any():
-            self.factors, found = np.unique(factors, return_inverse=True)
-            if self.factors.size > 0xFFFF:
-                raise ValueError(f"cdiff: {self.factors.size} factors")
-            numbers = found.astype(np.uint16)[order]
+        self.factors = np.ascontiguousarray(factors, np.float64)
+        numbers = np.asarray(numbers)[order]
+        if self.factors.size > 0xFFFF or (numbers.size and (
+                numbers.min() < 0 or numbers.max() >= self.factors.size)):
+            raise ValueError(f"cdiff: numbers outside of {self.factors.size} factors")
+        numbers = numbers.astype(np.uint16)
         self.plain = self.factors.size == 0 or (self.factors.size == 1 and self.factors[0] == 1.0)
         self.size = size
         self.source = np.ascontiguousarray(sources[first], np.int32)

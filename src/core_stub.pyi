@@ -297,7 +297,8 @@ class Entries:
     more_place: NDArray[Any]
     more_source: NDArray[Any]
     more_factor: NDArray[Any]
-    def __init__(self, n: int, size: int, places: Any, sources: Any, factors: Any) -> None: ...
+    def __init__(self, n: int, size: int, places: Any, sources: Any, numbers: Any, factors: Any
+                 ) -> None: ...
     def fill(self, values: NDArray[Any], data: NDArray[Any] | None = None) -> NDArray[Any]: ...
 
 def part_of_program(program: Program, roots: Sequence[int], outputs: Sequence[int]

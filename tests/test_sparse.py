@@ -225,6 +225,53 @@ def test_random_sums_of_products(seed, mode):
         np.testing.assert_allclose(found, cd.hessian(f)(x), atol=1e-12)
 
 
+def random_function(seed):
+    """Slices, gathers, sums, products and elementwise functions put together at random."""
+    steps = np.random.default_rng(seed).integers(0, 2**31, int(3 + seed % 6))
+
+    def pick(r, values):
+        a, b = (values[int(r.integers(len(values)))] for _ in range(2))
+        n, half = min(a.shape[0], b.shape[0]), a.shape[0] // 2 * 2
+        choices = [
+            lambda: np.sin(a),
+            lambda: a[1:] * a[:-1] if a.shape[0] > 1 else a * 2.0,
+            lambda: a[::-1],
+            lambda: np.concatenate([a[: half // 2] ** 2, b]),
+            lambda: a[r.integers(0, a.shape[0], int(r.integers(1, 12)))],
+            lambda: a[:n] * b[:n],
+            lambda: a[:n] - 3.0 * b[:n],
+            lambda: np.pad(a, (1, 2)) * 0.5,
+            lambda: np.sum(a[:half].reshape(-1, 2), axis=1) if half else a,
+            lambda: np.cumsum(a[:3]),
+            lambda: np.where(a > 0, a, np.exp(a)),
+            lambda: a[:half].reshape(2, -1).T.reshape(-1) - 1.0 if half else a,
+            lambda: a[::2] / 2.0 + a.sum() * 0.1,
+        ]
+        return choices[int(r.integers(len(choices)))]()
+
+    def f(x):
+        values = [x]
+        for step in steps:
+            values.append(pick(np.random.default_rng(step), values))
+        return np.concatenate(values[-2:])
+
+    return f
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_functions(seed):
+    f, x = random_function(seed), np.random.default_rng(seed).normal(size=2 + seed % 7) * 0.7
+    mode = MODES[seed % 4]
+    expected = cd.jacobian(f)(x)
+    found = cd.sparse_jacobian(f, mode=mode)(x).toarray()
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+    assert ((np.abs(expected) > 1e-13) <= cd.sparsity(f, x, local=True).toarray()).all()
+    g = lambda x: np.sum(np.sin(f(x)))
+    hess = cd.hessian(g)(x)
+    found = cd.sparse_hessian(g, mode=mode)(x).toarray()
+    np.testing.assert_allclose(found, hess, rtol=1e-9, atol=1e-9 * (1 + np.abs(hess).max()))
+
+
 def test_a_pattern_of_ones_own():
     right = scipy.sparse.csr_array(dense(residuals, np.full(6, 0.7)) != 0)
     x = RNG.normal(size=6)
