@@ -36,6 +36,7 @@ NAMES = (
     "memory",
     "programs",
     "vmap",
+    "sparse",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         optimize,
         programs,
         scipy,
+        sparse,
         testing,
         uncertainty,
     )
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from cdiff._operator import operator
     from cdiff._plain import FormatError
     from cdiff._progress import progress
+    from cdiff._sparse import SparsityWarning, sparse_hessian, sparse_jacobian, sparsity
     from cdiff._verify import verify
     from cdiff._vmap import vmap
     from cdiff.matrix_calculus import explain
@@ -73,6 +75,7 @@ __all__ = [
     "Array",
     "CompileWarning",
     "FormatError",
+    "SparsityWarning",
     "array",
     "checkpoint",
     "compile",
@@ -124,6 +127,10 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "sparse",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "testing",
     "tree_map",
@@ -136,11 +143,12 @@ __all__ = [
 ]
 
 _SUBMODULES = ("distributed", "integrate", "matrix_calculus", "numpy", "optimize", "programs",
-               "scipy", "testing", "uncertainty")  # fmt: skip
+               "scipy", "sparse", "testing", "uncertainty")  # fmt: skip
 # Where the names are that are imported when they are first used.
 _LATER = {
     "CompileWarning": "_compile",
     "FormatError": "_plain",
+    "SparsityWarning": "_sparse",
     "checkpoint": "_checkpoint",
     "compile": "_compile",
     "custom_fixed_point": "_implicit",
@@ -163,6 +171,9 @@ _LATER = {
     "scan": "_loops",
     "softmax": "numpy",
     "verify": "_verify",
+    "sparse_hessian": "_sparse",
+    "sparse_jacobian": "_sparse",
+    "sparsity": "_sparse",
     "vmap": "_vmap",
     "while_loop": "_loops",
 }

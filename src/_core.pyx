@@ -151,6 +151,11 @@ include "call.pxi"
 include "positions.pxi"
 include "batching.pxi"
 include "lanes.pxi"
+include "places.pxi"
+include "index_sets.pxi"
+include "pattern.pxi"
+include "coloring.pxi"
+include "compressed.pxi"
 include "runner.pxi"
 include "surroundings.pxi"
 include "compiled_call.pxi"
@@ -166,3 +171,4 @@ install_slots()
 install_face_methods()
 install_values()
 install_batching()
+install_patterns()

@@ -63,3 +63,8 @@ def set_memory_floor(n=None):
     global _floor, _taken
     _floor = n
     _taken = LOOK_EVERY
+
+
+def memory_available():
+    """Bytes of memory that can be taken; None where that is not known."""
+    return memory_left()[0]

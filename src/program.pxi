@@ -31,6 +31,10 @@ cdef class Guard:
         self.expected = expected
         self.where = where
 
+    def moved(self, int32_t value):
+        """The same decision, of another value."""
+        return Guard(value, self.expected, self.where)
+
 
 @cython.final
 cdef class Program:
@@ -217,6 +221,12 @@ cdef class Program:
         return self.emit(op, type, xs[0], xs[1],
                          xs[2] if op < N_ELEMENTWISE else self.attrs_place(attrs))
 
+    def copied(self, Program p not None, Py_ssize_t i, operands=()):
+        """Append instruction i of another program with these operands (its value)."""
+        if not 0 <= i < p.count or p.code[i].op == OP_LEAF:
+            raise ValueError(f"instruction {i} cannot be copied")
+        return copied_instruction(p, self, i, dict(zip(p.operands_of(i), operands, strict=True)))
+
     def guard(self, int value, expected):
         """Append a guard: the value must be what it was."""
         self.guards.append(Guard(value, np.asarray(expected)))
@@ -243,10 +253,13 @@ cdef class Program:
             q.guards.append(Guard(at[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where))
         return q
 
-    def simplify(self):
-        """The same program with equal instructions made one, and without what is not needed."""
+    def simplify(self, bint join=True):
+        """The same program with equal instructions made one, and without what is not needed.
+
+        Sums of embedded parts are put together from the parts, unless `join` is False.
+        """
         check_program(self)
-        return simplified(self)
+        return simplified(self, join)
 
     def instructions(self):
         """(operator, dtype, shape, operands, attributes or constant) of every instruction."""
@@ -275,8 +288,8 @@ cdef class Program:
                 f"{len(self.outputs)} outputs, {len(self.guards)} guards>")
 
 
-cdef int32_t copied_instruction(Program p, Program q, Py_ssize_t i, list at) except -1:
-    """Append instruction i of p to q, whose values of p's operands are `at`."""
+cdef int32_t copied_instruction(Program p, Program q, Py_ssize_t i, at) except -1:
+    """Append instruction i of p to q, whose values of p's operands are `at` (a list or a dict)."""
     cdef Instr *x = &p.code[i]
     cdef list operands
     cdef tuple t = p.types[x.type]

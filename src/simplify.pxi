@@ -266,11 +266,11 @@ cdef class _Simplifier:
         return structural_value(self, x.op, x.type, self.moved[x.a],
                                 self.moved[x.b] if nargs > 1 else -1, x.c)
 
-    cdef Program run(self):
+    cdef Program run(self, bint join):
         cdef Py_ssize_t i
         cdef Instr *x
         cdef int nargs
-        cdef _Sums sums = _Sums(self) if embeds_parts(self.p) else None
+        cdef _Sums sums = _Sums(self) if join and embeds_parts(self.p) else None
         for i in range(self.p.count):
             x = &self.p.code[i]
             self.q.line = self.p.line_at(i)
@@ -470,6 +470,9 @@ cdef int moved_type(Program q, Program r, int type) except -1:
     return r.type_of(typenum, shape)
 
 
-cdef Program simplified(Program p):
-    """The simplified form of a program that is known to be valid; the input stays as it is."""
-    return _Simplifier(p).run()
+cdef Program simplified(Program p, bint join=True):
+    """The simplified form of a program that is known to be valid; the input stays as it is.
+
+    Without `join` sums of embedded parts stay sums, for who wants to see the parts.
+    """
+    return _Simplifier(p).run(join)

@@ -270,12 +270,17 @@ cdef Array traced_cast(Array a, int typenum):
     return only_traced(y, OP_CAST, [a], (typenum,))
 
 
-cdef Array stopped(Array a):
-    """The same value as a constant for every derivative, but not for a program."""
+cdef Array stopped(Array a, bint lasting=False):
+    """The same value as a constant for every derivative, but not for a program.
+
+    `lasting`: for the derivatives of that program too, if there will be any.
+    """
     cdef int paused = cdiff_tls.paused
     a = innermost(a)
     if not is_traced_value(a):
         return detached(a)
+    if lasting and keeps_rules(levels_of(N(a))):
+        return apply_call([a], (Hosted(np.positive, (Hole(0),), {}),))
     cdiff_tls.paused = 1
     try:
         return ew1(OP_POSITIVE, a) if is_inexact(typenum_of(a)) else a

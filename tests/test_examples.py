@@ -74,3 +74,29 @@ def test_more_data_than_memory():
     printed = run("dask_regression.py")
     assert "four partitions in this process: the same to the last bit" in printed
     assert "the fit agrees with the truth" in printed
+
+
+def test_the_bratu_equation_converges():
+    printed = run("bratu.py", "40")
+    assert "from 1 forward and 0 reverse directions" in printed or "1 reverse" in printed
+    sizes = [float(x) for x in re.findall(r"residual (\S+)", printed)]
+    assert sizes[-1] < 1e-8 and len(sizes) < 12
+    assert float(printed.split()[-1]) == pytest.approx(0.8, abs=0.3)
+
+
+def test_the_pendulum_is_swung_up():
+    printed = run("collocation.py", "60")
+    last = re.findall(r"constraints (\S+), slope (\S+)", printed)[-1]
+    assert max(map(float, last)) < 1e-8
+
+
+def test_the_bundle_is_adjusted():
+    printed = run("bundle_adjustment.py", "2000")
+    far = re.search(r"residual differs by (\S+), first row by (\S+)", printed)
+    assert float(far[1]) < 1e-9 and float(far[2]) < 1e-8
+    assert float(re.findall(r"cost (\S+)", printed)[-1]) < 1e-15
+
+
+def test_the_brusselator_runs():
+    printed = run("reaction_diffusion.py", "100")
+    assert "successfully" in printed and 0.3 < float(printed.split()[-1]) < 5.0

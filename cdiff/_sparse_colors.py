@@ -1,0 +1,236 @@
+"""Which directions give a sparse derivative: patterns and colors of the part between the cuts.
+
+Knows patterns and colorings; it must not know programs beyond their shapes, nor how a direction is
+run. Forward directions are columns that share no row, reverse ones rows that share no column; a few
+dense lines can be taken the other way than the rest, and a symmetric matrix can be read from its
+mirror image. Colors are found by the core; here are a few passes of NumPy over the entries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import (
+    color_columns,
+    color_symmetric,
+    pattern_of,
+    transposed_pattern,
+    unique_colors,
+)
+
+if TYPE_CHECKING:
+    from cdiff._sparse_cut import Cut
+
+__all__ = ["Candidate", "Directions", "Part", "candidates"]
+
+BACKWARD = 1.5  # the work of a reverse sweep; that of a forward one is 1
+ORDERINGS = ("natural", "smallest_last", "incidence_degree")
+
+
+class Part:
+    """The Jacobian of the part between the cuts: its pattern, and where entries go.
+
+    Parameters
+    ----------
+    cut : Cut
+    given : pair of ndarray, optional
+        Start and items of a pattern that is known.
+
+    Attributes
+    ----------
+    start, items : ndarray
+        CSR: rows are the elements of the outputs one after the other, columns those of the roots.
+    """
+
+    def __init__(self, cut: Cut, given: tuple[Any, Any] | None = None) -> None:
+        self.cut = cut
+        code = cut.part.instructions()
+        self.in_sizes = [c.size for c in cut.columns]
+        self.shapes = [shape for _, _, shape, _, _ in code[: len(cut.roots)]]
+        self.dtypes = [dtype for _, dtype, _, _, _ in code[: len(cut.roots)]]
+        self.out_shapes = [code[v][2] for v in cut.part.outputs]
+        self.out_dtypes = [code[v][1] for v in cut.part.outputs]
+        self.out_sizes = [int(np.prod(s, dtype=np.int64)) for s in self.out_shapes]
+        self.in_starts = np.cumsum([0, *self.in_sizes])
+        self.out_starts = np.cumsum([0, *self.out_sizes])
+        firsts: list[int | None] = [int(s) for s in self.in_starts[:-1]]
+        firsts += [None] * (cut.part.n_inputs - len(firsts))
+        self.notes: list[str] = []
+        self.watched = list(cut.watched)
+        if given is not None:
+            self.start, self.items = given
+            return
+        sets, watched, self.notes = pattern_of(cut.part, firsts)
+        self.watched += watched
+        self.start, self.items = _stacked(sets)
+
+    @property
+    def n(self) -> int:
+        return int(self.in_starts[-1])
+
+    @property
+    def m(self) -> int:
+        return int(self.out_starts[-1])
+
+    def rows(self) -> Any:
+        """The row of every entry."""
+        return np.repeat(np.arange(self.m), np.diff(self.start))
+
+
+def _stacked(sets: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Patterns one below the other."""
+    if len(sets) == 1:
+        return sets[0]
+    counts = np.concatenate([[0], *[np.diff(start) for start, _ in sets]])
+    return np.cumsum(counts), np.concatenate([items for _, items in sets])
+
+
+class Directions:
+    """Colors, and which direction each entry of the part is read from.
+
+    Attributes
+    ----------
+    columns : ndarray or None
+        The color of each column of the part; a forward direction is the columns of a color.
+    rows : ndarray or None
+        The color of each row, for reverse directions.
+    by_row : ndarray of bool or None
+        Where there are both: the entries that are read from reverse directions.
+    """
+
+    __slots__ = ("by_row", "columns", "flipped", "rows")
+
+    def __init__(
+        self, columns: Any = None, rows: Any = None, by_row: Any = None, flipped: Any = None
+    ):
+        self.columns = columns
+        self.rows = rows
+        self.by_row = by_row
+        self.flipped = flipped  # of a symmetric matrix: entries that are read as their mirror image
+
+    def counts(self) -> tuple[int, int]:
+        """How many forward and reverse directions there are."""
+        found = [0 if c is None or not c.size else int(c.max()) + 1 for c in self._both()]
+        return found[0], found[1]
+
+    def _both(self) -> tuple[Any, Any]:
+        return self.columns, self.rows
+
+    def work(self) -> float:
+        forward, backward = self.counts()
+        return forward + BACKWARD * backward
+
+
+class Candidate:
+    """A part with directions for it."""
+
+    __slots__ = ("directions", "part")
+
+    def __init__(self, part: Part, directions: Directions) -> None:
+        self.part = part
+        self.directions = directions
+
+
+def _longest(start: Any) -> int:
+    return int(np.diff(start).max(initial=0))
+
+
+def candidates(part: Part, mode: str, symmetric: bool, limit: float) -> list[Candidate]:
+    """Ways to get the Jacobian of a part.
+
+    Parameters
+    ----------
+    part : Part
+    mode : {"auto", "fwd", "rev", "mixed"}
+    symmetric : bool
+        Whether the pattern is that of a Hessian, whole.
+    limit : float
+        Work from which a candidate is of no use.
+
+    Returns
+    -------
+    list of Candidate
+        Those that may be better than `limit`.
+    """
+    found = []
+    t_start, t_items = transposed_pattern(part.start, part.items, part.n)
+    if mode in ("auto", "rev") and BACKWARD * _longest(t_start) < limit:
+        found.append(Directions(rows=color_columns(t_start, t_items, part.m, ORDERINGS)))
+        limit = min(limit, found[-1].work())
+    if mode in ("auto", "fwd") and _longest(part.start) < limit:
+        found.append(Directions(columns=color_columns(part.start, part.items, part.n, ORDERINGS)))
+        limit = min(limit, found[-1].work())
+    if symmetric and mode in ("auto", "fwd", "symmetric") and limit > 2:
+        star = _symmetric(part)
+        found += [star] if star is not None else []
+        limit = min([limit, *[d.work() for d in found]])
+    if mode == "mixed" or (mode == "auto" and limit > 4):
+        found.append(_mixed(part, t_start, t_items))
+    return [Candidate(part, d) for d in found]
+
+
+def _symmetric(part: Part) -> Directions | None:
+    """A star coloring; None where the pattern is not symmetric."""
+    try:
+        colors = color_symmetric(part.start, part.items, part.n, ORDERINGS)
+    except ValueError:
+        return None
+    direct = unique_colors(part.start, part.items, colors)
+    return Directions(columns=colors, flipped=~direct)
+
+
+def _mixed(part: Part, t_start: Any, t_items: Any) -> Directions:
+    """Dense rows backward and all else forward, or dense columns forward and all else backward."""
+    best = None
+    for cut in _dense_limits(np.diff(part.start)):
+        dense = np.diff(part.start) > cut
+        trial = _split(part, np.repeat(dense, np.diff(part.start)))
+        best = trial if best is None or trial.work() < best.work() else best
+    for cut in _dense_limits(np.diff(t_start)):
+        dense = np.diff(t_start) > cut
+        trial = _split(part, ~dense[part.items])
+        best = trial if best is None or trial.work() < best.work() else best
+    return best if best is not None else _split(part, np.zeros(part.items.size, bool))
+
+
+def _dense_limits(lengths: Any) -> list[int]:
+    """Lengths between those of few long lines and many short ones."""
+    if not lengths.size:
+        return []
+    found = {int(np.quantile(lengths, q, method="lower")) for q in (0.5, 0.9, 0.99)}
+    found |= {int(x) for x in np.sort(lengths)[-4:-1]}
+    return sorted(x for x in found if x < lengths.max())
+
+
+def _split(part: Part, by_row: Any) -> Directions:
+    """Colors where some entries are read from reverse directions and the others from forward ones.
+
+    A row with entries of the first kind must not share a direction with another such row where
+    one has an entry of that kind; the same for columns. So each side is colored with all entries
+    of the lines that it takes.
+    """
+    rows = part.rows()
+    takes_row = np.zeros(part.m, bool)
+    takes_row[rows[by_row]] = True
+    takes_column = np.zeros(part.n, bool)
+    takes_column[part.items[~by_row]] = True
+    forward = _lines(part, rows, ~by_row, takes_column)
+    columns = color_columns(*forward, part.n, ORDERINGS)
+    t = transposed_pattern(*_lines(part, rows, by_row, takes_row, True), part.n)
+    return Directions(columns, color_columns(*t, part.m, ORDERINGS), by_row)
+
+
+def _lines(part: Part, rows: Any, wanted: Any, taken: Any, by_row: bool = False) -> tuple[Any, Any]:
+    """The pattern whose conflicts count: lines that are taken, where they cross a wanted entry."""
+    if by_row:
+        crossed = np.zeros(part.n, bool)
+        crossed[part.items[wanted]] = True
+        keep = taken[rows] & crossed[part.items]
+    else:
+        crossed = np.zeros(part.m, bool)
+        crossed[rows[wanted]] = True
+        keep = taken[part.items] & crossed[rows]
+    counts = np.bincount(rows[keep], minlength=part.m)
+    return np.concatenate([[0], np.cumsum(counts)]), part.items[keep]

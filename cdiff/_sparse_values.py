@@ -1,0 +1,191 @@
+"""The values of a derivative program side by side, and the entries that are made of them.
+
+Knows programs and places of entries; it must not know directions. Values are computed where they
+are read, in a workspace that is used again at each call; what is constant is computed once and
+takes one number for each different value. So a call is one run of the program and one pass over
+the entries.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import Entries, Runner, replay_deciding, scatter_add
+
+if TYPE_CHECKING:
+    from cdiff._core import Program
+
+__all__ = ["Workspace"]
+
+MANY_ENTRIES = 4096  # among which all numbers appear where there are few
+
+
+class View:
+    """Where one value lies; `direct` if it is computed there."""
+
+    __slots__ = ("direct", "shape", "start", "stop")
+
+    def __init__(self, start: int, stop: int, shape: tuple[int, ...], direct: bool) -> None:
+        self.start = start
+        self.stop = stop
+        self.shape = shape
+        self.direct = direct
+
+    def array(self, values: Any) -> Any:
+        """The value's place in the workspace, None if it is not computed there."""
+        return values[self.start : self.stop].reshape(self.shape) if self.direct else None
+
+
+class Workspace:
+    """The values of a program side by side, constants first, and the entries made of them.
+
+    Parameters
+    ----------
+    program : Program
+    n_entries : int
+    """
+
+    def __init__(self, program: Program, n_entries: int) -> None:
+        self.program = program
+        self.n_entries = n_entries
+        self._constant = _constants(program)
+        self._fixed: list[Any] = []
+        self._changing: dict[int, list[Any]] = {}
+        self._views: list[View] = []
+        self._lock = threading.Lock()
+
+    def add(self, v: int, places: Any, elements: Any, factors: Any) -> None:
+        """Value v of the program contributes to entries."""
+        if places.size:
+            if self._constant[v]:
+                self._fixed.append((v, places, elements, factors))
+            else:
+                self._changing.setdefault(v, []).append((places, elements, factors))
+
+    def finish(self, kept: list[int], inputs: list[Any]) -> None:
+        """Compute constants, and make the program that computes the rest.
+
+        Parameters
+        ----------
+        kept : list of int
+            Values of the program that are results besides the entries.
+        inputs : list
+            A point.
+        """
+        constants = self._constants(inputs)
+        numbers, slots = _distinct(constants)
+        specs = self.program.instructions()
+        touched = np.zeros(self.n_entries, bool)
+        pieces = []
+        start = numbers.size
+        for v, added in self._changing.items():
+            _, dtype, shape, _, _ = specs[v]
+            stop = start + int(np.prod(shape, dtype=np.int64))
+            self._views.append(View(start, stop, shape, dtype == np.float64 and shape != ()))
+            for places, elements, factors in added:
+                touched[places] = True
+                pieces.append((places, elements + start, factors))
+            start = stop
+        rest = np.flatnonzero(~touched | (constants != 0.0))
+        pieces.append((rest, slots[rest], np.ones(rest.size)))
+        places, sources, factors = [np.concatenate(x) for x in zip(*pieces, strict=True)]
+        table, each = _distinct(factors)
+        self.entries = Entries(self.n_entries, start, places, sources, each, table)
+        self._values = np.empty(start)
+        self._values[: numbers.size] = numbers
+        self._n_kept = len(kept)
+        self.program.outputs = [*kept, *self._changing]
+        self.runner = Runner(self.program.simplify())
+
+    def _constants(self, inputs: list[Any]) -> Any:
+        """The part of each entry that never changes."""
+        out = np.zeros(self.n_entries)
+        if self._fixed:
+            self.program.outputs = [v for v, *_ in self._fixed]
+            found, _, _ = Runner(self.program.simplify()).run(inputs)
+            for (_, places, elements, factors), x in zip(self._fixed, found or (), strict=True):
+                np.add.at(out, places, np.ravel(x)[elements] * factors)
+        return out
+
+    def run(self, inputs: list[Any], data: Any) -> tuple[list[Any], Any] | None:
+        """The results that were kept and the entries, in `data` if that is given.
+
+        Parameters
+        ----------
+        inputs : list
+        data : ndarray or None
+
+        Returns
+        -------
+        (list, ndarray) or None
+            None where a guard does not hold.
+        """
+        if not self._lock.acquire(blocking=False):
+            return self._run(inputs, data, self._values.copy())
+        try:
+            return self._run(inputs, data, self._values)
+        finally:
+            self._lock.release()
+
+    def replay(self, inputs: list[Any]) -> Any:
+        """The entries as an Array that the transformations outside see.
+
+        Parameters
+        ----------
+        inputs : list of float, ndarray or Array
+
+        Returns
+        -------
+        Array or None
+            None where a guard does not hold.
+        """
+        outputs, _, _ = replay_deciding(self.runner.program, inputs)
+        if outputs is None:
+            return None
+        first = self._views[0].start if self._views else self._values.size
+        flat: list[Any] = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
+        values: Any = np.concatenate([self._values[:first], *flat])
+        e = self.entries
+        data = values[e.source.astype(np.int64)] * e.factors[e.factor]
+        if e.more_place.size:
+            more = values[e.more_source.astype(np.int64)] * e.factors[e.more_factor]
+            data = data + scatter_add(more, e.more_place.astype(np.int64), self.n_entries)
+        return data
+
+    def _run(self, inputs: list[Any], data: Any, values: Any) -> tuple[list[Any], Any] | None:
+        into = [view.array(values) for view in self._views]
+        outputs, _, _ = self.runner.run(inputs, [None] * self._n_kept + into)
+        if outputs is None:
+            return None
+        for view, x in zip(self._views, outputs[self._n_kept :], strict=True):
+            if not view.direct:
+                values[view.start : view.stop] = np.ravel(x)
+        return outputs[: self._n_kept], self.entries.fill(values, data)
+
+
+def _distinct(x: Any) -> tuple[Any, Any]:
+    """The distinct numbers and which of them each element is; mostly these are few."""
+    found = np.unique(x[:MANY_ENTRIES])
+    if x.size > MANY_ENTRIES:
+        slots = np.minimum(np.searchsorted(found, x), found.size - 1)
+        if (found[slots] == x).all():
+            return found, slots
+    found, slots = np.unique(x, return_inverse=True)
+    return found, slots.reshape(-1)
+
+
+def _constants(program: Program) -> list[bool]:
+    """Which values depend neither on inputs nor on arrays that somebody may change."""
+    fixed: list[bool] = []
+    changing = {id(copy) for copy, _ in program.refreshed}
+    for op, _, _, operands, extra in program.instructions():
+        if op == "const":
+            is_array = isinstance(extra, np.ndarray)
+            own = not is_array or not (extra.flags.writeable or extra.base is not None)
+            fixed.append(own and id(extra) not in changing)
+        else:
+            fixed.append(op not in ("leaf", "call") and all(fixed[k] for k in operands))
+    return fixed

@@ -1,0 +1,246 @@
+"""What goes with sparse derivatives: colorings, pictures, and the conventions of other solvers.
+
+`cd.sparse_jacobian` and `cd.sparse_hessian` give SciPy's arrays, which its own solvers take as they
+are. IPOPT wants structure and values apart and one triangle, OSQP a quadratic model in CSC. This
+file knows those conventions; it must not know how a derivative is found.
+
+Examples
+--------
+>>> import numpy as np, cdiff as cd
+>>> print(cd.sparse.picture(cd.sparsity(lambda x: x[1:] - x[:-1], np.ones(4))))
+##..
+.##.
+..##
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import ORDERINGS, color_columns, color_symmetric, transposed_pattern
+from cdiff._reverse import grad
+from cdiff._sparse import sparse_hessian, sparse_jacobian
+from cdiff._sparse_plan import scipy_sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["IpoptProblem", "color", "picture", "quadratic_model"]
+
+KINDS = ("columns", "rows", "symmetric")
+MOST_CELLS = 80  # of a picture, along each side
+
+
+def color(pattern: Any, kind: str = "columns", orderings: Any = ORDERINGS, seed: int = 0) -> Any:
+    """Which columns, rows or variables may share a direction.
+
+    Parameters
+    ----------
+    pattern : sparse array or ndarray of shape (m, n)
+        Where entries may differ from zero.
+    kind : {"columns", "rows", "symmetric"}
+        Columns that share no row (forward directions), rows that share no column (reverse ones), or
+        a star coloring of a symmetric matrix, whose entries are read off directly.
+    orderings : sequence of str
+        Orders in which colors are given; the best result is kept. ``"natural"``, ``"random"``,
+        ``"largest_first"``, ``"smallest_last"``, ``"incidence_degree"``,
+        ``"dynamic_largest_first"``.
+    seed : int, default 0
+        For the random order.
+
+    Returns
+    -------
+    ndarray of int
+        The color of each; -1 for those without entries.
+
+    Raises
+    ------
+    ValueError
+        If an option is wrong, or a symmetric coloring of another matrix is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> cd.sparse.color(np.eye(4) + np.eye(4, k=1))
+    array([0, 1, 0, 1], dtype=int32)
+    """
+    if kind not in KINDS:
+        raise ValueError(f"color: kind must be one of {KINDS}, got {kind!r}")
+    found = scipy_sparse().csr_array(pattern)
+    found.sum_duplicates()
+    start, items = found.indptr.astype(np.int64), found.indices.astype(np.int32)
+    m, n = found.shape
+    names = (orderings,) if isinstance(orderings, str) else tuple(orderings)
+    if kind == "symmetric":
+        return color_symmetric(start, items, n, names, seed=seed)
+    if kind == "rows":
+        return color_columns(*transposed_pattern(start, items, n), m, names, seed=seed)
+    return color_columns(start, items, n, names, seed=seed)
+
+
+def picture(matrix: Any, form: str = "text") -> str:
+    """A picture of where the entries of a matrix are.
+
+    Parameters
+    ----------
+    matrix : sparse array or ndarray
+        A pattern, or values of which those that are stored count.
+    form : {"text", "svg"}
+
+    Returns
+    -------
+    str
+        Each cell stands for a block of entries if there are more than fit: ``.`` where none is
+        stored, ``+`` for some and ``#`` for all.
+
+    Raises
+    ------
+    ValueError
+        If `form` is neither of the two.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> print(cd.sparse.picture(np.eye(3)))
+    #..
+    .#.
+    ..#
+    """
+    if form not in ("text", "svg"):
+        raise ValueError(f"picture: form must be 'text' or 'svg', got {form!r}")
+    found = scipy_sparse().coo_array(matrix)
+    (m, n), block = found.shape, max(-(-max(found.shape) // MOST_CELLS), 1)
+    counts = np.zeros((-(-m // block), -(-n // block)))
+    np.add.at(counts, (found.row // block, found.col // block), 1)
+    heights = np.minimum(block, m - block * np.arange(counts.shape[0]))[:, None]
+    share = counts / (heights * np.minimum(block, n - block * np.arange(counts.shape[1])))
+    if form == "text":
+        cells = np.where(share == 0, ".", np.where(share < 1, "+", "#"))
+        return "\n".join(map("".join, cells.tolist()))
+    marks = [
+        f'<rect x="{j}" y="{i}" width="1" height="1" fill-opacity="{0.3 + 0.7 * share[i, j]:.2f}"/>'
+        for i, j in np.argwhere(share > 0)
+    ]
+    rows, columns = share.shape
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns} {rows}" '
+        f'width="{6 * columns}" height="{6 * rows}"><rect width="{columns}" height="{rows}" '
+        f'fill="white"/>{"".join(marks)}</svg>'
+    )
+
+
+class IpoptProblem:
+    """An optimisation problem with the methods that cyipopt calls.
+
+    Parameters
+    ----------
+    objective : callable
+        A number from an array of shape (n,).
+    constraints : callable or None
+        An array of shape (m,) from an array of shape (n,).
+    x0 : ndarray of shape (n,)
+        A point at which the functions are prepared.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> p = cd.sparse.IpoptProblem(lambda x: np.sum(x**4), lambda x: x[1:] * x[:-1], np.ones(3))
+    >>> p.jacobianstructure()
+    (array([0, 0, 1, 1], dtype=int32), array([0, 1, 1, 2], dtype=int32))
+    >>> p.hessian(np.ones(3), np.array([5.0, 7.0]), 1.0)
+    array([12.,  5., 12.,  7., 12.])
+    """
+
+    def __init__(
+        self,
+        objective: Callable[[Any], Any],
+        constraints: Callable[[Any], Any] | None,
+        x0: Any,
+    ) -> None:
+        x0 = np.asarray(x0, np.float64)
+        self._objective = objective
+        self._constraints = constraints
+        self._gradient = grad(objective)
+        self.m = 0 if constraints is None else int(np.size(constraints(x0)))
+
+        def lagrangian(x: Any, v: Any, factor: Any) -> Any:
+            total = factor * objective(x)
+            return total if constraints is None else total + np.sum(v * constraints(x))
+
+        self._hessian = sparse_hessian(lagrangian).prepare(x0, np.ones(self.m), 1.0)
+        rows, columns = self._hessian.structure
+        self._lower = np.flatnonzero(rows >= columns)
+        self._jacobian = None
+        if constraints is not None:
+            self._jacobian = sparse_jacobian(constraints).prepare(x0)
+
+    def objective(self, x: Any) -> float:
+        """The value of the objective."""
+        return float(self._objective(x))
+
+    def gradient(self, x: Any) -> Any:
+        """Its gradient, dense."""
+        return self._gradient(x)
+
+    def constraints(self, x: Any) -> Any:
+        """The values of the constraints."""
+        return np.zeros(0) if self._constraints is None else np.asarray(self._constraints(x))
+
+    def jacobianstructure(self) -> tuple[Any, Any]:
+        """(rows, columns) of the entries of the Jacobian."""
+        empty = np.zeros(0, np.int32)
+        return (empty, empty) if self._jacobian is None else self._jacobian.structure
+
+    def jacobian(self, x: Any) -> Any:
+        """The entries of the Jacobian of the constraints."""
+        return np.zeros(0) if self._jacobian is None else self._jacobian.values(x)
+
+    def hessianstructure(self) -> tuple[Any, Any]:
+        """(rows, columns) of the entries of the Hessian's lower triangle."""
+        rows, columns = self._hessian.structure
+        return rows[self._lower], columns[self._lower]
+
+    def hessian(self, x: Any, lagrange: Any, obj_factor: float) -> Any:
+        """The entries of the lower triangle of the Hessian of the Lagrangian."""
+        values = self._hessian.values(x, np.asarray(lagrange, np.float64), float(obj_factor))
+        return values[self._lower]
+
+
+def quadratic_model(
+    objective: Callable[[Any], Any], constraints: Callable[[Any], Any], x: Any
+) -> tuple[Any, Any, Any, Any]:
+    """A problem at a point as OSQP takes it: quadratic objective, linear constraints.
+
+    Parameters
+    ----------
+    objective : callable
+        A number from an array of shape (n,).
+    constraints : callable
+        An array of shape (m,) from an array of shape (n,).
+    x : ndarray of shape (n,)
+
+    Returns
+    -------
+    P : csc_array
+        The upper triangle of the Hessian of the objective.
+    q : ndarray
+        Its gradient.
+    A : csc_array
+        The Jacobian of the constraints.
+    c : ndarray
+        Their values: a step d keeps l <= c + A d <= u.
+
+    Examples
+    --------
+    >>> import numpy as np, cdiff as cd
+    >>> P, q, A, c = cd.sparse.quadratic_model(lambda x: x @ x, lambda x: x[:1] - x[1:], np.ones(2))
+    >>> P.toarray(), q, A.toarray(), c
+    (array([[2., 0.],
+           [0., 2.]]), array([2., 2.]), array([[ 1., -1.]]), array([0.]))
+    """
+    x = np.asarray(x, np.float64)
+    hessian = scipy_sparse().triu(sparse_hessian(objective, format="csc")(x), format="csc")
+    values, jacobian = sparse_jacobian(constraints, format="csc", has_value=True)(x)
+    return hessian, grad(objective)(x), jacobian, values

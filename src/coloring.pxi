@@ -1,0 +1,503 @@
+# Coloring: which columns (or rows, or vertices) of a sparse pattern may share a
+# direction.
+#
+# Knows patterns in CSR form and nothing else: neither derivatives nor programs.
+# Two columns that share a row get different colors (a partial distance-2 coloring);
+# rows are the columns of the transposed pattern.  Greedy, in an order that is
+# natural, random, or by degrees in the graph whose neighbours are columns that share
+# a row.  Linear in the sum of the squares of the row lengths, which the graph has as
+# edges and which are never stored; the dynamic orders keep columns in lists by degree,
+# so that each step of theirs costs what it changes.  Everything is deterministic.
+
+ORDERINGS = ("natural", "random", "largest_first", "smallest_last", "incidence_degree",
+             "dynamic_largest_first")
+
+cdef enum:
+    ORDER_SMALLEST_LAST = 0
+    ORDER_INCIDENCE = 1
+    ORDER_DYNAMIC_LARGEST = 2
+
+
+@cython.final
+cdef class _Bipartite:
+    """A pattern by rows and by columns."""
+    cdef Py_ssize_t m, n
+    cdef np.ndarray row_start, row_items, column_start, column_items
+    cdef const int64_t *rs
+    cdef const int32_t *ri
+    cdef const int64_t *cs
+    cdef const int32_t *ci
+
+    def __init__(self, start, items, Py_ssize_t n):
+        self.m = len(start) - 1
+        self.n = n
+        self.row_start = np.ascontiguousarray(start, np.int64)
+        self.row_items = np.ascontiguousarray(items, np.int32)
+        self.check()
+        self.column_start, self.column_items = transposed_pattern(self.row_start, self.row_items, n)
+        self.rs = <const int64_t *>np.PyArray_DATA(self.row_start)
+        self.ri = <const int32_t *>np.PyArray_DATA(self.row_items)
+        self.cs = <const int64_t *>np.PyArray_DATA(self.column_start)
+        self.ci = <const int32_t *>np.PyArray_DATA(self.column_items)
+
+    cdef int check(self) except -1:
+        """ValueError unless start and items are those of a CSR matrix with n columns."""
+        start, items = self.row_start, self.row_items
+        if (self.m < 0 or start[0] != 0 or start[self.m] != items.size
+                or (np.diff(start) < 0).any()):
+            raise ValueError("coloring: start must rise from 0 to the number of items")
+        if items.size and (items.min() < 0 or items.max() >= self.n):
+            raise ValueError(f"coloring: items must be columns, from 0 to {self.n - 1}")
+        return 0
+
+
+def transposed_pattern(np.ndarray start not None, np.ndarray items not None, Py_ssize_t n):
+    """(start, items) by columns of a pattern by rows (int64 and int32); the items ascend."""
+    cdef Py_ssize_t r, m = np.PyArray_SIZE(start) - 1
+    cdef np.ndarray out_start = np.zeros(n + 1, np.int64)
+    cdef np.ndarray out_items = np.empty(np.PyArray_SIZE(items), np.int32)
+    cdef const int64_t *s = <const int64_t *>np.PyArray_DATA(start)
+    cdef const int32_t *c = <const int32_t *>np.PyArray_DATA(items)
+    cdef int64_t *to = <int64_t *>np.PyArray_DATA(out_start)
+    cdef int32_t *out = <int32_t *>np.PyArray_DATA(out_items)
+    cdef int64_t j
+    with nogil:
+        for j in range(s[m]):
+            to[c[j] + 1] += 1
+        for r in range(n):
+            to[r + 1] += to[r]
+        for r in range(m):
+            for j in range(s[r], s[r + 1]):
+                out[to[c[j]]] = <int32_t>r
+                to[c[j]] += 1
+        for r in range(n, 0, -1):
+            to[r] = to[r - 1]
+        to[0] = 0
+    return out_start, out_items
+
+
+# ---------------------------------------------------------------- orders
+
+cdef np.ndarray degrees(_Bipartite g):
+    """For each column how many others share a row with it."""
+    cdef np.ndarray out = np.zeros(g.n, np.int64), stamps = np.full(g.n, -1, np.int32)
+    cdef int64_t *degree = <int64_t *>np.PyArray_DATA(out)
+    cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(stamps)
+    cdef Py_ssize_t v
+    cdef int64_t j, k
+    with nogil:
+        for v in range(g.n):
+            stamp[v] = <int32_t>v
+            for j in range(g.cs[v], g.cs[v + 1]):
+                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
+                    if stamp[g.ri[k]] != v:
+                        stamp[g.ri[k]] = <int32_t>v
+                        degree[v] += 1
+    return out
+
+
+cdef struct Queue:
+    int64_t *key                  # of each vertex; -1 once it is taken out
+    int32_t *head                 # the first vertex of each key
+    int32_t *next
+    int32_t *before
+
+
+cdef void queue_remove(Queue *q, int32_t v) noexcept nogil:
+    if q.before[v] >= 0:
+        q.next[q.before[v]] = q.next[v]
+    else:
+        q.head[q.key[v]] = q.next[v]
+    if q.next[v] >= 0:
+        q.before[q.next[v]] = q.before[v]
+
+
+cdef void queue_insert(Queue *q, int32_t v, int64_t key) noexcept nogil:
+    q.key[v] = key
+    q.next[v] = q.head[key]
+    q.before[v] = -1
+    if q.head[key] >= 0:
+        q.before[q.head[key]] = v
+    q.head[key] = v
+
+
+cdef np.ndarray dynamic_order(_Bipartite g, int kind):
+    """Smallest last, incidence degree or dynamic largest first."""
+    cdef np.ndarray keys = degrees(g), order = np.empty(g.n, np.int32)
+    cdef np.ndarray heads, links = np.empty((2, g.n), np.int32), stamps = np.full(g.n, -1, np.int32)
+    cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
+    cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(stamps)
+    cdef int64_t highest = keys.max() if g.n else 0, at, j, k, change
+    cdef Py_ssize_t step
+    cdef int32_t v, w
+    cdef Queue q
+    heads = np.full(highest + 1, -1, np.int32)
+    if kind == ORDER_INCIDENCE:
+        keys[:] = 0
+    q.key = <int64_t *>np.PyArray_DATA(keys)
+    q.head = <int32_t *>np.PyArray_DATA(heads)
+    q.next = <int32_t *>np.PyArray_DATA(links)
+    q.before = q.next + g.n
+    change = 1 if kind == ORDER_INCIDENCE else -1
+    with nogil:
+        for step in range(g.n - 1, -1, -1):
+            queue_insert(&q, <int32_t>step, q.key[step])
+        at = 0 if kind != ORDER_DYNAMIC_LARGEST else highest
+        for step in range(g.n):
+            if kind == ORDER_SMALLEST_LAST:
+                while q.head[at] < 0:
+                    at += 1
+            else:
+                while q.head[at] < 0:
+                    at -= 1
+            v = q.head[at]
+            queue_remove(&q, v)
+            q.key[v] = -1
+            stamp[v] = v
+            out[g.n - 1 - step if kind == ORDER_SMALLEST_LAST else step] = v
+            for j in range(g.cs[v], g.cs[v + 1]):
+                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
+                    w = g.ri[k]
+                    if stamp[w] != v and q.key[w] >= 0:
+                        stamp[w] = v
+                        queue_remove(&q, w)
+                        queue_insert(&q, w, q.key[w] + change)
+            # A key has moved by one at most.
+            if kind != ORDER_DYNAMIC_LARGEST:
+                at += change
+            at = 0 if at < 0 else highest if at > highest else at
+    return order
+
+
+cdef np.ndarray column_order(_Bipartite g, str ordering, seed):
+    if ordering == "natural":
+        return np.arange(g.n, dtype=np.int32)
+    if ordering == "random":
+        return np.random.default_rng(seed).permutation(g.n).astype(np.int32)
+    if ordering == "largest_first":
+        return np.argsort(-degrees(g), kind="stable").astype(np.int32)
+    if ordering == "smallest_last":
+        return dynamic_order(g, ORDER_SMALLEST_LAST)
+    if ordering == "incidence_degree":
+        return dynamic_order(g, ORDER_INCIDENCE)
+    if ordering == "dynamic_largest_first":
+        return dynamic_order(g, ORDER_DYNAMIC_LARGEST)
+    raise ValueError(f"coloring: ordering must be one of {ORDERINGS}, got {ordering!r}")
+
+
+# ---------------------------------------------------------------- columns
+
+cdef np.ndarray greedy_columns(_Bipartite g, np.ndarray order):
+    """The smallest color that no column which shares a row has, one column after the other."""
+    cdef np.ndarray colors = np.full(g.n, -1, np.int32), stamps = np.full(g.n + 1, -1, np.int32)
+    cdef int32_t *color = <int32_t *>np.PyArray_DATA(colors)
+    cdef int32_t *taken_by = <int32_t *>np.PyArray_DATA(stamps)
+    cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(order)
+    cdef Py_ssize_t step
+    cdef int64_t j, k
+    cdef int32_t v, c
+    with nogil:
+        for step in range(g.n):
+            v = at[step]
+            for j in range(g.cs[v], g.cs[v + 1]):
+                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
+                    c = color[g.ri[k]]
+                    if c >= 0:
+                        taken_by[c] = v
+            c = 0
+            while taken_by[c] == v:
+                c += 1
+            color[v] = c
+    return colors
+
+
+cdef np.ndarray by_classes(np.ndarray colors, int turn):
+    """An order that keeps columns of one color together, for which greedy never needs more colors:
+    the last color first, the largest class first, or the smallest."""
+    cdef np.ndarray sizes = np.bincount(colors)
+    cdef object rank
+    if turn % 3 == 0:
+        rank = -np.arange(sizes.size)
+    else:
+        rank = np.empty(sizes.size, np.int64)
+        rank[np.argsort(-sizes if turn % 3 == 1 else sizes, kind="stable")] = np.arange(sizes.size)
+    return np.argsort(rank[colors], kind="stable").astype(np.int32)
+
+
+# ---------------------------------------------------------------- regular grids
+
+cdef enum:
+    MOST_DIFFERENCES = 96         # between columns that share a row, on what may be a regular grid
+    MOST_SIDES = 32               # distances that may be the side of a grid
+    ROWS_LOOKED_AT = 256
+
+
+cdef np.ndarray differences(_Bipartite g):
+    """All distances of two columns in some of the rows; none if these are too many for a grid."""
+    cdef set found = set()
+    cdef Py_ssize_t r
+    for r in range(0, g.m, g.m // ROWS_LOOKED_AT + 1):
+        row = g.row_items[g.rs[r]:g.rs[r + 1]].astype(np.int64)
+        if row.size > MOST_DIFFERENCES:
+            return np.empty(0, np.int64)
+        found.update(np.abs(row[:, None] - row).reshape(-1).tolist())
+        if len(found) > MOST_DIFFERENCES:
+            return np.empty(0, np.int64)
+    found.discard(0)
+    return np.array(sorted(found), np.int64)
+
+
+cdef object lattice_columns(_Bipartite g, int fewest, int most):
+    """A periodic coloring (x + a y + b z mod k) of a regular grid with fewer than `most` colors.
+
+    Its side lengths are found among the distances of columns that share a row.  None if the
+    pattern is not that of a stencil, or no such coloring is valid.
+    """
+    cdef np.ndarray apart = differences(g)
+    cdef list sides = [(1, 1)]
+    cdef int k
+    if not apart.size:
+        return None
+    large = [s for s in apart.tolist() if s > 2]
+    if len(large) <= MOST_SIDES:
+        sides += [(s, 1) for s in large]
+    if 2 * len(large) <= MOST_SIDES:
+        sides += [(s, t) for s in large for t in large if t < s]
+    for k in range(fewest if fewest > 1 else 1, most):
+        for outer, inner in sides:
+            for colors in periodic(apart, outer, inner, k, g.n):
+                if is_valid(g, colors):
+                    return colors
+    return None
+
+
+cdef list periodic(np.ndarray apart, Py_ssize_t outer, Py_ssize_t inner, int k, Py_ssize_t n):
+    """The first periodic coloring with k colors that keeps these distances apart, in a list."""
+    z = np.rint(apart / outer).astype(np.int64) if outer > 1 else np.zeros_like(apart)
+    rest = apart - z * outer
+    y = np.rint(rest / inner).astype(np.int64) if inner > 1 else np.zeros_like(apart)
+    x = rest - y * inner
+    a = np.arange(k if inner > 1 else 1)
+    b = np.arange(k if outer > 1 else 1)
+    kept = ((x + a[:, None, None] * y + b[:, None] * z) % k != 0).all(axis=2)
+    if not kept.any():
+        return []
+    i, j = np.argwhere(kept)[0]
+    v = np.arange(n)
+    z, rest = np.divmod(v, outer) if outer > 1 else (0, v)
+    y, x = np.divmod(rest, inner) if inner > 1 else (0, rest)
+    return [((x + i * y + j * z) % k).astype(np.int32)]
+
+
+cdef bint is_valid(_Bipartite g, np.ndarray colors) except -1:
+    """Has no row two columns of one color?"""
+    cdef np.ndarray stamps = np.full(colors.max(initial=0) + 1, -1, np.int32)
+    cdef int32_t *seen = <int32_t *>np.PyArray_DATA(stamps)
+    cdef const int32_t *color = <const int32_t *>np.PyArray_DATA(colors)
+    cdef Py_ssize_t r
+    cdef int64_t j
+    for r in range(g.m):
+        for j in range(g.rs[r], g.rs[r + 1]):
+            if seen[color[g.ri[j]]] == r:
+                return False
+            seen[color[g.ri[j]]] = <int32_t>r
+    return True
+
+
+def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"),
+                  int rounds=12, seed=0):
+    """Colors of the n columns of a pattern such that no two of a color share a row.
+
+    Greedy for each of the orderings, as long as more colors are used than the longest row has
+    entries, which is the fewest there can be; then a periodic coloring, if the pattern is that of
+    a stencil; then up to `rounds` times over the best, class by class.  Columns without entries
+    get the color -1.
+    """
+    cdef _Bipartite g = _Bipartite(start, items, n)
+    cdef int bound = np.diff(g.row_start).max(initial=0), turn
+    cdef object best = None
+    for ordering in orderings:
+        colors = greedy_columns(g, column_order(g, ordering, seed))
+        if best is None or colors.max(initial=-1) < best.max(initial=-1):
+            best = colors
+        if best.max(initial=-1) < bound:
+            break
+    if best is None:
+        raise ValueError("coloring: no ordering given")
+    if rounds and best.max(initial=-1) >= bound:
+        colors = lattice_columns(g, bound, best.max(initial=-1) + 1)
+        best = best if colors is None else colors
+    for turn in range(rounds):
+        if best.max(initial=-1) < bound:
+            break
+        colors = greedy_columns(g, by_classes(best, turn))
+        if colors.max(initial=-1) <= best.max(initial=-1):
+            best = colors
+    best[np.diff(g.column_start) == 0] = -1
+    return best
+
+
+# ---------------------------------------------------------------- symmetric matrices
+
+@cython.final
+cdef class _Stars:
+    """A star coloring in the making: any two colors meet in stars only, so that each entry of the
+    matrix can be read off directly.
+
+    Each edge belongs to a star; its hub is a vertex, or -1 while it is a single edge.
+    """
+    cdef _Bipartite g
+    cdef np.ndarray hold
+    cdef int32_t *color
+    cdef int32_t *forbidden
+    cdef int32_t *treated
+    cdef int32_t *first_vertex    # of each color: by which vertex it was seen, and
+    cdef int32_t *first_neighbor  # the first neighbour with that color, and
+    cdef int64_t *first_edge      # the edge to it
+    cdef int64_t *edge            # the number of the edge of each entry
+    cdef int64_t *star            # of each edge
+    cdef int32_t *hub             # of each star
+    cdef int64_t n_stars
+
+    def __init__(self, _Bipartite g):
+        cdef Py_ssize_t n = g.n, entries = g.row_items.size
+        self.g = g
+        self.hold = np.full(7 * n + 6 + 5 * entries, -1, np.int64)
+        self.first_edge = <int64_t *>np.PyArray_DATA(self.hold)
+        self.edge = self.first_edge + n + 1
+        self.star = self.edge + entries
+        self.hub = <int32_t *>(self.star + entries)
+        self.color = self.hub + entries
+        self.forbidden = self.color + n + 1
+        self.treated = self.forbidden + n + 1
+        self.first_vertex = self.treated + n + 1
+        self.first_neighbor = self.first_vertex + n + 1
+        number_edges(g, self.edge)
+
+    cdef void forbid_around(self, int32_t v, int32_t w) noexcept nogil:
+        """v cannot have the color of any neighbour of w."""
+        cdef int64_t j
+        for j in range(self.g.rs[w], self.g.rs[w + 1]):
+            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
+                self.forbidden[self.color[self.g.ri[j]]] = v
+        self.treated[w] = v
+
+    cdef void visit(self, int32_t v, int64_t j) noexcept nogil:
+        """What the colored neighbour at entry j forbids."""
+        cdef int32_t w = self.g.ri[j], x, c = self.color[w]
+        cdef int64_t k
+        if self.first_vertex[c] == v:
+            if self.treated[self.first_neighbor[c]] != v:
+                self.forbid_around(v, self.first_neighbor[c])
+            self.forbid_around(v, w)
+            return
+        self.first_vertex[c] = v
+        self.first_neighbor[c] = w
+        self.first_edge[c] = self.edge[j]
+        for k in range(self.g.rs[w], self.g.rs[w + 1]):
+            x = self.g.ri[k]
+            if x != v and x != w and self.color[x] >= 0 \
+                    and self.hub[self.star[self.edge[k]]] == x:
+                self.forbidden[self.color[x]] = v
+
+    cdef void join_star(self, int32_t v, int64_t j) noexcept nogil:
+        """The star that the edge to a colored neighbour belongs to."""
+        cdef int32_t w = self.g.ri[j], x, c = self.color[w]
+        cdef int64_t k
+        for k in range(self.g.rs[w], self.g.rs[w + 1]):
+            x = self.g.ri[k]
+            if x != v and x != w and self.color[x] == self.color[v]:
+                self.hub[self.star[self.edge[k]]] = w
+                self.star[self.edge[j]] = self.star[self.edge[k]]
+                return
+        if self.first_vertex[c] == v and self.first_neighbor[c] != w:
+            self.hub[self.star[self.first_edge[c]]] = v
+            self.star[self.edge[j]] = self.star[self.first_edge[c]]
+            return
+        self.hub[self.n_stars] = -1
+        self.star[self.edge[j]] = self.n_stars
+        self.n_stars += 1
+
+    cdef void step(self, int32_t v) noexcept nogil:
+        cdef int64_t j
+        cdef int32_t c = 0
+        for j in range(self.g.rs[v], self.g.rs[v + 1]):
+            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
+                self.forbidden[self.color[self.g.ri[j]]] = v
+        for j in range(self.g.rs[v], self.g.rs[v + 1]):
+            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
+                self.visit(v, j)
+        while self.forbidden[c] == v:
+            c += 1
+        self.color[v] = c
+        for j in range(self.g.rs[v], self.g.rs[v + 1]):
+            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
+                self.join_star(v, j)
+
+
+cdef int number_edges(_Bipartite g, int64_t *edge) except -1:
+    """Both entries of an edge get one number; ValueError if the pattern is not symmetric."""
+    cdef np.ndarray places = np.array(g.row_start[:g.m])
+    cdef int64_t *at = <int64_t *>np.PyArray_DATA(places)
+    cdef int64_t j, count = 0
+    cdef int32_t v, w
+    if g.m != g.n or not (np.array_equal(g.row_start, g.column_start)
+                          and np.array_equal(g.row_items, g.column_items)):
+        raise ValueError("coloring: the pattern is not symmetric, or its rows do not ascend")
+    for v in range(g.n):
+        for j in range(g.rs[v], g.rs[v + 1]):
+            w = g.ri[j]
+            if w > v:
+                edge[j] = count
+                # Vertices ascend, so w meets its smaller neighbours in their order.
+                edge[at[w]] = count
+                at[w] += 1
+                count += 1
+            elif w == v:
+                at[v] += 1
+    return 0
+
+
+def color_symmetric(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"), seed=0):
+    """A star coloring of a symmetric pattern: colors of vertices (direct recovery)."""
+    cdef _Bipartite g = _Bipartite(start, items, n)
+    cdef _Stars s
+    cdef Py_ssize_t step
+    cdef object best = None
+    cdef np.ndarray order
+    for ordering in orderings:
+        order = column_order(g, ordering, seed)
+        s = _Stars(g)
+        for step in range(n):
+            s.step((<int32_t *>np.PyArray_DATA(order))[step])
+        colors = np.array([s.color[step] for step in range(n)], np.int32)
+        if best is None or colors.max(initial=-1) < best.max(initial=-1):
+            best = colors
+    if best is None:
+        raise ValueError("coloring: no ordering given")
+    best[np.diff(g.row_start) == 0] = -1
+    return best
+
+
+def unique_colors(start, items, colors):
+    """For each entry of a pattern: is its column the only one of its color in its row?"""
+    cdef np.ndarray s = np.ascontiguousarray(start, np.int64)
+    cdef np.ndarray c = np.ascontiguousarray(items, np.int32)
+    cdef np.ndarray of = np.ascontiguousarray(colors, np.int32), out = np.zeros(c.size, np.uint8)
+    cdef np.ndarray counts = np.zeros(of.max(initial=-1) + 2, np.int32)
+    cdef const int64_t *first = <const int64_t *>np.PyArray_DATA(s)
+    cdef const int32_t *item = <const int32_t *>np.PyArray_DATA(c)
+    cdef const int32_t *color = <const int32_t *>np.PyArray_DATA(of)
+    cdef int32_t *count = <int32_t *>np.PyArray_DATA(counts)
+    cdef uint8_t *single = <uint8_t *>np.PyArray_DATA(out)
+    cdef Py_ssize_t r, m = s.size - 1
+    cdef int64_t j
+    with nogil:
+        for r in range(m):
+            for j in range(first[r], first[r + 1]):
+                count[color[item[j]] + 1] += 1
+            for j in range(first[r], first[r + 1]):
+                single[j] = color[item[j]] >= 0 and count[color[item[j]] + 1] == 1
+            for j in range(first[r], first[r + 1]):
+                count[color[item[j]] + 1] = 0
+    return out.view(bool)

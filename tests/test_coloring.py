@@ -1,0 +1,141 @@
+"""Colorings: valid, deterministic, and close to what is known to be the fewest."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdiff import _core
+
+
+def csr(a):
+    a = sp.csr_array(a)
+    a.sum_duplicates()
+    return a.indptr.astype(np.int64), a.indices.astype(np.int32)
+
+
+def columns(a, **options):
+    return _core.color_columns(*csr(a), a.shape[1], **options)
+
+
+def valid_columns(a, colors):
+    """No two columns of one color share a row."""
+    group = sp.csr_array(
+        (np.ones(a.shape[1]), (np.arange(a.shape[1]), colors)), shape=(a.shape[1], colors.max() + 1)
+    )
+    return ((sp.csr_array(a != 0).astype(int) @ group).toarray() <= 1).all()
+
+
+def banded(n, low, high):
+    return sp.csr_array(
+        sp.diags_array([np.ones(n)] * (low + high + 1), offsets=range(-low, high + 1), shape=(n, n))
+    )
+
+
+def arrow(n):
+    a = sp.lil_array((n, n))
+    a[0, :] = 1
+    a[:, 0] = 1
+    a.setdiag(1)
+    return sp.csr_array(a)
+
+
+def grid(n, nine):
+    line = banded(n, 1, 1)
+    if nine:
+        return sp.csr_array(sp.kron(line, line))
+    eye = sp.eye_array(n)
+    return sp.csr_array((sp.kron(line, eye) + sp.kron(eye, line)) != 0).astype(float)
+
+
+def cube(n):
+    line, eye = banded(n, 1, 1), sp.eye_array(n)
+    total = sp.kron(sp.kron(line, eye), eye) + sp.kron(sp.kron(eye, line), eye)
+    return sp.csr_array((total + sp.kron(sp.kron(eye, eye), line)) != 0).astype(float)
+
+
+@pytest.mark.parametrize("ordering", _core.ORDERINGS)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_ordering_gives_valid_colorings(ordering, seed):
+    a = sp.random_array((60, 50), density=0.05, rng=np.random.default_rng(seed))
+    colors = columns(a, orderings=(ordering,), rounds=0)
+    used = np.diff(sp.csc_array(a).indptr) > 0
+    assert (colors[~used] == -1).all() and (colors[used] >= 0).all()
+    assert valid_columns(sp.csc_array(a)[:, used], colors[used])
+    assert (columns(a, orderings=(ordering,), rounds=0) == colors).all()
+
+
+@pytest.mark.parametrize(
+    ("a", "fewest", "slack"),
+    [
+        (banded(200, 1, 1), 3, 0),
+        (banded(200, 3, 2), 6, 0),
+        (arrow(50), 50, 0),
+        (grid(30, nine=True), 9, 1),
+        (grid(30, nine=False), 5, 1),
+        (grid(31, nine=False), 5, 1),
+        (cube(8), 7, 1),
+        (sp.eye_array(10), 1, 0),
+    ],
+)
+def test_known_optima(a, fewest, slack):
+    colors = columns(a, orderings=_core.ORDERINGS)
+    assert valid_columns(a, colors)
+    assert fewest <= colors.max() + 1 <= fewest + slack
+
+
+def reads_off(a, colors):
+    """Each entry is the only one of its color in its row, or its mirror image is."""
+    start, items = csr(a)
+    single = _core.unique_colors(start, items, colors)
+    found = sp.csr_array((single, items, start), shape=a.shape).toarray()
+    return ((found | found.T) == (a.toarray() != 0)).all()
+
+
+@pytest.mark.parametrize("ordering", _core.ORDERINGS)
+@pytest.mark.parametrize("seed", range(4))
+def test_star_colorings_can_be_read_off(ordering, seed):
+    a = sp.random_array((60, 60), density=0.04, rng=np.random.default_rng(seed))
+    a = sp.csr_array((a + a.T + sp.eye_array(60)) != 0).astype(float)
+    colors = _core.color_symmetric(*csr(a), 60, orderings=(ordering,))
+    assert reads_off(a, colors)
+
+
+@pytest.mark.parametrize(
+    ("a", "most"),
+    [(banded(100, 1, 1), 3), (arrow(50), 2), (grid(20, nine=False), 6), (grid(20, nine=True), 10)],
+)
+def test_star_colorings_need_few_colors(a, most):
+    colors = _core.color_symmetric(*csr(a), a.shape[0], orderings=_core.ORDERINGS)
+    assert reads_off(a, colors) and colors.max() + 1 <= most
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=60))
+def test_any_small_pattern(places):
+    a = np.eye(12)
+    for i, j in places:
+        a[i, j] = 1
+    assert valid_columns(sp.csr_array(a), columns(sp.csr_array(a)))
+    s = sp.csr_array(a + a.T)
+    assert reads_off(s, _core.color_symmetric(*csr(s), 12))
+
+
+def test_a_coloring_with_a_conflict_is_seen():
+    """The checks above can fail."""
+    assert not valid_columns(banded(9, 1, 1), np.zeros(9, int))
+    assert not reads_off(banded(9, 1, 1), np.arange(9, dtype=np.int32) % 2)
+
+
+def test_bad_input():
+    start, items = csr(banded(5, 1, 1))
+    with pytest.raises(ValueError, match="columns"):
+        _core.color_columns(start, items, 3)
+    with pytest.raises(ValueError, match="ordering"):
+        _core.color_columns(start, items, 5, orderings=("alphabetic",))
+    with pytest.raises(ValueError, match="rise"):
+        _core.color_columns(start[::-1].copy(), items, 5)
+    with pytest.raises(ValueError, match="symmetric"):
+        _core.color_symmetric(*csr(banded(5, 0, 1)), 5)
+    assert _core.color_columns(np.zeros(1, np.int64), np.zeros(0, np.int32), 0).size == 0
