@@ -345,8 +345,8 @@ cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
     flags = getattr(callee, "flags", None)
     if flags is not None and len(flags) == len(at):
         points = getattr(callee, "size", getattr(callee, "n", 1))
-    if type(callee) is Hosted or type(callee) is HostedRows or type(callee) is Positions:
-        return None                       # functions of plain values, without a derivative
+    if isinstance(callee, (Hosted, HostedRows, Positions, _Stop)):
+        return None                       # no derivative goes through
     each = np.arange(n, dtype=np.int64) // (n // points or 1)
     for k in range(len(at)):
         a = s.of(i, k)
