@@ -114,6 +114,11 @@ def draw(
         names = _names_of(_variables(sys._getframe(1)))
         return _picture(_boxes_of_graph(y, names, values, adjoint, 0), max_boxes, "")
     if hasattr(type(y), "draw"):
+        if adjoint is not None:
+            raise TypeError(
+                "draw: a program has no adjoints; draw the program of its derivative, "
+                "compile(grad(f)), or the function itself"
+            )
         drawing: Picture = y.draw(*args, values=values, max_boxes=max_boxes)
         return drawing
     if not callable(y):

@@ -137,6 +137,7 @@ def test_a_graph_without_lines_is_folded_too():
         (lambda: cd.draw(lambda x: 1.0, 1.0), TypeError, "returned 0"),
         (lambda: cd.draw(lambda x: x * x, 1.0, adjoint=np.ones(2)), ValueError, "has shape"),
         (lambda: cd.draw(lambda x: x, "a"), TypeError, "argument 0"),
+        (lambda: cd.draw(cd.compile(np.sin), 1.0, adjoint=2.0), TypeError, "has no adjoints"),
     ],
 )
 def test_bad_input(call, error, message):
