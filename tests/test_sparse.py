@@ -196,6 +196,14 @@ def test_elements_of_a_mesh_are_assembled():
 
 def test_symmetric_matrices_are_read_from_their_mirror_image():
     """A star coloring reads one value for two entries."""
+    f = lambda x: np.sum(np.sin(x[:, 0]) * x[:, 1] ** 2 + np.cos(x[:, 0]) * np.exp(x[:, 2]))
+    x = RNG.normal(size=(7, 3))
+    whole = cd.sparsity(f, x, kind="hessian")
+    prepared = cd.sparse_hessian(f, pattern=whole).prepare(x)  # which is not cut
+    assert prepared.directions == (2, 0) and np.diff(whole.indptr).max() == 3
+    np.testing.assert_allclose(
+        prepared(x).toarray(), cd.hessian(f)(x).reshape(21, 21), atol=1e-14
+    )
     f = lambda x: np.sum(x[::3] * (x[1::3] ** 2 + np.exp(x[2::3]))) + np.sum(x[:-3:3] * x[3::3])
     x = RNG.normal(size=30)
     prepared = cd.sparse_hessian(f, mode="fwd", verify=True).prepare(x)
