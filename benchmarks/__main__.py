@@ -33,6 +33,7 @@ NAMES = (
     "math_functions",
     "memory",
     "programs",
+    "solvers",
     "vmap",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
