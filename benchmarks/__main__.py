@@ -35,6 +35,7 @@ NAMES = (
     "math_functions",
     "memory",
     "programs",
+    "solvers",
     "vmap",
     "sparse",
 )

@@ -21,6 +21,7 @@ from cdiff._loops import scan
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, spec_of
 from cdiff.integrate._runge_kutta import METHODS, System, plain_steps
+from cdiff.numpy.linalg import inv
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -65,8 +66,11 @@ class Settings:
 
     def steps(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Iterator[Any]:
         """The steps of one of our own methods, see `plain_steps`."""
-        system, method = plain_system(body, consts), METHODS[self.method]
-        return plain_steps(method, system, v, stops, self.rtol, self.atol, self.max_steps, self.who)
+        attempt, slope = _Attempt.of(body, self, consts), plain_function(body, consts)
+        return plain_steps(
+            METHODS[self.method].order, slope, attempt, v, stops, self.rtol, self.atol,
+            self.max_steps, self.who,
+        )  # fmt: skip
 
     def solve(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Any:
         """The states at the times, for plain values."""
@@ -137,9 +141,50 @@ class _Linear:
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
         t, v, *consts = nodes
-        by_state = jacobian(lambda x: self.slope.apply([t, x, *consts])[0])(v)
-        by_time = jvp(lambda s: self.slope.apply([s, v, *consts])[0], (t,), (1.0,))[1]
-        return [by_state, by_time]
+        return list(_tracked_system(self.slope, consts).linear(t, v))
+
+
+def _tracked_system(slope: Body, consts: list[Any]) -> System:
+    """A recorded slope as methods see it, for tracked values."""
+
+    def f(t: Any, v: Any) -> Any:
+        return slope.apply([array(t), array(v), *consts])[0]
+
+    def linear(t: Any, v: Any) -> tuple[Any, Any]:
+        by_time = jvp(lambda s: f(s, v), (t,), (1.0,))[1]
+        return jacobian(lambda x: f(t, x))(v), by_time
+
+    return System(f, linear, inv)
+
+
+class _Attempt:
+    """A step of a method, its error and the slope behind it, as a function of a body."""
+
+    def __init__(self, slope: Body, settings: Settings) -> None:
+        self.slope = slope
+        self.settings = settings
+
+    @staticmethod
+    def of(slope: Body, settings: Settings, consts: list[Any]) -> Callable[..., Any]:
+        """The function ``attempt(t, v, h, first)`` of plain values, see `plain_steps`."""
+
+        def attempt(*inputs: Any) -> Any:
+            outer = [*consts, *[peek(x) for x in slope.captured[len(consts) :]]]
+            key = ("attempt", len(outer), settings.method, settings.rtol, settings.atol)
+            body: Body | None = slope.derived.get(key)
+            if body is None:
+                made = Body(_Attempt(slope, settings), 4 + len(outer))
+                body = slope.derived[key] = made
+            return body.run([*[np.asarray(x) for x in inputs], *outer])
+
+        return attempt
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        t, v, h, first, *consts = nodes
+        settings, system = self.settings, _tracked_system(self.slope, consts)
+        new, wrong, behind = METHODS[settings.method].attempt(system, t, v, h, first)
+        tolerated = settings.atol + settings.rtol * np.maximum(abs(v), abs(new))
+        return [new, np.sqrt(np.mean((wrong / tolerated) ** 2)), behind]
 
 
 def plain_system(body: Body, consts: list[Any]) -> System:

@@ -2,7 +2,7 @@
 
 The choice is made on plain values and has no derivative; the steps that were chosen are then taken
 again by whoever differentiates. This file knows vectors and functions of (t, v) only. The plain
-search costs six evaluations of a compiled program for each step, and a Jacobian for stiff problems.
+search costs one run of a compiled program for each step that is tried.
 """
 
 from __future__ import annotations
@@ -158,8 +158,9 @@ def _first_width(f: Any, t: float, v: Any, slope: Any, sign: float, tol: _Tolera
 
 
 def plain_steps(
-    method: Dopri5 | Rodas4,
-    f: System,
+    order: int,
+    slope_of: Callable[[Any, Any], Any],
+    attempt: Callable[..., Any],
     v: Any,
     stops: Any,
     rtol: float,
@@ -171,8 +172,13 @@ def plain_steps(
 
     Parameters
     ----------
-    method : Dopri5 or Rodas4
-    f : System
+    order : int
+        Of the method.
+    slope_of : callable
+        ``slope_of(t, v)``.
+    attempt : callable
+        ``attempt(t, v, h, slope)``: the state behind a step, its error (1 is what is tolerated),
+        and the slope there.
     v : ndarray
         The state at the first of the times.
     stops : ndarray
@@ -197,7 +203,7 @@ def plain_steps(
         If there are too many steps, or a state is not finite.
     """
     tol = _Tolerance(rtol, atol)
-    t, slope = float(stops[0]), f.slope(float(stops[0]), v)
+    t, slope = float(stops[0]), slope_of(float(stops[0]), v)
     width = -1.0
     for k in range(1, len(stops)):
         end = float(stops[k])
@@ -206,7 +212,7 @@ def plain_steps(
             yield t, 0.0, v, v, k
             continue
         if width < 0.0:
-            width = _first_width(f.slope, t, v, slope, sign, tol)
+            width = _first_width(slope_of, t, v, slope, sign, tol)
         for count in range(max_steps + 1):
             if count == max_steps:
                 raise RuntimeError(
@@ -217,14 +223,14 @@ def plain_steps(
             is_last = abs(end - t) <= width * (1.0 + 1e-12)
             h = end - t if is_last else sign * width
             with np.errstate(all="ignore"):  # a step that goes wrong is tried again, shorter
-                new, wrong, behind = method.attempt(f, t, v, h, slope)
-                error = tol.norm(wrong, v, new)
+                new, error, behind = attempt(t, v, h, slope)
+                error = float(error)
             if not np.isfinite(error):
                 if abs(h) < 1e-14 * max(abs(t), 1e-10):
                     raise RuntimeError(f"{who}: the solution is not finite behind t = {t:.6g}")
                 width = 0.1 * abs(h)
                 continue
-            factor = 0.9 * max(error, 1e-10) ** (-1.0 / method.order)
+            factor = 0.9 * max(error, 1e-10) ** (-1.0 / order)
             if error <= 1.0:
                 yield t, h, v, new, k
                 t, v, slope = end if is_last else t + h, new, behind
