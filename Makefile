@@ -112,7 +112,7 @@ valgrind:
 	CDIFF_DEBUG=1 CDIFF_NO_POOL=1 .venv-valgrind/bin/python -m pip install --quiet --disable-pip-version-check \
 		--no-build-isolation --no-deps --force-reinstall .
 	PYTHONSAFEPATH=1 PYTHONMALLOC=malloc CDIFF_ISA=avx2 CDIFF_TEST_INSTALLED=1 valgrind --quiet \
-		--error-exitcode=99 --leak-check=no --undef-value-errors=no \
+		--error-exitcode=99 --leak-check=no --undef-value-errors=no --suppressions=.ci/valgrind.supp \
 		.venv-valgrind/bin/python -m pytest -q -p no:cacheprovider \
 		-m "not timing and not memory" $(VALGRIND_TESTS)
 
