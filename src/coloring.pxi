@@ -416,7 +416,7 @@ cdef class _Stars:
             return
         self.hub[self.n_stars] = -1
         self.star[self.edge[j]] = self.n_stars
-        self.n_stars += 1
+        self.n_stars = self.n_stars + 1
 
     cdef void step(self, int32_t v) noexcept nogil:
         cdef int64_t j
