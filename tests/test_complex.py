@@ -257,8 +257,10 @@ def scipy_cases():
     small = M + 4 * np.eye(3)
     return {
         "expm": (csl.expm, (M,)), "logm": (csl.logm, (small,)), "sqrtm": (csl.sqrtm, (small,)),
-        "sinm": (csl.sinm, (M,)), "powers": (lambda a: csl.fractional_matrix_power(a, 0.3), (small,)),
-        "sqrtm beside the real line": (lambda a: csl.sqrtm(a.astype(complex)), (np.diag([-1.0, 2.0]),)),
+        "sinm": (csl.sinm, (M,)),
+        "powers": (lambda a: csl.fractional_matrix_power(a, 0.3), (small,)),
+        "sqrtm beside the real line": (
+            lambda a: csl.sqrtm(a.astype(complex)), (np.diag([-1.0, 2.0]),)),
         "convolve": (css.convolve, (Z, W)), "fftconvolve": (css.fftconvolve, (Z, X)),
         "correlate": (lambda z, w: css.correlate(z, w, "same"), (Z, W)),
         "hilbert": (css.hilbert, (X,)), "hilbert of more": (lambda x: css.hilbert(x, 7), (X,)),
