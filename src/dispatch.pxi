@@ -370,7 +370,7 @@ def where(c, a, b):
 
 def cumsum(a, int axis, reverse=False):
     """Cumulative sum along an axis."""
-    cdef Array n = as_differentiable(a)
+    cdef Array n = as_node(a)
     return apply1(OP_CUMSUM, n, (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
 
 

@@ -260,8 +260,7 @@ def scipy_cases():
         "sinm": (csl.sinm, (M,)),
         "powers": (lambda a: csl.fractional_matrix_power(a, 0.3), (small,)),
         "sqrtm beside the real line": (
-            lambda a: csl.sqrtm(a.astype(complex)), (np.diag([-1.0, 2.0]),),
-        ),
+            lambda a: csl.sqrtm(a.astype(complex)), (np.diag([-1.0, 2.0]),)),
         "convolve": (css.convolve, (Z, W)), "fftconvolve": (css.fftconvolve, (Z, X)),
         "correlate": (lambda z, w: css.correlate(z, w, "same"), (Z, W)),
         "hilbert": (css.hilbert, (X,)), "hilbert of more": (lambda x: css.hilbert(x, 7), (X,)),

@@ -88,7 +88,11 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(f: Callable[P, R]) -> Callable[P, R]:
         @wraps(f)
         def mirror(*args: P.args, **kwargs: P.kwargs) -> R:
-            if any_array(*args) or (kwargs and any_array(*kwargs.values())):
+            if (
+                (args and args[0].__class__ is Array)
+                or any_array(*args)
+                or (kwargs and any_array(*kwargs.values()))
+            ):
                 return f(*args, **kwargs)
             if original is None:
                 return cast("R", _plain_result(f(*args, **kwargs)))

@@ -46,6 +46,7 @@ class Decomposition(PointCallee):
 
     name = ""
     real_results: tuple[int, ...] = ()  # those that are real for complex matrices, too
+    checks = False
 
     def __init__(self, *options: Any) -> None:
         self.is_first = False
@@ -85,14 +86,15 @@ class Decomposition(PointCallee):
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         # The transpose of the tangent, which is linear in t; what is to be checked here is g.
         a = operands[0]
-        g = self.checked(self.unpacked(y, a), self.unpacked(g, a), g)
+        if self.checks:
+            g = self.checked(self.unpacked(y, a), self.unpacked(g, a), g)
         with Level() as level:
             t = leaf(np.zeros(a.shape, a.dtype), level)
             return pullback([self.pushed(y, a, t, False)], [g], [t], level)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
-        """The packed cotangent g, unless it asks for what has no derivative."""
-        return g
+        """The packed cotangent g, unless it asks for what has no derivative; if it `checks`."""
+        raise NotImplementedError
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """The shapes of the results for the shape of an operand."""
@@ -100,11 +102,16 @@ class Decomposition(PointCallee):
 
     def unpacked(self, y: Array, a: Array) -> list[Array]:
         """The results, out of the vector."""
-        packing = Packing([(a.dtype, shape) for shape in self.shapes(a.shape)], bare=False)
-        parts = [
-            _core.reshape(_core.index(y, slice(*packing.starts[k : k + 2])), shape)
-            for k, (_, shape) in enumerate(packing.specs)
-        ]
+        shapes = self.shapes(a.shape)
+        packing = Packing([(a.dtype, shape) for shape in shapes], bare=False)
+        parts = (
+            [_core.reshape(y, shapes[0])]
+            if len(shapes) == 1
+            else [
+                _core.reshape(_core.index(y, slice(*packing.starts[k : k + 2])), shape)
+                for k, (_, shape) in enumerate(packing.specs)
+            ]
+        )
         return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
 
     def __call__(self, a: Array) -> list[Array]:
@@ -187,6 +194,7 @@ def _over_gaps(m: Array, values: Array, force: Array | None, name: str) -> Array
 class Eigh(Decomposition):
     name = "eigh"
     real_results = (0,)
+    checks = True
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
@@ -242,9 +250,8 @@ def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
 
 
 def _mirrored(a: Any, uplo: str) -> Any:
-    half = np.tril(a) if uplo == "L" else np.triu(a)
-    rest = np.tril(a, -1) if uplo == "L" else np.triu(a, 1)
-    return half + np.swapaxes(rest, -1, -2).conj()
+    given = np.tri(a.shape[-1], dtype=bool)
+    return np.where(given if uplo == "L" else given.T, a, np.swapaxes(a, -1, -2).conj())
 
 
 @mirrors(np.linalg.eigh)
@@ -291,6 +298,7 @@ class _General(Decomposition):
 
 class Eig(_General):
     name = "eig"
+    checks = True
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
@@ -394,6 +402,7 @@ def eigvals(a: ArrayLike) -> Array:
 class Svd(Decomposition):
     name = "svd"
     real_results = (1,)
+    checks = True
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         *lead, m, n = shape

@@ -31,6 +31,8 @@ def matmul(
     """As `numpy.matmul`."""
     if type(x1) is not Array and type(x2) is not Array and not any_array(x1, x2, out):
         return NUMPY.matmul(x1, x2, out=out, dtype=dtype, **kwargs)
+    if out is None and dtype is None and not kwargs:
+        return _core.matmul(x1, x2)
     if kwargs and not kwargs.keys() <= {"casting", "order", "subok"}:
         raise TypeError(
             f"matmul: {', '.join(kwargs)} cannot be used with cdiff arrays; move the axes with "

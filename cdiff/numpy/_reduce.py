@@ -59,6 +59,17 @@ __all__ = [
 core_sum = _core.sum
 
 
+def _over(reduce: Any, a: Array, axis: Any, keepdims: Any, name: str) -> Array:
+    """A primitive of the core; axes that it does not understand are looked at here."""
+    keepdims = keepdims is not NO_VALUE and keepdims
+    if axis is not None:
+        try:
+            return reduce(a, axis, keepdims)
+        except (TypeError, ValueError):
+            axis = axes_of(a, axis, name, True)
+    return reduce(a, axis, keepdims)
+
+
 @handles(np.sum)
 def sum(
     a: ArrayLike,
@@ -75,8 +86,7 @@ def sum(
             return NUMPY.sum(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
     if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
-        axes = None if axis is None else axes_of(a, axis, "sum", True)
-        return core_sum(a, axes, keepdims is not NO_VALUE and keepdims)
+        return _over(core_sum, a, axis, keepdims, "sum")
     a = a if dtype is None else _core.cast(a, dtype)
     return _reduce_with("sum", a, axis, out, keepdims, initial, where)
 
@@ -96,6 +106,8 @@ def prod(
         if not any_array(a, out, initial, where):
             return NUMPY.prod(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
+    if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
+        return _over(_core.prod, a, axis, keepdims, "prod")
     a = a if dtype is None else _core.cast(a, dtype)
     return _reduce_with("prod", a, axis, out, keepdims, initial, where)
 
@@ -115,8 +127,7 @@ def max(
             return NUMPY.max(a, axis, out, keepdims, initial, where)
         a = as_array(a)
     if out is None and initial is NO_VALUE and where is NO_VALUE:
-        axes = None if axis is None else axes_of(a, axis, "max", True)
-        return _core.max(a, axes, keepdims is not NO_VALUE and keepdims)
+        return _over(_core.max, a, axis, keepdims, "max")
     return _reduce_with("max", a, axis, out, keepdims, initial, where)
 
 
@@ -135,8 +146,7 @@ def min(
             return NUMPY.min(a, axis, out, keepdims, initial, where)
         a = as_array(a)
     if out is None and initial is NO_VALUE and where is NO_VALUE:
-        axes = None if axis is None else axes_of(a, axis, "min", True)
-        return _core.min(a, axes, keepdims is not NO_VALUE and keepdims)
+        return _over(_core.min, a, axis, keepdims, "min")
     return _reduce_with("min", a, axis, out, keepdims, initial, where)
 
 
@@ -374,11 +384,18 @@ def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:
 # --- running sums and products --------------------------------------------------------------------
 
 
-@mirrors(np.cumsum)
+@handles(np.cumsum)
 def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     """As `numpy.cumsum`."""
+    if type(a) is not Array and not any_array(a, out):
+        return NUMPY.cumsum(a, axis, dtype, out)
+    if dtype is None and out is None and axis.__class__ is int:
+        try:
+            return _core.cumsum(a, axis)
+        except ValueError:  # a single number, or no such axis
+            pass
     a, axis = _line(a, axis, dtype, "cumsum")
-    result = _core.cumsum(a, axis) if a.dtype.kind in "fc" else as_array(np.cumsum(value(a), axis))
+    result = _core.cumsum(a, axis)
     return result if out is None else store(out, result, "cumsum")
 
 

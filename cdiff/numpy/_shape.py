@@ -277,7 +277,10 @@ def concatenate(
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0
-    return _finished(_core.concatenate(arrays, axis), out, dtype, casting, "concatenate")
+    result = _core.concatenate(arrays, axis)
+    if dtype is None and out is None:
+        return result
+    return _finished(result, out, dtype, casting, "concatenate")
 
 
 def _finished(result: Array, out: Any, dtype: Any, casting: str, name: str) -> Array:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array
 from cdiff.numpy._common import (
     ALL_AXES,
+    NUMPY,
     ArrayLike,
     adjoint,
     as_array,
@@ -95,10 +96,16 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     return _core.solve(a, _core.broadcast_to(b, stack + b.shape[-2:]))
 
 
-@mirrors(np.linalg.inv)
+@handles(np.linalg.inv)
 def inv(a: ArrayLike) -> Array:
     """As `numpy.linalg.inv`."""
-    return _core.inv(_square(a, "inv"))
+    if type(a) is not Array and not any_array(a):
+        return NUMPY.linalg.inv(a)
+    try:
+        return _core.inv(a)
+    except LinAlgError:
+        _square(a, "inv")
+        raise
 
 
 @mirrors(np.linalg.cholesky)
@@ -228,13 +235,15 @@ def _product(chain: list[Array], split: dict[tuple[int, int], int], i: int, j: i
 # --- norms ----------------------------------------------------------------------------------------
 
 
-@mirrors(np.linalg.norm)
+@handles(np.linalg.norm)
 def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """As `numpy.linalg.norm`; the derivative is 0 where the norm is 0."""
+    if type(x) is not Array and not any_array(x):
+        return NUMPY.linalg.norm(x, ord, axis, keepdims)
+    if ord is None and axis is None:
+        return _core.norm2(x, None, keepdims)
     x = as_array(x)
     if axis is None:
-        if ord is None:
-            return _core.norm2(x, None, keepdims)
         axes = ALL_AXES[x.ndim]
     else:
         axes = tuple([axis_of(x, i, "norm") for i in (axis if np.iterable(axis) else (axis,))])
