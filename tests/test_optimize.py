@@ -16,6 +16,8 @@ import cdiff.optimize as cdo
 
 scipy_optimize = pytest.importorskip("scipy.optimize")
 
+scipy_sparse = pytest.importorskip("scipy.sparse")
+
 METHODS = ["CG", "BFGS", "L-BFGS-B", "TNC", "SLSQP", "Newton-CG", "trust-ncg", "trust-krylov",
            "trust-exact", "dogleg", "trust-constr"]  # fmt: skip
 FREE = ["Nelder-Mead", "Powell", "COBYLA"]
@@ -152,6 +154,30 @@ def test_constraints_get_exact_derivatives():
                  constraints=[scipy_optimize.NonlinearConstraint(g, 0, 1)])  # fmt: skip
     np.testing.assert_allclose(seen["jac"], [[2.0, 0.5], [np.cos(0.5), 0.0]])
     np.testing.assert_allclose(seen["hess"], [[-3 * np.sin(0.5), 2.0], [2.0, 0.0]])
+
+
+def chain(p):
+    x = p["x"]
+    return {"bend": 10.0 * (x[1:] - x[:-1] ** 2), "pull": 1.0 - x[:-1]}
+
+
+def test_sparse_derivatives():
+    guess = {"x": np.zeros(40)}
+    found = cdo.least_squares(chain, guess, sparse=True)
+    dense = cdo.least_squares(chain, guess)
+    assert scipy_sparse.issparse(found.jac) and not scipy_sparse.issparse(dense.jac)
+    assert found.jac.nnz < 3 * 40
+    np.testing.assert_allclose(found.x["x"], np.ones(40), rtol=1e-5)
+    small = {"x": np.full(12, 0.5)}
+    objective = lambda p: sum([np.sum(r**2) for r in chain(p).values()])
+    limit = scipy_optimize.NonlinearConstraint(lambda p: p["x"][1:] * p["x"][:-1], -1.0, 4.0)
+    options = {"constraints": [limit], "method": "trust-constr"}
+    found = cdo.minimize(objective, small, sparse=True, **options)
+    dense = cdo.minimize(objective, small, **options)
+    np.testing.assert_allclose(found.x["x"], np.ones(12), atol=1e-3)
+    np.testing.assert_allclose(found.x["x"], dense.x["x"], atol=1e-3)
+    with pytest.raises(ValueError, match="trust-constr"):
+        cdo.minimize(objective, small, sparse=True)
 
 
 def test_callbacks_of_both_kinds():

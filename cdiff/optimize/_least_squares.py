@@ -32,6 +32,7 @@ def least_squares(
     kwargs: dict[str, Any] | None = None,
     x_scale: Any = None,
     callback: Callable[..., Any] | None = None,
+    sparse: bool = False,
     compile: bool = True,
     **options: Any,
 ) -> Any:
@@ -52,6 +53,9 @@ def least_squares(
         As for SciPy, or a container like `x0`.
     callback : callable, optional
         As for SciPy (1.16 and later); it gets containers.
+    sparse : bool, default False
+        Give SciPy a sparse Jacobian (see `cdiff.sparse_jacobian`), for large problems; not for
+        ``method="lm"``.
     compile : bool, default True
         Record the functions as programs.
     **options : object
@@ -91,7 +95,7 @@ def least_squares(
     if x_scale is not None:
         known = isinstance(x_scale, str) or np.ndim(x_scale) == 0 and not isinstance(x_scale, dict)
         options["x_scale"] = x_scale if known else variables.vector(x_scale, "x_scale")
-    options.setdefault("jac", function.made("jacobian"))
+    options.setdefault("jac", function.made("sparse_jacobian" if sparse else "jacobian"))
     result = scipy.least_squares(
         function.made("flat"),
         variables.start,

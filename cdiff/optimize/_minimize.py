@@ -34,6 +34,7 @@ def minimize(
     bounds: Any = None,
     constraints: Any = (),
     callback: Callable[..., Any] | None = None,
+    sparse: bool = False,
     compile: bool = True,
     **options: Any,
 ) -> Any:
@@ -59,6 +60,9 @@ def minimize(
         `LinearConstraint` (of all variables as one vector). Their Jacobians and Hessians are added.
     callback : callable, optional
         As for SciPy; it gets containers.
+    sparse : bool, default False
+        Give "trust-constr" sparse Hessians, and sparse Jacobians of the constraints (see
+        `cdiff.sparse_hessian`), for large problems.
     compile : bool, default True
         Record the functions as programs. False for functions that must run at each call.
     **options : object
@@ -87,13 +91,15 @@ def minimize(
     scipy = scipy_module("optimize", "cdiff.optimize")
     variables = Variables(x0, "minimize")
     function = VectorFunction(fun, variables, compile)
-    given = _derivatives(function, method, options, plain_args(args))
+    if sparse and method != "trust-constr":
+        raise ValueError(f"minimize: sparse=True is for method='trust-constr', not {method!r}")
+    given = _derivatives(function, method, options, sparse)
     result = scipy.minimize(
         x0=variables.start,
         args=plain_args(args),
         method=method,
         bounds=scipy_bounds(scipy, variables, bounds),
-        constraints=_constraints(scipy, constraints, variables, compile, method),
+        constraints=_constraints(scipy, constraints, variables, compile, method, sparse),
         callback=container_callback(callback, variables),
         **given,
         **options,
@@ -102,7 +108,7 @@ def minimize(
 
 
 def _derivatives(
-    function: VectorFunction, method: Any, options: dict[str, Any], args: tuple[Any, ...]
+    function: VectorFunction, method: Any, options: dict[str, Any], sparse: bool
 ) -> dict[str, Any]:
     """The function and its derivatives for a method; what the user gave is taken from `options`."""
     name = method.lower() if isinstance(method, str) else ""
@@ -117,7 +123,9 @@ def _derivatives(
     if "hess" in own or "hessp" in own:
         return found
     small = variables.packing.size <= LARGEST_HESSIAN
-    if name in BY_HESSIAN or (name == "trust-constr" and small):
+    if sparse:
+        found["hess"] = function.made("sparse_hessian")
+    elif name in BY_HESSIAN or (name == "trust-constr" and small):
         found["hess"] = function.made("hessian")
     elif name in BY_PRODUCTS or name == "trust-constr":
         found["hessp"] = function.made("product")
@@ -137,10 +145,12 @@ def _of_containers(value: Any, key: str, variables: Variables) -> Any:
     return lambda v, *args: variables.vector(value(variables.tree(v), *args), "what jac returned")
 
 
-def _constraints(scipy: Any, given: Any, variables: Variables, compile: bool, method: Any) -> Any:
+def _constraints(
+    scipy: Any, given: Any, variables: Variables, compile: bool, method: Any, sparse: bool
+) -> Any:
     """Constraints with their derivatives."""
     if isinstance(given, (list, tuple)):
-        return [_constraints(scipy, c, variables, compile, method) for c in given]
+        return [_constraints(scipy, c, variables, compile, method, sparse) for c in given]
     if isinstance(given, dict):
         function = VectorFunction(given.get("fun"), variables, compile)  # type: ignore[arg-type]
         jac = given.get("jac")
@@ -150,9 +160,10 @@ def _constraints(scipy: Any, given: Any, variables: Variables, compile: bool, me
         return {**given, **found}
     if isinstance(given, scipy.NonlinearConstraint):
         function = VectorFunction(given.fun, variables, compile)
-        own: dict[str, Any] = {"jac": function.made("jacobian")}
+        kind = "sparse_" if sparse else ""
+        own: dict[str, Any] = {"jac": function.made(f"{kind}jacobian")}
         if callable(method) or method == "trust-constr":  # the others warn that they ignore it
-            own["hess"] = function.made("weighted_hessian")
+            own["hess"] = function.made(f"{kind}weighted_hessian")
         if np.any(given.keep_feasible):
             own["keep_feasible"] = given.keep_feasible
         return scipy.NonlinearConstraint(function.made("flat"), given.lb, given.ub, **own)

@@ -18,6 +18,7 @@ from cdiff._jacobian import hessian, jacobian
 from cdiff._packing import Packing, spec_of
 from cdiff._reverse import value_and_grad
 from cdiff._solution import Unknown
+from cdiff._sparse import sparse_hessian, sparse_jacobian
 from cdiff._tree import LEAF, TreeDef, describe, flatten
 from cdiff._wrap import check_function, function_name
 
@@ -193,6 +194,11 @@ class VectorFunction:
                 "flat": lambda: self._flat,
                 "jacobian": lambda: jacobian(self._flat),
                 "weighted_hessian": lambda: hessian(self._weighted),
+                "sparse_hessian": lambda: sparse_hessian(self._scalar),
+                "sparse_jacobian": lambda: sparse_jacobian(self._flat),
+                "sparse_weighted_hessian": lambda: sparse_hessian(self._weighted),
             }
-            self._kept[name] = self._made(makers[name]())
+            # Sparse derivatives are programs already.
+            found = makers[name]()
+            self._kept[name] = found if name.startswith("sparse") else self._made(found)
         return self._kept[name]
