@@ -61,9 +61,9 @@ def _expanded(a: Array) -> Array:
 def _factored(a: Array) -> Array:
     """A stack of matrices of order four and more."""
     values = _core.value(a)
-    found = _core.det(a)
-    if _nearly_orthogonal(values, _core.peek(found)) or _well_conditioned(values):
-        return found
+    # Decided first: a tangent of the operator needs the inverse at once.
+    if _nearly_orthogonal(values, np.linalg.det(values)) or _well_conditioned(values):
+        return _core.det(a)
     n = a.shape[-1]
     count = math.prod(a.shape[:-2])
     matrices = _core.reshape(a, (count, n, n))
