@@ -280,9 +280,10 @@ MORE = {
         "m.linalg.eigh(p + p.T, 'U')[0]",
         f"m.linalg.eigvalsh{SYMMETRIC}",
         "m.linalg.eigvalsh(pp + m.matrix_transpose(pp) + m.diag(t[0]))",
-        f"m.linalg.eig({REAL})[0]",
-        f"m.linalg.eig({REAL}).eigenvectors ** 2",
-        f"m.linalg.eigvals({REAL})",
+        # From NumPy 2.5 on, their dtype is complex also where all eigenvalues are real.
+        f"m.real(m.linalg.eig({REAL})[0])",
+        f"m.real(m.linalg.eig({REAL}).eigenvectors) ** 2",
+        f"m.real(m.linalg.eigvals({REAL}))",
         "m.linalg.svd(c)[1]",
         "m.linalg.svd(a, False)[0] ** 2",
         "m.linalg.svd(m.matrix_transpose(a), False).Vh ** 2",

@@ -251,6 +251,7 @@ def test_jacobians_of_many_points_agree_with_single_ones():
 # ------------------------------------------------------------------ memory and signals
 
 
+@pytest.mark.memory
 def test_the_pool_keeps_what_was_released_last():
     core.pool_clear()
     many = [cd.array(np.ones(1_200_000)) * 2.0 for _ in range(28)]

@@ -97,7 +97,8 @@ def test_values_and_gradients(case):
         compiled = cd.compile(function)
         same(outcome(compiled, point), outcome(function, point))
         for name in moves:
-            if (case, name) not in EXCEPT:
+            # Some versions of NumPy raise LinAlgError for the condition of what is not finite.
+            if (case, name) not in EXCEPT and not (name == "nan" and "linalg.cond" in case):
                 rng = np.random.default_rng(5)
                 moved = [MOVES[name](x, rng) for x in point]
                 same(outcome(compiled, moved), outcome(function, moved))

@@ -269,15 +269,17 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
 # --- other square matrices ------------------------------------------------------------------------
 
 
-def _turns(a: Any) -> Any:
-    """Has a real matrix complex eigenvalues?"""
-    return np.asarray(np.iscomplexobj(np.linalg.eigvals(a)))
+def _turns(a: Any, by_dtype: bool) -> Any:
+    """Has a real matrix complex eigenvalues: by NumPy's dtype (complex for all from 2.5 on), or by
+    their values?"""
+    found = np.linalg.eigvals(a)
+    return np.asarray(np.iscomplexobj(found) if by_dtype else bool(found.imag.any()))
 
 
-def _operand(a: ArrayLike, name: str) -> tuple[Array, bool]:
+def _operand(a: ArrayLike, name: str, by_dtype: bool = True) -> tuple[Array, bool]:
     """A matrix in the type of its eigenvalues, and whether it is real."""
     a = _square(a, name)
-    if a.dtype.kind == "f" and bool(of_values(_turns, a)):
+    if a.dtype.kind == "f" and bool(of_values(_turns, a, by_dtype)):
         return _core.cast(a, np.result_type(a.dtype, np.complex64)), True
     return a, a.dtype.kind == "f"
 
@@ -292,7 +294,9 @@ class _General(Decomposition):
     def fitted(self, x: Any, a: Any) -> Any:
         """A result in the dtype of the operand."""
         if a.dtype.kind == "f" and np.iscomplexobj(x):
-            raise TypeError(f"{self.name}: complex eigenvalues, where real ones were recorded")
+            if x.imag.any():
+                raise TypeError(f"{self.name}: complex eigenvalues, where real ones were recorded")
+            x = x.real
         return x.astype(a.dtype, copy=False)
 
 
@@ -384,16 +388,16 @@ def eig(a: ArrayLike) -> EigResult:
     return EigResult(*EIGS[real](a))
 
 
-def eigenvalues(a: ArrayLike, name: str) -> Array:
-    """Eigenvalues, for the function that is named."""
-    a, real = _operand(a, name)
+def eigenvalues(a: ArrayLike, name: str, by_dtype: bool) -> Array:
+    """Eigenvalues, for the function that is named; real where NumPy's dtype or their values are."""
+    a, real = _operand(a, name, by_dtype)
     return Eigvals(real, name)(a)[0]
 
 
 @mirrors(np.linalg.eigvals)
 def eigvals(a: ArrayLike) -> Array:
     """As `numpy.linalg.eigvals`."""
-    return eigenvalues(a, "eigvals")
+    return eigenvalues(a, "eigvals", True)
 
 
 # --- singular values ------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def roots(p: ArrayLike) -> Array:
     if n > 1:
         first = _core.index(a, slice(1, None)) / _core.index(a, slice(0, 1))
         below = np.eye(n - 1, k=-1, dtype=a.dtype)
-        found = eigenvalues(_core.index_set(below, 0, -first), "roots")
+        found = eigenvalues(_core.index_set(below, 0, -first), "roots", False)
     return _core.concatenate([found, np.zeros(zeros, found.dtype)], 0)
 
 
