@@ -78,7 +78,7 @@ def record(f: Callable[..., Any], /, *args: Any) -> Program:
     [10.0]
     """
     leaves, treedef = flatten(args)
-    trace = Trace()
+    trace = Trace(rules=True)
     with trace:
         given = [trace.input(x) if _is_input(x) else x for x in leaves]
         outputs, _ = flatten(f(*unflatten(treedef, given)))
@@ -171,7 +171,7 @@ def jvp(program: Program, /, *point: Any) -> Program:
     >>> cd.programs.run(cd.programs.jvp(p, 1.0), 2.0, 1.0)
     [8.0, 12.0]
     """
-    trace = Trace()
+    trace = Trace(rules=True)
     with trace:
         primals = [trace.input(x) for x in _checked(program, point, "jvp")]
         tangents = {k: trace.input(zero) for k, zero in _directions(primals)}
@@ -206,7 +206,7 @@ def vjp(program: Program, /, *point: Any) -> Program:
     >>> cd.programs.run(cd.programs.vjp(p, 1.0, 1.0), 2.0, 3.0, 1.0)
     [6.0, 3.0, 2.0]
     """
-    trace = Trace()
+    trace = Trace(rules=True)
     with trace:
         primals = [trace.input(x) for x in _checked(program, point, "vjp")]
         differentiated = [k for k, _ in _directions(primals)]
@@ -253,7 +253,7 @@ def linearize(program: Program, /, *point: Any) -> Program:
     ([6.0], [60.0])
     """
     primals = [array(x) for x in _checked(program, point, "linearize")]
-    trace = Trace()
+    trace = Trace(rules=True)
     with trace:
         tangents = {k: trace.input(zero) for k, zero in _directions(primals)}
         return _frozen(trace, _pushed(program, primals, tangents)[1])

@@ -196,3 +196,26 @@ def test_recording_inside_a_transformation():
 
     with pytest.raises(ValueError, match="pass them as arguments"):
         cd.grad(f)(3.0)
+
+
+def test_derivatives_of_its_own_stay_in_a_recorded_function():
+    """Stopped derivatives and custom rules are part of the program, for derivatives taken later."""
+
+    @cd.custom_jvp
+    def rule(x):
+        return x * x
+
+    rule.defjvp(lambda primals, tangents: (rule(*primals), 100.0 * tangents[0]))
+    x, ones = np.array([2.0, 3.0]), np.ones(2)
+    for f, slope in (
+        (lambda x: cd.stop_gradient(x) * x, x),
+        (lambda x: rule(x) + x, 101.0 * ones),
+        (lambda x: cd.checkpoint(lambda y: cd.stop_gradient(y) * y)(x), x),
+    ):
+        program = programs.record(f, x)
+        for derivative in (programs.jvp(program, x), programs.vjp(program, x)):
+            value, change = programs.run(derivative, x, ones)
+            np.testing.assert_array_equal(value, f(x))
+            np.testing.assert_array_equal(change, slope)
+        twice = programs.vjp(programs.jvp(program, x), x, ones)
+        assert len(programs.run(twice, x, ones, ones, ones)) == 4
