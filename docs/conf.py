@@ -15,6 +15,7 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"  # the docstrings say it in words
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # fields of named tuples are described once
 # NumPy's own docstrings, on methods of Array, refer to pages of NumPy.
 suppress_warnings = ["ref.ref", "ref.python"]
 html_theme = "furo"
