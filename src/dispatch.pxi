@@ -425,29 +425,38 @@ def irfft(a, axis, count, str norm):
     return apply1(OP_IRFFT, as_differentiable(a), (axis, count, norm))
 
 
+cdef Array matrices(str name, object a):
+    """An operand of linear algebra, which has two axes at least."""
+    cdef Array n = as_differentiable(a)
+    if len(shape_tuple(n)) < 2:
+        raise ValueError(f"{name}: a matrix or a stack of them is needed, not the shape "
+                         f"{shape_tuple(n)}")
+    return n
+
+
 def solve(a, b):
     """Solution of a x = b for (batches of) matrices b."""
-    return apply(OP_SOLVE, same_dtype([as_differentiable(a), as_differentiable(b)]), None)
+    return apply(OP_SOLVE, same_dtype([matrices("solve", a), matrices("solve", b)]), None)
 
 
 def inv(a):
     """Inverse of (batches of) square matrices."""
-    return apply1(OP_INV, as_differentiable(a), None)
+    return apply1(OP_INV, matrices("inv", a), None)
 
 
 def cholesky(a):
     """Lower Cholesky factor of (batches of) symmetric positive definite matrices."""
-    return apply1(OP_CHOLESKY, as_differentiable(a), None)
+    return apply1(OP_CHOLESKY, matrices("cholesky", a), None)
 
 
 def det(a):
     """Determinants of (batches of) nonsingular matrices."""
-    return apply1(OP_DET, as_differentiable(a), None)
+    return apply1(OP_DET, matrices("det", a), None)
 
 
 def logabsdet(a):
     """log |det a| of (batches of) square matrices."""
-    return apply1(OP_LOGABSDET, as_differentiable(a), None)
+    return apply1(OP_LOGABSDET, matrices("logabsdet", a), None)
 
 
 # ---------------------------------------------------------------- matmul for any operands

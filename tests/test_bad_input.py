@@ -10,6 +10,7 @@ import pytest
 
 import cdiff as cd
 import cdiff.numpy as cnp
+from cdiff import _core
 from cdiff.testing import check_grads
 
 # ------------------------------------------------------------------ awkward memory
@@ -561,3 +562,10 @@ def test_a_result_changed_by_its_owner():
     )(x)
     aux[:] = 0.0
     np.testing.assert_array_equal(gradient, right)
+
+
+@pytest.mark.parametrize("name", ["solve", "inv", "cholesky", "det", "logabsdet"])
+def test_operators_of_matrices_refuse_vectors(name):
+    operands = [np.eye(2), np.ones(2)] if name == "solve" else [np.ones(2)]
+    with pytest.raises(ValueError, match=rf"{name}: a matrix .* \(2,\)"):
+        getattr(_core, name)(*operands)
