@@ -107,6 +107,7 @@ def core() -> Extension:
     macros += [] if DEBUG else [("NDEBUG", None)]
     macros += [("CDIFF_NO_POOL", "1")] if NO_POOL else []
     macros += [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
+    macros += [] if DEBUG else [("CYTHON_CLINE_IN_TRACEBACK", "0")]
     # Each of these units chooses its instruction set by a pragma and is empty where there is none.
     units = [*Path("src").glob("kernels_*.c"), *Path("src").glob("interpreter_*.c")]
     return Extension(
@@ -184,7 +185,12 @@ class BuildCore(build_ext):
             [obj] = self.compiler.object_filenames([source], output_dir=output_dir)
             if not self.force and up_to_date(Path(obj)):
                 return [obj]
-            return compile_units([source], output_dir=output_dir, **options)
+            given = options
+            if source.endswith("_core.c") and not DEBUG and self.compiler.compiler_type != "msvc":
+                # A sixth smaller than with -O3 and as fast: the loops that gain by it are in the
+                # units of kernels.
+                given = {**options, "extra_postargs": [*options["extra_postargs"], "-O2"]}
+            return compile_units([source], output_dir=output_dir, **given)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return [obj for objs in pool.map(compile_one, sources) for obj in objs]
