@@ -219,7 +219,7 @@ def first_call(contender: str, size: int) -> float:
 
 
 def _latency(report: Report, race: Race, widths: tuple[int, ...], size: int) -> None:
-    times = {c: race.ask(c, "benchmarks.bundle:first_call", size) for c in ("cdiff", "jax jit")}
+    times = {c: race.ask(c, "benchmarks.bundle:first_call", c, size) for c in ("cdiff", "jax jit")}
     report.rows(
         widths, [("first call", duration(times["cdiff"]), "", "", duration(times["jax jit"]), "")]
     )
