@@ -110,7 +110,7 @@ def _cdiff(arrays: list[np.ndarray]) -> Case:
             return cnp.sum(price(cnp, cd.erfc, s, k, t, v, r))
 
         slopes = cd.grad(total, argnums=(0, 1, 2, 3, 4))
-        ones = np.ones_like(arrays[0])
+        ones = np.ones_like(s)
         first, by_s = cd.jvp(lambda s: slopes(s, k, t, v, r), (s,), (ones,))
         _, by_v = cd.jvp(lambda v: slopes(s, k, t, v, r), (v,), (ones,))
         return (price(cnp, cd.erfc, s, k, t, v, r), *first, by_s[0], by_s[3], by_v[3])

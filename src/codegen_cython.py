@@ -88,7 +88,9 @@ def kernel_declarations(n):
                              const double *x) noexcept nogil
     ctypedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                                 const double *x, int64_t gap) noexcept nogil
+    ctypedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out) noexcept nogil
     enum:
+        DIGEST_LANES
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
     ctypedef void (*fused_fn)(int64_t n, double *out, const double *a, const double *b,
                               const double *c, int64_t sb, int64_t sc) noexcept nogil
@@ -108,6 +110,7 @@ def kernel_declarations(n):
         row_fn row[N_ROW_KINDS]
         rows_fn rows
         columns_fn columns
+        digest_fn digest
     const KernelTable *kernels_select() noexcept nogil
 """
 

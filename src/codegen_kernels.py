@@ -202,6 +202,7 @@ def kernels_header(table):
 #include "../absorbing.h"
 #endif
 #include "../product_loops.h"
+#include "../digest_loop.h"
 #include "../fused_loops.h"
 
 {''.join(values)}
@@ -225,5 +226,6 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
     rows_kernel,
     columns_kernel,
+    digest_kernel,
 }};
 """

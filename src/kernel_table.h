@@ -83,6 +83,10 @@ typedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_
 typedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                            const double *x, int64_t gap);
 
+/* What tells n bytes from others: see digest_loop.h. */
+enum { DIGEST_LANES = 16 };
+typedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out);
+
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
  * pair[op] is NULL where there is no pair. */
 typedef struct {
@@ -96,6 +100,7 @@ typedef struct {
     row_fn row[N_ROW_KINDS];
     rows_fn rows;
     columns_fn columns;
+    digest_fn digest;
 } KernelTable;
 
 extern const KernelTable kernels_baseline;

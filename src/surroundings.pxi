@@ -198,8 +198,8 @@ cdef bint same_bytes(np.ndarray a, bytes expected) except -1:
 
 
 cdef bytes content_bytes(np.ndarray a):
-    """What tells the content of an array from another: all of it, or a digest of 32 bytes."""
-    cdef uint64_t lanes[4]
+    """What tells the content of an array from another: all of it, or a digest."""
+    cdef uint64_t lanes[DIGEST_LANES]
     cdef np.ndarray whole
     cdef const char *data
     cdef Py_ssize_t n = np.PyArray_NBYTES(a)
@@ -208,23 +208,8 @@ cdef bytes content_bytes(np.ndarray a):
     whole = np.ascontiguousarray(a)
     data = <const char *>np.PyArray_DATA(whole)
     with nogil:
-        digest(data, n, lanes)
+        KERNELS.digest(n, data, lanes)
     return (<const char *>lanes)[:sizeof(lanes)]
-
-
-cdef void digest(const char *data, Py_ssize_t n, uint64_t *lanes) noexcept nogil:
-    """A digest at the speed of memory: each step is one to one in the lane and in the word, so
-    that one changed word is always seen."""
-    cdef uint64_t word[4]
-    cdef Py_ssize_t i, lane
-    for lane in range(4):
-        lanes[lane] = <uint64_t>n + lane
-    for i in range(0, n, 32):
-        word[0] = word[1] = word[2] = word[3] = 0
-        memcpy(word, data + i, 32 if n - i >= 32 else n - i)
-        for lane in range(4):
-            lanes[lane] = (lanes[lane] ^ word[lane]) * <uint64_t>0x9E3779B97F4A7C15
-            lanes[lane] ^= lanes[lane] >> 29
 
 
 cdef bint is_number_or_text(PyObject *x) noexcept:
