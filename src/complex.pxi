@@ -6,6 +6,9 @@
 # NumPy: so nothing in the paths of real numbers asks for them before it has found that they cannot
 # be taken.
 
+cdef int NEAR_ZERO = 24           # how far from 0 the integral of sinc is taken
+
+
 cdef inline int real_typenum(int typenum) noexcept nogil:
     """The type of the real part."""
     if typenum == NPY_CDOUBLE:
@@ -74,8 +77,16 @@ def _zmul(a, b):
     return np.where(np.equal(a, 0) | np.equal(b, 0), y.dtype.type(0), y)
 
 
+def _by_real(a, b):
+    """a / b by parts: NumPy multiplies with 1 / b, which overflows for the smallest numbers."""
+    y = np.empty(np.broadcast_shapes(np.shape(a), np.shape(b)), np.result_type(a, b))
+    np.divide(np.real(a), b, out=y.real)
+    np.divide(np.imag(a), b, out=y.imag)
+    return y
+
+
 def _safe_divide(a, b):
-    y = np.divide(a, b)
+    y = np.divide(a, b) if np.iscomplexobj(b) else _by_real(a, b)
     zero = np.equal(b, 0)
     return np.where(zero, y.dtype.type(0), y) if zero.any() else y
 
@@ -97,13 +108,30 @@ def _sech(a):
 
 
 def _sinc_derivative(a, order):
-    """pi**n times the integral of t**n cos(pi a t + n pi / 2) from 0 to 1, by Gauss's rule."""
-    cdef object z = np.asarray(a, np.complex128)[..., None] * np.pi
-    n = float(order)
-    t, w = np.polynomial.legendre.leggauss(24 + int(np.nanmax(np.abs(z), initial=0.0)))
+    """The derivative of sinc: an integral near 0, where the closed form cancels."""
+    cdef object z = np.asarray(a, np.complex128) * np.pi
+    n = int(order)
+    near = np.abs(z) <= NEAR_ZERO + n
+    y = np.where(near, _sinc_integral(np.where(near, z, 0), n),
+                 _sinc_closed(np.where(near, 1, z), n))
+    return (np.pi**n * y).astype(np.result_type(a))
+
+
+def _sinc_integral(z, n):
+    """The integral of t**n cos(z t + n pi / 2) from 0 to 1, by Gauss's rule."""
+    t, w = np.polynomial.legendre.leggauss(24 + NEAR_ZERO + n)
     t = 0.5 * (t + 1)
-    y = np.pi**n * np.sum(0.5 * w * t**n * np.cos(z * t + 0.5 * np.pi * n), axis=-1)
-    return y.astype(np.result_type(a))
+    return np.sum(0.5 * w * t**n * np.cos(z[..., None] * t + 0.5 * np.pi * n), axis=-1)
+
+
+def _sinc_closed(z, n):
+    """Leibniz's rule for sin(z) / z: derivative k of 1 / z is (-1)**k k! / z**(k + 1)."""
+    cdef object y = 0
+    cdef double factor = 1.0
+    for k in range(n + 1):
+        y = y + factor / z**(k + 1) * np.sin(z + 0.5 * np.pi * (n - k))
+        factor *= k - n
+    return y
 
 
 # Rows that NumPy has no ufunc for.

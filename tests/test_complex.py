@@ -246,6 +246,26 @@ def test_derivatives_at_zero(f, wanted):
     assert cd.compile(cd.grad(f))(0j) == wanted
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_signs_of_the_smallest_numbers(dtype):
+    """NumPy's quotient multiplies with the reciprocal, which would overflow."""
+    tiny = np.finfo(dtype).smallest_subnormal
+    z = np.array([tiny, -tiny, 1j * tiny, 0], dtype)
+    np.testing.assert_array_equal(np.sign(cd.array(z)), np.sign(z))
+
+
+@pytest.mark.parametrize("z", [0.1 + 0.2j, 6.9 + 3j, 8 - 1j, 9.5 + 2j, -1e6 + 0.5j, 40j])
+def test_derivatives_of_sinc(z):
+    """Near 0 an integral, elsewhere the closed form; both are compared where they meet."""
+    mpmath = pytest.importorskip("mpmath")
+    f = np.sinc
+    with mpmath.workdps(60):
+        for order in range(1, 4):
+            f = cd.grad(f, holomorphic=True)
+            wanted = complex(mpmath.diff(mpmath.sincpi, mpmath.mpc(z), order))
+            np.testing.assert_allclose(f(z), wanted, rtol=1e-8)
+
+
 # --- functions of SciPy ---------------------------------------------------------------------------
 
 
