@@ -19,13 +19,13 @@ from cdiff._packing import Packing, spec_of
 from cdiff._reverse import value_and_grad
 from cdiff._solution import Unknown
 from cdiff._sparse import sparse_hessian, sparse_jacobian
-from cdiff._tree import LEAF, TreeDef, describe, flatten
+from cdiff._tree import LEAF, TreeDef, describe, family_of, flatten, unflatten
 from cdiff._wrap import check_function, function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Variables", "VectorFunction"]
+__all__ = ["Variables", "VectorFunction", "is_container"]
 
 
 class Variables(Unknown):
@@ -74,7 +74,7 @@ class Variables(Unknown):
             return None
         low, high = np.full(self.packing.size, -np.inf), np.full(self.packing.size, np.inf)
         pairs: list[Any] = []
-        _match_pairs(self.treedef, given, "bounds", self.who, pairs)
+        _match_leaves(self.treedef, given, "bounds", self.who, "a pair (lower, upper)", pairs)
         for k, ((pair, path), (_, shape)) in enumerate(zip(pairs, self.packing.specs, strict=True)):
             part = slice(self.packing.starts[k], self.packing.starts[k + 1])
             if pair is None:
@@ -92,6 +92,18 @@ class Variables(Unknown):
             )
         return low, high
 
+    def spread(self, given: Any, name: str, missing: float) -> Any:
+        """A number or array for each leaf as a vector; what is left out or None is `missing`."""
+        if not is_container(given):
+            return given
+        found: list[Any] = []
+        _match_leaves(self.treedef, given, name, self.who, "a number or an array", found)
+        parts = [
+            self._spread(missing if x is None else x, shape, path)
+            for (x, path), (_, shape) in zip(found, self.packing.specs, strict=True)
+        ]
+        return np.concatenate(parts)
+
     def _spread(self, bound: Any, shape: tuple[int, ...], path: str) -> Any:
         try:
             return np.broadcast_to(np.asarray(bound, dtype=float), shape).reshape(-1)
@@ -101,27 +113,48 @@ class Variables(Unknown):
             ) from None
 
 
+def is_container(x: Any) -> bool:
+    """Is it a container that SciPy does not know: no number, array, list or tuple?
+
+    Parameters
+    ----------
+    x : object
+
+    Returns
+    -------
+    bool
+    """
+    return family_of(x.__class__) is not None and x.__class__ not in (list, tuple)
+
+
 def _as_floats(tree: Any) -> Any:
     """A guess as SciPy's users write it: a list of numbers is a vector, an integer a float."""
     if isinstance(tree, (list, tuple)) and not hasattr(tree, "_fields"):
         leaves = flatten(tree)[0]
         if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float)) for x in leaves):
             return np.array(tree, dtype=float)
-    if isinstance(tree, (np.ndarray, np.generic)) and tree.dtype.kind in "iu":
-        return tree.astype(float)
-    return float(tree) if tree.__class__ is int else tree
+    leaves, treedef = flatten(tree)
+    return unflatten(treedef, [_as_float(x) for x in leaves])
 
 
-def _match_pairs(tree: TreeDef, given: Any, path: str, who: str, pairs: list[Any]) -> None:
-    """The pairs that belong to the leaves, in their order."""
+def _as_float(x: Any) -> Any:
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iu":
+        return x.astype(float)
+    return float(x) if x.__class__ is int else x
+
+
+def _match_leaves(
+    tree: TreeDef, given: Any, path: str, who: str, what: str, found: list[Any]
+) -> None:
+    """What is given for each of the leaves, in their order, with its path."""
     family = tree.family
     if family is None or given is None:
-        pairs += [(given, path)] * tree.n_leaves
+        found += [(given, path)] * tree.n_leaves
         return
     if given.__class__ is not tree.cls:
         raise TypeError(
-            f"{who}: {path} must be a {tree.cls.__name__} like the variables, with a pair (lower, "
-            f"upper) for each leaf, got {describe(given)}"
+            f"{who}: {path} must be a {tree.cls.__name__} like the variables, with {what} for each "
+            f"leaf, got {describe(given)}"
         )
     children, keys, _ = family.opened(given)
     by_key = dict(zip(keys, children, strict=True))
@@ -132,7 +165,8 @@ def _match_pairs(tree: TreeDef, given: Any, path: str, who: str, pairs: list[Any
             f"{list(tree.keys)})"
         )
     for key, child in zip(tree.keys, tree.children, strict=True):
-        _match_pairs(child, by_key.get(key), path + family.label.format(key), who, pairs)
+        below = path + family.label.format(key)
+        _match_leaves(child, by_key.get(key), below, who, what, found)
 
 
 class VectorFunction:
