@@ -28,9 +28,9 @@ _on, _delay = False, DELAY
 class progress(Switch):
     """Show a progress bar on standard error for what takes long.
 
-    Loops (`scan`, `fori_loop`, and with them `vmap` with `chunk_size`) and solutions of differential
-    equations show how far they are, optimisers and fits how often they have called the function,
-    and its value. It is tqdm's bar, where that is installed, else a line. For all threads.
+    Loops (`scan`, `fori_loop`, and with them `vmap` with `chunk_size`) and `solve_ivp` show how far
+    they are, optimisers and fits how often they have called the function, and its value. It is
+    tqdm's bar, where that is installed, else a line. For all threads.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """`least_squares`: SciPy's solver of nonlinear least squares, with Jacobians of plain functions.
 
-This file knows what SciPy's function takes; Jacobians belong to `_vector.py`. Residuals and Jacobian
-are two programs, which `curve_fit` goes on to use.
+This file knows what SciPy's function takes; Jacobians belong to `_vector.py`. Residuals and
+Jacobian are two programs, which `curve_fit` goes on to use.
 """
 
 from __future__ import annotations

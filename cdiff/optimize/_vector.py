@@ -25,7 +25,7 @@ from cdiff._wrap import check_function, function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Variables", "VectorFunction", "is_container"]
+__all__ = ["Variables", "VectorFunction", "as_vector", "is_container"]
 
 
 class Variables(Unknown):
@@ -169,6 +169,41 @@ def _match_leaves(
         _match_leaves(child, by_key.get(key), below, who, what, found)
 
 
+def as_vector(out: Any, who: str, f: Any) -> Any:
+    """All numbers of the result of a function as one vector, tracked or plain.
+
+    Parameters
+    ----------
+    out : container of numbers and arrays
+    who : str
+        The solver, for messages.
+    f : callable
+        Whose result it is.
+
+    Returns
+    -------
+    Array or ndarray
+    """
+    leaves, tree = flatten(out)
+    if tree is LEAF and np.ndim(leaves[0]) == 1:
+        return leaves[0]
+    if not leaves:
+        raise ValueError(f"{who}: {function_name(f)} returned no numbers ({tree!r})")
+    if not any(isinstance(y, Array) for y in leaves):
+        return np.concatenate([np.ravel(np.asarray(y, dtype=float)) for y in leaves])
+    return Packing([spec_of(y) for y in leaves], bare=False).pack([array(y) for y in leaves])
+
+
+def _called_like(f: Any, g: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with the name of another one, which users know, for messages."""
+
+    def named(*args: Any) -> Any:
+        return g(*args)
+
+    named.__qualname__ = function_name(f)
+    return named
+
+
 class VectorFunction:
     """A user's function of the variables as one of a vector, and its derivatives.
 
@@ -198,16 +233,7 @@ class VectorFunction:
 
     def _flat(self, v: Any, *args: Any) -> Any:
         """All numbers of the result as one vector."""
-        leaves, tree = flatten(self.f(self.variables.tree(v), *args))
-        if tree is LEAF and np.ndim(leaves[0]) == 1:
-            return leaves[0]
-        if not leaves:
-            raise ValueError(
-                f"{self.variables.who}: {function_name(self.f)} returned no numbers ({tree!r})"
-            )
-        if not any(isinstance(y, Array) for y in leaves):
-            return np.concatenate([np.ravel(np.asarray(y, dtype=float)) for y in leaves])
-        return Packing([spec_of(y) for y in leaves], bare=False).pack([array(y) for y in leaves])
+        return as_vector(self.f(self.variables.tree(v), *args), self.variables.who, self.f)
 
     def _weighted(self, v: Any, weights: Any, *args: Any) -> Any:
         return self._flat(v, *args) @ weights
@@ -220,16 +246,17 @@ class VectorFunction:
         if name == "value_and_grad" and hasattr(self.f, name):
             return self._in_one_round
         if name not in self._kept:
+            scalar, flat = _called_like(self.f, self._scalar), _called_like(self.f, self._flat)
             makers: dict[str, Callable[[], Any]] = {
                 "value": lambda: self._scalar,
-                "value_and_grad": lambda: value_and_grad(self._scalar),
-                "hessian": lambda: hessian(self._scalar),
+                "value_and_grad": lambda: value_and_grad(scalar),
+                "hessian": lambda: hessian(scalar),
                 "product": lambda: self._product,
                 "flat": lambda: self._flat,
-                "jacobian": lambda: jacobian(self._flat),
+                "jacobian": lambda: jacobian(flat),
                 "weighted_hessian": lambda: hessian(self._weighted),
-                "sparse_hessian": lambda: sparse_hessian(self._scalar),
-                "sparse_jacobian": lambda: sparse_jacobian(self._flat),
+                "sparse_hessian": lambda: sparse_hessian(scalar),
+                "sparse_jacobian": lambda: sparse_jacobian(flat),
                 "sparse_weighted_hessian": lambda: sparse_hessian(self._weighted),
             }
             # Sparse derivatives are programs already.
