@@ -21,11 +21,11 @@ SUMMARY = re.compile(r"^\d+ of \d+ bounds kept", flags=re.MULTILINE)
 
 BENCHMARKS = """# Benchmarks
 
-Made by `make docs` from `benchmarks/RESULTS.md` and `benchmarks/gradbench/RESULTS.md`: of each benchmark
-its last run that was kept. `make bench` runs them beside the peers on your own machine; `make
-bench-compare` compares with figures that were kept. A column `ratio` says what is divided by what, and
-`ok (<= 2)` marks a bound that the project has set itself; missed bounds are listed below their tables.
-Times are the best of several; the load average says how far to trust them.
+Made by `make docs` from `benchmarks/RESULTS.md` and `benchmarks/gradbench/RESULTS.md`: of each
+benchmark its last run that was kept. `make bench` runs them beside the peers on your own machine;
+`make bench-compare` compares with figures that were kept. A column `ratio` says what is divided by
+what, and `ok (<= 2)` marks a bound that the project has set itself; missed bounds are listed below
+their tables. Times are the best of several; the load average says how far to trust them.
 
 | benchmark | run | bounds kept |
 |---|---|---|

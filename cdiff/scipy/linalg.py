@@ -23,12 +23,12 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff.numpy import linalg as _numpy_linalg
-from cdiff.numpy._common import as_array
+from cdiff.numpy._common import as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
-from cdiff.scipy._mirror import hosted_value, mirror_of, rows_at
+from cdiff.scipy._mirror import mirror_of, rows_at
 from cdiff.scipy._need import scipy_module
 
 _linalg = scipy_module("linalg")
@@ -220,7 +220,7 @@ def _lu_factors(a: Array) -> tuple[Any, Array, Array]:
     """The order of the rows, L and U; the permutation is constant where there are no ties."""
     m, n = a.shape
     k = min(m, n)
-    order = hosted_value(_pivot_order, a)
+    order = of_values(_pivot_order, a)
     rows = rows_at(a, order)
     low, up = unpacked(call(PackedLU(), [rows[:k, :k]]))
     if m > k:
@@ -247,15 +247,15 @@ def lu(
     """As `scipy.linalg.lu`, of one matrix, which must have full rank."""
     order, low, up = _lu_factors(_matrix(a, "lu"))
     if permute_l:
-        return rows_at(low, hosted_value(_inverse_order, order)), up
-    return hosted_value(_inverse_order if p_indices else _permutation, order), low, up
+        return rows_at(low, of_values(_inverse_order, order)), up
+    return of_values(_inverse_order if p_indices else _permutation, order), low, up
 
 
 @_mirrors
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
     """As `scipy.linalg.lu_factor`, of one square matrix."""
     a = _square(_matrix(a, "lu_factor"), "lu_factor")
-    return call(PackedLU(), [rows_at(a, hosted_value(_pivot_order, a))]), hosted_value(_pivots, a)
+    return call(PackedLU(), [rows_at(a, of_values(_pivot_order, a))]), of_values(_pivots, a)
 
 
 @_mirrors
@@ -269,13 +269,13 @@ def lu_solve(
     if trans not in (0, 1, 2):
         raise ValueError(f"lu_solve: trans is 0, 1 or 2, not {trans!r}")
     low, up = unpacked(packed)
-    order = hosted_value(_order_of_pivots, piv, packed.shape[0])
+    order = of_values(_order_of_pivots, piv, packed.shape[0])
     if trans == 0:
         first = _solved(low, rows_at(b, order), "lower triangular", "lu_solve")
         return _solved(up, first, "upper triangular", "lu_solve")
     first = _solved(up.mT, b, "lower triangular", "lu_solve")
     found = _solved(low.mT, first, "upper triangular", "lu_solve")
-    return rows_at(found, hosted_value(_inverse_order, order))
+    return rows_at(found, of_values(_inverse_order, order))
 
 
 # --- functions of matrices ------------------------------------------------------------------------
