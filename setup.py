@@ -76,6 +76,8 @@ def unix_flags() -> tuple[list[str], list[str]]:
     link_flags = []
     if DEBUG:
         compile_flags += ["-O1", "-g", "-fno-omit-frame-pointer"]
+    elif COVERAGE:  # the traced unit is so large that gcc takes hours and gigabytes with -O3
+        compile_flags += ["-O1", "-g0"]
     else:
         compile_flags += ["-O3", "-g0"]
         link_flags += {"linux": ["-Wl,-s"], "darwin": ["-Wl,-dead_strip"]}.get(sys.platform, [])
