@@ -73,6 +73,11 @@ class Unknown:
                     f"{self.who}: {path} has shape {shape}, but {name} has shape {np.shape(x)} "
                     "there"
                 )
+            if self.packing.dtype.kind != "c" and np.iscomplexobj(x):
+                raise TypeError(
+                    f"{self.who}: {path} is real, but {name} is complex there; begin with complex "
+                    "numbers, or take .real"
+                )
         return leaves
 
     def plain(self, v: Any) -> list[Any]:

@@ -433,9 +433,9 @@ def test_forms_of_a_boundary_value_problem():
     ends = lambda a, b: (a["u"], b["u"])
     sagging = cdi.solve_bvp(lambda x, y: {"u": y["v"], "v": -1.0}, ends, x, zeros)
     np.testing.assert_allclose(sagging.y["u"], x * (1.0 - x) / 2.0, atol=1e-12)
-    listed = cdi.solve_bvp(lambda x, y: [y[1], -1.0], lambda a, b: [a[0], b[0]], x,
-                           np.zeros((2, 5), int))  # fmt: skip
-    np.testing.assert_allclose(listed.y[0], sagging.y["u"], atol=1e-12)
+    for guess in (np.zeros((2, 5), int), [[0] * 5, [0.0] * 5]):
+        listed = cdi.solve_bvp(lambda x, y: [y[1], -1.0], lambda a, b: [a[0], b[0]], x, guess)
+        np.testing.assert_allclose(listed.y[0], sagging.y["u"], atol=1e-12)
     turning = cdi.solve_bvp(lambda x, y: (y[1], -y[0]), lambda a, b: (a[0] - 1.0, b[0] - 1.0j), x,
                             np.zeros((2, 5), complex), tol=1e-8)  # fmt: skip
     exact = np.cos(turning.x) + (1.0j - np.cos(1.0)) / np.sin(1.0) * np.sin(turning.x)
@@ -457,6 +457,15 @@ def test_mistakes_of_solve_bvp():
         cdi.solve_bvp(lambda x, y: {"u": y["u"]}, ends, x, y)
     with pytest.raises(TypeError, match="bc"):
         cdi.solve_bvp(same, None, x, y)
+    rows = np.zeros((2, 5))
+    for out in ([rows[0], rows[0, :1]], [rows[0], rows]):
+        with pytest.raises(ValueError, match="a row; it must have the shape"):
+            cdi.solve_bvp(lambda x, y, out=out: out, lambda a, b: (a[0], b[0]), x, rows)
+    with pytest.raises(TypeError, match="is complex at a row, the first guess is real"):
+        cdi.solve_bvp(lambda x, y: (y[1], 1j * y[0]), lambda a, b: (a[0], b[0]), x, rows)
+    for out in (None, []):
+        with pytest.raises((TypeError, ValueError), match="solve_bvp: the output of test_mistakes"):
+            cdi.solve_bvp(lambda x, y, out=out: out, lambda a, b: (a[0], b[0]), x, rows)
 
 
 def test_lists_of_rows_are_arrays():
@@ -471,6 +480,11 @@ def test_lists_of_rows_are_arrays():
         cdi.solve_ivp(lambda t, y: [y[1]], t, [1.0, 0.0])
     with pytest.raises(TypeError, match="one number or array"):
         cdi.solve_ivp(lambda t, y: [y[1], [y[0]]], t, [1.0, 0.0])
+    for f in (lambda t, y: [1.0j, y[0]], lambda t, y: 1j * y):
+        with pytest.raises(TypeError, match=r"is real, but .* is complex"):
+            cdi.solve_ivp(f, t, [1.0, 0.0])
+        with pytest.raises(TypeError, match=r"is real, but .* is complex"):
+            cdi.odeint(f, np.ones(2), t)
 
 
 @pytest.mark.parametrize("method", ["Radau", "BDF"])

@@ -305,6 +305,31 @@ def test_a_sparse_root_names_mistakes():
         cdo.root(lambda x: x**2 - 1.0, np.array([1.5, 0.0]), sparse=True)
 
 
+@pytest.mark.parametrize("compile", [True, False])
+def test_complex_numbers_are_refused(compile):
+    """SciPy would go on with their real parts."""
+    turned, pair = (lambda p: 1j * p), (lambda p: (p[0] * 1j, p[1]))
+    flat, t = (lambda p: np.sum(p**2)), np.arange(3.0)
+    guess, given = np.array([3.0, 2.0]), {"compile": compile}
+    equal = lambda f: [{"type": "eq", "fun": f}]
+    for call in (
+        lambda: cdo.least_squares(turned, guess, **given),
+        lambda: cdo.least_squares(pair, guess, **given),
+        lambda: cdo.root(turned, guess, **given),
+        lambda: cdo.root(pair, guess, method="krylov", **given),
+        lambda: cdo.root(turned, guess, sparse=True, **given),
+        lambda: cdo.minimize(lambda p: 1j * flat(p), guess, **given),
+        lambda: cdo.minimize(lambda p: 1j * flat(p), guess, method="Nelder-Mead", **given),
+        lambda: cdo.minimize(flat, guess, constraints=equal(turned), **given),
+        lambda: cdo.curve_fit(lambda t, a: 1j * a * t, t, t, **given),
+        lambda: cdo.curve_fit(lambda t, a: a * t, t, 1j * t, **given),
+        lambda: cdo.curve_fit(lambda t, a: a * t, t, t, sigma=1j * (t + 1.0), **given),
+        lambda: cdo.minimize(lambda p: np.sum(abs(p) ** 2), guess + 1j, **given),
+    ):
+        with pytest.raises(TypeError, match="is complex; give real and imaginary parts"):
+            call()
+
+
 def rows(x):
     return x
 

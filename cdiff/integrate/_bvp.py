@@ -20,7 +20,7 @@ from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
 from cdiff._wrap import check_function, function_name
 from cdiff.integrate._scipy import Dense, columns
 from cdiff.numpy import broadcast_to, concatenate, stack
-from cdiff.optimize._vector import Variables, as_vector
+from cdiff.optimize._vector import Variables, as_vector, is_container
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def solve_bvp(
     scipy = scipy_module("integrate", "cdiff.integrate")
     x = np.asarray(x, dtype=float)
     state, guess = _state(x, y)
-    unknown = () if p is None else (Variables(p, "solve_bvp"),)
+    unknown = () if p is None else (Variables(p, "solve_bvp", real=False),)
     made: Callable[[Any], Any] = compiled if compile else lambda f: f
     slope = _slope(fun, state, unknown)
     conditions, by_conditions = _conditions(bc, state, unknown)
@@ -104,6 +104,8 @@ def solve_bvp(
 
 def _state(x: Any, y: Any) -> tuple[Variables, Any]:
     """One state of the guess, and all states as a matrix."""
+    if not is_container(y) and all(np.ndim(leaf) == 0 for leaf in flatten(y)[0]):
+        y = np.asarray(y)  # lists of numbers, as SciPy takes them
     leaves, treedef = flatten(y)
     if x.ndim != 1 or not x.size:
         raise ValueError(f"solve_bvp: x must be a vector of places, got the shape {x.shape}")
@@ -114,7 +116,7 @@ def _state(x: Any, y: Any) -> tuple[Variables, Any]:
                 f"the shape {np.shape(leaf)}"
             )
     leaves = [np.asarray(leaf) for leaf in leaves]
-    state = Variables(unflatten(treedef, [leaf[..., 0] for leaf in leaves]), "solve_bvp")
+    state = Variables(unflatten(treedef, [leaf[..., 0] for leaf in leaves]), "solve_bvp", False)
     return state, np.concatenate([leaf.reshape((-1, x.size)) for leaf in leaves]).astype(
         state.packing.dtype
     )
@@ -134,20 +136,32 @@ def _slope(fun: Callable[..., Any], state: Variables, unknown: tuple[Variables, 
         out = fun(x, columns(y, state), *given)
         if state.bare:
             leaves, treedef = flatten(out)
-            if treedef.family is not None:  # rows, as SciPy's users write them
-                return concatenate([broadcast_to(row, (1, *x.shape)) for row in leaves])
+            if treedef.family is not None and leaves:  # rows, as SciPy's users write them
+                return concatenate([_spread(row, (), x, state, name, "a row") for row in leaves])
         leaves = flatten_like(state.treedef, out, f"solve_bvp: {name}")
-        rows = []
-        for leaf, shape, path in zip(leaves, shapes, state.paths, strict=True):
-            if np.shape(leaf) not in ((), (*shape, *x.shape)):
-                raise ValueError(
-                    f"solve_bvp: {name} has shape {np.shape(leaf)} at {path}; it must have the "
-                    f"shape {shape} of a state and the {x.size} places: {(*shape, *x.shape)}"
-                )
-            rows.append(broadcast_to(leaf, (*shape, *x.shape)).reshape((-1, *x.shape)))
+        parts = zip(leaves, shapes, state.paths, strict=True)
+        rows = [_spread(leaf, shape, x, state, name, path) for leaf, shape, path in parts]
         return concatenate(rows)
 
     return slope
+
+
+def _spread(
+    leaf: Any, shape: tuple[int, ...], x: Any, state: Variables, name: str, path: str
+) -> Any:
+    """One leaf of the slope as rows of a matrix; a number counts for all places."""
+    whole = (*shape, *x.shape)
+    if np.shape(leaf) not in ((), whole):
+        raise ValueError(
+            f"solve_bvp: {name} has shape {np.shape(leaf)} at {path}; it must have the shape "
+            f"{shape} of a state and the {x.size} places: {whole}"
+        )
+    if np.iscomplexobj(leaf) and not _complex(state):
+        raise TypeError(
+            f"solve_bvp: {name} is complex at {path}, the first guess is real; begin with complex "
+            "numbers, or take .real"
+        )
+    return broadcast_to(leaf, whole).reshape((-1, *x.shape))
 
 
 def _slope_jacobian(slope: Callable[..., Any], holomorphic: bool) -> Any:

@@ -90,7 +90,7 @@ def solve_ivp(
     """
     check_function(fun, "solve_ivp")
     scipy = scipy_module("integrate", "cdiff.integrate")
-    variables = Variables(y0, "solve_ivp")
+    variables = Variables(y0, "solve_ivp", real=False)
     made: Callable[[Any], Any] = compiled if compile else lambda f: f
 
     def slope(t: Any, v: Any, *args: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff._wrap import check_function
 from cdiff.optimize._least_squares import fitted
-from cdiff.optimize._vector import Variables, VectorFunction, is_container
+from cdiff.optimize._vector import Variables, VectorFunction, is_container, refuse_complex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,7 @@ def curve_fit(
     check_function(f, "curve_fit")
     if covariance not in ("jacobian", "hessian"):
         raise ValueError(f"curve_fit: covariance must be 'jacobian' or 'hessian', {covariance!r}")
+    refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
     y = np.asarray(ydata, dtype=float)
     if not np.all(np.isfinite(y)):
         raise ValueError("curve_fit: ydata must be finite")

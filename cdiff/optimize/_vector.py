@@ -25,7 +25,7 @@ from cdiff._wrap import check_function, function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Variables", "VectorFunction", "as_vector", "is_container"]
+__all__ = ["Variables", "VectorFunction", "as_vector", "is_container", "refuse_complex"]
 
 
 class Variables(Unknown):
@@ -36,6 +36,8 @@ class Variables(Unknown):
     guess : container of numbers and arrays
     who : str
         The solver, for messages.
+    real : bool, default True
+        Whether complex numbers are refused.
 
     Attributes
     ----------
@@ -47,9 +49,11 @@ class Variables(Unknown):
 
     __slots__ = ("bare", "start")
 
-    def __init__(self, guess: Any, who: str) -> None:
+    def __init__(self, guess: Any, who: str, real: bool = True) -> None:
         guess = _as_floats(guess)
         super().__init__(guess, who)
+        if real:
+            refuse_complex(flatten(guess)[0], who, "the first guess")
         leaves = [x.numpy() if isinstance(x, Array) else x for x in flatten(guess)[0]]
         self.start = self.packing.pack_plain(leaves)
         self.bare = self.treedef.family is None
@@ -169,6 +173,26 @@ def _match_leaves(
         _match_leaves(child, by_key.get(key), below, who, what, found)
 
 
+def refuse_complex(leaves: list[Any], who: str, name: str) -> None:
+    """Raise where a solver of real numbers gets others, which it would cut to their real parts.
+
+    Parameters
+    ----------
+    leaves : list of numbers and arrays
+    who, name : str
+        For the message.
+
+    Raises
+    ------
+    TypeError
+        If one of them is complex.
+    """
+    if any(np.iscomplexobj(x) for x in leaves):
+        raise TypeError(
+            f"{who}: {name} is complex; give real and imaginary parts as numbers of their own"
+        )
+
+
 def as_vector(out: Any, who: str, f: Any) -> Any:
     """All numbers of the result of a function as one vector, tracked or plain.
 
@@ -224,7 +248,13 @@ class VectorFunction:
         self._kept: dict[str, Any] = {}
 
     def _scalar(self, v: Any, *args: Any) -> Any:
-        return self.f(self.variables.tree(v), *args)
+        out = self.f(self.variables.tree(v), *args)
+        self._refuse_complex(out)
+        return out
+
+    def _refuse_complex(self, out: Any) -> None:
+        name = f"the output of {function_name(self.f)}"
+        refuse_complex(flatten(out)[0], self.variables.who, name)
 
     def _in_one_round(self, v: Any, *args: Any) -> Any:
         """Value and gradient of a function that computes both itself (`PartitionedSum`)."""
@@ -233,7 +263,9 @@ class VectorFunction:
 
     def _flat(self, v: Any, *args: Any) -> Any:
         """All numbers of the result as one vector."""
-        return as_vector(self.f(self.variables.tree(v), *args), self.variables.who, self.f)
+        out = self.f(self.variables.tree(v), *args)
+        self._refuse_complex(out)
+        return as_vector(out, self.variables.who, self.f)
 
     def _weighted(self, v: Any, weights: Any, *args: Any) -> Any:
         return self._flat(v, *args) @ weights
