@@ -52,8 +52,9 @@ class Variables(Unknown):
     def __init__(self, guess: Any, who: str, real: bool = True) -> None:
         guess = _as_floats(guess)
         super().__init__(guess, who)
-        if real:
-            refuse_complex(flatten(guess)[0], who, "the first guess")
+        for x, path in zip(flatten(guess)[0], self.paths, strict=True):
+            if real:
+                refuse_complex([x], who, path)
         leaves = [x.numpy() if isinstance(x, Array) else x for x in flatten(guess)[0]]
         self.start = self.packing.pack_plain(leaves)
         self.bare = self.treedef.family is None
