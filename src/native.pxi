@@ -191,7 +191,7 @@ cdef class _Runs:
                 done[0] += 1
                 limit -= 1
                 continue
-            memory = memory or self.mark(&left[k], held)
+            memory |= self.mark(&left[k], held)
             left[kept] = left[k]
             kept += 1
         return kept
@@ -291,17 +291,16 @@ cdef class _Runs:
         nothing that is read lost before a round can be done again?"""
         cdef int32_t slots[4]
         cdef int k, j
-        cdef bint gains = False
-        memset(self.known, 0, self.g.n_slots)
+        cdef bint gains = False, lost = False
         for k in range(self.first, self.end):
-            gains = gains or native_kind(self.g.micros[k].op) >= NATIVE_DIVIDES
+            gains |= native_kind(self.g.micros[k].op) >= NATIVE_DIVIDES
             for j in range(slots_read(&self.g.micros[k], slots)):
-                self.known[self.place[slots[j]]] |= TOUCHED
-        self.run.look = gains
-        for k in range(self.first, self.end):
+                if not self.known[slots[j]] & MADE:
+                    self.known[self.place[slots[j]]] |= TOUCHED
             j = self.g.micros[k].y
-            if self.g.slots[j].base != BASE_LANES and self.known[self.place[j]] & TOUCHED:
-                self.run.look = False
+            self.known[j] |= MADE
+            lost |= self.g.slots[j].base != BASE_LANES and self.known[self.place[j]] & TOUCHED
+        self.run.look = gains and not lost
         memset(self.known, 0, self.g.n_slots)
         return 0
 
@@ -479,3 +478,4 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
     if not code_seal(start, room):
         raise MemoryError("cdiff: the system does not let memory be executed any more")
     return 0
+
