@@ -478,4 +478,3 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
     if not code_seal(start, room):
         raise MemoryError("cdiff: the system does not let memory be executed any more")
     return 0
-
