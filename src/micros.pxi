@@ -51,6 +51,7 @@ cdef enum MicroKind:
     MICRO_SUM                     # adds up a block
     MICRO_ROWS                    # adds up each row of a block
     MICRO_GONE                    # done by another call; gone when the group is finished
+    MICRO_NATIVE                  # a run of light operators in machine code
 
 cdef enum:
     MAX_SLOTS = 6 * MAX_GROUP     # five for each instruction, and what is scattered besides
@@ -70,6 +71,8 @@ cdef struct Gather:
     Py_ssize_t *shape
     Py_ssize_t *strides
 
+cdef struct Run
+
 # One call of a kernel: slots, and which of them move from point to point.
 cdef struct Micro:
     MicroKind kind
@@ -85,6 +88,7 @@ cdef struct Micro:
     fused_fn fused
     products_fn products
     Gather *gather
+    Run *run
 
 # A sum: where its partial sums are, and where it goes.
 cdef struct GroupSum:
@@ -101,6 +105,7 @@ cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
     int n_micros, n_slots, n_moving, n_sums
+    int weight                    # instructions: what a point costs
     int n_streams                 # none where all is in a cache
     Py_ssize_t fetches            # cache lines of the next block to ask for before each call
     Stream *streams
