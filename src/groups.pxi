@@ -31,7 +31,8 @@ cdef class _GroupCompiler:
         for at in range(u.start, u.start + u.count):
             self.capacity += 2 * len(plan.scatters.get(schedule.order[at], ()))
         g.micros = <Micro *>plan.scratch.take(self.capacity * sizeof(Micro))
-        g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
+        g.slots = <GroupSlot *>plan.scratch.take(
+            (self.capacity + MAX_TABLES) * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
         g.size = self.points_of(i)
         at = u.start
@@ -138,6 +139,7 @@ cdef class _GroupCompiler:
         g.base = base
         g.offset = offset
         g.ndim = look.ndim if look.ndim else 1
+        g.table = -1
         g.width = 8
         g.shape = <Py_ssize_t *>self.plan.pool.take(2 * g.ndim * sizeof(Py_ssize_t))
         g.strides = g.shape + g.ndim
@@ -367,7 +369,8 @@ cdef class _GroupCompiler:
         g.streams = <Stream *>self.plan.pool.take(
             (g.n_moving + g.n_micros + 1) * sizeof(Stream))
         for k in range(g.n_moving):
-            self.add_stream(g.slots[k].base, g.slots[k].offset, g.slots[k].step)
+            if g.slots[k].step > 0:
+                self.add_stream(g.slots[k].base, g.slots[k].offset, g.slots[k].step)
         for k in range(g.n_micros):
             gather = g.micros[k].gather
             if gather != NULL and gather.ndim == 1 and gather.strides[0] > 0 \

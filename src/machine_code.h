@@ -37,19 +37,32 @@ enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, R
        REG_LOOK, REG_ZERO };
 /* What a step does besides applying an operator: DO_LOOK for NaN, DO_RANGE for what is so large or
  * small that Newton's method fails. */
-enum { DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE, DO_LOOK, DO_RANGE };
+enum { DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE, DO_GATHER,
+       DO_SCATTER, DO_LOOK, DO_RANGE };
 
 typedef struct {
     int16_t kind, op;
     int8_t y, a, b, c; /* registers */
     int32_t slot;      /* of a pointer, or where a lane is in bytes */
+    int32_t stride, offset; /* of a column: bytes from point to point, and from the pointer on */
 } MachineStep;
 
-enum { MAX_STEP_BYTES = 128, FRAME_BYTES = 512 };
+enum { MAX_STEP_BYTES = 128, FRAME_BYTES = 512 + 64 * 16 };
+
+enum { MAX_STRIDES = 16 };
 
 typedef struct {
     uint8_t *start, *p;
+    int n_strides;
+    int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
 } Writer;
+
+/* A constant sequence of bytes. */
+#define PUT(c, ...)                                   \
+    do {                                              \
+        static const uint8_t bytes_[] = {__VA_ARGS__}; \
+        put(c, (int)sizeof(bytes_), bytes_);          \
+    } while (0)
 
 static void put(Writer *c, int n, const uint8_t *bytes)
 {
@@ -117,6 +130,23 @@ static void put_lane(Writer *c, int opcode, int reg, int64_t offset)
     put_int32(c, offset);
 }
 
+/* [rax + index + offset], where a register of vectors holds the index */
+static void put_places(Writer *c, int opcode, int reg, int index, int mask, int64_t offset)
+{
+    put_evex(c, MAP_0F38, opcode, reg, index & 16, index >> 3 & 1, 0, mask, 0);
+    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
+    *c->p++ = (uint8_t)((index & 7) << 3); /* scale 1, base rax */
+    put_int32(c, offset);
+}
+
+/* A vector that lies before the code, in the same memory. */
+static void put_literal(Writer *c, int opcode, int reg, const uint8_t *place)
+{
+    put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
+    *c->p++ = (uint8_t)((reg & 7) << 3 | 5); /* rip */
+    put_int32(c, place - (c->p + 4));
+}
+
 /* mov rax, [rsi + 8 slot] */
 static void put_pointer(Writer *c, int64_t slot)
 {
@@ -129,7 +159,8 @@ static void put_pointer(Writer *c, int64_t slot)
 enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
        ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
 enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, BLEND = 0x65, EXPONENT = 0x42,
-       RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c };
+       RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c, GATHER = 0x93,
+       SCATTER = 0xa3 };
 enum { EQ = 0, UNORDERED = 3, NEQ = 4, ORDERED = 7, LT = 17, LE = 18, NLT = 21, NLE = 22, NGT = 26,
        GE = 29, GT = 30 };
 
@@ -327,9 +358,35 @@ static int native_kind(int op)
     }
 }
 
+/* The places of eight points of a column. */
+static const uint8_t *places_of(const Writer *c, int32_t stride)
+{
+    int k;
+    for (k = 0; c->strides[k] != stride; k++)
+        ;
+    return c->start + 64 * k;
+}
+
+/* From a column into a register, or back: rax becomes the place of the first of eight points. */
+static void put_column(Writer *c, const MachineStep *s)
+{
+    PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
+    put_int32(c, s->stride);
+    PUT(c, 0x4c, 0x01, 0xc0); /* add rax, r8 */
+    put_literal(c, MOVE_IN, REG_T0, places_of(c, s->stride));
+    PUT(c, 0xc5, 0xf9, 0x90, 0xd1); /* kmovb k2, k1: is cleared on the way */
+    if (s->kind == DO_GATHER) {
+        put_vectors(c, MAP_0F, XOR, s->y, s->y, s->y, 0, 0);
+        put_places(c, GATHER, s->y, REG_T0, 2, s->offset);
+    } else {
+        put_places(c, SCATTER, s->a, REG_T0, 2, s->offset);
+    }
+}
+
 static void put_step(Writer *c, const MachineStep *s, int quick)
 {
-    if (s->kind == DO_LOAD || s->kind == DO_STORE || s->kind == DO_SPREAD)
+    if (s->kind != DO_OPERATOR && s->kind <= DO_SCATTER && s->kind != DO_LOAD_LANE
+        && s->kind != DO_STORE_LANE)
         put_pointer(c, s->slot);
     switch (s->kind) {
     case DO_OPERATOR: put_operator(c, s, quick); break;
@@ -338,6 +395,8 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_SPREAD: put_number(c, s->y); break;
     case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot); break;
     case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot); break;
+    case DO_GATHER:
+    case DO_SCATTER: put_column(c, s); break;
     case DO_RANGE:
         if (quick)
             put_range(c, s->a);
@@ -364,12 +423,6 @@ static void land(uint8_t *after_jump, const uint8_t *target)
 
 enum { IF_ZERO = 4, IF_NOT_ZERO = 5, IF_LESS = 12, IF_NOT_LESS = 13, IF_NOT_GREATER = 14 };
 
-#define PUT(c, ...)                                   \
-    do {                                              \
-        static const uint8_t bytes_[] = {__VA_ARGS__}; \
-        put(c, (int)sizeof(bytes_), bytes_);          \
-    } while (0)
-
 /* A constant in all lanes: mov rax, bits; vpbroadcastq reg, rax. */
 static void put_constant(Writer *c, int reg, uint64_t bits)
 {
@@ -379,13 +432,37 @@ static void put_constant(Writer *c, int reg, uint64_t bits)
     put_vectors(c, MAP_0F38, SPREAD_BITS, reg, 0, 0, 0, 0);
 }
 
-/* The whole function; returns its length.  `fixed` steps go once before the loop; `look` says that
- * there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each step, twice. */
-static size_t assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look)
+/* Where the points of columns are, for each stride that there is. */
+static void put_strides(Writer *c, const MachineStep *steps, int n)
 {
-    Writer writer = {memory, memory}, *c = &writer;
-    uint8_t *top, *done, *again = NULL, *exact = NULL;
+    int k, j;
+    for (k = 0; k < n; k++) {
+        if (steps[k].kind != DO_GATHER && steps[k].kind != DO_SCATTER)
+            continue;
+        for (j = 0; j < c->n_strides && c->strides[j] != steps[k].stride; j++)
+            ;
+        if (j < c->n_strides)
+            continue;
+        c->strides[c->n_strides++] = steps[k].stride;
+        for (j = 0; j < 8; j++) {
+            const int64_t place = (int64_t)j * steps[k].stride;
+            memcpy(c->p, &place, 8);
+            c->p += 8;
+        }
+    }
+}
+
+/* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
+ * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each step,
+ * twice. */
+static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
+                          size_t *length)
+{
+    Writer writer = {memory, memory, 0, {0}}, *c = &writer;
+    uint8_t *entry, *top, *done, *again = NULL, *exact = NULL;
     int k;
+    put_strides(c, steps, n);
+    entry = c->p;
     PUT(c, 0x31, 0xc9, 0x48, 0x85, 0xff); /* xor ecx, ecx; test rdi, rdi */
     put_jump(c, IF_NOT_GREATER, c->p);
     done = c->p;
@@ -437,7 +514,8 @@ static size_t assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, i
             put_int32(c, next - (c->p + 4));
         }
     }
-    return (size_t)(c->p - memory);
+    *length = (size_t)(c->p - memory);
+    return (native_fn)(void *)entry;
 }
 
 /* ---- memory for code: written first, then only executed */

@@ -54,7 +54,8 @@ cdef enum MicroKind:
     MICRO_NATIVE                  # a run of light operators in machine code
 
 cdef enum:
-    MAX_SLOTS = 6 * MAX_GROUP     # five for each instruction, and what is scattered besides
+    # Five for each instruction, what is scattered besides, and tables (native.pxi).
+    MAX_SLOTS = 6 * MAX_GROUP + 64
     LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.
@@ -67,6 +68,7 @@ cdef struct Gather:
     int32_t base
     int width
     int ndim
+    int32_t table                 # for machine code: the slot of the first column, -1: none
     Py_ssize_t offset
     Py_ssize_t *shape
     Py_ssize_t *strides

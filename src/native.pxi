@@ -10,20 +10,22 @@ cdef extern from "machine_code.h":
     ctypedef struct MachineStep:
         int16_t kind, op
         int8_t y, a, b, c
-        int32_t slot
+        int32_t slot, stride, offset
     enum:
         CDIFF_MACHINE_CODE
         VALUE_REGISTERS
-        DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE, DO_LOOK, DO_RANGE
+        DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE
+        DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
-        MAX_STEP_BYTES, FRAME_BYTES
+        MAX_STEP_BYTES, FRAME_BYTES, MAX_STRIDES
     int native_kind(int op) noexcept nogil
-    size_t assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n,
-                    bint look) noexcept nogil
+    native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,
+                       size_t *length) noexcept nogil
     bint code_seal(void *p, size_t n) noexcept nogil
 
 cdef enum:
     HELD_NUMBERS = 8              # numbers that stay in registers all the time
+    MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
     NEVER = 0x7fffffff            # the next use of what is not read any more
 
@@ -53,16 +55,18 @@ def use_machine_code(on=None):
 cdef bint machine_code_works() noexcept:
     """Does the processor have the instructions, and the system memory that can be executed?"""
     cdef void *p
+    cdef native_fn call
+    cdef size_t length
     cdef bint works
     if not CDIFF_MACHINE_CODE or KERNELS.isa[:6] != b"avx512":
         return False
     p = code_memory(4096)
     if p == NULL:
         return False
-    assemble(<uint8_t *>p, NULL, 0, 0, False)
+    call = assemble(<uint8_t *>p, NULL, 0, 0, False, &length)
     works = code_seal(p, 4096)
     if works:
-        (<native_fn>p)(0, NULL, NULL)
+        call(0, NULL, NULL)
     code_free(p, 4096)
     return works
 
@@ -81,12 +85,14 @@ cdef struct Run:
 
 
 cdef inline bint is_light(const Micro *m) noexcept nogil:
-    return m.kind == MICRO_WHERE or m.kind == MICRO_VALUE and native_kind(m.op) != NOT_NATIVE
+    """Is a call an operator in machine code, or a column that is read or written (see find_tables)?"""
+    return (m.kind == MICRO_WHERE or m.kind == MICRO_VALUE and native_kind(m.op) != NOT_NATIVE
+            or m.gather != NULL and m.gather.table >= 0)
 
 
 cdef inline int slots_read(const Micro *m, int32_t *slots) noexcept nogil:
     """The slots whose content a call reads, before there are runs; returns their number."""
-    cdef int count = m.reads
+    cdef int count = 0 if m.kind == MICRO_GATHER else m.reads
     slots[0] = m.a
     slots[1] = m.b
     slots[2] = m.c
@@ -113,6 +119,7 @@ cdef class _Runs:
     cdef char *known              # of a slot: KNOWN_ flags
     cdef int32_t[VALUE_REGISTERS] content   # the slot in each register, -1: free
     cdef int first, end           # of the calls of this run
+    cdef int n_slots              # without those of tables
     cdef int32_t *next_of         # of each call: the next uses of y, a, b, c
     cdef Run *run
     cdef int capacity
@@ -123,13 +130,16 @@ cdef class _Runs:
 
     cdef int make(self, Group *g) except -1:
         cdef int k = 0, kept = 0, end
+        cdef Py_ssize_t n = g.n_slots + MAX_TABLES
         self.g = g
-        self.place = self.numbers(g.n_slots)
-        self.next_use = self.numbers(g.n_slots)
-        self.last_use = self.numbers(g.n_slots)
-        self.register_of = <int8_t *>self.scratch.take(g.n_slots + 1)
-        self.known = <char *>self.scratch.take(g.n_slots + 1)
+        self.n_slots = g.n_slots
+        self.place = self.numbers(n)
+        self.next_use = self.numbers(n)
+        self.last_use = self.numbers(n)
+        self.register_of = <int8_t *>self.scratch.take(n + 1)
+        self.known = <char *>self.scratch.take(n + 1)
         self.find_places()
+        self.find_tables()
         self.bring_together()
         self.find_last_uses()
         while k < g.n_micros:
@@ -161,6 +171,35 @@ cdef class _Runs:
             if self.g.slots[k].base != BASE_LANES:
                 self.place[k] = places.setdefault(
                     (self.g.slots[k].base, self.g.slots[k].offset), k)
+        return 0
+
+    cdef int find_tables(self) except -1:
+        """Columns of one table share a pointer, as long as there is room for it."""
+        cdef Group *g = self.g
+        cdef Gather *x
+        cdef dict tables = {}
+        cdef set strides = set()
+        cdef int k
+        for k in range(g.n_micros):
+            x = g.micros[k].gather
+            if x == NULL:
+                continue
+            x.table = -1
+            if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]):
+                continue
+            key = (x.base, x.strides[0])
+            if key not in tables:
+                if g.n_slots >= self.n_slots + MAX_TABLES \
+                        or len(strides | {x.strides[0]}) > MAX_STRIDES:
+                    continue
+                strides.add(x.strides[0])
+                g.slots[g.n_slots].base = x.base
+                g.slots[g.n_slots].offset = x.offset
+                g.slots[g.n_slots].step = <int32_t>x.strides[0]
+                tables[key] = g.n_slots
+                g.n_slots += 1
+            if fits_int32(x.offset - g.slots[<int>tables[key]].offset):
+                x.table = tables[key]
         return 0
 
     # ------------------------------------------------------------ order
@@ -262,7 +301,10 @@ cdef class _Runs:
         self.hold_numbers()
         for k in range(first, end):
             r.instructions[k - first] = self.g.micros[k].instruction
-            self.add_call(k)
+            if self.g.micros[k].gather == NULL:
+                self.add_operator(k)
+            else:
+                self.add_column(k)
         r.n_instructions = n
         return 0
 
@@ -293,7 +335,8 @@ cdef class _Runs:
         cdef int k, j
         cdef bint gains = False, lost = False
         for k in range(self.first, self.end):
-            gains |= native_kind(self.g.micros[k].op) >= NATIVE_DIVIDES
+            gains |= self.g.micros[k].gather == NULL \
+                and native_kind(self.g.micros[k].op) >= NATIVE_DIVIDES
             for j in range(slots_read(&self.g.micros[k], slots)):
                 if not self.known[slots[j]] & MADE:
                     self.known[self.place[slots[j]]] |= TOUCHED
@@ -341,7 +384,7 @@ cdef class _Runs:
             self.run.n_touched += 1
         return 0
 
-    cdef int add_call(self, int k) noexcept:
+    cdef int add_operator(self, int k) noexcept:
         """One operator: its operands into registers, what it gives into one of those that are
         free then."""
         cdef const Micro *m = &self.g.micros[k]
@@ -370,13 +413,35 @@ cdef class _Runs:
             self.let_go(slots[j], r[j])
         y = self.free_register(0)
         self.put(DO_OPERATOR, op, y, r[0], r[1], r[2], 0)
-        self.content[y] = m.y
-        self.register_of[m.y] = <int8_t>y
-        self.next_use[m.y] = next_of[0]
-        self.known[m.y] |= MADE | taint
-        self.keep(m.y, y)
-        self.let_go(m.y, y)
-        return 0
+        self.known[m.y] |= taint
+        return self.add_result(m.y, y, next_of[0])
+
+    cdef int add_result(self, int32_t slot, int r, int32_t next_use) noexcept:
+        """A register holds a value that the run has made."""
+        self.content[r] = slot
+        self.register_of[slot] = <int8_t>r
+        self.next_use[slot] = next_use
+        self.known[slot] |= MADE
+        self.keep(slot, r)
+        return self.let_go(slot, r)
+
+    cdef int add_column(self, int k) noexcept:
+        """A column into a register, or out of one."""
+        cdef const Micro *m = &self.g.micros[k]
+        cdef const int32_t *next_of = &self.next_of[4 * (k - self.first)]
+        cdef const Gather *x = m.gather
+        cdef int r = self.free_register(0) if m.kind == MICRO_GATHER else self.bring(m.a, 1, 0)
+        self.touch(x.table)
+        if m.kind == MICRO_SCATTER and self.known[m.a] & TAINTED:
+            self.look(r)
+        self.put(DO_GATHER if m.kind == MICRO_GATHER else DO_SCATTER, 0, r, r, 0, 0, x.table)
+        self.run.steps[self.run.n_steps - 1].stride = <int32_t>x.strides[0]
+        self.run.steps[self.run.n_steps - 1].offset = <int32_t>(
+            x.offset - self.g.slots[x.table].offset)
+        if m.kind == MICRO_GATHER:
+            return self.add_result(m.y, r, next_of[0])
+        self.next_use[m.a] = next_of[1]
+        return self.let_go(m.a, r)
 
     cdef int look(self, int r) noexcept:
         return self.put(DO_LOOK, 0, 0, r, 0, 0, 0) if self.run.look else 0
@@ -437,6 +502,10 @@ cdef class _Runs:
         return found
 
 
+cdef inline bint fits_int32(Py_ssize_t n) noexcept nogil:
+    return -0x7fffffff <= n <= 0x7fffffff
+
+
 cdef inline int operand_stride(const Micro *m, int operand) noexcept nogil:
     return m.sa if operand == 0 else m.sb if operand == 1 else m.sc
 
@@ -454,7 +523,7 @@ cdef int move_run(Run *r, const int32_t *place) noexcept:
 cdef int write_runs(_Pool pool, Group *g) except -1:
     """Machine code for all runs of a group whose slots have their final places."""
     cdef Run *r
-    cdef size_t room = 0, page = 4096
+    cdef size_t room = 0, page = 4096, length
     cdef uint8_t *p
     cdef uint8_t *start
     cdef int k, j
@@ -472,8 +541,8 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
         for j in range(r.n_steps):
             if r.steps[j].kind == DO_LOAD_LANE or r.steps[j].kind == DO_STORE_LANE:
                 r.steps[j].slot = <int32_t>g.slots[r.steps[j].slot].offset
-        r.call = <native_fn>p
-        p += (assemble(p, r.steps, r.n_fixed, r.n_steps, r.look) + 63) & ~<size_t>63
+        r.call = assemble(p, r.steps, r.n_fixed, r.n_steps, r.look, &length)
+        p += (length + 63) & ~<size_t>63
         r.steps = NULL
     if not code_seal(start, room):
         raise MemoryError("cdiff: the system does not let memory be executed any more")

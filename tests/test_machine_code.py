@@ -178,6 +178,33 @@ def test_rows_and_broadcasting():
     assert_same(lambda a, b, c: (a * b + c, (a - c) / (b * b + 1.0), np.sum(a * b, 1)), a, b, c)
 
 
+def test_columns_of_tables():
+    """Columns are read and written where they are, also backwards and many to a table."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(1003, 7)), rng.normal(size=(1003, 3))
+
+    def f(a, b):
+        u, v = a[:, 0] * b[:, 1] + a[:, 6], a[::-1, 2] - b[:, 0] * b[::-1, 2]
+        return np.stack([u, v, u * v, a[:, 3], u / (v * v + 1.0)], axis=1), np.stack([v, u])
+
+    assert_same(f, a, b)
+    assert_same(f, np.asfortranarray(a), b[::-1])
+    assert_same(lambda a, b: np.concatenate([a[:, :1] * 2.0 - b[:, 1:2], b * b + 1.0], 1), a, b)
+
+
+def test_more_strides_than_there_is_room_for():
+    """What has no room for its places goes through kernels."""
+    tables = [np.random.default_rng(k).normal(size=(101, k + 2)) for k in range(24)]
+
+    def f(*tables):
+        total = tables[0][:, 1] * 2.0
+        for t in tables[1:]:
+            total = total * t[:, 0] + t[:, 1]
+        return total
+
+    assert_same(f, *tables)
+
+
 def test_threads_share_programs():
     f = cd.compile(random_function(100, 1, tuple))
     xs = [np.random.default_rng(k).normal(size=20011) for k in range(3)]
