@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "interpreter.h"
 #include "kernel_table.h"
 
 #if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__)) && CDIFF_X86_KERNELS
@@ -53,6 +54,7 @@ enum { MAX_STRIDES = 16 };
 
 typedef struct {
     uint8_t *start, *p;
+    int point; /* vectors of two numbers, of which the first one counts */
     int n_strides;
     int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
 } Writer;
@@ -81,7 +83,7 @@ static void put_int32(Writer *c, int64_t v)
 enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
 enum { BARE, PREFIX_66 };
 
-/* An instruction on vectors of eight doubles: reg and rm are registers of vectors (reg may be one of
+/* An instruction on vectors of eight doubles (or one): reg and rm are registers of vectors (reg may be one of
  * masks), v the second one; `mask` of 0 is none, `zeroing` clears what is masked. */
 static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int b, int mask, int zeroing)
 {
@@ -90,7 +92,7 @@ static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int 
         (uint8_t)(((~reg >> 3 & 1) << 7) | ((~x & 1) << 6) | ((~b & 1) << 5)
                   | ((~reg >> 4 & 1) << 4) | map),
         (uint8_t)(0x80 | ((~v & 15) << 3) | 4 | 1),
-        (uint8_t)((zeroing << 7) | 0x40 | ((~v >> 4 & 1) << 3) | mask),
+        (uint8_t)((zeroing << 7) | (c->point ? 0 : 0x40) | ((~v >> 4 & 1) << 3) | mask),
         (uint8_t)opcode,
     };
     put(c, 5, bytes);
@@ -125,6 +127,12 @@ static void put_number(Writer *c, int reg)
 static void put_lane(Writer *c, int opcode, int reg, int64_t offset)
 {
     put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
+    if (c->point) { /* [rdx + offset] */
+        c->p[-3] |= 2; /* the one number: F2 in place of 66 */
+        *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 2);
+        put_int32(c, offset);
+        return;
+    }
     *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
     *c->p++ = 0xca; /* scale 8, index rcx, base rdx */
     put_int32(c, offset);
@@ -158,7 +166,7 @@ static void put_pointer(Writer *c, int64_t slot)
 /* Opcodes of 0F, and predicates of comparisons that raise no signal. */
 enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
        ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
-enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, BLEND = 0x65, EXPONENT = 0x42,
+enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 0x65, EXPONENT = 0x42,
        RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c, GATHER = 0x93,
        SCATTER = 0xa3 };
 enum { EQ = 0, UNORDERED = 3, NEQ = 4, ORDERED = 7, LT = 17, LE = 18, NLT = 21, NLE = 22, NGT = 26,
@@ -246,7 +254,7 @@ static void put_root(Writer *c, int y, int a)
 
 static void put_divide(Writer *c, int y, int a, int b, int quick)
 {
-    if (quick)
+    if (quick && !c->point)
         put_quotient(c, y, a, b);
     else
         put_vectors(c, MAP_0F, DIVIDE, y, a, b, 0, 0);
@@ -297,10 +305,46 @@ static void put_guarded(Writer *c, int opcode, int y, int a, int b, int left, in
     put_vectors(c, MAP_0F, opcode, y, a, b, 2, 1);
 }
 
+/* a b + z, a b - z or z - a b, rounded once: `grow` adds the product to z, and `grow` - 16 gives the
+ * same in the register of a.  Where a zero absorbs, z is left, to which 0 is added before (or from
+ * which it is taken: `start`) so that its zeros are positive. */
+static void put_fused(Writer *c, const MachineStep *s, int start, int grow, int absorbs, int quick)
+{
+    const int over_operand = s->y == s->a || s->y == s->b, masked = absorbs && !quick;
+    int sum = over_operand ? REG_T0 : s->y;
+    if (masked) {
+        put_compare(c, 2, s->a, REG_ZERO, NEQ, 0);
+        put_compare(c, 2, s->b, REG_ZERO, NEQ, 2);
+    }
+    if (start != MOVE)
+        put_vectors(c, MAP_0F, start, sum, REG_ZERO, s->c, 0, 0);
+    else if (over_operand && !masked)
+        sum = s->c;
+    else if (sum != s->c)
+        put_move(c, sum, s->c);
+    if (over_operand && !masked) {
+        put_vectors(c, MAP_0F38, grow - 16, s->y, s->y == s->a ? s->b : s->a, sum, 0, 0);
+        return;
+    }
+    put_vectors(c, MAP_0F38, grow, sum, s->a, s->b, masked ? 2 : 0, 0);
+    if (over_operand)
+        put_move(c, s->y, sum);
+}
+
 static void put_operator(Writer *c, const MachineStep *s, int quick)
 {
     const int y = s->y, a = s->a, b = s->b;
     switch (s->op) {
+    case CODE_MULTIPLY_ADD: put_fused(c, s, MOVE, FMA_231, 0, quick); break;
+    case CODE_MULTIPLY_SUBTRACT: put_fused(c, s, MOVE, FMS_231, 0, quick); break;
+    case CODE_SUBTRACT_PRODUCT: put_fused(c, s, MOVE, FNMA_231, 0, quick); break;
+    case CODE_ZMUL_ADD: put_fused(c, s, ADD, FMA_231, 1, quick); break;
+    case CODE_ZMUL_SUBTRACT: put_fused(c, s, SUBTRACT, FMA_231, 1, quick); break;
+    case CODE_SUBTRACT_ZMUL: put_fused(c, s, MOVE, FNMA_231, 1, quick); break;
+    case CODE_ADD_ADD:
+        put_vectors(c, MAP_0F, ADD, REG_T0, a, b, 0, 0);
+        put_vectors(c, MAP_0F, ADD, y, REG_T0, s->c, 0, 0);
+        break;
     case OP_ADD: put_vectors(c, MAP_0F, ADD, y, a, b, 0, 0); break;
     case OP_SUBTRACT: put_vectors(c, MAP_0F, SUBTRACT, y, a, b, 0, 0); break;
     case OP_MULTIPLY: put_product(c, y, a, b); break;
@@ -308,7 +352,7 @@ static void put_operator(Writer *c, const MachineStep *s, int quick)
     case OP_DIVIDE: put_divide(c, y, a, b, quick); break;
     case OP_RECIPROCAL: put_divide(c, y, REG_ONE, a, quick); break;
     case OP_SQRT:
-        if (quick)
+        if (quick && !c->point)
             put_root(c, y, a);
         else
             put_vectors(c, MAP_0F, SQRT, y, 0, a, 0, 0);
@@ -348,10 +392,12 @@ static int native_kind(int op)
     case OP_ADD: case OP_SUBTRACT: case OP_MULTIPLY: case OP_SQUARE: case OP_NEGATIVE:
     case OP_ABSOLUTE: case OP_POSITIVE:
     case OP_CAST: case OP_SAFE_DIVIDE: case OP_SAFE_SUBTRACT: case OP_MAXIMUM: case OP_MINIMUM:
-    case OP_RELU: return NATIVE;
+    case OP_RELU: case CODE_MULTIPLY_ADD: case CODE_MULTIPLY_SUBTRACT:
+    case CODE_SUBTRACT_PRODUCT: case CODE_ADD_ADD: return NATIVE;
     case OP_DIVIDE: case OP_RECIPROCAL: case OP_SQRT: return NATIVE_DIVIDES;
     case OP_WHERE: return NATIVE_CHOOSES;
-    case OP_ZMUL: return NATIVE_ABSORBS;
+    case OP_ZMUL: case CODE_ZMUL_ADD: case CODE_ZMUL_SUBTRACT: case CODE_SUBTRACT_ZMUL:
+        return NATIVE_ABSORBS;
     case OP_FMAX: case OP_FMIN: case OP_LESS: case OP_LESS_EQUAL: case OP_GREATER:
     case OP_GREATER_EQUAL: case OP_EQUAL: case OP_NOT_EQUAL: return NATIVE_SWALLOWS;
     default: return NOT_NATIVE;
@@ -421,7 +467,7 @@ static void land(uint8_t *after_jump, const uint8_t *target)
     memcpy(after_jump - 4, &distance, 4);
 }
 
-enum { IF_ZERO = 4, IF_NOT_ZERO = 5, IF_LESS = 12, IF_NOT_LESS = 13, IF_NOT_GREATER = 14 };
+enum { IF_NOT_ZERO = 5, IF_PARITY = 10, IF_LESS = 12, IF_NOT_LESS = 13, IF_NOT_GREATER = 14 };
 
 /* A constant in all lanes: mov rax, bits; vpbroadcastq reg, rax. */
 static void put_constant(Writer *c, int reg, uint64_t bits)
@@ -458,7 +504,7 @@ static void put_strides(Writer *c, const MachineStep *steps, int n)
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
                           size_t *length)
 {
-    Writer writer = {memory, memory, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 0, 0, {0}}, *c = &writer;
     uint8_t *entry, *top, *done, *again = NULL, *exact = NULL;
     int k;
     put_strides(c, steps, n);
@@ -516,6 +562,37 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     }
     *length = (size_t)(c->p - memory);
     return (native_fn)(void *)entry;
+}
+
+/* The same for one point, whose numbers all lie in a table: no loop, and no vectors.  Division takes
+ * the hardware's instruction, which is the faster one here. */
+static native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, int look,
+                                size_t *length)
+{
+    Writer writer = {memory, memory, 1, 0, {0}}, *c = &writer;
+    uint8_t *exact = NULL;
+    int k;
+    put_constant(c, REG_SIGN, UINT64_C(1) << 63);
+    put_constant(c, REG_ONE, UINT64_C(0x3ff0000000000000));
+    put_vectors(c, MAP_0F, XOR, REG_ZERO, REG_ZERO, REG_ZERO, 0, 0);
+    if (look)
+        put_move(c, REG_LOOK, REG_ZERO);
+    for (k = 0; k < n; k++)
+        put_step(c, &steps[k], look);
+    if (look) {
+        PUT(c, 0x62, 0x01, 0xfd, 0x08, 0x2e, 0xf6); /* vucomisd xmm30, xmm30 */
+        put_jump(c, IF_PARITY, c->p);
+        exact = c->p;
+    }
+    PUT(c, 0xc3); /* ret */
+    if (look) {
+        land(exact, c->p);
+        for (k = 0; k < n; k++)
+            put_step(c, &steps[k], 0);
+        PUT(c, 0xc3);
+    }
+    *length = (size_t)(c->p - memory);
+    return (native_fn)(void *)memory;
 }
 
 /* ---- memory for code: written first, then only executed */
