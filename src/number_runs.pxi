@@ -17,7 +17,7 @@ cdef inline bint is_light_code(const Code *x) noexcept nogil:
 
 @cython.final
 cdef class _NumberRuns:
-    """Makes the runs of one NumberCode."""
+    """Makes the runs of one piece of code."""
     cdef const Code *code
     cdef Py_ssize_t n
     cdef _Pool pool, scratch
@@ -26,21 +26,22 @@ cdef class _NumberRuns:
     cdef MachineStep *steps
     cdef int32_t *touched
     cdef NumberRun *runs
-    cdef Py_ssize_t n_runs
+    cdef int n_runs
     cdef uint8_t *bytes           # the machine code of all runs so far
     cdef Py_ssize_t n_bytes, room
 
     def __dealloc__(self):
         free(self.bytes)
 
-    cdef Py_ssize_t make(self, NumberCode numbers) except -1:
-        """Fill in the runs; returns how many there are."""
+    cdef NumberRun *make(self, _Pool pool, const Code *code, Py_ssize_t n, int *n_runs,
+                         const int32_t *results, Py_ssize_t n_results) except NULL:
+        """Runs for code after which only `results` are read; NULL for all registers."""
         cdef Py_ssize_t longest
-        self.code = numbers.code
-        self.n = numbers.n_instructions
-        self.pool = numbers.pool
+        self.code = code
+        self.n = n
+        self.pool = pool
         self.scratch = _Pool()
-        self.find_calls(numbers)
+        self.find_calls(results, n_results)
         longest = self.n if self.n < LONGEST_RUN else LONGEST_RUN
         self.steps = <MachineStep *>self.scratch.take(
             (STEPS_OF_CALL * longest + HELD_NUMBERS) * sizeof(MachineStep))
@@ -49,14 +50,14 @@ cdef class _NumberRuns:
                                                 * sizeof(NumberRun))
         self.cut()
         self.seal()
-        numbers.runs = self.runs
-        return self.n_runs
+        n_runs[0] = self.n_runs
+        return self.runs
 
-    cdef int find_calls(self, NumberCode numbers) except -1:
-        cdef Py_ssize_t k
+    cdef int find_calls(self, const int32_t *results, Py_ssize_t n_results) except -1:
+        cdef Py_ssize_t k, n_registers = registers_of(self.code, self.n)
         cdef const Code *x
         cdef Call *c
-        self.registers = _Registers(self.scratch, numbers.n_registers, False)
+        self.registers = _Registers(self.scratch, n_registers, False)
         self.calls = <Call *>self.scratch.take((self.n + 1) * sizeof(Call))
         for k in range(self.n):
             x = &self.code[k]
@@ -65,10 +66,11 @@ cdef class _NumberRuns:
             c.n = 3 if x.op >= N_OPS else OP_NARGS[x.op]
             c.y = x.y
             c.slots[0], c.slots[1], c.slots[2] = x.a, x.b, x.c
-        for k in range(numbers.n_registers):
-            self.registers.next_use[k] = NEVER
-        for k in range(numbers.n_outputs + numbers.n_guards):
-            self.registers.next_use[numbers.results[k]] = LATER
+        for k in range(n_registers):
+            self.registers.next_use[k] = LATER if results == NULL else NEVER
+        for k in range(n_results):
+            if results[k] < n_registers:
+                self.registers.next_use[results[k]] = LATER
         find_next_uses(self.calls, <int>self.n, 0, self.registers.next_use)
         return 0
 
@@ -137,3 +139,24 @@ cdef class _NumberRuns:
         if not code_seal(p, self.n_bytes):
             raise MemoryError("cdiff: the system does not let memory be executed any more")
         return 0
+
+
+cdef Py_ssize_t registers_of(const Code *code, Py_ssize_t n) noexcept nogil:
+    """One more than the last register that code uses."""
+    cdef Py_ssize_t k
+    cdef int32_t last = 0
+    for k in range(n):
+        last = code[k].y if code[k].y > last else last
+        last = code[k].a if code[k].a > last else last
+        last = code[k].b if code[k].b > last else last
+        last = code[k].c if code[k].c > last else last
+    return last + 1
+
+
+cdef void run_numbers(const NumberRun *runs, int n, double *r) noexcept nogil:
+    cdef int i
+    for i in range(n):
+        if runs[i].is_native:
+            runs[i].call(1, NULL, <char *>r)
+        else:
+            interpret(runs[i].start, runs[i].end, r)

@@ -89,7 +89,7 @@ cdef class NumberCode:
     cdef int32_t *results         # the registers of the outputs, then those of the guards
     cdef double *expected         # of each guard
     cdef NumberRun *runs          # of the code, in order
-    cdef Py_ssize_t n_runs
+    cdef int n_runs
     cdef _Pool pool               # what runs are in
     cdef void *spare[SPARE_REGISTERS]
     cdef readonly Py_ssize_t n_instructions, n_registers, n_inputs, n_constants, n_outputs, n_guards
@@ -120,7 +120,9 @@ cdef class NumberCode:
             self.place_results(program, &m)
             if native:
                 self.pool = _Pool()
-                self.n_runs = _NumberRuns().make(self)
+                self.runs = _NumberRuns().make(
+                    self.pool, self.code, self.n_instructions, &self.n_runs, self.results,
+                    self.n_outputs + self.n_guards)
         finally:
             PyMem_Free(m.uses)
             PyMem_Free(m.fate)
@@ -235,7 +237,7 @@ cdef class NumberCode:
             memcpy(&r[self.n_inputs], self.constants, self.n_constants * sizeof(double))
         memcpy(r, inputs, self.n_inputs * sizeof(double))
         if self.n_runs:
-            self.run_runs(r)
+            run_numbers(self.runs, self.n_runs, r)
         else:
             interpret(self.code, &self.code[self.n_instructions], r)
         for i in range(self.n_outputs):
@@ -249,14 +251,6 @@ cdef class NumberCode:
         if r != small:
             self.give_registers(r)
         return done
-
-    cdef void run_runs(self, double *r) noexcept nogil:
-        cdef Py_ssize_t i
-        for i in range(self.n_runs):
-            if self.runs[i].is_native:
-                self.runs[i].call(1, NULL, <char *>r)
-            else:
-                interpret(self.runs[i].start, self.runs[i].end, r)
 
     cdef double *take_registers(self) noexcept nogil:
         """A set of registers that holds the constants; NULL if there is no memory."""

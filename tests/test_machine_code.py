@@ -263,6 +263,21 @@ def test_programs_longer_than_a_run_and_than_the_registers():
         assert_same_numbers(lambda x, n=nops // 4: [(x + k) * x - k for k in range(n)], [0.3])
 
 
+@quiet
+def test_numbers_between_arrays():
+    """Numbers that are elements or sums of arrays, and that arrays are made with."""
+
+    def f(v):
+        a, b, c = np.sum(v * v), v[0], v[1]
+        for _ in range(12):
+            a, b, c = a * b - c, b / (c * c + 1.0), np.sqrt(abs(a)) + c
+        return v * a + b, c
+
+    assert_same(f, np.array([0.3, -0.4, 1.5]))
+    with_code, without = both_ways(cd.grad(lambda v: f(v)[1]), np.array([0.3, -0.4, 1.5]))
+    np.testing.assert_allclose(with_code, without, rtol=1e-12)
+
+
 def test_decisions_by_numbers():
     def f(x, y):
         total = x
