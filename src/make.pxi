@@ -121,6 +121,8 @@ cdef class _StepMaker:
             s.codes[j].a = at[0]
             s.codes[j].b = at[1]
             s.codes[j].c = at[2]
+        if machine_code and SHORTEST_RUN <= unit.count <= MAX_NATIVE_NUMBERS:
+            s.runs = _NumberRuns().make(plan.pool, s.codes, unit.count, &s.n_runs, NULL, 0)
         return 0
 
     cdef int make_loads(self, Step *s, const Unit *unit) except -1:
@@ -147,7 +149,7 @@ cdef class _StepMaker:
     cdef int make_group(self, Step *s, Py_ssize_t unit) except -1:
         s.kind = STEP_GROUP
         s.group = _GroupCompiler(self.plan).compile(self.schedule, unit)
-        s.work = s.group.size * s.group.n_micros
+        s.work = s.group.size * s.group.weight
         if s.group.lane_bytes > self.e.lane_bytes:
             self.e.lane_bytes = s.group.lane_bytes
         return 0
