@@ -41,7 +41,7 @@ MORE = {
         "m.abs(m.emath.power(v, u))",
         "m.emath.power(t, [[-1], [2]])",
         "m.abs(m.emath.arccos(-u[:4]))",
-        "m.emath.arcsin(v[3:] / 2.0)",
+        "m.emath.arcsin(m.sin(v))",
         "m.imag(m.emath.arcsin(v) * (1 + 2j))",
         "m.abs(m.emath.arctanh(-u[:4]))",
     ],
