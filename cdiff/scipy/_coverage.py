@@ -13,7 +13,7 @@ from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 
 __all__ = ["counts", "page"]
 
-MODULES = ("linalg", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
+MODULES = ("linalg", "fft", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
            "spatial.distance", "sparse", "sparse.linalg")  # fmt: skip
 
 HEAD = """# SciPy
