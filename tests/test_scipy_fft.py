@@ -15,7 +15,7 @@ Z = M + 1j * rng.normal(size=(3, 4))
 
 CASES = {
     f"{name} {kind} {norm} {orthogonalize}": (
-        lambda x, f=getattr(csf, name), k=kind, norm=norm, o=orthogonalize: f(
+        lambda x, name=name, k=kind, norm=norm, o=orthogonalize: getattr(csf, name)(
             x, k, norm=norm, orthogonalize=o
         ),
         (V,),
@@ -72,8 +72,8 @@ def test_compiled_and_mapped(name):
     rows = np.stack([f(p) for p in points])
     np.testing.assert_allclose(cd.vmap(f)(points), rows, rtol=1e-12, atol=1e-12)
     gradient = cd.grad(lambda x: np.sum(np.sin(f(x))))
-    found = cd.vmap(gradient)(points)
-    np.testing.assert_allclose(found, np.stack([gradient(p) for p in points]), rtol=1e-10, atol=1e-12)
+    rows = np.stack([gradient(p) for p in points])
+    np.testing.assert_allclose(cd.vmap(gradient)(points), rows, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["dct", "dst"])
