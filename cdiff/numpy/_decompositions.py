@@ -31,8 +31,8 @@ from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of
 from cdiff.numpy._index import diagonal, tril, triu
 
 __all__ = [
-    "SVDVALS", "Decomposition", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh", "floating",
-    "matrix_of", "qr", "svd", "svdvals", "symmetric_of",
+    "SVDVALS", "Decomposition", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
+    "floating", "matrix_of", "qr", "svd", "svdvals", "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
