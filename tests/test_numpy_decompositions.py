@@ -146,6 +146,52 @@ def test_vectors_of_equal_values_raise(f):
         compiled(TWICE)
 
 
+SINGULAR = (Q * np.array([0.0, 0.0, 1.0, 4.0])) @ Q.T
+
+
+def function_of(a, f):
+    w, v = cnp.linalg.eigh(a)
+    return cnp.sum(((v * f(w)) @ v.T) * B)
+
+
+def rebuilt(a, f):
+    u, s, vt = cnp.linalg.svd(a)
+    return cnp.sum(((u * f(s)) @ vt) * B)
+
+
+@pytest.mark.parametrize(
+    ("f", "a"),
+    [
+        (lambda a: function_of(a, lambda w: w), SINGULAR + SINGULAR.T),
+        (lambda a: function_of(a, lambda w: w - 2.0), 2.0 * np.eye(4)),
+        (lambda a: function_of(a, lambda w: cnp.maximum(w, 0.0)), SINGULAR + SINGULAR.T),
+        (lambda a: rebuilt(a, lambda s: s), SINGULAR),
+        (lambda a: rebuilt(a, lambda s: s - 2.0), 2.0 * np.eye(4)),
+        (lambda a: cnp.linalg.eigh(a)[0][-1], np.eye(4)),
+    ],
+)
+def test_functions_of_matrices_that_vanish_at_equal_values_raise(f, a):
+    """There the vectors have no cotangent, but the derivative is not that of the values alone."""
+    with pytest.raises(np.linalg.LinAlgError, match="equal values"):
+        cd.grad(f)(a)
+
+
+@pytest.mark.parametrize("a", [TWICE @ TWICE.T, 3.0 * np.eye(4)])
+def test_smooth_functions_of_equal_values_are_exact(a):
+    inverse = np.linalg.inv(a)
+    for values in (cnp.linalg.eigvalsh, lambda a: cnp.linalg.eigh(a)[0]):
+        logdet = lambda a: cnp.sum(cnp.log(values(a)))  # noqa: B023
+        np.testing.assert_allclose(cd.grad(logdet)(a), inverse, rtol=1e-9, atol=1e-9)
+        det = lambda a: cnp.prod(values(a))  # noqa: B023
+        want = np.linalg.det(a) * inverse
+        np.testing.assert_allclose(cd.grad(det)(a), want, rtol=1e-9, atol=1e-9)
+        heat = lambda a: cnp.sum(cnp.exp(-values(a)))  # noqa: B023
+        w, v = np.linalg.eigh(a)
+        np.testing.assert_allclose(cd.grad(heat)(a), (v * -np.exp(-w)) @ v.T, atol=1e-9)
+    energy = lambda a: cnp.sum(cnp.linalg.svd(a)[1] ** 2)
+    np.testing.assert_allclose(cd.grad(energy)(a), 2 * a, rtol=1e-9, atol=1e-9)
+
+
 def test_second_derivative_at_equal_eigenvalues_raises_rather_than_being_wrong():
     f = lambda a: cnp.sum(cnp.linalg.eigvalsh(a) ** 2)
     with pytest.raises(np.linalg.LinAlgError, match="equal values"):

@@ -169,8 +169,9 @@ def _equal(values: Any, name: str, *forces: Any) -> Any:
         if np.any(off & (np.abs(force) > np.sqrt(eps) * strongest)):
             raise LinAlgError(
                 f"{name}: vectors that belong to equal values have no derivative (they are not "
-                "unique); differentiate functions of the values alone, by eigvalsh or svdvals, and "
-                "once only, or separate the values"
+                "unique); differentiate symmetric functions of the values alone, by eigvalsh or "
+                "svdvals, and once only, or functions of the matrix (inv, solve, and expm, logm, "
+                "sqrtm of cdiff.scipy.linalg), or separate the values"
             )
     return equal
 
@@ -179,6 +180,17 @@ def _unique(values: Any, name: str, *forces: Any) -> Any:
     """True, if no force would turn vectors of equal values."""
     _equal(values, name, *forces)
     return np.asarray(True)
+
+
+def _inequality(g: Array) -> Array:
+    """As a force: how the cotangents of values differ, and their size on the diagonal.
+
+    A function that depends on the vectors of equal values through the values alone, as that of a
+    matrix does, asks for the change of a whole block of them, of which the values are but the
+    diagonal. Only what treats equal values alike asks for no more than that.
+    """
+    unit = np.eye(g.shape[-1], dtype=g.dtype)
+    return _column(g) - _row(g) * (1 - unit)
 
 
 def _over_gaps(m: Array, values: Array, force: Array | None, name: str) -> Array:
@@ -210,8 +222,8 @@ class Eigh(Decomposition):
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
-        force = _core.matmul(v.mT, cotangents[1])
-        return _core.where(of_values(_unique, w, self.name, force), g, 0.0)
+        forces = _core.matmul(v.mT, cotangents[1]), _inequality(cotangents[0])
+        return _core.where(of_values(_unique, w, self.name, *forces), g, 0.0)
 
 
 class Eigvalsh(Decomposition):
@@ -319,8 +331,8 @@ class Eig(_General):
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
-        force = _core.matmul(v.mT, _across(v, cotangents[1]))
-        return _core.where(of_values(_unique, w, self.name, force), g, 0.0)
+        forces = _core.matmul(v.mT, _across(v, cotangents[1])), _inequality(cotangents[0])
+        return _core.where(of_values(_unique, w, self.name, *forces), g, 0.0)
 
 
 def _across(v: Array, t: Array) -> Array:
@@ -442,8 +454,8 @@ class Svd(Decomposition):
         return tu, _core.real(_diagonal(m)), adjoint(tv)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
-        (u, s, vt), (gu, _, gvt) = results, cotangents
-        forces = _core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT)
+        (u, s, vt), (gu, gs, gvt) = results, cotangents
+        forces = _core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT), _inequality(gs)
         return _core.where(of_values(_unique, s, self.name, *forces), g, 0.0)
 
 
