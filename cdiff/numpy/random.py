@@ -51,10 +51,18 @@ def _any_not_positive(a: Any) -> Any:
     return np.asarray(bool(np.any(a <= 0)))
 
 
-def _checked(value: Any, name: str, bad: Any = _any_negative) -> Array:
+def _scale(value: Any, name: str = "scale") -> Array:
+    """A parameter that must not be negative."""
     a = as_array(value)
-    if bool(of_values(bad, a)):
-        raise ValueError(f"{name} {'<' if bad is _any_negative else '<='} 0")
+    if bool(of_values(_any_negative, a)):
+        raise ValueError(f"{name} < 0")
+    return a
+
+
+def _positive(value: Any, name: str) -> Array:
+    a = as_array(value)
+    if bool(of_values(_any_not_positive, a)):
+        raise ValueError(f"{name} <= 0")
     return a
 
 
@@ -62,7 +70,7 @@ def _moved(name: str) -> Any:
     """A family of location and scale."""
 
     def draw(rng: Any, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Array:
-        scale = _checked(scale, "scale")
+        scale = _scale(scale)
         return loc + scale * getattr(rng, name)(0.0, 1.0, _shape_of(size, loc, scale))
 
     return draw
@@ -72,7 +80,7 @@ def _scaled(name: str) -> Any:
     """A family of a scale alone."""
 
     def draw(rng: Any, scale: Any = 1.0, size: Any = None) -> Array:
-        scale = _checked(scale, "scale")
+        scale = _scale(scale)
         return scale * getattr(rng, name)(1.0, _shape_of(size, scale))
 
     return draw
@@ -84,21 +92,21 @@ def _uniform(rng: Any, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Arr
 
 
 def _lognormal(rng: Any, mean: Any = 0.0, sigma: Any = 1.0, size: Any = None) -> Array:
-    return _core.exp(_DRAWS["normal"](rng, mean, _checked(sigma, "sigma"), size))
+    return _core.exp(_DRAWS["normal"](rng, mean, _scale(sigma, "sigma"), size))
 
 
 def _weibull(rng: Any, a: Any, size: Any = None) -> Array:
-    a = _checked(a, "a")
+    a = _scale(a, "a")
     return _core.power(rng.standard_exponential(_shape_of(size, a)), 1.0 / a)
 
 
 def _pareto(rng: Any, a: Any, size: Any = None) -> Array:
-    a = _checked(a, "a", _any_not_positive)
+    a = _positive(a, "a")
     return _core.expm1(rng.standard_exponential(_shape_of(size, a)) / a)
 
 
 def _power(rng: Any, a: Any, size: Any = None) -> Array:
-    a = _checked(a, "a", _any_not_positive)
+    a = _positive(a, "a")
     return _core.power(-np.expm1(-rng.standard_exponential(_shape_of(size, a))), 1.0 / a)
 
 
