@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
-from cdiff._mapped import Mapped
+from cdiff._mapped import Mapped, PointCallee, Stacked
 from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import loop_of, plain_loop
 
@@ -40,18 +40,24 @@ NUMPY = frozenset((
 OWN = {
     "cdiff._core": "result_shape",
     "cdiff.numpy._convolve": "Convolution",
-    "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Qr Svd Svdvals "
-    "_equal _full_rank _largest _mirrored _same_order _turns _unique",
+    "cdiff.numpy._creation": "_has_no_finite",
+    "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
+    "_first _full_rank _largest _mirrored _same_order _turns",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
+    "cdiff.numpy._equal_values": "_equal _unique",
     "cdiff.numpy._interpolate": "_segment _turns",
     "cdiff.numpy._least_squares": "Pinv",
     "cdiff.numpy._nan": "_all_nan _not_nan _too_few",
+    "cdiff.numpy._qr": "Qr",
     "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
+    "cdiff.numpy.emath": "_beyond_one _negative",
     "cdiff.numpy.linalg": "_is_singular",
+    "cdiff.numpy.random": "_any_negative _any_not_positive",
+    "cdiff.scipy._spectral": "_column_order _ldl_masks _ldl_order _phases",
     "cdiff.scipy.interpolate": "_flat_position _interval",
     "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
     "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest",
@@ -91,7 +97,7 @@ def plain_call(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any,
         made = call.__reduce__()
         assert isinstance(made, tuple)
         return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
-    if type(call) is Mapped:
+    if type(call) in (Mapped, Stacked):
         return "mapped", plain_call(call.callee, plain_program), call.n, call.flags
     loop = plain_loop(call, plain_program)
     if loop is None:
@@ -259,10 +265,10 @@ def _rows(call: Any, size: int, flags: tuple[Any, ...]) -> HostedRows:
     return HostedRows(call, size, flags)
 
 
-def _mapped(call: Any, size: int, flags: tuple[Any, ...]) -> Mapped:
+def _mapped(call: Any, size: int, flags: tuple[Any, ...]) -> Callee:
     if not isinstance(call, Callee) or not _is_count(size, flags):
         raise FormatError(f"a program with {size} calls of {call!r:.60}")
-    return Mapped(call, size, flags)
+    return call.batched(size, flags) if isinstance(call, PointCallee) else Mapped(call, size, flags)
 
 
 def _is_count(size: int, flags: tuple[Any, ...]) -> bool:
