@@ -33,6 +33,8 @@ class Structure:
     Attributes
     ----------
     start, items : ndarray
+    steps : pair of ndarray or None
+        Entries of which others are to be subtracted in this order, and these others.
     """
 
     def __init__(self, candidate: Candidate, m: int, n: int, by_columns: bool) -> None:
@@ -50,6 +52,12 @@ class Structure:
         level = np.array(_depths(part.cut.terms), np.int64)[term_of]
         if d.flipped is not None:
             level = 2 * level + d.flipped[entry]
+        self.steps = None
+        if d.steps is not None:
+            # Only a whole derivative is symmetric: each entry of the part is one of the matrix.
+            at = np.empty(len(part.items), np.int64)
+            at[entry] = place
+            self.steps = at[d.steps[0]], at[d.steps[1]]
         factors = np.array([t.factor for t in part.cut.terms])[term_of]
         self._layers = _layers(level, factors, place, source, int(self._offsets[-1]))
 

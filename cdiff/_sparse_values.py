@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Entries, Runner, replay_deciding, scatter_add
+from cdiff._core import Entries, Runner, replay_deciding, scatter_add, subtract_in_order
 
 if TYPE_CHECKING:
     from cdiff._core import Program
@@ -46,11 +46,21 @@ class Workspace:
     ----------
     program : Program
     n_entries : int
+    steps : pair of ndarray or None
+        Entries of which others are to be subtracted in this order, and these others.
+
+    Attributes
+    ----------
+    is_exact : bool
+        False once a subtraction has lost digits.
     """
 
-    def __init__(self, program: Program, n_entries: int) -> None:
+    def __init__(self, program: Program, n_entries: int, steps: Any) -> None:
         self.program = program
         self.n_entries = n_entries
+        self.steps = steps
+        self.is_exact = True
+        self._room = np.empty(0 if steps is None else n_entries)
         self._constant = _constants(program)
         self._fixed: list[Any] = []
         self._changing: dict[int, list[Any]] = {}
@@ -121,12 +131,12 @@ class Workspace:
         Returns
         -------
         (list, ndarray) or None
-            None where a guard does not hold.
+            None where a guard does not hold, or where subtractions lose digits.
         """
         if not self._lock.acquire(blocking=False):
-            return self._run(inputs, data, self._values.copy())
+            return self._run(inputs, data, self._values.copy(), np.empty_like(self._room))
         try:
-            return self._run(inputs, data, self._values)
+            return self._run(inputs, data, self._values, self._room)
         finally:
             self._lock.release()
 
@@ -155,7 +165,9 @@ class Workspace:
             data = data + scatter_add(more, e.more_place.astype(np.int64), self.n_entries)
         return data
 
-    def _run(self, inputs: list[Any], data: Any, values: Any) -> tuple[list[Any], Any] | None:
+    def _run(
+        self, inputs: list[Any], data: Any, values: Any, room: Any
+    ) -> tuple[list[Any], Any] | None:
         into = [view.array(values) for view in self._views]
         outputs, _, _ = self.runner.run(inputs, [None] * self._n_kept + into)
         if outputs is None:
@@ -163,7 +175,11 @@ class Workspace:
         for view, x in zip(self._views, outputs[self._n_kept :], strict=True):
             if not view.direct:
                 values[view.start : view.stop] = np.ravel(x)
-        return outputs[: self._n_kept], self.entries.fill(values, data)
+        data = self.entries.fill(values, data)
+        if self.steps is not None and not subtract_in_order(data, *self.steps, room):
+            self.is_exact = False
+            return None
+        return outputs[: self._n_kept], data
 
 
 def _distinct(x: Any) -> tuple[Any, Any]:
