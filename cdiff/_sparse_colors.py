@@ -9,6 +9,7 @@ here are a few passes of NumPy over the entries.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,13 +50,14 @@ class Part:
 
     def __init__(self, cut: Cut, given: tuple[Any, Any] | None = None) -> None:
         self.cut = cut
-        code = cut.part.instructions()
+        roots = [cut.part.instruction(v) for v in range(len(cut.roots))]
+        outputs = [cut.part.instruction(v) for v in cut.part.outputs]
         self.in_sizes = [c.size for c in cut.columns]
-        self.shapes = [shape for _, _, shape, _, _ in code[: len(cut.roots)]]
-        self.dtypes = [dtype for _, dtype, _, _, _ in code[: len(cut.roots)]]
-        self.out_shapes = [code[v][2] for v in cut.part.outputs]
-        self.out_dtypes = [code[v][1] for v in cut.part.outputs]
-        self.out_sizes = [int(np.prod(s, dtype=np.int64)) for s in self.out_shapes]
+        self.shapes = [shape for _, _, shape, _, _ in roots]
+        self.dtypes = [dtype for _, dtype, _, _, _ in roots]
+        self.out_shapes = [shape for _, _, shape, _, _ in outputs]
+        self.out_dtypes = [dtype for _, dtype, _, _, _ in outputs]
+        self.out_sizes = [prod(s) for s in self.out_shapes]
         self.in_starts = np.cumsum([0, *self.in_sizes])
         self.out_starts = np.cumsum([0, *self.out_sizes])
         firsts: list[int | None] = [int(s) for s in self.in_starts[:-1]]

@@ -61,6 +61,18 @@ class Structure:
         factors = np.array([t.factor for t in part.cut.terms])[term_of]
         self._layers = _layers(level, factors, place, source, int(self._offsets[-1]))
 
+    def numbers(self, lanes: Any, firsts: Any) -> tuple[Any, Any, Any]:
+        """What single elements of directions are added to, all at once: (entry, which of them,
+        factor)."""
+        found = []
+        source = self._offsets[lanes] + firsts
+        for table, factors in self._layers:
+            places = table[source]
+            inside = np.flatnonzero(places >= 0)
+            each = factors if isinstance(factors, float) else factors[source[inside]]
+            found.append((places[inside], inside, np.broadcast_to(each, inside.shape)))
+        return tuple([np.concatenate(x) for x in zip(*found, strict=True)])  # type: ignore[return-value]
+
     def contributions(self, lane: int, count: int, a: int, b: int) -> tuple[Any, Any, Any]:
         """What the elements from a to b of directions are added to: (entry, element, factor), the
         element counted from the first of them."""
@@ -81,6 +93,9 @@ def _entries(part: Part) -> tuple[Any, Any, Any, Any]:
     """(entry of the part, number of the term, row, column) of everything that is added up."""
     local_rows = part.rows()
     columns = np.concatenate([*part.cut.columns, np.zeros(0, np.int64)])[part.items]
+    if part.cut.is_whole and len(part.cut.terms) == len(part.out_sizes):
+        # Each output is in its own place, and all factors are one.
+        return np.arange(columns.size), np.zeros(columns.size, np.int64), local_rows, columns
     pieces = []
     for number, term in enumerate(part.cut.terms):
         first, last = part.out_starts[term.value], part.out_starts[term.value + 1]

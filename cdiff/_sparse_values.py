@@ -9,11 +9,19 @@ the entries.
 from __future__ import annotations
 
 import threading
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Entries, Runner, replay_deciding, scatter_add, subtract_in_order
+from cdiff._core import (
+    Entries,
+    Runner,
+    constant_values,
+    replay_deciding,
+    scatter_add,
+    subtract_in_order,
+)
 
 if TYPE_CHECKING:
     from cdiff._core import Program
@@ -61,9 +69,11 @@ class Workspace:
         self.steps = steps
         self.is_exact = True
         self._room = np.empty(0 if steps is None else n_entries)
-        self._constant = _constants(program)
+        self._constant = constant_values(program)
         self._fixed: list[Any] = []
         self._changing: dict[int, list[Any]] = {}
+        nothing = np.zeros(0, np.int64)
+        self._numbers: Any = (nothing, nothing, nothing, np.zeros(0))
         self._views: list[View] = []
         self._lock = threading.Lock()
 
@@ -74,6 +84,16 @@ class Workspace:
                 self._fixed.append((v, places, elements, factors))
             else:
                 self._changing.setdefault(v, []).append((places, elements, factors))
+
+    def add_numbers(self, values: Any, places: Any, which: Any, factors: Any) -> None:
+        """Values of the program that are numbers, very many perhaps, contribute to entries; `which`
+        of them to each of the places. Called once at most."""
+        fixed = self._constant[values[which]]
+        for k in np.flatnonzero(fixed):
+            each = places[k : k + 1], np.zeros(1, np.int64), factors[k : k + 1]
+            self._fixed.append((int(values[which[k]]), *each))
+        values, which = np.unique(values[which[~fixed]], return_inverse=True)
+        self._numbers = values, places[~fixed], which, factors[~fixed]
 
     def finish(self, kept: list[int], inputs: list[Any]) -> None:
         """Compute constants, and make the program that computes the rest.
@@ -86,28 +106,33 @@ class Workspace:
             A point.
         """
         constants = self._constants(inputs)
-        numbers, slots = _distinct(constants)
-        specs = self.program.instructions()
+        distinct, slots = _distinct(constants)
         touched = np.zeros(self.n_entries, bool)
         pieces = []
-        start = numbers.size
+        start = self._first = distinct.size
         for v, added in self._changing.items():
-            _, dtype, shape, _, _ = specs[v]
-            stop = start + int(np.prod(shape, dtype=np.int64))
+            _, dtype, shape, _, _ = self.program.instruction(v)
+            stop = start + prod(shape)
             self._views.append(View(start, stop, shape, dtype == np.float64 and shape != ()))
             for places, elements, factors in added:
                 touched[places] = True
                 pieces.append((places, elements + start, factors))
             start = stop
+        numbers, places, which, factors = self._numbers
+        touched[places] = True
+        pieces.append((places, which + start, factors))
+        self._first_number = start
+        start += len(numbers)
         rest = np.flatnonzero(~touched | (constants != 0.0))
         pieces.append((rest, slots[rest], np.ones(rest.size)))
         places, sources, factors = [np.concatenate(x) for x in zip(*pieces, strict=True)]
         table, each = _distinct(factors)
         self.entries = Entries(self.n_entries, start, places, sources, each, table)
         self._values = np.empty(start)
-        self._values[: numbers.size] = numbers
+        self._values[: distinct.size] = distinct
         self._n_kept = len(kept)
-        self.program.outputs = [*kept, *self._changing]
+        self.program.outputs = [*kept, *self._changing, *numbers.tolist()]
+        del self._numbers, self._changing
         self.runner = Runner(self.program.simplify())
 
     def _constants(self, inputs: list[Any]) -> Any:
@@ -155,9 +180,8 @@ class Workspace:
         outputs, _, _ = replay_deciding(self.runner.program, inputs)
         if outputs is None:
             return None
-        first = self._views[0].start if self._views else self._values.size
         flat: list[Any] = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
-        values: Any = np.concatenate([self._values[:first], *flat])
+        values: Any = np.concatenate([self._values[: self._first], *flat])
         e = self.entries
         data = values[e.source.astype(np.int64)] * e.factors[e.factor]
         if e.more_place.size:
@@ -168,13 +192,16 @@ class Workspace:
     def _run(
         self, inputs: list[Any], data: Any, values: Any, room: Any
     ) -> tuple[list[Any], Any] | None:
-        into = [view.array(values) for view in self._views]
-        outputs, _, _ = self.runner.run(inputs, [None] * self._n_kept + into)
+        into = [None] * self._n_kept + [view.array(values) for view in self._views]
+        into += [None] * (values.size - self._first_number)
+        outputs, _, _ = self.runner.run(inputs, into)
         if outputs is None:
             return None
-        for view, x in zip(self._views, outputs[self._n_kept :], strict=True):
+        arrays = self._n_kept + len(self._views)
+        for view, x in zip(self._views, outputs[self._n_kept : arrays], strict=True):
             if not view.direct:
                 values[view.start : view.stop] = np.ravel(x)
+        values[self._first_number :] = outputs[arrays:]
         data = self.entries.fill(values, data)
         if self.steps is not None and not subtract_in_order(data, *self.steps, room):
             self.is_exact = False
@@ -191,17 +218,3 @@ def _distinct(x: Any) -> tuple[Any, Any]:
             return found, slots
     found, slots = np.unique(x, return_inverse=True)
     return found, slots.reshape(-1)
-
-
-def _constants(program: Program) -> list[bool]:
-    """Which values depend neither on inputs nor on arrays that somebody may change."""
-    fixed: list[bool] = []
-    changing = {id(copy) for copy, _ in program.refreshed}
-    for op, _, _, operands, extra in program.instructions():
-        if op == "const":
-            is_array = isinstance(extra, np.ndarray)
-            own = not is_array or not (extra.flags.writeable or extra.base is not None)
-            fixed.append(own and id(extra) not in changing)
-        else:
-            fixed.append(op not in ("leaf", "call") and all(fixed[k] for k in operands))
-    return fixed

@@ -347,29 +347,3 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
             best = colors
     best[np.diff(g.column_start) == 0] = -1
     return best
-
-
-# ---------------------------------------------------------------- reading entries off
-
-def unique_colors(start, items, colors):
-    """For each entry of a pattern: is its column the only one of its color in its row?"""
-    cdef np.ndarray s = np.ascontiguousarray(start, np.int64)
-    cdef np.ndarray c = np.ascontiguousarray(items, np.int32)
-    cdef np.ndarray of = np.ascontiguousarray(colors, np.int32), out = np.zeros(c.size, np.uint8)
-    cdef np.ndarray counts = np.zeros(of.max(initial=-1) + 2, np.int32)
-    cdef const int64_t *first = <const int64_t *>np.PyArray_DATA(s)
-    cdef const int32_t *item = <const int32_t *>np.PyArray_DATA(c)
-    cdef const int32_t *color = <const int32_t *>np.PyArray_DATA(of)
-    cdef int32_t *count = <int32_t *>np.PyArray_DATA(counts)
-    cdef uint8_t *single = <uint8_t *>np.PyArray_DATA(out)
-    cdef Py_ssize_t r, m = s.size - 1
-    cdef int64_t j
-    with nogil:
-        for r in range(m):
-            for j in range(first[r], first[r + 1]):
-                count[color[item[j]] + 1] += 1
-            for j in range(first[r], first[r + 1]):
-                single[j] = color[item[j]] >= 0 and count[color[item[j]] + 1] == 1
-            for j in range(first[r], first[r + 1]):
-                count[color[item[j]] + 1] = 0
-    return out.view(bool)

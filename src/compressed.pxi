@@ -127,6 +127,33 @@ cdef int check_doubles(np.ndarray x, Py_ssize_t n) except -1:
     return 0
 
 
+def constant_values(Program p not None):
+    """Which values (booleans) depend neither on inputs nor on arrays that somebody may change."""
+    cdef np.ndarray out = np.zeros(p.count, np.uint8)
+    cdef uint8_t *fixed = <uint8_t *>np.PyArray_DATA(out)
+    cdef set changing = {id(copy) for copy, _ in p.refreshed}
+    cdef int32_t *operands = NULL
+    cdef Py_ssize_t i
+    cdef int k
+    cdef Instr *x
+    for i in range(p.count):
+        x = &p.code[i]
+        if x.op == OP_CONST:
+            fixed[i] = x.type <= TYPE_WEAK or (is_own(p.arrays[x.a])
+                                               and id(p.arrays[x.a]) not in changing)
+            continue
+        fixed[i] = x.op != OP_LEAF and x.op != OP_CALL
+        for k in range(operands_at(p, i, &operands)):
+            fixed[i] &= fixed[operands[k]]
+    return out.view(bool)
+
+
+cdef bint is_own(object constant):
+    """Can nobody change this array, or number?"""
+    return not isinstance(constant, np.ndarray) or not (constant.flags.writeable
+                                                        or constant.base is not None)
+
+
 def part_of_program(Program p not None, roots not None, outputs not None):
     """The program from the values `roots`, then the inputs, to the values `outputs`."""
     cdef Program q = Program()

@@ -38,6 +38,8 @@ cdef class _Pattern:
         cdef Instr *x = &self.p.code[i]
         if not is_float(self.p.types[x.type][0]):
             return None
+        if x.op < N_LOCAL and x.type <= TYPE_WEAK and not self.local:
+            return pattern_number(self, x)
         if x.op < N_ELEMENTWISE:
             return pattern_elementwise(self, i)
         if PATTERN[x.op] != NULL:
@@ -100,6 +102,21 @@ cdef _Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
             continue
         part = spread_sets(s, part, s.shape_of(i, k), shape)
         out = joined(out, without_zeros(s, i, k, part))
+    return out
+
+
+cdef _Sets pattern_number(_Pattern s, Instr *x):
+    """The same for numbers, of which a program may have very many."""
+    cdef int k
+    cdef int32_t v, other
+    cdef _Sets out = None
+    for k in range(OP_NARGS[x.op]):
+        v, other = (x.a, x.b) if k == 0 else (x.b, x.a)
+        if s.sets[v] is None or OP_PARTIAL[x.op][k] == PARTIAL_ZERO:
+            continue
+        if (x.op == OP_MULTIPLY or x.op == OP_ZMUL) and is_zero_number(s.p, other):
+            continue
+        out = joined(out, <_Sets>s.sets[v])
     return out
 
 

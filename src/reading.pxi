@@ -9,6 +9,7 @@
 
 cdef enum:
     MOST_LOST = 1024              # times its own size: terms of a sum that is an entry
+    UNREADABLE = 1 << 30          # entries of a sum that no direction gives
 
 
 cdef int find_mirrors(_Bipartite g, int64_t *mirror) except -1:
@@ -36,7 +37,8 @@ cdef int find_mirrors(_Bipartite g, int64_t *mirror) except -1:
 cdef class _Reading:
     """How the entries of a symmetric matrix are read; ValueError if a coloring does not give them.
 
-    Vertices from n_columns on have colors of their own, from there on, which cost `backward` each.
+    Vertices from n_columns on have colors of their own, from there on, which cost `backward` each;
+    those with the color g.n have no direction.
     """
     cdef _Bipartite g
     cdef np.ndarray colors        # numbered anew, -1 where the direction is not needed
@@ -99,6 +101,8 @@ cdef class _Reading:
                     if row[c] != v:
                         row[c] = v
                         number[c] = n_sums
+                        if c == self.g.n:
+                            self.count[n_sums] = self.size[n_sums] = UNREADABLE
                         n_sums += 1
                     self.sum_of[j] = number[c]
                     self.left[number[c]] ^= j

@@ -9,6 +9,10 @@
 # Pothen, SIAM J. Sci. Comput. 29, 2007).  Greedy; the time is the sum of the squares
 # of the row lengths.  What is read where is reading.pxi's.
 
+cdef enum:
+    NEUTRAL = -2                  # the color of a vertex whose direction nobody needs
+
+
 cdef class _TwoColored:
     """A coloring in the making; edges that two colors share are in sets."""
     cdef _Bipartite g
@@ -37,6 +41,13 @@ cdef class _TwoColored:
     cdef void look(self, int32_t v, int64_t j) noexcept nogil:
         """What the colored neighbour at entry j forbids."""
 
+    cdef void forbid_around(self, int32_t v, int32_t w) noexcept nogil:
+        """v cannot have the color of any neighbour of w."""
+        cdef int64_t j
+        for j in range(self.g.rs[w], self.g.rs[w + 1]):
+            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
+                self.forbidden[self.color[self.g.ri[j]]] = v
+
     cdef void join(self, int32_t v, int64_t j) noexcept nogil:
         """Put the edge to the colored neighbour at entry j into its set."""
 
@@ -53,6 +64,9 @@ cdef class _TwoColored:
         for j in range(self.g.rs[v], self.g.rs[v + 1]):
             if self.counts(v, j):
                 self.look(v, j)
+            elif self.color[self.g.ri[j]] == NEUTRAL:
+                # Its entries are read from the directions of its neighbours only.
+                self.forbid_around(v, self.g.ri[j])
         while self.forbidden[c] == v:
             c += 1
         self.color[v] = c
@@ -81,20 +95,14 @@ cdef class _Stars(_TwoColored):
         self.star = self.edge + entries
         self.hub = <int32_t *>(self.star + entries)
 
-    cdef void forbid_around(self, int32_t v, int32_t w) noexcept nogil:
-        """v cannot have the color of any neighbour of w."""
-        cdef int64_t j
-        for j in range(self.g.rs[w], self.g.rs[w + 1]):
-            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
-                self.forbidden[self.color[self.g.ri[j]]] = v
-        self.treated[w] = v
-
     cdef void look(self, int32_t v, int64_t j) noexcept nogil:
         cdef int32_t w = self.g.ri[j], x, c = self.color[w]
         cdef int64_t k
         if self.first_vertex[c] == v:
             if self.treated[self.first_neighbor[c]] != v:
+                self.treated[self.first_neighbor[c]] = v
                 self.forbid_around(v, self.first_neighbor[c])
+            self.treated[w] = v
             self.forbid_around(v, w)
             return
         self.first_vertex[c] = v
@@ -180,18 +188,39 @@ cdef class _Trees(_TwoColored):
                 self.unite(self.edge[j], self.edge[k])
 
 
-cdef np.ndarray greedy_vertices(_Bipartite g, np.ndarray order, bint acyclic, Py_ssize_t n_columns):
-    """Colors in an order; vertices from n_columns on have colors of their own, from there on."""
+cdef np.ndarray greedy_vertices(_Bipartite g, np.ndarray order, bint acyclic, Py_ssize_t n_columns,
+                                np.ndarray needed):
+    """Colors in an order; vertices from n_columns on have colors of their own, from there on, and
+    those that are not needed the color g.n."""
     cdef _TwoColored s = _Trees(g) if acyclic else _Stars(g)
-    cdef np.ndarray colors
+    cdef np.ndarray colors = np.empty(g.n, np.int32)
+    cdef int32_t *out = <int32_t *>np.PyArray_DATA(colors)
     cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(order)
-    cdef Py_ssize_t step
+    cdef const uint8_t *taken = <const uint8_t *>np.PyArray_DATA(needed)
+    cdef Py_ssize_t k
     with nogil:
-        for step in range(g.n):
-            s.step(at[step], 0 if at[step] < n_columns else <int32_t>n_columns)
-    colors = np.empty(g.n, np.int32)
-    memcpy(np.PyArray_DATA(colors), s.color, g.n * sizeof(int32_t))
+        for k in range(g.n):
+            if not taken[k]:
+                s.color[k] = NEUTRAL
+        for k in range(g.n):
+            if taken[at[k]]:
+                s.step(at[k], 0 if at[k] < n_columns else <int32_t>n_columns)
+        for k in range(g.n):
+            out[k] = s.color[k] if taken[k] else <int32_t>g.n
     return colors
+
+
+cdef np.ndarray covering(_Bipartite g, Py_ssize_t n_columns):
+    """Few vertices such that each edge has one of them: those with the most edges that are left, as
+    long as these are several; then columns."""
+    cdef np.ndarray place = np.empty(g.n, np.int64)
+    place[dynamic_order(g, ORDER_DYNAMIC_LARGEST, True)] = np.arange(g.n)
+    v = np.repeat(np.arange(g.n), np.diff(g.row_start))
+    w = g.row_items
+    needed = np.bincount(v[place[w] > place[v]], minlength=g.n) > 1
+    rest = v[~needed[v] & ~needed[w]]
+    needed[rest[rest < n_columns]] = True
+    return needed
 
 
 cdef _Reading best_reading(_Bipartite g, orderings, bint acyclic, Py_ssize_t n_columns, seed,
@@ -199,11 +228,16 @@ cdef _Reading best_reading(_Bipartite g, orderings, bint acyclic, Py_ssize_t n_c
     """The coloring with the least work; `backward` is that of a color of the vertices from
     n_columns on."""
     cdef _Reading best = None, found
+    cdef list choices = [np.ones(g.n, bool)]
+    if n_columns < g.n:
+        choices.append(covering(g, n_columns))
     for ordering in orderings:
         order = column_order(g, ordering, seed, True)
-        found = _Reading(g, greedy_vertices(g, order, acyclic, n_columns), n_columns, backward)
-        if best is None or found.work < best.work:
-            best = found
+        for needed in choices:
+            colors = greedy_vertices(g, order, acyclic, n_columns, needed)
+            found = _Reading(g, colors, n_columns, backward)
+            if best is None or found.work < best.work:
+                best = found
     if best is None:
         raise ValueError("coloring: no ordering given")
     return best
@@ -230,11 +264,10 @@ def color_both(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"
     Lines whose direction is not needed get -1.  `backward` is the work of a color of rows, where
     that of a color of columns is 1.
     """
-    cdef np.ndarray s = np.ascontiguousarray(start, np.int64)
-    cdef np.ndarray c = np.ascontiguousarray(items, np.int32)
-    cdef Py_ssize_t m = s.size - 1, entries = c.size
+    cdef _Bipartite g = _Bipartite(start, items, n)
+    cdef Py_ssize_t entries = g.row_items.size
     cdef _Reading found
-    t, r = transposed_pattern(s, c, n)
-    whole = _Bipartite(np.concatenate([t, entries + s[1:]]), np.concatenate([r + n, c]), n + m)
+    whole = _Bipartite(np.concatenate([g.column_start, entries + g.row_start[1:]]),
+                       np.concatenate([g.column_items + n, g.row_items]), n + g.m)
     found = best_reading(whole, orderings, False, n, seed, backward)
     return found.colors[n:], found.colors[:n], found.flipped[entries:]

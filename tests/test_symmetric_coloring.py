@@ -118,7 +118,7 @@ KNOWN = {
     "bipartite": (bipartite(4, 6), 5, 5),
     "5-point": (grid(20, nine=False), 5, 3),
     "figure 4.1": (FIGURE_4, 3, 3),
-    "figure 6.1": (FIGURE_6, 5, 3),
+    "figure 6.1": (FIGURE_6, 4, 3),
     "diagonal": (sp.csr_array(sp.eye_array(9)), 1, 1),
 }
 
@@ -241,8 +241,8 @@ def test_directions_that_nobody_needs_are_left_out():
 def test_a_chain_is_as_deep_as_it_is_long():
     for n in (2, 5, 40):
         *_, steps, depth = _core.color_symmetric(*csr(banded(n, 1, 1)), n, acyclic=True)
-        assert len(steps[0]) == 2 * (n - 2)
-        assert depth == (n - 1) // 2
+        assert len(steps[0]) == 2 * max(n - 3, 0)
+        assert depth == (n - 2) // 2
 
 
 def test_subtractions_see_when_digits_are_lost():
@@ -253,7 +253,8 @@ def test_subtractions_see_when_digits_are_lost():
                        ([1.0, np.inf], True)):  # fmt: skip
         data = np.array(pair)
         assert _core.subtract_in_order(data, *places, room) == kept
-        np.testing.assert_array_equal(data[1], np.subtract(pair[1], pair[0]))
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(data[1], np.subtract(pair[1], pair[0]))
 
 
 def test_the_exhaustive_search_and_the_recovery_can_fail():
