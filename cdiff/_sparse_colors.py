@@ -3,8 +3,8 @@
 Knows patterns and colorings; it must not know programs beyond their shapes, nor how a direction is
 run. Forward directions are columns that share no row, reverse ones rows that share no column; rows
 and columns can be colored together, or a few dense lines taken the other way than the rest; a
-symmetric matrix can be read from its mirror image, or by substitution. Colors are found by the core;
-here are a few passes of NumPy over the entries.
+symmetric matrix can be read from its mirror image, or by substitution. Colors are found by the
+core; here are a few passes of NumPy over the entries.
 """
 
 from __future__ import annotations

@@ -179,7 +179,10 @@ class Recording:
         linked = [*program.arrays, *[np.asarray(peek(x)) for _, x in program.refreshed]]
         self.surroundings: Surroundings | None = observer.surroundings(linked)
         opened, self.captured, self.watched = _opened(program)
-        self.program = _simplified(by_components(_simplified(opened)))
+        whole = opened if opened is program else _simplified(opened)
+        self.program = by_components(whole)
+        if self.program is not whole:
+            self.program = _simplified(self.program)
         self.sizes = sizes
         self.treedef = treedef
 
@@ -243,7 +246,7 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
     watched.
     """
     originals = {id(own): original for own, original in program.refreshed}
-    if all([id(x) not in originals and is_own(x) for x in program.arrays]):
+    if not any(id(x) in originals or not is_own(x) for x in program.arrays):
         return program, [], []
     code = program.instructions()
     factors = {k for op, _, _, operands, _ in code if op == "matmul" for k in operands}

@@ -138,13 +138,14 @@ def _sources(part: Part, d: Directions) -> tuple[Any, Any]:
 def _layers(level: Any, factors: Any, place: Any, source: Any, size: int) -> list[tuple[Any, Any]]:
     """(the entry that each element is added to, factors) of each level."""
     layers = []
-    for k in range(int(level.max(initial=0)) + 1):
-        chosen = level == k
+    last = int(level.max(initial=0))
+    for k in range(last + 1):
+        chosen = level == k if last else slice(None)
         s, f = source[chosen], factors[chosen]
         table = np.full(size, -1, np.int32)
         table[s] = place[chosen]
         scale: Any = float(f[0]) if f.size else 1.0
-        if f.size and (f != scale).any():
+        if (f != scale).any():
             scale = np.zeros(size)
             scale[s] = f
         layers.append((table, scale))

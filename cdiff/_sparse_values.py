@@ -18,6 +18,7 @@ from cdiff._core import (
     Entries,
     Runner,
     constant_values,
+    few_numbers,
     replay_deciding,
     scatter_add,
     subtract_in_order,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from cdiff._core import Program
 
 __all__ = ["Workspace"]
-
-MANY_ENTRIES = 4096  # among which all numbers appear where there are few
 
 
 class View:
@@ -203,18 +202,18 @@ class Workspace:
                 values[view.start : view.stop] = np.ravel(x)
         values[self._first_number :] = outputs[arrays:]
         data = self.entries.fill(values, data)
-        if self.steps is not None and not subtract_in_order(data, *self.steps, room):
-            self.is_exact = False
-            return None
+        if self.steps is not None:
+            targets, sources = self.steps
+            if not subtract_in_order(data, targets, sources, room):
+                self.is_exact = False
+                return None
         return outputs[: self._n_kept], data
 
 
 def _distinct(x: Any) -> tuple[Any, Any]:
     """The distinct numbers and which of them each element is; mostly these are few."""
-    found = np.unique(x[:MANY_ENTRIES])
-    if x.size > MANY_ENTRIES:
-        slots = np.minimum(np.searchsorted(found, x), found.size - 1)
-        if (found[slots] == x).all():
-            return found, slots
+    few = few_numbers(x)
+    if few is not None:
+        return few
     found, slots = np.unique(x, return_inverse=True)
     return found, slots.reshape(-1)

@@ -79,9 +79,10 @@ def transposed_pattern(np.ndarray start not None, np.ndarray items not None, Py_
 
 # ---------------------------------------------------------------- orders
 
-cdef int64_t around(_Bipartite g, int32_t v, bint near, int32_t *stamp, int32_t *out) noexcept nogil:
-    """Write the neighbours of a column, each once, and return their number: the columns that share a
-    row with it; `near`, in a symmetric pattern, those in its row."""
+cdef int64_t around(_Bipartite g, int32_t v, bint near, int32_t *stamp,
+                    int32_t *out) noexcept nogil:
+    """Write the neighbours of a column, each once, and return their number: the columns that share
+    a row with it; `near`, in a symmetric pattern, those in its row."""
     cdef int64_t j, k, count = 0
     stamp[v] = v
     for j in range(g.cs[v], g.cs[v + 1]):
@@ -138,7 +139,8 @@ cdef void queue_insert(Queue *q, int32_t v, int64_t key) noexcept nogil:
 cdef np.ndarray dynamic_order(_Bipartite g, int kind, bint near):
     """Smallest last, incidence degree or dynamic largest first."""
     cdef np.ndarray keys = degrees(g, near), order = np.empty(g.n, np.int32)
-    cdef np.ndarray heads, links = np.empty((2, g.n), np.int32), room = np.full((2, g.n), -1, np.int32)
+    cdef np.ndarray heads, links = np.empty((2, g.n), np.int32)
+    cdef np.ndarray room = np.full((2, g.n), -1, np.int32)
     cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
     cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(room)
     cdef int32_t *found = stamp + g.n

@@ -127,6 +127,40 @@ cdef int check_doubles(np.ndarray x, Py_ssize_t n) except -1:
     return 0
 
 
+cdef enum:
+    FEW_NUMBERS = 64              # different ones, that are looked through for each number
+
+
+def few_numbers(np.ndarray x not None):
+    """(distinct numbers, which of them each of x is) for float64 in order; None if these are not
+    few."""
+    cdef Py_ssize_t k, n = np.PyArray_SIZE(x)
+    cdef np.ndarray slots = np.empty(n, np.int64)
+    cdef int64_t *slot = <int64_t *>np.PyArray_DATA(slots)
+    cdef const uint64_t *bits
+    cdef uint64_t found[FEW_NUMBERS]
+    cdef int count = 0, j = 0
+    check_doubles(x, n)
+    bits = <const uint64_t *>np.PyArray_DATA(x)
+    with nogil:
+        for k in range(n):
+            if count == 0 or found[j] != bits[k]:
+                j = 0
+                while j < count and found[j] != bits[k]:
+                    j += 1
+                if j == FEW_NUMBERS:
+                    break
+                if j == count:
+                    found[count] = bits[k]
+                    count += 1
+            slot[k] = j
+    if j == FEW_NUMBERS:
+        return None
+    distinct = np.empty(count)
+    memcpy(np.PyArray_DATA(distinct), found, count * sizeof(uint64_t))
+    return distinct, slots
+
+
 def constant_values(Program p not None):
     """Which values (booleans) depend neither on inputs nor on arrays that somebody may change."""
     cdef np.ndarray out = np.zeros(p.count, np.uint8)

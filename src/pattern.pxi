@@ -178,6 +178,16 @@ cdef _Sets pattern_copied(_Pattern s, Py_ssize_t i):
     return out
 
 
+cdef _Sets pattern_concatenate(_Pattern s, Py_ssize_t i):
+    """Very many numbers, perhaps: their sets one after the other, where elements are."""
+    cdef Py_ssize_t axis = s.p.attrs_of(i)[0]
+    cdef list at = s.p.operands_of(i)
+    if product(s.places.shape(i)[:axis]) != 1:
+        return pattern_copied(s, i)
+    return one_after_the_other([s.sets[v] for v in at],
+                               [product(s.places.shape(v)) for v in at])
+
+
 cdef _Sets pattern_summed(_Pattern s, Py_ssize_t i):
     cdef object target = s.places.target(i)
     cdef _Sets a = s.of(i, 0)
@@ -407,6 +417,7 @@ cdef void install_patterns():
         PATTERN[op] = pattern_whole_matrix
     for op in (OP_CUMSUM, OP_LINREC):
         PATTERN[op] = pattern_running
+    PATTERN[OP_CONCATENATE] = pattern_concatenate
     PATTERN[OP_GATHER] = pattern_gather
     PATTERN[OP_MATMUL] = pattern_matmul
     PATTERN[OP_SOLVE] = pattern_solve

@@ -188,8 +188,8 @@ cdef class _Trees(_TwoColored):
                 self.unite(self.edge[j], self.edge[k])
 
 
-cdef np.ndarray greedy_vertices(_Bipartite g, np.ndarray order, bint acyclic, Py_ssize_t n_columns,
-                                np.ndarray needed):
+cdef np.ndarray greedy_vertices(_Bipartite g, np.ndarray order, bint acyclic,
+                                Py_ssize_t n_columns, np.ndarray needed):
     """Colors in an order; vertices from n_columns on have colors of their own, from there on, and
     those that are not needed the color g.n."""
     cdef _TwoColored s = _Trees(g) if acyclic else _Stars(g)
@@ -252,7 +252,8 @@ def color_symmetric(start, items, Py_ssize_t n, orderings=("natural", "smallest_
     image, `steps` (targets, sources) what is to be subtracted from which entry, in this order, and
     `depth` how many subtractions depend on one another.
     """
-    cdef _Reading found = best_reading(_Bipartite(start, items, n), orderings, acyclic, n, seed, 1.0)
+    cdef _Bipartite g = _Bipartite(start, items, n)
+    cdef _Reading found = best_reading(g, orderings, acyclic, n, seed, 1.0)
     return found.colors, found.flipped, (found.targets, found.sources), found.depth
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import scipy.sparse
 from test_sparse_pattern import ALL, flat
 
 import cdiff as cd
-from cdiff import _sparse_program
+from cdiff import _core, _sparse_program
 
 RNG = np.random.default_rng(5)
 MODES = ("auto", "fwd", "rev", "mixed")
@@ -311,7 +312,7 @@ def test_gradients_of_gradients_of_single_elements(shape):
     x = RNG.normal(size=shape)
 
     def f(x):
-        return sum((np.sin(x[a] * x[b]) for a, b in zip(places, places[1:], strict=False)), 0.0)
+        return sum((np.sin(x[a] * x[b]) for a, b in pairwise(places)), 0.0)
 
     def whole(x):
         flat = np.reshape(x, (-1,))[np.flatnonzero(np.arange(100) % 7)]
@@ -324,6 +325,33 @@ def test_gradients_of_gradients_of_single_elements(shape):
         lambda f: cd.compile(cd.grad(f))(x),
     ):
         np.testing.assert_allclose(make(f), make(whole), rtol=1e-11, atol=1e-12)
+
+
+def test_numbers_that_are_few():
+    for x in (np.zeros(0), np.array([2.0, 2.0, -0.0, 0.0, np.inf, 2.0]), np.arange(64.0) % 63):
+        distinct, slots = _core.few_numbers(x)
+        assert distinct.size == len({v.tobytes() for v in x})
+        np.testing.assert_array_equal(distinct[slots], x)
+    assert _core.few_numbers(np.array([np.nan, np.nan]))[0].size == 1
+    assert _core.few_numbers(np.arange(65.0)) is None
+    with pytest.raises(ValueError, match="float64"):
+        _core.few_numbers(np.arange(3))
+
+
+def test_values_that_never_change():
+    own, captured = np.arange(3.0), np.arange(3.0)
+    own.flags.writeable = False
+    program = cd.programs.record(lambda x: np.cos(own) * 2.0 + x * np.sin(captured), np.ones(3))
+    fixed = _core.constant_values(program)
+    for i, (op, _, _, operands, _) in enumerate(program.instructions()):
+        assert program.instruction(i)[0] == op
+        if op not in ("const", "leaf"):
+            assert fixed[i] == all(fixed[k] for k in operands)
+        else:
+            assert not fixed[i] or op == "const"
+    assert program.count_of("leaf") == 1 and not fixed[program.outputs].any()
+    with pytest.raises(IndexError, match="instruction"):
+        program.instruction(len(program))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,7 +1,7 @@
 """Colorings of symmetric matrices and of both sides: entries are recovered, and few colors needed.
 
-Recovery is done here with numbers: a random matrix is multiplied with the seeds and rebuilt from the
-products alone. Optima are those of the literature, and of an exhaustive search for small graphs.
+Recovery is done here with numbers: a random matrix is multiplied with the seeds and rebuilt from
+the products alone. Optima are those of the literature, and of a full search for small graphs.
 """
 
 from itertools import combinations
@@ -88,8 +88,8 @@ def bipartite(m, n):
     return graph(m + n, [(i, m + j) for i in range(m) for j in range(n)])
 
 
-# Gebremedhin, Manne, Pothen: What color is your Jacobian? (2005), figures 4.1 and 6.1; the latter is
-# also figure 1 of Gebremedhin, Pothen, Tarafdar, Walther (INFORMS J. Comput. 21, 2009).
+# Gebremedhin, Manne, Pothen: What color is your Jacobian? (2005), figures 4.1 and 6.1; the latter
+# is also figure 1 of Gebremedhin, Pothen, Tarafdar, Walther (INFORMS J. Comput. 21, 2009).
 FIGURE_4 = matrix("110000 111011 011100 001101 010010 010101")
 FIGURE_6 = matrix(
     "1100001000 1110100000 0111010000 0011000001 0100110100"
@@ -168,9 +168,9 @@ def fewest(a, valid):
         inside = [(i, j) for i, j in edges if j < v + 1]
         for c in range(min(max(colors, default=-1) + 2, k)):
             trial = [*colors, c]
-            if all(trial[i] != trial[j] for i, j in inside) and valid(inside, trial):
-                if extend(trial, k):
-                    return True
+            proper = all(trial[i] != trial[j] for i, j in inside)
+            if proper and valid(inside, trial) and extend(trial, k):
+                return True
         return False
 
     return next(k for k in range(1, n + 1) if extend([], k))
