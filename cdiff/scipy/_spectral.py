@@ -17,7 +17,7 @@ from cdiff._core import Array
 from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
 from cdiff.numpy._decompositions import Decomposition, Eigh, eigenvalues
-from cdiff.scipy._mirror import hosted_value, mirror_of, no_keywords, rows_at
+from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._structure import hermitian_of, matrix_of, square_of, symmetric_of
 
@@ -221,7 +221,7 @@ def qr(
     a = matrix_of(a, "qr")
     order: Any = None
     if pivoting:
-        order = hosted_value(_column_order, a)
+        order = of_values(_column_order, a)
         a = rows_at(a.mT, order).mT
     q, r = _numpy_linalg.qr(a, names[mode])
     rows, columns = a.shape[-2:]
@@ -253,13 +253,13 @@ class Ldl(Decomposition):
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         turned = adjoint if self.options[1] else _transposed
         low, d = results
-        order = hosted_value(_ldl_order, a, *self.options)
+        order = of_values(_ldl_order, a, *self.options)
         low = rows_at(low, order)
         moved = rows_at(rows_at(t, order).mT, order).mT
         x = turned(_core.solve(low, turned(_core.solve(low, moved))))
         blocks, below = of_values(_ldl_masks, d, self.options[0])
         w = _core.solve(d.mT, (x * below).mT).mT
-        back = hosted_value(np.argsort, order)
+        back = of_values(np.argsort, order)
         return rows_at(_core.matmul(low, w), back), x * blocks
 
 
@@ -289,4 +289,4 @@ def ldl(
     is_hermitian = hermitian and a.dtype.kind == "c"
     a = (hermitian_of if is_hermitian else symmetric_of)(a, lower)
     low, d = Ldl(bool(lower), is_hermitian)(a)
-    return low, d, hosted_value(_ldl_order, a, lower, is_hermitian)
+    return low, d, of_values(_ldl_order, a, lower, is_hermitian)
