@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Body", "SavingBody"]
+__all__ = ["Body", "SavingBody", "has_rules"]
 
 
 class Body:
@@ -128,7 +128,7 @@ class Body:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
                 outputs = list(self.function(nodes))
                 program, captured = trace.freeze(outputs)
-                without = trace.freeze(outputs, False) if _has_rules(program) else None
+                without = trace.freeze(outputs, False) if has_rules(program) else None
         self._check_results([spec_of(y) for y in outputs])
         self._capture(captured)
         specs = [spec_of(x) for x in nodes] + [spec_of(x) for x in self.captured]
@@ -212,8 +212,17 @@ class SavingBody(Body):
         return kept, [*outputs, *inputs[: self.count]]
 
 
-def _has_rules(program: Program) -> bool:
-    """Are there operators in it that stand for another derivative only?"""
+def has_rules(program: Program) -> bool:
+    """Are there operators in it that stand for another derivative only?
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    bool
+    """
     callees = [attrs[0] for attrs in program.attrs if attrs]
     return any(isinstance(callee, Callee) and callee.is_first for callee in callees)
 
