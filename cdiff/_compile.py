@@ -178,7 +178,7 @@ class Compiled(CompiledCall, Transformed):
 
     def _run(self, signature: Signature) -> tuple[Path | None, TreeDef, list[Any]]:
         """What the function itself does, and its result; no path if it reads tracked values."""
-        trace = Trace(rules=True)  # which derivatives of what is saved will want
+        trace = Trace(rules=True, closed=True)  # rules are for derivatives of what is saved
         with trace as level:
             inputs = [trace.input(x) for x in signature.inputs]
             leaves, treedef = flatten(signature.call(self._f, inputs))

@@ -139,7 +139,7 @@ def load(
     return _made(fallback or _Missing(name), content, records, known)
 
 
-def _checked_rules(rules: Mapping[str, Any] | None) -> dict[str, Any]:
+def _checked_rules(rules: Mapping[Any, Any] | None) -> dict[str, Any]:
     found = dict(rules or {})
     for name, f in found.items():
         if not isinstance(name, str) or not isinstance(f, (CustomVjp, CustomJvp, Operator)):

@@ -136,7 +136,9 @@ def _gone(nodes: Any) -> Any:
 
 def _plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
     paths = [] if body.paths is None else body.paths.distinct()
-    programs = [(writer.program(path.program), writer.program(path.runner.program)) for path in paths]
+    programs = [
+        (writer.program(path.program), writer.program(path.runner.program)) for path in paths
+    ]
     return body.n_inputs, len(body.captured), tuple(programs)
 
 

@@ -153,7 +153,7 @@ def rule_of(x: tuple[Any, ...], known: Known) -> Callee | None:
                 f"give it to load(..., rules={{{name!r:.80}: f}})"
             )
         return MissingRule(x)
-    if not isinstance(owner, KINDS[kind]):
+    if type(owner) is not KINDS[kind]:
         raise FormatError(
             f"the rule that was given as {name!r:.80} must be what "
             f"{'operator' if kind == 'user' else f'custom_{kind}'} returns, got {owner!r:.60}"

@@ -25,7 +25,9 @@ def tripled(x):
     return np.sin(x)
 
 
-tripled.defvjp(lambda x: (np.sin(x), (x, 3.0, Pair(x, "s"))), lambda r, g: (g * r[1] * np.cos(r[0]),))
+tripled.defvjp(
+    lambda x: (np.sin(x), (x, 3.0, Pair(x, "s"))), lambda r, g: (g * r[1] * np.cos(r[0]),)
+)
 
 
 @cd.custom_jvp
@@ -152,7 +154,7 @@ def test_two_rules_of_one_name():
     first, second = (cd.operator(lambda x, k=k: x * k) for k in (1.0, 2.0))
     compiled = cd.compile(lambda x: first(x) + second(x))
     compiled(POINT)
-    with pytest.raises(TypeError, match="two functions with derivative rules are called '<lambda>'"):
+    with pytest.raises(TypeError, match="two functions with derivative rules are called '<la"):
         saved(compiled)
 
 
@@ -197,7 +199,9 @@ def special_functions():
     return {
         "jv": lambda x: csp.jv(2, x) * csp.airy(x)[0],
         "gammainc": cd.grad(lambda x: (csp.gammainc(x, 1 / x) * csp.betainc(x, 2.0, x / 3)).sum()),
-        "orders": cd.hessian(lambda x: (csp.gammainc(x, x) + csp.erfcx(x) + csp.zeta(1 + x, x)).sum()),
+        "orders": cd.hessian(
+            lambda x: (csp.gammainc(x, x) + csp.erfcx(x) + csp.zeta(1 + x, x)).sum()
+        ),
         "vmap": cd.vmap(lambda x: csp.gamma(x) * csp.ellipj(x, 0.3)[1]),
         "lambertw": lambda x: csp.lambertw(x) + csp.voigt_profile(x, 1.0, x),
         "loop": lambda x: cd.fori_loop(0, 2, lambda i, c: csp.j0(c) + x, x),
@@ -209,9 +213,7 @@ def special_functions():
             lambda x: csl.solve_triangular(np.tril(np.outer(x, x)) + spd, x, lower=True).sum()
         ),
         "sylvester": lambda x: csl.solve_sylvester(np.outer(x, x) + spd, spd, np.outer(x, x)),
-        "banded": cd.grad(
-            lambda x: csl.solve_banded((1, 1), np.stack([x, x + 5, x]), x).sum()
-        ),
+        "banded": cd.grad(lambda x: csl.solve_banded((1, 1), np.stack([x, x + 5, x]), x).sum()),
         "lu": lambda x: csl.lu_factor(np.outer(x, x) + spd)[0],
         "lfilter": cd.grad(lambda x: css.lfilter([1.0, 2.0], [1.0, 0.5], x).sum()),
         "convolve": cd.grad(lambda x: (css.convolve(x, x) ** 2).sum()),
