@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["function_with_rule", "plain_rule", "rule_of"]
 
-KINDS: dict[str, type] = {"vjp": CustomVjp, "jvp": CustomJvp, "user": Operator}
+KINDS: dict[str, type[Any]] = {"vjp": CustomVjp, "jvp": CustomJvp, "user": Operator}
 MAX_ARGUMENTS = 1 << 16
 
 
@@ -153,7 +153,7 @@ def rule_of(x: tuple[Any, ...], known: Known) -> Callee | None:
                 f"give it to load(..., rules={{{name!r:.80}: f}})"
             )
         return MissingRule(x)
-    if type(owner) is not KINDS[kind]:
+    if owner.__class__ is not KINDS[kind]:
         raise FormatError(
             f"the rule that was given as {name!r:.80} must be what "
             f"{'operator' if kind == 'user' else f'custom_{kind}'} returns, got {owner!r:.60}"
