@@ -56,8 +56,7 @@ class Body:
         self.paths: Paths | None = None
         self.derived: dict[Any, Any] = {}
         self._lock = threading.RLock()
-        with Level() as level:
-            self._depth = level
+        self._level = next_level()
 
     def run(self, inputs: list[Any]) -> list[Any]:
         """The outputs for plain values.
@@ -121,8 +120,8 @@ class Body:
         """Run the function itself; its path and what it returned."""
         with ExitStack() as stack:
             # Above all levels at which something captured may be tracked.
-            while stack.enter_context(Level()) < self._depth:
-                pass
+            for _ in range(next_level(), self._level):
+                stack.enter_context(Level())
             trace = Trace(rules=True)
             with trace:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
@@ -210,6 +209,12 @@ class SavingBody(Body):
         kept = Path(made[0], LEAF, [], [], made[1])
         self._keep(kept)
         return kept, [*outputs, *inputs[: self.count]]
+
+
+def next_level() -> int:
+    """The level of a transformation that would begin now."""
+    with Level() as level:
+        return level
 
 
 def has_rules(program: Program) -> bool:
