@@ -23,6 +23,7 @@ from cdiff._body import has_rules
 from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._leaves import outside
+from cdiff._linked import Trust
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._plain import written
@@ -99,6 +100,7 @@ class Compiled(CompiledCall, Transformed):
         self._count = 0
         self._recordings = 0
         self._latest: Path | None = None
+        self._trust: dict[Any, Trust] = {}
         self.forms = ()
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -203,9 +205,27 @@ class Compiled(CompiledCall, Transformed):
             self._entries, self._count = {}, 0
         self._count += 1
         self._latest = path
-        surroundings = observer.surroundings(path.linked())
+        self._learn(signature.key, path, observer)
+        surroundings = observer.surroundings(self._trusted(signature.key, path))
         entry = self._add(signature.key, surroundings, path, observer)
         self._put_first(path, signature, entry)
+
+    def _trusted(self, key: Any, path: Path) -> list[Any]:
+        """The arrays that the program reads and nothing else depends on."""
+        found = self._trust.get(key)
+        return [] if found is None else found.arrays(path)
+
+    def _learn(self, key: Any, path: Path, observer: Observer) -> None:
+        """Has this been recorded only because arrays changed that the program reads itself?"""
+        entries = self._entries.get(key)
+        before = entries[0] if entries and not observer.decides else None
+        if before is None or before.surroundings is None:
+            return
+        labels = before.surroundings.changed()
+        changed = observer.arrays(labels) if labels else None
+        earlier = before.paths.by_decisions.get(path.decisions)
+        if changed is not None and earlier is not None:
+            self._trust.setdefault(key, Trust()).learn(changed, earlier, path)
 
     def _add(
         self, key: Any, surroundings: Surroundings | None, path: Path, observer: Observer
@@ -218,7 +238,7 @@ class Compiled(CompiledCall, Transformed):
                 if entry.surroundings is None:
                     entry.surroundings = surroundings
                 else:
-                    more = observer.content(path.linked())
+                    more = observer.content(self._trusted(key, path))
                     entry.surroundings = entry.surroundings.without_changed(more)
                 return entry
         # The latest first, and a copy since another thread may go through the old list.
@@ -392,7 +412,7 @@ class Compiled(CompiledCall, Transformed):
         for record in unpack(data):
             key, path = path_of(record, Known(classes))
             observer = Observer(self._f, [static_value(form) for form in statics_of(key)])
-            surroundings = observer.surroundings(path.linked())
+            surroundings = observer.surroundings(self._trusted(key, path))
             values = None if surroundings is None else surroundings.values()
             if values == record["outer"]:
                 self._add(key, surroundings, path, observer)

@@ -109,6 +109,6 @@ def test_many_loops_in_each_other(loop):
 def test_too_many_loops_in_each_other():
     assert deep(loop_for, 12)(0.7) == pytest.approx(deep(plain_for, 12)(0.7), rel=1e-14)
     for f in (deep(loop_for, 18), cd.grad(deep(loop_for, 10))):
-        with pytest.raises(RecursionError, match="nested more than 17 deep.* every loop"):
+        with pytest.raises(RecursionError, match="nested more than 17 deep; every derivative"):
             f(0.7)
     assert cd.grad(deep(loop_for, 1))(0.7) == pytest.approx(cd.grad(deep(plain_for, 1))(0.7))
