@@ -1,0 +1,329 @@
+# Runs: light operators of a group as one function in machine code.
+#
+# Brings calls of light operators together and makes runs of them; must not know encodings
+# (machine_code.h), registers (registers.pxi) or programs.  Fast because what one operator computes
+# and another reads stays in a register: memory is read once and written once in a run, and lanes
+# only hold what other calls read, or what has no register left.
+
+cdef enum:
+    MAX_TABLES = 64               # whose columns are read or written
+    HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
+
+# While calls are reordered.
+cdef enum:
+    WAITS_TO_READ = 1
+    WAITS_TO_WRITE = 2
+
+# What one run does: the micro that stands for it points here.
+cdef struct Run:
+    native_fn call
+    int n_fixed, n_steps, n_instructions, n_touched
+    bint look                     # a quick body and an exact one
+    MachineStep *steps
+    int32_t *instructions         # that it does
+    int32_t *touched              # slots whose memory it reads or writes
+
+
+cdef inline bint is_light(const Micro *m) noexcept nogil:
+    """Is a call an operator in machine code, or a column that is read or written?"""
+    return (m.kind == MICRO_WHERE or m.kind == MICRO_VALUE and native_kind(m.op) != NOT_NATIVE
+            or m.gather != NULL and m.gather.table >= 0)
+
+
+cdef inline int slots_read(const Micro *m, int32_t *slots) noexcept nogil:
+    """The slots whose content a call reads, before there are runs; returns their number."""
+    cdef int count = 0 if m.kind == MICRO_GATHER else m.reads
+    slots[0] = m.a
+    slots[1] = m.b
+    slots[2] = m.c
+    slots[3] = m.d
+    return count
+
+
+cdef inline int slots_written(const Micro *m, int32_t *slots) noexcept nogil:
+    slots[0] = m.a if m.kind == MICRO_ROUND else m.y
+    slots[1] = m.c if m.kind == MICRO_PAIR else m.a
+    return (0 if m.kind == MICRO_SUM or m.kind == MICRO_SCATTER
+            else 2 if m.kind == MICRO_PAIR or m.kind == MICRO_SINGLE else 1)
+
+
+@cython.final
+cdef class _Runs:
+    """Turns the calls of a group into runs and what is left."""
+    cdef Group *g
+    cdef _Pool pool, scratch
+    cdef int32_t *place           # of a slot: the first one with the same memory
+    cdef int32_t *last_use        # of a slot, in the whole group
+    cdef int n_slots              # without those of tables
+    cdef _Registers registers
+
+    def __init__(self, _Pool pool, _Pool scratch):
+        self.pool = pool
+        self.scratch = scratch
+
+    cdef int make(self, Group *g) except -1:
+        cdef int k = 0, kept = 0, end
+        cdef Run *run
+        cdef Py_ssize_t n = g.n_slots + MAX_TABLES
+        self.g = g
+        self.n_slots = g.n_slots
+        self.place = self.numbers(n)
+        self.last_use = self.numbers(n)
+        self.registers = _Registers(self.scratch, n, True)
+        self.find_places()
+        self.find_tables()
+        self.bring_together()
+        self.find_last_uses()
+        self.find_pointed()
+        while k < g.n_micros:
+            end = k
+            while end < g.n_micros and is_light(&g.micros[end]):
+                end += 1
+            if end - k < 2:
+                g.micros[kept] = g.micros[k]
+                k += 1
+            else:
+                run = self.run_of(k, end)
+                g.micros[kept] = g.micros[k]
+                g.micros[kept].kind = MICRO_NATIVE
+                g.micros[kept].run = run
+                k = end
+            kept += 1
+        g.n_micros = kept
+        return 0
+
+    cdef int32_t *numbers(self, Py_ssize_t n) except NULL:
+        return <int32_t *>self.scratch.take((n + 1) * sizeof(int32_t))
+
+    cdef int find_places(self) except -1:
+        """Results may lie over operands: slots with the same memory have one place."""
+        cdef dict places = {}
+        cdef int32_t k
+        for k in range(self.g.n_slots):
+            self.place[k] = k
+            if self.g.slots[k].base != BASE_LANES:
+                self.place[k] = places.setdefault(
+                    (self.g.slots[k].base, self.g.slots[k].offset), k)
+        return 0
+
+    cdef int find_tables(self) except -1:
+        """Columns of one table share a pointer, as long as there is room for it."""
+        cdef Group *g = self.g
+        cdef Gather *x
+        cdef dict tables = {}
+        cdef set strides = set()
+        cdef int k
+        for k in range(g.n_micros):
+            x = g.micros[k].gather
+            if x == NULL:
+                continue
+            x.table = -1
+            if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]):
+                continue
+            key = (x.base, x.strides[0])
+            if key not in tables:
+                if g.n_slots >= self.n_slots + MAX_TABLES \
+                        or len(strides | {x.strides[0]}) > MAX_STRIDES:
+                    continue
+                strides.add(x.strides[0])
+                g.slots[g.n_slots].base = x.base
+                g.slots[g.n_slots].offset = x.offset
+                g.slots[g.n_slots].step = <int32_t>x.strides[0]
+                tables[key] = g.n_slots
+                g.n_slots += 1
+            if fits_int32(x.offset - g.slots[<int>tables[key]].offset):
+                x.table = tables[key]
+        return 0
+
+    # ------------------------------------------------------------ order
+
+    cdef int bring_together(self) except -1:
+        """Reorder calls so that light ones stand together, as far as one does not wait for
+        another: all light ones that can be done, some others, and so on."""
+        cdef Group *g = self.g
+        cdef Micro *left = <Micro *>self.scratch.take((g.n_micros + 1) * sizeof(Micro))
+        cdef char *held = <char *>self.scratch.take(g.n_slots + 1)
+        cdef int n = g.n_micros, done = 0
+        cdef bint light = True
+        memcpy(left, g.micros, n * sizeof(Micro))
+        while n:
+            n = self.take_those(left, n, held, light, &done)
+            light = not light
+        return 0
+
+    cdef int take_those(self, Micro *left, int n, char *held, bint light, int *done) noexcept:
+        """Take light calls or others that wait for none of those left before them; returns how
+        many are left."""
+        cdef int k, kept = 0, limit = n if light else HEAVY_AT_ONCE
+        cdef bint memory = False      # something waits that reads or writes memory at large
+        memset(held, 0, self.g.n_slots)
+        for k in range(n):
+            if limit and is_light(&left[k]) == light and not self.waits(&left[k], held, memory):
+                self.g.micros[done[0]] = left[k]
+                done[0] += 1
+                limit -= 1
+                continue
+            memory |= self.mark(&left[k], held)
+            left[kept] = left[k]
+            kept += 1
+        return kept
+
+    cdef bint waits(self, const Micro *m, const char *held, bint memory) noexcept:
+        """Does a call read what waits to be written, or write what waits to be read?"""
+        cdef int32_t slots[4]
+        cdef int k, n = slots_read(m, slots)
+        if memory and (m.gather != NULL or self.writes_memory(m)):
+            return True
+        for k in range(n):
+            if held[self.place[slots[k]]] & WAITS_TO_WRITE:
+                return True
+        n = slots_written(m, slots)
+        for k in range(n):
+            if held[self.place[slots[k]]]:
+                return True
+        return False
+
+    cdef bint mark(self, const Micro *m, char *held) noexcept:
+        """Note what a call that waits reads and writes; whether that is memory at large."""
+        cdef int32_t slots[4]
+        cdef int k, n = slots_read(m, slots)
+        for k in range(n):
+            held[self.place[slots[k]]] |= WAITS_TO_READ
+        n = slots_written(m, slots)
+        for k in range(n):
+            held[self.place[slots[k]]] |= WAITS_TO_WRITE
+        return m.gather != NULL
+
+    cdef bint writes_memory(self, const Micro *m) noexcept:
+        cdef int32_t slots[4]
+        cdef int k, n = slots_written(m, slots)
+        for k in range(n):
+            if self.g.slots[slots[k]].base != BASE_LANES:
+                return True
+        return False
+
+    cdef int find_last_uses(self) noexcept:
+        cdef int32_t slots[4]
+        cdef int k, j
+        for k in range(self.g.n_slots):
+            self.last_use[k] = -1
+        for k in range(self.g.n_micros):
+            for j in range(slots_read(&self.g.micros[k], slots)):
+                self.last_use[slots[j]] = k
+        return 0
+
+    cdef int find_pointed(self) except -1:
+        cdef char *pointed = <char *>self.scratch.take(self.g.n_slots + 1)
+        cdef int k
+        for k in range(self.g.n_slots):
+            pointed[k] = self.g.slots[k].base != BASE_LANES
+        self.registers.pointed = pointed
+        return 0
+
+    # ------------------------------------------------------------ one run
+
+    cdef Run *run_of(self, int first, int end) except NULL:
+        """Steps and registers for the calls from first up to end."""
+        cdef int k, n = end - first
+        cdef Run *r = <Run *>self.pool.take(sizeof(Run))
+        cdef Call *calls = <Call *>self.scratch.take(n * sizeof(Call))
+        cdef _Registers registers = self.registers
+        r.instructions = self.pool_numbers(n)
+        r.touched = self.pool_numbers(5 * n)
+        for k in range(self.g.n_slots):
+            registers.next_use[k] = LATER if self.last_use[k] >= end else NEVER
+        for k in range(n):
+            set_call(&calls[k], &self.g.micros[first + k])
+            r.instructions[k] = self.g.micros[first + k].instruction
+        find_next_uses(calls, n, first, registers.next_use)
+        r.steps = <MachineStep *>self.scratch.take(
+            (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
+        registers.begin(calls, n, end, self.place, r.steps, r.touched)
+        for k in range(n):
+            if self.g.micros[first + k].gather == NULL:
+                registers.add(&calls[k])
+            else:
+                self.add_column(&self.g.micros[first + k], &calls[k])
+        registers.finish(calls, n)
+        r.n_instructions = n
+        r.n_steps = registers.n_steps
+        r.n_fixed = registers.n_fixed
+        r.n_touched = registers.n_touched
+        r.look = registers.look
+        return r
+
+    cdef int32_t *pool_numbers(self, Py_ssize_t n) except NULL:
+        return <int32_t *>self.pool.take((n + 1) * sizeof(int32_t))
+
+    cdef int add_column(self, const Micro *m, const Call *c) noexcept:
+        """A column into a register, or out of one."""
+        cdef _Registers registers = self.registers
+        cdef const Gather *x = m.gather
+        cdef MachineStep *s
+        cdef int r = registers.free_register(0) if c.n == 0 else registers.bring(m.a, False, 0)
+        registers.touch(x.table)
+        if c.n and registers.known[m.a] & TAINTED:
+            registers.put(DO_LOOK, 0, 0, r, 0, 0, 0)
+        s = registers.put(DO_SCATTER if c.n else DO_GATHER, 0, r, r, 0, 0, x.table)
+        s.stride = <int32_t>x.strides[0]
+        s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
+        if c.n == 0:
+            return registers.add_result(m.y, r, c.next[0], 0)
+        registers.next_use[m.a] = c.next[1]
+        return registers.let_go(m.a, r)
+
+
+cdef int set_call(Call *c, const Micro *m) noexcept nogil:
+    """What a micro computes; columns have no operator, and one of the two ends only."""
+    cdef int32_t slots[4]
+    cdef int j
+    c.n = slots_read(m, slots)
+    c.op = -1 if m.gather != NULL else OP_WHERE if m.kind == MICRO_WHERE else m.op
+    c.y = -1 if m.kind == MICRO_SCATTER else m.y
+    for j in range(c.n):
+        c.slots[j] = slots[j]
+        c.spread[j] = (m.sa if j == 0 else m.sb if j == 1 else m.sc) == 0
+    return 0
+
+
+cdef inline bint fits_int32(Py_ssize_t n) noexcept nogil:
+    return -0x7fffffff <= n <= 0x7fffffff
+
+
+cdef int move_run(Run *r, const int32_t *place) noexcept:
+    """Follow slots to their final places."""
+    cdef int k
+    for k in range(r.n_steps):
+        r.steps[k].slot = place[r.steps[k].slot]
+    for k in range(r.n_touched):
+        r.touched[k] = place[r.touched[k]]
+    return 0
+
+
+cdef int write_runs(_Pool pool, Group *g) except -1:
+    """Machine code for all runs of a group whose slots have their final places."""
+    cdef Run *r
+    cdef size_t room = 0, page = 4096, length
+    cdef uint8_t *p
+    cdef uint8_t *start
+    cdef int k, j
+    for k in range(g.n_micros):
+        if g.micros[k].kind == MICRO_NATIVE:
+            room += 2 * MAX_STEP_BYTES * g.micros[k].run.n_steps + FRAME_BYTES
+    if not room:
+        return 0
+    room = (room + page - 1) & ~(page - 1)
+    start = p = <uint8_t *>pool.take_code(room)
+    for k in range(g.n_micros):
+        if g.micros[k].kind != MICRO_NATIVE:
+            continue
+        r = g.micros[k].run
+        for j in range(r.n_steps):
+            if r.steps[j].kind == DO_LOAD_LANE or r.steps[j].kind == DO_STORE_LANE:
+                r.steps[j].slot = <int32_t>g.slots[r.steps[j].slot].offset
+        r.call = assemble(p, r.steps, r.n_fixed, r.n_steps, r.look, &length)
+        p += (length + 63) & ~<size_t>63
+        r.steps = NULL
+    if not code_seal(start, room):
+        raise MemoryError("cdiff: the system does not let memory be executed any more")
+    return 0
