@@ -372,7 +372,7 @@ cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
     flags = getattr(callee, "flags", None)
     if flags is not None and len(flags) == len(at):
         points = getattr(callee, "size", getattr(callee, "n", 1))
-    if isinstance(callee, (Hosted, HostedRows, Positions, _Stop)):
+    if isinstance(callee, (Hosted, HostedRows, Positions, Stop)):
         return None                       # no derivative goes through
     each = np.arange(n, dtype=np.int64) // (n // points or 1)
     for k in range(len(at)):
