@@ -1,17 +1,13 @@
 # Points behind: batched values whose axis of points is the last one.
 #
-# A batch has its points along a new first axis.  For rows that are gathered, for
-# products of a tall matrix with a small one of each point, and for what is done
-# to them element by element, the other end is better: a gathered row holds all
-# points side by side, the product is one product and moves nothing large, and a
-# broadcast operand is broadcast along a long axis.  Knows the rules of these few
+# A batch has its points along a new first axis.  For products of a tall matrix with
+# a small one of each point, for rows that are gathered from these, and for what is
+# done to them element by element, the other end is better: the product is one
+# product and moves nothing large, a gathered row holds all points side by side, and
+# a broadcast operand is broadcast along a long axis.  Knows the rules of these few
 # operators; it must not know programs.  Where no rule is at hand the batch moves
 # the points to the front again.  Fast because that is one transposition, which
 # the simplifier drops where the next one is its inverse.
-
-cdef enum:
-    NARROW_ROW = 8                # elements of a row that is gathered, up to here, and
-    FEWEST_BEHIND = 4             # points, from which it pays to move these behind it
 
 ctypedef Array (*behind_fn)(_Step s)
 
@@ -40,17 +36,15 @@ cdef Array behind_operand(_Step s, Py_ssize_t k, list behind):
 
 cdef bint goes_behind(_Step s, list behind) except -1:
     """Is there a rule for the points behind, and is it the better one?"""
-    cdef tuple shape = s.shapes[0] if s.shapes else ()
-    if s.op == OP_GATHER:
-        if s.batched[1] or not s.batched[0]:
-            return False
-        return behind[0] or (s.n >= FEWEST_BEHIND and product(shape[1:]) < NARROW_ROW
-                             and product(<tuple>s.shapes[1]) >= shape[0])
+    cdef tuple shape
+    if s.op == OP_GATHER or s.op == OP_SCATTER_ADD:
+        return behind[0] and not s.batched[1]
     if s.op == OP_MATMUL:
         # A matrix that all points share, times a narrower one of each point.
+        shape = s.shapes[0]
         if s.batched[0] or len(shape) != 2 or len(<tuple>s.shapes[1]) != 2:
             return False
-        return behind[1] or (s.shape[1] > 1 and s.shape[0] >= 2 * shape[1])
+        return behind[1] or (s.shape[1] > 1 and s.shape[0] >= 2 * <Py_ssize_t>shape[1])
     return True in behind and (BATCH[s.op] == NULL or BEHIND[s.op] != NULL)
 
 
@@ -66,8 +60,9 @@ cdef Array result_behind(_Step s, list behind):
 
 # ---------------------------------------------------------------- rules
 
-cdef Array behind_gather(_Step s):
-    return apply(OP_GATHER, s.operands, None)
+cdef Array behind_same(_Step s):
+    """Operators on the first axes only."""
+    return s.result(s.operands, s.attrs)
 
 
 cdef Array behind_matmul(_Step s):
@@ -88,14 +83,11 @@ cdef Array behind_slice(_Step s):
     return apply_slice(s.operands[0], <tuple>s.attrs[0] + (0, 1, s.n))
 
 
-cdef Array behind_sum(_Step s):
-    return s.result(s.operands, s.attrs)
-
-
 cdef void install_behind():
-    BEHIND[OP_GATHER] = behind_gather
+    BEHIND[OP_GATHER] = behind_same
+    BEHIND[OP_SCATTER_ADD] = behind_same
     BEHIND[OP_MATMUL] = behind_matmul
     BEHIND[OP_RESHAPE] = behind_reshape
     BEHIND[OP_TRANSPOSE] = behind_transpose
     BEHIND[OP_SLICE] = behind_slice
-    BEHIND[OP_SUM] = behind_sum
+    BEHIND[OP_SUM] = behind_same

@@ -9,6 +9,7 @@ import cdiff as cd
 RNG = np.random.default_rng(3)
 TALL = RNG.normal(size=(9, 3))
 ROWS = RNG.integers(0, 4, 11)
+SOME = RNG.integers(0, 9, 13)
 TABLE = RNG.integers(0, 4, (5, 2))
 
 
@@ -28,6 +29,8 @@ FUNCTIONS = {
     "gather": lambda x: x.reshape(4, 3)[ROWS],
     "gather of numbers": lambda x: x[np.arange(12)[::-1]],
     "gather by a table": lambda x: x.reshape(4, 3)[TABLE] * np.ones((1, 2, 1)),
+    "rows of a product": lambda x: np.sin(TALL @ x.reshape(3, 4))[SOME] * x[:4] + TALL[SOME, :1],
+    "rows of a product by a table": lambda x: (TALL @ x.reshape(3, 4))[TABLE] * np.ones((2, 1)),
     "weighted rows": lambda x: np.linspace(0, 1, 11)[:, None] * x.reshape(4, 3)[ROWS] + x[:3],
     "of two values": lambda x: x.reshape(4, 3)[ROWS] * np.exp(x.reshape(4, 3)[ROWS[::-1]]) - x[0],
     "mixed sides": lambda x: x.reshape(4, 3)[ROWS][:4] / (2.0 + np.cumsum(x.reshape(4, 3), 0) ** 2),
