@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cdiff as cd
-from cdiff._core import kernels_in_use
+from cdiff._core import kernels_in_use, use_machine_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ def versions() -> list[str]:
             lines.append(f"{name} is not installed (optional)")
     lines.append(f"{platform.system()} on {platform.machine()}")
     lines.append(f"kernels: {kernels_in_use()}")
+    lines.append(f"machine code: {'yes' if use_machine_code() else 'no'}")
     lines.append(f"threads: {cd.get_num_threads()}")
     return lines
 

@@ -13,7 +13,7 @@ from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ
                              Py_LE, Py_GT, Py_GE)
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.math cimport INFINITY, fabs, frexp, signbit
 from libc.string cimport memcmp, memcpy, memset
@@ -130,6 +130,7 @@ include "schedule.pxi"
 include "storage.pxi"
 include "micros.pxi"
 include "fusing.pxi"
+include "native.pxi"
 include "groups.pxi"
 include "group_run.pxi"
 include "steps.pxi"

@@ -29,9 +29,9 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
             if g.row > g.block and n > g.row - start % g.row:
                 n = g.row - start % g.row
             if seconds == NULL:
-                run_block(g, bases, at, sums, start, n)
+                run_block(g, bases, at, lanes, sums, start, n)
             else:
-                time_block(g, bases, at, sums, start, n, seconds)
+                time_block(g, bases, at, lanes, sums, start, n, seconds)
             start += n
             if start >= stop:
                 break
@@ -41,8 +41,8 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
             (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[chunk] = sums[k]
 
 
-cdef inline void run_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
-                           Py_ssize_t n) noexcept nogil:
+cdef inline void run_block(const Group *g, char **bases, char **at, char *lanes, double *sums,
+                           Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     """All instructions on n points."""
     cdef int k
     cdef Fetch f
@@ -52,7 +52,7 @@ cdef inline void run_block(const Group *g, char **bases, char **at, double *sums
     for k in range(g.n_micros):
         if f.left:
             fetch_ahead(&f, g.fetches, bases, start + n, n)
-        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+        run_micro(&g.micros[k], g, bases, at, lanes, sums, start, n)
 
 
 # How far the next block has been asked for.
@@ -79,21 +79,23 @@ cdef inline void fetch_ahead(Fetch *f, Py_ssize_t lines, char **bases, Py_ssize_
         lines -= 1
 
 
-cdef void time_block(const Group *g, char **bases, char **at, double *sums, Py_ssize_t start,
-                     Py_ssize_t n, double *seconds) noexcept nogil:
+cdef void time_block(const Group *g, char **bases, char **at, char *lanes, double *sums,
+                     Py_ssize_t start, Py_ssize_t n, double *seconds) noexcept nogil:
     """The same with a look at the clock after each instruction."""
     cdef double now, last = cdiff_clock()
     cdef int k
     for k in range(g.n_micros):
-        run_micro(&g.micros[k], g, bases, at, sums, start, n)
+        run_micro(&g.micros[k], g, bases, at, lanes, sums, start, n)
         now = cdiff_clock()
         seconds[g.micros[k].instruction] += now - last
         last = now
 
 
-cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, double *sums,
-                           Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-    if m.kind == MICRO_VALUE:
+cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, char *lanes,
+                           double *sums, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    if m.kind == MICRO_NATIVE:
+        m.run.call(n, at, lanes)
+    elif m.kind == MICRO_VALUE:
         m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
     elif m.kind == MICRO_FUSED:
         m.fused(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], <double *>at[m.c],
@@ -188,7 +190,7 @@ cdef void share_group(void *context, int worker) noexcept nogil:
 cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
     """All points; False, with an exception set, if a signal ended that."""
     cdef GroupRun r
-    cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.n_micros + 1)
+    cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.weight + 1)
     r.group = g
     r.bases = m.bases
     r.lanes = m.lanes
@@ -199,7 +201,7 @@ cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
         r.next = first
         first += some
         r.end = first if first < g.n_chunks else g.n_chunks
-        if m.workers > 1 and g.n_chunks > 1 and g.size * g.n_micros >= SHARED_WORK:
+        if m.workers > 1 and g.n_chunks > 1 and g.size * g.weight >= SHARED_WORK:
             cdiff_parallel(share_group, &r, m.workers)
         else:
             run_chunks(g, m.bases, m.lanes, r.next, r.end, NULL)

@@ -31,7 +31,8 @@ cdef class _GroupCompiler:
         for at in range(u.start, u.start + u.count):
             self.capacity += 2 * len(plan.scatters.get(schedule.order[at], ()))
         g.micros = <Micro *>plan.scratch.take(self.capacity * sizeof(Micro))
-        g.slots = <GroupSlot *>plan.scratch.take(self.capacity * sizeof(GroupSlot))
+        g.slots = <GroupSlot *>plan.scratch.take(
+            (self.capacity + MAX_TABLES) * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
         g.size = self.points_of(i)
         at = u.start
@@ -49,9 +50,14 @@ cdef class _GroupCompiler:
             else:
                 self.add_lanes(i)
                 self.add_scatters(i)
-        fuse_micros(plan.scratch, g)
+        g.weight = g.n_micros
+        if machine_code:
+            _Runs(plan.pool, plan.scratch).make(g)
+        else:
+            fuse_micros(plan.scratch, g)
         self.set_geometry()
         self.move_to_pool()
+        write_runs(plan.pool, g)
         return g
 
     cdef Py_ssize_t points_of(self, int32_t i) noexcept:
@@ -133,6 +139,7 @@ cdef class _GroupCompiler:
         g.base = base
         g.offset = offset
         g.ndim = look.ndim if look.ndim else 1
+        g.table = -1
         g.width = 8
         g.shape = <Py_ssize_t *>self.plan.pool.take(2 * g.ndim * sizeof(Py_ssize_t))
         g.strides = g.shape + g.ndim
@@ -245,32 +252,10 @@ cdef class _GroupCompiler:
     # ------------------------------------------------------------ finishing
 
     cdef int set_geometry(self) except -1:
-        """Lanes are shared by values that do not live together; then the points of a block."""
+        """The points of a block: as many as have room where all lanes are; and of a chunk."""
         cdef Group *g = self.group
-        cdef int *last = <int *>self.plan.scratch.take((g.n_slots + 1) * sizeof(int))
-        cdef int k, slot, lanes = 0
-        cdef Micro *m
-        cdef list free_lanes = []
-        for k in range(g.n_micros):
-            m = &g.micros[k]
-            last[m.a] = last[m.b] = last[m.c] = last[m.d] = k
-            if m.kind != MICRO_SUM:
-                last[m.y] = k
-        for k in range(g.n_slots):
-            g.slots[k].offset = -1 if g.slots[k].base == BASE_LANES else g.slots[k].offset
-        for k in range(g.n_micros):
-            m = &g.micros[k]
-            for slot in (m.a, m.b, m.c, m.d):
-                if g.slots[slot].base == BASE_LANES and last[slot] == k \
-                        and g.slots[slot].offset >= 0:
-                    free_lanes.append(g.slots[slot].offset)
-                    last[slot] = -1
-            for slot in () if m.kind == MICRO_SUM else (m.y, m.c):
-                if g.slots[slot].base == BASE_LANES and g.slots[slot].offset < 0:
-                    if not free_lanes:
-                        free_lanes.append(lanes)
-                        lanes += 1
-                    g.slots[slot].offset = free_lanes.pop()
+        cdef Py_ssize_t lane
+        cdef int k, lanes = self.share_lanes()
         g.block = LANE_ROOM // (lanes + 1) & ~<Py_ssize_t>15
         g.block = MAX_BLOCK if g.block > MAX_BLOCK else 64 if g.block < 64 else g.block
         g.chunk = chunk_points(g.row)
@@ -280,12 +265,67 @@ cdef class _GroupCompiler:
             g.block = g.block // g.row * g.row
         if g.block > g.chunk:
             g.block = g.chunk
-        g.lane_bytes = (lanes * g.block * sizeof(double) + 2 * LINE) & ~<Py_ssize_t>(LINE - 1)
+        # Machine code writes whole vectors into lanes.
+        lane = (g.block * sizeof(double) + LINE - 1) & ~<Py_ssize_t>(LINE - 1)
+        g.lane_bytes = lanes * lane + LINE
         g.n_chunks = (g.size + g.chunk - 1) // g.chunk if g.size else 0
         for k in range(g.n_slots):
             if g.slots[k].base == BASE_LANES:
-                g.slots[k].offset *= g.block * sizeof(double)
+                g.slots[k].offset *= lane
         return 0
+
+    cdef int share_lanes(self) except -1:
+        """Values that do not live together share a lane; returns how many lanes there are."""
+        cdef Group *g = self.group
+        cdef int *last = <int *>self.plan.scratch.take((g.n_slots + 1) * sizeof(int))
+        cdef int k, slot, lanes = 0
+        cdef list free_lanes = []
+        for k in range(g.n_micros):
+            for slot in self.lanes_read(&g.micros[k]) + self.lanes_written(&g.micros[k]):
+                last[slot] = k
+        for k in range(g.n_slots):
+            g.slots[k].offset = -1 if g.slots[k].base == BASE_LANES else g.slots[k].offset
+        for k in range(g.n_micros):
+            # A kernel may write what it reads; a run may read again what it has written.
+            if g.micros[k].kind != MICRO_NATIVE:
+                self.free_lanes(self.lanes_read(&g.micros[k]), k, last, free_lanes)
+            for slot in self.lanes_written(&g.micros[k]):
+                if g.slots[slot].offset < 0:
+                    if not free_lanes:
+                        free_lanes.append(lanes)
+                        lanes += 1
+                    g.slots[slot].offset = free_lanes.pop()
+            if g.micros[k].kind == MICRO_NATIVE:
+                self.free_lanes(self.lanes_read(&g.micros[k]), k, last, free_lanes)
+        for k in range(g.n_slots):
+            if g.slots[k].base == BASE_LANES and g.slots[k].offset < 0:
+                g.slots[k].offset = 0     # stays in a register
+        return lanes
+
+    cdef int free_lanes(self, list slots, int k, int *last, list free_lanes) except -1:
+        """The lanes of slots that call k is the last to need."""
+        for slot in slots:
+            if last[<int>slot] == k and self.group.slots[<int>slot].offset >= 0:
+                free_lanes.append(self.group.slots[<int>slot].offset)
+                last[<int>slot] = -1
+        return 0
+
+    cdef list lanes_read(self, const Micro *m):
+        cdef Group *g = self.group
+        cdef int k
+        if m.kind == MICRO_NATIVE:
+            return self.lanes_written(m)
+        return [k for k in (m.a, m.b, m.c, m.d) if g.slots[k].base == BASE_LANES]
+
+    cdef list lanes_written(self, const Micro *m):
+        cdef Group *g = self.group
+        cdef int k
+        if m.kind == MICRO_NATIVE:
+            return [m.run.touched[k] for k in range(m.run.n_touched)
+                    if g.slots[m.run.touched[k]].base == BASE_LANES]
+        if m.kind == MICRO_SUM:
+            return []
+        return [k for k in (m.y, m.c) if g.slots[k].base == BASE_LANES]
 
     cdef int move_to_pool(self) except -1:
         """The finished tables, with the slots that move in front."""
@@ -313,6 +353,8 @@ cdef class _GroupCompiler:
             micros[k].d = place[micros[k].d]
             if micros[k].kind != MICRO_SUM:
                 micros[k].y = place[micros[k].y]
+            if micros[k].kind == MICRO_NATIVE:
+                move_run(micros[k].run, place)
         g.slots = slots
         g.micros = micros
         return self.find_streams()
@@ -327,7 +369,8 @@ cdef class _GroupCompiler:
         g.streams = <Stream *>self.plan.pool.take(
             (g.n_moving + g.n_micros + 1) * sizeof(Stream))
         for k in range(g.n_moving):
-            self.add_stream(g.slots[k].base, g.slots[k].offset, g.slots[k].step)
+            if g.slots[k].step > 0:
+                self.add_stream(g.slots[k].base, g.slots[k].offset, g.slots[k].step)
         for k in range(g.n_micros):
             gather = g.micros[k].gather
             if gather != NULL and gather.ndim == 1 and gather.strides[0] > 0 \

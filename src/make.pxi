@@ -147,7 +147,7 @@ cdef class _StepMaker:
     cdef int make_group(self, Step *s, Py_ssize_t unit) except -1:
         s.kind = STEP_GROUP
         s.group = _GroupCompiler(self.plan).compile(self.schedule, unit)
-        s.work = s.group.size * s.group.n_micros
+        s.work = s.group.size * s.group.weight
         if s.group.lane_bytes > self.e.lane_bytes:
             self.e.lane_bytes = s.group.lane_bytes
         return 0

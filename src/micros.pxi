@@ -51,9 +51,11 @@ cdef enum MicroKind:
     MICRO_SUM                     # adds up a block
     MICRO_ROWS                    # adds up each row of a block
     MICRO_GONE                    # done by another call; gone when the group is finished
+    MICRO_NATIVE                  # a run of light operators in machine code
 
 cdef enum:
-    MAX_SLOTS = 6 * MAX_GROUP     # five for each instruction, and what is scattered besides
+    # Five for each instruction, what is scattered besides, and tables (native.pxi).
+    MAX_SLOTS = 6 * MAX_GROUP + 64
     LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.
@@ -66,9 +68,12 @@ cdef struct Gather:
     int32_t base
     int width
     int ndim
+    int32_t table                 # for machine code: the slot of the first column, -1: none
     Py_ssize_t offset
     Py_ssize_t *shape
     Py_ssize_t *strides
+
+cdef struct Run
 
 # One call of a kernel: slots, and which of them move from point to point.
 cdef struct Micro:
@@ -85,6 +90,7 @@ cdef struct Micro:
     fused_fn fused
     products_fn products
     Gather *gather
+    Run *run
 
 # A sum: where its partial sums are, and where it goes.
 cdef struct GroupSum:
@@ -101,6 +107,7 @@ cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
     int n_micros, n_slots, n_moving, n_sums
+    int weight                    # instructions: what a point costs
     int n_streams                 # none where all is in a cache
     Py_ssize_t fetches            # cache lines of the next block to ask for before each call
     Stream *streams

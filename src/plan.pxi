@@ -60,6 +60,11 @@ for _name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_eq
     IS_QUESTION[OP_CODES[_name]] = True
 
 
+cdef extern from "machine_code.h":
+    void *code_memory(size_t n) noexcept nogil
+    void code_free(void *p, size_t n) noexcept nogil
+
+
 @cython.final
 cdef class _Pool:
     """Memory for the tables of a plan, given back all at once."""
@@ -67,12 +72,15 @@ cdef class _Pool:
     cdef Py_ssize_t count, capacity
     cdef char *free
     cdef size_t left
+    cdef list code                # (address, size) of memory that holds machine code
 
     def __dealloc__(self):
         cdef Py_ssize_t i
         for i in range(self.count):
             free(self.blocks[i])
         free(self.blocks)
+        for address, size in self.code or ():
+            code_free(<void *><size_t>address, size)
 
     cdef void *take(self, size_t n) except NULL:
         """Zeroed memory."""
@@ -95,6 +103,16 @@ cdef class _Pool:
         p = self.free
         self.free += n
         self.left -= n
+        return p
+
+    cdef void *take_code(self, size_t n) except NULL:
+        """Memory for machine code, to be sealed when that is written."""
+        cdef void *p = code_memory(n)
+        if p == NULL:
+            raise MemoryError("cdiff: no memory for machine code")
+        if self.code is None:
+            self.code = []
+        self.code.append((<size_t>p, n))
         return p
 
 

@@ -59,22 +59,39 @@ cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,
     cdef const Group *g = e.steps[step].group
     cdef const Micro *m
     cdef dict moved = {}, spent = {}
+    cdef list done
     cdef Py_ssize_t n
     cdef int k, slot
     for k in range(g.n_micros):
         m = &g.micros[k]
-        n = moved.get(m.instruction, 0)
+        done = done_by(m)
+        n = moved.get(done[0], 0)
         if m.kind == MICRO_GATHER:
             n += g.size * (m.gather.width if m.gather.width > 0 else 8)
-        for slot in {m.a, m.b, m.c, m.d} if m.kind == MICRO_SUM else {m.a, m.b, m.c, m.d, m.y}:
+        for slot in slots_of(m):
             n += g.slots[slot].step * g.size
-        moved[m.instruction] = n
-        spent[m.instruction] = seconds[m.instruction] / (m.n_joined + 1)
-        for slot in range(m.n_joined):
-            moved[m.joined[slot]] = 0
-            spent[m.joined[slot]] = spent[m.instruction]
+        for i in done:
+            moved[i] = 0
+            spent[i] = seconds[<Py_ssize_t>done[0]] / len(done)
+        moved[done[0]] = n
     for i, nbytes in moved.items():
         shape = e.program.types[e.program.code[<Py_ssize_t>i].type][1]
         rows.append((step, op_name(e.program.code[<Py_ssize_t>i].op), shape,
                      line_text(e.program.line_at(i)), spent[i], 1, nbytes))
     return 0
+
+
+cdef list done_by(const Micro *m):
+    """The instructions that a call does; its time is noted at the first."""
+    cdef int k
+    if m.kind == MICRO_NATIVE:
+        return [m.run.instructions[k] for k in range(m.run.n_instructions)]
+    return [m.instruction] + [m.joined[k] for k in range(m.n_joined)]
+
+
+cdef set slots_of(const Micro *m):
+    """The slots that a call reads or writes."""
+    cdef int k
+    if m.kind == MICRO_NATIVE:
+        return {m.run.touched[k] for k in range(m.run.n_touched)}
+    return {m.a, m.b, m.c, m.d} if m.kind == MICRO_SUM else {m.a, m.b, m.c, m.d, m.y}

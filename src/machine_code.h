@@ -1,0 +1,553 @@
+/* Machine code for AVX-512: a loop over points that keeps what it computes in registers.
+ *
+ * Knows the bytes of the few instructions that light operators take, and operating systems' memory
+ * for code; must not know programs or lanes (native.pxi chooses steps and registers).  Fast because
+ * an operator is one instruction on eight numbers: no call, no load and no store in between.
+ *
+ * The code is a function of (points, pointers, lanes): rdi counts the points that are left, rsi are
+ * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time.
+ * k1 has a bit for each point of this round, so that memory of others is neither read nor written.
+ * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs, which
+ * differs only where the product is NaN, and divides by Newton's method (see quotients.h); whatever
+ * leaves it is looked at for NaN, operands of quotients for their size, and the exact body does a
+ * round again where that fails.  Encodings: Intel's Software Developer's Manual, volume 2, 2.7.
+ */
+#ifndef CDIFF_MACHINE_CODE_H
+#define CDIFF_MACHINE_CODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel_table.h"
+
+#if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__)) && CDIFF_X86_KERNELS
+#define CDIFF_MACHINE_CODE 1
+#include <sys/mman.h>
+#include <unistd.h>
+#else
+#define CDIFF_MACHINE_CODE 0
+#endif
+
+typedef void (*native_fn)(int64_t n, char **pointers, char *lanes);
+
+/* Registers 0 to 22 are for values; these for constants, for what a quotient needs in between, and
+ * for what tells whether the quick body was right. */
+enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, REG_SIGN, REG_ONE,
+       REG_LOOK, REG_ZERO };
+/* What a step does besides applying an operator: DO_LOOK for NaN, DO_RANGE for what is so large or
+ * small that Newton's method fails. */
+enum { DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE, DO_GATHER,
+       DO_SCATTER, DO_LOOK, DO_RANGE };
+
+typedef struct {
+    int16_t kind, op;
+    int8_t y, a, b, c; /* registers */
+    int32_t slot;      /* of a pointer, or where a lane is in bytes */
+    int32_t stride, offset; /* of a column: bytes from point to point, and from the pointer on */
+} MachineStep;
+
+enum { MAX_STEP_BYTES = 128, FRAME_BYTES = 512 + 64 * 16 };
+
+enum { MAX_STRIDES = 16 };
+
+typedef struct {
+    uint8_t *start, *p;
+    int n_strides;
+    int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
+} Writer;
+
+/* A constant sequence of bytes. */
+#define PUT(c, ...)                                   \
+    do {                                              \
+        static const uint8_t bytes_[] = {__VA_ARGS__}; \
+        put(c, (int)sizeof(bytes_), bytes_);          \
+    } while (0)
+
+static void put(Writer *c, int n, const uint8_t *bytes)
+{
+    memcpy(c->p, bytes, (size_t)n);
+    c->p += n;
+}
+
+static void put_int32(Writer *c, int64_t v)
+{
+    const int32_t x = (int32_t)v;
+    memcpy(c->p, &x, 4);
+    c->p += 4;
+}
+
+/* The map and the prefix of an opcode. */
+enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
+enum { BARE, PREFIX_66 };
+
+/* An instruction on vectors of eight doubles: reg and rm are registers of vectors (reg may be one of
+ * masks), v the second one; `mask` of 0 is none, `zeroing` clears what is masked. */
+static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int b, int mask, int zeroing)
+{
+    const uint8_t bytes[] = {
+        0x62,
+        (uint8_t)(((~reg >> 3 & 1) << 7) | ((~x & 1) << 6) | ((~b & 1) << 5)
+                  | ((~reg >> 4 & 1) << 4) | map),
+        (uint8_t)(0x80 | ((~v & 15) << 3) | 4 | 1),
+        (uint8_t)((zeroing << 7) | 0x40 | ((~v >> 4 & 1) << 3) | mask),
+        (uint8_t)opcode,
+    };
+    put(c, 5, bytes);
+}
+
+static void put_vectors(Writer *c, int map, int opcode, int reg, int v, int rm, int mask, int zeroing)
+{
+    put_evex(c, map, opcode, reg, v, rm >> 4, rm >> 3 & 1, mask, zeroing);
+    *c->p++ = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+static void put_compare(Writer *c, int k, int a, int b, int predicate, int mask)
+{
+    put_vectors(c, MAP_0F, 0xc2, k, a, b, mask, 0);
+    *c->p++ = (uint8_t)predicate;
+}
+
+/* [rax + 8 rcx], [rax] or [rdx + 8 rcx + offset] in place of the last register. */
+static void put_memory(Writer *c, int map, int opcode, int reg, int mask, int zeroing)
+{
+    put_evex(c, map, opcode, reg, 0, 0, 0, mask, zeroing);
+    *c->p++ = (uint8_t)((reg & 7) << 3 | 4);
+    *c->p++ = 0xc8; /* scale 8, index rcx, base rax */
+}
+
+static void put_number(Writer *c, int reg)
+{
+    put_evex(c, MAP_0F38, 0x19, reg, 0, 0, 0, 0, 0);
+    *c->p++ = (uint8_t)((reg & 7) << 3);
+}
+
+static void put_lane(Writer *c, int opcode, int reg, int64_t offset)
+{
+    put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
+    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
+    *c->p++ = 0xca; /* scale 8, index rcx, base rdx */
+    put_int32(c, offset);
+}
+
+/* [rax + index + offset], where a register of vectors holds the index */
+static void put_places(Writer *c, int opcode, int reg, int index, int mask, int64_t offset)
+{
+    put_evex(c, MAP_0F38, opcode, reg, index & 16, index >> 3 & 1, 0, mask, 0);
+    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
+    *c->p++ = (uint8_t)((index & 7) << 3); /* scale 1, base rax */
+    put_int32(c, offset);
+}
+
+/* A vector that lies before the code, in the same memory. */
+static void put_literal(Writer *c, int opcode, int reg, const uint8_t *place)
+{
+    put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
+    *c->p++ = (uint8_t)((reg & 7) << 3 | 5); /* rip */
+    put_int32(c, place - (c->p + 4));
+}
+
+/* mov rax, [rsi + 8 slot] */
+static void put_pointer(Writer *c, int64_t slot)
+{
+    const uint8_t bytes[] = {0x48, 0x8b, 0x86};
+    put(c, 3, bytes);
+    put_int32(c, 8 * slot);
+}
+
+/* Opcodes of 0F, and predicates of comparisons that raise no signal. */
+enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
+       ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
+enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, BLEND = 0x65, EXPONENT = 0x42,
+       RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c, GATHER = 0x93,
+       SCATTER = 0xa3 };
+enum { EQ = 0, UNORDERED = 3, NEQ = 4, ORDERED = 7, LT = 17, LE = 18, NLT = 21, NLE = 22, NGT = 26,
+       GE = 29, GT = 30 };
+
+static void put_zmul(Writer *c, int y, int a, int b, int quick)
+{
+    if (!quick) {
+        put_compare(c, 2, a, REG_ZERO, NEQ, 0);
+        put_compare(c, 2, b, REG_ZERO, NEQ, 2);
+        put_vectors(c, MAP_0F, MULTIPLY, y, a, b, 2, 1);
+    } else if (y == a || y == b) {
+        put_vectors(c, MAP_0F38, FMA_213, y, y == a ? b : a, REG_ZERO, 0, 0);
+    } else {
+        put_vectors(c, MAP_0F, XOR, y, y, y, 0, 0);
+        put_vectors(c, MAP_0F38, FMA_231, y, a, b, 0, 0);
+    }
+}
+
+static void put_move(Writer *c, int y, int a)
+{
+    put_vectors(c, MAP_0F, MOVE, y, 0, a, 0, 0);
+}
+
+/* y = y + a b, y - a b, a y + y, and a product */
+static void put_fma(Writer *c, int y, int a, int b)
+{
+    put_vectors(c, MAP_0F38, FMA_231, y, a, b, 0, 0);
+}
+
+static void put_fnma(Writer *c, int y, int a, int b)
+{
+    put_vectors(c, MAP_0F38, FNMA_231, y, a, b, 0, 0);
+}
+
+static void put_grow(Writer *c, int y, int a)
+{
+    put_vectors(c, MAP_0F38, FMA_213, y, a, y, 0, 0);
+}
+
+static void put_product(Writer *c, int y, int a, int b)
+{
+    put_vectors(c, MAP_0F, MULTIPLY, y, a, b, 0, 0);
+}
+
+/* newton_quotient() of quotients.h. */
+static void put_quotient(Writer *c, int y, int a, int b)
+{
+    const int guess = REG_T0, error = REG_T1, r = REG_T2, q = REG_T0, rest = REG_T2;
+    put_vectors(c, MAP_0F38, RECIPROCAL_14, guess, 0, b, 0, 0);
+    put_move(c, error, REG_ONE);
+    put_fnma(c, error, b, guess);
+    put_move(c, r, error);
+    put_fma(c, r, error, error);
+    put_vectors(c, MAP_0F38, FMA_213, r, guess, guess, 0, 0);
+    put_move(c, error, REG_ONE);
+    put_fnma(c, error, b, r);
+    put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0); /* now the reciprocal */
+    put_product(c, q, a, error);
+    put_move(c, rest, a);
+    put_fnma(c, rest, b, q);
+    put_fma(c, q, rest, error);
+    put_move(c, y, q);
+}
+
+/* newton_root() of quotients.h. */
+static void put_root(Writer *c, int y, int a)
+{
+    const int g = REG_T0, h = REG_T1, error = REG_T2;
+    int k;
+    put_vectors(c, MAP_0F38, ROOT_14, h, 0, a, 0, 0);
+    put_product(c, g, a, h);
+    put_product(c, h, h, REG_HALF);
+    for (k = 0; k < 2; k++) {
+        put_move(c, error, REG_HALF);
+        put_fnma(c, error, g, h);
+        put_grow(c, g, error);
+        put_grow(c, h, error);
+    }
+    put_move(c, error, a);
+    put_fnma(c, error, g, g);
+    put_fma(c, g, error, h);
+    put_move(c, y, g);
+}
+
+static void put_divide(Writer *c, int y, int a, int b, int quick)
+{
+    if (quick)
+        put_quotient(c, y, a, b);
+    else
+        put_vectors(c, MAP_0F, DIVIDE, y, a, b, 0, 0);
+}
+
+/* The largest exponent of operands of quotients so far, by magnitude (infinite for 0). */
+static void put_range(Writer *c, int a)
+{
+    put_vectors(c, MAP_0F38, EXPONENT, REG_T0, 0, a, 0, 0);
+    put_vectors(c, MAP_0F3A, RANGE, REG_RANGE, REG_RANGE, REG_T0, 0, 0);
+    *c->p++ = 0x0b; /* the larger magnitude, without its sign */
+}
+
+static void put_comparison(Writer *c, int y, int a, int b, int predicate)
+{
+    put_compare(c, 2, a, b, predicate, 0);
+    put_vectors(c, MAP_0F, MOVE, y, 0, REG_ONE, 2, 1);
+}
+
+/* The greater (or smaller) of two; a where that is NaN, for which the instruction would take b. */
+static void put_extreme(Writer *c, int opcode, int y, int a, int b)
+{
+    put_compare(c, 2, a, a, y == a ? ORDERED : UNORDERED, 0);
+    put_vectors(c, MAP_0F, opcode, y, a, b, y == a ? 2 : 0, 0);
+    if (y != a)
+        put_vectors(c, MAP_0F, MOVE, y, 0, a, 2, 0);
+}
+
+/* a where that is a number and the comparison with b holds or b is NaN, else b. */
+static void put_extreme_number(Writer *c, int predicate, int y, int a, int b)
+{
+    put_compare(c, 2, a, a, ORDERED, 0);
+    put_compare(c, 2, a, b, predicate, 2);
+    put_vectors(c, MAP_0F38, BLEND, y, b, a, 2, 0);
+}
+
+/* Nonzero and zero lanes of one register choose between two others, or between one and zero. */
+static void put_where(Writer *c, int y, int chooser, int a, int b)
+{
+    put_compare(c, 2, chooser, REG_ZERO, NEQ, 0);
+    put_vectors(c, MAP_0F38, BLEND, y, b, a, 2, 0);
+}
+
+/* An operator where a comparison holds, 0 elsewhere. */
+static void put_guarded(Writer *c, int opcode, int y, int a, int b, int left, int right)
+{
+    put_compare(c, 2, left, right, NEQ, 0);
+    put_vectors(c, MAP_0F, opcode, y, a, b, 2, 1);
+}
+
+static void put_operator(Writer *c, const MachineStep *s, int quick)
+{
+    const int y = s->y, a = s->a, b = s->b;
+    switch (s->op) {
+    case OP_ADD: put_vectors(c, MAP_0F, ADD, y, a, b, 0, 0); break;
+    case OP_SUBTRACT: put_vectors(c, MAP_0F, SUBTRACT, y, a, b, 0, 0); break;
+    case OP_MULTIPLY: put_product(c, y, a, b); break;
+    case OP_SQUARE: put_product(c, y, a, a); break;
+    case OP_DIVIDE: put_divide(c, y, a, b, quick); break;
+    case OP_RECIPROCAL: put_divide(c, y, REG_ONE, a, quick); break;
+    case OP_SQRT:
+        if (quick)
+            put_root(c, y, a);
+        else
+            put_vectors(c, MAP_0F, SQRT, y, 0, a, 0, 0);
+        break;
+    case OP_NEGATIVE: put_vectors(c, MAP_0F, XOR, y, a, REG_SIGN, 0, 0); break;
+    case OP_ABSOLUTE: put_vectors(c, MAP_0F, AND_NOT, y, REG_SIGN, a, 0, 0); break;
+    case OP_POSITIVE:
+    case OP_CAST: put_move(c, y, a); break;
+    case OP_ZMUL: put_zmul(c, y, a, b, quick); break;
+    case OP_SAFE_DIVIDE: put_guarded(c, DIVIDE, y, a, b, b, REG_ZERO); break;
+    case OP_SAFE_SUBTRACT: put_guarded(c, SUBTRACT, y, a, b, a, b); break;
+    case OP_MAXIMUM: put_extreme(c, MAX, y, a, b); break;
+    case OP_MINIMUM: put_extreme(c, MIN, y, a, b); break;
+    case OP_FMAX: put_extreme_number(c, NLT, y, a, b); break;
+    case OP_FMIN: put_extreme_number(c, NGT, y, a, b); break;
+    case OP_RELU: put_compare(c, 2, a, REG_ZERO, NLE, 0);
+        put_vectors(c, MAP_0F, MOVE, y, 0, a, 2, 1);
+        break;
+    case OP_WHERE: put_where(c, y, a, b, s->c); break;
+    case OP_LESS: put_comparison(c, y, a, b, LT); break;
+    case OP_LESS_EQUAL: put_comparison(c, y, a, b, LE); break;
+    case OP_GREATER: put_comparison(c, y, a, b, GT); break;
+    case OP_GREATER_EQUAL: put_comparison(c, y, a, b, GE); break;
+    case OP_EQUAL: put_comparison(c, y, a, b, EQ); break;
+    default: put_comparison(c, y, a, b, NEQ); break;
+    }
+}
+
+/* What machine code does with an operator: nothing, a formula through which NaN goes, one that goes
+ * by its first operand, one that may swallow NaN, a quotient or root, or a product in which a zero
+ * absorbs. */
+enum { NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS };
+
+static int native_kind(int op)
+{
+    switch (op) {
+    case OP_ADD: case OP_SUBTRACT: case OP_MULTIPLY: case OP_SQUARE: case OP_NEGATIVE:
+    case OP_ABSOLUTE: case OP_POSITIVE:
+    case OP_CAST: case OP_SAFE_DIVIDE: case OP_SAFE_SUBTRACT: case OP_MAXIMUM: case OP_MINIMUM:
+    case OP_RELU: return NATIVE;
+    case OP_DIVIDE: case OP_RECIPROCAL: case OP_SQRT: return NATIVE_DIVIDES;
+    case OP_WHERE: return NATIVE_CHOOSES;
+    case OP_ZMUL: return NATIVE_ABSORBS;
+    case OP_FMAX: case OP_FMIN: case OP_LESS: case OP_LESS_EQUAL: case OP_GREATER:
+    case OP_GREATER_EQUAL: case OP_EQUAL: case OP_NOT_EQUAL: return NATIVE_SWALLOWS;
+    default: return NOT_NATIVE;
+    }
+}
+
+/* The places of eight points of a column. */
+static const uint8_t *places_of(const Writer *c, int32_t stride)
+{
+    int k;
+    for (k = 0; c->strides[k] != stride; k++)
+        ;
+    return c->start + 64 * k;
+}
+
+/* From a column into a register, or back: rax becomes the place of the first of eight points. */
+static void put_column(Writer *c, const MachineStep *s)
+{
+    PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
+    put_int32(c, s->stride);
+    PUT(c, 0x4c, 0x01, 0xc0); /* add rax, r8 */
+    put_literal(c, MOVE_IN, REG_T0, places_of(c, s->stride));
+    PUT(c, 0xc5, 0xf9, 0x90, 0xd1); /* kmovb k2, k1: is cleared on the way */
+    if (s->kind == DO_GATHER) {
+        put_vectors(c, MAP_0F, XOR, s->y, s->y, s->y, 0, 0);
+        put_places(c, GATHER, s->y, REG_T0, 2, s->offset);
+    } else {
+        put_places(c, SCATTER, s->a, REG_T0, 2, s->offset);
+    }
+}
+
+static void put_step(Writer *c, const MachineStep *s, int quick)
+{
+    if (s->kind != DO_OPERATOR && s->kind <= DO_SCATTER && s->kind != DO_LOAD_LANE
+        && s->kind != DO_STORE_LANE)
+        put_pointer(c, s->slot);
+    switch (s->kind) {
+    case DO_OPERATOR: put_operator(c, s, quick); break;
+    case DO_LOAD: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1); break;
+    case DO_STORE: put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0); break;
+    case DO_SPREAD: put_number(c, s->y); break;
+    case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot); break;
+    case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot); break;
+    case DO_GATHER:
+    case DO_SCATTER: put_column(c, s); break;
+    case DO_RANGE:
+        if (quick)
+            put_range(c, s->a);
+        break;
+    default:
+        if (quick) /* adds 0 for numbers, NaN for what is infinite or NaN */
+            put_fma(c, REG_LOOK, s->a, REG_ZERO);
+    }
+}
+
+static void put_jump(Writer *c, int condition, const uint8_t *target)
+{
+    *c->p++ = 0x0f;
+    *c->p++ = (uint8_t)(0x80 | condition);
+    put_int32(c, target - (c->p + 4));
+}
+
+/* Fill in the distance of a jump that was put before its target was known. */
+static void land(uint8_t *after_jump, const uint8_t *target)
+{
+    const int32_t distance = (int32_t)(target - after_jump);
+    memcpy(after_jump - 4, &distance, 4);
+}
+
+enum { IF_ZERO = 4, IF_NOT_ZERO = 5, IF_LESS = 12, IF_NOT_LESS = 13, IF_NOT_GREATER = 14 };
+
+/* A constant in all lanes: mov rax, bits; vpbroadcastq reg, rax. */
+static void put_constant(Writer *c, int reg, uint64_t bits)
+{
+    PUT(c, 0x48, 0xb8);
+    memcpy(c->p, &bits, 8);
+    c->p += 8;
+    put_vectors(c, MAP_0F38, SPREAD_BITS, reg, 0, 0, 0, 0);
+}
+
+/* Where the points of columns are, for each stride that there is. */
+static void put_strides(Writer *c, const MachineStep *steps, int n)
+{
+    int k, j;
+    for (k = 0; k < n; k++) {
+        if (steps[k].kind != DO_GATHER && steps[k].kind != DO_SCATTER)
+            continue;
+        for (j = 0; j < c->n_strides && c->strides[j] != steps[k].stride; j++)
+            ;
+        if (j < c->n_strides)
+            continue;
+        c->strides[c->n_strides++] = steps[k].stride;
+        for (j = 0; j < 8; j++) {
+            const int64_t place = (int64_t)j * steps[k].stride;
+            memcpy(c->p, &place, 8);
+            c->p += 8;
+        }
+    }
+}
+
+/* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
+ * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each step,
+ * twice. */
+static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
+                          size_t *length)
+{
+    Writer writer = {memory, memory, 0, {0}}, *c = &writer;
+    uint8_t *entry, *top, *done, *again = NULL, *exact = NULL;
+    int k;
+    put_strides(c, steps, n);
+    entry = c->p;
+    PUT(c, 0x31, 0xc9, 0x48, 0x85, 0xff); /* xor ecx, ecx; test rdi, rdi */
+    put_jump(c, IF_NOT_GREATER, c->p);
+    done = c->p;
+    put_constant(c, REG_SIGN, UINT64_C(1) << 63);
+    put_constant(c, REG_ONE, UINT64_C(0x3ff0000000000000));
+    put_constant(c, REG_HALF, UINT64_C(0x3fe0000000000000));
+    put_constant(c, REG_ZERO, 0);
+    PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xc8); /* mov eax, 255; kmovb k1, eax */
+    for (k = 0; k < n_fixed; k++)
+        put_step(c, &steps[k], 1);
+    PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
+    put_jump(c, IF_LESS, c->p);
+    again = c->p; /* to the mask of the last points */
+    top = c->p;
+    if (look) {
+        put_move(c, REG_LOOK, REG_ZERO);
+        put_move(c, REG_RANGE, REG_ZERO);
+    }
+    for (k = n_fixed; k < n; k++)
+        put_step(c, &steps[k], look);
+    if (look) {
+        put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
+        put_compare(c, 3, REG_LOOK, REG_LOOK, UNORDERED, 0);
+        put_compare(c, 2, REG_RANGE, REG_T0, GT, 0);
+        PUT(c, 0xc5, 0xf9, 0x98, 0xda); /* kortestb k3, k2 */
+        put_jump(c, IF_NOT_ZERO, c->p);
+        exact = c->p;
+    }
+    {
+        const uint8_t *next = c->p;
+        uint8_t *few;
+        PUT(c, 0x48, 0x83, 0xc1, 0x08, 0x48, 0x83, 0xef, 0x08); /* add rcx, 8; sub rdi, 8 */
+        put_jump(c, IF_NOT_GREATER, c->p);
+        few = c->p; /* to the end */
+        PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
+        put_jump(c, IF_NOT_LESS, top);
+        land(again, c->p);
+        /* mov eax, 255; bzhi eax, eax, edi; kmovb k1, eax; test eax, eax */
+        PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc4, 0xe2, 0x40, 0xf5, 0xc0, 0xc5, 0xf9, 0x92, 0xc8, 0x85, 0xc0);
+        put_jump(c, IF_NOT_ZERO, top);
+        land(few, c->p);
+        land(done, c->p);
+        PUT(c, 0xc5, 0xf8, 0x77, 0xc3); /* vzeroupper; ret */
+        if (look) {
+            land(exact, c->p);
+            for (k = n_fixed; k < n; k++)
+                put_step(c, &steps[k], 0);
+            *c->p++ = 0xe9;
+            put_int32(c, next - (c->p + 4));
+        }
+    }
+    *length = (size_t)(c->p - memory);
+    return (native_fn)(void *)entry;
+}
+
+/* ---- memory for code: written first, then only executed */
+
+static void *code_memory(size_t n)
+{
+#if CDIFF_MACHINE_CODE
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+#else
+    (void)n;
+    return NULL;
+#endif
+}
+
+static int code_seal(void *p, size_t n)
+{
+#if CDIFF_MACHINE_CODE
+    return mprotect(p, n, PROT_READ | PROT_EXEC) == 0;
+#else
+    (void)p, (void)n;
+    return 0;
+#endif
+}
+
+static void code_free(void *p, size_t n)
+{
+#if CDIFF_MACHINE_CODE
+    munmap(p, n);
+#else
+    (void)p, (void)n;
+#endif
+}
+
+#endif

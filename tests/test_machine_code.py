@@ -1,0 +1,263 @@
+"""Runs of light operators as machine code give what the kernels give, bit for bit.
+
+Whatever is compared is computed twice, by programs made with and without machine code. Only sums
+may differ in the last bits, since blocks of points may have other sizes.
+"""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cdiff as cd
+from cdiff import _core
+
+HAS_MACHINE_CODE = _core.use_machine_code()
+pytestmark = pytest.mark.skipif(
+    not HAS_MACHINE_CODE, reason="the processor has no AVX-512, or memory cannot be executed")
+
+quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+SPECIAL = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 5e-324, 1e-300, -1e300, 1e160, 3e-160]
+
+
+@pytest.fixture(autouse=True)
+def switch_on_again():
+    yield
+    _core.use_machine_code(True)
+
+
+def both_ways(f, *args):
+    """The results with machine code and without, as lists of arrays."""
+    found = []
+    for on in (True, False):
+        _core.use_machine_code(on)
+        compiled = cd.compile(f)
+        with np.errstate(all="ignore"):
+            compiled(*args)
+            found.append([np.asarray(y) for y in leaves(compiled(*args))])
+    return found
+
+
+def leaves(y):
+    return [z for part in y for z in leaves(part)] if isinstance(y, (tuple, list)) else [y]
+
+
+def assert_same(f, *args):
+    for with_code, without in zip(*both_ways(f, *args), strict=True):
+        assert with_code.dtype == without.dtype
+        np.testing.assert_array_equal(with_code, without)
+        zeros = without == 0
+        np.testing.assert_array_equal(np.signbit(with_code[zeros]), np.signbit(without[zeros]))
+
+
+UNARY = {
+    "negative": np.negative, "absolute": np.abs, "square": np.square, "sqrt": np.sqrt,
+    "reciprocal": np.reciprocal, "positive": np.positive, "relu": cd.relu,
+}  # fmt: skip
+BINARY = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
+    "maximum": np.maximum, "minimum": np.minimum, "fmax": np.fmax, "fmin": np.fmin,
+    "less": np.less, "less_equal": np.less_equal, "greater": np.greater,
+    "greater_equal": np.greater_equal, "equal": np.equal, "not_equal": np.not_equal,
+}  # fmt: skip
+A, B = (x.ravel() for x in np.meshgrid(SPECIAL, SPECIAL))
+
+
+@quiet
+@pytest.mark.parametrize("name", UNARY)
+def test_operators_of_one_operand(name):
+    op = UNARY[name]
+    assert_same(lambda a: (op(a) + 1.0, op(op(a) * 3.0)), A)
+
+
+@quiet
+@pytest.mark.parametrize("name", BINARY)
+def test_operators_of_two_operands(name):
+    op = BINARY[name]
+    assert_same(
+        lambda a, b: (np.where(op(a, b), a * 2.0, b), op(a, b) * 1.5, op(a, 0.75) - a), A, B
+    )
+
+
+@quiet
+def test_results_may_lie_in_the_registers_of_operands():
+    """Each operand is read for the last time by the operator itself."""
+    for op in BINARY.values():
+        assert_same(lambda a, b, op=op: op(a * 1.5, b + 1.0) * 1.0, A, B)
+        assert_same(lambda a, b, op=op: op(a * 1.5, a * 1.5) * 1.0, A, B)
+
+
+@quiet
+@pytest.mark.parametrize("f", [
+    lambda a, b: a * b, lambda a, b: np.where(a > 0, a * b, 0.0), lambda a, b: (a * b) * (a / b),
+    lambda a, b: np.sqrt(a * b) * b, lambda a, b: np.fmax(a * b, b * b) * a,
+    lambda a, b: np.hypot(a, b) * a, lambda a, b: np.abs(a * b - a)])  # fmt: skip
+def test_zeros_absorb_in_derivatives(f):
+    """The quick body sees that a product is NaN and leaves the round to the exact one."""
+    for g in (cd.elementwise_grad(f, 0), cd.elementwise_grad(f, 1),
+              cd.elementwise_grad(cd.elementwise_grad(f, 0), 1)):  # fmt: skip
+        assert_same(g, A, B)
+        assert_same(lambda a, b, g=g: np.where(g(a, b) > 0, 1.0, g(a, b)), A, B)
+
+
+OPERATIONS = [
+    np.add, np.subtract, np.multiply, lambda a, b: a / (b * b + 1.5), np.maximum,
+    lambda a, b: np.where(a > b, a, 2.0 * b), lambda a, b: -a, lambda a, b: np.sqrt(np.abs(a)),
+    lambda a, b: np.sin(a), lambda a, b: np.exp(-a * a), lambda a, b: a * 0.7]  # fmt: skip
+
+
+def random_function(nops, seed, outputs):
+    """A function of three arrays with many values alive at the same time."""
+
+    def f(*xs):
+        rng = np.random.default_rng(seed)
+        values = list(xs)
+        for _ in range(nops):
+            a, b = (values[rng.integers(len(values))] for _ in range(2))
+            y = OPERATIONS[rng.integers(len(OPERATIONS))](a, b)
+            values.append(y)
+        return outputs(values[-4:])
+
+    return f
+
+
+OUTPUTS = {
+    "all": tuple, "stacked": lambda ys: np.stack(ys, -1), "joined": np.concatenate,
+    "mixed": lambda ys: (ys[0], np.stack(ys[1:], 0), ys[1] > ys[2]),
+    "strided": lambda ys: np.stack([ys[0][::2], ys[1][1::2]]) if len(ys[0]) % 2 == 0 else ys[0],
+}  # fmt: skip
+
+
+@quiet
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 150), st.integers(0, 10**6), st.sampled_from(sorted(OUTPUTS)),
+       st.sampled_from([1, 2, 7, 8, 9, 16, 100, 1000, 3001]),
+       st.sampled_from([None, 0.0, np.inf, np.nan, 1e300, 1e-300]))  # fmt: skip
+def test_random_programs(nops, seed, outputs, n, odd):
+    rng = np.random.default_rng(seed)
+    xs = [rng.normal(size=n) for _ in range(3)]
+    if odd is not None:
+        xs[seed % 3][seed % n] = odd
+    assert_same(random_function(nops, seed, OUTPUTS[outputs]), *xs)
+
+
+@quiet
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 60), st.integers(0, 10**6), st.sampled_from([3, 64, 1001]))
+def test_gradients_of_random_programs(nops, seed, n):
+    xs = [np.random.default_rng(seed + k).normal(size=n) for k in range(3)]
+    f = random_function(nops, seed, lambda ys: np.sum(ys[0] * ys[-1]))
+    with_code, without = both_ways(cd.grad(f, argnums=(0, 1, 2)), *xs)
+    for y, z in zip(with_code, without, strict=True):
+        np.testing.assert_array_equal(y, z)
+
+
+def test_float32_and_booleans_between():
+    x = np.linspace(-3, 3, 1003).astype(np.float32)
+    y = x[::-1].astype(np.float64)
+    assert_same(lambda x, y: (x * x + x, (x * y > x), x * y - y, np.where(x > y, x, x * 2)), x, y)
+
+
+@pytest.mark.parametrize("n", range(1, 35))
+def test_nothing_is_written_beside_the_result(n):
+    compiled = cd.compile(lambda a, b: a * b + a - b / (a * a + 1.0))
+    rng = np.random.default_rng(n)
+    a, b = rng.normal(size=(2, n))
+    room = np.full(n + 16, 77.0)
+    compiled(a, b)
+    compiled(a, b, out=room[8 : 8 + n])
+    np.testing.assert_array_equal(room[8 : 8 + n], compiled(a, b))
+    assert (room[:8] == 77).all() and (room[8 + n :] == 77).all()
+
+
+def test_rows_and_broadcasting():
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(57, 33)), rng.normal(size=33), rng.normal(size=(57, 1))
+    assert_same(lambda a, b, c: (a * b + c, (a - c) / (b * b + 1.0), np.sum(a * b, 1)), a, b, c)
+
+
+def test_columns_of_tables():
+    """Columns are read and written where they are, also backwards and many to a table."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(1003, 7)), rng.normal(size=(1003, 3))
+
+    def f(a, b):
+        u, v = a[:, 0] * b[:, 1] + a[:, 6], a[::-1, 2] - b[:, 0] * b[::-1, 2]
+        return np.stack([u, v, u * v, a[:, 3], u / (v * v + 1.0)], axis=1), np.stack([v, u])
+
+    assert_same(f, a, b)
+    assert_same(f, np.asfortranarray(a), b[::-1])
+    assert_same(lambda a, b: np.concatenate([a[:, :1] * 2.0 - b[:, 1:2], b * b + 1.0], 1), a, b)
+
+
+def test_more_strides_than_there_is_room_for():
+    """What has no room for its places goes through kernels."""
+    tables = [np.random.default_rng(k).normal(size=(101, k + 2)) for k in range(24)]
+
+    def f(*tables):
+        total = tables[0][:, 1] * 2.0
+        for t in tables[1:]:
+            total = total * t[:, 0] + t[:, 1]
+        return total
+
+    assert_same(f, *tables)
+
+
+def test_threads_share_programs():
+    f = cd.compile(random_function(100, 1, tuple))
+    xs = [np.random.default_rng(k).normal(size=20011) for k in range(3)]
+    wanted = f(*xs)
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            found = f(*xs)
+            if not all(np.array_equal(y, z) for y, z in zip(found, wanted, strict=True)):
+                wrong.append(found)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    before = cd.set_num_threads(2)
+    try:
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        cd.set_num_threads(before)
+    assert not wrong
+
+
+def test_code_is_given_back():
+    """Programs that come and go leave no memory mapped."""
+
+    def mapped():
+        with open("/proc/self/maps") as f:
+            return sum(" r-xp " in line and line.rstrip().endswith(" 0") for line in f)
+
+    x = np.linspace(0.0, 1.0, 100)
+    f = cd.compile(lambda x: x * x - x + 2.0 / (x + 1.0))
+    f(x)
+    before = mapped()
+    for k in range(50):
+        g = cd.compile(lambda x, k=k: x * x - x * k + 2.0 / (x + 1.0))
+        g(x)
+        g.clear()
+        del g
+    assert mapped() <= before + 2
+
+
+def test_profiles_name_what_runs_together():
+    f = cd.compile(lambda a, b: np.exp(a * b + a - b) * a - b * b)
+    a, b = np.random.default_rng(0).normal(size=(2, 5000))
+    f(a, b)
+    text = str(f.profile(a, b))
+    for name in ("multiply", "add", "subtract", "exp"):
+        assert name in text
+
+
+def test_the_switch():
+    assert _core.use_machine_code(False) is False
+    assert _core.use_machine_code() is False
+    assert _core.use_machine_code(True) is True
