@@ -266,11 +266,29 @@ def scan(
     every = _segments(carry.specs, rows.length, checkpoint_every)
     while True:
         try:
+            if rows.length == 1:
+                return _one_step(f, carry, rows)
             if every:
                 return _scan_segments(f, carry, rows, reverse, every, checkpoint_every)
             return _scan(f, carry, rows, reverse)
         except _Wider as wider:
             carry.widened(wider.place)
+
+
+def _one_step(f: Any, carry: _Carry, rows: _Rows) -> tuple[Any, Any]:
+    """A loop of one step is none: what is around it sees the operations, and can fuse them."""
+    function = _ScanFunction(f, carry, rows.treedef)
+    found = function([_separate(x) for x in [*carry.leaves, *[x[0] for x in rows.leaves]]])
+    n = len(carry.leaves)
+    found[n:] = [y.reshape((1, *y.shape)) for y in found[n:]]
+    results = [y if is_tracked(y) else _owned(peek(y), spec_of(y)) for y in found]
+    assert function.results.treedef is not None
+    return unflatten(carry.treedef, results[:n]), unflatten(function.results.treedef, results[n:])
+
+
+def _separate(x: Any) -> Array:
+    """A leaf as an Array that the body may change without changing anything else."""
+    return x.copy() if isinstance(x, Array) else array(x)
 
 
 def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:

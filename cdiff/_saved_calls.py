@@ -98,7 +98,7 @@ def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
         made = call.__reduce__()
         assert isinstance(made, tuple)
         return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
-    if isinstance(call, (Mapped, Stacked)):
+    if type(call) in (Mapped, Stacked):
         return "mapped", plain_call(call.callee, writer), call.n, call.flags
     if type(call).__module__ == "cdiff.scipy._rows":  # which is not to be imported for this
         return "scipy", call.row.name, tuple(call.given)

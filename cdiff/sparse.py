@@ -1,4 +1,4 @@
-"""What goes with sparse derivatives: colorings, pictures, and the conventions of other solvers.
+"""What goes with sparse derivatives: blocks, colorings, pictures, other solvers' conventions.
 
 `cd.sparse_jacobian` and `cd.sparse_hessian` give SciPy's arrays, which its own solvers take as they
 are. IPOPT wants structure and values apart and one triangle, OSQP a quadratic model in CSC. This
@@ -28,12 +28,13 @@ from cdiff._core import (
 )
 from cdiff._reverse import grad
 from cdiff._sparse import sparse_hessian, sparse_jacobian
+from cdiff._sparse_blocks import block_jacobian
 from cdiff._sparse_plan import scipy_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["IpoptProblem", "color", "picture", "quadratic_model"]
+__all__ = ["IpoptProblem", "block_jacobian", "color", "picture", "quadratic_model"]
 
 KINDS = ("columns", "rows", "symmetric", "both")
 RECOVERIES = ("direct", "substitution")

@@ -354,6 +354,7 @@ cdef class Batch:
     cdef readonly Py_ssize_t size
     cdef Program p
     cdef list inputs, mapped, values, batched
+    cdef list behind               # which values have the points along their last axis
     cdef dict originals            # what constants are copied from, by the address of the copy
 
     def __init__(self, Program program, inputs, mapped, size):
@@ -364,12 +365,14 @@ cdef class Batch:
         self.originals = {id(copy): original for copy, original in program.refreshed}
         self.values = [None] * program.count
         self.batched = [False] * program.count
+        self.behind = [False] * program.count
         if len(self.inputs) != program.n_inputs or len(self.mapped) != program.n_inputs:
             raise ValueError(f"a program of {program.n_inputs} inputs, got {len(self.inputs)}")
 
     def seen(self, Py_ssize_t value):
         """(the plain value, is it batched?): noted as a decision by an outer trace."""
         self.compute(value)
+        self.bring_to_front(value)
         return shown(<Array>self.values[value]), self.batched[value]
 
     def keep(self, rows):
@@ -381,6 +384,7 @@ cdef class Batch:
                 self.inputs[i] = gather_rows(self.inputs[i], at)
         for i in range(self.p.count):
             if self.values[i] is not None and self.batched[i]:
+                self.bring_to_front(i)
                 self.values[i] = self.inputs[self.p.code[i].a] if self.p.code[i].op == OP_LEAF \
                     else gather_rows(self.values[i], at)
         self.size = np.PyArray_SIZE(at)
@@ -404,7 +408,16 @@ cdef class Batch:
                     uses[k] -= 1
                     if not uses[k]:
                         self.values[k] = None
+        for i in self.p.outputs:
+            self.bring_to_front(i)
         return [(self.values[i], self.batched[i]) for i in self.p.outputs]
+
+    cdef int bring_to_front(self, Py_ssize_t i) except -1:
+        """The points of a value along its first axis."""
+        if self.behind[i]:
+            self.values[i] = moved_to_front(self.values[i])
+            self.behind[i] = False
+        return 0
 
     cdef int compute(self, Py_ssize_t value) except -1:
         """One value, and what it depends on."""
@@ -455,8 +468,17 @@ cdef class Batch:
         s.batched = flags
         s.shapes = [self.p.types[self.p.code[<Py_ssize_t>k].type][1] for k in at]
         s.attrs = self.p.attrs_of(i)
-        self.values[i] = batch_elementwise(s) if BATCH[x.op] == NULL else BATCH[x.op](s)
+        behind = [self.behind[k] for k in at]
         self.batched[i] = True
+        self.behind[i] = goes_behind(s, behind)
+        if self.behind[i]:
+            self.values[i] = result_behind(s, behind)
+            return 0
+        if True in behind:
+            for k in at:
+                self.bring_to_front(k)
+            s.operands = [self.values[k] for k in at]
+        self.values[i] = batch_elementwise(s) if BATCH[x.op] == NULL else BATCH[x.op](s)
         return 0
 
 
@@ -497,3 +519,4 @@ cdef void install_batching():
     BATCH[OP_EINSUM] = batch_einsum
     BATCH[OP_SOLVE] = batch_solve
     BATCH[OP_CALL] = batch_call
+    install_behind()

@@ -55,9 +55,26 @@ cdef int32_t applied(_Simplifier s, int op, int type, int32_t a, int32_t b, obje
 # ---------------------------------------------------------------- other shapes
 
 cdef int32_t reshape_rule(_Simplifier s, int type, int32_t a, object attrs) except -2:
+    cdef int32_t inner
+    cdef tuple shape = attrs[0]
     if s.q.code[a].op == OP_RESHAPE:
         return applied(s, OP_RESHAPE, type, s.q.code[a].a, -1, attrs)
+    if s.q.code[a].op == OP_TRANSPOSE and brings_last_to_front(attrs_at(s, a)[0]) and shape \
+            and shape[0] == shape_at(s, a)[0]:
+        # First the reshape, which moves nothing; the transposition may meet its inverse.
+        shape = shape[1:] + shape[:1]
+        inner = s.q.code[a].a
+        inner = applied(s, OP_RESHAPE, s.q.type_of(s.q.types[type][0], shape), inner, -1, (shape,))
+        return applied(s, OP_TRANSPOSE, type, inner, -1, (last_to_front(len(shape)),))
     return NOTHING
+
+
+cdef tuple last_to_front(Py_ssize_t n):
+    return (n - 1,) + tuple(range(n - 1))
+
+
+cdef bint brings_last_to_front(tuple perm) except -1:
+    return perm == last_to_front(len(perm))
 
 
 cdef int32_t transpose_rule(_Simplifier s, int type, int32_t a, tuple perm) except -2:

@@ -586,3 +586,53 @@ def test_stopped_derivatives_stay_stopped(transform):
             assert f(x) == x, name
             assert compiled(x) == x, name
             assert cd.grad(f)(x) == 0.0, name
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("wrap", [lambda f: f, cd.compile])
+def test_a_loop_of_one_step_is_no_loop(wrap, reverse):
+    """Same results, derivatives and forms as those of the step; nothing outside is changed."""
+
+    def body(carry, x):
+        moved, count = carry
+        moved[0] = 5.0 * x["a"][1] * w
+        return (moved, count + 1), {"y": moved * x["a"][0], "n": count}
+
+    w = 2.0
+
+    def loop(c, a):
+        return cd.scan(body, (c, 3), {"a": a}, reverse=reverse)
+
+    def step(c, a):
+        y = np.concatenate([10.0 * a[0, 1:], c[1:]])
+        return (y, np.int64(4)), {"y": (y * a[0, 0])[None], "n": np.array([3])}
+
+    c, a = np.array([1.0, 2.0, 3.0]), np.array([[0.5, 0.7]])
+    found, want = wrap(loop)(c, a), step(c, a)
+    np.testing.assert_array_equal(found[0][0], want[0][0])
+    np.testing.assert_array_equal(found[1]["y"], want[1]["y"])
+    np.testing.assert_array_equal(found[1]["n"], want[1]["n"])
+    assert (found[0][1], found[1]["n"].dtype) == (4, np.int64)
+    np.testing.assert_array_equal(c, [1.0, 2.0, 3.0])
+    for transformation in (cd.jacfwd, cd.jacrev):
+        jacobian = wrap(transformation(lambda c, a: loop(c, a)[1]["y"], argnums=(0, 1)))
+        expected = transformation(lambda c, a: step(c, a)[1]["y"], argnums=(0, 1))(c, a)
+        for one, other in zip(jacobian(c, a), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-14)
+
+
+def test_the_program_of_one_step_has_no_loop():
+    compiled = cd.compile(cd.grad(lambda x: cd.fori_loop(0, 1, lambda _, y: np.sin(y * x), 1.0)))
+    assert compiled(0.5) == pytest.approx(np.cos(0.5))
+    assert "scan" not in str(compiled.program)
+    longer = cd.compile(cd.grad(lambda x: cd.fori_loop(0, 2, lambda _, y: np.sin(y * x), 1.0)))
+    longer(0.5)
+    assert "scan" in str(longer.program)
+
+
+def test_one_step_still_checks_the_carry():
+    with pytest.raises(TypeError, match="must keep its shape and dtype"):
+        cd.fori_loop(0, 1, lambda _, y: y[:1], np.ones(2))
+    with pytest.raises(TypeError, match="must return a pair"):
+        cd.scan(lambda c, x: c, 1.0, np.ones(1))
+    assert cd.fori_loop(0, 1, lambda _, y: 0.5 * y, 3) == 1.5

@@ -1,8 +1,8 @@
 """ba: bundle adjustment, the sparse Jacobian of the reprojection errors of many observations.
 
 An observation sees one point through one camera, so its Jacobian has a row for each of its two
-residuals with 15 entries: `cd.vmap(cd.jacobian(...))` over the observations gives exactly the
-blocks of the sparse matrix, whose index arrays follow from the lists of cameras and points.
+residuals with 15 entries: `cd.sparse.block_jacobian` puts the matrix together from these blocks and
+the lists of cameras and points.
 """
 
 from __future__ import annotations
@@ -91,42 +91,11 @@ def errors(
 ) -> Any:
     """The errors of all observations, (p, 2) and (p,)."""
 
-
     def error(i: Any, j: Any, w: Any, feature: Any) -> Any:
         return reprojection_error(cameras[i], points[j], w, feature)
 
     reprojection = cd.vmap(error, chunk_size=CHUNK)(camera_of, point_of, weights, features)
     return reprojection, cd.vmap(weight_error)(weights)
-
-
-def blocks(
-    cameras: Any, points: Any, weights: Any, features: Any, camera_of: Any, point_of: Any
-) -> Any:
-    """The nonzero entries in the order of the rows: 2 times 15 for each observation, then 1."""
-    of_one = cd.jacobian(reprojection_error, argnums=(0, 1, 2))
-
-    def block(i: Any, j: Any, w: Any, feature: Any) -> Any:
-        by_camera, by_point, by_weight = of_one(cameras[i], points[j], w, feature)
-        return np.concatenate([by_camera, by_point, by_weight[:, None]], axis=1)
-
-    reprojection = cd.vmap(block, chunk_size=CHUNK)(camera_of, point_of, weights, features)
-    return reprojection, cd.vmap(cd.grad(weight_error))(weights)
-
-
-def indices(data: Data) -> tuple[np.ndarray, np.ndarray]:
-    """Row pointers and columns of the Jacobian in compressed rows."""
-    n, m, p = len(data.cameras), len(data.points), len(data.weights)
-    rows = np.empty(3 * p + 1, np.int32)
-    rows[: 2 * p] = 15 * np.arange(2 * p)
-    rows[2 * p :] = 30 * p + np.arange(p + 1)
-    columns = np.empty(31 * p, np.int32)
-    block = columns[: 30 * p].reshape(p, 2, 15)
-    weight = CAMERA * n + 3 * m + np.arange(p)
-    block[:, :, :CAMERA] = (CAMERA * data.camera_of[:, None] + np.arange(CAMERA))[:, None]
-    block[:, :, CAMERA:14] = (CAMERA * n + 3 * data.point_of[:, None] + np.arange(3))[:, None]
-    block[:, :, 14] = weight[:, None]
-    columns[30 * p :] = weight
-    return rows, columns
 
 
 def arguments(data: Data) -> tuple[np.ndarray, ...]:
@@ -136,18 +105,19 @@ def arguments(data: Data) -> tuple[np.ndarray, ...]:
 
 
 def prepare_jacobian(data: Data) -> Run:
-    """Values and index arrays of the sparse matrix; the latter depend on no value.
-
-    The values are computed in their places: the blocks of all observations, then the weights.
-    """
-    given, p = arguments(data), len(data.weights)
-    call = cd.compile(blocks)
-    rows, columns = indices(data)
+    """Values and index arrays of the sparse matrix: the rows of the reprojections, then those of
+    the weights; the columns of cameras, points, weights."""
+    every = np.arange(len(data.weights))
+    jacobian = cd.sparse.block_jacobian(
+        (reprojection_error, [(0, data.camera_of), (1, data.point_of), (2, every)]),
+        (weight_error, [(2, every)]),
+        chunk_size=CHUNK,
+    )
+    unknowns = data.cameras, data.points, data.weights
 
     def run() -> Any:
-        values = np.empty(31 * p)
-        call(*given, out=(values[: 30 * p].reshape(p, 2, 15), values[30 * p :]))
-        return rows, columns, values
+        found = jacobian(unknowns, (data.features,))
+        return found.indptr, found.indices, found.data
 
     run()
     return run

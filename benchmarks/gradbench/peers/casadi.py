@@ -9,6 +9,7 @@ import casadi as ca
 import numpy as np
 
 from benchmarks.gradbench import ba as ba_eval
+from benchmarks.gradbench.peers import shared
 
 Run = Callable[[], Any]
 MOST = 2_000_000  # operations of a graph; beyond that the building alone takes minutes
@@ -69,7 +70,7 @@ def ba(data: Any) -> Run:
     one = ca.Function("one", [x, feature], [ca.jacobian(error, x).T])
     cameras, points, weights, features, i, j = ba_eval.arguments(data)
     mapped = one.map(len(weights))
-    rows, columns = ba_eval.indices(data)
+    rows, columns = shared.ba_structure(data)
 
     def run() -> Any:
         unknowns = np.concatenate([cameras[i], points[j], weights[:, None]], axis=1)

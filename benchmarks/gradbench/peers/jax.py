@@ -60,7 +60,7 @@ def ba(data: Any) -> Run:
         return jnp.concatenate([values.ravel(), jax.vmap(jax.grad(lambda w: 1 - w * w))(w)])
 
     values = run_of(blocks, *ba_eval.arguments(data))
-    rows, columns = ba_eval.indices(data)
+    rows, columns = shared.ba_structure(data)
     return lambda: (rows, columns, values())
 
 

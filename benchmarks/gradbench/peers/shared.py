@@ -84,3 +84,19 @@ def runge_kutta_step(names: Names, x: Any, y: Any, h: float) -> Any:
     k3 = slope(y + h / 2 * k2)
     k4 = slope(y + h * k3)
     return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+def ba_structure(data: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Row pointers and columns of ba's Jacobian in compressed rows."""
+    n, m, p = len(data.cameras), len(data.points), len(data.weights)
+    rows = np.empty(3 * p + 1, np.int32)
+    rows[: 2 * p] = 15 * np.arange(2 * p)
+    rows[2 * p :] = 30 * p + np.arange(p + 1)
+    columns = np.empty(31 * p, np.int32)
+    block = columns[: 30 * p].reshape(p, 2, 15)
+    weight = 11 * n + 3 * m + np.arange(p)
+    block[:, :, :11] = (11 * data.camera_of[:, None] + np.arange(11))[:, None]
+    block[:, :, 11:14] = (11 * n + 3 * data.point_of[:, None] + np.arange(3))[:, None]
+    block[:, :, 14] = weight[:, None]
+    columns[30 * p :] = weight
+    return rows, columns
