@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
-from cdiff._mapped import Mapped, Stacked
+from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import is_tagged, loop_of, plain_loop
 from cdiff._saved_rules import plain_rule, rule_of
@@ -98,7 +98,7 @@ def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
         made = call.__reduce__()
         assert isinstance(made, tuple)
         return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
-    if type(call) in (Mapped, Stacked):
+    if isinstance(call, Mapped):
         return "mapped", plain_call(call.callee, writer), call.n, call.flags
     if type(call).__module__ == "cdiff.scipy._rows":  # which is not to be imported for this
         return "scipy", call.row.name, tuple(call.given)

@@ -10,7 +10,7 @@ Examples
 >>> import numpy as np, cdiff as cd
 >>> import cdiff.scipy.fft as csf
 >>> cd.grad(lambda x: csf.dct(x, type=3)[0])(np.zeros(3))
-array([1., 2., 2.])
+array([1.        , 1.73205081, 1.        ])
 """
 
 # mypy: disable-error-code="no-any-return"
