@@ -133,7 +133,7 @@ class _Walk:
                     self.depends[i] = True
                     self.maps[i] = np.arange(first, first + prod(shape))
             elif any(self.depends[k] for k in operands):
-                self.depends[i] = self.code[i][1].kind == "f"
+                self.depends[i] = self.code[i][1].kind in "fc"
                 self.maps[i] = self._copied(i)
                 self.moved[i] = self._moves(i)
 
@@ -163,8 +163,10 @@ class _Walk:
 
     def number(self, v: int) -> float | None:
         """A constant number, or None."""
-        op, _, shape, _, extra = self.code[v]
-        return float(extra) if op == "const" and shape == () and np.ndim(extra) == 0 else None
+        op, dtype, shape, _, extra = self.code[v]
+        if op != "const" or dtype.kind == "c" or shape != () or np.ndim(extra):
+            return None
+        return float(extra)
 
     def factor(self, i: int) -> tuple[int, float] | None:
         """(operand, number) of a value that is a number times another one of its shape."""

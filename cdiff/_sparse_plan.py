@@ -240,7 +240,12 @@ def _least(found: list[Candidate]) -> Candidate:
 
 def _given_pattern(pattern: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
     """A pattern as start and items, checked."""
-    found = scipy_sparse().csr_array(pattern)
+    try:
+        found = scipy_sparse().csr_array(pattern)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"pattern must be a sparse array or ndarray of shape {shape}, got {pattern!r:.80}"
+        ) from None
     if found.shape != shape:
         raise ValueError(f"a pattern of shape {found.shape} was given, the derivative has {shape}")
     found.sum_duplicates()

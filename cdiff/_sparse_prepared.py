@@ -91,9 +91,26 @@ class Prepared:
         """
         call = self._call(args, kwargs)
         check_plain(call, self._who)
+        if out is not None:
+            self._check_out(out)
         value, data = self._run(call, None if out is None else out.data)
         result = self._matrix(data) if out is None else out
         return (value, result) if self._options["has_value"] else result
+
+    def _check_out(self, out: Any) -> None:
+        """ValueError unless a matrix is of the structure that the results have."""
+        plan, form = self._plan, self._options["format"]
+        fits = getattr(out, "format", None) == form and out.shape == plan.shape
+        fits = fits and out.data.size == plan.items.size
+        if fits and form != "coo" and not np.may_share_memory(out.indices, plan.items):
+            fits = np.array_equal(out.indices, plan.items) and np.array_equal(
+                out.indptr, plan.start
+            )
+        if not fits:
+            raise ValueError(
+                f"{self._who}: `out` must be an earlier result, a {form} array of shape "
+                f"{plan.shape} with the same {plan.items.size} entries, not {out!r:.80}"
+            )
 
     def values(self, /, *args: Any, **kwargs: Any) -> Any:
         """The entries alone, in the order of `structure`.

@@ -40,6 +40,27 @@ __all__ = ["Call", "Recording", "as_input", "record_gradient", "record_values"]
 MOST_PARTS = 64  # embedded in zeros and added up, before they are put together
 
 
+def refuse_complex(x: Any, what: str) -> None:
+    """Raise if an input or output of a sparse derivative is complex.
+
+    Parameters
+    ----------
+    x : float, ndarray or Array
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    TypeError
+    """
+    dtype = np.asarray(peek(x)).dtype
+    if dtype.kind == "c":
+        raise TypeError(
+            f"{what} has dtype {dtype}; sparse derivatives are those of real functions: take real "
+            "and imaginary parts as arrays of their own (complex values in between are fine)"
+        )
+
+
 class Call:
     """The arguments of one call: what a preparation is found by, and the inputs of its program.
 
@@ -95,6 +116,8 @@ class Call:
         rest = []
         at = dict(zip(signature.places, signature.inputs, strict=True))
         floats = [(k, at.pop(k)) for k in self.chosen]
+        for _, x in floats:
+            refuse_complex(x, "a differentiated argument")
         self.n_columns = sum([np.size(peek(x)) for _, x in floats])
         for k, x in at.items():
             if np.asarray(peek(x)).dtype.kind == "f":
@@ -315,6 +338,8 @@ def record_values(f: Callable[..., Any], call: Call) -> Recording:
     with trace as level:
         out = call.apply(f, [trace.input(x) for x in call.inputs])
         outputs = Outputs(out, f, level)
+        for y in outputs.leaves:
+            refuse_complex(y, f"an output of {function_name(f)}")
         return _frozen(f, trace, list(outputs.leaves), observer, outputs.treedef)
 
 
@@ -363,6 +388,8 @@ def _is_inside(y: Any, level: int) -> bool:
 def _total(outputs: Outputs, weights: Array | None, f: Callable[..., Any]) -> Any:
     """The scalar that is differentiated twice."""
     name = function_name(f)
+    for y in outputs.leaves:
+        refuse_complex(y, f"an output of {name}")
     sizes = [int(np.prod(np.shape(y))) for y in outputs.leaves]
     if weights is None:
         if sizes != [1]:

@@ -99,6 +99,8 @@ def color(
             f"color: recovery must be one of {RECOVERIES}, the latter for symmetric matrices only, "
             f"got {recovery!r} for {kind!r}"
         )
+    if np.ndim(pattern) != 2:
+        raise ValueError(f"color: pattern must be a matrix, got {pattern!r:.80}")
     found = scipy_sparse().csr_array(pattern)
     found.sum_duplicates()
     start, items = found.indptr.astype(np.int64), found.indices.astype(np.int32)

@@ -36,7 +36,8 @@ cdef class _Pattern:
 
     cdef _Sets rule(self, Py_ssize_t i):
         cdef Instr *x = &self.p.code[i]
-        if not is_float(self.p.types[x.type][0]):
+        cdef int typenum = self.p.types[x.type][0]
+        if not is_float(typenum) and not np.PyTypeNum_ISCOMPLEX(typenum):
             return None
         if x.op < N_LOCAL and x.type <= TYPE_WEAK and not self.local:
             return pattern_number(self, x)

@@ -487,8 +487,46 @@ def test_bad_input():
         cd.grad(lambda x: cd.sparse_jacobian(residuals)(x).sum())(np.ones(3))
     with pytest.raises(TypeError):
         cd.sparse_jacobian(lambda x: "text")(np.ones(3))
-    with pytest.raises(ValueError, match="6 float64"):
-        prepared(np.ones(4), out=cd.sparse_jacobian(residuals)(np.ones(6)))
+    for out in (
+        cd.sparse_jacobian(residuals)(np.ones(6)),
+        cd.sparse_jacobian(residuals, format="csc")(np.ones(4)),
+        scipy.sparse.csr_array(np.tri(3, 4)),
+        np.zeros((3, 4)),
+    ):
+        with pytest.raises(ValueError, match="earlier result"):
+            prepared(np.ones(4), out=out)
+    assert prepared(np.ones(4), out=prepared(np.zeros(4)).copy()).nnz == 6
+    for pattern in ("abc", 3.0, [[1, 2], [3]]):
+        with pytest.raises((TypeError, ValueError), match="pattern"):
+            cd.sparse_jacobian(residuals, pattern=pattern)(np.ones(4))
+        with pytest.raises(ValueError, match=r"matrix|shape"):
+            cd.sparse.color(pattern)
+
+
+def test_complex_values_in_between():
+    turn = np.exp(1j * np.arange(6.0))
+    x = RNG.normal(size=6)
+    for f in (
+        lambda x: np.abs(np.fft.fft(x)) ** 2,
+        lambda x: np.real(x * turn) * np.imag(x[::-1] * (1 + 2j)),
+        lambda x: np.concatenate([np.real(x[:3] * turn[:3]), np.imag(np.exp(1j * x[3:]))]),
+    ):
+        np.testing.assert_allclose(
+            cd.sparse_jacobian(f, verify=True)(x).toarray(), dense(f, x), atol=1e-12
+        )
+        g = lambda x, f=f: np.sum(f(x) ** 2)
+        found = cd.sparse_hessian(g, verify=True)(x).toarray()
+        np.testing.assert_allclose(found, cd.hessian(g)(x), rtol=1e-10, atol=1e-10)
+
+
+def test_complex_inputs_and_outputs_are_refused():
+    for f, x in ((residuals, np.ones(4) * 1j), (lambda x: x * 1j, np.ones(4))):
+        with pytest.raises(TypeError, match="real functions"):
+            cd.sparse_jacobian(f)(x)
+        with pytest.raises(TypeError, match="real functions"):
+            cd.sparsity(f, x)
+        with pytest.raises(TypeError, match="real functions"):
+            cd.sparse_hessian(lambda x, f=f: np.sum(f(x)))(x)
 
 
 def test_memory_is_estimated_before_it_is_taken():
