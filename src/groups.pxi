@@ -380,7 +380,8 @@ cdef class _GroupCompiler:
         for k in range(g.n_streams):
             total += g.streams[k].step
         g.fetches = total * g.block // LINE // (g.n_micros + 1) + 1
-        if g.size * total <= FETCH_AHEAD:
+        # Runs go along all their memory in step, which the processor foresees by itself.
+        if g.size * total <= FETCH_AHEAD or has_runs(g):
             g.n_streams = 0
         return 0
 

@@ -290,6 +290,14 @@ cdef inline bint fits_int32(Py_ssize_t n) noexcept nogil:
     return -0x7fffffff <= n <= 0x7fffffff
 
 
+cdef bint has_runs(const Group *g) noexcept:
+    cdef int k
+    for k in range(g.n_micros):
+        if g.micros[k].kind == MICRO_NATIVE:
+            return True
+    return False
+
+
 cdef int move_run(Run *r, const int32_t *place) noexcept:
     """Follow slots to their final places."""
     cdef int k
