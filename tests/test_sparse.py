@@ -503,6 +503,7 @@ def test_bad_input():
             cd.sparse.color(pattern)
 
 
+@pytest.mark.filterwarnings("ignore::cdiff.SparsityWarning")
 def test_complex_values_in_between():
     turn = np.exp(1j * np.arange(6.0))
     x = RNG.normal(size=6)
