@@ -1,9 +1,9 @@
 """Benchmarks of cdiff against plain Python, NumPy and the other tools, as ratios in one run.
 
 `python -m benchmarks [name ...]` runs them, `python -m benchmarks.scalar` runs one. This file
-knows only that every library must compute in one thread: the variables below are read when a
-library is loaded, so they are set here, before any benchmark can import one, and the child
-processes inherit them.
+knows only that every library must compute in one thread, and has its byte code at hand as an
+installed package has: the variables below are read when a library is loaded, so they are set here,
+before any benchmark can import one, and the child processes inherit them.
 """
 
 import os
@@ -19,3 +19,4 @@ for _variable in (
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

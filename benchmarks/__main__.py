@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def run(names: list[str], quick: bool = False, write: bool = False) -> Report:
     about = environment()
     for line in about:
         report.say(line)
+    # For times of first calls: what pip would have compiled.
+    subprocess.run([sys.executable, "-c", "import cdiff, cdiff.numpy"], check=False)
     for name in names:
         importlib.import_module(f"benchmarks.{name}").main(report)
     report.summary()

@@ -21,12 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._report import Bound, Reasons, Report, duration, ratio, shown
-from benchmarks._timing import Case, Pace, Race
+from benchmarks._report import Bound, Report, duration, ratio, shown
+from benchmarks._sizes import race_of_sizes
+from benchmarks._timing import Case, Race
 
-CONTENDERS = ("cdiff", "two threads", "C -O3", "jax jit")
 NEEDS = {"C -O3": Bound(at_least=1.0), "jax jit": Bound(at_least=5.0)}
-SCALING = Bound(at_least=1.7)
 FIRST_CALL = Bound(at_least=10.0)
 SIZES = (1000, 100_000)
 
@@ -230,30 +229,10 @@ def _latency(report: Report, race: Race, widths: tuple[int, ...], size: int) -> 
 
 def main(report: Report) -> None:
     """Run this benchmark."""
-    pace = Pace(2, 0.01) if report.quick else Pace(9, 0.1)
-    widths = (14, 10, 12, 10, 10, 40)
-    report.heading("bundle")
-    report.say("bundle adjustment: residuals, 2 x 15 Jacobians; below: peer / cdiff")
-    report.rows(widths, [("", *CONTENDERS, "")])
-    reasons = Reasons()
-    with Race("benchmarks.bundle", CONTENDERS, (), pace) as race:
-        for size in SIZES[:1] if report.quick else SIZES:
-            times = race.run(str(size), by_hand(data(size)))
-            reasons.note(str(size), times)
-            report.rows(widths, [(f"n = {size}", *(duration(times[c]) for c in CONTENDERS), "")])
-            large = size == max(SIZES)
-            figures = [ratio(times["cdiff"], times["two threads"])]
-            told = [
-                report.verdict(f"{size}: one thread / two", figures[0], SCALING if large else None)
-            ]
-            for peer, bound in NEEDS.items():
-                figures.append(ratio(times[peer], times["cdiff"]))
-                told.append(
-                    report.verdict(f"{size}: {peer} / cdiff", figures[-1], bound if large else None)
-                )
-            report.rows(widths, [("", "", *map(shown, figures), "; ".join(filter(None, told)))])
+    title = "bundle adjustment: residuals, 2 x 15 Jacobians"
+    table = race_of_sizes(report, "bundle", title, NEEDS, SIZES, lambda size: by_hand(data(size)))
+    with table as (race, widths):
         _latency(report, race, widths, SIZES[0] if report.quick else SIZES[-1])
-    reasons.tell(report)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._report import Bound, Reasons, Report, duration, ratio, shown
-from benchmarks._timing import Case, Pace, Race
+from benchmarks._report import Bound, Report
+from benchmarks._sizes import race_of_sizes
+from benchmarks._timing import Case
 
-CONTENDERS = ("cdiff", "two threads", "C -O3", "jax jit", "casadi map")
 NEEDS = {
     "C -O3": Bound(at_least=3.0),
     "jax jit": Bound(at_least=5.0),
@@ -167,32 +167,9 @@ def build(contender: str, key: str) -> Case:
 
 def main(report: Report) -> None:
     """Run this benchmark."""
-    pace = Pace(2, 0.01) if report.quick else Pace(7, 0.1)
-    widths = (14, 10, 12, 10, 10, 12, 40)
-    report.heading("greeks")
-    report.say("Black-Scholes price, five first and three second derivatives; below: peer / cdiff")
-    report.rows(widths, [("", *CONTENDERS, "")])
-    reasons = Reasons()
-    with Race("benchmarks.greeks", CONTENDERS, (), pace) as race:
-        for size in SIZES[:1] if report.quick else SIZES:
-            times = race.run(str(size), by_hand(data(size)))
-            reasons.note(str(size), times)
-            report.rows(widths, [(f"n = {size}", *(duration(times[c]) for c in CONTENDERS), "")])
-            large = size == max(SIZES)
-            figures, told = [ratio(times["cdiff"], times["two threads"])], []
-            told.append(
-                report.verdict(
-                    f"{size}: one thread / two", figures[0], Bound(at_least=1.7) if large else None
-                )
-            )
-            for peer, bound in NEEDS.items():
-                figures.append(ratio(times[peer], times["cdiff"]))
-                told.append(
-                    report.verdict(f"{size}: {peer} / cdiff", figures[-1], bound if large else None)
-                )
-            verdict = "; ".join(filter(None, told))
-            report.rows(widths, [("", "", *map(shown, figures), verdict)])
-    reasons.tell(report)
+    title = "Black-Scholes price, five first and three second derivatives"
+    with race_of_sizes(report, "greeks", title, NEEDS, SIZES, lambda size: by_hand(data(size))):
+        pass
 
 
 if __name__ == "__main__":

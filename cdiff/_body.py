@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Body", "SavingBody"]
+__all__ = ["Body", "SavingBody", "has_rules"]
 
 
 class Body:
@@ -56,8 +56,7 @@ class Body:
         self.paths: Paths | None = None
         self.derived: dict[Any, Any] = {}
         self._lock = threading.RLock()
-        with Level() as level:
-            self._depth = level
+        self._level = next_level()
 
     def run(self, inputs: list[Any]) -> list[Any]:
         """The outputs for plain values.
@@ -121,14 +120,14 @@ class Body:
         """Run the function itself; its path and what it returned."""
         with ExitStack() as stack:
             # Above all levels at which something captured may be tracked.
-            while stack.enter_context(Level()) < self._depth:
-                pass
+            for _ in range(next_level(), self._level):
+                stack.enter_context(Level())
             trace = Trace(rules=True)
             with trace:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
                 outputs = list(self.function(nodes))
                 program, captured = trace.freeze(outputs)
-                without = trace.freeze(outputs, False) if _has_rules(program) else None
+                without = trace.freeze(outputs, False) if has_rules(program) else None
         self._check_results([spec_of(y) for y in outputs])
         self._capture(captured)
         specs = [spec_of(x) for x in nodes] + [spec_of(x) for x in self.captured]
@@ -212,8 +211,23 @@ class SavingBody(Body):
         return kept, [*outputs, *inputs[: self.count]]
 
 
-def _has_rules(program: Program) -> bool:
-    """Are there operators in it that stand for another derivative only?"""
+def next_level() -> int:
+    """The level of a transformation that would begin now."""
+    with Level() as level:
+        return level
+
+
+def has_rules(program: Program) -> bool:
+    """Are there operators in it that stand for another derivative only?
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    bool
+    """
     callees = [attrs[0] for attrs in program.attrs if attrs]
     return any(isinstance(callee, Callee) and callee.is_first for callee in callees)
 

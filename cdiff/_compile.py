@@ -19,14 +19,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._body import has_rules
 from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._leaves import outside
+from cdiff._linked import Trust
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._plain import written
 from cdiff._profile import measured
-from cdiff._saving import named_classes, pack, path_of, record_of, statics_of, unpack, write_file
+from cdiff._saved_trees import named_classes
+from cdiff._saving import (
+    Known,
+    Writer,
+    pack,
+    path_of,
+    record_of,
+    statics_of,
+    unpack,
+    write_file,
+)
 from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
 from cdiff._tree import class_name, flatten, unflatten
@@ -88,6 +100,7 @@ class Compiled(CompiledCall, Transformed):
         self._count = 0
         self._recordings = 0
         self._latest: Path | None = None
+        self._trust: dict[Any, Trust] = {}
         self.forms = ()
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -167,20 +180,22 @@ class Compiled(CompiledCall, Transformed):
 
     def _run(self, signature: Signature) -> tuple[Path | None, TreeDef, list[Any]]:
         """What the function itself does, and its result; no path if it reads tracked values."""
-        trace = Trace()
+        trace = Trace(rules=True, closed=True)  # rules are for derivatives of what is saved
         with trace as level:
             inputs = [trace.input(x) for x in signature.inputs]
             leaves, treedef = flatten(signature.call(self._f, inputs))
             given = [isinstance(y, (Array, np.ndarray)) for y in leaves]
             nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
             program, captured = trace.freeze(nodes)
+            runs = trace.freeze(nodes, False)[0].simplify() if has_rules(program) else None
         values = [y.copy() if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
         if captured:
             return None, treedef, values
         numbers = iter(range(len(nodes)))
         places = [next(numbers) if is_array else None for is_array in given]
         constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
-        return Path(program.simplify(), treedef, places, constants), treedef, values
+        path = Path(program.simplify(), treedef, places, constants, runs)
+        return path, treedef, values
 
     def _keep(self, signature: Signature, path: Path, observer: Observer) -> None:
         """Add a path, and forget all if there are too many."""
@@ -190,9 +205,27 @@ class Compiled(CompiledCall, Transformed):
             self._entries, self._count = {}, 0
         self._count += 1
         self._latest = path
-        surroundings = observer.surroundings(path.linked())
+        self._learn(signature.key, path, observer)
+        surroundings = observer.surroundings(self._trusted(signature.key, path))
         entry = self._add(signature.key, surroundings, path, observer)
         self._put_first(path, signature, entry)
+
+    def _trusted(self, key: Any, path: Path) -> list[Any]:
+        """The arrays that the program reads and nothing else depends on."""
+        found = self._trust.get(key)
+        return [] if found is None else found.arrays(path)
+
+    def _learn(self, key: Any, path: Path, observer: Observer) -> None:
+        """Has this been recorded only because arrays changed that the program reads itself?"""
+        entries = self._entries.get(key)
+        before = entries[0] if entries and not observer.decides else None
+        if before is None or before.surroundings is None:
+            return
+        labels = before.surroundings.changed()
+        changed = observer.arrays(labels) if labels else None
+        earlier = before.paths.by_decisions.get(path.decisions)
+        if changed is not None and earlier is not None:
+            self._trust.setdefault(key, Trust()).learn(changed, earlier, path)
 
     def _add(
         self, key: Any, surroundings: Surroundings | None, path: Path, observer: Observer
@@ -205,7 +238,7 @@ class Compiled(CompiledCall, Transformed):
                 if entry.surroundings is None:
                     entry.surroundings = surroundings
                 else:
-                    more = observer.content(path.linked())
+                    more = observer.content(self._trusted(key, path))
                     entry.surroundings = entry.surroundings.without_changed(more)
                 return entry
         # The latest first, and a copy since another thread may go through the old list.
@@ -292,7 +325,7 @@ class Compiled(CompiledCall, Transformed):
         if not args and not kwargs:
             if self._latest is None:
                 raise ValueError(f"draw: call {name} first, or give the arguments of a call")
-            return draw_program(self._latest.program, name, None, [], max_boxes)
+            return draw_program(self._latest.runner.program, name, None, [], max_boxes)
         signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
         path = None if signature.tracked else self._path_with_lines(signature)
         if path is None:
@@ -300,7 +333,7 @@ class Compiled(CompiledCall, Transformed):
         inputs = signature.inputs if values else None
         called = signature.paths(parameter_names(self._f))
         names = [called[k] for k in signature.places]
-        return draw_program(path.program, name, inputs, names, max_boxes)
+        return draw_program(path.runner.program, name, inputs, names, max_boxes)
 
     def _path_with_lines(self, signature: Signature) -> Path | None:
         """The program of such a call, of which every instruction knows its source line."""
@@ -328,12 +361,12 @@ class Compiled(CompiledCall, Transformed):
             If a program, a static argument or a container cannot be written: a file holds
             numbers, strings, arrays, tuples, lists and dicts only.
         """
-        records = []
+        records, writer = [], Writer()
         for key, entry, path in self._kept():
             if not entry.holds():
                 continue  # recorded when something outside was different
             try:
-                records.append(record_of(key, path))
+                records.append(record_of(key, path, writer))
             except TypeError as error:
                 raise TypeError(f"{function_name(self._f)} cannot be saved: {error}") from None
         if not records:
@@ -359,14 +392,14 @@ class Compiled(CompiledCall, Transformed):
 
     def _portable(self) -> tuple[bytes, tuple[type, ...]]:
         """Programs that depend on nothing but their arguments and numbers outside, for pickle."""
-        records = []
+        records, writer = [], Writer()
         classes: set[type] = set()
         for key, entry, path in self._kept():
             outer = None if entry.surroundings is None else entry.surroundings.values()
             if (outer is None and entry.surroundings is not None) or path.is_linked():
                 continue
             try:
-                record = {**record_of(key, path), "outer": outer}
+                record = {**record_of(key, path, writer, not self._own), "outer": outer}
                 written(record)
             except TypeError:
                 continue  # will be recorded again
@@ -377,9 +410,9 @@ class Compiled(CompiledCall, Transformed):
     def _receive(self, data: bytes, classes: tuple[type, ...]) -> None:
         """Take programs out of a pickle."""
         for record in unpack(data):
-            key, path = path_of(record, classes)
+            key, path = path_of(record, Known(classes))
             observer = Observer(self._f, [static_value(form) for form in statics_of(key)])
-            surroundings = observer.surroundings(path.linked())
+            surroundings = observer.surroundings(self._trusted(key, path))
             values = None if surroundings is None else surroundings.values()
             if values == record["outer"]:
                 self._add(key, surroundings, path, observer)
@@ -396,7 +429,7 @@ class Compiled(CompiledCall, Transformed):
     @property
     def program(self) -> Program | None:
         """The program that was recorded last; None before the first call."""
-        return None if self._latest is None else self._latest.program
+        return None if self._latest is None else self._latest.runner.program
 
     def stats(self) -> dict[str, int]:
         """How often it was recorded, and what it keeps.
@@ -412,7 +445,7 @@ class Compiled(CompiledCall, Transformed):
             "recordings": self._recordings,
             "signatures": len(self._entries),
             "programs": len(kept),
-            "instructions": sum([len(path.program) for path in kept]),
+            "instructions": sum([len(path.runner.program) for path in kept]),
         }
 
 
@@ -485,7 +518,7 @@ def _too_many(compiled: Compiled, signature: Signature) -> str:
     if around:
         what = ", ".join(sorted(around)[:3])
         return f"{head}what changes is {what}, from outside the function: make it an argument"
-    guards = [g for _, _, path in compiled._kept() for g in path.program.guards]
+    guards = [g for _, _, path in compiled._kept() for g in path.runner.program.guards]
     where = guards[-1].where if guards else "?"
     return (
         f"{head}it decides by values that change from call to call, last at {where}; write "

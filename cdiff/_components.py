@@ -54,8 +54,10 @@ def by_components(program: Program) -> Program:
     Program
         The given one where there is nothing to split.
     """
+    if len(program) > MOST_INSTRUCTIONS:
+        return program
     code = program.instructions()
-    if len(code) > MOST_INSTRUCTIONS or not any(is_split(shape) for _, _, shape, _, _ in code):
+    if not any(is_split(shape) for _, _, shape, _, _ in code):
         return program
     return _Rewriter(program, code).run()
 

@@ -30,7 +30,7 @@ from cdiff._wrap import Transformed, check_argnums, check_function, function_nam
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["custom_jvp", "custom_vjp"]
+__all__ = ["CustomJvp", "CustomVjp", "JvpRule", "VjpRule", "custom_jvp", "custom_vjp"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -66,9 +66,10 @@ class VjpRule(Rule):
     """`custom_vjp`: what the rule needs are the residuals."""
 
     def __init__(
-        self, owner: _CustomVjp, arguments: Arguments, results: Results, residuals: Any
+        self, owner: CustomVjp, arguments: Arguments, results: Results, residuals: Any
     ) -> None:
         super().__init__(arguments, results)
+        self.owner = owner
         self.bwd = owner._bwd
         self.who = owner._bwd_name()
         self.saved, self.saved_tree = flatten(residuals)
@@ -100,8 +101,9 @@ class VjpRule(Rule):
 class JvpRule(Rule):
     """`custom_jvp`."""
 
-    def __init__(self, owner: _CustomJvp, arguments: Arguments, results: Results) -> None:
+    def __init__(self, owner: CustomJvp, arguments: Arguments, results: Results) -> None:
         super().__init__(arguments, results)
+        self.owner = owner
         self.rule = owner._rule
         self.who = owner._rule_name()
 
@@ -141,7 +143,7 @@ class _Custom(Transformed):
         return results.filled(results.packing.unpack(y), results.leaves)
 
 
-class _CustomVjp(_Custom):
+class CustomVjp(_Custom):
     _fwd: Callable[..., Any] | None = None
     _bwd: Any = None
 
@@ -155,12 +157,16 @@ class _CustomVjp(_Custom):
         check_function(bwd, "defvjp")
         self._fwd, self._bwd = fwd, bwd
 
+    def check_rule(self) -> None:
+        """Raise a TypeError if there is no rule."""
+        if self._fwd is None:
+            raise TypeError(f"custom_vjp: {function_name(self._f)} has no rule yet; call .defvjp")
+
     def _bwd_name(self) -> str:
         return f"the bwd rule of {function_name(self._f)}"
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if self._fwd is None:
-            raise TypeError(f"custom_vjp: {function_name(self._f)} has no rule yet; call .defvjp")
+        self.check_rule()
         arguments = self._taken(args, kwargs)
         operands = arguments.operands()
         nodes = below(operands)
@@ -174,7 +180,7 @@ class _CustomVjp(_Custom):
             return self._f(*args, **kwargs)
         self._local.depth = depth if lowered else depth + 1
         try:
-            found = arguments.call(self._fwd, nodes)
+            found = arguments.call(cast("Any", self._fwd), nodes)
         finally:
             self._local.depth = depth
         if not isinstance(found, (tuple, list)) or len(found) != 2:
@@ -200,7 +206,7 @@ def _with_vjp(f: Any, options: dict[str, Any], fwd: Any, bwd: Any) -> Any:
     return made
 
 
-class _CustomJvp(_Custom):
+class CustomJvp(_Custom):
     _rule: Any = None
 
     def defjvp(self, rule: F) -> F:
@@ -219,12 +225,16 @@ class _CustomJvp(_Custom):
                 check_function(rule, "defjvps")
         self._rule = _Separate(self, rules)
 
+    def check_rule(self) -> None:
+        """Raise a TypeError if there is no rule."""
+        if self._rule is None:
+            raise TypeError(f"custom_jvp: {function_name(self._f)} has no rule yet; call .defjvp")
+
     def _rule_name(self) -> str:
         return f"the jvp rule of {function_name(self._f)}"
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if self._rule is None:
-            raise TypeError(f"custom_jvp: {function_name(self._f)} has no rule yet; call .defjvp")
+        self.check_rule()
         arguments = self._taken(args, kwargs)
         operands = arguments.operands()
         nodes = below(operands)
@@ -244,7 +254,7 @@ class _CustomJvp(_Custom):
 class _Separate:
     """The rules of `defjvps` as one."""
 
-    def __init__(self, owner: _CustomJvp, rules: tuple[Any, ...]) -> None:
+    def __init__(self, owner: CustomJvp, rules: tuple[Any, ...]) -> None:
         self.owner = owner
         self.rules = rules
 
@@ -325,7 +335,7 @@ def custom_vjp(
     options = _options(nondiff_argnums, "custom_vjp")
     if f is None:
         return lambda f: custom_vjp(f, **options)
-    return _CustomVjp(f, custom_vjp, options)
+    return CustomVjp(f, custom_vjp, options)
 
 
 def custom_jvp(
@@ -374,4 +384,4 @@ def custom_jvp(
     options = _options(nondiff_argnums, "custom_jvp")
     if f is None:
         return lambda f: custom_jvp(f, **options)
-    return _CustomJvp(f, custom_jvp, options)
+    return CustomJvp(f, custom_jvp, options)

@@ -8,12 +8,8 @@ microseconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from cdiff._core import watch
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from cdiff._switch import Switch
 
 __all__ = ["debug_infs", "debug_lines", "debug_nans"]
 
@@ -21,8 +17,8 @@ LINES, NANS, INFS = 1, 2, 4  # enum Watch in src/watch.pxi
 VALUES = NANS | INFS
 
 
-class _Switch:
-    """A flag that is set from now on, or until the end of a with block.
+class _Watch(Switch):
+    """A flag of the core.
 
     Parameters
     ----------
@@ -32,30 +28,20 @@ class _Switch:
     flag = 0
 
     def __init__(self, on: bool = True) -> None:
-        if on.__class__ is not bool:
-            raise TypeError(
-                f"{type(self).__name__} takes True or False, got a {type(on).__name__}; it is a "
-                "switch or a context manager, not a decorator"
-            )
-        self._before = watch()
-        watch(self._before | self.flag if on else self._before & ~self.flag)
+        super().__init__(on)
 
-    def __enter__(self) -> _Switch:
-        return self
+    @classmethod
+    def state(cls) -> tuple[bool]:
+        """Whether the flag is set."""
+        return (bool(watch() & cls.flag),)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        watch((watch() & ~self.flag) | (self._before & self.flag))
-
-    def __repr__(self) -> str:
-        return f"<cdiff.{type(self).__name__}, {'on' if watch() & self.flag else 'off'}>"
+    @classmethod
+    def put(cls, on: bool) -> None:
+        """Set the flag, and no other."""
+        watch(watch() | cls.flag if on else watch() & ~cls.flag)
 
 
-class debug_nans(_Switch):
+class debug_nans(_Watch):
     """Raise an error at the operation that makes the first nan.
 
     The error names the operator, the line of your code, the operands and the lines that made them;
@@ -89,7 +75,7 @@ class debug_nans(_Switch):
     flag = NANS
 
 
-class debug_infs(_Switch):
+class debug_infs(_Watch):
     """Raise an error at the operation that makes the first infinity; as `debug_nans`.
 
     Parameters
@@ -114,7 +100,7 @@ class debug_infs(_Switch):
     flag = INFS
 
 
-class debug_lines(_Switch):
+class debug_lines(_Watch):
     """Note the line of your code that makes each value.
 
     Errors about shapes then say where each operand was made, errors about values that were left

@@ -19,7 +19,7 @@ from cdiff._debug import debug_lines
 from cdiff._layout import layered
 from cdiff._leaves import shape_of
 from cdiff._svg import Picture, box, curve, document, text, text_width
-from cdiff._tree import flatten, leaf_paths
+from cdiff._tree import flatten, flatten_like, leaf_paths
 from cdiff._wrap import Inputs, Outputs, function_name
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def draw(
         Arguments of the function, all differentiated.
     values : bool, default True
         Whether values and adjoints are written into the boxes.
-    adjoint : array_like, optional
-        The cotangent of the output, of its shape, with which the reverse sweep starts; ones by
+    adjoint : container of array_like, optional
+        The cotangent of the output, of its form, with which the reverse sweep starts; ones by
         default. In red, a box has its adjoint, and an edge what it adds to the operand's.
     max_boxes : int, default 80
         A larger graph is folded: all operations that one function made without a detour through
@@ -112,7 +112,7 @@ def draw(
         if args:
             raise TypeError("draw: an Array is drawn without arguments; draw(f, x) draws f")
         names = _names_of(_variables(sys._getframe(1)))
-        return _picture(_boxes_of_graph(y, names, values, adjoint, 0), max_boxes, "")
+        return _picture(_boxes_of_graph([y], names, values, [adjoint], 0), max_boxes, "")
     if hasattr(type(y), "draw"):
         if adjoint is not None:
             raise TypeError(
@@ -160,13 +160,22 @@ def _draw_function(
         outputs = Outputs(out, f, level)
         names = _names_of(seen)
         names.update({id(x): n for x, n in zip(traced, argument_names(f, args), strict=True)})
-        arrays = [y for y in outputs.leaves if isinstance(y, Array)]
-        if len(arrays) != 1:
+        paths = leaf_paths(outputs.treedef, "the output")
+        found = [
+            (y, path) for y, path in zip(outputs.leaves, paths, strict=True) if type(y) is Array
+        ]
+        if not found:
             raise TypeError(
-                f"draw needs a function with one array or number that depends on its arguments; "
-                f"{function_name(f)} returned {len(arrays)}"
+                "draw needs a function with an array or a number that depends on its arguments; "
+                f"{function_name(f)} returned none"
             )
-        boxes = _boxes_of_graph(arrays[0], names, values, adjoint, level)
+        if len(paths) > 1:
+            names = {**{id(y): path for y, path in found}, **names}
+        seeds = [None] * len(found) if adjoint is None else [
+            seed for seed, y in zip(flatten_like(outputs.treedef, adjoint, "draw: adjoint"),
+                                    outputs.leaves, strict=True) if type(y) is Array
+        ]  # fmt: skip
+        boxes = _boxes_of_graph([y for y, _ in found], names, values, seeds, level)
     return _picture(boxes, max_boxes, function_name(f))
 
 
@@ -210,23 +219,38 @@ def argument_names(f: Any, args: tuple[Any, ...]) -> list[str]:
     return names
 
 
-def _boxes_of_graph(
-    y: Array, names: dict[int, str], values: bool, adjoint: Any, level: int
-) -> list[Box]:
-    rows = graph(y)
-    at_nodes: dict[int, Any] = {}
-    at_edges: dict[tuple[int, int], Any] = {}
+def _swept(y: Array, adjoint: Any, level: int) -> tuple[dict[int, Any], dict[Any, Any]]:
+    """The adjoints of nodes and edges, of one output."""
     if adjoint is not None and np.shape(adjoint) != shape_of(y):
         raise ValueError(f"draw: adjoint has shape {np.shape(adjoint)}, the output {shape_of(y)}")
-    if values and rows[-1].tracked:
-        at_nodes, at_edges = adjoints(y, adjoint, level)
+    return adjoints(y, adjoint, level)
+
+
+def _add_up(total: dict[Any, Any], more: dict[Any, Any]) -> None:
+    """Sums of adjoints, each where it belongs."""
+    for key, g in more.items():
+        total[key] = total[key] + g if key in total else g
+
+
+def _boxes_of_graph(
+    outputs: list[Array], names: dict[int, str], values: bool, seeds: list[Any], level: int
+) -> list[Box]:
+    rows = list({row.id: row for y in outputs for row in graph(y)}.values())
+    ends = {graph(y)[-1].id for y in outputs}
+    at_nodes: dict[int, Any] = {}
+    at_edges: dict[tuple[int, int], Any] = {}
+    if values and any(row.tracked for row in rows if row.id in ends):
+        for y, seed in zip(outputs, seeds, strict=True):
+            by_node, by_edge = _swept(y, seed, level)
+            _add_up(at_nodes, by_node)
+            _add_up(at_edges, by_edge)
     place = {row.id: k for k, row in enumerate(rows)}
     boxes = []
-    for k, row in enumerate(rows):
+    for row in rows:
         kind = "operation" if row.operands or row.constants else "constant"
         if row.op == "leaf":
             kind = "input"
-        elif k == len(rows) - 1 and kind == "operation":
+        elif row.id in ends and kind == "operation":
             kind = "output"
         operands = tuple(
             [(place[p], _text_of(at_edges.get((row.id, p)))) for p in dict.fromkeys(row.operands)]

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from cdiff._compile import MAX_PATHS, Compiled, Entry
 from cdiff._core import Array, peek, replay_deciding
+from cdiff._custom import CustomJvp, CustomVjp
+from cdiff._operator import Operator
 from cdiff._plain import FormatError
-from cdiff._saving import field, path_of, read_file, unpack
+from cdiff._saving import Known, field, path_of, read_file, unpack
 from cdiff._tree import is_named
 from cdiff._wrap import check_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from cdiff._out import Buffers
     from cdiff._signature import Signature
@@ -45,6 +47,7 @@ class Loaded(Compiled):
     def __init__(self, f: Any, factory: Any, options: dict[str, Any]) -> None:
         super().__init__(f, factory, options)
         self._own = not isinstance(f, _Missing)
+        self._rules: dict[str, Any] = {}
 
     def _on_tracked(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Replay the program on tracked values."""
@@ -62,13 +65,13 @@ class Loaded(Compiled):
         return found[0].result(outputs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (self._f, self._options, self._described(), *self._portable())
+        return _remade, (self._f, self._rules, self._described(), *self._portable())
 
 
 def _remade(
-    f: Any, options: dict[str, Any], described: Any, data: bytes, classes: tuple[type, ...]
+    f: Any, rules: dict[str, Any], described: Any, data: bytes, classes: tuple[type, ...]
 ) -> Loaded:
-    return _made(f, described, unpack(data), classes)
+    return _made(f, described, unpack(data), Known(classes, rules))
 
 
 def load(
@@ -76,6 +79,7 @@ def load(
     *,
     fallback: Callable[..., Any] | None = None,
     containers: Iterable[type] = (),
+    rules: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Any:
     """A compiled function from a file that `compiled.save` has written.
 
@@ -89,6 +93,12 @@ def load(
         The function itself, for calls that the programs in the file are not for.
     containers : iterable of type, optional
         The namedtuples and dataclasses among arguments and results.
+    rules : dict, optional
+        Functions with derivatives of their own, by name: what `custom_vjp`, `custom_jvp` and
+        `operator` returned in the program that saved them, for a file holds no code. The name is
+        that of the function (``f.__name__``, or ``name=`` of an operator). Without the rule of a
+        `custom_vjp` or `custom_jvp` there are values, but a derivative that would need it raises
+        LookupError.
 
     Returns
     -------
@@ -99,7 +109,8 @@ def load(
     Raises
     ------
     FormatError
-        If the file is not valid, or needs a class that `containers` does not name.
+        If the file is not valid, or needs a class that `containers` or an operator that `rules`
+        does not name.
     OSError
         If it cannot be read.
 
@@ -124,10 +135,22 @@ def load(
     if fallback is not None:
         check_function(fallback, "load")
     records = field(content, "programs", list)
-    return _made(fallback or _Missing(name), content, records, classes)
+    known = Known(classes, _checked_rules(rules))
+    return _made(fallback or _Missing(name), content, records, known)
 
 
-def _made(f: Any, content: Any, records: Any, classes: tuple[type, ...]) -> Loaded:
+def _checked_rules(rules: Mapping[Any, Any] | None) -> dict[str, Any]:
+    found = dict(rules or {})
+    for name, f in found.items():
+        if not isinstance(name, str) or not isinstance(f, (CustomVjp, CustomJvp, Operator)):
+            raise TypeError(
+                f"load: rules={{{name!r:.40}: {f!r:.40}}} must be the name of a function and what "
+                "custom_vjp, custom_jvp or operator returned"
+            )
+    return found
+
+
+def _made(f: Any, content: Any, records: Any, known: Known) -> Loaded:
     positions = field(content, "positions", tuple)
     names = field(content, "names", tuple)
     if any(i.__class__ is not int for i in positions) or any(
@@ -141,8 +164,9 @@ def _made(f: Any, content: Any, records: Any, classes: tuple[type, ...]) -> Load
         made = Loaded(f, load, options)
     except ValueError as error:
         raise FormatError(str(error)) from None
+    made._rules = known.rules
     for record in records:
-        key, path = path_of(record, classes)
+        key, path = path_of(record, known)
         entries = made._entries.setdefault(key, [])
         if entries:
             entries[0].paths.add(path)

@@ -17,7 +17,7 @@ from cdiff._core import Array, Callee, array, concatenate, reshape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Broadcast", "Mapped", "PointCallee"]
+__all__ = ["Broadcast", "Mapped", "PointCallee", "Stacked"]
 
 
 class PointCallee(Callee):
@@ -82,6 +82,35 @@ class Mapped(PointCallee):
             for i in range(self.n)
         ]
         return None if all(part is None for part in parts) else _stacked(parts)
+
+
+class Stacked(Mapped):
+    """A callee of one operand that takes a stack of them: one call for all points.
+
+    Parameters
+    ----------
+    callee, n, flags
+        As for `Mapped`.
+    whole : Callee
+        What does the same to all rows.
+    """
+
+    def __init__(self, callee: Callee, n: int, flags: tuple[bool, ...], whole: Any) -> None:
+        super().__init__(callee, n, flags)
+        self.whole = whole
+
+    def value(self, arrays: list[Any]) -> Any:
+        return self.whole.value(arrays)
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        return self
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        found: list[Any] = self.whole.pull(y, operands, g, wanted)
+        return found
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return self.whole.push(y, operands, tangents)
 
 
 class Broadcast(Mapped):

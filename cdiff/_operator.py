@@ -22,22 +22,22 @@ from cdiff._wrap import Transformed, check_function, function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["operator"]
+__all__ = ["Operator", "OperatorCall", "operator"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class _Call(PointCallee):
+class OperatorCall(PointCallee):
     """One call of an operator, without its operands.
 
     Parameters
     ----------
-    owner : _Operator
+    owner : Operator
     arguments : Arguments
     results : Results
     """
 
-    def __init__(self, owner: _Operator, arguments: Arguments, results: Results) -> None:
+    def __init__(self, owner: Operator, arguments: Arguments, results: Results) -> None:
         self.owner = owner
         self.arguments = arguments.forget()
         self.results = results.forget()
@@ -96,7 +96,7 @@ class _Call(PointCallee):
 class _Rows(Mapped):
     """A call of a vectorised operator at many points: one call for all of them."""
 
-    callee: _Call
+    callee: OperatorCall
 
     def value(self, arrays: list[Any]) -> Any:
         pairs = zip(arrays, self.flags, strict=True)
@@ -113,7 +113,7 @@ def _given(x: Any) -> Any:
     return float(x) if spec_of(x)[0] == np.float64 else np.asarray(x)[()]
 
 
-class _Operator(Transformed):
+class Operator(Transformed):
     """What `operator` returns."""
 
     _vjp: Any = None
@@ -152,7 +152,7 @@ class _Operator(Transformed):
             return out
         results = Results(out, self._name, whole=True)
         packed = results.packing.pack_plain([results.leaves[k] for k in results.places])
-        y = call(_Call(self, arguments, results), operands, array(packed))
+        y = call(OperatorCall(self, arguments, results), operands, array(packed))
         return results.filled(results.packing.unpack(y), results.leaves)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -217,4 +217,4 @@ def operator(
     """
     if f is None:
         return lambda f: operator(f, vectorised=vectorised, name=name)
-    return _Operator(f, operator, {"vectorised": vectorised, "name": name})
+    return Operator(f, operator, {"vectorised": vectorised, "name": name})

@@ -79,7 +79,7 @@ class Path:
         self.leaves = leaves
         self.form: CallForm | None = None  # how the core answers calls of it, where it can
         self.has_form = False  # whether that has been looked at
-        self.decisions = tuple([content(g.expected) for g in program.guards])
+        self.decisions = tuple([content(g.expected) for g in self.runner.program.guards])
 
     def result(self, outputs: list[Any]) -> Any:
         """The function's result from the outputs of the program."""

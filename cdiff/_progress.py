@@ -1,38 +1,43 @@
-"""A bar for loops that take long: `progress`, and `bar` for the code that runs them.
+"""A bar for loops and solvers that take long: `progress`, and `bar` and `counted` for what runs.
 
 Knows how far somebody is, and nothing of what is done. A loop is cut into a hundred pieces while
-the switch is on, and runs in one while it is off.
+the switch is on, and runs in one while it is off; a solver is counted by its calls of a function.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from cdiff._switch import Switch
 
-__all__ = ["bar", "is_on", "progress"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["bar", "counted", "covered", "is_on", "progress"]
 
 DELAY = 0.5  # seconds before a bar is shown
 EVERY = 0.2  # seconds between two lines of the plain bar
+PIECES = 1000  # of a way that is covered, see `covered`
 
-_shown = 0.0  # a bar is shown after so many seconds; none if it is 0
-_on = False
+_on, _delay = False, DELAY
 
 
-class progress:
-    """Show a progress bar for long loops (`scan`, `fori_loop`) on standard error.
+class progress(Switch):
+    """Show a progress bar on standard error for what takes long.
 
-    It is tqdm's, where that is installed, else a percentage. For all threads.
+    Loops (`scan`, `fori_loop`, and with them `vmap` with `chunk_size`) and `solve_ivp` show how far
+    they are, optimisers and fits how often they have called the function, and its value. It is
+    tqdm's bar, where that is installed, else a line. For all threads.
 
     Parameters
     ----------
     on : bool, default True
         Switched on (or off) at once; at the end of a ``with`` block the former state comes back.
     delay : float, default 0.5
-        Seconds that a loop has to take before its bar appears.
+        Seconds that something has to take before its bar appears.
 
     Raises
     ------
@@ -48,26 +53,18 @@ class progress:
     """
 
     def __init__(self, on: bool = True, delay: float = DELAY) -> None:
-        global _on, _shown
-        if on.__class__ is not bool:
-            raise TypeError(f"progress takes True or False, got a {type(on).__name__}")
-        self._before = (_on, _shown)
-        _on, _shown = on, delay
+        super().__init__(on, delay)
 
-    def __enter__(self) -> progress:
-        return self
+    @classmethod
+    def state(cls) -> tuple[bool, float]:
+        """Whether bars are shown, and after how many seconds."""
+        return _on, _delay
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        global _on, _shown
-        _on, _shown = self._before
-
-    def __repr__(self) -> str:
-        return f"<cdiff.progress, {'on' if _on else 'off'}>"
+    @classmethod
+    def put(cls, on: bool, delay: float) -> None:
+        """Show bars, or none."""
+        global _on, _delay
+        _on, _delay = on, delay
 
 
 def is_on() -> bool:
@@ -75,13 +72,13 @@ def is_on() -> bool:
     return _on
 
 
-def bar(total: int, name: str) -> Any:
-    """A bar with ``update(n)`` and ``close()``.
+def bar(total: int | None, name: str) -> Any:
+    """A bar with ``update(n)``, ``set_postfix_str(note, refresh)`` and ``close()``.
 
     Parameters
     ----------
-    total : int
-        Steps.
+    total : int or None
+        Steps; None if nobody knows how many there will be.
     name : str
 
     Returns
@@ -91,26 +88,106 @@ def bar(total: int, name: str) -> Any:
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return _Plain(total, name, _shown)
-    return tqdm(total=total, desc=name, delay=_shown, leave=False, file=sys.stderr)
+        return _Plain(total, name, _delay)
+    return tqdm(total=total, desc=name, delay=_delay, leave=False, file=sys.stderr)
+
+
+@contextmanager
+def counted(
+    f: Callable[..., Any], name: str, note: Callable[[Any], str]
+) -> Iterator[Callable[..., Any]]:
+    """A function that shows how often it was called, as long as the block lasts.
+
+    Parameters
+    ----------
+    f : callable
+        Comes back as it is where no bar is wanted.
+    name : str
+    note : callable
+        What a result says, in a few letters.
+
+    Yields
+    ------
+    callable
+    """
+    if not _on:
+        yield f
+        return
+    meter = bar(None, name)
+
+    def called(*args: Any) -> Any:
+        out = f(*args)
+        meter.set_postfix_str(note(out), refresh=False)
+        meter.update(1)
+        return out
+
+    try:
+        yield called
+    finally:
+        meter.close()
+
+
+@contextmanager
+def covered(
+    f: Callable[..., Any], name: str, start: float, end: float
+) -> Iterator[Callable[..., Any]]:
+    """A function whose first argument goes from a start to an end, with a bar that says how far.
+
+    Parameters
+    ----------
+    f : callable
+        Comes back as it is where no bar is wanted.
+    name : str
+    start, end : float
+
+    Yields
+    ------
+    callable
+    """
+    if not _on or start == end:
+        yield f
+        return
+    meter, farthest = bar(PIECES, name), 0
+
+    def called(t: Any, *args: Any) -> Any:
+        nonlocal farthest
+        here = int(PIECES * min(1.0, float((t - start) / (end - start))))
+        if here > farthest:
+            meter.update(here - farthest)
+            farthest = here
+        return f(t, *args)
+
+    try:
+        yield called
+    finally:
+        meter.close()
 
 
 class _Plain:
-    """A percentage on one line of standard error."""
+    """A percentage, or a count, on one line of standard error."""
 
-    def __init__(self, total: int, name: str, delay: float) -> None:
+    def __init__(self, total: int | None, name: str, delay: float) -> None:
         self.total = total
         self.name = name
         self.done = 0
+        self.note = ""
         self.next = time.monotonic() + delay
         self.written = 0
+
+    def set_postfix_str(self, note: str, refresh: bool) -> None:
+        self.note = note
 
     def update(self, n: int) -> None:
         self.done += n
         now = time.monotonic()
         if now >= self.next:
             self.next = now + EVERY
-            self._write(f"{self.name}: {100 * self.done // max(1, self.total)} %")
+            self._write(f"{self.name}: {self._amount()}")
+
+    def _amount(self) -> str:
+        if self.total is None:
+            return f"{self.done} calls, {self.note}"
+        return f"{100 * self.done // max(1, self.total)} %"
 
     def close(self) -> None:
         if self.written:

@@ -22,6 +22,8 @@ from cdiff._wrap import function_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cdiff._packing import Spec
+
 __all__ = [
     "Arguments",
     "Results",
@@ -72,6 +74,26 @@ class Arguments:
             k for k, x in enumerate(self.leaves) if isinstance(x, Array) or is_differentiable(x)
         ]
         self.specs = [spec_of(self.leaves[k]) for k in self.places]
+
+    @classmethod
+    def of_parts(
+        cls,
+        count: int,
+        static: Sequence[int],
+        fixed: Sequence[Any],
+        trees: list[TreeDef],
+        leaves: Sequence[Any],
+        places: Sequence[int],
+        specs: list[Spec],
+    ) -> Arguments:
+        """Those of a call of which a file tells the form."""
+        self = cls.__new__(cls)
+        self.args = (None,) * count
+        self.fixed = list(fixed)
+        self.positions = [i for i in range(count) if i not in static]
+        self.trees, self.leaves = trees, list(leaves)
+        self.places, self.specs = list(places), specs
+        return self.forget()
 
     def forget(self) -> Arguments:
         """Let go of the operands, of which newer versions may depend on what will hold this."""
@@ -200,6 +222,22 @@ class Results:
                 check_output(y, path)
             raise TypeError(f"{name} holds no numbers")
         self.packing = Packing([spec_of(self.leaves[k]) for k in self.places])
+
+    @classmethod
+    def of_parts(
+        cls,
+        who: str,
+        treedef: TreeDef,
+        leaves: Sequence[Any],
+        places: Sequence[int],
+        specs: list[Spec],
+    ) -> Results:
+        """Those of which a file tells the form."""
+        self = cls.__new__(cls)
+        self.who, self.treedef = who, treedef
+        self.leaves, self.places = list(leaves), list(places)
+        self.packing = Packing(specs)
+        return self.forget()
 
     def forget(self) -> Results:
         """Keep the form only: a node holds this, and must not hold its own result."""

@@ -1,10 +1,11 @@
 """Calls of Python inside programs as plain values and back, for `save` and `load`.
 
-NumPy's functions without a derivative (`argsort`, `searchsorted`, ...), computed positions and the
-decompositions are instructions that call Python. A file names them, and only what stands in the
-lists of this file can be named: loading imports nothing else and runs nothing of the user's. What
-is given to them is made of plain values. This file knows which calls there are; it must not know
-what a file looks like, nor programs. It runs once for each call of a program.
+NumPy's functions without a derivative (`argsort`, `searchsorted`, ...), computed positions, the
+decompositions and SciPy's special functions are instructions that call Python. A file names them,
+and only what stands in the lists of this file, in the tables of `cdiff.scipy` or among the rules
+that `load` was given can be named: loading imports nothing else and runs nothing of the user's.
+What is given to them is made of plain values. This file knows which calls there are; it must not
+know what a file looks like, nor programs. It runs once for each call of a program.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy as np
 from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
 from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, dtype_named, written
-from cdiff._saved_loops import loop_of, plain_loop
+from cdiff._saved_loops import is_tagged, loop_of, plain_loop
+from cdiff._saved_rules import plain_rule, rule_of
+from cdiff._scan import While
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cdiff._core import Program
+    from cdiff._saving import Known, Writer
 
 __all__ = ["call_of", "plain_call"]
 
@@ -40,35 +41,43 @@ NUMPY = frozenset((
 OWN = {
     "cdiff._core": "result_shape",
     "cdiff.numpy._convolve": "Convolution",
-    "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Qr Svd Svdvals "
-    "_equal _full_rank _largest _mirrored _same_order _turns _unique",
+    "cdiff.numpy._creation": "_has_no_finite",
+    "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
+    "_first _full_rank _largest _mirrored _same_order _turns",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
+    "cdiff.numpy._equal_values": "_equal _unique",
     "cdiff.numpy._interpolate": "_segment _turns",
     "cdiff.numpy._least_squares": "Pinv",
     "cdiff.numpy._nan": "_all_nan _not_nan _too_few",
+    "cdiff.numpy._qr": "Qr",
     "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
+    "cdiff.numpy.emath": "_beyond_one _negative",
     "cdiff.numpy.linalg": "_is_singular",
+    "cdiff.numpy.random": "_any_negative _any_not_positive",
+    "cdiff.scipy._spectral": "_column_order _ldl_masks _ldl_order _phases",
     "cdiff.scipy.interpolate": "_flat_position _interval",
+    "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
     "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
     "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest",
+    "cdiff.scipy.signal": "Convolution Filter",
 }
 PYTHON_TYPES = {"float": float, "int": int, "bool": bool}
 MAX_LENGTH = 1 << 31  # of an axis, and operands
 MAX_DEPTH = 20  # of calls in calls, and of containers in their arguments
 
 
-def plain_call(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any, ...]:
+def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
     """What a program calls, as a plain value.
 
     Parameters
     ----------
     call : Hosted, HostedRows, Positions or Callee
-    plain_program : callable
-        How the programs of a loop are written.
+    writer : Writer
+        How the programs of a loop are written, and functions with rules named.
 
     Returns
     -------
@@ -80,34 +89,47 @@ def plain_call(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any,
         If it is none of those that a file can name.
     """
     if isinstance(call, Hosted):
-        named = tuple([(key, _plain_argument(x)) for key, x in call.kwargs.items()])
-        given = tuple(map(_plain_argument, call.args))
-        return "function", _name_of(call.function), given, named, call.item
+        return _plain_hosted(call, writer)
     if isinstance(call, Positions):
         return "positions", call.shape, _plain_argument(call.key), call.lead, call.assigns
     if isinstance(call, HostedRows):
-        return "rows", plain_call(call.call, plain_program), call.size, call.flags
+        return "rows", plain_call(call.call, writer), call.size, call.flags
     if isinstance(call, Callee) and _is_own(type(call)):
         made = call.__reduce__()
         assert isinstance(made, tuple)
         return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
-    if type(call) is Mapped:
-        return "mapped", plain_call(call.callee, plain_program), call.n, call.flags
-    loop = plain_loop(call, plain_program)
-    if loop is None:
-        raise TypeError(f"{call!r:.60}, a Python function")
-    return loop
+    if isinstance(call, Mapped):
+        return "mapped", plain_call(call.callee, writer), call.n, call.flags
+    if type(call).__module__ == "cdiff.scipy._rows":  # which is not to be imported for this
+        return "scipy", call.row.name, tuple(call.given)
+    found = plain_loop(call, writer) or plain_rule(call, writer)
+    if found is None:
+        raise _unknown(call)
+    return found
 
 
-def call_of(x: Any, program_of: Callable[[Any], Program], depth: int = 0) -> Any:
+def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
+    named = tuple([(key, _plain_argument(x)) for key, x in call.kwargs.items()])
+    given = tuple(map(_plain_argument, call.args))
+    loop = getattr(call.function, "__self__", None)
+    if isinstance(loop, While):  # its number of steps
+        return "steps", plain_loop(loop, writer), given
+    return "function", _name_of(call.function), given, named, call.item
+
+
+def _unknown(call: Any) -> TypeError:
+    return TypeError(f"the program calls {call!r:.60}, a Python function, which no file can hold")
+
+
+def call_of(x: Any, known: Known, depth: int = 0) -> Any:
     """What `plain_call` was given.
 
     Parameters
     ----------
     x : object
         Anything that was read.
-    program_of : callable
-        How the programs of a loop are read.
+    known : Known
+        How the programs of a loop are read, and which rules there are.
     depth : int
 
     Returns
@@ -119,28 +141,27 @@ def call_of(x: Any, program_of: Callable[[Any], Program], depth: int = 0) -> Any
     FormatError
     """
     made: Any = None
-    if depth < MAX_DEPTH and _is_tagged(x):
+    if depth < MAX_DEPTH and is_tagged(x):
         match x:
             case ("function", str(name), tuple(args), tuple(named), int() | None as item):
                 made = Hosted(_named(name, False), _arguments(args), _keywords(named), item)
+            case ("steps", tuple(loop), tuple(args)):
+                made = _steps(loop_of(loop, known), _arguments(args))
             case ("positions", tuple(shape), key, int(lead), bool(assigns)):
                 made = _positions(shape, _argument(key, 0), lead, assigns)
             case ("rows", call, int(size), tuple(flags)):
-                made = _rows(call_of(call, program_of, depth + 1), size, flags)
+                made = _rows(call_of(call, known, depth + 1), size, flags)
             case ("mapped", call, int(size), tuple(flags)):
-                made = _mapped(call_of(call, program_of, depth + 1), size, flags)
+                made = _mapped(call_of(call, known, depth + 1), size, flags)
             case ("operator", str(name), tuple(args)):
                 made = _operator(_named(name, True), _arguments(args))
+            case ("scipy", str(name), tuple(given)):
+                made = _elementwise(name, given)
             case _:
-                made = loop_of(x, program_of)
+                made = loop_of(x, known) or rule_of(x, known)
     if made is None:
         raise FormatError(f"a program calls {x!r:.60}, which is not known here")
     return made
-
-
-def _is_tagged(x: Any) -> bool:
-    """A tuple that begins with a string; to compare arrays with strings would be an error."""
-    return x.__class__ is tuple and bool(x) and x[0].__class__ is str
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -160,7 +181,7 @@ def _name_of(function: Any) -> str:
     module = getattr(function, "__module__", None) or ""
     name = f"linalg.{name}" if module.endswith("linalg") else name
     if _numpy(name) is not function:
-        raise TypeError(f"{function!r:.60}, a Python function")
+        raise _unknown(function)
     return f"numpy:{name}"
 
 
@@ -204,13 +225,16 @@ def _plain_argument(x: Any) -> tuple[str, Any]:
         return "dtype", x.__name__
     if callable(x):
         return "function", _name_of(x)
-    written(x)
+    try:
+        written(x)
+    except TypeError as error:
+        raise TypeError(f"the program gives {error} to a function") from None
     return "value", x
 
 
 def _argument(x: Any, depth: int) -> Any:
     """An argument out of a file; FormatError for anything else."""
-    if depth < MAX_DEPTH and _is_tagged(x):
+    if depth < MAX_DEPTH and is_tagged(x):
         match x:
             case ("operand", int(number)) if 0 <= number < MAX_LENGTH:
                 return Hole(number)
@@ -259,10 +283,26 @@ def _rows(call: Any, size: int, flags: tuple[Any, ...]) -> HostedRows:
     return HostedRows(call, size, flags)
 
 
-def _mapped(call: Any, size: int, flags: tuple[Any, ...]) -> Mapped:
+def _mapped(call: Any, size: int, flags: tuple[Any, ...]) -> Callee:
     if not isinstance(call, Callee) or not _is_count(size, flags):
         raise FormatError(f"a program with {size} calls of {call!r:.60}")
-    return Mapped(call, size, flags)
+    return call.batched(size, flags) if hasattr(call, "batched") else Mapped(call, size, flags)
+
+
+def _steps(loop: Any, arguments: tuple[Any, ...]) -> Hosted | None:
+    return Hosted(loop.count, arguments, {}) if isinstance(loop, While) else None
+
+
+def _elementwise(name: str, given: tuple[Any, ...]) -> Callee | None:
+    """A function of `scipy.special`, of which some arguments may be given."""
+    from cdiff.scipy import _language as language  # needs SciPy, as the program does
+
+    row = language.named_row(name)
+    if row is None or len(given) != len(row.args):
+        return None
+    if any(x is not None and not isinstance(x, (int, float, np.generic)) for x in given):
+        return None
+    return language.Elementwise(row, list(given))
 
 
 def _is_count(size: int, flags: tuple[Any, ...]) -> bool:

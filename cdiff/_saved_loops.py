@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._body import Body
+from cdiff._body import Body, has_rules
 from cdiff._checkpoint import Recorded
 from cdiff._core import array
 from cdiff._paths import Path
@@ -20,23 +20,22 @@ from cdiff._scan import Counted, Scan, While
 from cdiff._tree import LEAF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cdiff._core import Callee, Program
     from cdiff._packing import Spec
+    from cdiff._saving import Known, Writer
 
-__all__ = ["loop_of", "plain_loop"]
+__all__ = ["forms_of", "is_tagged", "loop_of", "plain_loop", "plain_specs", "specs_of"]
 
 MAX_LENGTH = 1 << 48  # of a loop, and of an axis
 
 
-def plain_loop(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any, ...] | None:
+def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
     """A loop as a plain value; None if it is none.
 
     Parameters
     ----------
     call : Callee
-    plain_program : callable
+    writer : Writer
         How a program is written.
 
     Returns
@@ -44,28 +43,28 @@ def plain_loop(call: Any, plain_program: Callable[[Program], Any]) -> tuple[Any,
     tuple or None
     """
     if isinstance(call, Scan):
-        body = _plain_body(call.body, plain_program)
-        carry, xs = _plain_specs(call.carry), _plain_specs(call.xs)
+        body = _plain_body(call.body, writer)
+        carry, xs = plain_specs(call.carry), plain_specs(call.xs)
         return "scan", body, carry, xs, call.length, call.reverse, call.saves
     if isinstance(call, While):
-        body = _plain_body(call.body, plain_program)
-        condition = _plain_body(call.condition, plain_program)
-        return "while", body, condition, _plain_specs(call.carry), call.limit
+        body = _plain_body(call.body, writer)
+        condition = _plain_body(call.condition, writer)
+        return "while", body, condition, plain_specs(call.carry), call.limit
     if isinstance(call, Counted):
-        return "counted", plain_loop(call.scan, plain_program)
+        return "counted", plain_loop(call.scan, writer)
     if isinstance(call, Recorded):
-        return "recorded", _plain_body(call.body, plain_program)
+        return "recorded", _plain_body(call.body, writer)
     return None
 
 
-def loop_of(x: tuple[Any, ...], program_of: Callable[[Any], Program]) -> Callee | None:
+def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
     """The loop that `plain_loop` was given; None if it is none.
 
     Parameters
     ----------
     x : tuple
         Anything that was read.
-    program_of : callable
+    known : Known
         How a program is read.
 
     Returns
@@ -76,18 +75,34 @@ def loop_of(x: tuple[Any, ...], program_of: Callable[[Any], Program]) -> Callee 
     ------
     FormatError
     """
+    if not is_tagged(x):
+        return None
     match x:
         case ("scan", body, carry, xs, int(length), bool(reverse), bool(saves)):
-            return _scan(_body(body, program_of), _specs(carry), _specs(xs), length, reverse, saves)
+            return _scan(_body(body, known), specs_of(carry), specs_of(xs), length, reverse, saves)
         case ("while", body, condition, carry, int(limit)):
-            bodies = _body(body, program_of), _body(condition, program_of)
-            return _while(*bodies, _specs(carry), limit)
+            bodies = _body(body, known), _body(condition, known)
+            return _while(*bodies, specs_of(carry), limit)
         case ("counted", tuple(scan)):
-            found = loop_of(scan, program_of)
+            found = loop_of(scan, known)
             return Counted(found) if isinstance(found, Scan) else None
         case ("recorded", body):
-            return Recorded(_body(body, program_of))
+            return Recorded(_body(body, known))
     return None
+
+
+def is_tagged(x: Any) -> bool:
+    """Is it a tuple that begins with a string? To compare arrays with strings would be an error.
+
+    Parameters
+    ----------
+    x : object
+
+    Returns
+    -------
+    bool
+    """
+    return x.__class__ is tuple and bool(x) and x[0].__class__ is str
 
 
 # --- bodies ---------------------------------------------------------------------------------------
@@ -119,27 +134,32 @@ def _gone(nodes: Any) -> Any:
     )
 
 
-def _plain_body(body: Body, plain_program: Callable[[Program], Any]) -> tuple[Any, ...]:
+def _plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
     paths = [] if body.paths is None else body.paths.distinct()
-    programs = [(plain_program(path.program), plain_program(path.runner.program)) for path in paths]
+    programs = [
+        (writer.program(path.program), writer.program(path.runner.program)) for path in paths
+    ]
     return body.n_inputs, len(body.captured), tuple(programs)
 
 
-def _body(x: Any, program_of: Callable[[Any], Program]) -> _Loaded:
+def _body(x: Any, known: Known) -> _Loaded:
     match x:
         case (int(n_inputs), int(n_captured), tuple(programs)) if programs:
-            paths = [_path(pair, program_of) for pair in programs]
-            forms = {_form(program) for path in paths for program in path}
+            paths = [_path(pair, known) for pair in programs]
+            forms = {forms_of(program) for path in paths for program in path}
             fits = n_captured >= 0 <= n_inputs and len(forms) == 1
             if fits and paths[0][0].n_inputs == n_inputs + n_captured:
                 return _Loaded(n_inputs, n_captured, paths)
     raise FormatError("the programs of a loop do not fit together")
 
 
-def _path(pair: Any, program_of: Callable[[Any], Program]) -> tuple[Program, Program]:
-    if pair.__class__ is not tuple or len(pair) != 2 or not all(x.__class__ is dict for x in pair):
+def _path(pair: Any, known: Known) -> tuple[Program, Program]:
+    if pair.__class__ is not tuple or len(pair) != 2:
         raise FormatError(f"a loop with the program {pair!r:.60}")
-    return program_of(pair[0]), program_of(pair[1])
+    program, runs = known.program(pair[0]), known.program(pair[1])
+    if has_rules(runs):
+        raise FormatError("a loop runs derivative rules")
+    return program, runs
 
 
 def _input_specs(program: Program) -> list[Spec]:
@@ -151,8 +171,17 @@ def _output_specs(program: Program) -> list[Spec]:
     return [rows[i][1:3] for i in program.outputs]
 
 
-def _form(program: Program) -> tuple[Any, ...]:
-    """What all paths of a body have in common."""
+def forms_of(program: Program) -> tuple[Any, ...]:
+    """The forms of a program's inputs and outputs, which all paths of a body have in common.
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    tuple
+    """
     return tuple(_input_specs(program)), tuple(_output_specs(program))
 
 
@@ -182,11 +211,12 @@ def _while(body: _Loaded, condition: _Loaded, carry: list[Spec], limit: int) -> 
     return While(body, condition, carry, min(limit, MAX_LENGTH))
 
 
-def _plain_specs(specs: list[Spec]) -> tuple[Any, ...]:
+def plain_specs(specs: list[Spec]) -> tuple[Any, ...]:
+    """Dtypes and shapes as a plain value."""
     return tuple([(dtype.newbyteorder("<").str, shape) for dtype, shape in specs])
 
 
-def _specs(x: Any) -> list[Spec]:
+def specs_of(x: Any) -> list[Spec]:
     """Dtypes and shapes, checked."""
     if x.__class__ is not tuple:
         raise FormatError(f"a loop with the values {x!r:.60}")

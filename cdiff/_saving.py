@@ -16,20 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._body import has_rules
 from cdiff._core import operator_codes, program_of_parts, program_parts
 from cdiff._paths import Path
 from cdiff._plain import FormatError, dtype_named, read, written
 from cdiff._saved_calls import call_of, plain_call
-from cdiff._signature import static_key, static_value, structure
-from cdiff._tree import LEAF, TreeDef, class_name, family_of, is_named
+from cdiff._saved_loops import forms_of
+from cdiff._saved_rules import function_with_rule
+from cdiff._saved_trees import plain_static, plain_structure, treedef_of
+from cdiff._signature import static_key, structure
+from cdiff._tree import class_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cdiff._core import Program
+    from cdiff._tree import TreeDef
 
 __all__ = [
-    "named_classes",
+    "Known",
+    "Writer",
     "pack",
     "path_of",
     "read_file",
@@ -43,7 +49,6 @@ MAGIC = b"\x89cdiff\r\n"
 VERSION = 1
 HEAD = struct.Struct("<8sIQI")
 INSTRUCTION = np.dtype([("op", "u2"), ("type", "u2"), ("a", "i4"), ("b", "i4"), ("c", "i4")])
-BUILT_IN: dict[str, type] = {"tuple": tuple, "list": list, "dict": dict, "None": type(None)}
 CODES = operator_codes()
 NAMES = {code: name for name, code in CODES.items()}
 DTYPES: dict[int, np.dtype[Any]] = {
@@ -52,6 +57,55 @@ DTYPES: dict[int, np.dtype[Any]] = {
 
 
 NUMBER_FORMS = {"f": "<f8", "c": "<c16"}  # of Python's numbers as inputs
+
+
+class Writer:
+    """What is written once for all programs of a file: the names of functions with rules."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, Any] = {}
+
+    def program(self, program: Program) -> dict[str, Any]:
+        """A program as a plain value."""
+        return _plain_program(program, self)
+
+    def rule_name(self, owner: Any) -> str:
+        """The name of a function with a derivative rule, by which `load` is given it.
+
+        Raises
+        ------
+        TypeError
+            If another one has it.
+        """
+        name = function_with_rule(owner)
+        if self._owners.setdefault(name, owner) is not owner:
+            raise TypeError(
+                f"two functions with derivative rules are called {name!r}; give one of them "
+                "another __name__ (operators have name=), by which load(..., rules={...}) finds it"
+            )
+        return name
+
+
+class Known:
+    """What `load` was given besides the file.
+
+    Parameters
+    ----------
+    containers : iterable of type
+        Namedtuples and dataclasses that may be among arguments and results.
+    rules : dict
+        Functions with derivative rules by their names in the file.
+    """
+
+    def __init__(self, containers: Iterable[type] = (), rules: dict[str, Any] | None = None):
+        self.classes = {class_name(cls): cls for cls in containers}
+        self.rules = {} if rules is None else rules
+
+    def program(self, parts: Any) -> Program:
+        """A program out of a file, checked."""
+        if parts.__class__ is not dict:
+            raise FormatError(f"a program in the form {parts!r:.60}")
+        return _program(parts, self)
 
 
 def pack(value: Any) -> bytes:
@@ -168,7 +222,7 @@ def read_file(file: Any) -> bytes:
 # --- a recorded path ------------------------------------------------------------------------------
 
 
-def record_of(key: Any, path: Path) -> dict[str, Any]:
+def record_of(key: Any, path: Path, writer: Writer, rules: bool = True) -> dict[str, Any]:
     """What is saved of one recorded path.
 
     Parameters
@@ -176,6 +230,9 @@ def record_of(key: Any, path: Path) -> dict[str, Any]:
     key : tuple
         Of its signature.
     path : Path
+    writer : Writer
+    rules : bool, default True
+        Whether derivative rules of the user's are kept, for derivatives of what is loaded.
 
     Returns
     -------
@@ -187,28 +244,29 @@ def record_of(key: Any, path: Path) -> dict[str, Any]:
         If something in it is no plain value.
     """
     arguments, keywords, forms, fixed = key
+    ruled = rules and has_rules(path.program)
     return {
-        "arguments": _plain_structure(arguments),
+        "arguments": plain_structure(arguments),
         "keywords": keywords,
         "inputs": tuple([None if _is_static(form) else form for form in forms]),
-        "statics": tuple([_plain_static(form) for form in forms if _is_static(form)]),
-        "fixed": tuple([_plain_static(form) for form in fixed]),
-        "result": _plain_structure(structure(path.treedef)),
+        "statics": tuple([plain_static(form) for form in forms if _is_static(form)]),
+        "fixed": tuple([plain_static(form) for form in fixed]),
+        "result": plain_structure(structure(path.treedef)),
         "places": tuple(path.places),
         "constants": tuple([_plain_constant(x) for x in path.leaves]),
-        "program": _plain_program(path.runner.program),
+        "program": writer.program(path.runner.program),
+        "differentiated": writer.program(path.program) if ruled else None,
     }
 
 
-def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
+def path_of(record: Any, known: Known) -> tuple[Any, Path]:
     """Signature and path of a record.
 
     Parameters
     ----------
     record : object
         Anything that was read.
-    containers : iterable of type
-        Namedtuples and dataclasses that may be among arguments and results.
+    known : Known
 
     Returns
     -------
@@ -219,11 +277,9 @@ def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
     ------
     FormatError
     """
-    classes = {class_name(cls): cls for cls in containers}
-    arguments = _treedef(field(record, "arguments", tuple), classes, 0)
-    result = field(record, "result", tuple) if record.get("result") is not None else None
-    treedef = _treedef(result, classes, 0)
-    program = _program(field(record, "program", dict))
+    arguments = treedef_of(field(record, "arguments", tuple), known.classes)
+    treedef = treedef_of(record.get("result"), known.classes)
+    program, differentiated = _programs(record, known)
     places = field(record, "places", tuple)
     constants = field(record, "constants", tuple)
     if not len(places) == len(constants) == treedef.n_leaves:
@@ -252,9 +308,20 @@ def path_of(record: Any, containers: Iterable[type]) -> tuple[Any, Path]:
     except TypeError as error:
         raise FormatError(f"a static argument cannot be hashed: {error}") from None
     try:
-        return key, Path(program, treedef, list(places), list(constants))
+        return key, Path(differentiated, treedef, list(places), list(constants), program)
     except ValueError as error:
         raise FormatError(str(error)) from None
+
+
+def _programs(record: Any, known: Known) -> tuple[Program, Program]:
+    """What is run, and what is differentiated where users gave derivatives."""
+    program = known.program(field(record, "program", dict))
+    if record.get("differentiated") is None:
+        return program, program
+    other = known.program(field(record, "differentiated", dict))
+    if has_rules(program) or forms_of(other) != forms_of(program):
+        raise FormatError("the programs of a function and of its derivative do not fit")
+    return program, other
 
 
 def statics_of(key: Any) -> list[Any]:
@@ -272,35 +339,8 @@ def statics_of(key: Any) -> list[Any]:
     return [*key[3], *[form for form in key[2] if _is_static(form)]]
 
 
-def named_classes(x: Any) -> set[type]:
-    """The namedtuples and dataclasses in a structure.
-
-    Parameters
-    ----------
-    x : tuple or None
-        What `structure` gives.
-
-    Returns
-    -------
-    set of type
-    """
-    if x is None:
-        return set()
-    own = {x[0]} if is_named(x[0]) else set()
-    return own.union(*map(named_classes, x[3]))
-
-
 def _is_static(form: Any) -> bool:
     return form.__class__ is tuple and form[0].__class__ is not str
-
-
-def _plain_static(form: Any) -> Any:
-    x = static_value(form)
-    try:
-        written(x)
-    except TypeError as error:
-        raise TypeError(f"the static argument {x!r:.60} contains {error}") from None
-    return x
 
 
 def _plain_constant(x: Any) -> Any:
@@ -335,95 +375,17 @@ def _check_inputs(program: Program, forms: list[Any], arguments: TreeDef, n: int
             raise FormatError(f"an input has the form {form!r:.60}, the program wants {row[1:3]}")
 
 
-# --- containers -----------------------------------------------------------------------------------
-
-
-def _plain_structure(x: Any) -> Any:
-    """The structure of a container with names in place of classes."""
-    if x is None:
-        return None
-    cls, keys, static, children = x
-    name = next((name for name, known in BUILT_IN.items() if known is cls), None)
-    if name is None:
-        if not is_named(cls):
-            raise TypeError(f"a {cls.__name__} among arguments or results")
-        name = class_name(cls)
-    if cls is dict:
-        keys = tuple([k if k.__class__ is str else _plain_static(k) for k in keys])
-    if static is not None:
-        static = tuple([(field_name, _plain_static(value)) for field_name, value in static])
-    return name, keys, static, tuple([_plain_structure(child) for child in children])
-
-
-def _treedef(x: Any, classes: dict[str, type], depth: int) -> TreeDef:
-    """The structure of a container from names, checked."""
-    if x is None:
-        return LEAF
-    if x.__class__ is not tuple or len(x) != 4 or depth > 50:
-        raise FormatError(f"a container has the form {x!r:.60}")
-    name, keys, static, parts = x
-    if name.__class__ is not str or keys.__class__ is not tuple or parts.__class__ is not tuple:
-        raise FormatError(f"a container has the form {x!r:.60}")
-    cls = BUILT_IN.get(name, classes.get(name))
-    if cls is None:
-        raise FormatError(
-            f"the arguments or results contain a {name!r:.80}; classes are not imported by name: "
-            "give the class to load(..., containers=(...,))"
-        )
-    meta = _static_fields(static)
-    _check_keys(cls, keys, meta, len(parts))
-    children = tuple([_treedef(part, classes, depth + 1) for part in parts])
-    return TreeDef(cls, family_of(cls), keys, meta, children)
-
-
-def _static_fields(static: Any) -> dict[str, Any] | None:
-    if static is None:
-        return None
-    try:
-        found = dict(static)
-    except (TypeError, ValueError):
-        found = {0: None}
-    if static.__class__ is not tuple or any(name.__class__ is not str for name in found):
-        raise FormatError(f"static fields have the form {static!r:.60}")
-    return found
-
-
-def _check_keys(cls: type, keys: tuple[Any, ...], meta: Any, n: int) -> None:
-    """Are these the keys or fields of such a container?"""
-    kinds = {k.__class__ for k in keys}
-    if cls is dict:
-        try:
-            fits = len(set(keys)) == n
-        except TypeError:
-            fits = False
-    elif cls in (tuple, list):
-        fits = kinds <= {int} and keys == tuple(range(n))
-    elif cls is type(None):
-        fits = keys == ()
-    elif hasattr(cls, "_fields"):
-        fits = kinds <= {str} and keys == cls._fields
-    else:
-        fields = getattr(cls, "__dataclass_fields__", {})
-        fits = kinds <= {str} and meta is not None and sorted([*keys, *meta]) == sorted(fields)
-        meta = None
-    if not fits or len(keys) != n or meta is not None:
-        raise FormatError(f"a {cls.__name__} has the entries {keys!r:.60}")
-
-
 # --- programs -------------------------------------------------------------------------------------
 
 
-def _plain_program(program: Program) -> dict[str, Any]:
+def _plain_program(program: Program, writer: Writer) -> dict[str, Any]:
     """The parts of a program, without the numbers that only this machine gives to things."""
     code, numbers, lists, inputs, types, attrs, arrays, outputs, guards = program_parts(program)
     rows = np.frombuffer(code, INSTRUCTION).copy()
     used = np.unique(rows["op"])
     names = tuple([NAMES[int(op)] for op in used])
     attrs = _rewritten(rows, attrs, "cast", _dtype_name)
-    try:
-        attrs = _rewritten(rows, attrs, "call", lambda x: plain_call(x, _plain_program))
-    except TypeError as error:
-        raise TypeError(f"the program calls {error}, which a file cannot hold") from None
+    attrs = _rewritten(rows, attrs, "call", lambda x: plain_call(x, writer))
     rows["op"] = np.searchsorted(used, rows["op"])
     return {
         "operators": names,
@@ -464,7 +426,7 @@ def _dtype_name(typenum: int) -> str:
     return DTYPES[typenum].newbyteorder("<").str
 
 
-def _program(parts: dict[str, Any]) -> Program:
+def _program(parts: dict[str, Any], known: Known) -> Program:
     """A program from what was read; the core checks it."""
     names = field(parts, "operators", tuple)
     for name in names:
@@ -476,7 +438,7 @@ def _program(parts: dict[str, Any]) -> Program:
     rows["op"] = np.array([CODES[name] for name in names] or [0], "u2")[rows["op"]]
     attrs = field(parts, "attributes", tuple)
     attrs = _rewritten(rows, attrs, "cast", lambda x: dtype_named(x).num)
-    attrs = _rewritten(rows, attrs, "call", lambda x: call_of(x, _program))
+    attrs = _rewritten(rows, attrs, "call", lambda x: call_of(x, known))
     types = [_type(x) for x in field(parts, "types", tuple)]
     try:
         return program_of_parts(

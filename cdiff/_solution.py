@@ -22,7 +22,7 @@ from cdiff._leaves import check_input, unwrapped
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, spec_of
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
-from cdiff.numpy import linalg
+from cdiff.numpy import linalg, stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,13 +63,20 @@ class Unknown:
         self.packing = Packing([spec_of(x) for x in leaves], bare=False)
 
     def opened(self, tree: Any, name: str) -> list[Any]:
-        """The leaves of a container of this structure, checked."""
+        """The leaves of a container of this structure, checked; rows in a list are an array."""
+        if self.treedef.family is None and self.packing.specs[0][1]:
+            tree = _stacked(tree)
         leaves = flatten_like(self.treedef, tree, f"{self.who}: {name}")
         for x, path, (_, shape) in zip(leaves, self.paths, self.packing.specs, strict=True):
             if np.shape(x) != shape:
                 raise ValueError(
                     f"{self.who}: {path} has shape {shape}, but {name} has shape {np.shape(x)} "
                     "there"
+                )
+            if self.packing.dtype.kind != "c" and np.iscomplexobj(x):
+                raise TypeError(
+                    f"{self.who}: {path} is real, but {name} is complex there; begin with complex "
+                    "numbers, or take .real"
                 )
         return leaves
 
@@ -103,6 +110,18 @@ class Unknown:
     def digits(self) -> float:
         """The relative accuracy that all leaves can have."""
         return max(float(np.finfo(dtype).eps) for dtype, _ in self.packing.specs)
+
+
+def _stacked(rows: Any) -> Any:
+    """A list of numbers or of arrays of one shape as one array; anything else as it is."""
+    if rows.__class__ not in (list, tuple) or not rows:
+        return rows
+    leaves, treedef = flatten(rows)
+    if any(child.family is not None for child in treedef.children):
+        return rows
+    if len({np.shape(x) for x in leaves}) != 1:
+        return rows
+    return stack(leaves) if any(isinstance(x, Array) for x in leaves) else np.array(leaves)
 
 
 def _number(x: Any) -> Any:

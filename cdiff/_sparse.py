@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import pattern_of
+from cdiff._core import part_of_program, pattern_of
 from cdiff._sparse_plan import SparsityWarning, scipy_sparse
 from cdiff._sparse_prepared import Prepared, check_plain
 from cdiff._sparse_record import Call, record_gradient, record_values
@@ -266,9 +266,10 @@ def sparsity(
     recording = (record_gradient if second else record_values)(f, call)
     n_outputs = len(call.chosen) if second else len(recording.sizes)
     firsts = call.firsts() + [None] * len(recording.captured)
-    sets, _, _ = pattern_of(recording.program, firsts, recording.inputs(call) if local else None)
+    program = part_of_program(recording.program, [], recording.program.outputs[:n_outputs])
+    sets, _, _ = pattern_of(program, firsts, recording.inputs(call) if local else None)
     blocks = [
         sparse.csr_array((np.ones(items.size, bool), items, start), shape=(start.size - 1, n))
-        for (start, items), n in zip(sets[:n_outputs], [call.n_columns] * n_outputs, strict=True)
+        for (start, items), n in zip(sets, [call.n_columns] * n_outputs, strict=True)
     ]
     return sparse.vstack(blocks, format="csr") if len(blocks) > 1 else blocks[0]

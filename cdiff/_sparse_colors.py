@@ -1,23 +1,25 @@
 """Which directions give a sparse derivative: patterns and colors of the part between the cuts.
 
 Knows patterns and colorings; it must not know programs beyond their shapes, nor how a direction is
-run. Forward directions are columns that share no row, reverse ones rows that share no column; a few
-dense lines can be taken the other way than the rest, and a symmetric matrix can be read from its
-mirror image. Colors are found by the core; here are a few passes of NumPy over the entries.
+run. Forward directions are columns that share no row, reverse ones rows that share no column; rows
+and columns can be colored together, or a few dense lines taken the other way than the rest; a
+symmetric matrix can be read from its mirror image, or by substitution. Colors are found by the
+core; here are a few passes of NumPy over the entries.
 """
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._core import (
+    color_both,
     color_columns,
     color_symmetric,
     pattern_of,
     transposed_pattern,
-    unique_colors,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ __all__ = ["Candidate", "Directions", "Part", "candidates"]
 
 BACKWARD = 1.5  # the work of a reverse sweep; that of a forward one is 1
 ORDERINGS = ("natural", "smallest_last", "incidence_degree")
+MOST_SQUARES = 1 << 28  # the work of a coloring by pairs of neighbours
+MOST_DEPTH = 64  # subtractions that depend on one another
 
 
 class Part:
@@ -46,13 +50,14 @@ class Part:
 
     def __init__(self, cut: Cut, given: tuple[Any, Any] | None = None) -> None:
         self.cut = cut
-        code = cut.part.instructions()
+        roots = [cut.part.instruction(v) for v in range(len(cut.roots))]
+        outputs = [cut.part.instruction(v) for v in cut.part.outputs]
         self.in_sizes = [c.size for c in cut.columns]
-        self.shapes = [shape for _, _, shape, _, _ in code[: len(cut.roots)]]
-        self.dtypes = [dtype for _, dtype, _, _, _ in code[: len(cut.roots)]]
-        self.out_shapes = [code[v][2] for v in cut.part.outputs]
-        self.out_dtypes = [code[v][1] for v in cut.part.outputs]
-        self.out_sizes = [int(np.prod(s, dtype=np.int64)) for s in self.out_shapes]
+        self.shapes = [shape for _, _, shape, _, _ in roots]
+        self.dtypes = [dtype for _, dtype, _, _, _ in roots]
+        self.out_shapes = [shape for _, _, shape, _, _ in outputs]
+        self.out_dtypes = [dtype for _, dtype, _, _, _ in outputs]
+        self.out_sizes = [prod(s) for s in self.out_shapes]
         self.in_starts = np.cumsum([0, *self.in_sizes])
         self.out_starts = np.cumsum([0, *self.out_sizes])
         firsts: list[int | None] = [int(s) for s in self.in_starts[:-1]]
@@ -98,17 +103,27 @@ class Directions:
         The color of each row, for reverse directions.
     by_row : ndarray of bool or None
         Where there are both: the entries that are read from reverse directions.
+    flipped : ndarray of bool or None
+        Of a symmetric matrix: the entries that are read as their mirror image.
+    steps : pair of ndarray or None
+        Then these entries have to be subtracted (second) from those (first), in this order.
     """
 
-    __slots__ = ("by_row", "columns", "flipped", "rows")
+    __slots__ = ("by_row", "columns", "flipped", "rows", "steps")
 
     def __init__(
-        self, columns: Any = None, rows: Any = None, by_row: Any = None, flipped: Any = None
+        self,
+        columns: Any = None,
+        rows: Any = None,
+        by_row: Any = None,
+        flipped: Any = None,
+        steps: Any = None,
     ):
         self.columns = columns
         self.rows = rows
         self.by_row = by_row
-        self.flipped = flipped  # of a symmetric matrix: entries that are read as their mirror image
+        self.flipped = flipped
+        self.steps = steps
 
     def counts(self) -> tuple[int, int]:
         """How many forward and reverse directions there are."""
@@ -137,7 +152,9 @@ def _longest(start: Any) -> int:
     return int(np.diff(start).max(initial=0))
 
 
-def candidates(part: Part, mode: str, symmetric: bool, limit: float) -> list[Candidate]:
+def candidates(
+    part: Part, mode: str, symmetric: bool, limit: float, direct: bool = False
+) -> list[Candidate]:
     """Ways to get the Jacobian of a part.
 
     Parameters
@@ -148,6 +165,8 @@ def candidates(part: Part, mode: str, symmetric: bool, limit: float) -> list[Can
         Whether the pattern is that of a Hessian, whole.
     limit : float
         Work from which a candidate is of no use.
+    direct : bool, default False
+        Whether entries may not be found by substitution.
 
     Returns
     -------
@@ -163,27 +182,44 @@ def candidates(part: Part, mode: str, symmetric: bool, limit: float) -> list[Can
         found.append(Directions(columns=color_columns(part.start, part.items, part.n, ORDERINGS)))
         limit = min(limit, found[-1].work())
     if symmetric and mode in ("auto", "fwd", "symmetric") and limit > 2:
-        star = _symmetric(part)
-        found += [star] if star is not None else []
+        found += _symmetric(part, direct)
         limit = min([limit, *[d.work() for d in found]])
     if mode == "mixed" or (mode == "auto" and limit > 4):
         found.append(_mixed(part, t_start, t_items))
     return [Candidate(part, d) for d in found]
 
 
-def _symmetric(part: Part) -> Directions | None:
-    """A star coloring; None where the pattern is not symmetric."""
+def _squares(*lengths: Any) -> int:
+    return int(sum([np.square(n).sum() for n in lengths]))
+
+
+def _symmetric(part: Part, direct: bool) -> list[Directions]:
+    """A star coloring, or an acyclic one that needs fewer directions and few subtractions in a row;
+    none where the pattern is not symmetric."""
+    if part.m != part.n or _squares(np.diff(part.start)) > MOST_SQUARES:
+        return []
+    pattern = part.start, part.items, part.n, ORDERINGS
     try:
-        colors = color_symmetric(part.start, part.items, part.n, ORDERINGS)
+        colors, flipped, _, _ = color_symmetric(*pattern)
     except ValueError:
-        return None
-    direct = unique_colors(part.start, part.items, colors)
-    return Directions(columns=colors, flipped=~direct)
+        return []
+    found = [Directions(columns=colors, flipped=flipped)]
+    if not direct and found[0].work() > 2:
+        colors, flipped, steps, depth = color_symmetric(*pattern, acyclic=True)
+        if depth <= MOST_DEPTH:
+            found.append(Directions(columns=colors, flipped=flipped, steps=steps))
+    return found
 
 
 def _mixed(part: Part, t_start: Any, t_items: Any) -> Directions:
-    """Dense rows backward and all else forward, or dense columns forward and all else backward."""
+    """Rows and columns colored together; dense rows backward and all else forward, or dense columns
+    forward and all else backward."""
     best = None
+    if _squares(np.diff(part.start), np.diff(t_start)) <= MOST_SQUARES:
+        rows, columns, by_row = color_both(
+            part.start, part.items, part.n, ORDERINGS, backward=BACKWARD
+        )
+        best = Directions(columns, rows, by_row)
     for cut in _dense_limits(np.diff(part.start)):
         dense = np.diff(part.start) > cut
         trial = _split(part, np.repeat(dense, np.diff(part.start)))

@@ -11,6 +11,7 @@ maps are NumPy's work; a program of very many instructions, numbers mostly, is n
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,21 +104,17 @@ def whole_program(program: Program, firsts: list[int | None], n_outputs: int) ->
     -------
     Cut
     """
-    shapes = [shape for _, _, shape, _, _ in program.instructions()]
     columns = {
-        k: np.arange(first, first + _size(shapes[k]))
+        k: np.arange(first, first + prod(program.instruction(k)[2]))
         for k, first in enumerate(firsts)
         if first is not None
     }
     terms, start = [], 0
     for v in program.outputs[:n_outputs]:
-        terms.append(Term(v, np.arange(start, start + _size(shapes[v])), 1.0))
-        start += _size(shapes[v])
+        size = prod(program.instruction(v)[2])
+        terms.append(Term(v, np.arange(start, start + size), 1.0))
+        start += size
     return Cut(program, columns, terms, [], True)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
 
 
 class _Walk:
@@ -134,7 +131,7 @@ class _Walk:
                 first = firsts[i]
                 if first is not None:
                     self.depends[i] = True
-                    self.maps[i] = np.arange(first, first + _size(shape))
+                    self.maps[i] = np.arange(first, first + prod(shape))
             elif any(self.depends[k] for k in operands):
                 self.depends[i] = self.code[i][1].kind == "f"
                 self.maps[i] = self._copied(i)
@@ -157,7 +154,7 @@ class _Walk:
 
     def _side_by_side(self, i: int) -> Any:
         _, _, shape, operands, _ = self.code[i]
-        out = np.full(_size(shape), -1, np.int64)
+        out = np.full(prod(shape), -1, np.int64)
         for k, v in enumerate(operands):
             source = self.places.source(i, k)
             inside = source >= 0
@@ -237,7 +234,7 @@ class _Walk:
         source = self.places.source(v, n)
         if source is None:
             return rows
-        out = np.full(_size(self.code[k][2]), -1, np.int64)
+        out = np.full(prod(self.code[k][2]), -1, np.int64)
         inside = source >= 0
         out[source[inside]] = rows[inside]
         return out
@@ -281,7 +278,7 @@ def cut_program(program: Program, firsts: list[int | None], n_outputs: int) -> C
     terms: list[Term] = []
     start = 0
     for v in program.outputs[:n_outputs]:
-        size = _size(walk.code[v][2])
+        size = prod(walk.code[v][2])
         found = walk.terms(v, np.arange(start, start + size))
         if found is None:
             return None

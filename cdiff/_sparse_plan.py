@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "SparsityWarning", "scipy_sparse"]
 
 DENSE = 0.3  # of all entries, from which sparse matrices do not pay
+NUMBER = (np.dtype(np.float64), ())
 SMALL = 10_000  # entries of a matrix that may well be dense
 
 
@@ -74,10 +75,20 @@ class Plan:
         The point at which it is found.
     who : str
     options : dict
+    direct : bool
+        Whether entries may not be found by substitution.
     """
 
-    def __init__(self, f: Callable[..., Any], call: Call, who: str, options: dict[str, Any]):
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        call: Call,
+        who: str,
+        options: dict[str, Any],
+        direct: bool = False,
+    ):
         self.call = call
+        self.direct = direct or call.dtype() != np.float64
         second = who == "sparse_hessian"
         recording = (record_gradient if second else record_values)(f, call)
         self.recording = recording
@@ -86,7 +97,7 @@ class Plan:
         m = sum(recording.sizes[:n_outputs])
         self.shape = (m, call.n_columns)
         firsts = call.firsts() + [None] * len(recording.captured)
-        best = _best(program, firsts, n_outputs, self.shape, options, second)
+        best = _best(program, firsts, n_outputs, self.shape, options, second, self.direct)
         self.directions = best.directions.counts()
         self.notes = list(best.part.notes)
         self.watched = [*recording.watched, *best.part.watched]
@@ -107,9 +118,16 @@ class Plan:
         kept = whole.outputs[:n_values] if value else []
         kept = kept[-1:] if second else kept
         self.has_value = value
-        workspace = Workspace(whole, structure.size)
+        workspace = Workspace(whole, structure.size, structure.steps)
+        numbers = []
         for v, at in zip(whole.outputs[n_values:], parts, strict=True):
-            workspace.add(v, *structure.contributions(*at))
+            if whole.instruction(v)[1:3] == NUMBER:
+                numbers.append((v, at[0], at[2]))
+            else:
+                workspace.add(v, *structure.contributions(*at))
+        if numbers:
+            values, lanes, firsts = np.array(numbers).T
+            workspace.add_numbers(values, *structure.numbers(lanes, firsts))
         self.workspace = workspace
         workspace.finish(kept, inputs)
 
@@ -157,6 +175,9 @@ class Plan:
 
     def _verify(self, program: Program, n_outputs: int, options: dict[str, Any], who: str) -> None:
         """Compare the product with a random vector with a forward derivative."""
+        found = self.run(self.call)
+        if found is None and not self.workspace.is_exact:
+            return  # it will be replaced
         sparse = scipy_sparse()
         rng = np.random.default_rng(20)
         inputs = self.recording.inputs(self.call)
@@ -171,7 +192,7 @@ class Plan:
         expected = np.concatenate(
             [np.zeros(y.size) if t is None else np.ravel(t.numpy()) for y, t in pushed]
         )
-        _, data = self.run(self.call) or (None, np.zeros(len(self.items)))
+        _, data = found or (None, np.zeros(len(self.items)))
         cls = sparse.csc_array if options["format"] == "csc" else sparse.csr_array
         matrix = cls((data, self.items, self.start), shape=self.shape)
         product = matrix @ np.concatenate([v.reshape(-1) for v in vectors])
@@ -194,13 +215,14 @@ def _best(
     shape: tuple[int, int],
     options: dict[str, Any],
     second: bool,
+    direct: bool,
 ) -> Candidate:
     """The candidate with the least work."""
     mode, pattern = options["mode"], options["pattern"]
     whole = whole_program(program, firsts, n_outputs)
     if pattern is not None:
         part = Part(whole, _given_pattern(pattern, shape))
-        return _least(candidates(part, mode, second, np.inf))
+        return _least(candidates(part, mode, second, np.inf, direct))
     found: list[Candidate] = []
     cut = cut_program(program, firsts, n_outputs)
     limit = np.inf
@@ -208,7 +230,7 @@ def _best(
         found = candidates(Part(cut), mode, False, limit)
         limit = min([c.directions.work() for c in found], default=limit)
     if cut is None or limit > 2.0:
-        found += candidates(Part(whole), mode, second, limit)
+        found += candidates(Part(whole), mode, second, limit, direct)
     return _least(found)
 
 

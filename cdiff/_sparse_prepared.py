@@ -52,17 +52,21 @@ class Prepared:
         return call
 
     def _run(self, call: Call, data: Any = None) -> tuple[Any, Any]:
-        found = self._plan.run(call, data) if self._plan.fits(call) else None
-        if found is None:
-            self._plan = Plan(self._f, call, self._who, self._options)
+        for _ in range(3):
+            found = self._plan.run(call, data) if self._plan.fits(call) else None
+            if found is not None:
+                return found
+            self._plan_again(call, not self._plan.workspace.is_exact)
             if data is not None and data.shape != self._plan.items.shape:
                 raise ValueError(
                     f"{self._who}: the structure has changed, and `out` has the old one"
                 )
-            found = self._plan.run(call, data)
-            if found is None:
-                raise _unsteady(self._who, self._f)
-        return found
+        raise _unsteady(self._who, self._f)
+
+    def _plan_again(self, call: Call, direct: bool) -> None:
+        """A plan for another path, or from now on without substitution."""
+        direct = direct or self._plan.direct
+        self._plan = Plan(self._f, call, self._who, self._options, direct)
 
     def __call__(self, /, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """The derivative at a point.
@@ -110,11 +114,13 @@ class Prepared:
     def _replayed(self, call: Call) -> Any:
         """The entries as a value of the transformations outside."""
         for _ in range(2):
-            if self._plan.fits(call):
+            # The steps of a substitution are one after the other, which no program holds.
+            by_steps = self._plan.workspace.steps is not None
+            if self._plan.fits(call) and not by_steps:
                 data = self._plan.workspace.replay(self._plan.recording.inputs(call))
                 if data is not None:
                     return data
-            self._plan = Plan(self._f, call.plain(), self._who, self._options)
+            self._plan_again(call.plain(), by_steps)
         raise _unsteady(self._who, self._f)
 
     def _matrix(self, data: Any) -> Any:

@@ -87,7 +87,7 @@ def _fix_constants(program: Program, known: Program) -> None:
 
 
 def _specs(program: Program) -> list[Any]:
-    return [(d, s) for _, d, s, _, _ in program.instructions()[: program.n_inputs]]
+    return [program.instruction(k)[1:3] for k in range(program.n_inputs)]
 
 
 def _directions(candidate: Candidate, roots: list[Any]) -> tuple[list[Any], list[Any]]:

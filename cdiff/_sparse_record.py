@@ -179,7 +179,10 @@ class Recording:
         linked = [*program.arrays, *[np.asarray(peek(x)) for _, x in program.refreshed]]
         self.surroundings: Surroundings | None = observer.surroundings(linked)
         opened, self.captured, self.watched = _opened(program)
-        self.program = _simplified(by_components(_simplified(opened)))
+        whole = opened if opened is program else _simplified(opened)
+        self.program = by_components(whole)
+        if self.program is not whole:
+            self.program = _simplified(self.program)
         self.sizes = sizes
         self.treedef = treedef
 
@@ -200,8 +203,7 @@ class Recording:
 def _simplified(program: Program) -> Program:
     """The simplified program, in which sums of parts stay sums if they are few: a cut takes them
     apart, where what they are put together from would have to be cut in more places."""
-    parts = sum([op == "embed" for op, *_ in program.instructions()])
-    return program.simplify(join=parts > MOST_PARTS)
+    return program.simplify(join=program.count_of("embed") > MOST_PARTS)
 
 
 def as_input(x: Any) -> Any:
@@ -222,6 +224,20 @@ def as_input(x: Any) -> Any:
     return float(x) if np.asarray(x).dtype == np.float64 else np.asarray(x)
 
 
+def is_own(x: Any) -> bool:
+    """Can nobody change the content of a constant array?
+
+    Parameters
+    ----------
+    x : ndarray
+
+    Returns
+    -------
+    bool
+    """
+    return not x.flags.writeable and x.base is None
+
+
 def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]]:
     """The program with float arrays from outside as inputs: what is computed from them and from
     seeds alone would otherwise be computed once.
@@ -229,15 +245,17 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
     Matrices of products stay, since their zeros decide on the pattern, and so do indices; both are
     watched.
     """
-    code = program.instructions()
     originals = {id(own): original for own, original in program.refreshed}
+    if not any(id(x) in originals or not is_own(x) for x in program.arrays):
+        return program, [], []
+    code = program.instructions()
     factors = {k for op, _, _, operands, _ in code if op == "matmul" for k in operands}
     found: list[tuple[int, Any]] = []
     watched = []
     for v, (op, dtype, shape, _, x) in enumerate(code):
         if op != "const" or not isinstance(x, np.ndarray):
             continue
-        if id(x) not in originals and not (x.flags.writeable or x.base is not None):
+        if id(x) not in originals and is_own(x):
             continue
         original = originals.get(id(x), x)
         if dtype.kind == "f" and not (v in factors and len(shape) == 2):

@@ -33,6 +33,8 @@ class Structure:
     Attributes
     ----------
     start, items : ndarray
+    steps : pair of ndarray or None
+        Entries of which others are to be subtracted in this order, and these others.
     """
 
     def __init__(self, candidate: Candidate, m: int, n: int, by_columns: bool) -> None:
@@ -50,8 +52,26 @@ class Structure:
         level = np.array(_depths(part.cut.terms), np.int64)[term_of]
         if d.flipped is not None:
             level = 2 * level + d.flipped[entry]
+        self.steps = None
+        if d.steps is not None:
+            # Only a whole derivative is symmetric: each entry of the part is one of the matrix.
+            at = np.empty(len(part.items), np.int64)
+            at[entry] = place
+            self.steps = at[d.steps[0]], at[d.steps[1]]
         factors = np.array([t.factor for t in part.cut.terms])[term_of]
         self._layers = _layers(level, factors, place, source, int(self._offsets[-1]))
+
+    def numbers(self, lanes: Any, firsts: Any) -> tuple[Any, Any, Any]:
+        """What single elements of directions are added to, all at once: (entry, which of them,
+        factor)."""
+        found = []
+        source = self._offsets[lanes] + firsts
+        for table, factors in self._layers:
+            places = table[source]
+            inside = np.flatnonzero(places >= 0)
+            each = factors if isinstance(factors, float) else factors[source[inside]]
+            found.append((places[inside], inside, np.broadcast_to(each, inside.shape)))
+        return tuple([np.concatenate(x) for x in zip(*found, strict=True)])  # type: ignore[return-value]
 
     def contributions(self, lane: int, count: int, a: int, b: int) -> tuple[Any, Any, Any]:
         """What the elements from a to b of directions are added to: (entry, element, factor), the
@@ -73,6 +93,9 @@ def _entries(part: Part) -> tuple[Any, Any, Any, Any]:
     """(entry of the part, number of the term, row, column) of everything that is added up."""
     local_rows = part.rows()
     columns = np.concatenate([*part.cut.columns, np.zeros(0, np.int64)])[part.items]
+    if part.cut.is_whole and len(part.cut.terms) == len(part.out_sizes):
+        # Each output is in its own place, and all factors are one.
+        return np.arange(columns.size), np.zeros(columns.size, np.int64), local_rows, columns
     pieces = []
     for number, term in enumerate(part.cut.terms):
         first, last = part.out_starts[term.value], part.out_starts[term.value + 1]
@@ -115,13 +138,14 @@ def _sources(part: Part, d: Directions) -> tuple[Any, Any]:
 def _layers(level: Any, factors: Any, place: Any, source: Any, size: int) -> list[tuple[Any, Any]]:
     """(the entry that each element is added to, factors) of each level."""
     layers = []
-    for k in range(int(level.max(initial=0)) + 1):
-        chosen = level == k
+    last = int(level.max(initial=0))
+    for k in range(last + 1):
+        chosen = level == k if last else slice(None)
         s, f = source[chosen], factors[chosen]
         table = np.full(size, -1, np.int32)
         table[s] = place[chosen]
         scale: Any = float(f[0]) if f.size else 1.0
-        if f.size and (f != scale).any():
+        if (f != scale).any():
             scale = np.zeros(size)
             scale[s] = f
         layers.append((table, scale))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, Surroundings
+from cdiff._core import Array, Surroundings, is_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,27 +28,32 @@ MAX_OBJECTS = 1000  # that are looked through
 LIBRARIES = frozenset(("cdiff", "numpy", "scipy", "builtins")) | sys.stdlib_module_names
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"))
+_DECISIONS = ("_IF_", "MATCH")  # conditional jumps, patterns and the choice of an except
 
 Place = tuple[Any, Any, str]
 
 
 @functools.lru_cache(maxsize=1000)
-def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
-    """The global variables and the attributes that code reads, also in functions inside it."""
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str], bool]:
+    """The global variables and the attributes that code reads, also in functions inside it; and
+    does it take decisions, other than to go on with a loop over something?"""
     from dis import get_instructions
 
-    variables, attributes = set(), set()
+    variables, attributes, decides = set(), set(), False
     for instruction in get_instructions(code):
         if instruction.opname in _GLOBALS:
             variables.add(instruction.argval)
         elif instruction.opname in _ATTRIBUTES:
             attributes.add(instruction.argval)
+        elif any(part in instruction.opname for part in _DECISIONS):
+            decides = True
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             inner = _names(constant)
             variables |= inner[0]
             attributes |= inner[1]
-    return frozenset(variables), frozenset(attributes)
+            decides |= inner[2]
+    return frozenset(variables), frozenset(attributes), decides
 
 
 def _is_library(x: Any) -> bool:
@@ -65,11 +70,18 @@ class Observer:
     f : callable
     statics : iterable
         Objects that are arguments and no inputs.
+
+    Attributes
+    ----------
+    decides : bool
+        Whether the code has conditional jumps, by which it may depend on what leaves no trace in a
+        program.
     """
 
     def __init__(self, f: Any, statics: Iterable[Any]) -> None:
+        self.decides = False
         self._places: dict[tuple[int, Any], Place] = {}
-        self._arrays: dict[int, tuple[np.ndarray[Any, Any], str]] = {}
+        self._arrays: dict[int, tuple[Any, str]] = {}
         self._seen: dict[int, Any] = {}
         self._attributes: set[str] = set()
         self._owners: list[tuple[Any, str]] = []
@@ -89,8 +101,8 @@ class Observer:
         Parameters
         ----------
         linked : iterable of ndarray
-            Arrays whose present content the program reads at each run; that of the others was
-            used while recording, if at all.
+            Arrays whose present content the program reads at each run, and nothing else; that of
+            the others may have been used while recording.
 
         Returns
         -------
@@ -113,20 +125,38 @@ class Observer:
         """
         linked = list(linked)
         return [
-            (x, None, label)
+            (x, None, f"the content of {label}")
             for x, label in self._arrays.values()
-            if _may_change(x) and not any(np.may_share_memory(x, y) for y in linked)
+            if x.__class__ is Array
+            or (_may_change(x) and not any(np.may_share_memory(x, y) for y in linked))
         ]
+
+    def arrays(self, labels: Iterable[str]) -> list[Any] | None:
+        """The arrays whose contents have these labels; None if a label is not that of one array.
+
+        Parameters
+        ----------
+        labels : iterable of str
+
+        Returns
+        -------
+        list of ndarray and Array, or None
+        """
+        known: dict[str, list[Any]] = {}
+        for x, _, label in self.content(()):
+            known.setdefault(label, []).append(x)
+        found = [known.get(label, []) for label in labels]
+        return [xs[0] for xs in found] if all(len(xs) == 1 for xs in found) else None
 
     def _look(self, x: Any, label: str) -> None:
         """Look through whatever stands somewhere."""
         if id(x) in self._seen or len(self._seen) >= MAX_OBJECTS:
             return
         cls = x.__class__
-        if cls in (float, int, bool, str, type(None), Array) or isinstance(x, np.generic):
+        if cls in (float, int, bool, str, type(None)) or isinstance(x, np.generic):
             return
         self._seen[id(x)] = x
-        if cls is np.ndarray:
+        if cls is np.ndarray or (cls is Array and not is_tracked(x)):
             self._arrays[id(x)] = (x, label)
         elif cls is types.FunctionType:
             if not _is_library(x):
@@ -137,15 +167,16 @@ class Observer:
             self._look((x.func, x.args, x.keywords), label)
         elif cls is types.MethodType:
             self._look((x.__func__, x.__self__), label)
-        elif not isinstance(x, (type, types.ModuleType)):
+        elif not isinstance(x, (type, types.ModuleType, Array)):
             self._look_into_object(x, label)
         elif not _is_library(x):
             self._owners.append((x, label))
 
     def _look_into_function(self, f: types.FunctionType) -> None:
         code = f.__code__
-        variables, attributes = _names(code)
+        variables, attributes, decides = _names(code)
         self._attributes |= attributes
+        self.decides |= decides
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             self._place(cell, None, name, *_content(cell))
         for name in variables:

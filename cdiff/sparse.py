@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import ORDERINGS, color_columns, color_symmetric, transposed_pattern
+from cdiff._core import (
+    ORDERINGS,
+    color_both,
+    color_columns,
+    color_symmetric,
+    transposed_pattern,
+)
 from cdiff._reverse import grad
 from cdiff._sparse import sparse_hessian, sparse_jacobian
 from cdiff._sparse_blocks import block_jacobian
@@ -30,31 +36,43 @@ if TYPE_CHECKING:
 
 __all__ = ["IpoptProblem", "block_jacobian", "color", "picture", "quadratic_model"]
 
-KINDS = ("columns", "rows", "symmetric")
+KINDS = ("columns", "rows", "symmetric", "both")
+RECOVERIES = ("direct", "substitution")
 MOST_CELLS = 80  # of a picture, along each side
 
 
-def color(pattern: Any, kind: str = "columns", orderings: Any = ORDERINGS, seed: int = 0) -> Any:
+def color(
+    pattern: Any,
+    kind: str = "columns",
+    orderings: Any = ORDERINGS,
+    seed: int = 0,
+    recovery: str = "direct",
+) -> Any:
     """Which columns, rows or variables may share a direction.
 
     Parameters
     ----------
     pattern : sparse array or ndarray of shape (m, n)
         Where entries may differ from zero.
-    kind : {"columns", "rows", "symmetric"}
-        Columns that share no row (forward directions), rows that share no column (reverse ones), or
-        a star coloring of a symmetric matrix, whose entries are read off directly.
+    kind : {"columns", "rows", "symmetric", "both"}
+        Columns that share no row (forward directions), rows that share no column (reverse ones), a
+        coloring of a symmetric matrix, whose entries are read from their mirror image where that is
+        easier, or rows and columns together: each entry is read from one of the two.
     orderings : sequence of str
         Orders in which colors are given; the best result is kept. ``"natural"``, ``"random"``,
         ``"largest_first"``, ``"smallest_last"``, ``"incidence_degree"``,
         ``"dynamic_largest_first"``.
     seed : int, default 0
         For the random order.
+    recovery : {"direct", "substitution"}
+        Of a symmetric matrix: whether each entry stands alone in a sum (a star coloring), or may be
+        a sum minus entries that are known already (an acyclic coloring, with fewer colors).
 
     Returns
     -------
     ndarray of int
-        The color of each; -1 for those without entries.
+        The color of each; -1 where no direction is needed. For ``kind="both"`` a pair of them: of
+        rows, of columns.
 
     Raises
     ------
@@ -66,16 +84,30 @@ def color(pattern: Any, kind: str = "columns", orderings: Any = ORDERINGS, seed:
     >>> import numpy as np, cdiff as cd
     >>> cd.sparse.color(np.eye(4) + np.eye(4, k=1))
     array([0, 1, 0, 1], dtype=int32)
+    >>> arrow = np.eye(5)
+    >>> arrow[0] = arrow[:, 0] = 1
+    >>> cd.sparse.color(arrow, kind="both")
+    (array([ 0, -1, -1, -1, -1], dtype=int32), array([0, 1, 1, 1, 1], dtype=int32))
+    >>> band = np.eye(5) + np.eye(5, k=1) + np.eye(5, k=-1)
+    >>> cd.sparse.color(band, kind="symmetric", recovery="substitution")
+    array([0, 1, 0, 1, 0], dtype=int32)
     """
     if kind not in KINDS:
         raise ValueError(f"color: kind must be one of {KINDS}, got {kind!r}")
+    if recovery not in RECOVERIES or (recovery != "direct" and kind != "symmetric"):
+        raise ValueError(
+            f"color: recovery must be one of {RECOVERIES}, the latter for symmetric matrices only, "
+            f"got {recovery!r} for {kind!r}"
+        )
     found = scipy_sparse().csr_array(pattern)
     found.sum_duplicates()
     start, items = found.indptr.astype(np.int64), found.indices.astype(np.int32)
     m, n = found.shape
     names = (orderings,) if isinstance(orderings, str) else tuple(orderings)
     if kind == "symmetric":
-        return color_symmetric(start, items, n, names, seed=seed)
+        return color_symmetric(start, items, n, names, recovery != "direct", seed)[0]
+    if kind == "both":
+        return color_both(start, items, n, names, seed)[:2]
     if kind == "rows":
         return color_columns(*transposed_pattern(start, items, n), m, names, seed=seed)
     return color_columns(start, items, n, names, seed=seed)

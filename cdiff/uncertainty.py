@@ -15,6 +15,7 @@ Examples
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -206,10 +207,10 @@ class Sensitivity:
             total = np.sum(parts, axis=1, keepdims=True)
             self.shares = parts / np.where(total > 0.0, total, 1.0)
 
-    def __str__(self) -> str:
+    def _rows(self) -> list[list[str]]:
+        """The cells of the table, the heads first."""
         heads = ["output", "input", "derivative", "elasticity"]
-        heads += [] if self.shares is None else ["share"]
-        rows = [heads]
+        rows = [heads if self.shares is None else [*heads, "share"]]
         for i, output in enumerate(self.outputs):
             for j, name in enumerate(self.inputs):
                 cells = [output, name, f"{self.derivatives[i, j]:.6g}"]
@@ -217,7 +218,11 @@ class Sensitivity:
                 if self.shares is not None:
                     cells.append(f"{100 * self.shares[i, j]:.1f}%")
                 rows.append(cells)
-        widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
+        return rows
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
         for row in rows:
             left = [cell.ljust(w) for cell, w in zip(row[:2], widths[:2], strict=True)]
@@ -226,6 +231,13 @@ class Sensitivity:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        heads, *rows = self._rows()
+        lines = ["".join([f"<th>{head}</th>" for head in heads])]
+        lines += ["".join([f"<td>{escape(cell)}</td>" for cell in row]) for row in rows]
+        return "<table>" + "".join([f"<tr>{line}</tr>" for line in lines]) + "</table>"
 
 
 def _short(variables: Variables, k: int) -> str:

@@ -42,7 +42,7 @@ cdef class Callee:
 
 
 @cython.final
-cdef class _Stop(Callee):
+cdef class Stop(Callee):
     """The operand as a constant for every derivative, also of a program that holds this."""
 
     def __init__(self):
@@ -65,7 +65,7 @@ cdef class _Stop(Callee):
         return "stop_gradient"
 
 
-cdef _Stop STOP = _Stop()
+cdef Stop STOP = Stop()
 
 
 cdef Array stopped_inside(Array a):

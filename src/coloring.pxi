@@ -5,9 +5,10 @@
 # Two columns that share a row get different colors (a partial distance-2 coloring);
 # rows are the columns of the transposed pattern.  Greedy, in an order that is
 # natural, random, or by degrees in the graph whose neighbours are columns that share
-# a row.  Linear in the sum of the squares of the row lengths, which the graph has as
-# edges and which are never stored; the dynamic orders keep columns in lists by degree,
-# so that each step of theirs costs what it changes.  Everything is deterministic.
+# a row (or, for symmetric patterns, those of the pattern itself).  Linear in the sum of
+# the squares of the row lengths, which the graph has as edges and which are never
+# stored; the dynamic orders keep columns in lists by degree, so that each step of theirs
+# costs what it changes.  Everything is deterministic.
 
 ORDERINGS = ("natural", "random", "largest_first", "smallest_last", "incidence_degree",
              "dynamic_largest_first")
@@ -78,21 +79,35 @@ def transposed_pattern(np.ndarray start not None, np.ndarray items not None, Py_
 
 # ---------------------------------------------------------------- orders
 
-cdef np.ndarray degrees(_Bipartite g):
-    """For each column how many others share a row with it."""
-    cdef np.ndarray out = np.zeros(g.n, np.int64), stamps = np.full(g.n, -1, np.int32)
+cdef int64_t around(_Bipartite g, int32_t v, bint near, int32_t *stamp,
+                    int32_t *out) noexcept nogil:
+    """Write the neighbours of a column, each once, and return their number: the columns that share
+    a row with it; `near`, in a symmetric pattern, those in its row."""
+    cdef int64_t j, k, count = 0
+    stamp[v] = v
+    for j in range(g.cs[v], g.cs[v + 1]):
+        if near:
+            if g.ci[j] != v:
+                out[count] = g.ci[j]
+                count += 1
+            continue
+        for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
+            if stamp[g.ri[k]] != v:
+                stamp[g.ri[k]] = v
+                out[count] = g.ri[k]
+                count += 1
+    return count
+
+
+cdef np.ndarray degrees(_Bipartite g, bint near):
+    """The number of neighbours of each column."""
+    cdef np.ndarray out = np.empty(g.n, np.int64), room = np.full((2, g.n), -1, np.int32)
     cdef int64_t *degree = <int64_t *>np.PyArray_DATA(out)
-    cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(stamps)
+    cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(room)
     cdef Py_ssize_t v
-    cdef int64_t j, k
     with nogil:
         for v in range(g.n):
-            stamp[v] = <int32_t>v
-            for j in range(g.cs[v], g.cs[v + 1]):
-                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
-                    if stamp[g.ri[k]] != v:
-                        stamp[g.ri[k]] = <int32_t>v
-                        degree[v] += 1
+            degree[v] = around(g, <int32_t>v, near, stamp, stamp + g.n)
     return out
 
 
@@ -121,13 +136,15 @@ cdef void queue_insert(Queue *q, int32_t v, int64_t key) noexcept nogil:
     q.head[key] = v
 
 
-cdef np.ndarray dynamic_order(_Bipartite g, int kind):
+cdef np.ndarray dynamic_order(_Bipartite g, int kind, bint near):
     """Smallest last, incidence degree or dynamic largest first."""
-    cdef np.ndarray keys = degrees(g), order = np.empty(g.n, np.int32)
-    cdef np.ndarray heads, links = np.empty((2, g.n), np.int32), stamps = np.full(g.n, -1, np.int32)
+    cdef np.ndarray keys = degrees(g, near), order = np.empty(g.n, np.int32)
+    cdef np.ndarray heads, links = np.empty((2, g.n), np.int32)
+    cdef np.ndarray room = np.full((2, g.n), -1, np.int32)
     cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
-    cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(stamps)
-    cdef int64_t highest = keys.max() if g.n else 0, at, j, k, change
+    cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(room)
+    cdef int32_t *found = stamp + g.n
+    cdef int64_t highest = keys.max() if g.n else 0, at, j, change
     cdef Py_ssize_t step
     cdef int32_t v, w
     cdef Queue q
@@ -153,15 +170,12 @@ cdef np.ndarray dynamic_order(_Bipartite g, int kind):
             v = q.head[at]
             queue_remove(&q, v)
             q.key[v] = -1
-            stamp[v] = v
             out[g.n - 1 - step if kind == ORDER_SMALLEST_LAST else step] = v
-            for j in range(g.cs[v], g.cs[v + 1]):
-                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
-                    w = g.ri[k]
-                    if stamp[w] != v and q.key[w] >= 0:
-                        stamp[w] = v
-                        queue_remove(&q, w)
-                        queue_insert(&q, w, q.key[w] + change)
+            for j in range(around(g, v, near, stamp, found)):
+                w = found[j]
+                if q.key[w] >= 0:
+                    queue_remove(&q, w)
+                    queue_insert(&q, w, q.key[w] + change)
             # A key has moved by one at most.
             if kind != ORDER_DYNAMIC_LARGEST:
                 at += change
@@ -169,19 +183,19 @@ cdef np.ndarray dynamic_order(_Bipartite g, int kind):
     return order
 
 
-cdef np.ndarray column_order(_Bipartite g, str ordering, seed):
+cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near=False):
     if ordering == "natural":
         return np.arange(g.n, dtype=np.int32)
     if ordering == "random":
         return np.random.default_rng(seed).permutation(g.n).astype(np.int32)
     if ordering == "largest_first":
-        return np.argsort(-degrees(g), kind="stable").astype(np.int32)
+        return np.argsort(-degrees(g, near), kind="stable").astype(np.int32)
     if ordering == "smallest_last":
-        return dynamic_order(g, ORDER_SMALLEST_LAST)
+        return dynamic_order(g, ORDER_SMALLEST_LAST, near)
     if ordering == "incidence_degree":
-        return dynamic_order(g, ORDER_INCIDENCE)
+        return dynamic_order(g, ORDER_INCIDENCE, near)
     if ordering == "dynamic_largest_first":
-        return dynamic_order(g, ORDER_DYNAMIC_LARGEST)
+        return dynamic_order(g, ORDER_DYNAMIC_LARGEST, near)
     raise ValueError(f"coloring: ordering must be one of {ORDERINGS}, got {ordering!r}")
 
 
@@ -335,169 +349,3 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
             best = colors
     best[np.diff(g.column_start) == 0] = -1
     return best
-
-
-# ---------------------------------------------------------------- symmetric matrices
-
-@cython.final
-cdef class _Stars:
-    """A star coloring in the making: any two colors meet in stars only, so that each entry of the
-    matrix can be read off directly.
-
-    Each edge belongs to a star; its hub is a vertex, or -1 while it is a single edge.
-    """
-    cdef _Bipartite g
-    cdef np.ndarray hold
-    cdef int32_t *color
-    cdef int32_t *forbidden
-    cdef int32_t *treated
-    cdef int32_t *first_vertex    # of each color: by which vertex it was seen, and
-    cdef int32_t *first_neighbor  # the first neighbour with that color, and
-    cdef int64_t *first_edge      # the edge to it
-    cdef int64_t *edge            # the number of the edge of each entry
-    cdef int64_t *star            # of each edge
-    cdef int32_t *hub             # of each star
-    cdef int64_t n_stars
-
-    def __init__(self, _Bipartite g):
-        cdef Py_ssize_t n = g.n, entries = g.row_items.size
-        self.g = g
-        self.hold = np.full(7 * n + 6 + 5 * entries, -1, np.int64)
-        self.first_edge = <int64_t *>np.PyArray_DATA(self.hold)
-        self.edge = self.first_edge + n + 1
-        self.star = self.edge + entries
-        self.hub = <int32_t *>(self.star + entries)
-        self.color = self.hub + entries
-        self.forbidden = self.color + n + 1
-        self.treated = self.forbidden + n + 1
-        self.first_vertex = self.treated + n + 1
-        self.first_neighbor = self.first_vertex + n + 1
-        number_edges(g, self.edge)
-
-    cdef void forbid_around(self, int32_t v, int32_t w) noexcept nogil:
-        """v cannot have the color of any neighbour of w."""
-        cdef int64_t j
-        for j in range(self.g.rs[w], self.g.rs[w + 1]):
-            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
-                self.forbidden[self.color[self.g.ri[j]]] = v
-        self.treated[w] = v
-
-    cdef void visit(self, int32_t v, int64_t j) noexcept nogil:
-        """What the colored neighbour at entry j forbids."""
-        cdef int32_t w = self.g.ri[j], x, c = self.color[w]
-        cdef int64_t k
-        if self.first_vertex[c] == v:
-            if self.treated[self.first_neighbor[c]] != v:
-                self.forbid_around(v, self.first_neighbor[c])
-            self.forbid_around(v, w)
-            return
-        self.first_vertex[c] = v
-        self.first_neighbor[c] = w
-        self.first_edge[c] = self.edge[j]
-        for k in range(self.g.rs[w], self.g.rs[w + 1]):
-            x = self.g.ri[k]
-            if x != v and x != w and self.color[x] >= 0 \
-                    and self.hub[self.star[self.edge[k]]] == x:
-                self.forbidden[self.color[x]] = v
-
-    cdef void join_star(self, int32_t v, int64_t j) noexcept nogil:
-        """The star that the edge to a colored neighbour belongs to."""
-        cdef int32_t w = self.g.ri[j], x, c = self.color[w]
-        cdef int64_t k
-        for k in range(self.g.rs[w], self.g.rs[w + 1]):
-            x = self.g.ri[k]
-            if x != v and x != w and self.color[x] == self.color[v]:
-                self.hub[self.star[self.edge[k]]] = w
-                self.star[self.edge[j]] = self.star[self.edge[k]]
-                return
-        if self.first_vertex[c] == v and self.first_neighbor[c] != w:
-            self.hub[self.star[self.first_edge[c]]] = v
-            self.star[self.edge[j]] = self.star[self.first_edge[c]]
-            return
-        self.hub[self.n_stars] = -1
-        self.star[self.edge[j]] = self.n_stars
-        self.n_stars = self.n_stars + 1
-
-    cdef void step(self, int32_t v) noexcept nogil:
-        cdef int64_t j
-        cdef int32_t c = 0
-        for j in range(self.g.rs[v], self.g.rs[v + 1]):
-            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
-                self.forbidden[self.color[self.g.ri[j]]] = v
-        for j in range(self.g.rs[v], self.g.rs[v + 1]):
-            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
-                self.visit(v, j)
-        while self.forbidden[c] == v:
-            c += 1
-        self.color[v] = c
-        for j in range(self.g.rs[v], self.g.rs[v + 1]):
-            if self.g.ri[j] != v and self.color[self.g.ri[j]] >= 0:
-                self.join_star(v, j)
-
-
-cdef int number_edges(_Bipartite g, int64_t *edge) except -1:
-    """Both entries of an edge get one number; ValueError if the pattern is not symmetric."""
-    cdef np.ndarray places = np.array(g.row_start[:g.m])
-    cdef int64_t *at = <int64_t *>np.PyArray_DATA(places)
-    cdef int64_t j, count = 0
-    cdef int32_t v, w
-    if g.m != g.n or not (np.array_equal(g.row_start, g.column_start)
-                          and np.array_equal(g.row_items, g.column_items)):
-        raise ValueError("coloring: the pattern is not symmetric, or its rows do not ascend")
-    for v in range(g.n):
-        for j in range(g.rs[v], g.rs[v + 1]):
-            w = g.ri[j]
-            if w > v:
-                edge[j] = count
-                # Vertices ascend, so w meets its smaller neighbours in their order.
-                edge[at[w]] = count
-                at[w] += 1
-                count += 1
-            elif w == v:
-                at[v] += 1
-    return 0
-
-
-def color_symmetric(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"), seed=0):
-    """A star coloring of a symmetric pattern: colors of vertices (direct recovery)."""
-    cdef _Bipartite g = _Bipartite(start, items, n)
-    cdef _Stars s
-    cdef Py_ssize_t step
-    cdef object best = None
-    cdef np.ndarray order
-    for ordering in orderings:
-        order = column_order(g, ordering, seed)
-        s = _Stars(g)
-        for step in range(n):
-            s.step((<int32_t *>np.PyArray_DATA(order))[step])
-        colors = np.array([s.color[step] for step in range(n)], np.int32)
-        if best is None or colors.max(initial=-1) < best.max(initial=-1):
-            best = colors
-    if best is None:
-        raise ValueError("coloring: no ordering given")
-    best[np.diff(g.row_start) == 0] = -1
-    return best
-
-
-def unique_colors(start, items, colors):
-    """For each entry of a pattern: is its column the only one of its color in its row?"""
-    cdef np.ndarray s = np.ascontiguousarray(start, np.int64)
-    cdef np.ndarray c = np.ascontiguousarray(items, np.int32)
-    cdef np.ndarray of = np.ascontiguousarray(colors, np.int32), out = np.zeros(c.size, np.uint8)
-    cdef np.ndarray counts = np.zeros(of.max(initial=-1) + 2, np.int32)
-    cdef const int64_t *first = <const int64_t *>np.PyArray_DATA(s)
-    cdef const int32_t *item = <const int32_t *>np.PyArray_DATA(c)
-    cdef const int32_t *color = <const int32_t *>np.PyArray_DATA(of)
-    cdef int32_t *count = <int32_t *>np.PyArray_DATA(counts)
-    cdef uint8_t *single = <uint8_t *>np.PyArray_DATA(out)
-    cdef Py_ssize_t r, m = s.size - 1
-    cdef int64_t j
-    with nogil:
-        for r in range(m):
-            for j in range(first[r], first[r + 1]):
-                count[color[item[j]] + 1] += 1
-            for j in range(first[r], first[r + 1]):
-                single[j] = color[item[j]] >= 0 and count[color[item[j]] + 1] == 1
-            for j in range(first[r], first[r + 1]):
-                count[color[item[j]] + 1] = 0
-    return out.view(bool)

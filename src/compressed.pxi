@@ -127,6 +127,67 @@ cdef int check_doubles(np.ndarray x, Py_ssize_t n) except -1:
     return 0
 
 
+cdef enum:
+    FEW_NUMBERS = 64              # different ones, that are looked through for each number
+
+
+def few_numbers(np.ndarray x not None):
+    """(distinct numbers, which of them each of x is) for float64 in order; None if these are not
+    few."""
+    cdef Py_ssize_t k, n = np.PyArray_SIZE(x)
+    cdef np.ndarray slots = np.empty(n, np.int64)
+    cdef int64_t *slot = <int64_t *>np.PyArray_DATA(slots)
+    cdef const uint64_t *bits
+    cdef uint64_t found[FEW_NUMBERS]
+    cdef int count = 0, j = 0
+    check_doubles(x, n)
+    bits = <const uint64_t *>np.PyArray_DATA(x)
+    with nogil:
+        for k in range(n):
+            if count == 0 or found[j] != bits[k]:
+                j = 0
+                while j < count and found[j] != bits[k]:
+                    j += 1
+                if j == FEW_NUMBERS:
+                    break
+                if j == count:
+                    found[count] = bits[k]
+                    count += 1
+            slot[k] = j
+    if j == FEW_NUMBERS:
+        return None
+    distinct = np.empty(count)
+    memcpy(np.PyArray_DATA(distinct), found, count * sizeof(uint64_t))
+    return distinct, slots
+
+
+def constant_values(Program p not None):
+    """Which values (booleans) depend neither on inputs nor on arrays that somebody may change."""
+    cdef np.ndarray out = np.zeros(p.count, np.uint8)
+    cdef uint8_t *fixed = <uint8_t *>np.PyArray_DATA(out)
+    cdef set changing = {id(copy) for copy, _ in p.refreshed}
+    cdef int32_t *operands = NULL
+    cdef Py_ssize_t i
+    cdef int k
+    cdef Instr *x
+    for i in range(p.count):
+        x = &p.code[i]
+        if x.op == OP_CONST:
+            fixed[i] = x.type <= TYPE_WEAK or (is_own(p.arrays[x.a])
+                                               and id(p.arrays[x.a]) not in changing)
+            continue
+        fixed[i] = x.op != OP_LEAF and x.op != OP_CALL
+        for k in range(operands_at(p, i, &operands)):
+            fixed[i] &= fixed[operands[k]]
+    return out.view(bool)
+
+
+cdef bint is_own(object constant):
+    """Can nobody change this array, or number?"""
+    return not isinstance(constant, np.ndarray) or not (constant.flags.writeable
+                                                        or constant.base is not None)
+
+
 def part_of_program(Program p not None, roots not None, outputs not None):
     """The program from the values `roots`, then the inputs, to the values `outputs`."""
     cdef Program q = Program()

@@ -334,6 +334,12 @@ def concatenate(arrays, int axis=0):
 
 cdef list same_dtype(list nodes):
     """Nodes cast to their common floating dtype."""
+    cdef int typenum = typenum_of(<Array>nodes[0])
+    for a in nodes:
+        if typenum_of(<Array>a) != typenum:
+            break
+    else:
+        return nodes
     dtype = np.result_type(*[dtype_of(a) for a in nodes])
     return [apply_cast(a, dtype.num) for a in nodes]
 

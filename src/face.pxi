@@ -13,10 +13,10 @@ cdef object face_loader = None
 # Methods that the package has and the core has not.
 cdef tuple FACE_METHODS = (
     "_repr_html_",
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "clip",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress",
     "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero",
-    "prod", "ptp", "put", "ravel", "repeat", "round", "searchsorted", "sort", "squeeze", "std",
-    "swapaxes", "take", "trace", "var")
+    "partition", "prod", "ptp", "put", "ravel", "repeat", "round", "searchsorted", "sort",
+    "squeeze", "std", "swapaxes", "take", "trace", "var")
 
 cdef extern from *:
     """

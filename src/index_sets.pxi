@@ -95,6 +95,25 @@ cdef _Sets taken(_Sets a, object places):
     return fitted(out)
 
 
+cdef _Sets one_after_the_other(list parts, list sizes):
+    """Sets one after the other; None stands for as many empty ones as `sizes` says."""
+    cdef int64_t total = 0
+    cdef Py_ssize_t k, at = 0, size
+    cdef _Sets a, out
+    for a in parts:
+        total += 0 if a is None else a.start[a.n]
+    out = new_sets(sum(sizes), total)
+    total = 0
+    for a, size in zip(parts, sizes):
+        if a is not None:
+            memcpy(out.items + total, a.items, a.start[size] * sizeof(int32_t))
+        for k in range(size):
+            at += 1
+            out.start[at] = total + (0 if a is None else a.start[k + 1])
+        total = out.start[at]
+    return fitted(out)
+
+
 cdef inline int64_t merged(const int32_t *a, int64_t na, const int32_t *b, int64_t nb,
                            int32_t *out) noexcept nogil:
     """The union of two ascending lists; its length."""

@@ -1,16 +1,16 @@
 /* Machine code for AVX-512: a loop over points that keeps what it computes in registers.
  *
- * Knows the bytes of the few instructions that light operators take, and operating systems' memory
- * for code; must not know programs or lanes (native.pxi chooses steps and registers).  Fast because
- * an operator is one instruction on eight numbers: no call, no load and no store in between.
+ * Knows which instructions (encoding.h) make an operator or a step, and the system's memory for
+ * code; must not know programs (registers.pxi chooses steps and registers).  Fast because an operator
+ * is one instruction on eight numbers: no call, no load and no store in between.
  *
  * The code is a function of (points, pointers, lanes): rdi counts the points that are left, rsi are
  * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time.
  * k1 has a bit for each point of this round, so that memory of others is neither read nor written.
- * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs, which
- * differs only where the product is NaN, and divides by Newton's method (see quotients.h); whatever
- * leaves it is looked at for NaN, operands of quotients for their size, and the exact body does a
- * round again where that fails.  Encodings: Intel's Software Developer's Manual, volume 2, 2.7.
+ * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs,
+ * which differs only where the product is NaN, and divides by Newton's method (see quotients.h);
+ * whatever leaves it is looked at for NaN, operands of quotients for their size, and the exact body
+ * does a round again where that fails.
  */
 #ifndef CDIFF_MACHINE_CODE_H
 #define CDIFF_MACHINE_CODE_H
@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "encoding.h"
+#include "interpreter.h"
 #include "kernel_table.h"
 
 #if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__)) && CDIFF_X86_KERNELS
@@ -49,121 +51,6 @@ typedef struct {
 
 enum { MAX_STEP_BYTES = 128, FRAME_BYTES = 512 + 64 * 16 };
 
-enum { MAX_STRIDES = 16 };
-
-typedef struct {
-    uint8_t *start, *p;
-    int n_strides;
-    int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
-} Writer;
-
-/* A constant sequence of bytes. */
-#define PUT(c, ...)                                   \
-    do {                                              \
-        static const uint8_t bytes_[] = {__VA_ARGS__}; \
-        put(c, (int)sizeof(bytes_), bytes_);          \
-    } while (0)
-
-static void put(Writer *c, int n, const uint8_t *bytes)
-{
-    memcpy(c->p, bytes, (size_t)n);
-    c->p += n;
-}
-
-static void put_int32(Writer *c, int64_t v)
-{
-    const int32_t x = (int32_t)v;
-    memcpy(c->p, &x, 4);
-    c->p += 4;
-}
-
-/* The map and the prefix of an opcode. */
-enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
-enum { BARE, PREFIX_66 };
-
-/* An instruction on vectors of eight doubles: reg and rm are registers of vectors (reg may be one of
- * masks), v the second one; `mask` of 0 is none, `zeroing` clears what is masked. */
-static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int b, int mask, int zeroing)
-{
-    const uint8_t bytes[] = {
-        0x62,
-        (uint8_t)(((~reg >> 3 & 1) << 7) | ((~x & 1) << 6) | ((~b & 1) << 5)
-                  | ((~reg >> 4 & 1) << 4) | map),
-        (uint8_t)(0x80 | ((~v & 15) << 3) | 4 | 1),
-        (uint8_t)((zeroing << 7) | 0x40 | ((~v >> 4 & 1) << 3) | mask),
-        (uint8_t)opcode,
-    };
-    put(c, 5, bytes);
-}
-
-static void put_vectors(Writer *c, int map, int opcode, int reg, int v, int rm, int mask, int zeroing)
-{
-    put_evex(c, map, opcode, reg, v, rm >> 4, rm >> 3 & 1, mask, zeroing);
-    *c->p++ = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
-}
-
-static void put_compare(Writer *c, int k, int a, int b, int predicate, int mask)
-{
-    put_vectors(c, MAP_0F, 0xc2, k, a, b, mask, 0);
-    *c->p++ = (uint8_t)predicate;
-}
-
-/* [rax + 8 rcx], [rax] or [rdx + 8 rcx + offset] in place of the last register. */
-static void put_memory(Writer *c, int map, int opcode, int reg, int mask, int zeroing)
-{
-    put_evex(c, map, opcode, reg, 0, 0, 0, mask, zeroing);
-    *c->p++ = (uint8_t)((reg & 7) << 3 | 4);
-    *c->p++ = 0xc8; /* scale 8, index rcx, base rax */
-}
-
-static void put_number(Writer *c, int reg)
-{
-    put_evex(c, MAP_0F38, 0x19, reg, 0, 0, 0, 0, 0);
-    *c->p++ = (uint8_t)((reg & 7) << 3);
-}
-
-static void put_lane(Writer *c, int opcode, int reg, int64_t offset)
-{
-    put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
-    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
-    *c->p++ = 0xca; /* scale 8, index rcx, base rdx */
-    put_int32(c, offset);
-}
-
-/* [rax + index + offset], where a register of vectors holds the index */
-static void put_places(Writer *c, int opcode, int reg, int index, int mask, int64_t offset)
-{
-    put_evex(c, MAP_0F38, opcode, reg, index & 16, index >> 3 & 1, 0, mask, 0);
-    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
-    *c->p++ = (uint8_t)((index & 7) << 3); /* scale 1, base rax */
-    put_int32(c, offset);
-}
-
-/* A vector that lies before the code, in the same memory. */
-static void put_literal(Writer *c, int opcode, int reg, const uint8_t *place)
-{
-    put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
-    *c->p++ = (uint8_t)((reg & 7) << 3 | 5); /* rip */
-    put_int32(c, place - (c->p + 4));
-}
-
-/* mov rax, [rsi + 8 slot] */
-static void put_pointer(Writer *c, int64_t slot)
-{
-    const uint8_t bytes[] = {0x48, 0x8b, 0x86};
-    put(c, 3, bytes);
-    put_int32(c, 8 * slot);
-}
-
-/* Opcodes of 0F, and predicates of comparisons that raise no signal. */
-enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
-       ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
-enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, BLEND = 0x65, EXPONENT = 0x42,
-       RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c, GATHER = 0x93,
-       SCATTER = 0xa3 };
-enum { EQ = 0, UNORDERED = 3, NEQ = 4, ORDERED = 7, LT = 17, LE = 18, NLT = 21, NLE = 22, NGT = 26,
-       GE = 29, GT = 30 };
-
 static void put_zmul(Writer *c, int y, int a, int b, int quick)
 {
     if (!quick) {
@@ -176,32 +63,6 @@ static void put_zmul(Writer *c, int y, int a, int b, int quick)
         put_vectors(c, MAP_0F, XOR, y, y, y, 0, 0);
         put_vectors(c, MAP_0F38, FMA_231, y, a, b, 0, 0);
     }
-}
-
-static void put_move(Writer *c, int y, int a)
-{
-    put_vectors(c, MAP_0F, MOVE, y, 0, a, 0, 0);
-}
-
-/* y = y + a b, y - a b, a y + y, and a product */
-static void put_fma(Writer *c, int y, int a, int b)
-{
-    put_vectors(c, MAP_0F38, FMA_231, y, a, b, 0, 0);
-}
-
-static void put_fnma(Writer *c, int y, int a, int b)
-{
-    put_vectors(c, MAP_0F38, FNMA_231, y, a, b, 0, 0);
-}
-
-static void put_grow(Writer *c, int y, int a)
-{
-    put_vectors(c, MAP_0F38, FMA_213, y, a, y, 0, 0);
-}
-
-static void put_product(Writer *c, int y, int a, int b)
-{
-    put_vectors(c, MAP_0F, MULTIPLY, y, a, b, 0, 0);
 }
 
 /* newton_quotient() of quotients.h. */
@@ -246,7 +107,7 @@ static void put_root(Writer *c, int y, int a)
 
 static void put_divide(Writer *c, int y, int a, int b, int quick)
 {
-    if (quick)
+    if (quick && !c->point)
         put_quotient(c, y, a, b);
     else
         put_vectors(c, MAP_0F, DIVIDE, y, a, b, 0, 0);
@@ -297,10 +158,46 @@ static void put_guarded(Writer *c, int opcode, int y, int a, int b, int left, in
     put_vectors(c, MAP_0F, opcode, y, a, b, 2, 1);
 }
 
+/* a b + z, a b - z or z - a b, rounded once: `grow` adds the product to z, and `grow` - 16 gives
+ * the same in the register of a.  Where a zero absorbs, z is left, to which 0 is added before (or
+ * from which it is taken: `start`) so that its zeros are positive. */
+static void put_fused(Writer *c, const MachineStep *s, int start, int grow, int absorbs, int quick)
+{
+    const int over_operand = s->y == s->a || s->y == s->b, masked = absorbs && !quick;
+    int sum = over_operand ? REG_T0 : s->y;
+    if (masked) {
+        put_compare(c, 2, s->a, REG_ZERO, NEQ, 0);
+        put_compare(c, 2, s->b, REG_ZERO, NEQ, 2);
+    }
+    if (start != MOVE)
+        put_vectors(c, MAP_0F, start, sum, REG_ZERO, s->c, 0, 0);
+    else if (over_operand && !masked)
+        sum = s->c;
+    else if (sum != s->c)
+        put_move(c, sum, s->c);
+    if (over_operand && !masked) {
+        put_vectors(c, MAP_0F38, grow - 16, s->y, s->y == s->a ? s->b : s->a, sum, 0, 0);
+        return;
+    }
+    put_vectors(c, MAP_0F38, grow, sum, s->a, s->b, masked ? 2 : 0, 0);
+    if (over_operand)
+        put_move(c, s->y, sum);
+}
+
 static void put_operator(Writer *c, const MachineStep *s, int quick)
 {
     const int y = s->y, a = s->a, b = s->b;
     switch (s->op) {
+    case CODE_MULTIPLY_ADD: put_fused(c, s, MOVE, FMA_231, 0, quick); break;
+    case CODE_MULTIPLY_SUBTRACT: put_fused(c, s, MOVE, FMS_231, 0, quick); break;
+    case CODE_SUBTRACT_PRODUCT: put_fused(c, s, MOVE, FNMA_231, 0, quick); break;
+    case CODE_ZMUL_ADD: put_fused(c, s, ADD, FMA_231, 1, quick); break;
+    case CODE_ZMUL_SUBTRACT: put_fused(c, s, SUBTRACT, FMA_231, 1, quick); break;
+    case CODE_SUBTRACT_ZMUL: put_fused(c, s, MOVE, FNMA_231, 1, quick); break;
+    case CODE_ADD_ADD:
+        put_vectors(c, MAP_0F, ADD, REG_T0, a, b, 0, 0);
+        put_vectors(c, MAP_0F, ADD, y, REG_T0, s->c, 0, 0);
+        break;
     case OP_ADD: put_vectors(c, MAP_0F, ADD, y, a, b, 0, 0); break;
     case OP_SUBTRACT: put_vectors(c, MAP_0F, SUBTRACT, y, a, b, 0, 0); break;
     case OP_MULTIPLY: put_product(c, y, a, b); break;
@@ -308,7 +205,7 @@ static void put_operator(Writer *c, const MachineStep *s, int quick)
     case OP_DIVIDE: put_divide(c, y, a, b, quick); break;
     case OP_RECIPROCAL: put_divide(c, y, REG_ONE, a, quick); break;
     case OP_SQRT:
-        if (quick)
+        if (quick && !c->point)
             put_root(c, y, a);
         else
             put_vectors(c, MAP_0F, SQRT, y, 0, a, 0, 0);
@@ -348,10 +245,12 @@ static int native_kind(int op)
     case OP_ADD: case OP_SUBTRACT: case OP_MULTIPLY: case OP_SQUARE: case OP_NEGATIVE:
     case OP_ABSOLUTE: case OP_POSITIVE:
     case OP_CAST: case OP_SAFE_DIVIDE: case OP_SAFE_SUBTRACT: case OP_MAXIMUM: case OP_MINIMUM:
-    case OP_RELU: return NATIVE;
+    case OP_RELU: case CODE_MULTIPLY_ADD: case CODE_MULTIPLY_SUBTRACT:
+    case CODE_SUBTRACT_PRODUCT: case CODE_ADD_ADD: return NATIVE;
     case OP_DIVIDE: case OP_RECIPROCAL: case OP_SQRT: return NATIVE_DIVIDES;
     case OP_WHERE: return NATIVE_CHOOSES;
-    case OP_ZMUL: return NATIVE_ABSORBS;
+    case OP_ZMUL: case CODE_ZMUL_ADD: case CODE_ZMUL_SUBTRACT: case CODE_SUBTRACT_ZMUL:
+        return NATIVE_ABSORBS;
     case OP_FMAX: case OP_FMIN: case OP_LESS: case OP_LESS_EQUAL: case OP_GREATER:
     case OP_GREATER_EQUAL: case OP_EQUAL: case OP_NOT_EQUAL: return NATIVE_SWALLOWS;
     default: return NOT_NATIVE;
@@ -407,31 +306,6 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     }
 }
 
-static void put_jump(Writer *c, int condition, const uint8_t *target)
-{
-    *c->p++ = 0x0f;
-    *c->p++ = (uint8_t)(0x80 | condition);
-    put_int32(c, target - (c->p + 4));
-}
-
-/* Fill in the distance of a jump that was put before its target was known. */
-static void land(uint8_t *after_jump, const uint8_t *target)
-{
-    const int32_t distance = (int32_t)(target - after_jump);
-    memcpy(after_jump - 4, &distance, 4);
-}
-
-enum { IF_ZERO = 4, IF_NOT_ZERO = 5, IF_LESS = 12, IF_NOT_LESS = 13, IF_NOT_GREATER = 14 };
-
-/* A constant in all lanes: mov rax, bits; vpbroadcastq reg, rax. */
-static void put_constant(Writer *c, int reg, uint64_t bits)
-{
-    PUT(c, 0x48, 0xb8);
-    memcpy(c->p, &bits, 8);
-    c->p += 8;
-    put_vectors(c, MAP_0F38, SPREAD_BITS, reg, 0, 0, 0, 0);
-}
-
 /* Where the points of columns are, for each stride that there is. */
 static void put_strides(Writer *c, const MachineStep *steps, int n)
 {
@@ -452,70 +326,120 @@ static void put_strides(Writer *c, const MachineStep *steps, int n)
     }
 }
 
-/* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
- * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each step,
- * twice. */
-static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
-                          size_t *length)
+/* Constants, and all points of a round; returns what to land when the end is known: no points. */
+static uint8_t *put_entry(Writer *c)
 {
-    Writer writer = {memory, memory, 0, {0}}, *c = &writer;
-    uint8_t *entry, *top, *done, *again = NULL, *exact = NULL;
-    int k;
-    put_strides(c, steps, n);
-    entry = c->p;
+    uint8_t *none;
     PUT(c, 0x31, 0xc9, 0x48, 0x85, 0xff); /* xor ecx, ecx; test rdi, rdi */
     put_jump(c, IF_NOT_GREATER, c->p);
-    done = c->p;
+    none = c->p;
     put_constant(c, REG_SIGN, UINT64_C(1) << 63);
     put_constant(c, REG_ONE, UINT64_C(0x3ff0000000000000));
     put_constant(c, REG_HALF, UINT64_C(0x3fe0000000000000));
     put_constant(c, REG_ZERO, 0);
     PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xc8); /* mov eax, 255; kmovb k1, eax */
-    for (k = 0; k < n_fixed; k++)
-        put_step(c, &steps[k], 1);
-    PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
-    put_jump(c, IF_LESS, c->p);
-    again = c->p; /* to the mask of the last points */
-    top = c->p;
+    return none;
+}
+
+/* One round by the quick body, or by the exact one if there is no other; returns the jump to the
+ * exact one. */
+static uint8_t *put_round(Writer *c, const MachineStep *steps, int n, int look)
+{
+    int k;
     if (look) {
         put_move(c, REG_LOOK, REG_ZERO);
         put_move(c, REG_RANGE, REG_ZERO);
     }
-    for (k = n_fixed; k < n; k++)
+    for (k = 0; k < n; k++)
         put_step(c, &steps[k], look);
+    if (!look)
+        return NULL;
+    put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
+    put_compare(c, 3, REG_LOOK, REG_LOOK, UNORDERED, 0);
+    put_compare(c, 2, REG_RANGE, REG_T0, GT, 0);
+    PUT(c, 0xc5, 0xf9, 0x98, 0xda); /* kortestb k3, k2 */
+    put_jump(c, IF_NOT_ZERO, c->p);
+    return c->p;
+}
+
+/* On to the next round, which begins at `top`; `fewer` leads to one of less than eight points. */
+static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer)
+{
+    uint8_t *end;
+    PUT(c, 0x48, 0x83, 0xc1, 0x08, 0x48, 0x83, 0xef, 0x08); /* add rcx, 8; sub rdi, 8 */
+    put_jump(c, IF_NOT_GREATER, c->p);
+    end = c->p;
+    PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
+    put_jump(c, IF_NOT_LESS, top);
+    land(fewer, c->p);
+    /* mov eax, 255; bzhi eax, eax, edi; kmovb k1, eax; jmp top */
+    PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc4, 0xe2, 0x40, 0xf5, 0xc0, 0xc5, 0xf9, 0x92, 0xc8);
+    put_jump(c, ALWAYS, top);
+    land(end, c->p);
+}
+
+/* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
+ * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each
+ * step, twice. */
+static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
+                          size_t *length)
+{
+    Writer writer = {memory, memory, 0, 0, {0}}, *c = &writer;
+    uint8_t *entry, *none, *fewer, *exact;
+    const uint8_t *top, *next;
+    int k;
+    put_strides(c, steps, n);
+    entry = c->p;
+    none = put_entry(c);
+    for (k = 0; k < n_fixed; k++)
+        put_step(c, &steps[k], 1);
+    PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
+    put_jump(c, IF_LESS, c->p);
+    top = fewer = c->p;
+    exact = put_round(c, steps + n_fixed, n - n_fixed, look);
+    next = c->p;
+    put_next(c, top, fewer);
+    land(none, c->p);
+    PUT(c, 0xc5, 0xf8, 0x77, 0xc3); /* vzeroupper; ret */
     if (look) {
-        put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
-        put_compare(c, 3, REG_LOOK, REG_LOOK, UNORDERED, 0);
-        put_compare(c, 2, REG_RANGE, REG_T0, GT, 0);
-        PUT(c, 0xc5, 0xf9, 0x98, 0xda); /* kortestb k3, k2 */
-        put_jump(c, IF_NOT_ZERO, c->p);
-        exact = c->p;
-    }
-    {
-        const uint8_t *next = c->p;
-        uint8_t *few;
-        PUT(c, 0x48, 0x83, 0xc1, 0x08, 0x48, 0x83, 0xef, 0x08); /* add rcx, 8; sub rdi, 8 */
-        put_jump(c, IF_NOT_GREATER, c->p);
-        few = c->p; /* to the end */
-        PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
-        put_jump(c, IF_NOT_LESS, top);
-        land(again, c->p);
-        /* mov eax, 255; bzhi eax, eax, edi; kmovb k1, eax; test eax, eax */
-        PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc4, 0xe2, 0x40, 0xf5, 0xc0, 0xc5, 0xf9, 0x92, 0xc8, 0x85, 0xc0);
-        put_jump(c, IF_NOT_ZERO, top);
-        land(few, c->p);
-        land(done, c->p);
-        PUT(c, 0xc5, 0xf8, 0x77, 0xc3); /* vzeroupper; ret */
-        if (look) {
-            land(exact, c->p);
-            for (k = n_fixed; k < n; k++)
-                put_step(c, &steps[k], 0);
-            *c->p++ = 0xe9;
-            put_int32(c, next - (c->p + 4));
-        }
+        land(exact, c->p);
+        for (k = n_fixed; k < n; k++)
+            put_step(c, &steps[k], 0);
+        put_jump(c, ALWAYS, next);
     }
     *length = (size_t)(c->p - memory);
     return (native_fn)(void *)entry;
+}
+
+/* The same for one point, whose numbers all lie in a table: no loop, and no vectors.  Division
+ * takes the hardware's instruction, which is the faster one here. */
+static native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, int look,
+                                size_t *length)
+{
+    Writer writer = {memory, memory, 1, 0, {0}}, *c = &writer;
+    uint8_t *exact = NULL;
+    int k;
+    put_constant(c, REG_SIGN, UINT64_C(1) << 63);
+    put_constant(c, REG_ONE, UINT64_C(0x3ff0000000000000));
+    put_vectors(c, MAP_0F, XOR, REG_ZERO, REG_ZERO, REG_ZERO, 0, 0);
+    if (look)
+        put_move(c, REG_LOOK, REG_ZERO);
+    for (k = 0; k < n; k++)
+        put_step(c, &steps[k], look);
+    if (look) {
+        PUT(c, 0x62, 0x01, 0xfd, 0x08, 0x2e, 0xf6); /* vucomisd xmm30, xmm30 */
+        put_jump(c, IF_PARITY, c->p);
+        exact = c->p;
+    }
+    PUT(c, 0xc3); /* ret */
+    if (look) {
+        land(exact, c->p);
+        for (k = 0; k < n; k++)
+            put_step(c, &steps[k], 0);
+        PUT(c, 0xc3);
+    }
+    *length = (size_t)(c->p - memory);
+    return (native_fn)(void *)memory;
 }
 
 /* ---- memory for code: written first, then only executed */

@@ -121,6 +121,8 @@ cdef class _StepMaker:
             s.codes[j].a = at[0]
             s.codes[j].b = at[1]
             s.codes[j].c = at[2]
+        if machine_code and SHORTEST_RUN <= unit.count <= MAX_NATIVE_NUMBERS:
+            s.runs = _NumberRuns().make(plan.pool, s.codes, unit.count, &s.n_runs, NULL, 0)
         return 0
 
     cdef int make_loads(self, Step *s, const Unit *unit) except -1:

@@ -1,78 +1,18 @@
 # Runs: light operators of a group as one function in machine code.
 #
-# Brings calls of light operators together, and chooses registers and steps for each run of them;
-# must not know encodings (machine_code.h), nor programs.  Fast because what one operator computes
+# Brings calls of light operators together and makes runs of them; must not know encodings
+# (machine_code.h), registers (registers.pxi) or programs.  Fast because what one operator computes
 # and another reads stays in a register: memory is read once and written once in a run, and lanes
 # only hold what other calls read, or what has no register left.
 
-cdef extern from "machine_code.h":
-    ctypedef void (*native_fn)(int64_t n, char **pointers, char *lanes) noexcept nogil
-    ctypedef struct MachineStep:
-        int16_t kind, op
-        int8_t y, a, b, c
-        int32_t slot, stride, offset
-    enum:
-        CDIFF_MACHINE_CODE
-        VALUE_REGISTERS
-        DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE
-        DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
-        NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
-        MAX_STEP_BYTES, FRAME_BYTES, MAX_STRIDES
-    int native_kind(int op) noexcept nogil
-    native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,
-                       size_t *length) noexcept nogil
-    bint code_seal(void *p, size_t n) noexcept nogil
-
 cdef enum:
-    HELD_NUMBERS = 8              # numbers that stay in registers all the time
     MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
-    NEVER = 0x7fffffff            # the next use of what is not read any more
 
-# What is known of a slot within a run.
-cdef enum:
-    MADE = 1                      # the run computes it
-    STORED_TOO = 2                # and has put it into memory
-    TAINTED = 4                   # the quick body may have made it NaN
-    TOUCHED = 8                   # its memory is used
-    RANGED = 16                   # it is known whether it is too large or small to divide
-# And while calls are reordered.
+# While calls are reordered.
 cdef enum:
     WAITS_TO_READ = 1
     WAITS_TO_WRITE = 2
-
-cdef bint machine_code = False
-
-
-def use_machine_code(on=None):
-    """Whether programs made ready from now on have machine code; `on` sets it where it works."""
-    global machine_code
-    if on is not None:
-        machine_code = bool(on) and machine_code_works()
-    return machine_code
-
-
-cdef bint machine_code_works() noexcept:
-    """Does the processor have the instructions, and the system memory that can be executed?"""
-    cdef void *p
-    cdef native_fn call
-    cdef size_t length
-    cdef bint works
-    if not CDIFF_MACHINE_CODE or KERNELS.isa[:6] != b"avx512":
-        return False
-    p = code_memory(4096)
-    if p == NULL:
-        return False
-    call = assemble(<uint8_t *>p, NULL, 0, 0, False, &length)
-    works = code_seal(p, 4096)
-    if works:
-        call(0, NULL, NULL)
-    code_free(p, 4096)
-    return works
-
-
-machine_code = machine_code_works()
-
 
 # What one run does: the micro that stands for it points here.
 cdef struct Run:
@@ -85,7 +25,7 @@ cdef struct Run:
 
 
 cdef inline bint is_light(const Micro *m) noexcept nogil:
-    """Is a call an operator in machine code, or a column that is read or written (see find_tables)?"""
+    """Is a call an operator in machine code, or a column that is read or written?"""
     return (m.kind == MICRO_WHERE or m.kind == MICRO_VALUE and native_kind(m.op) != NOT_NATIVE
             or m.gather != NULL and m.gather.table >= 0)
 
@@ -113,16 +53,9 @@ cdef class _Runs:
     cdef Group *g
     cdef _Pool pool, scratch
     cdef int32_t *place           # of a slot: the first one with the same memory
-    cdef int32_t *next_use        # of a slot, from the present call on
     cdef int32_t *last_use        # of a slot, in the whole group
-    cdef int8_t *register_of
-    cdef char *known              # of a slot: KNOWN_ flags
-    cdef int32_t[VALUE_REGISTERS] content   # the slot in each register, -1: free
-    cdef int first, end           # of the calls of this run
     cdef int n_slots              # without those of tables
-    cdef int32_t *next_of         # of each call: the next uses of y, a, b, c
-    cdef Run *run
-    cdef int capacity
+    cdef _Registers registers
 
     def __init__(self, _Pool pool, _Pool scratch):
         self.pool = pool
@@ -130,18 +63,18 @@ cdef class _Runs:
 
     cdef int make(self, Group *g) except -1:
         cdef int k = 0, kept = 0, end
+        cdef Run *run
         cdef Py_ssize_t n = g.n_slots + MAX_TABLES
         self.g = g
         self.n_slots = g.n_slots
         self.place = self.numbers(n)
-        self.next_use = self.numbers(n)
         self.last_use = self.numbers(n)
-        self.register_of = <int8_t *>self.scratch.take(n + 1)
-        self.known = <char *>self.scratch.take(n + 1)
+        self.registers = _Registers(self.scratch, n, True)
         self.find_places()
         self.find_tables()
         self.bring_together()
         self.find_last_uses()
+        self.find_pointed()
         while k < g.n_micros:
             end = k
             while end < g.n_micros and is_light(&g.micros[end]):
@@ -150,10 +83,10 @@ cdef class _Runs:
                 g.micros[kept] = g.micros[k]
                 k += 1
             else:
-                self.add_run(k, end)
+                run = self.run_of(k, end)
                 g.micros[kept] = g.micros[k]
                 g.micros[kept].kind = MICRO_NATIVE
-                g.micros[kept].run = self.run
+                g.micros[kept].run = run
                 k = end
             kept += 1
         g.n_micros = kept
@@ -279,235 +212,82 @@ cdef class _Runs:
                 self.last_use[slots[j]] = k
         return 0
 
+    cdef int find_pointed(self) except -1:
+        cdef char *pointed = <char *>self.scratch.take(self.g.n_slots + 1)
+        cdef int k
+        for k in range(self.g.n_slots):
+            pointed[k] = self.g.slots[k].base != BASE_LANES
+        self.registers.pointed = pointed
+        return 0
+
     # ------------------------------------------------------------ one run
 
-    cdef int add_run(self, int first, int end) except -1:
+    cdef Run *run_of(self, int first, int end) except NULL:
         """Steps and registers for the calls from first up to end."""
         cdef int k, n = end - first
         cdef Run *r = <Run *>self.pool.take(sizeof(Run))
-        self.run = r
-        self.first = first
-        self.end = end
-        r.steps = <MachineStep *>self.scratch.take(
-            (16 * n + HELD_NUMBERS) * sizeof(MachineStep))
-        r.instructions = <int32_t *>self.pool.take(n * sizeof(int32_t))
-        r.touched = <int32_t *>self.pool.take(4 * n * sizeof(int32_t))
-        memset(self.known, 0, self.g.n_slots)
-        memset(self.register_of, 0xff, self.g.n_slots)
-        for k in range(VALUE_REGISTERS):
-            self.content[k] = -1
-        self.find_next_uses()
-        self.find_looks()
-        self.hold_numbers()
-        for k in range(first, end):
-            r.instructions[k - first] = self.g.micros[k].instruction
-            if self.g.micros[k].gather == NULL:
-                self.add_operator(k)
-            else:
-                self.add_column(k)
-        r.n_instructions = n
-        return 0
-
-    cdef int find_next_uses(self) except -1:
-        """From the last call back to the first."""
-        cdef int32_t slots[4]
-        cdef int32_t *next_of
-        cdef const Micro *m
-        cdef int k, j, count
-        self.next_of = self.numbers(4 * (self.end - self.first))
+        cdef Call *calls = <Call *>self.scratch.take(n * sizeof(Call))
+        cdef _Registers registers = self.registers
+        r.instructions = self.pool_numbers(n)
+        r.touched = self.pool_numbers(5 * n)
         for k in range(self.g.n_slots):
-            self.next_use[k] = NEVER
-        for k in range(self.end - 1, self.first - 1, -1):
-            m = &self.g.micros[k]
-            next_of = &self.next_of[4 * (k - self.first)]
-            count = slots_read(m, slots)
-            next_of[0] = self.next_use[m.y]
-            for j in range(count):
-                next_of[j + 1] = self.next_use[slots[j]]
-            for j in range(count):
-                self.next_use[slots[j]] = k
-        return 0
-
-    cdef int find_looks(self) noexcept:
-        """Are two bodies worth it: are there products in which a zero absorbs or quotients, and is
-        nothing that is read lost before a round can be done again?"""
-        cdef int32_t slots[4]
-        cdef int k, j
-        cdef bint gains = False, lost = False
-        for k in range(self.first, self.end):
-            gains |= self.g.micros[k].gather == NULL \
-                and native_kind(self.g.micros[k].op) >= NATIVE_DIVIDES
-            for j in range(slots_read(&self.g.micros[k], slots)):
-                if not self.known[slots[j]] & MADE:
-                    self.known[self.place[slots[j]]] |= TOUCHED
-            j = self.g.micros[k].y
-            self.known[j] |= MADE
-            lost |= self.g.slots[j].base != BASE_LANES and self.known[self.place[j]] & TOUCHED
-        self.run.look = gains and not lost
-        memset(self.known, 0, self.g.n_slots)
-        return 0
-
-    cdef int hold_numbers(self) noexcept:
-        """The first numbers that are read have registers for the whole run."""
-        cdef int32_t slots[4]
-        cdef int k, j, r = VALUE_REGISTERS - 1
-        cdef const Micro *m
-        for k in range(self.first, self.end):
-            m = &self.g.micros[k]
-            for j in range(slots_read(m, slots)):
-                if operand_stride(m, j) == 0 and self.register_of[slots[j]] < 0 \
-                        and r >= VALUE_REGISTERS - HELD_NUMBERS:
-                    self.put(DO_SPREAD, 0, r, 0, 0, 0, slots[j])
-                    self.touch(slots[j])
-                    self.register_of[slots[j]] = <int8_t>r
-                    self.content[r] = slots[j]
-                    r -= 1
-        self.run.n_fixed = self.run.n_steps
-        return 0
-
-    cdef int put(self, int kind, int op, int y, int a, int b, int c, int32_t slot) noexcept:
-        cdef MachineStep *s = &self.run.steps[self.run.n_steps]
-        s.kind = <int16_t>kind
-        s.op = <int16_t>op
-        s.y = <int8_t>y
-        s.a = <int8_t>a
-        s.b = <int8_t>b
-        s.c = <int8_t>c
-        s.slot = slot
-        self.run.n_steps += 1
-        return 0
-
-    cdef int touch(self, int32_t slot) noexcept:
-        if not self.known[slot] & TOUCHED:
-            self.known[slot] |= TOUCHED
-            self.run.touched[self.run.n_touched] = slot
-            self.run.n_touched += 1
-        return 0
-
-    cdef int add_operator(self, int k) noexcept:
-        """One operator: its operands into registers, what it gives into one of those that are
-        free then."""
-        cdef const Micro *m = &self.g.micros[k]
-        cdef const int32_t *next_of = &self.next_of[4 * (k - self.first)]
-        cdef int op = OP_WHERE if m.kind == MICRO_WHERE else m.op
-        cdef int j, y, count, kind = native_kind(op)
-        cdef int32_t slots[4]
-        cdef int r[4]
-        cdef uint32_t busy = 0
-        cdef char taint = TAINTED if kind == NATIVE_ABSORBS else 0
-        r[1] = r[2] = 0
-        count = slots_read(m, slots)
-        for j in range(count):
-            r[j] = self.bring(slots[j], operand_stride(m, j), busy)
-            busy |= <uint32_t>1 << r[j]
-        for j in range(count):
-            if self.known[slots[j]] & TAINTED:
-                taint = TAINTED
-                if kind == NATIVE_SWALLOWS or kind == NATIVE_CHOOSES and j == 0:
-                    self.look(r[j])
-            if kind == NATIVE_DIVIDES and self.run.look and not self.known[slots[j]] & RANGED:
-                self.known[slots[j]] |= RANGED
-                self.put(DO_RANGE, 0, 0, r[j], 0, 0, 0)
-            self.next_use[slots[j]] = next_of[j + 1]
-        for j in range(count):
-            self.let_go(slots[j], r[j])
-        y = self.free_register(0)
-        self.put(DO_OPERATOR, op, y, r[0], r[1], r[2], 0)
-        self.known[m.y] |= taint
-        return self.add_result(m.y, y, next_of[0])
-
-    cdef int add_result(self, int32_t slot, int r, int32_t next_use) noexcept:
-        """A register holds a value that the run has made."""
-        self.content[r] = slot
-        self.register_of[slot] = <int8_t>r
-        self.next_use[slot] = next_use
-        self.known[slot] |= MADE
-        self.keep(slot, r)
-        return self.let_go(slot, r)
-
-    cdef int add_column(self, int k) noexcept:
-        """A column into a register, or out of one."""
-        cdef const Micro *m = &self.g.micros[k]
-        cdef const int32_t *next_of = &self.next_of[4 * (k - self.first)]
-        cdef const Gather *x = m.gather
-        cdef int r = self.free_register(0) if m.kind == MICRO_GATHER else self.bring(m.a, 1, 0)
-        self.touch(x.table)
-        if m.kind == MICRO_SCATTER and self.known[m.a] & TAINTED:
-            self.look(r)
-        self.put(DO_GATHER if m.kind == MICRO_GATHER else DO_SCATTER, 0, r, r, 0, 0, x.table)
-        self.run.steps[self.run.n_steps - 1].stride = <int32_t>x.strides[0]
-        self.run.steps[self.run.n_steps - 1].offset = <int32_t>(
-            x.offset - self.g.slots[x.table].offset)
-        if m.kind == MICRO_GATHER:
-            return self.add_result(m.y, r, next_of[0])
-        self.next_use[m.a] = next_of[1]
-        return self.let_go(m.a, r)
-
-    cdef int look(self, int r) noexcept:
-        return self.put(DO_LOOK, 0, 0, r, 0, 0, 0) if self.run.look else 0
-
-    cdef int keep(self, int32_t slot, int r) noexcept:
-        """Store what is read after the run."""
-        if self.g.slots[slot].base == BASE_LANES and self.last_use[slot] < self.end:
-            return 0
-        if self.known[slot] & TAINTED:
-            self.look(r)
-        return self.store(slot, r)
-
-    cdef int store(self, int32_t slot, int r) noexcept:
-        self.put(DO_STORE_LANE if self.g.slots[slot].base == BASE_LANES else DO_STORE,
-                 0, 0, r, 0, 0, slot)
-        self.known[slot] |= STORED_TOO
-        return self.touch(slot)
-
-    cdef int let_go(self, int32_t slot, int r) noexcept:
-        """Free the register of what is not read any more; numbers keep theirs."""
-        if self.next_use[slot] == NEVER and self.content[r] == slot \
-                and not self.is_held(r):
-            self.content[r] = -1
-            self.register_of[slot] = -1
-        return 0
-
-    cdef inline bint is_held(self, int r) noexcept:
-        return r > VALUE_REGISTERS - 1 - self.run.n_fixed
-
-    cdef int bring(self, int32_t slot, int stride, uint32_t busy) noexcept:
-        """The register of a slot, into which it is loaded if it is not there."""
-        cdef int r = self.register_of[slot]
-        if r >= 0:
-            return r
-        r = self.free_register(busy)
-        self.put(DO_SPREAD if stride == 0 else
-                 DO_LOAD_LANE if self.g.slots[slot].base == BASE_LANES else DO_LOAD,
-                 0, r, 0, 0, 0, slot)
-        self.touch(slot)
-        self.content[r] = slot
-        self.register_of[slot] = <int8_t>r
+            registers.next_use[k] = LATER if self.last_use[k] >= end else NEVER
+        for k in range(n):
+            set_call(&calls[k], &self.g.micros[first + k])
+            r.instructions[k] = self.g.micros[first + k].instruction
+        find_next_uses(calls, n, first, registers.next_use)
+        r.steps = <MachineStep *>self.scratch.take(
+            (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
+        registers.begin(calls, n, end, self.place, r.steps, r.touched)
+        for k in range(n):
+            if self.g.micros[first + k].gather == NULL:
+                registers.add(&calls[k])
+            else:
+                self.add_column(&self.g.micros[first + k], &calls[k])
+        registers.finish(calls, n)
+        r.n_instructions = n
+        r.n_steps = registers.n_steps
+        r.n_fixed = registers.n_fixed
+        r.n_touched = registers.n_touched
+        r.look = registers.look
         return r
 
-    cdef int free_register(self, uint32_t busy) noexcept:
-        """A free register, else that of what is read last of all (Belady)."""
-        cdef int r, found = -1
-        cdef int32_t slot
-        for r in range(VALUE_REGISTERS - self.run.n_fixed):
-            if self.content[r] < 0:
-                return r
-            if not busy >> r & 1 and (found < 0 or self.next_use[self.content[r]]
-                                      > self.next_use[self.content[found]]):
-                found = r
-        slot = self.content[found]
-        if self.known[slot] & (MADE | STORED_TOO) == MADE:
-            self.store(slot, found)
-        self.register_of[slot] = -1
-        return found
+    cdef int32_t *pool_numbers(self, Py_ssize_t n) except NULL:
+        return <int32_t *>self.pool.take((n + 1) * sizeof(int32_t))
+
+    cdef int add_column(self, const Micro *m, const Call *c) noexcept:
+        """A column into a register, or out of one."""
+        cdef _Registers registers = self.registers
+        cdef const Gather *x = m.gather
+        cdef MachineStep *s
+        cdef int r = registers.free_register(0) if c.n == 0 else registers.bring(m.a, False, 0)
+        registers.touch(x.table)
+        if c.n and registers.known[m.a] & TAINTED:
+            registers.put(DO_LOOK, 0, 0, r, 0, 0, 0)
+        s = registers.put(DO_SCATTER if c.n else DO_GATHER, 0, r, r, 0, 0, x.table)
+        s.stride = <int32_t>x.strides[0]
+        s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
+        if c.n == 0:
+            return registers.add_result(m.y, r, c.next[0], 0)
+        registers.next_use[m.a] = c.next[1]
+        return registers.let_go(m.a, r)
+
+
+cdef int set_call(Call *c, const Micro *m) noexcept nogil:
+    """What a micro computes; columns have no operator, and one of the two ends only."""
+    cdef int32_t slots[4]
+    cdef int j
+    c.n = slots_read(m, slots)
+    c.op = -1 if m.gather != NULL else OP_WHERE if m.kind == MICRO_WHERE else m.op
+    c.y = -1 if m.kind == MICRO_SCATTER else m.y
+    for j in range(c.n):
+        c.slots[j] = slots[j]
+        c.spread[j] = (m.sa if j == 0 else m.sb if j == 1 else m.sc) == 0
+    return 0
 
 
 cdef inline bint fits_int32(Py_ssize_t n) noexcept nogil:
     return -0x7fffffff <= n <= 0x7fffffff
-
-
-cdef inline int operand_stride(const Micro *m, int operand) noexcept nogil:
-    return m.sa if operand == 0 else m.sb if operand == 1 else m.sc
 
 
 cdef int move_run(Run *r, const int32_t *place) noexcept:

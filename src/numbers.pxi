@@ -59,6 +59,14 @@ cdef bint is_number_type(tuple type) noexcept:
     return type[1] == () and (type[0] == NPY_DOUBLE or type[0] == NPY_BOOL)
 
 
+# A stretch of code: a function in machine code, or for the interpreter.
+cdef struct NumberRun:
+    native_fn call
+    const Code *start
+    const Code *end
+    bint is_native
+    Py_ssize_t place
+
 cdef struct Making:
     # What is known of each value of the program while its code is made.
     int32_t *uses                 # how often it is read
@@ -80,6 +88,9 @@ cdef class NumberCode:
     cdef double *constants        # they stand behind the inputs
     cdef int32_t *results         # the registers of the outputs, then those of the guards
     cdef double *expected         # of each guard
+    cdef NumberRun *runs          # of the code, in order
+    cdef int n_runs
+    cdef _Pool pool               # what runs are in
     cdef void *spare[SPARE_REGISTERS]
     cdef readonly Py_ssize_t n_instructions, n_registers, n_inputs, n_constants, n_outputs, n_guards
 
@@ -102,10 +113,16 @@ cdef class NumberCode:
                 raise MemoryError(f"cdiff: no memory for the code of {n} instructions")
             count_uses(program, &m)
             self.write(program, &m)
-            if self.n_instructions >= REGROUPED:
+            native = machine_code and self.n_instructions <= MAX_NATIVE_NUMBERS
+            if self.n_instructions >= REGROUPED and not native:
                 regroup(self.code, self.n_instructions, m.vacant)
             self.place_values(program, &m)
             self.place_results(program, &m)
+            if native:
+                self.pool = _Pool()
+                self.runs = _NumberRuns().make(
+                    self.pool, self.code, self.n_instructions, &self.n_runs, self.results,
+                    self.n_outputs + self.n_guards)
         finally:
             PyMem_Free(m.uses)
             PyMem_Free(m.fate)
@@ -219,7 +236,10 @@ cdef class NumberCode:
         else:
             memcpy(&r[self.n_inputs], self.constants, self.n_constants * sizeof(double))
         memcpy(r, inputs, self.n_inputs * sizeof(double))
-        interpret(self.code, &self.code[self.n_instructions], r)
+        if self.n_runs:
+            run_numbers(self.runs, self.n_runs, r)
+        else:
+            interpret(self.code, &self.code[self.n_instructions], r)
         for i in range(self.n_outputs):
             outputs[i] = r[self.results[i]]
         for i in range(self.n_guards):

@@ -38,6 +38,8 @@ cdef class _Pattern:
         cdef Instr *x = &self.p.code[i]
         if not is_float(self.p.types[x.type][0]):
             return None
+        if x.op < N_LOCAL and x.type <= TYPE_WEAK and not self.local:
+            return pattern_number(self, x)
         if x.op < N_ELEMENTWISE:
             return pattern_elementwise(self, i)
         if PATTERN[x.op] != NULL:
@@ -103,6 +105,21 @@ cdef _Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
     return out
 
 
+cdef _Sets pattern_number(_Pattern s, Instr *x):
+    """The same for numbers, of which a program may have very many."""
+    cdef int k
+    cdef int32_t v, other
+    cdef _Sets out = None
+    for k in range(OP_NARGS[x.op]):
+        v, other = (x.a, x.b) if k == 0 else (x.b, x.a)
+        if s.sets[v] is None or OP_PARTIAL[x.op][k] == PARTIAL_ZERO:
+            continue
+        if (x.op == OP_MULTIPLY or x.op == OP_ZMUL) and is_zero_number(s.p, other):
+            continue
+        out = joined(out, <_Sets>s.sets[v])
+    return out
+
+
 cdef _Sets spread_sets(_Pattern s, _Sets a, tuple shape, tuple target):
     """Sets of an operand, broadcast."""
     return a if shape == target else taken(a, broadcast_places(shape, target))
@@ -159,6 +176,16 @@ cdef _Sets pattern_copied(_Pattern s, Py_ssize_t i):
                 return pattern_summed(s, i)
             out = joined(out, taken(part, places))
     return out
+
+
+cdef _Sets pattern_concatenate(_Pattern s, Py_ssize_t i):
+    """Very many numbers, perhaps: their sets one after the other, where elements are."""
+    cdef Py_ssize_t axis = s.p.attrs_of(i)[0]
+    cdef list at = s.p.operands_of(i)
+    if product(s.places.shape(i)[:axis]) != 1:
+        return pattern_copied(s, i)
+    return one_after_the_other([s.sets[v] for v in at],
+                               [product(s.places.shape(v)) for v in at])
 
 
 cdef _Sets pattern_summed(_Pattern s, Py_ssize_t i):
@@ -345,7 +372,7 @@ cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
     flags = getattr(callee, "flags", None)
     if flags is not None and len(flags) == len(at):
         points = getattr(callee, "size", getattr(callee, "n", 1))
-    if isinstance(callee, (Hosted, HostedRows, Positions, _Stop)):
+    if isinstance(callee, (Hosted, HostedRows, Positions, Stop)):
         return None                       # no derivative goes through
     each = np.arange(n, dtype=np.int64) // (n // points or 1)
     for k in range(len(at)):
@@ -390,6 +417,7 @@ cdef void install_patterns():
         PATTERN[op] = pattern_whole_matrix
     for op in (OP_CUMSUM, OP_LINREC):
         PATTERN[op] = pattern_running
+    PATTERN[OP_CONCATENATE] = pattern_concatenate
     PATTERN[OP_GATHER] = pattern_gather
     PATTERN[OP_MATMUL] = pattern_matmul
     PATTERN[OP_SOLVE] = pattern_solve

@@ -265,6 +265,20 @@ cdef class Program:
         """(operator, dtype, shape, operands, attributes or constant) of every instruction."""
         return [(op_name(self.code[i].op),) + self.described(i) for i in range(self.count)]
 
+    def instruction(self, Py_ssize_t i):
+        """One of `instructions`."""
+        if not 0 <= i < self.count:
+            raise IndexError(f"instruction {i} of a program of {self.count}")
+        return (op_name(self.code[i].op),) + self.described(i)
+
+    def count_of(self, str name):
+        """How many instructions are of this operator."""
+        cdef int op = OP_CODES[name]
+        cdef Py_ssize_t i, found = 0
+        for i in range(self.count):
+            found += self.code[i].op == op
+        return found
+
     cdef tuple described(self, Py_ssize_t i):
         cdef Instr *x = &self.code[i]
         cdef object extra = self.attrs_of(i)

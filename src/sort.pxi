@@ -40,6 +40,7 @@ cdef struct Sweep:
     Pending *trees
     int32_t *wide
     int32_t *last              # see note_readers; NULL where nobody has asked
+    PyObject *elements         # see keep_element; NULL where there are none
     Py_ssize_t count, capacity, stack_size, stack_capacity, trees_capacity, n_wide, wide_capacity
     Py_ssize_t n_leaves
     int level, bit
@@ -80,6 +81,7 @@ cdef void sweep_init(Sweep *s, int level) noexcept:
     s.trees = s.small_trees
     s.wide = NULL
     s.last = NULL
+    s.elements = NULL
     s.count = s.stack_size = s.n_wide = s.wide_capacity = s.n_leaves = 0
     s.capacity = s.stack_capacity = s.trees_capacity = SMALL_SWEEP
     s.level = level
@@ -117,6 +119,7 @@ cdef void sweep_free(Sweep *s) noexcept:
         free(s.trees)
     free(s.wide)
     free(s.last)
+    Py_XDECREF(s.elements)
 
 
 # ---------------------------------------------------------------- sorting

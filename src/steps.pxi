@@ -64,6 +64,8 @@ cdef struct Step:
     Part out
     Part *operands
     Code *codes
+    NumberRun *runs               # the same as machine code, where there is any
+    int n_runs
     Load *loads
     MovePart *moves
     Group *group
@@ -176,7 +178,10 @@ cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
     """One step below STEP_PYTHON; False if that ended early: a position out of range, a signal."""
     cdef char **bases = memory.bases
     if s.kind == STEP_NUMBERS:
-        interpret(s.codes, s.codes + s.count, <double *>bases[BASE_REGISTERS])
+        if s.n_runs:
+            run_numbers(s.runs, s.n_runs, <double *>bases[BASE_REGISTERS])
+        else:
+            interpret(s.codes, s.codes + s.count, <double *>bases[BASE_REGISTERS])
     elif s.kind == STEP_GROUP:
         return run_group(s.group, memory)
     elif s.kind == STEP_LOADS:

@@ -26,7 +26,7 @@ cdef struct Place:
     int kind
     PyObject *where
     PyObject *key
-    Py_ssize_t number             # an index, a length or a number of bytes
+    Py_ssize_t number             # an index or a length
     PyObject *expected            # NULL: nothing was there
 
 
@@ -36,8 +36,8 @@ cdef class Surroundings:
     """Places outside a function, and what stood there: `holds()` tells whether it still does.
 
     A place is (container, key, label): a cell and None, a dict or class and its key, a list and an
-    index, or a dict or list and `len`.  An array and None stand for the array's content.  Numbers
-    and strings are compared by value, other objects by identity.
+    index, or a dict or list and `len`.  An ndarray or an Array and None stand for its content.
+    Numbers and strings are compared by value, other objects by identity.
     """
     cdef Place *places
     cdef Py_ssize_t n
@@ -71,10 +71,9 @@ cdef class Surroundings:
         p.key = <PyObject *>key
         if PyCell_Check(where):
             p.kind = PLACE_CELL
-        elif type(where) is np.ndarray:
+        elif type(where) is np.ndarray or type(where) is Array:
             p.kind = PLACE_CONTENT
-            p.number = where.nbytes
-            content = content_bytes(where)
+            content = content_bytes(place_array(p))
             p.expected = <PyObject *>content
             self.kept.append(content)
         elif key is len:
@@ -183,11 +182,18 @@ cdef inline bint place_holds(const Place *p) except -1:
             return sequence_size(p.where) == p.number
         return dict_size(p.where) == p.number
     if p.kind == PLACE_CONTENT:
-        return same_bytes(<np.ndarray>p.where, <bytes>p.expected)
+        return same_bytes(place_array(p), <bytes>p.expected)
     found = content_of(p)
     if found == p.expected:
         return True
     return found != NULL and p.expected != NULL and equal_values(found, p.expected)
+
+
+cdef np.ndarray place_array(const Place *p):
+    """The array whose content is looked at: of an Array, that of its newest version."""
+    if type(<object>p.where) is np.ndarray:
+        return <np.ndarray>p.where
+    return ndarray_of(innermost(current(<Array>p.where)))
 
 
 cdef bint same_bytes(np.ndarray a, bytes expected) except -1:

@@ -7,6 +7,10 @@
 # takes over the memory of the cotangent it is made of.  Branches that do not
 # lead to a requested leaf are sorted but never computed.
 
+cdef enum:
+    MANY_ELEMENTS = 64            # of an array, whose cotangents are put together at once
+
+
 # ---------------------------------------------------------------- accumulation
 
 cdef inline bint in_number(const Sweep *s, Py_ssize_t i) noexcept nogil:
@@ -18,6 +22,8 @@ cdef Array get_value(Sweep *s, Py_ssize_t i):
     cdef Slot *slot = &s.order[i].slot
     if in_number(s, i):
         return scalar(slot.number) if slot.number != 0.0 else None
+    if s.elements != NULL:
+        settle_elements(s, i)
     return <Array>slot.value if slot.value != NULL else None
 
 
@@ -138,6 +144,8 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
         p = <Array><PyObject *>s.order[j].node
         if not s.recorded and reverse_into(s, j, p, y, g):
             continue
+        if s.recorded and keep_element(s, j, p, y, g):
+            continue
         put_value(s, j, fit_operand(ADJ[N(y).op](y, g, <int>k), p))
     return 0
 
@@ -177,6 +185,59 @@ cdef bint reverse_into(Sweep *s, Py_ssize_t j, Array p, Array y, Array g) except
     else:
         add_into_rows(<Array>s.order[j].slot.value, g, <Array>parent(y, 1))
     return True
+
+
+cdef bint keep_element(Sweep *s, Py_ssize_t j, Array p, Array y, Array g) except -1:
+    """In a recorded sweep, keep what comes from single elements of an array until its cotangent is
+    asked for: each on its own would be an array of zeros around it."""
+    cdef tuple index, shape
+    cdef Py_ssize_t axis, at = 0
+    if N(y).op != OP_SLICE or ndim_of(y) or typenum_of(p) != NPY_DOUBLE:
+        return False
+    index = (<tuple>N(y).obj)[0]
+    shape = shape_tuple(p)
+    for axis in range(len(shape)):
+        at = at * <Py_ssize_t>shape[axis] + <Py_ssize_t>index[3 * axis]
+    if s.elements == NULL:
+        elements = {}
+        Py_INCREF(elements)
+        s.elements = <PyObject *>elements
+    (<dict>s.elements).setdefault(j, []).append((at, y, g))
+    return True
+
+
+cdef int settle_elements(Sweep *s, Py_ssize_t j) except -1:
+    """Add what was kept for entry j to its cotangent: many of them side by side."""
+    cdef list kept = (<dict>s.elements).pop(j, None)
+    cdef Array p = <Array><PyObject *>s.order[j].node
+    if kept is None:
+        return 0
+    if len(kept) >= MANY_ELEMENTS:
+        put_value(s, j, side_by_side(p, kept))
+        return 0
+    for _, y, g in kept:
+        put_value(s, j, fit_operand(ADJ[OP_SLICE](y, g, 0), p))
+    return 0
+
+
+cdef Array side_by_side(Array p, list kept):
+    """An array like p of the elements (place, element of p, cotangent), zero elsewhere."""
+    cdef dict sums = {}
+    cdef list pieces = []
+    cdef Py_ssize_t end = 0, at, size = size_of(p)
+    cdef tuple shape = shape_tuple(p)
+    for at, y, g in kept:
+        g = fit_operand(g, y)
+        sums[at] = ew2(OP_ADD, <Array>sums[at], <Array>g) if at in sums else g
+    for at in sorted(sums):
+        if at > end:
+            pieces.append(apply_broadcast_to(scalar(0.0), (at - end,)))
+        pieces.append(apply_reshape(sums[at], (1,)))
+        end = at + 1
+    if end < size:
+        pieces.append(apply_broadcast_to(scalar(0.0), (size - end,)))
+    whole = apply_concatenate(pieces, 0)
+    return whole if len(shape) == 1 else apply_reshape(whole, shape)
 
 
 cdef int put_private(Sweep *s, Py_ssize_t j, Array p) except -1:

@@ -24,18 +24,21 @@ cdef class Trace(Level):
 
     `decisions` are an Array, the plain value that was taken from it, and the line that took it.
     With `rules` the program keeps the rules of custom derivatives, since it will be differentiated.
+    One that is `closed` (by default, one without rules) cannot take duals from outside as inputs.
     """
     cdef int level
     cdef uint32_t outer_tracing
     cdef readonly bint rules
+    cdef bint closed
     cdef readonly list decisions
     cdef list inputs
     cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
 
-    def __init__(self, rules=False):
+    def __init__(self, rules=False, closed=None):
         self.rules = rules
+        self.closed = not rules if closed is None else closed
 
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
@@ -146,7 +149,7 @@ cdef Array entered(Array a):
     trace = trace_above(a)
     if trace is None:
         return a
-    if trace.rules:
+    if not trace.closed:
         return trace.dual_input(a)
     trace.duals.append((None, a))
     return a
@@ -270,17 +273,12 @@ cdef Array traced_cast(Array a, int typenum):
     return only_traced(y, OP_CAST, [a], (typenum,))
 
 
-cdef Array stopped(Array a, bint lasting=False):
-    """The same value as a constant for every derivative, but not for a program.
-
-    `lasting`: for the derivatives of that program too, if there will be any.
-    """
+cdef Array stopped(Array a):
+    """The same value as a constant for every derivative, but not for a program."""
     cdef int paused = cdiff_tls.paused
     a = innermost(a)
     if not is_traced_value(a):
         return detached(a)
-    if lasting and keeps_rules(levels_of(N(a))):
-        return apply_call([a], (Hosted(np.positive, (Hole(0),), {}),))
     cdiff_tls.paused = 1
     try:
         return ew1(OP_POSITIVE, a) if is_inexact(typenum_of(a)) else a

@@ -19,7 +19,11 @@ cdef class Level:
         self.outer_depth = cdiff_tls.depth
         self.outer_paused = cdiff_tls.paused
         if cdiff_tls.depth >= MAX_LEVEL:
-            raise RecursionError(f"cdiff: transformations are nested more than {MAX_LEVEL} deep")
+            raise RecursionError(
+                f"cdiff: transformations are nested more than {MAX_LEVEL} deep; every derivative, "
+                "vmap, recording and loop around this one counts, and every loop inside a "
+                "derivative twice"
+            )
         cdiff_tls.depth += 1
         cdiff_tls.paused = 0
         next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)

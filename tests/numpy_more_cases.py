@@ -30,6 +30,21 @@ TRANSFORMS_OF_MANY = {
 REAL = "(apart + 0.1 * q)"
 
 MORE = {
+    "emath": [
+        "m.emath.sqrt(t)",
+        "m.abs(m.emath.sqrt(c))",
+        "m.real(m.emath.log(v))",
+        "m.imag(m.emath.log2(v) * (1 + 2j))",
+        "m.emath.log10(t)",
+        "m.abs(m.emath.logn(t + 1.0, v[:3]))",
+        "m.emath.logn(2.0, t)",
+        "m.abs(m.emath.power(v, u))",
+        "m.emath.power(t, [[-1], [2]])",
+        "m.abs(m.emath.arccos(-u[:4]))",
+        "m.emath.arcsin(m.sin(v))",
+        "m.imag(m.emath.arcsin(v) * (1 + 2j))",
+        "m.abs(m.emath.arctanh(-u[:4]))",
+    ],
     "statistics": [
         "m.cov(c)",
         "m.cov(v)",

@@ -85,32 +85,6 @@ def test_known_optima(a, fewest, slack):
     assert fewest <= colors.max() + 1 <= fewest + slack
 
 
-def reads_off(a, colors):
-    """Each entry is the only one of its color in its row, or its mirror image is."""
-    start, items = csr(a)
-    single = _core.unique_colors(start, items, colors)
-    found = sp.csr_array((single, items, start), shape=a.shape).toarray()
-    return ((found | found.T) == (a.toarray() != 0)).all()
-
-
-@pytest.mark.parametrize("ordering", _core.ORDERINGS)
-@pytest.mark.parametrize("seed", range(4))
-def test_star_colorings_can_be_read_off(ordering, seed):
-    a = sp.random_array((60, 60), density=0.04, rng=np.random.default_rng(seed))
-    a = sp.csr_array((a + a.T + sp.eye_array(60)) != 0).astype(float)
-    colors = _core.color_symmetric(*csr(a), 60, orderings=(ordering,))
-    assert reads_off(a, colors)
-
-
-@pytest.mark.parametrize(
-    ("a", "most"),
-    [(banded(100, 1, 1), 3), (arrow(50), 2), (grid(20, nine=False), 6), (grid(20, nine=True), 10)],
-)
-def test_star_colorings_need_few_colors(a, most):
-    colors = _core.color_symmetric(*csr(a), a.shape[0], orderings=_core.ORDERINGS)
-    assert reads_off(a, colors) and colors.max() + 1 <= most
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=60))
 def test_any_small_pattern(places):
@@ -118,14 +92,11 @@ def test_any_small_pattern(places):
     for i, j in places:
         a[i, j] = 1
     assert valid_columns(sp.csr_array(a), columns(sp.csr_array(a)))
-    s = sp.csr_array(a + a.T)
-    assert reads_off(s, _core.color_symmetric(*csr(s), 12))
 
 
 def test_a_coloring_with_a_conflict_is_seen():
     """The checks above can fail."""
     assert not valid_columns(banded(9, 1, 1), np.zeros(9, int))
-    assert not reads_off(banded(9, 1, 1), np.arange(9, dtype=np.int32) % 2)
 
 
 def test_bad_input():
@@ -136,6 +107,4 @@ def test_bad_input():
         _core.color_columns(start, items, 5, orderings=("alphabetic",))
     with pytest.raises(ValueError, match="rise"):
         _core.color_columns(start[::-1].copy(), items, 5)
-    with pytest.raises(ValueError, match="symmetric"):
-        _core.color_symmetric(*csr(banded(5, 0, 1)), 5)
     assert _core.color_columns(np.zeros(1, np.int64), np.zeros(0, np.int32), 0).size == 0

@@ -217,12 +217,79 @@ def test_arrays_that_nobody_can_change_are_not_looked_at():
 
 
 def test_captured_arrays_that_the_program_reads_need_no_new_one():
-    a = np.arange(4.0)
-    f = cd.compile(lambda x: (x * a).sum())
-    for k in range(5):
-        a[0] = k
-        assert f(np.ones(4)) == a.sum()
-    assert recordings(f) == 1
+    a, b = np.arange(4.0), np.ones((2, 8))[:, ::2]
+    f = cd.compile(lambda x: (x * a).sum() + (x * b).sum())
+    for k in range(9):
+        assert f(np.ones(4)) == a.sum() + b.sum()
+        a += 1.0
+        b *= 2.0 + k
+    assert recordings(f) == 3
+    a[0] = b[1, 1] = 0.5
+    assert f(np.ones(4)) == a.sum() + b.sum() and recordings(f) == 3
+    g = cd.compile(lambda x: (x * a).sum())
+    for k in range(9):  # one element after the other
+        g(np.ones(4))
+        a[k % 4] += 1.0
+        assert g(np.ones(4)) == a.sum() and recordings(g) == min(k, 4) + 2
+    a[1] = np.nan
+    assert np.isnan(g(np.ones(4))) and recordings(g) == 6
+
+
+READS = {
+    "element": lambda x, a: x @ a + a[0],
+    "constant result": lambda x, a: (x @ a, a[1])[1] + x @ a,
+    "sum": lambda x, a: x @ a * a.sum(),
+    "maximum": lambda x, a: x @ a + a.max(),
+    "order": lambda x, a: x @ a + x[int(np.argmin(a))],
+    "decision": lambda x, a: x @ a if a[0] > 0 else -(x @ a),
+    "and": lambda x, a: (a.any() and 1.0) * (x @ a),
+    "loop": lambda x, a: sum([x @ a for _ in range(int(abs(a[0])) + 1)]),
+    "view": lambda x, a: x[:2] @ a[:2] + a[2:][0],
+    "only the program": lambda x, a: x @ a + (x * a).sum(),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("n", [3, 10_000])
+def test_no_change_of_a_captured_array_is_missed(name, n):
+    """Whoever reads it, and whether all of it changes, some of it, or its order."""
+    rng = np.random.default_rng(len(name) + n)
+    a = rng.normal(size=n)
+    read = READS[name]
+    f = cd.compile(lambda x: read(x, a))
+    x = rng.normal(size=n)
+    for _ in range(20):
+        np.testing.assert_allclose(f(x), read(x, a), rtol=1e-9, atol=1e-9)
+        change = rng.integers(4)
+        if change == 0:
+            a[rng.integers(n)] = rng.normal()
+        elif change == 1:
+            rng.shuffle(a)
+        elif change == 2:
+            a[: n // 2] += 1.0
+        else:
+            a[:] = rng.normal(size=n)
+
+
+def test_two_arrays_of_one_name():
+    world = {"__name__": "own", "a": np.arange(3.0)}
+    other = {"__name__": "own", "a": np.arange(3.0) + 5.0}
+    helpers = [eval("lambda x: x @ a", world), eval("lambda x: x @ a + a[0]", other)]
+    f = cd.compile(lambda x: helpers[0](x) + helpers[1](x))
+    for _ in range(4):
+        for g in helpers:
+            g.__globals__["a"] += 1.0
+            assert f(np.ones(3)) == helpers[0](np.ones(3)) + helpers[1](np.ones(3))
+
+
+def test_trust_is_for_one_signature():
+    a = np.arange(1.0, 5.0)
+    f = cd.compile(lambda x: x[0] * a + sum([a[k] for k in range(len(x) - 1)]))
+    for n in (1, 3, 1, 3):
+        x = np.ones(n)
+        for _ in range(5):
+            np.testing.assert_array_equal(f(x), a + a[: n - 1].sum())
+            a += 1.0
 
 
 def test_what_the_function_changes_itself_is_not_looked_at(world):

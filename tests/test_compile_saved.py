@@ -190,10 +190,14 @@ def test_what_cannot_be_saved():
     with pytest.raises(TypeError, match="result contains a object"):
         called(lambda x: (x, THING), (1.0,)).save(io.BytesIO())
     with pytest.raises(TypeError, match="a Python function"):
-        called(cd.operator(np.sin), (POINT,)).save(io.BytesIO())
+        called(with_a_quadrature, (2.0,)).save(io.BytesIO())
 
 
 THING = object()
+
+
+def with_a_quadrature(x):
+    return cd.integrate.quad(lambda t: t * x, 0.0, 1.0)
 
 
 # --- damaged and malicious files ------------------------------------------------------------------

@@ -35,7 +35,59 @@ def test_the_table_is_found():
     assert len(rows()) > 20
 
 
-@pytest.mark.parametrize(("text", "point", "partials"), rows())
+# What every library does alike, or what the words below the table say.
+MORE = [
+    ("cnp.floor(x)", "1.0", "0.0"),
+    ("cnp.ceil(x)", "1.0", "0.0"),
+    ("cnp.trunc(x)", "-2.0", "0.0"),
+    ("cnp.rint(x)", "0.5", "0.0"),
+    ("cnp.round(x, 1)", "0.25", "0.0"),
+    ("cnp.minimum(a, b)", "1.0, 1.0", "0.5, 0.5"),
+    ("cnp.fmin(a, b)", "2.0, 2.0", "0.5, 0.5"),
+    ("cnp.clip(x, 0.0, 1.0)", "1.0", "0.5"),
+    ("cnp.min(x)", "[1.0, 1.0, 2.0]", "[0.5, 0.5, 0.0]"),
+    ("cnp.ptp(x)", "[1.0, 1.0]", "[0.0, 0.0]"),
+    ("cnp.sqrt(x) * 0.0 + x", "0.0", "1.0"),
+    ("cnp.sum(cnp.where(x > 0, cnp.arcsin(x) / x, 1.0))", "[0.0, 0.0]", "[0.0, 0.0]"),
+    ("cnp.linalg.norm(x, 1)", "[0.0, 2.0]", "[0.0, 1.0]"),
+    ("cnp.linalg.norm(x, 3)", "[0.0, 0.0]", "[0.0, 0.0]"),
+    ("cnp.linalg.norm(x, cnp.inf)", "[2.0, -2.0]", "[0.5, -0.5]"),
+    ("cnp.linalg.norm(x, 'nuc')", "[[0.0, 0.0], [0.0, 0.0]]", "[[0.0, 0.0], [0.0, 0.0]]"),
+    ("cnp.std(x, ddof=1)", "[2.0, 2.0, 2.0]", "[0.0, 0.0, 0.0]"),
+    ("cnp.prod(x)", "[0.0, 0.0, 3.0]", "[0.0, 0.0, 0.0]"),
+    ("cnp.cumprod(x)[2]", "[0.0, 2.0, 3.0]", "[6.0, 0.0, 0.0]"),
+    ("x ** 0", "0.0", "0.0"),
+    ("cnp.power(a, b)", "3.0, 0.0", "0.0, 1.0986122886681098"),
+    ("cnp.power(x, 1.0)", "0.0", "1.0"),
+    ("cnp.linalg.det(x)", "[[0.0, 0.0], [0.0, 0.0]]", "[[0.0, 0.0], [0.0, 0.0]]"),
+    ("cnp.linalg.det(x)", "[[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 3.0]]",
+     "[[6.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "point", "partials"), rows() + MORE)
+@pytest.mark.parametrize("start", [0.0, 0.375])
+def test_the_table_is_true_when_compiled(text, point, partials, start):
+    """Recorded at the point itself or beside it; the gradient and the tangent."""
+    args, want = numbers(point), numbers(partials)
+    names = ["x"] if len(args) == 1 else ["a", "b"]
+
+    def f(*values):
+        return eval(text, {"cnp": cnp, "cd": cd, **dict(zip(names, values, strict=True))})
+
+    for k in range(len(args)):
+        gradient = cd.compile(cd.grad(f, argnums=k))
+        gradient(*[x + start for x in args])
+        for _ in range(2):
+            np.testing.assert_allclose(gradient(*args), want[k], rtol=1e-14)
+        tangents = [np.zeros_like(x) if i != k else np.ones_like(x) for i, x in enumerate(args)]
+        slope = cd.compile(lambda *args: cd.jvp(f, args, tangents)[1])  # noqa: B023
+        slope(*[x + start for x in args])
+        for _ in range(2):
+            np.testing.assert_allclose(slope(*args), np.sum(want[k]), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("text", "point", "partials"), rows() + MORE)
 def test_the_table_is_true(text, point, partials):
     args, want = numbers(point), numbers(partials)
     names = ["x"] if len(args) == 1 else ["a", "b"]

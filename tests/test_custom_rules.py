@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._operator import _Call
+from cdiff._operator import OperatorCall
 from cdiff._rules import Arguments, Results
 
 X = np.array([0.3, -0.7, 1.1])
@@ -387,7 +387,7 @@ def test_a_call_at_many_points(vectorised):
 
     f = cd.operator(value, vectorised=vectorised)
     f.defvjp(lambda g, out, x, s: (g * s * np.cos(x), g * np.sum(np.sin(x))))
-    one = _Call(f, Arguments((X, 2.0), ()), Results(1.0, "f", whole=True))
+    one = OperatorCall(f, Arguments((X, 2.0), ()), Results(1.0, "f", whole=True))
     many = one.batched(4, (True, False))
     xs = np.arange(12.0).reshape(4, 3) / 7
     sizes.clear()

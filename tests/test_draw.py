@@ -133,8 +133,9 @@ def test_a_graph_without_lines_is_folded_too():
         (lambda: cd.draw(3.0), TypeError, "needs an Array or a function"),
         (lambda: cd.draw(cd.array(1.0), 2.0), TypeError, "without arguments"),
         (lambda: cd.draw(cd.array(1.0), max_boxes=1), ValueError, "max_boxes must be"),
-        (lambda: cd.draw(lambda x: (x, x), 1.0), TypeError, "returned 2"),
-        (lambda: cd.draw(lambda x: 1.0, 1.0), TypeError, "returned 0"),
+        (lambda: cd.draw(lambda x: (1.0, 2.0), 1.0), TypeError, "returned none"),
+        (lambda: cd.draw(lambda x: 1.0, 1.0), TypeError, "returned none"),
+        (lambda: cd.draw(lambda x: (x, x), 1.0, adjoint=1.0), TypeError, "draw: adjoint"),
         (lambda: cd.draw(lambda x: x * x, 1.0, adjoint=np.ones(2)), ValueError, "has shape"),
         (lambda: cd.draw(lambda x: x, "a"), TypeError, "argument 0"),
         (lambda: cd.draw(cd.compile(np.sin), 1.0, adjoint=2.0), TypeError, "has no adjoints"),
@@ -144,6 +145,27 @@ def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
     assert cd._core.watch() == 0
+
+
+def test_several_outputs():
+    """Adjoints are those of all outputs together, begun with ones or with what is given."""
+
+    def f(x, k):
+        wave = np.sin(x)
+        return {"a": wave * k, "b": [wave, k], "c": 7.0}
+
+    x, k = 0.5, 3.0
+    for adjoint, (by_a, by_wave, by_k) in (
+        (None, (1.0, 1.0, 1.0)),
+        ({"a": 2.0, "b": [10.0, 100.0], "c": 0.0}, (2.0, 10.0, 100.0)),
+    ):
+        shown = texts(cd.draw(f, x, k, adjoint=adjoint))
+        assert len(shown) == 4 and "the output['a'] = multiply" in str(shown)
+        slope = (by_a * k + by_wave) * np.cos(x), by_a * np.sin(x) + by_k
+        for g in slope:
+            assert f"{g:.4g}" in str(shown), (g, shown)
+    same = cd.draw(lambda x: (x, x), 1.0)
+    assert repr(same).endswith("1 boxes>") and "2" in str(texts(same))
 
 
 def test_saved_and_shown(tmp_path):

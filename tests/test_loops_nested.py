@@ -84,3 +84,31 @@ def test_three_loops():
     for loop in (loop_for, loop_scan, loop_while):
         got = cd.hessian(lambda x, loop=loop: f(loop, x))(X)
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-13)
+
+
+def deep(loop, depth):
+    """A loop in a loop in a loop, to some depth."""
+    if depth == 0:
+        return lambda x: np.sin(x) * 1.1
+    inner = deep(loop, depth - 1)
+    return lambda x: loop(2, inner, x)
+
+
+@pytest.mark.parametrize("loop", [loop_for, loop_while])
+def test_many_loops_in_each_other(loop):
+    f, want = deep(loop, 7), deep(plain_for, 7)
+    assert f(0.7) == pytest.approx(want(0.7), rel=1e-14)
+    for derivative in (cd.grad, lambda f: lambda x: cd.jvp(f, (x,), (1.0,))[1]):
+        assert derivative(f)(0.7) == pytest.approx(derivative(want)(0.7), rel=1e-10)
+        assert cd.compile(derivative(f))(0.7) == pytest.approx(derivative(want)(0.7), rel=1e-10)
+    assert cd.grad(deep(loop_for, 8))(0.7) == pytest.approx(
+        cd.grad(deep(plain_for, 8))(0.7), rel=1e-10
+    )
+
+
+def test_too_many_loops_in_each_other():
+    assert deep(loop_for, 12)(0.7) == pytest.approx(deep(plain_for, 12)(0.7), rel=1e-14)
+    for f in (deep(loop_for, 18), cd.grad(deep(loop_for, 10))):
+        with pytest.raises(RecursionError, match="nested more than 17 deep; every derivative"):
+            f(0.7)
+    assert cd.grad(deep(loop_for, 1))(0.7) == pytest.approx(cd.grad(deep(plain_for, 1))(0.7))

@@ -205,6 +205,91 @@ def test_more_strides_than_there_is_room_for():
     assert_same(f, *tables)
 
 
+# --- one point ------------------------------------------------------------------------------------
+
+NUMBER_OPERATIONS = [
+    lambda a, b, c: a + b, lambda a, b, c: a - b, lambda a, b, c: a * b, lambda a, b, c: a * b + c,
+    lambda a, b, c: c - a * b, lambda a, b, c: a * b - c, lambda a, b, c: a + b + c,
+    lambda a, b, c: a / (b * b + 1.5), lambda a, b, c: -a, lambda a, b, c: np.sqrt(abs(a)),
+    lambda a, b, c: np.maximum(a, b), lambda a, b, c: np.where(a > b, b, c),
+    lambda a, b, c: np.tanh(a), lambda a, b, c: a * 0.7]  # fmt: skip
+
+
+def random_numbers(nops, seed):
+    """A function of three numbers."""
+
+    def f(*xs):
+        rng = np.random.default_rng(seed)
+        values = list(xs)
+        for _ in range(nops):
+            # Mostly of what is recent, so that chains are long and values die.
+            picked = rng.integers(max(0, len(values) - 40), len(values), size=3)
+            op = NUMBER_OPERATIONS[rng.integers(len(NUMBER_OPERATIONS))]
+            values.append(op(*(values[k] for k in picked)))
+        return values[-3:]
+
+    return f
+
+
+@quiet
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), st.integers(0, 10**6), st.lists(
+    st.sampled_from([0.0, -0.0, 0.5, -1.25, 3.0, np.inf, np.nan, 1e300, 5e-324]),
+    min_size=3, max_size=3))  # fmt: skip
+def test_programs_of_numbers(nops, seed, point):
+    assert_same_numbers(random_numbers(nops, seed), point)
+
+
+@quiet
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 120), st.integers(0, 10**6), st.lists(
+    st.sampled_from([0.0, 0.5, -1.25, 3.0, np.inf, np.nan]), min_size=3, max_size=3))  # fmt: skip
+def test_gradients_of_programs_of_numbers(nops, seed, point):
+    f = random_numbers(nops, seed)
+    assert_same_numbers(cd.grad(lambda *x: f(*x)[0] * f(*x)[1], argnums=(0, 1, 2)), point)
+
+
+def assert_same_numbers(f, point):
+    with_code, without = both_ways(f, *point)
+    np.testing.assert_array_equal(with_code, without)
+
+
+@quiet
+def test_programs_longer_than_a_run_and_than_the_registers():
+    """Thousands of instructions: values outlive a function, and registers are used again."""
+    for nops in (1500, 12000):
+        assert_same_numbers(random_numbers(nops, nops), [0.3, -0.7, 1.1])
+        # Nothing dies: every value is a result.
+        assert_same_numbers(lambda x, n=nops // 4: [(x + k) * x - k for k in range(n)], [0.3])
+
+
+@quiet
+def test_numbers_between_arrays():
+    """Numbers that are elements or sums of arrays, and that arrays are made with."""
+
+    def f(v):
+        a, b, c = np.sum(v * v), v[0], v[1]
+        for _ in range(12):
+            a, b, c = a * b - c, b / (c * c + 1.0), np.sqrt(abs(a)) + c
+        return v * a + b, c
+
+    assert_same(f, np.array([0.3, -0.4, 1.5]))
+    with_code, without = both_ways(cd.grad(lambda v: f(v)[1]), np.array([0.3, -0.4, 1.5]))
+    np.testing.assert_allclose(with_code, without, rtol=1e-12)
+
+
+def test_decisions_by_numbers():
+    def f(x, y):
+        total = x
+        for k in range(30):
+            total = total * y + k if total < 5.0 else total - y * k
+        return total
+
+    compiled = cd.compile(cd.value_and_grad(f, argnums=(0, 1)))
+    for x in (-3.0, 0.1, 2.0, 9.0):
+        np.testing.assert_allclose(compiled(x, 0.7)[0], f(x, 0.7), rtol=1e-14)
+
+
 def test_threads_share_programs():
     f = cd.compile(random_function(100, 1, tuple))
     xs = [np.random.default_rng(k).normal(size=20011) for k in range(3)]

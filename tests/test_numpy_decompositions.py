@@ -146,6 +146,52 @@ def test_vectors_of_equal_values_raise(f):
         compiled(TWICE)
 
 
+SINGULAR = (Q * np.array([0.0, 0.0, 1.0, 4.0])) @ Q.T
+
+
+def function_of(a, f):
+    w, v = cnp.linalg.eigh(a)
+    return cnp.sum(((v * f(w)) @ v.T) * B)
+
+
+def rebuilt(a, f):
+    u, s, vt = cnp.linalg.svd(a)
+    return cnp.sum(((u * f(s)) @ vt) * B)
+
+
+@pytest.mark.parametrize(
+    ("f", "a"),
+    [
+        (lambda a: function_of(a, lambda w: w), SINGULAR + SINGULAR.T),
+        (lambda a: function_of(a, lambda w: w - 2.0), 2.0 * np.eye(4)),
+        (lambda a: function_of(a, lambda w: cnp.maximum(w, 0.0)), SINGULAR + SINGULAR.T),
+        (lambda a: rebuilt(a, lambda s: s), SINGULAR),
+        (lambda a: rebuilt(a, lambda s: s - 2.0), 2.0 * np.eye(4)),
+        (lambda a: cnp.linalg.eigh(a)[0][-1], np.eye(4)),
+    ],
+)
+def test_functions_of_matrices_that_vanish_at_equal_values_raise(f, a):
+    """There the vectors have no cotangent, but the derivative is not that of the values alone."""
+    with pytest.raises(np.linalg.LinAlgError, match="equal values"):
+        cd.grad(f)(a)
+
+
+@pytest.mark.parametrize("a", [TWICE @ TWICE.T, 3.0 * np.eye(4)])
+def test_smooth_functions_of_equal_values_are_exact(a):
+    inverse = np.linalg.inv(a)
+    for values in (cnp.linalg.eigvalsh, lambda a: cnp.linalg.eigh(a)[0]):
+        logdet = lambda a: cnp.sum(cnp.log(values(a)))  # noqa: B023
+        np.testing.assert_allclose(cd.grad(logdet)(a), inverse, rtol=1e-9, atol=1e-9)
+        det = lambda a: cnp.prod(values(a))  # noqa: B023
+        want = np.linalg.det(a) * inverse
+        np.testing.assert_allclose(cd.grad(det)(a), want, rtol=1e-9, atol=1e-9)
+        heat = lambda a: cnp.sum(cnp.exp(-values(a)))  # noqa: B023
+        w, v = np.linalg.eigh(a)
+        np.testing.assert_allclose(cd.grad(heat)(a), (v * -np.exp(-w)) @ v.T, atol=1e-9)
+    energy = lambda a: cnp.sum(cnp.linalg.svd(a)[1] ** 2)
+    np.testing.assert_allclose(cd.grad(energy)(a), 2 * a, rtol=1e-9, atol=1e-9)
+
+
 def test_second_derivative_at_equal_eigenvalues_raises_rather_than_being_wrong():
     f = lambda a: cnp.sum(cnp.linalg.eigvalsh(a) ** 2)
     with pytest.raises(np.linalg.LinAlgError, match="equal values"):
@@ -201,3 +247,65 @@ def test_integer_divisors_are_real_numbers_in_every_order():
     np.testing.assert_allclose(cd.compile(cd.hessian(f))(x), np.diag(2.0 / b**2))
     f = lambda x: np.sum((b / x) ** 2)
     np.testing.assert_allclose(cd.hessian(f)(x), np.diag(6.0 * b**2 / x**4))
+
+
+# ---------------------------------------------------------------- many matrices
+
+STACKABLE = {
+    "eigh": lambda a: cnp.linalg.eigh(a + a.T)[1] ** 2 @ np.arange(4.0),
+    "eigvalsh": lambda a: cnp.linalg.eigvalsh(a + a.T),
+    "svd": lambda a: (lambda u, s, vt: (u * s**2) @ vt)(*cnp.linalg.svd(a)),
+    "svdvals": cnp.linalg.svdvals,
+    "eig": lambda a: cnp.real(cnp.linalg.eig(a)[1] ** 2),
+    "eigvals": lambda a: cnp.real(cnp.linalg.eigvals(a) ** 3),
+    "qr": lambda a: cnp.linalg.qr(a)[1],
+    "pinv": lambda a: cnp.linalg.pinv(a[:3]),
+}
+
+
+@pytest.mark.parametrize("name", STACKABLE)
+def test_mapped_decompositions_are_those_of_a_stack(name, monkeypatch):
+    """One call for all points, forward and reverse; the same numbers as point by point."""
+    f = STACKABLE[name]
+    loss = lambda a: cnp.sum(cnp.sin(f(a)))
+    points = np.stack([np.diag([1.0, 2.0, 4.0, 7.0]) + 0.2 * k * B for k in (1, 2, -1)])
+    tangent = np.ones((4, 4)) + B
+    for g in (
+        f,
+        cd.grad(loss),
+        lambda a: cd.jvp(f, (a,), (tangent,))[1],
+        lambda a: cd.jvp(cd.grad(loss), (a,), (tangent,))[1],
+    ):
+        want = np.stack([g(a) for a in points])
+        np.testing.assert_allclose(cd.vmap(g)(points), want, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(cd.compile(cd.vmap(g))(points), want, rtol=1e-8, atol=1e-8)
+    twice = cd.vmap(cd.vmap(f))(np.stack([points, points + 0.1]))
+    np.testing.assert_allclose(twice[0], cd.vmap(f)(points), rtol=1e-10, atol=1e-10)
+
+
+def test_values_and_vectors_come_from_one_call(monkeypatch):
+    calls = []
+    for name in ("eigh", "eigvalsh", "svd"):
+        original = getattr(np.linalg, name)
+        counted = lambda *args, name=name, original=original, **kwargs: (
+            calls.append(name) or original(*args, **kwargs)
+        )
+        monkeypatch.setattr(np.linalg, name, counted)
+    a = np.diag([1.0, 2.0, 4.0, 7.0]) + 0.1 * (B + B.T)
+    values = cnp.linalg.eigvalsh
+    x = cd.array(a, requires_grad=True)
+    cnp.sum(values(x) ** 3).backward()
+    np.testing.assert_allclose(x.grad.numpy(), 3.0 * a @ a, rtol=1e-10)
+    assert calls == ["eigh"]
+    calls.clear()
+    z = x.copy()
+    y = values(z)
+    z[0, 0] = 9.0  # the vectors that were kept are those of the matrix as it was
+    x.zero_grad()
+    cnp.sum(y**2).backward()
+    np.testing.assert_allclose(x.grad.numpy(), 2.0 * a, rtol=1e-10)
+    assert calls == ["eigh"]
+    calls.clear()
+    values(cd.array(a))
+    cnp.sum(cnp.linalg.svdvals(cd.array(a, requires_grad=True))).backward()
+    assert calls == ["eigvalsh", "svd"]

@@ -119,6 +119,8 @@ def test_wrong_bounds_are_named():
         cdo.minimize(f, guess, bounds={"a": (2.0, 1.0)})
     with pytest.raises(TypeError, match="must be a dict"):
         cdo.minimize(f, guess, bounds=[(0, 1)])
+    with pytest.raises(TypeError, match="Bounds holds vectors"):
+        cdo.minimize(f, guess, bounds=scipy_optimize.Bounds({"a": 0.0}, {"b": 1.0}))
     with pytest.raises(ValueError, match="shape"):
         cdo.minimize(
             lambda p: np.sum(p["a"] ** 2), {"a": np.ones(2)}, bounds={"a": (np.ones(3), 4)}
@@ -178,6 +180,34 @@ def test_sparse_derivatives():
     np.testing.assert_allclose(found.x["x"], dense.x["x"], atol=1e-3)
     with pytest.raises(ValueError, match="trust-constr"):
         cdo.minimize(objective, small, sparse=True)
+
+
+def test_limits_of_constraints_in_containers():
+    f = lambda p: (p["x"] - 3.0) ** 2 + np.sum((p["y"] + 2.0) ** 2)
+    parts = lambda p: {"sum": p["x"] + np.sum(p["y"]), "y": p["y"], "x": p["x"]}
+    guess = {"x": 1.0, "y": np.zeros(2)}
+    limit = scipy_optimize.NonlinearConstraint(
+        parts, {"sum": 0.5, "y": np.array([-1.0, -3.0])}, {"x": 2.0}
+    )
+    joined = scipy_optimize.NonlinearConstraint(
+        lambda v: np.concatenate([[v.sum()], v[1:], v[:1]]),
+        [0.5, -1.0, -3.0, -np.inf], [np.inf, np.inf, np.inf, 2.0],
+    )  # fmt: skip
+    by_hand = scipy_optimize.minimize(
+        lambda v: (v[0] - 3.0) ** 2 + np.sum((v[1:] + 2.0) ** 2), [1.0, 0.0, 0.0],
+        method="SLSQP", constraints=[joined],
+    )  # fmt: skip
+    for method in ("SLSQP", "trust-constr"):
+        found = cdo.minimize(f, guess, method=method, constraints=[limit])
+        np.testing.assert_allclose([found.x["x"], *found.x["y"]], by_hand.x, atol=1e-3)
+    for wrong, error, message in (
+        ({"other": 1.0}, ValueError, "no variables"),
+        ({"y": np.zeros(3)}, ValueError, "shape"),
+        (Box(1.0, 2.0), TypeError, "must be a dict"),
+    ):
+        bad = scipy_optimize.NonlinearConstraint(parts, wrong, np.inf)
+        with pytest.raises(error, match=message):
+            cdo.minimize(f, guess, constraints=[bad])
 
 
 def test_callbacks_of_both_kinds():
@@ -245,13 +275,75 @@ def test_root(method):
         cdo.root(lambda x: x[:1], np.ones(2))
 
 
+def bratu(p, strength):
+    """u'' + strength * exp(u) = 0 with zeros at both ends, in two parts of one container."""
+    u = np.concatenate([np.zeros(1), p["left"], p["right"], np.zeros(1)])
+    step = 1.0 / (u.shape[0] - 1)
+    residual = (u[2:] - 2.0 * u[1:-1] + u[:-2]) / step**2 + strength * np.exp(u[1:-1])
+    half = p["left"].shape[0]
+    return {"left": residual[:half], "right": residual[half:]}
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_a_sparse_root(compile):
+    guess = {"left": np.zeros(150), "right": np.zeros(149)}
+    found = cdo.root(bratu, guess, (1.0,), sparse=True, compile=compile, tol=1e-12)
+    assert found.success and found.nit < 8  # Newton's method: the digits double
+    dense = cdo.root(bratu, guess, (1.0,), compile=compile)
+    for name in guess:
+        np.testing.assert_allclose(found.x[name], dense.x[name], rtol=1e-9)
+    assert found.x["right"][0] == pytest.approx(0.14054, abs=1e-4)
+    by_name = cdo.root(bratu, guess, (1.0,), "krylov", sparse=True,
+                       options={"maxiter": 1, "jac_options": {"inner_maxiter": 7}})  # fmt: skip
+    assert by_name.nit <= 2 and not by_name.success
+
+
+def test_a_sparse_root_names_mistakes():
+    with pytest.raises(ValueError, match="method='krylov', not 'hybr'"):
+        cdo.root(lambda x: x, np.ones(2), method="hybr", sparse=True)
+    with pytest.raises(np.linalg.LinAlgError, match="singular at a step"):
+        cdo.root(lambda x: x**2 - 1.0, np.array([1.5, 0.0]), sparse=True)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_complex_numbers_are_refused(compile):
+    """SciPy would go on with their real parts."""
+    turned, pair = (lambda p: 1j * p), (lambda p: (p[0] * 1j, p[1]))
+    flat, t = (lambda p: np.sum(p**2)), np.arange(3.0)
+    guess, given = np.array([3.0, 2.0]), {"compile": compile}
+    equal = lambda f: [{"type": "eq", "fun": f}]
+    for call in (
+        lambda: cdo.least_squares(turned, guess, **given),
+        lambda: cdo.least_squares(pair, guess, **given),
+        lambda: cdo.root(turned, guess, **given),
+        lambda: cdo.root(pair, guess, method="krylov", **given),
+        lambda: cdo.root(turned, guess, sparse=True, **given),
+        lambda: cdo.minimize(lambda p: 1j * flat(p), guess, **given),
+        lambda: cdo.minimize(lambda p: 1j * flat(p), guess, method="Nelder-Mead", **given),
+        lambda: cdo.minimize(flat, guess, constraints=equal(turned), **given),
+        lambda: cdo.curve_fit(lambda t, a: 1j * a * t, t, t, **given),
+        lambda: cdo.curve_fit(lambda t, a: a * t, t, 1j * t, **given),
+        lambda: cdo.curve_fit(lambda t, a: a * t, t, t, sigma=1j * (t + 1.0), **given),
+        lambda: cdo.minimize(lambda p: np.sum(abs(p) ** 2), guess + 1j, **given),
+    ):
+        with pytest.raises(TypeError, match="is complex; give real and imaginary parts"):
+            call()
+
+
+def rows(x):
+    return x
+
+
 def test_numbers_and_lists_as_guesses():
+    both = cdo.minimize(lambda p: (p["a"] - 1.5) ** 2 + np.sum(p["b"] ** 2),
+                        {"a": 1, "b": np.arange(3)})  # fmt: skip
+    assert both.x["b"].dtype == float and both.x["a"] == pytest.approx(1.5)
     assert cdo.minimize(lambda x: (x - 1.5) ** 2, 0).x == pytest.approx(1.5)
     np.testing.assert_allclose(cdo.minimize(rosenbrock, [0, 0]).x, [1.0, 1.0], rtol=1e-4)
     with pytest.raises(TypeError, match="minimize: the unknown"):
         cdo.minimize(lambda x: 1.0, "start")
-    with pytest.raises(TypeError, match="scalar"):
-        cdo.minimize(lambda x: x, np.ones(2))
+    with pytest.raises(TypeError, match="scalar output, but the output of rows"):
+        cdo.minimize(rows, np.ones(2))
 
 
 # --- fits -----------------------------------------------------------------------------------------

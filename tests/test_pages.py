@@ -49,6 +49,64 @@ def test_pictures_are_made_by_the_examples(make_pages, tmp_path, monkeypatch):
         ET.fromstring(path.read_text(encoding="utf-8"))
 
 
+RUNS = """# Results
+
+## first
+
+```text
+2026-01-01, commit a
+a processor
+
+== one ==
+x   1 ns   ok (<= 2)
+y   9 ns   MISSED (<= 2)
+
+== two ==
+old
+
+1 of 2 bounds kept
+  MISSED one: y: 9, wanted <= 2
+```
+
+## second
+
+```text
+2026-01-02, commit b
+a processor
+
+== two ==
+new
+
+0 of 0 bounds kept
+```
+"""
+
+
+def test_the_page_of_benchmarks_has_the_last_run_of_each(make_pages, tmp_path, monkeypatch):
+    runs = make_pages.latest_runs(RUNS)
+    assert list(runs) == ["one", "two"]
+    assert runs["one"].about == ["2026-01-01, commit a", "a processor"]
+    assert runs["one"].text.endswith("missed: y: 9, wanted <= 2") and "bounds" not in str(runs)
+    assert runs["two"].about[0].endswith("b") and runs["two"].text.strip() == "new"
+    (tmp_path / "benchmarks" / "gradbench").mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "benchmarks" / "RESULTS.md").write_text(RUNS)
+    (tmp_path / "benchmarks" / "gradbench" / "RESULTS.md").write_text("# Grad\n\n## Said\n")
+    monkeypatch.setattr(make_pages, "DOCS", tmp_path / "docs")
+    make_pages.make_benchmarks()
+    page = (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "| [one](#one) | 2026-01-01, commit a | 1 of 2 |" in page
+    assert "| [two](#two) | 2026-01-02, commit b | none set |" in page
+    assert "## Grad\n\n### Said\n" in page and "old" not in page
+
+
+def test_the_kept_results_make_a_page(make_pages):
+    text = (DOCS.parent / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    runs = make_pages.latest_runs(text)
+    assert {"scalar", "calls", "greeks", "bundle"} <= set(runs)
+    assert set(runs) == set(re.findall(r"^== (\w+) ==$", text, flags=re.MULTILINE))
+
+
 def test_a_picture_without_code_is_an_error(make_pages, tmp_path, monkeypatch):
     (tmp_path / "page.md").write_text("![nothing](pictures/nothing.svg)\n")
     monkeypatch.setattr(make_pages, "DOCS", tmp_path)

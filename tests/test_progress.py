@@ -1,6 +1,7 @@
 """Progress bars: they end at the end, and change no result."""
 
 import builtins
+import re
 import sys
 import types
 
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+import cdiff.integrate as cdi
+import cdiff.optimize as cdo
+from cdiff import _progress
 from cdiff._progress import bar, is_on
 
 
@@ -85,6 +89,52 @@ def test_tqdm_where_it_is_installed(monkeypatch):
         cd.scan(step, 0.0, XS)
     assert calls[0]["total"] == 5000 and calls[0]["desc"] == "scan"
     assert sum(calls[1:-1]) == 5000 and calls[-1] == "closed"
+
+
+def fits():
+    t = np.linspace(0.0, 1.0, 9)
+    decay = lambda t, a, k: a * np.exp(-k * t)
+    yield "minimize", "value", lambda: cdo.minimize(lambda x: np.sum((x - 1.0) ** 4), np.zeros(3)).x
+    yield (
+        "least_squares", "cost",
+        lambda: cdo.least_squares(lambda x: decay(t, *x) - t, np.ones(2)).x,
+    )  # fmt: skip
+    yield "curve_fit", "cost", lambda: cdo.curve_fit(decay, t, np.exp(-2.0 * t) + t).parameters
+    yield "root", "|f|", lambda: cdo.root(lambda x: x**3 - 2.0, np.ones(2)).x
+    yield (
+        "solve_bvp", "places",
+        lambda: cdi.solve_bvp(lambda x, y: -y, lambda a, b: a - 1.0, t, np.ones(9)).y,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "note", "run"), list(fits()), ids=lambda x: x)
+def test_solvers_count_their_calls(name, note, run, without_tqdm, monkeypatch, capsys):
+    want = run()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(_progress, "EVERY", 0.0)
+    with cd.progress(delay=0.0):
+        assert np.array_equal(run(), want)
+    shown = capsys.readouterr().err
+    assert f"\r{name}: 1 calls, " in shown and f"\r{name}: 2 calls, " in shown and note in shown
+    assert shown.endswith("\r")
+
+
+@pytest.mark.parametrize("span", [(0.0, 3.0), (2.0, -1.0)])
+def test_solve_ivp_says_how_far_it_is(span, without_tqdm, monkeypatch, capsys):
+    run = lambda: cdi.solve_ivp(lambda t, y: -y, span, np.ones(2)).y
+    want = run()
+    monkeypatch.setattr(_progress, "EVERY", 0.0)
+    with cd.progress(delay=0.0):
+        assert np.array_equal(run(), want)
+    shown = [int(x) for x in re.findall(r"solve_ivp: (\d+) %", capsys.readouterr().err)]
+    assert len(shown) > 3 and shown == sorted(shown) and shown[-1] == 100
+
+
+def test_an_error_closes_the_bar_of_a_fit(without_tqdm, monkeypatch, capsys):
+    monkeypatch.setattr(_progress, "EVERY", 0.0)
+    with cd.progress(delay=0.0), pytest.raises(RuntimeError, match="curve_fit"):
+        cdo.curve_fit(lambda x, a, b: a * np.exp(b * x), XS, np.exp(-3.0 * XS), max_nfev=2)
+    assert capsys.readouterr().err.endswith("\r")
 
 
 def test_an_error_closes_the_bar(monkeypatch):

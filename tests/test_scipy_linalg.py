@@ -90,6 +90,125 @@ for _kind in ("gen", "sym", "pos", "diagonal", "tridiagonal", "banded", "upper t
 CASES["solve pos lower"] = (lambda a, b: csl.solve(a, b, assume_a="pos", lower=True), (S, V))
 
 
+CASES["solve her"] = (lambda a, b: csl.solve(a, b, assume_a="her"), (S, V))
+
+# --- decompositions
+
+G = A.T @ A + 2.0 * np.eye(3)  # positive definite, the other matrix of generalised problems
+X = rng.normal(size=(4, 3))
+INDEFINITE = np.array([[0.1, 2.0, 0.5], [2.0, 0.2, 1.0], [0.5, 1.0, -3.0]])
+for _type in (1, 2, 3):
+    for _lower in (True, False):
+        CASES[f"eigh {_type} {_lower}"] = (
+            lambda a, b, t=_type, low=_lower: csl.eigh(a, b, type=t, lower=low), (A + A.T, G))
+    CASES[f"eigvalsh {_type}"] = (lambda a, b, t=_type: csl.eigvalsh(a, b, type=t), (A + A.T, G))
+CASES |= {
+    "eigh": (csl.eigh, (S,)),
+    "eigh subset": (lambda a: csl.eigh(a, subset_by_index=[1, 2]), (S,)),
+    "eigh values": (lambda a: csl.eigh(a, lower=False, eigvals_only=True), (S,)),
+    "eigvalsh subset": (lambda a: csl.eigvalsh(a, subset_by_index=(0, 1)), (S,)),
+    "svd": (lambda a: csl.svd(a, full_matrices=False), (X,)),
+    "svd values": (lambda a: csl.svd(a, compute_uv=False), (X,)),
+    "svdvals": (csl.svdvals, (X.T.copy(),)),
+    "pinv": (csl.pinv, (X,)),
+    "pinvh": (csl.pinvh, (S,)),
+    "lstsq": (lambda a, b: csl.lstsq(a, b)[:2], (X, W)),
+    "lstsq matrix": (lambda a, b: csl.lstsq(a, b)[:2], (X, X * X)),
+    "qr": (csl.qr, (A,)),
+    "qr wide": (csl.qr, (X.T.copy(),)),
+    "qr economic": (lambda a: csl.qr(a, mode="economic"), (X,)),
+    "qr r": (lambda a: csl.qr(a, mode="r"), (X,)),
+    "qr pivoting": (lambda a: csl.qr(a, mode="economic", pivoting=True)[:2], (X,)),
+    "ldl": (lambda a: csl.ldl(a)[:2], (S,)),
+    "ldl upper": (lambda a: csl.ldl(a, lower=False)[:2], (S,)),
+    "ldl blocks": (lambda a: csl.ldl(a)[:2], (INDEFINITE,)),
+    "ldl blocks upper": (lambda a: csl.ldl(a, lower=False)[:2], (INDEFINITE[::-1, ::-1],)),
+}  # fmt: skip
+
+# --- complex numbers: functions of complex matrices made of two real ones
+
+J = rng.normal(size=(3, 3))
+BANDJ = rng.normal(size=(4, 5))
+
+
+def parts(y):
+    """The real and imaginary parts of results, as SciPy gives them too."""
+    flat = y if isinstance(y, (tuple, list)) else [y]
+    return [part for x in flat for part in (np.real(x), np.imag(x))]
+
+
+def both(f, *real):
+    """f of complex matrices, as a function of their real and imaginary parts."""
+    return lambda *args: parts(f(*[args[2 * k] + 1j * args[2 * k + 1]
+                                   for k in range(len(args) // 2)]))  # fmt: skip
+
+
+def definite(f):
+    """The same for a Hermitian positive definite first matrix."""
+    return lambda x, y, *rest: f((x + 1j * y) @ (x + 1j * y).conj().T + 2.0 * np.eye(3), *rest)
+
+
+COMPLEX = {
+    "complex solve": (both(csl.solve), (A, J, B, A)),
+    "complex right side": (lambda a, x, y: parts(csl.solve(a, x + 1j * y)), (A, B, J)),
+    "complex matrix": (lambda x, y, b: parts(csl.solve(x + 1j * y, b)), (A, J, V)),
+    "complex her": (definite(lambda a, b: parts(csl.solve(a, b, assume_a="her"))), (A, J, V)),
+    "complex pos": (definite(lambda a, b: parts(csl.solve(a, b, assume_a="pos", lower=True))),
+                    (A, J, V)),
+    "complex sym": (both(lambda a, b: csl.solve(a, b, assume_a="sym")), (S, J + J.T, Q, Q)),
+    "complex triangular": (both(lambda a, b: csl.solve_triangular(a, b, trans="C")),
+                           (A, J, Q, Q)),
+    "complex banded": (both(lambda ab, b: csl.solve_banded((1, 2), ab, b)),
+                       (BAND, BANDJ, B5, B5 + 1.0)),
+    "complex half band": (both(csl.solveh_banded), (HALF, BANDJ[:2] * [[1.0], [0.0]], B5, -B5)),
+    "complex cholesky": (definite(lambda a: parts(csl.cholesky(a))), (A, J)),
+    "complex cho_solve": (definite(lambda a, b: parts(csl.cho_solve(csl.cho_factor(a), b))),
+                          (A, J, Q)),
+    "complex lu": (both(lambda a: csl.lu(a)[1:]), (A, J)),
+    "complex lu_solve": (both(lambda a, b: csl.lu_solve(csl.lu_factor(a), b, trans=2)),
+                         (A, J, Q, Q)),
+    "complex sylvester": (both(csl.solve_sylvester), (A, J, -B, J, A, B)),
+    "complex lyapunov": (both(csl.solve_continuous_lyapunov), (A, J, S, S)),
+    "complex discrete": (both(csl.solve_discrete_lyapunov), (A / 5, J / 5, S, S)),
+    "complex toeplitz": (both(csl.toeplitz), (V, V * V)),
+    "complex det": (both(csl.det), (A, J)),
+    "complex inv": (both(csl.inv), (A, J)),
+    "complex expm": (both(csl.expm), (A / 3, J / 3)),
+    "complex eigvalsh": (definite(csl.eigvalsh), (A, J)),
+    "complex eigh": (definite(lambda a, b: csl.eigvalsh(b + b.T, a)), (A, J, B)),
+    "complex svdvals": (lambda x, y: csl.svdvals(x + 1j * y), (A, J)),
+    "complex pinv": (both(csl.pinv), (X, X * X)),
+    "complex qr": (both(lambda a: csl.qr(a, mode="economic")), (X, X * X)),
+    "complex ldl": (definite(lambda a: parts(csl.ldl(a - 9.0 * np.eye(3))[:2])), (A, J)),
+    "complex symmetric ldl": (both(lambda a: csl.ldl(a, hermitian=False)[:2]), (S, J + J.T)),
+}  # fmt: skip
+CASES |= COMPLEX
+
+
+@pytest.mark.parametrize("kind", ["eig", "eigvals"])
+def test_general_eigenvalues(kind):
+    f = lambda a: [abs(x) for x in flat_of(getattr(csl, kind)(a))]
+    cd.testing.check_grads(f, (A,), order=2)
+    for x, y in zip(flat(getattr(csl, kind)(cd.array(A))), flat_of(getattr(sl, kind)(A)),
+                    strict=True):  # fmt: skip
+        np.testing.assert_allclose(x, y, rtol=1e-12)
+        assert x.dtype == y.dtype
+
+
+def flat_of(y):
+    return y if isinstance(y, tuple) else [y]
+
+
+def test_generalised_eigenvectors_of_complex_matrices():
+    z = A + 1j * J
+    a, b = z + z.conj().T, z @ z.conj().T + np.eye(3)
+    w, v = csl.eigh(cd.array(a), b)
+    want = sl.eigh(a, b)
+    np.testing.assert_allclose(w.numpy(), want[0], rtol=1e-12)
+    np.testing.assert_allclose(v.numpy(), want[1], rtol=1e-10)
+    np.testing.assert_allclose(a @ v.numpy(), b @ v.numpy() * w.numpy(), rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_values_are_scipys(name):
     values_are_scipys(*CASES[name])
@@ -98,6 +217,10 @@ def test_values_are_scipys(name):
 @pytest.mark.parametrize("name", CASES)
 def test_derivatives(name):
     f, args = CASES[name]
+    if name.startswith("eigh"):
+        # SciPy's eigenvectors of neighbouring matrices differ in sign.
+        cd.testing.check_grads(lambda *args: [x * x for x in flat_of(f(*args))], args, order=2)
+        return
     cd.testing.check_grads(f, args, order=2)
 
 
@@ -148,10 +271,22 @@ def test_errors():
         csl.solve(cd.array(np.zeros((2, 2))), np.ones(2))
     with pytest.raises(ValueError, match="result is complex"):
         csl.logm(cd.array(-np.eye(2)))
+    with pytest.raises(ValueError, match="'type' keyword"):
+        csl.eigh(cd.array(S), S, type=4)
+    with pytest.raises(ValueError, match=r"\(3, 3\) and \(2, 2\) do not fit"):
+        csl.eigvalsh(cd.array(S), np.eye(2))
+    with pytest.raises(ValueError, match="indices are not valid"):
+        csl.eigh(cd.array(S), subset_by_index=[1, 3])
+    with pytest.raises(TypeError, match="subset_by_value"):
+        csl.eigh(cd.array(S), subset_by_value=(0.0, 1.0))
+    with pytest.raises(ValueError, match="mode is one of"):
+        csl.qr(cd.array(S), mode="raw")
+    with pytest.raises(NotImplementedError, match="not unique"):
+        csl.qr(cd.array(X))
     with pytest.raises(ValueError, match="expected a square matrix"):
         csl.expm(cd.array(np.ones((2, 3), complex)))
     with pytest.raises(ValueError, match="needs ab with 3 rows"):
         csl.solve_banded((1, 1), cd.array(BAND), B5)
     with pytest.raises(ValueError, match="columns"):
         csl.khatri_rao(cd.array(Q), A)
-    assert csl.svdvals is sl.svdvals
+    assert csl.null_space is sl.null_space

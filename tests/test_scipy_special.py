@@ -282,8 +282,8 @@ def test_without_scipy():
 
 def test_families_are_of_the_language():
     assert _language.LANGUAGE is LANGUAGE
-    row = _language._family_row("erfcx_order", (3,), "x", "erfcx_order(4, x)")
-    assert row.name == "erfcx_order(3)"
+    row = _language._family_row("erfcx_order", (3,))
+    assert row.name == "erfcx_order(3)" and row.d == ("erfcx_order(4, x)",)
 
 
 @pytest.mark.parametrize("f", [lambda x: csp.comb(x + 3, x), csp.factorial, csp.lambertw,

@@ -110,6 +110,30 @@ def test_outside_the_support():
     assert np.isnan(css.norm.pdf(cd.array(1.0), scale=-1.0).item())
 
 
+# Where the quantile itself cannot tell the tail from the end of the support, or SciPy's inverse of
+# the incomplete beta function gives up.
+ENDS = {name for name, family in CONTINUOUS.items() if family.high not in (None, "0")} | {"t"}
+
+
+@pytest.mark.parametrize("name", [n for n, f in CONTINUOUS.items() if f.ppf and n not in ENDS])
+@pytest.mark.parametrize("p", [1e-60, 1e-20, 1e-8])
+def test_tails_of_either_side(name, p):
+    """The quantile of a small probability has it, by logarithms too; and so has its slope."""
+    shapes, q = CONTINUOUS[name].at, cd.array(p)
+    d = getattr(css, name)
+    for quantile, tail, log_tail, log_rest in (
+        (d.isf, d.sf, d.logsf, d.logcdf), (d.ppf, d.cdf, d.logcdf, d.logsf),
+    ):  # fmt: skip
+        x = quantile(q, *shapes)
+        if CONTINUOUS[name].low == "1" and quantile == d.ppf:
+            continue
+        np.testing.assert_allclose(tail(x, *shapes).item(), p, rtol=2e-5)
+        np.testing.assert_allclose(log_tail(x, *shapes).item(), np.log(p), rtol=1e-6)
+        np.testing.assert_allclose(log_rest(x, *shapes).item(), -p, rtol=2e-5)
+        slope = cd.grad(lambda x: log_rest(x, *shapes))(x.item())
+        np.testing.assert_allclose(abs(slope), d.pdf(x, *shapes).item(), rtol=2e-5)
+
+
 def test_tails_keep_their_digits():
     np.testing.assert_allclose(css.norm.logcdf(cd.array(-40.0)).item(), st.norm.logcdf(-40.0),
                                rtol=1e-13)  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import mpmath
@@ -53,6 +54,17 @@ def test_the_small_benchmark(monkeypatch, capsys):
 def test_the_citation_names_the_version():
     text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {cd.__version__}\n" in text
+
+
+@needs_sources
+def test_free_threading_is_declared_nowhere_or_everywhere():
+    """The module, the wheels and the page say the same about interpreters without a lock."""
+    built = [ROOT / "setup.py", *(ROOT / "src").glob("*.p[yx][xi]")]
+    declared = any("freethreading_compatible" in path.read_text("utf-8") for path in built)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheels = "cp3??t-*" not in project["tool"]["cibuildwheel"]["skip"].split()
+    page = "does not declare itself" not in (ROOT / "docs" / "versions.md").read_text("utf-8")
+    assert declared == wheels == page
 
 
 @needs_sources

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import scipy.sparse
 from test_sparse_pattern import ALL, flat
 
 import cdiff as cd
-from cdiff import _sparse_program
+from cdiff import _core, _sparse_program
 
 RNG = np.random.default_rng(5)
 MODES = ("auto", "fwd", "rev", "mixed")
@@ -212,6 +213,145 @@ def test_symmetric_matrices_are_read_from_their_mirror_image():
     prepared = cd.sparse_hessian(arrow, verify=True).prepare(x)
     assert sum(prepared.directions) <= 3
     np.testing.assert_allclose(prepared(x).toarray(), cd.hessian(arrow)(x), atol=1e-14)
+
+
+def springs(x):
+    return np.sum(np.exp(x[1:] - x[:-1]))
+
+
+def by_substitution(n, **options):
+    """A preparation of a tridiagonal Hessian: a star coloring needs three directions."""
+    whole = cd.sparsity(springs, np.zeros(n), kind="hessian")
+    return cd.sparse_hessian(springs, pattern=whole, **options).prepare(np.zeros(n))
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_entries_by_substitution(form):
+    prepared = by_substitution(30, format=form, verify=True)
+    assert prepared.directions == (2, 0)
+    for _ in range(3):
+        x = RNG.uniform(-0.3, 0.3, 30)
+        found = prepared(x)
+        np.testing.assert_allclose(found.toarray(), cd.hessian(springs)(x), rtol=1e-12)
+        assert (found.toarray() == found.toarray().T).all()
+        assert prepared(x, out=found) is found
+    assert prepared.directions == (2, 0)
+
+
+@pytest.mark.parametrize("step", [0.0, 1e3, np.nan])
+def test_lost_digits_are_seen_and_entries_read_directly_from_then_on(step):
+    prepared = by_substitution(30)
+    x = np.cumsum(RNG.uniform(-9.0, 9.0, 30))
+    x[-1] += step  # with 1e3 one entry is infinite, and the others are not
+    with np.errstate(all="ignore"):
+        expected = cd.hessian(springs)(x)
+        for out in (None, prepared(np.zeros(30))):
+            found = prepared(x, out=out).toarray()
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert prepared.directions == (3, 0)
+
+
+def test_substitution_is_not_used_where_it_would_not_do():
+    single = np.zeros(30, np.float32)
+    whole = cd.sparsity(springs, single, kind="hessian")
+    assert cd.sparse_hessian(springs, pattern=whole).prepare(single).directions == (3, 0)
+    assert by_substitution(300).directions == (3, 0)  # too many subtractions in a row
+    prepared, x = by_substitution(12), RNG.uniform(-0.3, 0.3, 12)
+    entries = cd.compile(prepared.values)(x)
+    np.testing.assert_allclose(entries, cd.hessian(springs)(x)[prepared.structure], rtol=1e-12)
+
+
+def test_rows_and_columns_together():
+    """A border of two dense rows and two dense columns around a diagonal."""
+
+    def f(x):
+        body = np.sin(x[2:]) * x[0] + x[1] ** 2 * x[2:]
+        return np.concatenate([np.stack([np.prod(np.cos(x)), np.sum(x**3) * x[0]]), body])
+
+    x = RNG.normal(size=60)
+    whole = cd.sparsity(f, x)
+    for mode in ("auto", "mixed"):
+        prepared = cd.sparse_jacobian(f, mode=mode, pattern=whole).prepare(x)
+        assert sum(prepared.directions) <= 5 and min(prepared.directions) >= 2
+        np.testing.assert_allclose(prepared(x).toarray(), dense(f, x), rtol=1e-12, atol=1e-13)
+
+
+def loop_of_numbers(x):
+    """A sum over single elements, as plain Python writes it."""
+    total = 0.0
+    for i in range(1, x.shape[0]):
+        total = total + (x[i] - x[i - 1] ** 2) ** 2 + np.sin(x[i] * x[i - 1])
+    return total
+
+
+@pytest.mark.parametrize("n", [40, 90])  # below and above what is put together at once
+def test_loops_over_single_elements(n):
+    x = RNG.normal(size=n)
+    found = cd.sparse_hessian(loop_of_numbers, verify=True).prepare(x)
+    assert found.nnz == 3 * n - 2
+    np.testing.assert_allclose(found(x).toarray(), cd.hessian(loop_of_numbers)(x), rtol=1e-11)
+    f = lambda x: [x[i] * x[i + 1] ** 2 - 3.0 * x[i + 2] for i in range(n - 2)]
+    jac = cd.sparse_jacobian(f).prepare(x)
+    x = RNG.normal(size=n)
+    expected = cd.jacobian(lambda x: np.stack(f(x)))(x)
+    np.testing.assert_allclose(jac(x).toarray(), expected, rtol=1e-12)
+    assert (jac.values(x)[2::3] == -3.0).all()
+    np.testing.assert_allclose(
+        cd.jacobian(jac.values)(x), cd.jacobian(lambda x: dense_entries(f, jac, x))(x), atol=1e-12
+    )
+
+
+def dense_entries(f, prepared, x):
+    return cd.jacobian(lambda x: np.stack(f(x)))(x)[prepared.structure]
+
+
+@pytest.mark.parametrize("shape", [(100,), (10, 10), (2, 5, 10)])
+def test_gradients_of_gradients_of_single_elements(shape):
+    """Elements of an array of any shape, some of them read twice and some never."""
+    places = [tuple(at) for at in np.argwhere(np.arange(100).reshape(shape) % 7)]
+    x = RNG.normal(size=shape)
+
+    def f(x):
+        return sum((np.sin(x[a] * x[b]) for a, b in pairwise(places)), 0.0)
+
+    def whole(x):
+        flat = np.reshape(x, (-1,))[np.flatnonzero(np.arange(100) % 7)]
+        return np.sum(np.sin(flat[1:] * flat[:-1]))
+
+    v = RNG.normal(size=shape)
+    for make in (
+        lambda f: cd.grad(lambda x: np.sum(cd.grad(f)(x) * v))(x),
+        lambda f: cd.hvp(f, (x,), (v,)),
+        lambda f: cd.compile(cd.grad(f))(x),
+    ):
+        np.testing.assert_allclose(make(f), make(whole), rtol=1e-11, atol=1e-12)
+
+
+def test_numbers_that_are_few():
+    for x in (np.zeros(0), np.array([2.0, 2.0, -0.0, 0.0, np.inf, 2.0]), np.arange(64.0) % 63):
+        distinct, slots = _core.few_numbers(x)
+        assert distinct.size == len({v.tobytes() for v in x})
+        np.testing.assert_array_equal(distinct[slots], x)
+    assert _core.few_numbers(np.array([np.nan, np.nan]))[0].size == 1
+    assert _core.few_numbers(np.arange(65.0)) is None
+    with pytest.raises(ValueError, match="float64"):
+        _core.few_numbers(np.arange(3))
+
+
+def test_values_that_never_change():
+    own, captured = np.arange(3.0), np.arange(3.0)
+    own.flags.writeable = False
+    program = cd.programs.record(lambda x: np.cos(own) * 2.0 + x * np.sin(captured), np.ones(3))
+    fixed = _core.constant_values(program)
+    for i, (op, _, _, operands, _) in enumerate(program.instructions()):
+        assert program.instruction(i)[0] == op
+        if op not in ("const", "leaf"):
+            assert fixed[i] == all(fixed[k] for k in operands)
+        else:
+            assert not fixed[i] or op == "const"
+    assert program.count_of("leaf") == 1 and not fixed[program.outputs].any()
+    with pytest.raises(IndexError, match="instruction"):
+        program.instruction(len(program))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,5 +1,7 @@
 """`cdiff.uncertainty` against formulae in closed form and against samples."""
 
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,14 @@ def test_sensitivity():
     zero = cdu.sensitivity(lambda x: x - 1.0, np.array([1.0, 2.0]))
     assert np.isnan(zero.elasticities[0]).all() and zero.shares is None
     assert zero.inputs == ["[0]", "[1]"]
+
+
+def test_a_table_of_sensitivities_in_a_notebook():
+    table = cdu.sensitivity(lambda p: {"<b>": p["a"] * 2.0}, {"a": 3.0}, errors={"a": 0.1})
+    html = ET.fromstring(table._repr_html_())
+    rows = [[cell.text for cell in row] for row in html]
+    assert rows[0] == ["output", "input", "derivative", "elasticity", "share"]
+    assert rows[1] == ["['<b>']", "['a']", "2", "1", "100.0%"] and len(rows) == 2
 
 
 def logistic(p, x, y):

@@ -14,8 +14,9 @@ Examples
 
 from __future__ import annotations
 
+from cdiff.integrate._bvp import solve_bvp
 from cdiff.integrate._odeint import ode_event, ode_solution, odeint
 from cdiff.integrate._quad import quad
-from cdiff.integrate._scipy import solve_bvp, solve_ivp
+from cdiff.integrate._scipy import solve_ivp
 
 __all__ = ["ode_event", "ode_solution", "odeint", "quad", "solve_bvp", "solve_ivp"]

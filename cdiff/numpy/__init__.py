@@ -6,7 +6,8 @@ Plain ``np.f`` on an `Array` arrives here too. Functions that make arrays give a
 tracked values can be assigned into it; integers and booleans come as plain NumPy.
 
 This file only collects names: elementwise functions from the core, the others from the files of
-this package. Importing it tells the core about them.
+this package; what is not here (`mgrid`, `loadtxt`, `ndarray`, ...) is NumPy's own. Importing it
+tells the core about them.
 
 Examples
 --------
@@ -21,7 +22,8 @@ Array([0.6, 0.8])
 # ruff: noqa: F405 -- the names come from this package's files, each with its own __all__
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import (
@@ -125,6 +127,7 @@ from cdiff._core import (
     trunc,
 )
 from cdiff.numpy import (
+    _concatenator,
     _convolve,
     _creation,
     _edit,
@@ -145,9 +148,11 @@ from cdiff.numpy import (
     _shape,
     _statistics,
     _values,
+    emath,
     fft,
     linalg,
 )
+from cdiff.numpy._concatenator import *  # noqa: F403
 from cdiff.numpy._convolve import *  # noqa: F403
 from cdiff.numpy._creation import *  # noqa: F403
 from cdiff.numpy._dispatch import register
@@ -232,6 +237,7 @@ __all__ = [
     "double",
     "dtype",
     "e",
+    "emath",
     "equal",
     "errstate",
     "euler_gamma",
@@ -312,6 +318,7 @@ __all__ = [
     "uint32",
     "uint64",
 ]  # fmt: skip
+__all__ += _concatenator.__all__
 __all__ += _convolve.__all__
 __all__ += _creation.__all__
 __all__ += _edit.__all__
@@ -335,14 +342,20 @@ __all__ += _values.__all__
 
 
 if TYPE_CHECKING:
-    from numpy import random
+    from cdiff.numpy import random
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     # NumPy imports its random numbers (10 ms) when they are first used; so does this.
     if name == "random":
-        return np.random
-    raise AttributeError(f"module 'cdiff.numpy' has no attribute {name!r}")
+        return import_module("cdiff.numpy.random")
+    if name.startswith("__") or not hasattr(np, name):
+        raise AttributeError(f"module 'cdiff.numpy' has no attribute {name!r}")
+    return getattr(np, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *[name for name in dir(np) if not name.startswith("_")]})
 
 
 register()

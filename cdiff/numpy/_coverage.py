@@ -1,10 +1,10 @@
 """What cdiff does with every public function of NumPy: the coverage list, as data, and its page.
 
-`COVERAGE` has one row for each function of `numpy`, `numpy.linalg` and `numpy.fft`: its kind and,
-where there is no derivative, the reason. tests/test_numpy_coverage.py compares it with NumPy
-itself and calls the functions, so it cannot drift. This file knows names only and imports neither
-NumPy nor cdiff; nothing imports it when cdiff is used. ``python cdiff/numpy/_coverage.py --docs
-FILE`` writes the page.
+`COVERAGE` has one row for each function of `numpy`, `numpy.linalg`, `numpy.fft` and `numpy.emath`:
+its kind and, where there is no derivative, the reason. tests/test_numpy_coverage.py compares it
+with NumPy itself and calls the functions, so it cannot drift. This file knows names only and
+imports neither NumPy nor cdiff; nothing imports it when cdiff is used.
+``python cdiff/numpy/_coverage.py --docs FILE`` writes the page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple
 
-__all__ = ["COVERAGE", "KINDS", "Row", "page"]
+__all__ = ["CARRYING", "COVERAGE", "KINDS", "WITHOUT", "Row", "page"]
 
 
 class Row(NamedTuple):
@@ -27,7 +27,8 @@ class Row(NamedTuple):
 KINDS = {
     "differentiable": "has its derivative, in both modes and to every order",
     "constant": "is piecewise constant: its derivative is 0",
-    "made": "makes an `Array` that tracked values can be assigned into, or that depends on them",
+    "built": "makes an `Array` that carries the derivatives of what it is made of",
+    "made": "makes an `Array` that tracked values can be assigned into",
     "changed": "changes its first argument, an `Array`, as NumPy does",
     "plain": "answers with integers, booleans, shapes or text, which carry no derivative",
     "none": "raises an error on a tracked array",
@@ -58,10 +59,11 @@ _NUMPY = {
         vsplit vstack where amax amin bincount
     """,
     "constant": "around ceil fix floor floor_divide rint round sign trunc",
-    "made": """
-        arange array asanyarray asarray empty empty_like eye from_dlpack full full_like geomspace
-        identity kaiser linspace logspace ones ones_like tri zeros zeros_like
+    "built": """
+        arange array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray
+        fromfunction fromiter full full_like geomspace kaiser linspace logspace require
     """,
+    "made": "empty empty_like eye from_dlpack identity ones ones_like tri zeros zeros_like",
     "changed": "copyto fill_diagonal place put put_along_axis putmask",
     "plain": """
         all allclose any argmax argmin argpartition argsort argwhere array2string array_equal
@@ -93,18 +95,21 @@ _FFT = {
     """
 }
 
+_EMATH = {"differentiable": "arccos arcsin arctanh log log10 log2 logn power sqrt"}
+
+# Those that count as functions with a derivative.
+CARRYING = ("differentiable", "constant", "built", "changed")
+WITHOUT = ("none", "other")
+
 _NO_DERIVATIVE = {
     ("numpy", "nextafter"): "steps between neighbouring floating-point numbers",
     ("numpy", "isfortran"): "asks for the layout of memory; use x.numpy()",
     ("numpy", "isnat"): "is for dates",
     ("numpy", "ix_"): "makes indices from integers or booleans",
     ("numpy", "min_scalar_type"): "asks for the smallest type that holds a number; use x.numpy()",
-    ("numpy", "ascontiguousarray asfortranarray require asarray_chkfinite"): (
-        "converts to a plain ndarray, which would lose the derivative; use cdiff.numpy.asarray"
-    ),
     ("numpy", "asmatrix bmat"): "the class matrix is not differentiated; use arrays of two axes",
     ("numpy", "save savetxt savez savez_compressed"): "writes a file; save x.numpy()",
-    ("numpy", "fromiter frombuffer"): "makes plain arrays",
+    ("numpy", "frombuffer"): "makes plain arrays",
     ("numpy", "typename mintypecode"): "takes the name of a type",
 }
 
@@ -117,7 +122,7 @@ _WITHOUT_NUMBERS = {
             format_float_positional format_float_scientific is_busday
         """,
         "reads files or memory": "fromfile fromregex fromstring genfromtxt load loadtxt",
-        "a function of a function": "frompyfunc fromfunction nested_iters",
+        "a function of a function": "frompyfunc nested_iters",
         "types": "broadcast_shapes isdtype issubdtype promote_types",
         "NumPy's own settings and information": """
             get_include get_printoptions getbufsize geterr geterrcall info printoptions
@@ -133,9 +138,12 @@ _WITHOUT_NUMBERS = {
 }
 
 
+_MODULES = {"numpy": _NUMPY, "numpy.linalg": _LINALG, "numpy.fft": _FFT, "numpy.emath": _EMATH}
+
+
 def _rows() -> list[Row]:
     rows = []
-    for module, kinds in (("numpy", _NUMPY), ("numpy.linalg", _LINALG), ("numpy.fft", _FFT)):
+    for module, kinds in _MODULES.items():
         for kind, names in kinds.items():
             rows += [Row(module, name, kind, "") for name in names.split()]
     for (module, names), reason in _NO_DERIVATIVE.items():
@@ -155,10 +163,21 @@ HEAD = """# NumPy's functions
 
 Generated from `cdiff/numpy/_coverage.py` by `make docs`; do not edit.
 
-Every public function of `numpy`, `numpy.linalg` and `numpy.fft`, and what happens when it is called
-on an array that is being differentiated. `np.f(x)` and `cdiff.numpy.f(x)` are the same, except for
-what NumPy gives no library a say in: functions that make arrays from numbers, and `np.vectorize`,
-which therefore have to be called as `cdiff.numpy`'s.
+Every public function of `numpy`, `numpy.linalg`, `numpy.fft` and `numpy.emath`, and what happens
+when it is called on an array that is being differentiated. `np.f(x)` and `cdiff.numpy.f(x)` are the
+same, except for what NumPy gives no library a say in: functions that make arrays from numbers,
+`np.r_`, `np.c_` and `np.vectorize`, which therefore have to be called as `cdiff.numpy`'s. What has
+nothing to do with derivatives (`cdiff.numpy.mgrid`, `loadtxt`, `ndarray`, ...) is NumPy's own.
+
+Methods of ufuncs (`np.add.outer`, `np.maximum.accumulate`, `np.subtract.at`, ...) and
+`sliding_window_view` are differentiated too, and `cdiff.numpy.random` draws samples that are
+differentiated by the parameters of normal, uniform, exponential, lognormal, Laplace, logistic,
+Gumbel, Rayleigh, Weibull, Pareto and power distributions (the numbers are NumPy's), and by mean and
+covariance of `multivariate_normal` with `method="cholesky"`.
+
+{work} functions work. {carrying} of them have the right derivative: {constant} are constant but for
+their steps, all others carry it. The other {rest} answer with what has no derivative, or make a
+fresh array. {without} raise an error on tracked arrays, or take no numbers.
 
 Of the names below that are differentiable, autograd 1.9.1 has a derivative for 148, and JAX 0.10.2
 has functions of its own for 261 (`python -m benchmarks.names`). Each is tested at random
@@ -173,16 +192,22 @@ gives stands on the [page of conventions](conventions.md).
 
 def page() -> str:
     """The coverage list as a page of the documentation."""
-    parts = [HEAD, "\n| | functions | |\n|---|---|---|\n"]
-    for kind, meaning in KINDS.items():
-        count = sum(row.kind == kind for row in COVERAGE)
-        parts.append(f"| {kind} | {count} | {meaning} |\n")
+    counts = {kind: sum([row.kind == kind for row in COVERAGE]) for kind in KINDS}
+    carrying = sum([counts[kind] for kind in CARRYING])
+    without = sum([counts[kind] for kind in WITHOUT])
+    work = len(COVERAGE) - without
+    head = HEAD.format(
+        work=work, carrying=carrying, constant=counts["constant"], rest=work - carrying,
+        without=without,
+    )  # fmt: skip
+    parts = [head, "\n| | functions | |\n|---|---|---|\n"]
+    parts += [f"| {kind} | {counts[kind]} | {meaning} |\n" for kind, meaning in KINDS.items()]
     for kind, meaning in KINDS.items():
         parts.append(f"\n## {kind.capitalize()}\n\nWhat {meaning}.\n")
-        if kind in ("none", "other"):
+        if kind in WITHOUT:
             parts += _by_reason(kind)
             continue
-        for module in ("numpy", "numpy.linalg", "numpy.fft"):
+        for module in _MODULES:
             names = [f"`{r.name}`" for r in COVERAGE if r.kind == kind and r.module == module]
             if names:
                 parts.append(f"\n{module}: {', '.join(names)}\n")

@@ -9,18 +9,29 @@ to carry. Start, stop, step and fill value may be tracked. Knows nothing of deri
 from __future__ import annotations
 
 import operator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, handles, mirrors, named, plain
+from cdiff.numpy._common import (
+    NUMPY,
+    ArrayLike,
+    as_array,
+    handles,
+    mirrors,
+    named,
+    of_values,
+    plain,
+)
 
 __all__ = [
-    "arange", "array", "asanyarray", "asarray", "astype", "copy", "empty",
-    "empty_like", "eye", "from_dlpack", "full", "full_like", "geomspace", "identity", "linspace",
-    "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
+    "arange", "array", "asanyarray", "asarray", "asarray_chkfinite", "ascontiguousarray",
+    "asfortranarray", "astype", "copy", "empty", "empty_like", "eye", "from_dlpack",
+    "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity", "linspace",
+    "logspace", "meshgrid", "ones", "ones_like", "require", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
 DIFFERENTIABLE = (np.float64, np.float32, np.complex128, np.complex64)
@@ -328,6 +339,56 @@ def asarray(
 
 
 asanyarray = asarray
+
+
+def asarray_chkfinite(a: ArrayLike, dtype: Any = None, order: Any = None) -> Any:
+    """As `numpy.asarray_chkfinite`."""
+    result = asarray(a, dtype)
+    if bool(of_values(_has_no_finite, result)):
+        raise ValueError(
+            f"asarray_chkfinite: an array of shape {np.shape(result)} must not contain infs or NaNs"
+        )
+    return result
+
+
+def _has_no_finite(a: Any) -> Any:
+    return np.asarray(a.dtype.kind in "fc" and not bool(np.isfinite(a).all()))
+
+
+def ascontiguousarray(a: ArrayLike, dtype: Any = None, *, like: Any = None) -> Any:
+    """As `numpy.ascontiguousarray`: one axis at least; how an `Array` lies in memory is its own."""
+    return array(a, dtype, copy=False, ndmin=1)
+
+
+def asfortranarray(a: ArrayLike, dtype: Any = None, *, like: Any = None) -> Any:
+    """As `numpy.asfortranarray`: one axis at least; how an `Array` lies in memory is its own."""
+    return array(a, dtype, copy=False, ndmin=1)
+
+
+def require(a: ArrayLike, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
+    """As `numpy.require`; how an `Array` lies in memory is its own."""
+    given = [requirements] if isinstance(requirements, str) else requirements or ()
+    NUMPY.require(np.empty(0), None, list(given))  # NumPy's own errors
+    return asarray(a, dtype)
+
+
+def fromiter(iter: Any, dtype: Any, count: int = -1, *, like: Any = None) -> Any:
+    """As `numpy.fromiter`, of numbers that may be tracked."""
+    items = list(iter) if count < 0 else list(islice(iter, count))
+    if len(items) < count:
+        raise ValueError(f"fromiter: iterator too short: expected {count} but iterator had only "
+                         f"{len(items)} items.")  # fmt: skip
+    if not any_array(items):
+        return _made(NUMPY.fromiter(items, dtype))
+    return array(items, dtype)
+
+
+def fromfunction(
+    function: Any, shape: Any, *, dtype: Any = float, like: Any = None, **kwargs: Any
+) -> Any:
+    """As `numpy.fromfunction`; what the function closes over may be tracked."""
+    result = NUMPY.fromfunction(function, shape, dtype=dtype, **kwargs)
+    return _made(result) if isinstance(result, np.ndarray) else result
 
 
 @mirrors(np.copy)

@@ -1,4 +1,4 @@
-"""Eigenvalues, singular values and QR.
+"""Eigenvalues and singular values.
 
 Each is one operator: its value is NumPy's, packed into a vector where there are several results,
 and its tangent is written in terms of its own results, so every order exists; the reverse rule is
@@ -18,24 +18,28 @@ error as soon as their choice would matter.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Level, call, leaf, pullback
-from cdiff._mapped import PointCallee
-from cdiff._packing import Packing
+from cdiff._core import Array, Callee, Level, call, leaf, pullback
+from cdiff._mapped import PointCallee, Stacked
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
-from cdiff.numpy._index import diagonal, tril, triu
+from cdiff.numpy._equal_values import allowed, column, inequality, over_gaps, row
+from cdiff.numpy._index import diagonal
 
 __all__ = [
-    "SVDVALS", "Decomposition", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh", "floating",
-    "matrix_of", "qr", "svd", "svdvals", "symmetric_of",
+    "Decomposition", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
+    "floating", "matrix_of", "singular_values", "svd", "svdvals", "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
+
+# A matrix and its decomposition, which is not computed twice.
+Kept: TypeAlias = tuple[Any, tuple[Any, ...]] | None
 
 
 class Decomposition(PointCallee):
@@ -51,6 +55,12 @@ class Decomposition(PointCallee):
     def __init__(self, *options: Any) -> None:
         self.is_first = False
         self.options = options
+        self.points: tuple[int, ...] = ()  # of a stack that is packed row by row
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        whole = type(self)(*self.options)
+        whole.points = (n,)
+        return Stacked(self, n, flags, whole)
 
     def __repr__(self) -> str:
         return self.name
@@ -73,7 +83,7 @@ class Decomposition(PointCallee):
             raise LinAlgError(
                 f"{self.name}: {error} (operand of shape {arrays[0].shape})"
             ) from None
-        return np.concatenate([np.ravel(x) for x in results])
+        return np.concatenate([np.reshape(x, (*self.points, -1)) for x in results], -1)
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         return None if tangents[0] is None else self.pushed(y, operands[0], tangents[0], True)
@@ -81,7 +91,8 @@ class Decomposition(PointCallee):
     def pushed(self, y: Array, a: Array, t: Array, check: bool) -> Array:
         """The packed tangents."""
         parts = self.tangents(a, t, self.unpacked(y, a), check)
-        return _core.concatenate([_core.reshape(x, (x.size,)) for x in parts], 0)
+        rows = [_core.reshape(x, (*self.points, -1)) for x in parts]
+        return _core.concatenate(rows, len(self.points))
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         # The transpose of the tangent, which is linear in t; what is to be checked here is g.
@@ -103,15 +114,12 @@ class Decomposition(PointCallee):
     def unpacked(self, y: Array, a: Array) -> list[Array]:
         """The results, out of the vector."""
         shapes = self.shapes(a.shape)
-        packing = Packing([(a.dtype, shape) for shape in shapes], bare=False)
-        parts = (
-            [_core.reshape(y, shapes[0])]
-            if len(shapes) == 1
-            else [
-                _core.reshape(_core.index(y, slice(*packing.starts[k : k + 2])), shape)
-                for k, (_, shape) in enumerate(packing.specs)
-            ]
-        )
+        parts, start = [], 0
+        for shape in shapes:
+            stop = start + math.prod(shape[len(self.points) :])
+            part = y if len(shapes) == 1 else _core.index(y, (..., slice(start, stop)))
+            parts.append(_core.reshape(part, shape))
+            start = stop
         return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
 
     def __call__(self, a: Array) -> list[Array]:
@@ -139,94 +147,78 @@ def _square(a: ArrayLike, name: str) -> Array:
     return a
 
 
-def _row(x: Array) -> Array:
-    """Numbers that belong to columns."""
-    return _core.reshape(x, (*x.shape[:-1], 1, x.shape[-1]))
-
-
-def _column(x: Array) -> Array:
-    return _core.reshape(x, (*x.shape, 1))
-
-
 def _diagonal(a: Array) -> Array:
     return diagonal(a, 0, -2, -1)
-
-
-# --- gaps between values --------------------------------------------------------------------------
-
-
-def _equal(values: Any, name: str, *forces: Any) -> Any:
-    """Which pairs of values are equal but for rounding.
-
-    There vectors are not unique, and an error is raised if a force would turn one into another.
-    """
-    eps = np.finfo(values.dtype).eps
-    size = np.abs(values).max(-1, initial=0.0)[..., None, None]
-    equal = np.abs(values[..., None, :] - values[..., :, None]) <= 8 * values.shape[-1] * eps * size
-    off = equal & ~np.eye(values.shape[-1], dtype=bool)
-    for force in forces:
-        strongest = np.abs(force).max((-2, -1), initial=0.0, keepdims=True)
-        if np.any(off & (np.abs(force) > np.sqrt(eps) * strongest)):
-            raise LinAlgError(
-                f"{name}: vectors that belong to equal values have no derivative (they are not "
-                "unique); differentiate functions of the values alone, by eigvalsh or svdvals, and "
-                "once only, or separate the values"
-            )
-    return equal
-
-
-def _unique(values: Any, name: str, *forces: Any) -> Any:
-    """True, if no force would turn vectors of equal values."""
-    _equal(values, name, *forces)
-    return np.asarray(True)
-
-
-def _over_gaps(m: Array, values: Array, force: Array | None, name: str) -> Array:
-    """m[i, j] / (values[j] - values[i]), and 0 where they are equal."""
-    equal = of_values(_equal, values, name, *([] if force is None else [force]))
-    gaps = _core.where(equal, 1.0, _row(values) - _column(values))
-    return _core.where(equal, 0.0, m / gaps)
 
 
 # --- symmetric matrices ---------------------------------------------------------------------------
 
 
 class Eigh(Decomposition):
+    """Option 0 says which half NumPy reads; as of a function of the matrix both count evenly."""
+
     name = "eigh"
     real_results = (0,)
     checks = True
+    kept: Kept = None
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
+        if self.kept is not None and np.array_equal(self.kept[0], a):
+            return self.kept[1]
         return tuple(np.linalg.eigh(a, *self.options))
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
-        m = _core.matmul(_core.matmul(adjoint(v), t), v)
-        tv = _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
+        m = _core.matmul(_core.matmul(adjoint(v), _symmetrised(t)), v)
+        tv = _core.matmul(v, over_gaps(m, w, m if check else None, self.name))
         return _core.real(_diagonal(m)), tv
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
-        force = _core.matmul(v.mT, cotangents[1])
-        return _core.where(of_values(_unique, w, self.name, force), g, 0.0)
+        forces = _core.matmul(v.mT, cotangents[1]), inequality(cotangents[0])
+        return allowed(g, w, self.name, *forces)
+
+
+def _symmetrised(t: Array) -> Array:
+    return (t + adjoint(t)) * 0.5
+
+
+def _keeps_vectors(a: Array) -> bool:
+    """Will a derivative be asked for soon? Not of a program, which looks at values."""
+    return _core.is_tracked(a) and type(of_values(_first, a)) is not Array
+
+
+def _first(a: Any) -> Any:
+    return a[..., :1, :1]
 
 
 class Eigvalsh(Decomposition):
+    """Option 0 as for `Eigh`. With `keeps_vectors` these come from the same call of LAPACK, and are
+    there when a derivative asks for them."""
+
     name = "eigvalsh"
     real_results = (0,)
+    keeps_vectors = False
+    kept: Kept = None
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1]]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        return (np.linalg.eigvalsh(a, *self.options),)
+        if not self.keeps_vectors:
+            return (np.linalg.eigvalsh(a, *self.options),)
+        found = Eigh(*self.options).results(a)
+        self.kept = a.copy(), found
+        return found[:1]
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        v = Eigh(*self.options)(a)[1]
-        change = _core.sum(_core.conj(v) * _core.matmul(t, v), (v.ndim - 2,), False)
+        eigh = Eigh(*self.options)
+        eigh.kept, eigh.points = self.kept, self.points
+        v = eigh(a)[1]
+        change = _core.sum(_core.conj(v) * _core.matmul(_symmetrised(t), v), (v.ndim - 2,), False)
         return (_core.real(change),)
 
 
@@ -237,12 +229,16 @@ class EighResult(NamedTuple):
     eigenvectors: Any
 
 
-def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
-    """The Hermitian matrix that one half stands for; the halves share the derivative."""
-    a = _square(a, name)
+def _half(uplo: str, name: str) -> str:
     uplo = uplo.upper()
     if uplo not in ("L", "U"):
         raise ValueError(f"{name}: UPLO argument must be 'L' or 'U'")
+    return uplo
+
+
+def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
+    """The Hermitian matrix that one half stands for; the halves share the derivative."""
+    a, uplo = _square(a, name), _half(uplo, name)
     # The value is read from one half; as a function both halves count evenly.
     half = of_values(_mirrored, a, uplo)
     mean = (a + adjoint(a)) * 0.5
@@ -257,13 +253,16 @@ def _mirrored(a: Any, uplo: str) -> Any:
 @mirrors(np.linalg.eigh)
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
     """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error."""
-    return EighResult(*Eigh(UPLO.upper())(symmetric_of(a, UPLO, "eigh")))
+    return EighResult(*Eigh(_half(UPLO, "eigh"))(_square(a, "eigh")))
 
 
 @mirrors(np.linalg.eigvalsh)
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
     """As `numpy.linalg.eigvalsh`."""
-    return Eigvalsh(UPLO.upper())(symmetric_of(a, UPLO, "eigvalsh"))[0]
+    a = _square(a, "eigvalsh")
+    operator = Eigvalsh(_half(UPLO, "eigvalsh"))
+    operator.keeps_vectors = _keeps_vectors(a)
+    return operator(a)[0]
 
 
 # --- other square matrices ------------------------------------------------------------------------
@@ -314,13 +313,13 @@ class Eig(_General):
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
         m = _core.solve(v, _core.matmul(t, v))
-        tv = _core.matmul(v, _over_gaps(m, w, m if check else None, self.name))
+        tv = _core.matmul(v, over_gaps(m, w, m if check else None, self.name))
         return _diagonal(m), _in_phase(v, _across(v, tv))
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
-        force = _core.matmul(v.mT, _across(v, cotangents[1]))
-        return _core.where(of_values(_unique, w, self.name, force), g, 0.0)
+        forces = _core.matmul(v.mT, _across(v, cotangents[1])), inequality(cotangents[0])
+        return allowed(g, w, self.name, *forces)
 
 
 def _across(v: Array, t: Array) -> Array:
@@ -407,6 +406,7 @@ class Svd(Decomposition):
     name = "svd"
     real_results = (1,)
     checks = True
+    kept: Kept = None
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         *lead, m, n = shape
@@ -414,6 +414,8 @@ class Svd(Decomposition):
         return [(*lead, m, k), (*lead, k), (*lead, k, n)]
 
     def results(self, a: Any) -> tuple[Any, ...]:
+        if self.kept is not None and np.array_equal(self.kept[0], a):
+            return self.kept[1]
         return tuple(np.linalg.svd(a, full_matrices=False))
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
@@ -423,28 +425,28 @@ class Svd(Decomposition):
         below = _core.matmul(adjoint(u), t)
         m = _core.matmul(below, v)
         # With b = U^H A V: (s_j^2 - s_i^2) w_ij = (m S + S m^H)_ij, and the same turned for V.
-        sums = _row(s) + _column(s)
+        sums = row(s) + column(s)
         sums = _core.where(np.equal(sums, 0.0), 1.0, sums)
         force = m if check else None
-        wu = _over_gaps((m * _row(s) + adjoint(m) * _column(s)) / sums, s, force, self.name)
-        wv = _over_gaps((adjoint(m) * _row(s) + m * _column(s)) / sums, s, force, self.name)
+        wu = over_gaps((m * row(s) + adjoint(m) * column(s)) / sums, s, force, self.name)
+        wv = over_gaps((adjoint(m) * row(s) + m * column(s)) / sums, s, force, self.name)
         tu, tv = _core.matmul(u, wu), _core.matmul(v, wv)
         if u.dtype.kind == "c":
             # A change of phase, which U and V may share in any way, goes to U.
             turn = _core.imag(_diagonal(m)) / _core.where(np.equal(s, 0.0), 1.0, s)
-            tu = tu + u * (1j * _row(turn))
+            tu = tu + u * (1j * row(turn))
         rows, columns = a.shape[-2:]
         if rows > columns:
-            tu = tu + (right - _core.matmul(u, m)) / _row(_not_zero(s, self.name))
+            tu = tu + (right - _core.matmul(u, m)) / row(_not_zero(s, self.name))
         elif columns > rows:
             rest = adjoint(below) - _core.matmul(v, adjoint(m))
-            tv = tv + rest / _row(_not_zero(s, self.name))
+            tv = tv + rest / row(_not_zero(s, self.name))
         return tu, _core.real(_diagonal(m)), adjoint(tv)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
-        (u, s, vt), (gu, _, gvt) = results, cotangents
-        forces = _core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT)
-        return _core.where(of_values(_unique, s, self.name, *forces), g, 0.0)
+        (u, s, vt), (gu, gs, gvt) = results, cotangents
+        forces = _core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT), inequality(gs)
+        return allowed(g, s, self.name, *forces)
 
 
 def _not_zero(s: Array, name: str) -> Array:
@@ -462,17 +464,27 @@ def _full_rank(s: Any, name: str) -> Any:
 
 
 class Svdvals(Decomposition):
+    """With `keeps_vectors` as `Eigvalsh`."""
+
     name = "svdvals"
     real_results = (0,)
+    keeps_vectors = False
+    kept: Kept = None
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [(*shape[:-2], min(shape[-2:]))]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        return (np.linalg.svd(a, compute_uv=False),)
+        if not self.keeps_vectors:
+            return (np.linalg.svd(a, compute_uv=False),)
+        found = Svd().results(a)
+        self.kept = a.copy(), found
+        return found[1:2]
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        u, _, vt = SVD(a)
+        svd = Svd()
+        svd.kept, svd.points = self.kept, self.points
+        u, _, vt = svd(a)
         change = _core.sum(_core.matmul(adjoint(u), t) * _core.conj(vt), (a.ndim - 1,), False)
         return (_core.real(change),)
 
@@ -499,8 +511,15 @@ class Complement(Decomposition):
         return transposed_pull(self, y, operands, g, wanted)
 
 
-SVD, SVDVALS = Svd(), Svdvals()
+SVD = Svd()
 COMPLEMENTS = Complement(0), Complement(1)
+
+
+def singular_values(a: Array) -> Array:
+    """The singular values of matrices."""
+    operator = Svdvals()
+    operator.keeps_vectors = _keeps_vectors(a)
+    return operator(a)[0]
 
 
 class SVDResult(NamedTuple):
@@ -518,7 +537,7 @@ def svd(
     """As `numpy.linalg.svd`; vectors of equal values have no derivative and raise an error."""
     a = symmetric_of(a, "L", "svd") if hermitian else matrix_of(a, "svd")
     if not compute_uv:
-        return SVDVALS(a)[0]
+        return singular_values(a)
     u, s, vt = SVD(a)
     rows, columns = a.shape[-2:]
     if full_matrices and rows > columns:
@@ -532,69 +551,4 @@ def svd(
 @mirrors(np.linalg.svdvals)
 def svdvals(x: ArrayLike, /) -> Array:
     """As `numpy.linalg.svdvals`."""
-    return SVDVALS(matrix_of(x, "svdvals"))[0]
-
-
-# --- QR -------------------------------------------------------------------------------------------
-
-
-class Qr(Decomposition):
-    """Reduced, of matrices with as many rows as columns at least."""
-
-    name = "qr"
-
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        return [shape, (*shape[:-2], shape[-1], shape[-1])]
-
-    def results(self, a: Any) -> tuple[Any, ...]:
-        return tuple(np.linalg.qr(a))
-
-    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        q, r = results
-        right = _core.solve(r.mT, t.mT).mT  # dA inv(R)
-        inner = _core.matmul(adjoint(q), right)
-        below = tril(inner, -1)
-        turn = below - adjoint(below)
-        if q.dtype.kind == "c":
-            # The diagonal of R stays real.
-            turn = turn + _row(1j * _core.imag(_diagonal(inner))) * np.eye(q.shape[-1])
-        tq = right - _core.matmul(q, inner - turn)
-        return tq, _core.matmul(inner - turn, r)
-
-
-QR = Qr()
-
-
-class QRResult(NamedTuple):
-    """An orthonormal and an upper triangular matrix."""
-
-    Q: Any
-    R: Any
-
-
-@mirrors(np.linalg.qr)
-def qr(a: ArrayLike, mode: str = "reduced") -> Any:
-    """As `numpy.linalg.qr` with the modes reduced, r, and complete where Q is unique."""
-    if mode not in ("reduced", "complete", "r"):
-        if mode == "raw":
-            raise NotImplementedError("qr: Householder vectors (mode 'raw') have no derivative "
-                                      "in cdiff; use mode 'reduced'")  # fmt: skip
-        raise ValueError(f"qr: Unrecognized mode {mode!r}")
-    a = matrix_of(a, "qr")
-    rows, columns = a.shape[-2:]
-    if mode == "complete" and rows > columns:
-        raise NotImplementedError(
-            f"qr: with mode 'complete' the last columns of Q are not unique for shape {a.shape}; "
-            "use mode 'reduced'"
-        )
-    lead = a if rows >= columns else _core.index(a, (..., slice(rows)))
-    q, r = QR(lead)
-    r = (
-        triu(r)
-        if rows >= columns
-        else _core.concatenate(
-            [triu(r), _core.matmul(adjoint(q), _core.index(a, (..., slice(rows, None))))],
-            a.ndim - 1,
-        )
-    )
-    return r if mode == "r" else QRResult(q, r)
+    return singular_values(matrix_of(x, "svdvals"))

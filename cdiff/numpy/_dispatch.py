@@ -15,8 +15,9 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._html import array_html
-from cdiff.numpy import _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
+from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
+from cdiff.numpy._ufuncs import UFUNC_METHODS
 
 __all__ = ["register"]
 
@@ -36,6 +37,18 @@ def _sort_in_place(
 def _fill(self: Array, value: ArrayLike) -> None:
     """Set every element, as `ndarray.fill`."""
     self[...] = value
+
+
+def _partition_in_place(
+    self: Array, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+) -> None:
+    """Partition the array in place, as `ndarray.partition`."""
+    self[...] = _edit.partition(self, kth, axis, kind, order)
+
+
+def _compress(self: Array, condition: Any, axis: int | None = None, out: Any = None) -> Array:
+    """The elements where a condition holds, as `ndarray.compress`."""
+    return _edit.compress(condition, self, axis, out)
 
 
 def _clip(
@@ -80,8 +93,10 @@ METHODS: dict[str, Any] = {
     "_repr_html_": array_html,
     "__array_namespace__": _namespace,
     "clip": _clip,
+    "compress": _compress,
     "fill": _fill,
     "flatten": _flatten,
+    "partition": _partition_in_place,
     "reshape": _shape.reshape,
     "round": _rounding.round,
     "sort": _sort_in_place,
@@ -89,6 +104,7 @@ METHODS: dict[str, Any] = {
 }
 for _module, _names in (
     (_reduce, "cumprod cumsum max mean min prod ptp std var"),
+    (_edit, "choose"),
     (_index, "diagonal take"),
     (_in_place, "put"),
     (_linalg, "dot trace"),
@@ -97,30 +113,6 @@ for _module, _names in (
 ):
     for _name in _names.split():
         METHODS[_name] = getattr(_module, _name)
-
-
-# --- reductions of ufuncs -------------------------------------------------------------------------
-
-
-def _first_axis(reduction: Any) -> Any:
-    """`np.add.reduce` and relatives take axis 0 by default, not all axes."""
-
-    def reduce(array: ArrayLike, axis: Any = 0, *args: Any, **kwargs: Any) -> Any:
-        return reduction(array, axis, *args, **kwargs)
-
-    return reduce
-
-
-UFUNC_METHODS: dict[Any, Any] = {
-    (np.add, "reduce"): _first_axis(_reduce.sum),
-    (np.multiply, "reduce"): _first_axis(_reduce.prod),
-    (np.maximum, "reduce"): _first_axis(_reduce.max),
-    (np.minimum, "reduce"): _first_axis(_reduce.min),
-    (np.add, "accumulate"): _first_axis(_reduce.cumsum),
-    (np.multiply, "accumulate"): _first_axis(_reduce.cumprod),
-    **{(ufunc, "at"): function for ufunc, function in _in_place.AT.items()},
-    (np.multiply, "outer"): lambda a, b: _linalg.tensordot(a, b, 0),
-}
 
 
 def register() -> None:

@@ -216,3 +216,17 @@ def _joined(x: Any, depth: int, ndim: int) -> Array:
         a = as_array(x)
         return _core.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
     return _core.concatenate([_joined(item, depth - 1, ndim) for item in x], ndim - depth)
+
+
+@mirrors(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: ArrayLike, window_shape: Any, axis: Any = None, *, subok: bool = False,
+    writeable: bool = False,
+) -> Array:  # fmt: skip
+    """As `numpy.lib.stride_tricks.sliding_window_view`, but the windows are a copy."""
+    if writeable:
+        raise ValueError("sliding_window_view: windows of a cdiff array cannot be written to")
+    a = as_array(x)
+    places = np.arange(a.size).reshape(a.shape)
+    windows = np.lib.stride_tricks.sliding_window_view(places, window_shape, axis)
+    return _core.index(_core.reshape(a, (a.size,)), windows)

@@ -23,10 +23,10 @@ from cdiff.numpy._common import (
     squared_size,
 )
 from cdiff.numpy._decompositions import (
-    SVDVALS,
     Decomposition,
     floating,
     matrix_of,
+    singular_values,
     symmetric_of,
 )
 
@@ -83,7 +83,7 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
     dtype = np.result_type(a.dtype, b.dtype)
     a, b = _core.cast(a, dtype), _core.cast(b, dtype)
     x = _core.matmul(Pinv(np.asarray(rcond))(a)[0], b)
-    s = SVDVALS(a)[0]
+    s = singular_values(a)
     rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
     if rank < n or m <= n:
         return x, _core.array(np.zeros(0, dtype)), rank, s

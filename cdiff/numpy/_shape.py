@@ -262,6 +262,9 @@ def roll(a: ArrayLike, shift: Any, axis: Any = None) -> Array:
 # --- joining --------------------------------------------------------------------------------------
 
 
+SEQUENCES = (tuple, list)
+
+
 @handles(np.concatenate)
 def concatenate(
     arrays: Sequence[ArrayLike],
@@ -273,7 +276,8 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Array:
     """As `numpy.concatenate`."""
-    if not any_array(arrays, out):
+    first = arrays[0] if arrays.__class__ in SEQUENCES and arrays else None
+    if first.__class__ is not Array and not any_array(arrays, out):
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0

@@ -41,7 +41,7 @@ def _norm(norm: Any, name: str) -> str:
     return str(norm)
 
 
-def _of_length(a: Array, n: int, axis: int, name: str) -> Array:
+def of_length(a: Array, n: int, axis: int, name: str) -> Array:
     """Zeros behind the elements of an axis, or fewer of them."""
     if n < 1:
         raise ValueError(f"{name}: Invalid number of FFT data points ({n}) specified.")
@@ -60,7 +60,7 @@ def _along(
     """A complex transform along one axis."""
     a, norm = as_array(a), _norm(norm, name)
     axis = axis_of(a, axis, name)
-    a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+    a = of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _finished(_core.fft(a, (axis,), inverse, norm), out, name)
 
 
@@ -92,7 +92,7 @@ def _half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
             f"{name} takes real numbers, got dtype {a.dtype} of shape {a.shape}; use fft, or the "
             "real part"
         )
-    a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+    a = of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _core.rfft(a, axis, norm)
 
 
@@ -103,7 +103,7 @@ def _from_half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
     n = 2 * (a.shape[axis] - 1) if n is None else operator.index(n)
     if n < 1:
         raise ValueError(f"{name}: Invalid number of data points ({n}) specified.")
-    return _core.irfft(_of_length(a, n // 2 + 1, axis, name), axis, n, norm)
+    return _core.irfft(of_length(a, n // 2 + 1, axis, name), axis, n, norm)
 
 
 @mirrors(np.fft.rfft)
@@ -135,7 +135,7 @@ def ihfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: An
 # --- several axes ---------------------------------------------------------------------------------
 
 
-def _lengths(a: Array, s: Any, axes: Any, name: str) -> tuple[list[Any], list[int]]:
+def lengths_of(a: Array, s: Any, axes: Any, name: str) -> tuple[list[Any], list[int]]:
     """A length (None: that of the array) for each of the axes."""
     if axes is None:
         axes = range(a.ndim) if s is None else range(-len(s), 0)
@@ -151,13 +151,13 @@ def _along_all(
 ) -> Array:  # fmt: skip
     """Complex transforms along several axes."""
     a, norm = as_array(a), _norm(norm, name)
-    s, axes = _lengths(a, s, axes, name)
+    s, axes = lengths_of(a, s, axes, name)
     if len(set(axes)) < len(axes):
         for n, axis in zip(s[::-1], axes[::-1], strict=True):
             a = _along(a, n, axis, norm, None, inverse, name)
         return _finished(a, out, name)
     for n, axis in zip(s, axes, strict=True):
-        a = _of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+        a = of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _finished(_core.fft(a, tuple(axes), inverse, norm), out, name)
 
 
@@ -195,7 +195,7 @@ def ifft2(
 
 def _half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str) -> Array:
     a, norm = as_array(a), _norm(norm, name)
-    s, axes = _lengths(a, s, axes, name)
+    s, axes = lengths_of(a, s, axes, name)
     if not axes:
         raise ValueError(f"{name}: at least one axis is needed, got shape {a.shape}")
     a = _half(a, s[-1], axes[-1], norm, name)
@@ -204,7 +204,7 @@ def _half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str
 
 def _from_half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str) -> Array:
     a, norm = as_array(a), _norm(norm, name)
-    s, axes = _lengths(a, s, axes, name)
+    s, axes = lengths_of(a, s, axes, name)
     if not axes:
         raise ValueError(f"{name}: at least one axis is needed, got shape {a.shape}")
     a = _along_all(a, s[:-1], axes[:-1], norm, None, True, name)

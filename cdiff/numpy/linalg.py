@@ -36,7 +36,6 @@ from cdiff.numpy._decompositions import (
     eigvals,
     eigvalsh,
     floating,
-    qr,
     svd,
     svdvals,
 )
@@ -47,6 +46,7 @@ from cdiff.numpy._linalg import cross as _cross
 from cdiff.numpy._linalg import dot, matmul, tensordot, vecdot
 from cdiff.numpy._linalg import outer as _outer
 from cdiff.numpy._linalg import trace as _trace
+from cdiff.numpy._qr import qr
 from cdiff.numpy._shape import matrix_transpose
 from cdiff.numpy._singular import singular_norm
 

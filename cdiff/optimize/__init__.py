@@ -17,7 +17,8 @@ Examples
 from __future__ import annotations
 
 from cdiff.optimize._curve_fit import CurveFit, curve_fit
-from cdiff.optimize._least_squares import least_squares, root
+from cdiff.optimize._least_squares import least_squares
 from cdiff.optimize._minimize import minimize
+from cdiff.optimize._root import root
 
 __all__ = ["CurveFit", "curve_fit", "least_squares", "minimize", "root"]

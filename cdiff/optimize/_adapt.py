@@ -65,6 +65,11 @@ def scipy_bounds(scipy: Any, variables: Variables, given: Any) -> Any:
     -------
     object
     """
+    if isinstance(given, scipy.Bounds) and np.asarray(given.lb).dtype == object:
+        raise TypeError(
+            f"{variables.who}: scipy.optimize.Bounds holds vectors; for containers give bounds as "
+            "a container like the variables, with a pair (lower, upper) for each leaf"
+        )
     if given is None or isinstance(given, scipy.Bounds):
         return given
     if variables.bare and (len(given) != 2 or _has_pairs(given)):

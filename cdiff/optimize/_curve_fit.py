@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cdiff._tree import family_of
 from cdiff._wrap import check_function
-from cdiff.optimize._least_squares import least_squares
-from cdiff.optimize._vector import Variables, VectorFunction
+from cdiff.optimize._least_squares import fitted
+from cdiff.optimize._vector import Variables, VectorFunction, is_container, refuse_complex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +121,7 @@ def curve_fit(
     check_function(f, "curve_fit")
     if covariance not in ("jacobian", "hessian"):
         raise ValueError(f"curve_fit: covariance must be 'jacobian' or 'hessian', {covariance!r}")
+    refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
     y = np.asarray(ydata, dtype=float)
     if not np.all(np.isfinite(y)):
         raise ValueError("curve_fit: ydata must be finite")
@@ -144,11 +144,11 @@ def curve_fit(
     for name in ("ftol", "xtol", "gtol"):
         options.setdefault(name, TOLERANCE)
     options.setdefault("method", "lm" if bounds is None else "trf")
-    result = least_squares(residuals, p0, bounds=bounds, compile=compile, **options)
+    function = VectorFunction(residuals, variables, compile)
+    result = fitted(function, bounds=bounds, **options)
     if not result.success:
         raise RuntimeError(f"curve_fit: {result.message}")
     at = variables.vector(result.x, "the solution")
-    function = VectorFunction(residuals, variables, compile)
     jacobian = function.made("jacobian")(at)
     curvature = None
     if covariance == "hessian":
@@ -174,9 +174,7 @@ def _default_guess(f: Callable[..., Any]) -> Any:
 
 def _is_vector(p0: Any) -> bool:
     """Is the model called with a number for each parameter, as for SciPy?"""
-    if family_of(p0.__class__) is not None and p0.__class__ not in (list, tuple):
-        return False
-    return np.ndim(p0) == 1
+    return not is_container(p0) and np.ndim(p0) == 1
 
 
 def _whitening(sigma: Any, y: Any) -> Callable[[Any], Any]:

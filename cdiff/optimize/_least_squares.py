@@ -1,6 +1,7 @@
-"""`least_squares` and `root`: SciPy's solvers of systems, with Jacobians of plain functions.
+"""`least_squares`: SciPy's solver of nonlinear least squares, with Jacobians of plain functions.
 
-This file knows what SciPy's two functions take; Jacobians belong to `_vector.py`.
+This file knows what SciPy's function takes; Jacobians belong to `_vector.py`. Residuals and
+Jacobian are two programs, which `curve_fit` goes on to use.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._wrap import function_name
+from cdiff._progress import counted
 from cdiff.optimize._adapt import container_callback, plain_args, scipy_bounds, with_containers
 from cdiff.optimize._vector import Variables, VectorFunction
 from cdiff.scipy._need import scipy_module
@@ -18,9 +19,7 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["least_squares", "root"]
-
-WITH_JACOBIAN = {"hybr", "lm"}
+__all__ = ["fitted", "least_squares"]
 
 
 def least_squares(
@@ -85,9 +84,38 @@ def least_squares(
     >>> {name: round(value, 6) for name, value in found.x.items()}
     {'size': 2.0, 'rate': 3.0}
     """
-    scipy = scipy_module("optimize", "cdiff.optimize")
     variables = Variables(x0, "least_squares")
     function = VectorFunction(_with_kwargs(fun, kwargs), variables, compile)
+    return fitted(function, plain_args(args), bounds=bounds, x_scale=x_scale, callback=callback,
+                  sparse=sparse, **options)  # fmt: skip
+
+
+def fitted(
+    function: VectorFunction,
+    args: tuple[Any, ...] = (),
+    *,
+    bounds: Any = None,
+    x_scale: Any = None,
+    callback: Callable[..., Any] | None = None,
+    sparse: bool = False,
+    **options: Any,
+) -> Any:
+    """What `least_squares` does, for residuals whose programs its caller goes on to use.
+
+    Parameters
+    ----------
+    function : VectorFunction
+    args, bounds, x_scale, callback, sparse
+        As for `least_squares`.
+    **options : object
+        As for `least_squares`.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+    """
+    scipy = scipy_module("optimize", "cdiff.optimize")
+    variables = function.variables
     if callback is not None:
         options["callback"] = container_callback(callback, variables)
     if bounds is not None:
@@ -96,82 +124,14 @@ def least_squares(
         known = isinstance(x_scale, str) or np.ndim(x_scale) == 0 and not isinstance(x_scale, dict)
         options["x_scale"] = x_scale if known else variables.vector(x_scale, "x_scale")
     options.setdefault("jac", function.made("sparse_jacobian" if sparse else "jacobian"))
-    result = scipy.least_squares(
-        function.made("flat"),
-        variables.start,
-        args=plain_args(args),
-        **options,
-    )
+    with counted(function.made("flat"), variables.who, _cost) as residuals:
+        result = scipy.least_squares(residuals, variables.start, args=args, **options)
     return with_containers(result, variables, ("x", "grad", "active_mask"))
+
+
+def _cost(residuals: Any) -> str:
+    return f"cost {0.5 * float(np.sum(np.square(residuals))):.6g}"
 
 
 def _with_kwargs(f: Callable[..., Any], kwargs: dict[str, Any] | None) -> Callable[..., Any]:
     return partial(f, **kwargs) if kwargs else f
-
-
-def root(
-    fun: Callable[..., Any],
-    x0: Any,
-    args: Any = (),
-    method: str = "hybr",
-    *,
-    callback: Callable[..., Any] | None = None,
-    compile: bool = True,
-    **options: Any,
-) -> Any:
-    """`scipy.optimize.root` of a plain function: the Jacobian is found by itself.
-
-    Parameters
-    ----------
-    fun : callable
-        ``fun(x, *args)``: as many numbers as there are in x, in any container.
-    x0 : container of floats and arrays
-    args : tuple, optional
-    method : str, default "hybr"
-        As for SciPy; "hybr" and "lm" get the Jacobian, the others do not ask for it.
-    callback : callable, optional
-    compile : bool, default True
-        Record the functions as programs.
-    **options : object
-        What else SciPy takes: `tol`, `options`, `jac`.
-
-    Returns
-    -------
-    scipy.optimize.OptimizeResult
-        SciPy's, with `x` in the container of `x0`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument does not fit, or the numbers of equations and unknowns differ.
-    ImportError
-        Without SciPy.
-
-    See Also
-    --------
-    cdiff.custom_root : a root that can itself be differentiated.
-
-    Examples
-    --------
-    >>> import numpy as np, cdiff.optimize as cdo
-    >>> found = cdo.root(lambda p: (p["x"] + p["y"] - 3.0, p["x"] * p["y"] - 2.0),
-    ...                  {"x": 0.5, "y": 2.5})
-    >>> {name: round(value, 6) for name, value in found.x.items()}
-    {'x': 1.0, 'y': 2.0}
-    """
-    scipy = scipy_module("optimize", "cdiff.optimize")
-    variables = Variables(x0, "root")
-    function = VectorFunction(fun, variables, compile)
-    value = function.made("flat")
-    size = np.size(value(variables.start, *plain_args(args)))
-    if size != variables.packing.size:
-        raise ValueError(
-            f"root: {function_name(fun)} returned {size} number(s) for {variables.packing.size} "
-            "unknown(s); there must be as many equations as unknowns"
-        )
-    if method in WITH_JACOBIAN:
-        options.setdefault("jac", function.made("jacobian"))
-    if callback is not None:
-        options["callback"] = container_callback(callback, variables)
-    result = scipy.root(value, variables.start, args=plain_args(args), method=method, **options)
-    return with_containers(result, variables, ("x",))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._progress import counted
 from cdiff.optimize._adapt import container_callback, plain_args, scipy_bounds, with_containers
-from cdiff.optimize._vector import Variables, VectorFunction
+from cdiff.optimize._vector import Variables, VectorFunction, is_container
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def minimize(
     constraints : optional
         As for SciPy, with functions of containers like `x0`: dicts, or `NonlinearConstraint` and
         `LinearConstraint` (of all variables as one vector). Their Jacobians and Hessians are added.
+        The limits of a `NonlinearConstraint` may be containers like the results of its function;
+        what is left out there is no limit.
     callback : callable, optional
         As for SciPy; it gets containers.
     sparse : bool, default False
@@ -94,17 +97,24 @@ def minimize(
     if sparse and method != "trust-constr":
         raise ValueError(f"minimize: sparse=True is for method='trust-constr', not {method!r}")
     given = _derivatives(function, method, options, sparse)
-    result = scipy.minimize(
-        x0=variables.start,
-        args=plain_args(args),
-        method=method,
-        bounds=scipy_bounds(scipy, variables, bounds),
-        constraints=_constraints(scipy, constraints, variables, compile, method, sparse),
-        callback=container_callback(callback, variables),
-        **given,
-        **options,
-    )
+    with counted(given.pop("fun"), "minimize", _reached) as f:
+        result = scipy.minimize(
+            f,
+            variables.start,
+            args=plain_args(args),
+            method=method,
+            bounds=scipy_bounds(scipy, variables, bounds),
+            constraints=_constraints(scipy, constraints, variables, compile, method, sparse),
+            callback=container_callback(callback, variables),
+            **given,
+            **options,
+        )
     return with_containers(result, variables, ("x", "jac"))
+
+
+def _reached(out: Any) -> str:
+    """The value, of a result that may have a gradient beside it."""
+    return f"value {float(out[0] if isinstance(out, tuple) else out):.6g}"
 
 
 def _derivatives(
@@ -166,5 +176,13 @@ def _constraints(
             own["hess"] = function.made(f"{kind}weighted_hessian")
         if np.any(given.keep_feasible):
             own["keep_feasible"] = given.keep_feasible
-        return scipy.NonlinearConstraint(function.made("flat"), given.lb, given.ub, **own)
+        return scipy.NonlinearConstraint(function.made("flat"), *_limits(given, variables), **own)
     return given
+
+
+def _limits(given: Any, variables: Variables) -> tuple[Any, Any]:
+    """The limits of a constraint, which may be containers like the results of its function."""
+    if not (is_container(given.lb) or is_container(given.ub)):
+        return given.lb, given.ub
+    results = Variables(given.fun(variables.tree(variables.start)), "minimize: a constraint")
+    return results.spread(given.lb, "lb", -np.inf), results.spread(given.ub, "ub", np.inf)

@@ -19,13 +19,13 @@ from cdiff._packing import Packing, spec_of
 from cdiff._reverse import value_and_grad
 from cdiff._solution import Unknown
 from cdiff._sparse import sparse_hessian, sparse_jacobian
-from cdiff._tree import LEAF, TreeDef, describe, flatten
+from cdiff._tree import LEAF, TreeDef, describe, family_of, flatten, unflatten
 from cdiff._wrap import check_function, function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Variables", "VectorFunction"]
+__all__ = ["Variables", "VectorFunction", "as_vector", "is_container", "refuse_complex"]
 
 
 class Variables(Unknown):
@@ -36,6 +36,8 @@ class Variables(Unknown):
     guess : container of numbers and arrays
     who : str
         The solver, for messages.
+    real : bool, default True
+        Whether complex numbers are refused.
 
     Attributes
     ----------
@@ -47,9 +49,12 @@ class Variables(Unknown):
 
     __slots__ = ("bare", "start")
 
-    def __init__(self, guess: Any, who: str) -> None:
+    def __init__(self, guess: Any, who: str, real: bool = True) -> None:
         guess = _as_floats(guess)
         super().__init__(guess, who)
+        for x, path in zip(flatten(guess)[0], self.paths, strict=True):
+            if real:
+                refuse_complex([x], who, path)
         leaves = [x.numpy() if isinstance(x, Array) else x for x in flatten(guess)[0]]
         self.start = self.packing.pack_plain(leaves)
         self.bare = self.treedef.family is None
@@ -74,7 +79,7 @@ class Variables(Unknown):
             return None
         low, high = np.full(self.packing.size, -np.inf), np.full(self.packing.size, np.inf)
         pairs: list[Any] = []
-        _match_pairs(self.treedef, given, "bounds", self.who, pairs)
+        _match_leaves(self.treedef, given, "bounds", self.who, "a pair (lower, upper)", pairs)
         for k, ((pair, path), (_, shape)) in enumerate(zip(pairs, self.packing.specs, strict=True)):
             part = slice(self.packing.starts[k], self.packing.starts[k + 1])
             if pair is None:
@@ -92,6 +97,18 @@ class Variables(Unknown):
             )
         return low, high
 
+    def spread(self, given: Any, name: str, missing: float) -> Any:
+        """A number or array for each leaf as a vector; what is left out or None is `missing`."""
+        if not is_container(given):
+            return given
+        found: list[Any] = []
+        _match_leaves(self.treedef, given, name, self.who, "a number or an array", found)
+        parts = [
+            self._spread(missing if x is None else x, shape, path)
+            for (x, path), (_, shape) in zip(found, self.packing.specs, strict=True)
+        ]
+        return np.concatenate(parts)
+
     def _spread(self, bound: Any, shape: tuple[int, ...], path: str) -> Any:
         try:
             return np.broadcast_to(np.asarray(bound, dtype=float), shape).reshape(-1)
@@ -101,27 +118,48 @@ class Variables(Unknown):
             ) from None
 
 
+def is_container(x: Any) -> bool:
+    """Is it a container that SciPy does not know: no number, array, list or tuple?
+
+    Parameters
+    ----------
+    x : object
+
+    Returns
+    -------
+    bool
+    """
+    return family_of(x.__class__) is not None and x.__class__ not in (list, tuple)
+
+
 def _as_floats(tree: Any) -> Any:
     """A guess as SciPy's users write it: a list of numbers is a vector, an integer a float."""
     if isinstance(tree, (list, tuple)) and not hasattr(tree, "_fields"):
         leaves = flatten(tree)[0]
         if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float)) for x in leaves):
             return np.array(tree, dtype=float)
-    if isinstance(tree, (np.ndarray, np.generic)) and tree.dtype.kind in "iu":
-        return tree.astype(float)
-    return float(tree) if tree.__class__ is int else tree
+    leaves, treedef = flatten(tree)
+    return unflatten(treedef, [_as_float(x) for x in leaves])
 
 
-def _match_pairs(tree: TreeDef, given: Any, path: str, who: str, pairs: list[Any]) -> None:
-    """The pairs that belong to the leaves, in their order."""
+def _as_float(x: Any) -> Any:
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iu":
+        return x.astype(float)
+    return float(x) if x.__class__ is int else x
+
+
+def _match_leaves(
+    tree: TreeDef, given: Any, path: str, who: str, what: str, found: list[Any]
+) -> None:
+    """What is given for each of the leaves, in their order, with its path."""
     family = tree.family
     if family is None or given is None:
-        pairs += [(given, path)] * tree.n_leaves
+        found += [(given, path)] * tree.n_leaves
         return
     if given.__class__ is not tree.cls:
         raise TypeError(
-            f"{who}: {path} must be a {tree.cls.__name__} like the variables, with a pair (lower, "
-            f"upper) for each leaf, got {describe(given)}"
+            f"{who}: {path} must be a {tree.cls.__name__} like the variables, with {what} for each "
+            f"leaf, got {describe(given)}"
         )
     children, keys, _ = family.opened(given)
     by_key = dict(zip(keys, children, strict=True))
@@ -132,7 +170,63 @@ def _match_pairs(tree: TreeDef, given: Any, path: str, who: str, pairs: list[Any
             f"{list(tree.keys)})"
         )
     for key, child in zip(tree.keys, tree.children, strict=True):
-        _match_pairs(child, by_key.get(key), path + family.label.format(key), who, pairs)
+        below = path + family.label.format(key)
+        _match_leaves(child, by_key.get(key), below, who, what, found)
+
+
+def refuse_complex(leaves: list[Any], who: str, name: str) -> None:
+    """Raise where a solver of real numbers gets others, which it would cut to their real parts.
+
+    Parameters
+    ----------
+    leaves : list of numbers and arrays
+    who, name : str
+        For the message.
+
+    Raises
+    ------
+    TypeError
+        If one of them is complex.
+    """
+    if any(np.iscomplexobj(x) for x in leaves):
+        raise TypeError(
+            f"{who}: {name} is complex; give real and imaginary parts as numbers of their own"
+        )
+
+
+def as_vector(out: Any, who: str, f: Any) -> Any:
+    """All numbers of the result of a function as one vector, tracked or plain.
+
+    Parameters
+    ----------
+    out : container of numbers and arrays
+    who : str
+        The solver, for messages.
+    f : callable
+        Whose result it is.
+
+    Returns
+    -------
+    Array or ndarray
+    """
+    leaves, tree = flatten(out)
+    if tree is LEAF and np.ndim(leaves[0]) == 1:
+        return leaves[0]
+    if not leaves:
+        raise ValueError(f"{who}: {function_name(f)} returned no numbers ({tree!r})")
+    if not any(isinstance(y, Array) for y in leaves):
+        return np.concatenate([np.ravel(np.asarray(y, dtype=float)) for y in leaves])
+    return Packing([spec_of(y) for y in leaves], bare=False).pack([array(y) for y in leaves])
+
+
+def _called_like(f: Any, g: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with the name of another one, which users know, for messages."""
+
+    def named(*args: Any) -> Any:
+        return g(*args)
+
+    named.__qualname__ = function_name(f)
+    return named
 
 
 class VectorFunction:
@@ -155,7 +249,13 @@ class VectorFunction:
         self._kept: dict[str, Any] = {}
 
     def _scalar(self, v: Any, *args: Any) -> Any:
-        return self.f(self.variables.tree(v), *args)
+        out = self.f(self.variables.tree(v), *args)
+        self._refuse_complex(out)
+        return out
+
+    def _refuse_complex(self, out: Any) -> None:
+        name = f"the output of {function_name(self.f)}"
+        refuse_complex(flatten(out)[0], self.variables.who, name)
 
     def _in_one_round(self, v: Any, *args: Any) -> Any:
         """Value and gradient of a function that computes both itself (`PartitionedSum`)."""
@@ -164,16 +264,9 @@ class VectorFunction:
 
     def _flat(self, v: Any, *args: Any) -> Any:
         """All numbers of the result as one vector."""
-        leaves, tree = flatten(self.f(self.variables.tree(v), *args))
-        if tree is LEAF and np.ndim(leaves[0]) == 1:
-            return leaves[0]
-        if not leaves:
-            raise ValueError(
-                f"{self.variables.who}: {function_name(self.f)} returned no numbers ({tree!r})"
-            )
-        if not any(isinstance(y, Array) for y in leaves):
-            return np.concatenate([np.ravel(np.asarray(y, dtype=float)) for y in leaves])
-        return Packing([spec_of(y) for y in leaves], bare=False).pack([array(y) for y in leaves])
+        out = self.f(self.variables.tree(v), *args)
+        self._refuse_complex(out)
+        return as_vector(out, self.variables.who, self.f)
 
     def _weighted(self, v: Any, weights: Any, *args: Any) -> Any:
         return self._flat(v, *args) @ weights
@@ -186,16 +279,17 @@ class VectorFunction:
         if name == "value_and_grad" and hasattr(self.f, name):
             return self._in_one_round
         if name not in self._kept:
+            scalar, flat = _called_like(self.f, self._scalar), _called_like(self.f, self._flat)
             makers: dict[str, Callable[[], Any]] = {
                 "value": lambda: self._scalar,
-                "value_and_grad": lambda: value_and_grad(self._scalar),
-                "hessian": lambda: hessian(self._scalar),
+                "value_and_grad": lambda: value_and_grad(scalar),
+                "hessian": lambda: hessian(scalar),
                 "product": lambda: self._product,
                 "flat": lambda: self._flat,
-                "jacobian": lambda: jacobian(self._flat),
+                "jacobian": lambda: jacobian(flat),
                 "weighted_hessian": lambda: hessian(self._weighted),
-                "sparse_hessian": lambda: sparse_hessian(self._scalar),
-                "sparse_jacobian": lambda: sparse_jacobian(self._flat),
+                "sparse_hessian": lambda: sparse_hessian(scalar),
+                "sparse_jacobian": lambda: sparse_jacobian(flat),
                 "sparse_weighted_hessian": lambda: sparse_hessian(self._weighted),
             }
             # Sparse derivatives are programs already.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cdiff.scipy import (
+        fft,
         integrate,
         interpolate,
         linalg,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "fft",
     "integrate",
     "interpolate",
     "linalg",

@@ -13,7 +13,7 @@ from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 
 __all__ = ["counts", "page"]
 
-MODULES = ("linalg", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
+MODULES = ("linalg", "fft", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
            "spatial.distance", "sparse", "sparse.linalg")  # fmt: skip
 
 HEAD = """# SciPy
@@ -34,9 +34,12 @@ expressions in functions of this page, as accurate as these.
   by the other triangle is 0.
 - `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
 - `lu` and its relatives take one matrix of full rank. Functions of matrices (`expm`, `logm`,
-  `sqrtm`, ...) take real and complex ones; that of a real matrix must be real, so give
-  `A.astype(complex)` where it is not. `convolve` and its relatives take complex numbers as well;
-  other functions are for real ones.
+  `sqrtm`, ...) of a real matrix must be real, so give `A.astype(complex)` where they are not.
+- `eigh` and `eigvalsh` solve generalised problems (all `type`s) by both matrices; `eig` is that of
+  one matrix. `ldl` and `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq`
+  along changes that keep the rank.
+- `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
+  real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.
 - `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
 - `CubicSpline`: all boundary conditions but "periodic".

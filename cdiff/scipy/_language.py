@@ -7,9 +7,10 @@ asked for. It knows rows and Arrays, and no derivative that is not itself a comp
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from math import pi
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +19,15 @@ from cdiff._core import any_array
 from cdiff.scipy import _quadrature
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._quadrature import bell_recursion, beta_factors
-from cdiff.scipy._rows import LANGUAGE, Row, apply_row, function_of, tracked_function
+from cdiff.scipy._rows import LANGUAGE, Elementwise, Row, apply_row, function_of, tracked_function
 from cdiff.scipy._table_bessel import BESSEL
 from cdiff.scipy._table_gamma import GAMMA
 from cdiff.scipy._table_more import MORE
 
-__all__ = ["FUNCTIONS", "ROWS", "jointly"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FUNCTIONS", "ROWS", "Elementwise", "jointly", "named_row"]
 
 ROWS: dict[str, Row] = {**GAMMA, **BESSEL, **MORE}
 
@@ -83,18 +87,51 @@ def _in_dtype(value: Any, *leading: int) -> Any:
     return compute
 
 
+# Orders that come first, the other arguments, and the partial derivatives.
+FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
+    "gammainc_order": (1, "a x", lambda n: (
+        f"gammainc_order({n + 1}, a, x)", f"gamma_density_order({n}, a, x)")),
+    "betainc_order": (2, "a b x", lambda m, n: (
+        f"betainc_order({m + 1}, {n}, a, b, x)", f"betainc_order({m}, {n + 1}, a, b, x)",
+        f"beta_density_order({m}, {n}, a, b, x)")),
+    "erfcx_order": (1, "x", lambda n: (f"erfcx_order({n + 1}, x)",)),
+    "dawsn_order": (1, "x", lambda n: (f"dawsn_order({n + 1}, x)",)),
+    "zeta_order": (1, "x q", lambda n: (
+        f"zeta_order({n + 1}, x, q)",
+        f"-{n} * zeta_order({n - 1}, x + 1, q) - x * zeta_order({n}, x + 1, q)")),
+}  # fmt: skip
+
+
 @lru_cache(maxsize=256)
-def _family_row(name: str, orders: tuple[int, ...], args: str, *d: str | None) -> Row:
+def _family_row(name: str, orders: tuple[int, ...]) -> Row:
+    _, args, partials = FAMILIES[name]
     value = _in_dtype(getattr(_quadrature, f"{name}_value"), *orders)
     shown = f"{name}({', '.join(map(str, orders))})"
-    return Row(shown, tuple(args.split()), d, value=value, public=False)
+    return Row(shown, tuple(args.split()), partials(*orders), value=value, public=False)
 
 
-def _gammainc_order(n: int, a: Any, x: Any) -> Any:
-    """Derivative n of gammainc by a."""
-    row = _family_row("gammainc_order", (n,), "a x", f"gammainc_order({n + 1}, a, x)",
-                      f"gamma_density_order({n}, a, x)")  # fmt: skip
-    return apply_row(row, (a, x))
+def _family(name: str) -> Callable[..., Any]:
+    """Derivatives of a function by its parameters, of the orders that are the first arguments."""
+    count = FAMILIES[name][0]
+    return lambda *args: apply_row(_family_row(name, args[:count]), args[count:])
+
+
+def named_row(name: str) -> Row | None:
+    """The row of a name, also of one in a family; None if there is none.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Row or None
+    """
+    family, _, rest = name.partition("(")
+    if family in FAMILIES and re.fullmatch(r"\d{1,3}(, \d{1,3})*\)", rest):
+        orders = tuple([int(n) for n in rest[:-1].split(", ")])
+        return _family_row(family, orders) if len(orders) == FAMILIES[family][0] else None
+    return ROWS.get(name)
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
@@ -107,14 +144,6 @@ def _gamma_density_order(n: int, a: Any, x: Any) -> Any:
     first = _core.log(x) - _call("digamma", a)
     slopes = [first, *[-_call("polygamma", j, a) for j in range(1, n)]]
     return _gamma_density(a, x) * bell_recursion(n, lambda j: slopes[j], 1.0)[n]
-
-
-def _betainc_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
-    """Derivative (m, n) of betainc by (a, b)."""
-    row = _family_row("betainc_order", (m, n), "a b x", f"betainc_order({m + 1}, {n}, a, b, x)",
-                      f"betainc_order({m}, {n + 1}, a, b, x)",
-                      f"beta_density_order({m}, {n}, a, b, x)")  # fmt: skip
-    return apply_row(row, (a, b, x))
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -130,23 +159,6 @@ def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
 
     factor = beta_factors(m, n, _core.log(x), _core.log1p(-x), psi, a, b, 1.0)
     return _beta_density(a, b, x) * factor
-
-
-def _erfcx_order(n: int, x: Any) -> Any:
-    """Derivative n of erfcx."""
-    return apply_row(_family_row("erfcx_order", (n,), "x", f"erfcx_order({n + 1}, x)"), (x,))
-
-
-def _dawsn_order(n: int, x: Any) -> Any:
-    """Derivative n of dawsn."""
-    return apply_row(_family_row("dawsn_order", (n,), "x", f"dawsn_order({n + 1}, x)"), (x,))
-
-
-def _zeta_order(n: int, x: Any, q: Any) -> Any:
-    """Derivative n of zeta by x."""
-    by_q = f"-{n} * zeta_order({n - 1}, x + 1, q) - x * zeta_order({n}, x + 1, q)"
-    row = _family_row("zeta_order", (n,), "x q", f"zeta_order({n + 1}, x, q)", by_q)
-    return apply_row(row, (x, q))
 
 
 # --- compositions ---------------------------------------------------------------------------------
@@ -173,8 +185,8 @@ def _student_density(df: Any, t: Any) -> Any:
 def _student_by_df(df: Any, t: Any) -> Any:
     """The derivative of stdtr by df: of the parameter of betainc, and of its argument."""
     square = t * t
-    near = _betainc_order(0, 1, 0.5, 0.5 * df, square / (df + square))
-    far = -_betainc_order(1, 0, 0.5 * df, 0.5, df / (df + square))
+    near = _call("betainc_order", 0, 1, 0.5, 0.5 * df, square / (df + square))
+    far = -_call("betainc_order", 1, 0, 0.5 * df, 0.5, df / (df + square))
     by_parameter = 0.25 * _core.sign(t) * _where(square < df, near, far)
     return by_parameter - 0.5 * t / df * _student_density(df, t)
 
@@ -261,4 +273,5 @@ _HELPERS = {
 
 LANGUAGE.update({name: getattr(_core, name) for name in _ELEMENTWISE.split()})
 LANGUAGE.update(OWN, **FUNCTIONS, **_HELPERS)
+LANGUAGE.update({name: _family(name) for name in FAMILIES})
 LANGUAGE.update(pi=pi, where=_where, clip=_clip)

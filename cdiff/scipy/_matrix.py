@@ -40,6 +40,9 @@ class Solve(PointCallee):
     def __init__(self, kind: str | None) -> None:
         self.kind = kind
 
+    def __reduce__(self) -> Any:
+        return Solve, (self.kind,)
+
     def __repr__(self) -> str:
         return f"solve({self.kind})"
 
@@ -69,6 +72,9 @@ class Sylvester(PointCallee):
     def __repr__(self) -> str:
         return "solve_sylvester"
 
+    def __reduce__(self) -> Any:
+        return Sylvester, ()
+
     def value(self, arrays: list[Any]) -> Any:
         return _linalg.solve_sylvester(*arrays)
 
@@ -86,6 +92,12 @@ class Sylvester(PointCallee):
         return call(self, [*operands[:2], sum(terms[1:], terms[0])])
 
 
+FUNCTIONS = frozenset((
+    "coshm", "cosm", "expm", "fractional_matrix_power", "logm", "sinhm", "sinm", "sqrtm",
+    "tanhm", "tanm",
+))  # fmt: skip
+
+
 class MatrixFunction(PointCallee):
     """A function of a square matrix, like the exponential.
 
@@ -101,11 +113,16 @@ class MatrixFunction(PointCallee):
     """
 
     def __init__(self, name: str, *arguments: Any) -> None:
+        if name not in FUNCTIONS:
+            raise ValueError(f"{name!r:.40} is no function of a matrix that has a derivative")
         self.name = name
         self.arguments = arguments
 
     def __repr__(self) -> str:
         return self.name
+
+    def __reduce__(self) -> Any:
+        return MatrixFunction, (self.name, *self.arguments)
 
     def value(self, arrays: list[Any]) -> Any:
         y = np.asarray(getattr(_linalg, self.name)(arrays[0], *self.arguments))
@@ -139,6 +156,9 @@ class PackedLU(PointCallee):
 
     def __repr__(self) -> str:
         return "lu"
+
+    def __reduce__(self) -> Any:
+        return PackedLU, ()
 
     def value(self, arrays: list[Any]) -> Any:
         return _linalg.lu_factor(arrays[0], check_finite=False)[0]
@@ -185,6 +205,9 @@ class Banded(PointCallee):
 
     def __repr__(self) -> str:
         return f"solve_banded({self.low}, {self.up})"
+
+    def __reduce__(self) -> Any:
+        return Banded, (self.low, self.up)
 
     def value(self, arrays: list[Any]) -> Any:
         return _linalg.solve_banded((self.low, self.up), *arrays, check_finite=False)

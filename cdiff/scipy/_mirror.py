@@ -1,6 +1,5 @@
-"""How a function of Arrays stands for one of SciPy: plain arguments go to SciPy, keywords that only
-tune memory or checks are taken and have no effect, results without a derivative are computed on
-values. It knows no function of SciPy.
+"""How a function of Arrays stands for one of SciPy: plain arguments go to SciPy, and keywords that
+only tune memory or checks are taken and have no effect. It knows no function of SciPy.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff import _core
-from cdiff._core import Array, any_array, gather, hosted
+from cdiff._core import Array, any_array, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["holds_arrays", "hosted_value", "mirror_of", "no_keywords", "rows_at"]
+__all__ = ["holds_arrays", "mirror_of", "no_keywords", "rows_at"]
 
 
 def holds_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -70,25 +68,6 @@ def no_keywords(name: str, **given: Any) -> None:
             raise TypeError(f"{name}: {keyword}={value!r} cannot be used with cdiff arrays")
 
 
-def hosted_value(function: Callable[..., Any], *args: Any) -> Any:
-    """A function whose result has no derivative, of values; a program computes it anew each time.
-
-    Parameters
-    ----------
-    function : callable
-        Of plain arrays, at the top of a module.
-    *args : array_like
-
-    Returns
-    -------
-    ndarray, or an `Array` while a program is recorded
-    """
-    result = hosted(function, args, {})
-    if result is not NotImplemented:
-        return result
-    return np.asarray(function(*[_core.value(x) if type(x) is Array else x for x in args]))
-
-
 def rows_at(a: Any, positions: Any) -> Any:
     """The rows of an array at positions.
 
@@ -96,7 +75,7 @@ def rows_at(a: Any, positions: Any) -> Any:
     ----------
     a : Array or ndarray
     positions : Array or ndarray of int
-        From `hosted_value`: an `Array` while a program is recorded.
+        From `of_values`: an `Array` while a program is recorded.
 
     Returns
     -------

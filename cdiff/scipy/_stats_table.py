@@ -79,12 +79,15 @@ family("norm", "", NORMAL, "ndtr(x)", "ndtr(-x)", "ndtri(q)", isf="-ndtri(q)",
 family("logistic", "", "log_expit(x) + log_expit(-x)", "expit(x)", "expit(-x)", "logit(q)",
        isf="-logit(q)", logcdf="log_expit(x)", logsf="log_expit(-x)")
 family("genlogistic", "c", "log(c) + log_expit(-x) + c * log_expit(x)", "exp(c * log_expit(x))",
-       "-expm1(c * log_expit(x))", "-log(expm1(-log(q) / c))", logcdf="c * log_expit(x)", at=(1.4,))
+       "-expm1(c * log_expit(x))", "-log(expm1(-log(q) / c))", logcdf="c * log_expit(x)", at=(1.4,),
+       isf="-log(expm1(-log1p(-q) / c))")
 family("laplace", "", "-absolute(x) - log(2)", "where(x < 0, 0.5 * exp(x), 1 - 0.5 * exp(-x))",
        "where(x < 0, 1 - 0.5 * exp(x), 0.5 * exp(-x))",
-       "where(q < 0.5, log(2 * q), -log(2 * (1 - q)))")
-family("cauchy", "", "-log(pi) - log1p(square(x))", "0.5 + arctan(x) / pi", "0.5 - arctan(x) / pi",
-       "tan(pi * (q - 0.5))")
+       "where(q < 0.5, log(2 * q), -log(2 * (1 - q)))",
+       isf="where(q < 0.5, -log(2 * q), log(2 * (1 - q)))")
+family("cauchy", "", "-log(pi) - 2 * log(hypot(1.0, x))", "arctan2(1.0, -x) / pi",
+       "arctan2(1.0, x) / pi", "where(q < 0.25, -1 / tan(pi * q), tan(pi * (q - 0.5)))",
+       isf="where(q < 0.25, 1 / tan(pi * q), tan(pi * (0.5 - q)))")
 family("t", "df", "-0.5 * (df + 1) * log1p(square(x) / df) - 0.5 * log(df) - betaln(0.5 * df, 0.5)",
        "stdtr(df, x)", "stdtr(df, -x)", "stdtrit(df, q)", isf="-stdtrit(df, q)", at=(3.4,))
 family("gumbel_r", "", "-x - exp(-x)", "exp(-exp(-x))", "-expm1(-exp(-x))", "-log(-log(q))",
@@ -92,42 +95,52 @@ family("gumbel_r", "", "-x - exp(-x)", "exp(-exp(-x))", "-expm1(-exp(-x))", "-lo
 family("gumbel_l", "", "x - exp(x)", "-expm1(-exp(x))", "exp(-exp(x))", "log(-log1p(-q))",
        isf="log(-log(q))", logsf="-exp(x)")
 family("hypsecant", "", "log(2 / pi) - logaddexp(x, -x)", "2 / pi * arctan(exp(x))",
-       "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))")
+       "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))", isf="-log(tan(0.5 * pi * q))")
 family("exponnorm", "K", "-log(K) + 0.5 / square(K) - x / K + log_ndtr(x - 1 / K)",
        "ndtr(x) - exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))",
        "ndtr(-x) + exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))", at=(1.3,))
-family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})", "ndtr(x) - 2 * owens_t(x, a)",
-       "ndtr(-x) + 2 * owens_t(x, a)", valid="", at=(1.7,))
+family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
+       "maximum(ndtr(x) - 2 * owens_t(x, a), 0.0)",
+       "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", at=(1.7,))
 family("powernorm", "c", f"log(c) + (c - 1) * log_ndtr(-x) + ({NORMAL})",
-       "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "-ndtri(exp(log1p(-q) / c))",
-       logsf="c * log_ndtr(-x)", at=(2.3,))
+       "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "ndtri(-expm1(log1p(-q) / c))",
+       logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))")
 family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x) / sqrt(2))",
-       "erf(exp(-0.5 * x) / sqrt(2))", "-log(2 * square(erfcinv(q)))")
+       "erf(exp(-0.5 * x) / sqrt(2))", "-log(2 * square(erfcinv(q)))",
+       isf="-log(2 * square(erfinv(q)))")
 family("dgamma", "a", "xlogy(a - 1, absolute(x)) - absolute(x) - log(2) - gammaln(a)",
        "where(x > 0, 0.5 + 0.5 * gammainc(a, absolute(x)), 0.5 * gammaincc(a, absolute(x)))",
        "where(x > 0, 0.5 * gammaincc(a, absolute(x)), 0.5 + 0.5 * gammainc(a, absolute(x)))",
-       "where(q > 0.5, gammainccinv(a, 2 * (1 - q)), -gammainccinv(a, 2 * q))", at=(1.6,))
+       "where(q > 0.5, gammainccinv(a, 2 * (1 - q)), -gammainccinv(a, 2 * q))", at=(1.6,),
+       isf="where(q > 0.5, -gammainccinv(a, 2 * (1 - q)), gammainccinv(a, 2 * q))")
 family("dweibull", "c", "log(0.5 * c) + xlogy(c - 1, absolute(x)) - power(absolute(x), c)",
        "where(x > 0, 1 - 0.5 * exp(-power(absolute(x), c)), 0.5 * exp(-power(absolute(x), c)))",
        "where(x > 0, 0.5 * exp(-power(absolute(x), c)), 1 - 0.5 * exp(-power(absolute(x), c)))",
-       "where(q > 0.5, power(-log(2 * (1 - q)), 1 / c), -power(-log(2 * q), 1 / c))", at=(1.6,))
+       "where(q > 0.5, power(-log(2 * (1 - q)), 1 / c), -power(-log(2 * q), 1 / c))", at=(1.6,),
+       isf="where(q > 0.5, -power(-log(2 * (1 - q)), 1 / c), power(-log(2 * q), 1 / c))")
 family("gennorm", "beta", "log(0.5 * beta) - gammaln(1 / beta) - power(absolute(x), beta)",
-       "0.5 + 0.5 * sign(x) * gammainc(1 / beta, power(absolute(x), beta))",
-       "0.5 - 0.5 * sign(x) * gammainc(1 / beta, power(absolute(x), beta))",
+       "where(x > 0, 0.5 + 0.5 * gammainc(1 / beta, power(absolute(x), beta)),"
+       " 0.5 * gammaincc(1 / beta, power(absolute(x), beta)))",
+       "where(x > 0, 0.5 * gammaincc(1 / beta, power(absolute(x), beta)),"
+       " 0.5 + 0.5 * gammainc(1 / beta, power(absolute(x), beta)))",
        "where(q > 0.5, 1.0, -1.0)"
-       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)", at=(1.7,))
+       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)", at=(1.7,),
+       isf="where(q > 0.5, -1.0, 1.0)"
+       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)")
 family("johnsonsu", "a b",
        "log(b) - 0.5 * log1p(square(x)) - log(2 * pi) / 2 - 0.5 * square(a + b * arcsinh(x))",
        "ndtr(a + b * arcsinh(x))", "ndtr(-a - b * arcsinh(x))", "sinh((ndtri(q) - a) / b)",
-       logcdf="log_ndtr(a + b * arcsinh(x))", valid="b > 0", at=(0.4, 1.7))
+       logcdf="log_ndtr(a + b * arcsinh(x))", valid="b > 0", at=(0.4, 1.7),
+       isf="-sinh((ndtri(q) + a) / b)")
 family("loggamma", "c", "c * x - exp(x) - gammaln(c)", "gammainc(c, exp(x))",
-       "gammaincc(c, exp(x))", "log(gammaincinv(c, q))", at=(1.7,))
+       "gammaincc(c, exp(x))", "log(gammaincinv(c, q))", at=(1.7,), isf="log(gammainccinv(c, q))")
 # (1 - c x)**(1 / c) is exp(-w) with w = x * log1prel(-c x): no special point at c = 0.
 GEV = "x * log1prel(-c * x)"
 family("genextreme", "c", f"-exp(-{GEV}) - (1 - c) * {GEV}", f"exp(-exp(-{GEV}))",
        f"-expm1(-exp(-{GEV}))", "-log(-log(q)) * exprel(c * log(-log(q)))",
        logcdf=f"-exp(-{GEV})", valid="", low="where(c < 0, 1 / minimum(c, -1e-300), -inf)",
-       high="where(c > 0, 1 / maximum(c, 1e-300), inf)", at=(0.3,))
+       high="where(c > 0, 1 / maximum(c, 1e-300), inf)", vanishes=True, at=(0.3,),
+       isf="-log(-log1p(-q)) * exprel(c * log(-log1p(-q)))")
 
 # --- on the positive half line
 
@@ -144,48 +157,53 @@ family("invgamma", "a", "-(a + 1) * log(x) - gammaln(a) - 1 / x", "gammaincc(a, 
        at=(2.7,))
 family("gengamma", "a c", "log(c) + xlogy(c * a - 1, x) - power(x, c) - gammaln(a)",
        "gammainc(a, power(x, c))", "gammaincc(a, power(x, c))", "power(gammaincinv(a, q), 1 / c)",
-       low="0", at=(1.7, 1.2))
+       low="0", at=(1.7, 1.2), isf="power(gammainccinv(a, q), 1 / c)")
 family("chi2", "df", "xlogy(0.5 * df - 1, x) - 0.5 * x - gammaln(0.5 * df) - 0.5 * log(2) * df",
        "chdtr(df, x)", "chdtrc(df, x)", "2 * gammaincinv(0.5 * df, q)", isf="chdtri(df, q)",
        low="0", at=(3.4,))
 family("chi", "df", "(1 - 0.5 * df) * log(2) - gammaln(0.5 * df) + xlogy(df - 1, x)"
        " - 0.5 * square(x)", "gammainc(0.5 * df, 0.5 * square(x))",
        "gammaincc(0.5 * df, 0.5 * square(x))", "sqrt(2 * gammaincinv(0.5 * df, q))", low="0",
-       at=(3.4,))
+       at=(3.4,), isf="sqrt(2 * gammainccinv(0.5 * df, q))")
 family("f", "dfn dfd", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
        " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)",
-       "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", at=(3.4, 6.1))
+       "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", at=(3.4, 6.1),
+       isf="1 / fdtri(dfd, dfn, q)")
 family("betaprime", "a b", "xlogy(a - 1, x) - (a + b) * log1p(x) - betaln(a, b)",
        "betainc(a, b, x / (1 + x))", "betainc(b, a, 1 / (1 + x))",
-       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", at=(1.7, 3.2))
+       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", at=(1.7, 3.2),
+       isf="betainccinv(a, b, q) / betaincinv(b, a, q)")
 family("weibull_min", "c", "log(c) + xlogy(c - 1, x) - power(x, c)", "-expm1(-power(x, c))",
        "exp(-power(x, c))", "power(-log1p(-q), 1 / c)", isf="power(-log(q), 1 / c)",
        logsf="-power(x, c)", low="0", at=(1.6,))
 family("invweibull", "c", "log(c) - (c + 1) * log(x) - power(x, -c)", "exp(-power(x, -c))",
        "-expm1(-power(x, -c))", "power(-log(q), -1 / c)", logcdf="-power(x, -c)",
        low="0", vanishes=True,
-       at=(2.6,))
+       at=(2.6,), isf="power(-log1p(-q), -1 / c)")
 family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + xlogy(c - 1, x)"
-       " - power(x, c)", "power(-expm1(-power(x, c)), a)", None,
-       "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3))
+       " - power(x, c)", "power(-expm1(-power(x, c)), a)",
+       "-expm1(a * log_of(-expm1(-power(x, c)), exp(-power(x, c))))",
+       "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3),
+       isf="power(-log(-expm1(log1p(-q) / a)), 1 / c)")
 family("rayleigh", "", "log(x) - 0.5 * square(x)", "-expm1(-0.5 * square(x))",
        "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(-2 * log(q))",
        logsf="-0.5 * square(x)", low="0")
 family("maxwell", "", "0.5 * log(2 / pi) + 2 * log(x) - 0.5 * square(x)",
        "gammainc(1.5, 0.5 * square(x))", "gammaincc(1.5, 0.5 * square(x))",
-       "sqrt(2 * gammaincinv(1.5, q))", low="0")
+       "sqrt(2 * gammaincinv(1.5, q))", low="0", isf="sqrt(2 * gammainccinv(1.5, q))")
 family("nakagami", "nu", "log(2) + xlogy(nu, nu) - gammaln(nu) + xlogy(2 * nu - 1, x)"
        " - nu * square(x)", "gammainc(nu, nu * square(x))", "gammaincc(nu, nu * square(x))",
-       "sqrt(gammaincinv(nu, q) / nu)", low="0", at=(1.6,))
+       "sqrt(gammaincinv(nu, q) / nu)", low="0", at=(1.6,), isf="sqrt(gammainccinv(nu, q) / nu)")
 family("halfnorm", "", "0.5 * log(2 / pi) - 0.5 * square(x)", "erf(sqrt(0.5) * x)", "2 * ndtr(-x)",
-       "ndtri(0.5 + 0.5 * q)", isf="-ndtri(0.5 * q)", low="0")
+       "sqrt(2) * erfinv(q)", isf="-ndtri(0.5 * q)", low="0")
 family("halfcauchy", "", "log(2 / pi) - log1p(square(x))", "2 / pi * arctan(x)",
-       "1 - 2 / pi * arctan(x)", "tan(0.5 * pi * q)", low="0")
+       "2 / pi * arctan2(1.0, x)", "tan(0.5 * pi * q)", low="0", isf="1 / tan(0.5 * pi * q)")
 family("halflogistic", "", "log(2) + log_expit(x) + log_expit(-x)", "tanh(0.5 * x)",
-       "2 * expit(-x)", "2 * arctanh(q)", low="0")
+       "2 * expit(-x)", "2 * arctanh(q)", low="0", isf="log1p(1 - q) - log(q)")
 family("halfgennorm", "beta", "log(beta) - gammaln(1 / beta) - power(x, beta)",
        "gammainc(1 / beta, power(x, beta))", "gammaincc(1 / beta, power(x, beta))",
-       "power(gammaincinv(1 / beta, q), 1 / beta)", low="0", at=(1.7,))
+       "power(gammaincinv(1 / beta, q), 1 / beta)", low="0", at=(1.7,),
+       isf="power(gammainccinv(1 / beta, q), 1 / beta)")
 family("invgauss", "mu", "-0.5 * log(2 * pi) - 1.5 * log(x) - square((x - mu) / mu) / (2 * x)",
        "ndtr((x / mu - 1) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
        "ndtr(-(x / mu - 1) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
@@ -197,26 +215,31 @@ family("fatiguelife", "c", "log1p(x) - log(2 * c) - 0.5 * log(2 * pi) - 1.5 * lo
        " - square(x - 1) / (2 * x * square(c))", "ndtr((sqrt(x) - 1 / sqrt(x)) / c)",
        "ndtr((1 / sqrt(x) - sqrt(x)) / c)",
        "0.25 * square(c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))",
-       low="0", vanishes=True, at=(0.9,))
+       low="0", vanishes=True, at=(0.9,),
+       isf="0.25 * square(-c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))")
 family("gompertz", "c", "log(c) + x - c * expm1(x)", "-expm1(-c * expm1(x))", "exp(-c * expm1(x))",
-       "log1p(-log1p(-q) / c)", logsf="-c * expm1(x)", low="0", at=(0.9,))
+       "log1p(-log1p(-q) / c)", logsf="-c * expm1(x)", low="0", at=(0.9,), isf="log1p(-log(q) / c)")
 family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5 / x))",
-       "erf(sqrt(0.5 / x))", "0.5 / square(erfcinv(q))", low="0", vanishes=True)
+       "erf(sqrt(0.5 / x))", "0.5 / square(erfcinv(q))", low="0", vanishes=True,
+       isf="0.5 / square(erfinv(q))")
 family("lomax", "c", "log(c) - (c + 1) * log1p(x)", "-expm1(-c * log1p(x))", "exp(-c * log1p(x))",
        "expm1(-log1p(-q) / c)", isf="expm1(-log(q) / c)", logsf="-c * log1p(x)", low="0", at=(1.9,))
 family("fisk", "c", "log(c) + xlogy(c - 1, x) + 2 * log_expit(-c * log(x))",
-       "expit(c * log(x))", "expit(-c * log(x))", "exp(logit(q) / c)", low="0", at=(1.9,))
+       "expit(c * log(x))", "expit(-c * log(x))", "exp(logit(q) / c)", low="0", at=(1.9,),
+       isf="exp(-logit(q) / c)")
 family("burr", "c d", "log(c * d) + xlogy(c * d - 1, x) + (d + 1) * log_expit(-c * log(x))",
        "exp(-d * log1p(power(x, -c)))", "-expm1(-d * log1p(power(x, -c)))",
-       "power(expm1(-log(q) / d), -1 / c)", low="0", at=(1.9, 0.8))
+       "power(expm1(-log(q) / d), -1 / c)", low="0", at=(1.9, 0.8),
+       isf="power(expm1(-log1p(-q) / d), -1 / c)")
 family("burr12", "c d", "log(c * d) + xlogy(c - 1, x) - (d + 1) * log1p(power(x, c))",
        "-expm1(-d * log1p(power(x, c)))", "exp(-d * log1p(power(x, c)))",
        "power(expm1(-log1p(-q) / d), 1 / c)", logsf="-d * log1p(power(x, c))", low="0",
-       at=(1.9, 0.8))
+       at=(1.9, 0.8), isf="power(expm1(-log(q) / d), 1 / c)")
 family("loglaplace", "c", "log(0.5 * c) + where(x < 1, c - 1, -c - 1) * log(x)",
        "where(x < 1, 0.5 * power(x, c), 1 - 0.5 * power(x, -c))",
        "where(x < 1, 1 - 0.5 * power(x, c), 0.5 * power(x, -c))",
-       "where(q < 0.5, power(2 * q, 1 / c), power(2 * (1 - q), -1 / c))", low="0", at=(1.9,))
+       "where(q < 0.5, power(2 * q, 1 / c), power(2 * (1 - q), -1 / c))", low="0", at=(1.9,),
+       isf="where(q < 0.5, power(2 * q, -1 / c), power(2 * (1 - q), 1 / c))")
 PARETO = "x * log1prel(c * x)"
 family("genpareto", "c", f"-(c + 1) * {PARETO}", f"-expm1(-{PARETO})", f"exp(-{PARETO})",
        "-log1p(-q) * exprel(-c * log1p(-q))", isf="-log(q) * exprel(-c * log(q))",
@@ -225,30 +248,35 @@ family("genpareto", "c", f"-(c + 1) * {PARETO}", f"-expm1(-{PARETO})", f"exp(-{P
 
 # --- bounded
 
-family("uniform", "", "0.0 * x", "x", "1 - x", "q", low="0", high="1")
+family("uniform", "", "0.0 * x", "x", "1 - x", "q", low="0", high="1", isf="1 - q")
 family("beta", "a b", "xlog1py(b - 1, -x) + xlogy(a - 1, x) - betaln(a, b)", "betainc(a, b, x)",
        "betaincc(a, b, x)", "betaincinv(a, b, q)", isf="betainccinv(a, b, q)", low="0", high="1",
        at=(1.7, 2.4))
 family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))", "2 / pi * arcsin(sqrt(x))",
-       "2 / pi * arcsin(sqrt(1 - x))", "square(sin(0.5 * pi * q))", low="0", high="1")
+       "2 / pi * arcsin(sqrt(1 - x))", "square(sin(0.5 * pi * q))", low="0", high="1",
+       isf="square(cos(0.5 * pi * q))")
 family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
-       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,))
+       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,),
+       isf="exp(log1p(-q) / a)")
 family("triang", "c", "log(2 * where(x < c, x / c, (1 - x) / (1 - c)))",
        "where(x < c, square(x) / c, 1 - square(1 - x) / (1 - c))",
        "where(x < c, 1 - square(x) / c, square(1 - x) / (1 - c))",
        "where(q < c, sqrt(c * q), 1 - sqrt((1 - c) * (1 - q)))", low="0", high="1",
-       valid="(c >= 0) * (c <= 1)", at=(0.4,))
+       valid="(c >= 0) * (c <= 1)", at=(0.4,),
+       isf="where(q > 1 - c, sqrt(c * (1 - q)), 1 - sqrt((1 - c) * q))")
 family("johnsonsb", "a b",
        "log(b) - log(x * (1 - x)) - log(2 * pi) / 2 - 0.5 * square(a + b * logit(x))",
        "ndtr(a + b * logit(x))", "ndtr(-a - b * logit(x))", "expit((ndtri(q) - a) / b)",
-       low="0", vanishes=True, high="1", valid="b > 0", at=(0.4, 1.7))
+       low="0", vanishes=True, high="1", valid="b > 0", at=(0.4, 1.7),
+       isf="expit(-(ndtri(q) + a) / b)")
 family("bradford", "c", "log(c) - log1p(c * x) - log(log1p(c))", "log1p(c * x) / log1p(c)",
        "1 - log1p(c * x) / log1p(c)", "expm1(q * log1p(c)) / c", low="0", high="1", at=(1.4,))
 family("truncexpon", "b", "-x - log(-expm1(-b))", "expm1(-x) / expm1(-b)",
-       "(exp(-b) - exp(-x)) / expm1(-b)", "-log1p(q * expm1(-b))", low="0", high="b", at=(2.4,))
+       "(exp(-b) - exp(-x)) / expm1(-b)", "-log1p(q * expm1(-b))", low="0", high="b", at=(2.4,),
+       isf="-log(exp(-b) - q * expm1(-b))")
 family("loguniform", "a b", "-log(x) - log(log(b / a))", "log(x / a) / log(b / a)",
        "log(b / x) / log(b / a)", "a * exp(q * log(b / a))", low="a", high="b",
-       valid="(a > 0) * (b > a)", at=(0.2, 2.4))
+       valid="(a > 0) * (b > a)", at=(0.2, 2.4), isf="b * exp(-q * log(b / a))")
 family("truncnorm", "a b", f"({NORMAL}) - log_normal_mass(a, b)",
        "exp(log_normal_mass(a, x) - log_normal_mass(a, b))",
        "exp(log_normal_mass(x, b) - log_normal_mass(a, b))",
@@ -260,7 +288,7 @@ family("pareto", "b", "log(b) - (b + 1) * log(x)", "-expm1(-b * log(x))", "power
        "power(1 - q, -1 / b)", isf="power(q, -1 / b)", logsf="-b * log(x)", low="1", at=(1.9,))
 family("weibull_max", "c", "log(c) + xlogy(c - 1, -x) - power(-x, c)", "exp(-power(-x, c))",
        "-expm1(-power(-x, c))", "-power(-log(q), 1 / c)", logcdf="-power(-x, c)", high="0",
-       at=(1.6,))
+       at=(1.6,), isf="-power(-log1p(-q), 1 / c)")
 
 
 def discrete(name: str, shapes: str, logpmf: str, cdf: str | None, sf: str | None, low: str,

@@ -23,8 +23,8 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
-from cdiff.numpy._common import as_array, axis_of
-from cdiff.scipy._mirror import hosted_value, no_keywords, rows_at
+from cdiff.numpy._common import as_array, axis_of, of_values
+from cdiff.scipy._mirror import no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy.linalg import solve_banded
 
@@ -127,7 +127,7 @@ class _Cubic(_Interpolant):
         if not isinstance(extrapolate, (bool, np.bool_)):
             raise TypeError(f"{self._name}: extrapolate={extrapolate!r} cannot be used here")
         flat = _core.reshape(query, (query.size,))
-        k = hosted_value(_interval, data.x, flat)
+        k = of_values(_interval, data.x, flat)
         t = _core.reshape(flat - rows_at(data.x, k), (query.size, 1))
         found = _horner([rows_at(c, k) for c in self._coefficients], t, nu)
         if not extrapolate:
@@ -292,7 +292,7 @@ class interp1d(_Interpolant):
         if kind == "cubic":
             y = CubicSpline(data.x, data.y)(flat)
         else:
-            k = hosted_value(_interval, data.x, flat)
+            k = of_values(_interval, data.x, flat)
             t = _core.reshape(flat - rows_at(data.x, k), (flat.size, 1))
             y = rows_at(data.y, k) + rows_at(data.slope, k) * t
         if not extrapolate:
@@ -347,7 +347,7 @@ class RegularGridInterpolator:
         lows, parts = [], []
         for axis, g in enumerate(grid):
             q = flat[:, axis]
-            k = hosted_value(_interval, g, q)
+            k = of_values(_interval, g, q)
             lows.append(k)
             parts.append((q - rows_at(g, k)) / rows_at(g[1:] - g[:-1], k))
         total, extra = self._corners(values, lows, parts), (1,) * (values.ndim - n)
@@ -370,7 +370,7 @@ class RegularGridInterpolator:
             weight: Any = 1.0
             for up, part in zip(corner, parts, strict=True):
                 weight = weight * (part if up else 1 - part)
-            chosen = rows_at(flat, hosted_value(_flat_position, shape, corner, *lows))
+            chosen = rows_at(flat, of_values(_flat_position, shape, corner, *lows))
             total = total + _core.reshape(weight, weight.shape + (1,) * len(rest)) * chosen
         return total
 

@@ -23,53 +23,37 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff.numpy import linalg as _numpy_linalg
-from cdiff.numpy._common import as_array
+from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
+from cdiff.scipy import _spectral
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
-from cdiff.scipy._mirror import hosted_value, mirror_of, rows_at
+from cdiff.scipy._mirror import mirror_of, rows_at
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._spectral import *  # noqa: F403
+from cdiff.scipy._structure import hermitian_of, matrix_of, promoted, square_of, symmetric_of
 
 _linalg = scipy_module("linalg")
-__all__: list[str] = []
+__all__: list[str] = [*_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
 
 LinAlgError = _linalg.LinAlgError
 
 _SHORT = {
     "gen": "general", "diag": "diagonal", "tridiag": "tridiagonal", "sym": "symmetric",
-    "her": "symmetric", "hermitian": "symmetric", "pos": "positive definite",
+    "her": "hermitian", "pos": "positive definite",
 }  # fmt: skip
 _KINDS = {None, "general", "diagonal", "tridiagonal", "banded", "upper triangular",
-          "lower triangular", "symmetric", "positive definite"}  # fmt: skip
-
-
-def _square(a: Any, name: str) -> Array:
-    a = as_array(a)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError(f"{name}: expected a square matrix, got shape {a.shape}")
-    return a if a.dtype.kind == "f" else _core.cast(a, float)
-
-
-def _matrix(a: Any, name: str) -> Array:
-    a = as_array(a)
-    if a.ndim != 2:
-        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
-    return a if a.dtype.kind == "f" else _core.cast(a, float)
-
-
-def _symmetric(a: Array, lower: bool) -> Array:
-    """The symmetric matrix of which one triangle is given."""
-    if lower:
-        return _tril(a) + _tril(a, -1).mT
-    return _triu(a) + _triu(a, 1).mT
+          "lower triangular", "symmetric", "hermitian", "positive definite"}  # fmt: skip
 
 
 def _read_part(a: Array, kind: str | None, lower: bool) -> Array:
     """The matrix as SciPy sees it where it reads a part of `a` only."""
-    if kind in ("symmetric", "positive definite"):
-        return _symmetric(a, lower)
+    if kind in ("hermitian", "positive definite"):
+        return hermitian_of(a, lower)
+    if kind == "symmetric":
+        return symmetric_of(a, lower)
     if kind == "upper triangular":
         return _triu(a)
     if kind == "lower triangular":
@@ -80,7 +64,7 @@ def _read_part(a: Array, kind: str | None, lower: bool) -> Array:
 
 def _solved(a: Array, b: Any, kind: str | None, name: str) -> Array:
     """The solution for a vector, a matrix or a stack of matrices."""
-    b = as_array(b)
+    a, b = promoted(a, b)
     vector = b.ndim == 1
     if b.ndim == 0 or b.shape[0 if vector else -2] != a.shape[-1]:
         raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
@@ -103,7 +87,7 @@ def solve(
     check_finite: bool = True, assume_a: str | None = None, transposed: bool = False,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.solve`, with every `assume_a`."""
-    a = _square(a, "solve")
+    a = square_of(a, "solve")
     kind = _SHORT.get(assume_a or "", assume_a)
     if kind not in _KINDS:
         raise ValueError(f"solve: {assume_a!r} is not a recognized matrix structure")
@@ -121,7 +105,7 @@ def solve_triangular(
     overwrite_b: bool = False, check_finite: bool = True,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.solve_triangular`."""
-    a = _square(a, "solve_triangular")
+    a = square_of(a, "solve_triangular")
     if trans not in (0, 1, 2, "N", "T", "C"):
         raise ValueError(f"solve_triangular: trans is 0, 1, 2, 'N', 'T' or 'C', not {trans!r}")
     if unit_diagonal:
@@ -130,7 +114,7 @@ def solve_triangular(
     else:
         a = _tril(a) if lower else _triu(a)
     if trans not in (0, "N"):
-        a, lower = a.mT, not lower
+        a, lower = adjoint(a) if trans in (2, "C") else a.mT, not lower
     kind = "lower triangular" if lower else "upper triangular"
     return _solved(a, b, kind, "solve_triangular")
 
@@ -142,7 +126,7 @@ def solve_banded(
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.solve_banded`; elements of `ab` outside the matrix have derivative 0."""
     low, up = l_and_u
-    ab, b = _matrix(ab, "solve_banded"), as_array(b)
+    ab, b = promoted(matrix_of(ab, "solve_banded"), b)
     if ab.shape[0] != low + up + 1:
         raise ValueError(
             f"solve_banded: l_and_u={low, up} needs ab with {low + up + 1} rows, not {ab.shape}"
@@ -160,11 +144,15 @@ def solveh_banded(
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.solveh_banded`."""
-    ab = _matrix(ab, "solveh_banded")
+    ab = matrix_of(ab, "solveh_banded")
     width = ab.shape[0] - 1
+    if ab.dtype.kind == "c":
+        # The main diagonal counts as real.
+        main = (np.arange(width + 1) == (0 if lower else width))[:, None]
+        ab = _core.where(main, _core.real(ab), ab)
     # As a half band, and its transpose without the diagonal.
     half = Banded(width, 0) if lower else Banded(0, width)
-    other = half.transposed(ab)
+    other = _core.conj(half.transposed(ab))
     parts = [other[:-1], ab] if lower else [ab, other[1:]]
     return solve_banded((width, width), _core.concatenate(parts, 0), b)
 
@@ -174,8 +162,8 @@ def cholesky(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> Array:
     """As `scipy.linalg.cholesky`."""
-    factor = _core.cholesky(_symmetric(_square(a, "cholesky"), lower))
-    return factor if lower else factor.mT
+    factor = _core.cholesky(hermitian_of(square_of(a, "cholesky"), lower))
+    return factor if lower else adjoint(factor)
 
 
 @_mirrors
@@ -192,8 +180,8 @@ def cho_solve(
 ) -> Array:
     """As `scipy.linalg.cho_solve`."""
     c, lower = c_and_lower
-    first = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
-    return solve_triangular(c, first, trans=1 if lower else 0, lower=lower)
+    first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
+    return solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
 
 
 # --- LU -------------------------------------------------------------------------------------------
@@ -220,7 +208,7 @@ def _lu_factors(a: Array) -> tuple[Any, Array, Array]:
     """The order of the rows, L and U; the permutation is constant where there are no ties."""
     m, n = a.shape
     k = min(m, n)
-    order = hosted_value(_pivot_order, a)
+    order = of_values(_pivot_order, a)
     rows = rows_at(a, order)
     low, up = unpacked(call(PackedLU(), [rows[:k, :k]]))
     if m > k:
@@ -245,17 +233,17 @@ def lu(
     p_indices: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
     """As `scipy.linalg.lu`, of one matrix, which must have full rank."""
-    order, low, up = _lu_factors(_matrix(a, "lu"))
+    order, low, up = _lu_factors(matrix_of(a, "lu"))
     if permute_l:
-        return rows_at(low, hosted_value(_inverse_order, order)), up
-    return hosted_value(_inverse_order if p_indices else _permutation, order), low, up
+        return rows_at(low, of_values(_inverse_order, order)), up
+    return of_values(_inverse_order if p_indices else _permutation, order), low, up
 
 
 @_mirrors
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
     """As `scipy.linalg.lu_factor`, of one square matrix."""
-    a = _square(_matrix(a, "lu_factor"), "lu_factor")
-    return call(PackedLU(), [rows_at(a, hosted_value(_pivot_order, a))]), hosted_value(_pivots, a)
+    a = square_of(matrix_of(a, "lu_factor"), "lu_factor")
+    return call(PackedLU(), [rows_at(a, of_values(_pivot_order, a))]), of_values(_pivots, a)
 
 
 @_mirrors
@@ -265,37 +253,28 @@ def lu_solve(
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.lu_solve`."""
     packed, piv = lu_and_piv
-    packed, b = _square(_matrix(packed, "lu_solve"), "lu_solve"), as_array(b)
+    packed, b = promoted(square_of(matrix_of(packed, "lu_solve"), "lu_solve"), b)
     if trans not in (0, 1, 2):
         raise ValueError(f"lu_solve: trans is 0, 1 or 2, not {trans!r}")
     low, up = unpacked(packed)
-    order = hosted_value(_order_of_pivots, piv, packed.shape[0])
+    order = of_values(_order_of_pivots, piv, packed.shape[0])
     if trans == 0:
         first = _solved(low, rows_at(b, order), "lower triangular", "lu_solve")
         return _solved(up, first, "upper triangular", "lu_solve")
-    first = _solved(up.mT, b, "lower triangular", "lu_solve")
-    found = _solved(low.mT, first, "upper triangular", "lu_solve")
-    return rows_at(found, hosted_value(_inverse_order, order))
+    turned = [adjoint(x) if trans == 2 else x.mT for x in (up, low)]
+    first = _solved(turned[0], b, "lower triangular", "lu_solve")
+    found = _solved(turned[1], first, "upper triangular", "lu_solve")
+    return rows_at(found, of_values(_inverse_order, order))
 
 
 # --- functions of matrices ------------------------------------------------------------------------
-
-
-def _with_function(A: Any, name: str) -> Array:
-    """A real or complex square matrix."""
-    A = as_array(A)
-    if A.dtype.kind != "c":
-        return _square(A, name)
-    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
-        raise ValueError(f"{name}: expected a square matrix, got shape {A.shape}")
-    return A
 
 
 def _matrix_function(name: str) -> Any:
     operator = MatrixFunction(name)
 
     def function(A: Any) -> Array:
-        return call(operator, [_with_function(A, name)])
+        return call(operator, [square_of(A, name)])
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"As `scipy.linalg.{name}(A)`; a real matrix must have a real result."
@@ -316,7 +295,7 @@ tanhm = _matrix_function("tanhm")
 @_mirrors
 def fractional_matrix_power(A: Any, t: float) -> Array:
     """As `scipy.linalg.fractional_matrix_power`, by A; a tracked t goes through expm and logm."""
-    A = _with_function(A, "fractional_matrix_power")
+    A = square_of(A, "fractional_matrix_power")
     if isinstance(t, Array):
         return expm(t * logm(A))
     return call(MatrixFunction("fractional_matrix_power", t), [A])
@@ -327,7 +306,7 @@ def expm_frechet(
     A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
 ) -> Any:
     """As `scipy.linalg.expm_frechet`, by both matrices."""
-    A, E = _square(A, "expm_frechet"), _square(E, "expm_frechet")
+    A, E = promoted(square_of(A, "expm_frechet"), square_of(E, "expm_frechet"))
     if A.shape != E.shape:
         raise ValueError(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
     along = MatrixFunction("expm").along(A, E)
@@ -340,26 +319,26 @@ def expm_frechet(
 @_mirrors
 def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     """As `scipy.linalg.solve_sylvester`."""
-    a, b = _square(a, "solve_sylvester"), _square(b, "solve_sylvester")
-    q = _matrix(q, "solve_sylvester")
+    a, b = square_of(a, "solve_sylvester"), square_of(b, "solve_sylvester")
+    q = matrix_of(q, "solve_sylvester")
     if q.shape != (a.shape[0], b.shape[0]):
         raise ValueError(f"solve_sylvester: shapes {a.shape}, {b.shape} and {q.shape} do not fit")
-    return call(Sylvester(), [a, b, q])
+    return call(Sylvester(), promoted(a, b, q))
 
 
 @_mirrors
 def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
     """As `scipy.linalg.solve_continuous_lyapunov`."""
-    a = _square(a, "solve_continuous_lyapunov")
-    return solve_sylvester(a, a.mT, _matrix(q, "solve_continuous_lyapunov"))
+    a = square_of(a, "solve_continuous_lyapunov")
+    return solve_sylvester(a, adjoint(a), matrix_of(q, "solve_continuous_lyapunov"))
 
 
 @_mirrors
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
-    a, q = _square(a, "solve_discrete_lyapunov"), _square(q, "solve_discrete_lyapunov")
+    a, q = square_of(a, "solve_discrete_lyapunov"), square_of(q, "solve_discrete_lyapunov")
     n = a.shape[0]
-    system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, a)
+    system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, _core.conj(a))
     return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
 
 
@@ -377,7 +356,7 @@ def _vector(c: Any, name: str) -> Array:
 def toeplitz(c: Any, r: Any = None) -> Array:
     """As `scipy.linalg.toeplitz`, of vectors."""
     c = _vector(c, "toeplitz")
-    r = c if r is None else _vector(r, "toeplitz")
+    r = _core.conj(c) if r is None else _vector(r, "toeplitz")
     values = _core.concatenate([c[::-1], r[1:]], 0)
     i, j = np.arange(c.size)[:, None], np.arange(r.size)
     return values[c.size - 1 - i + j]
@@ -444,7 +423,7 @@ def block_diag(*arrs: Any) -> Array:
 @_mirrors
 def khatri_rao(a: Any, b: Any) -> Array:
     """As `scipy.linalg.khatri_rao`."""
-    a, b = _matrix(a, "khatri_rao"), _matrix(b, "khatri_rao")
+    a, b = matrix_of(a, "khatri_rao"), matrix_of(b, "khatri_rao")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"khatri_rao: the numbers of columns of {a.shape} and {b.shape} differ")
     product = _core.reshape(a, (a.shape[0], 1, a.shape[1])) * b
@@ -464,7 +443,7 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
 @_mirrors
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """As `scipy.linalg.det`; exact at singular matrices too."""
-    return _numpy_linalg.det(_square(a, "det"))
+    return _numpy_linalg.det(square_of(a, "det"))
 
 
 @_mirrors
@@ -473,7 +452,7 @@ def inv(
     lower: bool = False,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.inv`."""
-    a = _square(a, "inv")
+    a = square_of(a, "inv")
     kind = _SHORT.get(assume_a or "", assume_a)
     if kind not in _KINDS:
         raise ValueError(f"inv: {assume_a!r} is not a recognized matrix structure")

@@ -22,8 +22,8 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import as_array
-from cdiff.scipy._mirror import hosted_value, mirror_of, no_keywords, rows_at
+from cdiff.numpy._common import as_array, of_values
+from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy.linalg import solve_banded
 
@@ -109,9 +109,9 @@ def map_coordinates(
     outside: Any = None
     for axis, n in enumerate(a.shape):
         x = c[axis]
-        low = hosted_value(_nearest if order == 0 else _floor, x)
+        low = of_values(_nearest if order == 0 else _floor, x)
         first = 1 if order == 3 else 0
-        places.append([hosted_value(_folded, low, k - first, n, mode) for k in range(order + 1)])
+        places.append([of_values(_folded, low, k - first, n, mode) for k in range(order + 1)])
         weights.append(_weights(x - low, order))
         if mode == "constant":
             beyond = _core.add(_core.less(x, 0), _core.greater(x, n - 1))
@@ -122,7 +122,7 @@ def map_coordinates(
         for axis, k in enumerate(corner):
             weight = weight * weights[axis][k]
         chosen = [places[axis][k] for axis, k in enumerate(corner)]
-        total = total + weight * rows_at(flat, hosted_value(_flat_position, a.shape, *chosen))
+        total = total + weight * rows_at(flat, of_values(_flat_position, a.shape, *chosen))
     return total if outside is None else _core.where(outside, cval, total)
 
 

@@ -53,7 +53,7 @@ def _numbers(x: Any, name: str) -> Array:
 # --- convolution ----------------------------------------------------------------------------------
 
 
-class _Convolution(PointCallee):
+class Convolution(PointCallee):
     """The full convolution of two arrays with as many axes."""
 
     def __init__(self, method: str) -> None:
@@ -61,6 +61,9 @@ class _Convolution(PointCallee):
 
     def __repr__(self) -> str:
         return "convolve"
+
+    def __reduce__(self) -> Any:
+        return Convolution, (self.method,)
 
     def value(self, arrays: list[Any]) -> Any:
         return _signal.convolve(*arrays, mode="full", method=self.method)
@@ -90,7 +93,7 @@ def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
         raise ValueError(f"{name}: mode is full, same or valid, not {mode!r}")
     if not a.ndim:
         return a * b
-    whole = call(_Convolution(method), [a, b])
+    whole = call(Convolution(method), [a, b])
     if mode == "full":
         return whole
     pairs = list(zip(a.shape, b.shape, strict=True))
@@ -153,11 +156,14 @@ def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Array:
 # --- filters --------------------------------------------------------------------------------------
 
 
-class _Filter(PointCallee):
+class Filter(PointCallee):
     """y with sum(a[k] * y[n-k]) = sum(b[k] * x[n-k]) along the last axis."""
 
     def __repr__(self) -> str:
         return "lfilter"
+
+    def __reduce__(self) -> Any:
+        return Filter, ()
 
     def value(self, arrays: list[Any]) -> Any:
         return _signal.lfilter(*arrays, axis=-1)
@@ -203,7 +209,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     axis = axis_of(x, axis, "lfilter")
     last = axis == x.ndim - 1
     perm = [k for k in range(x.ndim) if k != axis] + [axis]
-    y = call(_Filter(), [b, a, x if last else _core.transpose(x, perm)])
+    y = call(Filter(), [b, a, x if last else _core.transpose(x, perm)])
     return y if last else _core.transpose(y, np.argsort(perm).tolist())
 
 

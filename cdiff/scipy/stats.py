@@ -46,9 +46,17 @@ def _log_normal_mass(a: Any, b: Any) -> Any:
     return right + _core.log(-_core.expm1(left - right))
 
 
-_MORE = ("arctan", "arctanh", "arcsin", "arcsinh", "logaddexp", "sinh", "tan", "tanh")
+def _log_of(p: Any, rest: Any) -> Any:
+    """log(p), where p + rest = 1: from the smaller of the two, which has all its digits."""
+    small = _core.less(p, 0.5)
+    from_rest = _core.log1p(-_core.where(small, 0.0, rest))
+    return _core.where(small, _core.log(_core.where(small, p, 1.0)), from_rest)
+
+
+_MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
+         "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
-_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass)
+_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of)
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
@@ -64,14 +72,15 @@ def _expression(family: Family, method: str) -> str | None:
     if given is not None:
         return given
     sources = {
-        "pdf": ("logpdf", "exp({})"), "pmf": ("logpdf", "exp({})"), "sf": ("cdf", "1 - ({})"),
-        "logcdf": ("cdf", "log({})"), "logsf": ("sf", "log({})"),
+        "pdf": (("logpdf",), "exp({})"), "pmf": (("logpdf",), "exp({})"),
+        "sf": (("cdf",), "1 - ({})"), "logcdf": (("cdf", "sf"), "log_of({}, {})"),
+        "logsf": (("sf", "cdf"), "log_of({}, {})"),
     }  # fmt: skip
     if method == "isf" and family.ppf is not None:
         return re.sub(r"\bq\b", "(1 - q)", family.ppf)
-    source = sources.get(method)
-    inner = None if source is None else _expression(family, source[0])
-    return None if source is None or inner is None else source[1].format(inner)
+    names, form = sources.get(method, ((), ""))
+    parts = [_expression(family, name) for name in names]
+    return form.format(*parts) if form and None not in parts else None
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,121 @@
+"""Captured arrays that a program reads itself: does anything else depend on their content?
+
+A program reads a captured array anew at each run, but what NumPy made of the array while the
+function was recorded (`a[0]`, `a.sum()`) is a constant in it. So the content of such an array is
+compared at each call, as that of one which only NumPy has read, and a change means another
+recording. If that gives the same program although every element has changed meanwhile, and the
+function takes no decisions by which it might have read the array, the program is all that reads it:
+then it is trusted, and not looked at any more. This file knows paths; it must not know how they are
+recorded. It runs once for each recording.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import program_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cdiff._core import Program
+    from cdiff._paths import Path
+
+__all__ = ["Trust"]
+
+
+class _Probation:
+    """An array on the way to being trusted: what it held, and which elements have ever changed."""
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = array
+        self.content = array.copy()
+        self.changed = np.zeros(array.shape, bool)
+
+    def is_over(self) -> bool:
+        """Has every element changed by now?"""
+        self.changed |= self.array != self.content
+        self.content[...] = self.array
+        return bool(self.changed.all())
+
+
+class Trust:
+    """What is known of the arrays that the programs for one signature read."""
+
+    def __init__(self) -> None:
+        self._trusted: list[np.ndarray[Any, Any]] = []
+        self._others: dict[int, Any] = {}
+
+    def arrays(self, path: Path) -> list[Any]:
+        """The arrays which a program reads and nothing else depends on.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        list of ndarray
+        """
+        if not self._trusted:
+            return []
+        return [x for x in path.linked() if any(np.may_share_memory(x, a) for a in self._trusted)]
+
+    def learn(self, changed: Iterable[Any], before: Path, after: Path) -> None:
+        """Compare two recordings between which nothing but the content of arrays has changed.
+
+        Parameters
+        ----------
+        changed : iterable of ndarray and Array
+        before, after : Path
+        """
+        same = _is_same(before, after)
+        for x in changed:
+            known = self._others.get(id(x))
+            if known is x:
+                continue  # something else depends on it
+            if not same or not isinstance(x, np.ndarray):
+                self._others[id(x)] = x
+            elif known is None:
+                self._others[id(x)] = _Probation(x)
+            elif isinstance(known, _Probation) and known.is_over():
+                del self._others[id(x)]
+                self._trusted.append(x)
+
+
+def _is_same(a: Path, b: Path) -> bool:
+    """Do two paths compute the same from the same arrays, whatever these hold?"""
+    if a.places != b.places or not all(map(_equal, a.leaves, b.leaves)):
+        return False
+    return _parts(a.runner.program) == _parts(b.runner.program)
+
+
+def _parts(program: Program) -> list[Any]:
+    """What a program does; arrays that may change stand for themselves."""
+    *parts, arrays, outputs, guards = program_parts(program)
+    originals = {id(copy): original for copy, original in program.refreshed}
+    held = [_place(originals.get(id(x), x)) for x in arrays]
+    return [*parts, held, outputs, [(value, _form(expected)) for value, expected in guards]]
+
+
+def _place(x: Any) -> Any:
+    """What tells one array that a program reads from another; its content if that is for ever."""
+    if not isinstance(x, np.ndarray):
+        return id(x)
+    if not x.flags.writeable and x.base is None:
+        return _form(x)
+    return x.__array_interface__["data"], x.strides, x.shape, x.dtype.str
+
+
+def _form(x: Any) -> tuple[Any, ...]:
+    return x.dtype.str, x.shape, x.tobytes()
+
+
+def _equal(x: Any, y: Any) -> bool:
+    """Are these constants of two results the same?"""
+    if x is y:
+        return True
+    numbers = isinstance(x, (float, int, complex, np.ndarray, np.generic))
+    return numbers and x.__class__ is y.__class__ and _form(np.asarray(x)) == _form(np.asarray(y))

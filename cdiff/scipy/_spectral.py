@@ -1,0 +1,292 @@
+"""`scipy.linalg`'s decompositions: eigenvalues, singular values, QR, LDL, and what is made of them.
+
+Those that NumPy has too go through its operators, with SciPy's signatures and shapes; generalised
+eigenvalue problems are reduced by Cholesky's factor; LDL is an operator of its own, with its
+tangent. Plain arguments go to SciPy itself. It must not know sweeps or programs.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy import linalg as _numpy_linalg
+from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
+from cdiff.numpy._decompositions import Decomposition, Eigh, eigenvalues
+from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
+from cdiff.scipy._need import scipy_module
+from cdiff.scipy._structure import hermitian_of, matrix_of, square_of, symmetric_of
+
+_linalg = scipy_module("linalg")
+__all__: list[str] = []
+_mirrors = mirror_of(_linalg, __all__)
+
+
+# --- symmetric eigenvalues ------------------------------------------------------------------------
+
+
+class _Eigh(Eigh):
+    """With SciPy's vectors, which may have other signs than NumPy's; option 0 is `lower`."""
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return tuple(_linalg.eigh(a, lower=self.options[0], check_finite=False))
+
+
+def _reduced(a: Array, b: Array, type: int) -> tuple[Array, Array, bool]:
+    """The ordinary problem of a generalised one, Cholesky's factor, and whether vectors are
+    multiplied by it (or by its inverse, transposed)."""
+    factor = _core.cholesky(b)
+    if type == 1:
+        half = _core.solve(factor, a)
+        return adjoint(_core.solve(factor, adjoint(half))), factor, False
+    return _core.matmul(_core.matmul(adjoint(factor), a), factor), factor, type == 3
+
+
+def _phases(v: Any, subset: Any, lower: bool, type: int, a: Any, b: Any = None) -> Any:
+    """What makes each column the one that SciPy gives."""
+    given = _linalg.eigh(a, b, lower=lower, type=type, subset_by_index=subset)[1]
+    ratio = (v.conj() * given).sum(-2)
+    size = np.abs(ratio)
+    return np.where(size > 0, ratio / np.where(size > 0, size, 1), 1).astype(v.dtype)
+
+
+def _subset(w: Array, subset: Any) -> slice:
+    if subset is None:
+        return slice(None)
+    low, high = subset
+    if not 0 <= low <= high < w.shape[-1]:
+        raise ValueError(
+            f"eigh: requested eigenvalue indices are not valid. Valid range is "
+            f"[0, {w.shape[-1] - 1}] and start <= end, but {subset} is given"
+        )
+    return slice(low, high + 1)
+
+
+def _operands(a: Any, b: Any, lower: bool, type: int, name: str) -> tuple[Array, Any]:
+    a = hermitian_of(square_of(a, name), lower)
+    if type not in (1, 2, 3):
+        raise ValueError(f"{name}: 'type' keyword only accepts 1, 2, and 3, not {type!r}")
+    if b is None:
+        return a, None
+    b = hermitian_of(square_of(b, name), lower)
+    if a.shape != b.shape or a.ndim != 2:
+        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+    kind = np.result_type(a.dtype, b.dtype)
+    return _core.cast(a, kind), _core.cast(b, kind)
+
+
+@_mirrors
+def eigh(
+    a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False,
+    overwrite_a: bool = False, overwrite_b: bool = False, type: int = 1, check_finite: bool = True,
+    subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
+) -> Any:  # fmt: skip
+    """As `scipy.linalg.eigh`, generalised problems too, by both matrices."""
+    no_keywords("eigh", subset_by_value=(subset_by_value, None))
+    a, b = _operands(a, b, lower, type, "eigh")
+    if b is None:
+        w, v = _Eigh(bool(lower))(a)
+    else:
+        reduced, factor, is_product = _reduced(a, b, type)
+        w, v = _numpy_linalg.eigh(reduced)
+        v = _core.matmul(factor, v) if is_product else _core.solve(adjoint(factor), v)
+    chosen = _subset(w, subset_by_index)
+    w, v = _core.index(w, (..., chosen)), _core.index(v, (..., chosen))
+    if eigvals_only:
+        return w
+    if b is not None:
+        v = v * of_values(_phases, v, subset_by_index, lower, type, a, b)
+    elif subset_by_index is not None:
+        v = v * of_values(_phases, v, subset_by_index, lower, type, a)
+    return w, v
+
+
+@_mirrors
+def eigvalsh(
+    a: Any, b: Any = None, *, lower: bool = True, overwrite_a: bool = False,
+    overwrite_b: bool = False, type: int = 1, check_finite: bool = True,
+    subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.eigvalsh`, generalised problems too, by both matrices."""
+    no_keywords("eigvalsh", subset_by_value=(subset_by_value, None))
+    a, b = _operands(a, b, lower, type, "eigvalsh")
+    w = _numpy_linalg.eigvalsh(a if b is None else _reduced(a, b, type)[0])
+    return _core.index(w, (..., _subset(w, subset_by_index)))
+
+
+# --- other eigenvalues and singular values --------------------------------------------------------
+
+
+def _complex(x: Array) -> Array:
+    return _core.cast(x, np.result_type(x.dtype, np.complex64))
+
+
+@_mirrors
+def eig(
+    a: Any, b: Any = None, left: bool = False, right: bool = True, overwrite_a: bool = False,
+    overwrite_b: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False,
+) -> Any:  # fmt: skip
+    """As `scipy.linalg.eig`, of one matrix, with right eigenvectors."""
+    no_keywords("eig", b=(b, None), left=(left, False), right=(right, True),
+                homogeneous_eigvals=(homogeneous_eigvals, False))  # fmt: skip
+    w, v = _numpy_linalg.eig(square_of(a, "eig"))
+    return _complex(w), v
+
+
+@_mirrors
+def eigvals(
+    a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.eigvals`, of one matrix."""
+    no_keywords("eigvals", b=(b, None), homogeneous_eigvals=(homogeneous_eigvals, False))
+    return _complex(eigenvalues(square_of(a, "eigvals"), "eigvals", True))
+
+
+@_mirrors
+def svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, overwrite_a: bool = False,
+    check_finite: bool = True, lapack_driver: str = "gesdd",
+) -> Any:  # fmt: skip
+    """As `scipy.linalg.svd`."""
+    result = _numpy_linalg.svd(matrix_of(a, "svd"), full_matrices, compute_uv)
+    return tuple(result) if compute_uv else result
+
+
+@_mirrors
+def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
+    """As `scipy.linalg.svdvals`."""
+    return _numpy_linalg.svdvals(matrix_of(a, "svdvals"))
+
+
+def _relative(a: Array) -> float:
+    return max(a.shape[-2:]) * float(NUMPY.finfo(a.dtype).eps)
+
+
+@_mirrors
+def pinv(
+    a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = False,
+    check_finite: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.pinv`, along changes that keep the rank."""
+    no_keywords("pinv", atol=(atol, None), return_rank=(return_rank, False))
+    a = matrix_of(a, "pinv")
+    return _numpy_linalg.pinv(a, rtol=_relative(a) if rtol is None else rtol)
+
+
+@_mirrors
+def pinvh(
+    a: Any, atol: Any = None, rtol: Any = None, lower: bool = True, return_rank: bool = False,
+    check_finite: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.pinvh`, along changes that keep the rank."""
+    return pinv(hermitian_of(square_of(a, "pinvh"), lower), atol=atol, rtol=rtol,
+                return_rank=return_rank)  # fmt: skip
+
+
+@_mirrors
+def lstsq(
+    a: Any, b: Any, cond: Any = None, overwrite_a: bool = False, overwrite_b: bool = False,
+    check_finite: bool = True, lapack_driver: Any = None,
+) -> Any:  # fmt: skip
+    """As `scipy.linalg.lstsq`, along changes that keep the rank."""
+    a, b = matrix_of(a, "lstsq"), as_array(b)
+    cond = float(NUMPY.finfo(a.dtype).eps) if cond is None else cond
+    x, residuals, rank, s = _numpy_linalg.lstsq(a, b, cond)
+    if b.ndim == 1 and residuals.size:
+        residuals = residuals[0]
+    return x, residuals, rank, s
+
+
+# --- QR -------------------------------------------------------------------------------------------
+
+
+def _column_order(a: Any) -> Any:
+    return _linalg.qr(a, mode="r", pivoting=True)[1]
+
+
+@_mirrors
+def qr(
+    a: Any, overwrite_a: bool = False, lwork: Any = None, mode: str = "full",
+    pivoting: bool = False, check_finite: bool = True,
+) -> Any:  # fmt: skip
+    """As `scipy.linalg.qr`, with the modes economic and r, and full where Q is unique."""
+    names = {"full": "complete", "economic": "reduced", "r": "reduced"}
+    if mode not in names:
+        raise ValueError(f"qr: of cdiff arrays, mode is one of {sorted(names)}, not {mode!r}")
+    a = matrix_of(a, "qr")
+    order: Any = None
+    if pivoting:
+        order = of_values(_column_order, a)
+        a = rows_at(a.mT, order).mT
+    q, r = _numpy_linalg.qr(a, names[mode])
+    rows, columns = a.shape[-2:]
+    if mode == "r" and rows > columns:
+        zeros = np.zeros((*a.shape[:-2], rows - columns, columns), a.dtype)
+        r = _core.concatenate([r, as_array(zeros)], a.ndim - 2)
+    found = (r,) if mode == "r" else (q, r)
+    return (*found, order) if pivoting else found
+
+
+# --- LDL ------------------------------------------------------------------------------------------
+
+
+class Ldl(Decomposition):
+    """A = L D L^H (or L D L^T), with the rows of L permuted, and D of blocks of order one and two.
+
+    Options are SciPy's `lower` and `hermitian`. Where the permutation and the blocks stay, the
+    tangent follows from L^-1 dA L^-H = W D + dD + D W^H, W = L^-1 dL being zero in the blocks.
+    """
+
+    name = "ldl"
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [shape, shape]
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        return _linalg.ldl(a, *self.options, check_finite=False)[:2]
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        turned = adjoint if self.options[1] else _transposed
+        low, d = results
+        order = of_values(_ldl_order, a, *self.options)
+        low = rows_at(low, order)
+        moved = rows_at(rows_at(t, order).mT, order).mT
+        x = turned(_core.solve(low, turned(_core.solve(low, moved))))
+        blocks, below = of_values(_ldl_masks, d, self.options[0])
+        w = _core.solve(d.mT, (x * below).mT).mT
+        back = of_values(np.argsort, order)
+        return rows_at(_core.matmul(low, w), back), x * blocks
+
+
+def _transposed(a: Array) -> Array:
+    return a.mT
+
+
+def _ldl_order(a: Any, lower: Any, hermitian: Any) -> Any:
+    return _linalg.ldl(a, bool(lower), bool(hermitian), check_finite=False)[2]
+
+
+def _ldl_masks(d: Any, lower: Any) -> tuple[Any, Any]:
+    """Where D may differ from zero, and where L may, but for its ones."""
+    n = d.shape[-1]
+    blocks = np.eye(n) + (d != 0) * (np.eye(n, k=1) + np.eye(n, k=-1))
+    triangle = np.tri(n) if lower else np.tri(n).T
+    return blocks.astype(d.dtype), (triangle * (blocks == 0)).astype(d.dtype)
+
+
+@_mirrors
+def ldl(
+    A: Any, lower: bool = True, hermitian: bool = True, overwrite_a: bool = False,
+    check_finite: bool = True,
+) -> tuple[Any, ...]:  # fmt: skip
+    """As `scipy.linalg.ldl`; the permutation and the blocks of D are constant."""
+    a = matrix_of(square_of(A, "ldl"), "ldl")
+    is_hermitian = hermitian and a.dtype.kind == "c"
+    a = (hermitian_of if is_hermitian else symmetric_of)(a, lower)
+    low, d = Ldl(bool(lower), is_hermitian)(a)
+    return low, d, of_values(_ldl_order, a, lower, is_hermitian)

@@ -1,0 +1,282 @@
+"""`scipy.fft`: Fourier, cosine, sine and Hankel transforms with SciPy's names.
+
+The Fourier transforms are those of `cdiff.numpy.fft`. Cosine, sine and Hankel transforms are linear
+operators whose values are SciPy's; their transposes are transforms of the same family. Plain
+arguments go to SciPy itself; `overwrite_x`, `workers` and `plan` are taken and have no effect on
+Arrays. Frequencies and lengths are SciPy's own names.
+
+Examples
+--------
+>>> import numpy as np, cdiff as cd
+>>> import cdiff.scipy.fft as csf
+>>> cd.grad(lambda x: csf.dct(x, type=3)[0])(np.zeros(3))
+array([1.        , 1.73205081, 1.        ])
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, Callee, call
+from cdiff._mapped import PointCallee
+from cdiff.numpy import fft as _numpy_fft
+from cdiff.numpy._common import as_array, axis_of
+from cdiff.numpy.fft import OTHER_WAY, lengths_of, of_length
+from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._need import scipy_module
+
+_fft = scipy_module("fft")
+__all__: list[str] = []
+_mirrors = mirror_of(_fft, __all__)
+
+
+class _Linear(PointCallee):
+    """A linear map of one operand, which applies to the last axes: so to many points at once."""
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        return self
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return None if tangents[0] is None else call(self, [tangents[0]])
+
+
+# --- cosine and sine transforms -------------------------------------------------------------------
+
+# The type of the transpose. Where the ends are not scaled to make a transform orthogonal, they have
+# a factor of their own in it, before and after: those of a cosine transform at the start (type 1:
+# at both ends), those of a sine transform at the end.
+TRANSPOSED = {1: 1, 2: 3, 3: 2, 4: 4}
+END_FACTORS = {1: (2.0, 0.5), 2: (2.0, 1.0), 3: (1.0, 0.5), 4: (1.0, 1.0)}
+
+
+class RealTransform(_Linear):
+    """A cosine or sine transform along one axis, counted from the end.
+
+    Parameters
+    ----------
+    name : str
+        "dct" or "dst".
+    kind : int
+        The type, 1 to 4.
+    axis : int
+        Negative.
+    norm : str
+        "backward", "ortho" or "forward".
+    orthogonal : bool
+        As `orthogonalize`.
+    """
+
+    def __init__(self, name: str, kind: int, axis: int, norm: str, orthogonal: bool) -> None:
+        self.options = (name, kind, axis, norm, orthogonal)
+
+    def __repr__(self) -> str:
+        return f"{self.options[0]} of type {self.options[1]}"
+
+    def value(self, arrays: list[Any]) -> Any:
+        name, kind, axis, norm, orthogonal = self.options
+        transform = getattr(_fft, name)
+        return transform(arrays[0], kind, axis=axis, norm=norm, orthogonalize=orthogonal)
+
+    def ends(self, n: int, factor: float) -> Any:
+        """Ones along the axis, but for the ends."""
+        name, kind, axis, _, _ = self.options
+        weights = np.ones(n)
+        weights[0 if name == "dct" else -1] = factor
+        if kind == 1:
+            weights[-1] = factor
+        return weights.reshape((n, *(1,) * (-axis - 1)))
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        name, kind, axis, norm, orthogonal = self.options
+        back = RealTransform(name, TRANSPOSED[kind], axis, norm, orthogonal)
+        before, after = END_FACTORS[kind]
+        if orthogonal or before == after or (name, kind) == ("dst", 1):
+            return [call(back, [g])]
+        n = y.shape[axis]
+        first, last = [self.ends(n, f).astype(y.real.dtype) for f in (before, after)]
+        return [last * call(back, [first * g])]
+
+
+def _transformed(
+    name: str, x: Any, kind: int, n: Any, axis: int, norm: Any, orthogonalize: Any, inverse: bool
+) -> Array:
+    """One of dct, dst and their inverses along one axis."""
+    label = f"i{name}" if inverse else name
+    x = as_array(x)
+    x = x if x.dtype.kind in "fc" else _core.cast(x, float)
+    if kind not in TRANSPOSED:
+        raise ValueError(f"{label}: invalid type {kind!r}; it is 1, 2, 3 or 4")
+    norm = "backward" if norm is None else norm
+    if norm not in OTHER_WAY:
+        raise ValueError(f"{label}: Invalid norm value {norm!r}")
+    axis = axis_of(x, axis, label)
+    x = of_length(x, x.shape[axis] if n is None else operator.index(n), axis, label)
+    orthogonal = norm == "ortho" if orthogonalize is None else bool(orthogonalize)
+    if inverse:
+        kind, norm = TRANSPOSED[kind], OTHER_WAY[norm]
+    return call(RealTransform(name, kind, axis - x.ndim, norm, orthogonal), [x])
+
+
+def _one_axis(name: str, inverse: bool) -> Any:
+    def transform(
+        x: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = None,
+        overwrite_x: bool = False, workers: Any = None, orthogonalize: Any = None,
+    ) -> Array:  # fmt: skip
+        return _transformed(name, x, type, n, axis, norm, orthogonalize, inverse)
+
+    return _named(transform, f"i{name}" if inverse else name)
+
+
+def _many_axes(name: str, inverse: bool) -> Any:
+    label = f"i{name}n" if inverse else f"{name}n"
+
+    def transform(
+        x: Any, type: int = 2, s: Any = None, axes: Any = None, norm: Any = None,
+        overwrite_x: bool = False, workers: Any = None, *, orthogonalize: Any = None,
+    ) -> Array:  # fmt: skip
+        x = as_array(x)
+        s = s if s is None or np.iterable(s) else (s,)
+        axes = axes if axes is None or np.iterable(axes) else (axes,)
+        for n, axis in zip(*lengths_of(x, s, axes, label), strict=True):
+            x = _transformed(name, x, type, n, axis, norm, orthogonalize, inverse)
+        return x
+
+    return _named(transform, label)
+
+
+def _named(transform: Any, name: str) -> Any:
+    transform.__name__ = transform.__qualname__ = name
+    transform.__doc__ = f"As `scipy.fft.{name}`."
+    return _mirrors(transform)
+
+
+dct, idct = _one_axis("dct", False), _one_axis("dct", True)
+dst, idst = _one_axis("dst", False), _one_axis("dst", True)
+dctn, idctn = _many_axes("dct", False), _many_axes("dct", True)
+dstn, idstn = _many_axes("dst", False), _many_axes("dst", True)
+
+
+# --- Hankel transforms ----------------------------------------------------------------------------
+
+
+class Hankel(_Linear):
+    """The fast Hankel transform along the last axis, or its inverse: a symmetric matrix.
+
+    It is a circular convolution, read backward, between two equal diagonals.
+
+    Parameters
+    ----------
+    name : str
+        "fht" or "ifht".
+    *options
+        dln, mu, offset and bias.
+    """
+
+    def __init__(self, name: str, *options: float) -> None:
+        self.name = name
+        self.options = options
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def value(self, arrays: list[Any]) -> Any:
+        return np.asarray(getattr(_fft, self.name)(arrays[0], *self.options))
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        return [call(self, [g])]
+
+
+def _hankel(name: str) -> Any:
+    def transform(a: Any, dln: Any, mu: Any, offset: Any = 0.0, bias: Any = 0.0) -> Array:
+        for label, option in (("dln", dln), ("mu", mu), ("offset", offset), ("bias", bias)):
+            if isinstance(option, Array):
+                raise NotImplementedError(f"{name}: there is no derivative by {label}")
+        a = as_array(a)
+        a = a if a.dtype == float else _core.cast(a, float)
+        return call(Hankel(name, dln, mu, offset, bias), [a])
+
+    return _named(transform, name)
+
+
+fht, ifht = _hankel("fht"), _hankel("ifht")
+
+
+# --- Fourier transforms ---------------------------------------------------------------------------
+
+
+def _fourier(name: str) -> Any:
+    """A transform of one axis, with NumPy's rules."""
+    original = getattr(_numpy_fft, name)
+
+    def transform(
+        x: Any, n: Any = None, axis: int = -1, norm: Any = None, overwrite_x: bool = False,
+        workers: Any = None, *, plan: Any = None,
+    ) -> Array:  # fmt: skip
+        no_keywords(name, plan=(plan, None))
+        return original(x, n, axis, norm)
+
+    return _named(transform, name)
+
+
+def _fourier_of_many(name: str, function: Any, default: Any) -> Any:
+    """A transform of several axes; `function` takes (x, s, axes, norm)."""
+
+    def transform(
+        x: Any, s: Any = None, axes: Any = default, norm: Any = None, overwrite_x: bool = False,
+        workers: Any = None, *, plan: Any = None,
+    ) -> Array:  # fmt: skip
+        no_keywords(name, plan=(plan, None))
+        s = s if s is None or np.iterable(s) else (s,)
+        axes = axes if axes is None or np.iterable(axes) else (axes,)
+        return function(as_array(x), s, axes, norm)
+
+    return _named(transform, name)
+
+
+def _other_norm(norm: Any) -> Any:
+    return OTHER_WAY.get("backward" if norm is None else norm, norm)
+
+
+def _hermitian(x: Array, s: Any, axes: Any, norm: Any) -> Array:
+    return _numpy_fft.irfftn(_core.conj(x), s, axes, _other_norm(norm))
+
+
+def _inverse_hermitian(x: Array, s: Any, axes: Any, norm: Any) -> Array:
+    return _core.conj(_numpy_fft.rfftn(x, s, axes, _other_norm(norm)))
+
+
+for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
+    globals()[_name] = _fourier(_name)
+for _name in ("fftn", "ifftn", "rfftn", "irfftn"):
+    _function = getattr(_numpy_fft, _name)
+    globals()[_name] = _fourier_of_many(_name, _function, None)
+    globals()[_name[:-1] + "2"] = _fourier_of_many(_name[:-1] + "2", _function, (-2, -1))
+for _name, _function in (("hfft", _hermitian), ("ihfft", _inverse_hermitian)):
+    globals()[_name + "n"] = _fourier_of_many(_name + "n", _function, None)
+    globals()[_name + "2"] = _fourier_of_many(_name + "2", _function, (-2, -1))
+
+
+@_mirrors
+def fftshift(x: Any, axes: Any = None) -> Array:
+    """As `scipy.fft.fftshift`."""
+    return _numpy_fft.fftshift(x, axes)
+
+
+@_mirrors
+def ifftshift(x: Any, axes: Any = None) -> Array:
+    """As `scipy.fft.ifftshift`."""
+    return _numpy_fft.ifftshift(x, axes)
+
+
+__all__.sort()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or not hasattr(_fft, name):
+        raise AttributeError(f"module 'cdiff.scipy.fft' has no attribute {name!r}")
+    return getattr(_fft, name)

@@ -1,0 +1,17 @@
+"""What all tests share: a test draws the same random numbers whichever others run before it."""
+
+import numpy as np
+import pytest
+
+_FIRST = {}  # the state of each module's generators when its first test began
+
+
+@pytest.fixture(autouse=True)
+def same_draws(request):
+    """Put the generators at the top of a test's module back to where they were."""
+    module = request.module
+    if module not in _FIRST:
+        found = [x for x in vars(module).values() if isinstance(x, np.random.Generator)]
+        _FIRST[module] = [(x, x.bit_generator.state) for x in found]
+    for generator, state in _FIRST[module]:
+        generator.bit_generator.state = state
