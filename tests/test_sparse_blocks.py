@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cdiff as cd
@@ -80,6 +80,7 @@ def test_against_sparse_jacobian():
     np.testing.assert_allclose(found.toarray(), want.toarray(), rtol=1e-12, atol=1e-14)
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.integers(1, 30), st.integers(2, 6), st.integers(1, 9))
 def test_any_numbers_of_elements(p, n, chunk_size):
     unknowns, reads, t = problem(p, n)
