@@ -478,6 +478,9 @@ def test_lists_of_rows_are_arrays():
     assert cd.grad(end)(1.0) == pytest.approx(-np.sin(1.0), rel=1e-6)
     with pytest.raises(ValueError, match=r"shape \(2,\)"):
         cdi.solve_ivp(lambda t, y: [y[1]], t, [1.0, 0.0])
+    assert cdi.solve_ivp(turn, t, [1.0, 0.0], dense_output=True).sol.t_max == 1.0
+    with pytest.raises(RuntimeError, match="not finite behind t = "):
+        cdi.odeint(lambda t, y: np.where(t < 0.5, y, np.nan), np.ones(1), t)
     with pytest.raises(TypeError, match="one number or array"):
         cdi.solve_ivp(lambda t, y: [y[1], [y[0]]], t, [1.0, 0.0])
     for f in (lambda t, y: [1.0j, y[0]], lambda t, y: 1j * y):

@@ -226,6 +226,43 @@ def test_callbacks_of_both_kinds():
     np.testing.assert_allclose(modern[0].x["u"], seen[0]["u"])
 
 
+def test_callbacks_of_systems():
+    seen = []
+    cubic = lambda p: {"a": p["a"] ** 3 - 2.0}
+    for options in ({"sparse": True}, {"method": "df-sane"}):
+        cdo.root(cubic, {"a": 1.0}, callback=lambda x, f: seen.append(x), **options)
+        assert seen.pop()["a"] == pytest.approx(2.0 ** (1.0 / 3.0), abs=1e-4)
+    with pytest.raises(TypeError, match="callback"):
+        cdo.root(lambda x: x, np.ones(2), callback=3)
+
+
+def test_what_users_say_about_constraints():
+    f, guess = (lambda p: np.sum(p["x"] ** 2)), {"x": np.array([0.5, 2.0])}
+    calls, seen = [], {}
+
+    def jac(p):
+        calls.append(p)
+        return np.ones((1, 2))
+
+    line = {"type": "eq", "fun": lambda p: np.sum(p["x"]) - 2.0, "jac": jac}
+    found = cdo.minimize(f, guess, constraints=[line])
+    np.testing.assert_allclose(found.x["x"], [1.0, 1.0], atol=1e-6)
+    assert calls and set(calls[0]) == {"x"}
+
+    def method(fun, x0, args=(), constraints=(), **rest):
+        c = constraints[0]
+        seen.update(keep=c.keep_feasible, low=c.lb, high=c.ub)
+        return scipy_optimize.OptimizeResult(x=x0, success=True)
+
+    parts = lambda p: {"sum": np.sum(p["x"]), "x": p["x"]}
+    limit = scipy_optimize.NonlinearConstraint(parts, {"sum": 1.0}, 9.0, keep_feasible=True)
+    cdo.minimize(f, guess, method=method, constraints=[limit])
+    np.testing.assert_array_equal(seen["low"], [1.0, -np.inf, -np.inf])
+    assert seen["keep"] and seen["high"] == 9.0
+    with pytest.raises(ValueError, match="returned no numbers"):
+        cdo.minimize(f, guess, constraints=[{"type": "eq", "fun": lambda p: []}])
+
+
 def test_derivatives_of_the_users_own():
     f = lambda p: p["a"] ** 2 + p["b"] ** 2
     calls = []

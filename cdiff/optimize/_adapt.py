@@ -74,9 +74,7 @@ def scipy_bounds(scipy: Any, variables: Variables, given: Any) -> Any:
         return given
     if variables.bare and (len(given) != 2 or _has_pairs(given)):
         return given
-    found = variables.bounds(given)
-    assert found is not None
-    return scipy.Bounds(*found)
+    return scipy.Bounds(*variables.bounds(given))
 
 
 def _has_pairs(given: Any) -> bool:

@@ -69,14 +69,12 @@ class Variables(Unknown):
             return self.packing.pack([array(x) for x in leaves])
         return self.packing.pack_plain(leaves)
 
-    def bounds(self, given: Any) -> tuple[Any, Any] | None:
+    def bounds(self, given: Any) -> tuple[Any, Any]:
         """Lower and upper bounds as vectors, from a container with a pair for each leaf.
 
         A pair may hold numbers, arrays of the shape of the leaf, and None; None for a pair, or an
         entry of a dict that is missing, is no bound.
         """
-        if given is None:
-            return None
         low, high = np.full(self.packing.size, -np.inf), np.full(self.packing.size, np.inf)
         pairs: list[Any] = []
         _match_leaves(self.treedef, given, "bounds", self.who, "a pair (lower, upper)", pairs)
