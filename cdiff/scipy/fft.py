@@ -9,8 +9,8 @@ Examples
 --------
 >>> import numpy as np, cdiff as cd
 >>> import cdiff.scipy.fft as csf
->>> cd.grad(lambda x: csf.dct(x, type=3)[0])(np.zeros(3))
-array([1., 2., 2.])
+>>> cd.grad(lambda x: csf.dct(x, type=1)[0])(np.zeros(3))
+array([1., 2., 1.])
 """
 
 # mypy: disable-error-code="no-any-return"
