@@ -250,7 +250,7 @@ cdef bint norm2_loop(const Layout *s, const double *p, double *out) noexcept nog
 cdef Array scaled_norm2(np.ndarray x, object attrs):
     scale = np.maximum.reduce(np.abs(x), axis=attrs[0], keepdims=True, initial=0.0)
     safe = np.where((scale > 0) & np.isfinite(scale), scale, 1.0).astype(x.real.dtype)
-    out = np.sqrt(np.add.reduce(np.square(np.abs(x / safe)), axis=attrs[0], keepdims=True)) * safe
+    out = np.sqrt(np.add.reduce(np.square(np.abs(x) / safe), axis=attrs[0], keepdims=True)) * safe
     return wrap_result(out if attrs[1] else np.squeeze(out, axis=attrs[0]))
 
 
