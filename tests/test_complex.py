@@ -252,6 +252,8 @@ def test_signs_of_the_smallest_numbers(dtype):
     tiny = np.finfo(dtype).smallest_subnormal
     z = np.array([tiny, -tiny, 1j * tiny, 0], dtype)
     np.testing.assert_array_equal(np.sign(cd.array(z)), np.sign(z))
+    assert np.std(cd.array(z)) <= 4 * tiny
+    assert tiny <= np.linalg.norm(cd.array(z)) <= 4 * tiny
 
 
 @pytest.mark.parametrize("z", [0.1 + 0.2j, 6.9 + 3j, 8 - 1j, 9.5 + 2j, -1e6 + 0.5j, 40j])
