@@ -180,10 +180,14 @@ op("sin", "a", "cos(a)", "The sine.", pair="cos", mp="sin(a)", samples=REAL + (1
 op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22), holomorphic=True)
 op("tan", "a", "1 + square(y)", "The tangent.", mp="tan(a)", samples=REAL + (1.57, 1e5),
    holomorphic=True)
+# For complex a, sums that keep the sign of an imaginary part 0, which says on which side of a branch
+# cut a lies (W. Kahan, Branch Cuts for Complex Elementary Functions, 1987).
 op("arcsin", "a", "1 / sqrt((1 - a) * (1 + a))", "The inverse sine.", domain="absolute(a) < 1",
-   samples=UNIT, at_kink=((1.0, INF), (-1.0, INF)), mp="asin(a)", holomorphic=True)
+   samples=UNIT, at_kink=((1.0, INF), (-1.0, INF)), mp="asin(a)",
+   holomorphic="1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))")
 op("arccos", "a", "-1 / sqrt((1 - a) * (1 + a))", "The inverse cosine.", domain="absolute(a) < 1",
-   samples=UNIT, at_kink=((1.0, -INF), (-1.0, -INF)), mp="acos(a)", holomorphic=True)
+   samples=UNIT, at_kink=((1.0, -INF), (-1.0, -INF)), mp="acos(a)",
+   holomorphic="-1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))")
 op("arctan", "a", "1 / (1 + square(a))", "The inverse tangent.", mp="atan(a)",
    samples=REAL + (1e8,), at_kink=((INF, 0.0), (-INF, 0.0)), holomorphic=True)
 op("arctan2", "a b",
@@ -204,7 +208,7 @@ op("arcsinh", "a", "1 / hypot(a, 1)", "The inverse hyperbolic sine.", mp="asinh(
    samples=REAL + (1e-9, 1e200), holomorphic="1 / sqrt(1 + square(a))")
 op("arccosh", "a", "1 / (sqrt(a - 1) * sqrt(a + 1))", "The inverse hyperbolic cosine.",
    domain="a > 1", samples=(1.0001, 1.5, 3.0, 1e200), at_kink=((1.0, INF),), mp="acosh(a)",
-   holomorphic=True)
+   holomorphic="1 / (sqrt(a - 1) * sqrt(a - (-1)))")
 op("arctanh", "a", "1 / ((1 - a) * (1 + a))", "The inverse hyperbolic tangent.",
    domain="absolute(a) < 1", samples=UNIT, at_kink=((1.0, INF),), mp="atanh(a)", holomorphic=True)
 op("hypot", "a b", ("direction(a, b)", "direction(b, a)"),

@@ -256,6 +256,18 @@ def test_signs_of_the_smallest_numbers(dtype):
     assert tiny <= np.linalg.norm(cd.array(z)) <= 4 * tiny
 
 
+@pytest.mark.parametrize("f", [np.arcsin, np.arccos, np.arccosh, np.sqrt, np.log, np.arcsinh])
+@pytest.mark.parametrize("z", [complex(3, 0.0), complex(3, -0.0), complex(-3, 0.0),
+                               complex(-3, -0.0), complex(-0.5, 0.0)])  # fmt: skip
+def test_derivatives_on_branch_cuts(f, z):
+    """The sign of an imaginary part 0 says from which side: differences along the cut do as well."""
+    h = 1e-6
+    beside = [complex(z.real + s * h, z.imag) for s in (1, -1)]
+    with np.errstate(invalid="ignore"):
+        wanted = (f(beside[0]) - f(beside[1])) / (2 * h)
+    np.testing.assert_allclose(cd.grad(f, holomorphic=True)(z), wanted, rtol=1e-8, atol=1e-8)
+
+
 @pytest.mark.parametrize("z", [0.1 + 0.2j, 6.9 + 3j, 8 - 1j, 9.5 + 2j, -1e6 + 0.5j, 40j])
 def test_derivatives_of_sinc(z):
     """Near 0 an integral, elsewhere the closed form; both are compared where they meet."""
