@@ -180,8 +180,8 @@ op("sin", "a", "cos(a)", "The sine.", pair="cos", mp="sin(a)", samples=REAL + (1
 op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22), holomorphic=True)
 op("tan", "a", "1 + square(y)", "The tangent.", mp="tan(a)", samples=REAL + (1.57, 1e5),
    holomorphic=True)
-# For complex a, sums that keep the sign of an imaginary part 0, which says on which side of a branch
-# cut a lies (W. Kahan, Branch Cuts for Complex Elementary Functions, 1987).
+# For complex a, sums that keep the sign of an imaginary part 0, which says on which side of a
+# branch cut a lies (W. Kahan, Branch Cuts for Complex Elementary Functions, 1987).
 op("arcsin", "a", "1 / sqrt((1 - a) * (1 + a))", "The inverse sine.", domain="absolute(a) < 1",
    samples=UNIT, at_kink=((1.0, INF), (-1.0, INF)), mp="asin(a)",
    holomorphic="1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))")

@@ -260,7 +260,7 @@ def test_signs_of_the_smallest_numbers(dtype):
 @pytest.mark.parametrize("z", [complex(3, 0.0), complex(3, -0.0), complex(-3, 0.0),
                                complex(-3, -0.0), complex(-0.5, 0.0)])  # fmt: skip
 def test_derivatives_on_branch_cuts(f, z):
-    """The sign of an imaginary part 0 says from which side: differences along the cut do as well."""
+    """The sign of an imaginary part 0 says from which side; so do differences along the cut."""
     h = 1e-6
     beside = [complex(z.real + s * h, z.imag) for s in (1, -1)]
     with np.errstate(invalid="ignore"):
