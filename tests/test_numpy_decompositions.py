@@ -164,7 +164,7 @@ def rebuilt(a, f):
     [
         (lambda a: function_of(a, lambda w: w), SINGULAR + SINGULAR.T),
         (lambda a: function_of(a, lambda w: w - 2.0), 2.0 * np.eye(4)),
-        (lambda a: function_of(a, lambda w: cnp.maximum(w, 0.0)), SINGULAR + SINGULAR.T),
+        (lambda a: function_of(a, lambda w: cnp.maximum(w, 0.0)), np.diag([3.0, 1.0, 0.0, 0.0])),
         (lambda a: rebuilt(a, lambda s: s), SINGULAR),
         (lambda a: rebuilt(a, lambda s: s - 2.0), 2.0 * np.eye(4)),
         (lambda a: cnp.linalg.eigh(a)[0][-1], np.eye(4)),
