@@ -51,7 +51,7 @@ cdef class _GroupCompiler:
                 self.add_lanes(i)
                 self.add_scatters(i)
         g.weight = g.n_micros
-        if machine_code:
+        if has_machine_code():
             _Runs(plan.pool, plan.scratch).make(g)
         else:
             fuse_micros(plan.scratch, g)

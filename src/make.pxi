@@ -121,7 +121,7 @@ cdef class _StepMaker:
             s.codes[j].a = at[0]
             s.codes[j].b = at[1]
             s.codes[j].c = at[2]
-        if machine_code and SHORTEST_RUN <= unit.count <= MAX_NATIVE_NUMBERS:
+        if SHORTEST_RUN <= unit.count <= MAX_NATIVE_NUMBERS and has_machine_code():
             s.runs = _NumberRuns().make(plan.pool, s.codes, unit.count, &s.n_runs, NULL, 0)
         return 0
 

@@ -113,7 +113,7 @@ cdef class NumberCode:
                 raise MemoryError(f"cdiff: no memory for the code of {n} instructions")
             count_uses(program, &m)
             self.write(program, &m)
-            native = machine_code and self.n_instructions <= MAX_NATIVE_NUMBERS
+            native = has_machine_code() and self.n_instructions <= MAX_NATIVE_NUMBERS
             if self.n_instructions >= REGROUPED and not native:
                 regroup(self.code, self.n_instructions, m.vacant)
             self.place_values(program, &m)

@@ -40,7 +40,7 @@ cdef enum:
     TOUCHED = 8                   # its memory is used
     RANGED = 16                   # it is known whether it is too large or small to divide
 
-cdef bint machine_code = False
+cdef int machine_code = -1        # not asked yet: whoever only imports needs no memory for code
 
 
 def use_machine_code(on=None):
@@ -48,6 +48,13 @@ def use_machine_code(on=None):
     global machine_code
     if on is not None:
         machine_code = bool(on) and machine_code_works()
+    return has_machine_code()
+
+
+cdef bint has_machine_code() noexcept:
+    global machine_code
+    if machine_code < 0:
+        machine_code = machine_code_works()
     return machine_code
 
 
@@ -68,9 +75,6 @@ cdef bint machine_code_works() noexcept:
         call(0, NULL, NULL)
     code_free(p, 4096)
     return works
-
-
-machine_code = machine_code_works()
 
 
 # An operator over slots.
