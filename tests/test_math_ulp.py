@@ -55,6 +55,7 @@ UNARY: dict[str, Callable] = {
     "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
     "erf": mp.erf,
     "erfc": mp.erfc,
+    "gauss": lambda x: mp.exp(-x * x),
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
     "sqrt": mp.sqrt,
@@ -105,7 +106,8 @@ INTERVALS: dict[str, list[tuple[float, float]]] = {
     "arctanh": [(-0.3, 0.3), (-1, 1), (0.9, 1)],
     "cbrt": [(-8, 8)],
     "erf": [(-0.8, 0.8), (-6, 6)],
-    "erfc": [(0.7, 0.9), (-6, 6), (3, 27.3)],
+    "erfc": [(-1, 1), (-6, 6), (3, 27.3)],
+    "gauss": [(-1, 1), (-6, 6), (3, 27.3)],
     "arctan2": [(-1, 1), (-30, 30)],
     "hypot": [(-1, 1), (-30, 30)],
     "power": [(0.5, 1.5), (0.001, 30)],
@@ -124,6 +126,7 @@ EXACT = ["floor", "ceil", "trunc", "rint", "sign", "absolute", "square", "recipr
 EXACT_OF_TWO = ["copysign", "maximum", "minimum", "fmax", "fmin", "heaviside"]
 EXACT_OF_TWO += ["fmod", "remainder", "floor_divide"]
 WITH_FAST = ["exp", "exp2", "log", "log2", "log10", "log1p", "tanh", "sech"]
+WITH_FAST += ["erfc", "gauss"]
 WITH_FAST += ["softplus", "log_sigmoid", "arcsinh", "arccosh", "sin", "cos", "tan", "power"]
 WITH_FAST += ["fmod", "remainder", "floor_divide"]
 
