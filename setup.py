@@ -63,6 +63,8 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "nonecheck": DEBUG,
     "linetrace": COVERAGE,
+    # What can be pickled says how (__reduce__); the rest would carry methods that only refuse.
+    "auto_pickle": False,
 }
 
 
@@ -110,6 +112,8 @@ def core() -> Extension:
     macros += [("CDIFF_NO_POOL", "1")] if NO_POOL else []
     macros += [("CYTHON_TRACE_NOGIL", "1")] if COVERAGE else []
     macros += [] if DEBUG else [("CYTHON_CLINE_IN_TRACEBACK", "0")]
+    # Unpacking them takes 5 percent of the import, and a wheel packs them better.
+    macros += [("CYTHON_COMPRESS_STRINGS", "0")]
     # Each of these units chooses its instruction set by a pragma and is empty where there is none.
     units = [*Path("src").glob("kernels_*.c"), *Path("src").glob("interpreter_*.c")]
     return Extension(

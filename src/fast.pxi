@@ -10,7 +10,6 @@ cdef enum:
     FEW_ARGUMENTS = 16
 
 
-@cython.auto_pickle(False)
 cdef class DirectCall:
     """Base of the functions that transformations return: the call itself.
 
@@ -82,7 +81,6 @@ cdef class DirectCall:
         return given
 
 
-@cython.auto_pickle(False)
 cdef class GradientCall(DirectCall):
     """The call of what `grad` and `value_and_grad` return."""
 
@@ -121,7 +119,6 @@ cdef class GradientCall(DirectCall):
         return out
 
 
-@cython.auto_pickle(False)
 cdef class JacobianCall(DirectCall):
     """The call of what `jacobian`, `jacfwd` and `jacrev` return, for one argument."""
     cdef str mode
