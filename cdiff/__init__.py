@@ -31,7 +31,7 @@ from cdiff._core import (
     sigmoid,
     softplus,
 )
-from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
+from cdiff._face import find as _find  # noqa: F401 -- which tells the core of itself
 
 if TYPE_CHECKING:
     from cdiff import (

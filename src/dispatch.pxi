@@ -137,11 +137,8 @@ cdef bint has_own_protocol(object x) except -1:
 
 
 cdef object ufunc_method(object ufunc, str method):
-    """np.add.reduce and friends are registered as (ufunc, method)."""
-    handler = FUNCTIONS.get((ufunc, method))
-    if handler is None:
-        load_face()
-        handler = FUNCTIONS.get((ufunc, method))
+    """np.add.reduce and friends."""
+    handler = loaded_function((ufunc, method))
     if handler is None:
         raise TypeError(f"numpy.{ufunc.__name__}.{method} is not supported on cdiff arrays")
     return handler
