@@ -48,8 +48,8 @@ def find(wanted: Any) -> Any:
 
 def _likely_files(function: Any) -> Iterator[str]:
     """The files that may have a function, the likeliest first."""
-    package = getattr(function, "__module__", None) or ""
-    place = package.rpartition(".")[2]
+    place = (getattr(function, "__module__", None) or "").rpartition(".")[2]
+    place = "emath" if place == "scimath" else place
     if place in PACKAGES:
         yield f"cdiff.numpy.{place}"
     name = getattr(function, "__name__", None)
