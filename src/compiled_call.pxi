@@ -51,7 +51,6 @@ cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Fixed:
     """A part of every result that no program computes."""
     cdef readonly object value
@@ -61,7 +60,6 @@ cdef class Fixed:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class CallForm:
     """What a call has to look like for one recorded program, and what its result looks like.
 
@@ -384,7 +382,6 @@ cdef int result_items(object template, Py_ssize_t n_outputs, list items) except 
 
 # ---------------------------------------------------------------- the callable
 
-@cython.auto_pickle(False)
 cdef class CompiledCall(VectorCallable):
     """A callable that answers calls of the forms in `forms`, the latest that fitted first.
 

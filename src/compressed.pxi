@@ -43,7 +43,6 @@ def structure_of_entries(np.ndarray rows not None, np.ndarray columns not None, 
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Entries:
     """The entries of a matrix as sums of computed values times factors.
 

@@ -10,7 +10,6 @@ cdef enum:
     FEW_ARGUMENTS = 16
 
 
-@cython.auto_pickle(False)
 cdef class DirectCall(VectorCallable):
     """Base of the functions that transformations return: the call itself.
 
@@ -90,7 +89,6 @@ cdef object call_direct(PyObject *called, PyObject *const *args, size_t nargsf, 
     return self.general(positional(args, n), {}, (out, [given[i] for i in self.positions]))
 
 
-@cython.auto_pickle(False)
 cdef class GradientCall(DirectCall):
     """The call of what `grad` and `value_and_grad` return."""
 
@@ -129,7 +127,6 @@ cdef class GradientCall(DirectCall):
         return out
 
 
-@cython.auto_pickle(False)
 cdef class JacobianCall(DirectCall):
     """The call of what `jacobian`, `jacfwd` and `jacrev` return, for one argument."""
     cdef str mode

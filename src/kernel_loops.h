@@ -396,7 +396,7 @@ static void copy_or_fill(int64_t n, double *out, const double *in, int64_t strid
 enum { WIDE = 32, PAIRWISE = 2048 };
 
 #define ROW_REDUCTION(name, first, combine)                                                       \
-    static double row_##name(int64_t n, const double *p)                                          \
+    CDIFF_UNROLLED static double row_##name(int64_t n, const double *p)                           \
     {                                                                                             \
         double part[WIDE], s;                                                                     \
         int64_t i, k, start = 1;                                                                  \
@@ -427,7 +427,7 @@ enum { WIDE = 32, PAIRWISE = 2048 };
 
 /* The partial results in a balanced tree, which keeps the rounding errors of a sum small. */
 #define ROW_MERGE(name, combine)                                                                  \
-    static double merge_##name(double *part)                                                      \
+    CDIFF_UNROLLED static double merge_##name(double *part)                                       \
     {                                                                                             \
         int64_t half, k;                                                                          \
         for (half = WIDE / 2; half > 0; half /= 2)                                                \

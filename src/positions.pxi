@@ -88,7 +88,6 @@ cdef bint all_integers(tuple parts) except -1:
 
 # ---------------------------------------------------------------- flat positions
 
-@cython.auto_pickle(False)
 cdef class Positions:
     """What a key chooses, as positions in the first `lead` axes laid end to end.
 

@@ -24,7 +24,6 @@ cdef extern from "Python.h":
     bint PyFloat_CheckExact(PyObject *) noexcept nogil
 
 
-@cython.auto_pickle(False)
 cdef class VectorCallable:
     """Base of such classes: a subclass sets `vectorcall` where it is made, and has to be enabled."""
     cdef vectorcallfunc vectorcall
