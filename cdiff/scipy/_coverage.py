@@ -42,7 +42,9 @@ expressions in functions of this page, as accurate as these.
   real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.
 - `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
-- `CubicSpline`: all boundary conditions but "periodic".
+- `CubicSpline`: all boundary conditions but "periodic". `RegularGridInterpolator` and `interpn`:
+  all methods but "splinef2d" and the legacy ones. Their splines are solved for directly, on plain
+  arrays too, where SciPy's default is an iterative solver that stops at three to six digits.
 """
 
 
