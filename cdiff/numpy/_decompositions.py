@@ -32,8 +32,8 @@ from cdiff.numpy._equal_values import allowed, column, inequality, over_gaps, ro
 from cdiff.numpy._index import diagonal
 
 __all__ = [
-    "Decomposition", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
-    "floating", "matrix_of", "singular_values", "svd", "svdvals", "symmetric_of",
+    "Decomposition", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh", "floating",
+    "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals", "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
@@ -312,9 +312,13 @@ class Eig(_General):
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
-        m = _core.solve(v, _core.matmul(t, v))
+        m = self.change(a, t, results)
         tv = _core.matmul(v, over_gaps(m, w, m if check else None, self.name))
         return _diagonal(m), _in_phase(v, _across(v, tv))
+
+    def change(self, a: Array, t: Array, results: list[Array]) -> Array:
+        """The tangent of the matrix, in the basis of the vectors."""
+        return _core.solve(results[1], _core.matmul(t, results[1]))
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
@@ -328,12 +332,17 @@ def _across(v: Array, t: Array) -> Array:
 
 
 def _in_phase(v: Array, t: Array) -> Array:
-    """What keeps the largest element of each column real."""
+    """What keeps the phase of the largest element of each column (that of `eig` is real)."""
     if v.dtype.kind == "f":
         return t
-    places = of_values(_largest, v)
-    turn = _core.imag(along(t, places, v.ndim - 2)) / _core.real(along(v, places, v.ndim - 2))
+    places = places_of_largest(v)
+    turn = _core.imag(along(t, places, v.ndim - 2) / along(v, places, v.ndim - 2))
     return t - v * (1j * turn)
+
+
+def places_of_largest(v: Array) -> Any:
+    """Where the largest element of each column is, as `along` takes it."""
+    return of_values(_largest, v)
 
 
 def _largest(v: Any) -> Any:

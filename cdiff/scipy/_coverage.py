@@ -35,8 +35,8 @@ expressions in functions of this page, as accurate as these.
 - `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
 - `lu` and its relatives take one matrix of full rank. Functions of matrices (`expm`, `logm`,
   `sqrtm`, ...) of a real matrix must be real, so give `A.astype(complex)` where they are not.
-- `eigh` and `eigvalsh` solve generalised problems (all `type`s) by both matrices; `eig` is that of
-  one matrix. `ldl` and `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq`
+- `eigh`, `eigvalsh` (all `type`s), `eig` and `eigvals` solve generalised problems by both matrices,
+  `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq`
   along changes that keep the rank.
 - `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
   real ones.
