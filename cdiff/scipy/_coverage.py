@@ -36,8 +36,9 @@ expressions in functions of this page, as accurate as these.
 - `lu` and its relatives take one matrix of full rank. Functions of matrices (`expm`, `logm`,
   `sqrtm`, ...) of a real matrix must be real, so give `A.astype(complex)` where they are not.
 - `eigh`, `eigvalsh` (all `type`s), `eig` and `eigvals` solve generalised problems by both matrices,
-  `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq`
-  along changes that keep the rank.
+  `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and
+  `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq` along changes that
+  keep the rank.
 - `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
   real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.

@@ -33,7 +33,7 @@ class PairEig(Eig):
         lead = (*shape[:-3], shape[-1])
         return [lead, (*lead, shape[-1])]
 
-    def results(self, whole: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def results(self, whole: Any) -> tuple[Any, ...]:
         a, b = np.moveaxis(self.own(whole), -3, 0)
         w, v = _linalg.eig(a, b, check_finite=False)
         return self.fitted(w, whole), self.fitted(v, whole)
