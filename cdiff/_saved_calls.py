@@ -59,7 +59,7 @@ OWN = {
     "cdiff.numpy.linalg": "_is_singular",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
     "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
-    "cdiff.scipy._spectral": "_column_order _ldl_masks _ldl_order _phases",
+    "cdiff.scipy._spectral": "Ldl _Eigh _column_order _ldl_masks _ldl_order _phases",
     "cdiff.scipy._curves": "interval",
     "cdiff.scipy._grid": "_any_nan _flat_places _nearest",
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",

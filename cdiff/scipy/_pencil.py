@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import adjoint, along, of_values, squared_size
-from cdiff.numpy._decompositions import Eig, places_of_largest
+from cdiff.numpy._decompositions import TURNED, Eig, places_of_largest
 from cdiff.numpy._equal_values import row
 from cdiff.numpy.linalg import inv
 from cdiff.scipy._need import scipy_module
@@ -33,10 +33,9 @@ class PairEig(Eig):
         lead = (*shape[:-3], shape[-1])
         return [lead, (*lead, shape[-1])]
 
-    def results(self, whole: Any) -> tuple[Any, ...]:
-        a, b = np.moveaxis(self.own(whole), -3, 0)
-        w, v = _linalg.eig(a, b, check_finite=False)
-        return self.fitted(w, whole), self.fitted(v, whole)
+    def plain(self, a: Any) -> tuple[Any, ...]:
+        first, second = np.moveaxis(a, -3, 0)
+        return tuple(_linalg.eig(first, second, check_finite=False))
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         return super().tangents(a, t, [_finite(results[0]), results[1]], check)
@@ -53,7 +52,7 @@ class PairEig(Eig):
         return _core.solve(_core.matmul(b, v), change)
 
 
-PAIRS = {real: PairEig(real) for real in (False, True)}
+PAIRS = {real: PairEig(real, TURNED) for real in (False, True)}
 
 
 def _finite(w: Array) -> Array:

@@ -16,7 +16,7 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
-from cdiff.numpy._decompositions import Decomposition, Eigh, eigenvalues
+from cdiff.numpy._decompositions import TURNED, Decomposition, Eigh, eigenvalues
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._pencil import left_vectors, pair_eig
@@ -33,7 +33,7 @@ _mirrors = mirror_of(_linalg, __all__)
 class _Eigh(Eigh):
     """With SciPy's vectors, which may have other signs than NumPy's; option 0 is `lower`."""
 
-    def results(self, a: Any) -> tuple[Any, ...]:
+    def plain(self, a: Any) -> tuple[Any, ...]:
         return tuple(_linalg.eigh(a, lower=self.options[0], check_finite=False))
 
 
@@ -90,7 +90,7 @@ def eigh(
     no_keywords("eigh", subset_by_value=(subset_by_value, None))
     a, b = _operands(a, b, lower, type, "eigh")
     if b is None:
-        w, v = _Eigh(bool(lower))(a)
+        w, v = _Eigh(bool(lower), TURNED)(a)
     else:
         reduced, factor, is_product = _reduced(a, b, type)
         w, v = _numpy_linalg.eigh(reduced)
