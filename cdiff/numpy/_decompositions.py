@@ -33,8 +33,8 @@ from cdiff.numpy._equal_values import allowed, column, inequality, over_gaps, ro
 from cdiff.numpy._index import diagonal
 
 __all__ = [
-    "TURNED", "Decomposition", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh", "floating",
-    "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals", "symmetric_of",
+    "TURNED", "Decomposition", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
+    "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals", "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
