@@ -34,7 +34,8 @@ from cdiff.numpy._index import diagonal
 
 __all__ = [
     "TURNED", "Decomposition", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
-    "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals", "symmetric_of",
+    "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals",
+    "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
