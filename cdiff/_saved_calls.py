@@ -11,6 +11,7 @@ know what a file looks like, nor programs. It runs once for each call of a progr
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +122,15 @@ def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
 
 
 def _unknown(call: Any) -> TypeError:
-    return TypeError(f"the program calls {call!r:.60}, a Python function, which no file can hold")
+    function = getattr(call, "func", call)
+    owner = getattr(function, "__self__", None)
+    name = function if owner is None or isinstance(owner, ModuleType) else owner
+    return TypeError(
+        f"the program calls {name!r:.60}, which runs Python code that no file can hold; pickle the "
+        "compiled function instead (its code must be importable where it is loaded), save what is "
+        "before and after the call, or write the call as a cd.operator, which load(..., rules={}) "
+        "can be given"
+    )
 
 
 def call_of(x: Any, known: Known, depth: int = 0) -> Any:
