@@ -319,16 +319,16 @@ cdef bint is_valid(_Bipartite g, np.ndarray colors) except -1:
 
 
 def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"),
-                  int rounds=12, seed=0):
+                  int rounds=12, seed=0, int fewest=0):
     """Colors of the n columns of a pattern such that no two of a color share a row.
 
     Greedy for each of the orderings, as long as more colors are used than the longest row has
     entries, which is the fewest there can be; then a periodic coloring, if the pattern is that of
-    a stencil; then up to `rounds` times over the best, class by class.  Columns without entries
-    get the color -1.
+    a stencil; then up to `rounds` times over the best, class by class.  With `fewest` colors it is
+    content.  Columns without entries get the color -1.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
-    cdef int bound = np.diff(g.row_start).max(initial=0), turn
+    cdef int bound = np.diff(g.row_start).max(initial=fewest), turn
     cdef object best = None
     for ordering in orderings:
         colors = greedy_columns(g, column_order(g, ordering, seed))

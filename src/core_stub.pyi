@@ -307,7 +307,7 @@ ORDERINGS: tuple[str, ...]
 def transposed_pattern(start: NDArray[Any], items: NDArray[Any], n: int
                        ) -> tuple[NDArray[Any], NDArray[Any]]: ...
 def color_columns(start: NDArray[Any], items: NDArray[Any], n: int,
-                  orderings: Sequence[str] = ..., rounds: int = 12, seed: int = 0
+                  orderings: Sequence[str] = ..., rounds: int = 12, seed: int = 0, fewest: int = 0
                   ) -> NDArray[Any]: ...
 def color_symmetric(start: NDArray[Any], items: NDArray[Any], n: int,
                     orderings: Sequence[str] = ..., acyclic: bool = False, seed: int = 0
