@@ -65,6 +65,7 @@ class Part:
         firsts: list[int | None] = [int(s) for s in self.in_starts[:-1]]
         firsts += [None] * (cut.part.n_inputs - len(firsts))
         self.notes: list[str] = []
+        self._rows: Any = None
         self.watched = list(cut.watched)
         if given is not None:
             self.start, self.items = given
@@ -83,7 +84,9 @@ class Part:
 
     def rows(self) -> Any:
         """The row of every entry."""
-        return np.repeat(np.arange(self.m), np.diff(self.start))
+        if self._rows is None:
+            self._rows = np.repeat(np.arange(self.m), np.diff(self.start))
+        return self._rows
 
 
 def _stacked(sets: list[tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -171,7 +174,8 @@ def candidates(
     list of Candidate
         Those that may be better than `limit`.
     """
-    pattern = Pattern(part.start, part.items, part.n)
+    # Between the cuts each element has copies of its own, and nothing is a grid.
+    pattern = Pattern(part.start, part.items, part.n, part.cut.is_whole)
     if not symmetric and pattern.fewest(BACKWARD) >= limit:
         return []
     sample = pattern.sample()
@@ -204,12 +208,15 @@ def _tried(ways: list[Any], pattern: Pattern, sample: Pattern, limit: float) -> 
 
 
 def _forward(p: Pattern, enough: tuple[int, int]) -> Directions:
-    return Directions(color_columns(p.start, p.items, p.n, ORDERINGS, fewest=enough[0]))
+    return Directions(_colored(p, p.start, p.items, p.n, enough[0]))
 
 
 def _reverse(p: Pattern, enough: tuple[int, int]) -> Directions:
-    rows = color_columns(p.t_start, p.t_items, p.m, ORDERINGS, fewest=enough[1])
-    return Directions(rows=rows)
+    return Directions(rows=_colored(p, p.t_start, p.t_items, p.m, enough[1]))
+
+
+def _colored(p: Pattern, start: Any, items: Any, n: int, enough: int) -> Any:
+    return color_columns(start, items, n, ORDERINGS, fewest=enough, grids=p.may_be_grid)
 
 
 def _squares(*lengths: Any) -> int:
@@ -279,9 +286,9 @@ def _split(part: Pattern, by_row: Any, enough: tuple[int, int]) -> Directions:
     takes_column = np.zeros(part.n, bool)
     takes_column[part.items[~by_row]] = True
     forward = _lines(part, rows, ~by_row, takes_column)
-    columns = color_columns(*forward, part.n, ORDERINGS, fewest=enough[0])
+    columns = _colored(part, *forward, part.n, enough[0])
     t = transposed_pattern(*_lines(part, rows, by_row, takes_row, True), part.n)
-    return Directions(columns, color_columns(*t, part.m, ORDERINGS, fewest=enough[1]), by_row)
+    return Directions(columns, _colored(part, *t, part.m, enough[1]), by_row)
 
 
 def _lines(part: Pattern, rows: Any, wanted: Any, taken: Any, by_row: bool = False) -> tuple[Any, Any]:

@@ -32,16 +32,21 @@ class Pattern:
         CSR.
     n : int
         How many columns there are.
+    may_be_grid : bool
+        Whether columns may be the points of a regular grid in their order.
     lengths : pair of ndarray, optional
         Of rows and columns, where they are not those of this pattern but of one that it is a part
         of.
     """
 
-    def __init__(self, start: Any, items: Any, n: int, lengths: Any = None) -> None:
+    def __init__(
+        self, start: Any, items: Any, n: int, may_be_grid: bool, lengths: Any = None
+    ) -> None:
         self.start = start
         self.items = items
         self.m = len(start) - 1
         self.n = n
+        self.may_be_grid = may_be_grid
         self.t_start, self.t_items = transposed_pattern(start, items, n)
         own = np.diff(start), np.diff(self.t_start)
         self.row_lengths, self.column_lengths = own if lengths is None else lengths
@@ -95,7 +100,7 @@ class Pattern:
         counts = np.bincount(owners[inside], minlength=rows.size)
         start = np.concatenate([[0], np.cumsum(counts)])
         lengths = self.row_lengths[rows], self.column_lengths[columns]
-        return Pattern(start, at[inside].astype(np.int32), columns.size, lengths)
+        return Pattern(start, at[inside].astype(np.int32), columns.size, False, lengths)
 
 
 def _gathered(start: Any, items: Any, lines: Any) -> tuple[Any, Any]:

@@ -56,7 +56,7 @@ class Structure:
         self.terms = [(k, t.factor) for k, t in zip(ends, part.cut.terms, strict=True)]
         forward, backward = d.counts()
         self._offsets = np.cumsum([0, *[part.m] * forward, *[part.n] * backward])
-        self.elements = _sources(part, d, self._offsets)[entry]
+        self.elements = np.take(_sources(part, d, self._offsets).astype(np.int64), entry)
         self.steps = None
         if d.steps is not None:
             # Only a whole derivative is symmetric: each entry of the part is one of the matrix.
@@ -79,7 +79,9 @@ class Structure:
 
 def _sources(part: Part, d: Directions, offsets: Any) -> Any:
     """For each entry of the part its place among the elements of all directions."""
-    forward, _ = d.counts()
+    forward, backward = d.counts()
+    if forward + backward == 1:
+        return part.rows() if forward else part.items
     rows = part.rows()
     if d.rows is None:
         lane, at = d.columns[part.items], rows

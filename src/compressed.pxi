@@ -48,6 +48,26 @@ cdef void place_term(Lines *x, Py_ssize_t first, Py_ssize_t last, const int64_t 
             x.count += 1
 
 
+def placed_rows(np.ndarray source not None, np.ndarray rows not None, Py_ssize_t size):
+    """For each of `size` elements rows[e] of the place e that holds it, that is source[e]; -1 for
+    one that is nowhere (all int64)."""
+    cdef Py_ssize_t e, n = np.PyArray_SIZE(source)
+    cdef np.ndarray held = np.full(size, -1, np.int64)
+    cdef int64_t *out = <int64_t *>np.PyArray_DATA(held)
+    cdef const int64_t *at, *row
+    source = np.ascontiguousarray(source, np.int64)
+    rows = np.ascontiguousarray(rows, np.int64)
+    if np.PyArray_SIZE(rows) != n or (n and source.max() >= size):
+        raise ValueError(f"cdiff: {n} places of {size} elements and {rows.size} rows")
+    at = <const int64_t *>np.PyArray_DATA(source)
+    row = <const int64_t *>np.PyArray_DATA(rows)
+    with nogil:
+        for e in range(n):
+            if at[e] >= 0:
+                out[at[e]] = row[e]
+    return held
+
+
 cdef int sort_line(int32_t *item, int32_t *whose, int64_t n) except -1 nogil:
     """Sort one line, equal ones in the order in which they came."""
     cdef int64_t i, j

@@ -307,7 +307,8 @@ ORDERINGS: tuple[str, ...]
 def transposed_pattern(start: NDArray[Any], items: NDArray[Any], n: int
                        ) -> tuple[NDArray[Any], NDArray[Any]]: ...
 def color_columns(start: NDArray[Any], items: NDArray[Any], n: int,
-                  orderings: Sequence[str] = ..., rounds: int = 12, seed: int = 0, fewest: int = 0
+                  orderings: Sequence[str] = ..., rounds: int = 12, seed: int = 0, fewest: int = 0,
+                  grids: bool = True
                   ) -> NDArray[Any]: ...
 def color_symmetric(start: NDArray[Any], items: NDArray[Any], n: int,
                     orderings: Sequence[str] = ..., acyclic: bool = False, seed: int = 0
@@ -318,6 +319,7 @@ def color_both(start: NDArray[Any], items: NDArray[Any], n: int,
                ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 def subtract_in_order(data: NDArray[Any], targets: NDArray[Any], sources: NDArray[Any],
                       room: NDArray[Any]) -> bool: ...
+def placed_rows(source: NDArray[Any], rows: NDArray[Any], size: int) -> NDArray[Any]: ...
 def structure_of_terms(start: NDArray[Any], items: NDArray[Any], columns: NDArray[Any],
                        terms: list[Any], n_lines: int, by_columns: bool
                        ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any],
