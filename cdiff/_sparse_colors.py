@@ -31,6 +31,7 @@ __all__ = ["Candidate", "Directions", "Part", "candidates"]
 
 BACKWARD = 1.5  # the work of a reverse sweep; that of a forward one is 1
 ORDERINGS = ("natural", "smallest_last", "incidence_degree")
+ROUNDS, ROUNDS_OF_TRIALS = 12, 6  # over colors that are known
 MOST_SQUARES = 1 << 28  # the work of a coloring by pairs of neighbours
 MOST_DEPTH = 64  # subtractions that depend on one another
 
@@ -216,7 +217,8 @@ def _reverse(p: Pattern, enough: tuple[int, int]) -> Directions:
 
 
 def _colored(p: Pattern, start: Any, items: Any, n: int, enough: int) -> Any:
-    return color_columns(start, items, n, ORDERINGS, fewest=enough, grids=p.may_be_grid)
+    rounds = ROUNDS if enough else ROUNDS_OF_TRIALS
+    return color_columns(start, items, n, ORDERINGS, rounds, fewest=enough, grids=p.may_be_grid)
 
 
 def _squares(*lengths: Any) -> int:
@@ -268,9 +270,11 @@ def _dense_limits(lengths: Any) -> list[int]:
     """Lengths between those of few long lines and many short ones."""
     if not lengths.size:
         return []
-    found = {int(np.quantile(lengths, q, method="lower")) for q in (0.5, 0.9, 0.99)}
-    found |= {int(x) for x in np.sort(lengths)[-4:-1]}
-    return sorted(x for x in found if x < lengths.max())
+    last = lengths.size - 1
+    ranks = [int(q * last) for q in (0.5, 0.9, 0.99)] + [max(last - k, 0) for k in (1, 2, 3)]
+    up_to = np.cumsum(np.bincount(lengths))
+    found = {int(x) for x in np.searchsorted(up_to, ranks, side="right")}
+    return sorted(x for x in found if x < up_to.size - 1)
 
 
 def _split(part: Pattern, by_row: Any, enough: tuple[int, int]) -> Directions:

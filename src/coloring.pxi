@@ -320,13 +320,14 @@ cdef bint is_valid(_Bipartite g, np.ndarray colors) except -1:
 
 cdef np.ndarray improved(_Bipartite g, np.ndarray best, int rounds, int enough):
     """Colors found class by class over those that are known, up to `rounds` times."""
-    cdef int turn
+    cdef int turn, highest = best.max(initial=-1), found
     for turn in range(rounds):
-        if best.max(initial=-1) < enough:
+        if highest < enough:
             break
         colors = greedy_columns(g, by_classes(best, turn))
-        if colors.max(initial=-1) <= best.max(initial=-1):
-            best = colors
+        found = colors.max(initial=-1)
+        if found <= highest:
+            best, highest = colors, found
     return best
 
 
@@ -336,7 +337,7 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
 
     Greedy for each of the orderings, as long as more colors are used than the longest row has
     entries, which is the fewest there can be; up to `rounds` times over what was found, class by
-    class, before the second ordering and behind the last one; then a periodic coloring, if the
+    class (a third of that before the second ordering too); then a periodic coloring, if the
     pattern is that of a stencil (not without `grids`).  With `fewest` colors it looks for nothing
     but that.  Columns without entries get the color -1.
     """
@@ -349,7 +350,7 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
             break
         colors = greedy_columns(g, column_order(g, ordering, seed))
         if best is None:
-            best = improved(g, colors, rounds, enough)
+            best = improved(g, colors, rounds // 3, enough)
         elif colors.max(initial=-1) < best.max(initial=-1):
             best = colors
     if best is None:
