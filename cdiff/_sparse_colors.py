@@ -9,6 +9,7 @@ core; here are a few passes of NumPy over the entries.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from cdiff._core import (
     pattern_of,
     transposed_pattern,
 )
+from cdiff._sparse_sample import Pattern
 
 if TYPE_CHECKING:
     from cdiff._sparse_cut import Cut
@@ -29,6 +31,7 @@ __all__ = ["Candidate", "Directions", "Part", "candidates"]
 
 BACKWARD = 1.5  # the work of a reverse sweep; that of a forward one is 1
 ORDERINGS = ("natural", "smallest_last", "incidence_degree")
+ROUNDS, ROUNDS_OF_TRIALS = 12, 6  # over colors that are known
 MOST_SQUARES = 1 << 28  # the work of a coloring by pairs of neighbours
 MOST_DEPTH = 64  # subtractions that depend on one another
 
@@ -63,6 +66,7 @@ class Part:
         firsts: list[int | None] = [int(s) for s in self.in_starts[:-1]]
         firsts += [None] * (cut.part.n_inputs - len(firsts))
         self.notes: list[str] = []
+        self._rows: Any = None
         self.watched = list(cut.watched)
         if given is not None:
             self.start, self.items = given
@@ -81,7 +85,9 @@ class Part:
 
     def rows(self) -> Any:
         """The row of every entry."""
-        return np.repeat(np.arange(self.m), np.diff(self.start))
+        if self._rows is None:
+            self._rows = np.repeat(np.arange(self.m), np.diff(self.start))
+        return self._rows
 
 
 def _stacked(sets: list[tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -148,10 +154,6 @@ class Candidate:
         self.directions = directions
 
 
-def _longest(start: Any) -> int:
-    return int(np.diff(start).max(initial=0))
-
-
 def candidates(
     part: Part, mode: str, symmetric: bool, limit: float, direct: bool = False
 ) -> list[Candidate]:
@@ -173,20 +175,50 @@ def candidates(
     list of Candidate
         Those that may be better than `limit`.
     """
-    found = []
-    t_start, t_items = transposed_pattern(part.start, part.items, part.n)
-    if mode in ("auto", "rev") and BACKWARD * _longest(t_start) < limit:
-        found.append(Directions(rows=color_columns(t_start, t_items, part.m, ORDERINGS)))
-        limit = min(limit, found[-1].work())
-    if mode in ("auto", "fwd") and _longest(part.start) < limit:
-        found.append(Directions(columns=color_columns(part.start, part.items, part.n, ORDERINGS)))
-        limit = min(limit, found[-1].work())
+    # Between the cuts each element has copies of its own, and nothing is a grid.
+    pattern = Pattern(part.start, part.items, part.n, part.cut.is_whole)
+    if not symmetric and pattern.fewest(BACKWARD) >= limit:
+        return []
+    sample = pattern.sample()
+    ways = [_reverse] * (mode in ("auto", "rev")) + [_forward] * (mode in ("auto", "fwd"))
+    found = _tried(ways, pattern, sample, limit)
+    limit = min([limit, *[d.work() for d in found]])
     if symmetric and mode in ("auto", "fwd", "symmetric") and limit > 2:
         found += _symmetric(part, direct)
         limit = min([limit, *[d.work() for d in found]])
     if mode == "mixed" or (mode == "auto" and limit > 4):
-        found.append(_mixed(part, t_start, t_items))
+        found += _tried(_mixed_ways(pattern), pattern, sample, limit)
     return [Candidate(part, d) for d in found]
+
+
+def _tried(ways: list[Any], pattern: Pattern, sample: Pattern, limit: float) -> list[Directions]:
+    """Directions found in those of the ways that may need less work than `limit`.
+
+    A way takes a pattern, and the numbers of forward and reverse directions with which it may be
+    content.
+    """
+    if sample is pattern:
+        return [way(pattern, (0, 0)) for way in ways]
+    trials = [(way, way(sample, (0, 0))) for way in ways]
+    found = []
+    for way, trial in sorted(trials, key=lambda x: x[1].work()):
+        if trial.work() < limit:
+            found.append(way(pattern, trial.counts()))
+            limit = min(limit, found[-1].work())
+    return found
+
+
+def _forward(p: Pattern, enough: tuple[int, int]) -> Directions:
+    return Directions(_colored(p, p.start, p.items, p.n, enough[0]))
+
+
+def _reverse(p: Pattern, enough: tuple[int, int]) -> Directions:
+    return Directions(rows=_colored(p, p.t_start, p.t_items, p.m, enough[1]))
+
+
+def _colored(p: Pattern, start: Any, items: Any, n: int, enough: int) -> Any:
+    rounds = ROUNDS if enough else ROUNDS_OF_TRIALS
+    return color_columns(start, items, n, ORDERINGS, rounds, fewest=enough, grids=p.may_be_grid)
 
 
 def _squares(*lengths: Any) -> int:
@@ -211,36 +243,41 @@ def _symmetric(part: Part, direct: bool) -> list[Directions]:
     return found
 
 
-def _mixed(part: Part, t_start: Any, t_items: Any) -> Directions:
+def _mixed_ways(pattern: Pattern) -> list[Any]:
     """Rows and columns colored together; dense rows backward and all else forward, or dense columns
     forward and all else backward."""
-    best = None
-    if _squares(np.diff(part.start), np.diff(t_start)) <= MOST_SQUARES:
-        rows, columns, by_row = color_both(
-            part.start, part.items, part.n, ORDERINGS, backward=BACKWARD
-        )
-        best = Directions(columns, rows, by_row)
-    for cut in _dense_limits(np.diff(part.start)):
-        dense = np.diff(part.start) > cut
-        trial = _split(part, np.repeat(dense, np.diff(part.start)))
-        best = trial if best is None or trial.work() < best.work() else best
-    for cut in _dense_limits(np.diff(t_start)):
-        dense = np.diff(t_start) > cut
-        trial = _split(part, ~dense[part.items])
-        best = trial if best is None or trial.work() < best.work() else best
-    return best if best is not None else _split(part, np.zeros(part.items.size, bool))
+    ways: list[Any] = [partial(_dense_rows, c) for c in _dense_limits(pattern.row_lengths)]
+    ways += [partial(_dense_columns, c) for c in _dense_limits(pattern.column_lengths)]
+    if _squares(pattern.row_lengths, pattern.column_lengths) <= MOST_SQUARES:
+        ways.append(_together)
+    return ways or [partial(_dense_rows, 0)]
+
+
+def _together(p: Pattern, enough: tuple[int, int]) -> Directions:
+    rows, columns, by_row = color_both(p.start, p.items, p.n, ORDERINGS, backward=BACKWARD)
+    return Directions(columns, rows, by_row)
+
+
+def _dense_rows(cut: int, p: Pattern, enough: tuple[int, int]) -> Directions:
+    return _split(p, np.repeat(p.row_lengths > cut, np.diff(p.start)), enough)
+
+
+def _dense_columns(cut: int, p: Pattern, enough: tuple[int, int]) -> Directions:
+    return _split(p, (p.column_lengths <= cut)[p.items], enough)
 
 
 def _dense_limits(lengths: Any) -> list[int]:
     """Lengths between those of few long lines and many short ones."""
     if not lengths.size:
         return []
-    found = {int(np.quantile(lengths, q, method="lower")) for q in (0.5, 0.9, 0.99)}
-    found |= {int(x) for x in np.sort(lengths)[-4:-1]}
-    return sorted(x for x in found if x < lengths.max())
+    last = lengths.size - 1
+    ranks = [int(q * last) for q in (0.5, 0.9, 0.99)] + [max(last - k, 0) for k in (1, 2, 3)]
+    up_to = np.cumsum(np.bincount(lengths))
+    found = {int(x) for x in np.searchsorted(up_to, ranks, side="right")}
+    return sorted(x for x in found if x < up_to.size - 1)
 
 
-def _split(part: Part, by_row: Any) -> Directions:
+def _split(part: Pattern, by_row: Any, enough: tuple[int, int]) -> Directions:
     """Colors where some entries are read from reverse directions and the others from forward ones.
 
     A row with entries of the first kind must not share a direction with another such row where
@@ -253,12 +290,12 @@ def _split(part: Part, by_row: Any) -> Directions:
     takes_column = np.zeros(part.n, bool)
     takes_column[part.items[~by_row]] = True
     forward = _lines(part, rows, ~by_row, takes_column)
-    columns = color_columns(*forward, part.n, ORDERINGS)
+    columns = _colored(part, *forward, part.n, enough[0])
     t = transposed_pattern(*_lines(part, rows, by_row, takes_row, True), part.n)
-    return Directions(columns, color_columns(*t, part.m, ORDERINGS), by_row)
+    return Directions(columns, _colored(part, *t, part.m, enough[1]), by_row)
 
 
-def _lines(part: Part, rows: Any, wanted: Any, taken: Any, by_row: bool = False) -> tuple[Any, Any]:
+def _lines(part: Pattern, rows: Any, wanted: Any, taken: Any, by_row: bool = False) -> tuple[Any, Any]:
     """The pattern whose conflicts count: lines that are taken, where they cross a wanted entry."""
     if by_row:
         crossed = np.zeros(part.n, bool)

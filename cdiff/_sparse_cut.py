@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Places, part_of_program
+from cdiff._core import Places, part_of_program, placed_rows
 
 if TYPE_CHECKING:
     from cdiff._core import Program
@@ -236,10 +236,7 @@ class _Walk:
         source = self.places.source(v, n)
         if source is None:
             return rows
-        out = np.full(prod(self.code[k][2]), -1, np.int64)
-        inside = source >= 0
-        out[source[inside]] = rows[inside]
-        return out
+        return placed_rows(source, rows, prod(self.code[k][2]))
 
     def roots(self, values: list[int]) -> dict[int, Any]:
         """The copies of inputs that these values are computed from, and their columns."""

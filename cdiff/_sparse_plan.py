@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "SparsityWarning", "scipy_sparse"]
 
 DENSE = 0.3  # of all entries, from which sparse matrices do not pay
-NUMBER = (np.dtype(np.float64), ())
 SMALL = 10_000  # entries of a matrix that may well be dense
 
 
@@ -118,18 +117,7 @@ class Plan:
         kept = whole.outputs[:n_values] if value else []
         kept = kept[-1:] if second else kept
         self.has_value = value
-        workspace = Workspace(whole, structure.size, structure.steps)
-        numbers = []
-        for v, at in zip(whole.outputs[n_values:], parts, strict=True):
-            if whole.instruction(v)[1:3] == NUMBER:
-                numbers.append((v, at[0], at[2]))
-            else:
-                workspace.add(v, *structure.contributions(*at))
-        if numbers:
-            values, lanes, firsts = np.array(numbers).T
-            workspace.add_numbers(values, *structure.numbers(lanes, firsts))
-        self.workspace = workspace
-        workspace.finish(kept, inputs)
+        self.workspace = Workspace(whole, structure, parts, kept, inputs)
 
     def fits(self, call: Call) -> bool:
         """May the plan be used for another call of the same form?

@@ -18,7 +18,6 @@ from cdiff._core import (
     Entries,
     Runner,
     constant_values,
-    few_numbers,
     replay_deciding,
     scatter_add,
     subtract_in_order,
@@ -26,8 +25,11 @@ from cdiff._core import (
 
 if TYPE_CHECKING:
     from cdiff._core import Program
+    from cdiff._sparse_structure import Structure
 
 __all__ = ["Workspace"]
+
+NUMBER = (np.dtype(np.float64), ())
 
 
 class View:
@@ -35,9 +37,9 @@ class View:
 
     __slots__ = ("direct", "shape", "start", "stop")
 
-    def __init__(self, start: int, stop: int, shape: tuple[int, ...], direct: bool) -> None:
+    def __init__(self, start: int, shape: tuple[int, ...], direct: bool) -> None:
         self.start = start
-        self.stop = stop
+        self.stop = start + prod(shape)
         self.shape = shape
         self.direct = direct
 
@@ -47,14 +49,19 @@ class View:
 
 
 class Workspace:
-    """The values of a program side by side, constants first, and the entries made of them.
+    """The values of a program side by side, constants last, and the entries made of them.
 
     Parameters
     ----------
     program : Program
-    n_entries : int
-    steps : pair of ndarray or None
-        Entries of which others are to be subtracted in this order, and these others.
+    structure : Structure
+        Of the entries.
+    parts : list of (int, int, int, int)
+        What each output of the program is: (direction, how many, first element, last element).
+    kept : list of int
+        Values of the program that are results besides the entries.
+    inputs : list
+        A point.
 
     Attributes
     ----------
@@ -62,87 +69,32 @@ class Workspace:
         False once a subtraction has lost digits.
     """
 
-    def __init__(self, program: Program, n_entries: int, steps: Any) -> None:
+    def __init__(
+        self, program: Program, structure: Structure, parts: list[Any], kept: list[int],
+        inputs: list[Any],
+    ) -> None:  # fmt: skip
         self.program = program
-        self.n_entries = n_entries
-        self.steps = steps
+        self.steps = structure.steps
         self.is_exact = True
-        self._room = np.empty(0 if steps is None else n_entries)
-        self._constant = constant_values(program)
-        self._fixed: list[Any] = []
-        self._changing: dict[int, list[Any]] = {}
-        nothing = np.zeros(0, np.int64)
-        self._numbers: Any = (nothing, nothing, nothing, np.zeros(0))
-        self._views: list[View] = []
+        self._room = np.empty(0 if self.steps is None else structure.size)
         self._lock = threading.Lock()
-
-    def add(self, v: int, places: Any, elements: Any, factors: Any) -> None:
-        """Value v of the program contributes to entries."""
-        if places.size:
-            if self._constant[v]:
-                self._fixed.append((v, places, elements, factors))
-            else:
-                self._changing.setdefault(v, []).append((places, elements, factors))
-
-    def add_numbers(self, values: Any, places: Any, which: Any, factors: Any) -> None:
-        """Values of the program that are numbers, very many perhaps, contribute to entries; `which`
-        of them to each of the places. Called once at most."""
-        fixed = self._constant[values[which]]
-        for k in np.flatnonzero(fixed):
-            each = places[k : k + 1], np.zeros(1, np.int64), factors[k : k + 1]
-            self._fixed.append((int(values[which[k]]), *each))
-        values, which = np.unique(values[which[~fixed]], return_inverse=True)
-        self._numbers = values, places[~fixed], which, factors[~fixed]
-
-    def finish(self, kept: list[int], inputs: list[Any]) -> None:
-        """Compute constants, and make the program that computes the rest.
-
-        Parameters
-        ----------
-        kept : list of int
-            Values of the program that are results besides the entries.
-        inputs : list
-            A point.
-        """
-        constants = self._constants(inputs)
-        distinct, slots = _distinct(constants)
-        touched = np.zeros(self.n_entries, bool)
-        pieces = []
-        start = self._first = distinct.size
-        for v, added in self._changing.items():
-            _, dtype, shape, _, _ = self.program.instruction(v)
-            stop = start + prod(shape)
-            self._views.append(View(start, stop, shape, dtype == np.float64 and shape != ()))
-            for places, elements, factors in added:
-                touched[places] = True
-                pieces.append((places, elements + start, factors))
-            start = stop
-        numbers, places, which, factors = self._numbers
-        touched[places] = True
-        pieces.append((places, which + start, factors))
-        self._first_number = start
-        start += len(numbers)
-        rest = np.flatnonzero(~touched | (constants != 0.0))
-        pieces.append((rest, slots[rest], np.ones(rest.size)))
-        places, sources, factors = [np.concatenate(x) for x in zip(*pieces, strict=True)]
-        table, each = _distinct(factors)
-        self.entries = Entries(self.n_entries, start, places, sources, each, table)
-        self._values = np.empty(start)
-        self._values[: distinct.size] = distinct
         self._n_kept = len(kept)
-        self.program.outputs = [*kept, *self._changing, *numbers.tolist()]
-        del self._numbers, self._changing
+        layout = _Layout(program, structure, parts)
+        known = layout.computed(inputs)
+        self.entries = Entries(
+            structure.size,
+            layout.size,
+            structure.places,
+            structure.elements,
+            structure.terms,
+            layout.where,
+            known,
+        )
+        self._first_number, self._first_constant = layout.first_number, layout.size
+        self._views = layout.views
+        self._values = np.concatenate([np.empty(layout.size), self.entries.constants])
+        self.program.outputs = [*kept, *layout.changing]
         self.runner = Runner(self.program.simplify())
-
-    def _constants(self, inputs: list[Any]) -> Any:
-        """The part of each entry that never changes."""
-        out = np.zeros(self.n_entries)
-        if self._fixed:
-            self.program.outputs = [v for v, *_ in self._fixed]
-            found, _, _ = Runner(self.program.simplify()).run(inputs)
-            for (_, places, elements, factors), x in zip(self._fixed, found or (), strict=True):
-                np.add.at(out, places, np.ravel(x)[elements] * factors)
-        return out
 
     def run(self, inputs: list[Any], data: Any) -> tuple[list[Any], Any] | None:
         """The results that were kept and the entries, in `data` if that is given.
@@ -180,19 +132,19 @@ class Workspace:
         if outputs is None:
             return None
         flat: list[Any] = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
-        values: Any = np.concatenate([self._values[: self._first], *flat])
+        values: Any = np.concatenate([*flat, self.entries.constants])
         e = self.entries
         data = values[e.source.astype(np.int64)] * e.factors[e.factor]
         if e.more_place.size:
             more = values[e.more_source.astype(np.int64)] * e.factors[e.more_factor]
-            data = data + scatter_add(more, e.more_place.astype(np.int64), self.n_entries)
+            data = data + scatter_add(more, e.more_place.astype(np.int64), e.source.size)
         return data
 
     def _run(
         self, inputs: list[Any], data: Any, values: Any, room: Any
     ) -> tuple[list[Any], Any] | None:
         into = [None] * self._n_kept + [view.array(values) for view in self._views]
-        into += [None] * (values.size - self._first_number)
+        into += [None] * (self._first_constant - self._first_number)
         outputs, _, _ = self.runner.run(inputs, into)
         if outputs is None:
             return None
@@ -200,7 +152,7 @@ class Workspace:
         for view, x in zip(self._views, outputs[self._n_kept : arrays], strict=True):
             if not view.direct:
                 values[view.start : view.stop] = np.ravel(x)
-        values[self._first_number :] = outputs[arrays:]
+        values[self._first_number : self._first_constant] = outputs[arrays:]
         data = self.entries.fill(values, data)
         if self.steps is not None:
             targets, sources = self.steps
@@ -210,10 +162,70 @@ class Workspace:
         return outputs[: self._n_kept], data
 
 
-def _distinct(x: Any) -> tuple[Any, Any]:
-    """The distinct numbers and which of them each element is; mostly these are few."""
-    few = few_numbers(x)
-    if few is not None:
-        return few
-    found, slots = np.unique(x, return_inverse=True)
-    return found, slots.reshape(-1)
+class _Layout:
+    """Where the elements of all directions lie: arrays first, then numbers, of which there may be
+    very many.
+
+    Attributes
+    ----------
+    where : ndarray
+        The place of each element; below -1 for one that is constant; -1 for zero.
+    changing : list of int
+        The values of the program that are computed at each call, in the order of their places.
+    """
+
+    def __init__(self, program: Program, structure: Structure, parts: list[Any]) -> None:
+        self.program = program
+        self.where = structure.nowhere()
+        self.views: list[View] = []
+        self.size = 0
+        self._n_fixed = 0
+        constant = constant_values(program)
+        arrays: dict[int, list[Any]] = {}
+        numbers = []
+        for v, part in zip(program.outputs[len(program.outputs) - len(parts) :], parts, strict=True):
+            if program.instruction(v)[1:3] == NUMBER:
+                numbers.append((v, part[0], part[2]))
+            else:
+                arrays.setdefault(v, []).append(part)
+        self.fixed = [v for v in arrays if constant[v]]
+        self.changing = [v for v in arrays if not constant[v]]
+        for v in (*self.changing, *self.fixed):
+            at = self._placed(v, bool(constant[v]))
+            for part in arrays[v]:
+                pieces = structure.slices(*part)
+                for piece, x in zip(pieces, at.reshape(len(pieces), -1), strict=True):
+                    self.where[piece] = x
+        self.first_number = self.size
+        if numbers:
+            values, lanes, starts = np.array(numbers).T
+            self._place_numbers(values, structure.firsts(lanes, starts), constant)
+
+    def _placed(self, v: int, constant: bool) -> Any:
+        """The places of the elements of an array."""
+        _, dtype, shape, _, _ = self.program.instruction(v)
+        size = prod(shape)
+        if constant:
+            self._n_fixed += size
+            return np.arange(-2 - self._n_fixed + size, -2 - self._n_fixed, -1, dtype=np.int32)
+        self.views.append(View(self.size, shape, dtype == np.float64 and shape != ()))
+        self.size += size
+        return np.arange(self.size - size, self.size, dtype=np.int32)
+
+    def _place_numbers(self, values: Any, elements: Any, constant: Any) -> None:
+        fixed = constant[values]
+        found, which = np.unique(values[fixed], return_inverse=True)
+        self.where[elements[fixed]] = -2 - self._n_fixed - which
+        self.fixed += found.tolist()
+        found, which = np.unique(values[~fixed], return_inverse=True)
+        self.where[elements[~fixed]] = self.size + which
+        self.changing += found.tolist()
+        self.size += len(found)
+
+    def computed(self, inputs: list[Any]) -> Any:
+        """What never changes."""
+        if not self.fixed:
+            return np.zeros(0)
+        self.program.outputs = self.fixed
+        found, _, _ = Runner(self.program.simplify()).run(inputs)
+        return np.concatenate([np.ravel(x).astype(np.float64) for x in found or ()])

@@ -318,34 +318,46 @@ cdef bint is_valid(_Bipartite g, np.ndarray colors) except -1:
     return True
 
 
+cdef np.ndarray improved(_Bipartite g, np.ndarray best, int rounds, int enough):
+    """Colors found class by class over those that are known, up to `rounds` times."""
+    cdef int turn, highest = best.max(initial=-1), found
+    for turn in range(rounds):
+        if highest < enough:
+            break
+        colors = greedy_columns(g, by_classes(best, turn))
+        found = colors.max(initial=-1)
+        if found <= highest:
+            best, highest = colors, found
+    return best
+
+
 def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_last"),
-                  int rounds=12, seed=0):
+                  int rounds=12, seed=0, int fewest=0, bint grids=True):
     """Colors of the n columns of a pattern such that no two of a color share a row.
 
     Greedy for each of the orderings, as long as more colors are used than the longest row has
-    entries, which is the fewest there can be; then a periodic coloring, if the pattern is that of
-    a stencil; then up to `rounds` times over the best, class by class.  Columns without entries
-    get the color -1.
+    entries, which is the fewest there can be; up to `rounds` times over what was found, class by
+    class (a third of that before the second ordering too); then a periodic coloring, if the
+    pattern is that of a stencil (not without `grids`).  With `fewest` colors it looks for nothing
+    but that.  Columns without entries get the color -1.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
-    cdef int bound = np.diff(g.row_start).max(initial=0), turn
+    cdef int bound = np.diff(g.row_start).max(initial=0)
+    cdef int enough = bound if bound > fewest else fewest
     cdef object best = None
     for ordering in orderings:
-        colors = greedy_columns(g, column_order(g, ordering, seed))
-        if best is None or colors.max(initial=-1) < best.max(initial=-1):
-            best = colors
-        if best.max(initial=-1) < bound:
+        if best is not None and best.max(initial=-1) < enough:
             break
+        colors = greedy_columns(g, column_order(g, ordering, seed))
+        if best is None:
+            best = improved(g, colors, rounds // 3, enough)
+        elif colors.max(initial=-1) < best.max(initial=-1):
+            best = colors
     if best is None:
         raise ValueError("coloring: no ordering given")
-    if rounds and best.max(initial=-1) >= bound:
+    best = improved(g, best, rounds, enough)
+    if grids and rounds and best.max(initial=-1) >= bound:
         colors = lattice_columns(g, bound, best.max(initial=-1) + 1)
         best = best if colors is None else colors
-    for turn in range(rounds):
-        if best.max(initial=-1) < bound:
-            break
-        colors = greedy_columns(g, by_classes(best, turn))
-        if colors.max(initial=-1) <= best.max(initial=-1):
-            best = colors
     best[np.diff(g.column_start) == 0] = -1
     return best

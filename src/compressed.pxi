@@ -1,163 +1,162 @@
-# Compressed matrices: from places of entries to a CSR structure, and from computed
-# values to its entries; and the part of a program between two sets of values.
+# Compressed matrices: from entries of a part to the CSR structure of the whole matrix, what never
+# changes in a program, and the part of a program between two sets of values.
 #
 # Knows index arrays and instructions; it must not know why an entry stands where it
-# does.  Fast because entries are sorted by counting, twice, and because values are
-# read in their order and go where a table made once says.
+# does.  Fast because entries go into the lines of the matrix by counting, in the order in
+# which they are found, and a line is sorted where it lies, mostly by looking at it once.
 
-def structure_of_entries(np.ndarray rows not None, np.ndarray columns not None, Py_ssize_t m,
-                         Py_ssize_t n):
-    """(start, items, place): the CSR structure of entries in any order (int64), equal ones made
-    one, and the place of each of the entries in it (int32)."""
-    cdef Py_ssize_t count = np.PyArray_SIZE(rows), e
-    cdef np.ndarray start = np.zeros(m + 1, np.int64), items, place = np.empty(count, np.int32)
-    cdef np.ndarray by_column, by_row
-    cdef int64_t *first = <int64_t *>np.PyArray_DATA(start)
-    cdef const int64_t *row = <const int64_t *>np.PyArray_DATA(rows)
-    cdef const int64_t *column = <const int64_t *>np.PyArray_DATA(columns)
-    cdef const int64_t *order
-    cdef int32_t *out
-    cdef int32_t *at = <int32_t *>np.PyArray_DATA(place)
-    cdef int64_t total = 0, i, last_row = -1, last_column = -1
-    if count > 0x7FFFFFF0:
-        raise MemoryError(f"cdiff: a sparse matrix of {count} entries; at most 2**31 are supported")
-    _, by_column = lists_of_targets(columns, n)
-    _, by_row = lists_of_targets(np.ascontiguousarray(rows[by_column]), m)
-    by_row = np.ascontiguousarray(by_column[by_row])
-    order = <const int64_t *>np.PyArray_DATA(by_row)
-    items = np.empty(count, np.int32)
-    out = <int32_t *>np.PyArray_DATA(items)
+cdef enum:
+    SHORT_LINE = 32               # entries that are sorted by insertion
+
+
+cdef struct Lines:
+    const int64_t *start          # the part, by rows
+    const int32_t *items
+    const int32_t *column         # in the matrix, of each column of the part; -1 for none
+    bint by_columns               # whether lines are columns of the matrix
+    int64_t *at                   # of each line: how many entries, then where the next one goes
+    int32_t *item                 # of each place: the other coordinate,
+    int32_t *whose                # and which contribution it is
+    int32_t *entry                # of each contribution: its entry of the part
+    int64_t count                 # of contributions
+
+
+cdef void place_term(Lines *x, Py_ssize_t first, Py_ssize_t last, const int64_t *rows,
+                     bint counting) noexcept nogil:
+    """Put the entries of the part's rows from `first` to `last` into the lines that these are rows
+    of (-1: none); `counting`, only count them."""
+    cdef Py_ssize_t r
+    cdef int64_t j, row, line, k
+    cdef int32_t c
+    for r in range(first, last):
+        row = rows[r - first]
+        if row < 0:
+            continue
+        for j in range(x.start[r], x.start[r + 1]):
+            c = x.column[x.items[j]]
+            if c < 0:
+                continue
+            line = c if x.by_columns else row
+            if counting:
+                x.at[line] += 1
+                continue
+            k = x.at[line]
+            x.at[line] = k + 1
+            x.item[k] = <int32_t>row if x.by_columns else c
+            x.whose[k] = <int32_t>x.count
+            x.entry[x.count] = <int32_t>j
+            x.count += 1
+
+
+def placed_rows(np.ndarray source not None, np.ndarray rows not None, Py_ssize_t size):
+    """For each of `size` elements rows[e] of the place e that holds it, that is source[e]; -1 for
+    one that is nowhere (all int64)."""
+    cdef Py_ssize_t e, n = np.PyArray_SIZE(source)
+    cdef np.ndarray held = np.full(size, -1, np.int64)
+    cdef int64_t *out = <int64_t *>np.PyArray_DATA(held)
+    cdef const int64_t *at, *row
+    source = np.ascontiguousarray(source, np.int64)
+    rows = np.ascontiguousarray(rows, np.int64)
+    if np.PyArray_SIZE(rows) != n or (n and source.max() >= size):
+        raise ValueError(f"cdiff: {n} places of {size} elements and {rows.size} rows")
+    at = <const int64_t *>np.PyArray_DATA(source)
+    row = <const int64_t *>np.PyArray_DATA(rows)
     with nogil:
-        for e in range(count):
-            i = order[e]
-            if row[i] != last_row or column[i] != last_column:
-                last_row = row[i]
-                last_column = column[i]
-                out[total] = <int32_t>last_column
-                total += 1
-                first[last_row + 1] += 1
-            at[i] = <int32_t>(total - 1)
-        for e in range(m):
-            first[e + 1] += first[e]
-    return start, items[:total].copy(), place
+        for e in range(n):
+            if at[e] >= 0:
+                out[at[e]] = row[e]
+    return held
 
 
-@cython.final
-cdef class Entries:
-    """The entries of a matrix as sums of computed values times factors.
-
-    Entry e is values[source[e]] times the factor numbered factor[e]; then
-    values[more_source] times their factors are added at `more_place`.  There are few factors.
-    """
-    cdef readonly np.ndarray source, factor, more_place, more_source, more_factor
-    cdef readonly np.ndarray factors
-    cdef Py_ssize_t size
-    cdef bint plain                # whether all factors are one
-
-    def __init__(self, Py_ssize_t n, Py_ssize_t size, places, sources, numbers, factors):
-        """n entries of `size` values; each contribution is a place, a source and the number of its
-        factor among `factors`.
-
-        Every entry needs one at least.
-        """
-        places = np.ascontiguousarray(places, np.int64)
-        _, order = lists_of_targets(places, n)
-        places = places[order]
-        first = np.ones(len(places), bool)
-        first[1:] = places[1:] != places[:len(places) - 1]
-        if not np.array_equal(places[first], np.arange(n)):
-            raise ValueError(f"cdiff: {n} entries, and not each of them has a value")
-        sources = np.asarray(sources)[order]
-        if sources.size and (sources.min() < 0 or sources.max() >= size):
-            raise ValueError(f"cdiff: sources outside of {size} values")
-        self.factors = np.ascontiguousarray(factors, np.float64)
-        numbers = np.asarray(numbers)[order]
-        if self.factors.size > 0xFFFF or (numbers.size and (
-                numbers.min() < 0 or numbers.max() >= self.factors.size)):
-            raise ValueError(f"cdiff: numbers outside of {self.factors.size} factors")
-        numbers = numbers.astype(np.uint16)
-        self.plain = self.factors.size == 0 or (self.factors.size == 1 and self.factors[0] == 1.0)
-        self.size = size
-        self.source = np.ascontiguousarray(sources[first], np.int32)
-        self.factor = np.ascontiguousarray(numbers[first])
-        self.more_place = np.ascontiguousarray(places[~first], np.int32)
-        self.more_source = np.ascontiguousarray(sources[~first], np.int32)
-        self.more_factor = np.ascontiguousarray(numbers[~first])
-
-    def fill(self, np.ndarray values not None, np.ndarray data=None):
-        """The entries for these values, in `data` (float64, in order) if it is given."""
-        cdef Py_ssize_t e, n = np.PyArray_SIZE(self.source), more = np.PyArray_SIZE(self.more_place)
-        cdef const int32_t *source = <const int32_t *>np.PyArray_DATA(self.source)
-        cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(self.more_place)
-        cdef const int32_t *added = <const int32_t *>np.PyArray_DATA(self.more_source)
-        cdef const uint16_t *number = <const uint16_t *>np.PyArray_DATA(self.factor)
-        cdef const uint16_t *more_number = <const uint16_t *>np.PyArray_DATA(self.more_factor)
-        cdef const double *factor = <const double *>np.PyArray_DATA(self.factors)
-        cdef const double *x = <const double *>np.PyArray_DATA(values)
-        cdef double *out
-        cdef bint plain
-        if data is None:
-            data = np.empty(n)
-        check_doubles(values, self.size)
-        check_doubles(data, n)
-        if not np.PyArray_ISWRITEABLE(data):
-            raise ValueError("cdiff: the entries to be overwritten are read-only")
-        out = <double *>np.PyArray_DATA(data)
-        plain = self.plain
-        with nogil:
-            if plain:
-                for e in range(n):
-                    out[e] = x[source[e]]
-                for e in range(more):
-                    out[at[e]] += x[added[e]]
-            else:
-                for e in range(n):
-                    out[e] = x[source[e]] * factor[number[e]]
-                for e in range(more):
-                    out[at[e]] += x[added[e]] * factor[more_number[e]]
-        return data
-
-
-cdef int check_doubles(np.ndarray x, Py_ssize_t n) except -1:
-    if (np.PyArray_TYPE(x) != NPY_DOUBLE or not np.PyArray_IS_C_CONTIGUOUS(x)
-            or np.PyArray_SIZE(x) != n):
-        raise ValueError(f"cdiff: {n} float64 in order are needed, not {np.PyArray_SIZE(x)} "
-                         f"of {np.PyArray_DescrFromType(np.PyArray_TYPE(x))}")
+cdef int sort_line(int32_t *item, int32_t *whose, int64_t n) except -1 nogil:
+    """Sort one line, equal ones in the order in which they came."""
+    cdef int64_t i, j
+    cdef int32_t c, w
+    for i in range(1, n):
+        if item[i] >= item[i - 1]:
+            continue
+        if n > SHORT_LINE:
+            with gil:
+                sort_long_line(item, whose, n)
+            return 0
+        c = item[i]
+        w = whose[i]
+        j = i
+        while j > 0 and item[j - 1] > c:
+            item[j] = item[j - 1]
+            whose[j] = whose[j - 1]
+            j -= 1
+        item[j] = c
+        whose[j] = w
     return 0
 
 
-cdef enum:
-    FEW_NUMBERS = 64              # different ones, that are looked through for each number
+cdef int sort_long_line(int32_t *item, int32_t *whose, int64_t n) except -1:
+    cdef np.ndarray pairs = np.empty((2, n), np.int32)
+    memcpy(np.PyArray_DATA(pairs), item, n * sizeof(int32_t))
+    memcpy(<int32_t *>np.PyArray_DATA(pairs) + n, whose, n * sizeof(int32_t))
+    pairs = np.ascontiguousarray(pairs[:, np.argsort(pairs[0], kind="stable")])
+    memcpy(item, np.PyArray_DATA(pairs), n * sizeof(int32_t))
+    memcpy(whose, <int32_t *>np.PyArray_DATA(pairs) + n, n * sizeof(int32_t))
+    return 0
 
 
-def few_numbers(np.ndarray x not None):
-    """(distinct numbers, which of them each of x is) for float64 in order; None if these are not
-    few."""
-    cdef Py_ssize_t k, n = np.PyArray_SIZE(x)
-    cdef np.ndarray slots = np.empty(n, np.int64)
-    cdef int64_t *slot = <int64_t *>np.PyArray_DATA(slots)
-    cdef const uint64_t *bits
-    cdef uint64_t found[FEW_NUMBERS]
-    cdef int count = 0, j = 0
-    check_doubles(x, n)
-    bits = <const uint64_t *>np.PyArray_DATA(x)
+def structure_of_terms(np.ndarray start not None, np.ndarray items not None,
+                       np.ndarray columns not None, list terms not None, Py_ssize_t n_lines,
+                       bint by_columns):
+    """(start, items, place, entry, ends): the CSR structure (CSC if `by_columns`) of a sum of terms.
+
+    A term is (first, last, rows): the entries in these rows of a part, which is in CSR form (int64
+    and int32), are added to those rows (int64, -1 for none) of the matrix; `columns` (int32) says
+    where its columns belong.  `place` is where each contribution goes and `entry` which of the
+    part it is, one term after the other (int32); each term ends at one of `ends`.
+    """
+    cdef np.ndarray lines = np.zeros(n_lines + 1, np.int64), out_start, room, place
+    cdef np.ndarray rows
+    cdef list ends = []
+    cdef Py_ssize_t line
+    cdef int64_t total = 0, low = 0, high, k
+    cdef int64_t *to
+    cdef int32_t *at
+    cdef Lines x
+    x.start = <const int64_t *>np.PyArray_DATA(start)
+    x.items = <const int32_t *>np.PyArray_DATA(items)
+    x.column = <const int32_t *>np.PyArray_DATA(columns)
+    x.by_columns = by_columns
+    x.at = <int64_t *>np.PyArray_DATA(lines)
+    x.item = x.whose = x.entry = NULL
+    for first, last, rows in terms:
+        place_term(&x, first, last, <const int64_t *>np.PyArray_DATA(rows), True)
+    for line in range(n_lines):
+        total, x.at[line] = total + x.at[line], total
+    if total > 0x7FFFFFF0:
+        raise MemoryError(f"cdiff: a sparse matrix of {total} entries; at most 2**31 are supported")
+    room = np.empty((3, total), np.int32)
+    x.item = <int32_t *>np.PyArray_DATA(room)
+    x.whose = x.item + total
+    x.entry = x.whose + total
+    x.count = 0
+    for first, last, rows in terms:
+        place_term(&x, first, last, <const int64_t *>np.PyArray_DATA(rows), False)
+        ends.append(x.count)
+    out_start = np.zeros(n_lines + 1, np.int64)
+    to = <int64_t *>np.PyArray_DATA(out_start)
+    place = np.empty(total, np.int32)
+    at = <int32_t *>np.PyArray_DATA(place)
+    total = 0
     with nogil:
-        for k in range(n):
-            if count == 0 or found[j] != bits[k]:
-                j = 0
-                while j < count and found[j] != bits[k]:
-                    j += 1
-                if j == FEW_NUMBERS:
-                    break
-                if j == count:
-                    found[count] = bits[k]
-                    count += 1
-            slot[k] = j
-    if j == FEW_NUMBERS:
-        return None
-    distinct = np.empty(count)
-    memcpy(np.PyArray_DATA(distinct), found, count * sizeof(uint64_t))
-    return distinct, slots
+        for line in range(n_lines):
+            high = x.at[line]
+            sort_line(x.item + low, x.whose + low, high - low)
+            for k in range(low, high):
+                # What is read lies at or behind what is written.
+                if k == low or x.item[k] != x.item[total - 1]:
+                    x.item[total] = x.item[k]
+                    total += 1
+                at[x.whose[k]] = <int32_t>(total - 1)
+            to[line + 1] = total
+            low = high
+    return out_start, room[0, :total].copy(), place, room[2], ends
 
 
 def constant_values(Program p not None):

@@ -312,7 +312,8 @@ ORDERINGS: tuple[str, ...]
 def transposed_pattern(start: NDArray[Any], items: NDArray[Any], n: int
                        ) -> tuple[NDArray[Any], NDArray[Any]]: ...
 def color_columns(start: NDArray[Any], items: NDArray[Any], n: int,
-                  orderings: Sequence[str] = ..., rounds: int = 12, seed: int = 0
+                  orderings: Sequence[str] = ..., rounds: int = 12, seed: int = 0, fewest: int = 0,
+                  grids: bool = True
                   ) -> NDArray[Any]: ...
 def color_symmetric(start: NDArray[Any], items: NDArray[Any], n: int,
                     orderings: Sequence[str] = ..., acyclic: bool = False, seed: int = 0
@@ -323,16 +324,22 @@ def color_both(start: NDArray[Any], items: NDArray[Any], n: int,
                ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
 def subtract_in_order(data: NDArray[Any], targets: NDArray[Any], sources: NDArray[Any],
                       room: NDArray[Any]) -> bool: ...
-def structure_of_entries(rows: NDArray[Any], columns: NDArray[Any], m: int, n: int
-                         ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+def placed_rows(source: NDArray[Any], rows: NDArray[Any], size: int) -> NDArray[Any]: ...
+def structure_of_terms(start: NDArray[Any], items: NDArray[Any], columns: NDArray[Any],
+                       terms: list[Any], n_lines: int, by_columns: bool
+                       ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any],
+                                  list[int]]: ...
 class Entries:
     source: NDArray[Any]
     factor: NDArray[Any]
     factors: NDArray[Any]
+    constants: NDArray[Any]
     more_place: NDArray[Any]
     more_source: NDArray[Any]
     more_factor: NDArray[Any]
-    def __init__(self, n: int, size: int, places: Any, sources: Any, numbers: Any, factors: Any
+    repeated: int
+    def __init__(self, n: int, n_values: int, places: NDArray[Any], elements: NDArray[Any],
+                 terms: list[tuple[int, float]], where: NDArray[Any], fixed: NDArray[Any]
                  ) -> None: ...
     def fill(self, values: NDArray[Any], data: NDArray[Any] | None = None) -> NDArray[Any]: ...
 
