@@ -15,9 +15,23 @@ cdef extern from *:
     static void *cdiff_aligned_alloc(size_t n) { return _aligned_malloc(n, 64); }
     static void cdiff_aligned_free(void *p) { _aligned_free(p); }
     #else
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
+    #ifndef MADV_HUGEPAGE
+    #define madvise(p, n, advice) ((void)(p))
+    #endif
+    /* From the size of two huge pages on, as NumPy does it: fewer page faults and misses of the
+       table of pages. */
     static void *cdiff_aligned_alloc(size_t n) {
+        const size_t huge = (size_t)1 << 21;
         void *p = NULL;
-        return posix_memalign(&p, 64, n) == 0 ? p : NULL;
+        if (n < 2 * huge)
+            return posix_memalign(&p, 64, n) == 0 ? p : NULL;
+        if (posix_memalign(&p, huge, n) != 0)
+            return NULL;
+        madvise(p, n, MADV_HUGEPAGE);
+        return p;
     }
     static void cdiff_aligned_free(void *p) { free(p); }
     #endif
