@@ -309,6 +309,17 @@ static inline int64_t next_stretch(int64_t n, int overlap)
         }                                                                                         \
     }
 
+/* The round of a function in two parts, which leave numbers in between in the first-level cache: of
+ * a short formula a processor has more rounds under way than of a long one. */
+#define PARTS_ROUND(numbers, first, ok, then, general)                                            \
+    double good[LANES] = {0.0}, part[STRETCH + LANES], part2[STRETCH + LANES];                    \
+    LANES_LOOP(numbers, part[at + i] = (first); good[i] += (ok);)                                 \
+    if (sum_lanes(good) == (double)j) {                                                           \
+        LANES_LOOP(numbers, then)                                                                 \
+    } else {                                                                                      \
+        LANES_LOOP(numbers, general)                                                              \
+    }
+
 /* --- adjoints ------------------------------------------------------------------------------------ */
 
 /* `numbers` declares what the partial d reads at element i. */
