@@ -89,6 +89,10 @@ def kernel_declarations(n):
     ctypedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                                 const double *x, int64_t gap) noexcept nogil
     ctypedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out) noexcept nogil
+    ctypedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows,
+                                     const int64_t *given) noexcept nogil
+    ctypedef bint (*table_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at,
+                              const double *from_, double *to) noexcept nogil
     enum:
         DIGEST_LANES
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
@@ -111,6 +115,9 @@ def kernel_declarations(n):
         rows_fn rows
         columns_fn columns
         digest_fn digest
+        positions_fn positions
+        table_fn take
+        table_fn scatter
     const KernelTable *kernels_select() noexcept nogil
 """
 

@@ -216,6 +216,7 @@ def kernels_header(table):
 #include "../product_loops.h"
 #include "../digest_loop.h"
 #include "../fused_loops.h"
+#include "../row_loops.h"
 
 {''.join(values)}
 {''.join(pairs)}
@@ -239,5 +240,8 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     rows_kernel,
     columns_kernel,
     digest_kernel,
+    positions_kernel,
+    take_kernel,
+    scatter_kernel,
 }};
 """

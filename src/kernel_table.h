@@ -95,6 +95,11 @@ typedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int
 enum { DIGEST_LANES = 16 };
 typedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out);
 
+/* Positions, and rows of a table at positions: see row_loops.h. */
+typedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows, const int64_t *given);
+typedef int (*table_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at, const double *from,
+                        double *to);
+
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
  * pair[op] is NULL where there is no pair. */
 typedef struct {
@@ -109,6 +114,8 @@ typedef struct {
     rows_fn rows;
     columns_fn columns;
     digest_fn digest;
+    positions_fn positions;
+    table_fn take, scatter;
 } KernelTable;
 
 extern const KernelTable kernels_baseline;

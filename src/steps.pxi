@@ -159,19 +159,19 @@ cdef void run_product(const Step *s, char **bases) noexcept nogil:
 
 cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
     """Rows of operand 0 at the positions of operand 1; False where one is out of range."""
-    return gather_loop(s.operands[1].size, s.operands[0].dims[0], s.count,
-                       <const int64_t *>part_data(&s.operands[1], bases),
-                       <const double *>part_data(&s.operands[0], bases),
-                       <double *>part_data(&s.out, bases))
+    return KERNELS.take(s.operands[1].size, s.operands[0].dims[0], s.count,
+                        <const int64_t *>part_data(&s.operands[1], bases),
+                        <const double *>part_data(&s.operands[0], bases),
+                        <double *>part_data(&s.out, bases))
 
 
 cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
     """Adds the rows of operand 0 to zeros at the positions of operand 1."""
     memset(part_data(&s.out, bases), 0, s.out.nbytes)
-    return scatter_loop(s.operands[1].size, s.out.dims[0], s.count,
-                        <const int64_t *>part_data(&s.operands[1], bases),
-                        <const double *>part_data(&s.operands[0], bases),
-                        <double *>part_data(&s.out, bases))
+    return KERNELS.scatter(s.operands[1].size, s.out.dims[0], s.count,
+                           <const int64_t *>part_data(&s.operands[1], bases),
+                           <const double *>part_data(&s.operands[0], bases),
+                           <double *>part_data(&s.out, bases))
 
 
 cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
