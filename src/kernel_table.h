@@ -96,7 +96,7 @@ typedef struct {
 } MatrixProduct;
 enum {
     PRODUCT_TERMS = 256,    /* of each sum, and */
-    PRODUCT_COLUMNS = 504,  /* columns, that are packed at a time: 1 MB, for the second-level cache */
+    PRODUCT_COLUMNS = 336,  /* columns, that are packed at a time: for the second-level cache */
     PRODUCT_ROOM = PRODUCT_TERMS * (PRODUCT_COLUMNS + 8),
     PRODUCT_LONG_ROWS = 256,   /* rows of C from which it pays to pack a B that lies well, */
     PRODUCT_LONG_COLUMNS = 96, /* and columns from which to pack an A that does not */

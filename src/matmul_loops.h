@@ -141,8 +141,16 @@ static CDIFF_NOINLINE void pack(int64_t terms, int64_t n, int64_t width, const c
     if (along == sizeof(double) && terms >= ROWS)
         turned = n - n % ROWS;
     for (j = 0; j < turned; j += ROWS) {
-        for (k = 0; k + ROWS <= terms; k += ROWS)
+        const char *next = p + (j + ROWS) * across;
+        for (k = 0; k + ROWS <= terms; k += ROWS, next += ROWS * along) {
+            if (k % VECTOR == 0) {
+                cdiff_prefetch(next);
+                cdiff_prefetch(next + across);
+                cdiff_prefetch(next + 2 * across);
+                cdiff_prefetch(next + 3 * across);
+            }
             turn(p + j * across + k * along, across, out + k * width + j, width);
+        }
         if (k < terms) /* the last ones once more with some of those before */
             turn(p + j * across + (terms - ROWS) * along, across, out + (terms - ROWS) * width + j,
                  width);
@@ -155,8 +163,11 @@ static CDIFF_NOINLINE void pack(int64_t terms, int64_t n, int64_t width, const c
 /* A piece of n, of equal ones that are at most `most`. */
 static inline int64_t equal_piece(int64_t n, int64_t most)
 {
-    const int64_t pieces = (n + most - 1) / most;
-    return n ? (n + pieces - 1) / pieces : 1;
+    int64_t pieces;
+    if (n <= most)
+        return n ? n : 1;
+    pieces = (n + most - 1) / most;
+    return (n + pieces - 1) / pieces;
 }
 
 /* A block of B: some columns of the terms that are added up in one go. */

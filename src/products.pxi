@@ -22,6 +22,7 @@ cdef extern from "product_rooms.h":
 cdef enum:
     SMALL_PRODUCT = 4096          # multiply-adds up to which our own loops win over a BLAS,
     SMALL_VECTOR = 1 << 18        # and where one of the matrices is a row or a column
+    FEW_ROWS = 16
     LONE_PRODUCT = 1 << 15        # from where it pays to release the GIL,
     SHARED_PRODUCT = 1 << 20      # and in a piece for another thread
     PIECE_ROWS = 8                # pieces are made of whole tiles
@@ -36,7 +37,7 @@ cdef struct Products:
     bint tiled                    # by the kernel for matrices
     Py_ssize_t count              # of matrices
     int64_t rows, columns         # of a piece
-    int64_t pieces, next
+    int64_t pieces, taken, next   # taken: at a time
     double *rooms[MAX_THREADS]
 
 cdef int product_threads = 0      # 0: not known yet
@@ -71,9 +72,12 @@ cdef inline bint is_own_product(Py_ssize_t m, Py_ssize_t inner, Py_ssize_t n) no
 
 
 cdef bint are_own_products(int ndim, const Py_ssize_t *a, const Py_ssize_t *b) noexcept nogil:
-    """The same for (batches of) matrices, given their shapes."""
+    """The same for (batches of) matrices, given their shapes and strides."""
     if ndim > 2 and KERNELS.product == NULL:
         return False
+    if a[ndim - 2] < FEW_ROWS and b[2 * ndim - 1] != sizeof(double) \
+            and b[ndim - 2] * b[ndim - 1] > SMALL_VECTOR:
+        return False                           # a BLAS need not turn B around
     return is_own_product(a[ndim - 2], a[ndim - 1], b[ndim - 1])
 
 
@@ -102,37 +106,67 @@ cdef void simple_product(const MatrixProduct *p) noexcept nogil:
                 c[i * p.n + j] = s
 
 
-cdef void product_piece(const Products *s, int64_t piece, double *room) noexcept nogil:
-    """A part of one of the matrices."""
-    cdef MatrixProduct p = s.first
-    cdef int64_t across = (p.n + s.columns - 1) // s.columns
-    cdef int64_t down = (p.m + s.rows - 1) // s.rows
-    cdef int64_t at = piece // (across * down)
-    cdef int64_t i = piece // across % down * s.rows
-    cdef int64_t j = piece % across * s.columns
+cdef void place_product(const Products *s, int64_t at, MatrixProduct *p) noexcept nogil:
+    """The operands and the result of number `at` of the batch."""
     cdef int axis
-    p.c += at * p.m * p.n * <Py_ssize_t>sizeof(double) + i * p.ci + j * <Py_ssize_t>sizeof(double)
-    p.a += i * p.ai
-    p.b += j * p.bj
+    p[0] = s.first
+    p.c += at * p.m * p.ci
     for axis in range(s.ndim - 3, -1, -1):
         p.a += at % s.a[axis] * s.a[s.ndim + axis]
         p.b += at % s.a[axis] * s.b[s.ndim + axis]
         at //= s.a[axis]
+
+
+cdef void whole_products(const Products *s, int64_t at, int64_t end, double *room) noexcept nogil:
+    """Those from `at` to `end` of the batch, along its last axis without looking for each."""
+    cdef MatrixProduct p
+    cdef int64_t i, row = 1, a = 0, b = 0
+    if s.ndim > 2:
+        row = s.a[s.ndim - 3]
+        a = s.a[2 * s.ndim - 3]
+        b = s.b[2 * s.ndim - 3]
+    while at < end:
+        place_product(s, at, &p)
+        for i in range(row - at % row if row - at % row < end - at else end - at):
+            if s.tiled:
+                KERNELS.product(&p, room)
+            else:
+                simple_product(&p)
+            p.a += a
+            p.b += b
+            p.c += p.m * p.ci
+            at += 1
+
+
+cdef void product_piece(const Products *s, int64_t piece, double *room) noexcept nogil:
+    """A part of one of the matrices."""
+    cdef MatrixProduct p
+    cdef int64_t across = (s.first.n + s.columns - 1) // s.columns
+    cdef int64_t down = (s.first.m + s.rows - 1) // s.rows
+    cdef int64_t i = piece // across % down * s.rows
+    cdef int64_t j = piece % across * s.columns
+    place_product(s, piece // (across * down), &p)
+    p.c += i * p.ci + j * <Py_ssize_t>sizeof(double)
+    p.a += i * p.ai
+    p.b += j * p.bj
     p.m = s.rows if s.rows < p.m - i else p.m - i
     p.n = s.columns if s.columns < p.n - j else p.n - j
-    if s.tiled:
-        KERNELS.product(&p, room)
-    else:
-        simple_product(&p)
+    KERNELS.product(&p, room)
 
 
 cdef void share_products(void *context, int worker) noexcept nogil:
     """Take pieces until none is left."""
     cdef Products *s = <Products *>context
-    cdef int64_t piece = cdiff_take(&s.next, 1)
-    while piece < s.pieces:
-        product_piece(s, piece, s.rooms[worker])
-        piece = cdiff_take(&s.next, 1)
+    cdef int64_t i, first = cdiff_take(&s.next, s.taken)
+    cdef int64_t end
+    while first < s.pieces:
+        end = first + s.taken if first + s.taken < s.pieces else s.pieces
+        if s.pieces == s.count:
+            whole_products(s, first, end, s.rooms[worker])
+        else:
+            for i in range(first, end):
+                product_piece(s, i, s.rooms[worker])
+        first = cdiff_take(&s.next, s.taken)
 
 
 cdef void cut_products(Products *s, double wanted) noexcept nogil:
@@ -162,6 +196,7 @@ cdef bint run_products(Products *s, int threads) noexcept nogil:
     cut_products(s, 2.0 * threads if threads > 1 else 1.0)
     if threads > s.pieces:
         threads = <int>s.pieces
+    s.taken = 1 + s.pieces // (8 * threads)
     for i in range(threads):
         s.rooms[i] = cdiff_take_room() if packs else NULL
         fine = fine and (s.rooms[i] != NULL or not packs)
