@@ -103,6 +103,17 @@ def kernel_declarations(n):
     enum:
         FIRST_ADD, FIRST_SUBTRACT, FIRST_MULTIPLY, FIRST_ZMUL, N_FIRST
         THEN_ADD, THEN_SUBTRACT, THEN_SUBTRACT_FROM, THEN_MULTIPLY, THEN_ZMUL, N_THEN
+    ctypedef struct MatrixProduct:
+        int64_t m, k, n
+        const char *a
+        int64_t ai, ak
+        const char *b
+        int64_t bk, bj
+        char *c
+        int64_t ci
+    ctypedef void (*product_fn)(const MatrixProduct *p, double *room) noexcept nogil
+    bint product_packs_a(const MatrixProduct *p) noexcept nogil
+    bint product_packs_b(const MatrixProduct *p) noexcept nogil
     ctypedef struct KernelTable:
         const char *isa
         ew_fn value[{n}]
@@ -114,6 +125,7 @@ def kernel_declarations(n):
         row_fn row[N_ROW_KINDS]
         rows_fn rows
         columns_fn columns
+        product_fn product
         digest_fn digest
         positions_fn positions
         table_fn take

@@ -214,6 +214,7 @@ def kernels_header(table):
 #include "../absorbing.h"
 #endif
 #include "../product_loops.h"
+#include "../matmul_loops.h"
 #include "../digest_loop.h"
 #include "../fused_loops.h"
 #include "../row_loops.h"
@@ -239,6 +240,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
     rows_kernel,
     columns_kernel,
+    product_kernel,
     digest_kernel,
     positions_kernel,
     take_kernel,

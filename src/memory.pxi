@@ -268,7 +268,7 @@ def pool_clear():
     global _pooled_bytes
     cdef int i
     cdef Arr *r
-    cdef size_t freed = _pooled_bytes
+    cdef size_t freed = _pooled_bytes + cdiff_clear_rooms()
     for i in range(N_BUCKETS):
         while _free_blocks[i] != NULL:
             r = _free_blocks[i]
