@@ -136,7 +136,7 @@ def in_parts(macro, row):
     """The same of one row in two parts, where the vector math has it so."""
     args, f = ", ".join(row.operands), f"cdm_{row.name}"
     return (f"#if defined(CDM_HAS_PARTS_{row.name})\n"
-            f"{macro}({row.name}, PARTS_ROUND(NUMBERS{len(row.operands)},\n"
+            f"CDIFF_UNROLLED {macro}({row.name}, PARTS_ROUND(NUMBERS{len(row.operands)},\n"
             f"    {f}_first({args}, &part2[at + i]), {f}_first_ok({args}, part[at + i]),\n"
             f"    STORE({f}_then({args}, part[at + i], part2[at + i])),\n"
             f"    STORE({value_expression(row)})))\n"
