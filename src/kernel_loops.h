@@ -229,8 +229,8 @@ static inline int64_t next_stretch(int64_t n, int overlap)
     }
 
 #define BINARY_ROUNDS(name, round)                                                                \
-    static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
-                             int64_t sa, int64_t sb)                                              \
+    CDIFF_UNROLLED static void value_##name(int64_t n, double *out, const double *pa,             \
+                                            const double *pb, int64_t sa, int64_t sb)             \
     {                                                                                             \
         double tail[LANES], tail2[LANES], result[LANES];                                          \
         double spread[STRETCH + LANES], spread2[STRETCH + LANES];                                 \

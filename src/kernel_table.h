@@ -44,8 +44,8 @@
 #define CDIFF_NOINLINE
 #endif
 
-/* A function that keeps sums in a small array: its short loops have to be unrolled whole, so that the
- * array stands in registers.  Everything else gains nothing by more than -O2. */
+/* A function that keeps sums or lanes in a small array: its short loops have to be unrolled whole, so
+ * that the array stands in registers.  Everything else gains nothing by more than -O2. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define CDIFF_UNROLLED __attribute__((optimize("O3")))
 #else
