@@ -179,6 +179,11 @@ cdef _Sets pattern_copied(_Pattern s, Py_ssize_t i):
     return out
 
 
+cdef _Sets pattern_each(_Pattern s, Py_ssize_t i):
+    """Each element of the result depends on the same one of the operand."""
+    return s.of(i, 0)
+
+
 cdef _Sets pattern_concatenate(_Pattern s, Py_ssize_t i):
     """Very many numbers, perhaps: their sets one after the other, where elements are."""
     cdef Py_ssize_t axis = s.p.attrs_of(i)[0]
@@ -418,6 +423,8 @@ cdef void install_patterns():
         PATTERN[op] = pattern_whole_matrix
     for op in (OP_CUMSUM, OP_LINREC):
         PATTERN[op] = pattern_running
+    for op in (OP_CONJ, OP_REAL, OP_IMAG, OP_TURNED, OP_MODULUS):
+        PATTERN[op] = pattern_each
     PATTERN[OP_CONCATENATE] = pattern_concatenate
     PATTERN[OP_GATHER] = pattern_gather
     PATTERN[OP_MATMUL] = pattern_matmul

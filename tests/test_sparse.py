@@ -520,6 +520,27 @@ def test_complex_values_in_between():
         np.testing.assert_allclose(found, cd.hessian(g)(x), rtol=1e-10, atol=1e-10)
 
 
+def test_patterns_of_elementwise_complex_values_are_exact():
+    """Without a warning, for nothing is dense."""
+    turn, x = np.exp(1j * np.arange(6.0)), RNG.normal(size=6)
+    for f, pattern in (
+        (lambda x: np.real(x * turn) * np.imag(x[::-1] * (1 + 2j)), np.eye(6) + np.eye(6)[::-1]),
+        (lambda x: np.abs(np.exp(1j * x) + np.conj(x * turn)), np.eye(6)),
+        (lambda x: np.angle(x + 1j * np.roll(x, 1)), np.eye(6) + np.roll(np.eye(6), 1, 0)),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            jacobian = cd.sparse_jacobian(f, verify=True)(x)
+        np.testing.assert_array_equal(cd.sparsity(f, x).toarray(), pattern.astype(bool))
+        assert jacobian.nnz == pattern.sum()
+        np.testing.assert_allclose(jacobian.toarray(), dense(f, x), atol=1e-12)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # parts that become complex again count as dense
+            hessian = cd.sparse_hessian(lambda x, f=f: np.sum(f(x) ** 2), verify=True)(x)
+        want = cd.hessian(lambda x, f=f: np.sum(f(x) ** 2))(x)
+        np.testing.assert_allclose(hessian.toarray(), want, atol=1e-10)
+
+
 def test_complex_inputs_and_outputs_are_refused():
     for f, x in ((residuals, np.ones(4) * 1j), (lambda x: x * 1j, np.ones(4))):
         with pytest.raises(TypeError, match="real functions"):
