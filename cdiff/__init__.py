@@ -1,8 +1,8 @@
 """cdiff: exact derivatives of plain Python and NumPy code, at the speed of compiled code.
 
-Public names and nothing else. What differentiates eagerly is imported at once; programs (compiling,
-loops, rules of one's own, vmap) and submodules such as `cdiff.numpy` are imported when they are
-first used, so that ``import cdiff`` stays cheap.
+Public names and nothing else. The core is imported at once: arrays, their operators and `backward`.
+The transformations and submodules such as `cdiff.numpy` are imported when they are first used, so
+that ``import cdiff`` stays cheap.
 
 Examples
 --------
@@ -31,11 +31,7 @@ from cdiff._core import (
     sigmoid,
     softplus,
 )
-from cdiff._face import load_numpy_face as _load_numpy_face  # noqa: F401 -- tells the core
-from cdiff._forward import hvp, jvp, linearize
-from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
-from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
-from cdiff._tree import register_container, tree_map
+from cdiff._face import find as _find  # noqa: F401 -- which tells the core of itself
 
 if TYPE_CHECKING:
     from cdiff import (
@@ -55,13 +51,17 @@ if TYPE_CHECKING:
     from cdiff._custom import custom_jvp, custom_vjp
     from cdiff._debug import debug_infs, debug_lines, debug_nans
     from cdiff._draw import draw
+    from cdiff._forward import hvp, jvp, linearize
     from cdiff._implicit import custom_fixed_point, custom_root, implicit_minimize, linear_solve
+    from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
     from cdiff._loaded import load
     from cdiff._loops import fori_loop, scan, while_loop
     from cdiff._operator import operator
     from cdiff._plain import FormatError
     from cdiff._progress import progress
+    from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
     from cdiff._sparse import SparsityWarning, sparse_hessian, sparse_jacobian, sparsity
+    from cdiff._tree import register_container, tree_map
     from cdiff._verify import verify
     from cdiff._vmap import vmap
     from cdiff.matrix_calculus import explain
@@ -159,21 +159,35 @@ _LATER = {
     "debug_lines": "_debug",
     "debug_nans": "_debug",
     "draw": "_draw",
+    "elementwise_grad": "_reverse",
     "explain": "matrix_calculus",
     "fori_loop": "_loops",
+    "grad": "_reverse",
+    "hessian": "_jacobian",
+    "hvp": "_forward",
     "implicit_minimize": "_implicit",
+    "jacfwd": "_jacobian",
+    "jacobian": "_jacobian",
+    "jacrev": "_jacobian",
+    "jvp": "_forward",
     "linear_solve": "_implicit",
+    "linearize": "_forward",
     "load": "_loaded",
     "log_softmax": "numpy",
     "logsumexp": "numpy",
     "operator": "_operator",
     "progress": "_progress",
+    "register_container": "_tree",
     "scan": "_loops",
     "softmax": "numpy",
-    "verify": "_verify",
     "sparse_hessian": "_sparse",
     "sparse_jacobian": "_sparse",
     "sparsity": "_sparse",
+    "stop_gradient": "_reverse",
+    "tree_map": "_tree",
+    "value_and_grad": "_reverse",
+    "verify": "_verify",
+    "vjp": "_reverse",
     "vmap": "_vmap",
     "while_loop": "_loops",
 }

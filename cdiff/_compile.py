@@ -28,6 +28,7 @@ from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._plain import written
 from cdiff._profile import measured
+from cdiff._reads import innermost
 from cdiff._saved_trees import named_classes
 from cdiff._saving import (
     Known,
@@ -205,31 +206,31 @@ class Compiled(CompiledCall, Transformed):
             self._entries, self._count = {}, 0
         self._count += 1
         self._latest = path
-        self._learn(signature.key, path, observer)
-        surroundings = observer.surroundings(self._trusted(signature.key, path))
-        entry = self._add(signature.key, surroundings, path, observer)
+        alone = self._alone(signature, path, observer)
+        surroundings = observer.surroundings(alone=alone)
+        entry = self._add(signature.key, surroundings, path, observer.content(alone=alone))
         self._put_first(path, signature, entry)
 
-    def _trusted(self, key: Any, path: Path) -> list[Any]:
-        """The arrays that the program reads and nothing else depends on."""
-        found = self._trust.get(key)
-        return [] if found is None else found.arrays(path)
+    def _alone(self, signature: Signature, path: Path, observer: Observer) -> list[Any]:
+        """The arrays from outside that a program reads and nothing else."""
+        linked = path.linked()
+        alone = observer.alone(self._f, signature.traced())
+        found = [x for x in alone if any(np.may_share_memory(x, y) for y in linked)]
+        if innermost(self._f) is self._f:
+            return found
+        trust = self._trust.setdefault(signature.key, Trust())
+        self._learn(signature.key, trust, path, observer.changed, found)
+        return [x for x in found if trust.holds_for(x)]
 
-    def _learn(self, key: Any, path: Path, observer: Observer) -> None:
-        """Has this been recorded only because arrays changed that the program reads itself?"""
-        entries = self._entries.get(key)
-        before = entries[0] if entries and not observer.decides else None
-        if before is None or before.surroundings is None:
-            return
-        labels = before.surroundings.changed()
-        changed = observer.arrays(labels) if labels else None
-        earlier = before.paths.by_decisions.get(path.decisions)
-        if changed is not None and earlier is not None:
-            self._trust.setdefault(key, Trust()).learn(changed, earlier, path)
+    def _learn(self, key: Any, trust: Trust, path: Path, arrays: Any, alone: list[Any]) -> None:
+        """Has this been recorded only because such arrays changed?"""
+        before = next(iter(self._entries.get(key, ())), None)
+        labels = before.surroundings.changed() if before and before.surroundings else []
+        changed = arrays(labels, alone) if labels else None
+        if before and changed and path.decisions in before.paths.by_decisions:
+            trust.learn(changed, before.paths.by_decisions[path.decisions], path)
 
-    def _add(
-        self, key: Any, surroundings: Surroundings | None, path: Path, observer: Observer
-    ) -> Entry:
+    def _add(self, key: Any, surroundings: Surroundings | None, path: Path, content: Any) -> Entry:
         """Keep a path with those that were recorded in the same surroundings."""
         entries = self._entries.setdefault(key, [])
         for entry in entries:
@@ -238,8 +239,7 @@ class Compiled(CompiledCall, Transformed):
                 if entry.surroundings is None:
                     entry.surroundings = surroundings
                 else:
-                    more = observer.content(self._trusted(key, path))
-                    entry.surroundings = entry.surroundings.without_changed(more)
+                    entry.surroundings = entry.surroundings.without_changed(content)
                 return entry
         # The latest first, and a copy since another thread may go through the old list.
         entry = Entry(surroundings, path)
@@ -412,10 +412,10 @@ class Compiled(CompiledCall, Transformed):
         for record in unpack(data):
             key, path = path_of(record, Known(classes))
             observer = Observer(self._f, [static_value(form) for form in statics_of(key)])
-            surroundings = observer.surroundings(self._trusted(key, path))
+            surroundings = observer.surroundings()
             values = None if surroundings is None else surroundings.values()
             if values == record["outer"]:
-                self._add(key, surroundings, path, observer)
+                self._add(key, surroundings, path, observer.content())
                 self._latest = path
                 self._count += 1
 

@@ -8,11 +8,13 @@ operator by name. No derivative is computed, so it costs one run of the function
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cdiff._core import Array, Level, graph, leaf
 from cdiff._leaves import shape_of
+from cdiff._tree import leaf_paths
 from cdiff._wrap import Inputs, Outputs
 
 if TYPE_CHECKING:
@@ -67,14 +69,16 @@ class Explanation:
     Attributes
     ----------
     layout : {"numerator", "denominator"}
+    arguments : tuple of str
+        ``("x",)``, or what the parts of a container are called: ``("x['a']", "x['b']")``.
     values : tuple of Value
-        From the argument ``x`` to the output ``y``.
+        From the argument ``x``, or its parts, to the output ``y``.
     factors : tuple of Factor
         The derivative of every value by every value it is made from directly.
     links : tuple of Link
         The chain rule, from the output back to the argument.
-    shape : tuple of int
-        Shape of the whole derivative.
+    shape : tuple of int, or dict
+        Shape of the whole derivative; by each part of a container, under its name.
     depends : bool
         Whether the output depends on the argument at all.
 
@@ -87,17 +91,23 @@ class Explanation:
     ((3,), ['∂ v1 / ∂ x', '∂ y / ∂ v1'])
     """
 
-    def __init__(self, values: list[Value], layout: str, depends: bool) -> None:
+    def __init__(
+        self, values: list[Value], layout: str, output: str, arguments: tuple[str, ...] = ("x",)
+    ) -> None:
         self.layout = layout
+        self.arguments = arguments
         self.values = tuple(values)
-        self.depends = depends
         self._shapes = {value.name: value.shape for value in values}
-        self._output = values[-1].name
+        self._output = output
         self.factors = tuple(
             [self._factor(v.name, parent, True) for v in values for parent in v.parents]
         )
-        self.links = tuple(self._chain()) if depends else ()
-        self.shape = self._factor(self._output, "x", False).shape
+        used = {parent for value in values for parent in value.parents} | {output}
+        self._unused = [x for x in arguments if x not in used]
+        self.depends = len(self._unused) < len(arguments)
+        self.links = tuple(self._chain()) if self.depends else ()
+        shapes = {x: self._factor(output, x, False).shape for x in arguments}
+        self.shape: Shape | dict[str, Shape] = shapes if arguments != ("x",) else shapes["x"]
 
     def _factor(self, above: str, below: str, direct: bool) -> Factor:
         up, down = self._shapes[above], self._shapes[below]
@@ -120,7 +130,8 @@ class Explanation:
                 self._factor(self._output, value.name, False),
                 tuple([self._term(child, value.name) for child in children[value.name]]),
             )
-            for value in reversed(self.values[:-1])
+            for value in reversed(self.values)
+            if children[value.name]
         ]
 
     def _term(self, middle: str, below: str) -> tuple[Factor, ...]:
@@ -133,14 +144,16 @@ class Explanation:
     def __str__(self) -> str:
         rule = "y.shape + x.shape" if self.layout == "numerator" else "x.shape + y.shape"
         lines = [f"Dimension analysis, {self.layout} layout: d y / d x has shape {rule}", ""]
+        y = self._output
         lines += ["values", *self._value_lines(), ""]
-        if not self.depends:
-            lines += ["y does not depend on x: the derivative is zero", ""]
-        elif self.factors:
+        lines += [f"{y} does not depend on {x}: the derivative is zero" for x in self._unused]
+        lines += [""] * bool(self._unused)
+        if self.factors:
             lines += ["factors", *_columns([(str(f), str(f.shape)) for f in self.factors]), ""]
             chain = [row for link in self.links for row in self._link_rows(link)]
             lines += ["chain rule, from the output back", *_columns(chain), ""]
-        lines.append(f"d {self._output} / d x has shape {self.shape}")
+        for x in self.arguments:
+            lines.append(f"d {y} / d {x} has shape {self._factor(y, x, False).shape}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -152,20 +165,24 @@ class Explanation:
         -------
         str
         """
-        first, last = self.values[0], self.values[-1]
-        order = f"{last.name}'s axes, then {first.name}'s"
-        if self.layout == "denominator":
-            order = f"{first.name}'s axes, then {last.name}'s"
-        text = [
-            f"{first.name} is {_kind(first.shape)}, {last.name} is {_kind(last.shape)}. In the "
-            f"{self.layout} layout the axes of d {last.name} / d {first.name} are {order}: it is "
-            f"{_kind(self.shape)}."
-        ]
+        y, text = self._output, []
+        for x in self.arguments:
+            order = f"{y}'s axes, then {x}'s"
+            if self.layout == "denominator":
+                order = f"{x}'s axes, then {y}'s"
+            shape = self._factor(y, x, False).shape
+            text.append(
+                f"{x} is {_kind(self._shapes[x])}, {y} is {_kind(self._shapes[y])}. In the "
+                f"{self.layout} layout the axes of d {y} / d {x} are {order}: it is {_kind(shape)}."
+            )
+            if x in self._unused:
+                text[-1] += f" {y} does not depend on {x}: all of it is zero."
         if not self.depends:
-            return f"{text[0]} {last.name} does not depend on {first.name}: all of it is zero."
-        for value in self.values[1:]:
+            return "\n".join(text)
+        for value in self.values[len(self.arguments) :]:
             made = " and ".join(value.parents)
-            text.append(f"{value.name} is made by {value.op} from {made}: {_kind(value.shape)}.")
+            made = f" from {made}" if made else ""
+            text.append(f"{value.name} is made by {value.op}{made}: {_kind(value.shape)}.")
         for link in self.links:
             ways = len(link.terms)
             sides = [" times ".join([f"{f} ({self._matrix(f)})" for f in t]) for t in link.terms]
@@ -187,16 +204,12 @@ class Explanation:
             + " + ".join([r" \, ".join([self._tex(f) for f in term]) for term in link.terms])
             for link in self.links
         ]
-        if not rows:
-            rows = [f"{self._tex(self._factor(self._output, 'x', False))} &= 0"]
+        rows += [f"{self._tex(self._factor(self._output, x, False))} &= 0" for x in self._unused]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _tex(self, factor: Factor) -> str:
         d = r"\partial" if factor.direct else r"\mathrm{d}"
-        above, below = [
-            f"{d} {name[0]}_{{{name[1:]}}}" if len(name) > 1 else f"{d} {name}"
-            for name in (factor.above, factor.below)
-        ]
+        above, below = [f"{d} {_tex_name(name)}" for name in (factor.above, factor.below)]
         size = self._matrix(factor).replace("x", r" \times ")
         return rf"\underbrace{{\frac{{{above}}}{{{below}}}}}_{{{size}}}"
 
@@ -204,11 +217,12 @@ class Explanation:
         return f"$\\displaystyle {self.latex()}$"
 
     def _value_lines(self) -> list[str]:
-        first = self.values[0]
-        rows: list[tuple[str, ...]] = [(first.name, str(first.shape), "the argument")]
+        n = len(self.arguments)
+        what = "the argument" if n == 1 else "a part of the argument"
+        rows: list[tuple[str, ...]] = [(v.name, str(v.shape), what) for v in self.values[:n]]
         rows += [
             (v.name, str(v.shape), f"{v.op}({', '.join(v.parents)})" if v.parents else v.op)
-            for v in self.values[1:]
+            for v in self.values[n:]
         ]
         return _columns(rows)
 
@@ -227,6 +241,12 @@ class Explanation:
                 )
             )
         return rows
+
+
+def _tex_name(name: str) -> str:
+    """``v12`` or ``x['a'][0]`` with what follows the letter as an index."""
+    words = ", ".join(re.findall(r"\w+", name[1:]))
+    return f"{name[0]}_{{{words}}}" if words else name
 
 
 def _kind(shape: Shape) -> str:
@@ -254,8 +274,8 @@ def record(f: Callable[..., Any], x: Any, layout: str) -> Explanation:
     Parameters
     ----------
     f : callable
-        Takes one number or array, returns one.
-    x : float, ndarray or Array
+        Takes what `x` is, returns one number or array.
+    x : float, ndarray, Array or container of them
     layout : {"numerator", "denominator"}
 
     Returns
@@ -265,45 +285,52 @@ def record(f: Callable[..., Any], x: Any, layout: str) -> Explanation:
     Raises
     ------
     TypeError
-        If the argument or the output is not one number or array.
+        If there is no number in the argument, or the output is not one number or array.
     """
     inputs = Inputs((x,), 0, "explain")
-    if len(inputs.leaves) != 1 or inputs.leaves[0] is not x:
-        raise TypeError("explain needs one number or array as argument, not a container")
+    names = leaf_paths(inputs.trees[0], "x")
+    if not names:
+        raise TypeError("explain: the argument holds no number or array")
     with Level() as level:
-        traced = leaf(x, level)
-        outputs = Outputs(f(traced), f, level)
+        traced = [leaf(part, level) for part in inputs.leaves]
+        outputs = Outputs(f(*inputs.call(traced)), f, level)
         y = outputs.leaves[0] if len(outputs.leaves) == 1 else None
         if y is None or outputs.treedef.family is not None:
             raise TypeError("explain needs a function that returns one number or array")
         nodes = graph(y) if y.__class__ is Array else []
-        values = _name_values(nodes, id(traced))
+        starts = {id(node): name for node, name in zip(traced, names, strict=True)}
+        values, output = _name_values(nodes, starts)
+    shapes = {v.name: v.shape for v in values}
+    arguments = [
+        Value(name, "", shapes.get(name, shape_of(part)), ())
+        for name, part in zip(names, inputs.leaves, strict=True)
+    ]
+    made = [v for v in values if v.name not in starts.values()]
     if not values:
-        argument = Value("x", "", shape_of(x), ())
-        return Explanation([argument, Value("y", "constant", shape_of(y), ())], layout, False)
-    return Explanation(values, layout, True)
+        made, output = [Value("y", "constant", shape_of(y), ())], "y"
+    return Explanation([*arguments, *made], layout, output, tuple(names))
 
 
-def _name_values(nodes: list[Any], start: Any) -> list[Value]:
-    """The nodes that depend on the argument, as values x, v1, v2, ..., y."""
+def _name_values(nodes: list[Any], starts: dict[Any, str]) -> tuple[list[Value], str]:
+    """The nodes that depend on the arguments, as values x, v1, v2, ..., y; the name of the last."""
     kept: dict[Any, Node] = {}
     for node, op, shape, parents, *_ in nodes:
         known = [p for p in dict.fromkeys(parents) if p in kept]
-        if known or node == start:
+        if known or node in starts:
             kept[node] = (op, tuple(shape), known)
-    if start not in kept:
-        return []
+    names = {node: name for node, name in starts.items() if node in kept}
+    if not names:
+        return [], ""
     last = nodes[-1][0]
-    _fold_reshapes(kept, start, last)
-    names = {start: "x"}
-    values = [Value("x", "", kept.pop(start)[1], ())]
-    for node, (op, shape, parents) in kept.items():
-        names[node] = "y" if node == last else f"v{len(values)}"
+    _fold_reshapes(kept, starts, last)
+    values = [Value(name, "", kept.pop(node)[1], ()) for node, name in names.items()]
+    for number, (node, (op, shape, parents)) in enumerate(kept.items(), 1):
+        names[node] = "y" if node == last else f"v{number}"
         values.append(Value(names[node], op, shape, tuple([names[p] for p in parents])))
-    return values
+    return values, names[last]
 
 
-def _fold_reshapes(kept: dict[Any, Node], start: Any, last: Any) -> None:
+def _fold_reshapes(kept: dict[Any, Node], starts: Any, last: Any) -> None:
     """Write reshapes that only add or drop axes of length one into their neighbours.
 
     Operators make them for themselves (a vector times a matrix is a one-row matrix times a
@@ -321,7 +348,7 @@ def _fold_reshapes(kept: dict[Any, Node], start: Any, last: Any) -> None:
         if op != "reshape" or _squeezed(shape) != _squeezed(kept[parents[0]][1]):
             continue
         parent = parents[0]
-        if parent != start and uses[parent] == 1:
+        if parent not in starts and uses[parent] == 1:
             before = kept.pop(parent)
             kept[node] = (before[0], shape, before[2])
         elif node != last:

@@ -6,22 +6,17 @@ it is given a function to call when it first meets one of them; `import cdiff` s
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
+from typing import Any
 
 from cdiff._core import set_face_loader
 
-__all__ = ["load_numpy_face"]
+__all__ = ["find"]
 
 
-def load_numpy_face() -> None:
-    """Import `cdiff.numpy`, which hands its functions to the core.
-
-    And `cdiff.scipy.special` where SciPy's functions are in use, so that they work on Arrays too.
-    """
-    import_module("cdiff.numpy")
-    if "scipy.special" in sys.modules:
-        import_module("cdiff.scipy.special")
+def find(wanted: Any) -> Any:
+    """What stands for a NumPy function or a method of `Array`: see `cdiff.numpy._dispatch`."""
+    return import_module("cdiff.numpy._dispatch").find(wanted)
 
 
-set_face_loader(load_numpy_face)
+set_face_loader(find)

@@ -169,6 +169,7 @@ def _assemble(matrix: Any, y: Any, x: Any, layout: str) -> Any:
     return result
 
 
+@JacobianCall.enable
 class _Jacobian(JacobianCall, Transformed):
     """What the three return. The core has the call for one array or float, the rest is here."""
 

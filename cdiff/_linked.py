@@ -1,12 +1,11 @@
-"""Captured arrays that a program reads itself: does anything else depend on their content?
+"""Captured arrays that derivative programs read: does anything in them depend on their content?
 
-A program reads a captured array anew at each run, but what NumPy made of the array while the
-function was recorded (`a[0]`, `a.sum()`) is a constant in it. So the content of such an array is
-compared at each call, as that of one which only NumPy has read, and a change means another
-recording. If that gives the same program although every element has changed meanwhile, and the
-function takes no decisions by which it might have read the array, the program is all that reads it:
-then it is trusted, and not looked at any more. This file knows paths; it must not know how they are
-recorded. It runs once for each recording.
+Python code that only hands an array on (`_reads.py`) says nothing about derivatives: what they need
+of arrays alone (`a * a`, the sum of a) is computed while they are recorded, and a constant of the
+program. So the content of such an array is compared at each call, and a change means another
+recording, until one gives the same program although every element, and every sum, has changed
+meanwhile: then the program is all that reads it, and it is not looked at any more. This file knows
+paths; it must not know how they are recorded. It runs once for each recording.
 """
 
 from __future__ import annotations
@@ -26,19 +25,30 @@ if TYPE_CHECKING:
 __all__ = ["Trust"]
 
 
+def _marks(x: Any) -> list[Any]:
+    """Numbers of which some stay the same if a change keeps sizes, sums or what is in an array."""
+    sizes = np.abs(x)
+    marks = [sizes]
+    for axis in range(x.ndim):
+        marks += [x.sum(axis), (sizes * sizes).sum(axis)]
+    return [*marks, x.sum(), (sizes * sizes).sum()]
+
+
 class _Probation:
-    """An array on the way to being trusted: what it held, and which elements have ever changed."""
+    """An array on the way to being trusted: what it held, and what has ever changed."""
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
         self.array = array
-        self.content = array.copy()
-        self.changed = np.zeros(array.shape, bool)
+        self.marks = _marks(array)
+        self.changed = [np.zeros(np.shape(x), bool) for x in self.marks]
 
     def is_over(self) -> bool:
-        """Has every element changed by now?"""
-        self.changed |= self.array != self.content
-        self.content[...] = self.array
-        return bool(self.changed.all())
+        """Has everything changed by now?"""
+        marks = _marks(self.array)
+        for changed, old, new in zip(self.changed, self.marks, marks, strict=True):
+            changed |= old != new
+        self.marks = marks
+        return all(bool(changed.all()) for changed in self.changed)
 
 
 class Trust:
@@ -48,27 +58,25 @@ class Trust:
         self._trusted: list[np.ndarray[Any, Any]] = []
         self._others: dict[int, Any] = {}
 
-    def arrays(self, path: Path) -> list[Any]:
-        """The arrays which a program reads and nothing else depends on.
+    def holds_for(self, x: Any) -> bool:
+        """Does nothing but the program depend on an array?
 
         Parameters
         ----------
-        path : Path
+        x : ndarray
 
         Returns
         -------
-        list of ndarray
+        bool
         """
-        if not self._trusted:
-            return []
-        return [x for x in path.linked() if any(np.may_share_memory(x, a) for a in self._trusted)]
+        return any(x is y for y in self._trusted)
 
     def learn(self, changed: Iterable[Any], before: Path, after: Path) -> None:
         """Compare two recordings between which nothing but the content of arrays has changed.
 
         Parameters
         ----------
-        changed : iterable of ndarray and Array
+        changed : iterable of ndarray
         before, after : Path
         """
         same = _is_same(before, after)
@@ -76,7 +84,7 @@ class Trust:
             known = self._others.get(id(x))
             if known is x:
                 continue  # something else depends on it
-            if not same or not isinstance(x, np.ndarray):
+            if not same:
                 self._others[id(x)] = x
             elif known is None:
                 self._others[id(x)] = _Probation(x)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["elementwise_grad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 
+@GradientCall.enable
 class _Gradient(GradientCall, Transformed):
     """What grad and value_and_grad return. The core has the call for floats and arrays."""
 

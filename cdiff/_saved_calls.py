@@ -11,6 +11,7 @@ know what a file looks like, nor programs. It runs once for each call of a progr
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,9 +59,12 @@ OWN = {
     "cdiff.numpy.emath": "_beyond_one _negative",
     "cdiff.numpy.linalg": "_is_singular",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
-    "cdiff.scipy._spectral": "_column_order _ldl_masks _ldl_order _phases",
-    "cdiff.scipy.interpolate": "_flat_position _interval",
+    "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
+    "cdiff.scipy._spectral": "Ldl _Eigh _column_order _ldl_masks _ldl_order _phases",
+    "cdiff.scipy._curves": "interval",
+    "cdiff.scipy._grid": "_any_nan _flat_places _nearest",
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
+    "cdiff.scipy._splines": "_band_places _span",
     "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
     "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest",
     "cdiff.scipy.signal": "Convolution Filter",
@@ -118,7 +122,15 @@ def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
 
 
 def _unknown(call: Any) -> TypeError:
-    return TypeError(f"the program calls {call!r:.60}, a Python function, which no file can hold")
+    function = getattr(call, "func", call)
+    owner = getattr(function, "__self__", None)
+    name = function if owner is None or isinstance(owner, ModuleType) else owner
+    return TypeError(
+        f"the program calls {name!r:.60}, which runs Python code that no file can hold; pickle the "
+        "compiled function instead (its code must be importable where it is loaded), save what is "
+        "before and after the call, or write the call as a cd.operator, which load(..., rules={}) "
+        "can be given"
+    )
 
 
 def call_of(x: Any, known: Known, depth: int = 0) -> Any:

@@ -186,6 +186,15 @@ class Signature:
         self.key = (structure(self.treedef), tuple(kwargs), tuple(forms), values)
         self._check_hashable()
 
+    def traced(self) -> frozenset[int]:
+        """The positions of the arguments that are inputs themselves, not containers of them."""
+        found, k, inputs = set(), 0, frozenset(self.places)
+        for i, child in enumerate(self.treedef.children):
+            if i < len(self.args) and child.family is None and k in inputs:
+                found.add(i)
+            k += child.n_leaves
+        return frozenset(found)
+
     def _form(self, x: Any) -> Any:
         """The form of an input, which joins `inputs`; None for a static leaf."""
         if x.__class__ is float:

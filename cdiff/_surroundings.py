@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Array, Surroundings, is_tracked
+from cdiff._reads import innermost, variables_of_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,32 +29,27 @@ MAX_OBJECTS = 1000  # that are looked through
 LIBRARIES = frozenset(("cdiff", "numpy", "scipy", "builtins")) | sys.stdlib_module_names
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"))
-_DECISIONS = ("_IF_", "MATCH")  # conditional jumps, patterns and the choice of an except
 
 Place = tuple[Any, Any, str]
 
 
 @functools.lru_cache(maxsize=1000)
-def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str], bool]:
-    """The global variables and the attributes that code reads, also in functions inside it; and
-    does it take decisions, other than to go on with a loop over something?"""
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The global variables and the attributes that code reads, also in functions inside it."""
     from dis import get_instructions
 
-    variables, attributes, decides = set(), set(), False
+    variables, attributes = set(), set()
     for instruction in get_instructions(code):
         if instruction.opname in _GLOBALS:
             variables.add(instruction.argval)
         elif instruction.opname in _ATTRIBUTES:
             attributes.add(instruction.argval)
-        elif any(part in instruction.opname for part in _DECISIONS):
-            decides = True
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             inner = _names(constant)
             variables |= inner[0]
             attributes |= inner[1]
-            decides |= inner[2]
-    return frozenset(variables), frozenset(attributes), decides
+    return frozenset(variables), frozenset(attributes)
 
 
 def _is_library(x: Any) -> bool:
@@ -70,16 +66,10 @@ class Observer:
     f : callable
     statics : iterable
         Objects that are arguments and no inputs.
-
-    Attributes
-    ----------
-    decides : bool
-        Whether the code has conditional jumps, by which it may depend on what leaves no trace in a
-        program.
     """
 
     def __init__(self, f: Any, statics: Iterable[Any]) -> None:
-        self.decides = False
+        self._ways: dict[int, int] = {}  # to arrays
         self._places: dict[tuple[int, Any], Place] = {}
         self._arrays: dict[int, tuple[Any, str]] = {}
         self._seen: dict[int, Any] = {}
@@ -95,61 +85,96 @@ class Observer:
                 self._look_at_attributes(owner, label)
         self._before = Surroundings(self._places.values())
 
-    def surroundings(self, linked: Iterable[np.ndarray[Any, Any]]) -> Surroundings | None:
+    def surroundings(
+        self, linked: Iterable[Any] = (), alone: Iterable[Any] = ()
+    ) -> Surroundings | None:
         """What has to stay as it is; to be called when the function has run.
 
         Parameters
         ----------
-        linked : iterable of ndarray
-            Arrays whose present content the program reads at each run, and nothing else; that of
-            the others may have been used while recording.
+        linked, alone : iterable of ndarray
+            As for `content`.
 
         Returns
         -------
         Surroundings or None
             None for nothing. Without what the function itself has changed.
         """
-        found = self._before.without_changed(self.content(linked))
+        found = self._before.without_changed(self.content(linked, alone))
         return found if len(found) else None
 
-    def content(self, linked: Iterable[np.ndarray[Any, Any]]) -> list[Place]:
+    def content(self, linked: Iterable[Any] = (), alone: Iterable[Any] = ()) -> list[Place]:
         """The arrays whose content has to stay as it is.
 
         Parameters
         ----------
         linked : iterable of ndarray
+            Whose memory somebody else looks after.
+        alone : iterable of ndarray
+            That nothing but a program reads, at each run; other views of their memory may be read
+            while recording.
 
         Returns
         -------
         list of places
         """
-        linked = list(linked)
+        linked, known = list(linked), {id(x) for x in alone}
         return [
             (x, None, f"the content of {label}")
-            for x, label in self._arrays.values()
+            for key, (x, label) in self._arrays.items()
             if x.__class__ is Array
-            or (_may_change(x) and not any(np.may_share_memory(x, y) for y in linked))
+            or (
+                key not in known
+                and _may_change(x)
+                and not any(np.may_share_memory(x, y) for y in linked)
+            )
         ]
 
-    def arrays(self, labels: Iterable[str]) -> list[Any] | None:
-        """The arrays whose contents have these labels; None if a label is not that of one array.
+    def alone(self, f: Any, traced: frozenset[int]) -> list[Any]:
+        """The arrays that Python code does no more with than to combine them with traced values.
+
+        Parameters
+        ----------
+        f : callable
+        traced : frozenset of int
+            The arguments that are traced values.
+
+        Returns
+        -------
+        list of ndarray
+        """
+        f = innermost(f)
+        if f.__class__ is not types.FunctionType or not self._arrays:
+            return []
+        found = []
+        modules = {k for k in f.__code__.co_names if _is_numpy(f.__globals__.get(k))}
+        for name in variables_of_programs(f.__code__, traced, frozenset(modules)):
+            x = _variable(f, name)
+            is_array = x.__class__ is np.ndarray and x.dtype.kind in "fc"
+            if is_array and x.ndim and self._ways.get(id(x)) == 1:
+                found.append(x)
+        return found
+
+    def changed(self, labels: Iterable[str], among: Iterable[Any]) -> list[Any] | None:
+        """The arrays whose contents have these labels; None if one is not among those given.
 
         Parameters
         ----------
         labels : iterable of str
+        among : iterable of ndarray
 
         Returns
         -------
-        list of ndarray and Array, or None
+        list of ndarray, or None
         """
-        known: dict[str, list[Any]] = {}
-        for x, _, label in self.content(()):
-            known.setdefault(label, []).append(x)
-        found = [known.get(label, []) for label in labels]
-        return [xs[0] for xs in found] if all(len(xs) == 1 for xs in found) else None
+        known = {f"the content of {self._arrays[id(x)][1]}": x for x in among}
+        found = [known.get(label) for label in labels]
+        return None if any(x is None for x in found) else found
 
     def _look(self, x: Any, label: str) -> None:
         """Look through whatever stands somewhere."""
+        if x.__class__ is np.ndarray:
+            self._ways[id(x)] = self._ways.get(id(x), 0) + 1
         if id(x) in self._seen or len(self._seen) >= MAX_OBJECTS:
             return
         cls = x.__class__
@@ -174,9 +199,8 @@ class Observer:
 
     def _look_into_function(self, f: types.FunctionType) -> None:
         code = f.__code__
-        variables, attributes, decides = _names(code)
+        variables, attributes = _names(code)
         self._attributes |= attributes
-        self.decides |= decides
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             self._place(cell, None, name, *_content(cell))
         for name in variables:
@@ -243,6 +267,18 @@ class Observer:
         self._places.setdefault((id(where), key), (where, key, label))
         for x in content:
             self._look(x, label)
+
+
+def _is_numpy(x: Any) -> bool:
+    return isinstance(x, types.ModuleType) and x.__name__ in ("numpy", "cdiff.numpy")
+
+
+def _variable(f: types.FunctionType, name: str) -> Any:
+    """A variable of a function from outside."""
+    names = f.__code__.co_freevars
+    if name not in names:
+        return f.__globals__.get(name)
+    return next(iter(_content((f.__closure__ or ())[names.index(name)])), None)
 
 
 def _content(cell: types.CellType) -> tuple[Any, ...]:

@@ -34,6 +34,7 @@ from cdiff._core import Array
 from cdiff._explain import Explanation, record
 from cdiff._forward import jvp
 from cdiff._leaves import shape_of
+from cdiff._tree import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -352,8 +353,9 @@ def explain(f: Callable[[Any], Any], x: Any, layout: str = "numerator") -> Expla
     Parameters
     ----------
     f : callable
-        Takes one number or array and returns one.
-    x : float, array_like or Array
+        Takes what `x` is and returns one number or array.
+    x : float, array_like, Array or container of them
+        A list of numbers is an array.
     layout : {"numerator", "denominator"}
 
     Returns
@@ -364,7 +366,7 @@ def explain(f: Callable[[Any], Any], x: Any, layout: str = "numerator") -> Expla
     Raises
     ------
     TypeError
-        If argument or output is not one real number or array.
+        If the output is not one real number or array, or the argument holds no number.
     ValueError
         If `layout` is wrong.
 
@@ -373,6 +375,10 @@ def explain(f: Callable[[Any], Any], x: Any, layout: str = "numerator") -> Expla
     >>> import numpy as np
     >>> explain(lambda x: (2.0 * x).sum(), np.ones(3)).shape
     (3,)
+    >>> explain(lambda p: p["a"] @ p["b"], {"a": np.ones((2, 3)), "b": np.ones(3)}).shape
+    {"x['a']": (2, 2, 3), "x['b']": (2, 3)}
     """
     _jacobian.check_layout(layout, "explain")
-    return record(f, _argument(x), layout)
+    if all(isinstance(part, (int, float)) for part in flatten(x)[0]):
+        x = _argument(x)
+    return record(f, x, layout)

@@ -8,6 +8,7 @@
 cdef enum:
     BLOCK = 512                   # doubles per block buffer: five fit in half of L1
     NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
+    STRETCH = 2048                # elements of large arrays that one call of a kernel handles
     WIDE_INTEGER = -8             # as a width: int64
 
 cdef enum OperandMode:
@@ -166,13 +167,14 @@ cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start,
     return buffer
 
 
-cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
-                  int accumulate) noexcept nogil:
-    """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks."""
+cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate,
+                  bint falling) noexcept nogil:
+    """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks, from
+    the last one if they are `falling`."""
     cdef double buffers[5][BLOCK]
     cdef const double *p[4]
     cdef double *dst
-    cdef Py_ssize_t start = 0, n, i
+    cdef Py_ssize_t start, n, i, block, blocks
     cdef Py_ssize_t step = BLOCK
     cdef bint single = out.typenum == NPY_FLOAT
     cdef bint direct = not single
@@ -180,8 +182,10 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
     for k in range(job.count):
         direct = direct and job.operands[k].mode != GATHER
     if direct:
-        step = job.size
-    while start < job.size:
+        step = job.size if job.size < NOGIL_SIZE else STRETCH
+    blocks = (job.size + step - 1) // step
+    for block in range(blocks):
+        start = (blocks - 1 - block if falling else block) * step
         n = job.size - start
         n = n if n < step else step
         for k in range(job.count):
@@ -202,18 +206,25 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
         if single:
             for i in range(n):
                 (<float *>out.data)[start + i] = <float>dst[i]
-        start += n
+
+
+cdef bint _falling = False
 
 
 cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept:
+    """Large jobs go up and down in turn: the next one begins where this one has left its data in
+    the cache."""
+    global _falling
+    cdef bint falling
     if job.size == 0:
         return
     job_coalesce(job)
     if job.size < NOGIL_SIZE:
-        job_run(job, value, adjoint, out, accumulate)
+        job_run(job, value, adjoint, out, accumulate, False)
     else:
+        falling = _falling = not _falling
         with nogil:
-            job_run(job, value, adjoint, out, accumulate)
+            job_run(job, value, adjoint, out, accumulate, falling)
 
 
 cdef int broadcast_into(Job *job, Array a, int op) except -1:

@@ -10,7 +10,6 @@
 # So whatever a derivative needs of the graph is an operand, and a callee holds
 # functions and programs only.
 
-@cython.auto_pickle(False)
 cdef class Callee:
     """A function of arrays with a derivative of its own, as one operator: the base class.
 

@@ -89,6 +89,10 @@ def kernel_declarations(n):
     ctypedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                                 const double *x, int64_t gap) noexcept nogil
     ctypedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out) noexcept nogil
+    ctypedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows,
+                                     const int64_t *given) noexcept nogil
+    ctypedef bint (*table_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at,
+                              const double *from_, double *to) noexcept nogil
     enum:
         DIGEST_LANES
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
@@ -99,6 +103,17 @@ def kernel_declarations(n):
     enum:
         FIRST_ADD, FIRST_SUBTRACT, FIRST_MULTIPLY, FIRST_ZMUL, N_FIRST
         THEN_ADD, THEN_SUBTRACT, THEN_SUBTRACT_FROM, THEN_MULTIPLY, THEN_ZMUL, N_THEN
+    ctypedef struct MatrixProduct:
+        int64_t m, k, n
+        const char *a
+        int64_t ai, ak
+        const char *b
+        int64_t bk, bj
+        char *c
+        int64_t ci
+    ctypedef void (*product_fn)(const MatrixProduct *p, double *room) noexcept nogil
+    bint product_packs_a(const MatrixProduct *p) noexcept nogil
+    bint product_packs_b(const MatrixProduct *p) noexcept nogil
     ctypedef struct KernelTable:
         const char *isa
         ew_fn value[{n}]
@@ -110,7 +125,11 @@ def kernel_declarations(n):
         row_fn row[N_ROW_KINDS]
         rows_fn rows
         columns_fn columns
+        product_fn product
         digest_fn digest
+        positions_fn positions
+        table_fn take
+        table_fn scatter
     const KernelTable *kernels_select() noexcept nogil
 """
 

@@ -107,7 +107,8 @@ def plain_value(row):
     if row.light:
         plain = f"{count}_LIGHT({row.name}, {expression})\n"
         return f"#ifndef CDIFF_AVX512\n{plain}#endif\n" if row.name in BETTER_WIDE else plain
-    return rounds(f"{count}_ROUNDS", row.name, [row])
+    macro = f"{count}_ROUNDS"
+    return in_parts(macro, row) if row.c is None else rounds(macro, row.name, [row])
 
 
 def rounds(macro, name, rows):
@@ -129,6 +130,17 @@ def rounds(macro, name, rows):
             f"{macro}({name}, FAST_ROUND({has[0]}, {numbers}, {ok},\n"
             f"    {fast},\n    {stores(value_expression)}))\n"
             f"#else\n{plain}#endif\n")
+
+
+def in_parts(macro, row):
+    """The same of one row in two parts, where the vector math has it so."""
+    args, f = ", ".join(row.operands), f"cdm_{row.name}"
+    return (f"#if defined(CDM_HAS_PARTS_{row.name})\n"
+            f"{macro}({row.name}, PARTS_ROUND(NUMBERS{len(row.operands)},\n"
+            f"    {f}_first({args}, &part2[at + i]), {f}_first_ok({args}, part[at + i]),\n"
+            f"    STORE({f}_then({args}, part[at + i], part2[at + i])),\n"
+            f"    STORE({value_expression(row)})))\n"
+            f"#else\n{rounds(macro, row.name, [row])}#endif\n")
 
 
 def composed_value(row, rows):
@@ -202,8 +214,10 @@ def kernels_header(table):
 #include "../absorbing.h"
 #endif
 #include "../product_loops.h"
+#include "../matmul_loops.h"
 #include "../digest_loop.h"
 #include "../fused_loops.h"
+#include "../row_loops.h"
 
 {''.join(values)}
 {''.join(pairs)}
@@ -226,6 +240,10 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
       [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
     rows_kernel,
     columns_kernel,
+    product_kernel,
     digest_kernel,
+    positions_kernel,
+    take_kernel,
+    scatter_kernel,
 }};
 """

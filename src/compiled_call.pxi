@@ -7,23 +7,7 @@
 # arguments is made, because arguments are read where they lie, and because the
 # nesting of arguments and results was flattened to short lists beforehand.
 
-cdef extern from *:
-    """
-    /* Cython has no way to say this of a type. */
-    static void cdiff_enable_vectorcall(PyTypeObject *type, Py_ssize_t offset)
-    {
-        type->tp_vectorcall_offset = offset;
-        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
-        PyType_Modified(type);
-    }
-    """
-    void cdiff_enable_vectorcall(PyTypeObject *type, Py_ssize_t offset) noexcept
-
 cdef extern from "Python.h":
-    ctypedef PyObject *(*vectorcallfunc)(PyObject *, PyObject *const *, size_t, PyObject *)
-    object PyVectorcall_Call(object, object, object)
-    Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept nogil
-    bint PyFloat_CheckExact(PyObject *) noexcept nogil
     double float_value "PyFloat_AS_DOUBLE"(PyObject *) noexcept nogil
     Py_ssize_t sequence_size "Py_SIZE"(PyObject *) noexcept nogil
     PyObject *tuple_item "PyTuple_GET_ITEM"(PyObject *, Py_ssize_t) noexcept nogil
@@ -67,7 +51,6 @@ cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Fixed:
     """A part of every result that no program computes."""
     cdef readonly object value
@@ -77,7 +60,6 @@ cdef class Fixed:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class CallForm:
     """What a call has to look like for one recorded program, and what its result looks like.
 
@@ -400,13 +382,11 @@ cdef int result_items(object template, Py_ssize_t n_outputs, list items) except 
 
 # ---------------------------------------------------------------- the callable
 
-@cython.auto_pickle(False)
-cdef class CompiledCall:
+cdef class CompiledCall(VectorCallable):
     """A callable that answers calls of the forms in `forms`, the latest that fitted first.
 
     Every other call becomes self._general(args, kwargs), which may replace `forms`.
     """
-    cdef vectorcallfunc vectorcall
     cdef tuple _forms
     cdef Py_ssize_t latest        # which of them is tried first
 
@@ -427,19 +407,11 @@ cdef class CompiledCall:
         self._forms = forms
         self.latest = 0
 
-    def __call__(self, /, *args, **kwargs):
-        return PyVectorcall_Call(self, args, kwargs)
-
     def _general(self, tuple args, dict kwargs):
         raise NotImplementedError("a CompiledCall needs a _general")
 
-    @staticmethod
-    def enable(cls):
-        """Let Python call instances of a subclass as directly as those of this class."""
-        if not issubclass(cls, CompiledCall):
-            raise TypeError(f"{cls!r} is no subclass of CompiledCall")
-        enable_vectorcall(<PyTypeObject *>cls)
-        return cls
+
+VectorCallable.enable(CompiledCall)
 
 
 cdef object call_compiled(PyObject *called, PyObject *const *args, size_t nargsf, PyObject *names):
@@ -455,24 +427,4 @@ cdef object call_compiled(PyObject *called, PyObject *const *args, size_t nargsf
             self.latest = i
             return result
         i += 1
-    return call_general(self, args, n, names)
-
-
-cdef object call_general(CompiledCall self, PyObject *const *args, Py_ssize_t n, PyObject *names):
-    """self._general(args, kwargs)."""
-    cdef Py_ssize_t i
-    cdef dict kwargs = {}
-    cdef tuple given = tuple([<object>args[i] for i in range(n)])
-    if names != NULL:
-        for i in range(len(<tuple>names)):
-            kwargs[(<tuple>names)[i]] = <object>args[n + i]
-    return self._general(given, kwargs)
-
-
-cdef int enable_vectorcall(PyTypeObject *type) except -1:
-    cdef CompiledCall x = CompiledCall.__new__(CompiledCall)
-    cdiff_enable_vectorcall(type, <char *>&x.vectorcall - <char *><PyObject *>x)
-    return 0
-
-
-enable_vectorcall(<PyTypeObject *>CompiledCall)
+    return self._general(positional(args, n), named(args + n, names))

@@ -28,7 +28,7 @@ CDIFF_LIGHT void digest_step(uint64_t *lanes, const char *data)
     }
 }
 
-static void digest_kernel(int64_t n, const char *data, uint64_t *out)
+CDIFF_UNROLLED static void digest_kernel(int64_t n, const char *data, uint64_t *out)
 {
     uint64_t lanes[DIGEST_LANES];
     char rest[sizeof(lanes)] = {0};

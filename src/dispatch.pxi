@@ -6,10 +6,17 @@
 cdef dict NUMPY_UFUNCS = {}       # operator code -> NumPy ufunc
 cdef dict UFUNC_CODES = {}        # NumPy ufunc -> operator code
 
-for _name, _code in UFUNC_OPS.items():
-    if hasattr(np, _name):
-        UFUNC_CODES[getattr(np, _name)] = _code
-        NUMPY_UFUNCS.setdefault(_code, getattr(np, _name))
+
+cdef int install_ufuncs() except -1:
+    for name, code in UFUNC_OPS.items():
+        ufunc = getattr(np, name, None)
+        if ufunc is not None:
+            UFUNC_CODES[ufunc] = code
+            NUMPY_UFUNCS.setdefault(code, ufunc)
+    return 0
+
+
+install_ufuncs()
 
 # Ufuncs whose results are integers or booleans, or that carry no derivative: values only.
 cdef frozenset PLAIN_UFUNCS = frozenset([getattr(np, _name) for _name in (
@@ -130,11 +137,8 @@ cdef bint has_own_protocol(object x) except -1:
 
 
 cdef object ufunc_method(object ufunc, str method):
-    """np.add.reduce and friends are registered as (ufunc, method)."""
-    handler = FUNCTIONS.get((ufunc, method))
-    if handler is None:
-        load_face()
-        handler = FUNCTIONS.get((ufunc, method))
+    """np.add.reduce and friends."""
+    handler = loaded_function((ufunc, method))
     if handler is None:
         raise TypeError(f"numpy.{ufunc.__name__}.{method} is not supported on cdiff arrays")
     return handler
@@ -145,9 +149,10 @@ cdef object ufunc_method(object ufunc, str method):
 cdef object operator_index = __import__("operator").index
 
 
-cdef list ALL_AXES = [tuple(range(_n)) for _n in range(MAX_NDIM + 1)]
+cdef tuple AXES = tuple(range(MAX_NDIM))
+cdef list ALL_AXES = [AXES[:_n] for _n in range(MAX_NDIM + 1)]
 cdef list REDUCE_ALL = [(_axes, False) for _axes in ALL_AXES]
-cdef list ONE_AXIS = [(_n,) for _n in range(MAX_NDIM + 1)]
+cdef list ONE_AXIS = [(_n,) for _n in AXES]
 
 
 cdef tuple normal_axes(object axis, int ndim):

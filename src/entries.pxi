@@ -114,7 +114,6 @@ cdef void describe(const Contribution *a, const Contribution *b, const double *f
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Entries:
     """The entries of a matrix as sums of computed values times factors.
 

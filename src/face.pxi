@@ -1,14 +1,14 @@
 # The part of the face that lives in the Python package: methods of Array and NumPy functions.
 #
-# Knows their names and nothing of what they do.  The package is imported when
-# the first of them is needed, so that importing the core stays cheap; from then
-# on its functions stand in the type itself, where Python finds them fastest.
+# Knows their names and nothing of what they do.  The package is asked for each
+# when it is first needed, so that importing the core stays cheap; from then on
+# a method stands in the type itself, where Python finds it fastest.
 
 from types import MethodType as BoundMethod
 
 cdef dict METHODS = {}            # names of methods -> function(self, ...)
 cdef dict FUNCTIONS = {}          # NumPy functions -> ours
-cdef object face_loader = None
+cdef object face_loader = None    # name of a method, NumPy function or (ufunc, method) -> ours
 
 # Methods that the package has and the core has not.
 cdef tuple FACE_METHODS = (
@@ -47,41 +47,33 @@ cdef int install_face_methods() except -1:
     return 0
 
 
-def register(dict methods, dict functions):
-    """Take over methods (name -> function(self, ...)) and NumPy functions of the Python package."""
-    METHODS.update(methods)
-    FUNCTIONS.update(functions)
-    for name in FACE_METHODS:
-        set_type_item(ARRAY_TYPE, name, methods[name])
-
-
 def set_face_loader(loader):
-    """`loader` is called once, when a method or NumPy function is first missing."""
+    """`loader(wanted)` gives what stands for a method or NumPy function, None if nothing does."""
     global face_loader
     face_loader = loader
 
 
-cdef bint load_face() except -1:
-    global face_loader
-    cdef object loader = face_loader
-    if loader is not None:
-        # Forgotten only afterwards: meanwhile another thread has to wait for the import, too.
-        loader()
-        face_loader = None
-    return True
-
-
 cdef object face_method(str name):
-    if name not in METHODS:
-        load_face()
-    return METHODS[name]
+    method = METHODS.get(name)
+    if method is None:
+        method = METHODS[name] = face_loader(name)
+        if name in FACE_METHODS:
+            set_type_item(ARRAY_TYPE, name, method)
+    return method
+
+
+cdef object loaded_function(object wanted):
+    """What stands for a NumPy function or (ufunc, method); None if nothing does."""
+    handler = FUNCTIONS.get(wanted)
+    if handler is None:
+        handler = face_loader(wanted)
+        if handler is not None:
+            FUNCTIONS[wanted] = handler
+    return handler
 
 
 cdef object face_function(object func):
-    handler = FUNCTIONS.get(func)
-    if handler is None:
-        load_face()
-        handler = FUNCTIONS.get(func)
+    handler = loaded_function(func)
     if handler is None:
         name = f"{getattr(func, '__module__', 'numpy')}.{getattr(func, '__name__', func)}"
         raise TypeError(f"{name} is not differentiated by cdiff; write it with other functions, or "

@@ -10,8 +10,7 @@ cdef enum:
     FEW_ARGUMENTS = 16
 
 
-@cython.auto_pickle(False)
-cdef class DirectCall:
+cdef class DirectCall(VectorCallable):
     """Base of the functions that transformations return: the call itself.
 
     A subclass provides `general(args, kwargs, found)`, which takes every call that is not from
@@ -39,39 +38,30 @@ cdef class DirectCall:
         for i in range(self.count):
             self.places[i] = positions[i]
 
-    def __call__(self, /, *args, **kwargs):
-        cdef tuple given
-        cdef object out, result
-        if kwargs or not self.takes(args):
-            return self.general(args, kwargs, None)
-        given = self.with_leaves(args)
-        out = call_recorded(self.function, given)
-        if type(out) is Array:
-            result = self.derivative(<Array>out, given)
-            if result is not None:
-                return result
-        return self.general(args, kwargs, (out, [given[i] for i in self.positions]))
+    def __cinit__(self, *args, **kwargs):
+        self.vectorcall = <vectorcallfunc>call_direct
 
     cdef object derivative(self, Array y, tuple given):
         """The result of the call, given the arguments with leaves; None: to be done by `general`"""
         return None
 
-    cdef bint takes(self, tuple args) noexcept:
+    cdef bint takes(self, PyObject *const *args, Py_ssize_t n) noexcept:
         """Are the chosen arguments floats and plain float64 arrays (and is there a level left)?"""
         cdef Py_ssize_t i, k
         for i in range(self.count):
             k = self.places[i]
-            if k < 0 or k >= len(args) or not (type(args[k]) is float or is_plain_ndarray(args[k])):
+            if k < 0 or k >= n or not (PyFloat_CheckExact(args[k])
+                                       or is_plain_ndarray(<object>args[k])):
                 return False
         return self.count > 0 and cdiff_tls.depth < MAX_LEVEL
 
-    cdef tuple with_leaves(self, tuple args):
+    cdef tuple with_leaves(self, PyObject *const *args, Py_ssize_t n):
         """The arguments of a call with leaves in the chosen places."""
-        cdef tuple given = PyTuple_New(len(args))
+        cdef tuple given = PyTuple_New(n)
         cdef Py_ssize_t i, k
         cdef object x
-        for k in range(len(args)):
-            x = args[k]
+        for k in range(n):
+            x = <object>args[k]
             for i in range(self.count):
                 if self.places[i] == k:
                     x = float_leaf(<double>x, cdiff_tls.depth + 1) if type(x) is float \
@@ -82,7 +72,23 @@ cdef class DirectCall:
         return given
 
 
-@cython.auto_pickle(False)
+cdef object call_direct(PyObject *called, PyObject *const *args, size_t nargsf, PyObject *names):
+    """The vectorcall of a DirectCall."""
+    cdef DirectCall self = <DirectCall>called
+    cdef Py_ssize_t i, n = PyVectorcall_NARGS(nargsf)
+    cdef tuple given
+    cdef object out, result
+    if names != NULL or not self.takes(args, n):
+        return self.general(positional(args, n), named(args + n, names), None)
+    given = self.with_leaves(args, n)
+    out = call_recorded(self.function, given)
+    if type(out) is Array:
+        result = self.derivative(<Array>out, given)
+        if result is not None:
+            return result
+    return self.general(positional(args, n), {}, (out, [given[i] for i in self.positions]))
+
+
 cdef class GradientCall(DirectCall):
     """The call of what `grad` and `value_and_grad` return."""
 
@@ -121,7 +127,6 @@ cdef class GradientCall(DirectCall):
         return out
 
 
-@cython.auto_pickle(False)
 cdef class JacobianCall(DirectCall):
     """The call of what `jacobian`, `jacfwd` and `jacrev` return, for one argument."""
     cdef str mode
@@ -144,13 +149,17 @@ cdef class JacobianCall(DirectCall):
         return matrix
 
 
+for _callable in (DirectCall, GradientCall, JacobianCall):
+    VectorCallable.enable(_callable)
+
+
 cdef object call_recorded(object function, tuple args):
     """function(*args) inside the next level."""
     cdef int depth = cdiff_tls.depth, paused = cdiff_tls.paused
     cdiff_tls.depth = depth + 1
     cdiff_tls.paused = 0
     try:
-        return function(*args)
+        return PyObject_Vectorcall(function, tuple_items(<PyObject *>args), len(args), NULL)
     finally:
         cdiff_tls.depth = depth
         cdiff_tls.paused = paused

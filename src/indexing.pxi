@@ -150,9 +150,14 @@ cdef Array get_advanced(Array a, object key):
     """Gather: rows where the key is one index array or mask, else flat positions."""
     cdef tuple shape = shape_tuple(a)
     cdef np.ndarray positions
+    cdef Array out
     key = np.asarray(key) if isinstance(key, list) else key
     if isinstance(key, np.ndarray) and key.dtype.kind in ("biu" if key.ndim else "iu"):
         return get_rows(a, shape, key)
+    if isinstance(key, tuple) and 0 < len(key) <= len(shape):
+        out = get_joined(a, shape, key)
+        if out is not None:
+            return out
     positions = np.asarray(np.arange(product(shape)).reshape(shape)[key])
     return gather_rows(apply_reshape(a, (product(shape),)), positions)
 
@@ -171,6 +176,37 @@ cdef Array get_rows(Array a, tuple shape, object key):
     return gather_rows(a, checked_rows(key, shape[0]))
 
 
+cdef Array get_joined(Array a, tuple shape, tuple key):
+    """Rows of the first axes laid end to end, for integer arrays that index these one by one, or
+    one of them after whole axes; None for other keys.
+
+    The positions follow from those in each axis, which is less than to take them from an array
+    of all positions.
+    """
+    cdef Py_ssize_t lead = len(key)
+    cdef np.ndarray rows
+    if all_integers(key):
+        if not broadcast_together(key):
+            return None                           # NumPy says it in its own words
+        rows = joined_positions(shape[:lead], key)
+    elif type(key[lead - 1]) is np.ndarray and all_integers(key[lead - 1:]) \
+            and all([type(k) is slice and k == slice(None) for k in key[:lead - 1]]):
+        rows = checked_rows(key[lead - 1], shape[lead - 1], <int>lead - 1)
+        rows = np.add.outer(np.arange(product(shape[:lead - 1])) * <Py_ssize_t>shape[lead - 1],
+                            rows).reshape(shape[:lead - 1] + np.shape(rows))
+    else:
+        return None
+    return gather_rows(apply_reshape(a, (product(shape[:lead]),) + shape[lead:]), rows)
+
+
+cdef bint broadcast_together(tuple arrays) except -1:
+    try:
+        np.broadcast_shapes(*[np.shape(k) for k in arrays])
+    except ValueError:
+        return False
+    return True
+
+
 cdef object raise_too_many(tuple shape, object key):
     raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional")
 
@@ -185,19 +221,13 @@ cdef np.ndarray checked_rows(object key, Py_ssize_t extent, int axis=0):
     cdef const int64_t *src
     cdef int64_t *p
     cdef Py_ssize_t i, n = np.PyArray_SIZE(given)
-    cdef int64_t row, outside = 0
     if np.PyArray_TYPE(given) == np.NPY_INT64 and np.PyArray_ISCARRAY_RO(given):
         rows = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_INT64, 0)
     else:
         given = rows = np.array(given, dtype=np.int64, order="C")
     src = <const int64_t *>np.PyArray_DATA(given)
     p = <int64_t *>np.PyArray_DATA(rows)
-    for i in range(n):
-        row = src[i]
-        row += extent if row < 0 else 0
-        outside |= row | (extent - 1 - row)       # one of them is negative
-        p[i] = row
-    if outside < 0:
+    if KERNELS.positions(n, extent, p, src) < 0:
         for i in range(n):
             if p[i] < 0 or p[i] >= extent:
                 raise_out_of_bounds(p[i] if p[i] >= 0 else p[i] - extent, extent, axis)

@@ -42,7 +42,7 @@ typedef void (*interpret_fn)(const Code *code, const Code *end, double *r);
 typedef double (*cdiff_value_fn)(double a, double b);
 extern const cdiff_value_fn *cdiff_heavy;
 
-/* The best interpreter for this CPU; like the array kernels it obeys CDIFF_ISA. */
-interpret_fn interpreter_select(void);
+/* The interpreter that goes with the array kernels of this instruction set. */
+interpret_fn interpreter_select(const char *isa);
 
 #endif

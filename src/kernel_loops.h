@@ -309,6 +309,17 @@ static inline int64_t next_stretch(int64_t n, int overlap)
         }                                                                                         \
     }
 
+/* The round of a function in two parts, which leave numbers in between in the first-level cache: of
+ * a short formula a processor has more rounds under way than of a long one. */
+#define PARTS_ROUND(numbers, first, ok, then, general)                                            \
+    double good[LANES] = {0.0}, part[STRETCH + LANES], part2[STRETCH + LANES];                    \
+    LANES_LOOP(numbers, part[at + i] = (first); good[i] += (ok);)                                 \
+    if (sum_lanes(good) == (double)j) {                                                           \
+        LANES_LOOP(numbers, then)                                                                 \
+    } else {                                                                                      \
+        LANES_LOOP(numbers, general)                                                              \
+    }
+
 /* --- adjoints ------------------------------------------------------------------------------------ */
 
 /* `numbers` declares what the partial d reads at element i. */
@@ -385,7 +396,7 @@ static void copy_or_fill(int64_t n, double *out, const double *in, int64_t strid
 enum { WIDE = 32, PAIRWISE = 2048 };
 
 #define ROW_REDUCTION(name, first, combine)                                                       \
-    static double row_##name(int64_t n, const double *p)                                          \
+    CDIFF_UNROLLED static double row_##name(int64_t n, const double *p)                           \
     {                                                                                             \
         double part[WIDE], s;                                                                     \
         int64_t i, k, start = 1;                                                                  \
@@ -416,7 +427,7 @@ enum { WIDE = 32, PAIRWISE = 2048 };
 
 /* The partial results in a balanced tree, which keeps the rounding errors of a sum small. */
 #define ROW_MERGE(name, combine)                                                                  \
-    static double merge_##name(double *part)                                                      \
+    CDIFF_UNROLLED static double merge_##name(double *part)                                       \
     {                                                                                             \
         int64_t half, k;                                                                          \
         for (half = WIDE / 2; half > 0; half /= 2)                                                \

@@ -44,6 +44,14 @@
 #define CDIFF_NOINLINE
 #endif
 
+/* A function that keeps sums in a small array: its short loops have to be unrolled whole, so that the
+ * array stands in registers.  Everything else gains nothing by more than -O2. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define CDIFF_UNROLLED __attribute__((optimize("O3")))
+#else
+#define CDIFF_UNROLLED
+#endif
+
 /* Kernels for more than the baseline are built from the same source under a target pragma. */
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__) && !defined(CDIFF_BASELINE_ONLY)
 #define CDIFF_X86_KERNELS 1
@@ -83,12 +91,47 @@ typedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_
 typedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                            const double *x, int64_t gap);
 
+/* C = A B for an m x k matrix A and a k x n matrix B of any strides, in bytes; the rows of C are
+ * contiguous and ci bytes apart.  See matmul_loops.h. */
+typedef struct {
+    int64_t m, k, n;
+    const char *a;
+    int64_t ai, ak;
+    const char *b;
+    int64_t bk, bj;
+    char *c;
+    int64_t ci;
+} MatrixProduct;
+enum {
+    PRODUCT_TERMS = 256,    /* of each sum, and */
+    PRODUCT_COLUMNS = 336,  /* columns, that are packed at a time: for the second-level cache */
+    PRODUCT_ROOM = PRODUCT_TERMS * (PRODUCT_COLUMNS + 8),
+    PRODUCT_LONG_ROWS = 256,   /* rows of C from which it pays to pack a B that lies well, */
+    PRODUCT_LONG_COLUMNS = 96, /* and columns from which to pack an A that does not */
+};
+typedef void (*product_fn)(const MatrixProduct *p, double *room);
+
+static inline int product_packs_a(const MatrixProduct *p)
+{
+    return p->ak != (int64_t)sizeof(double) && p->n > PRODUCT_LONG_COLUMNS;
+}
+
+static inline int product_packs_b(const MatrixProduct *p)
+{
+    return p->bj != (int64_t)sizeof(double) || p->m > PRODUCT_LONG_ROWS;
+}
+
 /* What tells n bytes from others: see digest_loop.h. */
 enum { DIGEST_LANES = 16 };
 typedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out);
 
+/* Positions, and rows of a table at positions: see row_loops.h. */
+typedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows, const int64_t *given);
+typedef int (*table_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at, const double *from,
+                        double *to);
+
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
- * pair[op] is NULL where there is no pair. */
+ * pair[op] is NULL where there is no pair; product is NULL where NumPy's BLAS is as fast. */
 typedef struct {
     const char *isa;
     ew_fn value[N_ELEMENTWISE];
@@ -100,7 +143,10 @@ typedef struct {
     row_fn row[N_ROW_KINDS];
     rows_fn rows;
     columns_fn columns;
+    product_fn product;
     digest_fn digest;
+    positions_fn positions;
+    table_fn take, scatter;
 } KernelTable;
 
 extern const KernelTable kernels_baseline;

@@ -7,6 +7,7 @@
 
 #if CDIFF_X86_KERNELS
 
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 

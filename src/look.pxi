@@ -57,14 +57,25 @@ cdef int clear_value(Sweep *s, Py_ssize_t j) except -1:
     return 0
 
 
-# A node: `constants` are the numbers that it keeps in place of operands, by their positions; `line`
-# is (file, line, function) where somebody watched.
-cdef object GraphRow = __import__("collections").namedtuple(
-    "GraphRow", "id op shape operands value constants line tracked")
+cdef object GraphRow = None
+
+
+cdef object graph_row():
+    """The class of the rows of a graph, made for the first one: namedtuple() compiles code.
+
+    A row is a node: `constants` are the numbers that it keeps in place of operands, by their
+    positions; `line` is (file, line, function) where somebody watched.
+    """
+    global GraphRow
+    if GraphRow is None:
+        from collections import namedtuple
+        GraphRow = namedtuple("GraphRow", "id op shape operands value constants line tracked")
+    return GraphRow
 
 
 def graph(y):
-    """The recorded graph above `y` as rows, operands first: see GraphRow."""
+    """The recorded graph above `y` as rows, operands first: see graph_row."""
+    cdef object make = graph_row()
     cdef list out = []
     cdef set seen = set()
     cdef list stack = [as_node(y)]
@@ -82,8 +93,8 @@ def graph(y):
         stack.pop()
         seen.add(id(a))
         parents = tuple([id(p) for p in operands if p is not None])
-        out.append(GraphRow(id(a), op_name(N(a).op), shape_tuple(a), parents, ndarray_of(a),
-                            constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
+        out.append(make(id(a), op_name(N(a).op), shape_tuple(a), parents, ndarray_of(a),
+                        constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
     return out
 
 

@@ -205,8 +205,9 @@ cdef class _StepMaker:
             return 0
         s.kind = STEP_BLAS
         s.work = s.out.size * a.dims[a.ndim - 1]
-        if a.ndim == 2 and b.ndim == 2 and is_small_product(a.dims[0], a.dims[1], b.dims[1]):
+        if a.ndim == b.ndim and are_own_products(a.ndim, a.dims, b.dims):
             s.kind = STEP_PRODUCT
+            self.e.has_products = True
         return 0
 
     cdef int try_rows(self, Step *s) except -1:

@@ -15,12 +15,27 @@ cdef extern from *:
     static void *cdiff_aligned_alloc(size_t n) { return _aligned_malloc(n, 64); }
     static void cdiff_aligned_free(void *p) { _aligned_free(p); }
     #else
+    #include <sys/mman.h>
+    enum { LARGE_PAGE = 2 << 20 };
     static void *cdiff_aligned_alloc(size_t n) {
         void *p = NULL;
-        return posix_memalign(&p, 64, n) == 0 ? p : NULL;
+        return posix_memalign(&p, n >= 2 * LARGE_PAGE ? LARGE_PAGE : 64, n) == 0 ? p : NULL;
     }
     static void cdiff_aligned_free(void *p) { free(p); }
     #endif
+    /* Pages of 2 MB for what is large: a fresh one is one page fault instead of 512, and to run
+     * through memory needs few entries of the table of pages. Only whole ones, lest more memory be
+     * used than is asked for. */
+    static void cdiff_use_large_pages(void *p, size_t n) {
+    #if defined(MADV_HUGEPAGE)
+        const size_t mask = ~(size_t)(LARGE_PAGE - 1);
+        const size_t start = ((size_t)p + LARGE_PAGE - 1) & mask, end = ((size_t)p + n) & mask;
+        if (n >= 2 * LARGE_PAGE && end > start)
+            (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+    #else
+        (void)p, (void)n;
+    #endif
+    }
     /* Sanitizer builds do without pools, so that a use after free is seen. */
     #if defined(CDIFF_NO_POOL)
     enum { POOLED = 0 };
@@ -30,6 +45,7 @@ cdef extern from *:
     """
     void *cdiff_aligned_alloc(size_t n) noexcept nogil
     void cdiff_aligned_free(void *p) noexcept nogil
+    void cdiff_use_large_pages(void *p, size_t n) noexcept nogil
     void *cdiff_zeroed_alloc "PyMem_RawCalloc"(size_t n, size_t size) noexcept nogil
     void cdiff_zeroed_free "PyMem_RawFree"(void *p) noexcept nogil
     const int POOLED
@@ -95,6 +111,7 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
         r = <Arr *>cdiff_aligned_alloc(bucket_size(bucket))
         if r == NULL:
             raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
+        cdiff_use_large_pages(r, header + payload)
     r.refcnt = 1
     r.owner = NULL
     r.base = NULL
@@ -113,6 +130,7 @@ cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
     cdef Arr *r = <Arr *>cdiff_zeroed_alloc(1, header + payload)
     if r == NULL:
         raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
+    cdiff_use_large_pages(r, header + payload)
     r.refcnt = 1
     r.data = <char *>r + header
     r.ndim = <uint8_t>ndim
@@ -250,7 +268,7 @@ def pool_clear():
     global _pooled_bytes
     cdef int i
     cdef Arr *r
-    cdef size_t freed = _pooled_bytes
+    cdef size_t freed = _pooled_bytes + cdiff_clear_rooms()
     for i in range(N_BUCKETS):
         while _free_blocks[i] != NULL:
             r = _free_blocks[i]

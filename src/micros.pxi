@@ -5,14 +5,6 @@
 # instructions.  Fast because a call is one flat record: everything that a kernel is
 # told is known before the first run.
 
-cdef extern from "threads.h":
-    enum:
-        MAX_THREADS
-    ctypedef void (*work_fn)(void *context, int worker) noexcept nogil
-    void cdiff_parallel(work_fn work, void *context, int n) noexcept nogil
-    void cdiff_pool_prepare() noexcept
-    int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
-
 cdef extern from "kernel_table.h":
     void cdiff_prefetch(const void *p) noexcept nogil
 

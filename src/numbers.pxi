@@ -29,7 +29,7 @@ cdef extern from "interpreter.h":
         CODE_ZMUL_ADD, CODE_ZMUL_SUBTRACT, CODE_SUBTRACT_ZMUL
         CODE_ADD_ADD
     const scalar_fn *cdiff_heavy
-    interpret_fn interpreter_select() noexcept nogil
+    interpret_fn interpreter_select(const char *isa) noexcept nogil
     # Puts x in a place that threads share; what was there before.
     void *cdiff_exchange(void **place, void *x) noexcept nogil
 
@@ -45,7 +45,7 @@ cdef enum:
     VALUE_KEPT = 2                # an output or a guard: its register is not reused
     VALUE_MERGED = 3              # computed by the instruction that reads it
 
-cdef interpret_fn interpret = interpreter_select()
+cdef interpret_fn interpret = interpreter_select(KERNELS.isa)
 cdiff_heavy = SCALAR_VALUE
 
 # Operators whose result is 0 or 1 if the operands are: the others cannot make a bool.
@@ -78,7 +78,6 @@ cdef struct Making:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class NumberCode:
     """The code of a program whose values are all float64 or bool scalars; bools are 0.0 and 1.0.
 

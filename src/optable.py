@@ -234,11 +234,11 @@ op("softplus", "a", "sigmoid(a)", "log(1 + exp(a)) without overflow.",
 op("relu", "a", "1 - (a <= 0)", "max(a, 0); nan stays nan.",
    c="a <= 0.0 ? 0.0 : a", light=True, numpy=None, example=(2.0, 1.0), mp="a if a > 0 else mpf(0)",
    kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0), (NAN, 1.0)))
-op("erf", "a", f"{TWO_OVER_SQRT_PI} * exp(-square(a))", "The error function.",
+op("erf", "a", f"{TWO_OVER_SQRT_PI} * gauss(a)", "The error function.", pair="gauss",
    numpy=None, example=(0.0, TWO_OVER_SQRT_PI), scipy="scipy.special.erf", mp="erf(a)",
    samples=REAL + (1e-9, 6.0))
-op("erfc", "a", f"{-TWO_OVER_SQRT_PI} * exp(-square(a))", "1 - erf(a), exact for large a.",
-   numpy=None, example=(0.0, -TWO_OVER_SQRT_PI), scipy="scipy.special.erfc", mp="erfc(a)",
+op("erfc", "a", f"{-TWO_OVER_SQRT_PI} * gauss(a)", "1 - erf(a), exact for large a.",
+   pair="gauss", numpy=None, example=(0.0, -TWO_OVER_SQRT_PI), scipy="scipy.special.erfc", mp="erfc(a)",
    samples=REAL + (1e-9, 6.0, 20.0))
 
 # --- choices: the derivative goes to the operand that supplies the value, ties are split ----------
@@ -347,6 +347,8 @@ op("power_log", "a b",
    at_kink=(((0.0, 3.0), (0.0, 0.0)),), holomorphic=True)
 op("sech", "a", "-y * tanh(a)", "1 / cosh(a) without overflow.",
    numpy=None, public=False, mp="sech(a)", samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True)
+op("gauss", "a", "-2.0 * zmul(y, a)", "exp(-a**2), without rounding a**2.",
+   numpy=None, public=False, mp="exp(-a * a)", samples=REAL + (1e-9, 6.0, -20.0))
 op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
    "The derivative of order b (a whole number) of sinc at a.",
    numpy=None, public=False,

@@ -88,7 +88,6 @@ cdef bint all_integers(tuple parts) except -1:
 
 # ---------------------------------------------------------------- flat positions
 
-@cython.auto_pickle(False)
 cdef class Positions:
     """What a key chooses, as positions in the first `lead` axes laid end to end.
 
@@ -137,10 +136,13 @@ cdef class Positions:
 
 cdef np.ndarray joined_positions(tuple shape, tuple key):
     """Integer arrays, one for each of the first axes, as positions in those axes."""
-    cdef object out = 0
+    cdef object out = 0, rows
     cdef int axis
     for axis in range(len(key)):
-        out = out * shape[axis] + checked_rows(np.asarray(key[axis]), shape[axis], axis)
+        rows = checked_rows(np.asarray(key[axis]), shape[axis], axis)
+        out = out * shape[axis]
+        fits = np.broadcast_shapes(np.shape(out), rows.shape) == rows.shape
+        out = np.add(out, rows, out=rows) if fits else out + rows
     return np.asarray(out)
 
 

@@ -31,7 +31,7 @@ static inline double dot_rest(int64_t first, int64_t n, const double *a, const d
     return sum;
 }
 
-static inline double dot_row(int64_t n, const double *a, const double *x)
+CDIFF_UNROLLED static inline double dot_row(int64_t n, const double *a, const double *x)
 {
     const int64_t whole = n - n % LANES;
     double s[LANES] = {0};
@@ -88,7 +88,7 @@ static inline void dot_rows(int64_t n, double *y, const double *a, int64_t step,
 #endif
 
 /* y = A x: m rows of n neighbouring elements, `step` bytes apart. */
-static void rows_kernel(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+CDIFF_UNROLLED static void rows_kernel(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                         const double *x)
 {
     int64_t i;

@@ -2,8 +2,8 @@
  *
  * Knows the processor's guess of 14 bits and how it becomes 53; must not know operators' other
  * formulas.  Fast because the divider makes eight quotients in sixteen cycles while ten multiply-adds
- * take five: whole rounds of eight are computed so, and divided in hardware only where an operand is
- * so large or small that a step in between would overflow or lose digits.  The last step corrects a
+ * take five: whole rounds of eight are computed so, and divided in hardware where an operand is so
+ * large or small that a step in between would overflow or lose digits.  The last step corrects a
  * guess of full precision by its exact residual, which rounds as the divider does (P. Markstein,
  * IA-64 and Elementary Functions, 2000, chapters 8 and 9).
  */
@@ -12,16 +12,15 @@
 
 #include <immintrin.h>
 
-/* Bits of 2^exponent shifted by one, as the sign is. */
-#define POWER_OF_TWO_BITS(exponent) ((long long)(1023 + (exponent)) << 53)
-
-/* The lanes with 2^-500 <= |x| < 2^500: no product or quotient of two of them needs care. */
-static inline __mmask8 is_moderate(__m512d x)
+/* Are all of them in [2^-256, 2^256) by magnitude, so that no step needs care?  What is below or
+ * beyond has one of the two upper bits of the exponent set after the subtraction. */
+static inline int are_moderate(__m512d a, __m512d b)
 {
-    const __m512i bits = _mm512_castpd_si512(x), magnitude = _mm512_add_epi64(bits, bits);
-    const __m512i low = _mm512_set1_epi64(POWER_OF_TWO_BITS(-500));
-    const __m512i width = _mm512_set1_epi64(1000LL << 53);
-    return _mm512_cmplt_epu64_mask(_mm512_sub_epi64(magnitude, low), width);
+    const __m512i low = _mm512_set1_epi64((1023LL - 256) << 52);
+    const __m512i outside = _mm512_set1_epi64(3LL << 61);
+    const __m512i x = _mm512_sub_epi64(_mm512_castpd_si512(a), low);
+    const __m512i y = _mm512_sub_epi64(_mm512_castpd_si512(b), low);
+    return _mm512_test_epi64_mask(_mm512_or_si512(x, y), outside) == 0;
 }
 
 /* The relative error goes from 2^-14 to 2^-42 and to that of rounding. */
@@ -53,6 +52,14 @@ static inline __m512d newton_root(__m512d a)
     return _mm512_fmadd_pd(_mm512_fnmadd_pd(g, g, a), h, g);
 }
 
+static inline __m512d quick_quotient(__m512d a, __m512d b)
+{
+    return are_moderate(a, b) ? newton_quotient(a, b) : _mm512_div_pd(a, b);
+}
+
+#define NUMBERS_AT(p, stride, i) ((stride) ? _mm512_loadu_pd((p) + (i)) : _mm512_set1_pd(*(p)))
+
+/* Of three rounds the divider makes one, meanwhile. */
 static void value_divide(int64_t n, double *out, const double *pa, const double *pb, int64_t sa,
                          int64_t sb)
 {
@@ -61,12 +68,17 @@ static void value_divide(int64_t n, double *out, const double *pa, const double 
         fill(out, pa[0] / pb[0], n);
         return;
     }
-    for (; i + LANES <= n; i += LANES) {
-        const __m512d a = sa ? _mm512_loadu_pd(pa + i) : _mm512_set1_pd(*pa);
-        const __m512d b = sb ? _mm512_loadu_pd(pb + i) : _mm512_set1_pd(*pb);
-        const int good = is_moderate(a) & is_moderate(b);
-        _mm512_storeu_pd(out + i, good == 0xff ? newton_quotient(a, b) : _mm512_div_pd(a, b));
+    for (; i + 3 * LANES <= n; i += 3 * LANES) {
+        const int64_t j = i + LANES, k = j + LANES;
+        const __m512d first = _mm512_div_pd(NUMBERS_AT(pa, sa, i), NUMBERS_AT(pb, sb, i));
+        const __m512d second = quick_quotient(NUMBERS_AT(pa, sa, j), NUMBERS_AT(pb, sb, j));
+        const __m512d third = quick_quotient(NUMBERS_AT(pa, sa, k), NUMBERS_AT(pb, sb, k));
+        _mm512_storeu_pd(out + i, first);
+        _mm512_storeu_pd(out + j, second);
+        _mm512_storeu_pd(out + k, third);
     }
+    for (; i + LANES <= n; i += LANES)
+        _mm512_storeu_pd(out + i, quick_quotient(NUMBERS_AT(pa, sa, i), NUMBERS_AT(pb, sb, i)));
     for (; i < n; i++)
         out[i] = pa[i * sa] / pb[i * sb];
 }
@@ -84,7 +96,7 @@ static void value_divide(int64_t n, double *out, const double *pa, const double 
         }                                                                                         \
         for (; i + LANES <= n; i += LANES) {                                                      \
             const __m512d a = _mm512_loadu_pd(pa + i);                                            \
-            _mm512_storeu_pd(out + i, is_moderate(a) == 0xff ? (newton) : (hardware));            \
+            _mm512_storeu_pd(out + i, are_moderate(a, a) ? (newton) : (hardware));            \
         }                                                                                         \
         for (; i < n; i++) {                                                                      \
             const double a = pa[i];                                                               \

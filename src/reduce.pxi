@@ -369,36 +369,11 @@ cdef Array value_gather(Array a, list operands, object attrs):
     y = new_array(at.ndim + r.ndim - 1, shape, NPY_DOUBLE)
     m = row_size(r, 1)
     with nogil:
-        inside = gather_loop(at.size, ARR_SHAPE(r)[0], m, <const int64_t *>at.data,
-                             <double *>r.data, <double *>N(y).arr.data)
+        inside = KERNELS.take(at.size, ARR_SHAPE(r)[0], m, <const int64_t *>at.data,
+                              <double *>r.data, <double *>N(y).arr.data)
     if not inside:
         checked_rows(ndarray_of(idx), ARR_SHAPE(r)[0])          # which raises the error
     return y
-
-
-cdef bint in_range(const int64_t *rows, Py_ssize_t n, Py_ssize_t count) noexcept nogil:
-    """Are all positions valid?  Negative ones count from the end."""
-    cdef Py_ssize_t i
-    cdef int64_t low = 0, high = -1
-    for i in range(n):
-        low = rows[i] if rows[i] < low else low
-        high = rows[i] if rows[i] > high else high
-    return low >= -count and high < count
-
-
-cdef bint gather_loop(Py_ssize_t n, Py_ssize_t count, Py_ssize_t m, const int64_t *rows,
-                      const double *p, double *out) noexcept nogil:
-    """n of `count` rows of m numbers; False if a position is out of range."""
-    cdef Py_ssize_t i, row
-    if not in_range(rows, n, count):
-        return False
-    for i in range(n):
-        row = rows[i] + (count if rows[i] < 0 else 0)
-        if m == 1:
-            out[i] = p[row]
-        else:
-            memcpy(out + i * m, p + row * m, m * sizeof(double))
-    return True
 
 
 cdef Array value_scatter_add(Array a, list operands, object attrs):
@@ -424,23 +399,8 @@ cdef int add_into_rows(Array target, Array g, Array idx) except -1:
     source = contiguous(as_block(g))
     index = contiguous(as_block(idx))
     m = row_size(N(target).arr, 1)
-    if not scatter_loop(N(index).arr.size, ARR_SHAPE(N(target).arr)[0], m,
-                        <const int64_t *>N(index).arr.data, <double *>N(source).arr.data,
-                        <double *>N(target).arr.data):
+    if not KERNELS.scatter(N(index).arr.size, ARR_SHAPE(N(target).arr)[0], m,
+                           <const int64_t *>N(index).arr.data, <double *>N(source).arr.data,
+                           <double *>N(target).arr.data):
         checked_rows(ndarray_of(idx), ARR_SHAPE(N(target).arr)[0])
     return 0
-
-
-cdef bint scatter_loop(Py_ssize_t n, Py_ssize_t count, Py_ssize_t m, const int64_t *rows,
-                       const double *g, double *out) noexcept nogil:
-    """Add n rows of m numbers to some of `count` rows; False if a position is out of range."""
-    cdef Py_ssize_t i, row
-    if not in_range(rows, n, count):
-        return False
-    for i in range(n):
-        row = rows[i] + (count if rows[i] < 0 else 0)
-        if m == 1:
-            out[row] += g[i]
-        else:
-            KERNELS.value[OP_ADD](m, out + row * m, out + row * m, g + i * m, 1, 1)
-    return True

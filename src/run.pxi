@@ -27,10 +27,14 @@ cdef int num_threads = 1
 
 
 def set_num_threads(n):
-    """Let up to `n` threads share the elementwise work on large arrays inside one compiled call.
+    """Let up to `n` threads share the elementwise work on large arrays inside one compiled call,
+    and matrix products, compiled or not.
 
-    Results are the same to the last bit for any number.  Matrix products are left to NumPy's BLAS,
-    which has threads of its own.  A child process made by fork starts threads of its own.
+    Results are the same to the last bit for any number.  Until this is called, matrix products take
+    as many threads as NumPy's BLAS would (`OPENBLAS_NUM_THREADS`, `MKL_NUM_THREADS` or
+    `OMP_NUM_THREADS`, else one for each processor).  Products that are left to NumPy, like those of
+    float32, or all where the processor has no AVX-512, go by the threads of its BLAS.  A child
+    process made by fork starts threads of its own.
 
     Parameters
     ----------
@@ -57,13 +61,13 @@ def set_num_threads(n):
     >>> cd.set_num_threads(1)
     2
     """
-    global num_threads
+    global num_threads, product_threads
     cdef int before = num_threads
     if not is_integer(n):
         raise TypeError(f"set_num_threads: expected an integer, got {type(n).__name__}")
     if not 1 <= n <= MAX_THREADS:
         raise ValueError(f"set_num_threads: between 1 and {MAX_THREADS}, not {n}")
-    num_threads = n
+    num_threads = product_threads = n
     return before
 
 
@@ -100,6 +104,7 @@ cdef class _Workspace:
         self.memory = <char *>cdiff_aligned_alloc(total)
         if self.memory == NULL or self.m.bases == NULL:
             raise MemoryError(f"cdiff: a program needs {total} bytes to run")
+        cdiff_use_large_pages(self.memory, total)
         memset(self.memory, 0, first)
         self.adopted = {}
         self.m.bases[BASE_REGISTERS] = self.memory
@@ -136,6 +141,7 @@ cdef class Executable:
     cdef Py_ssize_t n_bases, n_registers, arena_size, lane_bytes
     cdef int first_constant, first_output
     cdef bint has_live            # constants that may change between calls
+    cdef bint has_products        # which have threads of their own number
     cdef _Workspace idle
 
     def __init__(self, Program program):
@@ -151,6 +157,8 @@ cdef class Executable:
         cdef Py_ssize_t i
         if num_threads > 1:
             cdiff_pool_prepare()
+        if self.has_products:
+            prepare_products()
         while w is not None and w.m.workers != num_threads:
             w = w.next                        # made for another number of threads
         self.idle = w
@@ -244,8 +252,10 @@ cdef class Executable:
         return True
 
     cdef int raise_step(self, Py_ssize_t step, _Workspace w) except -1:
-        """A position that is out of range: NumPy's error names it."""
+        """A position that is out of range: NumPy's error names it; or no memory."""
         cdef const Step *s = &self.steps[step]
+        if s.kind == STEP_PRODUCT:
+            raise_no_room()
         checked_rows(part_value(&s.operands[1], w),
                      (s.operands[0] if s.op == OP_GATHER else s.out).dims[0])
         raise IndexError(f"{op_name(s.op)}: a position was out of range")

@@ -4,7 +4,6 @@
 # was made.  Fast because the choice is made once: numbers go to the one-point
 # gear, arrays to the planned executor.
 
-@cython.auto_pickle(False)
 cdef class Runner:
     """Runs a program: `run(inputs)` gives (outputs, -1, None).
 

@@ -15,6 +15,8 @@ cdef enum EntryFlag:
 
 cdef enum:
     SMALL_SWEEP = 48           # entries that a sweep holds without an allocation
+    WAITING_CALLS = 16                 # of kernels that wait at most
+    WAITING_ARRAYS = 4                   # arrays that are kept for them and would be free otherwise
 
 cdef union Slot:
     double number
@@ -34,6 +36,18 @@ cdef struct Pending:
     Node *node
     double number
 
+# What an adjoint kernel reads of an operand, and a call of one that waits (see put_off.pxi).
+cdef struct Source:
+    const double *data         # NULL: not read
+    int stride                 # 0 for a number that stands for all elements
+
+cdef struct AdjointCall:
+    adj_fn kernel
+    double *out
+    const double *y
+    Source g, a, b
+    int accumulate
+
 cdef struct Sweep:
     Entry *order
     Node **stack               # nodes to visit; an odd pointer: its operands are in the order
@@ -49,6 +63,11 @@ cdef struct Sweep:
     bint has_values            # not all nodes are scalars with partials
     bint recorded              # the sweep itself is recorded, for an outer transformation
     bint by_trees              # nodes with one user have no place in the order
+    bint puts_off              # kernels over large arrays may wait for others
+    int n_calls, n_kept
+    Py_ssize_t calls_size
+    AdjointCall calls[WAITING_CALLS]
+    PyObject *kept[WAITING_ARRAYS]
     Entry small_order[SMALL_SWEEP]
     Node *small_stack[SMALL_SWEEP]
     Pending small_trees[SMALL_SWEEP]
@@ -86,7 +105,8 @@ cdef void sweep_init(Sweep *s, int level) noexcept:
     s.capacity = s.stack_capacity = s.trees_capacity = SMALL_SWEEP
     s.level = level
     s.bit = level_bit(level)
-    s.all_leaves = s.prunes = s.has_values = s.recorded = s.by_trees = False
+    s.all_leaves = s.prunes = s.has_values = s.recorded = s.by_trees = s.puts_off = False
+    s.n_calls = s.n_kept = 0
 
 
 cdef void *grown(void *old, void *small, Py_ssize_t *capacity, size_t size) except NULL:
@@ -120,6 +140,14 @@ cdef void sweep_free(Sweep *s) noexcept:
     free(s.wide)
     free(s.last)
     Py_XDECREF(s.elements)
+    drop_kept(s)
+
+
+cdef void drop_kept(Sweep *s) noexcept:
+    """Let go of the arrays that only calls that wait have read."""
+    while s.n_kept:
+        s.n_kept -= 1
+        Py_DECREF(<object>s.kept[s.n_kept])
 
 
 # ---------------------------------------------------------------- sorting

@@ -17,7 +17,7 @@ cdef enum StepKind:
     STEP_GROUP
     STEP_MOVES                    # copies of parts, after zeros if there are gaps
     STEP_REDUCE
-    STEP_PRODUCT                  # of small matrices, or with a vector
+    STEP_PRODUCT                  # of matrices, by kernels of our own
     STEP_GATHER
     STEP_SCATTER
     STEP_PYTHON                   # from here on with the GIL
@@ -149,33 +149,33 @@ cdef void run_reduce(const Step *s, char **bases) noexcept nogil:
         reduce_loop(ROW_SUM, OP_ADD, &s.layout, p, out)
 
 
-cdef void run_product(const Step *s, char **bases) noexcept nogil:
+cdef bint run_product(const Step *s, char **bases) noexcept nogil:
     cdef const Part *a = &s.operands[0]
     cdef const Part *b = &s.operands[1]
-    matrix_product(a.dims[0], a.dims[1], b.dims[1], part_data(a, bases), a.dims[2], a.dims[3],
-                   part_data(b, bases), b.dims[2], b.dims[3],
-                   <double *>part_data(&s.out, bases))
+    return matrix_products(a.ndim, a.dims, part_data(a, bases), b.dims, part_data(b, bases),
+                           <double *>part_data(&s.out, bases), product_threads)
 
 
 cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
     """Rows of operand 0 at the positions of operand 1; False where one is out of range."""
-    return gather_loop(s.operands[1].size, s.operands[0].dims[0], s.count,
-                       <const int64_t *>part_data(&s.operands[1], bases),
-                       <const double *>part_data(&s.operands[0], bases),
-                       <double *>part_data(&s.out, bases))
-
-
-cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
-    """Adds the rows of operand 0 to zeros at the positions of operand 1."""
-    memset(part_data(&s.out, bases), 0, s.out.nbytes)
-    return scatter_loop(s.operands[1].size, s.out.dims[0], s.count,
+    return KERNELS.take(s.operands[1].size, s.operands[0].dims[0], s.count,
                         <const int64_t *>part_data(&s.operands[1], bases),
                         <const double *>part_data(&s.operands[0], bases),
                         <double *>part_data(&s.out, bases))
 
 
+cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
+    """Adds the rows of operand 0 to zeros at the positions of operand 1."""
+    memset(part_data(&s.out, bases), 0, s.out.nbytes)
+    return KERNELS.scatter(s.operands[1].size, s.out.dims[0], s.count,
+                           <const int64_t *>part_data(&s.operands[1], bases),
+                           <const double *>part_data(&s.operands[0], bases),
+                           <double *>part_data(&s.out, bases))
+
+
 cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
-    """One step below STEP_PYTHON; False if that ended early: a position out of range, a signal."""
+    """One step below STEP_PYTHON; False if that ended early: a position out of range, a signal, no
+    memory for a product."""
     cdef char **bases = memory.bases
     if s.kind == STEP_NUMBERS:
         if s.n_runs:
@@ -191,7 +191,7 @@ cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
     elif s.kind == STEP_REDUCE:
         run_reduce(s, bases)
     elif s.kind == STEP_PRODUCT:
-        run_product(s, bases)
+        return run_product(s, bases)
     elif s.kind == STEP_GATHER:
         return run_gather(s, bases)
     else:

@@ -31,7 +31,6 @@ cdef struct Place:
 
 
 @cython.final
-@cython.auto_pickle(False)
 cdef class Surroundings:
     """Places outside a function, and what stood there: `holds()` tells whether it still does.
 

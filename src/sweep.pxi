@@ -250,11 +250,6 @@ cdef int put_private(Sweep *s, Py_ssize_t j, Array p) except -1:
     return 0
 
 
-cdef struct Source:
-    const double *data         # NULL: not read
-    int stride                 # 0 for a number that stands for all elements
-
-
 cdef bint find_source(Source *out, const Node *n, const Node *p, bint read) noexcept nogil:
     """What an adjoint kernel reads of operand p of n; False where a kernel cannot."""
     out.data = NULL
@@ -295,14 +290,17 @@ cdef int reverse_arrays(Sweep *s, Entry *e) except -1:
     cdef Node *n = e.node
     cdef Source g
     cdef int32_t j
-    cdef int k, done = 0
+    cdef int i, k, done = 0, first
     if not is_plain(n.arr) or not find_seed(&g, n, <Node *>e.slot.value):
         return 0
     for k in range(2):
         j = e.i0 if k == 0 else e.i1
         if j < 0 or not s.order[j].flags & ENTRY_ACTIVE or OP_PARTIAL[n.op][k] == PARTIAL_ZERO:
             done |= 1 << k
-    for k in range(2):
+    # A sum first: then the other operand may take over the memory of the cotangent.
+    first = not done and s.order[e.i0].slot.value == NULL and s.order[e.i1].slot.value != NULL
+    for i in range(2):
+        k = i ^ first
         j = e.i0 if k == 0 else e.i1
         if not done >> k & 1 and reverse_array(s, e, k, j, &g, done | 1 << k == 3):
             done |= 1 << k
@@ -332,27 +330,26 @@ cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
         else:
             o = <PyObject *>fresh_like(n.arr)
         s.order[j].slot.value = o
-        run_adjoint(n, k, (<Node *>o).arr, g, &a, &b, 0)
+        run_adjoint(s, n, k, (<Node *>o).arr, g, &a, &b, 0)
         if taken:
             e.slot.value = NULL
         return True
     if not is_private(o) or o == e.slot.value:
         return False
-    run_adjoint(n, k, (<Node *>o).arr, g, &a, &b, 1)
+    run_adjoint(s, n, k, (<Node *>o).arr, g, &a, &b, 1)
     return True
 
 
-cdef void run_adjoint(const Node *n, int k, Arr *out, const Source *g, const Source *a,
-                      const Source *b, int accumulate) noexcept:
+cdef int run_adjoint(Sweep *s, const Node *n, int k, Arr *out, const Source *g, const Source *a,
+                     const Source *b, int accumulate) except -1:
     cdef double *to = <double *>out.data
     cdef const double *y = <const double *>n.arr.data
-    if out.size < NOGIL_SIZE:
-        KERNELS.adjoint[n.op][k](out.size, to, g.data, a.data, b.data, y, g.stride, a.stride,
-                                 b.stride, accumulate)
+    cdef adj_fn kernel = KERNELS.adjoint[n.op][k]
+    if puts_off(s, out):
+        put_off(s, out.size, kernel, to, g, a, b, y, accumulate)
     else:
-        with nogil:
-            KERNELS.adjoint[n.op][k](out.size, to, g.data, a.data, b.data, y, g.stride, a.stride,
-                                     b.stride, accumulate)
+        kernel(out.size, to, g.data, a.data, b.data, y, g.stride, a.stride, b.stride, accumulate)
+    return 0
 
 
 cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g, int done) except -1:
@@ -399,9 +396,10 @@ cdef int reverse_run(Sweep *s) except -1:
     cdef Py_ssize_t i
     if watching:
         return watched_reverse(s)
+    s.puts_off = True
     for i in range(s.count - 1, s.n_leaves - 1, -1):
         reverse_entry(s, i)
-    return 0
+    return catch_up(s)
 
 
 cdef inline int reverse_entry(Sweep *s, Py_ssize_t i) except -1:
@@ -416,8 +414,9 @@ cdef inline int reverse_entry(Sweep *s, Py_ssize_t i) except -1:
             and e.slot.value != NULL:
         done = reverse_arrays(s, e)
         if done == 3:
-            set_value(s, i, None)
-            return 0
+            return drop_later(s, &e.slot.value)
+    if s.n_calls:
+        catch_up(s)
     c = get_value(s, i)
     if c is None:
         return 0

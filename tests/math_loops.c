@@ -28,12 +28,34 @@
 #define UNARY_FAST(name) UNARY(name) UNARY(name##_fast) UNARY(name##_fast_ok)
 #define BINARY_FAST(name) BINARY(name) BINARY(name##_fast) BINARY(name##_fast_ok)
 
-UNARY_FAST(exp) UNARY(exp2) UNARY(expm1) UNARY_FAST(log) UNARY(log2) UNARY(log10) UNARY(log1p)
-UNARY(sigmoid) UNARY(log_sigmoid) UNARY(softplus) BINARY(logaddexp) BINARY(logaddexp2)
+/* A function in two parts is a fast one here; without fma power has none. */
+#ifndef CDM_HAS_PARTS_power
+#define cdm_power_first(a, b, lo) (*(lo) = 0.0, pow(a, b))
+#define cdm_power_first_ok(a, b, p) ((void)p, 0.0)
+#define cdm_power_then(a, b, p, lo) ((void)lo, p)
+#endif
+
+#define PARTS(name, parameters, ...)                                  \
+    CDM_INLINE double cdm_##name##_fast parameters {                  \
+        double second, first = cdm_##name##_first(__VA_ARGS__, &second); \
+        return cdm_##name##_then(__VA_ARGS__, first, second);         \
+    }                                                                 \
+    CDM_INLINE double cdm_##name##_fast_ok parameters {               \
+        double second, first = cdm_##name##_first(__VA_ARGS__, &second); \
+        return cdm_##name##_first_ok(__VA_ARGS__, first);             \
+    }
+
+#define UNARY_PARTS(name) PARTS(name, (double x), x) UNARY_FAST(name)
+#define BINARY_PARTS(name) PARTS(name, (double x, double y), x, y) BINARY_FAST(name)
+
+UNARY_FAST(exp) UNARY_FAST(exp2) UNARY(expm1)
+UNARY_FAST(log) UNARY_FAST(log2) UNARY_FAST(log10) UNARY_FAST(log1p)
+UNARY(sigmoid) UNARY_PARTS(softplus) UNARY_PARTS(log_sigmoid) BINARY(logaddexp) BINARY(logaddexp2)
 UNARY_FAST(sin) UNARY_FAST(cos) UNARY_FAST(tan) UNARY(sinc) UNARY(dsinc)
 UNARY(arcsin) UNARY(arccos) UNARY(arctan) BINARY(arctan2)
-UNARY(sinh) UNARY(cosh) UNARY_FAST(tanh) UNARY_FAST(sech) UNARY(arcsinh) UNARY(arccosh) UNARY(arctanh)
-BINARY_FAST(power) BINARY(hypot) UNARY(cbrt) UNARY(erf) UNARY(erfc)
+UNARY(sinh) UNARY(cosh) UNARY_FAST(tanh) UNARY_FAST(sech)
+UNARY_PARTS(arcsinh) UNARY_PARTS(arccosh) UNARY(arctanh)
+BINARY_PARTS(power) BINARY(hypot) UNARY(cbrt) UNARY(erf) UNARY_FAST(erfc) UNARY_FAST(gauss)
 UNARY(floor) UNARY(ceil) UNARY(trunc) UNARY(rint) UNARY(sign) BINARY(copysign)
 BINARY(maximum) BINARY(minimum) BINARY(fmax) BINARY(fmin) BINARY(heaviside)
 UNARY(absolute) UNARY(square) UNARY(reciprocal) UNARY(sqrt) UNARY(deg2rad) UNARY(rad2deg)

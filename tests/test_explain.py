@@ -161,3 +161,35 @@ def test_kinds_of_shapes_in_words():
     assert first.startswith("x is an array of 2 x 3 x 4, y is a number.")
     first = cd.explain(lambda x: np.outer(x, x), np.ones(2)).words().splitlines()[0]
     assert "y is a matrix of 2 x 2" in first
+
+
+# --- containers -----------------------------------------------------------------------------------
+
+
+@LAYOUTS
+def test_parts_of_a_container_are_named_and_have_a_chain_each(layout):
+    given = {"w": rand(2, 3), "x": rand(3), "b": 0.5, "unused": rand(4)}
+    f = lambda p: np.sum(np.tanh(p["w"] @ p["x"] + p["b"]) ** 2)
+    why = cd.explain(f, given, layout)
+    assert why.depends and list(why.shape) == list(why.arguments)
+    wanted = cd.jacobian(f, layout=layout)(given)
+    for name, jacobian in zip(why.arguments, wanted.values(), strict=True):
+        assert why.shape[name] == np.shape(jacobian), name
+    assert [link.result.below for link in why.links[-3:]] == ["x['b']", "x['x']", "x['w']"]
+    text, words = str(why), why.words()
+    assert text.count("does not depend on x['unused']") == 1
+    assert "d y / d x['w'] has shape (2, 3)" in text
+    assert "x['unused']: all of it is zero." in words
+    assert len(words.splitlines()) == len(why.values) + len(why.links)
+    assert r"{\mathrm{d} x_{w}}" in why.latex() and why.latex().count("&= 0") == 1
+
+
+def test_a_part_that_is_the_result_and_parts_that_nothing_depends_on():
+    parts = (rand(3), rand(2))
+    why = cd.explain(lambda p: p[1], parts)
+    assert why.shape == {"x[0]": (2, 3), "x[1]": (2, 2)} and not why.links
+    assert "x[1] does not depend on x[0]" in str(why)
+    why = cd.explain(lambda p: 3.0, parts)
+    assert not why.depends and why.words().count("all of it is zero") == 2
+    with pytest.raises(TypeError, match="holds no number"):
+        cd.explain(lambda p: 3.0, {})

@@ -23,7 +23,7 @@ sys.path.insert(0, str(SRC))
 
 import cdiff as cd  # noqa: E402
 import optable  # noqa: E402
-from cdiff._core import NumberCode, Program  # noqa: E402
+from cdiff._core import NumberCode, Program, kernels_in_use  # noqa: E402
 
 ROWS = {row.name: row for row in optable.ELEMENTWISE}
 QUESTIONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan",
@@ -398,3 +398,17 @@ def test_the_baseline_interpreter_is_as_good():
         text=True,
     )
     assert run.returncode == 0, run.stdout[-3000:]
+
+
+@pytest.mark.skipif("CDIFF_ISA" in os.environ, reason="it asks for another one")
+def test_the_processor_is_known_as_numpy_knows_it():
+    features = pytest.importorskip("numpy._core._multiarray_umath").__cpu_features__
+    if "AVX2" not in features:
+        pytest.skip("not an x86 processor")
+    names = {name for name, there in features.items() if there}
+    expected = "baseline"
+    if {"AVX2", "FMA3"} <= names:
+        expected = "avx2"
+    if expected == "avx2" and {"AVX512F", "AVX512DQ", "AVX512VL", "AVX512BW"} <= names:
+        expected = "avx512"
+    assert kernels_in_use() == expected

@@ -176,6 +176,84 @@ def test_functions_of_matrices_that_vanish_at_equal_values_raise(f, a):
         cd.grad(f)(a)
 
 
+def by_eigh(a, f):
+    w, v = cnp.linalg.eigh(a)
+    return (v * f(w)) @ cnp.conj(v.T)
+
+
+def by_eig(a, f):
+    w, v = cnp.linalg.eig(a)
+    return (v * f(w)) @ cnp.linalg.inv(v)
+
+
+def by_svd(a, f):
+    u, s, vt = cnp.linalg.svd(a)
+    return (u * f(s)) @ vt
+
+
+HIDDEN = {  # what is put together, its function of the values, a matrix whose vectors are axes
+    "eigh log": (by_eigh, cnp.log, np.eye(3)),
+    "eigh zero": (by_eigh, lambda w: w, np.zeros((3, 3))),
+    "eigh beside another": (by_eigh, lambda w: w - 1.0, np.diag([1.0, 1.0, 4.0])),
+    "eigh complex": (by_eigh, lambda w: w - 1.0, np.eye(3) + 0j),
+    "eig": (by_eig, lambda w: w - 2.0, np.diag([2.0, 2.0, 3.0])),
+    "eig complex": (by_eig, lambda w: w - 2.0, np.diag([2.0, 2.0, 3.0j])),
+    "svd": (by_svd, lambda s: s - 2.0, 2.0 * np.eye(3)),
+    "svd zero": (by_svd, lambda s: s, np.zeros((3, 3))),
+    "svd complex zero": (by_svd, lambda s: s, np.zeros((3, 3), complex)),
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("entry", [[0, 1], [1, 0], "odd", "even"])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_entries_whose_cotangents_vanish_at_equal_values_raise(name, entry, compiled):
+    """The vectors of such matrices are axes, so entries beside the diagonal seem not to depend on
+    values or vectors; they do. Differences of two of them are as hidden."""
+    build, values, a = HIDDEN[name]
+    weight = np.zeros((3, 3))
+    if isinstance(entry, list):
+        weight[tuple(entry)] = 1.0
+    else:
+        weight[0, 1], weight[1, 0] = 1.0, 1.0 if entry == "even" else -1.0
+    f = lambda a: cnp.sum(cnp.real(build(a, values)) * weight)
+    gradient = cd.compile(cd.grad(f)) if compiled else cd.grad(f)
+    if entry == "odd" and (name == "svd" or name.startswith("eigh")):
+        # These functions are Hermitian to first order.
+        np.testing.assert_allclose(gradient(a), 0.0, atol=1e-12)
+        return
+    with pytest.raises(np.linalg.LinAlgError, match="equal values"):
+        gradient(a)
+
+
+@pytest.mark.parametrize("a", [np.eye(3), np.diag([1.0, 4.0, 1.0, 1.0]) * (1 + 0j),
+                               np.zeros((5, 5)), np.stack([np.eye(3), np.diag([1.0, 2.0, 3.0])])])
+def test_vectors_of_equal_values_are_turned_and_still_vectors(a):
+    h = lambda x: np.conj(np.swapaxes(x, -1, -2))
+    one = np.broadcast_to(np.eye(a.shape[-1]), a.shape)
+    w, v = [x.numpy() for x in cnp.linalg.eigh(cd.array(a))]
+    np.testing.assert_allclose(h(v) @ v, one, atol=1e-14)
+    np.testing.assert_allclose(a @ v, v * w[..., None, :], atol=1e-14)
+    u, s, vt = [x.numpy() for x in cnp.linalg.svd(cd.array(a))]
+    np.testing.assert_allclose((u * s[..., None, :]) @ vt, a, atol=1e-14)
+    np.testing.assert_allclose(h(u) @ u, one, atol=1e-14)
+    np.testing.assert_allclose(vt @ h(vt), one, atol=1e-14)
+    w, v = [x.numpy() for x in cnp.linalg.eig(cd.array(a))]
+    np.testing.assert_allclose(a @ v, v * w[..., None, :], atol=1e-14)
+    np.testing.assert_allclose(np.linalg.norm(v, axis=-2), 1.0, rtol=1e-14)
+    assert np.linalg.cond(v).max() < 100.0
+    top = np.take_along_axis(v, np.abs(v).argmax(-2)[..., None, :], -2)
+    np.testing.assert_allclose(top.imag, 0.0, atol=1e-15)
+    assert all(np.abs(x).min() > 1e-3 for x in (u, vt)) or len(a) != 5
+
+
+def test_vectors_of_values_that_differ_are_numpys():
+    for a in (B + B.T, B + 1j * B.T):
+        for f in (cnp.linalg.eigh, cnp.linalg.eig, cnp.linalg.svd):
+            for x, y in zip(f(cd.array(a)), getattr(np.linalg, f.__name__)(a), strict=True):
+                assert x.numpy().tolist() == y.tolist()
+
+
 @pytest.mark.parametrize("a", [TWICE @ TWICE.T, 3.0 * np.eye(4)])
 def test_smooth_functions_of_equal_values_are_exact(a):
     inverse = np.linalg.inv(a)

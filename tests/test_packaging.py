@@ -79,6 +79,12 @@ def test_import_needs_numpy_only():
     assert others.isdisjoint(run.stdout.split())
 
 
+def test_import_brings_the_core_and_nothing_that_can_wait():
+    code = "import cdiff, sys; print(*[name for name in sys.modules if name.startswith('cdiff.')])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) == {"cdiff._core", "cdiff._face"}
+
+
 @needs_wheel
 def test_the_installed_package_is_the_one_under_test():
     assert not Path(cdiff.__file__).is_relative_to(ROOT / "cdiff")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.interpolate as si
 import scipy.sparse as ss
+from scipy.sparse import linalg as ss_linalg
 from scipy_checks import compiled_agrees, values_are_scipys
 
 import cdiff as cd
@@ -105,6 +106,36 @@ INTERPOLATE["spline nu"] = (lambda y, q: cip.CubicSpline(X, y)(q, 1), (Y2, FAR))
 INTERPOLATE["spline inside"] = (
     lambda y, q: cip.CubicSpline(X, y, extrapolate=False)(q), (V, Q))  # fmt: skip
 
+# A grid with a descending axis, values with an axis of their own, queries outside too.
+CUBE = (np.cumsum(rng.uniform(0.4, 1.0, 7)), -np.cumsum(rng.uniform(0.4, 1.0, 6)))
+CUBE_TABLE = rng.normal(size=(7, 6, 2))
+CUBE_XI = np.stack([rng.uniform(g.min(), g.max(), 4) for g in CUBE], axis=-1)
+CUBE_FAR = CUBE_XI + np.array([[0.0, 0.0], [9.0, 0.0], [0.0, -9.0], [-9.0, 0.0]])
+METHODS = ("linear", "nearest", "slinear", "cubic", "quintic", "pchip")
+
+
+def in_cube(method, *fill):
+    def f(g, v, q):
+        return cip.RegularGridInterpolator((g, CUBE[1]), v, method, not fill, *fill)(q)
+
+    return f
+
+
+for _method in METHODS:
+    INTERPOLATE[f"grid {_method}"] = (in_cube(_method), (CUBE[0], CUBE_TABLE, CUBE_XI))
+    INTERPOLATE[f"grid {_method} fill"] = (
+        in_cube(_method, 0.5), (CUBE[0], CUBE_TABLE, CUBE_FAR))  # fmt: skip
+INTERPOLATE["grid cubic outside"] = (
+    in_cube("cubic", None), (CUBE[0], CUBE_TABLE, CUBE_XI + 0.2))  # fmt: skip
+INTERPOLATE["grid nu"] = (
+    lambda v, q: cip.RegularGridInterpolator(CUBE, v, "cubic")(q, nu=(1, 2)),
+    (CUBE_TABLE, CUBE_XI))  # fmt: skip
+INTERPOLATE["grid of one variable"] = (
+    lambda v, q: cip.RegularGridInterpolator((X,), v, "pchip")(q), (V, Q))  # fmt: skip
+INTERPOLATE["interpn"] = (
+    lambda v, a, b: cip.interpn(CUBE, v, (a, b), "quintic"),
+    (CUBE_TABLE, CUBE_XI[:2, :1], CUBE_XI[:, 1]))  # fmt: skip
+
 NDIMAGE = {
     f"order {order} {mode}": (
         lambda a, c, o=order, m=mode: cn.map_coordinates(a, c, order=o, mode=m, cval=0.5),
@@ -192,6 +223,48 @@ def test_plain_interpolants_are_scipys():
     assert cip.interp1d(X, V, kind="nearest")(Q).shape == (4,)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_grids_are_scipys_by_its_direct_solver(method):
+    """The oracle of the cases is made by this library, with a solver that is not SciPy's default
+    one: here SciPy is called by itself, and the method is that of the call."""
+    options = {"solver": ss_linalg.spsolve} if method in ("slinear", "cubic", "quintic") else {}
+    want = si.RegularGridInterpolator(CUBE, CUBE_TABLE, method, **options)(CUBE_XI)
+    for values in (CUBE_TABLE, cd.array(CUBE_TABLE)):
+        for first in ("linear", method):
+            grid = cip.RegularGridInterpolator(CUBE, values, first)
+            found = np.asarray(grid(CUBE_XI, method))
+            np.testing.assert_allclose(found, want, rtol=1e-9, atol=1e-9)
+    tracked = cip.RegularGridInterpolator(CUBE, CUBE_TABLE, method)
+    for _ in range(2):  # coefficients are kept
+        np.testing.assert_allclose(tracked(cd.array(CUBE_XI)).numpy(), want, rtol=1e-9, atol=1e-9)
+
+
+def test_grid_of_complex_values_and_nan_and_single_points():
+    table = CUBE_TABLE[..., 0] + 1j * CUBE_TABLE[..., 1]
+    want = cip.RegularGridInterpolator(CUBE, table, "cubic")(CUBE_XI)
+    found = cip.RegularGridInterpolator(CUBE, cd.array(table), "cubic")(CUBE_XI)
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-11)
+    queries = CUBE_XI.copy()
+    queries[1, 0] = np.nan
+    for method in METHODS:
+        grid = cip.RegularGridInterpolator(CUBE, cd.array(CUBE_TABLE), method, False, 0.5)
+        assert np.isnan(grid(queries).numpy()).any(1).tolist() == [False, True, False, False]
+    thin = (np.array([2.0]), CUBE[1])
+    for method in ("linear", "nearest"):
+        options = (thin, CUBE_TABLE[:1], method, False, None)
+        grid = cip.RegularGridInterpolator(thin, cd.array(CUBE_TABLE[:1]), method, False, None)
+        want = si.RegularGridInterpolator(*options)(CUBE_XI)
+        np.testing.assert_allclose(grid(CUBE_XI).numpy(), want, rtol=1e-12)
+
+
+def test_a_compiled_grid_goes_to_other_cells():
+    f = cd.compile(lambda v, q: cip.RegularGridInterpolator(CUBE, v, "cubic", False, None)(q))
+    for shift in (0.0, 0.5, 1.1):
+        want = cip.RegularGridInterpolator(CUBE, CUBE_TABLE, "cubic", False, None)(CUBE_XI + shift)
+        np.testing.assert_allclose(f(CUBE_TABLE, CUBE_XI + shift), want, rtol=1e-9)
+    assert f.stats()["recordings"] == 1
+
+
 def test_scipys_sparse_matrices_and_dense_arrays():
     a = ss.csr_array((DATA, (ROWS, COLUMNS)), (4, 4))
     x = B[:, 0]
@@ -231,6 +304,17 @@ def test_equal_points():
     (lambda: cip.interp1d(X, cd.array(V))(FAR), ValueError, "outside the interpolation"),
     (lambda: cip.interp1d(X, cd.array(V), kind="nearest"), ValueError, "not differentiated"),
     (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE))(XI + 9), ValueError, "bounds"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE), "odd"), ValueError, "use one of"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE), "cubic"), ValueError, "3 points"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE))(XI[:, :1]), ValueError,
+     r"\(5, 1\) for a grid of 2"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE.T)), ValueError, r"\(3, 4\)"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(V)), ValueError, "2 axes"),
+    (lambda: cip.RegularGridInterpolator((GRID[1], np.array([0.0, 2.0, 1.0, 3.0])),
+                                         cd.array(TABLE.T)), ValueError, "ascending"),
+    (lambda: cip.RegularGridInterpolator(GRID, cd.array(TABLE))(XI, nu=(1, 0)), ValueError, "nu"),
+    (lambda: cip.RegularGridInterpolator(CUBE, cd.array(CUBE_TABLE + 0j), "pchip"), ValueError,
+     "real"),
     (lambda: cn.map_coordinates(cd.array(M), COORDS, order=2), ValueError, "order=2"),
     (lambda: cn.map_coordinates(cd.array(M), COORDS[:1], order=1), ValueError, "for 2 axes"),
     (lambda: cdist_module.cdist(cd.array(P4), M), ValueError, "columns"),

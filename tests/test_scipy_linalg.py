@@ -195,6 +195,79 @@ def test_general_eigenvalues(kind):
         assert x.dtype == y.dtype
 
 
+PENCILS = {
+    "real": (A, B),
+    "complex values": (J - J.T + 0.3 * S, G),
+    "stack": (STACK, B),
+    "complex": (A + 1j * J, B - 1j * A),
+}
+
+
+def without_phases(a, b, y):
+    """Parts of the results of `eig` that have no arbitrary sign or phase."""
+    w, left, right = y
+    h = lambda x: np.conj(np.swapaxes(x, -1, -2))
+    products = [h(left) @ (a @ right), h(left) @ (b @ right)]
+    return [w.real, w.imag, abs(left), abs(right), *[abs(x) for x in products]]
+
+
+@pytest.mark.parametrize("name", PENCILS)
+def test_eigenvalues_of_two_matrices(name):
+    a, b = PENCILS[name]
+    found = csl.eig(cd.array(a), cd.array(b), left=True)
+    for x, y in zip(flat(found), sl.eig(a, b, left=True), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-12)
+        assert x.dtype == y.dtype
+    np.testing.assert_allclose(csl.eig(a, cd.array(b), right=False).numpy(), found[0].numpy())
+    assert len(csl.eig(cd.array(a), b)) == 2
+    np.testing.assert_allclose(
+        np.sort_complex(csl.eigvals(cd.array(a), b).numpy()),
+        np.sort_complex(sl.eigvals(a, b)), rtol=1e-10, atol=1e-12)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PENCILS)
+def test_derivatives_of_eigenvalues_of_two_matrices(name):
+    a, b = PENCILS[name]
+    if name == "complex":
+        f = lambda x, y, u, v: without_phases(
+            x + 1j * y, u + 1j * v, csl.eig(x + 1j * y, u + 1j * v, left=True))  # fmt: skip
+        cd.testing.check_grads(f, (a.real, a.imag, b.real, b.imag), order=2)
+        return
+    f = lambda a, b: without_phases(a, b, csl.eig(a, b, left=True))
+    cd.testing.check_grads(f, (a, b), order=2)
+    cd.testing.check_grads(lambda a, b: abs(csl.eigvals(a, b) ** 3), (a, b), order=2)
+    assert compiled_agrees(f, (a, b)) <= 2
+
+
+@pytest.mark.parametrize("a", [A, J - J.T + 0.3 * S, A + 1j * J])
+def test_left_vectors_of_one_matrix(a):
+    found = csl.eig(cd.array(a), left=True)
+    for x, y in zip(flat(found), sl.eig(a, left=True), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-12)
+    real, imag = np.real(a), np.imag(a)
+
+    def f(x, y):
+        z = x + 1j * y if imag.any() else x
+        return without_phases(z, np.eye(3), csl.eig(z, left=True))
+
+    cd.testing.check_grads(f, (real, imag), order=2)
+    # The largest element of each is real, whichever way the matrix changes.
+    turn = lambda x: sum([np.sum(np.imag(v)[np.abs(cd._core.value(v)).argmax(0), [0, 1, 2]] ** 2)
+                          for v in csl.eig(x, left=True)[1:]])  # fmt: skip
+    np.testing.assert_allclose(cd.grad(turn)(a), 0.0, atol=1e-12)
+
+
+def test_eigenvalues_of_a_singular_or_unfitting_second_matrix():
+    b = np.diag([1.0, 2.0, 0.0])
+    assert np.isinf(csl.eig(cd.array(A), b)[0].numpy()).any()
+    with pytest.raises(np.linalg.LinAlgError, match="second matrix is singular"):
+        cd.grad(lambda a: np.sum(abs(csl.eigvals(a, b))))(A)
+    with pytest.raises(ValueError, match=r"\(3, 3\) and \(2, 2\) do not fit"):
+        csl.eig(cd.array(A), np.eye(2))
+    with pytest.raises(TypeError, match="homogeneous_eigvals"):
+        csl.eig(cd.array(A), B, homogeneous_eigvals=True)
+
+
 def flat_of(y):
     return y if isinstance(y, tuple) else [y]
 

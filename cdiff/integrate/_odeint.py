@@ -251,6 +251,9 @@ class _Choice:
         self._inputs = (problem.start, times, *self._body.captured)
         self._last: tuple[Any, Any] = (None, None)
 
+    def __repr__(self) -> str:
+        return "odeint"
+
     def steps(self) -> Steps:
         """The steps; in a program their number is a decision, and rounded so that few occur."""
         count = hosted(self._count, self._inputs, {})

@@ -6,8 +6,8 @@ Plain ``np.f`` on an `Array` arrives here too. Functions that make arrays give a
 tracked values can be assigned into it; integers and booleans come as plain NumPy.
 
 This file only collects names: elementwise functions from the core, the others from the files of
-this package; what is not here (`mgrid`, `loadtxt`, `ndarray`, ...) is NumPy's own. Importing it
-tells the core about them.
+this package, each of which is imported when one of its names is first used (`_files.py`); what is
+not here (`mgrid`, `loadtxt`, `ndarray`, ...) is NumPy's own.
 
 Examples
 --------
@@ -19,7 +19,6 @@ Examples
 Array([0.6, 0.8])
 """
 
-# ruff: noqa: F405 -- the names come from this package's files, each with its own __all__
 from __future__ import annotations
 
 from importlib import import_module
@@ -126,54 +125,31 @@ from cdiff._core import (
     tanh,
     trunc,
 )
-from cdiff.numpy import (
-    _concatenator,
-    _convolve,
-    _creation,
-    _edit,
-    _einsum,
-    _elementary,
-    _functional,
-    _in_place,
-    _index,
-    _interpolate,
-    _linalg,
-    _nan,
-    _pad,
-    _polynomial,
-    _quantile,
-    _reduce,
-    _rounding,
-    _sets,
-    _shape,
-    _statistics,
-    _values,
-    emath,
-    fft,
-    linalg,
-)
-from cdiff.numpy._concatenator import *  # noqa: F403
-from cdiff.numpy._convolve import *  # noqa: F403
-from cdiff.numpy._creation import *  # noqa: F403
-from cdiff.numpy._dispatch import register
-from cdiff.numpy._edit import *  # noqa: F403
-from cdiff.numpy._einsum import *  # noqa: F403
-from cdiff.numpy._elementary import *  # noqa: F403
-from cdiff.numpy._functional import *  # noqa: F403
-from cdiff.numpy._in_place import *  # noqa: F403
-from cdiff.numpy._index import *  # noqa: F403
-from cdiff.numpy._interpolate import *  # noqa: F403
-from cdiff.numpy._linalg import *  # noqa: F403
-from cdiff.numpy._nan import *  # noqa: F403
-from cdiff.numpy._pad import *  # noqa: F403
-from cdiff.numpy._polynomial import *  # noqa: F403
-from cdiff.numpy._quantile import *  # noqa: F403
-from cdiff.numpy._reduce import *  # noqa: F403
-from cdiff.numpy._rounding import *  # noqa: F403
-from cdiff.numpy._sets import *  # noqa: F403
-from cdiff.numpy._shape import *  # noqa: F403
-from cdiff.numpy._statistics import *  # noqa: F403
-from cdiff.numpy._values import *  # noqa: F403
+from cdiff.numpy._files import PACKAGES, WHERE
+
+if TYPE_CHECKING:
+    from cdiff.numpy import emath, fft, linalg, random
+    from cdiff.numpy._concatenator import *  # noqa: F403
+    from cdiff.numpy._convolve import *  # noqa: F403
+    from cdiff.numpy._creation import *  # noqa: F403
+    from cdiff.numpy._edit import *  # noqa: F403
+    from cdiff.numpy._einsum import *  # noqa: F403
+    from cdiff.numpy._elementary import *  # noqa: F403
+    from cdiff.numpy._functional import *  # noqa: F403
+    from cdiff.numpy._in_place import *  # noqa: F403
+    from cdiff.numpy._index import *  # noqa: F403
+    from cdiff.numpy._interpolate import *  # noqa: F403
+    from cdiff.numpy._linalg import *  # noqa: F403
+    from cdiff.numpy._nan import *  # noqa: F403
+    from cdiff.numpy._pad import *  # noqa: F403
+    from cdiff.numpy._polynomial import *  # noqa: F403
+    from cdiff.numpy._quantile import *  # noqa: F403
+    from cdiff.numpy._reduce import *  # noqa: F403
+    from cdiff.numpy._rounding import *  # noqa: F403
+    from cdiff.numpy._sets import *  # noqa: F403
+    from cdiff.numpy._shape import *  # noqa: F403
+    from cdiff.numpy._statistics import *  # noqa: F403
+    from cdiff.numpy._values import *  # noqa: F403
 
 # What the array API standard asks of a namespace; its answers are NumPy's.
 __array_api_version__ = "2024.12"
@@ -188,10 +164,6 @@ asinh = arcsinh
 atan = arctan
 atan2 = arctan2
 atanh = arctanh
-bitwise_invert = invert
-bitwise_left_shift = left_shift
-bitwise_not = invert
-bitwise_right_shift = right_shift
 degrees = rad2deg
 fabs = absolute
 mod = remainder
@@ -217,10 +189,6 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_right_shift",
     "bool",
     "bool_",
     "broadcast_shapes",
@@ -318,44 +286,21 @@ __all__ = [
     "uint32",
     "uint64",
 ]  # fmt: skip
-__all__ += _concatenator.__all__
-__all__ += _convolve.__all__
-__all__ += _creation.__all__
-__all__ += _edit.__all__
-__all__ += _einsum.__all__
-__all__ += _elementary.__all__
-__all__ += _functional.__all__
-__all__ += _in_place.__all__
-__all__ += _index.__all__
-__all__ += _interpolate.__all__
-__all__ += _linalg.__all__
-__all__ += _nan.__all__
-__all__ += _pad.__all__
-__all__ += _polynomial.__all__
-__all__ += _quantile.__all__
-__all__ += _reduce.__all__
-__all__ += _rounding.__all__
-__all__ += _sets.__all__
-__all__ += _shape.__all__
-__all__ += _statistics.__all__
-__all__ += _values.__all__
-
-
-if TYPE_CHECKING:
-    from cdiff.numpy import random
+if not TYPE_CHECKING:
+    __all__ += WHERE
 
 
 def __getattr__(name: str) -> Any:
-    # NumPy imports its random numbers (10 ms) when they are first used; so does this.
-    if name == "random":
-        return import_module("cdiff.numpy.random")
+    if name in WHERE:
+        value = getattr(import_module(f"cdiff.numpy.{WHERE[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in PACKAGES:
+        return import_module(f"cdiff.numpy.{name}")
     if name.startswith("__") or not hasattr(np, name):
         raise AttributeError(f"module 'cdiff.numpy' has no attribute {name!r}")
     return getattr(np, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *[name for name in dir(np) if not name.startswith("_")]})
-
-
-register()
+    return sorted({*globals(), *__all__, *[name for name in dir(np) if not name.startswith("_")]})

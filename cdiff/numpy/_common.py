@@ -1,7 +1,7 @@
 """What every function of this namespace needs: dispatch, axes, `out=`.
 
-`handles` enters a function into the table that `_dispatch.py` gives to the core, so that `np.f`
-on an `Array` reaches it; `mirrors` does that and leaves calls without any `Array` to NumPy itself;
+`handles` enters a function into the table in which `_dispatch.py` finds what stands for `np.f` on
+an `Array`; `mirrors` does that and leaves calls without any `Array` to NumPy itself;
 `on_values` is for functions whose results carry no derivative. This file must not know any
 particular function. It is fast because `handles` adds nothing to a call (hot functions test their
 first argument themselves), and because messages are made only when an error is raised.
@@ -64,7 +64,8 @@ NO_VALUE = NUMPY._NoValue
 
 ALL_AXES = tuple(tuple(range(ndim)) for ndim in range(65))
 
-HANDLERS: dict[Any, Any] = {}
+# np.sinc is the one row of the operator table that is no ufunc.
+HANDLERS: dict[Any, Any] = {np.sinc: _core.sinc}
 
 
 def handles(*originals: Any) -> Callable[[F], F]:

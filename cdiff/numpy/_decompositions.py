@@ -11,8 +11,9 @@ Conventions: symmetric operands are differentiated as such (the two halves share
 eigenvectors of general matrices have length one and a real largest element, as LAPACK gives them,
 while the phases of complex columns of eigh and svd stand still, which matters only to functions
 that depend on them; where singular or eigenvalues are equal, the values have their exact first
-derivative in every symmetric function of them, and vectors, which are not unique there, raise an
-error as soon as their choice would matter.
+derivative in every symmetric function of them, and vectors, which are not unique there (those that
+are asked for are turned within the group, see `_equal_values.py`), raise an error as soon as their
+choice would matter.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -28,15 +29,18 @@ from cdiff._core import Array, Callee, Level, call, leaf, pullback
 from cdiff._mapped import PointCallee, Stacked
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
-from cdiff.numpy._equal_values import allowed, column, inequality, over_gaps, row
+from cdiff.numpy._equal_values import allowed, column, inequality, over_gaps, row, turned
 from cdiff.numpy._index import diagonal
 
 __all__ = [
-    "Decomposition", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
-    "floating", "matrix_of", "singular_values", "svd", "svdvals", "symmetric_of",
+    "TURNED", "Decomposition", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
+    "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals",
+    "symmetric_of",
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
+
+TURNED = "turned"  # an option of those whose vectors are asked for
 
 # A matrix and its decomposition, which is not computed twice.
 Kept: TypeAlias = tuple[Any, tuple[Any, ...]] | None
@@ -155,7 +159,8 @@ def _diagonal(a: Array) -> Array:
 
 
 class Eigh(Decomposition):
-    """Option 0 says which half NumPy reads; as of a function of the matrix both count evenly."""
+    """Option 0 says which half NumPy reads; as of a function of the matrix both count evenly. With
+    option 1, `TURNED`, vectors of equal values are turned."""
 
     name = "eigh"
     real_results = (0,)
@@ -168,7 +173,12 @@ class Eigh(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         if self.kept is not None and np.array_equal(self.kept[0], a):
             return self.kept[1]
-        return tuple(np.linalg.eigh(a, *self.options))
+        w, v = self.plain(a)
+        return w, turned(w, v) if self.options[1:] else v
+
+    def plain(self, a: Any) -> tuple[Any, ...]:
+        """As the library gives them."""
+        return tuple(np.linalg.eigh(a, self.options[0]))
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
@@ -252,8 +262,9 @@ def _mirrored(a: Any, uplo: str) -> Any:
 
 @mirrors(np.linalg.eigh)
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
-    """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error."""
-    return EighResult(*Eigh(_half(UPLO, "eigh"))(_square(a, "eigh")))
+    """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error, and
+    are turned by a fixed rotation, which shows whether a derivative would need them."""
+    return EighResult(*Eigh(_half(UPLO, "eigh"), TURNED)(_square(a, "eigh")))
 
 
 @mirrors(np.linalg.eigvalsh)
@@ -307,19 +318,38 @@ class Eig(_General):
         return [shape[:-1], shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        w, v = np.linalg.eig(self.own(a))
+        w, v = self.plain(self.own(a))
+        if self.options[1:]:
+            v = _normalized(v, turned(w, v, oblique=True))
         return self.fitted(w, a), self.fitted(v, a)
+
+    def plain(self, a: Any) -> tuple[Any, ...]:
+        """As the library gives them."""
+        return tuple(np.linalg.eig(a))
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
-        m = _core.solve(v, _core.matmul(t, v))
+        m = self.change(a, t, results)
         tv = _core.matmul(v, over_gaps(m, w, m if check else None, self.name))
         return _diagonal(m), _in_phase(v, _across(v, tv))
+
+    def change(self, a: Array, t: Array, results: list[Array]) -> Array:
+        """The tangent of the matrix, in the basis of the vectors."""
+        return _core.solve(results[1], _core.matmul(t, results[1]))
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
         forces = _core.matmul(v.mT, _across(v, cotangents[1])), inequality(cotangents[0])
         return allowed(g, w, self.name, *forces)
+
+
+def _normalized(v: Any, changed: Any) -> Any:
+    """Columns of length one with a real largest element, those that were changed."""
+    if changed is v:
+        return v
+    top = np.take_along_axis(changed, _largest(changed), -2)
+    size = np.linalg.norm(changed, axis=-2, keepdims=True) * (top / np.abs(top))
+    return np.where((changed == v).all(-2, keepdims=True), v, changed / size)
 
 
 def _across(v: Array, t: Array) -> Array:
@@ -328,12 +358,17 @@ def _across(v: Array, t: Array) -> Array:
 
 
 def _in_phase(v: Array, t: Array) -> Array:
-    """What keeps the largest element of each column real."""
+    """What keeps the phase of the largest element of each column (that of `eig` is real)."""
     if v.dtype.kind == "f":
         return t
-    places = of_values(_largest, v)
-    turn = _core.imag(along(t, places, v.ndim - 2)) / _core.real(along(v, places, v.ndim - 2))
+    places = places_of_largest(v)
+    turn = _core.imag(along(t, places, v.ndim - 2) / along(v, places, v.ndim - 2))
     return t - v * (1j * turn)
+
+
+def places_of_largest(v: Array) -> Any:
+    """Where the largest element of each column is, as `along` takes it."""
+    return of_values(_largest, v)
 
 
 def _largest(v: Any) -> Any:
@@ -371,6 +406,7 @@ def _same_order(wanted: Any, found: Any) -> Any:
 
 
 EIGS = {real: Eig(real) for real in (False, True)}
+TURNED_EIGS = {real: Eig(real, TURNED) for real in (False, True)}
 
 
 class EigResult(NamedTuple):
@@ -384,7 +420,7 @@ class EigResult(NamedTuple):
 def eig(a: ArrayLike) -> EigResult:
     """As `numpy.linalg.eig`; vectors of equal values have no derivative and raise an error."""
     a, real = _operand(a, "eig")
-    return EigResult(*EIGS[real](a))
+    return EigResult(*TURNED_EIGS[real](a))
 
 
 def eigenvalues(a: ArrayLike, name: str, by_dtype: bool) -> Array:
@@ -403,6 +439,8 @@ def eigvals(a: ArrayLike) -> Array:
 
 
 class Svd(Decomposition):
+    """With option 0, `TURNED`, vectors of equal values are turned."""
+
     name = "svd"
     real_results = (1,)
     checks = True
@@ -416,7 +454,11 @@ class Svd(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         if self.kept is not None and np.array_equal(self.kept[0], a):
             return self.kept[1]
-        return tuple(np.linalg.svd(a, full_matrices=False))
+        u, s, vt = np.linalg.svd(a, full_matrices=False)
+        moved = turned(s, u) if self.options else u
+        if moved is u:
+            return u, s, vt
+        return moved, s, turned(s, vt.mT.conj(), second=True).mT.conj()
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u, s, vt = results
@@ -511,7 +553,7 @@ class Complement(Decomposition):
         return transposed_pull(self, y, operands, g, wanted)
 
 
-SVD = Svd()
+SVD = Svd(TURNED)
 COMPLEMENTS = Complement(0), Complement(1)
 
 

@@ -1,120 +1,62 @@
-"""What the core is told about this namespace: NumPy functions and methods of `Array`.
+"""Finds what stands for a NumPy function, or for a method, that is called on an `Array`.
 
-Two tables go to `_core.register`: which function stands for `np.f` on an `Array` (collected by the
-decorators of `_common.py`), and which functions are methods of `Array`. A NumPy function that is
-not in the table raises a clear error in the core.
+The core asks once for each and remembers the answer. Only the file that has the function is
+imported, which its name tells; where it does not, all files are, before the answer is that there
+is none. This file must not know what any function does.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from cdiff.numpy._common import HANDLERS
+from cdiff.numpy._files import FILES, PACKAGES, WHERE
 
-from cdiff import _core
-from cdiff._core import Array
-from cdiff._html import array_html
-from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
-from cdiff.numpy._common import HANDLERS, NO_VALUE, ArrayLike
-from cdiff.numpy._ufuncs import UFUNC_METHODS
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-__all__ = ["register"]
-
-API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+__all__ = ["find"]
 
 
-# --- methods --------------------------------------------------------------------------------------
+def find(wanted: Any) -> Any:
+    """What is called in place of a NumPy function or method.
+
+    Parameters
+    ----------
+    wanted : str, callable or tuple
+        The name of a method, a NumPy function, or (ufunc, name of its method).
+
+    Returns
+    -------
+    callable or None
+        None if nothing stands for it.
+    """
+    if isinstance(wanted, str):
+        return import_module("cdiff.numpy._methods").METHODS.get(wanted)
+    if isinstance(wanted, tuple):
+        return import_module("cdiff.numpy._ufuncs").UFUNC_METHODS.get(wanted)
+    for file in _likely_files(wanted):
+        import_module(file)
+        # Asked for after the import, which waits for one that another thread has begun: what is
+        # found is whole.
+        if wanted in HANDLERS:
+            return HANDLERS[wanted]
+    return None
 
 
-def _sort_in_place(
-    self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> None:
-    """Sort the array in place, as `ndarray.sort`."""
-    self[...] = _index.sort(self, axis, kind, order, stable=stable)
-
-
-def _fill(self: Array, value: ArrayLike) -> None:
-    """Set every element, as `ndarray.fill`."""
-    self[...] = value
-
-
-def _partition_in_place(
-    self: Array, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
-) -> None:
-    """Partition the array in place, as `ndarray.partition`."""
-    self[...] = _edit.partition(self, kth, axis, kind, order)
-
-
-def _compress(self: Array, condition: Any, axis: int | None = None, out: Any = None) -> Array:
-    """The elements where a condition holds, as `ndarray.compress`."""
-    return _edit.compress(condition, self, axis, out)
-
-
-def _clip(
-    self: Array, min: ArrayLike = None, max: ArrayLike = None, out: Any = None, **kwargs: Any
-) -> Array:
-    """Limit the elements, as `ndarray.clip`."""
-    return _index.clip(self, min, max, out, **kwargs)
-
-
-def _flatten(self: Array, order: str = "C") -> Array:
-    """A one-dimensional copy, as `ndarray.flatten`."""
-    flat: Array = _shape.ravel(self, order).copy()
-    return flat
-
-
-def _method_sum(
-    self: Array,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Array:
-    """Sum over axes, as `ndarray.sum`."""
-    initial = NO_VALUE if initial is None else initial
-    where = NO_VALUE if where is True else where
-    return _reduce.sum(self, axis, dtype, out, keepdims, initial, where)
-
-
-def _namespace(self: Array, api_version: str | None = None) -> Any:
-    """The namespace of the array API standard that belongs to an array."""
-    if api_version not in (None, *API_VERSIONS):
-        raise ValueError(
-            f"cdiff.numpy follows the array API standard of {', '.join(API_VERSIONS)}; "
-            f"{api_version!r} was asked for"
-        )
-    return import_module("cdiff.numpy")
-
-
-METHODS: dict[str, Any] = {
-    "_repr_html_": array_html,
-    "__array_namespace__": _namespace,
-    "clip": _clip,
-    "compress": _compress,
-    "fill": _fill,
-    "flatten": _flatten,
-    "partition": _partition_in_place,
-    "reshape": _shape.reshape,
-    "round": _rounding.round,
-    "sort": _sort_in_place,
-    "sum": _method_sum,
-}
-for _module, _names in (
-    (_reduce, "cumprod cumsum max mean min prod ptp std var"),
-    (_edit, "choose"),
-    (_index, "diagonal take"),
-    (_in_place, "put"),
-    (_linalg, "dot trace"),
-    (_shape, "ravel repeat squeeze swapaxes"),
-    (_values, "all any argmax argmin argpartition argsort nonzero searchsorted"),
-):
-    for _name in _names.split():
-        METHODS[_name] = getattr(_module, _name)
-
-
-def register() -> None:
-    """Hand both tables to the core (np.sinc is the one row of its table that is no ufunc)."""
-    _core.register(METHODS, {**HANDLERS, **UFUNC_METHODS, np.sinc: _core.sinc})
+def _likely_files(function: Any) -> Iterator[str]:
+    """The files that may have a function, the likeliest first."""
+    place = (getattr(function, "__module__", None) or "").rpartition(".")[2]
+    place = "emath" if place == "scimath" else place
+    if place in PACKAGES:
+        yield f"cdiff.numpy.{place}"
+    name = getattr(function, "__name__", None)
+    if name in WHERE:
+        yield f"cdiff.numpy.{WHERE[name]}"
+    yield "cdiff.numpy._common"
+    if "scipy.special" in sys.modules:
+        yield "cdiff.scipy.special"
+    for file in (*FILES, *PACKAGES):
+        yield f"cdiff.numpy.{file}"

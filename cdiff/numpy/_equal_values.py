@@ -1,12 +1,16 @@
 """Gaps between eigenvalues or singular values, and what may be asked for where there are none.
 
 Vectors of equal values are not unique, so a derivative that would turn one into another is an
-error, not a number. It knows values, cotangents and tangents of vectors, and no decomposition.
+error, not a number. To see it, vectors of equal values are turned by a fixed rotation: LAPACK's are
+often axes, along which the cotangents of a function may vanish while its derivative does not. It
+knows values, vectors and their cotangents and tangents, and no decomposition; where all values
+differ it costs one comparison of each with each.
 """
 
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,7 +19,7 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import of_values
 
-__all__ = ["allowed", "column", "inequality", "over_gaps", "row"]
+__all__ = ["allowed", "column", "inequality", "over_gaps", "row", "turned"]
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -29,14 +33,74 @@ def column(x: Array) -> Array:
     return _core.reshape(x, (*x.shape, 1))
 
 
+def _noise(values: Any) -> Any:
+    """How far apart equal values may be by rounding."""
+    size = np.abs(values).max(-1, initial=0.0)[..., None, None]
+    return 8 * values.shape[-1] * np.finfo(values.dtype).eps * size
+
+
+def _close(values: Any) -> Any:
+    """Which pairs of values are equal but for rounding."""
+    return np.abs(values[..., None, :] - values[..., :, None]) <= _noise(values)
+
+
+def _differ(values: Any) -> bool:
+    """Do the real parts alone show that all values differ?"""
+    parts = np.sort(values.real, -1)
+    return bool((parts[..., 1:] - parts[..., :-1] > _noise(values)[..., 0]).all())
+
+
+def turned(values: Any, vectors: Any, second: bool = False, oblique: bool = False) -> Any:
+    """Vectors in columns, those of equal values combined by a fixed unitary matrix.
+
+    Parameters
+    ----------
+    values, vectors : ndarray
+    second : bool
+        By another one where the values are 0: left and right singular vectors are independent.
+    oblique : bool
+        By a matrix that is not unitary.
+
+    Returns
+    -------
+    ndarray
+        Something of each vector is in each, so that no derivative that would turn them can hide.
+    """
+    if _differ(values) or not np.isfinite(values).all():
+        return vectors
+    equal = _close(values)
+    found = vectors.copy()
+    for point in np.ndindex(values.shape[:-1]):
+        part, own = found[point], values[point]
+        first = equal[point].argmax(-1)
+        for k in np.flatnonzero(np.bincount(first) > 1):
+            group = np.flatnonzero(first == k)
+            is_zero = bool(np.abs(own[k]) <= _noise(own)[0, 0])
+            u = _direction(group.size, vectors.dtype, second and is_zero)
+            w = _direction(group.size, vectors.dtype, True) if oblique else u
+            block = part[:, group]
+            part[:, group] = block - 2.0 * np.outer(block @ u, w.conj())
+    return found
+
+
+def _direction(n: int, dtype: Any, second: bool) -> Any:
+    """A unit vector without any symmetry."""
+    k = np.arange(1, n + 1)
+    u = 1.0 + k * (math.sqrt(5.0) - 1.0) / 2.0 % 1.0
+    if second:
+        u = np.cos(math.sqrt(2.0) * k * k)
+    if dtype.kind == "c":
+        u = u * np.exp(1j * math.sqrt(3.0) * k * k)
+    return (u / np.linalg.norm(u)).astype(dtype)
+
+
 def _equal(values: Any, name: str, *forces: Any) -> Any:
     """Which pairs of values are equal but for rounding.
 
     There vectors are not unique, and an error is raised if a force would turn one into another.
     """
     eps = np.finfo(values.dtype).eps
-    size = np.abs(values).max(-1, initial=0.0)[..., None, None]
-    equal = np.abs(values[..., None, :] - values[..., :, None]) <= 8 * values.shape[-1] * eps * size
+    equal = _close(values)
     off = equal & ~np.eye(values.shape[-1], dtype=bool)
     for force in forces:
         strongest = np.abs(force).max((-2, -1), initial=0.0, keepdims=True)

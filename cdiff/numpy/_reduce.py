@@ -81,11 +81,14 @@ def sum(
     where: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.sum`."""
+    plain = dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE
+    if plain and axis is None and keepdims is NO_VALUE and type(a) is Array:
+        return core_sum(a)
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
             return NUMPY.sum(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
-    if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
+    if plain:
         return _over(core_sum, a, axis, keepdims, "sum")
     a = a if dtype is None else _core.cast(a, dtype)
     return _reduce_with("sum", a, axis, out, keepdims, initial, where)

@@ -16,12 +16,12 @@ from cdiff.numpy._common import handles, on_forms, on_values, plain
 __all__ = [
     "all", "allclose", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
     "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "bitwise_and",
-    "bitwise_count", "bitwise_or", "bitwise_xor", "can_cast", "common_type", "count_nonzero",
+    "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "can_cast", "common_type", "count_nonzero",
     "diag_indices_from", "digitize", "einsum_path", "flatnonzero", "gcd", "invert", "isclose",
-    "iscomplex", "iscomplexobj", "isin", "isneginf", "isposinf", "isreal", "isrealobj",
-    "isscalar", "lcm", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim", "nextafter", "nonzero",
-    "packbits",
+    "iscomplex", "iscomplexobj", "isin", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar",
+    "lcm", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "may_share_memory", "nanargmax", "nanargmin", "ndim", "nextafter", "nonzero", "packbits",
     "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
     "size", "spacing", "tril_indices_from", "triu_indices_from", "unpackbits", "unravel_index",
 ]  # fmt: skip
@@ -86,6 +86,12 @@ tril_indices_from = on_forms(np.tril_indices_from)
 triu_indices_from = on_forms(np.triu_indices_from)
 unpackbits = on_values(np.unpackbits)
 unravel_index = on_values(np.unravel_index)
+
+# NumPy's other names for the same functions.
+bitwise_invert = invert
+bitwise_left_shift = left_shift
+bitwise_not = invert
+bitwise_right_shift = right_shift
 
 
 @handles(np.nextafter)

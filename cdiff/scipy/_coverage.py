@@ -35,14 +35,17 @@ expressions in functions of this page, as accurate as these.
 - `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
 - `lu` and its relatives take one matrix of full rank. Functions of matrices (`expm`, `logm`,
   `sqrtm`, ...) of a real matrix must be real, so give `A.astype(complex)` where they are not.
-- `eigh` and `eigvalsh` solve generalised problems (all `type`s) by both matrices; `eig` is that of
-  one matrix. `ldl` and `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq`
-  along changes that keep the rank.
+- `eigh`, `eigvalsh` (all `type`s), `eig` and `eigvals` solve generalised problems by both matrices,
+  `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and
+  `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq` along changes that
+  keep the rank.
 - `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
   real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.
 - `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
-- `CubicSpline`: all boundary conditions but "periodic".
+- `CubicSpline`: all boundary conditions but "periodic". `RegularGridInterpolator` and `interpn`:
+  all methods but "splinef2d" and the legacy ones. Their splines are solved for directly, on plain
+  arrays too, where SciPy's default is an iterative solver that stops at three to six digits.
 """
 
 

@@ -16,9 +16,10 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
-from cdiff.numpy._decompositions import Decomposition, Eigh, eigenvalues
+from cdiff.numpy._decompositions import TURNED, Decomposition, Eigh, eigenvalues
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._pencil import left_vectors, pair_eig
 from cdiff.scipy._structure import hermitian_of, matrix_of, square_of, symmetric_of
 
 _linalg = scipy_module("linalg")
@@ -32,7 +33,7 @@ _mirrors = mirror_of(_linalg, __all__)
 class _Eigh(Eigh):
     """With SciPy's vectors, which may have other signs than NumPy's; option 0 is `lower`."""
 
-    def results(self, a: Any) -> tuple[Any, ...]:
+    def plain(self, a: Any) -> tuple[Any, ...]:
         return tuple(_linalg.eigh(a, lower=self.options[0], check_finite=False))
 
 
@@ -89,7 +90,7 @@ def eigh(
     no_keywords("eigh", subset_by_value=(subset_by_value, None))
     a, b = _operands(a, b, lower, type, "eigh")
     if b is None:
-        w, v = _Eigh(bool(lower))(a)
+        w, v = _Eigh(bool(lower), TURNED)(a)
     else:
         reduced, factor, is_product = _reduced(a, b, type)
         w, v = _numpy_linalg.eigh(reduced)
@@ -130,11 +131,17 @@ def eig(
     a: Any, b: Any = None, left: bool = False, right: bool = True, overwrite_a: bool = False,
     overwrite_b: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False,
 ) -> Any:  # fmt: skip
-    """As `scipy.linalg.eig`, of one matrix, with right eigenvectors."""
-    no_keywords("eig", b=(b, None), left=(left, False), right=(right, True),
-                homogeneous_eigvals=(homogeneous_eigvals, False))  # fmt: skip
-    w, v = _numpy_linalg.eig(square_of(a, "eig"))
-    return _complex(w), v
+    """As `scipy.linalg.eig`, of one matrix or two, by both, with right and left vectors."""
+    no_keywords("eig", homogeneous_eigvals=(homogeneous_eigvals, False))
+    a = square_of(a, "eig")
+    b = None if b is None else square_of(b, "eig")
+    w, v = _numpy_linalg.eig(a) if b is None else pair_eig(a, b, "eig")
+    found = [_complex(w)]
+    if left:
+        found.append(left_vectors(v, a, b))
+    if right:
+        found.append(v)
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 @_mirrors
@@ -142,9 +149,12 @@ def eigvals(
     a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True,
     homogeneous_eigvals: bool = False,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.eigvals`, of one matrix."""
-    no_keywords("eigvals", b=(b, None), homogeneous_eigvals=(homogeneous_eigvals, False))
-    return _complex(eigenvalues(square_of(a, "eigvals"), "eigvals", True))
+    """As `scipy.linalg.eigvals`, of one matrix or two, by both."""
+    no_keywords("eigvals", homogeneous_eigvals=(homogeneous_eigvals, False))
+    a = square_of(a, "eigvals")
+    if b is not None:
+        return _complex(pair_eig(a, square_of(b, "eigvals"), "eigvals")[0])
+    return _complex(eigenvalues(a, "eigvals", True))
 
 
 @_mirrors

@@ -25,7 +25,7 @@ from cdiff._core import Array
 from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy.linalg import solve_banded
+from cdiff.scipy._splines import solved_along
 
 _ndimage = scipy_module("ndimage")
 __all__: list[str] = []
@@ -67,11 +67,7 @@ def _coefficients(a: Array) -> Array:
         bands = np.full((3, n), 1 / 6)
         bands[1] = 4 / 6
         bands[0, 1] = bands[2, n - 2] = 2 / 6
-        perm = [axis] + [k for k in range(a.ndim) if k != axis]
-        rows = _core.transpose(a, perm)
-        flat = _core.reshape(rows, (n, rows.size // n))
-        solved = _core.reshape(solve_banded((1, 1), bands.astype(a.dtype), flat), rows.shape)
-        a = _core.transpose(solved, np.argsort(perm).tolist())
+        a = solved_along(bands.astype(a.dtype), 1, a, axis)
     return a
 
 

@@ -28,7 +28,6 @@ from cdiff import _core
 from cdiff._core import any_array
 from cdiff._reverse import stop_gradient
 from cdiff.numpy._common import HANDLERS
-from cdiff.numpy._dispatch import register
 from cdiff.numpy._reduce import log_softmax as _log_softmax
 from cdiff.numpy._reduce import logsumexp as _logsumexp
 from cdiff.numpy._reduce import max as _max
@@ -229,7 +228,6 @@ def logsumexp(
 
 
 __all__.sort()
-register()
 
 
 def __getattr__(name: str) -> Any:

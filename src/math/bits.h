@@ -145,4 +145,28 @@ CDM_INLINE double cdm_two_sum(double a, double b, double *err) {
     return s;
 }
 
+/* The root of a in [2^-1000, 2^1000], 0.51 ulp, and half its reciprocal to 34 bits: both from one
+ * guess of the reciprocal (error 0.035) by steps of second order (Goldschmidt). Fifteen short
+ * operations instead of a square root and a division, of which a vector takes forty cycles. */
+CDM_INLINE double cdm_root(double a, double *half_reciprocal) {
+#if CDM_HAVE_FMA && !defined(CDM_SCALAR)
+    double y = cdm_from_bits(0x5fe6eb50c7b537a9ULL - (cdm_bits(a) >> 1));
+    double g = a * y, h = 0.5 * y, e = CDM_FMA(-g, h, 0.5);
+    g = CDM_FMA(g, e, g);
+    h = CDM_FMA(h, e, h);
+    e = CDM_FMA(-g, h, 0.5);
+    g = CDM_FMA(g, e, g);
+    h = CDM_FMA(h, e, h);
+    e = CDM_FMA(-g, h, 0.5);
+    g = CDM_FMA(g, e, g);
+    h = CDM_FMA(h, e, h);
+    *half_reciprocal = h;
+    return CDM_FMA(CDM_FMA(-g, g, a), h, g);
+#else
+    double g = CDM_SQRT(a);
+    *half_reciprocal = 0.5 / g;
+    return g;
+#endif
+}
+
 #endif

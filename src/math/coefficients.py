@@ -45,14 +45,14 @@ def of_square(g: Function) -> Function:
 
 
 def erfc_scaled(v: mpf) -> mpf:
-    """exp(x^2) erfc(x) (x + 7/2) with v = 8/(x + 7/2) - 7/8."""
-    u = (v + mpf(7) / 8) / 8
-    x = 1 / u - mpf(7) / 2
+    """exp(x^2) erfc(x) (x + 15/4) with v = 8/(x + 15/4) - 153/128."""
+    u = (v + mpf(153) / 128) / 8
+    x = 1 / u - mpf(15) / 4
     return mp.exp(x * x) * mp.erfc(x) / u
 
 
 def erfc_variable(x: str) -> mpf:
-    return 8 / (mpf(x) + mpf(7) / 2) - mpf(7) / 8
+    return 8 / (mpf(x) + mpf(15) / 4) - mpf(153) / 128
 
 
 HALF_LN2 = mp.log(2) / 2 * mpf("1.0005")
@@ -124,7 +124,7 @@ FITS: dict[str, Fit] = {
         of_square(lambda x: x / mp.erf(x)), mpf(0), mpf("0.76") ** 2, 10,
     ),
     "erfc": Fit(
-        erfc_scaled, lambda v: 1 / erfc_scaled(v), erfc_variable("27.3"), erfc_variable("0.749"), 20
+        erfc_scaled, lambda v: 1 / erfc_scaled(v), erfc_variable("27.3"), erfc_variable("0"), 22
     ),
 }
 

@@ -73,17 +73,20 @@ CDM_INLINE double cdm_exp_parts(double x, double lo, double *tail, double *k_mag
     return y;
 }
 
-/* 2^(x + lo) as the return value plus *tail, for |x| < 1100.
- * (2^r - 1) / r on |r| <= 1/2; error of 2^r 2^-55.7. */
-CDM_INLINE double cdm_exp2_parts(double x, double lo, double *tail) {
-    double k_magic = x + CDM_MAGIC, r = x - (k_magic - CDM_MAGIC);
+/* (2^r - 1) / r on |r| <= 1/2; error of 2^r 2^-55.7. */
+CDM_INLINE double cdm_exp2_poly(double r) {
     double r2 = r * r, r4 = r2 * r2;
     double high = CDM_FMA(r4, cdm_poly3(r, r2, 0x1.b5416a53d5911p-24, 0x1.e606185d0825bp-28,
                                         0x1.c063bbe25541ap-32),
                           cdm_poly4(r, r2, 0x1.5d87fe7bbcc61p-10, 0x1.430913096624dp-13,
                                     0x1.ffcbee384b63ep-17, 0x1.62bfd48f62214p-20));
-    double q = CDM_FMA(r4, high, cdm_poly4(r, r2, 0x1.62e42fefa39f3p-1, 0x1.ebfbdff82c598p-3,
-                                           0x1.c6b08d7048f2bp-5, 0x1.3b2ab6fba1e09p-7));
+    return CDM_FMA(r4, high, cdm_poly4(r, r2, 0x1.62e42fefa39f3p-1, 0x1.ebfbdff82c598p-3,
+                                       0x1.c6b08d7048f2bp-5, 0x1.3b2ab6fba1e09p-7));
+}
+
+/* 2^(x + lo) as the return value plus *tail, for |x| < 1100. */
+CDM_INLINE double cdm_exp2_parts(double x, double lo, double *tail) {
+    double k_magic = x + CDM_MAGIC, r = x - (k_magic - CDM_MAGIC), q = cdm_exp2_poly(r);
     double y = CDM_FMA(r, q, 1.0);
     *tail = cdm_scale_magic(CDM_FMA(r, q, 1.0 - y) + y * (CDM_LN2 * lo), k_magic);
     return cdm_scale_magic(y, k_magic);
@@ -92,6 +95,15 @@ CDM_INLINE double cdm_exp2_parts(double x, double lo, double *tail) {
 CDM_INLINE double cdm_exp2(double x) {
     double tail, t = x < -1080.0 ? -1080.0 : x;
     return cdm_exp2_parts(t > 1025.0 ? 1025.0 : t, 0.0, &tail);
+}
+
+#define CDM_HAS_FAST_exp2 2
+
+CDM_INLINE double cdm_exp2_fast_ok(double x) { return CDM_ABS(x) < 1021.0 ? 1.0 : 0.0; }
+
+CDM_INLINE double cdm_exp2_fast(double x) {
+    double k_magic = x + CDM_MAGIC, r = x - (k_magic - CDM_MAGIC);
+    return CDM_FMA(r, cdm_exp2_poly(r), 1.0) * cdm_pow2_magic(k_magic);
 }
 
 /* e^x - 1 = 2^k (e^r - 1) + (2^k - 1), with e^r - 1 = r + r^2/2 + r^3 q(r);
@@ -116,12 +128,20 @@ CDM_INLINE double cdm_expm1(double x) {
     return CDM_ABS(x) < 0x1p-54 ? x : y;
 }
 
-/* x = 2^k * (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), for 0 < x < inf not subnormal. */
-CDM_INLINE double cdm_log_split(double x, double *k) {
+/* The k of x = 2^k * (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), for 0 < x < inf not subnormal, and
+ * 2^(k + 1024) as the bits of a number without its bias. */
+CDM_INLINE double cdm_log_exponent(double x, uint64_t *shifted) {
     const uint64_t root_half = 0x3fe6a09e667f3bcdULL, bias = 1024;
     uint64_t biased = (cdm_bits(x) - root_half + (bias << 52)) >> 52;
-    *k = cdm_from_bits(0x4330000000000000ULL | biased) - (0x1p52 + 1024.0);
-    return cdm_from_bits(cdm_bits(x) - (biased << 52) + (bias << 52)) - 1.0;
+    *shifted = biased << 52;
+    return cdm_from_bits(0x4330000000000000ULL | biased) - (0x1p52 + 1024.0);
+}
+
+/* The f that belongs to it. */
+CDM_INLINE double cdm_log_split(double x, double *k) {
+    uint64_t shifted;
+    *k = cdm_log_exponent(x, &shifted);
+    return cdm_from_bits(cdm_bits(x) - shifted + (1024ULL << 52)) - 1.0;
 }
 
 /* As cdm_log_split, also for subnormal x. */
@@ -151,10 +171,19 @@ CDM_INLINE double cdm_log_special(double x, double y, double zero) {
     return x < CDM_INF ? y : x;
 }
 
+/* k ln 2 + log(1 + f), given h = f^2/2 and tail = log(1 + f) - f + h. */
+CDM_INLINE double cdm_log_sum(double k, double f, double h, double tail) {
+    return CDM_FMA(k, CDM_LN2_HI, f - (h - CDM_FMA(k, CDM_LN2_LO, tail)));
+}
+
+CDM_INLINE double cdm_log_of(double k, double f) {
+    double h = 0.5 * f * f;
+    return cdm_log_sum(k, f, h, cdm_log_tail(f, h));
+}
+
 CDM_INLINE double cdm_log(double x) {
-    double k, f = cdm_log_split_any(x, &k), h = 0.5 * f * f;
-    double tail = CDM_FMA(k, CDM_LN2_LO, cdm_log_tail(f, h));
-    return cdm_log_special(x, CDM_FMA(k, CDM_LN2_HI, f - (h - tail)), 0.0);
+    double k, f = cdm_log_split_any(x, &k);
+    return cdm_log_special(x, cdm_log_of(k, f), 0.0);
 }
 
 /* The same for normal positive numbers. */
@@ -165,9 +194,8 @@ CDM_INLINE double cdm_log_fast_ok(double x) {
 }
 
 CDM_INLINE double cdm_log_fast(double x) {
-    double k, f = cdm_log_split(x, &k), h = 0.5 * f * f;
-    double tail = CDM_FMA(k, CDM_LN2_LO, cdm_log_tail(f, h));
-    return CDM_FMA(k, CDM_LN2_HI, f - (h - tail));
+    double k, f = cdm_log_split(x, &k);
+    return cdm_log_of(k, f);
 }
 
 /* log(1 + f) as an unevaluated sum, the first part of 26 bits. */
@@ -177,38 +205,73 @@ CDM_INLINE double cdm_log_two_part(double f, double *lo) {
     return hi;
 }
 
-CDM_INLINE double cdm_log2(double x) {
+/* k + log2(1 + f) */
+CDM_INLINE double cdm_log2_of(double k, double f) {
     const double c_hi = 0x1.7154760000000p+0, c_lo = 0x1.4ae0bf85ddf44p-26; /* 1/ln 2 */
-    double k, lo, f = cdm_log_split_any(x, &k), hi = cdm_log_two_part(f, &lo);
+    double lo, hi = cdm_log_two_part(f, &lo);
     double y_lo, y = cdm_fast_two_sum(k, hi * c_hi, &y_lo);
-    y_lo += CDM_FMA(lo + hi, c_lo, lo * c_hi);
-    return cdm_log_special(x, y + y_lo, 0.0);
+    return y + (y_lo + CDM_FMA(lo + hi, c_lo, lo * c_hi));
+}
+
+CDM_INLINE double cdm_log2(double x) {
+    double k, f = cdm_log_split_any(x, &k);
+    return cdm_log_special(x, cdm_log2_of(k, f), 0.0);
+}
+
+#define CDM_HAS_FAST_log2 2
+
+CDM_INLINE double cdm_log2_fast_ok(double x) { return cdm_log_fast_ok(x); }
+
+CDM_INLINE double cdm_log2_fast(double x) {
+    double k, f = cdm_log_split(x, &k);
+    return cdm_log2_of(k, f);
+}
+
+/* k log10(2) + log10(1 + f) */
+CDM_INLINE double cdm_log10_of(double k, double f) {
+    const double c_hi = 0x1.bcb7b10000000p-2, c_lo = 0x1.49b9438ca9aaep-28; /* 1/ln 10 */
+    const double k_hi = 0x1.34413509f6000p-2, k_lo = 0x1.9fef311f12b36p-42; /* ln 2/ln 10 */
+    double lo, hi = cdm_log_two_part(f, &lo);
+    double y_lo, y = cdm_fast_two_sum(k * k_hi, hi * c_hi, &y_lo);
+    return y + (y_lo + CDM_FMA(k, k_lo, CDM_FMA(lo + hi, c_lo, lo * c_hi)));
 }
 
 CDM_INLINE double cdm_log10(double x) {
-    const double c_hi = 0x1.bcb7b10000000p-2, c_lo = 0x1.49b9438ca9aaep-28; /* 1/ln 10 */
-    const double k_hi = 0x1.34413509f6000p-2, k_lo = 0x1.9fef311f12b36p-42; /* ln 2/ln 10 */
-    double k, lo, f = cdm_log_split_any(x, &k), hi = cdm_log_two_part(f, &lo);
-    double y_lo, y = cdm_fast_two_sum(k * k_hi, hi * c_hi, &y_lo);
-    y_lo += CDM_FMA(k, k_lo, CDM_FMA(lo + hi, c_lo, lo * c_hi));
-    return cdm_log_special(x, y + y_lo, 0.0);
+    double k, f = cdm_log_split_any(x, &k);
+    return cdm_log_special(x, cdm_log10_of(k, f), 0.0);
 }
 
-/* log(1 + x + lo) for -1 < x; |lo| is at most a few ulp of x. */
+#define CDM_HAS_FAST_log10 2
+
+CDM_INLINE double cdm_log10_fast_ok(double x) { return cdm_log_fast_ok(x); }
+
+CDM_INLINE double cdm_log10_fast(double x) {
+    double k, f = cdm_log_split(x, &k);
+    return cdm_log10_of(k, f);
+}
+
+/* 1 + x = 2^k (1 + f) for -1 < x < 2^1000, and scale = 2^-k. The reduced argument is rounded once,
+ * as 1 + x itself is only looked at; for k = 0 it is x. */
+CDM_INLINE double cdm_log1p_split(double x, double *k, double *scale) {
+    uint64_t shifted;
+    *k = cdm_log_exponent(1.0 + x, &shifted);
+    *scale = cdm_from_bits(CDM_ONE_BITS + (1024ULL << 52) - shifted);
+    return CDM_FMA(x, *scale, *scale - 1.0);
+}
+
+/* log(1 + x + lo) + more ln 2 for -1 < x < 2^1000; |lo| is at most a few ulp of x. */
+CDM_INLINE double cdm_log1p_more(double x, double lo, double more) {
+    double k, scale, f = cdm_log1p_split(x, &k, &scale), h = 0.5 * f * f;
+    double f_lo = CDM_FMA(x, scale, scale - 1.0 - f);
+    /* What f lacks counts 1/(1 + f) times, of which one digit suffices. */
+    double small = CDM_FMA(lo, scale, f_lo) * CDM_FMA(f, f - 1.0, 1.0);
+    return cdm_log_sum(k + more, f, h, cdm_log_tail(f, h) + small);
+}
+
+/* log(1 + x + lo) for any x > -1. */
 CDM_INLINE double cdm_log1p_sum(double x, double lo) {
-    double rest, u = cdm_two_sum(1.0, x, &rest);
-    double k, f = cdm_log_split(u, &k);
-    /* With k == 0, x itself is the reduced argument and nothing was rounded. */
-    f = k == 0.0 ? x : f;
-    rest = k == 0.0 ? lo : rest + lo;
-    /* log(u + rest) = log(u) + rest/u; two digits of 1/u suffice: a guess from the exponent and
-     * one Newton step (a division would cost as much as all the rest). */
-    double r = cdm_from_bits(0x7fde6238502484baULL - cdm_bits(u));
-    double correction = rest * (r * CDM_FMA(-u, r, 2.0));
-    correction = x < 0x1p60 ? correction : 0.0;
-    double h = 0.5 * f * f;
-    double tail = CDM_FMA(k, CDM_LN2_LO, cdm_log_tail(f, h)) + correction;
-    return CDM_FMA(k, CDM_LN2_HI, f - (h - tail));
+    double huge = x > 0x1p1000 ? 500.0 : 0.0;
+    return cdm_log1p_more(huge > 0.0 ? x * 0x1p-500 : x, lo, huge);
 }
 
 CDM_INLINE double cdm_log1p(double x) {
@@ -216,22 +279,61 @@ CDM_INLINE double cdm_log1p(double x) {
     return CDM_ABS(x) < 0x1p-54 ? x : y;
 }
 
+/* The same far from the ends of the range; a zero keeps its sign. */
+#define CDM_HAS_FAST_log1p 2
+
+CDM_INLINE double cdm_log1p_fast_ok(double x) {
+    return (x > -1.0) & (x < 0x1p1000) ? 1.0 : 0.0;
+}
+
+CDM_INLINE double cdm_log1p_fast(double x) {
+    double k, scale, f = cdm_log1p_split(x, &k, &scale), h = 0.5 * f * f;
+    double f_lo = CDM_FMA(x, scale, scale - 1.0 - f);
+    return cdm_copysign(cdm_log_sum(k, f, h, cdm_log_tail(f, h) + f_lo), x);
+}
+
 /* log(1 + e) for 0 <= e <= 1, where 1 + e is never formed: beyond sqrt(2) - 1 the reduced
  * argument is (1 + e)/2 - 1 = (e - 1)/2. */
 CDM_INLINE double cdm_log1p_unit(double e) {
     double k = e > 0x1.a827999fcef34p-2 ? 1.0 : 0.0;
-    double f = k == 1.0 ? 0.5 * (e - 1.0) : e, h = 0.5 * f * f;
-    double tail = CDM_FMA(k, CDM_LN2_LO, cdm_log_tail(f, h));
-    return CDM_FMA(k, CDM_LN2_HI, f - (h - tail));
+    return cdm_log_of(k, k == 1.0 ? 0.5 * (e - 1.0) : e);
 }
 
-/* log(1 + e^x) without overflow. */
-CDM_INLINE double cdm_softplus(double x) {
-    double y = cdm_log1p_unit(cdm_exp(-CDM_ABS(x)));
+/* log(1 + e^x) without overflow, given e^-|x|. */
+CDM_INLINE double cdm_softplus_given(double x, double e) {
+    double y = cdm_log1p_unit(e);
     return x > 0.0 ? x + y : y;
 }
 
+CDM_INLINE double cdm_softplus(double x) { return cdm_softplus_given(x, cdm_exp(-CDM_ABS(x))); }
+
 CDM_INLINE double cdm_log_sigmoid(double x) { return -cdm_softplus(-x); }
+
+/* Both in two parts. */
+#define CDM_HAS_PARTS_softplus
+#define CDM_HAS_PARTS_log_sigmoid
+
+CDM_INLINE double cdm_softplus_first(double x, double *none) {
+    *none = 0.0;
+    return cdm_exp_fast(-CDM_ABS(x));
+}
+
+CDM_INLINE double cdm_softplus_first_ok(double x, double e) {
+    (void)e;
+    return cdm_exp_fast_ok(x);
+}
+
+CDM_INLINE double cdm_softplus_then(double x, double e, double none) {
+    (void)none;
+    return cdm_softplus_given(x, e);
+}
+
+#define cdm_log_sigmoid_first cdm_softplus_first
+#define cdm_log_sigmoid_first_ok cdm_softplus_first_ok
+
+CDM_INLINE double cdm_log_sigmoid_then(double x, double e, double none) {
+    return -cdm_softplus_then(-x, e, none);
+}
 
 CDM_INLINE double cdm_sigmoid(double x) {
     double e = cdm_exp(-CDM_ABS(x));

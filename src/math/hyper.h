@@ -109,34 +109,65 @@ CDM_INLINE double cdm_tanh_fast(double x) {
 
 /* sqrt(hi + lo) as a rounded square root and its correction; 0 < hi. */
 CDM_INLINE double cdm_sqrt_sum(double hi, double lo, double *err) {
-    double rest, s = CDM_SQRT(hi), square = cdm_two_prod(s, s, &rest);
-    *err = (((hi - square) - rest) + lo) * 0.5 / s;
+    double half, rest, s = cdm_root(hi, &half), square = cdm_two_prod(s, s, &rest);
+    *err = (((hi - square) - rest) + lo) * half;
     return s;
 }
 
-/* log1p(x + (sqrt(1 + x^2) - 1)), the sum kept to twice the precision. */
-CDM_INLINE double cdm_arcsinh(double x) {
-    double m = CDM_ABS(x), t = m > 0x1p60 ? 1.0 : m, square_lo, u_lo, s_lo, w_lo;
-    double square = cdm_two_prod(t, t, &square_lo);
+/* arcsinh(x) = log1p(x + (sqrt(1 + x^2) - 1)), the sum kept to twice the precision: in two parts,
+ * of which the first is that sum for |x| <= 2^60. */
+#define CDM_HAS_PARTS_arcsinh
+
+CDM_INLINE double cdm_arcsinh_first(double x, double *lo) {
+    double m = CDM_ABS(x), square_lo, u_lo, s_lo, w_lo, square = cdm_two_prod(m, m, &square_lo);
     double u = cdm_two_sum(1.0, square, &u_lo);
     double s = cdm_sqrt_sum(u, u_lo + square_lo, &s_lo) - 1.0;
-    double w = cdm_fast_two_sum(t, s, &w_lo);
-    w = cdm_fast_two_sum(w, w_lo + s_lo, &w_lo);
-    /* Beyond 2^60 it is log(2x) = log1p(x) + ln 2 to all digits. */
+    double w = cdm_fast_two_sum(m, s, &w_lo);
+    return cdm_fast_two_sum(w, w_lo + s_lo, lo);
+}
+
+CDM_INLINE double cdm_arcsinh_first_ok(double x, double w) {
+    (void)w;
+    return (CDM_ABS(x) >= 0x1p-28) & (CDM_ABS(x) <= 0x1p60) ? 1.0 : 0.0;
+}
+
+CDM_INLINE double cdm_arcsinh_then(double x, double w, double lo) {
+    return cdm_copysign(cdm_log1p_more(w, lo, 0.0), x);
+}
+
+/* Beyond 2^60 it is log(2x) = log1p(x) + ln 2 to all digits. */
+CDM_INLINE double cdm_arcsinh(double x) {
+    double m = CDM_ABS(x), w_lo, w = cdm_arcsinh_first(m > 0x1p60 ? 1.0 : m, &w_lo);
     double y = cdm_log1p_sum(m > 0x1p60 ? m : w, m > 0x1p60 ? 0.0 : w_lo);
     y = m > 0x1p60 ? y + CDM_LN2 : y;
     y = m < 0x1p-28 || !(m < CDM_INF) ? m : y;
     return cdm_copysign(y, x);
 }
 
-/* log1p(t + sqrt(t (t + 2))) with t = x - 1, the sum kept to twice the precision. */
-CDM_INLINE double cdm_arccosh(double x) {
-    double m = x > 0x1p60 ? 2.0 : x, t = m - 1.0, p_lo, s_lo, w_lo, sum_lo;
-    double sum = cdm_fast_two_sum(m, 1.0, &sum_lo);
+/* arccosh(x) = log1p(t + sqrt(t (t + 2))) with t = x - 1, likewise. */
+#define CDM_HAS_PARTS_arccosh
+
+CDM_INLINE double cdm_arccosh_first(double x, double *lo) {
+    x = x > 1.0 ? x : 2.0; /* whatever: roots of negative numbers would be slow */
+    double t = x - 1.0, p_lo, s_lo, w_lo, sum_lo, sum = cdm_fast_two_sum(x, 1.0, &sum_lo);
     double p = cdm_two_prod(t, sum, &p_lo);
     double s = cdm_sqrt_sum(p, CDM_FMA(t, sum_lo, p_lo), &s_lo);
     double w = cdm_fast_two_sum(s, t, &w_lo);
-    w = cdm_fast_two_sum(w, w_lo + s_lo, &w_lo);
+    return cdm_fast_two_sum(w, w_lo + s_lo, lo);
+}
+
+CDM_INLINE double cdm_arccosh_first_ok(double x, double w) {
+    (void)w;
+    return (x > 1.0) & (x <= 0x1p60) ? 1.0 : 0.0;
+}
+
+CDM_INLINE double cdm_arccosh_then(double x, double w, double lo) {
+    (void)x;
+    return cdm_log1p_more(w, lo, 0.0);
+}
+
+CDM_INLINE double cdm_arccosh(double x) {
+    double w_lo, w = cdm_arccosh_first(x > 0x1p60 ? 2.0 : x, &w_lo);
     double y = cdm_log1p_sum(x > 0x1p60 ? x : w, x > 0x1p60 ? 0.0 : w_lo);
     y = x > 0x1p60 ? y + CDM_LN2 : y;
     y = x == 1.0 ? 0.0 : y;

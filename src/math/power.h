@@ -12,9 +12,9 @@
  *   hypot               1.3
  *
  * For one value at a time cdm_power is the library's pow, which is as accurate and faster then. In
- * loops it is branch-free, and cdm_power_fast leaves out all that positive numbers with ordinary
- * results do not need. Both need fma, without which the exact products would make them slower than
- * the library: then they are the library's pow too.
+ * loops it is branch-free, and its two parts leave out all that positive numbers with ordinary
+ * results do not need. All of them need fma, without which the exact products would make them slower than
+ * the library: then it is the library's pow too.
  *
  * Method of the logarithm: P. T. P. Tang, Table-driven implementation of the logarithm function,
  * ACM TOMS 16 (1990) 378.
@@ -29,8 +29,6 @@
 #if CDM_HAVE_FMA && !defined(CDM_SCALAR)
 #include "log_table.h"
 
-#define CDM_HAS_FAST_power 2
-
 /* log(m) + (k_zero - 2^52 - 1024) ln 2 for 2^-1022 <= m < inf as the return value plus *lo, to
  * 66 bits; |*lo| is below 2^-16 of it. With m = 2^k z and c from the table, log(m) is
  * k ln 2 + log c + log(1 + r), where r = z/c - 1 is exact.
@@ -44,16 +42,15 @@ CDM_INLINE double cdm_log_pair(double m, double k_zero, double *lo) {
     double z = cdm_from_bits(cdm_bits(m) - (biased << 52) + (bias << 52));
     uint64_t packed = cdm_bits(cdm_log_packed[piece]);
     double inverse = cdm_from_bits(cdm_bits(0x1p44) | (packed & 511)) - 0x1p44;
-    double r = CDM_FMA(z, inverse, -1.0), r2 = r * r, rest1, rest2, rest3;
+    double r = CDM_FMA(z, inverse, -1.0), rest1, rest2, r2 = cdm_two_prod(r, r, &rest2);
     double head = CDM_FMA(k, ln2_hi, cdm_from_bits(packed & ~511ULL));
     double rest = CDM_FMA(k, ln2_lo, cdm_log_rest[piece]);
-    double half = -0.5 * r, square = cdm_two_prod(half, r, &rest1);
     double p = CDM_FMA(r2, cdm_poly2(r, 0x1.24961d2c14c4bp-3, -0x1.00042c3a2019ep-3),
                        cdm_poly2(r, 0x1.99999994a0344p-3, -0x1.5555554e5e811p-3));
     p = CDM_FMA(r2, p, cdm_poly2(r, 0x1.5555555555564p-2, -0x1.000000000001dp-2));
-    double sum = cdm_fast_two_sum(head, r, &rest2);
-    sum = cdm_fast_two_sum(sum, square, &rest3);
-    *lo = CDM_FMA(r * r2, p, (rest + rest1) + (rest2 + rest3));
+    double linear = cdm_fast_two_sum(head, r, &rest1), sum = CDM_FMA(-0.5, r2, linear);
+    rest1 += CDM_FMA(-0.5, r2, linear - sum);
+    *lo = CDM_FMA(r * r2, p, CDM_FMA(-0.5, rest2, rest) + rest1);
     return sum;
 }
 
@@ -66,24 +63,28 @@ CDM_INLINE double cdm_exp_sum(double x, double lo, double *k_magic) {
     double k = *k_magic - CDM_MAGIC, hi = CDM_FMA(-k, CDM_LN2_HI, x);
     double r_lo, y_lo, r = cdm_fast_two_sum(hi, CDM_FMA(-k, CDM_LN2_LO, lo), &r_lo);
     double y = cdm_fast_two_sum(1.0, r, &y_lo);
-    return y + (CDM_FMA(r * r, cdm_exp_poly(r), CDM_FMA(r, r_lo, r_lo)) + y_lo);
+    return y + (CDM_FMA(r * r, cdm_exp_poly(r), r_lo) + y_lo);
 }
 
-/* For normal a > 0, where a^b is normal. */
-CDM_INLINE double cdm_power_fast(double a, double b) {
-    double lo, hi = cdm_log_pair(a, CDM_LOG_K_ZERO, &lo), p_lo, k_magic;
+/* In two parts, for normal a > 0 where a^b is normal: b log a is the return value plus *lo. */
+#define CDM_HAS_PARTS_power
+
+CDM_INLINE double cdm_power_first(double a, double b, double *lo) {
+    double log_lo, p_lo, hi = cdm_log_pair(a, CDM_LOG_K_ZERO, &log_lo);
     double p = cdm_two_prod(b, hi, &p_lo);
-    double y = cdm_exp_sum(p, CDM_FMA(b, lo, p_lo), &k_magic);
-    return y * cdm_pow2_magic(k_magic);
+    *lo = CDM_FMA(b, log_lo, p_lo);
+    return p;
 }
 
-/* The upper bits of a, as a fixed-point number in units of 2^-40 less those of 1, are log2 a to one
- * digit: they and one unit more are at least 0.69 of it. */
-CDM_INLINE double cdm_power_fast_ok(double a, double b) {
-    double bits = cdm_from_bits(0x4330000000000000ULL | (cdm_bits(a) >> 12));
-    double log2 = bits - (0x1p52 + 1023.0 * 0x1p40);
-    double bound = CDM_FMA(CDM_ABS(b), CDM_ABS(log2), CDM_ABS(b));
-    return (a >= 0x1p-1022) & (a < CDM_INF) & (bound < 700.0 * 0x1p40) ? 1.0 : 0.0;
+CDM_INLINE double cdm_power_first_ok(double a, double b, double p) {
+    (void)b;
+    return (a >= 0x1p-1022) & (a < CDM_INF) & (CDM_ABS(p) < 708.0) ? 1.0 : 0.0;
+}
+
+CDM_INLINE double cdm_power_then(double a, double b, double p, double lo) {
+    double k_magic, y = cdm_exp_sum(p, lo, &k_magic);
+    (void)a, (void)b;
+    return y * cdm_pow2_magic(k_magic);
 }
 
 /* The special values are worked out beside the formula, not after it: the loop is limited by the
@@ -105,14 +106,7 @@ CDM_INLINE double cdm_power(double a, double b) {
 }
 
 #else
-#define CDM_HAS_FAST_power 1
-
 CDM_INLINE double cdm_power(double a, double b) { return pow(a, b); }
-CDM_INLINE double cdm_power_fast(double a, double b) { return pow(a, b); }
-CDM_INLINE double cdm_power_fast_ok(double a, double b) {
-    (void)a, (void)b;
-    return 0.0;
-}
 #endif
 
 /* sqrt(a^2 + b^2), scaled where a square would over- or underflow. */

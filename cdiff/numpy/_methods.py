@@ -1,0 +1,118 @@
+"""The methods of `Array` that are functions of this package, as a table.
+
+They have the parameters of `ndarray`'s methods, where these differ from those of the functions.
+This file knows which function does the work and nothing of how; the core asks for one method at a
+time, through `_dispatch.py`, and puts it into the class, where Python finds it fastest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
+from cdiff.numpy._common import NO_VALUE, ArrayLike
+
+if TYPE_CHECKING:
+    from cdiff._core import Array
+
+__all__ = ["METHODS"]
+
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+# --- methods --------------------------------------------------------------------------------------
+
+
+def _sort_in_place(
+    self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> None:
+    """Sort the array in place, as `ndarray.sort`."""
+    self[...] = _index.sort(self, axis, kind, order, stable=stable)
+
+
+def _fill(self: Array, value: ArrayLike) -> None:
+    """Set every element, as `ndarray.fill`."""
+    self[...] = value
+
+
+def _partition_in_place(
+    self: Array, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+) -> None:
+    """Partition the array in place, as `ndarray.partition`."""
+    self[...] = _edit.partition(self, kth, axis, kind, order)
+
+
+def _compress(self: Array, condition: Any, axis: int | None = None, out: Any = None) -> Array:
+    """The elements where a condition holds, as `ndarray.compress`."""
+    return _edit.compress(condition, self, axis, out)
+
+
+def _clip(
+    self: Array, min: ArrayLike = None, max: ArrayLike = None, out: Any = None, **kwargs: Any
+) -> Array:
+    """Limit the elements, as `ndarray.clip`."""
+    return _index.clip(self, min, max, out, **kwargs)
+
+
+def _flatten(self: Array, order: str = "C") -> Array:
+    """A one-dimensional copy, as `ndarray.flatten`."""
+    flat: Array = _shape.ravel(self, order).copy()
+    return flat
+
+
+def _method_sum(
+    self: Array,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Array:
+    """Sum over axes, as `ndarray.sum`."""
+    initial = NO_VALUE if initial is None else initial
+    where = NO_VALUE if where is True else where
+    return _reduce.sum(self, axis, dtype, out, keepdims, initial, where)
+
+
+def _namespace(self: Array, api_version: str | None = None) -> Any:
+    """The namespace of the array API standard that belongs to an array."""
+    if api_version not in (None, *API_VERSIONS):
+        raise ValueError(
+            f"cdiff.numpy follows the array API standard of {', '.join(API_VERSIONS)}; "
+            f"{api_version!r} was asked for"
+        )
+    return import_module("cdiff.numpy")
+
+
+def _repr_html(self: Array) -> str:
+    """The HTML that a notebook shows for an Array."""
+    html: str = import_module("cdiff._html").array_html(self)  # which takes a millisecond
+    return html
+
+
+METHODS: dict[str, Any] = {
+    "_repr_html_": _repr_html,
+    "__array_namespace__": _namespace,
+    "clip": _clip,
+    "compress": _compress,
+    "fill": _fill,
+    "flatten": _flatten,
+    "partition": _partition_in_place,
+    "reshape": _shape.reshape,
+    "round": _rounding.round,
+    "sort": _sort_in_place,
+    "sum": _method_sum,
+}
+for _module, _names in (
+    (_reduce, "cumprod cumsum max mean min prod ptp std var"),
+    (_edit, "choose"),
+    (_index, "diagonal take"),
+    (_in_place, "put"),
+    (_linalg, "dot trace"),
+    (_shape, "ravel repeat squeeze swapaxes"),
+    (_values, "all any argmax argmin argpartition argsort nonzero searchsorted"),
+):
+    for _name in _names.split():
+        METHODS[_name] = getattr(_module, _name)

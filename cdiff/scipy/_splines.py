@@ -1,0 +1,93 @@
+"""B-splines on an axis: knots, the basis at points, and the coefficients of values on the axis.
+
+The basis follows the recurrence of Cox and de Boor, for all points at once; which interval a point
+lies in has no derivative, everything else does, by points, knots and values. The system for the
+coefficients is banded. It knows no interpolant, and costs a few operations per degree.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import as_array, of_values
+from cdiff.scipy._mirror import rows_at
+from cdiff.scipy.linalg import solve_banded
+
+__all__ = ["basis", "coefficients", "knots", "solved_along"]
+
+
+def knots(x: Array, degree: int) -> Array:
+    """The not-a-knot knots for interpolation of an odd degree at the points x."""
+    n, half = x.size, (degree + 1) // 2
+    inner = np.arange(half, n - half)
+    return x[np.concatenate([np.zeros(degree + 1, int), inner, np.full(degree + 1, n - 1)])]
+
+
+def _span(t: Any, x: Any, degree: int) -> Any:
+    """The number of the last spline that is not zero at each point; outside, as at the end."""
+    return np.clip(np.searchsorted(t, x, side="right") - 1, degree, len(t) - degree - 2)
+
+
+def basis(t: Array, x: Array, degree: int, nu: int = 0) -> tuple[Any, Array]:
+    """The numbers of the splines at each point, and their derivatives of order nu.
+
+    Parameters
+    ----------
+    t : Array
+        Knots.
+    x : Array of shape (m,)
+    degree, nu : int
+
+    Returns
+    -------
+    (array of int, Array) of shape (m, degree + 1)
+    """
+    m, zero = of_values(_span, t, x, degree), np.zeros((x.size, 1))
+    column = _core.reshape(x, (x.size, 1))
+    found: Any = as_array(np.ones((x.size, 1)))
+    for p in range(1, degree + 1):
+        right = rows_at(t, m[:, None] + np.arange(1, p + 1))
+        left = rows_at(t, m[:, None] + np.arange(1 - p, 1))
+        share = found / (right - left)
+        if p > degree - nu:
+            falling, rising = -p * share, p * share
+        else:
+            falling, rising = (right - column) * share, (column - left) * share
+        found = _core.concatenate([falling, as_array(zero)], 1) + _core.concatenate(
+            [as_array(zero), rising], 1
+        )
+    if nu > degree:
+        found = 0.0 * found
+    return m[:, None] + np.arange(-degree, 1), found
+
+
+def _band_places(numbers: Any, n: int) -> Any:
+    """Which element of the basis (or the one after the last, a zero) stands where in the bands."""
+    degree = numbers.shape[1] - 1
+    places = np.full((2 * degree + 1, n), numbers.size)
+    places[degree + np.arange(n)[:, None] - numbers, numbers] = np.arange(numbers.size).reshape(
+        numbers.shape
+    )
+    return places
+
+
+def coefficients(t: Array, x: Array, values: Array, axis: int, degree: int) -> Array:
+    """The coefficients, along an axis, of the spline through values at the points x."""
+    numbers, found = basis(t, x, degree)
+    flat = _core.concatenate([_core.reshape(found, (found.size,)), as_array(np.zeros(1))], 0)
+    bands = rows_at(flat, of_values(_band_places, numbers, x.size))
+    return solved_along(bands, degree, values, axis)
+
+
+def solved_along(bands: Any, width: int, a: Array, axis: int) -> Array:
+    """The solution of a system with as many bands above as below, along an axis of a."""
+    order = [axis] + [k for k in range(a.ndim) if k != axis]
+    rows = _core.transpose(a, order)
+    flat = _core.reshape(rows, (rows.shape[0], rows.size // rows.shape[0]))
+    solved = _core.reshape(solve_banded((width, width), bands, flat), rows.shape)
+    return _core.transpose(solved, np.argsort(order).tolist())

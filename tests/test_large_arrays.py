@@ -1,0 +1,120 @@
+"""Large arrays, whose adjoint kernels wait for each other: the same bits as piece by piece.
+
+Pieces below the size from which kernels wait are the oracle: each element of an elementwise function
+and of its derivative depends on no other, so that nothing may change but the time.
+"""
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.numpy as cnp
+
+SIZE = 70_001  # above the size from which kernels wait (32768), and no multiple of a stretch
+PIECE = 9_000
+RANDOM = np.random.default_rng(5)
+X = RANDOM.uniform(0.1, 1.1, SIZE)
+Y = RANDOM.uniform(0.5, 2.0, SIZE)
+
+
+def six(x, y):
+    growth = cnp.exp(cnp.sin(x))
+    return (cnp.tanh(growth * x) + y) / growth
+
+
+def long_chain(x, y):
+    for _ in range(25):  # more calls than may wait
+        x = x * y
+        y = y + 0.1 * x
+    return x / y
+
+
+def shared(x, y):
+    s = x + y
+    return s * s + s * x - (s + s) + cnp.maximum(s, y)
+
+
+def with_numbers(x, y):
+    return 2.0 / (1.0 + x * 3.0) - (-y) ** 2 + x**3.0
+
+
+def moved_between(x, y):
+    z = cnp.sin(x) * y
+    z = cnp.reshape(z, (1, z.size))
+    return cnp.exp(cnp.reshape(z * 0.5, (z.size,))) * x
+
+
+def single(x, y):
+    return cnp.exp(cnp.sin(x)) + 0.0 * y
+
+
+def stacked(x, y):
+    return cnp.where(x > 0.5, x * y, x / y) * cnp.sqrt(x)
+
+
+FUNCTIONS = [six, long_chain, shared, with_numbers, moved_between, single, stacked]
+
+
+def pieces(*arrays):
+    for start in range(0, SIZE, PIECE):
+        yield [a[start : start + PIECE] for a in arrays]
+
+
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_value_and_gradient(f):
+    total = cd.grad(lambda x, y, g: cnp.sum(f(x, y) * g), argnums=(0, 1))
+    g = RANDOM.standard_normal(SIZE)
+    expected = [total(*piece) for piece in pieces(X, Y, g)]
+    for _ in range(3):  # in fresh memory, in what was used before, upward and downward
+        found = total(X, Y, g)
+        for k in range(2):
+            np.testing.assert_array_equal(found[k], np.concatenate([e[k] for e in expected]))
+
+
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_values(f):
+    expected = np.concatenate([np.asarray(f(cd.array(x), cd.array(y))) for x, y in pieces(X, Y)])
+    for _ in range(3):
+        np.testing.assert_array_equal(np.asarray(f(cd.array(X), cd.array(Y))), expected)
+
+
+def test_several_outputs_and_accumulation():
+    x = cd.array(X, requires_grad=True)
+    slopes = []
+    for _ in range(2):
+        (six(x, Y) * 2.0).backward(Y)
+        slopes.append(np.array(x.grad))
+    (expected,) = cd.vjp(lambda x: six(x, Y) * 2.0, X)[1](Y)
+    np.testing.assert_array_equal(slopes[0], expected)
+    np.testing.assert_array_equal(slopes[1], 2.0 * expected)
+
+
+def test_two_sizes_in_one_sweep():
+    def f(x, y):
+        return cnp.sum(cnp.sin(x) * x) * cnp.sum(cnp.exp(y) / y)
+
+    y = Y[:40_000]
+    found = cd.grad(f, argnums=(0, 1))(X, y)
+    first, second = np.sum(np.sin(X) * X), np.sum(np.exp(y) / y)
+    np.testing.assert_allclose(found[0], second * (np.cos(X) * X + np.sin(X)), rtol=1e-13)
+    np.testing.assert_allclose(found[1], first * np.exp(y) * (y - 1.0) / y**2, rtol=1e-11)
+
+
+def test_an_error_while_kernels_wait():
+    """What waits is dropped, and the next sweep knows nothing of it."""
+
+    @cd.custom_vjp
+    def refuses(x):
+        return x * 1.0
+
+    def backward(_, g):
+        raise ArithmeticError("no derivative")
+
+    refuses.defvjp(lambda x: (x * 1.0, None), backward)
+    gradient = cd.grad(lambda x: cnp.sum(cnp.exp(cnp.sin(refuses(x)) * x)))
+    for _ in range(3):
+        with pytest.raises(ArithmeticError, match="no derivative"):
+            gradient(X)
+    good = cd.grad(lambda x: cnp.sum(cnp.exp(cnp.sin(x) * x)))(X)
+    expected = np.exp(np.sin(X) * X) * (np.cos(X) * X + np.sin(X))
+    np.testing.assert_allclose(good, expected, rtol=1e-13)
