@@ -78,6 +78,8 @@ def _derivative(name: str) -> Any:
 
 
 def _cdiff(name: str, what: str, size: int) -> Case:
+    import cdiff
+
     x, derivative = point(name, size), _derivative(name)
     if what == "color":
         pattern = cdiff.sparsity(FUNCTIONS[name], x)
