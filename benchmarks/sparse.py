@@ -26,6 +26,8 @@ SIZES = {"bratu": (10_000, 90_000, 1_000_000), "chained": (100_000,), "pairs": (
          "collocation": (1000,)}  # fmt: skip
 AGAINST_CASADI, AGAINST_DIFFERENCES = Bound(at_least=3.0), Bound(at_least=5.0)
 AGAINST_CPP = Bound(at_least=1.0)
+GRIDS = (2_025, 19_881, 199_809, 1_999_396)  # unknowns; five entries each, 1e4 to 1e7
+LINEAR = Bound(at_most=3.0)  # the time of an entry: the most against the least, caches included
 CAMERAS, POINTS, OBSERVATIONS = 49, 7776, 31843
 
 
@@ -76,7 +78,12 @@ def _derivative(name: str) -> Any:
 
 
 def _cdiff(name: str, what: str, size: int) -> Case:
+    import cdiff
+
     x, derivative = point(name, size), _derivative(name)
+    if what == "color":
+        pattern = cdiff.sparsity(FUNCTIONS[name], x)
+        return Case("f(x)", {"f": cdiff.sparse.color, "x": pattern}, lambda: [np.zeros(1)])
     prepared = derivative.prepare(x)
     out = prepared(x)
     if what == "prepare":
@@ -250,6 +257,28 @@ def _problems(report: Report, pace: Pace, quick: bool) -> None:
     reasons.tell(report)
 
 
+def _linear(report: Report, pace: Pace, quick: bool) -> None:
+    """Time for each entry of the 5-point Jacobian, from 1e4 to 1e7 entries."""
+    sizes = GRIDS[:2] if quick else GRIDS
+    widths = (34, *[12] * len(sizes), 34)
+    report.say()
+    report.say("5-point residual: nanoseconds for each entry")
+    report.rows(widths, [("unknowns", *map(str, sizes), "")])
+    with Race("benchmarks.sparse", ("cdiff",), (), pace) as race:
+        for what in ("color", "prepare", "evaluate"):
+            each = []
+            for size in sizes:
+                color = what == "color"
+                expected = [np.zeros(1)] if color else _product(_derivative("bratu")(
+                    point("bratu", size)))  # fmt: skip
+                times = race.run(f"bratu, {what} @ {size}", expected)
+                each.append(ratio(times["cdiff"], 5.0 * size))
+            # A fixed time is no part of what grows.
+            figure = max(each[1:]) / min(each)
+            told = report.verdict(f"{what}: most / least time for an entry", figure, LINEAR)
+            report.rows(widths, [(what, *[f"{x:.1f}" for x in each], told)])
+
+
 def _bundle(report: Report, pace: Pace) -> None:
     widths = (34, 10, 10, 10, 12, 34)
     report.say()
@@ -275,6 +304,7 @@ def main(report: Report) -> None:
     pace = Pace(2, 0.005) if report.quick else Pace(7, 0.05)
     report.heading("sparse")
     _problems(report, pace, report.quick)
+    _linear(report, pace, report.quick)
     _bundle(report, pace)
 
 

@@ -295,7 +295,9 @@ def _split(part: Pattern, by_row: Any, enough: tuple[int, int]) -> Directions:
     return Directions(columns, _colored(part, *t, part.m, enough[1]), by_row)
 
 
-def _lines(part: Pattern, rows: Any, wanted: Any, taken: Any, by_row: bool = False) -> tuple[Any, Any]:
+def _lines(
+    part: Pattern, rows: Any, wanted: Any, taken: Any, by_row: bool = False
+) -> tuple[Any, Any]:
     """The pattern whose conflicts count: lines that are taken, where they cross a wanted entry."""
     if by_row:
         crossed = np.zeros(part.n, bool)

@@ -31,6 +31,7 @@ __all__ = ["Plan", "SparsityWarning", "scipy_sparse"]
 
 DENSE = 0.3  # of all entries, from which sparse matrices do not pay
 SMALL = 10_000  # entries of a matrix that may well be dense
+SMALL_ROOM = 1 << 24  # bytes that are there without asking
 
 
 class SparsityWarning(UserWarning):
@@ -244,6 +245,8 @@ def _check_room(best: Candidate, name: str, who: str) -> None:
     """MemoryError before anything large is made."""
     forward, backward = best.directions.counts()
     need = 16 * (forward * best.part.m + backward * best.part.n)
+    if need < SMALL_ROOM:
+        return
     left = memory_available()
     if left is not None and need > left:
         raise MemoryError(

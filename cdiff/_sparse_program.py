@@ -110,6 +110,8 @@ def _directions(candidate: Candidate, roots: list[Any]) -> tuple[list[Any], list
 
 def _seed(colors: Any, lane: int, shape: Any, dtype: Any) -> Any:
     """The seed of a direction for one array; None for zeros."""
+    if colors.size and not colors.min() <= lane <= colors.max():
+        return None
     inside = colors == lane
     if not inside.any():
         return None

@@ -48,8 +48,9 @@ class Pattern:
         self.n = n
         self.may_be_grid = may_be_grid
         self.t_start, self.t_items = transposed_pattern(start, items, n)
-        own = np.diff(start), np.diff(self.t_start)
-        self.row_lengths, self.column_lengths = own if lengths is None else lengths
+        if lengths is None:
+            lengths = np.diff(start), np.diff(self.t_start)
+        self.row_lengths, self.column_lengths = lengths
 
     def rows(self) -> Any:
         """The row of every entry."""
@@ -67,9 +68,9 @@ class Pattern:
         -------
         float
         """
-        forward_gives = np.count_nonzero(self.row_lengths)
-        backward_gives = np.count_nonzero(self.column_lengths) / backward
-        return self.items.size / max(forward_gives, backward_gives, 1)
+        forward_gives = int(np.count_nonzero(self.row_lengths))
+        backward_gives = int(np.count_nonzero(self.column_lengths)) / backward
+        return float(self.items.size / max(forward_gives, backward_gives, 1))
 
     def sample(self) -> Pattern:
         """The entries between a few rows, what shares columns with them, and so on.

@@ -183,7 +183,8 @@ class _Layout:
         constant = constant_values(program)
         arrays: dict[int, list[Any]] = {}
         numbers = []
-        for v, part in zip(program.outputs[len(program.outputs) - len(parts) :], parts, strict=True):
+        values = program.outputs[len(program.outputs) - len(parts) :]
+        for v, part in zip(values, parts, strict=True):
             if program.instruction(v)[1:3] == NUMBER:
                 numbers.append((v, part[0], part[2]))
             else:
@@ -198,8 +199,8 @@ class _Layout:
                     self.where[piece] = x
         self.first_number = self.size
         if numbers:
-            values, lanes, starts = np.array(numbers).T
-            self._place_numbers(values, structure.firsts(lanes, starts), constant)
+            which, lanes, starts = np.array(numbers).T
+            self._place_numbers(which, structure.firsts(lanes, starts), constant)
 
     def _placed(self, v: int, constant: bool) -> Any:
         """The places of the elements of an array."""

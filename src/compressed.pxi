@@ -104,7 +104,8 @@ cdef int sort_long_line(int32_t *item, int32_t *whose, int64_t n) except -1:
 def structure_of_terms(np.ndarray start not None, np.ndarray items not None,
                        np.ndarray columns not None, list terms not None, Py_ssize_t n_lines,
                        bint by_columns):
-    """(start, items, place, entry, ends): the CSR structure (CSC if `by_columns`) of a sum of terms.
+    """(start, items, place, entry, ends): the CSR structure (CSC if `by_columns`) of a sum of
+    terms.
 
     A term is (first, last, rows): the entries in these rows of a part, which is in CSR form (int64
     and int32), are added to those rows (int64, -1 for none) of the matrix; `columns` (int32) says

@@ -353,5 +353,3 @@ def few_numbers(np.ndarray x not None):
     distinct = np.empty(count)
     memcpy(np.PyArray_DATA(distinct), found, count * sizeof(uint64_t))
     return distinct, slots
-
-

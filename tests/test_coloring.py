@@ -85,6 +85,65 @@ def test_known_optima(a, fewest, slack):
     assert fewest <= colors.max() + 1 <= fewest + slack
 
 
+def edges(pairs):
+    """A row for each edge of a graph: columns that share no row are vertices that share no edge."""
+    pairs = sorted({tuple(sorted(p)) for p in pairs})
+    a = np.zeros((len(pairs), 1 + max(j for _, j in pairs)))
+    for k, p in enumerate(pairs):
+        a[k, list(p)] = 1
+    return sp.csr_array(a)
+
+
+def queen(n):
+    at = [(i, j) for i in range(n) for j in range(n)]
+    return [
+        (n * i + j, n * k + m)
+        for i, j in at
+        for k, m in at
+        if (i, j) != (k, m) and (i == k or j == m or abs(i - k) == abs(j - m))
+    ]
+
+
+def mycielski(k):
+    """Graphs without triangles that need k colors."""
+    pairs, n = [(0, 1)], 2
+    for _ in range(k - 2):
+        pairs += [(i, n + j) for i, j in pairs] + [(j, n + i) for i, j in pairs]
+        pairs += [(n + i, 2 * n) for i in range(n)]
+        n = 2 * n + 1
+    return pairs
+
+
+# Curtis, Powell, Reid 1974 and Coleman, More 1983 made columns out of vertices like this. The
+# numbers for queens are those of the DIMACS collection.
+@pytest.mark.parametrize(
+    ("pairs", "fewest"),
+    [
+        *[(mycielski(k), k) for k in (3, 4, 5, 6, 7)],
+        (queen(5), 5),
+        (queen(6), 7),
+        (queen(7), 7),
+        (queen(8), 9),
+        ([(i, (i + 1) % 9) for i in range(9)], 3),
+        ([(i, (i + s) % 13) for i in range(13) for s in (1, 5)], 4),
+        ([(i, j) for i in range(12) for j in range(12) if i % 3 != j % 3], 3),
+    ],
+)
+def test_published_graphs(pairs, fewest):
+    a = edges(pairs)
+    colors = columns(a, orderings=_core.ORDERINGS)
+    assert valid_columns(a, colors)
+    assert fewest <= colors.max() + 1 <= fewest + 1
+
+
+def test_enough_is_enough():
+    a = grid(20, nine=False)
+    known = columns(a).max() + 1
+    assert valid_columns(a, columns(a, fewest=known + 3))
+    assert known <= columns(a, fewest=known + 3).max() + 1 <= known + 3
+    assert valid_columns(a, columns(a, grids=False))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=60))
 def test_any_small_pattern(places):
