@@ -1,7 +1,7 @@
 """Large arrays, whose adjoint kernels wait for each other: the same bits as piece by piece.
 
-Pieces below the size from which kernels wait are the oracle: each element of an elementwise function
-and of its derivative depends on no other, so that nothing may change but the time.
+Pieces below the size from which kernels wait are the oracle: each element of an elementwise
+function and of its derivative depends on no other, so that nothing may change but the time.
 """
 
 import numpy as np
