@@ -23,6 +23,7 @@ NAMES = (
     "chain",
     "elementwise",
     "structural",
+    "products",
     "wrapping",
     "operators",
     "jacobian",

@@ -41,13 +41,16 @@ typedef struct {
     int64_t terms;       /* of each sum */
     int64_t ai, ak, bk, ci;
     int adds;            /* to what C holds */
+    const char *ahead;   /* what will be read next, to be fetched on the way, */
+    int64_t ahead_step;  /* and how much further with each term */
 } Tiles;
 
 /* rows x vectors sums; the last vector of a row has the lanes `last`. */
 CDIFF_LIGHT void tile(const int rows, const int vectors, const Tiles *t, const char *a,
                       const char *b, char *c, __mmask8 last)
 {
-    const int64_t ai = t->ai, ak = t->ak, bk = t->bk, ci = t->ci;
+    const int64_t ai = t->ai, ak = t->ak, bk = t->bk, ci = t->ci, ahead_step = t->ahead_step;
+    const char *ahead = t->ahead;
     wide s[TILE_ROWS][3], v[3];
     char *row = c;
     int64_t k;
@@ -67,6 +70,8 @@ CDIFF_LIGHT void tile(const int rows, const int vectors, const Tiles *t, const c
 #pragma GCC unroll 3
         for (j = 0; j < vectors - 1; j++)
             v[j] = WIDE_AT(b, j);
+        cdiff_prefetch(ahead);
+        ahead += ahead_step;
         v[vectors - 1] = LOAD_LANES(last, &WIDE_AT(b, vectors - 1));
 #pragma GCC unroll 8
         for (i = 0; i < rows; i++) {
@@ -187,7 +192,8 @@ static inline void tile_row(Block *s, int64_t i, int size)
     const int64_t rows = 1 << size, ai = s->p->ai, ak = s->p->ak;
     const char *a = s->a + i * ai, *next = a + rows * ai, *b = s->b;
     char *c = s->c + i * s->t.ci;
-    int64_t j, k = 0;
+    /* The next rows of A, each by a tile; all by the first where a column is one cache line. */
+    int64_t lines = i + rows >= s->p->m ? 0 : s->room && ai == sizeof(double) ? 1 : rows, j;
     if (s->room) {
         pack(s->t.terms, rows, TILE_ROWS, a, ak, ai, s->room);
         a = (const char *)s->room;
@@ -195,9 +201,10 @@ static inline void tile_row(Block *s, int64_t i, int size)
     for (j = 0; j < s->columns; j += TILE_COLUMNS) {
         const int64_t rest = s->columns - j, n = rest < TILE_COLUMNS ? rest : TILE_COLUMNS;
         const int64_t more = (n - 1) / VECTOR;
-        if (s->room && i + rows < s->p->m) /* a column of A comes from far away */
-            for (; k < (j + n) * s->t.terms / s->columns; k++)
-                cdiff_prefetch(next + k * ak);
+        s->t.ahead = lines > 0 ? next : a;
+        s->t.ahead_step = lines > 0 ? ak : 0;
+        lines--;
+        next += ai;
         tiles[size][more](&s->t, a, b, c, FIRST_LANES(n - more * VECTOR));
         b += s->step;
         c += TILE_COLUMNS * sizeof(double);

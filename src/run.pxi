@@ -27,8 +27,7 @@ cdef int num_threads = 1
 
 
 def set_num_threads(n):
-    """Let up to `n` threads share the elementwise work on large arrays inside one compiled call,
-    and matrix products, compiled or not.
+    """Let up to `n` threads share matrix products and the elementwise work of compiled calls.
 
     Results are the same to the last bit for any number.  Until this is called, matrix products take
     as many threads as NumPy's BLAS would (`OPENBLAS_NUM_THREADS`, `MKL_NUM_THREADS` or
