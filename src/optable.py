@@ -238,8 +238,8 @@ op("erf", "a", f"{TWO_OVER_SQRT_PI} * gauss(a)", "The error function.", pair="ga
    numpy=None, example=(0.0, TWO_OVER_SQRT_PI), scipy="scipy.special.erf", mp="erf(a)",
    samples=REAL + (1e-9, 6.0))
 op("erfc", "a", f"{-TWO_OVER_SQRT_PI} * gauss(a)", "1 - erf(a), exact for large a.",
-   pair="gauss", numpy=None, example=(0.0, -TWO_OVER_SQRT_PI), scipy="scipy.special.erfc", mp="erfc(a)",
-   samples=REAL + (1e-9, 6.0, 20.0))
+   pair="gauss", numpy=None, example=(0.0, -TWO_OVER_SQRT_PI), scipy="scipy.special.erfc",
+   mp="erfc(a)", samples=REAL + (1e-9, 6.0, 20.0))
 
 # --- choices: the derivative goes to the operand that supplies the value, ties are split ----------
 
