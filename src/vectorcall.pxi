@@ -25,7 +25,7 @@ cdef extern from "Python.h":
 
 
 cdef class VectorCallable:
-    """Base of such classes: a subclass sets `vectorcall` where it is made, and has to be enabled."""
+    """Base of such classes: a subclass sets `vectorcall` where it is made, and is to be enabled."""
     cdef vectorcallfunc vectorcall
 
     def __call__(self, /, *args, **kwargs):
