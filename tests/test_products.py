@@ -181,6 +181,7 @@ SHARED = [((1000, 301), (301, 400)), ((130, 2000), (2000, 130)), ((9, 400), (400
           ((90000, 4, 4), (90000, 4, 4)), ((5, 700, 30), (30, 700)), ((700, 600, 9), (700, 9, 1))]
 
 
+@pytest.mark.skipif(core.kernels_in_use() != "avx512", reason="NumPy's BLAS computes it here")
 @pytest.mark.parametrize("shapes", SHARED)
 @pytest.mark.parametrize("turned", [(), (0,), (1,), (0, 1)])
 def test_the_same_bits_by_any_number_of_threads(threads, shapes, turned):
