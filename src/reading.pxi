@@ -34,6 +34,7 @@ cdef int find_mirrors(_Bipartite g, int64_t *mirror) except -1:
 
 
 @cython.final
+@cython.nonecheck(False)          # of self, which methods without the GIL cannot do
 cdef class _Reading:
     """How the entries of a symmetric matrix are read; ValueError if a coloring does not give them.
 
