@@ -13,7 +13,7 @@ cdef Array value_matmul(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[2]
     cdef Array out
     if ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE and ra.ndim == rb.ndim:
-        if are_own_products(ra.ndim, ra.dims, rb.dims):
+        if are_own_products(ra.ndim, ra.dims, rb.dims, ra.data == rb.data):
             return own_products(ra, rb)
         if ra.ndim == 2:                           # pooled memory costs no page faults
             shape[0] = ARR_SHAPE(ra)[0]

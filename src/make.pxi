@@ -205,7 +205,8 @@ cdef class _StepMaker:
             return 0
         s.kind = STEP_BLAS
         s.work = s.out.size * a.dims[a.ndim - 1]
-        if a.ndim == b.ndim and are_own_products(a.ndim, a.dims, b.dims):
+        if a.ndim == b.ndim and are_own_products(a.ndim, a.dims, b.dims, a.base == b.base
+                                                 and a.offset == b.offset):
             s.kind = STEP_PRODUCT
             self.e.has_products = True
         return 0

@@ -22,7 +22,9 @@ cdef extern from "product_rooms.h":
 cdef enum:
     SMALL_PRODUCT = 4096          # multiply-adds up to which our own loops win over a BLAS,
     SMALL_VECTOR = 1 << 18        # and where one of the matrices is a row or a column
-    FEW_ROWS = 16
+    SMALL_MATRIX = 1 << 16        # elements of B that need not be packed, or are packed quickly,
+    MANY_ROWS = 192               # and rows of A from where that is worth it for any B
+    HALF_PRODUCT = 128
     LONE_PRODUCT = 1 << 15        # from where it pays to release the GIL,
     SHARED_PRODUCT = 1 << 20      # and in a piece for another thread
     PIECE_ROWS = 8                # pieces are made of whole tiles
@@ -71,14 +73,19 @@ cdef inline bint is_own_product(Py_ssize_t m, Py_ssize_t inner, Py_ssize_t n) no
     return m * inner * n <= (SMALL_VECTOR if m == 1 or n == 1 else SMALL_PRODUCT)
 
 
-cdef bint are_own_products(int ndim, const Py_ssize_t *a, const Py_ssize_t *b) noexcept nogil:
-    """The same for (batches of) matrices, given their shapes and strides."""
+cdef bint are_own_products(int ndim, const Py_ssize_t *a, const Py_ssize_t *b,
+                           bint same) noexcept nogil:
+    """The same for (batches of) matrices, given their shapes and strides, and whether they begin at
+    the same place."""
+    cdef Py_ssize_t m = a[ndim - 2], inner = a[ndim - 1], n = b[ndim - 1]
     if ndim > 2 and KERNELS.product == NULL:
         return False
-    if a[ndim - 2] < FEW_ROWS and b[2 * ndim - 1] != sizeof(double) \
-            and b[ndim - 2] * b[ndim - 1] > SMALL_VECTOR:
-        return False                           # a BLAS need not turn B around
-    return is_own_product(a[ndim - 2], a[ndim - 1], b[ndim - 1])
+    if 1 < m < MANY_ROWS and n > 1 and inner * n > SMALL_MATRIX:
+        return False                           # to pack B is not worth it for so few rows
+    if same and m > HALF_PRODUCT and m == n and a[2 * ndim - 2] == b[2 * ndim - 1] \
+            and a[2 * ndim - 1] == b[2 * ndim - 2]:
+        return False                           # A A.T, of which a BLAS computes one half
+    return is_own_product(m, inner, n)
 
 
 cdef void simple_product(const MatrixProduct *p) noexcept nogil:
