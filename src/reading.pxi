@@ -34,7 +34,6 @@ cdef int find_mirrors(_Bipartite g, int64_t *mirror) except -1:
 
 
 @cython.final
-@cython.nonecheck(False)          # of self, which methods without the GIL cannot do
 cdef class _Reading:
     """How the entries of a symmetric matrix are read; ValueError if a coloring does not give them.
 
@@ -93,6 +92,9 @@ cdef class _Reading:
         cdef np.ndarray marks = np.full(2 * self.g.n + 2, -1, np.int64)
         cdef int64_t *row = <int64_t *>np.PyArray_DATA(marks)  # of each color: seen in which row
         cdef int64_t *number = row + self.g.n + 1
+        cdef int64_t *left = self.left
+        cdef int32_t *count = self.count
+        cdef int32_t *size = self.size
         cdef int64_t j, n_sums = 0
         cdef int32_t v, c
         with nogil:
@@ -103,12 +105,12 @@ cdef class _Reading:
                         row[c] = v
                         number[c] = n_sums
                         if c == self.g.n:
-                            self.count[n_sums] = self.size[n_sums] = UNREADABLE
+                            count[n_sums] = size[n_sums] = UNREADABLE
                         n_sums += 1
                     self.sum_of[j] = number[c]
-                    self.left[number[c]] ^= j
-                    self.count[number[c]] += 1
-                    self.size[number[c]] += 1
+                    left[number[c]] ^= j
+                    count[number[c]] += 1
+                    size[number[c]] += 1
         return 0
 
     cdef void find(self, int64_t j) noexcept nogil:
@@ -134,16 +136,19 @@ cdef class _Reading:
     cdef void subtract(self, int64_t j, int64_t k) noexcept nogil:
         (<int64_t *>np.PyArray_DATA(self.targets))[self.n_steps] = j
         (<int64_t *>np.PyArray_DATA(self.sources))[self.n_steps] = k
-        self.n_steps += 1
+        self.n_steps = self.n_steps + 1
 
     cdef void mark(self, int64_t j) noexcept nogil:
         cdef int64_t s = self.sum_of[j]
         self.known[j] = 1
-        self.left[s] ^= j
-        self.count[s] -= 1
+        self.left[s] = self.left[s] ^ j
+        self.count[s] = self.count[s] - 1
         if self.count[s] == 1:
-            self.queue[self.last] = self.left[s]
-            self.last += 1
+            self.push(self.left[s])
+
+    cdef void push(self, int64_t j) noexcept nogil:
+        self.queue[self.last] = j
+        self.last = self.last + 1
 
     cdef void leaves_inward(self) noexcept:
         """The diagonal, and all trees of more than one edge."""
@@ -152,8 +157,7 @@ cdef class _Reading:
             for j in range(self.g.rs[self.g.n]):
                 i = self.mirror[j]
                 if self.size[self.sum_of[j]] == 1 and (i == j or self.size[self.sum_of[i]] > 1):
-                    self.queue[self.last] = j
-                    self.last += 1
+                    self.push(j)
             while first < self.last:
                 j = self.queue[first]
                 first += 1
