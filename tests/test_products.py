@@ -312,7 +312,7 @@ spare = []
 limit = resource.getrlimit(resource.RLIMIT_AS)
 resource.setrlimit(resource.RLIMIT_AS, (1 << 20, limit[1]))
 size = 1 << 20
-while size >= 1 << 12:                            # and none of the allocator's besides
+while size >= 1 << 17:                            # and no large piece of the allocator's besides
     try:
         spare.append(bytearray(size))
     except MemoryError:
