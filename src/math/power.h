@@ -13,7 +13,7 @@
  *
  * For one value at a time cdm_power is the library's pow, which is as accurate and faster then. In
  * loops it is branch-free, and its two parts leave out all that positive numbers with ordinary
- * results do not need. All of them need fma, without which the exact products would make them slower than
+ * results do not need. They need fma, without which the exact products would make them slower than
  * the library: then it is the library's pow too.
  *
  * Method of the logarithm: P. T. P. Tang, Table-driven implementation of the logarithm function,

@@ -74,7 +74,7 @@ CDM_INLINE double cdm_erfc_parts(double x, double *k_magic) {
     return result + CDM_FMA(w, p_lo, CDM_FMA(w_lo, p, result_lo));
 }
 
-/* The complement for numbers that are not negative, and e^-x^2: both 0 from 28 on. */
+/* erfc of numbers that are not negative, and e^(-x^2): both are 0 from 28 on. */
 CDM_INLINE double cdm_erfc_far(double m) {
     double k_magic, y = cdm_erfc_parts(m > 28.0 ? 28.0 : m, &k_magic);
     return cdm_scale_magic(y, k_magic);
