@@ -458,7 +458,7 @@ def fused_function(language, row):
     names = ", ".join(row.operands + row.attributes)
     tracked = " or ".join(f"is_traced({name})" for name in row.operands)
     operands = ["Array " + name for name in row.operands]
-    operands += ["tuple " + name for name in row.attributes]
+    operands += ["object " + name for name in row.attributes]
     head = f"cdef Array apply_{row.name}({', '.join(operands)}):"
     return function(head, [(f"not ({tracked})", [f"return fused_{row.name}({names})"]),
                            (None, emitter.lines)], f"return {value.text}")

@@ -12,6 +12,8 @@ cdef extern from "running_loops.h":
                         const double *b, double *out) noexcept nogil
     void recurrence_rows(bint reverse, int64_t n, int64_t inner, const double *a, const double *b,
                          double *out) noexcept nogil
+    void pull_row(const KernelTable *kernels, bint reverse, int64_t n, const double *a,
+                  const double *c, double *out) noexcept nogil
     void others_row(const KernelTable *kernels, int64_t n, const double *p,
                     double *out) noexcept nogil
 
@@ -96,6 +98,26 @@ cdef void linrec_loop(const Layout *s, const double *a, const double *b, double 
         a += step
         b += step
         out += step
+
+
+cdef Array fused_linrec_pull(Array a, Array c, object axis, object reverse):
+    """Along the last axis without a copy of `a` that is shifted by one."""
+    cdef Array y
+    cdef Py_ssize_t i, n
+    cdef bint backward = reverse
+    if typenum_of(a) != NPY_DOUBLE or typenum_of(c) != NPY_DOUBLE or not same_shape(a, c) \
+            or <Py_ssize_t>axis != ndim_of(a) - 1 or size_of(a) == 0:
+        y = value_slice(a, None, (part(shape_of(a), axis, reverse),))
+        y = value_embed(y, None, (shape_of(a), part(shape_of(a), axis, not reverse)))
+        return value_linrec(y, [y, c], (axis, not reverse))
+    a, c = contiguous(a), contiguous(c)
+    y = steal(fresh_like(N(c).arr))
+    n = ARR_SHAPE(N(c).arr)[<Py_ssize_t>axis]
+    with nogil:
+        for i in range(N(c).arr.size // n):
+            pull_row(KERNELS, backward, n, <double *>N(a).arr.data + i * n,
+                     <double *>N(c).arr.data + i * n, <double *>N(y).arr.data + i * n)
+    return y
 
 
 cdef Array fused_others_product(Array m):

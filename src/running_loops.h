@@ -100,15 +100,16 @@ static int part_products(const KernelTable *kernels, int64_t m, const double *a,
     return finite;
 }
 
-/* A long row from its end, in parts: each as if nothing came before it, which gives what it hands
- * on, and then again from what it is given.  Returns how many elements at the end are done. */
+/* A long row from its end, in parts, given what comes before it: each as if that were 0, which gives
+ * what it hands on, and then again.  Returns how many elements at the end are done. */
 CDIFF_UNROLLED static int64_t recurrence_back_parts(const KernelTable *kernels, int64_t n,
-                                                    const double *a, const double *b, double *out)
+                                                    const double *a, const double *b, double *out,
+                                                    double given)
 {
     const int64_t m = n / PARTS, rest = n - m * PARTS;
-    double product[PARTS], t[PARTS] = {0.0}, given = 0.0, next;
+    double product[PARTS], t[PARTS] = {0.0}, next;
     int64_t j, k;
-    int finite = 1;
+    int finite = isfinite(given) != 0;
     a += rest;
     b += rest;
     out += rest;
@@ -129,6 +130,15 @@ CDIFF_UNROLLED static int64_t recurrence_back_parts(const KernelTable *kernels, 
     return n - rest;
 }
 
+/* From the end of a row, given what comes before it. */
+static void recurrence_back(const KernelTable *kernels, int64_t n, const double *a,
+                            const double *b, double *out, double given)
+{
+    const int64_t done = recurrence_back_parts(kernels, n, a, b, out, given);
+    n -= done;
+    recurrence(n, -1, a + n - 1, b + n - 1, out + n - 1, done ? out[n] : given);
+}
+
 static int all_zero(int64_t n, const double *p)
 {
     int64_t j, some;
@@ -144,14 +154,13 @@ static int all_zero(int64_t n, const double *p)
     return 1;
 }
 
-/* Not in place.  A running product is a recurrence where b is zero but for its first element. */
+/* n > 0, not in place.  A running product is a recurrence where b is zero but for its first
+ * element. */
 static void recurrence_row(const KernelTable *kernels, int reverse, int64_t n, const double *a,
                            const double *b, double *out)
 {
-    const int64_t done = reverse ? recurrence_back_parts(kernels, n, a, b, out) : 0;
     if (reverse)
-        recurrence(n - done, -1, a + n - done - 1, b + n - done - 1, out + n - done - 1,
-                   done ? out[n - done] : 0.0);
+        recurrence_back(kernels, n, a, b, out, 0.0);
     else if (all_zero(n - 1, b + 1)) {
         out[0] = b[0];
         running_product(n - 1, a + 1, out + 1, b[0]);
@@ -170,6 +179,19 @@ static void recurrence_rows(int reverse, int64_t n, int64_t inner, const double 
         CDIFF_SIMD
         for (k = 0; k < inner; k++)
             out[at + k] = a[at + k] * out[at - step + k] + b[at + k];
+    }
+}
+
+/* The other way: t[j] = a[j+1] t[j+1] + c[j], or a[j-1] t[j-1] + c[j] for a reversed recurrence. */
+static void pull_row(const KernelTable *kernels, int reverse, int64_t n, const double *a,
+                     const double *c, double *out)
+{
+    if (reverse) {
+        out[0] = c[0];
+        recurrence(n - 1, 1, a, c + 1, out + 1, out[0]);
+    } else {
+        out[n - 1] = c[n - 1];
+        recurrence_back(kernels, n - 1, a + 1, c, out, out[n - 1]);
     }
 }
 
