@@ -227,7 +227,7 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
 cdef bint _falling = False
 
 
-cdef bint next_direction() noexcept:
+cdef bint goes_down() noexcept:
     """Large jobs go up and down in turn: the next one begins where this one has left its data in
     the cache."""
     global _falling
@@ -243,7 +243,7 @@ cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accum
     if job.size < NOGIL_SIZE:
         job_run(job, value, adjoint, out, accumulate, False)
     else:
-        falling = next_direction()
+        falling = goes_down()
         with nogil:
             job_run(job, value, adjoint, out, accumulate, falling)
 

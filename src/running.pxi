@@ -120,6 +120,27 @@ cdef Array fused_linrec_pull(Array a, Array c, object axis, object reverse):
     return y
 
 
+cdef Array fused_times_shifted(Array c, Array x, object axis, object back):
+    """Along the last axis without a copy of `x` that is shifted by one."""
+    cdef Array y
+    cdef Py_ssize_t i, n, skipped = 1 if back else 0
+    cdef double *out
+    if typenum_of(c) != NPY_DOUBLE or typenum_of(x) != NPY_DOUBLE or not same_shape(c, x) \
+            or <Py_ssize_t>axis != ndim_of(c) - 1 or size_of(c) == 0:
+        y = value_slice(x, None, (part(shape_of(x), axis, back),))
+        return ew2(OP_ZMUL, c, value_embed(y, None, (shape_of(x),
+                                                     part(shape_of(x), axis, not back))))
+    c, x = contiguous(c), contiguous(x)
+    y = steal(fresh_like(N(c).arr))
+    out = <double *>N(y).arr.data
+    n = ARR_SHAPE(N(c).arr)[<Py_ssize_t>axis]
+    for i in range(0, N(c).arr.size, n):
+        KERNELS.value[OP_ZMUL](n - 1, out + i + skipped, numbers_of(c) + i + skipped,
+                               numbers_of(x) + i + 1 - skipped, 1, 1)
+        out[i if back else i + n - 1] = 0.0
+    return y
+
+
 cdef Array fused_others_product(Array m):
     """Products of all other elements of each row, by running products from both sides."""
     cdef Array source, y

@@ -371,7 +371,7 @@ cdef Array value_where(Array a, list operands, object attrs):
     job_operand(&job, a)
     job_operand(&job, b)
     job_coalesce(&job)
-    falling = job.size >= NOGIL_SIZE and next_direction()
+    falling = job.size >= NOGIL_SIZE and goes_down()
     with nogil:
         where_run(&job, N(y).arr, falling)
     return y
