@@ -154,18 +154,19 @@ static int all_zero(int64_t n, const double *p)
     return 1;
 }
 
-/* n > 0, not in place.  A running product is a recurrence where b is zero but for its first
- * element. */
+/* n > 0, not in place; the first element is that of b, whatever a is there.  A running product is a
+ * recurrence where b is zero but for that. */
 static void recurrence_row(const KernelTable *kernels, int reverse, int64_t n, const double *a,
                            const double *b, double *out)
 {
+    const int64_t first = reverse ? n - 1 : 0;
+    const double t = out[first] = b[first];
     if (reverse)
-        recurrence_back(kernels, n, a, b, out, 0.0);
-    else if (all_zero(n - 1, b + 1)) {
-        out[0] = b[0];
-        running_product(n - 1, a + 1, out + 1, b[0]);
-    } else
-        recurrence(n, 1, a, b, out, 0.0);
+        recurrence_back(kernels, n - 1, a, b, out, t);
+    else if (all_zero(n - 1, b + 1))
+        running_product(n - 1, a + 1, out + 1, t);
+    else
+        recurrence(n - 1, 1, a + 1, b + 1, out + 1, t);
 }
 
 /* The same along the first of two axes, of which the second has `inner` elements. */
