@@ -338,7 +338,8 @@ def spared(lines, result):
             old = [name for name, use in uses.items() if use < i and name not in dropped]
             dropped.update(old)
             kept += [" = ".join([*old, "None"])] if old else []
-            line = f"{match[1]}ew_over({match[2]}, {match[3]}, {match[4]}, {sum(1 << k for k in last)})"
+            bits = sum(1 << k for k in last)
+            line = f"{match[1]}ew_over({match[2]}, {match[3]}, {match[4]}, {bits})"
         kept.append(line)
     return kept
 

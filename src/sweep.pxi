@@ -334,6 +334,7 @@ cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
     """One operand; for the last one, the memory of the node's own cotangent may be taken over."""
     cdef Node *n = e.node
     cdef Node *p = n.p0 if k == 0 else n.p1
+    cdef Node *other = n.p1 if k == 0 else n.p0
     cdef PyObject *o = s.order[j].slot.value
     cdef int reads = OP_SAVES[n.op][k]
     cdef Source a, b
@@ -349,10 +350,9 @@ cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
         elif OP_PARTIAL[n.op][k] == PARTIAL_ONE:
             set_value(s, j, <Array>e.slot.value)
             return True
-        elif last and s.frees and is_last_reader(n.p1 if k == 0 else n.p0, n.arr.size) \
-                and same_dims((n.p1 if k == 0 else n.p0).arr, n.arr):
-            o = <PyObject *>(n.p1 if k == 0 else n.p0)
-            run_adjoint(s, n, k, (<Node *>o).arr, g, &a, &b, 0)
+        elif last and s.frees and is_last_reader(other, n.arr.size) \
+                and same_dims(other.arr, n.arr):
+            run_adjoint(s, n, k, other.arr, g, &a, &b, 0)
             s.order[j].slot.value = released_operand(n, k ^ 1)
             return True
         else:
@@ -372,13 +372,14 @@ cdef inline bint is_last_reader(const Node *p, Py_ssize_t size) noexcept nogil:
     """Is the operand p of a node a large constant of this size that only the node knows?  So is the
     copy that was saved of an ndarray."""
     return (p != NULL and p.op == OP_CONST and not p.flags & (LEVEL_MASK | NODE_SHOWN)
-            and p.flags & NODE_ARRAY and size >= NOGIL_SIZE and p.arr.size == size and p.arr.refcnt == 1
-            and p.arr.holders == 1 and Py_REFCNT(<PyObject *>p) == 0 and p.arr.owner == NULL
-            and p.arr.base == NULL and p.arr.pins == 0 and is_plain(p.arr))
+            and p.flags & NODE_ARRAY and size >= NOGIL_SIZE and p.arr.size == size
+            and p.arr.refcnt == 1 and p.arr.holders == 1 and Py_REFCNT(<PyObject *>p) == 0
+            and p.arr.owner == NULL and p.arr.base == NULL and p.arr.pins == 0
+            and is_plain(p.arr))
 
 
 cdef PyObject *released_operand(Node *n, int k) noexcept:
-    """Such an operand, whose memory now holds a cotangent; n is as in a freed graph from here on."""
+    """Such an operand k of n, whose memory is a cotangent's; n is as in a freed graph from now on."""
     cdef Node *p = n.p1 if k == 1 else n.p0
     if k == 1:
         n.p1 = NULL
