@@ -104,6 +104,7 @@ cdef int reverse_tree(Sweep *s, Node *n, double g) except -1:
         q = n.p1 if n.d1 != 0.0 and takes_part(s, n.p1) else NULL
         gp = g * n.d0
         gq = g * n.d1
+        look_ahead(n, n.p0)
         n = NULL
         if p != NULL:
             if in_tree(p):
