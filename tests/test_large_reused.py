@@ -201,6 +201,38 @@ def test_gradients_through_views_are_arrays_of_their_own(shape):
     np.testing.assert_array_equal(x.numpy(), data)
 
 
+def test_a_cotangent_that_goes_two_ways():
+    a, b = leaf(), leaf(Y)
+    seed = cd.array(G)
+    out = cnp.reshape(a, (1, -1)) + cnp.reshape(b, (1, -1))
+    cnp.reshape(out, (-1,)).backward(seed)
+    for one, other in ((a.grad, b.grad), (a.grad, seed), (b.grad, seed)):
+        assert not np.shares_memory(one.numpy(), other.numpy())
+    a.grad *= 2.0
+    np.testing.assert_array_equal(seed.numpy(), G)
+    np.testing.assert_array_equal(b.grad, G)
+    np.testing.assert_array_equal(a.grad, 2 * G)
+    a.zero_grad()
+    cnp.reshape(a, (1, -1)).backward(cnp.reshape(seed, (1, -1)))
+    assert not np.shares_memory(a.grad.numpy(), seed.numpy())
+    a.grad += 1.0
+    np.testing.assert_array_equal(seed.numpy(), G)
+
+
+@pytest.mark.parametrize("name", ["norm", "logsumexp", "max", "var"])
+def test_tangents_leave_their_operands_alone(name):
+    reduce, gradient = REDUCED[name]
+    constant = cd.array(Y)
+
+    def f(x):
+        return reduce(x * 1.0) + reduce(x) + cnp.sum(x * x) + reduce(constant * x)
+
+    tangent = cd.jvp(f, (cd.array(X),), (cd.array(G),))[1]
+    expected = gradient(X) @ G + 2 * X @ G + gradient(X * Y) / 2 @ (Y * G)
+    np.testing.assert_allclose(tangent, expected, rtol=1e-10)
+    np.testing.assert_array_equal(constant.numpy(), Y)
+
+
 def test_contributions_of_different_shapes():
     x = leaf()
     out = cnp.sum(x * Y) + 5.0 * cnp.sum(x) + cnp.sum(x) ** 2
