@@ -391,7 +391,7 @@ cdef inline bint is_last_reader(const Node *p, Py_ssize_t size) noexcept nogil:
 
 
 cdef PyObject *released_operand(Node *n, int k) noexcept:
-    """Such an operand k of n, whose memory is a cotangent's; n is as in a freed graph from now on."""
+    """An operand k of n of that kind, whose memory is a cotangent's; n is as in a freed graph."""
     cdef Node *p = n.p1 if k == 1 else n.p0
     if k == 1:
         n.p1 = NULL
