@@ -91,8 +91,10 @@ def kernel_declarations(n):
     ctypedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out) noexcept nogil
     ctypedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows,
                                      const int64_t *given) noexcept nogil
-    ctypedef bint (*table_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at,
-                              const double *from_, double *to) noexcept nogil
+    ctypedef bint (*take_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at,
+                             const double *from_, double *to, int64_t *kept) noexcept nogil
+    ctypedef bint (*scatter_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at,
+                                const double *from_, double *to) noexcept nogil
     enum:
         DIGEST_LANES
         ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS
@@ -128,8 +130,8 @@ def kernel_declarations(n):
         product_fn product
         digest_fn digest
         positions_fn positions
-        table_fn take
-        table_fn scatter
+        take_fn take
+        scatter_fn scatter
     const KernelTable *kernels_select() noexcept nogil
 """
 

@@ -164,6 +164,7 @@ cdef Array get_advanced(Array a, object key):
 
 cdef Array get_rows(Array a, tuple shape, object key):
     cdef int lead
+    cdef Array out
     if not shape:
         raise_too_many(shape, key)
     if key.dtype.kind == "b":
@@ -173,7 +174,31 @@ cdef Array get_rows(Array a, tuple shape, object key):
                              f"shape {shape}")
         a = apply_reshape(a, (product(shape[:lead]),) + shape[lead:])
         return gather_rows(a, np.flatnonzero(key))
-    return gather_rows(a, checked_rows(key, shape[0]))
+    out = gather_given(a, key)
+    return gather_rows(a, checked_rows(key, shape[0])) if out is None else out
+
+
+cdef Array gather_given(Array a, np.ndarray key):
+    """The same in one pass over the positions, which are copied for the sweep on the way; None
+    where this cannot be."""
+    cdef int levels = recording(levels_of(N(a)))
+    cdef int lead = np.PyArray_NDIM(key)
+    cdef np.ndarray rows
+    cdef Array y
+    if watching or N(a).flags & NODE_DUAL or tracing(levels) or not levels or not lead \
+            or not N(a).flags & NODE_ARRAY or not is_plain(N(a).arr) \
+            or not is_positions(key) or lead + N(a).arr.ndim > MAX_NDIM:
+        return None
+    rows = np.PyArray_EMPTY(lead, np.PyArray_DIMS(key), np.NPY_INT64, 0)
+    y = rows_at(N(a).arr, lead, <const Py_ssize_t *>np.PyArray_DIMS(key),
+                <const int64_t *>np.PyArray_DATA(key), <int64_t *>np.PyArray_DATA(rows))
+    return y if y is None else attach(y, OP_GATHER, [a, wrap_ndarray(rows)],
+                                      STRUCT_SAVES[OP_GATHER], None)
+
+
+cdef inline bint is_positions(np.ndarray key) noexcept:
+    """Does it hold int64 numbers in a row?"""
+    return np.PyArray_TYPE(key) == np.NPY_INT64 and np.PyArray_ISCARRAY_RO(key)
 
 
 cdef Array get_joined(Array a, tuple shape, tuple key):
@@ -221,7 +246,7 @@ cdef np.ndarray checked_rows(object key, Py_ssize_t extent, int axis=0):
     cdef const int64_t *src
     cdef int64_t *p
     cdef Py_ssize_t i, n = np.PyArray_SIZE(given)
-    if np.PyArray_TYPE(given) == np.NPY_INT64 and np.PyArray_ISCARRAY_RO(given):
+    if is_positions(given):
         rows = np.PyArray_EMPTY(np.PyArray_NDIM(given), np.PyArray_DIMS(given), np.NPY_INT64, 0)
     else:
         given = rows = np.array(given, dtype=np.int64, order="C")

@@ -128,8 +128,10 @@ typedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out);
 
 /* Positions, and rows of a table at positions: see row_loops.h. */
 typedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows, const int64_t *given);
-typedef int (*table_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at, const double *from,
-                        double *to);
+typedef int (*take_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at, const double *from,
+                       double *to, int64_t *kept);
+typedef int (*scatter_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at,
+                          const double *from, double *to);
 
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
  * pair[op] is NULL where there is no pair; product is NULL where NumPy's BLAS is as fast. */
@@ -147,7 +149,8 @@ typedef struct {
     product_fn product;
     digest_fn digest;
     positions_fn positions;
-    table_fn take, scatter;
+    take_fn take;
+    scatter_fn scatter;
 } KernelTable;
 
 extern const KernelTable kernels_baseline;

@@ -318,7 +318,7 @@ cdef Array scaled_norm2(np.ndarray x, object attrs):
 
 # ---------------------------------------------------------------- gathers
 
-cdef Py_ssize_t row_size(Arr *r, int first) noexcept nogil:
+cdef Py_ssize_t row_size(const Arr *r, int first) noexcept nogil:
     """Elements in a row: the product of the extents from axis `first` on."""
     cdef Py_ssize_t m = 1
     cdef int i
@@ -329,28 +329,36 @@ cdef Py_ssize_t row_size(Arr *r, int first) noexcept nogil:
 
 cdef Array value_gather(Array a, list operands, object attrs):
     """a[idx] for positions idx of any shape along the first axis."""
-    cdef Array idx = contiguous(<Array>operands[1])
-    cdef Arr *r = N(a).arr
+    cdef Array y, idx = contiguous(<Array>operands[1])
     cdef Arr *at = N(idx).arr
+    if not is_plain(N(a).arr) or at.ndim + N(a).arr.ndim > MAX_NDIM:
+        return wrap_result(np.take(ndarray_of(a), ndarray_of(idx), axis=0))
+    y = rows_at(N(a).arr, at.ndim, ARR_SHAPE(at), <const int64_t *>at.data, NULL)
+    if y is None:
+        checked_rows(ndarray_of(idx), ARR_SHAPE(N(a).arr)[0])          # which raises the error
+    return y
+
+
+cdef Array rows_at(const Arr *r, int lead, const Py_ssize_t *dims, const int64_t *at, int64_t *kept):
+    """The rows of r at positions of shape `dims`; None if one is outside.
+
+    The positions, from the front, are left in `kept`, unless it is NULL.
+    """
     cdef Py_ssize_t shape[MAX_NDIM]
-    cdef Py_ssize_t m
+    cdef Py_ssize_t m = row_size(r, 1), count = 1
     cdef Array y
     cdef bint inside
     cdef int i
-    if r.typenum != NPY_DOUBLE or not r.flags & ARR_CONTIGUOUS or at.ndim + r.ndim > MAX_NDIM:
-        return wrap_result(np.take(ndarray_of(a), ndarray_of(idx), axis=0))
-    for i in range(at.ndim):
-        shape[i] = ARR_SHAPE(at)[i]
+    for i in range(lead):
+        shape[i] = dims[i]
+        count *= dims[i]
     for i in range(1, r.ndim):
-        shape[at.ndim + i - 1] = ARR_SHAPE(r)[i]
-    y = new_array(at.ndim + r.ndim - 1, shape, NPY_DOUBLE)
-    m = row_size(r, 1)
+        shape[lead + i - 1] = ARR_SHAPE(r)[i]
+    y = new_array(lead + r.ndim - 1, shape, NPY_DOUBLE)
     with nogil:
-        inside = KERNELS.take(at.size, ARR_SHAPE(r)[0], m, <const int64_t *>at.data,
-                              <double *>r.data, <double *>N(y).arr.data)
-    if not inside:
-        checked_rows(ndarray_of(idx), ARR_SHAPE(r)[0])          # which raises the error
-    return y
+        inside = KERNELS.take(count, ARR_SHAPE(r)[0], m, at, <const double *>r.data,
+                              <double *>N(y).arr.data, kept)
+    return y if inside else None
 
 
 cdef Array value_scatter_add(Array a, list operands, object attrs):

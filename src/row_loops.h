@@ -66,31 +66,36 @@ static inline void add_rows(int64_t n, int64_t m, const int64_t *rows, const dou
     ALL_ROWS(cdiff_prefetch(out + rows[i + ROWS_AHEAD] * m), out[row + k] += g[i * m + k])
 }
 
-/* Goes through n positions block by block; what follows handles `some` rows from `i` on. */
-#define BLOCKS_OF_ROWS(handle)                                                                    \
-    int64_t rows[POSITIONS + ROWS_AHEAD], i, some, k;                                             \
-    for (i = 0; i < n; i += some) {                                                               \
-        some = n - i < POSITIONS ? n - i : POSITIONS;                                             \
-        if (positions_kernel(some, count, rows, at + i) < 0)                                      \
-            return 0;                                                                             \
-        for (k = some; k < some + ROWS_AHEAD; k++)                                                \
-            rows[k] = rows[some - 1];                                                             \
-        handle;                                                                                   \
-    }                                                                                             \
-    return 1;
-
-/* out[i] = p[at[i]] for rows of m numbers, of which p has `count`; 0 if a position is outside. */
+/* out[i] = p[at[i]] for rows of m numbers, of which p has `count`; 0 if a position is outside.
+ * The positions as rows are left in `kept`, unless it is NULL. */
 static int take_kernel(int64_t n, int64_t count, int64_t m, const int64_t *at, const double *p,
-                       double *out)
+                       double *out, int64_t *kept)
 {
-    BLOCKS_OF_ROWS(take_rows(some, m, rows, p, out + i * m))
+    int64_t rows[POSITIONS], *to, i, some;
+    for (i = 0; i < n; i += some) {
+        some = n - i < POSITIONS ? n - i : POSITIONS;
+        to = kept == NULL ? rows : kept + i;
+        if (positions_kernel(some, count, to, at + i) < 0)
+            return 0;
+        take_rows(some, m, to, p, out + i * m);
+    }
+    return 1;
 }
 
 /* out[at[i]] += g[i] in the order of the positions. */
 static int scatter_kernel(int64_t n, int64_t count, int64_t m, const int64_t *at, const double *g,
                           double *out)
 {
-    BLOCKS_OF_ROWS(add_rows(some, m, rows, g + i * m, out))
+    int64_t rows[POSITIONS + ROWS_AHEAD], i, some, k;
+    for (i = 0; i < n; i += some) {
+        some = n - i < POSITIONS ? n - i : POSITIONS;
+        if (positions_kernel(some, count, rows, at + i) < 0)
+            return 0;
+        for (k = some; k < some + ROWS_AHEAD; k++)
+            rows[k] = rows[some - 1];
+        add_rows(some, m, rows, g + i * m, out);
+    }
+    return 1;
 }
 
 #endif

@@ -86,6 +86,12 @@ cdef inline bint has_number(Node *n) noexcept nogil:
     return n.op < N_LOCAL and not n.flags & NODE_ARRAY
 
 
+cdef inline bint cannot_fail(int op) noexcept nogil:
+    """Has this operator an adjoint without errors of its own?  One must leave the graph whole."""
+    return op < N_LOCAL or op == OP_SUM or op == OP_MATMUL or op == OP_RESHAPE \
+        or op == OP_TRANSPOSE or op == OP_SLICE or op == OP_BROADCAST_TO
+
+
 cdef inline Ext *wide_operands(Node *n) noexcept nogil:
     return n.ext if owns_objects(n) and n.ext != NULL and n.ext.nparents > 0 else NULL
 
@@ -220,6 +226,7 @@ cdef int sort_finish(Sweep *s, Node *n) except -1:
         active |= ENTRY_LOCAL
     else:
         s.has_values = True
+        s.frees = s.frees and cannot_fail(n.op)
         ext = wide_operands(n)
         if ext != NULL:
             i0 = sort_wide(s, ext, &active)

@@ -161,7 +161,7 @@ cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
     return KERNELS.take(s.operands[1].size, s.operands[0].dims[0], s.count,
                         <const int64_t *>part_data(&s.operands[1], bases),
                         <const double *>part_data(&s.operands[0], bases),
-                        <double *>part_data(&s.out, bases))
+                        <double *>part_data(&s.out, bases), NULL)
 
 
 cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:

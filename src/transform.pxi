@@ -418,7 +418,7 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     try:
         s.by_trees = not watching
         s.all_leaves = True
-        s.frees = not retain_graph and sweeps_running == 1
+        s.frees = not retain_graph and sweeps_running == 1 and not watching
         sort_from(&s, N(y))
         cdiff_tls.paused = 1
         put_seed(&s, N(y).mark, y, seed)
