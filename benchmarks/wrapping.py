@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -145,8 +146,13 @@ def build(contender: str, key: str) -> Case:
     value = np.asarray(plain(x))
     g = load(contender).constant(np.random.default_rng(1).uniform(0.5, 1.5, value.shape))
     if contender == "autograd":
-        return autograd_case(function, x, g)
-    return eager_case(contender, function, x, g)
+        case, other = autograd_case(function, x, g), 0.9 * x
+    else:
+        case, other = eager_case(contender, function, x, g), load(contender).leaf(0.9 * x)
+    if x.ndim < 2:
+        return case
+    # cdiff keeps the factors of the last matrix: each turn is to have another than the last.
+    return replace(case, stmt=f"x, other = other, x; {case.stmt}", names={**case.names, "other": other})
 
 
 # --- the tables --------------------------------------------------------------------------------

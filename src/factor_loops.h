@@ -67,11 +67,35 @@ static void triangle_kernel(int64_t rows, int64_t n, const char *t, int64_t ti, 
                       n - j < VECTOR ? FIRST_LANES(n - j) : 255);
 }
 
+/* Below its pivot, column j becomes factors, and later ones lose that multiple of the pivot's row; in
+ * *at, where the largest element of the next column is.  The size of that. */
+CDIFF_LIGHT double eliminate(const int j, int64_t m, __mmask8 all, char *a, int64_t step, int64_t *at)
+{
+    const wide pivots = LOAD_LANES(all & (__mmask8)~FIRST_LANES(j + 1), a + j * step);
+    const double factor = 1.0 / *(loose_double *)(a + j * (step + (int64_t)sizeof(double)));
+    double best = -1.0;
+    int64_t i;
+    for (i = j + 1; i < m; i++) {
+        char *row = a + i * step;
+        const wide f = factor * ((loose_double *)row)[j] - (wide){0};
+        const wide rest = (wide)_mm512_mask_mov_pd((__m512d)(LOAD_LANES(all, row) - f * pivots),
+                                                   (__mmask8)(1u << j), (__m512d)f);
+        STORE_LANES(all, row, rest);
+        /* out of the register: what a masked store has written cannot be read at once */
+        if (fabs(rest[(j + 1) % VECTOR]) > best) {
+            best = fabs(rest[(j + 1) % VECTOR]);
+            *at = i;
+        }
+    }
+    return best;
+}
+
 static int panel_kernel(int64_t m, int64_t columns, char *a, int64_t step, int64_t *swaps)
 {
     const __mmask8 all = FIRST_LANES(columns);
     double best = -1.0;
-    int64_t i, j, at = 0;
+    int64_t i, at = 0;
+    int j;
     for (i = 0; i < m; i++) {
         const double size = fabs(*(const loose_double *)(a + i * step));
         if (size > best) {
@@ -79,32 +103,18 @@ static int panel_kernel(int64_t m, int64_t columns, char *a, int64_t step, int64
             at = i;
         }
     }
-    for (j = 0; j < columns; j++) {
-        const __mmask8 later = all & (__mmask8)~FIRST_LANES(j + 1);
-        const wide moved = LOAD_LANES(all, a + j * step), chosen = LOAD_LANES(all, a + at * step);
-        const wide pivots = LOAD_LANES(later, a + at * step);
-        double factor;
+#pragma GCC unroll 8
+    for (j = 0; j < FACTOR_BLOCK; j++) {
+        wide moved;
+        if (j == columns)
+            break;
         if (!(best >= FACTOR_SMALL && best <= FACTOR_LARGE))
             return 0;
         swaps[j] = at;
+        moved = LOAD_LANES(all, a + j * step);
+        STORE_LANES(all, a + j * step, LOAD_LANES(all, a + at * step));
         STORE_LANES(all, a + at * step, moved);
-        STORE_LANES(all, a + j * step, chosen);
-        factor = 1.0 / *(const loose_double *)(a + j * (step + (int64_t)sizeof(double)));
-        best = -1.0;
-        for (i = j + 1; i < m; i++) {
-            loose_double *row = (loose_double *)(a + i * step);
-            const double f = row[j] * factor;
-            const wide rest = LOAD_LANES(later, row) - f * pivots;
-            row[j] = f;
-            STORE_LANES(later, row, rest);
-            if (j + 1 < columns) {
-                const double size = fabs(row[j + 1]);
-                if (size > best) {
-                    best = size;
-                    at = i;
-                }
-            }
-        }
+        best = eliminate(j, m, all, a, step, &at);
     }
     return 1;
 }

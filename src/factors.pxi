@@ -8,6 +8,7 @@
 
 cdef enum:
     NUMBER = 8                    # bytes of a float64
+    SWAPPED_COLUMNS = 512
     WHOLE_TRIANGLE = 48           # rows up to which both halves of a symmetric product are computed
 
 # A triangle and what it is of: strides in bytes, which may be negative.
@@ -73,20 +74,22 @@ cdef bint solve_upper(const Triangle *t, Py_ssize_t rows, Py_ssize_t n, char *b,
 cdef void swap_rows(char *a, Py_ssize_t step, Py_ssize_t n, const int64_t *swaps,
                     Py_ssize_t count, bint backward) noexcept nogil:
     """Exchange row j with row swaps[j], of n columns, for all j in their order or backward."""
-    cdef double v
-    cdef Py_ssize_t i, j, k
-    cdef double *p
-    cdef double *q
-    for k in range(count):
-        j = count - 1 - k if backward else k
-        if swaps[j] == j:
-            continue
-        p = <double *>(a + j * step)
-        q = <double *>(a + swaps[j] * step)
-        for i in range(n):
-            v = p[i]
-            p[i] = q[i]
-            q[i] = v
+    cdef double kept[SWAPPED_COLUMNS]
+    cdef Py_ssize_t j, k, part, start = 0
+    cdef char *p
+    cdef char *q
+    while start < n:
+        part = (n - start if n - start < SWAPPED_COLUMNS else SWAPPED_COLUMNS) * NUMBER
+        for k in range(count):
+            j = count - 1 - k if backward else k
+            if swaps[j] != j:
+                p = a + j * step
+                q = a + swaps[j] * step
+                memcpy(kept, p, part)
+                memcpy(p, q, part)
+                memcpy(q, kept, part)
+        a += part
+        start += SWAPPED_COLUMNS
 
 
 cdef bint factor_rows(Py_ssize_t m, Py_ssize_t n, char *a, Py_ssize_t step,

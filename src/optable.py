@@ -502,10 +502,10 @@ structural("inv", "a", "The inverse matrix.", adjoint="-matmul(matmul(swap(y), g
            tangent="-matmul(matmul(y, ta), y)")
 # For a singular matrix the face builds the determinant from its minors.
 structural("det", "a", "The determinant of a nonsingular matrix.",
-           adjoint="reshape(g, shape(g) + (1, 1)) * (reshape(y, shape(y) + (1, 1)) * swap(inv(a)))",
+           adjoint="reshape(g, shape(g) + (1, 1)) * (reshape(y, shape(y) + (1, 1)) * inv(swap(a)))",
            tangent="y * sum(ta * swap(inv(a)), last_two(shape(a)), False)")
 structural("logabsdet", "a", "log(abs(det(a))).",
-           adjoint="reshape(g, shape(g) + (1, 1)) * swap(inv(a))",
+           adjoint="reshape(g, shape(g) + (1, 1)) * inv(swap(a))",
            tangent="sum(ta * swap(inv(a)), last_two(shape(a)), False)")
 structural("cholesky", "a", "The lower Cholesky factor of a positive definite matrix.",
            adjoint="halves(solve(swap(y), swap(solve(hermitian(y), swap(phi(matmul("
