@@ -152,6 +152,10 @@ cdef str other_way(str norm):
     return {"forward": "backward", "backward": "forward"}.get(norm, norm)
 
 
+cdef bint is_real(int typenum):
+    return not is_complex(typenum)
+
+
 cdef Array half_weights(Array like, Py_ssize_t axis, Py_ssize_t count, double inner):
     """For the half spectrum of `count` real numbers: `inner` where an entry stands for two, else 1.
 

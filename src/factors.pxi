@@ -1,10 +1,10 @@
 # Factorisations of float64 matrices by rows: P A = L U and R.T R, and systems with triangles.
 #
 # Knows steps between rows in bytes; it must not know nodes or NumPy.  Everything is halved until
-# blocks of eight are left for the kernels (Toledo, SIAM J. Matrix Anal. Appl. 18 (1997) 1065; Elmroth
-# et al., SIAM Review 46 (2004) 3), so that nearly all the work is done by our own matrix products:
-# a LAPACK spends most of such a call in triangular solves at a quarter of that speed.  One kernel
-# solves for every kind of triangle, since an upper one is a lower one read backward.
+# blocks of eight are left for the kernels (Toledo, SIAM J. Matrix Anal. Appl. 18 (1997) 1065;
+# Elmroth et al., SIAM Review 46 (2004) 3), so that nearly all the work is done by our own matrix
+# products: NumPy's LAPACK spends most of such a call in triangular solves at a quarter of that
+# speed.  One kernel solves for every kind of triangle: an upper one is a lower one read backward.
 
 cdef enum:
     NUMBER = 8                    # bytes of a float64
@@ -54,7 +54,8 @@ cdef bint solve_lower(const Triangle *t, Py_ssize_t rows, Py_ssize_t n, char *b,
     rest = t[0]
     rest.data += half * (t.by_row + t.by_column)
     return solve_lower(t, half, n, b, bi) and subtract_product(
-        rows - half, half, n, t.data + half * t.by_row, t.by_row, t.by_column, b, bi, b + half * bi, bi
+        rows - half, half, n, t.data + half * t.by_row, t.by_row, t.by_column, b, bi,
+        b + half * bi, bi
     ) and solve_lower(&rest, rows - half, n, b + half * bi, bi)
 
 

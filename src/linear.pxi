@@ -42,14 +42,14 @@ cdef object linalg_call(object function, str name, list operands):
 # ---------------------------------------------------------------- factors that are kept
 
 cdef enum:
-    OWN_ROWS = 8                  # from where our own factorisations are quicker than a call of NumPy,
+    OWN_ROWS = 8                  # from where our factorisations are quicker than a NumPy call,
     KEPT_ROWS = 1024              # up to where factors are kept,
     LONE_ROWS = 64                # and from where it pays to release the GIL
     TURN_BLOCK = 16
 
-# A matrix and its factors: a copy of it, L and U by rows, the exchanges of rows (as int64 numbers in
-# the memory of an array), and the inverse, if it was asked for. Compared by value, which costs nothing
-# beside a factorisation, so nothing has to be told when the matrix changes.
+# A matrix and its factors: a copy of it, L and U by rows, the exchanges of rows (as int64 numbers
+# in the memory of an array), and the inverse, if it was asked for. Compared by value, which costs
+# nothing beside a factorisation, so nothing has to be told when the matrix changes.
 cdef list kept_factors = None
 
 cdef double LOG_OF_2 = 0.6931471805599453
@@ -140,7 +140,7 @@ cdef bint is_triangle(const char *p, Py_ssize_t n, Py_ssize_t by_row,
 
 
 cdef bint solve_in(Arr *a, list found, bint turned, bint lower, Arr *x) noexcept:
-    """The columns of x become solutions, by the factors of a, or by a triangle where there are none."""
+    """The columns of x become solutions, by the factors of a; without them a is a triangle."""
     cdef Triangle t = Triangle(data=a.data, by_row=a.dims[2], by_column=a.dims[3], unit=False)
     cdef Py_ssize_t n = a.dims[0], columns = x.dims[1]
     cdef Py_ssize_t step = columns * NUMBER
@@ -243,7 +243,7 @@ cdef Array value_cholesky(Array a, list operands, object attrs):
 # ---------------------------------------------------------------- determinants
 
 cdef bint own_determinant(Array a, double *fraction, int *exponent) except -1:
-    """A determinant as fraction * 2**exponent, which cannot overflow, from factors of our own; False
+    """A determinant as fraction * 2**exponent, which cannot overflow, by factors of our own; False
     where LAPACK shall decide."""
     cdef bint turned = False
     cdef list found = factors_of(N(a).arr, &turned) if is_own_matrix(N(a).arr) else None

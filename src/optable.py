@@ -518,7 +518,11 @@ structural("cholesky", "a", "The lower Cholesky factor of a positive definite ma
 # (and the last of an even number) stand for two.
 
 structural("fft", "a; axes inverse norm", "The discrete Fourier transform along axes.",
-           linear=True, adjoint="fft(g, axes, inverse, norm)")
+           linear=True, adjoint="spectrum(g, axes, inverse, norm, is_real(dtype(a)))")
+# A row of its own because the cotangent of real numbers is half the work.
+structural("spectrum", "a; axes inverse norm real",
+           "The discrete Fourier transform along axes, or (if real) the real part of it.",
+           linear=True, adjoint="spectrum(g, axes, inverse, norm, is_real(dtype(a)))")
 structural("rfft", "a; axis norm", "The nonnegative half of the transform of a real operand.",
            linear=True, adjoint="irfft(conj(g) * half_weights(g, axis, shape(a)[axis], 0.5),"
                                 " axis, shape(a)[axis], other_way(norm))")

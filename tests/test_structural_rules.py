@@ -130,6 +130,8 @@ VALUES = {
     "modulus": np.abs,
     "fft": lambda a, axes, inverse, norm: (np.fft.ifftn if inverse else np.fft.fftn)(
         a, axes=axes, norm=norm),
+    "spectrum": lambda a, axes, inverse, norm, real: (np.real if real else np.asarray)(
+        VALUES["fft"](a, axes, inverse, norm)),
     "rfft": lambda a, axis, norm: np.fft.rfft(a, axis=axis, norm=norm),
     "irfft": lambda a, axis, count, norm: np.fft.irfft(a, count, axis=axis, norm=norm),
 }
@@ -165,7 +167,7 @@ def rules():
         ew1=elementwise, ew2=elementwise, const=np.float64,
         parent=lambda y, k: y.parents[k], y_attrs=lambda y: y.attrs, parents_of=lambda y: y.parents,
         shape_of=np.shape, dtype_of=lambda a: a.dtype, wrap_ndarray=np.asarray,
-        typenum_of=lambda a: 0, innermost=lambda a: a, zeros_like_node=np.zeros_like,
+        typenum_of=lambda a: a.dtype.kind == "c", is_complex=bool, innermost=lambda a: a, zeros_like_node=np.zeros_like,
         add_tangents=lambda s, t: t if s is None else s if t is None else s + t,
     )
     for name, value in VALUES.items():
@@ -264,6 +266,9 @@ CASES = [
     ("modulus", [draw_complex(3)], None),
     ("fft", [draw_complex(3, 4)], ((1,), False, "backward")),
     ("fft", [draw_complex(3, 4)], ((0, 1), True, "ortho")),
+    ("fft", [draw(3, 4)], ((1,), True, "ortho")),
+    *[("spectrum", [x], ((1,), inverse, "backward", real)) for x in (draw(2, 5), draw_complex(2, 4))
+      for inverse in (False, True) for real in (False, True)],
     *[("rfft", [draw(3, n)], (1, norm)) for n in (4, 5) for norm in ("backward", "forward")],
     *[("irfft", [draw_complex(3, 4)], (0, n, norm)) for n in (4, 5) for norm in ("backward",
                                                                                  "ortho")],
