@@ -70,6 +70,9 @@ cdef Array complex_value(int op, Array a, Array b):
         return y
     function = COMPLEX_VALUES.get(op)
     if b is None and function is None and lies_complex(innermost(a)) and has_partial(op):
+        y = complex_exp(innermost(a)) if op == OP_EXP else None
+        if y is not None:
+            return y
         with np.errstate(all="ignore"):
             return numpy_into(NUMPY_UFUNCS[op], innermost(a), NPY_CDOUBLE)
     operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
@@ -226,19 +229,20 @@ cdef void fold_half(Py_ssize_t rows, Py_ssize_t n, double complex *half, const d
         a += n
 
 
-cdef Array half_spectra(Arr *r):
-    """Room for the half spectra of rows of numbers."""
+cdef Array rows_of_length(Arr *r, Py_ssize_t n, int typenum):
+    """Room for as many rows of n numbers of a type."""
     cdef Py_ssize_t shape[MAX_NDIM]
     memcpy(shape, ARR_SHAPE(r), r.ndim * sizeof(Py_ssize_t))
-    shape[r.ndim - 1] = shape[r.ndim - 1] // 2 + 1
-    return new_array(r.ndim, shape, NPY_CDOUBLE)
+    shape[r.ndim - 1] = n
+    return new_array(r.ndim, shape, typenum)
 
 
 cdef Array fft_of_real(Array a, bint inverse, str norm):
     """The transform of contiguous rows of real numbers, by that to their half spectra."""
     cdef Arr *r = N(a).arr
     cdef Py_ssize_t n = ARR_SHAPE(r)[r.ndim - 1]
-    cdef Array half = half_spectra(r), out = new_array(r.ndim, ARR_SHAPE(r), NPY_CDOUBLE)
+    cdef Array half = rows_of_length(r, n // 2 + 1, NPY_CDOUBLE)
+    cdef Array out = rows_of_length(r, n, NPY_CDOUBLE)
     np.fft.rfft(ndarray_of(a), norm=other_way(norm) if inverse else norm,
                 out=export(half, NPY_ARRAY_WRITEABLE))
     mirror_half(r.size // n, n, <double complex *>N(out).arr.data,
@@ -250,7 +254,8 @@ cdef Array real_of_fft(Array a, bint inverse, str norm):
     """The real part of the transform of contiguous rows, by that from their half spectra."""
     cdef Arr *r = N(a).arr
     cdef Py_ssize_t n = ARR_SHAPE(r)[r.ndim - 1]
-    cdef Array half = half_spectra(r), out = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
+    cdef Array half = rows_of_length(r, n // 2 + 1, NPY_CDOUBLE)
+    cdef Array out = rows_of_length(r, n, NPY_DOUBLE)
     fold_half(r.size // n, n, <double complex *>N(half).arr.data, <double complex *>r.data, inverse)
     np.fft.irfft(ndarray_of(half), n, norm=norm if inverse else other_way(norm),
                  out=export(out, NPY_ARRAY_WRITEABLE))
@@ -270,7 +275,7 @@ cdef Array value_fft(Array a, list operands, object attrs):
     if in_rows(N(a).arr, axes, NPY_DOUBLE):
         return fft_of_real(a, attrs[1], attrs[2])
     x = ndarray_of(a)
-    if len(axes) > 1:
+    if len(axes) != 1:
         return wrap_result((np.fft.ifftn if attrs[1] else np.fft.fftn)(x, axes=axes, norm=attrs[2]))
     function = np.fft.ifft if attrs[1] else np.fft.fft
     if not is_complex(N(a).arr.typenum):
@@ -288,8 +293,19 @@ cdef Array value_spectrum(Array a, list operands, object attrs):
 
 
 cdef Array value_rfft(Array a, list operands, object attrs):
-    return wrap_result(np.fft.rfft(ndarray_of(a), axis=attrs[0], norm=attrs[1]))
+    cdef Arr *r = N(a).arr
+    cdef Array out
+    if not in_rows(r, attrs[:1], NPY_DOUBLE):
+        return wrap_result(np.fft.rfft(ndarray_of(a), axis=attrs[0], norm=attrs[1]))
+    out = rows_of_length(r, ARR_SHAPE(r)[r.ndim - 1] // 2 + 1, NPY_CDOUBLE)
+    np.fft.rfft(ndarray_of(a), norm=attrs[1], out=export(out, NPY_ARRAY_WRITEABLE))
+    return out
 
 
 cdef Array value_irfft(Array a, list operands, object attrs):
-    return wrap_result(np.fft.irfft(ndarray_of(a), attrs[1], axis=attrs[0], norm=attrs[2]))
+    cdef Array out
+    if not in_rows(N(a).arr, attrs[:1], NPY_CDOUBLE):
+        return wrap_result(np.fft.irfft(ndarray_of(a), attrs[1], axis=attrs[0], norm=attrs[2]))
+    out = rows_of_length(N(a).arr, attrs[1], NPY_DOUBLE)
+    np.fft.irfft(ndarray_of(a), attrs[1], norm=attrs[2], out=export(out, NPY_ARRAY_WRITEABLE))
+    return out

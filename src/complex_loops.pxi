@@ -13,6 +13,9 @@ cdef struct Parts:
 
 cdef double NO_PART = 0.0
 
+cdef enum:
+    PARTS_BLOCK = 512             # numbers whose parts are on the stack at a time
+
 
 cdef bint parts_of(Array a, Array like, Parts *p) noexcept:
     """Of a number, or of an array without gaps in the shape of another; False for anything else."""
@@ -143,3 +146,37 @@ cdef Array conjugate_in_order(Array a):
         q[i].real = p[i].real
         q[i].imag = -p[i].imag
     return out
+
+
+cdef Array complex_exp(Array a):
+    """exp(x + iy) = exp(x) (cos(y) + i sin(y)); None where one is not finite, which NumPy knows."""
+    cdef Array out = new_array(N(a).arr.ndim, ARR_SHAPE(N(a).arr), NPY_CDOUBLE)
+    cdef const double complex *p = <const double complex *>N(a).arr.data
+    cdef double complex *q = <double complex *>N(out).arr.data
+    cdef Py_ssize_t start = 0, size = N(a).arr.size
+    cdef bint fine = True
+    with nogil:
+        while fine and start < size:
+            fine = exp_block(PARTS_BLOCK if size - start > PARTS_BLOCK else size - start,
+                             q + start, p + start)
+            start += PARTS_BLOCK
+    return out if fine else None
+
+
+cdef bint exp_block(Py_ssize_t n, double complex *q, const double complex *p) noexcept nogil:
+    """The same for a block; False where one is not finite."""
+    cdef double size[PARTS_BLOCK]
+    cdef double sines[PARTS_BLOCK]
+    cdef double cosines[PARTS_BLOCK]
+    cdef double unsure = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        size[i] = p[i].real
+        sines[i] = p[i].imag
+    KERNELS.value[OP_EXP](n, size, size, NULL, 1, 0)
+    KERNELS.pair[OP_SIN](n, sines, cosines, sines)
+    for i in range(n):
+        q[i].real = size[i] * cosines[i]
+        q[i].imag = size[i] * sines[i]
+        unsure += (q[i].real - q[i].real) + (q[i].imag - q[i].imag)
+    return unsure == 0.0

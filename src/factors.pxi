@@ -59,14 +59,39 @@ cdef bint solve_lower(const Triangle *t, Py_ssize_t rows, Py_ssize_t n, char *b,
     ) and solve_lower(&rest, rows - half, n, b + half * bi, bi)
 
 
+cdef bint solve_for_triangle(const Triangle *t, Py_ssize_t rows, char *b, Py_ssize_t bi,
+                             bint backward) noexcept nogil:
+    """The same where B is a triangle, too, whose zeros stay: a third of the work.  Backward, its
+    columns are to be read in their other direction, as its rows are (by bi)."""
+    cdef Py_ssize_t half, first, second
+    cdef Triangle rest
+    cdef char *below
+    if rows <= FACTOR_BLOCK:
+        KERNELS.triangle(rows, rows, t.data, t.by_row, t.by_column, t.unit, b, bi)
+        return True
+    half = half_of(rows)
+    first = (rows - half) * NUMBER if backward else 0
+    second = 0 if backward else half * NUMBER
+    below = b + half * bi
+    rest = t[0]
+    rest.data += half * (t.by_row + t.by_column)
+    return solve_for_triangle(t, half, b + first, bi, backward) and subtract_product(
+        rows - half, half, half, t.data + half * t.by_row, t.by_row, t.by_column, b + first, bi,
+        below + first, bi
+    ) and solve_lower(&rest, rows - half, half, below + first, bi) and solve_for_triangle(
+        &rest, rows - half, below + second, bi, backward)
+
+
+cdef Triangle backward_triangle(const Triangle *t, Py_ssize_t rows) noexcept nogil:
+    """An upper triangle as a lower one, from its last row and column to the first."""
+    return Triangle(data=t.data + (rows - 1) * (t.by_row + t.by_column), by_row=-t.by_row,
+                    by_column=-t.by_column, unit=t.unit)
+
+
 cdef bint solve_upper(const Triangle *t, Py_ssize_t rows, Py_ssize_t n, char *b,
                       Py_ssize_t bi) noexcept nogil:
-    """The same for an upper triangle: from the last row to the first."""
-    cdef Triangle turned
-    turned.data = t.data + (rows - 1) * (t.by_row + t.by_column)
-    turned.by_row = -t.by_row
-    turned.by_column = -t.by_column
-    turned.unit = t.unit
+    """As solve_lower, for an upper triangle."""
+    cdef Triangle turned = backward_triangle(t, rows)
     return solve_lower(&turned, rows, n, b + (rows - 1) * bi, -bi)
 
 

@@ -123,15 +123,19 @@ cdef list factors_of(Arr *r, bint *turned):
 
 # ---------------------------------------------------------------- systems and inverses
 
+cdef bint can_divide(const char *p, Py_ssize_t n, Py_ssize_t step) noexcept nogil:
+    """Are all numbers of a diagonal neither zero nor out of the usual range?"""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if not FACTOR_SMALL <= fabs((<const double *>(p + i * step))[0]) <= FACTOR_LARGE:
+            return False
+    return True
+
+
 cdef bint is_triangle(const char *p, Py_ssize_t n, Py_ssize_t by_row,
                       Py_ssize_t by_column) noexcept nogil:
-    """Are there only zeros above a diagonal of usual numbers?"""
+    """Are there only zeros above the diagonal?"""
     cdef Py_ssize_t i, j
-    cdef double v
-    for i in range(n):
-        v = fabs((<const double *>(p + i * (by_row + by_column)))[0])
-        if not FACTOR_SMALL <= v <= FACTOR_LARGE:
-            return False
     for i in range(n):
         for j in range(i + 1, n):
             if (<const double *>(p + i * by_row + j * by_column))[0] != 0.0:
@@ -139,37 +143,50 @@ cdef bint is_triangle(const char *p, Py_ssize_t n, Py_ssize_t by_row,
     return True
 
 
-cdef bint solve_in(Arr *a, list found, bint turned, bint lower, Arr *x) noexcept:
-    """The columns of x become solutions, by the factors of a; without them a is a triangle."""
-    cdef Triangle t = Triangle(data=a.data, by_row=a.dims[2], by_column=a.dims[3], unit=False)
-    cdef Py_ssize_t n = a.dims[0], columns = x.dims[1]
-    cdef Py_ssize_t step = columns * NUMBER
-    cdef const char *lu = NULL
-    cdef const int64_t *swaps = NULL
-    if found is not None:
-        lu = N(<Array>found[1]).arr.data
-        swaps = <const int64_t *>N(<Array>found[2]).arr.data
+cdef bint solve_by_factors(list found, bint turned, Arr *x) noexcept:
+    """The columns of x become solutions."""
+    cdef const char *lu = N(<Array>found[1]).arr.data
+    cdef const int64_t *swaps = <const int64_t *>N(<Array>found[2]).arr.data
     with nogil:
-        if lu != NULL:
-            return solve_factored(n, lu, swaps, turned, columns, x.data, step)
-        if lower:
-            return solve_lower(&t, n, columns, x.data, step)
-        return solve_upper(&t, n, columns, x.data, step)
+        return solve_factored(x.dims[0], lu, swaps, turned, x.dims[1], x.data, x.dims[2])
+
+
+cdef bint solve_by_triangle(Arr *a, bint lower, Arr *x) noexcept nogil:
+    """The same for a triangle."""
+    cdef Triangle t = Triangle(data=a.data, by_row=a.dims[2], by_column=a.dims[3], unit=False)
+    cdef Py_ssize_t n = a.dims[0], step = x.dims[2]
+    cdef char *p = x.data
+    if not lower:                                  # from here on it is a lower one, read backward
+        t = backward_triangle(&t, n)
+        p += (n - 1) * step
+        step = -step
+    if x.dims[1] == n and is_triangle(x.data, n, x.dims[2 if lower else 3],
+                                      x.dims[3 if lower else 2]):
+        return solve_for_triangle(&t, n, p, step, not lower)
+    return solve_lower(&t, n, x.dims[1], p, step)
 
 
 cdef Array own_solve(Arr *a, Arr *b):
     """The solution of a @ x = b for matrices; None where LAPACK shall decide."""
     cdef list found = None
-    cdef bint turned = False
+    cdef bint turned = False, fine
     cdef bint lower = is_triangle(a.data, a.dims[0], a.dims[2], a.dims[3])
     cdef Array x
-    if not lower and not is_triangle(a.data, a.dims[0], a.dims[3], a.dims[2]):
+    if lower or is_triangle(a.data, a.dims[0], a.dims[3], a.dims[2]):
+        if not can_divide(a.data, a.dims[0], a.dims[2] + a.dims[3]):
+            return None
+    else:
         found = factors_of(a, &turned)
         if found is None:
             return None
     x = matrix_copy(b)
     prepare_products()
-    return x if solve_in(a, found, turned, lower, N(x).arr) else None
+    if found is not None:
+        fine = solve_by_factors(found, turned, N(x).arr)
+    else:
+        with nogil:
+            fine = solve_by_triangle(a, lower, N(x).arr)
+    return x if fine else None
 
 
 cdef Array value_solve(Array a, list operands, object attrs):
@@ -204,7 +221,7 @@ cdef Array own_inverse(Arr *a):
     for i in range(n):
         p[i * n + i] = 1.0
     prepare_products()
-    if not solve_in(a, found, turned, False, N(x).arr):
+    if not solve_by_factors(found, turned, N(x).arr):
         return None
     if n <= KEPT_ROWS:
         found[3] = contiguous_copy(apply_transpose(x, (1, 0)) if turned else x)

@@ -266,9 +266,6 @@ CASES = [
     ("modulus", [draw_complex(3)], None),
     ("fft", [draw_complex(3, 4)], ((1,), False, "backward")),
     ("fft", [draw_complex(3, 4)], ((0, 1), True, "ortho")),
-    ("fft", [draw(3, 4)], ((1,), True, "ortho")),
-    *[("spectrum", [x], ((1,), inverse, "backward", real)) for x in (draw(2, 5), draw_complex(2, 4))
-      for inverse in (False, True) for real in (False, True)],
     *[("rfft", [draw(3, n)], (1, norm)) for n in (4, 5) for norm in ("backward", "forward")],
     *[("irfft", [draw_complex(3, 4)], (0, n, norm)) for n in (4, 5) for norm in ("backward",
                                                                                  "ortho")],

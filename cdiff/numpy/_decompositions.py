@@ -228,7 +228,8 @@ class Eigvalsh(Decomposition):
         eigh = Eigh(*self.options)
         eigh.kept, eigh.points = self.kept, self.points
         v = eigh(a)[1]
-        change = _core.sum(_core.conj(v) * _core.matmul(_symmetrised(t), v), (v.ndim - 2,), False)
+        # The real part is that of the symmetric part of t.
+        change = _core.sum(_core.conj(v) * _core.matmul(t, v), (v.ndim - 2,), False)
         return (_core.real(change),)
 
 
