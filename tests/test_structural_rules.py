@@ -281,6 +281,9 @@ CASES = [
     ("det", [draw_complex(2, 3, 3)], None),
     ("logabsdet", [draw_complex(2, 3, 3)], None),
     ("cholesky", [hermitian(draw_complex(3, 3)) + 4 * np.eye(3)], None),
+    ("fft", [draw(3, 4)], ((1,), True, "ortho")),
+    *[("spectrum", [x], ((1,), inverse, "backward", real)) for x in (draw(2, 5), draw_complex(2, 4))
+      for inverse in (False, True) for real in (False, True)],
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(CASES)]
 
@@ -342,7 +345,7 @@ def test_saved_operands_suffice(name, operands, attrs):
         shell = np.asarray(y).view(Result)
         shell.attrs = attrs
         # The operand itself is there, but its numbers must not matter.
-        shell.parents = [np.full(x.shape, np.nan) if i == k and not saves >> min(i, 31) & 1 else x
+        shell.parents = [np.full_like(x, np.nan) if i == k and not saves >> min(i, 31) & 1 else x
                          for i, x in enumerate(kept)]
         np.testing.assert_array_equal(RULES[f"adj_{name}"](shell, g, k), want)
         t = [like(x) if i == k else None for i, x in enumerate(operands)]
