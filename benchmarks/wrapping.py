@@ -152,7 +152,8 @@ def build(contender: str, key: str) -> Case:
     if x.ndim < 2:
         return case
     # cdiff keeps the factors of the last matrix: each turn is to have another than the last.
-    return replace(case, stmt=f"x, other = other, x; {case.stmt}", names={**case.names, "other": other})
+    names = {**case.names, "other": other}
+    return replace(case, stmt=f"x, other = other, x; {case.stmt}", names=names)
 
 
 # --- the tables --------------------------------------------------------------------------------

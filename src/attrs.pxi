@@ -86,7 +86,9 @@ cdef Array half_lower(Array like):
     """Ones below the diagonal, halves on it, zeros above, for the last two axes of an array."""
     cdef tuple shape = shape_of(like)
     n = shape[len(shape) - 1]
-    return wrap_ndarray((np.tri(n) - 0.5 * np.eye(n)).astype(dtype_of(like)))
+    cdef np.ndarray out = np.tri(n, k=-1, dtype=dtype_of(like))
+    out.flat[::n + 1] = 0.5
+    return wrap_ndarray(out)
 
 
 # ---------------------------------------------------------------- einsum

@@ -162,11 +162,15 @@ cdef Array apply_conj(Array a):
 
 
 cdef Array value_real(Array a, list operands, object attrs):
-    return part_in_order(a, False) if lies_complex(a) else wrap_ndarray(np.array(np.real(ndarray_of(a))))
+    if lies_complex(a):
+        return part_in_order(a, False)
+    return wrap_ndarray(np.array(np.real(ndarray_of(a))))
 
 
 cdef Array value_imag(Array a, list operands, object attrs):
-    return part_in_order(a, True) if lies_complex(a) else wrap_ndarray(np.array(np.imag(ndarray_of(a))))
+    if lies_complex(a):
+        return part_in_order(a, True)
+    return wrap_ndarray(np.array(np.imag(ndarray_of(a))))
 
 
 cdef Array value_turned(Array a, list operands, object attrs):
@@ -177,7 +181,9 @@ cdef Array value_turned(Array a, list operands, object attrs):
 
 
 cdef Array value_modulus(Array a, list operands, object attrs):
-    return numpy_into(np.abs, a, NPY_DOUBLE) if lies_complex(a) else wrap_result(np.abs(ndarray_of(a)))
+    if lies_complex(a):
+        return numpy_into(np.abs, a, NPY_DOUBLE)
+    return wrap_result(np.abs(ndarray_of(a)))
 
 
 cdef Array complex_part(int op, Array a):

@@ -1,9 +1,9 @@
 # Loops over complex numbers in double precision, into pooled memory.
 #
-# Knows memory, and which operators are arithmetic; it must not know derivatives.  Fast because NumPy
-# would ask the system for fresh pages (which cost more than the arithmetic), convert a real operand
-# to complex numbers first, and look at everything once more for zeros that absorb.  What is not for
-# these loops (other types, broadcasting, gaps) is left to NumPy by complex.pxi.
+# Knows memory, and which operators are arithmetic; it must not know derivatives.  Fast because
+# NumPy would ask the system for fresh pages (which cost more than the arithmetic), convert a real
+# operand to complex numbers first, and look at everything once more for zeros that absorb.  What is
+# not for these loops (other types, broadcasting, gaps) is left to NumPy by complex.pxi.
 
 # Real and imaginary parts of an operand, and how many doubles further the next ones are.
 cdef struct Parts:

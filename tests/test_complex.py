@@ -497,7 +497,7 @@ def test_real_functions_of_complex_matrices_do_not_depend_on_phases():
     np.testing.assert_allclose(cd.grad(by_values)(h), cd.grad(directly)(h), rtol=1e-10)
 
 
-# --- loops of the core -----------------------------------------------------------------------------
+# --- loops of the core ----------------------------------------------------------------------------
 
 PARTS = (0.0, -0.0, 1.5, -2.0, np.inf, -np.inf, np.nan, 1e300)
 SPECIAL = np.array([complex(re, im) for re in PARTS for im in PARTS])

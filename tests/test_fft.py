@@ -207,7 +207,7 @@ def test_programs_refuse_damaged_transforms():
     assert "irfft" in str(f.program)
 
 
-# --- the operator whose result may be the real part ------------------------------------------------
+# --- the operator whose result may be the real part -----------------------------------------------
 
 
 @pytest.mark.parametrize("norm", ["backward", "ortho", "forward"])

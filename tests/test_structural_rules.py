@@ -167,7 +167,8 @@ def rules():
         ew1=elementwise, ew2=elementwise, const=np.float64,
         parent=lambda y, k: y.parents[k], y_attrs=lambda y: y.attrs, parents_of=lambda y: y.parents,
         shape_of=np.shape, dtype_of=lambda a: a.dtype, wrap_ndarray=np.asarray,
-        typenum_of=lambda a: a.dtype.kind == "c", is_complex=bool, innermost=lambda a: a, zeros_like_node=np.zeros_like,
+        typenum_of=lambda a: a.dtype.kind == "c", is_complex=bool, innermost=lambda a: a,
+        zeros_like_node=np.zeros_like,
         add_tangents=lambda s, t: t if s is None else s if t is None else s + t,
     )
     for name, value in VALUES.items():

@@ -61,6 +61,7 @@ __all__ = [
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
+_inv = _core.inv  # one look-up less on the way to a small matrix
 
 matrix_rank = on_values(np.linalg.matrix_rank)
 
@@ -102,7 +103,7 @@ def inv(a: ArrayLike) -> Array:
     if type(a) is not Array and not any_array(a):
         return NUMPY.linalg.inv(a)
     try:
-        return _core.inv(a)
+        return _inv(a)
     except LinAlgError:
         _square(a, "inv")
         raise
