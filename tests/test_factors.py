@@ -104,7 +104,7 @@ def test_a_determinant_out_of_range_keeps_its_logarithm():
 
 @pytest.mark.parametrize("bad", [
     np.ones((20, 20)), np.zeros((9, 9)), np.full((10, 10), np.nan), -np.eye(10),
-    np.diag([1.0] * 9 + [0.0]), np.tri(12) - np.eye(12), np.eye(9) * 1e-300, np.eye(9) * np.inf,
+    np.diag([1.0] * 9 + [0.0]), np.tri(12) - np.eye(12), np.eye(9) * 1e-300, np.diag(np.full(9, np.inf)),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["inv", "det", "cholesky", "solve"])
 def test_what_cannot_be_divided_by_is_left_to_lapack(name, bad):
@@ -131,7 +131,7 @@ def test_kept_factors_are_those_of_the_present_values():
     again = _core.inv(shared(a))
     again[...] = 0.0  # a result is nobody else's
     np.testing.assert_array_equal(plain(_core.inv(shared(a))), plain(inverse))
-    np.testing.assert_array_equal(plain(_core.inv(shared(a).T)), plain(inverse).T)
+    close(plain(_core.inv(shared(a).T)), plain(inverse).T, np.linalg.cond(a))
 
 
 def test_one_thread_or_two_are_the_same_bits():
