@@ -104,7 +104,8 @@ def test_a_determinant_out_of_range_keeps_its_logarithm():
 
 @pytest.mark.parametrize("bad", [
     np.ones((20, 20)), np.zeros((9, 9)), np.full((10, 10), np.nan), -np.eye(10),
-    np.diag([1.0] * 9 + [0.0]), np.tri(12) - np.eye(12), np.eye(9) * 1e-300, np.diag(np.full(9, np.inf)),
+    np.diag([1.0] * 9 + [0.0]), np.tri(12) - np.eye(12), np.eye(9) * 1e-300,
+    np.diag(np.full(9, np.inf)),
 ])  # fmt: skip
 @pytest.mark.parametrize("name", ["inv", "det", "cholesky", "solve"])
 def test_what_cannot_be_divided_by_is_left_to_lapack(name, bad):
