@@ -163,3 +163,13 @@ def test_derivatives_through_them(name):
 
     check_grads(f, (a,), order=2, modes=("fwd", "rev"))
     np.testing.assert_allclose(cd.compile(cd.grad(f))(a), cd.grad(f)(a), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_the_sign_of_a_determinant_that_is_out_of_range(size):
+    for a in (matrix(20) * size, -np.eye(21) * size, np.stack([matrix(20), -matrix(20)]) * size):
+        found = cnp.linalg.slogdet(cd.array(a))
+        wanted = np.linalg.slogdet(a)
+        np.testing.assert_array_equal(np.asarray(found.sign), wanted.sign)
+        np.testing.assert_allclose(found.logabsdet.numpy(), wanted.logabsdet, rtol=1e-12)
+    assert np.asarray(cnp.linalg.slogdet(cd.array(np.ones((9, 9)))).sign) == 0
