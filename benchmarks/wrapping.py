@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,16 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "det": ("xp.linalg.det(m / scale)",),
     "cholesky": ("xp.linalg.cholesky(xp.matmul(m, m.T))",),
     "eigvalsh": ("xp.linalg.eigvalsh(m + m.T)",),
+    "eigh, values": ("xp.linalg.eigh(m + m.T)[0]",),
+    "svd, values": ("xp.linalg.svd(m)[1]",),
+    "norm nuc": ("xp.linalg.norm(m, 'nuc')",),
+    "qr": ("xp.linalg.qr(m)[1]",),
+    "pinv": ("xp.linalg.pinv(m)",),
+    "slogdet": ("xp.linalg.slogdet(m)[1]",),
+    "matrix_power": ("xp.linalg.matrix_power(m, 3)",),
+    "kron": ("xp.kron(m[:15, :15], w[:15, :15])",),
+    "einsum of three": ("xp.einsum('ij,jk,kl->il', m, w, w)",),
+    "quantile": ("xp.quantile(x, 0.3)",),
     "fft": ("xp.abs(xp.fft.fft(x))",),
     "rfft": ("xp.abs(xp.fft.rfft(x))",),
     "irfft of rfft": ("xp.fft.irfft(xp.fft.rfft(x) * 2.0)",),
@@ -145,8 +156,14 @@ def build(contender: str, key: str) -> Case:
     value = np.asarray(plain(x))
     g = load(contender).constant(np.random.default_rng(1).uniform(0.5, 1.5, value.shape))
     if contender == "autograd":
-        return autograd_case(function, x, g)
-    return eager_case(contender, function, x, g)
+        case, other = autograd_case(function, x, g), 0.9 * x
+    else:
+        case, other = eager_case(contender, function, x, g), load(contender).leaf(0.9 * x)
+    if x.ndim < 2:
+        return case
+    # cdiff keeps the factors of the last matrix: each turn is to have another than the last.
+    names = {**case.names, "other": other}
+    return replace(case, stmt=f"x, other = other, x; {case.stmt}", names=names)
 
 
 # --- the tables --------------------------------------------------------------------------------

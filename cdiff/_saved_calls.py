@@ -48,6 +48,7 @@ OWN = {
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
     "cdiff.numpy._equal_values": "_equal _unique",
+    "cdiff.numpy._index": "stable_order",
     "cdiff.numpy._interpolate": "_segment _turns",
     "cdiff.numpy._least_squares": "Pinv",
     "cdiff.numpy._nan": "_all_nan _not_nan _too_few",

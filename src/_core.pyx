@@ -15,7 +15,8 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.math cimport INFINITY, fabs, frexp, signbit
+from libc.math cimport (INFINITY, fabs, frexp, ldexp as c_ldexp, log as c_log, signbit,
+                        sqrt as c_sqrt)
 from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
@@ -108,12 +109,14 @@ include "blocks.pxi"
 include "elementwise.pxi"
 include "strided.pxi"
 include "bridge.pxi"
+include "complex_loops.pxi"
 include "complex.pxi"
 include "dual.pxi"
 include "structural.pxi"
 include "reduce.pxi"
 include "running.pxi"
 include "products.pxi"
+include "factors.pxi"
 include "linear.pxi"
 include "sort.pxi"
 include "program.pxi"

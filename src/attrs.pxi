@@ -86,7 +86,9 @@ cdef Array half_lower(Array like):
     """Ones below the diagonal, halves on it, zeros above, for the last two axes of an array."""
     cdef tuple shape = shape_of(like)
     n = shape[len(shape) - 1]
-    return wrap_ndarray((np.tri(n) - 0.5 * np.eye(n)).astype(dtype_of(like)))
+    cdef np.ndarray out = np.tri(n, k=-1, dtype=dtype_of(like))
+    out.flat[::n + 1] = 0.5
+    return wrap_ndarray(out)
 
 
 # ---------------------------------------------------------------- einsum
@@ -150,6 +152,10 @@ cdef list others(list xs, Py_ssize_t k):
 cdef str other_way(str norm):
     """The norm of the inverse transform that gives it the factor of this one."""
     return {"forward": "backward", "backward": "forward"}.get(norm, norm)
+
+
+cdef bint is_real(int typenum):
+    return not is_complex(typenum)
 
 
 cdef Array half_weights(Array like, Py_ssize_t axis, Py_ssize_t count, double inner):

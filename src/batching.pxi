@@ -504,7 +504,7 @@ cdef void install_batching():
         BATCH[op] = batch_running
     for op in (OP_RFFT, OP_IRFFT):
         BATCH[op] = batch_half_fft
-    BATCH[OP_FFT] = batch_fft
+    BATCH[OP_FFT] = BATCH[OP_SPECTRUM] = batch_fft
     BATCH[OP_RESHAPE] = batch_reshape
     BATCH[OP_TRANSPOSE] = batch_transpose
     BATCH[OP_BROADCAST_TO] = batch_broadcast_to

@@ -113,9 +113,17 @@ def kernel_declarations(n):
         int64_t bk, bj
         char *c
         int64_t ci
+        int subtracts
     ctypedef void (*product_fn)(const MatrixProduct *p, double *room) noexcept nogil
     bint product_packs_a(const MatrixProduct *p) noexcept nogil
     bint product_packs_b(const MatrixProduct *p) noexcept nogil
+    ctypedef void (*triangle_fn)(int64_t rows, int64_t n, const char *t, int64_t ti, int64_t tk,
+                                 int unit, char *b, int64_t bi) noexcept nogil
+    ctypedef int (*panel_fn)(int64_t m, int64_t columns, char *a, int64_t step,
+                             int64_t *swaps) noexcept nogil
+    enum:
+        FACTOR_BLOCK
+    const double FACTOR_SMALL, FACTOR_LARGE
     ctypedef struct KernelTable:
         const char *isa
         ew_fn value[{n}]
@@ -128,6 +136,8 @@ def kernel_declarations(n):
         rows_fn rows
         columns_fn columns
         product_fn product
+        triangle_fn triangle
+        panel_fn panel
         digest_fn digest
         positions_fn positions
         take_fn take

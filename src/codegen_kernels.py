@@ -214,7 +214,7 @@ def kernels_header(table):
 #include "../absorbing.h"
 #endif
 #include "../product_loops.h"
-#include "../matmul_loops.h"
+#include "../factor_loops.h"
 #include "../digest_loop.h"
 #include "../fused_loops.h"
 #include "../row_loops.h"
@@ -241,6 +241,8 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     rows_kernel,
     columns_kernel,
     product_kernel,
+    triangle_kernel,
+    panel_kernel,
     digest_kernel,
     positions_kernel,
     take_kernel,

@@ -64,7 +64,17 @@ cdef Array strong(Array a, Array y):
 
 
 cdef Array complex_value(int op, Array a, Array b):
-    cdef object function = COMPLEX_VALUES.get(op)
+    cdef object function
+    cdef Array y = None if b is None else complex_arithmetic(op, a, b)
+    if y is not None:
+        return y
+    function = COMPLEX_VALUES.get(op)
+    if b is None and function is None and lies_complex(innermost(a)) and has_partial(op):
+        y = complex_exp(innermost(a)) if op == OP_EXP else None
+        if y is not None:
+            return y
+        with np.errstate(all="ignore"):
+            return numpy_into(NUMPY_UFUNCS[op], innermost(a), NPY_CDOUBLE)
     operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
     with np.errstate(all="ignore"):
         return plain_node((NUMPY_UFUNCS[op] if function is None else function)(*operands))
@@ -144,7 +154,7 @@ cdef dict COMPLEX_VALUES = {
 # ---------------------------------------------------------------- between real and complex
 
 cdef Array value_conj(Array a, list operands, object attrs):
-    return wrap_result(np.conjugate(ndarray_of(a)))
+    return conjugate_in_order(a) if lies_complex(a) else wrap_result(np.conjugate(ndarray_of(a)))
 
 
 cdef Array apply_conj(Array a):
@@ -152,10 +162,14 @@ cdef Array apply_conj(Array a):
 
 
 cdef Array value_real(Array a, list operands, object attrs):
+    if lies_complex(a):
+        return part_in_order(a, False)
     return wrap_ndarray(np.array(np.real(ndarray_of(a))))
 
 
 cdef Array value_imag(Array a, list operands, object attrs):
+    if lies_complex(a):
+        return part_in_order(a, True)
     return wrap_ndarray(np.array(np.imag(ndarray_of(a))))
 
 
@@ -167,6 +181,8 @@ cdef Array value_turned(Array a, list operands, object attrs):
 
 
 cdef Array value_modulus(Array a, list operands, object attrs):
+    if lies_complex(a):
+        return numpy_into(np.abs, a, NPY_DOUBLE)
     return wrap_result(np.abs(ndarray_of(a)))
 
 
@@ -186,18 +202,116 @@ cdef Array imaginary_part(Array a):
 
 # ---------------------------------------------------------------- Fourier transforms
 
+# Out of or into n numbers a row there is a half spectrum of n // 2 + 1; both in rows without gaps.
+
+cdef void mirror_half(Py_ssize_t rows, Py_ssize_t n, double complex *out,
+                      const double complex *half, bint inverse) noexcept nogil:
+    """Whole spectra from the first halves of those of real numbers (conjugate, for the inverse)."""
+    cdef Py_ssize_t i, k
+    cdef double turn = -1.0 if inverse else 1.0
+    for i in range(rows):
+        for k in range(n // 2 + 1):
+            out[k].real = half[k].real
+            out[k].imag = half[k].imag * turn
+        for k in range(n // 2 + 1, n):
+            out[k].real = half[n - k].real
+            out[k].imag = -half[n - k].imag * turn
+        out += n
+        half += n // 2 + 1
+
+
+cdef void fold_half(Py_ssize_t rows, Py_ssize_t n, double complex *half, const double complex *a,
+                    bint inverse) noexcept nogil:
+    """The half spectra of which the real numbers are the real part of what whole ones give."""
+    cdef Py_ssize_t i, k
+    cdef double turn = 0.5 if inverse else -0.5
+    for i in range(rows):
+        half[0].real = a[0].real
+        half[0].imag = 0.0
+        for k in range(1, n // 2 + 1):
+            half[k].real = 0.5 * (a[k].real + a[n - k].real)
+            half[k].imag = turn * (a[k].imag - a[n - k].imag)
+        half += n // 2 + 1
+        a += n
+
+
+cdef Array rows_of_length(Arr *r, Py_ssize_t n, int typenum):
+    """Room for as many rows of n numbers of a type."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    memcpy(shape, ARR_SHAPE(r), r.ndim * sizeof(Py_ssize_t))
+    shape[r.ndim - 1] = n
+    return new_array(r.ndim, shape, typenum)
+
+
+cdef Array fft_of_real(Array a, bint inverse, str norm):
+    """The transform of contiguous rows of real numbers, by that to their half spectra."""
+    cdef Arr *r = N(a).arr
+    cdef Py_ssize_t n = ARR_SHAPE(r)[r.ndim - 1]
+    cdef Array half = rows_of_length(r, n // 2 + 1, NPY_CDOUBLE)
+    cdef Array out = rows_of_length(r, n, NPY_CDOUBLE)
+    np.fft.rfft(ndarray_of(a), norm=other_way(norm) if inverse else norm,
+                out=export(half, NPY_ARRAY_WRITEABLE))
+    mirror_half(r.size // n, n, <double complex *>N(out).arr.data,
+                <double complex *>N(half).arr.data, inverse)
+    return out
+
+
+cdef Array real_of_fft(Array a, bint inverse, str norm):
+    """The real part of the transform of contiguous rows, by that from their half spectra."""
+    cdef Arr *r = N(a).arr
+    cdef Py_ssize_t n = ARR_SHAPE(r)[r.ndim - 1]
+    cdef Array half = rows_of_length(r, n // 2 + 1, NPY_CDOUBLE)
+    cdef Array out = rows_of_length(r, n, NPY_DOUBLE)
+    fold_half(r.size // n, n, <double complex *>N(half).arr.data, <double complex *>r.data, inverse)
+    np.fft.irfft(ndarray_of(half), n, norm=norm if inverse else other_way(norm),
+                 out=export(out, NPY_ARRAY_WRITEABLE))
+    return out
+
+
+cdef inline bint in_rows(Arr *r, tuple axes, int typenum):
+    """Is it the last axis of contiguous rows of a type that is to be transformed?"""
+    return len(axes) == 1 and axes[0] == r.ndim - 1 and r.typenum == typenum \
+        and r.flags & ARR_CONTIGUOUS and r.size
+
+
 cdef Array value_fft(Array a, list operands, object attrs):
     cdef tuple axes = attrs[0]
-    cdef np.ndarray x = ndarray_of(a)
-    if len(axes) == 1:
-        return wrap_result((np.fft.ifft if attrs[1] else np.fft.fft)(x, axis=axes[0],
-                                                                     norm=attrs[2]))
-    return wrap_result((np.fft.ifftn if attrs[1] else np.fft.fftn)(x, axes=axes, norm=attrs[2]))
+    cdef np.ndarray x
+    cdef Array out
+    if in_rows(N(a).arr, axes, NPY_DOUBLE):
+        return fft_of_real(a, attrs[1], attrs[2])
+    x = ndarray_of(a)
+    if len(axes) != 1:
+        return wrap_result((np.fft.ifftn if attrs[1] else np.fft.fftn)(x, axes=axes, norm=attrs[2]))
+    function = np.fft.ifft if attrs[1] else np.fft.fft
+    if not is_complex(N(a).arr.typenum):
+        return wrap_result(function(x, axis=axes[0], norm=attrs[2]))
+    out = new_array(N(a).arr.ndim, ARR_SHAPE(N(a).arr), N(a).arr.typenum)
+    function(x, axis=axes[0], norm=attrs[2], out=export(out, NPY_ARRAY_WRITEABLE))
+    return out
+
+
+cdef Array value_spectrum(Array a, list operands, object attrs):
+    if attrs[3] and in_rows(N(a).arr, attrs[0], NPY_CDOUBLE):
+        return real_of_fft(a, attrs[1], attrs[2])
+    a = value_fft(a, operands, attrs)
+    return value_real(a, operands, None) if attrs[3] else a
 
 
 cdef Array value_rfft(Array a, list operands, object attrs):
-    return wrap_result(np.fft.rfft(ndarray_of(a), axis=attrs[0], norm=attrs[1]))
+    cdef Arr *r = N(a).arr
+    cdef Array out
+    if not in_rows(r, attrs[:1], NPY_DOUBLE):
+        return wrap_result(np.fft.rfft(ndarray_of(a), axis=attrs[0], norm=attrs[1]))
+    out = rows_of_length(r, ARR_SHAPE(r)[r.ndim - 1] // 2 + 1, NPY_CDOUBLE)
+    np.fft.rfft(ndarray_of(a), norm=attrs[1], out=export(out, NPY_ARRAY_WRITEABLE))
+    return out
 
 
 cdef Array value_irfft(Array a, list operands, object attrs):
-    return wrap_result(np.fft.irfft(ndarray_of(a), attrs[1], axis=attrs[0], norm=attrs[2]))
+    cdef Array out
+    if not in_rows(N(a).arr, attrs[:1], NPY_CDOUBLE):
+        return wrap_result(np.fft.irfft(ndarray_of(a), attrs[1], axis=attrs[0], norm=attrs[2]))
+    out = rows_of_length(N(a).arr, attrs[1], NPY_DOUBLE)
+    np.fft.irfft(ndarray_of(a), attrs[1], norm=attrs[2], out=export(out, NPY_ARRAY_WRITEABLE))
+    return out

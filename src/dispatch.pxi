@@ -426,6 +426,11 @@ def fft(a, axes, bint inverse, str norm):
     return apply1(OP_FFT, as_differentiable(a), (axes, inverse, norm))
 
 
+def spectrum(a, axes, bint inverse, str norm, bint real):
+    """The same, or (if real) the real part of it."""
+    return apply1(OP_SPECTRUM, as_differentiable(a), (axes, inverse, norm, real))
+
+
 def rfft(a, axis, str norm):
     """The nonnegative half of the Fourier transform of a real operand."""
     return apply1(OP_RFFT, as_differentiable(a), (axis, norm))
@@ -542,6 +547,7 @@ cdef void install_values():
     VALUE[OP_TURNED] = value_turned
     VALUE[OP_MODULUS] = value_modulus
     VALUE[OP_FFT] = value_fft
+    VALUE[OP_SPECTRUM] = value_spectrum
     VALUE[OP_RFFT] = value_rfft
     VALUE[OP_IRFFT] = value_irfft
     VALUE[OP_EINSUM] = value_einsum

@@ -92,8 +92,8 @@ typedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_
 typedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                            const double *x, int64_t gap);
 
-/* C = A B for an m x k matrix A and a k x n matrix B of any strides, in bytes; the rows of C are
- * contiguous and ci bytes apart.  See matmul_loops.h. */
+/* C = A B, or C - A B, for an m x k matrix A and a k x n matrix B of any strides, in bytes; the rows
+ * of C are contiguous and ci bytes apart.  See matmul_loops.h. */
 typedef struct {
     int64_t m, k, n;
     const char *a;
@@ -102,6 +102,7 @@ typedef struct {
     int64_t bk, bj;
     char *c;
     int64_t ci;
+    int subtracts;
 } MatrixProduct;
 enum {
     PRODUCT_TERMS = 256,    /* of each sum, and */
@@ -122,6 +123,17 @@ static inline int product_packs_b(const MatrixProduct *p)
     return p->bj != (int64_t)sizeof(double) || p->m > PRODUCT_LONG_ROWS;
 }
 
+/* Solve T X = B in place, for a lower triangle T of up to FACTOR_BLOCK rows (with ones on its
+ * diagonal, if unit) and n neighbouring columns of B.  See factor_loops.h. */
+typedef void (*triangle_fn)(int64_t rows, int64_t n, const char *t, int64_t ti, int64_t tk, int unit,
+                            char *b, int64_t bi);
+/* P A = L U in place for m rows of up to FACTOR_BLOCK columns; swaps[j] is the row that row j was
+ * exchanged with.  0 where a pivot is zero, or no size that can be divided by. */
+typedef int (*panel_fn)(int64_t m, int64_t columns, char *a, int64_t step, int64_t *swaps);
+enum { FACTOR_BLOCK = 8 };
+#define FACTOR_SMALL 1e-290
+#define FACTOR_LARGE 1e290
+
 /* What tells n bytes from others: see digest_loop.h. */
 enum { DIGEST_LANES = 16 };
 typedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out);
@@ -134,7 +146,8 @@ typedef int (*scatter_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at
                           const double *from, double *to);
 
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
- * pair[op] is NULL where there is no pair; product is NULL where NumPy's BLAS is as fast. */
+ * pair[op] is NULL where there is no pair; product, triangle and panel are NULL where NumPy's
+ * BLAS is as fast. */
 typedef struct {
     const char *isa;
     ew_fn value[N_ELEMENTWISE];
@@ -147,6 +160,8 @@ typedef struct {
     rows_fn rows;
     columns_fn columns;
     product_fn product;
+    triangle_fn triangle;
+    panel_fn panel;
     digest_fn digest;
     positions_fn positions;
     take_fn take;

@@ -1,4 +1,4 @@
-/* Products of matrices: C = A B for operands of any strides, on processors with AVX-512.
+/* Products of matrices: C = A B (or C - A B) for operands of any strides, on processors with AVX-512.
  *
  * Knows strides in bytes and nothing of arrays, threads or where memory comes from.  The scheme is
  * that of Goto and van de Geijn (Anatomy of high-performance matrix multiplication, ACM TOMS 34
@@ -40,7 +40,7 @@ typedef double loose_double __attribute__((aligned(8), may_alias));
 typedef struct {
     int64_t terms;       /* of each sum */
     int64_t ai, ak, bk, ci;
-    int adds;            /* to what C holds */
+    int adds;            /* to what C holds; subtracts from it, if negative */
     const char *ahead;   /* what will be read next, to be fetched on the way, */
     int64_t ahead_step;  /* and how much further with each term */
 } Tiles;
@@ -89,12 +89,16 @@ CDIFF_LIGHT void tile(const int rows, const int vectors, const Tiles *t, const c
         NO_FORESIGHT(row);
 #pragma GCC unroll 3
         for (j = 0; j < vectors - 1; j++) {
-            if (t->adds)
+            if (t->adds > 0)
                 s[i][j] += WIDE_AT(row, j);
+            if (t->adds < 0)
+                s[i][j] = WIDE_AT(row, j) - s[i][j];
             WIDE_AT(row, j) = s[i][j];
         }
-        if (t->adds)
+        if (t->adds > 0)
             s[i][j] += LOAD_LANES(last, &WIDE_AT(row, j));
+        if (t->adds < 0)
+            s[i][j] = LOAD_LANES(last, &WIDE_AT(row, j)) - s[i][j];
         STORE_LANES(last, &WIDE_AT(row, j), s[i][j]);
         row += ci;
     }
@@ -249,7 +253,7 @@ static void product_kernel(const MatrixProduct *p, double *room)
     s.t.ci = p->ci;
     do { /* once where there are no terms, for the zeros */
         s.t.terms = p->k - k < terms ? p->k - k : terms;
-        s.t.adds = k > 0;
+        s.t.adds = p->subtracts ? -1 : k > 0;
         s.a = p->a + k * p->ak;
         for (j = 0; j < p->n; j += columns) {
             s.columns = p->n - j < columns ? p->n - j : columns;

@@ -506,10 +506,10 @@ structural("inv", "a", "The inverse matrix.", adjoint="-matmul(matmul(swap(y), g
            tangent="-matmul(matmul(y, ta), y)")
 # For a singular matrix the face builds the determinant from its minors.
 structural("det", "a", "The determinant of a nonsingular matrix.",
-           adjoint="reshape(g, shape(g) + (1, 1)) * (reshape(y, shape(y) + (1, 1)) * swap(inv(a)))",
+           adjoint="reshape(g, shape(g) + (1, 1)) * (reshape(y, shape(y) + (1, 1)) * inv(swap(a)))",
            tangent="y * sum(ta * swap(inv(a)), last_two(shape(a)), False)")
 structural("logabsdet", "a", "log(abs(det(a))).",
-           adjoint="reshape(g, shape(g) + (1, 1)) * swap(inv(a))",
+           adjoint="reshape(g, shape(g) + (1, 1)) * inv(swap(a))",
            tangent="sum(ta * swap(inv(a)), last_two(shape(a)), False)")
 structural("cholesky", "a", "The lower Cholesky factor of a positive definite matrix.",
            adjoint="halves(solve(swap(y), swap(solve(hermitian(y), swap(phi(matmul("
@@ -522,7 +522,11 @@ structural("cholesky", "a", "The lower Cholesky factor of a positive definite ma
 # (and the last of an even number) stand for two.
 
 structural("fft", "a; axes inverse norm", "The discrete Fourier transform along axes.",
-           linear=True, adjoint="fft(g, axes, inverse, norm)")
+           linear=True, adjoint="spectrum(g, axes, inverse, norm, is_real(dtype(a)))")
+# A row of its own because the cotangent of real numbers is half the work.
+structural("spectrum", "a; axes inverse norm real",
+           "The discrete Fourier transform along axes, or (if real) the real part of it.",
+           linear=True, adjoint="spectrum(g, axes, inverse, norm, is_real(dtype(a)))")
 structural("rfft", "a; axis norm", "The nonnegative half of the transform of a real operand.",
            linear=True, adjoint="irfft(conj(g) * half_weights(g, axis, shape(a)[axis], 0.5),"
                                 " axis, shape(a)[axis], other_way(norm))")

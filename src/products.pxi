@@ -242,6 +242,7 @@ cdef bint matrix_products(int ndim, const Py_ssize_t *a, const char *a_data, con
     p.bj = b[ndim + 1]
     p.c = <char *>out
     p.ci = p.n * <Py_ssize_t>sizeof(double)
+    p.subtracts = False
     s.tiled = is_tiled(p.m, p.n)
     if ndim == 2 and not s.tiled:
         simple_product(p)

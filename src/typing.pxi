@@ -472,8 +472,19 @@ cdef int norm_attr(str name, object norm) except -1:
 
 
 cdef tuple infer_fft(str name, list types, object attrs):
-    cdef tuple t = types[0]
-    for axis in int_tuple(name, attr(name, attrs, 0, 3)):
+    attr(name, attrs, 0, 3)
+    return fft_type(name, types[0], attrs)
+
+
+cdef tuple infer_spectrum(str name, list types, object attrs):
+    cdef tuple t
+    flag_attr(name, attr(name, attrs, 3, 4))
+    t = fft_type(name, types[0], attrs)
+    return (real_typenum(t[0]), t[1]) if attrs[3] else t
+
+
+cdef tuple fft_type(str name, tuple t, tuple attrs):
+    for axis in int_tuple(name, attrs[0]):
         if axis_attr(name, axis, t[1]) >= 0 and not (<tuple>t[1])[<Py_ssize_t>axis]:
             raise ValueError(f"{name}: shape {t[1]} has no elements along axis {axis}")
     flag_attr(name, attrs[1])
@@ -534,5 +545,6 @@ INFER[OP_IMAG] = infer_real
 INFER[OP_MODULUS] = infer_real
 INFER[OP_TURNED] = infer_turned
 INFER[OP_FFT] = infer_fft
+INFER[OP_SPECTRUM] = infer_spectrum
 INFER[OP_RFFT] = infer_rfft
 INFER[OP_IRFFT] = infer_irfft

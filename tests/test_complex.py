@@ -495,3 +495,59 @@ def test_real_functions_of_complex_matrices_do_not_depend_on_phases():
         return np.trace(a @ a @ a).real
 
     np.testing.assert_allclose(cd.grad(by_values)(h), cd.grad(directly)(h), rtol=1e-10)
+
+
+# --- loops of the core ----------------------------------------------------------------------------
+
+PARTS = (0.0, -0.0, 1.5, -2.0, np.inf, -np.inf, np.nan, 1e300)
+SPECIAL = np.array([complex(re, im) for re in PARTS for im in PARTS])
+REALS = np.tile(PARTS, len(PARTS))
+
+
+def same(found, wanted):
+    """Bit for bit, but for what nan is."""
+    for part in (np.real, np.imag):
+        a, b = part(found), part(wanted)
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(np.signbit(a[~np.isnan(a)]), np.signbit(b[~np.isnan(b)]))
+
+
+def of_core(name, *operands):
+    """An operator on Arrays: plain ndarrays would be NumPy's."""
+    nodes = [cd.array(x) if isinstance(x, np.ndarray) else x for x in operands]
+    return np.asarray(cd._core.value(getattr(cd._core, name)(*nodes)))
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply"])
+@pytest.mark.parametrize("a, b", [
+    (SPECIAL, SPECIAL[::-1].copy()), (SPECIAL, REALS), (REALS, SPECIAL), (SPECIAL, 2.5),
+    (SPECIAL, np.array(1j)), (1j, REALS), (REALS, 1j), (SPECIAL[::2], SPECIAL[1::2]),
+    (SPECIAL[:, None], SPECIAL[:3]), (SPECIAL[:0], REALS[:0]),
+])  # fmt: skip
+def test_arithmetic_is_numpys_at_every_special_number(name, a, b):
+    with np.errstate(all="ignore"):
+        wanted = getattr(np, name)(a, b)
+    found = of_core(name, a, b)
+    assert found.dtype == wanted.dtype
+    same(found, wanted)
+
+
+def test_zeros_absorb_in_the_loops_too():
+    zeros = np.zeros(len(SPECIAL))
+    for zero in (zeros, zeros + 0j, -zeros):
+        assert not of_core("zmul", SPECIAL, zero).any()
+        assert not of_core("zmul", zero, SPECIAL).any()
+    assert not of_core("safe_divide", SPECIAL, zeros).any()
+    finite = SPECIAL[np.isfinite(SPECIAL)]
+    found = of_core("safe_divide", finite, np.full(len(finite), 3.0))
+    same(found, np.array([complex(z.real / 3.0, z.imag / 3.0) for z in finite]))
+
+
+def test_the_exponential_is_numpys():
+    rng = np.random.default_rng(0)
+    z = rng.uniform(-50, 50, 1500) + 1j * rng.uniform(-1e3, 1e3, 1500)
+    np.testing.assert_allclose(np.exp(cd.array(z)).numpy(), np.exp(z), rtol=1e-15 * 4)
+    for z in (SPECIAL, np.array([complex(x, y) for x in (0.0, -0.0) for y in (0.0, -0.0)])):
+        with np.errstate(all="ignore"):
+            wanted = np.exp(z)
+        same(np.exp(cd.array(z)).numpy(), wanted)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import cdiff as cd
 import cdiff.numpy as cnp
+from cdiff import _core
 from cdiff.testing import check_grads
 
 ONE_AXIS = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
@@ -204,3 +205,33 @@ def test_programs_refuse_damaged_transforms():
     f(np.ones(4))
     assert "rfft" in str(f.program)
     assert "irfft" in str(f.program)
+
+
+# --- the operator whose result may be the real part -----------------------------------------------
+
+
+@pytest.mark.parametrize("norm", ["backward", "ortho", "forward"])
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("shape", [(1,), (2,), (7,), (8,), (3, 5), (2, 3, 4), (1, 1)])
+@pytest.mark.parametrize("real", [False, True])
+def test_spectra_and_their_real_parts_by_half_the_work(real, shape, inverse, norm):
+    function = np.fft.ifft if inverse else np.fft.fft
+    for order in "CF":  # by rows without gaps, and as NumPy does it
+        x = np.asarray(numbers(shape, real), order=order)
+        for axis in range(len(shape)):
+            wanted = function(x, axis=axis, norm=norm)
+            assert_same(_core.value(_core.fft(x, (axis,), inverse, norm)), wanted)
+            assert_same(_core.value(_core.spectrum(x, (axis,), inverse, norm, False)), wanted)
+            found = _core.value(_core.spectrum(x, (axis,), inverse, norm, True))
+            assert_same(found, wanted.real)
+
+
+@pytest.mark.parametrize("n", [6, 7])
+@pytest.mark.parametrize("name", ["fft", "ifft"])
+def test_the_cotangent_of_real_numbers_to_order_three(name, n):
+    weights = numbers((n,), False, 3)
+
+    def f(x):
+        return cnp.sum(cnp.abs(getattr(cnp.fft, name)(x) * weights) ** 3)
+
+    check_grads(f, (numbers((n,), True),), order=3, modes=("fwd", "rev"))

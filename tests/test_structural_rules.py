@@ -130,6 +130,8 @@ VALUES = {
     "modulus": np.abs,
     "fft": lambda a, axes, inverse, norm: (np.fft.ifftn if inverse else np.fft.fftn)(
         a, axes=axes, norm=norm),
+    "spectrum": lambda a, axes, inverse, norm, real: (np.real if real else np.asarray)(
+        VALUES["fft"](a, axes, inverse, norm)),
     "rfft": lambda a, axis, norm: np.fft.rfft(a, axis=axis, norm=norm),
     "irfft": lambda a, axis, count, norm: np.fft.irfft(a, count, axis=axis, norm=norm),
 }
@@ -169,7 +171,8 @@ def rules():
         ew1=elementwise, ew2=elementwise, ew_over=in_place, const=np.float64,
         parent=lambda y, k: y.parents[k], y_attrs=lambda y: y.attrs, parents_of=lambda y: y.parents,
         shape_of=np.shape, dtype_of=lambda a: a.dtype, wrap_ndarray=np.asarray,
-        typenum_of=lambda a: 0, innermost=lambda a: a, zeros_like_node=np.zeros_like,
+        typenum_of=lambda a: a.dtype.kind == "c", is_complex=bool, innermost=lambda a: a,
+        zeros_like_node=np.zeros_like,
         add_tangents=lambda s, t: t if s is None else s if t is None else s + t,
     )
     for name, value in VALUES.items():
@@ -283,6 +286,9 @@ CASES = [
     ("det", [draw_complex(2, 3, 3)], None),
     ("logabsdet", [draw_complex(2, 3, 3)], None),
     ("cholesky", [hermitian(draw_complex(3, 3)) + 4 * np.eye(3)], None),
+    ("fft", [draw(3, 4)], ((1,), True, "ortho")),
+    *[("spectrum", [x], ((1,), inverse, "backward", real)) for x in (draw(2, 5), draw_complex(2, 4))
+      for inverse in (False, True) for real in (False, True)],
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(CASES)]
 
@@ -344,7 +350,7 @@ def test_saved_operands_suffice(name, operands, attrs):
         shell = np.asarray(y).view(Result)
         shell.attrs = attrs
         # The operand itself is there, but its numbers must not matter.
-        shell.parents = [np.full(x.shape, np.nan) if i == k and not saves >> min(i, 31) & 1 else x
+        shell.parents = [np.full_like(x, np.nan) if i == k and not saves >> min(i, 31) & 1 else x
                          for i, x in enumerate(kept)]
         np.testing.assert_array_equal(RULES[f"adj_{name}"](shell, g, k), want)
         t = [like(x) if i == k else None for i, x in enumerate(operands)]

@@ -59,6 +59,8 @@ STRUCTURAL = {
     "modulus": [([(2, 3)], (2, 3), None)],
     "fft": [([(2, 4)], (2, 4), ((1,), False, "ortho")),
             ([(2, 4)], (2, 4), ((0, 1), True, "forward"))],
+    "spectrum": [([(2, 4)], (2, 4), ((1,), False, "ortho", True)),
+                 ([(2, 4)], (2, 4), ((0, 1), True, "forward", False))],
     "rfft": [([(2, 5)], (2, 3), (1, "backward")), ([(4, 2)], (3, 2), (0, "ortho"))],
     "irfft": [([(2, 3)], (2, 5), (1, 5, "backward")), ([(3, 2)], (4, 2), (0, 4, "ortho"))],
 }  # fmt: skip

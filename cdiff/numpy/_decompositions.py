@@ -3,9 +3,8 @@
 Each is one operator: its value is NumPy's, packed into a vector where there are several results,
 and its tangent is written in terms of its own results, so every order exists; the reverse rule is
 the transpose of the tangent. Only that tangent is written here; this file must not know sweeps or
-programs. A decomposition costs far more than the Python calls around it.
-
-Complex matrices have the same rules, with conjugates where transposes mean adjoints.
+programs. A decomposition costs far more than the Python calls around it. Complex matrices have the
+same rules, with conjugates where transposes mean adjoints.
 
 Conventions: symmetric operands are differentiated as such (the two halves share a derivative);
 eigenvectors of general matrices have length one and a real largest element, as LAPACK gives them,
@@ -42,8 +41,7 @@ LinAlgError = np.linalg.LinAlgError
 
 TURNED = "turned"  # an option of those whose vectors are asked for
 
-# A matrix and its decomposition, which is not computed twice.
-Kept: TypeAlias = tuple[Any, tuple[Any, ...]] | None
+Kept: TypeAlias = tuple[Any, tuple[Any, ...]] | None  # a matrix and its decomposition
 
 
 class Decomposition(PointCallee):
@@ -87,7 +85,8 @@ class Decomposition(PointCallee):
             raise LinAlgError(
                 f"{self.name}: {error} (operand of shape {arrays[0].shape})"
             ) from None
-        return np.concatenate([np.reshape(x, (*self.points, -1)) for x in results], -1)
+        rows = [np.reshape(x, (*self.points, -1)) for x in results]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         return None if tangents[0] is None else self.pushed(y, operands[0], tangents[0], True)
@@ -122,7 +121,7 @@ class Decomposition(PointCallee):
         for shape in shapes:
             stop = start + math.prod(shape[len(self.points) :])
             part = y if len(shapes) == 1 else _core.index(y, (..., slice(start, stop)))
-            parts.append(_core.reshape(part, shape))
+            parts.append(part if part.shape == shape else _core.reshape(part, shape))
             start = stop
         return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
 
@@ -176,6 +175,11 @@ class Eigh(Decomposition):
         w, v = self.plain(a)
         return w, turned(w, v) if self.options[1:] else v
 
+    def vectors(self, a: Array) -> Array:
+        """The vectors alone: those that are kept, where nothing is recorded."""
+        plain = self.kept is not None and not _core.is_tracked(_core.reshape(a, a.shape))
+        return as_array(self.results(_core.value(a))[1]) if plain else self(a)[1]
+
     def plain(self, a: Any) -> tuple[Any, ...]:
         """As the library gives them."""
         return tuple(np.linalg.eigh(a, self.options[0]))
@@ -198,7 +202,7 @@ def _symmetrised(t: Array) -> Array:
 
 def _keeps_vectors(a: Array) -> bool:
     """Will a derivative be asked for soon? Not of a program, which looks at values."""
-    return _core.is_tracked(a) and type(of_values(_first, a)) is not Array
+    return _core.is_tracked(a) and _core.hosted(_first, (a,), {}) is NotImplemented
 
 
 def _first(a: Any) -> Any:
@@ -206,8 +210,8 @@ def _first(a: Any) -> Any:
 
 
 class Eigvalsh(Decomposition):
-    """Option 0 as for `Eigh`. With `keeps_vectors` these come from the same call of LAPACK, and are
-    there when a derivative asks for them."""
+    """Option 0 as for `Eigh`; the real part of a change is that by the Hermitian part of t. With
+    `keeps_vectors` the vectors come from the same call of LAPACK, for a derivative to ask for."""
 
     name = "eigvalsh"
     real_results = (0,)
@@ -227,9 +231,8 @@ class Eigvalsh(Decomposition):
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         eigh = Eigh(*self.options)
         eigh.kept, eigh.points = self.kept, self.points
-        v = eigh(a)[1]
-        change = _core.sum(_core.conj(v) * _core.matmul(_symmetrised(t), v), (v.ndim - 2,), False)
-        return (_core.real(change),)
+        v = eigh.vectors(a)
+        return (_core.real(_core.sum(_core.conj(v) * _core.matmul(t, v), (v.ndim - 2,), False)),)
 
 
 class EighResult(NamedTuple):

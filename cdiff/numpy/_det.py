@@ -62,7 +62,9 @@ def _factored(a: Array) -> Array:
     """A stack of matrices of order four and more."""
     values = _core.value(a)
     # Decided first: a tangent of the operator needs the inverse at once.
-    if _nearly_orthogonal(values, np.linalg.det(values)) or _well_conditioned(values):
+    # By the core, which keeps the factors and the inverse for the derivative.
+    dets = _core.value(_core.det(values))
+    if _nearly_orthogonal(values, dets) or _well_conditioned(values):
         return _core.det(a)
     n = a.shape[-1]
     count = math.prod(a.shape[:-2])
@@ -78,7 +80,8 @@ def _nearly_orthogonal(values: Any, dets: Any) -> bool:
     norm (Guggenheimer, Edelman and Johnson, College Math. J. 26 (1995) 2-5)."""
     n = values.shape[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = np.log(np.square(np.abs(values)).sum((-2, -1)) / n) * (n / 2)
+        squares = np.einsum("...ij,...ij->...", values, values.conj()).real
+        size = np.log(squares / n) * (n / 2)
         return bool((size - np.log(np.abs(dets)) < np.log(WELL_CONDITIONED / 2)).all())
 
 
@@ -96,10 +99,12 @@ def _well_conditioned(values: Any) -> bool:
     if not values.size or not np.isfinite(values).all():
         return True
     try:
-        inverse = np.linalg.inv(values)
+        inverse = _core.inv(values)
     except np.linalg.LinAlgError:
         return False
-    size, inverse_size = (abs(x).sum(-2).max(-1) for x in (values, inverse))
+    columns = values.ndim - 2
+    sizes = [_core.sum(_core.absolute(x), (columns,), False) for x in (values, inverse)]
+    size, inverse_size = (_core.value(_core.max(x, (columns,), False)) for x in sizes)
     return bool((size * inverse_size < WELL_CONDITIONED).all())
 
 

@@ -28,17 +28,20 @@ from cdiff.numpy._common import (
     handles,
     index_along,
     mirrors,
+    of_values,
     plain,
     store,
 )
 from cdiff.numpy._reduce import mean
-from cdiff.numpy._values import argsort, flatnonzero, invert, nonzero
+from cdiff.numpy._values import flatnonzero, invert, nonzero
 
 __all__ = [
     "clip", "diag", "diagonal", "diff", "extract", "median", "select", "sort",
     "sort_complex",
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
+
+LONG_ROW = 1000  # elements from where a second look at a sorted row costs less than it saves
 
 # --- by condition ---------------------------------------------------------------------------------
 
@@ -285,7 +288,27 @@ def sort(
     if descending is not NO_VALUE and descending:
         # Not a reversed result: nan stays at the end, and equal elements keep their order.
         keys = -a if a.dtype.kind in "fc" else invert(a)
-    return along(a, argsort(keys, axis, kind="stable"), axis)
+    return along(a, of_values(stable_order, keys, axis), axis)
+
+
+def stable_order(keys: Any, axis: int) -> Any:
+    """As `argsort(axis, kind="stable")`, of long rows by NumPy's vectorised sorts, which are not
+    stable: one of the keys, and where some are equal one of their numbers and places together."""
+    if keys.dtype.kind != "f" or keys.shape[axis] < LONG_ROW:
+        return keys.argsort(axis, kind="stable")
+    order = keys.argsort(axis)
+    n = order.shape[axis]
+    ordered = np.take_along_axis(keys, order, axis)
+    if np.isnan(ordered.take(-1, axis)).any():
+        return keys.argsort(axis, kind="stable")
+    lower, upper = (index_along(axis, part) for part in (slice(None, -1), slice(1, None)))
+    larger = ordered[upper] != ordered[lower]
+    if larger.all():
+        return order
+    order[upper] += np.cumsum(larger, axis) * n
+    order.sort(axis)
+    order %= n
+    return order
 
 
 @mirrors(np.sort_complex)

@@ -27,7 +27,7 @@ from cdiff.numpy._common import (
     of_values,
     store,
 )
-from cdiff.numpy._index import sort
+from cdiff.numpy._index import sort, stable_order
 from cdiff.numpy._shape import moveaxis
 
 __all__ = [
@@ -209,7 +209,7 @@ def _places_of_count(n: int, q: Any, method: str) -> Any:
 
 
 def _places_by_rank(rows: Any, q: Any, method: str, w: Any, skip: bool) -> Any:
-    ranks = rows.argsort(-1, kind="stable").argsort(-1, kind="stable").astype(float)
+    ranks = stable_order(rows, -1).argsort(-1).astype(float)
     ranks[np.isnan(rows)] = np.nan
     given = {} if w is None else {"weights": w}
     function = NUMPY.nanquantile if skip else NUMPY.quantile

@@ -61,6 +61,7 @@ __all__ = [
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
+_inv = _core.inv  # one look-up less on the way to a small matrix
 
 matrix_rank = on_values(np.linalg.matrix_rank)
 
@@ -102,7 +103,7 @@ def inv(a: ArrayLike) -> Array:
     if type(a) is not Array and not any_array(a):
         return NUMPY.linalg.inv(a)
     try:
-        return _core.inv(a)
+        return _inv(a)
     except LinAlgError:
         _square(a, "inv")
         raise
@@ -157,12 +158,20 @@ class SlogdetResult(NamedTuple):
 def slogdet(a: ArrayLike) -> SlogdetResult:
     """As `numpy.linalg.slogdet`; the sign of real matrices has no derivative."""
     a = floating(_square(a, "slogdet"))
-    sign = as_array(np.asarray(np.linalg.slogdet(_core.value(a)).sign))
+    sign = as_array(np.asarray(_sign_of_det(_core.value(a))))
     if a.dtype.kind == "c":
         # The rest is a determinant of value 1, so that it can neither overflow nor lose digits.
         rest = _core.det(_core.solve(_core.value(a), a))
         sign = sign * rest / _core.absolute(rest)
     return SlogdetResult(sign, _core.logabsdet(a))
+
+
+def _sign_of_det(a: Any) -> Any:
+    """By the core, which keeps the factors, where the determinant is in range."""
+    found = _core.value(_core.det(a))
+    if a.dtype.kind == "c" or not np.isfinite(found).all() or not np.all(found):
+        return np.linalg.slogdet(a).sign
+    return np.sign(found)
 
 
 # --- powers and chains ----------------------------------------------------------------------------
