@@ -100,7 +100,7 @@ def test_an_array_that_others_hold_is_left_alone():
     np.testing.assert_allclose(x.grad, G * Y, rtol=1e-15)
 
 
-def test_an_error_midway_leaves_no_wrong_gradient():
+def test_an_error_midway_leaves_the_graph_whole():
     fails = True
 
     @cd.custom_vjp
@@ -119,13 +119,8 @@ def test_an_error_midway_leaves_no_wrong_gradient():
         out.backward(G)
     assert x.grad is None
     fails = False
-    try:
-        out.backward(G)
-    except RuntimeError as error:
-        assert "freed" in str(error) or "retain_graph" in str(error)
-        assert x.grad is None
-    else:
-        np.testing.assert_allclose(x.grad, 0.5 * G * Y, rtol=1e-14)
+    out.backward(G)
+    np.testing.assert_allclose(x.grad, 0.5 * G * Y, rtol=1e-14)
 
 
 @pytest.mark.parametrize("order", [1, -1])
