@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Plan", "SparsityWarning", "scipy_sparse"]
+__all__ = ["Plan", "SparsityWarning", "lines_of", "scipy_sparse"]
 
 DENSE = 0.3  # of all entries, from which sparse matrices do not pay
 SMALL = 10_000  # entries of a matrix that may well be dense
@@ -237,8 +237,24 @@ def _given_pattern(pattern: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
         ) from None
     if found.shape != shape:
         raise ValueError(f"a pattern of shape {found.shape} was given, the derivative has {shape}")
-    found.sum_duplicates()
-    return found.indptr.astype(np.int64), found.indices.astype(np.int32)
+    return lines_of(found)
+
+
+def lines_of(matrix: Any) -> tuple[Any, Any]:
+    """Start and items of a CSR matrix, each entry once and in order.
+
+    Parameters
+    ----------
+    matrix : csr_array
+
+    Returns
+    -------
+    pair of ndarray
+    """
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()  # the caller's may share its memory
+        matrix.sum_duplicates()
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
 
 
 def _check_room(best: Candidate, name: str, who: str) -> None:
