@@ -24,7 +24,7 @@ cdef struct EntryRun:                  # entries that repeat
     int64_t first                 # of the entries,
     int64_t period                # of which each is that so many before it,
     int64_t count                 # so many times
-    int64_t column                # where the first period is described
+    int64_t column                # where the first period is described; -1: others write it
     int64_t more                  # how many of `more_place` are before the end
 
 
@@ -251,6 +251,29 @@ cdef class Entries:
                                           + self.runs[:, 1] * self.runs[:, 2])
         return 0
 
+    def tables(self):
+        """The runs in which each entry is a value alone, of which the next one stands in the next
+        period, or always the same: (number of the run, first entry, how many periods, (first
+        value, step) of each column)."""
+        cdef const EntryRun *run = <const EntryRun *>np.PyArray_DATA(self.runs)
+        cdef const EntryColumn *columns = <const EntryColumn *>np.PyArray_DATA(self.columns)
+        cdef const EntryColumn *c
+        cdef Py_ssize_t k, j
+        cdef list found = [], sources
+        for k in range(np.PyArray_DIM(self.runs, 0)):
+            sources = []
+            for j in range(run[k].period):
+                c = columns + run[k].column + j
+                if c.more < 0 and c.factor == 1.0:
+                    sources.append((c.source, c.step))
+            if len(sources) == run[k].period:
+                found.append((k, run[k].first, run[k].count, sources))
+        return found
+
+    def leave_out(self, Py_ssize_t k):
+        """From now on somebody else writes the entries of run k."""
+        self.runs[k, 3] = -1
+
     cdef np.ndarray contributions(self):
         """What each entry is made of."""
         cdef Py_ssize_t e, n = np.PyArray_SIZE(self.source)
@@ -271,8 +294,15 @@ cdef class Entries:
             c[at[e]].more = added[e] if c[at[e]].more == -1 else -2
         return out
 
+    def check(self, np.ndarray data not None):
+        """ValueError unless the entries can be written here."""
+        check_doubles(data, np.PyArray_SIZE(self.source))
+        if not np.PyArray_ISWRITEABLE(data):
+            raise ValueError("cdiff: the entries to be overwritten are read-only")
+
     def fill(self, np.ndarray values not None, np.ndarray data=None):
-        """The entries for these values, in `data` (float64, in order) if it is given."""
+        """The entries for these values, in `data` (float64, in order) if it is given; those that
+        are left out stay as they are."""
         cdef Py_ssize_t k, n = np.PyArray_SIZE(self.source), n_runs = np.PyArray_DIM(self.runs, 0)
         cdef const EntryRun *run = <const EntryRun *>np.PyArray_DATA(self.runs)
         cdef const EntryColumn *columns = <const EntryColumn *>np.PyArray_DATA(self.columns)
@@ -282,14 +312,13 @@ cdef class Entries:
         if data is None:
             data = np.empty(n)
         check_doubles(values, self.size)
-        check_doubles(data, n)
-        if not np.PyArray_ISWRITEABLE(data):
-            raise ValueError("cdiff: the entries to be overwritten are read-only")
+        self.check(data)
         out = <double *>np.PyArray_DATA(data)
         with nogil:
             for k in range(n_runs):
                 self.fill_rest(x, out, at, run[k].first, more)
-                fill_run(run + k, columns, x, out)
+                if run[k].column >= 0:
+                    fill_run(run + k, columns, x, out)
                 at = run[k].first + run[k].period * run[k].count
                 more = run[k].more
             self.fill_rest(x, out, at, n, more)
