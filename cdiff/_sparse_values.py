@@ -19,7 +19,6 @@ from cdiff._core import (
     Entries,
     Runner,
     constant_values,
-    peek,
     replay_deciding,
     scatter_add,
     subtract_in_order,
@@ -190,13 +189,9 @@ class Workspace:
         return outputs[: self._n_kept], data
 
     def _is_read(self, data: Any, inputs: list[Any]) -> bool:
-        """May the program read memory in which it would write tables?"""
-        captured = [original for _, original in self.program.refreshed]
-        return any(
-            np.may_share_memory(data, peek(x))
-            for x in (*inputs, *captured)
-            if not isinstance(x, float)
-        )
+        """May the program read memory in which it would write tables?  Of captured arrays it reads
+        copies."""
+        return any(np.may_share_memory(data, x) for x in inputs if not isinstance(x, float))
 
 
 class _Tables:

@@ -30,11 +30,11 @@ cdef struct Lattice:
 cdef np.ndarray differences(_Bipartite g):
     """All distances of two columns in some of the rows, ascending; none if these are too many for a
     grid."""
-    cdef int64_t table[DIFFERENCE_SLOTS]
+    cdef np.ndarray found = np.zeros(DIFFERENCE_SLOTS, np.int64)
+    cdef int64_t *table = <int64_t *>np.PyArray_DATA(found)
     cdef Py_ssize_t r, step = g.m // ROWS_LOOKED_AT + 1
     cdef int64_t j, i, d
     cdef int slot, count = 0
-    memset(table, 0, sizeof(table))
     for r in range(0, g.m, step):
         if g.rs[r + 1] - g.rs[r] > MOST_DIFFERENCES:
             return np.empty(0, np.int64)
@@ -50,7 +50,6 @@ cdef np.ndarray differences(_Bipartite g):
                         return np.empty(0, np.int64)
                     count += 1
                     table[slot] = d
-    found = np.array(<int64_t[:DIFFERENCE_SLOTS]>table)
     return np.sort(found[found != 0])
 
 

@@ -80,6 +80,7 @@ cdef class _Schedule:
     cdef int32_t *later           # what waits for the end of the group
     cdef Py_ssize_t n_later, later_capacity
     cdef Py_ssize_t n_early, early_bytes   # steps put before groups, since the last group
+    cdef Heap put_off             # steps that would have been too many then
 
     def __init__(self, _Plan plan):
         cdef Py_ssize_t i
@@ -99,6 +100,7 @@ cdef class _Schedule:
     def __dealloc__(self):
         cdef Py_ssize_t i
         free(self.ready.keys)
+        free(self.put_off.keys)
         free(self.later)
         if self.lanes != NULL:
             for i in range(self.n_keys):
@@ -126,14 +128,30 @@ cdef class _Schedule:
             heap_push(&self.lanes[v.key], i)
         return 0
 
-    cdef bint goes_early(self, int32_t i) noexcept:
+    cdef bint goes_early(self, int32_t i) except -1:
         """Does it go before groups of its size?  Rows that are gathered, lest a group end where the
         next one is needed; not many at once, since they take memory until they are read."""
         if self.plan.program.code[i].op != OP_GATHER or self.plan.values[i].kind != KIND_STEP:
             return False
+        if not self.has_early_room():
+            heap_push(&self.put_off, i)
+            return False
         self.n_early += 1
         self.early_bytes += self.plan.type(i).size * sizeof(double)
-        return self.n_early <= MOST_EARLY and self.early_bytes <= MOST_EARLY_BYTES
+        return True
+
+    cdef inline bint has_early_room(self) noexcept:
+        return self.n_early < MOST_EARLY and self.early_bytes < MOST_EARLY_BYTES
+
+    cdef int after_group(self) except -1:
+        """The next rows may go before a group again."""
+        cdef int32_t i
+        self.n_early = self.early_bytes = 0
+        while self.put_off.count and self.has_early_room():
+            i = key_index(heap_pop(&self.put_off))
+            if self.plan.values[i].unit < 0:
+                self.make_ready(i)
+        return 0
 
     cdef int next_unit(self) except -1:
         cdef int32_t i = key_index(self.ready.keys[0])
@@ -144,8 +162,8 @@ cdef class _Schedule:
         self.units[self.n_units].start = <int32_t>self.count
         if kind == KIND_LANES or kind == KIND_SUM:
             self.units[self.n_units].kind = UNIT_GROUP
-            self.n_early = self.early_bytes = 0
             self.take_group(self.plan.values[i].key)
+            self.after_group()
         elif kind == KIND_STEP:
             self.units[self.n_units].kind = UNIT_STEP
             heap_pop(&self.ready)
