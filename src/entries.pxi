@@ -24,8 +24,9 @@ cdef struct EntryRun:                  # entries that repeat
     int64_t first                 # of the entries,
     int64_t period                # of which each is that so many before it,
     int64_t count                 # so many times
-    int64_t column                # where the first period is described; -1: others write it
+    int64_t column                # where the first period is described
     int64_t more                  # how many of `more_place` are before the end
+    int64_t filled                # how often it is filled here: `count`, or 0 if others write it
 
 
 cdef struct EntryColumn:               # one entry of each period
@@ -61,8 +62,8 @@ cdef void fill_column(const EntryColumn *c, const double *x, double *out, int64_
 cdef void fill_run(const EntryRun *r, const EntryColumn *columns, const double *x,
                    double *out) noexcept nogil:
     cdef int64_t at = 0, last, j, many = FILLED_AT_ONCE // r.period
-    while at < r.count:
-        last = at + many if at + many < r.count else r.count
+    while at < r.filled:
+        last = at + many if at + many < r.filled else r.filled
         for j in range(r.period):
             fill_column(columns + r.column + j, x, out + r.first + j, r.period, at, last)
         at = last
@@ -238,6 +239,7 @@ cdef class Entries:
                 continue
             run[n_runs].first, run[n_runs].period = e, period
             run[n_runs].count, run[n_runs].column = count, column
+            run[n_runs].filled = count
             for k in range(period):
                 describe(c + e + k, c + e + k + period, factors, out + column + k)
             n_runs += 1
@@ -272,7 +274,7 @@ cdef class Entries:
 
     def leave_out(self, Py_ssize_t k):
         """From now on somebody else writes the entries of run k."""
-        self.runs[k, 3] = -1
+        (<EntryRun *>np.PyArray_DATA(self.runs))[k].filled = 0
 
     cdef np.ndarray contributions(self):
         """What each entry is made of."""
@@ -317,8 +319,7 @@ cdef class Entries:
         with nogil:
             for k in range(n_runs):
                 self.fill_rest(x, out, at, run[k].first, more)
-                if run[k].column >= 0:
-                    fill_run(run + k, columns, x, out)
+                fill_run(run + k, columns, x, out)
                 at = run[k].first + run[k].period * run[k].count
                 more = run[k].more
             self.fill_rest(x, out, at, n, more)
