@@ -1,6 +1,8 @@
 """Entries of sparse derivatives: their places against SciPy's sums, runs against entry by entry,
 and colorings that are tried on a sample first."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -256,3 +258,31 @@ def test_another_path_with_tables():
     g = lambda x, w: mapped(x**3, w)
     want = cd.sparse_jacobian(g, (0, 1))(-x, w).toarray()
     np.testing.assert_allclose(prepared(-x, w, out=out).toarray(), want, rtol=1e-13)
+
+
+def traced(f):
+    """The most memory that a call takes at once, of what Python and NumPy ask for."""
+    tracemalloc.start()
+    f()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("n", [3000, 60_000])
+def test_calls_allocate_nothing_beyond_the_result(n):
+    chained = lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2)
+    residual = lambda x: x[2:] + x[:-2] - np.exp(x[1:-1])
+    x, w = RNG.normal(size=n), RNG.normal(size=n // 2)
+    for derivative, args in (
+        (cd.sparse_hessian(chained), (x,)),
+        (cd.sparse_jacobian(residual), (x,)),
+        (cd.sparse_jacobian(mapped, (0, 1)), (x, w)),
+    ):
+        prepared = derivative.prepare(*args)
+        out = prepared(*args)
+        prepared(*args, out=out)
+        pooled = _core.pool_info()
+        assert traced(lambda: prepared(*args, out=out)) < 12_000  # noqa: B023 called at once
+        assert traced(lambda: prepared(*args)) < out.data.nbytes + 12_000  # noqa: B023
+        assert _core.pool_info() == pooled
