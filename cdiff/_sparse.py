@@ -7,6 +7,7 @@ imports.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from cdiff._core import part_of_program, pattern_of
 from cdiff._sparse_plan import SparsityWarning, scipy_sparse
 from cdiff._sparse_prepared import Prepared, check_plain
 from cdiff._sparse_record import Call, record_gradient, record_values
-from cdiff._wrap import Transformed, check_argnums
+from cdiff._wrap import Transformed, check_argnums, function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +268,9 @@ def sparsity(
     n_outputs = len(call.chosen) if second else len(recording.sizes)
     firsts = call.firsts() + [None] * len(recording.captured)
     program = part_of_program(recording.program, [], recording.program.outputs[:n_outputs])
-    sets, _, _ = pattern_of(program, firsts, recording.inputs(call) if local else None)
+    sets, _, notes = pattern_of(program, firsts, recording.inputs(call) if local else None)
+    for note in notes:
+        warnings.warn(f"sparsity of {function_name(f)}: {note}", SparsityWarning, stacklevel=2)
     blocks = [
         sparse.csr_array((np.ones(items.size, bool), items, start), shape=(start.size - 1, n))
         for (start, items), n in zip(sets, [call.n_columns] * n_outputs, strict=True)

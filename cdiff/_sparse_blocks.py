@@ -153,6 +153,16 @@ class _Structure:
                 count * r + 1
             )
             term.columns(shapes, firsts.tolist(), self.blocks(self.items, k))
+        # All results have them, and SciPy changes them in place (`eliminate_zeros`).
+        self.start.flags.writeable = self.items.flags.writeable = False
+
+    def is_of(self, matrix: Any) -> bool:
+        """Has a CSR matrix this structure?"""
+        if (matrix.shape, matrix.nnz) != (self.shape, self.entries[-1]) or matrix.format != "csr":
+            return False
+        return np.may_share_memory(matrix.indices, self.items) or (
+            np.array_equal(matrix.indices, self.items) and np.array_equal(matrix.indptr, self.start)
+        )
 
     def blocks(self, entries: Any, k: int) -> Any:
         """The entries of term k, (count, outputs, width)."""
@@ -213,10 +223,10 @@ class BlockJacobian:
         each = self._data(data)
         structure = self._structure(points, each)
         entries = structure.entries[-1]
-        if out is not None and (out.shape, out.nnz) != (structure.shape, entries):
+        if out is not None and not structure.is_of(out):
             raise ValueError(
                 f"block_jacobian: `out` is of shape {out.shape} with {out.nnz} entries, the result "
-                f"of {structure.shape} with {entries}"
+                f"of {structure.shape} with {entries}, and must be an earlier one"
             )
         values = np.empty(structure.shape[0]) if self._has_value else None
         entry = np.empty(entries) if out is None else out.data

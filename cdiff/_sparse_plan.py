@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Plan", "SparsityWarning", "scipy_sparse"]
+__all__ = ["Plan", "SparsityWarning", "lines_of", "scipy_sparse"]
 
 DENSE = 0.3  # of all entries, from which sparse matrices do not pay
 SMALL = 10_000  # entries of a matrix that may well be dense
@@ -102,7 +102,9 @@ class Plan:
         self.notes = list(best.part.notes)
         self.watched = [*recording.watched, *best.part.watched]
         structure = Structure(best, *self.shape, options["format"] == "csc")
-        self.start, self.items = structure.start, structure.items
+        # All results have them, and SciPy changes them in place (`eliminate_zeros`).
+        self.start, self.items = _narrow(structure.start), structure.items
+        self.start.flags.writeable = self.items.flags.writeable = False
         _check_room(best, function_name(f), who)
         _say(self, function_name(f), who)
         self._prepare_run(program, best, structure, options["has_value"], second)
@@ -197,6 +199,11 @@ class Plan:
             )
 
 
+def _narrow(start: Any) -> Any:
+    """Starts of lines in the dtype of the items where they fit, as scipy wants them."""
+    return start.astype(np.int32) if start[-1] < 2**31 - 1 else start
+
+
 def _best(
     program: Program,
     firsts: list[int | None],
@@ -237,8 +244,38 @@ def _given_pattern(pattern: Any, shape: tuple[int, int]) -> tuple[Any, Any]:
         ) from None
     if found.shape != shape:
         raise ValueError(f"a pattern of shape {found.shape} was given, the derivative has {shape}")
-    found.sum_duplicates()
-    return found.indptr.astype(np.int64), found.indices.astype(np.int32)
+    return lines_of(found)
+
+
+def lines_of(matrix: Any) -> tuple[Any, Any]:
+    """Start and items of a CSR matrix, each entry once and in order.
+
+    Parameters
+    ----------
+    matrix : csr_array
+
+    Returns
+    -------
+    pair of ndarray
+
+    Raises
+    ------
+    ValueError
+        If they are not those of a matrix (SciPy takes any).
+    """
+    start, items = matrix.indptr, matrix.indices
+    n, size = matrix.shape[1], int(start[-1])
+    if start[0] != 0 or (np.diff(start) < 0).any() or items.size < size:
+        raise ValueError(f"pattern: indptr must rise from 0 to at most {items.size}, the indices")
+    if size and not 0 <= items[:size].min() <= items[:size].max() < n:
+        raise ValueError(
+            f"pattern: indices from {items[:size].min()} to {items[:size].max()} do not fit into "
+            f"the {n} columns of its shape {matrix.shape}"
+        )
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()  # the caller's may share its memory
+        matrix.sum_duplicates()
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
 
 
 def _check_room(best: Candidate, name: str, who: str) -> None:

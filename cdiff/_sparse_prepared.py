@@ -146,7 +146,7 @@ class Prepared:
         if form == "coo":
             return sparse.coo_array((data, self.structure), shape=plan.shape)
         cls = sparse.csc_array if form == "csc" else sparse.csr_array
-        return cls((data, plan.items, _narrow(plan.start)), shape=plan.shape)
+        return cls((data, plan.items, plan.start), shape=plan.shape)
 
     @property
     def structure(self) -> tuple[Any, Any]:
@@ -212,11 +212,6 @@ def check_plain(call: Call, who: str) -> None:
             f"{who}: an outer transformation tracks an argument, and a scipy.sparse matrix cannot "
             "be part of that; use the values of a prepared form, or cd.jacobian and cd.hessian"
         )
-
-
-def _narrow(start: Any) -> Any:
-    """Row starts in the dtype of the columns where they fit, as scipy wants them."""
-    return start.astype(np.int32) if start[-1] < 2**31 - 1 else start
 
 
 def _forms(call: Call) -> str:

@@ -3,7 +3,8 @@
 Knows programs and places of entries; it must not know directions. Values are computed where they
 are read, in a workspace that is used again at each call; what is constant is computed once and
 takes one number for each different value. So a call is one run of the program and one pass over
-the entries.
+the entries, without those that stand in rows of equal form (a mapped function): they are columns of
+a table, which the program writes where the matrix has it, and which is nowhere else.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Workspace"]
 
 NUMBER = (np.dtype(np.float64), ())
+FEWEST_ROWS = 256  # of a table that the program writes
 
 
 class View:
@@ -79,6 +81,7 @@ class Workspace:
         self._room = np.empty(0 if self.steps is None else structure.size)
         self._lock = threading.Lock()
         self._n_kept = len(kept)
+        self._in_pieces: Program | None = None
         layout = _Layout(program, structure, parts)
         known = layout.computed(inputs)
         self.entries = Entries(
@@ -91,9 +94,12 @@ class Workspace:
             known,
         )
         self._first_number, self._first_constant = layout.first_number, layout.size
-        self._views = layout.views
-        self._values = np.concatenate([np.empty(layout.size), self.entries.constants])
-        self.program.outputs = [*kept, *layout.changing]
+        self._values = np.empty(layout.size + self.entries.constants.size)
+        self._values[layout.size :] = self.entries.constants
+        self._whole = [*kept, *layout.changing]
+        self._tables = _Tables(program, self.entries, layout)
+        self._views = [layout.views[k] for k in self._tables.others]
+        self.program.outputs = [*kept, *self._tables.outputs(layout)]
         self.runner = Runner(self.program.simplify())
 
     def run(self, inputs: list[Any], data: Any) -> tuple[list[Any], Any] | None:
@@ -128,7 +134,7 @@ class Workspace:
         Array or None
             None where a guard does not hold.
         """
-        outputs, _, _ = replay_deciding(self.runner.program, inputs)
+        outputs, _, _ = replay_deciding(self._replayed(), inputs)
         if outputs is None:
             return None
         flat: list[Any] = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
@@ -140,16 +146,37 @@ class Workspace:
             data = data + scatter_add(more, e.more_place.astype(np.int64), e.source.size)
         return data
 
+    def _replayed(self) -> Program:
+        """The program that gives all values, and no tables."""
+        if not self._tables.places:
+            return self.runner.program
+        if self._in_pieces is None:
+            specs = [self.program.instruction(k)[1:3] for k in range(self.program.n_inputs)]
+            pieces = self.program.with_inputs(specs, list(range(self.program.n_inputs)))
+            pieces.outputs = self._whole
+            self._in_pieces = pieces.simplify()
+        return self._in_pieces
+
     def _run(
         self, inputs: list[Any], data: Any, values: Any, room: Any
     ) -> tuple[list[Any], Any] | None:
-        into = [None] * self._n_kept + [view.array(values) for view in self._views]
+        if data is not None:
+            self.entries.check(data)
+            if self._tables.places and self._is_read(data, inputs):
+                found = self._run(inputs, None, values, room)
+                if found is not None:
+                    data[:] = found[1]
+                return found and (found[0], data)
+        data = np.empty(self.entries.source.size) if data is None else data
+        into = [None] * self._n_kept + self._tables.arrays(data)
+        first = len(into)
+        into += [view.array(values) for view in self._views]
+        arrays = len(into)
         into += [None] * (self._first_constant - self._first_number)
         outputs, _, _ = self.runner.run(inputs, into)
         if outputs is None:
             return None
-        arrays = self._n_kept + len(self._views)
-        for view, x in zip(self._views, outputs[self._n_kept : arrays], strict=True):
+        for view, x in zip(self._views, outputs[first:arrays], strict=True):
             if not view.direct:
                 values[view.start : view.stop] = np.ravel(x)
         values[self._first_number : self._first_constant] = outputs[arrays:]
@@ -160,6 +187,76 @@ class Workspace:
                 self.is_exact = False
                 return None
         return outputs[: self._n_kept], data
+
+    def _is_read(self, data: Any, inputs: list[Any]) -> bool:
+        """May the program read memory in which it would write tables?  Of captured arrays it reads
+        copies."""
+        return any(np.may_share_memory(data, x) for x in inputs if not isinstance(x, float))
+
+
+class _Tables:
+    """The entries that are columns of tables: each a value of the program, whole, or constant.
+
+    Attributes
+    ----------
+    places : list of (int, tuple)
+        The first entry of each table, and its shape.
+    others : list of int
+        The views that are needed besides.
+    """
+
+    def __init__(self, program: Program, entries: Entries, layout: _Layout) -> None:
+        self.places: list[tuple[int, tuple[int, ...]]] = []
+        self._tables: list[int] = []
+        views = layout.views
+        self._starts = {(view.start, 1): k for k, view in enumerate(views) if view.direct}
+        rest = np.ones(entries.source.size, bool)
+        for k, first, count, columns in entries.tables():
+            moving = [self._starts[x] for x in columns if x in self._starts]
+            fixed = sum(source >= layout.size for source, _ in columns)
+            sizes = {views[x].stop - views[x].start for x in moving}
+            if len(moving) + fixed < len(columns) or fixed > len(moving) or sizes != {count}:
+                continue
+            if count >= FEWEST_ROWS:
+                entries.leave_out(k)
+                rest[first : first + count * len(columns)] = False
+                self._add(program, entries, layout, first, count, columns)
+        self.others = list(range(len(views)))
+        if self.places:
+            read = np.concatenate([entries.source[rest], entries.more_source])
+            read = np.unique(read[read < layout.first_number])
+            ends = [view.stop for view in views]
+            self.others = np.unique(np.searchsorted(ends, read, side="right")).tolist()
+
+    def _add(
+        self, program: Program, entries: Entries, layout: _Layout, first: int, count: int,
+        columns: list[tuple[int, int]],
+    ) -> None:  # fmt: skip
+        """A table with these columns: (first value, step)."""
+        if len(columns) == 1:
+            view = self._starts[columns[0]]
+            self.places.append((first, layout.views[view].shape))
+            self._tables.append(layout.changing[view])
+            return
+        values = []
+        for x in columns:
+            if x in self._starts:
+                v = layout.changing[self._starts[x]]
+            else:
+                v = program.constant(np.full(count, entries.constants[x[0] - layout.size]))
+            values.append(program.apply("reshape", [v], "f8", (count, 1), ((count, 1),)))
+        shape, starts = (count, len(values)), tuple(range(len(values) + 1))
+        self.places.append((first, shape))
+        self._tables.append(program.apply("concatenate", values, "f8", shape, (1, starts)))
+
+    def outputs(self, layout: _Layout) -> list[int]:
+        """Tables, views, numbers."""
+        views = [layout.changing[k] for k in self.others]
+        return [*self._tables, *views, *layout.changing[len(layout.views) :]]
+
+    def arrays(self, data: Any) -> list[Any]:
+        """Where the tables are among the entries."""
+        return [data[a : a + prod(shape)].reshape(shape) for a, shape in self.places]
 
 
 class _Layout:

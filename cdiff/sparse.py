@@ -29,7 +29,7 @@ from cdiff._core import (
 from cdiff._reverse import grad
 from cdiff._sparse import sparse_hessian, sparse_jacobian
 from cdiff._sparse_blocks import block_jacobian
-from cdiff._sparse_plan import scipy_sparse
+from cdiff._sparse_plan import lines_of, scipy_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +102,7 @@ def color(
     if np.ndim(pattern) != 2:
         raise ValueError(f"color: pattern must be a matrix, got {pattern!r:.80}")
     found = scipy_sparse().csr_array(pattern)
-    found.sum_duplicates()
-    start, items = found.indptr.astype(np.int64), found.indices.astype(np.int32)
+    start, items = lines_of(found)
     m, n = found.shape
     names = (orderings,) if isinstance(orderings, str) else tuple(orderings)
     if kind == "symmetric":

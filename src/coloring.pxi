@@ -238,86 +238,6 @@ cdef np.ndarray by_classes(np.ndarray colors, int turn):
     return np.argsort(rank[colors], kind="stable").astype(np.int32)
 
 
-# ---------------------------------------------------------------- regular grids
-
-cdef enum:
-    MOST_DIFFERENCES = 96         # between columns that share a row, on what may be a regular grid
-    MOST_SIDES = 32               # distances that may be the side of a grid
-    ROWS_LOOKED_AT = 256
-
-
-cdef np.ndarray differences(_Bipartite g):
-    """All distances of two columns in some of the rows; none if these are too many for a grid."""
-    cdef set found = set()
-    cdef Py_ssize_t r
-    for r in range(0, g.m, g.m // ROWS_LOOKED_AT + 1):
-        row = g.row_items[g.rs[r]:g.rs[r + 1]].astype(np.int64)
-        if row.size > MOST_DIFFERENCES:
-            return np.empty(0, np.int64)
-        found.update(np.abs(row[:, None] - row).reshape(-1).tolist())
-        if len(found) > MOST_DIFFERENCES:
-            return np.empty(0, np.int64)
-    found.discard(0)
-    return np.array(sorted(found), np.int64)
-
-
-cdef object lattice_columns(_Bipartite g, int fewest, int most):
-    """A periodic coloring (x + a y + b z mod k) of a regular grid with fewer than `most` colors.
-
-    Its side lengths are found among the distances of columns that share a row.  None if the
-    pattern is not that of a stencil, or no such coloring is valid.
-    """
-    cdef np.ndarray apart = differences(g)
-    cdef list sides = [(1, 1)]
-    cdef int k
-    if not apart.size:
-        return None
-    large = [s for s in apart.tolist() if s > 2]
-    if len(large) <= MOST_SIDES:
-        sides += [(s, 1) for s in large]
-    if 2 * len(large) <= MOST_SIDES:
-        sides += [(s, t) for s in large for t in large if t < s]
-    for k in range(fewest if fewest > 1 else 1, most):
-        for outer, inner in sides:
-            for colors in periodic(apart, outer, inner, k, g.n):
-                if is_valid(g, colors):
-                    return colors
-    return None
-
-
-cdef list periodic(np.ndarray apart, Py_ssize_t outer, Py_ssize_t inner, int k, Py_ssize_t n):
-    """The first periodic coloring with k colors that keeps these distances apart, in a list."""
-    z = np.rint(apart / outer).astype(np.int64) if outer > 1 else np.zeros_like(apart)
-    rest = apart - z * outer
-    y = np.rint(rest / inner).astype(np.int64) if inner > 1 else np.zeros_like(apart)
-    x = rest - y * inner
-    a = np.arange(k if inner > 1 else 1)
-    b = np.arange(k if outer > 1 else 1)
-    kept = ((x + a[:, None, None] * y + b[:, None] * z) % k != 0).all(axis=2)
-    if not kept.any():
-        return []
-    i, j = np.argwhere(kept)[0]
-    v = np.arange(n)
-    z, rest = np.divmod(v, outer) if outer > 1 else (0, v)
-    y, x = np.divmod(rest, inner) if inner > 1 else (0, rest)
-    return [((x + i * y + j * z) % k).astype(np.int32)]
-
-
-cdef bint is_valid(_Bipartite g, np.ndarray colors) except -1:
-    """Has no row two columns of one color?"""
-    cdef np.ndarray stamps = np.full(colors.max(initial=0) + 1, -1, np.int32)
-    cdef int32_t *seen = <int32_t *>np.PyArray_DATA(stamps)
-    cdef const int32_t *color = <const int32_t *>np.PyArray_DATA(colors)
-    cdef Py_ssize_t r
-    cdef int64_t j
-    for r in range(g.m):
-        for j in range(g.rs[r], g.rs[r + 1]):
-            if seen[color[g.ri[j]]] == r:
-                return False
-            seen[color[g.ri[j]]] = <int32_t>r
-    return True
-
-
 cdef np.ndarray improved(_Bipartite g, np.ndarray best, int rounds, int enough):
     """Colors found class by class over those that are known, up to `rounds` times."""
     cdef int turn, highest = best.max(initial=-1), found
@@ -336,28 +256,35 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
     """Colors of the n columns of a pattern such that no two of a color share a row.
 
     Greedy for each of the orderings, as long as more colors are used than the longest row has
-    entries, which is the fewest there can be; up to `rounds` times over what was found, class by
-    class (a third of that before the second ordering too); then a periodic coloring, if the
-    pattern is that of a stencil (not without `grids`).  With `fewest` colors it looks for nothing
-    but that.  Columns without entries get the color -1.
+    entries, which is the fewest there can be; after the first of them a periodic coloring with
+    these, if the pattern is that of a stencil (not without `grids`); up to `rounds` times over what
+    was found, class by class (a third of that before the second ordering too); then a periodic
+    coloring with more.  With `fewest` colors it looks for nothing but that.  Columns without
+    entries get the color -1.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
     cdef int bound = np.diff(g.row_start).max(initial=0)
     cdef int enough = bound if bound > fewest else fewest
+    cdef np.ndarray apart = None
     cdef object best = None
     for ordering in orderings:
         if best is not None and best.max(initial=-1) < enough:
             break
         colors = greedy_columns(g, column_order(g, ordering, seed))
         if best is None:
-            best = improved(g, colors, rounds // 3, enough)
+            best = colors
+            if grids and rounds and best.max(initial=-1) >= bound:
+                apart = differences(g)
+                colors = lattice_columns(g, apart, bound, bound + 1)
+                best = best if colors is None else colors
+            best = improved(g, best, rounds // 3, enough)
         elif colors.max(initial=-1) < best.max(initial=-1):
             best = colors
     if best is None:
         raise ValueError("coloring: no ordering given")
     best = improved(g, best, rounds, enough)
-    if grids and rounds and best.max(initial=-1) >= bound:
-        colors = lattice_columns(g, bound, best.max(initial=-1) + 1)
+    if apart is not None and best.max(initial=-1) > bound:
+        colors = lattice_columns(g, apart, bound + 1, best.max(initial=-1) + 1)
         best = best if colors is None else colors
     best[np.diff(g.column_start) == 0] = -1
     return best

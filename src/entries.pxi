@@ -26,6 +26,7 @@ cdef struct EntryRun:                  # entries that repeat
     int64_t count                 # so many times
     int64_t column                # where the first period is described
     int64_t more                  # how many of `more_place` are before the end
+    int64_t filled                # how often it is filled here: `count`, or 0 if others write it
 
 
 cdef struct EntryColumn:               # one entry of each period
@@ -61,8 +62,8 @@ cdef void fill_column(const EntryColumn *c, const double *x, double *out, int64_
 cdef void fill_run(const EntryRun *r, const EntryColumn *columns, const double *x,
                    double *out) noexcept nogil:
     cdef int64_t at = 0, last, j, many = FILLED_AT_ONCE // r.period
-    while at < r.count:
-        last = at + many if at + many < r.count else r.count
+    while at < r.filled:
+        last = at + many if at + many < r.filled else r.filled
         for j in range(r.period):
             fill_column(columns + r.column + j, x, out + r.first + j, r.period, at, last)
         at = last
@@ -238,6 +239,7 @@ cdef class Entries:
                 continue
             run[n_runs].first, run[n_runs].period = e, period
             run[n_runs].count, run[n_runs].column = count, column
+            run[n_runs].filled = count
             for k in range(period):
                 describe(c + e + k, c + e + k + period, factors, out + column + k)
             n_runs += 1
@@ -250,6 +252,29 @@ cdef class Entries:
         self.runs[:, 4] = np.searchsorted(self.more_place, self.runs[:, 0]
                                           + self.runs[:, 1] * self.runs[:, 2])
         return 0
+
+    def tables(self):
+        """The runs in which each entry is a value alone, of which the next one stands in the next
+        period, or always the same: (number of the run, first entry, how many periods, (first
+        value, step) of each column)."""
+        cdef const EntryRun *run = <const EntryRun *>np.PyArray_DATA(self.runs)
+        cdef const EntryColumn *columns = <const EntryColumn *>np.PyArray_DATA(self.columns)
+        cdef const EntryColumn *c
+        cdef Py_ssize_t k, j
+        cdef list found = [], sources
+        for k in range(np.PyArray_DIM(self.runs, 0)):
+            sources = []
+            for j in range(run[k].period):
+                c = columns + run[k].column + j
+                if c.more < 0 and c.factor == 1.0:
+                    sources.append((c.source, c.step))
+            if len(sources) == run[k].period:
+                found.append((k, run[k].first, run[k].count, sources))
+        return found
+
+    def leave_out(self, Py_ssize_t k):
+        """From now on somebody else writes the entries of run k."""
+        (<EntryRun *>np.PyArray_DATA(self.runs))[k].filled = 0
 
     cdef np.ndarray contributions(self):
         """What each entry is made of."""
@@ -271,8 +296,15 @@ cdef class Entries:
             c[at[e]].more = added[e] if c[at[e]].more == -1 else -2
         return out
 
+    def check(self, np.ndarray data not None):
+        """ValueError unless the entries can be written here."""
+        check_doubles(data, np.PyArray_SIZE(self.source))
+        if not np.PyArray_ISWRITEABLE(data):
+            raise ValueError("cdiff: the entries to be overwritten are read-only")
+
     def fill(self, np.ndarray values not None, np.ndarray data=None):
-        """The entries for these values, in `data` (float64, in order) if it is given."""
+        """The entries for these values, in `data` (float64, in order) if it is given; those that
+        are left out stay as they are."""
         cdef Py_ssize_t k, n = np.PyArray_SIZE(self.source), n_runs = np.PyArray_DIM(self.runs, 0)
         cdef const EntryRun *run = <const EntryRun *>np.PyArray_DATA(self.runs)
         cdef const EntryColumn *columns = <const EntryColumn *>np.PyArray_DATA(self.columns)
@@ -282,9 +314,7 @@ cdef class Entries:
         if data is None:
             data = np.empty(n)
         check_doubles(values, self.size)
-        check_doubles(data, n)
-        if not np.PyArray_ISWRITEABLE(data):
-            raise ValueError("cdiff: the entries to be overwritten are read-only")
+        self.check(data)
         out = <double *>np.PyArray_DATA(data)
         with nogil:
             for k in range(n_runs):

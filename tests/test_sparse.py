@@ -2,7 +2,6 @@
 
 import threading
 import warnings
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import scipy.sparse
 from test_sparse_pattern import ALL, flat
 
 import cdiff as cd
-from cdiff import _core, _sparse_program
 
 RNG = np.random.default_rng(5)
 MODES = ("auto", "fwd", "rev", "mixed")
@@ -40,21 +38,6 @@ def test_hessians(name, mode):
     prepared = cd.sparse_hessian(g, mode=mode, verify=True).prepare(RNG.normal(size=6))
     x = RNG.normal(size=6)
     np.testing.assert_allclose(prepared(x).toarray(), cd.hessian(g)(x), rtol=1e-10, atol=1e-11)
-
-
-@pytest.mark.filterwarnings("ignore::cdiff.SparsityWarning")
-@pytest.mark.parametrize("mode", MODES)
-def test_many_directions_run_as_lanes(mode, monkeypatch):
-    monkeypatch.setattr(_sparse_program, "MOST_UNROLLED", 0)
-    for name in ("slices", "softmax", "stacked products", "gather", "cumsum", "solve", "vmap"):
-        f = ALL[name]
-        x = RNG.normal(size=6)
-        found = cd.sparse_jacobian(f, mode=mode, verify=True)(x).toarray()
-        np.testing.assert_allclose(found, dense(f, x), rtol=1e-12, atol=1e-13)
-    g = lambda x: np.sum(np.sin(x[1:] * x[:-1])) + np.exp(x[0] * x[5])
-    x = RNG.normal(size=6)
-    found = cd.sparse_hessian(g, mode=mode)(x).toarray()
-    np.testing.assert_allclose(found, cd.hessian(g)(x), rtol=1e-12, atol=1e-13)
 
 
 def residuals(x):
@@ -151,275 +134,6 @@ def test_constant_entries_are_not_computed_again():
     assert prepared(RNG.normal(size=100)).sum() == pytest.approx(2.0 * 99)
 
 
-def test_a_residual_of_a_stencil_needs_one_direction():
-    n = 20
-
-    def f(u):
-        u = np.pad(u.reshape(n, n), 1)
-        total = 4 * u[1:-1, 1:-1] - u[2:, 1:-1] - u[:-2, 1:-1] - u[1:-1, 2:] - u[1:-1, :-2]
-        return (total - np.exp(u[1:-1, 1:-1])).reshape(-1)
-
-    prepared = cd.sparse_jacobian(f).prepare(np.zeros(n * n))
-    assert sum(prepared.directions) == 1
-    x = RNG.normal(size=n * n)
-    np.testing.assert_allclose(prepared(x).toarray(), dense(f, x), atol=1e-14)
-
-
-def test_blocks_of_mapped_functions_need_no_coloring():
-    """gather, vmap of a small function, scatter: as in a bundle adjustment."""
-    one = lambda c, p, w: w * np.stack([c @ np.concatenate([p, p[:1]]), c[0] * p[2]])
-    rng = np.random.default_rng(0)
-    n = 300
-    at, where = rng.integers(0, 5, n), rng.integers(0, 40, n)
-    f = lambda cams, points, w: (cd.vmap(one)(cams[at], points[where], w), 1 - w * w)
-    args = rng.normal(size=(5, 4)), rng.normal(size=(40, 3)), rng.normal(size=n)
-    prepared = cd.sparse_jacobian(f, argnums=(0, 1, 2)).prepare(*args)
-    assert sum(prepared.directions) <= 3
-    blocks = cd.jacobian(lambda *a: np.concatenate([np.reshape(f(*a)[0], (-1,)), f(*a)[1]]),
-                         argnums=(0, 1, 2))(*args)  # fmt: skip
-    expected = np.concatenate([b.reshape(3 * n, -1) for b in blocks], axis=1)
-    np.testing.assert_allclose(prepared(*args).toarray(), expected, atol=1e-14)
-
-
-def test_elements_of_a_mesh_are_assembled():
-    rng = np.random.default_rng(1)
-    nodes, cells = 50, rng.integers(0, 50, (400, 3))
-
-    def energy(x):
-        corner = x[cells]
-        return np.sum(np.prod(corner, axis=1) + np.exp(corner[:, 0] * corner[:, 1]))
-
-    x = rng.normal(size=nodes) * 0.3
-    found = cd.sparse_hessian(energy, verify=True).prepare(x)
-    assert sum(found.directions) <= 3
-    np.testing.assert_allclose(found(x).toarray(), cd.hessian(energy)(x), atol=1e-12)
-
-
-def test_symmetric_matrices_are_read_from_their_mirror_image():
-    """A star coloring reads one value for two entries."""
-    f = lambda x: np.sum(np.sin(x[:, 0]) * x[:, 1] ** 2 + np.cos(x[:, 0]) * np.exp(x[:, 2]))
-    x = RNG.normal(size=(7, 3))
-    whole = cd.sparsity(f, x, kind="hessian")
-    prepared = cd.sparse_hessian(f, pattern=whole).prepare(x)  # which is not cut
-    assert prepared.directions == (2, 0) and np.diff(whole.indptr).max() == 3
-    np.testing.assert_allclose(
-        prepared(x).toarray(), cd.hessian(f)(x).reshape(21, 21), atol=1e-14
-    )
-    f = lambda x: np.sum(x[::3] * (x[1::3] ** 2 + np.exp(x[2::3]))) + np.sum(x[:-3:3] * x[3::3])
-    x = RNG.normal(size=30)
-    prepared = cd.sparse_hessian(f, mode="fwd", verify=True).prepare(x)
-    np.testing.assert_allclose(prepared(x).toarray(), cd.hessian(f)(x), atol=1e-14)
-    arrow = lambda x: x[0] * np.sum(np.sin(x[1:])) + np.sum(x**3)
-    prepared = cd.sparse_hessian(arrow, verify=True).prepare(x)
-    assert sum(prepared.directions) <= 3
-    np.testing.assert_allclose(prepared(x).toarray(), cd.hessian(arrow)(x), atol=1e-14)
-
-
-def springs(x):
-    return np.sum(np.exp(x[1:] - x[:-1]))
-
-
-def by_substitution(n, **options):
-    """A preparation of a tridiagonal Hessian: a star coloring needs three directions."""
-    whole = cd.sparsity(springs, np.zeros(n), kind="hessian")
-    return cd.sparse_hessian(springs, pattern=whole, **options).prepare(np.zeros(n))
-
-
-@pytest.mark.parametrize("form", ["csr", "csc"])
-def test_entries_by_substitution(form):
-    prepared = by_substitution(30, format=form, verify=True)
-    assert prepared.directions == (2, 0)
-    for _ in range(3):
-        x = RNG.uniform(-0.3, 0.3, 30)
-        found = prepared(x)
-        np.testing.assert_allclose(found.toarray(), cd.hessian(springs)(x), rtol=1e-12)
-        assert (found.toarray() == found.toarray().T).all()
-        assert prepared(x, out=found) is found
-    assert prepared.directions == (2, 0)
-
-
-@pytest.mark.parametrize("step", [0.0, 1e3, np.nan])
-def test_lost_digits_are_seen_and_entries_read_directly_from_then_on(step):
-    prepared = by_substitution(30)
-    x = np.cumsum(RNG.uniform(-9.0, 9.0, 30))
-    x[-1] += step  # with 1e3 one entry is infinite, and the others are not
-    with np.errstate(all="ignore"):
-        expected = cd.hessian(springs)(x)
-        for out in (None, prepared(np.zeros(30))):
-            found = prepared(x, out=out).toarray()
-            np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert prepared.directions == (3, 0)
-
-
-def test_substitution_is_not_used_where_it_would_not_do():
-    single = np.zeros(30, np.float32)
-    whole = cd.sparsity(springs, single, kind="hessian")
-    assert cd.sparse_hessian(springs, pattern=whole).prepare(single).directions == (3, 0)
-    assert by_substitution(300).directions == (3, 0)  # too many subtractions in a row
-    prepared, x = by_substitution(12), RNG.uniform(-0.3, 0.3, 12)
-    entries = cd.compile(prepared.values)(x)
-    np.testing.assert_allclose(entries, cd.hessian(springs)(x)[prepared.structure], rtol=1e-12)
-
-
-def test_rows_and_columns_together():
-    """A border of two dense rows and two dense columns around a diagonal."""
-
-    def f(x):
-        body = np.sin(x[2:]) * x[0] + x[1] ** 2 * x[2:]
-        return np.concatenate([np.stack([np.prod(np.cos(x)), np.sum(x**3) * x[0]]), body])
-
-    x = RNG.normal(size=60)
-    whole = cd.sparsity(f, x)
-    for mode in ("auto", "mixed"):
-        prepared = cd.sparse_jacobian(f, mode=mode, pattern=whole).prepare(x)
-        assert sum(prepared.directions) <= 5 and min(prepared.directions) >= 2
-        np.testing.assert_allclose(prepared(x).toarray(), dense(f, x), rtol=1e-12, atol=1e-13)
-
-
-def loop_of_numbers(x):
-    """A sum over single elements, as plain Python writes it."""
-    total = 0.0
-    for i in range(1, x.shape[0]):
-        total = total + (x[i] - x[i - 1] ** 2) ** 2 + np.sin(x[i] * x[i - 1])
-    return total
-
-
-@pytest.mark.parametrize("n", [40, 90])  # below and above what is put together at once
-def test_loops_over_single_elements(n):
-    x = RNG.normal(size=n)
-    found = cd.sparse_hessian(loop_of_numbers, verify=True).prepare(x)
-    assert found.nnz == 3 * n - 2
-    np.testing.assert_allclose(found(x).toarray(), cd.hessian(loop_of_numbers)(x), rtol=1e-11)
-    f = lambda x: [x[i] * x[i + 1] ** 2 - 3.0 * x[i + 2] for i in range(n - 2)]
-    jac = cd.sparse_jacobian(f).prepare(x)
-    x = RNG.normal(size=n)
-    expected = cd.jacobian(lambda x: np.stack(f(x)))(x)
-    np.testing.assert_allclose(jac(x).toarray(), expected, rtol=1e-12)
-    assert (jac.values(x)[2::3] == -3.0).all()
-    np.testing.assert_allclose(
-        cd.jacobian(jac.values)(x), cd.jacobian(lambda x: dense_entries(f, jac, x))(x), atol=1e-12
-    )
-
-
-def dense_entries(f, prepared, x):
-    return cd.jacobian(lambda x: np.stack(f(x)))(x)[prepared.structure]
-
-
-@pytest.mark.parametrize("shape", [(100,), (10, 10), (2, 5, 10)])
-def test_gradients_of_gradients_of_single_elements(shape):
-    """Elements of an array of any shape, some of them read twice and some never."""
-    places = [tuple(at) for at in np.argwhere(np.arange(100).reshape(shape) % 7)]
-    x = RNG.normal(size=shape)
-
-    def f(x):
-        return sum((np.sin(x[a] * x[b]) for a, b in pairwise(places)), 0.0)
-
-    def whole(x):
-        flat = np.reshape(x, (-1,))[np.flatnonzero(np.arange(100) % 7)]
-        return np.sum(np.sin(flat[1:] * flat[:-1]))
-
-    v = RNG.normal(size=shape)
-    for make in (
-        lambda f: cd.grad(lambda x: np.sum(cd.grad(f)(x) * v))(x),
-        lambda f: cd.hvp(f, (x,), (v,)),
-        lambda f: cd.compile(cd.grad(f))(x),
-    ):
-        np.testing.assert_allclose(make(f), make(whole), rtol=1e-11, atol=1e-12)
-
-
-def test_numbers_that_are_few():
-    for x in (np.zeros(0), np.array([2.0, 2.0, -0.0, 0.0, np.inf, 2.0]), np.arange(64.0) % 63):
-        distinct, slots = _core.few_numbers(x)
-        assert distinct.size == len({v.tobytes() for v in x})
-        np.testing.assert_array_equal(distinct[slots], x)
-    assert _core.few_numbers(np.array([np.nan, np.nan]))[0].size == 1
-    assert _core.few_numbers(np.arange(65.0)) is None
-    with pytest.raises(ValueError, match="float64"):
-        _core.few_numbers(np.arange(3))
-
-
-def test_values_that_never_change():
-    own, captured = np.arange(3.0), np.arange(3.0)
-    own.flags.writeable = False
-    program = cd.programs.record(lambda x: np.cos(own) * 2.0 + x * np.sin(captured), np.ones(3))
-    fixed = _core.constant_values(program)
-    for i, (op, _, _, operands, _) in enumerate(program.instructions()):
-        assert program.instruction(i)[0] == op
-        if op not in ("const", "leaf"):
-            assert fixed[i] == all(fixed[k] for k in operands)
-        else:
-            assert not fixed[i] or op == "const"
-    assert program.count_of("leaf") == 1 and not fixed[program.outputs].any()
-    with pytest.raises(IndexError, match="instruction"):
-        program.instruction(len(program))
-
-
-@pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("mode", MODES)
-def test_random_sums_of_products(seed, mode):
-    """Hessians of any pattern: sums of products of a few variables at random."""
-    rng = np.random.default_rng(seed)
-    n, terms = 25, int(rng.integers(5, 60))
-    at = rng.integers(0, n, (terms, 3))
-    c = rng.normal(size=terms)
-    whole = lambda x: np.sum(c * x[at[:, 0]] * np.sin(x[at[:, 1]]) + np.cos(x[at[:, 2]]) * x[0])
-    loop = lambda x: sum(
-        (c[k] * x[i] * np.sin(x[j]) + np.cos(x[m]) * x[1] for k, (i, j, m) in enumerate(at[:12])),
-        0.0,
-    )
-    x = rng.normal(size=n)
-    for f in (whole, loop):
-        found = cd.sparse_hessian(f, mode=mode, verify=True)(x).toarray()
-        np.testing.assert_allclose(found, cd.hessian(f)(x), atol=1e-12)
-
-
-def random_function(seed):
-    """Slices, gathers, sums, products and elementwise functions put together at random."""
-    steps = np.random.default_rng(seed).integers(0, 2**31, int(3 + seed % 6))
-
-    def pick(r, values):
-        a, b = (values[int(r.integers(len(values)))] for _ in range(2))
-        n, half = min(a.shape[0], b.shape[0]), a.shape[0] // 2 * 2
-        choices = [
-            lambda: np.sin(a),
-            lambda: a[1:] * a[:-1] if a.shape[0] > 1 else a * 2.0,
-            lambda: a[::-1],
-            lambda: np.concatenate([a[: half // 2] ** 2, b]),
-            lambda: a[r.integers(0, a.shape[0], int(r.integers(1, 12)))],
-            lambda: a[:n] * b[:n],
-            lambda: a[:n] - 3.0 * b[:n],
-            lambda: np.pad(a, (1, 2)) * 0.5,
-            lambda: np.sum(a[:half].reshape(-1, 2), axis=1) if half else a,
-            lambda: np.cumsum(a[:3]),
-            lambda: np.where(a > 0, a, np.exp(a)),
-            lambda: a[:half].reshape(2, -1).T.reshape(-1) - 1.0 if half else a,
-            lambda: a[::2] / 2.0 + a.sum() * 0.1,
-        ]
-        return choices[int(r.integers(len(choices)))]()
-
-    def f(x):
-        values = [x]
-        for step in steps:
-            values.append(pick(np.random.default_rng(step), values))
-        return np.concatenate(values[-2:])
-
-    return f
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_random_functions(seed):
-    f, x = random_function(seed), np.random.default_rng(seed).normal(size=2 + seed % 7) * 0.7
-    mode = MODES[seed % 4]
-    expected = cd.jacobian(f)(x)
-    found = cd.sparse_jacobian(f, mode=mode)(x).toarray()
-    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
-    assert ((np.abs(expected) > 1e-13) <= cd.sparsity(f, x, local=True).toarray()).all()
-    g = lambda x: np.sum(np.sin(f(x)))
-    hess = cd.hessian(g)(x)
-    found = cd.sparse_hessian(g, mode=mode)(x).toarray()
-    np.testing.assert_allclose(found, hess, rtol=1e-9, atol=1e-9 * (1 + np.abs(hess).max()))
-
-
 def test_a_pattern_of_ones_own():
     right = scipy.sparse.csr_array(dense(residuals, np.full(6, 0.7)) != 0)
     x = RNG.normal(size=6)
@@ -442,16 +156,6 @@ def test_float32():
     found = cd.sparse_jacobian(residuals)(x)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.toarray(), dense(residuals, x), rtol=1e-5)
-
-
-def test_arrow_matrices_take_dense_lines_the_other_way():
-    def f(x):
-        return np.concatenate([np.reshape(np.sum(np.sin(x)), (1,)), x[1:] ** 2 + x[0]])
-
-    x = RNG.normal(size=200)
-    prepared = cd.sparse_jacobian(f, mode="mixed").prepare(x)
-    assert sum(prepared.directions) <= 3
-    np.testing.assert_allclose(prepared(x).toarray(), dense(f, x))
 
 
 def test_dense_functions_say_so():
@@ -496,6 +200,13 @@ def test_bad_input():
         with pytest.raises(ValueError, match="earlier result"):
             prepared(np.ones(4), out=out)
     assert prepared(np.ones(4), out=prepared(np.zeros(4)).copy()).nnz == 6
+    for at, message in ((9, r"to 9 do not fit into the 4 columns"), (-1, "from -1 to")):
+        broken = scipy.sparse.csr_array(np.eye(3, 4) + np.eye(3, 4, k=1))
+        broken.indices[3] = at
+        with pytest.raises(ValueError, match=message):
+            cd.sparse_jacobian(residuals, pattern=broken)(np.ones(4))
+        with pytest.raises(ValueError, match=message):
+            cd.sparse.color(broken)
     for pattern in ("abc", 3.0, [[1, 2], [3]]):
         with pytest.raises((TypeError, ValueError), match="pattern"):
             cd.sparse_jacobian(residuals, pattern=pattern)(np.ones(4))
@@ -535,10 +246,12 @@ def test_patterns_of_elementwise_complex_values_are_exact():
         assert jacobian.nnz == pattern.sum()
         np.testing.assert_allclose(jacobian.toarray(), dense(f, x), atol=1e-12)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # parts that become complex again count as dense
+            warnings.simplefilter("error")
             hessian = cd.sparse_hessian(lambda x, f=f: np.sum(f(x) ** 2), verify=True)(x)
         want = cd.hessian(lambda x, f=f: np.sum(f(x) ** 2))(x)
         np.testing.assert_allclose(hessian.toarray(), want, atol=1e-10)
+        entries = (pattern.T @ pattern) > 0
+        assert (hessian.toarray()[~entries] == 0).all() and hessian.nnz <= entries.sum()
 
 
 def test_complex_inputs_and_outputs_are_refused():
@@ -628,3 +341,17 @@ def test_compiled_functions_and_methods():
         assert cd.sparse_jacobian(lambda x: x * model.k)(x).diagonal()[0] == 2.0
         model.k = 5.0
         assert cd.sparse_jacobian(lambda x: x * model.k)(x).diagonal()[0] == 5.0
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_nobody_changes_the_structure_that_results_share(form):
+    prepared = cd.sparse_jacobian(residuals, format=form).prepare(np.ones(5))
+    x = np.array([0.0, 1.0, 2.0, 0.0, 4.0])
+    first, found = prepared(x), prepared(x)
+    with pytest.raises(ValueError, match="read-only"):
+        found.eliminate_zeros()
+    for out in (first, prepared(x), prepared(x, out=first)):
+        np.testing.assert_allclose(out.toarray(), dense(residuals, x))
+    copy = first.copy()
+    copy.eliminate_zeros()
+    assert copy.nnz < first.nnz and (copy.toarray() == first.toarray()).all()

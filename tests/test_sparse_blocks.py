@@ -171,3 +171,20 @@ def test_wrong_calls():
         cd.sparse.block_jacobian()
     with pytest.raises(ValueError, match="chunk_size must be a positive int, got 0"):
         cd.sparse.block_jacobian((length, [(0, [0])]), chunk_size=0)
+
+
+def test_results_share_a_structure_that_nobody_changes():
+    at = np.array([0, 1, 2])
+    jacobian = cd.sparse.block_jacobian((lambda a, b: a[0] * b, [(0, at), (0, np.roll(at, 1))]))
+    points = [np.arange(6.0).reshape(3, 2)]
+    found = jacobian(points)
+    want = found.toarray()
+    with pytest.raises(ValueError, match="read-only"):
+        found.eliminate_zeros()
+    assert (jacobian(points).toarray() == want).all()
+    assert (jacobian(points, out=found.copy()).toarray() == want).all()
+    moved = found.copy()
+    moved.indices[0] += 1
+    for out in (moved, found.tocsc()):
+        with pytest.raises(ValueError, match="earlier one"):
+            jacobian(points, out=out)

@@ -1,6 +1,8 @@
 """Entries of sparse derivatives: their places against SciPy's sums, runs against entry by entry,
 and colorings that are tried on a sample first."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -176,3 +178,111 @@ def test_large_patterns_find_what_small_ones_do():
     v = np.random.default_rng(1).normal(size=x.size)
     expected = np.ravel(cd.jvp(bumps, (x,), (v,))[1])
     np.testing.assert_allclose(prepared(x) @ v, expected, rtol=1e-12)
+
+
+COUNT = 700  # rows: enough for the program to write them as a table
+RNG = np.random.default_rng(8)
+
+
+def mapped(x, w):
+    """Rows of one form, then others that read the same values."""
+    one = lambda p, s: np.stack([np.sin(p[0]) * p[1] * s, np.exp(p[1] * s) + 2.0 * p[0]])
+    rows = cd.vmap(one)(np.reshape(x, (-1, 2)), w)
+    return rows, np.sin(x[:3]) * w[:3]
+
+
+def all_of_mapped(x, w):
+    return np.concatenate([np.reshape(y, (-1,)) for y in mapped(x, w)])
+
+
+def dense_mapped(x, w):
+    return np.concatenate(cd.jacobian(all_of_mapped, argnums=(0, 1))(x, w), axis=1)
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+@pytest.mark.parametrize("value", [False, True])
+def test_tables_are_written_by_the_program(form, value):
+    x, w = RNG.normal(size=2 * COUNT), RNG.normal(size=COUNT)
+    prepared = cd.sparse_jacobian(mapped, (0, 1), format=form, has_value=value).prepare(x, w)
+    tables = prepared._plan.workspace._tables
+    assert tables.places if form != "csc" else True
+    for sign in (1.0, -1.0):
+        found = prepared(sign * x, w)
+        if value:
+            y, found = found
+            np.testing.assert_array_equal(np.concatenate([np.ravel(v) for v in y]),
+                                          all_of_mapped(sign * x, w))  # fmt: skip
+        np.testing.assert_allclose(found.toarray(), dense_mapped(sign * x, w), rtol=1e-13)
+        again = prepared(x, w, out=found)
+        again = again[1] if value else again
+        assert again is found
+        np.testing.assert_allclose(found.toarray(), dense_mapped(x, w), rtol=1e-13)
+
+
+def test_arguments_may_lie_where_tables_are_written():
+    x, w = RNG.normal(size=40 * COUNT), RNG.normal(size=20 * COUNT)
+    prepared = cd.sparse_jacobian(mapped, (0, 1)).prepare(x, w)
+    want, out = prepared(x, w), prepared(x, w)
+    assert prepared._plan.workspace._tables.places
+    inside = out.data[: x.size]
+    inside[:] = x
+    assert (prepared(inside, w, out=out).data == want.data).all()
+    held = out.data[: x.size]  # by the function itself
+    held[:] = x
+    f = lambda x, w: mapped(x * held, w)
+    prepared = cd.sparse_jacobian(f, (0, 1)).prepare(x, w)
+    want = prepared(x, w).data
+    assert (prepared(x, w, out=out).data == want).all()
+    with pytest.raises(ValueError, match="read-only"):
+        out.data.flags.writeable = False
+        prepared(x, w, out=out)
+
+
+def test_values_of_tables_under_other_transformations():
+    x, w = RNG.normal(size=2 * COUNT), RNG.normal(size=COUNT)
+    prepared = cd.sparse_jacobian(mapped, (0, 1)).prepare(x, w)
+    assert prepared._plan.workspace._tables.places
+    np.testing.assert_allclose(cd.compile(prepared.values)(x, w), prepared.values(x, w), rtol=1e-14)
+    v = RNG.normal(size=x.size)
+    _, change = cd.jvp(lambda x: prepared.values(x, w), (x,), (v,))
+    step = 1e-6
+    numeric = (prepared.values(x + step * v, w) - prepared.values(x - step * v, w)) / (2 * step)
+    np.testing.assert_allclose(change, numeric, rtol=1e-6, atol=1e-7)
+
+
+def test_another_path_with_tables():
+    f = lambda x, w: mapped(x, w) if x[0] > 0 else mapped(x**3, w)
+    x, w = np.abs(RNG.normal(size=2 * COUNT)) + 0.1, RNG.normal(size=COUNT)
+    prepared = cd.sparse_jacobian(f, (0, 1)).prepare(x, w)
+    out = prepared(x, w)
+    g = lambda x, w: mapped(x**3, w)
+    want = cd.sparse_jacobian(g, (0, 1))(-x, w).toarray()
+    np.testing.assert_allclose(prepared(-x, w, out=out).toarray(), want, rtol=1e-13)
+
+
+def traced(f):
+    """The most memory that a call takes at once, of what Python and NumPy ask for."""
+    tracemalloc.start()
+    f()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("n", [3000, 60_000])
+def test_calls_allocate_nothing_beyond_the_result(n):
+    chained = lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2)
+    residual = lambda x: x[2:] + x[:-2] - np.exp(x[1:-1])
+    x, w = RNG.normal(size=n), RNG.normal(size=n // 2)
+    for derivative, args in (
+        (cd.sparse_hessian(chained), (x,)),
+        (cd.sparse_jacobian(residual), (x,)),
+        (cd.sparse_jacobian(mapped, (0, 1)), (x, w)),
+    ):
+        prepared = derivative.prepare(*args)
+        out = prepared(*args)
+        prepared(*args, out=out)
+        pooled = _core.pool_info()
+        assert traced(lambda: prepared(*args, out=out)) < 12_000  # noqa: B023 called at once
+        assert traced(lambda: prepared(*args)) < out.data.nbytes + 12_000  # noqa: B023
+        assert _core.pool_info() == pooled

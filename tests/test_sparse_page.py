@@ -73,3 +73,9 @@ def test_colors():
     assert cd.sparse.color(a + a.T, "symmetric").max() == 2
     with pytest.raises(ValueError, match="kind"):
         cd.sparse.color(a, "diagonals")
+
+
+def test_patterns_say_what_is_dense():
+    f = lambda x: cd.scan(lambda c, a: (c + a, c * a), x[0], x[1:4])[1]
+    with pytest.warns(cd.SparsityWarning, match=r"sparsity of .*taken as dense"):
+        cd.sparsity(f, np.ones(8))
