@@ -84,7 +84,8 @@ cdef Array as_asked(object x, object dtype, str casting, str name):
         return a
     dtype = np.dtype(dtype)
     if not (N(a).flags & NODE_WEAK or np.can_cast(dtype_of(a), dtype, casting)):
-        raise TypeError(f"{name}: cannot cast from {dtype_of(a)} to {dtype} by the rule {casting!r}")
+        raise TypeError(f"{name}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
+                        f"{casting!r}")
     return cast_as_asked(a, dtype.num)
 
 

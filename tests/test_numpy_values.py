@@ -9,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy_cases import (
-    CREATION,
     OPERANDS,
     PIECEWISE,
     PLAIN,
     SMOOTH,
-    UFUNC_METHODS,
     names_in,
     operands_as,
     run,
 )  # fmt: skip
+from numpy_plain_cases import CREATION, UFUNC_CALLS, UFUNC_METHODS
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -68,7 +67,7 @@ def test_array_in_array_out(case, convert):
     check(got, want)
 
 
-@pytest.mark.parametrize("case", FLOATING + PLAIN + UFUNC_METHODS)
+@pytest.mark.parametrize("case", FLOATING + PLAIN + UFUNC_METHODS + UFUNC_CALLS)
 def test_plain_numpy_functions_on_arrays(case):
     if case.startswith(MAKERS):
         pytest.skip("NumPy does not dispatch functions that make arrays")

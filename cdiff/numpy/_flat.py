@@ -31,10 +31,10 @@ class Flat:
     >>> import cdiff as cd
     >>> x = cd.array([[1.0, 2.0], [3.0, 4.0]])
     >>> x.flat[2]
-    array(3.)
+    Array(3.)
     >>> x.flat[1:3] = 0.0
     >>> x
-    array([[1., 0.],
+    Array([[1., 0.],
            [0., 4.]])
     """
 
@@ -71,6 +71,8 @@ class Flat:
         return part.copy() if part.ndim else part
 
     def __setitem__(self, key: Any, value: ArrayLike) -> None:
+        if not self.base.ndim:
+            self.base[()] = value  # an error that says what to do with a number
         places = np.asarray(np.arange(self.base.size)[plain(key)])
         put_flat(self.base, places.reshape(-1), as_array(value))
 

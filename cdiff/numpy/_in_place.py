@@ -19,9 +19,7 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, pl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "at_of", "copyto", "fill_diagonal", "place", "put", "put_along_axis", "put_flat", "putmask",
-]  # fmt: skip
+__all__ = ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"]
 
 
 def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -86,7 +86,8 @@ def _of_parts(real: ArrayLike, imag: ArrayLike, name: str) -> Array:
     real, imag = as_array(real), as_array(imag)
     if "c" in (real.dtype.kind, imag.dtype.kind):
         raise TypeError(f"{name}: a part of complex numbers is real; take v.real or abs(v)")
-    return real + 1j * imag
+    whole: Array = real + 1j * imag
+    return whole
 
 
 def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:
@@ -97,6 +98,16 @@ def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:
             "convert the values, or x.numpy().view(...) to look at their bytes"
         )
     return self[...]
+
+
+def _flags(self: Array) -> Any:
+    """How the values lie in memory, as `ndarray.flags`."""
+    return peek(self).flags
+
+
+def _strides(self: Array) -> Any:
+    """The bytes from one element to the next along each axis, as `ndarray.strides`."""
+    return peek(self).strides
 
 
 def _bytes_of(name: str) -> Any:
@@ -162,7 +173,7 @@ METHODS: dict[str, Any] = {
     "partition": _partition_in_place,
     "dump": _bytes_of("dump"),
     "dumps": _bytes_of("dumps"),
-    "flags": property(lambda self: peek(self).flags),
+    "flags": property(_flags),
     "flat": Flat,
     "flat=": _set_flat,
     "imag=": _set_imag,
@@ -171,7 +182,7 @@ METHODS: dict[str, Any] = {
     "resize": _resize_in_place,
     "round": _rounding.round,
     "sort": _sort_in_place,
-    "strides": property(lambda self: peek(self).strides),
+    "strides": property(_strides),
     "sum": _method_sum,
     "tobytes": _bytes_of("tobytes"),
     "tofile": _bytes_of("tofile"),

@@ -1,4 +1,4 @@
-"""Methods of NumPy's ufuncs on arrays that are differentiated: reduce, accumulate, outer, reduceat, at.
+"""Methods of NumPy's ufuncs on Arrays: reduce, accumulate, outer, reduceat, at.
 
 Sums, products, extremes and their running forms are reductions of the core; every other ufunc of
 two operands is applied along the axis element by element, as its definition says, by calling the
@@ -96,8 +96,10 @@ def _fold(ufunc: Any, lines: Array, initial: Any, mask: Any, name: str) -> Array
         if mask is not None or not lines.shape[0]:
             initial = None if ufunc.identity is None else np.asarray(ufunc.identity, lines.dtype)
         if initial is None and (mask is not None or not lines.shape[0]):
-            raise ValueError(f"{name}: {ufunc.__name__} has no identity to start from with a zero-size "
-                             f"axis or a where mask; pass initial=")  # fmt: skip
+            raise ValueError(
+                f"{name}: {ufunc.__name__} has no identity to start from with a zero-size axis or "
+                "a where mask; pass initial="
+            )
     first = 1 if initial is None else 0
     total = _core.index(lines, 0) if first else _core.broadcast_to(initial, lines.shape[1:])
     for k in range(first, lines.shape[0]):
@@ -147,12 +149,14 @@ def _reduceat_of(
     return _core.concatenate(parts, axis)
 
 
-PAIRED = {"reduce": _reduce_of, "accumulate": _accumulate_of, "outer": _outer_of,
-          "reduceat": _reduceat_of}  # fmt: skip
+PAIRED: dict[str, Callable[..., Any]] = {
+    "accumulate": _accumulate_of, "outer": _outer_of, "reduce": _reduce_of,
+    "reduceat": _reduceat_of,
+}  # fmt: skip
 
 
 def method_of(ufunc: Any, method: str) -> Callable[..., Any] | None:
-    """What stands for a method of a ufunc; None if it makes no sense, as for the product of matrices."""
+    """What stands for a method of a ufunc; None if it makes no sense, as for matmul."""
     if ufunc.nout != 1 or ufunc.nin > 2 or ufunc.signature is not None:
         return None
     if method == "at":

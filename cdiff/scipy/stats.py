@@ -253,6 +253,23 @@ for _name, _family in DISCRETE.items():
 reciprocal = globals()["loguniform"]
 
 
+def _centred(x: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
+    """Points (along the last axis) less their mean, and the covariance as a matrix, as in SciPy.
+
+    Without a mean, one number as covariance means one variable: a vector is many points.
+    """
+    n = np.size(mean) if mean is not None else cov.shape[-1] if cov.ndim else 1
+    cov = cov * np.eye(n) if cov.ndim < 2 else cov
+    if n == 1 and x.ndim < 2:
+        x = _core.reshape(x, (-1, 1))
+    if np.ndim(mean) > 1 or cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
+        raise ValueError(
+            f"multivariate_normal: x of shape {x.shape}, mean of shape {np.shape(mean)} and cov of "
+            f"shape {cov.shape} do not fit: mean is a vector, the last axis of x is as long"
+        )
+    return x if mean is None else x - as_array(mean), cov
+
+
 class _MultivariateNormal:
     """As `scipy.stats.multivariate_normal`, differentiated by x, mean and cov."""
 
@@ -273,18 +290,13 @@ class _MultivariateNormal:
             return _stats.multivariate_normal.logpdf(x, mean, cov, allow_singular)
         if allow_singular:
             raise TypeError("multivariate_normal: allow_singular cannot be used with cdiff arrays")
-        x, cov = as_array(x), as_array(cov)
-        n = cov.shape[-1] if cov.ndim else np.shape(mean)[-1] if np.ndim(mean) else x.shape[-1]
-        cov = cov * np.eye(n) if cov.ndim < 2 else cov
-        if cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
-            raise ValueError(
-                f"multivariate_normal: x of shape {x.shape} and cov of shape {cov.shape} do not fit"
-            )
-        d = x if mean is None else x - as_array(mean)
+        d, cov = _centred(as_array(x), mean, as_array(cov))
+        n = cov.shape[0]
         factor = _core.cholesky(cov)
         rows = _core.reshape(d, (d.size // n, n))
         z = _core.solve(factor, rows.mT)
-        squares = _core.reshape(_core.sum(z * z, (0,)), d.shape[:-1])
+        # SciPy drops all axes of length one, too.
+        squares = _core.reshape(_core.sum(z * z, (0,)), tuple([k for k in d.shape[:-1] if k != 1]))
         log_det = _core.sum(_core.log(factor[np.arange(n), np.arange(n)]))
         return -0.5 * squares - log_det - 0.5 * n * np.log(2 * pi)
 
