@@ -411,9 +411,19 @@ cdef Array as_condition(object c):
 def where(c, a, b):
     """Elements of `a` where `c` is true, of `b` elsewhere."""
     cdef Array condition = as_condition(c)
+    cdef Array x = as_node(a)
+    cdef Array y = as_node(b)
+    if (is_whole(x) or is_whole(y)) and (is_whole(x) or type(a) is int or type(a) is bool) \
+            and (is_whole(y) or type(b) is int or type(b) is bool):
+        return as_node(plain_call_of(np.where, (c, a, b)))
     if not ndim_of(condition) and not is_traced_value(condition):
         condition = scalar(float_of(condition))
-    return where3(condition, as_node(a), as_node(b))
+    return where3(condition, x, y)
+
+
+cdef bint is_whole(Array a) except -1:
+    """Integers or booleans, which carry no derivative and stay what they are."""
+    return not is_inexact(typenum_of(innermost(a)))
 
 
 def cumsum(a, int axis, reverse=False):

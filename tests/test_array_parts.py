@@ -205,6 +205,35 @@ def test_ufuncs_compute_in_the_dtype_that_is_asked_for():
         np.testing.assert_allclose(got.numpy(), want, rtol=3e-7)
 
 
+def test_float_power_computes_in_float64():
+    for dtype in (np.float32, np.int32):
+        x = np.arange(1, 4, dtype=dtype)
+        assert np.float_power(cd.array(x), 2).dtype == np.float_power(x, 2).dtype == np.float64
+    gradient = cd.grad(lambda x: np.float_power(x, 3).sum())(np.float32([1.0, 2.0]))
+    assert gradient.dtype == np.float32
+    np.testing.assert_allclose(gradient, [3.0, 12.0])
+
+
+def test_choices_of_integers_are_integers_in_a_compiled_function():
+    places = np.array([2, 0, 1])
+
+    @cd.compile
+    def f(x, i):
+        return (x[np.where(i > 0, i, 1)] * np.array([1.0, 10.0, 100.0])).sum()
+
+    x = np.array([1.0, 2.0, 3.0])
+    for _ in range(2):
+        assert f(x, places) == 3.0 + 20.0 + 200.0
+        assert f(x, places[::-1].copy()) == 2.0 + 20.0 + 300.0
+    np.testing.assert_array_equal(cd.grad(f)(x, places), [0.0, 110.0, 1.0])
+
+
+def test_a_median_of_infinities():
+    x = np.array([[np.nan, np.inf, -np.inf, np.inf], [1.0, 2.0, 3.0, -np.inf]])
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(np.nanmedian(cd.array(x), 0).numpy(), np.nanmedian(x, 0))
+
+
 def test_a_mask_that_a_compiled_function_computes():
     def f(x):
         return np.divide(1.0, x, out=np.zeros_like(x), where=x > 0).sum()

@@ -25,7 +25,7 @@ __all__ = [
 def conjugate(x: ArrayLike, /, out: Any = None) -> Array:
     """As `numpy.conjugate`."""
     a = as_array(x)
-    result = _core.conj(a) if a.dtype.kind == "c" else _core.positive(a)
+    result = a if a.dtype.kind == "b" else _core.conj(a) if a.dtype.kind == "c" else +a
     return result if out is None else store(out, result, "conjugate")
 
 
