@@ -413,15 +413,15 @@ def where(c, a, b):
     cdef Array condition = as_condition(c)
     cdef Array x = as_node(a)
     cdef Array y = as_node(b)
-    if (is_whole(x) or is_whole(y)) and (is_whole(x) or type(a) is int or type(a) is bool) \
-            and (is_whole(y) or type(b) is int or type(b) is bool):
+    if (counts_whole(x) or counts_whole(y)) and (counts_whole(x) or type(a) is int or type(a) is bool) \
+            and (counts_whole(y) or type(b) is int or type(b) is bool):
         return as_node(plain_call_of(np.where, (c, a, b)))
     if not ndim_of(condition) and not is_traced_value(condition):
         condition = scalar(float_of(condition))
     return where3(condition, x, y)
 
 
-cdef bint is_whole(Array a) except -1:
+cdef bint counts_whole(Array a) except -1:
     """Integers or booleans, which carry no derivative and stay what they are."""
     return not is_inexact(typenum_of(innermost(a)))
 

@@ -160,6 +160,28 @@ def test_frozen():
     assert css.norm.rvs(size=3, random_state=1).shape == (3,)
 
 
+@pytest.mark.parametrize("call", [
+    lambda m, x: m.logpdf(x),
+    lambda m, x: m.logpdf(x, 0.3, 2.0),
+    lambda m, x: m.logpdf(x, cov=2.0),
+    lambda m, x: m.logpdf(x[0], [0.3], [[2.0]]),
+    lambda m, x: m.logpdf(x[:, None], 0.3),
+    lambda m, x: m.logpdf(x, [0.1, 0.2, 0.3], 2.0),
+    lambda m, x: m.logpdf(x[None], [0.1, 0.2, 0.3], [1.0, 2.0, 3.0]),
+    lambda m, x: m.pdf(x * [[1.0], [2.0]], [0.1, 0.2, 0.3]),
+    lambda m, x: m.pdf(x * [[[1.0]], [[2.0]]], [0.1, 0.2, 0.3]),
+    lambda m, x: m(0.3, 2.0).logpdf(x),
+])  # fmt: skip
+def test_multivariate_normal_in_any_form(call):
+    x = np.array([0.4, 1.3, 2.1])
+    want, got = call(st.multivariate_normal, x), call(css.multivariate_normal, cd.array(x))
+    assert got.shape == np.shape(want)
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-12)
+    cd.testing.check_grads(lambda x: call(css.multivariate_normal, x), (x,), order=2)
+    with pytest.raises(ValueError, match="mean is a vector"):
+        css.multivariate_normal.logpdf(cd.array(x), np.eye(3))
+
+
 def test_multivariate_normal():
     rng = np.random.default_rng(0)
     x, mean, a = rng.normal(size=(4, 3)), rng.normal(size=3), rng.normal(size=(3, 3))
