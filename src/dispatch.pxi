@@ -413,7 +413,8 @@ def where(c, a, b):
     cdef Array condition = as_condition(c)
     cdef Array x = as_node(a)
     cdef Array y = as_node(b)
-    if (counts_whole(x) or counts_whole(y)) and (counts_whole(x) or type(a) is int or type(a) is bool) \
+    cdef bint whole = counts_whole(x)
+    if (whole or counts_whole(y)) and (whole or type(a) is int or type(a) is bool) \
             and (counts_whole(y) or type(b) is int or type(b) is bool):
         return as_node(plain_call_of(np.where, (c, a, b)))
     if not ndim_of(condition) and not is_traced_value(condition):

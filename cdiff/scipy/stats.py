@@ -110,9 +110,7 @@ class _Distribution:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The distribution with these parameters."""
-        if holds_arrays(args, kwargs):
-            return _Frozen(self, args, kwargs)
-        return self._plain(*args, **kwargs)
+        return _Frozen(self, self._plain, args, kwargs)
 
     def _parameters(self, args: tuple[Any, ...], kwargs: dict[str, Any], count: int) -> list[Any]:
         """Shapes, loc and scale (discrete: no scale) from a call."""
@@ -214,19 +212,35 @@ class _Discrete(_Distribution):
         return self._valid(y, shapes)
 
 
-class _Frozen:
-    """A distribution whose parameters are given."""
+CONTINUOUS_METHODS = ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf")
+DISCRETE_METHODS = ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
+OF_POINTS = {*CONTINUOUS_METHODS, *DISCRETE_METHODS}  # what is differentiated by its argument
 
-    def __init__(self, distribution: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+
+class _Frozen:
+    """A distribution whose parameters are given; with plain ones, SciPy's answers plain calls."""
+
+    def __init__(
+        self, distribution: Any, plain: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self._distribution = distribution
+        self._plain = None if holds_arrays(args, kwargs) else plain(*args, **kwargs)
         self._args = args
         self._kwargs = kwargs
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if self._plain is not None and name not in OF_POINTS:
+            return getattr(self._plain, name)
         method = getattr(self._distribution, name)
-        return lambda x: method(x, *self._args, **self._kwargs)
+
+        def call(x: Any) -> Any:
+            if self._plain is not None and not holds_arrays((x,), {}):
+                return getattr(self._plain, name)(x)
+            return method(x, *self._args, **self._kwargs)
+
+        return call
 
 
 def _method(name: str) -> Any:
@@ -240,9 +254,9 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf"):
+for _name in CONTINUOUS_METHODS:
     setattr(_Continuous, _name, _method(_name))
-for _name in ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf"):
+for _name in DISCRETE_METHODS:
     setattr(_Discrete, _name, _method(_name))
 
 for _name, _family in CONTINUOUS.items():
@@ -280,9 +294,7 @@ class _MultivariateNormal:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The distribution with this mean and covariance."""
-        if holds_arrays(args, kwargs):
-            return _Frozen(self, args, kwargs)
-        return _stats.multivariate_normal(*args, **kwargs)
+        return _Frozen(self, _stats.multivariate_normal, args, kwargs)
 
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The logarithm of the density; points along the last axis, cov positive definite."""
