@@ -148,6 +148,19 @@ INTERPOLATE["interpn"] = (
     lambda v, a, b: cip.interpn(CUBE, v, (a, b), "quintic"),
     (CUBE_TABLE, CUBE_XI[:2, :1], CUBE_XI[:, 1]))  # fmt: skip
 
+INTERPOLATE.update({
+    "spline derivative": (lambda y, q: cip.CubicSpline(X, y).derivative()(q), (V, FAR)),
+    "spline derivative 4": (lambda y: cip.CubicSpline(X, y).derivative(4)(Q), (V,)),
+    "spline integral": (lambda y, q: cip.CubicSpline(X, y).antiderivative()(q), (V, FAR)),
+    "spline integral twice": (lambda x, y: cip.CubicSpline(x, y).antiderivative(2)(Q), (X, V)),
+    "spline there and back": (lambda y, q: cip.CubicSpline(X, y, axis=1).derivative()
+                              .antiderivative()(q), (Y2.T.copy(), FAR)),
+    "spline integrate": (lambda y, q: cip.CubicSpline(X, y).integrate(q[0], q[2]), (Y2, FAR)),
+    "pchip derivative": (lambda y, q: cip.PchipInterpolator(X, y).derivative()(q), (V, Q)),
+    "pchip integrate": (lambda y: cip.PchipInterpolator(X, y).integrate(Q[2], Q[0]), (V,)),
+    "plain derivative": (lambda q: cip.CubicSpline(X, V).derivative()(q, 1), (FAR,)),
+})  # fmt: skip
+
 NDIMAGE = {
     f"order {order} {mode}": (
         lambda a, c, o=order, m=mode: cn.map_coordinates(a, c, order=o, mode=m, cval=0.5),
