@@ -69,22 +69,21 @@ cdef object finish_call(object result, object out, object mask):
             raise TypeError("where= without out= leaves elements undefined: pass a cdiff array as "
                             "out=, or write cdiff.numpy.where(mask, f(x), y)")
         return result
-    if not isinstance(out, tuple):
-        out = (out,)
+    out = out if isinstance(out, tuple) else (out,)
     if not isinstance(result, tuple):
         return store_out(as_node(result), out[0], mask)
     return tuple([y if o is None else store_out(as_node(y), o, mask)
                   for y, o in zip(result, out)])
 
 
-cdef Array as_asked(object x, object dtype, str casting, str name):
-    """An operand in the dtype that a ufunc is to compute in."""
+cdef Array as_asked(object x, object dtype, str casting, int op):
+    """An operand in the dtype that an operator is to compute in."""
     cdef Array a = as_node(x)
     if dtype is None:
         return a
     dtype = np.dtype(dtype)
     if not (N(a).flags & NODE_WEAK or np.can_cast(dtype_of(a), dtype, casting)):
-        raise TypeError(f"{name}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
+        raise TypeError(f"{op_name(op)}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
                         f"{casting!r}")
     return cast_as_asked(a, dtype.num)
 
@@ -96,10 +95,8 @@ cdef object plain_call(int op, tuple args, object out, object where, object dtyp
         if out is None and where is True and dtype is None:
             return ufunc(*args)
         return ufunc(*args, out=out, where=where, dtype=dtype)
-    nodes = [as_float(as_node(x)) for x in args]
+    nodes = [as_float(as_asked(x, dtype, "same_kind", op)) for x in args]
     result = ew1(op, nodes[0]) if len(nodes) == 1 else ew2(op, nodes[0], nodes[1])
-    if dtype is not None:
-        result = cast_as_asked(result, np.dtype(dtype).num)
     value = plain_value(finish_call(result, None, where))
     if out is None:
         return np.float64(value) if type(value) is float else value
@@ -115,9 +112,7 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
             if out is None and where is True and dtype is None and any_traced((x,)):
                 return traced_question(op, as_node(x), None)
             return NUMPY_UFUNCS[op](shown(as_node(x)), out=out, where=where, dtype=dtype)
-        if out is None and where is True and dtype is None:
-            return ew1(op, as_node(x))
-        return finish_call(ew1(op, as_asked(x, dtype, "same_kind", op_name(op))), out, where)
+        return finish_call(ufunc_value(op, (x,), dtype, "same_kind"), out, where)
     return plain_call(op, (x,), out, where, dtype)
 
 
@@ -129,10 +124,7 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
             return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
                                     numpy_operand(innermost(as_node(x2))),
                                     out=out, where=where, dtype=dtype)
-        if op == OP_POWER and out is None and where is True and dtype is None and type(x1) is Array:
-            return power_of(x1, x2)
-        return finish_call(ew2(op, as_asked(x1, dtype, "same_kind", op_name(op)),
-                               as_asked(x2, dtype, "same_kind", op_name(op))), out, where)
+        return finish_call(ufunc_value(op, (x1, x2), dtype, "same_kind"), out, where)
     return plain_call(op, (x1, x2), out, where, dtype)
 
 
@@ -142,6 +134,8 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     for x in inputs:
         if has_own_protocol(x):
             return NotImplemented
+    if not kwargs and code is not None and method == "__call__" and ufunc not in PLAIN_UFUNCS:
+        return ufunc_value(code, inputs, None, "same_kind")
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True) if method == "__call__" else True
     if ufunc in PLAIN_UFUNCS:
@@ -157,11 +151,17 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     dtype = kwargs.pop("dtype", None)
     for name in kwargs:
         raise TypeError(f"{ufunc.__name__}: keyword {name} is not supported on cdiff arrays")
-    if code == OP_POWER and type(inputs[0]) is Array and dtype is None:
-        return finish_call(power_of(inputs[0], inputs[1]), out, where)
-    nodes = [as_asked(x, dtype, casting, ufunc.__name__) for x in inputs]
-    result = ew1(code, nodes[0]) if len(nodes) == 1 else ew2(code, nodes[0], nodes[1])
-    return finish_call(result, out, where)
+    return finish_call(ufunc_value(code, inputs, dtype, casting), out, where)
+
+
+cdef object ufunc_value(int op, tuple inputs, object dtype, str casting):
+    """The value of an operator for operands of any kind, computed in a dtype if one is given."""
+    if len(inputs) == 1:
+        return ew1(op, as_asked(inputs[0], dtype, casting, op))
+    if op == OP_POWER and type(inputs[0]) is Array and dtype is None:
+        return power_of(inputs[0], inputs[1])
+    return ew2(op, as_asked(inputs[0], dtype, casting, op),
+               as_asked(inputs[1], dtype, casting, op))
 
 
 cdef bint has_own_protocol(object x) except -1:
@@ -411,8 +411,7 @@ cdef Array as_condition(object c):
 def where(c, a, b):
     """Elements of `a` where `c` is true, of `b` elsewhere."""
     cdef Array condition = as_condition(c)
-    cdef Array x = as_node(a)
-    cdef Array y = as_node(b)
+    cdef Array x = as_node(a), y = as_node(b)
     cdef bint whole = counts_whole(x)
     if (whole or counts_whole(y)) and (whole or type(a) is int or type(a) is bool) \
             and (counts_whole(y) or type(b) is int or type(b) is bool):

@@ -25,7 +25,9 @@ __all__ = [
 def conjugate(x: ArrayLike, /, out: Any = None) -> Array:
     """As `numpy.conjugate`."""
     a = as_array(x)
-    result = a if a.dtype.kind == "b" else _core.conj(a) if a.dtype.kind == "c" else +a
+    if a.dtype.kind == "b":
+        a = _core.cast(a, np.int8)  # as NumPy's ufunc
+    result = _core.conj(a) if a.dtype.kind == "c" else _core.positive(a)
     return result if out is None else store(out, result, "conjugate")
 
 
