@@ -78,10 +78,14 @@ def _reduce_of(
     shape = (-1, *[a.shape[k] for k in rest]) if a.size else _empty_shape(a, axes, rest)
     mask = None if where is True else mask_of(where, a.shape)
     if mask is not None:
-        mask = of_values(lambda m: np.transpose(m, (*axes, *rest)).reshape(shape), mask)
+        mask = of_values(_lines_of, mask, (*axes, *rest), shape)
     lines = _core.reshape(_core.transpose(a, (*axes, *rest)), shape)
     total = _fold(ufunc, lines, initial, mask, name)
     return _core.reshape(total, kept if keepdims else tuple([a.shape[k] for k in rest]))
+
+
+def _lines_of(mask: Any, order: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    return np.transpose(mask, order).reshape(shape)
 
 
 def _empty_shape(a: Array, axes: tuple[int, ...], rest: tuple[int, ...]) -> tuple[int, ...]:

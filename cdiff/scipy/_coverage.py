@@ -41,7 +41,7 @@ expressions in functions of this page, as accurate as these.
   keep the rank.
 - `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
   real ones.
-- `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`, too.
+- `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
 - `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
 - Distributions with plain parameters (`norm(0.0, 2.0)`) are differentiated by the variable.
 - `CubicSpline`: all boundary conditions but "periodic". `RegularGridInterpolator` and `interpn`:

@@ -244,7 +244,8 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     order = max(b.size, a.size) - 1
     state = as_array(zi)
     expected = tuple([order if k == axis else n for k, n in enumerate(x.shape)])
-    if np.broadcast_shapes(state.shape, expected) != expected or state.ndim != x.ndim:
+    pairs = zip(state.shape, expected, strict=False)
+    if state.ndim != x.ndim or any(m not in (1, n) for m, n in pairs):
         raise ValueError(f"lfilter: zi has shape {state.shape}, but {expected} is needed")
     y, end = _from_state(b, a, there(x), there(_core.broadcast_to(state, expected)))
     return back(y), back(end)
