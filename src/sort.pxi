@@ -66,6 +66,7 @@ cdef struct Sweep:
     bint has_values            # not all nodes are scalars with partials
     bint recorded              # the sweep itself is recorded, for an outer transformation
     bint by_trees              # nodes with one user have no place in the order
+    bint frees                 # the graph is freed afterwards: memory of its own may be reused
     bint puts_off              # kernels over large arrays may wait for others
     int n_calls, n_kept
     Py_ssize_t calls_size
@@ -109,6 +110,7 @@ cdef void sweep_init(Sweep *s, int level) noexcept:
     s.level = level
     s.bit = level_bit(level)
     s.all_leaves = s.prunes = s.has_values = s.recorded = s.by_trees = s.puts_off = False
+    s.frees = False
     s.n_calls = s.n_kept = 0
 
 
