@@ -35,7 +35,7 @@ NUMPY = frozenset((
     "count_nonzero", "digitize", "flatnonzero", "isclose", "iscomplex", "isin", "isneginf",
     "isposinf", "isreal", "lexsort", "linalg.matrix_rank", "may_share_memory", "nanargmax",
     "nanargmin", "nonzero", "packbits", "ravel_multi_index", "result_type", "searchsorted",
-    "shares_memory", "sum", "unpackbits", "unravel_index",
+    "shares_memory", "sum", "unpackbits", "unravel_index", "where",
 ))  # fmt: skip
 
 # Functions and operators of this package.
@@ -57,6 +57,7 @@ OWN = {
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
+    "cdiff.numpy._ufuncs": "_lines_of",
     "cdiff.numpy.emath": "_beyond_one _negative",
     "cdiff.numpy.linalg": "_is_singular",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
@@ -67,7 +68,7 @@ OWN = {
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
     "cdiff.scipy._splines": "_band_places _span",
     "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
-    "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest",
+    "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest _turns",
     "cdiff.scipy.signal": "Convolution Filter",
 }
 PYTHON_TYPES = {"float": float, "int": int, "bool": bool}

@@ -89,18 +89,30 @@ cdef class Array:
 
     @property
     def flat(self):
-        """Iterator over the elements in C order."""
-        return iter(self.reshape(-1))
+        """The elements in C order: iterated, indexed and assigned into as NumPy's."""
+        return face_method("flat")(self)
+
+    @flat.setter
+    def flat(self, value):
+        face_method("flat=")(self, value)
 
     @property
     def real(self):
         """The real part; a real array itself."""
         return self if not holds_complex(self) else complex_part(OP_REAL, current(self))
 
+    @real.setter
+    def real(self, value):
+        face_method("real=")(self, value)
+
     @property
     def imag(self):
         """The imaginary part; zeros for a real array."""
         return imaginary_part(current(self))
+
+    @imag.setter
+    def imag(self, value):
+        face_method("imag=")(self, value)
 
     def conj(self):
         """The complex conjugate; a real array itself."""

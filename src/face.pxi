@@ -4,8 +4,6 @@
 # when it is first needed, so that importing the core stays cheap; from then on
 # a method stands in the type itself, where Python finds it fastest.
 
-from types import MethodType as BoundMethod
-
 cdef dict METHODS = {}            # names of methods -> function(self, ...)
 cdef dict FUNCTIONS = {}          # NumPy functions -> ours
 cdef object face_loader = None    # name of a method, NumPy function or (ufunc, method) -> ours
@@ -14,9 +12,10 @@ cdef object face_loader = None    # name of a method, NumPy function or (ufunc, 
 cdef tuple FACE_METHODS = (
     "_repr_html_",
     "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress",
-    "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean", "min", "nonzero",
-    "partition", "prod", "ptp", "put", "ravel", "repeat", "round", "searchsorted", "sort",
-    "squeeze", "std", "swapaxes", "take", "trace", "var")
+    "cumprod", "cumsum", "diagonal", "dot", "dump", "dumps", "fill", "flags", "flatten", "max",
+    "mean", "min", "nonzero", "partition", "prod", "ptp", "put", "ravel", "repeat", "resize",
+    "round", "searchsorted", "sort", "squeeze", "std", "strides", "swapaxes", "take", "tobytes",
+    "tofile", "trace", "var", "view")
 
 cdef extern from *:
     """
@@ -30,7 +29,7 @@ cdef extern from *:
 
 
 cdef class _FaceMethod:
-    """Stands in the type for a method of the package until that is imported."""
+    """Stands in the type for a method or attribute of the package until that is imported."""
     cdef str name
 
     def __init__(self, name):
@@ -38,7 +37,7 @@ cdef class _FaceMethod:
 
     def __get__(self, instance, owner):
         function = face_method(self.name)
-        return function if instance is None else BoundMethod(function, instance)
+        return function.__get__(instance, owner)
 
 
 cdef int install_face_methods() except -1:

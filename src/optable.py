@@ -116,7 +116,6 @@ op("positive", "a", "1", "The operand itself.", c="a", light=True, mp="a", holom
 op("power", "a b", ("zmul(b, power(a, b - 1))", "power_log(a, b)"), "a to the power b.",
    domain="a > 0", mp="a**b",
    samples=((0.3, 2.0), (2.5, -1.5), (1e-3, 0.5), (40.0, 3.0), (1.7, 0.0), (1e-200, 2.0)),
-   aliases=("float_power",),
    at_kink=(((0.0, 0.0), (0.0, 0.0)), ((0.0, 1.0), (1.0, 0.0)), ((0.0, 2.0), (0.0, 0.0)),
             ((0.0, 0.5), (INF, 0.0)), ((-2.0, 3.0), (12.0, NAN)), ((-2.0, 0.0), (0.0, NAN)),
             ((-3.0, -1.0), (-1 / 9, NAN))), holomorphic=True)

@@ -6,6 +6,7 @@ Each case is an expression over `m` (a namespace: numpy or cdiff.numpy) and the 
 
 import numpy as np
 from numpy_more_cases import MORE, MORE_PIECEWISE, MORE_PLAIN
+from numpy_plain_cases import PIECEWISE, PLAIN
 
 _rng = np.random.default_rng(20240607)
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
@@ -461,132 +462,8 @@ SMOOTH = {
 
 SMOOTH.update(MORE)
 
-# Methods of NumPy's ufuncs, which exist in NumPy's namespace only.
-UFUNC_METHODS = [
-    "m.add.reduce(c)",
-    "m.add.reduce(c, axis=None)",
-    "m.add.reduce(c, axis=1, keepdims=True)",
-    "m.multiply.reduce(c, 1)",
-    "m.maximum.reduce(c, 1)",
-    "m.minimum.reduce(c)",
-    "m.add.accumulate(c)",
-    "m.multiply.accumulate(c, 1)",
-    "m.multiply.outer(v, u)",
-    "m.add.outer(v, c)",
-    "m.subtract.outer(c, s)",
-    "m.divide.outer(v, u)",
-    "m.hypot.outer(v, u)",
-    "m.float_power.outer(t, t)",
-    "m.subtract.reduce(c)",
-    "m.divide.reduce(c, 1)",
-    "m.hypot.reduce(c, axis=-1, keepdims=True)",
-    "m.logaddexp.reduce(c)",
-    "m.logaddexp.reduce(a, axis=(0, 2))",
-    "m.fmax.reduce(c, 1)",
-    "m.maximum.accumulate(c)",
-    "m.minimum.accumulate(c, 1)",
-    "m.logaddexp.accumulate(v)",
-    "m.add.reduceat(c, [0, 2, 1])",
-    "m.multiply.reduceat(c, [1, 3], axis=1)",
-    "m.minimum.reduceat(v, [0, 3])",
-    "m.subtract.reduceat(v, [4, 0])",
-]
-
-# Value 0 almost everywhere, or no derivative at all: only the values are tested.
-PIECEWISE = [
-    "m.round(c)",
-    "m.round(c, 1)",
-    "m.around(c, decimals=2)",
-    "m.fix(c * 3)",
-    "m.real(c)",
-    "m.imag(c)",
-    "m.floor(c)",
-    "c.round(1)",
-    "m.linalg.slogdet(q)[0]",
-    "m.nan_to_num(m.log(c * 0))",
-    "m.nan_to_num(m.log(c * 0), neginf=-3.0)",
-    "m.median(m.log(v * -1))",
-    *MORE_PIECEWISE,
-]
-
-# Plain NumPy results.
-PLAIN = [
-    "m.argmax(c)",
-    "m.argmax(c, 1)",
-    "m.argmin(c, axis=0, keepdims=True)",
-    "m.argsort(c)",
-    "m.argsort(c, axis=None)",
-    "m.argpartition(v, 2)[2]",
-    "m.argwhere(c > 0)",
-    "m.searchsorted(m.sort(v), u)",
-    "m.searchsorted(m.sort(v), s, side='right')",
-    "m.any(c > 0, axis=0)",
-    "m.all(c)",
-    "m.any(c)",
-    "m.count_nonzero(c, axis=1)",
-    "m.nonzero(c > 0)[1]",
-    "m.flatnonzero(c)",
-    "m.where(c > 0)[0]",
-    "m.allclose(c, c)",
-    "m.isclose(c, d.T)",
-    "m.array_equal(c, c)",
-    "m.array_equiv(c, c[0])",
-    "m.shape(c)",
-    "m.ndim(c)",
-    "m.size(c)",
-    "m.size(c, 1)",
-    "m.result_type(c, 1)",
-    "m.isneginf(c)",
-    "m.logical_and(c > 0, mask)",
-    "m.digitize(v, [-1.0, 0.0, 1.0])",
-    "m.linalg.matrix_rank(p)",
-    "c.argmax(1)",
-    "c.argmin()",
-    "c.argsort(0)",
-    "(c > 0).all()",
-    "c.any()",
-    "c.nonzero()[0]",
-    "c.astype(int)",
-    "m.astype(c, m.int64)",
-    "m.sort(v).searchsorted(s)",
-    "m.zeros(3, dtype=int)",
-    "m.ones_like(i)",
-    "m.arange(3)",
-    "m.arange(2, 9, 3)",
-    "m.full(2, 7)",
-    "m.array([1, 2])",
-    *MORE_PLAIN,
-]
-
-# Made from nothing tracked: an Array of the value NumPy gives.
-CREATION = [
-    "m.zeros(3)",
-    "m.zeros((2, 3))",
-    "m.zeros((2, 0), dtype=m.float32)",
-    "m.ones((2, 2))",
-    "m.ones(2, m.float32)",
-    "m.full((2, 3), 1.5)",
-    "m.full(2, 1, dtype=float)",
-    "m.zeros_like(c)",
-    "m.ones_like(c, dtype=m.float32)",
-    "m.ones_like(c, shape=(2,))",
-    "m.zeros_like([1.0, 2.0])",
-    "m.full_like(c, 2.0)",
-    "m.eye(3)",
-    "m.eye(3, 4, k=1)",
-    "m.eye(2, dtype=m.float32)",
-    "m.identity(3)",
-    "m.tri(3, 4, 1)",
-    "m.arange(3.0)",
-    "m.arange(1, 2, 0.25)",
-    "m.arange(3, dtype=float)",
-    "m.linspace(0, 1, 5)",
-    "m.linspace(0, 1, 5, endpoint=False)",
-    "m.array([1.0, 2.0])",
-    "m.array([[1, 2]], dtype=float)",
-    "m.asarray([1.5])",
-    "m.asarray(3.0)",
-]
+PIECEWISE = [*PIECEWISE, *MORE_PIECEWISE]
+PLAIN = [*PLAIN, *MORE_PLAIN]
 
 
 def names_in(case, among):

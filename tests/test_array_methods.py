@@ -433,10 +433,10 @@ def test_ufunc_methods(call, expected):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: np.multiply.at(x, [0], 1.0),
+        lambda x: np.modf.at(x, [0]),
         lambda x: np.nextafter.outer(x, x),
         lambda x: np.sin.reduce(x),
-        lambda x: np.divide.at(x, [0], 2.0),
+        lambda x: np.matmul.at(x, [0], 2.0),
         lambda x: np.add.at(np.zeros(2), [0], x[0]),
         lambda x: np.nextafter(x, 1.0),
         lambda x: np.gcd(x, x),

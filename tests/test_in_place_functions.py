@@ -50,6 +50,11 @@ CALLS = {
     "add.at mask": lambda a: np.add.at(a, MASK, [1.0, 2.0, 3.0]),
     "add.at integer": lambda a: np.add.at(a, (0, 1), 5.0),
     "subtract.at": lambda a: np.subtract.at(a, (0, [2, 2]), [1.0, 2.0]),
+    "multiply.at": lambda a: np.multiply.at(a, ([0, 1, 0, 0], [1, 2, 1, 0]), [3.0, 2.0, -1.0, 0.5]),
+    "divide.at": lambda a: np.divide.at(a, MASK, 4.0),
+    "maximum.at": lambda a: np.maximum.at(a, (0, [1, 1, 2]), [9.0, 19.0, 0.0]),
+    "negative.at": lambda a: np.negative.at(a, ([0, 0, 1], [1, 1, 2])),
+    "minimum.at nowhere": lambda a: np.minimum.at(a, [], np.zeros((0, 3))),
 }
 
 
@@ -212,8 +217,30 @@ def test_errors_are_numpys_and_change_nothing(change, error):
 def test_what_has_no_rule_says_so():
     with pytest.raises(TypeError, match="positions must be integers"):
         np.put(cd.array([1.0, 2.0]), [0.5], 1.0)
-    with pytest.raises(TypeError, match=r"multiply\.at is not supported"):
-        np.multiply.at(cd.array([1.0, 2.0]), [0], 2.0)
+    with pytest.raises(TypeError, match=r"multiply\.at: an array of dtype int64 cannot hold"):
+        np.multiply.at(cd.array([1, 2]), [0], 2.5)
+
+
+def test_repeated_positions_count_one_after_another():
+    rows = np.array([2, 0, 2, 2])
+
+    def segments(x):
+        out = cnp.ones(3)
+        np.multiply.at(out, rows, x[:4])
+        np.power.at(out, [2, 2], x[4:])
+        return (out * np.arange(1.0, 4.0)).sum()
+
+    def direct(x):
+        return x[1] + 2.0 + 3.0 * (x[0] * x[2] * x[3]) ** (x[4] * x[5])
+
+    same_everywhere(segments, direct)
+
+
+def test_unary_ufuncs_at_positions():
+    same_everywhere(
+        changed(lambda x: np.sqrt.at(x, [0, 0, 3])),
+        lambda x: cube(x[0] ** 0.25) + cube(np.sqrt(x[3])) + cube(x[[1, 2, 4, 5]]),
+    )
 
 
 def test_filling_an_array_made_for_it():

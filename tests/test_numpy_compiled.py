@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy_cases import CONSTANTS, OPERANDS, PIECEWISE, SMOOTH, names_in
+from numpy_plain_cases import UFUNC_CALLS, UFUNC_METHODS
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -19,9 +20,10 @@ def function_of(case):
     """A scalar function of the operands of a case, and the operands."""
     names = names_in(case, OPERANDS)
     code = compile(case, case, "eval")
+    namespace = np if case in UFUNC_METHODS + UFUNC_CALLS else cnp
 
     def f(*args):
-        y = eval(code, {"m": cnp, **CONSTANTS, **dict(zip(names, args, strict=True))})
+        y = eval(code, {"m": namespace, **CONSTANTS, **dict(zip(names, args, strict=True))})
         return cnp.sum(y * y) + cnp.sum(y)
 
     return f, [OPERANDS[k] for k in names]
@@ -32,7 +34,7 @@ def close(got, want):
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10 * scale)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES + UFUNC_METHODS + UFUNC_CALLS)
 def test_derivatives_to_order_two(case):
     f, point = function_of(case)
     places = tuple(range(len(point)))

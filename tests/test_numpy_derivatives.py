@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy_cases import CONSTANTS, OPERANDS, SMOOTH, UFUNC_METHODS, names_in
+from numpy_cases import CONSTANTS, OPERANDS, SMOOTH, names_in
+from numpy_plain_cases import UFUNC_CALLS, UFUNC_METHODS
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -16,12 +17,12 @@ X = np.array([0.5, -1.25, 2.0, 0.25])
 M = OPERANDS["q"]
 
 
-@pytest.mark.parametrize("case", CASES + UFUNC_METHODS)
+@pytest.mark.parametrize("case", CASES + UFUNC_METHODS + UFUNC_CALLS)
 def test_numerically_to_order_three(case):
     names = names_in(case, OPERANDS)
     code = compile(case, case, "eval")
 
-    namespace = np if case in UFUNC_METHODS else cnp
+    namespace = np if case in UFUNC_METHODS + UFUNC_CALLS else cnp
 
     def f(*args):
         return eval(code, {"m": namespace, **CONSTANTS, **dict(zip(names, args, strict=True))})

@@ -9,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy_cases import (
-    CREATION,
     OPERANDS,
     PIECEWISE,
     PLAIN,
     SMOOTH,
-    UFUNC_METHODS,
     names_in,
     operands_as,
     run,
 )  # fmt: skip
+from numpy_plain_cases import CREATION, UFUNC_CALLS, UFUNC_METHODS
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -68,7 +67,7 @@ def test_array_in_array_out(case, convert):
     check(got, want)
 
 
-@pytest.mark.parametrize("case", FLOATING + PLAIN + UFUNC_METHODS)
+@pytest.mark.parametrize("case", FLOATING + PLAIN + UFUNC_METHODS + UFUNC_CALLS)
 def test_plain_numpy_functions_on_arrays(case):
     if case.startswith(MAKERS):
         pytest.skip("NumPy does not dispatch functions that make arrays")
@@ -299,6 +298,9 @@ def test_products_at_random(data):
         "m.stack([x, x])", "m.argsort(x)", "m.median(x)", "m.flip(x)", "m.dot(x, x)",
         "x.sum()", "x.mean()", "m.sum(x, dtype=float)", "m.where(x > 1, x, 0.5)", "m.cumprod(x)",
         "m.sum(x, 0, keepdims=True)", "m.repeat(x, 2)", "m.outer(x, x)", "m.average(x)",
+        "m.where(x > 1, x, 0)", "m.where(x > 1, 1, x)", "m.where(x > 1, x, x[::-1])", "m.tril(x)",
+        "m.select([x > 1], [x])", "m.piecewise(x, [x > 1], [1, 0])", "m.nan_to_num(x)", "m.conj(x)",
+        "m.float_power(x, 2)", "m.linalg.norm(x.reshape(-1), 1)", "m.linalg.norm(x, m.inf, axis=0)",
     ],
 )  # fmt: skip
 def test_integers_and_booleans(call, data):

@@ -7,6 +7,7 @@ eager. It must not know how a derivative is made.
 import numpy as np
 import pytest
 import scipy.interpolate as si
+import scipy.ndimage as sn
 import scipy.sparse as ss
 from scipy.sparse import linalg as ss_linalg
 from scipy_checks import compiled_agrees, values_are_scipys
@@ -37,11 +38,22 @@ GRID = (np.array([0.0, 0.7, 1.5, 3.0]), np.array([-1.0, 0.2, 1.0]))
 TABLE = rng.normal(size=(4, 3))
 XI = np.stack([rng.uniform(0.1, 2.9, 5), rng.uniform(-0.9, 0.9, 5)], axis=-1)
 COORDS = np.stack([rng.uniform(0.1, 3.8, 6), rng.uniform(0.1, 4.8, 6)])
+SOS = np.array([[1.0, 0.4, 0.2, 1.0, -0.3, 0.1], [0.7, 0.1, 0.2, 1.0, 0.4, 0.1]])
+STATES = np.linspace(-1.0, 1.0, 24).reshape(2, 2, 6)
 
 SIGNAL = {
     "lfilter": (csg.lfilter, (W, AR, V)),
     "lfilter axis": (lambda b, a, x: csg.lfilter(b, a, x, axis=0), (W[:2], AR, M)),
     "lfilter long": (csg.lfilter, (V, AR, W)),
+    "lfilter state": (lambda b, a, x, z: csg.lfilter(b, a, x, zi=z)[0], (W[:2], AR, V, W[:2])),
+    "lfilter end": (lambda b, a, x, z: csg.lfilter(b, a, x, zi=z)[1], (W, AR, V, AR)),
+    "lfilter end of few": (lambda b, a, x, z: csg.lfilter(b, a, x, zi=z)[1], (W, AR, V[:2], AR)),
+    "lfilter state axis": (lambda a, x, z: csg.lfilter([0.5], a, x, 0, z)[1], (AR, M, M[:2])),
+    "sosfilt state": (lambda x, z: csg.sosfilt(SOS, x, zi=z)[0], (V, P4[:2, :2])),
+    "sosfilt end": (lambda x, z: csg.sosfilt(SOS, x, axis=0, zi=z)[1], (M, STATES)),
+    "fftconvolve axis": (lambda a, b: csg.fftconvolve(a, b, "same", axes=1), (M, K[:1])),
+    "fftconvolve axes": (lambda a, b: csg.fftconvolve(a, b, axes=[0, -1]), (M, K)),
+    "oaconvolve axis": (lambda a, b: csg.oaconvolve(a, b, "valid", axes=0), (M, M[:2])),
     "sosfilt": (lambda s, x: csg.sosfilt(s * (np.arange(6) != 3) + np.eye(6)[3], x),
                 (np.array([[1.0, 0.4, 0.2, 0.0, -0.3, 0.1]] * 2), V)),
     "detrend": (csg.detrend, (M,)),
@@ -136,6 +148,19 @@ INTERPOLATE["interpn"] = (
     lambda v, a, b: cip.interpn(CUBE, v, (a, b), "quintic"),
     (CUBE_TABLE, CUBE_XI[:2, :1], CUBE_XI[:, 1]))  # fmt: skip
 
+INTERPOLATE.update({
+    "spline derivative": (lambda y, q: cip.CubicSpline(X, y).derivative()(q), (V, FAR)),
+    "spline derivative 4": (lambda y: cip.CubicSpline(X, y).derivative(4)(Q), (V,)),
+    "spline integral": (lambda y, q: cip.CubicSpline(X, y).antiderivative()(q), (V, FAR)),
+    "spline integral twice": (lambda x, y: cip.CubicSpline(x, y).antiderivative(2)(Q), (X, V)),
+    "spline there and back": (lambda y, q: cip.CubicSpline(X, y, axis=1).derivative()
+                              .antiderivative()(q), (Y2.T.copy(), FAR)),
+    "spline integrate": (lambda y, q: cip.CubicSpline(X, y).integrate(q[0], q[2]), (Y2, FAR)),
+    "pchip derivative": (lambda y, q: cip.PchipInterpolator(X, y).derivative()(q), (V, Q)),
+    "pchip integrate": (lambda y: cip.PchipInterpolator(X, y).integrate(Q[2], Q[0]), (V,)),
+    "plain derivative": (lambda q: cip.CubicSpline(X, V).derivative()(q, 1), (FAR,)),
+})  # fmt: skip
+
 NDIMAGE = {
     f"order {order} {mode}": (
         lambda a, c, o=order, m=mode: cn.map_coordinates(a, c, order=o, mode=m, cval=0.5),
@@ -216,6 +241,26 @@ def test_other_intervals_when_compiled():
     assert f.stats()["recordings"] == 1
 
 
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("mode", cn.MODES[0])
+@pytest.mark.parametrize("order", [0, 1])
+def test_coordinates_beyond_the_border(order, mode, n):
+    """Halves too, which are rounded where SciPy brings the coordinate inside."""
+    values = V[:n]
+    for places in (np.arange(-14, 19) / 2.0, np.linspace(-7.0, 9.0, 37) + 0.01):
+        want = sn.map_coordinates(values, places[None], order=order, mode=mode)
+        got = cn.map_coordinates(cd.array(values), places[None], order=order, mode=mode)
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("point", [(1.0, 0.5), [1.0, 0.5], [[1.0, 0.5]], (1.0, [0.5, 0.2])])
+def test_points_of_a_grid_in_any_form(point):
+    want = si.RegularGridInterpolator(GRID, TABLE)(point)
+    got = cip.RegularGridInterpolator(GRID, cd.array(TABLE))(point)
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-12)
+
+
 def test_plain_interpolants_are_scipys():
     spline = cip.CubicSpline(X, V)
     assert spline(Q).tolist() == si.CubicSpline(X, V)(Q).tolist()
@@ -292,7 +337,8 @@ def test_equal_points():
 @pytest.mark.parametrize(("call", "error", "text"), [
     (lambda: csg.convolve(cd.array(V), M), ValueError, "other numbers of axes"),
     (lambda: csg.convolve(cd.array(V), V, mode="odd"), ValueError, "mode is full"),
-    (lambda: csg.lfilter(W, cd.array(AR), V, zi=V[:3]), TypeError, "zi="),
+    (lambda: csg.lfilter(W, cd.array(AR), V, zi=V[:2]), ValueError, r"zi has shape \(2,\)"),
+    (lambda: csg.fftconvolve(cd.array(M), K, axes=1), ValueError, "differ outside"),
     (lambda: csg.convolve(cd.array(np.ones((2, 5))), np.ones((3, 2)), "valid"), ValueError,
      "as large as"),
     (lambda: csg.detrend(cd.array(V), type="odd"), ValueError, "Trend type"),

@@ -4,6 +4,8 @@ Derivatives are compared with extrapolated differences of SciPy's values, which 
 the expressions of the table. A new row is tested by being there.
 """
 
+import pickle
+
 import mpmath
 import numpy as np
 import pytest
@@ -158,6 +160,49 @@ def test_frozen():
     cd.testing.check_grads(f, (0.3, 2.0), order=2)
     assert css.norm(0.0, 1.0).pdf(0.0) == st.norm.pdf(0.0)
     assert css.norm.rvs(size=3, random_state=1).shape == (3,)
+
+
+@pytest.mark.parametrize("call", [
+    lambda m, x: m.logpdf(x),
+    lambda m, x: m.logpdf(x, 0.3, 2.0),
+    lambda m, x: m.logpdf(x, cov=2.0),
+    lambda m, x: m.logpdf(x[0], [0.3], [[2.0]]),
+    lambda m, x: m.logpdf(x[:, None], 0.3),
+    lambda m, x: m.logpdf(x, [0.1, 0.2, 0.3], 2.0),
+    lambda m, x: m.logpdf(x[None], [0.1, 0.2, 0.3], [1.0, 2.0, 3.0]),
+    lambda m, x: m.pdf(x * [[1.0], [2.0]], [0.1, 0.2, 0.3]),
+    lambda m, x: m.pdf(x * [[[1.0]], [[2.0]]], [0.1, 0.2, 0.3]),
+    lambda m, x: m(0.3, 2.0).logpdf(x),
+])  # fmt: skip
+def test_multivariate_normal_in_any_form(call):
+    x = np.array([0.4, 1.3, 2.1])
+    want, got = call(st.multivariate_normal, x), call(css.multivariate_normal, cd.array(x))
+    assert got.shape == np.shape(want)
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-12)
+    cd.testing.check_grads(lambda x: call(css.multivariate_normal, x), (x,), order=2)
+    with pytest.raises(ValueError, match="mean is a vector"):
+        css.multivariate_normal.logpdf(cd.array(x), np.eye(3))
+
+
+@pytest.mark.parametrize(("frozen", "plain", "x"), [
+    (css.norm(0.5, 2.0), st.norm(0.5, 2.0), 0.7), (css.gamma(2.0, scale=3.0),
+    st.gamma(2.0, scale=3.0), 1.3), (css.beta(a=2.0, b=3.0), st.beta(a=2.0, b=3.0), 0.4),
+])  # fmt: skip
+def test_plain_parameters_and_a_tracked_variable(frozen, plain, x):
+    """A prior made once of numbers, and differentiated later by its variable."""
+    for name in ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf"):
+        got, slope = cd.value_and_grad(getattr(frozen, name))(x)
+        np.testing.assert_allclose(got, getattr(plain, name)(x), rtol=1e-12)
+        h = 1e-6
+        f = getattr(plain, name)
+        np.testing.assert_allclose(slope, (f(x + h) - f(x - h)) / (2 * h), rtol=1e-7)
+        assert getattr(frozen, name)([x, x]).tolist() == f([x, x]).tolist()
+    assert frozen.mean() == plain.mean()
+    assert frozen.interval(0.9) == plain.interval(0.9)
+    assert frozen.rvs(3, random_state=1).tolist() == plain.rvs(3, random_state=1).tolist()
+    assert pickle.loads(pickle.dumps(frozen)).cdf(x) == plain.cdf(x)
+    with pytest.raises(AttributeError):
+        frozen.no_such_name
 
 
 def test_multivariate_normal():

@@ -70,8 +70,8 @@ _NUMPY = {
         array_equiv array_repr array_str bitwise_and bitwise_count bitwise_invert
         bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor can_cast
         common_type count_nonzero diag_indices_from digitize einsum_path equal flatnonzero gcd
-        greater greater_equal invert isclose iscomplex iscomplexobj isfinite isin isinf isnan
-        isneginf isposinf isreal isrealobj isscalar iterable lcm left_shift less less_equal
+        greater greater_equal invert isclose iscomplex iscomplexobj isfinite isfortran isin isinf
+        isnan isneginf isposinf isreal isrealobj isscalar iterable lcm left_shift less less_equal
         lexsort logical_and logical_not logical_or logical_xor may_share_memory nanargmax
         nanargmin ndim nonzero not_equal packbits ravel_multi_index result_type right_shift
         searchsorted shape shares_memory signbit size spacing tril_indices_from triu_indices_from
@@ -103,7 +103,6 @@ WITHOUT = ("none", "other")
 
 _NO_DERIVATIVE = {
     ("numpy", "nextafter"): "steps between neighbouring floating-point numbers",
-    ("numpy", "isfortran"): "asks for the layout of memory; use x.numpy()",
     ("numpy", "isnat"): "is for dates",
     ("numpy", "ix_"): "makes indices from integers or booleans",
     ("numpy", "min_scalar_type"): "asks for the smallest type that holds a number; use x.numpy()",

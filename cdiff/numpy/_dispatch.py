@@ -36,7 +36,7 @@ def find(wanted: Any) -> Any:
     if isinstance(wanted, str):
         return import_module("cdiff.numpy._methods").METHODS.get(wanted)
     if isinstance(wanted, tuple):
-        return import_module("cdiff.numpy._ufuncs").UFUNC_METHODS.get(wanted)
+        return import_module("cdiff.numpy._ufuncs").method_of(*wanted)
     for file in _likely_files(wanted):
         import_module(file)
         # Asked for after the import, which waits for one that another thread has begun: what is

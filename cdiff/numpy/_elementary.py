@@ -25,6 +25,8 @@ __all__ = [
 def conjugate(x: ArrayLike, /, out: Any = None) -> Array:
     """As `numpy.conjugate`."""
     a = as_array(x)
+    if a.dtype.kind == "b":
+        a = _core.cast(a, np.int8)  # as NumPy's ufunc
     result = _core.conj(a) if a.dtype.kind == "c" else _core.positive(a)
     return result if out is None else store(out, result, "conjugate")
 

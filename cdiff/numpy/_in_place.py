@@ -1,4 +1,4 @@
-"""NumPy functions that change their argument: copyto, put, place and their like, and `np.add.at`.
+"""NumPy functions that change their argument: copyto, put, place and their like, and `ufunc.at`.
 
 Each becomes one assignment ``a[key] = values`` (or ``a += ...``), so what may be changed, what a
 view passes on and what is differentiated is decided by the core alone, as docs/in_place.md has it.
@@ -90,10 +90,10 @@ def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
     outside = positions[(positions < -n) | (positions >= n)]
     if outside.size:
         raise IndexError(f"put: index {outside[0]} is out of bounds for size {n}")
-    _put_flat(a, positions % n if n else positions, as_array(v))
+    put_flat(a, positions % n if n else positions, as_array(v))
 
 
-def _put_flat(a: Array, positions: Any, v: Array) -> None:
+def put_flat(a: Array, positions: Any, v: Array) -> None:
     """Assign to places of the flattened array, from no values nothing."""
     if positions.size and v.size:
         a[np.unravel_index(positions, a.shape)] = _cycled(v, positions.size)
@@ -106,7 +106,7 @@ def place(arr: Array, mask: Any, vals: ArrayLike) -> None:
     vals = as_array(vals)
     if positions.size and not vals.size:
         raise ValueError("place: Cannot insert from an empty array!")
-    _put_flat(arr, positions, vals)
+    put_flat(arr, positions, vals)
 
 
 @changes(np.putmask)
@@ -115,7 +115,7 @@ def putmask(a: Array, mask: Any, values: ArrayLike) -> None:
     positions = np.flatnonzero(_mask_of(a, mask, "putmask"))
     values = as_array(values)
     if positions.size and values.size:
-        _put_flat(a, positions, _core.index(_cycled(values, a.size), positions))
+        put_flat(a, positions, _core.index(_cycled(values, a.size), positions))
 
 
 def _mask_of(a: Array, mask: Any, name: str) -> Any:
@@ -135,7 +135,7 @@ def fill_diagonal(a: Array, val: ArrayLike, wrap: bool = False) -> None:
         raise ValueError("fill_diagonal: All dimensions of input must be of equal length")
     step = 1 + int(np.cumprod(shape[:0:-1]).sum())
     stop = shape[1] ** 2 if len(shape) == 2 and not wrap else a.size
-    _put_flat(a, np.arange(a.size)[:stop:step], as_array(val))
+    put_flat(a, np.arange(a.size)[:stop:step], as_array(val))
 
 
 @changes(np.put_along_axis)
@@ -161,7 +161,7 @@ def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None
     arr[tuple(key)] = values
 
 
-# --- np.add.at ------------------------------------------------------------------------------------
+# --- np.add.at and its like -----------------------------------------------------------------------
 
 
 @changes(np.add)
@@ -176,6 +176,45 @@ def subtract_at(a: Array, indices: Any, b: ArrayLike) -> None:
     a -= _scattered(a, indices, b, np.subtract)
 
 
+def at_of(ufunc: Any) -> Callable[..., None]:
+    """What stands for the method `at` of a ufunc of one or two operands and one result."""
+    known = {np.add: add_at, np.subtract: subtract_at}
+    if ufunc in known:
+        return known[ufunc]
+
+    @changes(ufunc)
+    def at(a: Array, indices: Any, *b: ArrayLike) -> None:
+        positions = _positions(a, indices)
+        flat = positions.reshape(-1)
+        others = [_core.reshape(_core.broadcast_to(x, positions.shape), (-1,)) for x in b]
+        for chosen in _rounds(flat):
+            key = np.unravel_index(flat[chosen], a.shape)
+            changed = ufunc(a[key], *[_core.index(x, chosen) for x in others])
+            if not np.can_cast(changed.dtype, a.dtype, "same_kind"):
+                raise TypeError(
+                    f"{ufunc.__name__}.at: an array of dtype {a.dtype} cannot hold a result of "
+                    f"dtype {changed.dtype}"
+                )
+            a[key] = changed
+
+    return at
+
+
+def _positions(a: Array, indices: Any) -> Any:
+    """The places in the flattened array that an index of any kind names."""
+    return np.asarray(np.arange(a.size).reshape(a.shape)[plain(indices)])
+
+
+def _rounds(positions: Any) -> list[Any]:
+    """Which positions can be changed together: all first occurrences, all second ones, ..."""
+    order = np.argsort(positions, kind="stable")
+    ordered, places = positions[order], np.arange(positions.size)
+    fresh = np.diff(ordered, prepend=-1) != 0
+    occurrence = np.empty_like(places)
+    occurrence[order] = places - np.maximum.accumulate(np.where(fresh, places, 0))
+    return [np.flatnonzero(occurrence == k) for k in range(occurrence.max(initial=-1) + 1)]
+
+
 def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
     """The operand in an array of the shape of `a`, summed where positions are repeated."""
     if a.dtype.kind not in "fc":
@@ -187,9 +226,6 @@ def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
         whole = np.zeros(a.shape, a.dtype)
         np.add.at(whole, plain(indices), value(b))
         return as_array(whole)
-    positions = np.asarray(np.arange(a.size).reshape(a.shape)[plain(indices)])
+    positions = _positions(a, indices)
     parts = _core.reshape(_core.broadcast_to(b, positions.shape), (-1,))
     return _core.reshape(_core.scatter_add(parts, positions.reshape(-1), a.size), a.shape)
-
-
-AT: dict[Any, Callable[..., None]] = {np.add: add_at, np.subtract: subtract_at}

@@ -10,8 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cdiff._core import is_tracked, peek
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
-from cdiff.numpy._common import NO_VALUE, ArrayLike
+from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named
+from cdiff.numpy._flat import Flat
 
 if TYPE_CHECKING:
     from cdiff._core import Array
@@ -61,6 +65,73 @@ def _flatten(self: Array, order: str = "C") -> Array:
     return flat
 
 
+def _set_flat(self: Array, value: ArrayLike) -> None:
+    """`x.flat = value`: the values in C order, which begin anew when there are too few."""
+    Flat(self)[:] = value
+
+
+def _set_real(self: Array, value: ArrayLike) -> None:
+    """`x.real = value`."""
+    self[...] = value if self.dtype.kind != "c" else _of_parts(value, self.imag, "real")
+
+
+def _set_imag(self: Array, value: ArrayLike) -> None:
+    """`x.imag = value`."""
+    if self.dtype.kind != "c":
+        raise TypeError("array does not have imaginary part to set; make it complex")
+    self[...] = _of_parts(self.real, value, "imag")
+
+
+def _of_parts(real: ArrayLike, imag: ArrayLike, name: str) -> Array:
+    real, imag = as_array(real), as_array(imag)
+    if "c" in (real.dtype.kind, imag.dtype.kind):
+        raise TypeError(f"{name}: a part of complex numbers is real; take v.real or abs(v)")
+    whole: Array = real + 1j * imag
+    return whole
+
+
+def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:
+    """A view, as `ndarray.view` without another dtype or class."""
+    if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
+        raise TypeError(
+            "view: the memory of an Array is seen in its own dtype only; write x.astype(dtype) to "
+            "convert the values, or x.numpy().view(...) to look at their bytes"
+        )
+    return self[...]
+
+
+def _flags(self: Array) -> Any:
+    """How the values lie in memory, as `ndarray.flags`."""
+    return peek(self).flags
+
+
+def _strides(self: Array) -> Any:
+    """The bytes from one element to the next along each axis, as `ndarray.strides`."""
+    return peek(self).strides
+
+
+def _bytes_of(name: str) -> Any:
+    """A method that writes the values somewhere else, where no derivative can follow."""
+
+    def write(self: Array, *args: Any, **kwargs: Any) -> Any:
+        if is_tracked(self):
+            raise TypeError(
+                f"{name}() of a tracked array would lose its derivative; write "
+                f"x.numpy().{name}(...) if it may be dropped"
+            )
+        return getattr(self.numpy(), name)(*args, **kwargs)
+
+    return named(write, name, f"As `ndarray.{name}`, of an array without derivative.")
+
+
+def _resize_in_place(self: Array, *shape: Any, refcheck: bool = True) -> None:
+    """Always an error: the number of elements does not change."""
+    raise TypeError(
+        f"resize: an Array of shape {self.shape} cannot be resized in place; write "
+        f"x = np.resize(x, shape)"
+    )
+
+
 def _method_sum(
     self: Array,
     axis: Any = None,
@@ -100,10 +171,22 @@ METHODS: dict[str, Any] = {
     "fill": _fill,
     "flatten": _flatten,
     "partition": _partition_in_place,
+    "dump": _bytes_of("dump"),
+    "dumps": _bytes_of("dumps"),
+    "flags": property(_flags),
+    "flat": Flat,
+    "flat=": _set_flat,
+    "imag=": _set_imag,
+    "real=": _set_real,
     "reshape": _shape.reshape,
+    "resize": _resize_in_place,
     "round": _rounding.round,
     "sort": _sort_in_place,
+    "strides": property(_strides),
     "sum": _method_sum,
+    "tobytes": _bytes_of("tobytes"),
+    "tofile": _bytes_of("tofile"),
+    "view": _view,
 }
 for _module, _names in (
     (_reduce, "cumprod cumsum max mean min prod ptp std var"),

@@ -151,7 +151,7 @@ def _quantile(
     w = None if w is None else _last(w, axes)
     places = _places(name, rows, q, method, w)
     dtype = _dtype(a, q, method if w is None else "inverted_cdf")
-    result = _at_places(sort(rows), places, np.shape(q), dtype, name.startswith("nan"))
+    result = _at_places(sort(rows), places, np.shape(q), dtype, name)
     if keepdims is not NO_VALUE and keepdims:
         kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         result = _core.reshape(result, (*np.shape(q), *kept))
@@ -230,7 +230,7 @@ def _floor(places: Any, last: int) -> Any:
     return np.asarray(np.fmin(np.fmax(np.floor(places), 0), last)).astype(np.intp)
 
 
-def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, skip: bool) -> Array:
+def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, name: str) -> Array:
     """The points between sorted elements at these places; q's axes come first in the result."""
     n, lead = rows.shape[-1], rows.shape[:-1]
     low = of_values(_floor, places, n - 1)
@@ -239,11 +239,14 @@ def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, s
     lower, upper = _picked(rows, low, lead, q_shape), _picked(rows, high, lead, q_shape)
     # On an element, what stands above it does not count, not even inf.
     exact = np.equal(weight, 0.0)
-    result = _core.where(exact, lower, lower + (upper - lower) * weight)
+    # A median is a mean, which has a value where one of two is infinite.
+    mean = name == "nanmedian"
+    between = (lower + upper) * 0.5 if mean else lower + (upper - lower) * weight
+    result = _core.where(exact, lower, between)
     last = _core.index(rows, (..., n - 1))
     last = _core.reshape(last, lead + (1,) * len(q_shape))
     result = _core.where(np.isnan(places), np.nan, result)
-    if not skip:
+    if not name.startswith("nan"):
         result = _core.where(np.isnan(last), last, result)
     result = _core.cast(result, dtype)
     k = len(q_shape)

@@ -74,6 +74,8 @@ def nan_to_num(
         if not copy:
             a[...] = result
         return a if not copy else result
+    if a.dtype.kind != "f":
+        return a.copy() if copy else a
     limits = np.finfo(a.dtype)
     result = _core.where(np.isnan(a), nan, a)
     result = _core.where(np.equal(a, np.inf), limits.max if posinf is None else posinf, result)

@@ -1,129 +1,168 @@
-"""Methods of NumPy's ufuncs on arrays that are differentiated: reduce, accumulate, outer, reduceat.
+"""Methods of NumPy's ufuncs on Arrays: reduce, accumulate, outer, reduceat, at.
 
 Sums, products, extremes and their running forms are reductions of the core; every other ufunc of
-two operands is applied along the axis element by element, as its definition says. This file must
-not know derivatives. The folds loop in Python over the axis, each step one operation on arrays.
+two operands is applied along the axis element by element, as its definition says, by calling the
+ufunc itself on Arrays. This file must not know derivatives. The folds loop in Python over the axis,
+each step one operation on arrays. `out=` is the core's business.
 """
 
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy import _elementary, _in_place, _reduce
-from cdiff.numpy._common import ArrayLike, as_array, axes_of, axis_of, index_along
+from cdiff.numpy import _in_place, _reduce
+from cdiff.numpy._common import (
+    NO_VALUE,
+    ArrayLike,
+    as_array,
+    axes_of,
+    axis_of,
+    index_along,
+    mask_of,
+    of_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["UFUNC_METHODS"]
+__all__ = ["method_of"]
 
-# Ufuncs of two operands with a derivative, and the functions that stand for them.
-PAIRS: dict[Any, Callable[..., Array]] = {
-    **{getattr(np, name): getattr(_core, name) for name in (
-        "add", "arctan2", "copysign", "divide", "floor_divide", "fmax", "fmin", "fmod", "heaviside",
-        "hypot", "logaddexp", "logaddexp2", "maximum", "minimum", "multiply", "power", "remainder",
-        "subtract",
-    )},
-    np.float_power: _elementary.float_power,
+
+def _logaddexp_reduce(
+    a: Array, axis: Any, *, keepdims: Any, initial: Any, where: Any
+) -> Array:  # fmt: skip
+    if where is not NO_VALUE:
+        a = _core.where(mask_of(where, a.shape), a, np.asarray(-np.inf, a.dtype))
+    total = _core.logsumexp(a, axes_of(a, axis, "logaddexp.reduce", True), bool(keepdims))
+    return total if initial is NO_VALUE else _core.logaddexp(total, initial)
+
+
+# Reductions of the core, with all of NumPy's arguments.
+REDUCE: dict[Any, Any] = {
+    np.add: _reduce.sum, np.multiply: _reduce.prod, np.maximum: _reduce.max,
+    np.minimum: _reduce.min, np.logaddexp: _logaddexp_reduce,
+}  # fmt: skip
+ACCUMULATE: dict[Any, Any] = {np.add: _reduce.cumsum, np.multiply: _reduce.cumprod}
+
+# What a reduction over several axes, in whatever order, may be made of.
+ANY_ORDER = (np.fmax, np.fmin, np.hypot, np.logaddexp2)
+
+
+def _cast(array: ArrayLike, dtype: Any) -> Array:
+    a = as_array(array)
+    return a if dtype is None else _core.cast(a, dtype)
+
+
+def _reduce_of(
+    ufunc: Any, array: ArrayLike, axis: Any = 0, dtype: Any = None, *, keepdims: Any = False,
+    initial: Any = NO_VALUE, where: Any = True,
+) -> Array:  # fmt: skip
+    """`ufunc.reduce`: one fold along one axis, into which several are put together."""
+    a, name = _cast(array, dtype), f"{ufunc.__name__}.reduce"
+    if ufunc in REDUCE:
+        where = NO_VALUE if where is True else where
+        return REDUCE[ufunc](a, axis, keepdims=keepdims, initial=initial, where=where)
+    axes = axes_of(a, axis, name, True)
+    if len(axes) != 1 and ufunc not in ANY_ORDER:
+        raise ValueError(f"{name}: the order of its operands matters, so one axis is reduced, "
+                         f"not {axes} of shape {a.shape}")  # fmt: skip
+    kept = tuple([1 if k in axes else n for k, n in enumerate(a.shape)])
+    rest = tuple([k for k in range(a.ndim) if k not in axes])
+    shape = (-1, *[a.shape[k] for k in rest]) if a.size else _empty_shape(a, axes, rest)
+    mask = None if where is True else mask_of(where, a.shape)
+    if mask is not None:
+        mask = of_values(_lines_of, mask, (*axes, *rest), shape)
+    lines = _core.reshape(_core.transpose(a, (*axes, *rest)), shape)
+    total = _fold(ufunc, lines, initial, mask, name)
+    return _core.reshape(total, kept if keepdims else tuple([a.shape[k] for k in rest]))
+
+
+def _lines_of(mask: Any, order: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    return np.transpose(mask, order).reshape(shape)
+
+
+def _empty_shape(a: Array, axes: tuple[int, ...], rest: tuple[int, ...]) -> tuple[int, ...]:
+    length = int(np.prod([a.shape[k] for k in axes], dtype=int))
+    return (length, *[a.shape[k] for k in rest])
+
+
+def _fold(ufunc: Any, lines: Array, initial: Any, mask: Any, name: str) -> Array:
+    """f(...f(f(initial, lines[0]), lines[1])..., lines[-1]), without what the mask leaves out."""
+    if initial is NO_VALUE or initial is None:
+        initial = None
+        if mask is not None or not lines.shape[0]:
+            initial = None if ufunc.identity is None else np.asarray(ufunc.identity, lines.dtype)
+        if initial is None and (mask is not None or not lines.shape[0]):
+            raise ValueError(
+                f"{name}: {ufunc.__name__} has no identity to start from with a zero-size axis or "
+                "a where mask; pass initial="
+            )
+    first = 1 if initial is None else 0
+    total = _core.index(lines, 0) if first else _core.broadcast_to(initial, lines.shape[1:])
+    for k in range(first, lines.shape[0]):
+        longer = ufunc(total, _core.index(lines, k))
+        total = longer if mask is None else _core.where(mask[k], longer, total)
+    return total
+
+
+def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = None) -> Array:
+    """`ufunc.accumulate`: what the first element becomes with each further one."""
+    a, name = _cast(array, dtype), f"{ufunc.__name__}.accumulate"
+    if ufunc in ACCUMULATE:
+        return ACCUMULATE[ufunc](a, axis)
+    axis = axis_of(a, axis, name)
+    if not a.shape[axis]:
+        return a.copy()
+    kept = [_core.index(a, index_along(axis, slice(0, 1)))]
+    for k in range(1, a.shape[axis]):
+        kept.append(ufunc(kept[-1], _core.index(a, index_along(axis, slice(k, k + 1)))))
+    return _core.concatenate(kept, axis)
+
+
+def _outer_of(ufunc: Any, a: ArrayLike, b: ArrayLike, /, **kwargs: Any) -> Array:
+    """`ufunc.outer`: every element of `a` with every one of `b`."""
+    a, b = as_array(a), as_array(b)
+    return ufunc(_core.reshape(a, a.shape + (1,) * b.ndim), b, **kwargs)
+
+
+def _reduceat_of(
+    ufunc: Any, array: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None
+) -> Array:
+    """`ufunc.reduceat`: reductions from each position to the next one."""
+    a, starts, name = _cast(array, dtype), np.asarray(indices), f"{ufunc.__name__}.reduceat"
+    axis = axis_of(a, axis, name)
+    n = a.shape[axis]
+    if starts.ndim != 1 or starts.dtype.kind not in "iu":
+        raise TypeError(f"{name}: indices are a vector of integers, not {starts!r}")
+    if starts.size and not (starts.min() >= 0 and starts.max() < n):
+        raise IndexError(f"{name}: indices {starts} are out of range for axis of length {n}")
+    parts = [
+        _reduce_of(ufunc, _core.index(a, index_along(axis, slice(i, max(i + 1, j)))), axis,
+                   keepdims=True)
+        for i, j in pairwise([*starts, n])
+    ]  # fmt: skip
+    if not parts:
+        return _core.index(a, index_along(axis, slice(0, 0)))
+    return _core.concatenate(parts, axis)
+
+
+PAIRED: dict[str, Callable[..., Any]] = {
+    "accumulate": _accumulate_of, "outer": _outer_of, "reduce": _reduce_of,
+    "reduceat": _reduceat_of,
 }  # fmt: skip
 
 
-def _first_axis(reduction: Any) -> Any:
-    """`np.add.reduce` and relatives take axis 0 by default, not all axes."""
-
-    def reduce(array: ArrayLike, axis: Any = 0, *args: Any, **kwargs: Any) -> Any:
-        return reduction(array, axis, *args, **kwargs)
-
-    return reduce
-
-
-def _logaddexp_reduce(array: ArrayLike, axis: Any = 0, *, keepdims: bool = False) -> Array:
-    a = as_array(array)
-    return _core.logsumexp(a, axes_of(a, axis, "logaddexp.reduce"), keepdims)
-
-
-def _folded(function: Callable[..., Array], a: Array, axis: int, name: str) -> list[Array]:
-    """The first element along the axis, and what it becomes with each further one."""
-    if not a.shape[axis]:
-        raise ValueError(
-            f"{name}: zero-size axis {axis} of shape {a.shape} has nothing to start from"
-        )
-    kept = [_core.index(a, index_along(axis, slice(0, 1)))]
-    for k in range(1, a.shape[axis]):
-        kept.append(function(kept[-1], _core.index(a, index_along(axis, slice(k, k + 1)))))
-    return kept
-
-
-def _reduce_of(ufunc: Any, function: Callable[..., Array]) -> Any:
-    name = f"{ufunc.__name__}.reduce"
-
-    def reduce(array: ArrayLike, axis: int = 0, *, keepdims: bool = False) -> Array:
-        a = as_array(array)
-        axis = axis_of(a, axis, name)
-        last = _folded(function, a, axis, name)[-1]
-        return last if keepdims else _core.index(last, index_along(axis, 0))
-
-    return reduce
-
-
-def _accumulate_of(ufunc: Any, function: Callable[..., Array]) -> Any:
-    name = f"{ufunc.__name__}.accumulate"
-
-    def accumulate(array: ArrayLike, axis: int = 0) -> Array:
-        a = as_array(array)
-        axis = axis_of(a, axis, name)
-        return _core.concatenate(_folded(function, a, axis, name), axis)
-
-    return accumulate
-
-
-def _outer_of(function: Callable[..., Array]) -> Any:
-    def outer(a: ArrayLike, b: ArrayLike, /) -> Array:
-        a, b = as_array(a), as_array(b)
-        return function(_core.reshape(a, a.shape + (1,) * b.ndim), b)
-
-    return outer
-
-
-def _reduceat_of(reduce: Any, name: str) -> Any:
-    def reduceat(array: ArrayLike, indices: Any, axis: int = 0) -> Array:
-        a, starts = as_array(array), np.asarray(indices)
-        axis = axis_of(a, axis, name)
-        n = a.shape[axis]
-        if starts.ndim != 1 or starts.dtype.kind not in "iu":
-            raise TypeError(f"{name}: indices are a vector of integers, not {starts!r}")
-        if starts.size and not (starts.min() >= 0 and starts.max() < n):
-            raise IndexError(f"{name}: indices {starts} are out of range for axis of length {n}")
-        parts = [
-            reduce(_core.index(a, index_along(axis, slice(i, max(i + 1, j)))), axis, keepdims=True)
-            for i, j in zip(starts, [*starts[1:], n], strict=True)
-        ]
-        if not parts:
-            return _core.index(a, index_along(axis, slice(0, 0)))
-        return _core.concatenate(parts, axis)
-
-    return reduceat
-
-
-UFUNC_METHODS: dict[Any, Any] = {
-    **{(u, "reduce"): _reduce_of(u, f) for u, f in PAIRS.items()},
-    **{(u, "accumulate"): _accumulate_of(u, f) for u, f in PAIRS.items()},
-    **{(u, "outer"): _outer_of(f) for u, f in PAIRS.items()},
-    (np.add, "reduce"): _first_axis(_reduce.sum),
-    (np.multiply, "reduce"): _first_axis(_reduce.prod),
-    (np.maximum, "reduce"): _first_axis(_reduce.max),
-    (np.minimum, "reduce"): _first_axis(_reduce.min),
-    (np.logaddexp, "reduce"): _logaddexp_reduce,
-    (np.add, "accumulate"): _first_axis(_reduce.cumsum),
-    (np.multiply, "accumulate"): _first_axis(_reduce.cumprod),
-    **{(ufunc, "at"): function for ufunc, function in _in_place.AT.items()},
-}
-UFUNC_METHODS.update(
-    {(u, "reduceat"): _reduceat_of(UFUNC_METHODS[u, "reduce"], f"{u.__name__}.reduceat")
-     for u in PAIRS}
-)  # fmt: skip
+def method_of(ufunc: Any, method: str) -> Callable[..., Any] | None:
+    """What stands for a method of a ufunc; None if it makes no sense, as for matmul."""
+    if ufunc.nout != 1 or ufunc.nin > 2 or ufunc.signature is not None:
+        return None
+    if method == "at":
+        return _in_place.at_of(ufunc)
+    return partial(PAIRED[method], ufunc) if ufunc.nin == 2 else None

@@ -19,9 +19,10 @@ __all__ = [
     "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "can_cast", "common_type", "count_nonzero",
     "diag_indices_from", "digitize", "einsum_path", "flatnonzero", "gcd", "invert", "isclose",
-    "iscomplex", "iscomplexobj", "isin", "isneginf", "isposinf", "isreal", "isrealobj", "isscalar",
-    "lcm", "left_shift", "lexsort", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "may_share_memory", "nanargmax", "nanargmin", "ndim", "nextafter", "nonzero", "packbits",
+    "iscomplex", "iscomplexobj", "isfortran", "isin", "isneginf", "isposinf", "isreal",
+    "isrealobj", "isscalar", "lcm", "left_shift", "lexsort", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim",
+    "nextafter", "nonzero", "packbits",
     "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
     "size", "spacing", "tril_indices_from", "triu_indices_from", "unpackbits", "unravel_index",
 ]  # fmt: skip
@@ -55,6 +56,7 @@ invert = on_values(np.invert)
 isclose = on_values(np.isclose)
 iscomplex = on_values(np.iscomplex)
 iscomplexobj = on_forms(np.iscomplexobj)
+isfortran = on_forms(np.isfortran)
 isin = on_values(np.isin)
 isneginf = on_values(np.isneginf)
 isposinf = on_values(np.isposinf)

@@ -251,7 +251,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
         return NUMPY.linalg.norm(x, ord, axis, keepdims)
     if ord is None and axis is None:
         return _core.norm2(x, None, keepdims)
-    x = as_array(x)
+    x = floating(x)
     if axis is None:
         axes = ALL_AXES[x.ndim]
     else:
@@ -270,14 +270,14 @@ def vector_norm(
     x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Array:  # fmt: skip
     """As `numpy.linalg.vector_norm`; the derivative is 0 where the norm is 0."""
-    x = as_array(x)
+    x = floating(x)
     return _vector_norm(x, ord, axes_of(x, axis, "vector_norm"), keepdims)
 
 
 @mirrors(np.linalg.matrix_norm)
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """As `numpy.linalg.matrix_norm`; the derivative is 0 where the norm is 0."""
-    x = as_array(x)
+    x = floating(x)
     if x.ndim < 2:
         raise ValueError(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
     return _matrix_norm(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)

@@ -41,8 +41,9 @@ expressions in functions of this page, as accurate as these.
   keep the rank.
 - `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
   real ones.
-- `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` start from rest.
+- `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
 - `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
+- Distributions with plain parameters (`norm(0.0, 2.0)`) are differentiated by the variable.
 - `CubicSpline`: all boundary conditions but "periodic". `RegularGridInterpolator` and `interpn`:
   all methods but "splinef2d" and the legacy ones. Their splines are solved for directly, on plain
   arrays too, where SciPy's default is an iterative solver that stops at three to six digits.

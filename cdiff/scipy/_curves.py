@@ -95,10 +95,25 @@ class _Interpolant:
         return getattr(self._plain(), name)
 
 
-def _horner(c: list[Array], t: Array, nu: int) -> Array:
-    """Derivative nu of c[0] + c[1] t + c[2] t**2 + ... ."""
+def _derived(c: list[Array], nu: int) -> list[Array]:
+    """The coefficients of derivative nu of c[0] + c[1] t + c[2] t**2 + ... ."""
     for _ in range(nu):
         c = [k * a for k, a in enumerate(c)][1:] or [0.0 * c[0]]
+    return c
+
+
+def _integrated(c: list[Array], h: Array, nu: int) -> list[Array]:
+    """Those of what is integrated nu times from the first point on; the pieces have length h."""
+    for _ in range(nu):
+        c = [0.0 * c[0], *[a / (k + 1) for k, a in enumerate(c)]]
+        whole = _core.cumsum(_horner(c, h, 0), 0)
+        c[0] = _core.concatenate([0.0 * whole[:1], whole[:-1]], 0)
+    return c
+
+
+def _horner(c: list[Array], t: Array, nu: int) -> Array:
+    """Derivative nu of c[0] + c[1] t + c[2] t**2 + ... ."""
+    c = _derived(c, nu)
     value = c[-1]
     for a in c[-2::-1]:
         value = value * t + a
@@ -115,9 +130,7 @@ class _Cubic(_Interpolant):
         """The interpolant, or its derivative nu, at x."""
         if self._is_plain() and not any_array(x):
             return self._plain()(x, nu, extrapolate)
-        if not self._ready:
-            self._start()
-            self._ready = True
+        self._prepare()
         data, query = self._data, as_array(x)
         if extrapolate is None:
             extrapolate = self._extrapolate
@@ -132,6 +145,26 @@ class _Cubic(_Interpolant):
             found = _core.where(_core.less(column, data.x[0]), np.nan, found)
             found = _core.where(_core.greater(column, data.x[-1]), np.nan, found)
         return data.restored(found, query.shape)
+
+    def _prepare(self) -> None:
+        if not self._ready:
+            self._start()
+            self._ready = True
+
+    def derivative(self, nu: int = 1) -> _Pieces:
+        """Derivative nu as an interpolant; an integral where nu is negative."""
+        return _Pieces(self, nu)
+
+    def antiderivative(self, nu: int = 1) -> _Pieces:
+        """What is integrated nu times from the first point on."""
+        return _Pieces(self, -nu)
+
+    def integrate(self, a: Any, b: Any, extrapolate: bool | None = None) -> Any:
+        """The integral from a to b."""
+        if self._is_plain() and not any_array(a, b):
+            return self._plain().integrate(a, b, extrapolate)
+        whole = self.antiderivative()
+        return whole(b, 0, extrapolate) - whole(a, 0, extrapolate)
 
     def each_its_own(self, query: Array) -> Array:
         """Query k in column k of the data alone (which has the columns of y as its first axis)."""
@@ -249,6 +282,27 @@ class PchipInterpolator(_Cubic):
         steep = _core.greater(_core.absolute(d), 3 * _core.absolute(slope[:1]))
         limited = _core.where(steep, 3 * slope[:1], d)
         return _core.where(other, 0.0, _core.where(turns, limited, d))
+
+
+class _Pieces(_Cubic):
+    """A derivative, or an integral, of an interpolant: as many polynomials of another degree."""
+
+    def __init__(self, source: _Cubic, nu: int) -> None:
+        super().__init__(source._given, source._name)
+        self._source = source
+        self._nu = nu
+
+    def _plain(self) -> Any:
+        if self._own is None:
+            self._own = self._source._plain().derivative(self._nu)
+        return self._own
+
+    def _start(self) -> None:
+        source, nu = self._source, self._nu
+        source._prepare()
+        self._data, self._extrapolate = source._data, source._extrapolate
+        c = source._coefficients
+        self._coefficients = _derived(c, nu) if nu > 0 else _integrated(c, self._data.h, -nu)
 
 
 class CubicHermiteSpline(_Cubic):

@@ -131,13 +131,14 @@ class RegularGridInterpolator:
     def _points(self, xi: Any) -> tuple[Array, tuple[int, ...]]:
         """The queries in rows, and the shape of the result."""
         n = len(self.grid)
+        several = not isinstance(xi, tuple)  # a tuple of numbers is one point, in SciPy, too
         if isinstance(xi, tuple):
             parts = [as_array(z) for z in xi]
             whole = np.broadcast_shapes(*[p.shape for p in parts])
             parts = [_core.reshape(_core.broadcast_to(p, whole), (*whole, 1)) for p in parts]
             xi = _core.concatenate(parts, len(whole))
         xi = _core.cast(as_array(xi), np.float64)
-        if xi.ndim == 1 and xi.size % n == 0:
+        if several and xi.ndim == 1 and xi.size % n == 0:
             xi = _core.reshape(xi, (xi.size // n, n))
         if xi.ndim == 0 or xi.shape[-1] != n:
             raise ValueError(

@@ -32,7 +32,7 @@ __all__: list[str] = []
 _mirrors = mirror_of(_ndimage, __all__)
 
 MODES = {0: ("constant", "nearest", "mirror", "reflect", "grid-wrap", "wrap"),
-         1: ("constant", "nearest", "mirror", "reflect", "grid-wrap"),
+         1: ("constant", "nearest", "mirror", "reflect", "grid-wrap", "wrap"),
          3: ("mirror",)}  # fmt: skip
 
 
@@ -40,8 +40,31 @@ def _floor(c: Any) -> Any:
     return np.floor(c).astype(np.int64)
 
 
-def _nearest(c: Any) -> Any:
-    return np.floor(c + 0.5).astype(np.int64)
+def _nearest(c: Any, n: int, mode: str) -> Any:
+    """The index next to a coordinate that is folded first: which way a half is rounded tells."""
+    if mode == "wrap":
+        c = c + _turns(c, n)
+    elif mode == "mirror" and n > 1:
+        period = 2 * n - 2
+        down, up = c + period * np.trunc(-c / period), c - period * np.trunc(c / period)
+        below = np.where(down <= 1 - n, down + period, -down)
+        c = np.where(c < 0, below, np.where(c > n - 1, np.where(up >= n, period - up, up), c))
+    elif mode == "reflect":
+        period = 2 * n
+        down = np.where(c < -period, c + period * np.trunc(-c / period), c)
+        below = np.where(down < -n, down + period, np.maximum(-down, 1e-15) - 1)
+        up = c - period * np.trunc(c / period)
+        c = np.where(c < 0, below, np.where(c > n - 1, np.where(up >= n, period - up - 1, up), c))
+    return _floor(c + 0.5)
+
+
+def _turns(c: Any, n: int) -> Any:
+    """What brings a coordinate into [0, n - 1], where SciPy's "wrap" makes the ends meet."""
+    if n == 1:
+        return -c
+    period = n - 1
+    up, down = period * (np.floor(-c / period) + 1), -period * np.floor(c / period)
+    return np.where(c < 0, up, np.where(c > period, down, 0.0))
 
 
 def _folded(low: Any, shift: int, n: int, mode: str) -> Any:
@@ -54,7 +77,7 @@ def _folded(low: Any, shift: int, n: int, mode: str) -> Any:
     if mode == "reflect":
         i = i % (2 * n)
         return np.where(i >= n, 2 * n - 1 - i, i)
-    if mode in ("grid-wrap", "wrap"):
+    if mode == "grid-wrap":
         return i % n
     return np.clip(i, 0, n - 1)
 
@@ -105,7 +128,9 @@ def map_coordinates(
     outside: Any = None
     for axis, n in enumerate(a.shape):
         x = c[axis]
-        low = of_values(_nearest if order == 0 else _floor, x)
+        if mode == "wrap" and order:
+            x = x + of_values(_turns, x, n) if n > 1 else 0.0 * x
+        low = of_values(_floor, x) if order else of_values(_nearest, x, n, mode)
         first = 1 if order == 3 else 0
         places.append([of_values(_folded, low, k - first, n, mode) for k in range(order + 1)])
         weights.append(_weights(x - low, order))

@@ -22,10 +22,10 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._mapped import PointCallee
-from cdiff.numpy._common import as_array, axis_of
-from cdiff.numpy.fft import fft, ifft
+from cdiff.numpy._common import as_array, axes_of, axis_of
+from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
 from cdiff.scipy import _windows as windows
-from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 
 _signal = scipy_module("signal")
@@ -94,17 +94,48 @@ def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
     if not a.ndim:
         return a * b
     whole = call(Convolution(method), [a, b])
+    return _part(whole, a.shape, b.shape, tuple(range(a.ndim)), mode, name)
+
+
+def _part(
+    whole: Array, a: tuple[int, ...], b: tuple[int, ...], axes: tuple[int, ...], mode: str,
+    name: str,
+) -> Array:  # fmt: skip
+    """What a mode keeps of a full convolution of operands of these shapes, along axes."""
     if mode == "full":
         return whole
-    pairs = list(zip(a.shape, b.shape, strict=True))
+    pairs = [(a[k], b[k]) for k in axes]
+    key = [slice(None)] * len(a)
     if mode == "same":
-        return whole[tuple([slice((m - 1) // 2, (m - 1) // 2 + n) for n, m in pairs])]
+        for k, (n, m) in zip(axes, pairs, strict=True):
+            key[k] = slice((m - 1) // 2, (m - 1) // 2 + n)
+        return whole[tuple(key)]
     if not (all(n >= m for n, m in pairs) or all(n <= m for n, m in pairs)):
         raise ValueError(
             f"{name}: for mode='valid' one operand must be as large as the other in every axis, "
-            f"got {a.shape} and {b.shape}"
+            f"got {a} and {b}"
         )
-    return whole[tuple([slice(min(n, m) - 1, max(n, m)) for n, m in pairs])]
+    for k, (n, m) in zip(axes, pairs, strict=True):
+        key[k] = slice(min(n, m) - 1, max(n, m))
+    return whole[tuple(key)]
+
+
+def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Array:
+    """By Fourier transforms over some axes; the others are broadcast."""
+    a, b = _numbers(in1, name), _numbers(in2, name)
+    if axes is None or a.ndim != b.ndim or a.ndim == 0:
+        return _convolved(a, b, mode, "fft", name)
+    axes = axes_of(a, tuple(axes) if np.iterable(axes) else axes, name)
+    if len(axes) == a.ndim or mode not in ("full", "same", "valid"):
+        return _convolved(a, b, mode, "fft", name)
+    rest = [(n, m) for k, (n, m) in enumerate(zip(a.shape, b.shape, strict=True)) if k not in axes]
+    if any(n != m and 1 not in (n, m) for n, m in rest):
+        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} differ outside the axes {axes}")
+    lengths = [a.shape[k] + b.shape[k] - 1 for k in axes]
+    real = "c" not in (a.dtype.kind, b.dtype.kind)
+    there, back = (rfftn, irfftn) if real else (fftn, ifftn)
+    whole = back(there(a, lengths, axes) * there(b, lengths, axes), lengths, axes)
+    return _part(whole, a.shape, b.shape, axes, mode, name)
 
 
 @_mirrors
@@ -115,16 +146,14 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Ar
 
 @_mirrors
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Array:
-    """As `scipy.signal.fftconvolve`, by both, over all axes."""
-    no_keywords("fftconvolve", axes=(axes, None))
-    return _convolved(in1, in2, mode, "fft", "fftconvolve")
+    """As `scipy.signal.fftconvolve`, by both."""
+    return _convolved_along(in1, in2, mode, axes, "fftconvolve")
 
 
 @_mirrors
 def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Array:
-    """As `scipy.signal.oaconvolve`, by both, over all axes."""
-    no_keywords("oaconvolve", axes=(axes, None))
-    return _convolved(in1, in2, mode, "fft", "oaconvolve")
+    """As `scipy.signal.oaconvolve`, by both."""
+    return _convolved_along(in1, in2, mode, axes, "oaconvolve")
 
 
 @_mirrors
@@ -200,8 +229,7 @@ def _lagged(w: Array, x: Array, count: int) -> Array:
 
 @_mirrors
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
-    """As `scipy.signal.lfilter`, by the signal and the coefficients, from rest (no `zi`)."""
-    no_keywords("lfilter", zi=(zi, None))
+    """As `scipy.signal.lfilter`, by the signal, the coefficients and the state before it."""
     b, a, x = _floats(b, "lfilter"), _floats(a, "lfilter"), _floats(x, "lfilter")
     b, a = (_core.reshape(c, (1,)) if c.ndim == 0 else c for c in (b, a))
     if b.ndim != 1 or a.ndim != 1:
@@ -209,20 +237,51 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     axis = axis_of(x, axis, "lfilter")
     last = axis == x.ndim - 1
     perm = [k for k in range(x.ndim) if k != axis] + [axis]
-    y = call(Filter(), [b, a, x if last else _core.transpose(x, perm)])
-    return y if last else _core.transpose(y, np.argsort(perm).tolist())
+    there = (lambda v: v) if last else (lambda v: _core.transpose(v, perm))
+    back = (lambda v: v) if last else (lambda v: _core.transpose(v, np.argsort(perm).tolist()))
+    if zi is None:
+        return back(call(Filter(), [b, a, there(x)]))
+    order = max(b.size, a.size) - 1
+    state = as_array(zi)
+    expected = tuple([order if k == axis else n for k, n in enumerate(x.shape)])
+    pairs = zip(state.shape, expected, strict=False)
+    if state.ndim != x.ndim or any(m not in (1, n) for m, n in pairs):
+        raise ValueError(f"lfilter: zi has shape {state.shape}, but {expected} is needed")
+    y, end = _from_state(b, a, there(x), there(_core.broadcast_to(state, expected)))
+    return back(y), back(end)
+
+
+def _from_state(b: Array, a: Array, x: Array, state: Array) -> tuple[Array, Array]:
+    """The filtered signal and the state behind it, along the last axis.
+
+    A state is what is left of all sums of b * x - a * y when x and y go on with zeros.
+    """
+    b, a = b / a[0], a / a[0]
+    n, order, one = x.shape[-1], state.shape[-1], np.ones(1, x.dtype)
+    zeros = np.zeros((*x.shape[:-1], n + order), x.dtype)
+    left = _core.index_set(zeros, (..., slice(0, order)), state)
+    y = call(Filter(), [b, a, x]) + call(Filter(), [one, a, left[..., :n]])
+    for signal, coefficients, sign in ((x, b, 1.0), (y, a, -1.0)):
+        longer = _core.index_set(zeros, (..., slice(0, n)), signal)
+        left = left + sign * call(Filter(), [coefficients, one, longer])
+    return y, left[..., n:]
 
 
 @_mirrors
-def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Array:
-    """As `scipy.signal.sosfilt`, by the signal and the sections, from rest (no `zi`)."""
-    no_keywords("sosfilt", zi=(zi, None))
+def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """As `scipy.signal.sosfilt`, by the signal, the sections and the state before it."""
     sos, y = _floats(sos, "sosfilt"), _floats(x, "sosfilt")
     if sos.ndim != 2 or sos.shape[1] != 6:
         raise ValueError(f"sosfilt: sos must have shape (n_sections, 6), not {sos.shape}")
+    if zi is None:
+        for k in range(sos.shape[0]):
+            y = lfilter(sos[k, :3], sos[k, 3:], y, axis)
+        return y
+    ends = []
     for k in range(sos.shape[0]):
-        y = lfilter(sos[k, :3], sos[k, 3:], y, axis)
-    return y
+        y, end = lfilter(sos[k, :3], sos[k, 3:], y, axis, as_array(zi)[k])
+        ends.append(_core.reshape(end, (1, *end.shape)))
+    return y, _core.concatenate(ends, 0)
 
 
 @_mirrors

@@ -110,9 +110,7 @@ class _Distribution:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The distribution with these parameters."""
-        if holds_arrays(args, kwargs):
-            return _Frozen(self, args, kwargs)
-        return self._plain(*args, **kwargs)
+        return _Frozen(self, self._plain, args, kwargs)
 
     def _parameters(self, args: tuple[Any, ...], kwargs: dict[str, Any], count: int) -> list[Any]:
         """Shapes, loc and scale (discrete: no scale) from a call."""
@@ -214,19 +212,35 @@ class _Discrete(_Distribution):
         return self._valid(y, shapes)
 
 
-class _Frozen:
-    """A distribution whose parameters are given."""
+CONTINUOUS_METHODS = ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf")
+DISCRETE_METHODS = ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
+OF_POINTS = {*CONTINUOUS_METHODS, *DISCRETE_METHODS}  # what is differentiated by its argument
 
-    def __init__(self, distribution: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+
+class _Frozen:
+    """A distribution whose parameters are given; with plain ones, SciPy's answers plain calls."""
+
+    def __init__(
+        self, distribution: Any, plain: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self._distribution = distribution
+        self._plain = None if holds_arrays(args, kwargs) else plain(*args, **kwargs)
         self._args = args
         self._kwargs = kwargs
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if self._plain is not None and name not in OF_POINTS:
+            return getattr(self._plain, name)
         method = getattr(self._distribution, name)
-        return lambda x: method(x, *self._args, **self._kwargs)
+
+        def call(x: Any) -> Any:
+            if self._plain is not None and not holds_arrays((x,), {}):
+                return getattr(self._plain, name)(x)
+            return method(x, *self._args, **self._kwargs)
+
+        return call
 
 
 def _method(name: str) -> Any:
@@ -240,9 +254,9 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf"):
+for _name in CONTINUOUS_METHODS:
     setattr(_Continuous, _name, _method(_name))
-for _name in ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf"):
+for _name in DISCRETE_METHODS:
     setattr(_Discrete, _name, _method(_name))
 
 for _name, _family in CONTINUOUS.items():
@@ -251,6 +265,23 @@ for _name, _family in DISCRETE.items():
     globals()[_name] = _Discrete(_family)
 
 reciprocal = globals()["loguniform"]
+
+
+def _centred(x: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
+    """Points (along the last axis) less their mean, and the covariance as a matrix, as in SciPy.
+
+    Without a mean, one number as covariance means one variable: a vector is many points.
+    """
+    n = np.size(mean) if mean is not None else cov.shape[-1] if cov.ndim else 1
+    cov = cov * np.eye(n) if cov.ndim < 2 else cov
+    if n == 1 and x.ndim < 2:
+        x = _core.reshape(x, (-1, 1))
+    if np.ndim(mean) > 1 or cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
+        raise ValueError(
+            f"multivariate_normal: x of shape {x.shape}, mean of shape {np.shape(mean)} and cov of "
+            f"shape {cov.shape} do not fit: mean is a vector, the last axis of x is as long"
+        )
+    return x if mean is None else x - as_array(mean), cov
 
 
 class _MultivariateNormal:
@@ -263,9 +294,7 @@ class _MultivariateNormal:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The distribution with this mean and covariance."""
-        if holds_arrays(args, kwargs):
-            return _Frozen(self, args, kwargs)
-        return _stats.multivariate_normal(*args, **kwargs)
+        return _Frozen(self, _stats.multivariate_normal, args, kwargs)
 
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The logarithm of the density; points along the last axis, cov positive definite."""
@@ -273,18 +302,13 @@ class _MultivariateNormal:
             return _stats.multivariate_normal.logpdf(x, mean, cov, allow_singular)
         if allow_singular:
             raise TypeError("multivariate_normal: allow_singular cannot be used with cdiff arrays")
-        x, cov = as_array(x), as_array(cov)
-        n = cov.shape[-1] if cov.ndim else np.shape(mean)[-1] if np.ndim(mean) else x.shape[-1]
-        cov = cov * np.eye(n) if cov.ndim < 2 else cov
-        if cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
-            raise ValueError(
-                f"multivariate_normal: x of shape {x.shape} and cov of shape {cov.shape} do not fit"
-            )
-        d = x if mean is None else x - as_array(mean)
+        d, cov = _centred(as_array(x), mean, as_array(cov))
+        n = cov.shape[0]
         factor = _core.cholesky(cov)
         rows = _core.reshape(d, (d.size // n, n))
         z = _core.solve(factor, rows.mT)
-        squares = _core.reshape(_core.sum(z * z, (0,)), d.shape[:-1])
+        # SciPy drops all axes of length one, too.
+        squares = _core.reshape(_core.sum(z * z, (0,)), tuple([k for k in d.shape[:-1] if k != 1]))
         log_det = _core.sum(_core.log(factor[np.arange(n), np.arange(n)]))
         return -0.5 * squares - log_det - 0.5 * n * np.log(2 * pi)
 

@@ -1,0 +1,80 @@
+"""What `x.flat` is: the elements of an `Array` in C order, as NumPy's flat iterator.
+
+It is iterated, indexed and assigned into; what is written goes into the array itself, also where
+a flattened one would be a copy. This file must not know views or versions: every access is one
+index or one assignment by the places in the array.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff.numpy._common import ArrayLike, as_array, plain
+from cdiff.numpy._in_place import put_flat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cdiff._core import Array
+
+__all__ = ["Flat"]
+
+
+class Flat:
+    """The elements of an array in C order, one after another.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> x = cd.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.flat[2]
+    Array(3.)
+    >>> x.flat[1:3] = 0.0
+    >>> x
+    Array([[1., 0.],
+           [0., 4.]])
+    """
+
+    def __init__(self, base: Array) -> None:
+        self.base = base
+        self.index = 0
+
+    @property
+    def coords(self) -> tuple[Any, ...]:
+        """The place of the next element."""
+        return np.unravel_index(self.index, self.base.shape)
+
+    def copy(self) -> Array:
+        """The elements as a vector of its own."""
+        return _core.reshape(self.base, (-1,)).copy()
+
+    def __len__(self) -> int:
+        return self.base.size
+
+    def __iter__(self) -> Iterator[Array]:
+        rest = _core.reshape(self.base, (-1,))
+        rest = _core.index(rest, slice(self.index, None)) if self.index else rest
+        self.index = self.base.size
+        return iter(rest)
+
+    def __next__(self) -> Array:
+        if self.index >= self.base.size:
+            raise StopIteration
+        self.index += 1
+        return _core.index(_core.reshape(self.base, (-1,)), self.index - 1)
+
+    def __getitem__(self, key: Any) -> Array:
+        part = _core.index(_core.reshape(self.base, (-1,)), key)
+        return part.copy() if part.ndim else part
+
+    def __setitem__(self, key: Any, value: ArrayLike) -> None:
+        if not self.base.ndim:
+            self.base[()] = value  # an error that says what to do with a number
+        places = np.asarray(np.arange(self.base.size)[plain(key)])
+        put_flat(self.base, places.reshape(-1), as_array(value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(_core.reshape(self.base, (-1,)), dtype, copy=copy)
