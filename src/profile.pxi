@@ -49,7 +49,8 @@ cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds, Program p):
     shape = tuple([s.out.dims[k] for k in range(s.out.ndim)])
     if s.instruction < 0:
         return (i, "copy", shape, "", seconds, 1, nbytes)
-    return (i, op_name(s.op), shape, line_text(p.line_at(s.instruction)), seconds, 1, nbytes)
+    name = callee_name(s.op, p.attrs_of(s.instruction))
+    return (i, name, shape, line_text(p.line_at(s.instruction)), seconds, 1, nbytes)
 
 
 cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,

@@ -569,3 +569,15 @@ def test_without_scipy(monkeypatch):
         cdi.solve_ivp(lambda t, y: -y, (0, 1), 1.0)
     with pytest.raises(ImportError, match=r"pip install cdiff-ad\[scipy\]"):
         cdi.quad(lambda x: x, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("method", ["dopri5", "rodas4"])
+def test_a_slope_that_is_not_finite_from_the_start(method):
+    with pytest.raises(RuntimeError, match=r"not finite at the first state .t = 0\)"):
+        cdi.odeint(lambda t, y: np.log(-y), 1.0, [0.0, 1.0], method=method)
+
+
+@pytest.mark.parametrize("span", [1.0, (0.0, 1.0, 2.0), "ab c"])
+def test_a_span_has_two_ends(span):
+    with pytest.raises(ValueError, match="t_span must be a pair of times, got"):
+        cdi.solve_ivp(lambda t, y: -y, span, np.ones(2))

@@ -458,3 +458,36 @@ def test_without_scipy_the_error_names_the_extra(monkeypatch):
     ):
         with pytest.raises(ImportError, match=r"pip install cdiff-ad\[scipy\]"):
             call()
+
+
+def test_constraints_in_dicts_bring_their_hessians(recwarn):
+    """SciPy would update an approximation, and warn where it does not change."""
+    asked = []
+
+    def total(p, most):
+        asked.append(1)
+        return most - p["a"] - np.sum(p["b"])
+
+    start = {"a": 0.2, "b": np.array([0.1, 0.1])}
+    f = lambda p: (p["a"] - 1.0) ** 2 + np.sum((p["b"] - 2.0) ** 2)
+    for kind, sparse in (("ineq", False), ("eq", False), ("EQ", True)):
+        rule = {"type": kind, "fun": total, "args": (1.0,)}
+        found = cdo.minimize(f, start, method="trust-constr", constraints=rule, sparse=sparse)
+        np.testing.assert_allclose(found.x["a"], -1.0 / 3.0, atol=1e-3)
+        np.testing.assert_allclose(found.x["b"], 2.0 / 3.0, atol=1e-3)
+    assert asked and not [w for w in recwarn.list if "delta_grad" in str(w.message)]
+    with pytest.raises(ValueError, match="type"):
+        cdo.minimize(f, start, method="trust-constr", constraints={"type": "x", "fun": total})
+
+
+def test_constraints_in_dicts_may_have_jacobians_of_their_own():
+    ring = {"type": "eq", "fun": lambda x: x @ x - 1.0, "jac": lambda x: 2.0 * np.asarray(x)}
+    found = cdo.minimize(lambda x: np.sum(x), np.array([0.5, 0.6]), method="trust-constr",
+                         constraints=ring)  # fmt: skip
+    np.testing.assert_allclose(found.x, -np.sqrt(0.5), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["jac", "hess"])
+def test_a_function_does_not_return_its_derivative(name):
+    with pytest.raises(TypeError, match=f"{name}=True .* leave {name} out"):
+        cdo.minimize(lambda x: x**2, 1.0, **{name: True})

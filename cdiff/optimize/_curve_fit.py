@@ -120,7 +120,9 @@ def curve_fit(
     """
     check_function(f, "curve_fit")
     if covariance not in ("jacobian", "hessian"):
-        raise ValueError(f"curve_fit: covariance must be 'jacobian' or 'hessian', {covariance!r}")
+        raise ValueError(
+            f"curve_fit: covariance must be 'jacobian' or 'hessian', got {covariance!r}"
+        )
     refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
     y = np.asarray(ydata, dtype=float)
     if not np.all(np.isfinite(y)):

@@ -23,6 +23,7 @@ __all__ = ["minimize"]
 WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 BY_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov"}
 BY_HESSIAN = {"dogleg", "trust-exact"}
+LIMITS = {"eq": (0.0, 0.0), "ineq": (0.0, np.inf)}  # of constraints that are dicts
 LARGEST_HESSIAN = 100  # variables up to which trust-constr gets a matrix, and products beyond
 
 
@@ -125,6 +126,11 @@ def _derivatives(
     variables, own = function.variables, {}
     for key in ("jac", "hess", "hessp"):
         value = options.pop(key, None)
+        if value is True:
+            raise TypeError(
+                f"minimize: {key}=True says that fun returns its derivative too; here fun returns "
+                f"its value alone, and the derivative is found by itself: leave {key} out"
+            )
         if value is not None:
             own[key] = _of_containers(value, key, variables)
     if name in WITHOUT_GRADIENT or "jac" in own:
@@ -161,16 +167,23 @@ def _constraints(
     """Constraints with their derivatives."""
     if isinstance(given, (list, tuple)):
         return [_constraints(scipy, c, variables, compile, method, sparse) for c in given]
+    kind = "sparse_" if sparse else ""
     if isinstance(given, dict):
         function = VectorFunction(given.get("fun"), variables, compile)  # type: ignore[arg-type]
         jac = given.get("jac")
-        found = {"fun": function.made("flat"), "jac": function.made("jacobian")}
-        if jac is not None:
-            found["jac"] = _of_containers(jac, "hess", variables)
-        return {**given, **found}
+        jac = function.made(f"{kind}jacobian") if jac is None else _of_containers(
+            jac, "hess", variables
+        )  # fmt: skip
+        limits = LIMITS.get(str(given.get("type")).lower())
+        if method != "trust-constr" or limits is None:
+            return {**given, "fun": function.made("flat"), "jac": jac}
+        args = plain_args(given.get("args", ()))
+        return scipy.NonlinearConstraint(
+            _at(function.made("flat"), args), *limits, _at(jac, args),
+            _at(function.made(f"{kind}weighted_hessian"), args),
+        )  # fmt: skip
     if isinstance(given, scipy.NonlinearConstraint):
         function = VectorFunction(given.fun, variables, compile)
-        kind = "sparse_" if sparse else ""
         own: dict[str, Any] = {"jac": function.made(f"{kind}jacobian")}
         if callable(method) or method == "trust-constr":  # the others warn that they ignore it
             own["hess"] = function.made(f"{kind}weighted_hessian")
@@ -178,6 +191,11 @@ def _constraints(
             own["keep_feasible"] = given.keep_feasible
         return scipy.NonlinearConstraint(function.made("flat"), *_limits(given, variables), **own)
     return given
+
+
+def _at(f: Any, args: tuple[Any, ...]) -> Any:
+    """A function with its further arguments given; what is none stays as it is."""
+    return (lambda *v: f(*v, *args)) if callable(f) and args else f
 
 
 def _limits(given: Any, variables: Variables) -> tuple[Any, Any]:
