@@ -154,6 +154,13 @@ def test_a_shape_that_changes_at_every_call():
 # --- profiles -------------------------------------------------------------------------------------
 
 
+def test_a_profile_names_loops():
+    f = cd.compile(lambda x: cd.fori_loop(0, 7, lambda i, s: np.tanh(s @ s), x))
+    rows = f.profile(0.1 * np.eye(3)).rows
+    assert [row.operator for row in rows] == ["scan of 7 steps"]
+    assert rows[0].where.startswith(__file__) and rows[0].seconds > 0
+
+
 def test_a_profile_of_arrays():
     f = cd.compile(cd.value_and_grad(rosenbrock))
     profile = f.profile(np.ones(10_000))
