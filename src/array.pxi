@@ -17,8 +17,14 @@ cdef object lost(str what, str instead):
 
 
 cdef int refuse_tracked(Array a, str what, str instead) except -1:
-    if derivative_levels(current(a)):
-        lost(what, instead)
+    cdef int levels = derivative_levels(current(a))
+    if not levels:
+        return 0
+    if not levels & (level_bit(cdiff_tls.depth + 1) - 1):  # all of them have ended
+        raise TypeError(f"{what} of an array that a transformation (grad, jvp, compile ...) has "
+                        "left behind: its derivative is gone; write x.numpy() or x.item() for its "
+                        f"value{origin_text(N(current(a)))}")
+    lost(what, instead)
     return 0
 
 

@@ -286,6 +286,41 @@ def test_what_was_left_behind_says_where_it_comes_from():
             left[0].backward()
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda f: cd.grad(f)(1.5),
+        lambda f: cd.jvp(f, (1.5,), (1.0,)),
+        lambda f: cd.compile(f)(1.5),
+        lambda f: cd.hessian(f)(1.5),
+        lambda f: cd.vmap(f)(np.array([1.5])),
+    ],
+)
+def test_the_value_of_what_was_left_behind(run):
+    left = []
+
+    def f(x):
+        left.append(x * 2.0)
+        with pytest.raises(TypeError, match="would lose its derivative"):
+            np.asarray(cd.grad(lambda y: (left.append(y), np.asarray(y))[1] * 0.0)(x))
+        return left[0] * 1.0
+
+    run(f)
+    for take in (float, complex, np.asarray):
+        with pytest.raises(TypeError, match=r"left behind: .* x.numpy\(\).*cdiff.debug_lines\(\)"):
+            take(left[0])
+    assert left[0].item() == 3.0
+    left.clear()
+    with cd.debug_lines():
+        run(f)
+        line = inspect.getsourcelines(f)[1] + 1
+        with pytest.raises(TypeError, match=rf"left behind: .* made at .*:{line}$"):
+            np.asarray(left[0])
+    x = cd.array(2.0, requires_grad=True)
+    with pytest.raises(TypeError, match="would lose its derivative"):
+        float(x * x)
+
+
 def test_a_freed_graph_says_where_it_was_made():
     with cd.debug_lines():
         x = cd.array(2.0, requires_grad=True)

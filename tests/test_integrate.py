@@ -581,3 +581,15 @@ def test_a_slope_that_is_not_finite_from_the_start(method):
 def test_a_span_has_two_ends(span):
     with pytest.raises(ValueError, match="t_span must be a pair of times, got"):
         cdi.solve_ivp(lambda t, y: -y, span, np.ones(2))
+
+
+def test_jacobians_of_ones_own():
+    seen = []
+    jac = lambda t, y, rate: (seen.append(y["a"]), [[-rate]])[1]
+    found = cdi.solve_ivp(lambda t, y, rate: {"a": -rate * y["a"]}, (0.0, 1.0), {"a": 1.0}, "BDF",
+                          args=(3.0,), rtol=1e-8, atol=1e-9, jac=jac)  # fmt: skip
+    np.testing.assert_allclose(found.y["a"][-1], np.exp(-3.0), rtol=1e-5)
+    x = np.linspace(0.0, 1.0, 5)
+    with pytest.raises(TypeError, match="leave bc_jac out"):
+        cdi.solve_bvp(lambda x, y: y, lambda a, b: a, x, np.ones((1, 5)), bc_jac=lambda a, b: a)
+    assert seen

@@ -491,3 +491,37 @@ def test_constraints_in_dicts_may_have_jacobians_of_their_own():
 def test_a_function_does_not_return_its_derivative(name):
     with pytest.raises(TypeError, match=f"{name}=True .* leave {name} out"):
         cdo.minimize(lambda x: x**2, 1.0, **{name: True})
+
+
+def test_jacobians_of_ones_own_are_of_containers():
+    seen = []
+
+    def jac(p, shift):
+        seen.append(p)
+        return np.array([[2.0 * p["u"], 0.0], [-1.0, 1.0]])
+
+    equations = lambda p, shift: (p["u"] ** 2 - shift, p["v"] - p["u"])
+    start = {"u": 1.0, "v": 0.0}
+    for method in ("hybr", "LM"):
+        found = cdo.root(equations, start, args=(2.0,), method=method, jac=jac)
+        np.testing.assert_allclose([found.x["u"], found.x["v"]], np.sqrt(2.0))
+    found = cdo.least_squares(equations, start, args=(2.0,), jac=jac)
+    np.testing.assert_allclose([found.x["u"], found.x["v"]], np.sqrt(2.0))
+    assert len(seen) > 5 and all(set(p) == {"u", "v"} for p in seen)
+    assert cdo.least_squares(equations, start, args=(2.0,), jac="3-point").success
+    with pytest.raises(TypeError, match="leave jac out"):
+        cdo.curve_fit(lambda x, a: a * x, np.ones(3), np.ones(3), jac=lambda x, a: x)
+
+
+@pytest.mark.parametrize("method", ["LM", "Hybr"])
+def test_names_of_methods_are_read_as_scipy_reads_them(method):
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x**2 - 2.0
+
+    assert abs(cdo.root(f, 1.0, method=method, compile=False).x - np.sqrt(2.0)) < 1e-6
+    with_jacobian = len(calls)
+    cdo.root(f, 1.0, method=method.lower(), compile=False)
+    assert len(calls) == 2 * with_jacobian

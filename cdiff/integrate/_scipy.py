@@ -67,7 +67,8 @@ def solve_ivp(
     compile : bool, default True
         Record the functions as programs.
     **options : object
-        What else SciPy takes: `rtol`, `atol`, `max_step`, `first_step`, `jac`, ...
+        What else SciPy takes: `rtol`, `atol`, `max_step`, `first_step`, ...; `jac` where it is to
+        be another one, ``jac(t, y, *args)`` with y like `y0`.
 
     Returns
     -------
@@ -103,10 +104,11 @@ def solve_ivp(
         raise ValueError(
             f"solve_ivp: sparse=True is for the methods {' and '.join(SPARSE)}, not {method!r}"
         )
-    if method in IMPLICIT:
+    if callable(given_jac := options.get("jac")):
+        options["jac"] = lambda t, v, *args: given_jac(t, variables.tree(v), *args)
+    elif method in IMPLICIT and given_jac is None:
         # Sparse derivatives are programs already.
-        by_state = sparse_jacobian(slope, 1) if sparse else made(jacobian(slope, argnums=1))
-        options.setdefault("jac", by_state)
+        options["jac"] = sparse_jacobian(slope, 1) if sparse else made(jacobian(slope, argnums=1))
     if events is not None:
         single = callable(events)
         given = [_event(e, variables) for e in ([events] if single else events)]

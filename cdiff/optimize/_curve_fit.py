@@ -123,6 +123,8 @@ def curve_fit(
         raise ValueError(
             f"curve_fit: covariance must be 'jacobian' or 'hessian', got {covariance!r}"
         )
+    if options.get("jac") is not None:
+        raise TypeError("curve_fit: the Jacobian is found by itself, and is exact: leave jac out")
     refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
     y = np.asarray(ydata, dtype=float)
     if not np.all(np.isfinite(y)):

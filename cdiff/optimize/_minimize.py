@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._progress import counted
-from cdiff.optimize._adapt import container_callback, plain_args, scipy_bounds, with_containers
+from cdiff.optimize._adapt import (
+    container_callback,
+    of_vectors,
+    plain_args,
+    scipy_bounds,
+    with_containers,
+)
 from cdiff.optimize._vector import Variables, VectorFunction, is_container
 from cdiff.scipy._need import scipy_module
 
@@ -95,6 +101,7 @@ def minimize(
     scipy = scipy_module("optimize", "cdiff.optimize")
     variables = Variables(x0, "minimize")
     function = VectorFunction(fun, variables, compile)
+    method = method.lower() if isinstance(method, str) else method  # as SciPy reads it
     if sparse and method != "trust-constr":
         raise ValueError(f"minimize: sparse=True is for method='trust-constr', not {method!r}")
     given = _derivatives(function, method, options, sparse)
@@ -122,7 +129,7 @@ def _derivatives(
     function: VectorFunction, method: Any, options: dict[str, Any], sparse: bool
 ) -> dict[str, Any]:
     """The function and its derivatives for a method; what the user gave is taken from `options`."""
-    name = method.lower() if isinstance(method, str) else ""
+    name = method if isinstance(method, str) else ""
     variables, own = function.variables, {}
     for key in ("jac", "hess", "hessp"):
         value = options.pop(key, None)
@@ -153,7 +160,7 @@ def _of_containers(value: Any, key: str, variables: Variables) -> Any:
     if not callable(value) or isinstance(value, type) or hasattr(value, "initialize"):
         return value  # a name of SciPy's, or one of its update strategies
     if key == "hess":
-        return lambda v, *args: value(variables.tree(v), *args)
+        return of_vectors(value, variables)
     if key == "hessp":
         return lambda v, p, *args: variables.vector(
             value(variables.tree(v), variables.tree(p), *args), "what hessp returned"
@@ -171,9 +178,8 @@ def _constraints(
     if isinstance(given, dict):
         function = VectorFunction(given.get("fun"), variables, compile)  # type: ignore[arg-type]
         jac = given.get("jac")
-        jac = function.made(f"{kind}jacobian") if jac is None else _of_containers(
-            jac, "hess", variables
-        )  # fmt: skip
+        by_itself = function.made(f"{kind}jacobian")
+        jac = by_itself if jac is None else of_vectors(jac, variables)
         limits = LIMITS.get(str(given.get("type")).lower())
         if method != "trust-constr" or limits is None:
             return {**given, "fun": function.made("flat"), "jac": jac}
