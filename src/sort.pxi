@@ -7,6 +7,9 @@
 # nothing is ever cleared); and because a small graph needs no allocation.  It is
 # iterative: a chain of a million nodes is a usual graph.
 
+cdef extern from "kernel_table.h":
+    void cdiff_prefetch(const void *p) noexcept nogil
+
 cdef enum EntryFlag:
     ENTRY_ACTIVE = 1           # the node depends on a requested leaf
     ENTRY_LEAF = 2
@@ -356,6 +359,11 @@ cdef inline bint in_tree(Node *p) noexcept nogil:
     return Py_REFCNT(<PyObject *>p) == 1 and has_number(p)
 
 
+cdef inline void look_ahead(const Node *n, const Node *p) noexcept nogil:
+    """Fetch what a few more steps like that from n to p lead to: chains often lie in a row."""
+    cdiff_prefetch(<const void *>(<size_t>p + 8 * (<size_t>p - <size_t>n)))
+
+
 cdef inline int trees_push(Sweep *s, Py_ssize_t *size, Node *n, double number) except -1:
     if size[0] == s.trees_capacity:
         s.trees = <Pending *>grown(s.trees, s.small_trees, &s.trees_capacity, sizeof(Pending))
@@ -373,6 +381,7 @@ cdef int sort_tree(Sweep *s, Node *n) except -1:
     while True:
         p = n.p0
         q = n.p1
+        look_ahead(n, p)
         n = NULL
         if takes_part(s, p):
             if in_tree(p):
