@@ -278,10 +278,7 @@ class Compiled(CompiledCall, Transformed):
         name = function_name(self._f)
         if not signature.tracked and self._find(signature, None) is None:
             self(*args, **kwargs)  # and keep the program
-        path = None if signature.tracked else self._path_with_lines(signature)
-        if path is None:
-            raise TypeError(f"profile: {name} has no program of its own for tracked values")
-        runner = path.runner
+        runner = self._path_with_lines(signature, "profile").runner
         return measured(
             name,
             runner.program,
@@ -327,21 +324,26 @@ class Compiled(CompiledCall, Transformed):
                 raise ValueError(f"draw: call {name} first, or give the arguments of a call")
             return draw_program(self._latest.runner.program, name, None, [], max_boxes)
         signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
-        path = None if signature.tracked else self._path_with_lines(signature)
-        if path is None:
-            raise TypeError(f"draw: {name} has no program of its own for tracked values")
+        path = self._path_with_lines(signature, "draw")
         inputs = signature.inputs if values else None
         called = signature.paths(parameter_names(self._f))
         names = [called[k] for k in signature.places]
         return draw_program(path.runner.program, name, inputs, names, max_boxes)
 
-    def _path_with_lines(self, signature: Signature) -> Path | None:
+    def _path_with_lines(self, signature: Signature, who: str) -> Path:
         """The program of such a call, of which every instruction knows its source line."""
-        if not self._own:
-            found = self._find(signature, None)
-            return None if found is None else found[0]
-        with debug_lines():
-            return self._run(signature)[0]
+        path = None
+        if self._own and not signature.tracked:
+            with debug_lines():
+                path = self._run(signature)[0]
+        elif not signature.tracked and (found := self._find(signature, None)) is not None:
+            path = found[0]
+        if path is None:
+            raise TypeError(
+                f"{who}: {function_name(self._f)} has no program of its own for these arguments "
+                "(with a tracked one it is part of what is around); give plain numbers and arrays"
+            )
+        return path
 
     def save(self, file: Any) -> None:
         """Write the recorded programs to a file, which `cdiff.load` reads.

@@ -40,6 +40,8 @@ RECORDED_DEPTH = 4  # orders of derivative of a program for which `fwd` meets it
 class Rule(PointCallee):
     """The operator that a function's result passes through: the value stays, the rule is new.
 
+    It is called `who`, as the rule is in messages.
+
     Operands are the packed result, the differentiable leaves of the arguments, and what the rule
     needs besides.
 
@@ -49,10 +51,15 @@ class Rule(PointCallee):
     results : Results
     """
 
+    who: str
+
     def __init__(self, arguments: Arguments, results: Results) -> None:
         self.is_first = True
         self.arguments = arguments.forget()
         self.results = results.forget()
+
+    def __repr__(self) -> str:
+        return self.who
 
     def value(self, arrays: list[Any]) -> Any:
         return arrays[0]

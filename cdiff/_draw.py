@@ -65,6 +65,7 @@ def draw(
     values: bool = True,
     adjoint: Any = None,
     max_boxes: int = MAX_BOXES,
+    **kwargs: Any,
 ) -> Picture:
     """A picture of a calculation: operators, shapes, values and derivatives.
 
@@ -83,6 +84,8 @@ def draw(
         A larger graph is folded: all operations that one function made without a detour through
         another are one box (where lines are known: functions, and arrays made under
         `debug_lines`), else those of one operator.
+    **kwargs : object
+        Keyword arguments of the function, not differentiated.
 
     Returns
     -------
@@ -109,7 +112,7 @@ def draw(
     if max_boxes.__class__ is not int or max_boxes < 2:
         raise ValueError(f"draw: max_boxes must be an integer >= 2, got {max_boxes!r}")
     if isinstance(y, Array):
-        if args:
+        if args or kwargs:
             raise TypeError("draw: an Array is drawn without arguments; draw(f, x) draws f")
         names = _names_of(_variables(sys._getframe(1)))
         return _picture(_boxes_of_graph([y], names, values, [adjoint], 0), max_boxes, "")
@@ -119,11 +122,11 @@ def draw(
                 "draw: a program has no adjoints; draw the program of its derivative, "
                 "compile(grad(f)), or the function itself"
             )
-        drawing: Picture = y.draw(*args, values=values, max_boxes=max_boxes)
+        drawing: Picture = y.draw(*args, values=values, max_boxes=max_boxes, **kwargs)
         return drawing
     if not callable(y):
         raise TypeError(f"draw needs an Array or a function, got a {type(y).__name__}")
-    return _draw_function(y, args, values, adjoint, max_boxes)
+    return _draw_function(y, args, kwargs, values, adjoint, max_boxes)
 
 
 # --- from a graph ---------------------------------------------------------------------------------
@@ -140,13 +143,19 @@ def _names_of(variables: list[tuple[str, Any]]) -> dict[int, str]:
 
 
 def _draw_function(
-    f: Callable[..., Any], args: tuple[Any, ...], values: bool, adjoint: Any, max_boxes: int
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    values: bool,
+    adjoint: Any,
+    max_boxes: int,
 ) -> Picture:
     inputs = Inputs(args, tuple(range(len(args))), "draw")
     seen: list[tuple[str, Any]] = []
 
     def note(frame: Any, event: str, _: Any) -> None:
-        if event == "return" and not frame.f_code.co_filename.startswith(_HERE):
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if event == "return" and package not in _NOT_USERS:
             seen.extend([(k, v) for k, v in frame.f_locals.items() if isinstance(v, Array)])
 
     with debug_lines(), Level() as level:
@@ -154,9 +163,9 @@ def _draw_function(
         before = sys.getprofile()
         sys.setprofile(note)
         try:
-            out = f(*inputs.call(traced))
+            out = f(*inputs.call(traced), **kwargs)
         finally:
-            sys.setprofile(before)
+            _profile_again(before)
         outputs = Outputs(out, f, level)
         names = _names_of(seen)
         names.update({id(x): n for x, n in zip(traced, argument_names(f, args), strict=True)})
@@ -179,7 +188,15 @@ def _draw_function(
     return _picture(boxes, max_boxes, function_name(f))
 
 
-_HERE = os.path.join(os.path.dirname(__file__), "")
+def _profile_again(before: Any) -> None:
+    """Give the place of the profiler back, which may be one written in C (cProfile)."""
+    if before is None or callable(before):
+        sys.setprofile(before)
+    else:
+        before.enable()
+
+
+_NOT_USERS = ("cdiff", "numpy", "scipy")  # packages whose variables nobody wants to read
 
 
 def parameter_names(f: Any) -> list[str]:
@@ -235,8 +252,9 @@ def _add_up(total: dict[Any, Any], more: dict[Any, Any]) -> None:
 def _boxes_of_graph(
     outputs: list[Array], names: dict[int, str], values: bool, seeds: list[Any], level: int
 ) -> list[Box]:
-    rows = list({row.id: row for y in outputs for row in graph(y)}.values())
-    ends = {graph(y)[-1].id for y in outputs}
+    graphs = [graph(y) for y in outputs]
+    rows = list({row.id: row for found in graphs for row in found}.values())
+    ends = {found[-1].id for found in graphs}
     at_nodes: dict[int, Any] = {}
     at_edges: dict[tuple[int, int], Any] = {}
     if values and any(row.tracked for row in rows if row.id in ends):
@@ -289,7 +307,7 @@ def _text_of(value: Any) -> str:
         return ""
     value = np.asarray(value)
     flat = value.reshape(-1)
-    parts = [f"{x:.4g}" if value.dtype.kind == "f" else str(x) for x in flat[:3].tolist()]
+    parts = [f"{x:.4g}" if value.dtype.kind in "fc" else str(x) for x in flat[:3].tolist()]
     if value.ndim == 0:
         return parts[0]
     return "[" + " ".join(parts) + (" ...]" if flat.size > 3 else "]")

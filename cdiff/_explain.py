@@ -27,7 +27,10 @@ __all__ = ["Explanation", "Factor", "Link", "Value", "record"]
 
 
 class Value(NamedTuple):
-    """A value of the calculation: its name, operator, shape and the values it is made from."""
+    """A value of the calculation: its name, operator, shape and the values it is made from.
+
+    A value that an operator takes twice, as in ``x * x``, counts once among the parents.
+    """
 
     name: str
     op: str
@@ -204,7 +207,10 @@ class Explanation:
             + " + ".join([r" \, ".join([self._tex(f) for f in term]) for term in link.terms])
             for link in self.links
         ]
-        rows += [f"{self._tex(self._factor(self._output, x, False))} &= 0" for x in self._unused]
+        y = self._output
+        rows += [f"{self._tex(self._factor(y, x, False))} &= 0" for x in self._unused]
+        if y in self.arguments:
+            rows.append(f"{self._tex(self._factor(y, y, False))} &= I")
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _tex(self, factor: Factor) -> str:
@@ -268,7 +274,7 @@ def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def record(f: Callable[..., Any], x: Any, layout: str) -> Explanation:
+def record(f: Callable[..., Any], x: Any, layout: str, kwargs: dict[str, Any]) -> Explanation:
     """Record a function and name the values between argument and output.
 
     Parameters
@@ -277,6 +283,8 @@ def record(f: Callable[..., Any], x: Any, layout: str) -> Explanation:
         Takes what `x` is, returns one number or array.
     x : float, ndarray, Array or container of them
     layout : {"numerator", "denominator"}
+    kwargs : dict
+        Further arguments of `f`, not differentiated.
 
     Returns
     -------
@@ -293,7 +301,7 @@ def record(f: Callable[..., Any], x: Any, layout: str) -> Explanation:
         raise TypeError("explain: the argument holds no number or array")
     with Level() as level:
         traced = [leaf(part, level) for part in inputs.leaves]
-        outputs = Outputs(f(*inputs.call(traced)), f, level)
+        outputs = Outputs(f(*inputs.call(traced), **kwargs), f, level)
         y = outputs.leaves[0] if len(outputs.leaves) == 1 else None
         if y is None or outputs.treedef.family is not None:
             raise TypeError("explain needs a function that returns one number or array")

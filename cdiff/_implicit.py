@@ -302,9 +302,12 @@ def linear_solve(
     body = Body(_Residual(matvec, unknown, Arguments((), ())), 2 * n)
     origin = [np.zeros(shape, dtype) for dtype, shape in unknown.packing.specs]
 
-    def find(guess: list[Any], parameters: list[Any]) -> Any:
+    def products(parameters: list[Any]) -> Given:
         plain = [*origin, *parameters[n:]]
-        given = Given(body, unknown, plain, lambda y, _: unflatten(unknown.treedef, y))
+        return Given(body, unknown, plain, lambda y, _: unflatten(unknown.treedef, y))
+
+    def find(guess: list[Any], parameters: list[Any]) -> Any:
+        given = products(parameters)
         right = unknown.packing.pack_plain(parameters[:n])
         if solve is None:
             return dense_solution(given.vector, right, unknown)
@@ -315,10 +318,21 @@ def linear_solve(
         raise ValueError(f"{who}: the function is not linear: it is not 0 at 0")
     plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in leaves]
     found = find(plain, plain)
+    _check_linear(products(plain).vector, found, who)
     body.sealed = True
     linear = None if solve is None else _Products(unknown, solve, transpose_solve, symmetric)
     callee = Solution(body, unknown, find, linear, symmetric)
     return solved(callee, found, [*leaves, *leaves, *body.captured])
+
+
+def _check_linear(product: Callable[[Any], Any], v: Any, who: str) -> None:
+    """Raise where minus twice a vector does not give minus twice the product, as rounding does."""
+    there, back = product(v), product(-2.0 * v)
+    if np.max(np.abs(back + 2.0 * there)) > 1e-6 * np.max(np.abs(there)):
+        raise ValueError(
+            f"{who}: the function is not linear: at minus twice the solution it is not minus twice "
+            "what it is there; cdiff.custom_root solves nonlinear equations"
+        )
 
 
 def custom_root(
@@ -456,7 +470,7 @@ def implicit_minimize(
     ValueError
         If `f` returns more than one number.
     RuntimeError
-        If there is no convergence.
+        If there is no convergence, or without `solver` only to a maximum or a saddle point.
     numpy.linalg.LinAlgError
         When differentiated, if the Hessian is singular at the minimum.
 

@@ -117,22 +117,39 @@ def newton_minimum(f: Callable[[Any], Any], v: Vector, who: str, digits: float =
     Raises
     ------
     RuntimeError
-        If there is no convergence.
+        If there is no convergence, or only to a point that is no minimum.
     """
     gradient, hessian_of = grad(f), hessian(f)
+    with np.errstate(over="ignore"):  # an error of its own says so
+        v = _descended(f, gradient, hessian_of, v, who)
+    v = newton_root(gradient, v, who, digits)
+    curvature = np.linalg.eigvalsh(hessian_of(v))
+    if curvature[0] < -1e-8 * np.max(np.abs(curvature)):
+        kind = "maximum" if curvature[-1] <= 0.0 else "saddle point"
+        raise RuntimeError(
+            f"{who}: Newton's method ended at a {kind} (the Hessian has the eigenvalue "
+            f"{curvature[0]:.3g}); begin elsewhere, or pass a solver"
+        )
+    return v
+
+
+def _descended(f: Any, gradient: Any, hessian_of: Any, v: Vector, who: str) -> Vector:
+    """A point so low that values tell little from here on, and gradients do."""
     value = float(f(v))
     for _ in range(MOST_STEPS):
         g = gradient(v)
         step = _descent(hessian_of(v), g)
         promised = -float(g @ step)
-        if promised <= 1e-10 * abs(value) + 1e-14:  # below that values tell little, gradients do
-            return newton_root(gradient, v, who, digits)
+        if promised <= 1e-10 * abs(value) + 1e-14:
+            return v
         length = 1.0
         while not (lower := float(f(v + length * step))) <= value - 1e-4 * length * promised:
             length /= 2
             if length < SHORTEST:
-                return newton_root(gradient, v, who, digits)
+                return v
         v, value = v + length * step, lower
+        if not np.isfinite(value):
+            raise RuntimeError(f"{who}: there is no minimum: the function falls without bound")
     raise RuntimeError(
         f"{who}: no minimum in {MOST_STEPS} steps of Newton's method (the gradient is still "
         f"{np.linalg.norm(g):.3g}); begin nearer to it, or pass a solver"

@@ -121,12 +121,35 @@ class Scan(PointCallee):
         return Scan(self.body, self.carry, self.xs, self.length, self.reverse, saves=True)
 
     def value(self, arrays: list[Any]) -> Any:
-        n, m = len(self.carry), len(self.carry) + len(self.xs)
+        return self.pack(*self.run(*self._fitted(arrays)))
+
+    def _fitted(self, arrays: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Plain operands as carry, rows and constants, in the forms that were announced."""
         specs = [*self.carry, *[(dtype, (self.length, *s)) for dtype, s in self.xs]]
         fitted = [fitting(a, spec) for a, spec in zip(arrays, specs, strict=False)]
         if len(arrays) != self.body.n_inputs + len(self.body.captured):
             raise ValueError(f"{self!r}: {len(arrays)} operands")
-        return self.pack(*self.run(fitted[:n], fitted[n:m], list(arrays[m:])))
+        return self._split([*fitted, *arrays[len(specs) :]])
+
+    def profiled(self, arrays: list[Any]) -> list[tuple[str, str, float, int, int]]:
+        """Rows (operator, line, seconds of the first step, instructions, bytes of all steps).
+
+        None where steps go different ways, or do nothing that is timed by itself.
+        """
+        paths = (self._saving() if self.saves else self.body).paths
+        if not self.length or paths is None or len(paths.distinct()) != 1:
+            return []
+        carry, xs, consts = self._fitted(arrays)
+        first = [x[-1 if self.reverse else 0] for x in xs]
+        profile = paths.last.runner.profile
+        samples = [profile([*carry, *first, *consts]) for _ in range(5)]
+        if any(row[1] == "numbers" for row in samples[0]):
+            return []
+        best = [min([row[4] for row in same]) for same in zip(*samples, strict=True)]
+        return [
+            (op, at, spent, count, self.length * size)
+            for spent, (_, op, _, at, _, count, size) in zip(best, samples[0], strict=True)
+        ]
 
     def run(self, carry: list[Any], xs: list[Any], consts: list[Any]) -> tuple[list[Any], Any]:
         """The results for plain values.
@@ -442,6 +465,13 @@ class Counted(Callee):
         self.scan = scan
         self.is_direct = True
         self.n = len(scan.carry) + len(scan.body.captured)
+
+    def __repr__(self) -> str:
+        return f"while_loop, a {self.scan!r}"
+
+    def profiled(self, arrays: list[Any]) -> list[tuple[str, str, float, int, int]]:
+        """As that of the scan."""
+        return self.scan.profiled(arrays[: self.n])
 
     def value(self, arrays: list[Any]) -> Any:
         return self.scan.value(arrays[: self.n])

@@ -35,6 +35,7 @@ from cdiff._explain import Explanation, record
 from cdiff._forward import jvp
 from cdiff._leaves import shape_of
 from cdiff._tree import flatten
+from cdiff._wrap import check_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -347,7 +348,7 @@ def differential(f: Callable[[Any], Any], x: Any, dx: Any) -> Any:
     return jvp(f, (_argument(x),), (_argument(dx),))[1]
 
 
-def explain(f: Callable[[Any], Any], x: Any, layout: str = "numerator") -> Explanation:
+def explain(f: Callable[..., Any], x: Any, layout: str = "numerator", **kwargs: Any) -> Explanation:
     """The shapes of all factors of the chain rule from the output to the argument.
 
     Parameters
@@ -357,6 +358,8 @@ def explain(f: Callable[[Any], Any], x: Any, layout: str = "numerator") -> Expla
     x : float, array_like, Array or container of them
         A list of numbers is an array.
     layout : {"numerator", "denominator"}
+    **kwargs : object
+        Keyword arguments of `f`, not differentiated.
 
     Returns
     -------
@@ -378,7 +381,13 @@ def explain(f: Callable[[Any], Any], x: Any, layout: str = "numerator") -> Expla
     >>> explain(lambda p: p["a"] @ p["b"], {"a": np.ones((2, 3)), "b": np.ones(3)}).shape
     {"x['a']": (2, 2, 3), "x['b']": (2, 3)}
     """
+    check_function(f, "explain")
+    if not isinstance(layout, str):
+        raise TypeError(
+            f"explain: layout must be 'numerator' or 'denominator', got a {type(layout).__name__}; "
+            "several arguments go into one container: explain(lambda p: f(*p), (x, y))"
+        )
     _jacobian.check_layout(layout, "explain")
     if all(isinstance(part, (int, float)) for part in flatten(x)[0]):
         x = _argument(x)
-    return record(f, x, layout)
+    return record(f, x, layout, kwargs)

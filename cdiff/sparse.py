@@ -34,6 +34,8 @@ from cdiff._sparse_plan import lines_of, scipy_sparse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cdiff._svg import Picture
+
 __all__ = ["IpoptProblem", "block_jacobian", "color", "picture", "quadratic_model"]
 
 KINDS = ("columns", "rows", "symmetric", "both")
@@ -114,7 +116,7 @@ def color(
     return color_columns(start, items, n, names, seed=seed)
 
 
-def picture(matrix: Any, form: str = "text") -> str:
+def picture(matrix: Any, form: str = "text") -> str | Picture:
     """A picture of where the entries of a matrix are.
 
     Parameters
@@ -125,14 +127,15 @@ def picture(matrix: Any, form: str = "text") -> str:
 
     Returns
     -------
-    str
-        Each cell stands for a block of entries if there are more than fit: ``.`` where none is
-        stored, ``+`` for some and ``#`` for all.
+    str or Picture
+        As text, each cell stands for a block of entries if there are more than fit: ``.`` where
+        none is stored, ``+`` for some and ``#`` for all. As SVG, cells are the darker the more they
+        hold; a `Picture` shows itself in a notebook, has the text as ``svg`` and ``save(path)``.
 
     Raises
     ------
     ValueError
-        If `form` is neither of the two.
+        If `form` is neither of the two, or `matrix` is none.
 
     Examples
     --------
@@ -144,7 +147,10 @@ def picture(matrix: Any, form: str = "text") -> str:
     """
     if form not in ("text", "svg"):
         raise ValueError(f"picture: form must be 'text' or 'svg', got {form!r}")
+    if np.ndim(matrix) != 2:
+        raise ValueError(f"picture: there must be two axes, got the shape {np.shape(matrix)}")
     found = scipy_sparse().coo_array(matrix)
+    found.sum_duplicates()
     (m, n), block = found.shape, max(-(-max(found.shape) // MOST_CELLS), 1)
     counts = np.zeros((-(-m // block), -(-n // block)))
     np.add.at(counts, (found.row // block, found.col // block), 1)
@@ -153,16 +159,23 @@ def picture(matrix: Any, form: str = "text") -> str:
     if form == "text":
         cells = np.where(share == 0, ".", np.where(share < 1, "+", "#"))
         return "\n".join(map("".join, cells.tolist()))
-    marks = [
-        f'<rect x="{j}" y="{i}" width="1" height="1" fill-opacity="{0.3 + 0.7 * share[i, j]:.2f}"/>'
+    return _drawn(share, f"matrix of {m} x {n}, {found.nnz} entries stored")
+
+
+def _drawn(share: Any, summary: str) -> Picture:
+    """A picture of cells, of which a share is filled."""
+    from cdiff._svg import Picture, box, document, text, text_width  # seldom needed
+
+    side, top = 6, 24
+    rows, columns = share.shape
+    parts = [text(4, 15, summary), box(3, top - 1, side * columns + 2, side * rows + 2, "white")]
+    parts += [
+        f"<rect x='{4 + side * j}' y='{top + side * i}' width='{side}' height='{side}' "
+        f"fill-opacity='{0.3 + 0.7 * share[i, j]:.2f}'/>"
         for i, j in np.argwhere(share > 0)
     ]
-    rows, columns = share.shape
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {columns} {rows}" '
-        f'width="{6 * columns}" height="{6 * rows}"><rect width="{columns}" height="{rows}" '
-        f'fill="white"/>{"".join(marks)}</svg>'
-    )
+    width = 8 + max(side * columns, text_width(summary, 11))
+    return Picture(document(width, top + side * rows + 4, parts, summary), summary)
 
 
 class IpoptProblem:

@@ -104,6 +104,7 @@ class _Outputs:
         if matrix is not None and matrix.shape == (size, size):
             if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):
                 raise ValueError(f"{inputs.who}: the covariance is not symmetric")
+            _refuse_indefinite(matrix, inputs.who)
             return matrix
         errors = inputs.vector(given, "the standard deviations")
         if not np.all(errors >= 0):
@@ -111,6 +112,18 @@ class _Outputs:
             name = inputs.name(k).replace("the unknown", "the input", 1)
             raise ValueError(f"{inputs.who}: the standard deviation of {name} is {errors[k]:g}")
         return np.diag(errors**2)
+
+
+def _refuse_indefinite(matrix: Any, who: str) -> None:
+    """Raise where some combination of the inputs would have a negative variance."""
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    unit = np.where(scale > 0.0, scale, 1.0)
+    lowest = np.linalg.eigvalsh(matrix / np.outer(unit, unit))[0]
+    if not lowest > -1e-8 * scale.size or np.any(matrix[scale == 0.0]):
+        raise ValueError(
+            f"{who}: the covariance is not positive semidefinite (as correlations, its lowest "
+            f"eigenvalue is {lowest:.3g})"
+        )
 
 
 def propagate(
@@ -141,7 +154,8 @@ def propagate(
     Raises
     ------
     ValueError
-        If the covariance has another shape, is not symmetric, or an error is negative.
+        If the covariance has another shape, is not symmetric or not positive semidefinite, or an
+        error is negative.
     TypeError
         If `f` returns something that is no number.
 
@@ -203,6 +217,11 @@ class Sensitivity:
             )  # fmt: skip
         self.shares = None
         if covariance is not None:
+            if np.any(covariance != np.diag(np.diag(covariance))):
+                raise ValueError(
+                    "sensitivity: the inputs are correlated, so that their shares in the variance "
+                    "do not add up to it; give standard deviations, or take propagate"
+                )
             parts = self.derivatives**2 * np.diag(covariance)
             total = np.sum(parts, axis=1, keepdims=True)
             self.shares = parts / np.where(total > 0.0, total, 1.0)
@@ -327,6 +346,11 @@ def fisher_information(
         return -problem.hessians()[0]
     if kind != "scores":
         raise ValueError(f"fisher_information: kind must be 'observed' or 'scores', got {kind!r}")
+    if np.shape(problem.out) == ():
+        raise ValueError(
+            "fisher_information: kind='scores' needs a log-likelihood that returns one number for "
+            "each observation, it returned a single one; leave out its sum, or take kind='observed'"
+        )
     scores = problem.jacobian()
     return scores.T @ scores
 

@@ -17,8 +17,14 @@ cdef object lost(str what, str instead):
 
 
 cdef int refuse_tracked(Array a, str what, str instead) except -1:
-    if derivative_levels(current(a)):
-        lost(what, instead)
+    cdef int levels = derivative_levels(current(a))
+    if not levels:
+        return 0
+    if not levels & (level_bit(cdiff_tls.depth + 1) - 1):  # all of them have ended
+        raise TypeError(f"{what} of an array that a transformation (grad, jvp, compile ...) has "
+                        "left behind: its derivative is gone; write x.numpy() or x.item() for its "
+                        f"value{origin_text(N(current(a)))}")
+    lost(what, instead)
     return 0
 
 
@@ -220,11 +226,9 @@ cdef class Array:
 
     def reshape(self, *shape, order="C", copy=None):
         """The elements in another shape, as `ndarray.reshape`."""
-        if len(shape) == 1 and not is_integer(shape[0]):
-            shape = tuple(shape[0])
-        if order != "C":
-            return face_method("reshape")(self, shape, order=order)
-        return view_of(self, OP_RESHAPE, (resolve_shape(shape, self.size, shape_tuple(self)),))
+        if watching:
+            return watched_function(_reshape, (self, shape, order), {})
+        return reshaped(self, shape, order)
 
     def transpose(self, *axes):
         """The array with its axes permuted, as `ndarray.transpose`."""
@@ -252,10 +256,13 @@ cdef class Array:
         return shape[0]
 
     def __getitem__(self, key):
-        return get_item(self, key)
+        return watched_function(_indexing, (self, key), {}) if watching else get_item(self, key)
 
     def __setitem__(self, key, value):
-        assign(self, key, value)
+        if watching:
+            watched_function(_assignment, (self, key, value), {})
+        else:
+            assign(self, key, value)
 
     def __iter__(self):
         cdef Py_ssize_t i
@@ -559,6 +566,30 @@ cdef class Array:
         if watching:
             return watched_function(face_function(func), args, kwargs)
         return face_function(func)(*args, **kwargs)
+
+
+cdef object reshaped(Array a, tuple shape, object order):
+    """a.reshape(*shape, order=order)."""
+    if len(shape) == 1 and not is_integer(shape[0]):
+        shape = tuple(shape[0])
+    if order != "C":
+        return face_method("reshape")(a, shape, order=order)
+    return view_of(a, OP_RESHAPE, (resolve_shape(shape, a.size, shape_tuple(a)),))
+
+
+def _reshape(Array a, tuple shape, order):
+    """For watched_function."""
+    return reshaped(a, shape, order)
+
+
+def _indexing(Array a, key):
+    """For watched_function."""
+    return get_item(a, key)
+
+
+def _assignment(Array a, key, value):
+    """For watched_function."""
+    assign(a, key, value)
 
 
 cdef Array fitting_gradient(Array a, object value):

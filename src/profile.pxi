@@ -14,13 +14,14 @@ cdef list profile_steps(Executable e, _Workspace w):
     cdef double start
     cdef Py_ssize_t i
     cdef Step *s
-    cdef list rows = []
+    cdef list rows = [], inside
     seconds = <double *>PyMem_Calloc(e.program.count + 1, sizeof(double))
     if seconds == NULL:
         raise MemoryError()
     try:
         for i in range(e.n_steps):
             s = &e.steps[i]
+            inside = rows_inside(s, w, e.program)
             start = cdiff_clock()
             if s.kind == STEP_GROUP:
                 with nogil:
@@ -32,10 +33,29 @@ cdef list profile_steps(Executable e, _Workspace w):
                 run_python(s, w, e.program)
             elif not run_step(s, &w.m):
                 e.raise_step(i, w)
-            rows.append(step_row(i, s, cdiff_clock() - start, e.program))
+            rows += step_rows(i, s, cdiff_clock() - start, inside, e.program)
     finally:
         PyMem_Free(seconds)
     return rows
+
+
+cdef list rows_inside(const Step *s, _Workspace w, Program p):
+    """What a callee (a loop) says of its inside: rows (operator, where, seconds, calls, bytes)."""
+    cdef int k
+    if s.op != OP_CALL or s.instruction < 0:
+        return []
+    look = getattr(p.attrs_of(s.instruction)[0], "profiled", None)
+    return [] if look is None else look([lent_value(&s.operands[k], w)
+                                         for k in range(s.n_operands)])
+
+
+cdef list step_rows(Py_ssize_t i, const Step *s, double seconds, list inside, Program p):
+    """The row of a step; or those of its inside, which share its time as they did there."""
+    cdef double total = sum([row[2] for row in inside])
+    if total <= 0.0:
+        return [step_row(i, s, seconds, p)]
+    return [(i, op, (), where, seconds * spent / total, calls, nbytes)
+            for op, where, spent, calls, nbytes in inside]
 
 
 cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds, Program p):
@@ -49,7 +69,8 @@ cdef tuple step_row(Py_ssize_t i, const Step *s, double seconds, Program p):
     shape = tuple([s.out.dims[k] for k in range(s.out.ndim)])
     if s.instruction < 0:
         return (i, "copy", shape, "", seconds, 1, nbytes)
-    return (i, op_name(s.op), shape, line_text(p.line_at(s.instruction)), seconds, 1, nbytes)
+    name = callee_name(s.op, p.attrs_of(s.instruction))
+    return (i, name, shape, line_text(p.line_at(s.instruction)), seconds, 1, nbytes)
 
 
 cdef int add_group_rows(Executable e, Py_ssize_t step, const double *seconds,

@@ -150,9 +150,12 @@ cdef object watched_function(object function, tuple args, dict kwargs):
 
 
 cdef int collect_arrays(object xs, list arrays) except -1:
+    """All arrays among arguments, those that nobody tracks too."""
     for x in xs:
         if type(x) is Array:
             arrays.append(x)
+        elif isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
+            arrays.append(as_node(x))
         elif type(x) is list or type(x) is tuple:
             collect_arrays(x, arrays)
     return 0
@@ -203,7 +206,7 @@ cdef str bad_kind(Array a, int flags):
         return kind if kind is not None else bad_number(N(a).d0, flags)
     if not N(a).flags & NODE_ARRAY:
         return bad_number(N(a).v, flags)
-    if not is_float(typenum_of(a)):
+    if not (is_float(typenum_of(a)) or is_complex(typenum_of(a))):
         return None
     value = ndarray_of(a)
     if flags & WATCH_NANS and np.isnan(value).any():

@@ -1,5 +1,6 @@
 """Compiled functions in awkward situations, and profiles: a clear error or the right value."""
 
+import inspect
 import math
 import signal
 import threading
@@ -152,6 +153,46 @@ def test_a_shape_that_changes_at_every_call():
 
 
 # --- profiles -------------------------------------------------------------------------------------
+
+
+def loop_of_two_lines(x):
+    def step(s, row):
+        moved = np.tanh(s @ s)
+        return moved + row, np.sum(np.sin(moved))
+
+    return np.sum(cd.scan(step, x, np.ones((5, 30, 30)))[1])
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, cd.grad, cd.value_and_grad])
+def test_a_profile_looks_into_loops(transform):
+    f = cd.compile(transform(loop_of_two_lines))
+    profile = f.profile(0.1 * np.eye(30))
+    operators = {row.operator: row for row in profile.by_operator()}
+    assert {"matmul", "tanh"} <= set(operators) and not any("scan" in name for name in operators)
+    first = inspect.getsourcelines(loop_of_two_lines)[1] + 2
+    lines = {int(row.where.rpartition(":")[2]): row for row in profile.by_line()}
+    assert {first, first + 1} <= set(lines)
+    assert operators["matmul"].bytes >= 5 * 3 * 8 * 900  # of five steps
+    assert sum([row.seconds for row in profile.rows]) < 100 * profile.seconds
+
+
+def test_a_profile_names_what_is_no_operator():
+    wave = cd.custom_vjp(lambda x: np.sin(x))
+    wave.defvjp(lambda x: (wave(x), x), lambda x, g: (np.cos(x) * g,))
+    f = cd.compile(cd.vmap(cd.grad(lambda x: np.sum(wave(x) ** 2))))
+    names = {row.operator for row in f.profile(np.ones((4, 8))).rows}
+    assert any(name.startswith("the bwd rule of ") for name in names)
+    g = cd.compile(cd.grad(lambda x: cd.while_loop(lambda s: s < 50.0, lambda s: s * 1.5, x)))
+    names |= {row.operator for row in g.profile(1.0).rows}
+    assert any(name.startswith("while_loop") for name in names)
+    assert not any("object at" in name for name in names)
+
+
+def test_a_profile_names_loops():
+    f = cd.compile(lambda x: cd.fori_loop(0, 7, lambda i, s: s * 1.5 + 1.0, x) + np.ones(3))
+    assert "scan of 7 steps" in {row.operator for row in f.profile(1.0).rows}  # of numbers
+    g = cd.compile(lambda x: cd.fori_loop(0, 7, lambda i, s: s + x if i > 3 else s - x, x))
+    assert {row.operator for row in g.profile(np.ones(3)).rows} == {"scan of 7 steps"}  # two ways
 
 
 def test_a_profile_of_arrays():

@@ -286,6 +286,41 @@ def test_what_was_left_behind_says_where_it_comes_from():
             left[0].backward()
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda f: cd.grad(f)(1.5),
+        lambda f: cd.jvp(f, (1.5,), (1.0,)),
+        lambda f: cd.compile(f)(1.5),
+        lambda f: cd.hessian(f)(1.5),
+        lambda f: cd.vmap(f)(np.array([1.5])),
+    ],
+)
+def test_the_value_of_what_was_left_behind(run):
+    left = []
+
+    def f(x):
+        left.append(x * 2.0)
+        with pytest.raises(TypeError, match="would lose its derivative"):
+            np.asarray(cd.grad(lambda y: (left.append(y), np.asarray(y))[1] * 0.0)(x))
+        return left[0] * 1.0
+
+    run(f)
+    for take in (float, complex, np.asarray):
+        with pytest.raises(TypeError, match=r"left behind: .* x.numpy\(\).*cdiff.debug_lines\(\)"):
+            take(left[0])
+    assert left[0].item() == 3.0
+    left.clear()
+    with cd.debug_lines():
+        run(f)
+        line = inspect.getsourcelines(f)[1] + 1
+        with pytest.raises(TypeError, match=rf"left behind: .* made at .*:{line}$"):
+            np.asarray(left[0])
+    x = cd.array(2.0, requires_grad=True)
+    with pytest.raises(TypeError, match="would lose its derivative"):
+        float(x * x)
+
+
 def test_a_freed_graph_says_where_it_was_made():
     with cd.debug_lines():
         x = cd.array(2.0, requires_grad=True)
@@ -296,3 +331,48 @@ def test_a_freed_graph_says_where_it_was_made():
         with pytest.raises(RuntimeError, match=r"already freed.* was made at") as caught:
             y.backward()
     assert str(caught.value).endswith(f":{line}")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        (lambda x: x.reshape(2, 2), "reshape"),
+        (lambda x: x.reshape((4,), order="F"), "reshape"),
+        (lambda x: np.reshape(x, 5), "reshape"),
+        (lambda x: x[7], "indexing"),
+        (lambda x: x[:, 0], "indexing"),
+        (lambda x: x.__setitem__(slice(0, 2), np.ones(3)), "assignment"),
+        (lambda x: np.concatenate([x, np.ones((2, 2))]), "concatenate"),
+    ],
+)
+def test_errors_about_one_shape_say_where_it_was_made(wrong, name):
+    with cd.debug_lines():
+        x = cd.array(np.arange(3.0))
+        line = line_here() - 1
+        with pytest.raises((ValueError, IndexError)) as caught:
+            wrong(x)
+    [note] = caught.value.__notes__
+    assert note.startswith(f"in {name}\n")
+    assert f"operand 0: float64 (3,) [0. 1. 2.], made at {__file__}:{line}" in note
+    x[1] = x[2] * 1.0
+    with cd.debug_lines():
+        x[0] = 7.0
+        assert x.reshape(3, 1)[0, 0] == 7.0
+
+
+def test_plain_operands_are_named_too():
+    with cd.debug_lines(), pytest.raises(ValueError, match="shapes") as caught:
+        np.concatenate([cd.array(np.ones(3))[None], np.full((2, 5), 4.0)])
+    [note] = caught.value.__notes__
+    assert "operand 1: float64 (2, 5) [[4. 4. ... 4. 4.]" in note
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "complex64"])
+def test_complex_values_are_watched(dtype):
+    z = np.array([0.0, 1.0 + 1.0j], dtype)
+    with cd.debug_nans(), pytest.raises(FloatingPointError, match="multiply made nan in 1 of 2"):
+        cd.grad(lambda z: np.sum(np.abs(z * np.inf)))(z)
+    with cd.debug_infs(), pytest.raises(FloatingPointError, match="log made inf in 1 of 2 entries"):
+        cd.jvp(np.log, (z,), (z,))
+    with cd.debug_nans(), cd.debug_infs():
+        assert np.all(np.isfinite(cd.grad(lambda z: np.sum(np.abs(z)))(z)))

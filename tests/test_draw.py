@@ -227,3 +227,41 @@ def test_an_array_as_html():
 def test_html_inside_transformations():
     cd.grad(lambda x: x if "tracked" in x._repr_html_() else None)(1.0)
     assert cd.compile(lambda x: x * 1.0 if x._repr_html_() else x)(3.0) == 3.0
+
+
+def test_keyword_arguments():
+    def scaled(x, *, by):
+        return np.sum(x * by)
+
+    picture = cd.draw(scaled, np.ones(3), by=2.5)
+    # What np.sum calls its argument is no name of the user's.
+    assert any(box.startswith("multiply(., 2.5) | ") for box in texts(picture))
+    assert "by" in str(texts(cd.draw(cd.compile(scaled), np.ones(3), by=2.5)))
+    with pytest.raises(TypeError, match="without arguments"):
+        cd.draw(cd.array(1.0), by=2.0)
+
+
+def test_complex_numbers_are_short():
+    shown = texts(cd.draw(lambda z: np.exp(z) * z, np.array([1.0 + 2.0j, 3.0])))
+    assert any("| [-6.075+0.2093j 60.26+0j] |" in box for box in shown)
+    assert max([len(part) for box in shown for part in box.split(" | ")]) < 40
+
+
+def test_a_profiler_goes_on_after_a_picture():
+    import cProfile
+
+    profiler = cProfile.Profile()
+    profiler.enable()
+    try:
+        cd.draw(lambda x: x * x, 2.0)
+        sorted([3, 1, 2])
+    finally:
+        profiler.disable()
+    assert any("sorted" in str(row.code) for row in profiler.getstats())
+
+
+def test_tracked_arguments_have_no_program():
+    f = cd.compile(lambda x: x * x)
+    for look in (f.draw, f.profile):
+        with pytest.raises(TypeError, match=r"no program of its own.*give plain numbers"):
+            look(cd.array(1.0, requires_grad=True))

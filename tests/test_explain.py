@@ -193,3 +193,17 @@ def test_a_part_that_is_the_result_and_parts_that_nothing_depends_on():
     assert not why.depends and why.words().count("all of it is zero") == 2
     with pytest.raises(TypeError, match="holds no number"):
         cd.explain(lambda p: 3.0, {})
+
+
+def test_keyword_arguments():
+    found = cd.explain(lambda x, *, k: np.sum(k @ x), np.ones(3), k=np.ones((2, 3)))
+    assert found.shape == (3,)
+    with pytest.raises(TypeError, match="several arguments go into one container"):
+        cd.explain(lambda w, x: w @ x, np.ones((2, 3)), np.ones(3))
+    with pytest.raises(TypeError, match="explain needs a function"):
+        cd.explain(3.0, 3.0)
+
+
+def test_the_identity_as_latex():
+    lines = cd.explain(lambda x: x, np.ones(3)).latex().splitlines()
+    assert len(lines) == 3 and lines[1].endswith("&= I")

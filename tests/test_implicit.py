@@ -451,3 +451,52 @@ def test_loops_under_checkpoint_and_vmap():
         total = lambda x, g=g: cnp.sum(cd.vmap(g)(x))
         np.testing.assert_allclose(cd.grad(total)(x), 61 * x**60, rtol=1e-12)
         np.testing.assert_allclose(cd.compile(cd.grad(total))(x), 61 * x**60, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "b"),
+    [
+        (lambda v: v + v * v, np.ones(2)),  # 0 at 0, and the identity as far as its slope there
+        (lambda v: v + 0.5 * np.abs(v), -np.ones(2)),
+        (lambda v: np.sin(v), np.full(2, 0.1)),
+    ],
+)
+@pytest.mark.parametrize("solve", [None, lambda product, b: b])
+def test_a_function_that_is_not_linear_is_refused(f, b, solve):
+    with pytest.raises(ValueError, match=r"is not linear.*custom_root solves"):
+        cd.linear_solve(f, b, solve)
+
+
+def test_rounding_is_not_taken_for_a_nonlinear_function():
+    rng = np.random.default_rng(0)
+    for n in (1, 5, 40):
+        u, _ = np.linalg.qr(rng.normal(size=(n, n)))
+        a = u @ np.diag(10.0 ** -np.linspace(0.0, 9.0, n)) @ u.T
+        x = rng.normal(size=n)
+        found = cd.linear_solve(lambda v: a @ v, a @ x)  # noqa: B023
+        np.testing.assert_allclose(a @ found, a @ x, rtol=0.0, atol=1e-12)
+    assert not np.any(cd.linear_solve(lambda v: 3.0 * v, np.zeros(3)))
+
+
+@pytest.mark.parametrize(
+    ("f", "start", "kind"),
+    [
+        (lambda x: -x * x, 0.0, "maximum"),
+        (lambda x: x[0] ** 2 - x[1] ** 2, np.array([1.0, 0.0]), "saddle point"),
+        (lambda x: np.cos(x), 0.0, "maximum"),
+    ],
+)
+def test_what_is_no_minimum_is_refused(f, start, kind):
+    with pytest.raises(RuntimeError, match=f"ended at a {kind} .the Hessian has the eigenvalue -"):
+        cd.implicit_minimize(f)(start)
+
+
+def test_a_function_without_a_minimum(recwarn):
+    with pytest.raises(RuntimeError, match="falls without bound"):
+        cd.implicit_minimize(lambda x, a: a * x)(0.0, 1.0)
+    assert not recwarn.list
+
+
+def test_flat_minima_are_minima():
+    assert abs(cd.implicit_minimize(lambda x: (x - 1.0) ** 4)(1.0) - 1.0) < 1e-12
+    assert cd.implicit_minimize(lambda x: 0.0 * np.sum(x))(np.ones(2)).tolist() == [1.0, 1.0]

@@ -569,3 +569,27 @@ def test_without_scipy(monkeypatch):
         cdi.solve_ivp(lambda t, y: -y, (0, 1), 1.0)
     with pytest.raises(ImportError, match=r"pip install cdiff-ad\[scipy\]"):
         cdi.quad(lambda x: x, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("method", ["dopri5", "rodas4"])
+def test_a_slope_that_is_not_finite_from_the_start(method):
+    with pytest.raises(RuntimeError, match=r"not finite at the first state .t = 0\)"):
+        cdi.odeint(lambda t, y: np.log(-y), 1.0, [0.0, 1.0], method=method)
+
+
+@pytest.mark.parametrize("span", [1.0, (0.0, 1.0, 2.0), "ab c"])
+def test_a_span_has_two_ends(span):
+    with pytest.raises(ValueError, match="t_span must be a pair of times, got"):
+        cdi.solve_ivp(lambda t, y: -y, span, np.ones(2))
+
+
+def test_jacobians_of_ones_own():
+    seen = []
+    jac = lambda t, y, rate: (seen.append(y["a"]), [[-rate]])[1]
+    found = cdi.solve_ivp(lambda t, y, rate: {"a": -rate * y["a"]}, (0.0, 1.0), {"a": 1.0}, "BDF",
+                          args=(3.0,), rtol=1e-8, atol=1e-9, jac=jac)  # fmt: skip
+    np.testing.assert_allclose(found.y["a"][-1], np.exp(-3.0), rtol=1e-5)
+    x = np.linspace(0.0, 1.0, 5)
+    with pytest.raises(TypeError, match="leave bc_jac out"):
+        cdi.solve_bvp(lambda x, y: y, lambda a, b: a, x, np.ones((1, 5)), bc_jac=lambda a, b: a)
+    assert seen

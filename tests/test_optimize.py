@@ -458,3 +458,70 @@ def test_without_scipy_the_error_names_the_extra(monkeypatch):
     ):
         with pytest.raises(ImportError, match=r"pip install cdiff-ad\[scipy\]"):
             call()
+
+
+def test_constraints_in_dicts_bring_their_hessians(recwarn):
+    """SciPy would update an approximation, and warn where it does not change."""
+    asked = []
+
+    def total(p, most):
+        asked.append(1)
+        return most - p["a"] - np.sum(p["b"])
+
+    start = {"a": 0.2, "b": np.array([0.1, 0.1])}
+    f = lambda p: (p["a"] - 1.0) ** 2 + np.sum((p["b"] - 2.0) ** 2)
+    for kind, sparse in (("ineq", False), ("eq", False), ("EQ", True)):
+        rule = {"type": kind, "fun": total, "args": (1.0,)}
+        found = cdo.minimize(f, start, method="trust-constr", constraints=rule, sparse=sparse)
+        np.testing.assert_allclose(found.x["a"], -1.0 / 3.0, atol=1e-3)
+        np.testing.assert_allclose(found.x["b"], 2.0 / 3.0, atol=1e-3)
+    assert asked and not [w for w in recwarn.list if "delta_grad" in str(w.message)]
+    with pytest.raises(ValueError, match="type"):
+        cdo.minimize(f, start, method="trust-constr", constraints={"type": "x", "fun": total})
+
+
+def test_constraints_in_dicts_may_have_jacobians_of_their_own():
+    ring = {"type": "eq", "fun": lambda x: x @ x - 1.0, "jac": lambda x: 2.0 * np.asarray(x)}
+    found = cdo.minimize(lambda x: np.sum(x), np.array([0.5, 0.6]), method="trust-constr",
+                         constraints=ring)  # fmt: skip
+    np.testing.assert_allclose(found.x, -np.sqrt(0.5), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["jac", "hess"])
+def test_a_function_does_not_return_its_derivative(name):
+    with pytest.raises(TypeError, match=f"{name}=True .* leave {name} out"):
+        cdo.minimize(lambda x: x**2, 1.0, **{name: True})
+
+
+def test_jacobians_of_ones_own_are_of_containers():
+    seen = []
+
+    def jac(p, shift):
+        seen.append(p)
+        return np.array([[2.0 * p["u"], 0.0], [-1.0, 1.0]])
+
+    equations = lambda p, shift: (p["u"] ** 2 - shift, p["v"] - p["u"])
+    start = {"u": 1.0, "v": 0.0}
+    for method in ("hybr", "LM"):
+        found = cdo.root(equations, start, args=(2.0,), method=method, jac=jac)
+        np.testing.assert_allclose([found.x["u"], found.x["v"]], np.sqrt(2.0))
+    found = cdo.least_squares(equations, start, args=(2.0,), jac=jac)
+    np.testing.assert_allclose([found.x["u"], found.x["v"]], np.sqrt(2.0))
+    assert len(seen) > 5 and all(set(p) == {"u", "v"} for p in seen)
+    assert cdo.least_squares(equations, start, args=(2.0,), jac="3-point").success
+    with pytest.raises(TypeError, match="leave jac out"):
+        cdo.curve_fit(lambda x, a: a * x, np.ones(3), np.ones(3), jac=lambda x, a: x)
+
+
+@pytest.mark.parametrize("method", ["LM", "Hybr"])
+def test_names_of_methods_are_read_as_scipy_reads_them(method):
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x**2 - 2.0
+
+    assert abs(cdo.root(f, 1.0, method=method, compile=False).x - np.sqrt(2.0)) < 1e-6
+    with_jacobian = len(calls)
+    cdo.root(f, 1.0, method=method.lower(), compile=False)
+    assert len(calls) == 2 * with_jacobian

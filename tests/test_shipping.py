@@ -118,3 +118,11 @@ def test_the_baseline_runs(capsys):
     assert "SLOWER" in capsys.readouterr().out
     for call in baseline.calls().values():
         call()
+
+
+@needs_sources
+def test_the_address_in_the_metadata_is_that_of_the_release():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    release = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    assert f"url: {project['urls']['Package index']}\n" in release
+    assert project["urls"]["Package index"].endswith("/" + project["name"])

@@ -3,6 +3,7 @@
 import doctest
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -61,7 +62,14 @@ def test_pictures():
     assert text.splitlines() == ["#..", ".#.", "..#"]
     large = cd.sparse.picture(scipy.sparse.eye_array(1000))
     assert len(large.splitlines()) == 77 and large.count("+") == 77
-    assert cd.sparse.picture(np.eye(3), "svg").count("<rect") == 4
+    drawn = cd.sparse.picture(np.eye(3), "svg")
+    assert repr(drawn) == "<matrix of 3 x 3, 3 entries stored>"
+    assert drawn.svg.count("fill-opacity='1.00'") == 3 and drawn._repr_svg_() == drawn.svg
+    ElementTree.fromstring(drawn.svg)
+    twice = scipy.sparse.coo_array((np.ones(2), ([0, 0], [1, 1])), shape=(1, 2))
+    assert cd.sparse.picture(twice) == ".#" and "1 entries" in repr(cd.sparse.picture(twice, "svg"))
+    with pytest.raises(ValueError, match=r"two axes, got the shape \(3,\)"):
+        cd.sparse.picture(np.ones(3))
     with pytest.raises(ValueError, match="form"):
         cd.sparse.picture(np.eye(3), "png")
 

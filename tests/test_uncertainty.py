@@ -131,3 +131,30 @@ def test_mistakes_are_named():
         cdu.standard_errors(np.ones((2, 2)), x)
     with pytest.raises(ValueError, match="shape"):
         cdu.standard_errors(np.eye(3), x)
+
+
+def test_what_is_no_covariance_is_refused():
+    with pytest.raises(ValueError, match=r"not positive semidefinite.*eigenvalue is -1"):
+        cdu.propagate(area, {"a": 2.0, "b": 3.0}, np.array([[1.0, 2.0], [2.0, 1.0]]))
+    with pytest.raises(ValueError, match="not positive semidefinite"):
+        cdu.propagate(area, {"a": 2.0, "b": 3.0}, np.array([[0.0, 1e-3], [1e-3, 1e6]]))
+    for singular in (np.ones((2, 2)), np.zeros((2, 2)), np.diag([0.0, 1.0])):
+        found = cdu.propagate(area, {"a": 2.0, "b": 3.0}, singular)
+        assert np.all(np.diag(found.covariance) >= 0.0)
+
+
+def test_shares_of_correlated_inputs_are_refused():
+    correlated = np.array([[1.0, 0.5], [0.5, 1.0]])
+    with pytest.raises(ValueError, match="inputs are correlated"):
+        cdu.sensitivity(area, {"a": 2.0, "b": 3.0}, errors=correlated)
+    table = cdu.sensitivity(area, {"a": 2.0, "b": 3.0}, errors=np.diag([0.01, 0.04]))
+    same = cdu.sensitivity(area, {"a": 2.0, "b": 3.0}, errors={"a": 0.1, "b": 0.2})
+    np.testing.assert_allclose(table.shares, same.shares, rtol=1e-12)
+
+
+def test_scores_need_a_number_for_each_observation():
+    y = np.array([1.0, 2.0, 4.0])
+    with pytest.raises(ValueError, match="one number for each observation"):
+        cdu.fisher_information(lambda m, y: -0.5 * np.sum((y - m) ** 2), 2.0, y, kind="scores")
+    found = cdu.fisher_information(lambda m, y: -0.5 * (y - m) ** 2, 2.0, y, kind="scores")
+    assert found == [[np.sum((y - 2.0) ** 2)]]

@@ -86,6 +86,10 @@ def solve_bvp(
     """
     check_function(fun, "solve_bvp")
     check_function(bc, "solve_bvp: bc")
+    if own := {"fun_jac", "bc_jac"} & options.keys():
+        raise TypeError(
+            f"solve_bvp: the Jacobians are found by themselves: leave {' and '.join(own)} out"
+        )
     scipy = scipy_module("integrate", "cdiff.integrate")
     x = np.asarray(x, dtype=float)
     state, guess = _state(x, y)

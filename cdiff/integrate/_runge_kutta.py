@@ -200,11 +200,13 @@ def plain_steps(
     Raises
     ------
     RuntimeError
-        If there are too many steps, or a state is not finite.
+        If there are too many steps, or a state or the function is not finite.
     """
     tol = _Tolerance(rtol, atol)
     t, slope = float(stops[0]), slope_of(float(stops[0]), v)
     width = -1.0
+    if not np.all(np.isfinite(slope)):
+        raise RuntimeError(f"{who}: the function is not finite at the first state (t = {t:.6g})")
     for k in range(1, len(stops)):
         end = float(stops[k])
         sign = 1.0 if end > t else -1.0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cdiff import _core
 from cdiff._compile import compile as compiled
 from cdiff._jacobian import jacobian
@@ -65,7 +67,8 @@ def solve_ivp(
     compile : bool, default True
         Record the functions as programs.
     **options : object
-        What else SciPy takes: `rtol`, `atol`, `max_step`, `first_step`, `jac`, ...
+        What else SciPy takes: `rtol`, `atol`, `max_step`, `first_step`, ...; `jac` where it is to
+        be another one, ``jac(t, y, *args)`` with y like `y0`.
 
     Returns
     -------
@@ -101,15 +104,16 @@ def solve_ivp(
         raise ValueError(
             f"solve_ivp: sparse=True is for the methods {' and '.join(SPARSE)}, not {method!r}"
         )
-    if method in IMPLICIT:
+    if callable(given_jac := options.get("jac")):
+        options["jac"] = lambda t, v, *args: given_jac(t, variables.tree(v), *args)
+    elif method in IMPLICIT and given_jac is None:
         # Sparse derivatives are programs already.
-        by_state = sparse_jacobian(slope, 1) if sparse else made(jacobian(slope, argnums=1))
-        options.setdefault("jac", by_state)
+        options["jac"] = sparse_jacobian(slope, 1) if sparse else made(jacobian(slope, argnums=1))
     if events is not None:
         single = callable(events)
         given = [_event(e, variables) for e in ([events] if single else events)]
         events = given[0] if single else given
-    start, end = map(float, t_span)
+    start, end = _span(t_span)
     with covered(made(slope), "solve_ivp", start, end) as f:
         result = scipy.solve_ivp(
             f, t_span, variables.start, method, t_eval, dense_output, events,
@@ -121,6 +125,13 @@ def solve_ivp(
     if result.sol is not None:
         result.sol = Dense(result.sol, variables)
     return result
+
+
+def _span(t_span: Any) -> tuple[float, float]:
+    """The two ends of a time span."""
+    if np.shape(t_span) != (2,):
+        raise ValueError(f"solve_ivp: t_span must be a pair of times, got {t_span!r}")
+    return float(t_span[0]), float(t_span[1])
 
 
 def _event(event: Callable[..., Any], variables: Variables) -> Any:

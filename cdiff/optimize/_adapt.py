@@ -13,7 +13,7 @@ import numpy as np
 from cdiff._wrap import check_function
 from cdiff.optimize._vector import Variables
 
-__all__ = ["container_callback", "plain_args", "scipy_bounds", "with_containers"]
+__all__ = ["container_callback", "of_vectors", "plain_args", "scipy_bounds", "with_containers"]
 
 
 def plain_args(args: Any) -> tuple[Any, ...]:
@@ -28,6 +28,24 @@ def plain_args(args: Any) -> tuple[Any, ...]:
     tuple
     """
     return args if isinstance(args, tuple) else (args,)
+
+
+def of_vectors(matrix: Any, variables: Variables) -> Any:
+    """A matrix of derivatives that the user computes from containers, as a function of vectors.
+
+    Parameters
+    ----------
+    matrix : callable or object
+        What is none, a name of SciPy's, stays as it is.
+    variables : Variables
+
+    Returns
+    -------
+    callable or object
+    """
+    if not callable(matrix):
+        return matrix
+    return lambda v, *args: matrix(variables.tree(v), *args)
 
 
 def with_containers(result: Any, variables: Variables, names: tuple[str, ...]) -> Any:

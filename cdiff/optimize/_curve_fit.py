@@ -120,7 +120,11 @@ def curve_fit(
     """
     check_function(f, "curve_fit")
     if covariance not in ("jacobian", "hessian"):
-        raise ValueError(f"curve_fit: covariance must be 'jacobian' or 'hessian', {covariance!r}")
+        raise ValueError(
+            f"curve_fit: covariance must be 'jacobian' or 'hessian', got {covariance!r}"
+        )
+    if options.get("jac") is not None:
+        raise TypeError("curve_fit: the Jacobian is found by itself, and is exact: leave jac out")
     refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
     y = np.asarray(ydata, dtype=float)
     if not np.all(np.isfinite(y)):

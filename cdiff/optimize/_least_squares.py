@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._progress import counted
-from cdiff.optimize._adapt import container_callback, plain_args, scipy_bounds, with_containers
+from cdiff.optimize._adapt import (
+    container_callback,
+    of_vectors,
+    plain_args,
+    scipy_bounds,
+    with_containers,
+)
 from cdiff.optimize._vector import Variables, VectorFunction
 from cdiff.scipy._need import scipy_module
 
@@ -59,7 +65,7 @@ def least_squares(
         Record the functions as programs.
     **options : object
         What else SciPy takes: `method`, `ftol`, `xtol`, `gtol`, `loss`, `f_scale`, `max_nfev`,
-        `tr_solver`, `verbose`, ...
+        `tr_solver`, `verbose`, ...; `jac`, of containers like `x0`, where it is to be another one.
 
     Returns
     -------
@@ -123,7 +129,9 @@ def fitted(
     if x_scale is not None:
         known = isinstance(x_scale, str) or np.ndim(x_scale) == 0 and not isinstance(x_scale, dict)
         options["x_scale"] = x_scale if known else variables.vector(x_scale, "x_scale")
-    options.setdefault("jac", function.made("sparse_jacobian" if sparse else "jacobian"))
+    given = options.pop("jac", None)
+    by_itself = function.made("sparse_jacobian" if sparse else "jacobian")
+    options["jac"] = by_itself if given is None else of_vectors(given, variables)
     with counted(function.made("flat"), variables.who, _cost) as residuals:
         result = scipy.least_squares(residuals, variables.start, args=args, **options)
     return with_containers(result, variables, ("x", "grad", "active_mask"))

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._progress import counted
-from cdiff.optimize._adapt import container_callback, plain_args, scipy_bounds, with_containers
+from cdiff.optimize._adapt import (
+    container_callback,
+    of_vectors,
+    plain_args,
+    scipy_bounds,
+    with_containers,
+)
 from cdiff.optimize._vector import Variables, VectorFunction, is_container
 from cdiff.scipy._need import scipy_module
 
@@ -23,6 +29,7 @@ __all__ = ["minimize"]
 WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 BY_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov"}
 BY_HESSIAN = {"dogleg", "trust-exact"}
+LIMITS = {"eq": (0.0, 0.0), "ineq": (0.0, np.inf)}  # of constraints that are dicts
 LARGEST_HESSIAN = 100  # variables up to which trust-constr gets a matrix, and products beyond
 
 
@@ -94,6 +101,7 @@ def minimize(
     scipy = scipy_module("optimize", "cdiff.optimize")
     variables = Variables(x0, "minimize")
     function = VectorFunction(fun, variables, compile)
+    method = method.lower() if isinstance(method, str) else method  # as SciPy reads it
     if sparse and method != "trust-constr":
         raise ValueError(f"minimize: sparse=True is for method='trust-constr', not {method!r}")
     given = _derivatives(function, method, options, sparse)
@@ -121,10 +129,15 @@ def _derivatives(
     function: VectorFunction, method: Any, options: dict[str, Any], sparse: bool
 ) -> dict[str, Any]:
     """The function and its derivatives for a method; what the user gave is taken from `options`."""
-    name = method.lower() if isinstance(method, str) else ""
+    name = method if isinstance(method, str) else ""
     variables, own = function.variables, {}
     for key in ("jac", "hess", "hessp"):
         value = options.pop(key, None)
+        if value is True:
+            raise TypeError(
+                f"minimize: {key}=True says that fun returns its derivative too; here fun returns "
+                f"its value alone, and the derivative is found by itself: leave {key} out"
+            )
         if value is not None:
             own[key] = _of_containers(value, key, variables)
     if name in WITHOUT_GRADIENT or "jac" in own:
@@ -147,7 +160,7 @@ def _of_containers(value: Any, key: str, variables: Variables) -> Any:
     if not callable(value) or isinstance(value, type) or hasattr(value, "initialize"):
         return value  # a name of SciPy's, or one of its update strategies
     if key == "hess":
-        return lambda v, *args: value(variables.tree(v), *args)
+        return of_vectors(value, variables)
     if key == "hessp":
         return lambda v, p, *args: variables.vector(
             value(variables.tree(v), variables.tree(p), *args), "what hessp returned"
@@ -161,16 +174,22 @@ def _constraints(
     """Constraints with their derivatives."""
     if isinstance(given, (list, tuple)):
         return [_constraints(scipy, c, variables, compile, method, sparse) for c in given]
+    kind = "sparse_" if sparse else ""
     if isinstance(given, dict):
         function = VectorFunction(given.get("fun"), variables, compile)  # type: ignore[arg-type]
         jac = given.get("jac")
-        found = {"fun": function.made("flat"), "jac": function.made("jacobian")}
-        if jac is not None:
-            found["jac"] = _of_containers(jac, "hess", variables)
-        return {**given, **found}
+        by_itself = function.made(f"{kind}jacobian")
+        jac = by_itself if jac is None else of_vectors(jac, variables)
+        limits = LIMITS.get(str(given.get("type")).lower())
+        if method != "trust-constr" or limits is None:
+            return {**given, "fun": function.made("flat"), "jac": jac}
+        args = plain_args(given.get("args", ()))
+        return scipy.NonlinearConstraint(
+            _at(function.made("flat"), args), *limits, _at(jac, args),
+            _at(function.made(f"{kind}weighted_hessian"), args),
+        )  # fmt: skip
     if isinstance(given, scipy.NonlinearConstraint):
         function = VectorFunction(given.fun, variables, compile)
-        kind = "sparse_" if sparse else ""
         own: dict[str, Any] = {"jac": function.made(f"{kind}jacobian")}
         if callable(method) or method == "trust-constr":  # the others warn that they ignore it
             own["hess"] = function.made(f"{kind}weighted_hessian")
@@ -178,6 +197,11 @@ def _constraints(
             own["keep_feasible"] = given.keep_feasible
         return scipy.NonlinearConstraint(function.made("flat"), *_limits(given, variables), **own)
     return given
+
+
+def _at(f: Any, args: tuple[Any, ...]) -> Any:
+    """A function with its further arguments given; what is none stays as it is."""
+    return (lambda *v: f(*v, *args)) if callable(f) and args else f
 
 
 def _limits(given: Any, variables: Variables) -> tuple[Any, Any]:

@@ -13,7 +13,12 @@ import numpy as np
 
 from cdiff._progress import counted
 from cdiff._wrap import function_name
-from cdiff.optimize._adapt import container_callback, plain_args, with_containers
+from cdiff.optimize._adapt import (
+    container_callback,
+    of_vectors,
+    plain_args,
+    with_containers,
+)
 from cdiff.optimize._vector import Variables, VectorFunction
 from cdiff.scipy._need import scipy_module
 
@@ -54,7 +59,8 @@ def root(
     compile : bool, default True
         Record the functions as programs.
     **options : object
-        What else SciPy takes: `tol`, `options`, `jac`.
+        What else SciPy takes: `tol`, `options`; `jac`, of containers like `x0`, where it is to be
+        another one.
 
     Returns
     -------
@@ -113,10 +119,12 @@ def _method(
 ) -> tuple[str, dict[str, Any]]:
     """The method, and its options with the Jacobian that it takes."""
     if not sparse:
-        method = "hybr" if method is None else method
-        if method in WITH_JACOBIAN:
-            return method, {"jac": function.made("jacobian"), **options}
-        return method, dict(options)
+        method = "hybr" if method is None else method.lower()
+        given = options.get("jac")
+        if given is not None:
+            return method, {**options, "jac": of_vectors(given, function.variables)}
+        by_itself = {"jac": function.made("jacobian")} if method in WITH_JACOBIAN else {}
+        return method, {**options, **by_itself}
     if method not in (None, "krylov"):
         raise ValueError(f"root: sparse=True is for method='krylov', not {method!r}")
     own = options.get("options") or {}
