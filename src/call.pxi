@@ -101,7 +101,12 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
         operands = [innermost(a) for a in operands]
     if value is None and known and (<Callee>attrs[0]).is_first:
         value = operands[0]
-    y = called(attrs[0], operands) if value is None else detached(value)
+    if value is None:
+        y = called(attrs[0], operands)
+    elif known and (<Callee>attrs[0]).is_first and defers(value, None, 0):
+        y = deferred_array((typenum_of(value), shape_tuple(value)))
+    else:
+        y = detached(value)
     if not known:
         return only_traced(y, OP_CALL, operands, attrs) if any_traced(operands) else y
     y = settle(y)
