@@ -19,16 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import has_rules
-from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace, is_waiting, watch
+from cdiff._core import CallForm, CompiledCall, Fixed, watch
 from cdiff._debug import VALUES, debug_lines
-from cdiff._leaves import outside
 from cdiff._linked import Trust
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._plain import written
 from cdiff._profile import measured
 from cdiff._reads import innermost
+from cdiff._recorded import Recorded
 from cdiff._saved_trees import named_classes
 from cdiff._saving import (
     Known,
@@ -42,7 +41,7 @@ from cdiff._saving import (
 )
 from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
-from cdiff._tree import class_name, flatten, unflatten
+from cdiff._tree import class_name, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
@@ -171,8 +170,8 @@ class Compiled(CompiledCall, Transformed):
     def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Run the function itself and keep the program of what it did."""
         observer = Observer(self._f, signature.statics)
-        path, treedef, leaves, level = self._run(signature)
-        values = _results(path, leaves, level, signature.inputs)
+        recorded = self._run(signature)
+        path, treedef, values = recorded.path, recorded.treedef, recorded.values()
         # What is looked into operation by operation is run anew at each call.
         if path is not None and not watch() & VALUES:
             self._keep(signature, path, observer)
@@ -180,25 +179,11 @@ class Compiled(CompiledCall, Transformed):
             return buffers.copied(treedef, values)
         return unflatten(treedef, values)
 
-    def _run(self, signature: Signature) -> tuple[Path | None, TreeDef, list[Any], int]:
-        """What the function itself does, and the leaves of its result with their level; no path if
-        it reads tracked values."""
-        # Rules are for derivatives of what is saved; whoever watches values wants them at once.
-        trace = Trace(rules=True, closed=True, defers=not watch() & VALUES)
-        with trace as level:
-            inputs = [trace.input(x) for x in signature.inputs]
-            leaves, treedef = flatten(signature.call(self._f, inputs))
-            given = [isinstance(y, (Array, np.ndarray)) for y in leaves]
-            nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
-            program, captured = trace.freeze(nodes)
-            runs = trace.freeze(nodes, False)[0].simplify() if has_rules(program) else None
-        if captured:
-            return None, treedef, leaves, level
-        numbers = iter(range(len(nodes)))
-        places = [next(numbers) if is_array else None for is_array in given]
-        constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
-        path = Path(program.simplify(), treedef, places, constants, runs)
-        return path, treedef, leaves, level
+    def _run(self, signature: Signature) -> Recorded:
+        """What the function itself does."""
+        # Whoever watches values wants them where they are made.
+        defers = not watch() & VALUES
+        return Recorded(partial(signature.call, self._f), signature.inputs, defers)
 
     def _keep(self, signature: Signature, path: Path, observer: Observer) -> None:
         """Add a path, and forget all if there are too many."""
@@ -343,7 +328,7 @@ class Compiled(CompiledCall, Transformed):
             found = self._find(signature, None)
             return None if found is None else found[0]
         with debug_lines():
-            return self._run(signature)[0]
+            return self._run(signature).path
 
     def save(self, file: Any) -> None:
         """Write the recorded programs to a file, which `cdiff.load` reads.
@@ -487,24 +472,6 @@ def call_form(
         )  # fmt: skip
     except ValueError:
         return None
-
-
-def _results(path: Path | None, leaves: list[Any], level: int, inputs: list[Any]) -> list[Any]:
-    """The leaves of a recorded result: where they are not known yet, the program makes them."""
-    if path is not None and any(is_waiting(y) for y in leaves):
-        outputs, _, _ = path.runner.run(inputs)
-        # None if it decides otherwise than the function, by the last digit of a sum.
-        if outputs is not None:
-            return [
-                _constant(x) if k is None else outputs[k]
-                for k, x in zip(path.places, leaves, strict=True)
-            ]
-    return [_constant(y) if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
-
-
-def _constant(y: Any) -> Any:
-    """A leaf of a result that is no output of a program, which may be an array of the user's."""
-    return y.copy() if isinstance(y, np.ndarray) else y
 
 
 def is_plain(treedef: TreeDef) -> bool:

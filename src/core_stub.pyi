@@ -207,6 +207,7 @@ class Trace(Level):
     rules: bool
     def __init__(self, rules: bool = False, closed: bool | None = None,
                  defers: bool = False) -> None: ...
+    has_computed: bool
     decisions: list[tuple[Array, NDArray[Any], str]]
     def input(self, x: Any) -> Array: ...
     def freeze(self, outputs: Sequence[Any],

@@ -76,9 +76,8 @@ cdef Array deferred_result(int op, Array a, list operands, object attrs):
         return None
     if is_view_operator(op) and (not waits or shows_part(op, a, attrs)):
         return VALUE[op](a, operands, attrs) if waits else None
-    if op == OP_GATHER or op == OP_SCATTER_ADD:
-        if not rows_exist(op, a, operands[1], attrs):
-            return None                            # computing raises the error
+    if (op == OP_GATHER or op == OP_SCATTER_ADD) and not rows_exist(op, a, operands[1], attrs):
+        return None                                # computing raises the error
     try:
         y = deferred_array(inferred(op, operands, attrs))
     except (TypeError, ValueError):
@@ -200,7 +199,7 @@ cdef Array value_again(Array n):
     cdef list operands
     if op >= N_LOCAL:
         operands = graph_operands(n)[:None if OP_NARGS[op] == MANY else OP_NARGS[op]]
-        if op == OP_CALL:                          # of a rule: the value of its first operand
+        if op == OP_CALL:                          # a rule: it is the value of its first operand
             return operands[0]
         return VALUE[op](<Array>operands[0], operands, y_attrs(n))
     a = strong_operand(n, 0)
@@ -224,6 +223,14 @@ cdef Array answer(int op, Array a, Array b):
     if b is None:
         return plain_node(NUMPY_UFUNCS[op](ndarray_of(a)))
     return plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
+
+
+cdef int note_call(int levels) except -1:
+    """A call is computed while this is recorded: much work, which the program would do again."""
+    cdef int level = tracing_level(levels & <int>cdiff_tls.deferring)
+    if level >= 0:
+        (<Trace><object>cdiff_tls.trace[level]).has_computed = True
+    return 0
 
 
 cdef bint WAITS[N_OPS]

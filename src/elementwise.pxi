@@ -100,7 +100,7 @@ cdef inline bint has_partial(int op) noexcept nogil:
 
 
 cdef Array array_value(int op, Array a, Array b):
-    """Value of an elementwise operator where at least one operand is an array, or one that waits."""
+    """Value of an elementwise operator with an array among its operands, or one that waits."""
     cdef Job job
     cdef Array y
     job_shape(&job, op, a, b, None, None)
@@ -108,8 +108,10 @@ cdef Array array_value(int op, Array a, Array b):
     if cdiff_tls.deferring and defers(a, b, job.size):
         N(y).arr.flags |= ARR_DEFERRED
         return y
-    job_operand(&job, as_float(a))
-    job_operand(&job, as_float(b))
+    a = as_float(a)
+    b = as_float(b)
+    job_operand(&job, a)
+    job_operand(&job, b)
     job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)
     return y
 
@@ -222,7 +224,7 @@ cdef Node *quick(int op, Node *a, Node *b) except? NULL:
     cdef const double *pb = NULL
     cdef bint sa = a.flags & NODE_ARRAY, sb = False
     cdef Node *n
-    if not is_simple(r):
+    if not is_simple(r) or (cdiff_tls.deferring and r.size >= defer_from):
         return NULL
     pa = <const double *>r.data if sa else &a.v
     if b != NULL:

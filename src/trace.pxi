@@ -30,6 +30,7 @@ cdef class Trace(Level):
     cdef int level
     cdef uint32_t outer_tracing, outer_deferring
     cdef readonly bint rules
+    cdef readonly bint has_computed  # work that its program would have to do again
     cdef bint closed, defers
     cdef readonly list decisions
     cdef list inputs
@@ -50,6 +51,7 @@ cdef class Trace(Level):
         self.duals = []
         self.outside = {}
         self.originals = {}
+        self.has_computed = False
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         if self.defers:
