@@ -48,12 +48,20 @@ cdef Array deferred_array(tuple type):
     """A value that is still missing; None for a type that does not wait."""
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef int ndim = read_shape(type[1], shape)
-    cdef Array y
-    if is_complex(type[0]):
-        return None
-    y = new_array(ndim, shape, type[0])
-    N(y).arr.flags |= ARR_DEFERRED
-    return y
+    return None if is_complex(type[0]) else deferred_block(ndim, shape, type[0])
+
+
+cdef Array deferred_block(int ndim, const Py_ssize_t *shape, int typenum):
+    """A node with a block whose contents are missing."""
+    cdef Py_ssize_t itemsize = itemsize_of(typenum)
+    cdef Arr *r = block_untouched(ndim, checked_size(ndim, shape, itemsize))
+    cdef int i
+    r.typenum = <int16_t>typenum
+    for i in range(ndim):
+        r.dims[i] = shape[i]
+    set_contiguous(r, itemsize)
+    r.flags |= ARR_DEFERRED
+    return steal(array_node(r))
 
 
 # ---------------------------------------------------------------- operators

@@ -102,12 +102,12 @@ cdef inline bint has_partial(int op) noexcept nogil:
 cdef Array array_value(int op, Array a, Array b):
     """Value of an elementwise operator with an array among its operands, or one that waits."""
     cdef Job job
+    cdef int typenum = result_typenum(a, b)
     cdef Array y
     job_shape(&job, op, a, b, None, None)
-    y = new_array(job.ndim, job.shape, result_typenum(a, b))
     if cdiff_tls.deferring and defers(a, b, job.size):
-        N(y).arr.flags |= ARR_DEFERRED
-        return y
+        return deferred_block(job.ndim, job.shape, typenum)
+    y = new_array(job.ndim, job.shape, typenum)
     a = as_float(a)
     b = as_float(b)
     job_operand(&job, a)
@@ -303,6 +303,52 @@ cdef Array ew2(int op, Array a, Array b):
             and not is_deferred(a) and not is_deferred(b):
         return ew2(op, as_inline(a), as_inline(b))
     return record_array(op, array_value(op, a, b), a, b)
+
+
+cdef Array ew_over(int op, Array a, Array b, int last):
+    """The same for an operator of one (b is None) or two, where the caller needs operand k no more
+    if bit k of `last` is set: a large result takes its memory, so that less goes through the cache.
+    """
+    cdef Job job
+    cdef Array out = None
+    if last & 1 and gives_way(a, b):
+        out = a
+    elif last & 2 and gives_way(b, a):
+        out = b
+    if out is None or watching:
+        return ew1(op, a) if b is None else ew2(op, a, b)
+    job_shape(&job, op, a, b, None, None)
+    job_operand(&job, a)
+    job_operand(&job, b)
+    job_execute(&job, KERNELS.value[op], NULL, N(out).arr, 0)
+    return out
+
+
+cdef bint gives_way(Array a, Array other) noexcept:
+    """Is this a large constant float64 array that only the caller has, and the result of its shape?
+    """
+    cdef Arr *r
+    if N(a).flags != NODE_ARRAY or Py_REFCNT(<PyObject *>a) != 1:
+        return False
+    r = N(a).arr
+    if r.typenum != NPY_DOUBLE or r.size < NOGIL_SIZE:
+        return False
+    if other is not None and N(other).flags & (NODE_DUAL | LEVEL_MASK):
+        return False
+    if other is not None and N(other).flags & NODE_ARRAY and not broadcasts_into(N(other).arr, r):
+        return False
+    return claim(a)
+
+
+cdef bint broadcasts_into(const Arr *r, const Arr *whole) noexcept nogil:
+    """Does this float64 array broadcast to that one's shape?"""
+    cdef int i, shift = whole.ndim - r.ndim
+    if r.typenum != NPY_DOUBLE or shift < 0:
+        return False
+    for i in range(r.ndim):
+        if r.dims[i] != 1 and r.dims[i] != whole.dims[i + shift]:
+            return False
+    return True
 
 
 cdef bint without_floats(Array a, Array b) noexcept:
