@@ -19,16 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import has_rules
-from cdiff._core import Array, CallForm, CompiledCall, Fixed, Trace, watch
+from cdiff._core import CallForm, CompiledCall, Fixed, watch
 from cdiff._debug import VALUES, debug_lines
-from cdiff._leaves import outside
 from cdiff._linked import Trust
 from cdiff._out import Buffers
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._plain import written
 from cdiff._profile import measured
 from cdiff._reads import innermost
+from cdiff._recorded import Recorded
 from cdiff._saved_trees import named_classes
 from cdiff._saving import (
     Known,
@@ -42,7 +41,7 @@ from cdiff._saving import (
 )
 from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
-from cdiff._tree import class_name, flatten, unflatten
+from cdiff._tree import class_name, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
@@ -171,7 +170,8 @@ class Compiled(CompiledCall, Transformed):
     def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Run the function itself and keep the program of what it did."""
         observer = Observer(self._f, signature.statics)
-        path, treedef, values = self._run(signature)
+        recorded = self._run(signature)
+        path, treedef, values = recorded.path, recorded.treedef, recorded.values()
         # What is looked into operation by operation is run anew at each call.
         if path is not None and not watch() & VALUES:
             self._keep(signature, path, observer)
@@ -179,24 +179,11 @@ class Compiled(CompiledCall, Transformed):
             return buffers.copied(treedef, values)
         return unflatten(treedef, values)
 
-    def _run(self, signature: Signature) -> tuple[Path | None, TreeDef, list[Any]]:
-        """What the function itself does, and its result; no path if it reads tracked values."""
-        trace = Trace(rules=True, closed=True)  # rules are for derivatives of what is saved
-        with trace as level:
-            inputs = [trace.input(x) for x in signature.inputs]
-            leaves, treedef = flatten(signature.call(self._f, inputs))
-            given = [isinstance(y, (Array, np.ndarray)) for y in leaves]
-            nodes = [y for y, is_array in zip(leaves, given, strict=True) if is_array]
-            program, captured = trace.freeze(nodes)
-            runs = trace.freeze(nodes, False)[0].simplify() if has_rules(program) else None
-        values = [y.copy() if isinstance(y, np.ndarray) else outside(y, level) for y in leaves]
-        if captured:
-            return None, treedef, values
-        numbers = iter(range(len(nodes)))
-        places = [next(numbers) if is_array else None for is_array in given]
-        constants = [None if a else y for y, a in zip(leaves, given, strict=True)]
-        path = Path(program.simplify(), treedef, places, constants, runs)
-        return path, treedef, values
+    def _run(self, signature: Signature) -> Recorded:
+        """What the function itself does."""
+        # Whoever watches values wants them where they are made.
+        defers = not watch() & VALUES
+        return Recorded(partial(signature.call, self._f), signature.inputs, defers)
 
     def _keep(self, signature: Signature, path: Path, observer: Observer) -> None:
         """Add a path, and forget all if there are too many."""
@@ -335,7 +322,7 @@ class Compiled(CompiledCall, Transformed):
         path = None
         if self._own and not signature.tracked:
             with debug_lines():
-                path = self._run(signature)[0]
+                path = self._run(signature).path
         elif not signature.tracked and (found := self._find(signature, None)) is not None:
             path = found[0]
         if path is None:

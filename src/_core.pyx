@@ -77,6 +77,7 @@ cdef extern from "node.h":
         int freeing
         Node *graveyard
         uint32_t tracing
+        uint32_t deferring
         PyObject *trace[18]
         uint32_t serial[18]
     ThreadState cdiff_tls
@@ -91,7 +92,7 @@ cdef extern from "node.h":
     Py_ssize_t *ARR_STRIDES(const Arr *) noexcept nogil
     enum:
         ARR_CONTIGUOUS, ARR_SNAPSHOT, ARR_BORROWED, ARR_RESULT, ARR_SAVED, ARR_WRITTEN
-        ARR_UNTRACKED
+        ARR_UNTRACKED, ARR_DEFERRED
         NODE_ARRAY, NODE_DUAL, NODE_ALIAS, NODE_SAVED, NODE_VIEW, NODE_WEAK, NODE_SLOW, NODE_SHOWN
         LEVEL_SHIFT, LEVEL_MASK, MAX_LEVEL
 
@@ -126,6 +127,7 @@ include "regroup.pxi"
 include "numbers.pxi"
 include "number_runs.pxi"
 include "typing.pxi"
+include "deferred.pxi"
 include "check.pxi"
 include "simplify.pxi"
 include "algebra.pxi"
@@ -186,5 +188,6 @@ ARRAY_TYPE = <PyTypeObject *>Array
 install_slots()
 install_face_methods()
 install_values()
+install_deferring()
 install_batching()
 install_patterns()

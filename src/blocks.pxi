@@ -65,6 +65,7 @@ cdef int job_operand(Job *job, Array a) except -1:
     if not N(a).flags & NODE_ARRAY:
         o.data = <const char *>&N(a).v
         return 0
+    need(a)
     r = N(a).arr
     o.width = 4 if r.typenum == NPY_FLOAT else 1 if r.typenum == NPY_BOOL else 8
     if r.size == 1 or is_one_number(r):

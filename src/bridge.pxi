@@ -187,10 +187,12 @@ cdef np.ndarray shown(Array a):
 
 cdef np.ndarray export(Array a, int flags):
     """An ndarray over an array node's memory, pinned for as long as the ndarray lives."""
-    cdef Arr *r = N(a).arr
-    cdef np.ndarray out = np.PyArray_New(np.ndarray, r.ndim, <np.npy_intp *>ARR_SHAPE(r), r.typenum,
-                                         <np.npy_intp *>ARR_STRIDES(r), r.data, 0,
-                                         flags | NPY_ARRAY_ALIGNED, None)
+    cdef Arr *r
+    cdef np.ndarray out
+    need(a)
+    r = N(a).arr
+    out = np.PyArray_New(np.ndarray, r.ndim, <np.npy_intp *>ARR_SHAPE(r), r.typenum,
+                         <np.npy_intp *>ARR_STRIDES(r), r.data, 0, flags | NPY_ARRAY_ALIGNED, None)
     np.set_array_base(out, detached(a))
     np.PyArray_UpdateFlags(out, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS)
     return out
@@ -213,7 +215,10 @@ cdef object plain_value(Array a):
     a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         return N(a).v
+    need(a)
     r = N(a).arr
+    if not r.ndim and r.typenum == NPY_DOUBLE:
+        return float_of(a)
     if r.flags & ARR_RESULT and r.size > 64:
         r.flags &= ~ARR_RESULT
         return export(a, NPY_ARRAY_WRITEABLE)
@@ -262,8 +267,11 @@ cdef Array own_copy(Array a):
 
 cdef Array contiguous_copy(Array a):
     """The same (untracked) value in memory of our own, in C order."""
-    cdef Arr *r = N(a).arr
-    cdef Array out = new_array(r.ndim, ARR_SHAPE(r), r.typenum)
+    cdef Arr *r
+    cdef Array out
+    need(a)
+    r = N(a).arr
+    out = new_array(r.ndim, ARR_SHAPE(r), r.typenum)
     if r.flags & ARR_CONTIGUOUS:
         memcpy(N(out).arr.data, r.data, r.size * itemsize_of(r.typenum))
     elif not move(MOVE_COPY, N(out).arr, r):
@@ -273,6 +281,7 @@ cdef Array contiguous_copy(Array a):
 
 cdef Array contiguous(Array a):
     """`a` itself where its memory is in C order, else a copy of its value."""
+    need(a)
     if not N(a).flags & NODE_ARRAY or N(a).arr.flags & ARR_CONTIGUOUS:
         return a
     return contiguous_copy(a)

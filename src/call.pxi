@@ -101,11 +101,21 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
         operands = [innermost(a) for a in operands]
     if value is None and known and (<Callee>attrs[0]).is_first:
         value = operands[0]
-    y = called(attrs[0], operands) if value is None else detached(value)
+    if known and not (<Callee>attrs[0]).is_first:
+        note_call(levels)
+    y = called(attrs[0], operands) if value is None else known_result(attrs[0], value)
     if not known:
         return only_traced(y, OP_CALL, operands, attrs) if any_traced(operands) else y
     y = settle(y)
     return attach(y, OP_CALL, operands, READS_ALL, attrs) if recording(levels) else y
+
+
+cdef Array known_result(object callee, Array value):
+    """The value of a call that is known, in a node of its own."""
+    cdef Array y = None
+    if isinstance(callee, Callee) and (<Callee>callee).is_first and defers(value, None, 0):
+        y = deferred_array((typenum_of(value), shape_tuple(value)))
+    return detached(value) if y is None else y
 
 
 cdef Array first_part(object callee, Array y, tuple shape):

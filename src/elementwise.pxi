@@ -100,14 +100,16 @@ cdef inline bint has_partial(int op) noexcept nogil:
 
 
 cdef Array array_value(int op, Array a, Array b):
-    """Value of an elementwise operator where at least one operand is an array."""
+    """Value of an elementwise operator with an array among its operands, or one that waits."""
     cdef Job job
     cdef int typenum = result_typenum(a, b)
     cdef Array y
+    job_shape(&job, op, a, b, None, None)
+    if cdiff_tls.deferring and defers(a, b, job.size):
+        return deferred_block(job.ndim, job.shape, typenum)
+    y = new_array(job.ndim, job.shape, typenum)
     a = as_float(a)
     b = as_float(b)
-    job_shape(&job, op, a, b, None, None)
-    y = new_array(job.ndim, job.shape, typenum)
     job_operand(&job, a)
     job_operand(&job, b)
     job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)
@@ -164,7 +166,8 @@ cdef Node *keep_operand(Node *n, Array a, bint read) except? NULL:
 cdef inline bint is_simple(const Arr *r) noexcept nogil:
     """Contiguous float64 memory of our own, of a size that needs no care?"""
     return (r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS and r.ndim > 0
-            and r.size < NOGIL_SIZE and not root_of(r).flags & (ARR_BORROWED | ARR_WRITTEN))
+            and r.size < NOGIL_SIZE
+            and not root_of(r).flags & (ARR_BORROWED | ARR_WRITTEN | ARR_DEFERRED))
 
 
 cdef inline bint same_dims(const Arr *a, const Arr *b) noexcept nogil:
@@ -221,7 +224,7 @@ cdef Node *quick(int op, Node *a, Node *b) except? NULL:
     cdef const double *pb = NULL
     cdef bint sa = a.flags & NODE_ARRAY, sb = False
     cdef Node *n
-    if not is_simple(r):
+    if not is_simple(r) or (cdiff_tls.deferring and r.size >= defer_from):
         return NULL
     pa = <const double *>r.data if sa else &a.v
     if b != NULL:
@@ -296,7 +299,8 @@ cdef Array ew2(int op, Array a, Array b):
         return complex_elementwise(op, a, b)
     if without_floats(a, b):
         return numpy_elementwise(op, a, b)
-    if not ndim_of(a) and not ndim_of(b) and result_typenum(a, b) == NPY_DOUBLE:
+    if not ndim_of(a) and not ndim_of(b) and result_typenum(a, b) == NPY_DOUBLE \
+            and not is_deferred(a) and not is_deferred(b):
         return ew2(op, as_inline(a), as_inline(b))
     return record_array(op, array_value(op, a, b), a, b)
 
@@ -486,7 +490,7 @@ cdef inline bint goes_with(Array a, const Arr *r) noexcept:
     """Is it absent, a scalar, or contiguous float64 data of this shape?"""
     return (a is None or not N(a).flags & NODE_ARRAY
             or (N(a).arr.typenum == NPY_DOUBLE and N(a).arr.flags & ARR_CONTIGUOUS
-                and same_dims(N(a).arr, r)))
+                and same_dims(N(a).arr, r) and not is_deferred(a)))
 
 
 cdef inline const double *numbers_or_null(Array a) noexcept:

@@ -252,6 +252,7 @@ cdef Array as_version(Array a, Array new):
     """The next version of `a`; that of a leaf is a leaf which passes its gradient on to `a`."""
     if not is_leaf(a):
         return new
+    need(new)
     if N(new).flags & NODE_DUAL:
         raise RuntimeError("an array made with requires_grad=True cannot hold a value that a "
                            "transformation tracks; work on x.copy()")
@@ -319,6 +320,7 @@ cdef Array updated(Array a, Array v, tuple index, bint spare):
         return updated_dual(a, v, index, spare)
     # A program may read a constant again: its memory stays what it is.
     if spare and N(a).flags & NODE_ARRAY and (levels_of(N(a)) or not is_traced_value(v)):
+        need(a)
         y = successor(a)
         copy_in_place(slice_view(y, index), v)
         if recording(levels_of(N(a)) | levels_of(N(v))):

@@ -47,6 +47,7 @@ cdef extern from *:
     void cdiff_aligned_free(void *p) noexcept nogil
     void cdiff_use_large_pages(void *p, size_t n) noexcept nogil
     void *cdiff_zeroed_alloc "PyMem_RawCalloc"(size_t n, size_t size) noexcept nogil
+    void *cdiff_raw_alloc "PyMem_RawMalloc"(size_t n) noexcept nogil
     void cdiff_zeroed_free "PyMem_RawFree"(void *p) noexcept nogil
     const int POOLED
 
@@ -131,6 +132,24 @@ cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
     if r == NULL:
         raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
     cdiff_use_large_pages(r, header + payload)
+    r.refcnt = 1
+    r.data = <char *>r + header
+    r.ndim = <uint8_t>ndim
+    r.bucket = UNPOOLED
+    return r
+
+
+cdef Arr *block_untouched(int ndim, size_t payload) except NULL:
+    """A block whose data may never be written: for the header of a large one no page of 2 MB is
+    taken, and it goes back to the operating system."""
+    cdef size_t header = header_size(ndim)
+    cdef Arr *r
+    if payload < LAZY_ZEROS:
+        return block_new(ndim, payload)
+    r = <Arr *>cdiff_raw_alloc(header + payload)
+    if r == NULL:
+        raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
+    memset(r, 0, header)
     r.refcnt = 1
     r.data = <char *>r + header
     r.ndim = <uint8_t>ndim

@@ -60,7 +60,8 @@ enum {
     ARR_RESULT = 8,     /* a finished gradient that nothing else refers to */
     ARR_SAVED = 16,     /* a derivative reads this memory */
     ARR_WRITTEN = 32,   /* memory that is being assigned into */
-    ARR_UNTRACKED = 64  /* a view of a tracked array made while nothing was recorded */
+    ARR_UNTRACKED = 64, /* a view of a tracked array made while nothing was recorded */
+    ARR_DEFERRED = 128  /* the contents are computed when somebody needs them (deferred.pxi) */
 };
 
 #define ARR_SHAPE(r) ((r)->dims)
@@ -126,14 +127,16 @@ static inline void cdiff_set_kind(Node *n, uint32_t op, uint32_t flags) {
 
 /* Per thread: is recording switched off, how many transformations are we
  * inside and which number has each of them, which of them record programs (the
- * bits of their levels, and the Trace of each), and the list of nodes waiting to be
- * freed (so that freeing a chain of a million nodes does not recurse). */
+ * bits of their levels, and the Trace of each) and which of these without
+ * computing large values, and the list of nodes waiting to be freed (so that
+ * freeing a chain of a million nodes does not recurse). */
 typedef struct {
     int paused;
     int depth;
     int freeing;
     Node *graveyard;
     uint32_t tracing;
+    uint32_t deferring;
     PyObject *trace[MAX_LEVEL + 1];
     uint32_t serial[MAX_LEVEL + 1];
 } ThreadState;

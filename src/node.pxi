@@ -401,6 +401,7 @@ cdef Array detached(Array a):
     a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
+    need(a)
     r = block_over(N(a).arr, N(a).arr.ndim, N(a).arr.data)
     r.size = N(a).arr.size
     r.flags |= N(a).arr.flags & ARR_CONTIGUOUS
@@ -505,13 +506,17 @@ cdef Array saved(Array a):
 
 cdef int own_memory(Array a) except -1:
     """Move a value into a block of its own, in C order."""
-    cdef Array copy = contiguous_copy(a)
-    cdef Arr *r = N(copy).arr
-    N(a).arr.refcnt += 1
-    N(copy).arr = N(a).arr
-    replace_block(N(a), r)
-    N(copy).arr.holders = 0
+    exchange_blocks(a, contiguous_copy(a))
     return 0
+
+
+cdef void exchange_blocks(Array a, Array fresh) noexcept:
+    """Give `a` the block of a fresh node, and that one the block of `a`."""
+    cdef Arr *r = N(fresh).arr
+    N(a).arr.refcnt += 1
+    N(fresh).arr = N(a).arr
+    replace_block(N(a), r)
+    N(fresh).arr.holders = 0
 
 
 cdef inline bint is_borrowed(Array a) noexcept:

@@ -22,7 +22,7 @@ cdef Array apply(int op, list operands, object attrs):
         flags |= N(<Array>operands[i]).flags
     if flags & NODE_DUAL:
         return dual_structural(op, operands, attrs)
-    y = settle(VALUE[op](<Array>operands[0], operands, attrs))
+    y = result_or_wait(op, <Array>operands[0], operands, attrs)
     if not recording(flags & LEVEL_MASK):
         return y
     return attach(fresh_result(y, operands), op, operands, STRUCT_SAVES[op], attrs)
@@ -37,7 +37,7 @@ cdef Array apply1(int op, Array a, object attrs):
         return watched_structural(op, [a], attrs)
     if N(a).flags & NODE_DUAL:
         return dual_structural(op, [a], attrs)
-    y = settle(VALUE[op](a, None, attrs))
+    y = result_or_wait(op, a, None, attrs)
     levels = recording(levels_of(N(a)))
     if not levels:
         return y
@@ -48,8 +48,22 @@ cdef Array apply1(int op, Array a, object attrs):
     n.flags |= <uint32_t>levels
     Py_INCREF(attrs)
     n.obj = <PyObject *>attrs
-    n.p0 = hold(saved(a) if STRUCT_SAVES[op] & 1 else a)
+    n.p0 = hold(saved(a) if STRUCT_SAVES[op] & 1 or is_deferred(y) else a)
     return y
+
+
+cdef inline Array result_or_wait(int op, Array a, list operands, object attrs):
+    """The value of a structural operator, or one that waits."""
+    cdef Array y = None, p
+    if cdiff_tls.deferring:
+        y = deferred_result(op, a, operands, attrs)
+    if y is not None:
+        return y
+    need(a)
+    if operands is not None:
+        for p in operands:
+            need(p)
+    return settle(VALUE[op](a, operands, attrs))
 
 
 cdef Array fresh_result(Array y, list operands):
@@ -107,7 +121,7 @@ cdef Array settle(Array a):
     if not N(a).flags & NODE_ARRAY:
         return a
     r = N(a).arr
-    if r.ndim == 0 and r.typenum == NPY_DOUBLE:
+    if r.ndim == 0 and r.typenum == NPY_DOUBLE and not is_deferred(a):
         return scalar((<double *>r.data)[0])
     return a
 
@@ -117,6 +131,7 @@ cdef double float_of(Array a):
     a = innermost(a)
     if not N(a).flags & NODE_ARRAY:
         return N(a).v
+    need(a)
     if N(a).arr.size != 1:
         raise TypeError(f"only arrays of size 1 can become a number; this one has shape "
                         f"{shape_tuple(a)}")
@@ -218,6 +233,7 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
     cdef Arr *r
     if not N(u).flags & NODE_ARRAY:
         return steal(number_node(N(u).v, ndim, dims))
+    need(u)
     r = N(u).arr
     for i in range(ndim):
         strides[i] = 0
@@ -276,6 +292,7 @@ cdef int add_into_slice(Array target, Array g, tuple attrs) except -1:
 cdef int add_in_place(Array view, Array g) except -1:
     """view += g for a strided float view; numbers and arrays broadcast."""
     cdef np.ndarray out
+    need(g)
     if not move(MOVE_ADD, N(view).arr, N(as_block(g)).arr):
         out = export(view, NPY_ARRAY_WRITEABLE)
         np.add(out, ndarray_of(g), out=out, casting="same_kind")
@@ -285,6 +302,7 @@ cdef int add_in_place(Array view, Array g) except -1:
 cdef int copy_in_place(Array view, Array v) except -1:
     """view[...] = v, broadcast and cast as NumPy's assignment does; not from its own memory."""
     cdef Arr *r = N(view).arr
+    need(innermost(v))
     if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(v) == 1:
         (<double *>r.data)[0] = float_of(v)
     elif not move(MOVE_COPY, r, N(as_block(innermost(v))).arr):

@@ -25,36 +25,44 @@ cdef class Trace(Level):
     `decisions` are an Array, the plain value that was taken from it, and the line that took it.
     With `rules` the program keeps the rules of custom derivatives, since it will be differentiated.
     One that is `closed` (by default, one without rules) cannot take duals from outside as inputs.
+    One that `defers` does not compute large values before somebody looks at them.
     """
     cdef int level
-    cdef uint32_t outer_tracing
+    cdef uint32_t outer_tracing, outer_deferring
     cdef readonly bint rules
-    cdef bint closed
+    cdef readonly bint has_computed  # work that its program would have to do again
+    cdef bint closed, defers
     cdef readonly list decisions
     cdef list inputs
     cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
 
-    def __init__(self, rules=False, closed=None):
+    def __init__(self, rules=False, closed=None, defers=False):
         self.rules = rules
+        self.defers = defers
         self.closed = not rules if closed is None else closed
 
     def __enter__(self):
         self.outer_tracing = cdiff_tls.tracing
+        self.outer_deferring = cdiff_tls.deferring
         self.decisions = []
         self.inputs = []
         self.duals = []
         self.outside = {}
         self.originals = {}
+        self.has_computed = False
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
+        if self.defers:
+            cdiff_tls.deferring |= <uint32_t>level_bit(self.level)
         cdiff_tls.trace[self.level] = <PyObject *>self
         return self.level
 
     def __exit__(self, *exception):
         cdiff_tls.trace[self.level] = NULL
         cdiff_tls.tracing = self.outer_tracing
+        cdiff_tls.deferring = self.outer_deferring
         Level.__exit__(self, *exception)
 
     def input(self, x):
@@ -258,18 +266,22 @@ cdef Array plain_node(object x):
 
 cdef Array traced_question(int op, Array a, Array b):
     """A comparison, isnan and the like: booleans that are values of the program."""
+    cdef Array y
     a = innermost(a)
-    if b is None:
-        return only_traced(plain_node(NUMPY_UFUNCS[op](ndarray_of(a))), op, [a], None)
-    b = innermost(b)
-    y = plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
-    return only_traced(y, op, [a, b], None)
+    b = None if b is None else innermost(b)
+    y = deferred_question(op, a, b)
+    if y is None:
+        y = answer(op, a, b)
+    return only_traced(y, op, [a] if b is None else [a, b], None)
 
 
 cdef Array traced_cast(Array a, int typenum):
     """To integers or booleans: the derivative ends, the program goes on."""
     a = innermost(a)
-    y = plain_node(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
+    if defers(a, None, size_of(a)):
+        y = deferred_array((typenum, shape_tuple(a)))
+    else:
+        y = plain_node(ndarray_of(a).astype(np.PyArray_DescrFromType(typenum)))
     return only_traced(y, OP_CAST, [a], (typenum,))
 
 

@@ -542,6 +542,7 @@ cdef int free_graph(Sweep *s) except -1:
     cdef Node *p0
     cdef Node *p1
     for i in range(s.count):
+        need(<Array><PyObject *>s.order[i].node)
         Py_INCREF(<object><PyObject *>s.order[i].node)
     for i in range(s.count - 1, -1, -1):
         n = s.order[i].node

@@ -1,7 +1,18 @@
-"""What all tests share: a test draws the same random numbers whichever others run before it."""
+"""What all tests share: a test draws the same random numbers whichever others run before it.
+
+With CDIFF_DEFER_FROM=0 in the environment all values wait while functions are recorded, not only
+large ones, so that every test of compiled functions is one of deferred values.
+"""
+
+import os
 
 import numpy as np
 import pytest
+
+from cdiff import _core
+
+if "CDIFF_DEFER_FROM" in os.environ:
+    _core.set_deferred_size(int(os.environ["CDIFF_DEFER_FROM"]))
 
 _FIRST = {}  # the state of each module's generators when its first test began
 

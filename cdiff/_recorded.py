@@ -1,0 +1,99 @@
+"""What one run of a compiled function did: its program, and its result.
+
+Large values are not computed while a function is recorded, unless Python looks at them: the program
+that comes of it makes the results, in one run over memory that it uses again. Where that would be
+more work than to finish what is missing, what is missing is computed operation by operation. This
+file knows traces and paths; it must not know signatures, caches or what values depend on. It is
+fast because a result is never computed twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._body import has_rules
+from cdiff._core import Array, Trace, is_waiting, leaf_value, peek
+from cdiff._leaves import outside
+from cdiff._paths import Path
+from cdiff._tree import flatten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cdiff._tree import TreeDef
+
+__all__ = ["Recorded"]
+
+
+class Recorded:
+    """A function run once for the sake of its program.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of Arrays, the inputs of the program; returns any containers.
+    inputs : list
+        Floats and ndarrays.
+    defers : bool
+        Whether large values may be left out until somebody looks at them.
+
+    Attributes
+    ----------
+    path : Path or None
+        None if the function reads values that a transformation outside tracks.
+    treedef : TreeDef
+        Structure of the result.
+    """
+
+    __slots__ = ("inputs", "leaves", "level", "nodes", "path", "trace", "treedef")
+
+    path: Path | None
+    treedef: TreeDef
+
+    def __init__(
+        self, function: Callable[[list[Array]], Any], inputs: Sequence[Any], defers: bool
+    ) -> None:
+        # Rules are for derivatives of what is saved.
+        self.trace = trace = Trace(rules=True, closed=True, defers=defers)
+        self.inputs = inputs
+        with trace as self.level:
+            self.nodes = [trace.input(x) for x in inputs]
+            self.leaves, self.treedef = flatten(function(self.nodes))
+            given = [isinstance(y, (Array, np.ndarray)) for y in self.leaves]
+            arrays = [y for y, is_array in zip(self.leaves, given, strict=True) if is_array]
+            program, captured = trace.freeze(arrays)
+            runs = trace.freeze(arrays, False)[0].simplify() if has_rules(program) else None
+        self.path = None
+        if not captured:
+            numbers = iter(range(len(arrays)))
+            places = [next(numbers) if is_array else None for is_array in given]
+            constants = [None if a else y for y, a in zip(self.leaves, given, strict=True)]
+            self.path = Path(program.simplify(), self.treedef, places, constants, runs)
+
+    def values(self) -> list[Any]:
+        """The leaves of the result.
+
+        Returns
+        -------
+        list
+        """
+        path = self.path
+        if path is not None and not self.trace.has_computed and any(map(is_waiting, self.leaves)):
+            outputs, _, _ = path.runner.run([self._given(k) for k in range(len(self.nodes))])
+            # None if it decides otherwise than the function, by the last digit of a sum.
+            if outputs is not None:
+                return [
+                    y if k is None else outputs[k]
+                    for k, y in zip(path.places, self.leaves, strict=True)
+                ]
+        return [
+            y.copy() if isinstance(y, np.ndarray) else outside(y, self.level) for y in self.leaves
+        ]
+
+    def _given(self, k: int) -> Any:
+        """Input k as it was in the beginning, whatever the function has done to the array since."""
+        if isinstance(self.inputs[k], np.ndarray):
+            return peek(leaf_value(self.nodes[k], self.level))
+        return self.inputs[k]
