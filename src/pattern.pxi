@@ -368,14 +368,16 @@ cdef np.ndarray einsum_labels(object axes, tuple shape, list kept, list lengths)
 # ---------------------------------------------------------------- what has no rule
 
 cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
-    """Every element of the result by every element of the operands; of one point, where a call is
-    mapped to many."""
+    """Every element of the result by every element of the operands, unless the callee says which
+    it reads (`sources`); of one point, where a call is mapped to many."""
     cdef Py_ssize_t k, n = product(s.places.shape(i)), size, points = 1
     cdef _Sets out = None, a
+    cdef bint dense = False
     cdef list at = s.p.operands_of(i)
     attrs = s.p.attrs_of(i)
     callee = attrs[0] if s.p.code[i].op == OP_CALL else None
     flags = getattr(callee, "flags", None)
+    sources = getattr(callee, "sources", None)
     if flags is not None and len(flags) == len(at):
         points = getattr(callee, "size", getattr(callee, "n", 1))
     if isinstance(callee, (Hosted, HostedRows, Positions, Stop)):
@@ -386,12 +388,18 @@ cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
         if a is None:
             continue
         size = a.n
+        read = sources(k, [s.places.shape(v) for v in at]) if sources is not None else None
+        if read is not None:
+            for places in read:
+                out = joined(out, taken(a, np.ascontiguousarray(places, np.int64)))
+            continue
+        dense = True
         if points > 1 and flags[k]:
             own = by_label(a, np.arange(size, dtype=np.int64) // (size // points or 1), each)
         else:
             own = taken(summed(a, np.zeros(size, np.int64), 1), np.zeros(n, np.int64))
         out = joined(out, own)
-    if out is not None:
+    if dense:
         s.note(i, f"no rule for {callee if callee is not None else 'it'}, "
                   f"taken as dense in {points} block{'s' if points > 1 else ''}")
     return out

@@ -20,6 +20,7 @@ from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
 __all__ = ["convolve", "correlate"]
 
 MODES = ("full", "same", "valid")
+MOST_SHIFTS = 256  # elements of the other operand, up to which a pattern is that of a band
 BACKWARD = slice(None, None, -1)
 
 
@@ -35,6 +36,17 @@ class Convolution(PointCallee):
 
     def __reduce__(self) -> Any:
         return Convolution, (self.mode,)
+
+    def sources(self, k: int, shapes: list[tuple[int, ...]]) -> Any:
+        """For each term of the sums the element of operand k that each result reads, -1 for none;
+        None where these are very many, or all."""
+        (n,), (m,) = shapes[k], shapes[1 - k]
+        if m > MOST_SHIFTS or (self.mode == "valid" and k == 1):
+            return None
+        if self.mode == "valid":
+            return (np.arange(n - m + 1) + j for j in range(m))
+        shifted = (np.arange(n + m - 1) - j for j in range(m))
+        return (np.where((at >= 0) & (at < n), at, -1) for at in shifted)
 
     def value(self, arrays: list[Any]) -> Any:
         return NUMPY.convolve(arrays[0], arrays[1], self.mode)
