@@ -577,18 +577,17 @@ cdef object reshaped(Array a, tuple shape, object order):
     return view_of(a, OP_RESHAPE, (resolve_shape(shape, a.size, shape_tuple(a)),))
 
 
+# What follows is for watched_function.
+
 def _reshape(Array a, tuple shape, order):
-    """For watched_function."""
     return reshaped(a, shape, order)
 
 
 def _indexing(Array a, key):
-    """For watched_function."""
     return get_item(a, key)
 
 
 def _assignment(Array a, key, value):
-    """For watched_function."""
     assign(a, key, value)
 
 
