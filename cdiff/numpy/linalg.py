@@ -168,7 +168,8 @@ def slogdet(a: ArrayLike) -> SlogdetResult:
 
 def _sign_of_det(a: Any) -> Any:
     """By the core, which keeps the factors, where the determinant is in range."""
-    found = _core.value(_core.det(a))
+    with np.errstate(over="ignore"):
+        found = _core.value(_core.det(a))
     if a.dtype.kind == "c" or not np.isfinite(found).all() or not np.all(found):
         return np.linalg.slogdet(a).sign
     return np.sign(found)
