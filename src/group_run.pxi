@@ -124,7 +124,9 @@ cdef void walk_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t
                      double *lanes, bint out) noexcept nogil:
     """From memory into lanes, or out of them."""
     cdef char *p = bases[g.base] + g.offset
-    if g.ndim != 1:
+    if g.taking != NULL:
+        take_block(g.taking, bases, <const double *>p, start, n, lanes)
+    elif g.ndim != 1:
         walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, out)
     elif out:
         move_row(MOVE_COPY, n, p + start * g.strides[0], g.strides[0], <char *>lanes, 8)
@@ -187,10 +189,22 @@ cdef void share_group(void *context, int worker) noexcept nogil:
         first = cdiff_take(&r.next, 1)
 
 
+cdef int taking_outside(const Group *g, char **bases) noexcept nogil:
+    """The first rows of a group that are taken at a position that does not exist; -1: none."""
+    cdef int k
+    for k in range(g.n_takings):
+        if not are_positions_inside(&g.takings[k], bases):
+            return k
+    return -1
+
+
 cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
-    """All points; False, with an exception set, if a signal ended that."""
+    """All points; False if a position is out of range, or with an exception set if a signal ended
+    that."""
     cdef GroupRun r
     cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.weight + 1)
+    if taking_outside(g, m.bases) >= 0:
+        return False
     r.group = g
     r.bases = m.bases
     r.lanes = m.lanes

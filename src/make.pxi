@@ -212,17 +212,15 @@ cdef class _StepMaker:
         return 0
 
     cdef int try_rows(self, Step *s) except -1:
-        cdef const Part *a = &s.operands[0]
-        cdef const Part *rows = &s.operands[1]
-        cdef const Part *whole = &s.out if s.op == OP_SCATTER_ADD else a
-        cdef int k
-        if a.typenum != NPY_DOUBLE or s.out.typenum != NPY_DOUBLE \
-                or rows.typenum != np.NPY_INT64 or not (a.contiguous and rows.contiguous):
+        cdef const Instr *x = &self.program.code[s.instruction]
+        cdef bint added = s.op == OP_SCATTER_ADD
+        if s.out.typenum != NPY_DOUBLE or s.operands[0].typenum != NPY_DOUBLE \
+                or not s.operands[0].contiguous \
+                or not self.plan.find_taking(s.instruction if added else x.a, x.b, &s.taking):
             return 0
-        s.kind = STEP_SCATTER if s.op == OP_SCATTER_ADD else STEP_GATHER
-        s.count = 1
-        for k in range(1, whole.ndim):
-            s.count *= whole.dims[k]
+        s.kind = STEP_SCATTER if added else STEP_GATHER
+        s.taking.base = s.operands[1].base
+        s.taking.offset = s.operands[1].offset
         return 0
 
     # ------------------------------------------------------------ copies

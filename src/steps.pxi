@@ -70,6 +70,7 @@ cdef struct Step:
     MovePart *moves
     Group *group
     Layout layout
+    Taking taking                 # of a gather or a scatter
 
 
 cdef inline char *part_data(const Part *p, char **bases) noexcept nogil:
@@ -156,21 +157,14 @@ cdef bint run_product(const Step *s, char **bases) noexcept nogil:
                            <double *>part_data(&s.out, bases), product_threads)
 
 
-cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
-    """Rows of operand 0 at the positions of operand 1; False where one is out of range."""
-    return KERNELS.take(s.operands[1].size, s.operands[0].dims[0], s.count,
-                        <const int64_t *>part_data(&s.operands[1], bases),
-                        <const double *>part_data(&s.operands[0], bases),
-                        <double *>part_data(&s.out, bases))
-
-
-cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
-    """Adds the rows of operand 0 to zeros at the positions of operand 1."""
-    memset(part_data(&s.out, bases), 0, s.out.nbytes)
-    return KERNELS.scatter(s.operands[1].size, s.out.dims[0], s.count,
-                           <const int64_t *>part_data(&s.operands[1], bases),
-                           <const double *>part_data(&s.operands[0], bases),
-                           <double *>part_data(&s.out, bases))
+cdef bint run_rows(const Step *s, char **bases) noexcept nogil:
+    """Rows of operand 0 at the positions of operand 1, or these rows added to zeros there; False
+    where one is out of range."""
+    cdef double *out = <double *>part_data(&s.out, bases)
+    if s.kind == STEP_SCATTER:
+        memset(out, 0, s.out.nbytes)
+    return move_rows(&s.taking, bases, <const double *>part_data(&s.operands[0], bases), out,
+                     s.kind == STEP_SCATTER)
 
 
 cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
@@ -192,10 +186,8 @@ cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
         run_reduce(s, bases)
     elif s.kind == STEP_PRODUCT:
         return run_product(s, bases)
-    elif s.kind == STEP_GATHER:
-        return run_gather(s, bases)
     else:
-        return run_scatter(s, bases)
+        return run_rows(s, bases)
     return True
 
 
