@@ -160,6 +160,7 @@ cdef class _StepMaker:
         s.kind = STEP_ARRAYS
         s.adopts = s.out.base >= self.storage.first_output + len(self.program.outputs)
         s.last = self.plan.values[s.instruction].scratch
+        self.set_pieces(s)
         if op == OP_RESHAPE or op == OP_CONCATENATE or op == OP_EMBED or op == OP_INDEX_SET:
             self.try_moves(s)
         elif op == OP_SUM or op == OP_SUM_TO or op == OP_MAX or op == OP_MIN or op == OP_PROD:
@@ -168,6 +169,27 @@ cdef class _StepMaker:
             self.try_product(s)
         elif op == OP_GATHER or op == OP_SCATTER_ADD:
             self.try_rows(s)
+        return 0
+
+    cdef int set_pieces(self, Step *s) except -1:
+        """The outputs that a callee fills, as vectors."""
+        cdef _Pool pool = self.plan.pool
+        cdef Part *p
+        cdef list outputs = self.storage.pieces.get(s.instruction, [])
+        cdef Py_ssize_t k
+        s.pieces = <Part *>pool.take((len(outputs) + 1) * sizeof(Part))
+        s.firsts = <Py_ssize_t *>pool.take((len(outputs) + 1) * sizeof(Py_ssize_t))
+        for k in outputs:
+            p = &s.pieces[s.n_pieces]
+            self.set_part(p, self.program.outputs[k])
+            s.firsts[s.n_pieces] = p.offset // <Py_ssize_t>sizeof(double)
+            p.base = self.storage.first_output + <int32_t>k
+            p.offset = 0
+            p.ndim = 1
+            p.dims = <Py_ssize_t *>pool.take(2 * sizeof(Py_ssize_t))
+            p.dims[0] = p.size
+            p.dims[1] = sizeof(double)
+            s.n_pieces += 1
         return 0
 
     cdef int try_reduce(self, Step *s) except -1:
@@ -344,7 +366,11 @@ cdef class _StepMaker:
         for k in range(<int>e.n_outputs):
             p = &e.results[k]
             self.set_part(p, self.program.outputs[k])
-            if self.storage.made[k] or p.number:
+            if p.number:
+                continue
+            if self.storage.made[k]:
+                p.base = self.storage.first_output + k
+                p.offset = 0
                 continue
             s = &e.steps[e.n_steps]
             e.n_steps += 1

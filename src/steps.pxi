@@ -57,6 +57,9 @@ cdef struct Step:
     int n_operands
     int32_t instruction           # -1: a copy of an output
     bint adopts                   # the result stays where a callee has made it
+    int n_pieces                  # or goes to outputs from there, as nobody else reads it
+    Part *pieces
+    Py_ssize_t *firsts            # which elements of the result they begin with
     Py_ssize_t at, last           # places in the schedule: of this, and where that is read last
     Py_ssize_t count              # of loads, codes or moves
     Py_ssize_t work
@@ -263,6 +266,11 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
         np.copyto(part_array(&s.out, w, NPY_ARRAY_WRITEABLE), part_value(&s.operands[0], w))
         return 0
     attrs = program.attrs_of(s.instruction)
+    if s.n_pieces:
+        attrs[0].value_into([lent_value(&s.operands[k], w) for k in range(s.n_operands)],
+                            [(s.firsts[k], part_array(&s.pieces[k], w, NPY_ARRAY_WRITEABLE))
+                             for k in range(s.n_pieces)])
+        return 0
     if s.adopts:
         return adopt_value(s, w, attrs[0].value([lent_value(&s.operands[k], w)
                                                  for k in range(s.n_operands)]))
