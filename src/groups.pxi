@@ -228,14 +228,18 @@ cdef class _GroupCompiler:
         cdef const Value *whole = &plan.values[self.instruction]
         cdef const Value *root = &plan.values[plan.values[region.value].root]
         cdef const Type *t = plan.type(region.value)
+        cdef Gather *g
         cdef Look look
         cdef int32_t lane = root.lane
         if root.kind == KIND_GIVEN:
             set_look(&look, t.ndim, t.shape, plan.strides_of(&plan.values[region.value], t))
             lane = self.gathered(root.base, root.place + plan.values[region.value].offset, t, &look)
         set_look(&look, region.ndim, region.dims, region.dims + region.ndim)
-        self.new_micro(MICRO_SCATTER, lane, lane).gather = self.new_gather(
-            whole.base, whole.place + region.offset, &look)
+        g = self.new_gather(whole.base, whole.place + region.offset, &look)
+        g.count = t.size
+        if root.kind != KIND_GIVEN:
+            g.first = plan.values[region.value].offset // <Py_ssize_t>sizeof(double)
+        self.new_micro(MICRO_SCATTER, lane, lane).gather = g
         return 0
 
     cdef int add_take(self, int32_t i) except -1:

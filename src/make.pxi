@@ -260,6 +260,7 @@ cdef class _StepMaker:
         s.kind = STEP_MOVES
         s.moves = <MovePart *>self.plan.pool.take((s.n_operands + 1) * sizeof(MovePart))
         part = s.out
+        s.zeros = s.op == OP_EMBED
         if self.plan.joins[s.instruction] != NULL:
             self.add_regions(s, self.plan.joins[s.instruction])
         elif s.op == OP_CONCATENATE:
@@ -270,7 +271,6 @@ cdef class _StepMaker:
                 self.add_move(s, &part, &s.operands[k])
                 part.offset += part.dims[<int>attrs[0]] * part.dims[part.ndim + <int>attrs[0]]
         elif s.op == OP_EMBED:
-            s.zeros = True
             self.slice_part(&part, &s.out, attrs[1])
             self.add_move(s, &part, &s.operands[0])
         elif s.op == OP_INDEX_SET:
@@ -292,6 +292,8 @@ cdef class _StepMaker:
         s.work = 0
         for k in range(join.count):
             if join.regions[k].scattered:
+                s.filled = join.regions[k].offset
+                s.filled_end = s.filled + s.operands[k].nbytes
                 continue
             part.ndim = join.regions[k].ndim
             part.dims = join.regions[k].dims

@@ -62,6 +62,7 @@ cdef struct Gather:
     int ndim
     int32_t table                 # for machine code: the slot of the first column, -1: none
     Py_ssize_t offset
+    Py_ssize_t first, count       # of a scatter: the points that are written
     Py_ssize_t *shape
     Py_ssize_t *strides
     Taking *taking                # rows at positions; NULL: a walk along axes

@@ -271,11 +271,16 @@ cdef class _Simplifier:
         cdef Instr *x
         cdef int nargs
         cdef _Sums sums = _Sums(self) if join and embeds_parts(self.p) else None
+        cdef _Selections selections = _Selections(self) if chooses_rows(self.p) else None
         for i in range(self.p.count):
             x = &self.p.code[i]
             self.q.line = self.p.line_at(i)
             if sums is not None and x.op == OP_ADD and x.type > TYPE_WEAK:
                 self.moved[i] = sums.sum_at(<int32_t>i)
+                if self.moved[i] != NOTHING:
+                    continue
+            if selections is not None and x.op == OP_GATHER:
+                self.moved[i] = selections.rows_at(i)
                 if self.moved[i] != NOTHING:
                     continue
             if x.op < N_ELEMENTWISE:

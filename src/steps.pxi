@@ -64,6 +64,7 @@ cdef struct Step:
     Py_ssize_t count              # of loads, codes or moves
     Py_ssize_t work
     bint zeros
+    Py_ssize_t filled, filled_end  # bytes of the result that a group has written among zeros
     Part out
     Part *operands
     Code *codes
@@ -104,7 +105,8 @@ cdef void run_moves(const Step *s, char **bases) noexcept nogil:
     cdef const MovePart *m = s.moves
     cdef Py_ssize_t i, start = 0, n = common_row(s)
     if s.zeros:
-        memset(part_data(&s.out, bases), 0, s.out.nbytes)
+        memset(part_data(&s.out, bases), 0, s.filled)
+        memset(part_data(&s.out, bases) + s.filled_end, 0, s.out.nbytes - s.filled_end)
     if n:
         # What is written piece by piece stays in the cache until it is complete.
         while start < n:
