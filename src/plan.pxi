@@ -175,7 +175,7 @@ cdef class _Plan:
         cdef Type *u
         cdef int32_t *operands = NULL
         cdef int k, count = operands_at(self.program, i, &operands)
-        cdef bint numbers = t.number, floats = False
+        cdef bint numbers = t.number, floats = False, integers = False
         for k in range(count):
             u = self.type(operands[k])
             if not gatherable(u.typenum):
@@ -183,9 +183,10 @@ cdef class _Plan:
             numbers = numbers and u.number
             floats = floats or (is_float(u.typenum)
                                 and self.program.code[operands[k]].type != TYPE_WEAK)
+            integers = integers or u.typenum == np.NPY_INT64
         if t.typenum == NPY_BOOL:
-            # Without floats the comparison is NumPy's: doubles do not hold all integers.
-            if not (IS_QUESTION[self.program.code[i].op] and floats):
+            # Of integers alone the comparison is NumPy's: doubles do not hold all of them.
+            if not IS_QUESTION[self.program.code[i].op] or integers and not floats:
                 return KIND_STEP
         elif not is_float(t.typenum):
             return KIND_STEP

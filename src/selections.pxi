@@ -108,7 +108,7 @@ cdef class _Selections:
         return j if j >= 0 and own[j] == shape[axis] else -1
 
     cdef bint is_better(self, Py_ssize_t i) except -1:
-        """Can the rows that are chosen of i be made of rows of its operands, all of these at hand?"""
+        """Can what is chosen of i be made of rows of its operands, and can those be taken?"""
         cdef Instr *x = &self.p.code[i]
         cdef int32_t *operands = NULL
         cdef int k, count = operands_at(self.p, i, &operands)

@@ -38,7 +38,7 @@ cdef class _Storage:
     cdef Py_ssize_t arena_size
     cdef int first_constant, first_output, n_bases
     cdef list made                # for each output: is it computed where it is wanted?
-    cdef dict pieces              # call -> the outputs that are made of its result, and nothing else
+    cdef dict pieces              # call -> the outputs that are all that is made of its result
 
     def __init__(self, _Schedule schedule):
         cdef Program p = schedule.plan.program
@@ -91,7 +91,8 @@ cdef class _Storage:
             root = &self.plan.values[v.root]
             root.flags |= KEPT
             self.made.append(v.root in self.pieces)
-            if self.made[k] or root.kind == KIND_GIVEN or v.root in claimed or self.plan.type(v.root).number \
+            if self.made[k] or root.kind == KIND_GIVEN or v.root in claimed \
+                    or self.plan.type(v.root).number \
                     or v.strides != NULL or v.offset \
                     or self.plan.type(v.root).size != self.plan.type(p.outputs[k]).size:
                 continue

@@ -191,7 +191,7 @@ def test_many_points_and_higher_orders():
         cd.compile(cd.vmap(f))(x), np.stack([f(row) for row in x]), rtol=1e-12
     )
     v = RANDOM.standard_normal(70)
-    total = lambda x: np.sum(f(x) ** 2)  # noqa: E731
+    total = lambda x: np.sum(f(x) ** 2)
     product = cd.compile(lambda x, v: cd.hvp(total, (x,), (v,)))(x[0], v)
     slope = cd.grad(total)
     h = 1e-6
