@@ -43,7 +43,9 @@ FUNCTIONS = (
 )
 SIX = "six operations and a sum"
 SIX_SIZES = (1, 10, 100, 1000, 10_000, 1_000_000)
-SIX_CONTENDERS = ("cdiff", "cdiff grad", "torch", "autograd", "jax jit")
+SIX_CONTENDERS = ("cdiff", "cdiff grad", "torch", "torch func", "autograd", "jax jit")
+# Each face beside the same face of torch, and beside autograd, which has but one.
+COUNTERPARTS = {"backward()": ("torch", "autograd"), "value_and_grad": ("torch func", "autograd")}
 
 
 def data(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -107,6 +109,8 @@ def _functional(contender: str, size: int) -> Case:
     """Value and gradient through the library's transformation."""
     library = load(contender.split()[0])
     function = make(library.xp, library.xp.sum)
+    x = library.constant(data(size)[0])
+    order = slice(None)
     if contender == "autograd":
         import autograd
 
@@ -116,12 +120,15 @@ def _functional(contender: str, size: int) -> Case:
 
         compiled, ready = jax.jit(jax.value_and_grad(function)), jax.block_until_ready
         both = lambda x: ready(compiled(x))  # noqa: E731
+    elif contender == "torch func":
+        import torch
+
+        both, order = torch.func.grad_and_value(function), slice(None, None, -1)
     else:
         import cdiff
 
         both = cdiff.value_and_grad(function)
-    x = library.constant(data(size)[0])
-    return Case("f(x)", {"f": both, "x": x}, lambda: both(x))
+    return Case("f(x)", {"f": both, "x": x}, lambda: both(x)[order])
 
 
 def build(contender: str, key: str) -> Case:
@@ -158,8 +165,8 @@ def _operations(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
 
 
 def _six(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
-    """`backward` beside torch's, `value_and_grad` beside autograd's, and both against the other."""
-    widths = (18, 12, 14, 10, 10, 10, 30)
+    """Both faces beside all peers; the bounds are for those with the same face."""
+    widths = (18, 12, 14, 10, 12, 10, 10, 30)
     report.say()
     report.say("forward and backward of six operations and a sum; below the times: peer / cdiff")
     report.rows(widths, [("", "backward()", "value_and_grad", *SIX_CONTENDERS[2:], "")])
@@ -176,13 +183,13 @@ def _six(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
             report.rows(widths, [(f"n = {size}", *cells, "")])
             bound = Bound(at_least=needs[size]) if size in needs else None
             for own, label in (("cdiff", "backward()"), ("cdiff grad", "value_and_grad")):
-                figures = [ratio(times[name], times[own]) for name in SIX_CONTENDERS[2:]]
+                figures = {name: ratio(times[name], times[own]) for name in SIX_CONTENDERS[2:]}
                 verdicts = [
-                    report.verdict(f"{key}: {peer} / {label}", figure, bound)
-                    for peer, figure in zip(("torch", "autograd"), figures, strict=False)
+                    report.verdict(f"{key}: {peer} / {label}", figures[peer], bound)
+                    for peer in COUNTERPARTS[label]
                 ]
                 told = "; ".join(filter(None, verdicts))
-                report.rows(widths, [(f"  / {label}", "", "", *map(shown, figures), told)])
+                report.rows(widths, [(f"  / {label}", "", "", *map(shown, figures.values()), told)])
     reasons.tell(report)
 
 

@@ -217,7 +217,7 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
     cdef int i, k = 0, axis = 0, ndim = read_shape(shape, dims)
     cdef Arr *r
     if not N(u).flags & NODE_ARRAY:
-        return number_seen_as(N(u).v, ndim, dims)
+        return steal(number_node(N(u).v, ndim, dims))
     r = N(u).arr
     for i in range(ndim):
         strides[i] = 0
@@ -230,7 +230,7 @@ cdef Array fused_expand(Array u, tuple shape, tuple axes):
     return view_array(r, ndim, dims, strides, r.data)
 
 
-cdef Array number_seen_as(double v, int ndim, const Py_ssize_t *shape):
+cdef Node *number_node(double v, int ndim, const Py_ssize_t *shape) except NULL:
     """One number in memory, seen through a shape."""
     cdef Arr *r = block_new(ndim, sizeof(double))
     cdef int i
@@ -240,7 +240,7 @@ cdef Array number_seen_as(double v, int ndim, const Py_ssize_t *shape):
         r.dims[i] = shape[i]
         r.dims[ndim + i] = 0
     note_contiguity(r, sizeof(double))
-    return steal(array_node(r))
+    return array_node(r)
 
 
 cdef Array value_slice(Array a, list operands, object attrs):

@@ -150,6 +150,17 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     return 0
 
 
+cdef bint reverse_total(Sweep *s, const Entry *e) except -1:
+    """The sum of a whole array that nothing else has reached: one number seen through its shape."""
+    cdef Entry *to = &s.order[e.i0] if e.i0 >= 0 else NULL
+    if to == NULL or not to.flags & ENTRY_ACTIVE or not to.node.flags & NODE_ARRAY \
+            or to.node.arr.typenum != NPY_DOUBLE or to.slot.value != NULL or e.slot.number == 0.0:
+        return False
+    to.slot.value = <PyObject *>number_node(e.slot.number, to.node.arr.ndim,
+                                            ARR_SHAPE(to.node.arr))
+    return True
+
+
 cdef int reverse_index_set(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     """The cotangent of y, cleared where y was assigned, becomes that of the version before.
 
@@ -415,6 +426,8 @@ cdef inline int reverse_entry(Sweep *s, Py_ssize_t i) except -1:
         done = reverse_arrays(s, e)
         if done == 3:
             return drop_later(s, &e.slot.value)
+    if e.node.op == OP_SUM and not s.recorded and e.flags & ENTRY_SCALAR and reverse_total(s, e):
+        return 0
     if s.n_calls:
         catch_up(s)
     c = get_value(s, i)

@@ -268,6 +268,9 @@ cdef int seed_all(Sweep *s, list nodes, list positions, list seeds) except -1:
 
 cdef int put_seed(Sweep *s, Py_ssize_t i, Array a, Array seed) except -1:
     """The seed of the node `a` at position i: ones where there is none."""
+    if seed is None and in_number(s, i):
+        s.order[i].slot.number += 1.0
+        return 0
     if seed is not None and not levels_of(N(seed)):
         seed = detached(seed)
     put_value(s, i, fit_operand(ones_like_node(a) if seed is None else seed, a))
