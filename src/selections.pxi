@@ -79,7 +79,7 @@ cdef class _Selections:
         if before != axis or self.p.types[self.p.code[v].type][0] != NPY_DOUBLE \
                 or 2 * total > self.shape(v)[axis]:
             self.all_read[v] = True
-        self.chosen[v] = axis, max(deepest, depth), positions
+        self.chosen[v] = axis, depth if depth > deepest else deepest, positions
         return 0
 
     cdef Py_ssize_t axis_of(self, Py_ssize_t i, int k, Py_ssize_t axis) except -2:
