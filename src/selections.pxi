@@ -55,6 +55,8 @@ cdef class _Selections:
         cdef int k, count = operands_at(self.p, i, &operands)
         cdef tuple choice = None if self.all_read[i] else self.chosen.get(i)
         cdef Py_ssize_t axis
+        if choice is None and not self.all_read[i]:
+            return 0                      # nobody reads it
         if x.op == OP_GATHER and len(self.shape(x.b)) == 1:
             self.read(x.a, 0, 0, frozenset([x.b]))
             self.all_read[x.b] = True

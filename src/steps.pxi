@@ -276,7 +276,10 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
     if s.adopts:
         return adopt_value(s, w, attrs[0].value([lent_value(&s.operands[k], w)
                                                  for k in range(s.n_operands)]))
-    if s.op == OP_CALL or s.op == OP_GATHER or s.op == OP_SCATTER_ADD \
+    if s.op == OP_GATHER:
+        return keep_value(&s.out, w, wrap_ndarray(np.asarray(
+            lent_value(&s.operands[0], w)[part_value(&s.operands[1], w)])))
+    if s.op == OP_CALL or s.op == OP_SCATTER_ADD \
             or s.op == OP_WHERE and not is_float(s.out.typenum):
         values = [part_value(&s.operands[k], w) for k in range(s.n_operands)]
         found = python_value(s, values, attrs)
@@ -323,8 +326,6 @@ cdef object python_value(const Step *s, list values, object attrs):
         return attrs[0].value(values)
     if s.op == OP_WHERE:
         return np.where(*values)
-    if s.op == OP_GATHER:
-        return np.take(values[0], values[1], axis=0)
     out = np.zeros((attrs[0],) + values[0].shape[values[1].ndim:], values[0].dtype)
     np.add.at(out, values[1], values[0])
     return out
