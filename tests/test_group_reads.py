@@ -5,6 +5,7 @@ sweep that of their derivatives.  Other tests know groups without such reads.
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -150,6 +151,31 @@ def test_a_position_outside_in_a_loop():
     steps[4, 7] = 50
     with pytest.raises(IndexError, match="index 50 is out of bounds for axis 0 with size 50"):
         f(x, steps)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_a_signal_within_a_group_of_a_loop():
+    def step(_, y):
+        for _ in range(60):
+            y = np.sin(y)
+        return y
+
+    def alarm(*_):
+        raise TimeoutError("enough")
+
+    f = cd.compile(lambda x: cd.fori_loop(0, 4, step, x))
+    x = np.linspace(0.0, 1.0, 1_000_000)
+    right = f(x)
+    before = signal.signal(signal.SIGALRM, alarm)
+    try:
+        for k in range(8):
+            with pytest.raises(TimeoutError, match="enough"):
+                signal.setitimer(signal.ITIMER_REAL, 0.01 + 0.007 * k)
+                f(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(f(x), right)
 
 
 def test_empty_positions_and_tables():
