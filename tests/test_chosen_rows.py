@@ -58,7 +58,7 @@ def test_several_readers_share_what_is_chosen():
 
 
 def test_rows_of_a_jacobian():
-    """What was needed for values alone is dead in the program of the derivative, and reads nothing."""
+    """What values alone needed is dead in the program of the derivative, and reads nothing."""
     w, m, p = RANDOM.random((5, N)), RANDOM.random((5, 3)), np.array([3, -1, 7, 2])
 
     def g(m, w, p):
