@@ -5,9 +5,6 @@
 # instructions.  Fast because a call is one flat record: everything that a kernel is
 # told is known before the first run.
 
-cdef extern from "kernel_table.h":
-    void cdiff_prefetch(const void *p) noexcept nogil
-
 cdef extern from *:
     """
     /* What PyErr_CheckSignals has left is raised when the GIL is held again. */

@@ -129,6 +129,14 @@ cdef class _Selections:
         return passes and (x.op < N_ELEMENTWISE or x.op == OP_TRANSPOSE or x.op == OP_RESHAPE
                            or x.op == OP_MATMUL or x.op == OP_BROADCAST_TO)
 
+    cdef bint gains(self) except -1:
+        """Is there a gather that is better made of rows of other values?"""
+        cdef Py_ssize_t i
+        for i in range(self.p.count):
+            if self.p.code[i].op == OP_GATHER and self.p.code[i].a in self.better:
+                return True
+        return False
+
     # ------------------------------------------------------------ what is computed
 
     cdef int32_t rows_at(self, Py_ssize_t i) except -2:

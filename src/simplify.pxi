@@ -480,4 +480,10 @@ cdef Program simplified(Program p, bint join=True):
 
     Without `join` sums of embedded parts stay sums, for who wants to see the parts.
     """
-    return _Simplifier(p).run(join)
+    cdef Program q = _Simplifier(p).run(join)
+    cdef _Simplifier again
+    if not chooses_rows(q):
+        return q
+    # What read more than rows may be gone, or may have become rows, only now.
+    again = _Simplifier(q)
+    return again.run(join) if _Selections(again).gains() else q

@@ -178,6 +178,17 @@ def test_a_signal_within_a_group_of_a_loop():
     np.testing.assert_array_equal(f(x), right)
 
 
+@pytest.mark.parametrize("shape", [(6000, 20), (3000, 78), (70, 1500), (5, 30_000), (40_000, 3)])
+@pytest.mark.parametrize("strided", [False, True])
+def test_tables_that_are_not_near(shape, strided):
+    x = RANDOM.standard_normal(shape)
+    positions = RANDOM.integers(-shape[0], shape[0], (301, 2))
+    p = positions[:, 0] if strided else positions[:, 0].copy()
+    f = cd.compile(lambda x, p: x[p] * 2.0 + 1.0)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(x, p), x[p] * 2.0 + 1.0)
+
+
 def test_empty_positions_and_tables():
     f = cd.compile(lambda x, p: np.exp(x[p]) + 1.0)
     assert f(np.ones(3), np.zeros(0, int)).shape == (0,)
