@@ -87,8 +87,8 @@ cdef void take_block(const Taking *t, char **bases, const double *table, Py_ssiz
 cdef void fetch_rows(const Taking *t, char **bases, const double *table, Py_ssize_t first,
                      Py_ssize_t n) noexcept nogil:
     """Ask for rows that will be taken next."""
-    cdef int64_t room[MAX_BLOCK // FETCHED_ROW + 2]
-    cdef int64_t rows[MAX_BLOCK // FETCHED_ROW + 2]
+    cdef int64_t room[MAX_BLOCK]
+    cdef int64_t rows[MAX_BLOCK]
     cdef Py_ssize_t i, k
     n = n if first + n < t.n else t.n - first
     if KERNELS.positions(n, t.count, rows, positions_at(t, bases, first, n, room)) < 0:
