@@ -31,12 +31,25 @@ cdef struct Job:
     Py_ssize_t shape[MAX_NDIM]
     Operand operands[4]
 
+cdef extern from "widening.h":
+    void widen_bytes(int64_t n, double *out, const uint8_t *p) noexcept nogil
+    void widen_floats(int64_t n, double *out, const float *p) noexcept nogil
+
 cdef const KernelTable *KERNELS = kernels_select()
 
 
 def kernels_in_use():
     """The instruction set that was chosen when the module was imported: "baseline", "avx2" ..."""
     return KERNELS.isa.decode()
+
+
+cdef inline bint is_one_number(const Arr *r) noexcept nogil:
+    """Is the same element seen everywhere?"""
+    cdef int i
+    for i in range(r.ndim):
+        if r.dims[i] != 1 and r.dims[r.ndim + i] != 0:
+            return False
+    return r.size > 0
 
 
 cdef int job_operand(Job *job, Array a) except -1:
@@ -54,7 +67,7 @@ cdef int job_operand(Job *job, Array a) except -1:
         return 0
     r = N(a).arr
     o.width = 4 if r.typenum == NPY_FLOAT else 1 if r.typenum == NPY_BOOL else 8
-    if r.size == 1:
+    if r.size == 1 or is_one_number(r):
         gather_row(r.data, 0, o.width, 1, &o.number)
         o.data = <const char *>&o.number
         return 0
@@ -105,12 +118,15 @@ cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n
     cdef Py_ssize_t i
     if width == 8 and stride == 8:
         memcpy(dst, src, n * sizeof(double))
+    elif width == 8 and stride == 0:
+        KERNELS.value[OP_POSITIVE](n, dst, <const double *>src, NULL, 0, 0)
     elif width == 8:
         for i in range(n):
             dst[i] = (<const double *>(src + i * stride))[0]
     elif width == 4 and stride == 4:
-        for i in range(n):
-            dst[i] = (<const float *>src)[i]
+        widen_floats(n, dst, <const float *>src)
+    elif width == 1 and stride == 1:
+        widen_bytes(n, dst, <const uint8_t *>src)
     elif width == 4:
         for i in range(n):
             dst[i] = (<const float *>(src + i * stride))[0]
@@ -211,10 +227,15 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
 cdef bint _falling = False
 
 
-cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept:
+cdef bint goes_down() noexcept:
     """Large jobs go up and down in turn: the next one begins where this one has left its data in
     the cache."""
     global _falling
+    _falling = not _falling
+    return _falling
+
+
+cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate) noexcept:
     cdef bint falling
     if job.size == 0:
         return
@@ -222,7 +243,7 @@ cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accum
     if job.size < NOGIL_SIZE:
         job_run(job, value, adjoint, out, accumulate, False)
     else:
-        falling = _falling = not _falling
+        falling = goes_down()
         with nogil:
             job_run(job, value, adjoint, out, accumulate, falling)
 

@@ -310,7 +310,7 @@ def emit(language, row, text, seed, own, label):
     if value is not NOTHING:
         if not value.seeded:
             emitter.fail(f"does not depend on {seed}")
-        emitter.lines = live(emitter.lines, value.text)
+        emitter.lines = spared(live(emitter.lines, value.text), value.text)
     return emitter, value
 
 
@@ -322,6 +322,25 @@ def live(lines, result):
         if name in needed:
             kept.insert(0, line)
             needed.update(re.findall(r"\bv\d+\b", text))
+    return kept
+
+
+def spared(lines, result):
+    """The statements, in which an elementwise operator may take the memory of a variable that is
+    not needed any more; nor then are others, which may look at that memory."""
+    uses = {name: i for i, line in enumerate([*lines, result])
+            for name in re.findall(r"\bv\d+\b", line.partition(" = ")[2] or line)}
+    kept, dropped = [], set()
+    for i, line in enumerate(lines):
+        match = re.fullmatch(r"(v\d+ = )ew[12]\((OP_\w+), ([^,()]+)(?:, ([^,()]+))?\)", line)
+        last = [k for k in (0, 1) if match and uses.get(match[3 + k]) == i]
+        if last and match[3] != match[4]:
+            old = [name for name, use in uses.items() if use < i and name not in dropped]
+            dropped.update(old)
+            kept += [" = ".join([*old, "None"])] if old else []
+            bits = sum(1 << k for k in last)
+            line = f"{match[1]}ew_over({match[2]}, {match[3]}, {match[4]}, {bits})"
+        kept.append(line)
     return kept
 
 
@@ -440,7 +459,7 @@ def fused_function(language, row):
     names = ", ".join(row.operands + row.attributes)
     tracked = " or ".join(f"is_traced({name})" for name in row.operands)
     operands = ["Array " + name for name in row.operands]
-    operands += ["tuple " + name for name in row.attributes]
+    operands += ["object " + name for name in row.attributes]
     head = f"cdef Array apply_{row.name}({', '.join(operands)}):"
     return function(head, [(f"not ({tracked})", [f"return fused_{row.name}({names})"]),
                            (None, emitter.lines)], f"return {value.text}")

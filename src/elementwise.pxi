@@ -301,6 +301,52 @@ cdef Array ew2(int op, Array a, Array b):
     return record_array(op, array_value(op, a, b), a, b)
 
 
+cdef Array ew_over(int op, Array a, Array b, int last):
+    """The same for an operator of one (b is None) or two, where the caller needs operand k no more
+    if bit k of `last` is set: a large result takes its memory, so that less goes through the cache.
+    """
+    cdef Job job
+    cdef Array out = None
+    if last & 1 and gives_way(a, b):
+        out = a
+    elif last & 2 and gives_way(b, a):
+        out = b
+    if out is None or watching:
+        return ew1(op, a) if b is None else ew2(op, a, b)
+    job_shape(&job, op, a, b, None, None)
+    job_operand(&job, a)
+    job_operand(&job, b)
+    job_execute(&job, KERNELS.value[op], NULL, N(out).arr, 0)
+    return out
+
+
+cdef bint gives_way(Array a, Array other) noexcept:
+    """Is this a large constant float64 array that only the caller has, and the result of its shape?
+    """
+    cdef Arr *r
+    if N(a).flags != NODE_ARRAY or Py_REFCNT(<PyObject *>a) != 1:
+        return False
+    r = N(a).arr
+    if r.typenum != NPY_DOUBLE or r.size < NOGIL_SIZE:
+        return False
+    if other is not None and N(other).flags & (NODE_DUAL | LEVEL_MASK):
+        return False
+    if other is not None and N(other).flags & NODE_ARRAY and not broadcasts_into(N(other).arr, r):
+        return False
+    return claim(a)
+
+
+cdef bint broadcasts_into(const Arr *r, const Arr *whole) noexcept nogil:
+    """Does this float64 array broadcast to that one's shape?"""
+    cdef int i, shift = whole.ndim - r.ndim
+    if r.typenum != NPY_DOUBLE or shift < 0:
+        return False
+    for i in range(r.ndim):
+        if r.dims[i] != 1 and r.dims[i] != whole.dims[i + shift]:
+            return False
+    return True
+
+
 cdef bint without_floats(Array a, Array b) noexcept:
     """Only integers, booleans and Python scalars: NumPy's own rules apply."""
     return ((N(a).flags & NODE_WEAK or not is_float(typenum_of(a)))

@@ -466,8 +466,10 @@ CDIFF_LIGHT void where_loop(int64_t n, double *out, const double *c, const doubl
 {
     int64_t i;
     CDIFF_SIMD
-    for (i = 0; i < n; i++)
-        out[i] = c[i * sc] != 0.0 ? a[i * sa] : b[i * sb];
+    for (i = 0; i < n; i++) {
+        const double yes = a[i * sa], no = b[i * sb]; /* read both: then there is no branch */
+        out[i] = c[i * sc] != 0.0 ? yes : no;
+    }
 }
 
 static void where_kernel(int64_t n, double *out, const double *c, const double *a,

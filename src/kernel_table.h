@@ -63,8 +63,8 @@
 /* out[i] = op(a[i*sa], b[i*sb]); strides are 0 or 1.  out may be exactly a or b. */
 typedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b, int64_t sa,
                       int64_t sb);
-/* out[i] = (or += if acc) zmul(g[i*sg], partial(a[i*sa], b[i*sb], y[i])).  out may be exactly g;
- * operands that the partial does not read may be NULL. */
+/* out[i] = (or += if acc) zmul(g[i*sg], partial(a[i*sa], b[i*sb], y[i])).  out may be exactly g
+ * or an operand of stride 1; those that the partial does not read may be NULL. */
 typedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a, const double *b,
                        const double *y, int64_t sg, int64_t sa, int64_t sb, int acc);
 /* out[i] = c[i*sc] != 0 ? a[i*sa] : b[i*sb] */

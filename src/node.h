@@ -162,10 +162,4 @@ static const float cdiff_gone_single = NAN;
 static const double cdiff_gone_complex[2] = {NAN, NAN};
 static const float cdiff_gone_complex_single[2] = {NAN, NAN};
 
-#if defined(__GNUC__)
-#define CDIFF_PREFETCH(p) __builtin_prefetch(p)
-#else
-#define CDIFF_PREFETCH(p) ((void)(p))
-#endif
-
 #endif

@@ -409,6 +409,30 @@ cdef Array detached(Array a):
     return steal(array_node(r))
 
 
+cdef bint claim(Array a) noexcept:
+    """Is the memory of this array nobody else's?  A view of all of a block at which nothing else
+    looks becomes that block."""
+    cdef Arr *r = N(a).arr
+    cdef Arr *owner = r.owner
+    cdef int i
+    if r.refcnt != 1 or r.holders or r.base != NULL or not r.flags & ARR_CONTIGUOUS:
+        return False
+    if owner == NULL:
+        return True
+    if owner.refcnt != 1 or owner.owner != NULL or owner.base != NULL or owner.holders \
+            or owner.data != r.data or owner.size != r.size or owner.typenum != r.typenum \
+            or header_size(owner.ndim) != header_size(r.ndim):
+        return False
+    owner.ndim = r.ndim
+    owner.flags = ARR_CONTIGUOUS
+    for i in range(2 * r.ndim):
+        owner.dims[i] = r.dims[i]
+    owner.refcnt += 1
+    N(a).arr = owner
+    block_release(r)
+    return True
+
+
 # ---------------------------------------------------------------- linking
 
 cdef Array attach(Array y, int op, list operands, unsigned int reads, object attrs):

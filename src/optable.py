@@ -420,6 +420,11 @@ def fused(name, operands, doc, *, made_of):
 
 fused("expand", "u; shape axes", "The result of a reduction, repeated along the reduced axes.",
       made_of="broadcast_to(reshape(u, kept_shape(shape, axes)), shape)")
+fused("linrec_pull", "a c; axis reverse",
+      "The cotangent of b in linrec(a, b, axis, reverse), where that of the result is c.",
+      made_of="linrec(shifted(a, axis, reverse), c, axis, not reverse)")
+fused("times_shifted", "c x; axis back", "c times x shifted by one along an axis.",
+      made_of="zmul(c, shifted(x, axis, back))")
 fused("others_product", "m", "The products of all other elements of each row: from both sides.",
       made_of="linrec(shifted(m, 1, True), unit_along(m, 1, False), 1, False)"
               " * linrec(shifted(m, 1, False), unit_along(m, 1, True), 1, True)")
@@ -463,9 +468,8 @@ structural("modulus", "a", "The absolute value of a complex operand; derivative 
 structural("cumsum", "a; axis reverse", "Running sums along an axis (from its end if reverse).",
            linear=True, adjoint="cumsum(g, axis, not reverse)")
 structural("linrec", "a b; axis reverse", "y[j] = a[j] * y[j-1] + b[j] along an axis; y[-1] = 0.",
-           adjoint=("linrec(shifted(a, axis, reverse), g, axis, not reverse)"
-                    " * shifted(y, axis, not reverse)",
-                    "linrec(shifted(a, axis, reverse), g, axis, not reverse)"),
+           adjoint=("times_shifted(linrec_pull(a, g, axis, reverse), y, axis, not reverse)",
+                    "linrec_pull(a, g, axis, reverse)"),
            tangent="linrec(a, ta * shifted(y, axis, not reverse) + tb, axis, reverse)")
 for _name, _which in (("max", "largest"), ("min", "smallest")):
     structural(_name, "a; axes keepdims",

@@ -93,7 +93,13 @@ cdef void simple_product(const MatrixProduct *p) noexcept nogil:
     cdef double *c = <double *>p.c
     cdef Py_ssize_t i, j, k
     cdef double s
-    if p.n == 1 and p.ak == sizeof(double) and p.bk == sizeof(double):
+    if p.k == 1 and p.bj == sizeof(double):
+        for i in range(p.m):
+            KERNELS.value[OP_MULTIPLY](p.n, c + i * p.n, <const double *>p.b,
+                                       <const double *>(p.a + i * p.ai), 1, 0)
+    elif p.k == 1 and p.n == 1 and p.ai == sizeof(double):
+        KERNELS.value[OP_MULTIPLY](p.m, c, <const double *>p.a, <const double *>p.b, 1, 0)
+    elif p.n == 1 and p.ak == sizeof(double) and p.bk == sizeof(double):
         KERNELS.rows(p.m, p.k, c, <const double *>p.a, p.ai, <const double *>p.b)
     elif p.n == 1 and p.ai == sizeof(double):
         KERNELS.columns(p.k, p.m, c, <const double *>p.a, p.ak, <const double *>p.b, p.bk)

@@ -1,4 +1,4 @@
-# Reductions, cumulative operators and gathers: their values.
+# Reductions and gathers: their values.
 #
 # Knows strided memory; derivatives live in the table.  Fast because contiguous
 # float64 arrays are seen as (outer, n, inner) and reduced over the middle by
@@ -143,10 +143,15 @@ cdef Array shares(Array a, Array top, tuple axes):
     a = as_block(innermost(a))
     top = as_block(innermost(top))
     r = N(a).arr
-    if find_layout(r, axes, &s) and s.inner == 1 and N(top).arr.flags & ARR_CONTIGUOUS:
+    if find_layout(r, axes, &s) and N(top).arr.flags & ARR_CONTIGUOUS:
         y = new_array(r.ndim, ARR_SHAPE(r), NPY_DOUBLE)
         with nogil:
-            shares_loop(&s, <double *>r.data, <double *>N(top).arr.data, <double *>N(y).arr.data)
+            if s.inner == 1:
+                shares_loop(&s, <double *>r.data, <double *>N(top).arr.data,
+                            <double *>N(y).arr.data)
+            else:
+                shares_of_columns(&s, <double *>r.data, <double *>N(top).arr.data,
+                                  <double *>N(y).arr.data)
         return y
     x = ndarray_of(a)
     holders = (x == ndarray_of(top).reshape(kept_shape(shape_tuple(a), axes))) | np.isnan(x)
@@ -177,6 +182,63 @@ cdef void shares_loop(const Layout *s, const double *p, const double *top,
             KERNELS.value[OP_DIVIDE](s.n, out, out, &count, 1, 0)
         p += s.n
         out += s.n
+
+
+cdef void shares_of_columns(const Layout *s, const double *p, const double *top,
+                            double *out) noexcept nogil:
+    """The same where the reduced axis is not the last one: rows of a block of columns."""
+    cdef Py_ssize_t i, start, m
+    for i in range(s.outer):
+        start = 0
+        while start < s.inner:
+            m = s.inner - start if s.inner - start < BLOCK else BLOCK
+            shares_of_some(s, m, p + start, top + start, out + start)
+            start += m
+        p += s.n * s.inner
+        out += s.n * s.inner
+        top += s.inner
+
+
+cdef void shares_of_some(const Layout *s, Py_ssize_t m, const double *p, const double *top,
+                         double *out) noexcept nogil:
+    """m columns of at most BLOCK."""
+    cdef double counts[BLOCK]
+    cdef Py_ssize_t j
+    cdef bint alone = True, missing = False
+    count_holders(s, m, p, top, out, counts)
+    for j in range(m):
+        missing = missing or counts[j] == 0.0
+    if missing:
+        nans_for_holders(s, m, p, out, counts)
+    for j in range(m):
+        alone = alone and counts[j] == 1.0
+    if not alone:
+        for j in range(s.n):
+            KERNELS.value[OP_DIVIDE](m, out, out, counts, 1, 1)
+            out += s.inner
+
+
+cdef void count_holders(const Layout *s, Py_ssize_t m, const double *p, const double *top,
+                        double *out, double *counts) noexcept nogil:
+    """1 in the rows of `out` where the elements of m columns equal the top, and how many do."""
+    cdef Py_ssize_t j
+    memset(counts, 0, m * sizeof(double))
+    for j in range(s.n):
+        KERNELS.value[OP_EQUAL](m, out, p, top, 1, 1)
+        KERNELS.value[OP_ADD](m, counts, counts, out, 1, 1)
+        p += s.inner
+        out += s.inner
+
+
+cdef void nans_for_holders(const Layout *s, Py_ssize_t m, const double *p, double *out,
+                           double *counts) noexcept nogil:
+    """In columns where nothing equals the top, because it is nan, the nans hold it."""
+    cdef Py_ssize_t j, k
+    for k in range(m):
+        if counts[k] == 0.0:
+            for j in range(s.n):
+                out[j * s.inner + k] = 1.0 if p[j * s.inner + k] != p[j * s.inner + k] else 0.0
+                counts[k] += out[j * s.inner + k]
 
 
 cdef Array value_logsumexp(Array a, list operands, object attrs):
@@ -252,91 +314,6 @@ cdef Array scaled_norm2(np.ndarray x, object attrs):
     safe = np.where((scale > 0) & np.isfinite(scale), scale, 1.0).astype(x.real.dtype)
     out = np.sqrt(np.add.reduce(np.square(np.abs(x) / safe), axis=attrs[0], keepdims=True)) * safe
     return wrap_result(out if attrs[1] else np.squeeze(out, axis=attrs[0]))
-
-
-# ---------------------------------------------------------------- running results
-
-cdef Array value_cumsum(Array a, list operands, object attrs):
-    cdef np.ndarray x = ndarray_of(a)
-    if not attrs[1]:
-        return wrap_result(np.cumsum(x, axis=attrs[0]))
-    return wrap_result(np.flip(np.cumsum(np.flip(x, attrs[0]), axis=attrs[0]), attrs[0]))
-
-
-cdef Array value_linrec(Array a, list operands, object attrs):
-    """t[j] = a[j] * t[j-1] + b[j] along an axis (from the end, if reverse)."""
-    cdef Layout s
-    cdef Array y
-    cdef np.ndarray x = ndarray_of(a), b = ndarray_of(<Array>operands[1])
-    x, b = np.broadcast_arrays(x, b)
-    dtype = np.result_type(x, b)
-    if dtype.kind == "c":
-        return wrap_result(complex_linrec(x, b, attrs[0], attrs[1], dtype))
-    y = wrap_ndarray(np.array(b, dtype=np.float64, order="C", ndmin=1))
-    a = wrap_ndarray(np.ascontiguousarray(x, dtype=np.float64))
-    if find_layout(N(y).arr, (attrs[0],), &s):
-        linrec_loop(&s, <double *>N(a).arr.data, <double *>N(y).arr.data, attrs[1])
-    return wrap_result(ndarray_of(y).reshape((<object>b).shape).astype(dtype, copy=False))
-
-
-cdef object complex_linrec(object a, object b, Py_ssize_t axis, bint reverse, object dtype):
-    """The same, one step for all rows at a time."""
-    cdef object out = np.array(b, dtype)
-    cdef object t = np.moveaxis(out, axis, 0), factors = np.moveaxis(a, axis, 0)
-    if reverse:
-        t, factors = t[::-1], factors[::-1]
-    for j in range(1, len(t)):
-        t[j] += factors[j] * t[j - 1]
-    return out
-
-
-cdef void linrec_loop(const Layout *s, const double *a, double *t, bint reverse) noexcept nogil:
-    """In place: t holds b before and the result afterwards."""
-    cdef Py_ssize_t i, j, k, at, before
-    for i in range(s.outer):
-        for j in range(1, s.n):
-            at = (s.n - 1 - j if reverse else j) * s.inner
-            before = at + s.inner if reverse else at - s.inner
-            for k in range(s.inner):
-                t[at + k] += a[at + k] * t[before + k]
-        a += s.n * s.inner
-        t += s.n * s.inner
-
-
-cdef Array fused_others_product(Array m):
-    """Products of all other elements of each row, by running products from both sides."""
-    cdef Array source, y
-    if holds_complex(m):
-        return wrap_result(complex_others(ndarray_of(m)))
-    source = contiguous(apply_cast(innermost(m), NPY_DOUBLE))
-    y = new_array(2, ARR_SHAPE(N(source).arr), NPY_DOUBLE)
-    cdef Arr *r = N(source).arr
-    with nogil:
-        others_loop(ARR_SHAPE(r)[0], ARR_SHAPE(r)[1], <double *>r.data, <double *>N(y).arr.data)
-    return apply_cast(y, typenum_of(innermost(m)))
-
-
-cdef object complex_others(np.ndarray m):
-    cdef object before = np.ones_like(m), after = np.ones_like(m)
-    np.cumprod(m[:, :-1], axis=1, out=before[:, 1:])
-    np.cumprod(m[:, :0:-1], axis=1, out=after[:, -2::-1])
-    return before * after
-
-
-cdef void others_loop(Py_ssize_t rows, Py_ssize_t n, const double *p, double *out) noexcept nogil:
-    cdef Py_ssize_t i, j
-    cdef double running
-    for i in range(rows):
-        running = 1.0
-        for j in range(n):
-            out[j] = running
-            running *= p[j]
-        running = 1.0
-        for j in range(n - 1, -1, -1):
-            out[j] *= running
-            running *= p[j]
-        p += n
-        out += n
 
 
 # ---------------------------------------------------------------- gathers

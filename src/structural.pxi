@@ -358,6 +358,7 @@ cdef int fill_parts(Arr *y, list operands, int axis) except -1:
 cdef Array value_where(Array a, list operands, object attrs):
     cdef Job job
     cdef Array y
+    cdef bint falling
     if holds_complex(<Array>operands[1]) or holds_complex(<Array>operands[2]):
         return wrap_result(np.where(*[numpy_operand(y) for y in operands]))
     cdef Array c = a if typenum_of(a) == NPY_BOOL else as_float(a)
@@ -370,20 +371,22 @@ cdef Array value_where(Array a, list operands, object attrs):
     job_operand(&job, a)
     job_operand(&job, b)
     job_coalesce(&job)
+    falling = job.size >= NOGIL_SIZE and goes_down()
     with nogil:
-        where_run(&job, N(y).arr)
+        where_run(&job, N(y).arr, falling)
     return y
 
 
-cdef void where_run(const Job *job, Arr *out) noexcept nogil:
+cdef void where_run(const Job *job, Arr *out, bint falling) noexcept nogil:
     """The three-operand select over blocks (see job_run)."""
     cdef double buffers[4][BLOCK]
     cdef const double *p[3]
     cdef double *dst
-    cdef Py_ssize_t start = 0, n, i
+    cdef Py_ssize_t block, blocks = (job.size + BLOCK - 1) // BLOCK, start, n, i
     cdef bint single = out.typenum == NPY_FLOAT
     cdef int k
-    while start < job.size:
+    for block in range(blocks):
+        start = (blocks - 1 - block if falling else block) * BLOCK
         n = job.size - start
         n = n if n < BLOCK else BLOCK
         for k in range(3):
@@ -396,7 +399,6 @@ cdef void where_run(const Job *job, Arr *out) noexcept nogil:
         if single:
             for i in range(n):
                 (<float *>out.data)[start + i] = <float>dst[i]
-        start += n
 
 
 cdef Array where3(Array c, Array a, Array b):

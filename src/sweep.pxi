@@ -50,6 +50,11 @@ cdef int put_value(Sweep *s, Py_ssize_t i, Array c) except -1:
         old = <Array>o
         KERNELS.value[OP_ADD](size_of(old), <double *>N(old).arr.data, <double *>N(old).arr.data,
                               numbers_of(c), 1, (N(c).flags & NODE_ARRAY) != 0)
+    elif not s.recorded and takes_in(o, <PyObject *>c):
+        add_in_place(<Array>o, c)
+    elif not s.recorded and takes_in(<PyObject *>c, o):
+        add_in_place(c, <Array>o)
+        set_value(s, i, c)
     else:
         set_value(s, i, ew2(OP_ADD, <Array>o, c))
     return 0
@@ -67,6 +72,12 @@ cdef inline bint is_private(PyObject *o, Py_ssize_t references=1) noexcept:
     r = (<Node *>o).arr
     return (r.refcnt == 1 and r.holders == 0 and r.owner == NULL and r.base == NULL
             and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS != 0)
+
+
+cdef inline bint takes_in(PyObject *o, PyObject *c) noexcept:
+    """Is `o` large memory of its own, to which the elements of `c` can be added in place?"""
+    return (is_private(o) and (<Node *>o).arr.size >= NOGIL_SIZE and (<Node *>c).flags & NODE_ARRAY
+            and broadcasts_into((<Node *>c).arr, (<Node *>o).arr))
 
 
 cdef Array fit_operand(Array c, Array target):
@@ -104,6 +115,7 @@ cdef int reverse_tree(Sweep *s, Node *n, double g) except -1:
         q = n.p1 if n.d1 != 0.0 and takes_part(s, n.p1) else NULL
         gp = g * n.d0
         gq = g * n.d1
+        look_ahead(n, n.p0)
         n = NULL
         if p != NULL:
             if in_tree(p):
@@ -142,7 +154,8 @@ cdef int reverse_structural(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
         if j < 0 or not s.order[j].flags & ENTRY_ACTIVE:
             continue
         p = <Array><PyObject *>s.order[j].node
-        if not s.recorded and reverse_into(s, j, p, y, g):
+        if not s.recorded and (reverse_into(s, j, p, y, g)
+                               or reverse_inner_product(s, j, k, y, g)):
             continue
         if s.recorded and keep_element(s, j, p, y, g):
             continue
@@ -195,6 +208,23 @@ cdef bint reverse_into(Sweep *s, Py_ssize_t j, Array p, Array y, Array g) except
         add_into_slice(<Array>s.order[j].slot.value, g, <tuple>N(y).obj)
     else:
         add_into_rows(<Array>s.order[j].slot.value, g, <Array>parent(y, 1))
+    return True
+
+
+cdef bint reverse_inner_product(Sweep *s, Py_ssize_t j, Py_ssize_t k, Array y, Array g) except -1:
+    """A row times a column: g times the other operand, in the memory of that if only y knows it."""
+    cdef Node *p = s.order[j].node
+    cdef Node *q = N(y).p1 if k == 0 else N(y).p0
+    cdef double seed
+    cdef Array c
+    if N(y).op != OP_MATMUL or not s.frees or size_of(y) != 1 or not is_last_reader(q, p.arr.size) \
+            or p.arr.ndim != q.arr.ndim or not is_plain(p.arr):
+        return False
+    seed = float_of(g)
+    KERNELS.value[OP_MULTIPLY](q.arr.size, <double *>q.arr.data, <double *>q.arr.data, &seed, 1, 0)
+    memcpy(q.arr.dims, p.arr.dims, 2 * p.arr.ndim * sizeof(Py_ssize_t))
+    c = steal(<Node *>released_operand(N(y), 1 - <int>k))
+    put_value(s, j, c)
     return True
 
 
@@ -279,18 +309,11 @@ cdef bint find_source(Source *out, const Node *n, const Node *p, bint read) noex
 
 cdef bint find_seed(Source *out, const Node *n, const Node *g) noexcept nogil:
     """The same of the cotangent g of n: data of n's shape, or one number seen through it."""
-    cdef int i
     if not g.flags & NODE_ARRAY or g.arr.typenum != NPY_DOUBLE or not same_dims(g.arr, n.arr):
         return False
     out.data = <const double *>g.arr.data
-    out.stride = 1
-    if g.arr.flags & ARR_CONTIGUOUS:
-        return True
-    out.stride = 0
-    for i in range(g.arr.ndim):
-        if g.arr.dims[i] != 1 and g.arr.dims[g.arr.ndim + i] != 0:
-            return False
-    return True
+    out.stride = 1 if g.arr.flags & ARR_CONTIGUOUS else 0
+    return out.stride == 1 or is_one_number(g.arr)
 
 
 cdef int reverse_arrays(Sweep *s, Entry *e) except -1:
@@ -323,6 +346,7 @@ cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
     """One operand; for the last one, the memory of the node's own cotangent may be taken over."""
     cdef Node *n = e.node
     cdef Node *p = n.p0 if k == 0 else n.p1
+    cdef Node *other = n.p1 if k == 0 else n.p0
     cdef PyObject *o = s.order[j].slot.value
     cdef int reads = OP_SAVES[n.op][k]
     cdef Source a, b
@@ -338,6 +362,11 @@ cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
         elif OP_PARTIAL[n.op][k] == PARTIAL_ONE:
             set_value(s, j, <Array>e.slot.value)
             return True
+        elif last and s.frees and is_last_reader(other, n.arr.size) \
+                and same_dims(other.arr, n.arr):
+            run_adjoint(s, n, k, other.arr, g, &a, &b, 0)
+            s.order[j].slot.value = released_operand(n, k ^ 1)
+            return True
         else:
             o = <PyObject *>fresh_like(n.arr)
         s.order[j].slot.value = o
@@ -349,6 +378,32 @@ cdef bint reverse_array(Sweep *s, Entry *e, int k, int32_t j, const Source *g,
         return False
     run_adjoint(s, n, k, (<Node *>o).arr, g, &a, &b, 1)
     return True
+
+
+cdef inline bint is_last_reader(const Node *p, Py_ssize_t size) noexcept nogil:
+    """Is the operand p of a node a large constant of this size that only the node knows?  So is the
+    copy that was saved of an ndarray."""
+    return (p != NULL and p.op == OP_CONST and not p.flags & (LEVEL_MASK | NODE_SHOWN)
+            and p.flags & NODE_ARRAY and size >= NOGIL_SIZE and p.arr.size == size
+            and p.arr.refcnt == 1 and p.arr.holders == 1 and Py_REFCNT(<PyObject *>p) == 0
+            and p.arr.owner == NULL and p.arr.base == NULL and p.arr.pins == 0
+            and is_plain(p.arr))
+
+
+cdef PyObject *released_operand(Node *n, int k) noexcept:
+    """An operand k of n of that kind, whose memory is a cotangent's; n is as in a freed graph."""
+    cdef Node *p = n.p1 if k == 1 else n.p0
+    if k == 1:
+        n.p1 = NULL
+    else:
+        n.p0 = NULL
+    n.obj = NULL
+    n.op = OP_FREED
+    p.arr.holders = 0
+    p.arr.flags &= ~ARR_SAVED
+    p.flags = NODE_ARRAY
+    Py_SET_REFCNT(<PyObject *>p, 1)
+    return <PyObject *>p
 
 
 cdef int run_adjoint(Sweep *s, const Node *n, int k, Arr *out, const Source *g, const Source *a,
@@ -378,7 +433,10 @@ cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g, int done)
         p = a if k == 0 else b
         if not s.recorded and accumulate_fused(s, j, op, k, g, a, b, y):
             continue
-        put_value(s, j, fit_operand(times_partial(op, k, g, a, b, y), p))
+        if OP_PARTIAL[op][k] == PARTIAL_MINUS_ONE and size_of(innermost(p)) < size_of(innermost(g)):
+            put_value(s, j, ew1(OP_NEGATIVE, fit_operand(g, p)))      # the few, not the many
+        else:
+            put_value(s, j, fit_operand(times_partial(op, k, g, a, b, y), p))
     return 0
 
 

@@ -298,12 +298,9 @@ cdef list collect(Sweep *s, list positions, int level):
 
 cdef Array own_result(Array a):
     """A finished cotangent as a node, and in memory, that only the sweep and the caller know."""
-    cdef Arr *r
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
-    r = N(a).arr
-    if Py_REFCNT(<PyObject *>a) > 2 or r.refcnt > 1 or r.owner != NULL or r.base != NULL \
-            or not r.flags & ARR_CONTIGUOUS:
+    if Py_REFCNT(<PyObject *>a) > 2 or not claim(a):
         a = contiguous_copy(a)
     N(a).arr.flags |= ARR_RESULT
     return a
@@ -421,6 +418,7 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     try:
         s.by_trees = not watching
         s.all_leaves = True
+        s.frees = not retain_graph and sweeps_running == 1
         sort_from(&s, N(y))
         cdiff_tls.paused = 1
         put_seed(&s, N(y).mark, y, seed)

@@ -152,6 +152,10 @@ def elementwise(op, *args):
     return y if y.dtype.kind == "c" else y.astype(float)
 
 
+def in_place(op, a, b, last):
+    return elementwise(op, a) if b is None else elementwise(op, a, b)
+
+
 def apply(op, operands, attrs):
     return np.asarray(VALUES[op.removeprefix("OP_").lower()](*operands, *(attrs or ())))
 
@@ -162,7 +166,7 @@ def rules():
     space = {code_of(name): code_of(name) for name in names}
     space.update(
         np=np, apply=apply, apply1=lambda op, a, attrs: apply(op, [a], attrs),
-        ew1=elementwise, ew2=elementwise, const=np.float64,
+        ew1=elementwise, ew2=elementwise, ew_over=in_place, const=np.float64,
         parent=lambda y, k: y.parents[k], y_attrs=lambda y: y.attrs, parents_of=lambda y: y.parents,
         shape_of=np.shape, dtype_of=lambda a: a.dtype, wrap_ndarray=np.asarray,
         typenum_of=lambda a: 0, innermost=lambda a: a, zeros_like_node=np.zeros_like,

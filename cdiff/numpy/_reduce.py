@@ -412,7 +412,8 @@ def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) 
         return a
     # t[j] = a[j] t[j-1] + b[j] with b = (a[0], 0, 0, ...)
     first = _core.index(a, index_along(axis, slice(0, 1)))
-    rest = np.zeros([n - (i == axis) for i, n in enumerate(a.shape)], a.dtype)
+    shape = tuple([n - (i == axis) for i, n in enumerate(a.shape)])
+    rest = _core.broadcast_to(np.zeros((), a.dtype), shape)
     result = _core.linrec(a, _core.concatenate([first, rest], axis), axis)
     return result if out is None else store(out, result, "cumprod")
 

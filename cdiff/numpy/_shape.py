@@ -262,9 +262,6 @@ def roll(a: ArrayLike, shift: Any, axis: Any = None) -> Array:
 # --- joining --------------------------------------------------------------------------------------
 
 
-SEQUENCES = (tuple, list)
-
-
 @handles(np.concatenate)
 def concatenate(
     arrays: Sequence[ArrayLike],
@@ -276,8 +273,11 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Array:
     """As `numpy.concatenate`."""
-    first = arrays[0] if arrays.__class__ in SEQUENCES and arrays else None
-    if first.__class__ is not Array and not any_array(arrays, out):
+    kind = arrays.__class__
+    if (kind is tuple or kind is list) and arrays and arrays[0].__class__ is Array:
+        if dtype is None and out is None and axis is not None:
+            return _core.concatenate(arrays, axis)  # the common call
+    elif not any_array(arrays, out):
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0
