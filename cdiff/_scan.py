@@ -10,6 +10,8 @@ It is fast because all steps run in the core, straight into the arrays of the re
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,16 +122,13 @@ class Scan(PointCallee):
             return self
         return Scan(self.body, self.carry, self.xs, self.length, self.reverse, saves=True)
 
-    def value(self, arrays: list[Any]) -> Any:
-        return self.pack(*self.run(*self._fitted(arrays)))
-
     def _fitted(self, arrays: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-        """Plain operands as carry, rows and constants, in the forms that were announced."""
+        """Carry, rows and constants of the dtypes and shapes that were announced."""
         specs = [*self.carry, *[(dtype, (self.length, *s)) for dtype, s in self.xs]]
         fitted = [fitting(a, spec) for a, spec in zip(arrays, specs, strict=False)]
         if len(arrays) != self.body.n_inputs + len(self.body.captured):
             raise ValueError(f"{self!r}: {len(arrays)} operands")
-        return self._split([*fitted, *arrays[len(specs) :]])
+        return self._split([*fitted, *arrays[len(fitted) :]])
 
     def profiled(self, arrays: list[Any]) -> list[tuple[str, str, float, int, int]]:
         """Rows (operator, line, seconds of the first step, instructions, bytes of all steps).
@@ -150,6 +149,52 @@ class Scan(PointCallee):
             (op, at, spent, count, self.length * size)
             for spent, (_, op, _, at, _, count, size) in zip(best, samples[0], strict=True)
         ]
+
+    def value(self, arrays: list[Any]) -> Any:
+        return self.pack(*self.run(*self._fitted(arrays)))
+
+    def value_into(self, arrays: list[Any], parts: list[tuple[int, Any]]) -> None:
+        """See `Callee`: whole rows go straight into their part."""
+        packing, rooms = self.packing, {}
+        for at, part in parts:
+            k = bisect_right(packing.starts, at) - 1
+            fits = packing.starts[k] == at and at + part.size <= packing.starts[k + 1]
+            if not fits or packing.specs[k][0] != FLOAT64 or is_on():
+                super().value_into(arrays, parts)
+                return
+            rooms[k] = part
+        carry, xs, consts = self._fitted(arrays)
+        for k, y in enumerate(self._run_into(carry, self._rows(xs), consts, rooms)):
+            if k in rooms:
+                rooms[k][...] = exact(y).reshape(-1)[: rooms[k].size]
+
+    def _run_into(
+        self, carry: list[Any], xs: list[Any], consts: list[Any], rooms: dict[int, Any]
+    ) -> list[Any]:
+        """The last carry; rows go to their rooms, vectors that may end before the last one."""
+        carry = list(carry)
+        forms = list(enumerate(self.packing.specs))[len(carry) :]
+        widths = {k: prod(shape[1:]) for k, (_, shape) in forms}
+        whole = min([self.length, *[rooms[k].size // widths[k] for k, _ in forms if k in rooms]])
+        ys = [
+            rooms[k][: whole * widths[k]].reshape((whole, *shape[1:]))
+            if k in rooms
+            else np.empty((whole, *shape[1:]), dtype)
+            for k, (dtype, shape) in forms
+        ]
+        rest = [np.empty((self.length - whole, *shape[1:]), dtype) for _, (dtype, shape) in forms]
+        halves = [(whole, 0, ys), (self.length - whole, whole, rest)]
+        for count, first, outputs in reversed(halves) if self.reverse else halves:
+            rows = [x[first : first + count] for x in xs]
+            self._steps(count, carry, rows, consts, outputs)
+        for (k, _), y in zip(forms, rest, strict=True):
+            if k in rooms:
+                left = rooms[k][whole * widths[k] :]
+                left[...] = y.reshape(-1)[: left.size]
+        return carry
+
+    def _rows(self, xs: list[Any]) -> list[Any]:
+        return [np.ascontiguousarray(x, dtype) for x, (dtype, _) in zip(xs, self.xs, strict=True)]
 
     def run(self, carry: list[Any], xs: list[Any], consts: list[Any]) -> tuple[list[Any], Any]:
         """The results for plain values.
@@ -174,8 +219,7 @@ class Scan(PointCallee):
             part = flat[self.packing.starts[k] : self.packing.starts[k + 1]].reshape(shape)
             ys.append(part if dtype == self.packing.dtype else np.empty(shape, dtype))
         carry = list(carry)
-        rows = [np.ascontiguousarray(x, dtype) for x, (dtype, _) in zip(xs, self.xs, strict=True)]
-        self._steps(carry, rows, consts, ys)
+        self._steps(self.length, carry, self._rows(xs), consts, ys)
         return [*carry, *ys], flat
 
     def pack(self, values: list[Any], flat: Any) -> Any:
@@ -186,14 +230,16 @@ class Scan(PointCallee):
                 part[...] = exact(y).reshape(-1)
         return flat
 
-    def _steps(self, carry: list[Any], xs: list[Any], consts: list[Any], ys: list[Any]) -> None:
-        """All steps, in pieces where a bar shows how far they are."""
-        i, stop = (self.length - 1, -1) if self.reverse else (0, self.length)
+    def _steps(
+        self, count: int, carry: list[Any], xs: list[Any], consts: list[Any], ys: list[Any]
+    ) -> None:
+        """So many steps, in pieces where a bar shows how far they are."""
+        i, stop = (count - 1, -1) if self.reverse else (0, count)
         if not is_on():
             self._piece(i, stop, carry, xs, consts, ys)
             return
-        meter = bar(self.length, "scan")
-        most = max(1, self.length // PIECES)
+        meter = bar(count, "scan")
+        most = max(1, count // PIECES)
         try:
             while i != stop:
                 pause = max(i - most, stop) if self.reverse else min(i + most, stop)

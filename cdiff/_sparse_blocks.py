@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._compile import compile
+from cdiff._core import vector_room
 from cdiff._jacobian import jacobian
 from cdiff._sparse_plan import scipy_sparse
 from cdiff._vmap import vmap
@@ -229,7 +230,7 @@ class BlockJacobian:
                 f"of {structure.shape} with {entries}, and must be an earlier one"
             )
         values = np.empty(structure.shape[0]) if self._has_value else None
-        entry = np.empty(entries) if out is None else out.data
+        entry = vector_room(entries) if out is None else out.data
         places = [structure.blocks(entry, k) for k in range(len(self._terms))]
         if values is not None:
             places = [(structure.outputs(values, k), place) for k, place in enumerate(places)]

@@ -198,6 +198,11 @@ cdef np.ndarray export(Array a, int flags):
     return out
 
 
+def vector_room(Py_ssize_t n):
+    """Memory for n numbers, an ndarray: from the pool, to which it goes back."""
+    return export(new_array(1, &n, NPY_DOUBLE), NPY_ARRAY_WRITEABLE)
+
+
 cdef object numpy_operand(Array a):
     """What NumPy should see: weak Python scalars stay weak."""
     if not N(a).flags & NODE_WEAK:

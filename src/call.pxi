@@ -26,6 +26,16 @@ cdef class Callee:
         """The result for these ndarrays."""
         raise NotImplementedError
 
+    def value_into(self, arrays, parts):
+        """Stretches of the result, seen as a vector: `parts` are pairs of the first element and the
+        vector that it and those after it go to.  Nothing else of the result is wanted."""
+        found = np.asarray(self.value(arrays)).reshape(-1)
+        for start, part in parts:
+            if start + part.size > found.size:
+                raise ValueError(f"{self!r} gave {found.size} numbers, and number "
+                                 f"{start + part.size} of them was wanted")
+            part[...] = found[start:start + part.size]
+
     def pull(self, y, operands, g, wanted):
         """The operands' cotangents for the cotangent g of y."""
         raise NotImplementedError

@@ -109,9 +109,9 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
         KERNELS.where(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b],
                       <double *>at[m.c], m.sa, m.sb, m.sc)
     elif m.kind == MICRO_GATHER:
-        walk_lanes(m.gather, bases, start, n, <double *>at[m.y], False)
+        gather_lanes(m.gather, bases, start, n, <double *>at[m.y])
     elif m.kind == MICRO_SCATTER:
-        walk_lanes(m.gather, bases, start, n, <double *>at[m.a], True)
+        scatter_lanes(m.gather, bases, start, n, <double *>at[m.a])
     elif m.kind == MICRO_SUM:
         sums[m.y] += KERNELS.row[ROW_SUM](n, <double *>at[m.a])
     elif m.kind == MICRO_ROWS:
@@ -120,16 +120,34 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
         round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
 
 
-cdef void walk_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
-                     double *lanes, bint out) noexcept nogil:
-    """From memory into lanes, or out of them."""
+cdef void gather_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
+                       double *lanes) noexcept nogil:
+    """From memory into lanes."""
     cdef char *p = bases[g.base] + g.offset
-    if g.ndim != 1:
-        walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, out)
-    elif out:
-        move_row(MOVE_COPY, n, p + start * g.strides[0], g.strides[0], <char *>lanes, 8)
+    if g.taking != NULL:
+        take_block(g.taking, bases, <const double *>p, start, n, lanes)
+    elif g.ndim != 1:
+        walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, False)
     else:
         gather_row(p + start * g.strides[0], g.strides[0], g.width, n, lanes)
+
+
+cdef void scatter_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,
+                        double *lanes) noexcept nogil:
+    """Out of lanes into memory, as far as the points are among those that are written."""
+    cdef char *p = bases[g.base] + g.offset
+    cdef Py_ssize_t end = start + n if start + n < g.first + g.count else g.first + g.count
+    if start < g.first:
+        lanes += g.first - start
+        start = g.first
+    n = end - start
+    start -= g.first
+    if n <= 0:
+        return
+    if g.ndim != 1:
+        walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, True)
+    else:
+        move_row(MOVE_COPY, n, p + start * g.strides[0], g.strides[0], <char *>lanes, 8)
 
 
 cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double *p,
@@ -187,10 +205,22 @@ cdef void share_group(void *context, int worker) noexcept nogil:
         first = cdiff_take(&r.next, 1)
 
 
+cdef int taking_outside(const Group *g, char **bases) noexcept nogil:
+    """The first rows of a group that are taken at a position that does not exist; -1: none."""
+    cdef int k
+    for k in range(g.n_takings):
+        if not are_positions_inside(&g.takings[k], bases):
+            return k
+    return -1
+
+
 cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
-    """All points; False, with an exception set, if a signal ended that."""
+    """All points; False if a position is out of range, or with an exception set if a signal ended
+    that."""
     cdef GroupRun r
     cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.weight + 1)
+    if taking_outside(g, m.bases) >= 0:
+        return False
     r.group = g
     r.bases = m.bases
     r.lanes = m.lanes

@@ -34,6 +34,7 @@ cdef class _GroupCompiler:
         g.slots = <GroupSlot *>plan.scratch.take(
             (self.capacity + MAX_TABLES) * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
+        g.takings = <Taking *>plan.pool.take(u.count * sizeof(Taking))
         g.size = self.points_of(i)
         at = u.start
         while at < u.start + u.count:
@@ -42,6 +43,9 @@ cdef class _GroupCompiler:
             self.instruction = i
             if plan.values[i].kind == KIND_SUM:
                 self.add_sum(i)
+            elif plan.program.code[i].op == OP_GATHER:
+                self.add_take(i)
+                self.add_scatters(i)
             elif at < u.start + u.count and self.is_pair(i, schedule.order[at]):
                 self.add_pair(i, schedule.order[at])
                 self.add_scatters(i)
@@ -224,14 +228,39 @@ cdef class _GroupCompiler:
         cdef const Value *whole = &plan.values[self.instruction]
         cdef const Value *root = &plan.values[plan.values[region.value].root]
         cdef const Type *t = plan.type(region.value)
+        cdef Gather *g
         cdef Look look
         cdef int32_t lane = root.lane
         if root.kind == KIND_GIVEN:
             set_look(&look, t.ndim, t.shape, plan.strides_of(&plan.values[region.value], t))
             lane = self.gathered(root.base, root.place + plan.values[region.value].offset, t, &look)
         set_look(&look, region.ndim, region.dims, region.dims + region.ndim)
-        self.new_micro(MICRO_SCATTER, lane, lane).gather = self.new_gather(
-            whole.base, whole.place + region.offset, &look)
+        g = self.new_gather(whole.base, whole.place + region.offset, &look)
+        g.count = t.size
+        if root.kind != KIND_GIVEN:
+            g.first = plan.values[region.value].offset // <Py_ssize_t>sizeof(double)
+        self.new_micro(MICRO_SCATTER, lane, lane).gather = g
+        return 0
+
+    cdef int add_take(self, int32_t i) except -1:
+        """Rows at positions, a block of their numbers at a time."""
+        cdef _Plan plan = self.plan
+        cdef int32_t a = plan.program.code[i].a, b = plan.program.code[i].b
+        cdef const Value *table = &plan.values[plan.values[a].root]
+        cdef const Value *positions = &plan.values[plan.values[b].root]
+        cdef Taking *t = &self.group.takings[self.group.n_takings]
+        cdef Gather *g
+        cdef Look look
+        self.group.n_takings += 1
+        plan.find_taking(a, b, t)
+        t.base = positions.base
+        t.offset = positions.place + plan.values[b].offset
+        look.ndim = 0
+        g = self.new_gather(table.base, table.place + plan.values[a].offset, &look)
+        g.ndim = 0
+        g.taking = t
+        self.place_result(i)
+        self.new_micro(MICRO_GATHER, plan.values[i].lane, plan.values[i].lane).gather = g
         return 0
 
     cdef int add_sum(self, int32_t i) except -1:

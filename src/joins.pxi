@@ -1,7 +1,8 @@
 # Concatenations that are written where they are computed: a part of planning a run.
 #
-# Finds for each concatenation of float64 arrays where its operands go, those of
-# concatenations inside it too, and which of them a group can write there itself.
+# Finds for each concatenation of float64 arrays (and stretch among zeros) where its
+# operands go, those of concatenations inside it too, and which of them a group can
+# write there itself, also if they are a stretch only of what the group computes.
 # Knows shapes, strides and who reads what; it must not know when anything runs or
 # where memory is.  Fast in what it makes: no column of a table is stored, read and
 # copied before it stands in the table.
@@ -35,6 +36,8 @@ cdef int find_joins(_Plan plan) except -1:
             inside = []
             if collect_regions(plan, uses, i, regions, inside):
                 keep_join(plan, i, regions, inside)
+        elif plan.program.code[i].op == OP_EMBED:
+            keep_embedding(plan, i)
     return 0
 
 
@@ -83,18 +86,41 @@ cdef bint collect_regions(_Plan plan, const int32_t *uses, Py_ssize_t i, list re
                     inside.append(r)
                 todo += parts_of_join(plan, r, offset, strides)
                 continue
-        scattered = is_whole_root(plan, v) and plan.values[r].kind == KIND_LANES
+        scattered = is_stretch(plan, v) and plan.values[r].kind == KIND_LANES
         better = better or scattered
         regions.append((v, scattered, offset, shape, strides))
     return better or bool(inside)
 
 
+cdef int keep_embedding(_Plan plan, Py_ssize_t i) except -1:
+    """Zeros with one stretch that is computed are like a concatenation."""
+    cdef const Type *t = plan.type(i)
+    cdef int32_t a = plan.program.code[i].a
+    cdef Value whole, part
+    if t.typenum != NPY_DOUBLE or not plan.type(a).size or not is_stretch(plan, a) \
+            or plan.values[plan.values[a].root].kind != KIND_LANES:
+        return 0
+    whole.offset = 0
+    whole.strides = NULL
+    plan.slice_view(&part, &whole, plan.type(a), t, plan.program.attrs_of(i)[1])
+    if not in_c_order(plan.type(a), part.strides):
+        return 0
+    shape = (plan.type(a).size,)
+    return keep_join(plan, i, [(a, True, part.offset, shape, (sizeof(double),))], [])
+
+
+cdef bint is_stretch(_Plan plan, int32_t v) noexcept:
+    """Is a value a stretch of the memory of its root?"""
+    cdef const Value *x = &plan.values[v]
+    cdef const Type *t = plan.type(x.root)
+    return x.strides == NULL and t.typenum == NPY_DOUBLE and not t.number
+
+
 cdef bint is_whole_root(_Plan plan, int32_t v) noexcept:
     """Is a value all of the memory of its root, in order?"""
     cdef const Value *x = &plan.values[v]
-    cdef const Type *t = plan.type(x.root)
-    return (x.strides == NULL and x.offset == 0 and t.size == plan.type(v).size
-            and t.typenum == NPY_DOUBLE and not t.number)
+    return (is_stretch(plan, v) and x.offset == 0
+            and plan.type(x.root).size == plan.type(v).size)
 
 
 cdef tuple strides_reshaped(const Type *t, tuple shape, tuple strides):
@@ -154,7 +180,7 @@ cdef int scatter_given(_Plan plan, Py_ssize_t i, Join *x) except -1:
     cdef dict computed = {}
     cdef int k
     for k in range(x.count):
-        if x.regions[k].scattered:
+        if x.regions[k].scattered and is_whole_root(plan, x.operands[k]):
             computed.setdefault(plan.type(x.operands[k]).size, plan.values[x.operands[k]].root)
     for k in range(x.count):
         root = computed.get(plan.type(x.operands[k]).size)

@@ -160,6 +160,7 @@ cdef class _StepMaker:
         s.kind = STEP_ARRAYS
         s.adopts = s.out.base >= self.storage.first_output + len(self.program.outputs)
         s.last = self.plan.values[s.instruction].scratch
+        self.set_pieces(s)
         if op == OP_RESHAPE or op == OP_CONCATENATE or op == OP_EMBED or op == OP_INDEX_SET:
             self.try_moves(s)
         elif op == OP_SUM or op == OP_SUM_TO or op == OP_MAX or op == OP_MIN or op == OP_PROD:
@@ -168,6 +169,27 @@ cdef class _StepMaker:
             self.try_product(s)
         elif op == OP_GATHER or op == OP_SCATTER_ADD:
             self.try_rows(s)
+        return 0
+
+    cdef int set_pieces(self, Step *s) except -1:
+        """The outputs that a callee fills, as vectors."""
+        cdef _Pool pool = self.plan.pool
+        cdef Part *p
+        cdef list outputs = self.storage.pieces.get(s.instruction, [])
+        cdef Py_ssize_t k
+        s.pieces = <Part *>pool.take((len(outputs) + 1) * sizeof(Part))
+        s.firsts = <Py_ssize_t *>pool.take((len(outputs) + 1) * sizeof(Py_ssize_t))
+        for k in outputs:
+            p = &s.pieces[s.n_pieces]
+            self.set_part(p, self.program.outputs[k])
+            s.firsts[s.n_pieces] = p.offset // <Py_ssize_t>sizeof(double)
+            p.base = self.storage.first_output + <int32_t>k
+            p.offset = 0
+            p.ndim = 1
+            p.dims = <Py_ssize_t *>pool.take(2 * sizeof(Py_ssize_t))
+            p.dims[0] = p.size
+            p.dims[1] = sizeof(double)
+            s.n_pieces += 1
         return 0
 
     cdef int try_reduce(self, Step *s) except -1:
@@ -212,17 +234,15 @@ cdef class _StepMaker:
         return 0
 
     cdef int try_rows(self, Step *s) except -1:
-        cdef const Part *a = &s.operands[0]
-        cdef const Part *rows = &s.operands[1]
-        cdef const Part *whole = &s.out if s.op == OP_SCATTER_ADD else a
-        cdef int k
-        if a.typenum != NPY_DOUBLE or s.out.typenum != NPY_DOUBLE \
-                or rows.typenum != np.NPY_INT64 or not (a.contiguous and rows.contiguous):
+        cdef const Instr *x = &self.program.code[s.instruction]
+        cdef bint added = s.op == OP_SCATTER_ADD
+        if s.out.typenum != NPY_DOUBLE or s.operands[0].typenum != NPY_DOUBLE \
+                or not s.operands[0].contiguous \
+                or not self.plan.find_taking(s.instruction if added else x.a, x.b, &s.taking):
             return 0
-        s.kind = STEP_SCATTER if s.op == OP_SCATTER_ADD else STEP_GATHER
-        s.count = 1
-        for k in range(1, whole.ndim):
-            s.count *= whole.dims[k]
+        s.kind = STEP_SCATTER if added else STEP_GATHER
+        s.taking.base = s.operands[1].base
+        s.taking.offset = s.operands[1].offset
         return 0
 
     # ------------------------------------------------------------ copies
@@ -240,6 +260,7 @@ cdef class _StepMaker:
         s.kind = STEP_MOVES
         s.moves = <MovePart *>self.plan.pool.take((s.n_operands + 1) * sizeof(MovePart))
         part = s.out
+        s.zeros = s.op == OP_EMBED
         if self.plan.joins[s.instruction] != NULL:
             self.add_regions(s, self.plan.joins[s.instruction])
         elif s.op == OP_CONCATENATE:
@@ -250,7 +271,6 @@ cdef class _StepMaker:
                 self.add_move(s, &part, &s.operands[k])
                 part.offset += part.dims[<int>attrs[0]] * part.dims[part.ndim + <int>attrs[0]]
         elif s.op == OP_EMBED:
-            s.zeros = True
             self.slice_part(&part, &s.out, attrs[1])
             self.add_move(s, &part, &s.operands[0])
         elif s.op == OP_INDEX_SET:
@@ -272,6 +292,8 @@ cdef class _StepMaker:
         s.work = 0
         for k in range(join.count):
             if join.regions[k].scattered:
+                s.filled = join.regions[k].offset
+                s.filled_end = s.filled + s.operands[k].nbytes
                 continue
             part.ndim = join.regions[k].ndim
             part.dims = join.regions[k].dims
@@ -346,7 +368,11 @@ cdef class _StepMaker:
         for k in range(<int>e.n_outputs):
             p = &e.results[k]
             self.set_part(p, self.program.outputs[k])
-            if self.storage.made[k] or p.number:
+            if p.number:
+                continue
+            if self.storage.made[k]:
+                p.base = self.storage.first_output + k
+                p.offset = 0
                 continue
             s = &e.steps[e.n_steps]
             e.n_steps += 1

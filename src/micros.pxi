@@ -59,8 +59,10 @@ cdef struct Gather:
     int ndim
     int32_t table                 # for machine code: the slot of the first column, -1: none
     Py_ssize_t offset
+    Py_ssize_t first, count       # of a scatter: the points that are written
     Py_ssize_t *shape
     Py_ssize_t *strides
+    Taking *taking                # rows at positions; NULL: a walk along axes
 
 cdef struct Run
 
@@ -95,7 +97,7 @@ cdef struct Stream:
 cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
-    int n_micros, n_slots, n_moving, n_sums
+    int n_micros, n_slots, n_moving, n_sums, n_takings
     int weight                    # instructions: what a point costs
     int n_streams                 # none where all is in a cache
     Py_ssize_t fetches            # cache lines of the next block to ask for before each call
@@ -103,3 +105,4 @@ cdef struct Group:
     Micro *micros
     GroupSlot *slots              # those that move first
     GroupSum *sums
+    Taking *takings               # looked at before the group runs

@@ -118,7 +118,8 @@ cdef class _Runs:
             if x == NULL:
                 continue
             x.table = -1
-            if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]):
+            if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]) \
+                    or g.micros[k].kind == MICRO_SCATTER and x.count < g.size:
                 continue
             key = (x.base, x.strides[0])
             if key not in tables:

@@ -105,6 +105,7 @@ cdef class _Plan:
         self.read_types()
         for i in range(self.n):
             self.read_instruction(i)
+        self.keep_takes()
         find_joins(self)
         self.find_edges()
 
@@ -153,6 +154,8 @@ cdef class _Plan:
             v.kind = self.cast_kind(i)
         elif op == OP_SUM or op == OP_SUM_TO:
             v.kind = self.sum_kind(i)
+        elif op == OP_GATHER:
+            v.kind = self.gather_kind(i)
         else:
             v.kind = KIND_STEP
         if v.kind == KIND_LANES:
@@ -172,7 +175,7 @@ cdef class _Plan:
         cdef Type *u
         cdef int32_t *operands = NULL
         cdef int k, count = operands_at(self.program, i, &operands)
-        cdef bint numbers = t.number, floats = False
+        cdef bint numbers = t.number, floats = False, integers = False
         for k in range(count):
             u = self.type(operands[k])
             if not gatherable(u.typenum):
@@ -180,9 +183,10 @@ cdef class _Plan:
             numbers = numbers and u.number
             floats = floats or (is_float(u.typenum)
                                 and self.program.code[operands[k]].type != TYPE_WEAK)
+            integers = integers or u.typenum == np.NPY_INT64
         if t.typenum == NPY_BOOL:
-            # Without floats the comparison is NumPy's: doubles do not hold all integers.
-            if not (IS_QUESTION[self.program.code[i].op] and floats):
+            # Of integers alone the comparison is NumPy's: doubles do not hold all of them.
+            if not IS_QUESTION[self.program.code[i].op] or integers and not floats:
                 return KIND_STEP
         elif not is_float(t.typenum):
             return KIND_STEP
@@ -216,6 +220,53 @@ cdef class _Plan:
             else:
                 inside = False
         return KIND_SUM if self.values[i].row > 1 else KIND_STEP
+
+    cdef Kind gather_kind(self, Py_ssize_t i) except *:
+        """Are float64 rows that lie side by side taken at positions that a group can walk along?"""
+        cdef Instr *x = &self.program.code[i]
+        cdef Taking taking
+        if self.type(i).size == 0 or self.type(i).number or not self.find_taking(x.a, x.b, &taking):
+            return KIND_STEP
+        return KIND_LANES
+
+    cdef bint find_taking(self, Py_ssize_t table, Py_ssize_t positions, Taking *out) except -1:
+        """What is known of rows at positions before there is memory; False: they are not taken by
+        kernels."""
+        cdef const Type *t = self.type(table)
+        cdef const Type *u = self.type(positions)
+        cdef Look look
+        if t.typenum != NPY_DOUBLE or t.number or u.typenum != np.NPY_INT64 \
+                or self.values[table].strides != NULL:
+            return False
+        set_look(&look, u.ndim, u.shape, self.strides_of(&self.values[positions], u))
+        if look.ndim > 1:
+            return False
+        out.n = u.size
+        out.step = look.strides[0] if look.ndim else sizeof(int64_t)
+        out.count = t.shape[0]
+        out.row = t.size // t.shape[0] if t.shape[0] else 1
+        return True
+
+    cdef int keep_takes(self) except -1:
+        """A gather belongs to a group only where something in it reads the rows as they come."""
+        cdef char *wanted = <char *>self.scratch.take(self.n + 1)
+        cdef int32_t *operands = NULL
+        cdef Py_ssize_t i
+        cdef int k, count
+        cdef int32_t r
+        for i in range(self.n):
+            if self.values[i].key < 0:
+                continue
+            count = operands_at(self.program, i, &operands)
+            for k in range(count):
+                r = self.values[operands[k]].root
+                if self.program.code[r].op == OP_GATHER and not wanted[r]:
+                    wanted[r] = self.values[r].key == self.values[i].key and self.same_lanes(i, r)
+        for i in range(self.n):
+            if self.program.code[i].op == OP_GATHER and not wanted[i]:
+                self.values[i].kind = KIND_STEP
+                self.values[i].key = -1
+        return 0
 
     cdef tuple summed_axes(self, Py_ssize_t i):
         """The axes of a `sum`, or those that `sum_to` sums over."""
@@ -375,6 +426,8 @@ cdef class _Plan:
         cdef int32_t *operands = NULL
         cdef int k, count = operands_at(self.program, i, &operands)
         cdef Look look
+        if self.program.code[i].op == OP_GATHER:
+            return False                  # it reads at positions
         for k in range(count):
             if self.values[operands[k]].root != root:
                 continue

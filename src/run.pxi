@@ -228,8 +228,6 @@ cdef class Executable:
                 else:
                     fine = self.run_stretch(s, &w.m, &step)
                 if not fine:
-                    if self.steps[step].kind == STEP_GROUP:
-                        cdiff_raise()
                     self.raise_step(step, w)
         except Exception:
             # Why the step cannot be done may be a decision that was taken otherwise: one that is
@@ -251,13 +249,17 @@ cdef class Executable:
         return True
 
     cdef int raise_step(self, Py_ssize_t step, _Workspace w) except -1:
-        """A position that is out of range: NumPy's error names it; or no memory."""
+        """A position that is out of range: NumPy's error names it; or no memory, or a signal."""
         cdef const Step *s = &self.steps[step]
+        cdef int k
         if s.kind == STEP_PRODUCT:
             raise_no_room()
-        checked_rows(part_value(&s.operands[1], w),
-                     (s.operands[0] if s.op == OP_GATHER else s.out).dims[0])
-        raise IndexError(f"{op_name(s.op)}: a position was out of range")
+        if s.kind == STEP_GROUP:
+            k = taking_outside(s.group, w.m.bases)
+            if k < 0:
+                cdiff_raise()
+            raise_outside(&s.group.takings[k], w.m.bases)
+        raise_outside(&s.taking, w.m.bases)
 
     cdef Py_ssize_t failed_guard(self, _Workspace w, Py_ssize_t step) except -2:
         """The first guard, of those known before a step, that does not hold; -1: all do."""

@@ -271,11 +271,16 @@ cdef class _Simplifier:
         cdef Instr *x
         cdef int nargs
         cdef _Sums sums = _Sums(self) if join and embeds_parts(self.p) else None
+        cdef _Selections selections = _Selections(self) if chooses_rows(self.p) else None
         for i in range(self.p.count):
             x = &self.p.code[i]
             self.q.line = self.p.line_at(i)
             if sums is not None and x.op == OP_ADD and x.type > TYPE_WEAK:
                 self.moved[i] = sums.sum_at(<int32_t>i)
+                if self.moved[i] != NOTHING:
+                    continue
+            if selections is not None and x.op == OP_GATHER:
+                self.moved[i] = selections.rows_at(i)
                 if self.moved[i] != NOTHING:
                     continue
             if x.op < N_ELEMENTWISE:
@@ -475,4 +480,10 @@ cdef Program simplified(Program p, bint join=True):
 
     Without `join` sums of embedded parts stay sums, for who wants to see the parts.
     """
-    return _Simplifier(p).run(join)
+    cdef Program q = _Simplifier(p).run(join)
+    cdef _Simplifier again
+    if not chooses_rows(q):
+        return q
+    # What read more than rows may be gone, or may have become rows, only now.
+    again = _Simplifier(q)
+    return again.run(join) if _Selections(again).gains() else q

@@ -57,10 +57,14 @@ cdef struct Step:
     int n_operands
     int32_t instruction           # -1: a copy of an output
     bint adopts                   # the result stays where a callee has made it
+    int n_pieces                  # or goes to outputs from there, as nobody else reads it
+    Part *pieces
+    Py_ssize_t *firsts            # which elements of the result they begin with
     Py_ssize_t at, last           # places in the schedule: of this, and where that is read last
     Py_ssize_t count              # of loads, codes or moves
     Py_ssize_t work
     bint zeros
+    Py_ssize_t filled, filled_end  # bytes of the result that a group has written among zeros
     Part out
     Part *operands
     Code *codes
@@ -70,6 +74,7 @@ cdef struct Step:
     MovePart *moves
     Group *group
     Layout layout
+    Taking taking                 # of a gather or a scatter
 
 
 cdef inline char *part_data(const Part *p, char **bases) noexcept nogil:
@@ -100,7 +105,8 @@ cdef void run_moves(const Step *s, char **bases) noexcept nogil:
     cdef const MovePart *m = s.moves
     cdef Py_ssize_t i, start = 0, n = common_row(s)
     if s.zeros:
-        memset(part_data(&s.out, bases), 0, s.out.nbytes)
+        memset(part_data(&s.out, bases), 0, s.filled)
+        memset(part_data(&s.out, bases) + s.filled_end, 0, s.out.nbytes - s.filled_end)
     if n:
         # What is written piece by piece stays in the cache until it is complete.
         while start < n:
@@ -156,21 +162,14 @@ cdef bint run_product(const Step *s, char **bases) noexcept nogil:
                            <double *>part_data(&s.out, bases), product_threads)
 
 
-cdef bint run_gather(const Step *s, char **bases) noexcept nogil:
-    """Rows of operand 0 at the positions of operand 1; False where one is out of range."""
-    return KERNELS.take(s.operands[1].size, s.operands[0].dims[0], s.count,
-                        <const int64_t *>part_data(&s.operands[1], bases),
-                        <const double *>part_data(&s.operands[0], bases),
-                        <double *>part_data(&s.out, bases), NULL)
-
-
-cdef bint run_scatter(const Step *s, char **bases) noexcept nogil:
-    """Adds the rows of operand 0 to zeros at the positions of operand 1."""
-    memset(part_data(&s.out, bases), 0, s.out.nbytes)
-    return KERNELS.scatter(s.operands[1].size, s.out.dims[0], s.count,
-                           <const int64_t *>part_data(&s.operands[1], bases),
-                           <const double *>part_data(&s.operands[0], bases),
-                           <double *>part_data(&s.out, bases))
+cdef bint run_rows(const Step *s, char **bases) noexcept nogil:
+    """Rows of operand 0 at the positions of operand 1, or these rows added to zeros there; False
+    where one is out of range."""
+    cdef double *out = <double *>part_data(&s.out, bases)
+    if s.kind == STEP_SCATTER:
+        memset(out, 0, s.out.nbytes)
+    return move_rows(&s.taking, bases, <const double *>part_data(&s.operands[0], bases), out,
+                     s.kind == STEP_SCATTER)
 
 
 cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
@@ -192,10 +191,8 @@ cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
         run_reduce(s, bases)
     elif s.kind == STEP_PRODUCT:
         return run_product(s, bases)
-    elif s.kind == STEP_GATHER:
-        return run_gather(s, bases)
     else:
-        return run_scatter(s, bases)
+        return run_rows(s, bases)
     return True
 
 
@@ -271,10 +268,18 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
         np.copyto(part_array(&s.out, w, NPY_ARRAY_WRITEABLE), part_value(&s.operands[0], w))
         return 0
     attrs = program.attrs_of(s.instruction)
+    if s.n_pieces:
+        attrs[0].value_into([lent_value(&s.operands[k], w) for k in range(s.n_operands)],
+                            [(s.firsts[k], part_array(&s.pieces[k], w, NPY_ARRAY_WRITEABLE))
+                             for k in range(s.n_pieces)])
+        return 0
     if s.adopts:
         return adopt_value(s, w, attrs[0].value([lent_value(&s.operands[k], w)
                                                  for k in range(s.n_operands)]))
-    if s.op == OP_CALL or s.op == OP_GATHER or s.op == OP_SCATTER_ADD \
+    if s.op == OP_GATHER:
+        return keep_value(&s.out, w, wrap_ndarray(np.asarray(
+            lent_value(&s.operands[0], w)[part_value(&s.operands[1], w)])))
+    if s.op == OP_CALL or s.op == OP_SCATTER_ADD \
             or s.op == OP_WHERE and not is_float(s.out.typenum):
         values = [part_value(&s.operands[k], w) for k in range(s.n_operands)]
         found = python_value(s, values, attrs)
@@ -321,8 +326,6 @@ cdef object python_value(const Step *s, list values, object attrs):
         return attrs[0].value(values)
     if s.op == OP_WHERE:
         return np.where(*values)
-    if s.op == OP_GATHER:
-        return np.take(values[0], values[1], axis=0)
     out = np.zeros((attrs[0],) + values[0].shape[values[1].ndim:], values[0].dtype)
     np.add.at(out, values[1], values[0])
     return out

@@ -38,6 +38,7 @@ cdef class _Storage:
     cdef Py_ssize_t arena_size
     cdef int first_constant, first_output, n_bases
     cdef list made                # for each output: is it computed where it is wanted?
+    cdef dict pieces              # call -> the outputs that are all that is made of its result
 
     def __init__(self, _Schedule schedule):
         cdef Program p = schedule.plan.program
@@ -84,12 +85,14 @@ cdef class _Storage:
         cdef int k
         cdef list claimed = []
         self.made = []
+        self.find_pieces()
         for k in range(<int>len(p.outputs)):
             v = &self.plan.values[<Py_ssize_t>p.outputs[k]]
             root = &self.plan.values[v.root]
             root.flags |= KEPT
-            self.made.append(False)
-            if root.kind == KIND_GIVEN or v.root in claimed or self.plan.type(v.root).number \
+            self.made.append(v.root in self.pieces)
+            if self.made[k] or root.kind == KIND_GIVEN or v.root in claimed \
+                    or self.plan.type(v.root).number \
                     or v.strides != NULL or v.offset \
                     or self.plan.type(v.root).size != self.plan.type(p.outputs[k]).size:
                 continue
@@ -99,6 +102,37 @@ cdef class _Storage:
         for guard in p.guards:
             self.plan.values[self.plan.values[(<Guard>guard).value].root].flags |= KEPT
         return 0
+
+    cdef int find_pieces(self) except -1:
+        """Results of callees that nobody reads: those callees write outputs themselves."""
+        cdef Program p = self.plan.program
+        cdef int k
+        cdef int32_t r
+        self.pieces = {}
+        for k in range(<int>len(p.outputs)):
+            r = self.plan.values[<Py_ssize_t>p.outputs[k]].root
+            if self.plan.type(r).typenum == NPY_DOUBLE and not self.plan.type(r).number \
+                    and self.plan.first_edge[r] == self.plan.first_edge[r + 1] \
+                    and self.is_direct_call(r):
+                self.pieces.setdefault(r, []).append(k)
+        for guard in p.guards:
+            self.pieces.pop(self.plan.values[(<Guard>guard).value].root, None)
+        for r in list(self.pieces):
+            if not self.are_pieces(self.pieces[r]):
+                del self.pieces[r]
+        return 0
+
+    cdef bint are_pieces(self, list outputs) except -1:
+        """Is each of these outputs a stretch of memory, no two the same?"""
+        cdef Program p = self.plan.program
+        cdef const Value *v
+        cdef set firsts = set()
+        for k in outputs:
+            v = &self.plan.values[<Py_ssize_t>p.outputs[k]]
+            if v.strides != NULL or self.plan.type(p.outputs[k]).size == 0 or v.offset in firsts:
+                return False
+            firsts.add(v.offset)
+        return True
 
     cdef int find_last(self) except -1:
         """When each root is read for the last time, and which values of groups need memory."""
