@@ -339,7 +339,8 @@ cdef Array value_gather(Array a, list operands, object attrs):
     return y
 
 
-cdef Array rows_at(const Arr *r, int lead, const Py_ssize_t *dims, const int64_t *at, int64_t *kept):
+cdef Array rows_at(const Arr *r, int lead, const Py_ssize_t *dims, const int64_t *at,
+                   int64_t *kept):
     """The rows of r at positions of shape `dims`; None if one is outside.
 
     The positions, from the front, are left in `kept`, unless it is NULL.
