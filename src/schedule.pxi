@@ -14,8 +14,6 @@ cdef enum UnitKind:
 
 cdef enum:
     MAX_GROUP = 1024               # instructions in a group
-    MOST_EARLY = 32               # steps that go before a group of their size
-    MOST_EARLY_BYTES = 64 << 20   # of their results
     INDEX_BITS = 32               # of a key in a heap: below, the instruction; above, its class
 
 # Instructions order[start] to order[start + count - 1], which run as one.
@@ -79,8 +77,6 @@ cdef class _Schedule:
     cdef Py_ssize_t n_units
     cdef int32_t *later           # what waits for the end of the group
     cdef Py_ssize_t n_later, later_capacity
-    cdef Py_ssize_t n_early, early_bytes   # steps put before groups, since the last group
-    cdef Heap put_off             # steps that would have been too many then
 
     def __init__(self, _Plan plan):
         cdef Py_ssize_t i
@@ -100,7 +96,6 @@ cdef class _Schedule:
     def __dealloc__(self):
         cdef Py_ssize_t i
         free(self.ready.keys)
-        free(self.put_off.keys)
         free(self.later)
         if self.lanes != NULL:
             for i in range(self.n_keys):
@@ -108,7 +103,7 @@ cdef class _Schedule:
         PyMem_Free(self.lanes)
 
     cdef int make_ready(self, int32_t i) except -1:
-        """Its class: loads, numbers, then everything by size, gathered rows before groups."""
+        """Its class: loads, numbers, then everything by size."""
         cdef Value *v = &self.plan.values[i]
         cdef const Type *t
         cdef Py_ssize_t size
@@ -122,35 +117,9 @@ cdef class _Schedule:
             while size > 1:
                 size >>= 1
                 rank += 1
-            rank = 2 * rank + (not self.goes_early(i))
         heap_push(&self.ready, rank << INDEX_BITS | i)
         if v.key >= 0:
             heap_push(&self.lanes[v.key], i)
-        return 0
-
-    cdef bint goes_early(self, int32_t i) except -1:
-        """Does it go before groups of its size?  Rows that are gathered, lest a group end where the
-        next one is needed; not many at once, since they take memory until they are read."""
-        if self.plan.program.code[i].op != OP_GATHER or self.plan.values[i].kind != KIND_STEP:
-            return False
-        if not self.has_early_room():
-            heap_push(&self.put_off, i)
-            return False
-        self.n_early += 1
-        self.early_bytes += self.plan.type(i).size * sizeof(double)
-        return True
-
-    cdef inline bint has_early_room(self) noexcept:
-        return self.n_early < MOST_EARLY and self.early_bytes < MOST_EARLY_BYTES
-
-    cdef int after_group(self) except -1:
-        """The next rows may go before a group again."""
-        cdef int32_t i
-        self.n_early = self.early_bytes = 0
-        while self.put_off.count and self.has_early_room():
-            i = key_index(heap_pop(&self.put_off))
-            if self.plan.values[i].unit < 0:
-                self.make_ready(i)
         return 0
 
     cdef int next_unit(self) except -1:
@@ -163,7 +132,6 @@ cdef class _Schedule:
         if kind == KIND_LANES or kind == KIND_SUM:
             self.units[self.n_units].kind = UNIT_GROUP
             self.take_group(self.plan.values[i].key)
-            self.after_group()
         elif kind == KIND_STEP:
             self.units[self.n_units].kind = UNIT_STEP
             heap_pop(&self.ready)

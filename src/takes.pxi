@@ -4,13 +4,8 @@
 # because positions are read where they are, and because a group takes the rows of a block straight
 # into lanes: no table of gathered rows goes through memory.
 
-cdef extern from "kernel_table.h":
-    void cdiff_prefetch(const void *p) noexcept nogil
-
 cdef enum:
     SOME_POSITIONS = 512          # that are copied together where they do not lie side by side
-    FETCHED_ROW = 16              # numbers of a row from which the next block's are asked for
-    FETCHED_TABLE = 100000        # and numbers of a table from which it is not near anyway
 
 # Positions: where they are, and of which table.
 cdef struct Taking:
@@ -68,7 +63,7 @@ cdef void take_block(const Taking *t, char **bases, const double *table, Py_ssiz
     """Numbers start to start + n - 1 of all rows one after the other; the positions are inside."""
     cdef int64_t room[MAX_BLOCK + 2]
     cdef const int64_t *at
-    cdef Py_ssize_t first = start // t.row, skip = start % t.row, some, given = n
+    cdef Py_ssize_t first = start // t.row, skip = start % t.row, some
     at = positions_at(t, bases, first, (start + n - 1) // t.row - first + 1, room)
     if skip:
         some = t.row - skip if t.row - skip < n else n
@@ -80,24 +75,6 @@ cdef void take_block(const Taking *t, char **bases, const double *table, Py_ssiz
     KERNELS.take(some, t.count, t.row, at, table, out, NULL)
     if n > some * t.row:
         take_piece(t, at + some, table, 0, n - some * t.row, out + some * t.row)
-    if FETCHED_ROW <= t.row <= given and t.row * t.count >= FETCHED_TABLE:
-        fetch_rows(t, bases, table, (start + given - 1) // t.row, given // t.row + 1)
-
-
-cdef void fetch_rows(const Taking *t, char **bases, const double *table, Py_ssize_t first,
-                     Py_ssize_t n) noexcept nogil:
-    """Ask for rows that will be taken next."""
-    cdef int64_t room[MAX_BLOCK]
-    cdef int64_t rows[MAX_BLOCK]
-    cdef Py_ssize_t i, k
-    n = n if first + n < t.n else t.n - first
-    if KERNELS.positions(n, t.count, rows, positions_at(t, bases, first, n, room)) < 0:
-        return
-    for i in range(n):
-        k = 0
-        while k < t.row:
-            cdiff_prefetch(table + rows[i] * t.row + k)
-            k += LINE // <Py_ssize_t>sizeof(double)
 
 
 cdef inline void take_piece(const Taking *t, const int64_t *at, const double *table,
