@@ -186,7 +186,7 @@ cdef Array gather_given(Array a, np.ndarray key):
     cdef np.ndarray rows
     cdef Array y
     if watching or N(a).flags & NODE_DUAL or tracing(levels) or not levels or not lead \
-            or not N(a).flags & NODE_ARRAY or not is_plain(N(a).arr) \
+            or not N(a).flags & NODE_ARRAY or not is_plain(N(a).arr) or is_deferred(a) \
             or not is_positions(key) or lead + N(a).arr.ndim > MAX_NDIM:
         return None
     rows = np.PyArray_EMPTY(lead, np.PyArray_DIMS(key), np.NPY_INT64, 0)

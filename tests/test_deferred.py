@@ -139,8 +139,8 @@ def test_small_values_and_values_outside_of_compiled_functions_never_wait():
         return np.sum(y)
 
     waiting = []
-    cd.compile(f)(np.ones(100))
-    cd.compile(f)(np.ones(5000))
+    with_size(4096, f, np.ones(100))
+    with_size(4096, f, np.ones(5000))
     cd.grad(f)(np.ones(5000))
     cd.vmap(f)(np.ones((3, 5000)))
     assert waiting == [False, True, False, False]
