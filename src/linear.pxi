@@ -88,15 +88,15 @@ cdef list factors_of(Arr *r, bint *turned):
     """Kept or new factors of a matrix, or of its transpose if that lies by rows; None where LAPACK
     shall decide, since a pivot is zero or not finite."""
     global kept_factors
-    cdef Array matrix, factors, swaps
+    cdef Array rows, matrix, factors, swaps
     cdef Py_ssize_t n = r.dims[0]
     cdef Py_ssize_t nbytes = n * n * NUMBER
     cdef const char *data = r.data
     cdef bint fine
     turned[0] = r.dims[2] == NUMBER and r.dims[3] == n * NUMBER
     if not turned[0] and not r.flags & ARR_CONTIGUOUS:
-        matrix = matrix_copy(r)
-        data = N(matrix).arr.data
+        rows = matrix_copy(r)
+        data = N(rows).arr.data
     if kept_factors is not None:
         matrix = kept_factors[0]
         if N(matrix).arr.size == n * n and memcmp(N(matrix).arr.data, data, nbytes) == 0:
