@@ -64,7 +64,7 @@ cdef bint machine_code_works() noexcept:
     cdef native_fn call
     cdef size_t length
     cdef bint works
-    if not CDIFF_MACHINE_CODE or KERNELS.isa[:6] != b"avx512":
+    if not CDIFF_MACHINE_CODE or <bytes>KERNELS.isa != b"avx512":
         return False
     p = code_memory(4096)
     if p == NULL:
