@@ -191,6 +191,7 @@ include "loop_products.pxi"
 include "array.pxi"
 include "face.pxi"
 include "slots.pxi"
+include "ufuncs.pxi"
 include "dispatch.pxi"
 
 ARRAY_TYPE = <PyTypeObject *>Array
