@@ -10,6 +10,9 @@
 # stored; the dynamic orders keep columns in lists by degree, so that each step of theirs
 # costs what it changes.  Everything is deterministic.
 
+cdef extern from "kernel_table.h":
+    int cdiff_lowest_bit(uint64_t x) noexcept nogil
+
 ORDERINGS = ("natural", "random", "largest_first", "smallest_last", "incidence_degree",
              "dynamic_largest_first")
 
@@ -189,7 +192,8 @@ cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near=False):
     if ordering == "random":
         return np.random.default_rng(seed).permutation(g.n).astype(np.int32)
     if ordering == "largest_first":
-        return np.argsort(-degrees(g, near), kind="stable").astype(np.int32)
+        found = degrees(g, near)
+        return counted_order(found.max(initial=0) - found)
     if ordering == "smallest_last":
         return dynamic_order(g, ORDER_SMALLEST_LAST, near)
     if ordering == "incidence_degree":
@@ -202,40 +206,70 @@ cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near=False):
 # ---------------------------------------------------------------- columns
 
 cdef np.ndarray greedy_columns(_Bipartite g, np.ndarray order):
-    """The smallest color that no column which shares a row has, one column after the other."""
-    cdef np.ndarray colors = np.full(g.n, -1, np.int32), stamps = np.full(g.n + 1, -1, np.int32)
+    """The smallest color that no column which shares a row has, one column after the other.
+
+    Each row has a word with the colors that are taken in it, 64 at a time: a column that finds none
+    of them free waits for the next 64, which only those that wait can have taken.
+    """
+    cdef np.ndarray colors = np.empty(g.n, np.int32), words = np.zeros(g.m, np.uint64)
+    cdef np.ndarray waiting = np.array(order)
     cdef int32_t *color = <int32_t *>np.PyArray_DATA(colors)
-    cdef int32_t *taken_by = <int32_t *>np.PyArray_DATA(stamps)
-    cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(order)
-    cdef Py_ssize_t step
-    cdef int64_t j, k
-    cdef int32_t v, c
+    cdef int32_t *at = <int32_t *>np.PyArray_DATA(waiting)
+    cdef uint64_t *taken = <uint64_t *>np.PyArray_DATA(words)
+    cdef uint64_t found
+    cdef Py_ssize_t step, left = g.n, count
+    cdef int32_t base = 0, v, c
+    cdef int64_t j
     with nogil:
-        for step in range(g.n):
-            v = at[step]
-            for j in range(g.cs[v], g.cs[v + 1]):
-                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
-                    c = color[g.ri[k]]
-                    if c >= 0:
-                        taken_by[c] = v
-            c = 0
-            while taken_by[c] == v:
-                c += 1
-            color[v] = c
+        while left:
+            count = left
+            left = 0
+            for step in range(count):
+                v = at[step]
+                found = 0
+                for j in range(g.cs[v], g.cs[v + 1]):
+                    found |= taken[g.ci[j]]
+                if ~found == 0:
+                    at[left] = v
+                    left += 1
+                    continue
+                c = cdiff_lowest_bit(~found)
+                color[v] = base + c
+                for j in range(g.cs[v], g.cs[v + 1]):
+                    taken[g.ci[j]] |= <uint64_t>1 << c
+            for step in range(left):
+                for j in range(g.cs[at[step]], g.cs[at[step] + 1]):
+                    taken[g.ci[j]] = 0
+            base += 64
     return colors
+
+
+cdef np.ndarray counted_order(np.ndarray keys):
+    """What sorts keys, from 0 to less than there are of them or not much more; equal ones stay in
+    their order."""
+    cdef np.ndarray ends = np.cumsum(np.bincount(keys)), order = np.empty(keys.size, np.int32)
+    cdef np.ndarray sorted_by = np.ascontiguousarray(keys, np.int32)
+    cdef const int32_t *key = <const int32_t *>np.PyArray_DATA(sorted_by)
+    cdef int64_t *end = <int64_t *>np.PyArray_DATA(ends)
+    cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
+    cdef Py_ssize_t k
+    with nogil:
+        for k in range(np.PyArray_SIZE(order) - 1, -1, -1):
+            end[key[k]] -= 1
+            out[end[key[k]]] = <int32_t>k
+    return order
 
 
 cdef np.ndarray by_classes(np.ndarray colors, int turn):
     """An order that keeps columns of one color together, for which greedy never needs more colors:
     the last color first, the largest class first, or the smallest."""
-    cdef np.ndarray sizes = np.bincount(colors)
-    cdef object rank
+    cdef np.ndarray sizes = np.bincount(colors), rank
     if turn % 3 == 0:
-        rank = -np.arange(sizes.size)
+        rank = np.arange(sizes.size, dtype=np.int32)[::-1]
     else:
-        rank = np.empty(sizes.size, np.int64)
+        rank = np.empty(sizes.size, np.int32)
         rank[np.argsort(-sizes if turn % 3 == 1 else sizes, kind="stable")] = np.arange(sizes.size)
-    return np.argsort(rank[colors], kind="stable").astype(np.int32)
+    return counted_order(rank[colors])
 
 
 cdef np.ndarray improved(_Bipartite g, np.ndarray best, int rounds, int enough):
