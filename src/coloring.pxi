@@ -141,24 +141,24 @@ cdef void queue_insert(Queue *q, int32_t v, int64_t key) noexcept nogil:
 
 cdef np.ndarray dynamic_order(_Bipartite g, int kind, bint near):
     """Smallest last, incidence degree or dynamic largest first."""
-    cdef np.ndarray keys = degrees(g, near), order = np.empty(g.n, np.int32)
+    cdef bint rising = kind == ORDER_INCIDENCE
+    cdef np.ndarray keys = np.zeros(g.n, np.int64) if rising else degrees(g, near)
+    cdef np.ndarray order = np.empty(g.n, np.int32)
     cdef np.ndarray heads, links = np.empty((2, g.n), np.int32)
     cdef np.ndarray room = np.full((2, g.n), -1, np.int32)
     cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
     cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(room)
     cdef int32_t *found = stamp + g.n
-    cdef int64_t highest = keys.max() if g.n else 0, at, j, change
+    cdef int64_t highest = g.n if rising else keys.max(initial=0), at, j, change
     cdef Py_ssize_t step
     cdef int32_t v, w
     cdef Queue q
     heads = np.full(highest + 1, -1, np.int32)
-    if kind == ORDER_INCIDENCE:
-        keys[:] = 0
     q.key = <int64_t *>np.PyArray_DATA(keys)
     q.head = <int32_t *>np.PyArray_DATA(heads)
     q.next = <int32_t *>np.PyArray_DATA(links)
     q.before = q.next + g.n
-    change = 1 if kind == ORDER_INCIDENCE else -1
+    change = 1 if rising else -1
     with nogil:
         for step in range(g.n - 1, -1, -1):
             queue_insert(&q, <int32_t>step, q.key[step])
@@ -186,11 +186,13 @@ cdef np.ndarray dynamic_order(_Bipartite g, int kind, bint near):
     return order
 
 
-cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near=False):
-    if ordering == "natural":
-        return np.arange(g.n, dtype=np.int32)
-    if ordering == "random":
-        return np.random.default_rng(seed).permutation(g.n).astype(np.int32)
+cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near, np.ndarray number):
+    """All columns in an order; `number` is where they are if they have been numbered anew."""
+    if ordering == "natural" or ordering == "random":
+        found = np.arange(g.n, dtype=np.int32)
+        if ordering == "random":
+            found = np.random.default_rng(seed).permutation(g.n).astype(np.int32)
+        return found if number is None else number[found]
     if ordering == "largest_first":
         found = degrees(g, near)
         return counted_order(found.max(initial=0) - found)
@@ -295,30 +297,37 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
     was found, class by class (a third of that before the second ordering too); then a periodic
     coloring with more.  With `fewest` colors it looks for nothing but that.  Columns without
     entries get the color -1.
+
+    A large pattern whose columns are numbered at random is numbered anew, which decides who is
+    first where an ordering leaves that open; the new numbers are one more ordering.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
     cdef int bound = np.diff(g.row_start).max(initial=0)
     cdef int enough = bound if bound > fewest else fewest
-    cdef np.ndarray apart = None
-    cdef object best = None
-    for ordering in orderings:
-        if best is not None and best.max(initial=-1) < enough:
-            break
-        colors = greedy_columns(g, column_order(g, ordering, seed))
-        if best is None:
-            best = colors
-            if grids and rounds and best.max(initial=-1) >= bound:
-                apart = differences(g)
-                colors = lattice_columns(g, apart, bound, bound + 1)
-                best = best if colors is None else colors
-            best = improved(g, best, rounds // 3, enough)
-        elif colors.max(initial=-1) < best.max(initial=-1):
-            best = colors
-    if best is None:
+    cdef np.ndarray apart = None, number = None, best
+    if not orderings:
         raise ValueError("coloring: no ordering given")
+    if is_scattered(g):
+        g, number = renumbered(g)
+    best = greedy_columns(g, column_order(g, orderings[0], seed, False, number))
+    if rounds and best.max(initial=-1) >= bound:
+        if number is not None:
+            best = fewer(best, greedy_columns(g, np.arange(n, dtype=np.int32)))
+        elif grids:
+            apart = differences(g)
+            best = fewer(best, lattice_columns(g, apart, bound, bound + 1))
+    best = improved(g, best, rounds // 3, enough)
+    for ordering in orderings[1:]:
+        if best.max(initial=-1) < enough:
+            break
+        best = fewer(best, greedy_columns(g, column_order(g, ordering, seed, False, number)))
     best = improved(g, best, rounds, enough)
     if apart is not None and best.max(initial=-1) > bound:
-        colors = lattice_columns(g, apart, bound + 1, best.max(initial=-1) + 1)
-        best = best if colors is None else colors
+        best = fewer(best, lattice_columns(g, apart, bound + 1, best.max(initial=-1) + 1))
     best[np.diff(g.column_start) == 0] = -1
-    return best
+    return best if number is None else best[number]
+
+
+cdef np.ndarray fewer(np.ndarray best, object colors):
+    """The coloring with fewer colors; the first of two that have as many, or if there is no other."""
+    return colors if colors is not None and colors.max(initial=-1) < best.max(initial=-1) else best
