@@ -263,10 +263,17 @@ class _Rewriter:
             rows_at = self.get(at)
             return [self.apply("gather", [x, rows_at], dtype, shape[:1]) for x in self.split(a)]
         flat = self.apply("reshape", [self.get(a)], dtype, (prod(source),), ((prod(source),),))
+        # Component k lies k numbers behind the first: one array of positions serves all of them.
+        first = self.new.constant(positions * inner)
+        length = (source[0] - 1) * inner + 1
         return [
-            self.apply("gather", [flat, self.new.constant(positions * inner + k)], dtype, shape[:1])
+            self.apply("gather", [self._behind(flat, k, length, dtype), first], dtype, shape[:1])
             for k in range(inner)
         ]
+
+    def _behind(self, v: int, k: int, length: int, dtype: Any) -> int:
+        """`length` elements of a vector, from element k on."""
+        return self.apply("slice", [v], dtype, (length,), ((k, 1, length),))
 
     def _is_own(self, v: int) -> bool:
         """Is a constant array one that nobody can change?"""

@@ -10,6 +10,9 @@
 # stored; the dynamic orders keep columns in lists by degree, so that each step of theirs
 # costs what it changes.  Everything is deterministic.
 
+cdef extern from "kernel_table.h":
+    int cdiff_lowest_bit(uint64_t x) noexcept nogil
+
 ORDERINGS = ("natural", "random", "largest_first", "smallest_last", "incidence_degree",
              "dynamic_largest_first")
 
@@ -138,24 +141,24 @@ cdef void queue_insert(Queue *q, int32_t v, int64_t key) noexcept nogil:
 
 cdef np.ndarray dynamic_order(_Bipartite g, int kind, bint near):
     """Smallest last, incidence degree or dynamic largest first."""
-    cdef np.ndarray keys = degrees(g, near), order = np.empty(g.n, np.int32)
+    cdef bint rising = kind == ORDER_INCIDENCE
+    cdef np.ndarray keys = np.zeros(g.n, np.int64) if rising else degrees(g, near)
+    cdef np.ndarray order = np.empty(g.n, np.int32)
     cdef np.ndarray heads, links = np.empty((2, g.n), np.int32)
     cdef np.ndarray room = np.full((2, g.n), -1, np.int32)
     cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
     cdef int32_t *stamp = <int32_t *>np.PyArray_DATA(room)
     cdef int32_t *found = stamp + g.n
-    cdef int64_t highest = keys.max() if g.n else 0, at, j, change
+    cdef int64_t highest = g.n if rising else keys.max(initial=0), at, j, change
     cdef Py_ssize_t step
     cdef int32_t v, w
     cdef Queue q
     heads = np.full(highest + 1, -1, np.int32)
-    if kind == ORDER_INCIDENCE:
-        keys[:] = 0
     q.key = <int64_t *>np.PyArray_DATA(keys)
     q.head = <int32_t *>np.PyArray_DATA(heads)
     q.next = <int32_t *>np.PyArray_DATA(links)
     q.before = q.next + g.n
-    change = 1 if kind == ORDER_INCIDENCE else -1
+    change = 1 if rising else -1
     with nogil:
         for step in range(g.n - 1, -1, -1):
             queue_insert(&q, <int32_t>step, q.key[step])
@@ -183,13 +186,16 @@ cdef np.ndarray dynamic_order(_Bipartite g, int kind, bint near):
     return order
 
 
-cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near=False):
-    if ordering == "natural":
-        return np.arange(g.n, dtype=np.int32)
-    if ordering == "random":
-        return np.random.default_rng(seed).permutation(g.n).astype(np.int32)
+cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near, np.ndarray number):
+    """All columns in an order; `number` is where they are if they have been numbered anew."""
+    if ordering == "natural" or ordering == "random":
+        found = np.arange(g.n, dtype=np.int32)
+        if ordering == "random":
+            found = np.random.default_rng(seed).permutation(g.n).astype(np.int32)
+        return found if number is None else number[found]
     if ordering == "largest_first":
-        return np.argsort(-degrees(g, near), kind="stable").astype(np.int32)
+        found = degrees(g, near)
+        return counted_order(found.max(initial=0) - found)
     if ordering == "smallest_last":
         return dynamic_order(g, ORDER_SMALLEST_LAST, near)
     if ordering == "incidence_degree":
@@ -202,40 +208,70 @@ cdef np.ndarray column_order(_Bipartite g, str ordering, seed, bint near=False):
 # ---------------------------------------------------------------- columns
 
 cdef np.ndarray greedy_columns(_Bipartite g, np.ndarray order):
-    """The smallest color that no column which shares a row has, one column after the other."""
-    cdef np.ndarray colors = np.full(g.n, -1, np.int32), stamps = np.full(g.n + 1, -1, np.int32)
+    """The smallest color that no column which shares a row has, one column after the other.
+
+    Each row has a word with the colors that are taken in it, 64 at a time: a column that finds none
+    of them free waits for the next 64, which only those that wait can have taken.
+    """
+    cdef np.ndarray colors = np.empty(g.n, np.int32), words = np.zeros(g.m, np.uint64)
+    cdef np.ndarray waiting = np.array(order)
     cdef int32_t *color = <int32_t *>np.PyArray_DATA(colors)
-    cdef int32_t *taken_by = <int32_t *>np.PyArray_DATA(stamps)
-    cdef const int32_t *at = <const int32_t *>np.PyArray_DATA(order)
-    cdef Py_ssize_t step
-    cdef int64_t j, k
-    cdef int32_t v, c
+    cdef int32_t *at = <int32_t *>np.PyArray_DATA(waiting)
+    cdef uint64_t *taken = <uint64_t *>np.PyArray_DATA(words)
+    cdef uint64_t found
+    cdef Py_ssize_t step, left = g.n, count
+    cdef int32_t base = 0, v, c
+    cdef int64_t j
     with nogil:
-        for step in range(g.n):
-            v = at[step]
-            for j in range(g.cs[v], g.cs[v + 1]):
-                for k in range(g.rs[g.ci[j]], g.rs[g.ci[j] + 1]):
-                    c = color[g.ri[k]]
-                    if c >= 0:
-                        taken_by[c] = v
-            c = 0
-            while taken_by[c] == v:
-                c += 1
-            color[v] = c
+        while left:
+            count = left
+            left = 0
+            for step in range(count):
+                v = at[step]
+                found = 0
+                for j in range(g.cs[v], g.cs[v + 1]):
+                    found |= taken[g.ci[j]]
+                if ~found == 0:
+                    at[left] = v
+                    left += 1
+                    continue
+                c = cdiff_lowest_bit(~found)
+                color[v] = base + c
+                for j in range(g.cs[v], g.cs[v + 1]):
+                    taken[g.ci[j]] |= <uint64_t>1 << c
+            for step in range(left):
+                for j in range(g.cs[at[step]], g.cs[at[step] + 1]):
+                    taken[g.ci[j]] = 0
+            base += 64
     return colors
+
+
+cdef np.ndarray counted_order(np.ndarray keys):
+    """What sorts keys, from 0 to less than there are of them or not much more; equal ones stay in
+    their order."""
+    cdef np.ndarray ends = np.cumsum(np.bincount(keys)), order = np.empty(keys.size, np.int32)
+    cdef np.ndarray sorted_by = np.ascontiguousarray(keys, np.int32)
+    cdef const int32_t *key = <const int32_t *>np.PyArray_DATA(sorted_by)
+    cdef int64_t *end = <int64_t *>np.PyArray_DATA(ends)
+    cdef int32_t *out = <int32_t *>np.PyArray_DATA(order)
+    cdef Py_ssize_t k
+    with nogil:
+        for k in range(np.PyArray_SIZE(order) - 1, -1, -1):
+            end[key[k]] -= 1
+            out[end[key[k]]] = <int32_t>k
+    return order
 
 
 cdef np.ndarray by_classes(np.ndarray colors, int turn):
     """An order that keeps columns of one color together, for which greedy never needs more colors:
     the last color first, the largest class first, or the smallest."""
-    cdef np.ndarray sizes = np.bincount(colors)
-    cdef object rank
+    cdef np.ndarray sizes = np.bincount(colors), rank
     if turn % 3 == 0:
-        rank = -np.arange(sizes.size)
+        rank = np.arange(sizes.size, dtype=np.int32)[::-1]
     else:
-        rank = np.empty(sizes.size, np.int64)
+        rank = np.empty(sizes.size, np.int32)
         rank[np.argsort(-sizes if turn % 3 == 1 else sizes, kind="stable")] = np.arange(sizes.size)
-    return np.argsort(rank[colors], kind="stable").astype(np.int32)
+    return counted_order(rank[colors])
 
 
 cdef np.ndarray improved(_Bipartite g, np.ndarray best, int rounds, int enough):
@@ -261,30 +297,37 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
     was found, class by class (a third of that before the second ordering too); then a periodic
     coloring with more.  With `fewest` colors it looks for nothing but that.  Columns without
     entries get the color -1.
+
+    A large pattern whose columns are numbered at random is numbered anew, which decides who is
+    first where an ordering leaves that open; the new numbers are one more ordering.
     """
     cdef _Bipartite g = _Bipartite(start, items, n)
     cdef int bound = np.diff(g.row_start).max(initial=0)
     cdef int enough = bound if bound > fewest else fewest
-    cdef np.ndarray apart = None
-    cdef object best = None
-    for ordering in orderings:
-        if best is not None and best.max(initial=-1) < enough:
-            break
-        colors = greedy_columns(g, column_order(g, ordering, seed))
-        if best is None:
-            best = colors
-            if grids and rounds and best.max(initial=-1) >= bound:
-                apart = differences(g)
-                colors = lattice_columns(g, apart, bound, bound + 1)
-                best = best if colors is None else colors
-            best = improved(g, best, rounds // 3, enough)
-        elif colors.max(initial=-1) < best.max(initial=-1):
-            best = colors
-    if best is None:
+    cdef np.ndarray apart = None, number = None, best
+    if not orderings:
         raise ValueError("coloring: no ordering given")
+    if is_scattered(g):
+        g, number = renumbered(g)
+    best = greedy_columns(g, column_order(g, orderings[0], seed, False, number))
+    if rounds and best.max(initial=-1) >= bound:
+        if number is not None:
+            best = fewer(best, greedy_columns(g, np.arange(n, dtype=np.int32)))
+        elif grids:
+            apart = differences(g)
+            best = fewer(best, lattice_columns(g, apart, bound, bound + 1))
+    best = improved(g, best, rounds // 3, enough)
+    for ordering in orderings[1:]:
+        if best.max(initial=-1) < enough:
+            break
+        best = fewer(best, greedy_columns(g, column_order(g, ordering, seed, False, number)))
     best = improved(g, best, rounds, enough)
     if apart is not None and best.max(initial=-1) > bound:
-        colors = lattice_columns(g, apart, bound + 1, best.max(initial=-1) + 1)
-        best = best if colors is None else colors
+        best = fewer(best, lattice_columns(g, apart, bound + 1, best.max(initial=-1) + 1))
     best[np.diff(g.column_start) == 0] = -1
-    return best
+    return best if number is None else best[number]
+
+
+cdef np.ndarray fewer(np.ndarray best, object colors):
+    """The coloring with fewer colors; the first of two that have as many, or if there is no other."""
+    return colors if colors is not None and colors.max(initial=-1) < best.max(initial=-1) else best

@@ -247,21 +247,32 @@ cdef class _GroupCompiler:
         cdef _Plan plan = self.plan
         cdef int32_t a = plan.program.code[i].a, b = plan.program.code[i].b
         cdef const Value *table = &plan.values[plan.values[a].root]
-        cdef const Value *positions = &plan.values[plan.values[b].root]
-        cdef Taking *t = &self.group.takings[self.group.n_takings]
         cdef Gather *g
         cdef Look look
-        self.group.n_takings += 1
-        plan.find_taking(a, b, t)
-        t.base = positions.base
-        t.offset = positions.place + plan.values[b].offset
         look.ndim = 0
         g = self.new_gather(table.base, table.place + plan.values[a].offset, &look)
         g.ndim = 0
-        g.taking = t
+        g.taking = self.taking(a, b)
         self.place_result(i)
         self.new_micro(MICRO_GATHER, plan.values[i].lane, plan.values[i].lane).gather = g
         return 0
+
+    cdef Taking *taking(self, int32_t table, int32_t positions) except NULL:
+        """How these rows are taken.  What takes as many rows at the same positions shares it: they
+        are looked at once."""
+        cdef _Plan plan = self.plan
+        cdef Group *g = self.group
+        cdef const Value *root = &plan.values[plan.values[positions].root]
+        cdef Taking *t = &g.takings[g.n_takings]
+        cdef int k
+        plan.find_taking(table, positions, t)
+        t.base = root.base
+        t.offset = root.place + plan.values[positions].offset
+        for k in range(g.n_takings):
+            if memcmp(&g.takings[k], t, sizeof(Taking)) == 0:
+                return &g.takings[k]
+        g.n_takings += 1
+        return t
 
     cdef int add_sum(self, int32_t i) except -1:
         cdef Group *g = self.group

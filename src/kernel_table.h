@@ -29,6 +29,19 @@
 #define cdiff_prefetch(p) ((void)(p))
 #endif
 
+/* The number of the lowest bit of x, which is not 0. */
+static inline int cdiff_lowest_bit(uint64_t x)
+{
+#if defined(__GNUC__)
+    return __builtin_ctzll(x);
+#else
+    int k = 0;
+    for (; !(x & 1); x >>= 1)
+        k++;
+    return k;
+#endif
+}
+
 /* Light operators are always inlined into loops; for heavy ones the compiler decides. */
 #if defined(__GNUC__)
 #define CDIFF_LIGHT static inline __attribute__((always_inline, unused))

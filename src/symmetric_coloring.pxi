@@ -232,7 +232,7 @@ cdef _Reading best_reading(_Bipartite g, orderings, bint acyclic, Py_ssize_t n_c
     if n_columns < g.n:
         choices.append(covering(g, n_columns))
     for ordering in orderings:
-        order = column_order(g, ordering, seed, True)
+        order = column_order(g, ordering, seed, True, None)
         for needed in choices:
             colors = greedy_vertices(g, order, acyclic, n_columns, needed)
             found = _Reading(g, colors, n_columns, backward)

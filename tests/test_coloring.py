@@ -69,6 +69,67 @@ def test_every_ordering_gives_valid_colorings(ordering, seed):
     assert (columns(a, orderings=(ordering,), rounds=0) == colors).all()
 
 
+def first_fit(a, order):
+    """The smallest color that no column which shares a row has: what greedy means."""
+    rows, by_column = sp.csr_array(a), sp.csc_array(a)
+    colors = np.full(a.shape[1], -1)
+    for v in order:
+        taken = {-1}
+        for r in by_column.indices[by_column.indptr[v] : by_column.indptr[v + 1]]:
+            taken.update(colors[rows.indices[rows.indptr[r] : rows.indptr[r + 1]]].tolist())
+        if len(taken) > 1 or by_column.indptr[v] < by_column.indptr[v + 1]:
+            colors[v] = next(c for c in range(len(taken) + 1) if c not in taken)
+    return colors
+
+
+@pytest.mark.parametrize(("density", "words"), [(0.002, 1), (0.03, 2), (0.2, 4)])
+def test_greedy_is_first_fit(density, words):
+    a = sp.random_array((90, 400), density=density, rng=np.random.default_rng(2), format="csr")
+    expected = first_fit(a, range(400))
+    assert 64 * (words - 1) <= expected.max() < 64 * words  # colors that one word holds
+    np.testing.assert_array_equal(columns(a, orderings=("natural",), rounds=0), expected)
+    order = np.random.default_rng(6).permutation(400)
+    found = columns(a, orderings=("random",), rounds=0, seed=6)
+    np.testing.assert_array_equal(found, first_fit(a, order))
+
+
+def numbered_at_random(a, seed=4):
+    rng = np.random.default_rng(seed)
+    a = sp.csr_array(a)[rng.permutation(a.shape[0])][:, rng.permutation(a.shape[1])]
+    a.sort_indices()
+    return sp.csr_array(a)
+
+
+def scattered():
+    """A mesh of more than 20,000 points that is numbered at random, in two pieces, with columns and
+    rows that are empty, and a row that a hundred points share."""
+    mesh = grid(110, nine=False)
+    a = sp.block_array([[mesh, None, None], [None, mesh[:9000, :9000], None]], format="lil")
+    a.resize((a.shape[0] + 40, a.shape[1] + 30))
+    a[-1, 5000:5100] = 1.0
+    return numbered_at_random(sp.csr_array(a))
+
+
+def test_a_mesh_that_is_numbered_at_random():
+    a = scattered()
+    used = np.diff(sp.csc_array(a).indptr) > 0
+    assert 0 < (~used).sum() and a.shape[1] > 20_000
+    natural = first_fit(a, range(a.shape[1]))
+    np.testing.assert_array_equal(columns(a, orderings=("natural",), rounds=0), natural)
+    for ordering in _core.ORDERINGS:
+        colors = columns(a, orderings=(ordering,), rounds=0)
+        assert (colors[~used] == -1).all() and (colors[used] >= 0).all()
+        assert valid_columns(sp.csc_array(a)[:, used], colors[used])
+        assert (columns(a, orderings=(ordering,), rounds=0) == colors).all()
+
+
+def test_numbers_at_random_cost_no_colors():
+    a = numbered_at_random(grid(150, nine=False))
+    assert columns(a, orderings=_core.ORDERINGS).max() + 1 <= 7
+    rows = numbered_at_random(sp.csr_array(a)[:, ::3])
+    assert valid_columns(rows, columns(rows))
+
+
 @pytest.mark.parametrize(
     ("a", "fewest", "slack"),
     [

@@ -79,6 +79,20 @@ def test_small_vectors_are_taken_apart():
     assert (N, 3) in shapes[:1] and (N, 3) not in shapes[1:]
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_components_of_taken_rows_share_their_positions(rows):
+    positions = RNG.integers(0, rows, N)
+    positions[:2] = 0, rows - 1
+    program = programs.record(lambda x: np.sum(x[positions] ** 2, axis=1), np.ones((rows, 3)))
+    split = by_components(program)
+    code = split.instructions()
+    taken = [operands[1] for op, _, _, operands, _ in code if op == "gather"]
+    assert len(taken) == 3 and len(set(taken)) == 1
+    x = RNG.normal(size=(rows, 3))
+    (found,) = programs.run(split, x)
+    np.testing.assert_allclose(found, np.sum(x[positions] ** 2, axis=1), rtol=1e-14)
+
+
 def test_guards_and_captured_arrays_are_kept():
     table = RNG.normal(size=(N, 2))
 

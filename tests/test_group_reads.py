@@ -137,6 +137,20 @@ def test_a_position_outside_is_named_and_nothing_is_lost(bad, place, width):
     np.testing.assert_array_equal(f(x, good), wanted)
 
 
+@pytest.mark.parametrize("sizes", [(40, 40, 30), (30, 40, 40), (40, 30, 40)])
+@pytest.mark.parametrize("bad", [30, 39, -31])
+def test_rows_of_several_tables_at_the_same_positions(sizes, bad):
+    tables = [RANDOM.standard_normal(n) for n in sizes]
+    good = RANDOM.integers(-30, 30, 3000)
+    positions = good.copy()
+    positions[2000] = bad
+    f = cd.compile(lambda p, *tables: sum(np.sin(t[p]) for t in tables))
+    expected = sum(np.sin(t[good]) for t in tables)
+    np.testing.assert_allclose(f(good, *tables), expected, rtol=1e-14, atol=1e-15)
+    with pytest.raises(IndexError, match=f"index {bad} is out of bounds for axis 0 with size 30"):
+        f(positions, *tables)
+
+
 def test_a_position_outside_in_a_loop():
     def last(x, steps):
         return cd.scan(lambda c, p: (np.sin(c[p]) * 0.5 + c, None), x, steps)[0]
