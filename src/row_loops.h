@@ -15,9 +15,11 @@ enum { POSITIONS = 512, ROWS_AHEAD = 16 };
 
 /* n positions, where negative ones count from the end, as rows of `count`; negative if one of them
  * is outside. */
-static int64_t positions_kernel(int64_t n, int64_t count, int64_t *rows, const int64_t *given)
+CDIFF_UNROLLED static int64_t positions_kernel(int64_t n, int64_t count, int64_t *rows,
+                                               const int64_t *given)
 {
     int64_t i, row, outside = 0;
+    CDIFF_SIMD
     for (i = 0; i < n; i++) {
         row = given[i] + (given[i] < 0 ? count : 0);
         outside |= row | (count - 1 - row); /* one of them is negative */
