@@ -183,17 +183,16 @@ cdef Array gather_given(Array a, np.ndarray key):
     where this cannot be."""
     cdef int levels = recording(levels_of(N(a)))
     cdef int lead = np.PyArray_NDIM(key)
-    cdef np.ndarray rows
-    cdef Array y
+    cdef Array rows, y
     if watching or N(a).flags & NODE_DUAL or tracing(levels) or not levels or not lead \
             or not N(a).flags & NODE_ARRAY or not is_plain(N(a).arr) or is_deferred(a) \
             or not is_positions(key) or lead + N(a).arr.ndim > MAX_NDIM:
         return None
-    rows = np.PyArray_EMPTY(lead, np.PyArray_DIMS(key), np.NPY_INT64, 0)
+    # From the pool, where a large block keeps its pages; NumPy's would be fresh ones each time.
+    rows = new_array(lead, <const Py_ssize_t *>np.PyArray_DIMS(key), np.NPY_INT64)
     y = rows_at(N(a).arr, lead, <const Py_ssize_t *>np.PyArray_DIMS(key),
-                <const int64_t *>np.PyArray_DATA(key), <int64_t *>np.PyArray_DATA(rows))
-    return y if y is None else attach(y, OP_GATHER, [a, wrap_ndarray(rows)],
-                                      STRUCT_SAVES[OP_GATHER], None)
+                <const int64_t *>np.PyArray_DATA(key), <int64_t *>N(rows).arr.data)
+    return y if y is None else attach(y, OP_GATHER, [a, rows], STRUCT_SAVES[OP_GATHER], None)
 
 
 cdef inline bint is_positions(np.ndarray key) noexcept:

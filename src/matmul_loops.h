@@ -45,13 +45,35 @@ typedef struct {
     int64_t ahead_step;  /* and how much further with each term */
 } Tiles;
 
-/* rows x vectors sums; the last vector of a row has the lanes `last`. */
+/* Adds the products of one term to rows x vectors sums.  A load of some lanes takes the turn of a
+ * multiply-add. */
+CDIFF_LIGHT void add_term(const int rows, const int vectors, wide (*s)[3], const char *a,
+                          int64_t ai, const char *b, __mmask8 last)
+{
+    const int all = vectors == 3;
+    wide v[3];
+    int i, j;
+#pragma GCC unroll 3
+    for (j = 0; j < vectors - !all; j++)
+        v[j] = WIDE_AT(b, j);
+    if (!all)
+        v[j] = LOAD_LANES(last, &WIDE_AT(b, j));
+#pragma GCC unroll 8
+    for (i = 0; i < rows; i++) {
+        const wide f = *(const loose_double *)(a + i * ai) - (wide){0};
+#pragma GCC unroll 3
+        for (j = 0; j < vectors; j++)
+            s[i][j] += f * v[j];
+    }
+}
+
+/* rows x vectors sums; the last vector of a row has the lanes `last`, unless there are three. */
 CDIFF_LIGHT void tile(const int rows, const int vectors, const Tiles *t, const char *a,
                       const char *b, char *c, __mmask8 last)
 {
     const int64_t ai = t->ai, ak = t->ak, bk = t->bk, ci = t->ci, ahead_step = t->ahead_step;
     const char *ahead = t->ahead;
-    wide s[TILE_ROWS][3], v[3];
+    wide s[TILE_ROWS][3];
     char *row = c;
     int64_t k;
     int i, j;
@@ -65,21 +87,23 @@ CDIFF_LIGHT void tile(const int rows, const int vectors, const Tiles *t, const c
         }
         row += ci;
     }
+    k = t->terms;
+    while (rows * vectors == TILE_ROWS * 3 && k >= 2) {
+#pragma GCC unroll 2
+        for (i = 0; i < 2; i++) {
+            cdiff_prefetch(ahead);
+            ahead += ahead_step;
+            add_term(rows, vectors, s, a, ai, b, last);
+            a += ak;
+            b += bk;
+        }
+        k -= 2;
+    }
 #pragma GCC unroll 1
-    for (k = t->terms; k > 0; k--) {
-#pragma GCC unroll 3
-        for (j = 0; j < vectors - 1; j++)
-            v[j] = WIDE_AT(b, j);
+    for (; k > 0; k--) {
         cdiff_prefetch(ahead);
         ahead += ahead_step;
-        v[vectors - 1] = LOAD_LANES(last, &WIDE_AT(b, vectors - 1));
-#pragma GCC unroll 8
-        for (i = 0; i < rows; i++) {
-            const wide f = *(const loose_double *)(a + i * ai) - (wide){0};
-#pragma GCC unroll 3
-            for (j = 0; j < vectors; j++)
-                s[i][j] += f * v[j];
-        }
+        add_term(rows, vectors, s, a, ai, b, last);
         a += ak;
         b += bk;
     }
@@ -190,6 +214,12 @@ typedef struct {
     double *room;        /* for rows of A, if they are to be packed */
 } Block;
 
+/* Columns of the next tile: three whole vectors, or two of which the last may be a part. */
+static inline int64_t tile_columns(int64_t rest)
+{
+    return rest >= TILE_COLUMNS ? TILE_COLUMNS : rest > 2 * VECTOR ? 2 * VECTOR : rest;
+}
+
 /* A whole row of tiles, `1 << size` rows from i on. */
 static inline void tile_row(Block *s, int64_t i, int size)
 {
@@ -197,21 +227,22 @@ static inline void tile_row(Block *s, int64_t i, int size)
     const char *a = s->a + i * ai, *next = a + rows * ai, *b = s->b;
     char *c = s->c + i * s->t.ci;
     /* The next rows of A, each by a tile; all by the first where a column is one cache line. */
-    int64_t lines = i + rows >= s->p->m ? 0 : s->room && ai == sizeof(double) ? 1 : rows, j;
+    int64_t lines = i + rows >= s->p->m ? 0 : s->room && ai == sizeof(double) ? 1 : rows, j, n;
     if (s->room) {
         pack(s->t.terms, rows, TILE_ROWS, a, ak, ai, s->room);
         a = (const char *)s->room;
     }
-    for (j = 0; j < s->columns; j += TILE_COLUMNS) {
-        const int64_t rest = s->columns - j, n = rest < TILE_COLUMNS ? rest : TILE_COLUMNS;
-        const int64_t more = (n - 1) / VECTOR;
+    for (j = 0; j < s->columns; j += n) {
+        int64_t more;
+        n = tile_columns(s->columns - j);
+        more = (n - 1) / VECTOR;
         s->t.ahead = lines > 0 ? next : a;
         s->t.ahead_step = lines > 0 ? ak : 0;
         lines--;
         next += ai;
         tiles[size][more](&s->t, a, b, c, FIRST_LANES(n - more * VECTOR));
-        b += s->step;
-        c += TILE_COLUMNS * sizeof(double);
+        b += n == TILE_COLUMNS ? s->step : n * (int64_t)sizeof(double);
+        c += n * sizeof(double);
     }
 }
 

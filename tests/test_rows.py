@@ -15,6 +15,7 @@ import cdiff as cd
 RANDOM = np.random.default_rng(8)
 BLOCK = 512  # positions that are checked at once
 COUNTS = (1, 15, 16, 17, BLOCK - 1, BLOCK, BLOCK + 1, 2000)
+FAR = 1 << 19  # numbers from which results are written past the caches
 
 
 def gradient(key, x, cotangent):
@@ -47,6 +48,21 @@ def check(key, x):
 def test_rows_in_blocks(count, width):
     x = RANDOM.standard_normal((7, *width))
     check(RANDOM.integers(-7, 7, count), x)
+
+
+@pytest.mark.parametrize("count", [FAR - 1, FAR, FAR + 1, FAR + 3 * BLOCK + 5])
+def test_many_positions(count):
+    x = RANDOM.standard_normal(3001)
+    check(RANDOM.integers(-3001, 3001, count), x)
+
+
+@pytest.mark.parametrize("place", [0, FAR // 2, FAR - 1, FAR, FAR + 6])
+@pytest.mark.parametrize("bad", [7, -8])
+def test_a_position_outside_among_many_is_named(place, bad):
+    positions = RANDOM.integers(-7, 7, FAR + 7)
+    positions[place] = bad
+    with pytest.raises(IndexError, match=f"index {bad} is out of bounds for axis 0 with size 7"):
+        cd.array(RANDOM.standard_normal(7), requires_grad=True)[positions]
 
 
 def test_positions_of_other_types_and_layouts():
