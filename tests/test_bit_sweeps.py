@@ -1,10 +1,13 @@
-"""Patterns of numbers: sweeps of 64 directions in a word find what joined sets find, entry by entry.
+"""Patterns of numbers: sweeps of 64 directions in a word find what joined sets find.
 
 Random programs are made instruction by instruction. The third way to their patterns is Python's own
 sets, which know of a few operators what depends on what.
 """
 
+import signal
 import threading
+import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -94,7 +97,7 @@ class Made:
 
 def rows(found):
     start, items = found
-    return [items[a:b].tolist() for a, b in zip(start[:-1], start[1:], strict=True)]
+    return [items[a:b].tolist() for a, b in pairwise(start)]
 
 
 def same(a, b):
@@ -126,3 +129,83 @@ def test_sweeps_find_what_sets_find(seed, size, inputs, outputs):
         assert same(local, made.found(False, point))
     for some, every in zip(rows(local[0]), rows(swept[0]), strict=True):
         assert set(some) <= set(every)
+
+
+def numbers(x, wide):
+    """Functions of single elements: more inputs than outputs, or the other way round."""
+    y = [np.sin(x[i]) * x[i + 1] + (x[0] if i % 100 == 3 else 0.0) for i in range(x.size - 1)]
+    if wide:
+        return np.stack([sum(y[k::70]) for k in range(70)])
+    return np.stack([a * b for a in y for b in y[::40]])
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_both_directions_with_more_than_one_word(wide):
+    x = np.random.default_rng(1).normal(size=150)
+    f = lambda x: numbers(x, wide)
+    dense = cd.jacobian(f)(x)
+    assert (cd.sparsity(f, x).toarray() == (dense != 0)).all()
+    assert (cd.sparsity(f, x, local=True).toarray() == (dense != 0)).all()
+    assert np.allclose(cd.sparse_jacobian(f)(x).toarray(), dense, rtol=1e-13)
+
+
+def test_hessians_of_numbers():
+    def f(x):
+        total = 0.0
+        for i in range(1, x.size):
+            total = total + (x[i] - x[i - 1] ** 2) ** 2 * (x[7] if i == 90 else 1.0)
+        return total
+
+    x = np.random.default_rng(2).normal(size=140)
+    dense = cd.hessian(f)(x)
+    assert (cd.sparsity(f, x, kind="hessian").toarray() == (dense != 0)).all()
+    assert np.allclose(cd.sparse_hessian(f)(x).toarray(), dense, rtol=1e-12)
+
+
+def mixed(inputs, size, outputs):
+    """A program whose values are products of any two before them."""
+    rng, p = np.random.default_rng(5), Program()
+    x = p.input("f8", (inputs,))
+    values = [p.apply("slice", [x], "f8", (), ((i, 1, -1),)) for i in range(inputs)]
+    for _ in range(size):
+        a, b = rng.integers(0, len(values), 2)
+        values.append(p.apply("multiply", [values[a], values[b]]))
+    p.outputs = values[-outputs:]
+    return p
+
+
+def test_memory_is_no_table_of_nodes_and_directions():
+    p = mixed(20_000, 20_000, 50)
+    tracemalloc.start()
+    swept = pattern_of(p, [0], None, True)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 40_000 * 20_000 // 8 // 5  # bits of all nodes and directions would be 100 MB
+    assert same(swept[0], pattern_of(p, [0], None, False)[0])
+
+
+def test_threads_find_the_same_patterns():
+    p = mixed(300, 3000, 500)
+    expected, found = pattern_of(p, [0])[0], []
+    threads = [
+        threading.Thread(target=lambda: found.append(pattern_of(p, [0])[0])) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all(same(expected, other) for other in found)
+    assert len(expected) == 500 and sum(items.size for _, items in expected) > 500
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer")
+def test_signals_are_heard_between_sweeps():
+    p, heard = mixed(60_000, 60_000, 60_000), []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        pattern_of(p, [0], None, True)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(heard) > 10
