@@ -40,6 +40,7 @@ NAMES = (
     "solvers",
     "vmap",
     "sparse",
+    "patterns",
 )
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

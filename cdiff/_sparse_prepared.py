@@ -56,8 +56,11 @@ class Prepared:
             found = self._plan.run(call, data) if self._plan.fits(call) else None
             if found is not None:
                 return found
+            start, items = self._plan.start, self._plan.items
             self._plan_again(call, not self._plan.workspace.is_exact)
-            if data is not None and data.shape != self._plan.items.shape:
+            if data is not None and not (
+                np.array_equal(items, self._plan.items) and np.array_equal(start, self._plan.start)
+            ):
                 raise ValueError(
                     f"{self._who}: the structure has changed, and `out` has the old one"
                 )

@@ -178,6 +178,50 @@ def _drawn(share: Any, summary: str) -> Picture:
     return Picture(document(width, top + side * rows + 4, parts, summary), summary)
 
 
+class _Steady:
+    """The values of a prepared form in the structure that it had at first.
+
+    Another path through a function may have other entries, and IPOPT asks for the structure once.
+    """
+
+    def __init__(self, prepared: Any, name: str, lower: bool = False) -> None:
+        self._prepared = prepared
+        self._name = name
+        self._lower = lower
+        self._plan: Any = None
+        self.structure, self._keys = self._entries()
+
+    def _entries(self) -> tuple[tuple[Any, Any], Any]:
+        """Rows and columns of the entries that are asked for, and a number for each, ascending."""
+        rows, columns = self._prepared.structure
+        self._wanted = rows >= columns if self._lower else slice(None)
+        rows, columns = rows[self._wanted], columns[self._wanted]
+        return (rows, columns), rows.astype(np.int64) * self._prepared.shape[1] + columns
+
+    def values(self, *args: Any) -> Any:
+        """The entries; those that this path does not have are 0."""
+        values = self._prepared.values(*args)
+        if self._prepared._plan is not self._plan:
+            self._find_places()
+        out = np.zeros(self._keys.size)
+        out[self._places] = values[self._wanted]
+        return out
+
+    def _find_places(self) -> None:
+        """Where the entries of this path are in the structure."""
+        (rows, columns), keys = self._entries()
+        self._places = np.searchsorted(self._keys, keys)
+        missing = np.flatnonzero(~np.isin(keys, self._keys))
+        if missing.size:
+            raise ValueError(
+                f"IpoptProblem: at this point the {self._name} take another path through the "
+                f"function, with {missing.size} entries that the structure does not have (row "
+                f"{rows[missing[0]]}, column {columns[missing[0]]}), and IPOPT asks for it once: "
+                "decide with np.where, or prepare at an x0 whose path has all entries"
+            )
+        self._plan = self._prepared._plan
+
+
 class IpoptProblem:
     """An optimisation problem with the methods that cyipopt calls.
 
@@ -188,7 +232,13 @@ class IpoptProblem:
     constraints : callable or None
         An array of shape (m,) from an array of shape (n,).
     x0 : ndarray of shape (n,)
-        A point at which the functions are prepared.
+        A point at which the functions are prepared. Its structure is kept: where Python decides
+        otherwise at another point, entries that are not there are 0.
+
+    Raises
+    ------
+    ValueError
+        By `jacobian` and `hessian`, where another path has entries that the structure lacks.
 
     Examples
     --------
@@ -216,12 +266,11 @@ class IpoptProblem:
             total = factor * objective(x)
             return total if constraints is None else total + np.sum(v * constraints(x))
 
-        self._hessian = sparse_hessian(lagrangian).prepare(x0, np.ones(self.m), 1.0)
-        rows, columns = self._hessian.structure
-        self._lower = np.flatnonzero(rows >= columns)
+        hessian = sparse_hessian(lagrangian).prepare(x0, np.ones(self.m), 1.0)
+        self._hessian = _Steady(hessian, "second derivatives", lower=True)
         self._jacobian = None
         if constraints is not None:
-            self._jacobian = sparse_jacobian(constraints).prepare(x0)
+            self._jacobian = _Steady(sparse_jacobian(constraints).prepare(x0), "constraints")
 
     def objective(self, x: Any) -> float:
         """The value of the objective."""
@@ -246,13 +295,11 @@ class IpoptProblem:
 
     def hessianstructure(self) -> tuple[Any, Any]:
         """(rows, columns) of the entries of the Hessian's lower triangle."""
-        rows, columns = self._hessian.structure
-        return rows[self._lower], columns[self._lower]
+        return self._hessian.structure
 
     def hessian(self, x: Any, lagrange: Any, obj_factor: float) -> Any:
         """The entries of the lower triangle of the Hessian of the Lagrangian."""
-        values = self._hessian.values(x, np.asarray(lagrange, np.float64), float(obj_factor))
-        return values[self._lower]
+        return self._hessian.values(x, np.asarray(lagrange, np.float64), float(obj_factor))
 
 
 def quadratic_model(
@@ -270,11 +317,11 @@ def quadratic_model(
 
     Returns
     -------
-    P : csc_array
-        The upper triangle of the Hessian of the objective.
+    P : csc_matrix
+        The upper triangle of the Hessian of the objective. (OSQP converts a csc_array, and warns.)
     q : ndarray
         Its gradient.
-    A : csc_array
+    A : csc_matrix
         The Jacobian of the constraints.
     c : ndarray
         Their values: a step d keeps l <= c + A d <= u.
@@ -288,6 +335,7 @@ def quadratic_model(
            [0., 2.]]), array([2., 2.]), array([[ 1., -1.]]), array([0.]))
     """
     x = np.asarray(x, np.float64)
-    hessian = scipy_sparse().triu(sparse_hessian(objective, format="csc")(x), format="csc")
+    sparse = scipy_sparse()
+    hessian = sparse.triu(sparse_hessian(objective, format="csc")(x), format="csc")
     values, jacobian = sparse_jacobian(constraints, format="csc", has_value=True)(x)
-    return hessian, grad(objective)(x), jacobian, values
+    return sparse.csc_matrix(hessian), grad(objective)(x), sparse.csc_matrix(jacobian), values

@@ -304,8 +304,8 @@ class Places:
     def source(self, i: int, k: int) -> Any: ...
     def target(self, i: int) -> Any: ...
 
-def pattern_of(program: Program, firsts: Sequence[int | None], inputs: list[Any] | None = None
-               ) -> tuple[list[tuple[NDArray[Any], NDArray[Any]]],
+def pattern_of(program: Program, firsts: Sequence[int | None], inputs: list[Any] | None = None,
+               bits: bool | None = None) -> tuple[list[tuple[NDArray[Any], NDArray[Any]]],
                           list[tuple[NDArray[Any], NDArray[Any]]], list[str]]: ...
 
 ORDERINGS: tuple[str, ...]

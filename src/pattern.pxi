@@ -22,25 +22,24 @@ cdef class _Pattern:
     cdef Places places
     cdef bint local
     cdef list sets                # of each instruction; None where it depends on nothing
+    cdef object bits              # whether bits are swept in runs of numbers; None: where it pays
     cdef list notes
+    cdef np.ndarray uses
+    cdef int32_t *last            # the instruction that reads each value last
 
     cdef inline _Sets of(self, Py_ssize_t i, Py_ssize_t k):
         """The sets of operand k."""
-        cdef Instr *x = &self.p.code[i]
-        if OP_NARGS[x.op] == MANY:
-            return self.sets[self.p.lists[x.a + k]]
-        return self.sets[x.a if k == 0 else x.b if k == 1 else x.c]
+        return self.sets[self.p.operand(i, k)]
 
     cdef tuple shape_of(self, Py_ssize_t i, Py_ssize_t k):
-        return self.places.shape(self.p.operands_of(i)[k])
+        return self.places.shape(self.p.operand(i, k))
 
     cdef _Sets rule(self, Py_ssize_t i):
         cdef Instr *x = &self.p.code[i]
-        cdef int typenum = self.p.types[x.type][0]
-        if not is_float(typenum) and not np.PyTypeNum_ISCOMPLEX(typenum):
+        if x.op < N_ELEMENTWISE and x.type <= TYPE_WEAK:
+            return pattern_number(self, i)
+        if not is_inexact(self.p.types[x.type][0]):
             return None
-        if x.op < N_LOCAL and x.type <= TYPE_WEAK and not self.local:
-            return pattern_number(self, x)
         if x.op < N_ELEMENTWISE:
             return pattern_elementwise(self, i)
         if PATTERN[x.op] != NULL:
@@ -51,41 +50,42 @@ cdef class _Pattern:
         self.notes.append(f"{op_name(self.p.code[i].op)} (%{i}): {what}")
         return 0
 
+    cdef int find_last_uses(self) except -1:
+        """Who reads each value last; nobody does so with an output."""
+        cdef Py_ssize_t i, k
+        self.uses = np.empty(self.p.count, np.int32)
+        self.last = <int32_t *>np.PyArray_DATA(self.uses)
+        for i in range(self.p.count):
+            self.last[i] = -1
+            for k in range(self.p.n_operands(i)):
+                self.last[self.p.operand(i, k)] = <int32_t>i
+        for v in self.p.outputs:
+            self.last[<Py_ssize_t>v] = <int32_t>self.p.count
+        return 0
+
     cdef int run(self, list firsts) except -1:
         """Fill in the sets; input k has the columns from firsts[k] on, none if that is None."""
-        cdef list last = last_uses(self.p)
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, k, end = 0
+        cdef bint done = False
         cdef Instr *x
         self.sets = [None] * self.p.count
+        self.find_last_uses()
         for i in range(self.p.count):
             x = &self.p.code[i]
+            if i >= end:
+                end = end_of_run(self, i)
+                done = found_by_bits(self, i, end)
             if x.op == OP_LEAF:
                 if firsts[x.a] is not None:
                     self.sets[i] = unit_sets(product(self.places.shape(i)), firsts[x.a])
-            elif x.op != OP_CONST:
+            elif x.op != OP_CONST and not (i < end and done):
                 self.sets[i] = self.rule(i)
-            for k in last[i] or ():
-                self.sets[k] = None
+            for k in range(self.p.n_operands(i)):
+                if self.last[self.p.operand(i, k)] == i:
+                    self.sets[self.p.operand(i, k)] = None
             if i & 0xFF == 0xFF:
                 PyErr_CheckSignals()
         return 0
-
-
-cdef list last_uses(Program p):
-    """For each instruction the values that nobody reads after it; outputs are kept."""
-    cdef bytearray seen = bytearray(p.count)
-    cdef list out = [None] * p.count
-    cdef Py_ssize_t i
-    for v in p.outputs:
-        seen[v] = 1
-    for i in range(p.count - 1, -1, -1):
-        for v in p.operands_of(i):
-            if not seen[v]:
-                seen[v] = 1
-                if out[i] is None:
-                    out[i] = []
-                out[i].append(v)
-    return out
 
 
 # ---------------------------------------------------------------- elementwise
@@ -103,21 +103,6 @@ cdef _Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
             continue
         part = spread_sets(s, part, s.shape_of(i, k), shape)
         out = joined(out, without_zeros(s, i, k, part))
-    return out
-
-
-cdef _Sets pattern_number(_Pattern s, Instr *x):
-    """The same for numbers, of which a program may have very many."""
-    cdef int k
-    cdef int32_t v, other
-    cdef _Sets out = None
-    for k in range(OP_NARGS[x.op]):
-        v, other = (x.a, x.b) if k == 0 else (x.b, x.a)
-        if s.sets[v] is None or OP_PARTIAL[x.op][k] == PARTIAL_ZERO:
-            continue
-        if (x.op == OP_MULTIPLY or x.op == OP_ZMUL) and is_zero_number(s.p, other):
-            continue
-        out = joined(out, <_Sets>s.sets[v])
     return out
 
 
@@ -405,18 +390,21 @@ cdef _Sets pattern_block(_Pattern s, Py_ssize_t i):
     return out
 
 
-def pattern_of(Program program not None, firsts not None, inputs=None):
+def pattern_of(Program program not None, firsts not None, inputs=None, bits=None):
     """(sets, watched, notes): what each output of a program depends on.
 
     Input k has the columns from firsts[k] on, none if that is None.  `sets` are (start, items) for
     each output, of its elements one after the other.  With `inputs`, a point, the pattern is local.
     `watched` are constant arrays that decide and may change, each with a copy of its content.
+    `bits` says whether numbers are swept 64 directions at a time, which changes no pattern; None:
+    where that is faster.
     """
     cdef _Pattern s = _Pattern()
     cdef Py_ssize_t v
     s.p = program
     s.local = inputs is not None
     s.places = Places(program, replay_values(program, inputs) if s.local else None)
+    s.bits = bits
     s.notes = []
     s.run(list(firsts))
     found = [exported_sets(s.sets[v], product(s.places.shape(v))) for v in program.outputs]

@@ -33,6 +33,15 @@ cdef np.ndarray part_places(tuple shape, tuple index):
     return np.asarray(out)
 
 
+cdef Py_ssize_t first_place(tuple shape, tuple index):
+    """Where the first element of a part stands in the whole."""
+    cdef Py_ssize_t axis, stride = 1, out = 0
+    for axis in range(len(shape) - 1, -1, -1):
+        out += <Py_ssize_t>index[3 * axis] * stride
+        stride *= <Py_ssize_t>shape[axis]
+    return out
+
+
 cdef np.ndarray broadcast_places(tuple shape, tuple target):
     return flat_places(np.broadcast_to(all_places(shape), target))
 

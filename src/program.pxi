@@ -173,15 +173,24 @@ cdef class Program:
 
     # ------------------------------------------------------------ looking
 
+    cdef inline Py_ssize_t n_operands(self, Py_ssize_t i) noexcept:
+        """How many operands an instruction has."""
+        cdef Instr *x = &self.code[i]
+        if x.op == OP_LEAF or x.op == OP_CONST:
+            return 0
+        return x.b if OP_NARGS[x.op] == MANY else OP_NARGS[x.op]
+
+    cdef inline int32_t operand(self, Py_ssize_t i, Py_ssize_t k) noexcept:
+        """Operand k of an instruction."""
+        cdef Instr *x = &self.code[i]
+        if OP_NARGS[x.op] == MANY:
+            return self.lists[x.a + k]
+        return x.a if k == 0 else x.b if k == 1 else x.c
+
     cdef list operands_of(self, Py_ssize_t i):
         """The operand values of an instruction."""
-        cdef Instr *x = &self.code[i]
-        cdef int k, nargs = OP_NARGS[x.op]
-        if x.op == OP_LEAF or x.op == OP_CONST:
-            return []
-        if nargs == MANY:
-            return [self.lists[x.a + k] for k in range(x.b)]
-        return [x.a, x.b, x.c][:nargs]
+        cdef Py_ssize_t k
+        return [self.operand(i, k) for k in range(self.n_operands(i))]
 
     cdef object line_at(self, Py_ssize_t i):
         """(file, line, function) that an instruction was recorded from, None if not known."""

@@ -355,3 +355,15 @@ def test_nobody_changes_the_structure_that_results_share(form):
     copy = first.copy()
     copy.eliminate_zeros()
     assert copy.nnz < first.nnz and (copy.toarray() == first.toarray()).all()
+
+
+def test_out_of_another_structure_with_as_many_entries():
+    def f(x):
+        return x[:2] * x[1:] if x[0] > 0 else np.stack([x[0] * x[2], x[2] * x[1]])
+
+    prepared = cd.sparse_jacobian(f).prepare(np.ones(3))
+    out = prepared(np.ones(3))
+    with pytest.raises(ValueError, match="structure has changed"):
+        prepared(-np.ones(3), out=out)
+    x = np.array([-1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(prepared(x).toarray(), cd.jacobian(f)(x))
