@@ -122,7 +122,7 @@ cdef class _Runs:
     # ------------------------------------------------------------ quotients
 
     cdef int share_reciprocals(self) except -1:
-        """Quotients by the same denominator share its reciprocal, which the first one is to make."""
+        """Quotients by one denominator share its reciprocal, made before the first of them."""
         cdef Group *g = self.g
         cdef Micro *old = <Micro *>self.scratch.take((g.n_micros + 1) * sizeof(Micro))
         cdef int32_t *count = self.numbers(g.n_slots)
@@ -282,8 +282,8 @@ cdef class _Runs:
         return 0
 
     cdef int find_pointed(self) except -1:
-        """Where slots are.  What a large group reads is asked for ahead; its results would not stay in
-        the caches, and to write them there their memory would be read before."""
+        """Where slots are.  What a large group reads is asked for ahead; what it writes would not
+        stay in the caches, and to be written there it would be read before."""
         cdef char *pointed = <char *>self.scratch.take(self.g.n_slots + 1)
         cdef Py_ssize_t total = 0
         cdef int k
