@@ -4,6 +4,7 @@ Whatever is compared is computed twice, by programs made with and without machin
 may differ in the last bits, since blocks of points may have other sizes.
 """
 
+import itertools
 import threading
 
 import numpy as np
@@ -218,12 +219,14 @@ def test_quotients_that_share_a_denominator():
     assert_same(f, A, B)
     assert_same(cd.elementwise_grad(lambda a, b: f(a, b)[1], 1), A, B)
     rng = np.random.default_rng(0)
-    for n in (1, 8, 1003):
-        assert_same(f, *(np.exp(rng.uniform(-600, 600, n)) for _ in range(2)))
+    for n, size in itertools.product((1, 8, 1003), (3, 600)):
+        assert_same(f, *(np.exp(rng.uniform(-size, size, n)) for _ in range(2)))
     # Each alone in its run, and with the denominator's memory taken by the first result.
     assert_same(lambda a, b: np.exp(np.exp(a / b) / b), A, B)
+    _core.use_machine_code(True)
     compiled = cd.compile(lambda a, b: (a / b, (a + 2.0) / b, np.exp(a) / b))
     wanted = [y.copy() for y in compiled(A, B)]
+    compiled(A, B)
     a, b = A.copy(), B.copy()
     for y, z in zip(wanted, compiled(a, b, out=(b, a, None)), strict=True):
         np.testing.assert_array_equal(y, z)
@@ -247,14 +250,18 @@ def test_large_results_go_past_the_caches(n, offset):
 
     a, b, c = np.random.default_rng(n).uniform(0.5, 2.0, (3, n))
     assert_same(f, a, b, c)
+    _core.use_machine_code(True)
     compiled = cd.compile(f)
+    compiled(a, b, c)                   # from the next call on results are made where they go
     wanted = compiled(a, b, c)
-    rooms = [aligned(n, k) for k in (offset, 0, offset)]
-    rooms[1][1][:] = a
-    compiled(rooms[1][1], b, c, out=tuple(y for _, y in rooms))
-    for (room, y), right in zip(rooms, wanted, strict=True):
-        np.testing.assert_array_equal(y, right)
-        assert (room == 77.0).sum() == 64
+    for over in (False, True):
+        rooms = [aligned(n, k) for k in (offset, 0, offset)]
+        if over:
+            rooms[1][1][:] = a
+        compiled(rooms[1][1] if over else a, b, c, out=tuple(y for _, y in rooms))
+        for (room, y), right in zip(rooms, wanted, strict=True):
+            np.testing.assert_array_equal(y, right)
+            assert (room == 77.0).sum() == 64
     before = cd.set_num_threads(2)
     try:
         for y, right in zip(compiled(a, b, c), wanted, strict=True):
