@@ -127,8 +127,9 @@ static void put_pointer(Writer *c, int64_t slot)
 }
 
 /* Opcodes of 0F, and predicates of comparisons that raise no signal. */
-enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
-       ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
+enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, MOVE_PAST = 0x2b, SQRT = 0x51, AND_NOT = 0x55,
+       XOR = 0x57, ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e,
+       MAX = 0x5f };
 enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 0x65,
        EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c, GATHER = 0x93,
        SCATTER = 0xa3 };

@@ -39,6 +39,8 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
                 at[k] += n * g.slots[k].step
         for k in range(g.n_sums):
             (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[chunk] = sums[k]
+    if g.far:
+        code_fence()
 
 
 cdef inline void run_block(const Group *g, char **bases, char **at, char *lanes, double *sums,

@@ -5,7 +5,8 @@
  * is one instruction on eight numbers: no call, no load and no store in between.
  *
  * The code is a function of (points, pointers, lanes): rdi counts the points that are left, rsi are
- * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time.
+ * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time, and
+ * r9 tells whether results can be stored past the caches.
  * k1 has a bit for each point of this round, so that memory of others is neither read nor written;
  * what is computed for them beside the points is not looked at.
  * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs,
@@ -27,6 +28,7 @@
 #if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__)) && CDIFF_X86_KERNELS
 #define CDIFF_MACHINE_CODE 1
 #include <sys/mman.h>
+#include <xmmintrin.h>
 #include <unistd.h>
 #else
 #define CDIFF_MACHINE_CODE 0
@@ -38,10 +40,15 @@ typedef void (*native_fn)(int64_t n, char **pointers, char *lanes);
  * for what tells whether the quick body was right. */
 enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, REG_SIGN, REG_ONE,
        REG_LOOK, REG_ZERO };
-/* What a step does besides applying an operator: DO_LOOK for NaN, DO_RANGE for what is so large or
- * small that Newton's method fails. */
-enum { DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE, DO_GATHER,
-       DO_SCATTER, DO_LOOK, DO_RANGE };
+/* What a step does besides applying an operator: DO_LOAD_FAR and DO_STORE_PAST are for memory that is
+ * in no cache, DO_LOOK looks for NaN, DO_RANGE for what is so large or small that Newton's method
+ * fails. */
+enum { DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_PAST, DO_STORE_LANE,
+       DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE };
+
+/* Operators besides those of the interpreter: what quotients by one number share, and those of them
+ * whose last operand that is. */
+enum { SHARED_RECIPROCAL = -2, SHARING_RECIPROCAL = -3, SHARING_DIVIDE = -4 };
 
 typedef struct {
     int16_t kind, op;
@@ -49,6 +56,8 @@ typedef struct {
     int32_t slot;      /* of a pointer, or where a lane is in bytes */
     int32_t stride, offset; /* of a column: bytes from point to point, and from the pointer on */
 } MachineStep;
+
+enum { AHEAD = 4096 }; /* bytes: a page, since the processor foresees no further than its end */
 
 enum { MAX_STEP_BYTES = 128, FRAME_BYTES = 512 + 64 * 16 };
 
@@ -66,10 +75,10 @@ static void put_zmul(Writer *c, int y, int a, int b, int quick)
     }
 }
 
-/* newton_quotient() of quotients.h. */
-static void put_quotient(Writer *c, int y, int a, int b)
+/* newton_reciprocal() of quotients.h: into REG_T1. */
+static void put_reciprocal(Writer *c, int b)
 {
-    const int guess = REG_T0, error = REG_T1, r = REG_T2, q = REG_T0, rest = REG_T2;
+    const int guess = REG_T0, error = REG_T1, r = REG_T2;
     put_vectors(c, MAP_0F38, RECIPROCAL_14, guess, 0, b, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, b, guess);
@@ -78,11 +87,17 @@ static void put_quotient(Writer *c, int y, int a, int b)
     put_vectors(c, MAP_0F38, FMA_213, r, guess, guess, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, b, r);
-    put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0); /* now the reciprocal */
-    put_product(c, q, a, error);
+    put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0);
+}
+
+/* The rest of newton_quotient(), r being the reciprocal of b. */
+static void put_quotient(Writer *c, int y, int a, int b, int r)
+{
+    const int q = REG_T0, rest = REG_T2;
+    put_product(c, q, a, r);
     put_move(c, rest, a);
     put_fnma(c, rest, b, q);
-    put_fma(c, q, rest, error);
+    put_fma(c, q, rest, r);
     put_move(c, y, q);
 }
 
@@ -108,10 +123,31 @@ static void put_root(Writer *c, int y, int a)
 
 static void put_divide(Writer *c, int y, int a, int b, int quick)
 {
-    if (quick && !c->point)
-        put_quotient(c, y, a, b);
-    else
+    if (!quick || c->point) {
         put_vectors(c, MAP_0F, DIVIDE, y, a, b, 0, 0);
+        return;
+    }
+    put_reciprocal(c, b);
+    put_quotient(c, y, a, b, REG_T1);
+}
+
+/* The reciprocal that quotients by b share, and such a quotient. */
+static void put_shared(Writer *c, int y, int b, int quick)
+{
+    if (quick) {
+        put_reciprocal(c, b);
+        put_move(c, y, REG_T1);
+    } else {
+        put_divide(c, y, REG_ONE, b, 0);
+    }
+}
+
+static void put_sharing(Writer *c, int y, int a, int b, int r, int quick)
+{
+    if (quick)
+        put_quotient(c, y, a, b, r);
+    else
+        put_divide(c, y, a, b, 0);
 }
 
 /* The largest exponent of operands of quotients so far, by magnitude (infinite for 0). */
@@ -205,6 +241,9 @@ static void put_operator(Writer *c, const MachineStep *s, int quick)
     case OP_SQUARE: put_product(c, y, a, a); break;
     case OP_DIVIDE: put_divide(c, y, a, b, quick); break;
     case OP_RECIPROCAL: put_divide(c, y, REG_ONE, a, quick); break;
+    case SHARED_RECIPROCAL: put_shared(c, y, a, quick); break;
+    case SHARING_RECIPROCAL: put_sharing(c, y, REG_ONE, a, b, quick); break;
+    case SHARING_DIVIDE: put_sharing(c, y, a, b, s->c, quick); break;
     case OP_SQRT:
         if (quick && !c->point)
             put_root(c, y, a);
@@ -248,7 +287,8 @@ static int native_kind(int op)
     case OP_CAST: case OP_SAFE_DIVIDE: case OP_SAFE_SUBTRACT: case OP_MAXIMUM: case OP_MINIMUM:
     case OP_RELU: case CODE_MULTIPLY_ADD: case CODE_MULTIPLY_SUBTRACT:
     case CODE_SUBTRACT_PRODUCT: case CODE_ADD_ADD: return NATIVE;
-    case OP_DIVIDE: case OP_RECIPROCAL: case OP_SQRT: return NATIVE_DIVIDES;
+    case OP_DIVIDE: case OP_RECIPROCAL: case OP_SQRT: case SHARED_RECIPROCAL:
+    case SHARING_RECIPROCAL: case SHARING_DIVIDE: return NATIVE_DIVIDES;
     case OP_WHERE: return NATIVE_CHOOSES;
     case OP_ZMUL: case CODE_ZMUL_ADD: case CODE_ZMUL_SUBTRACT: case CODE_SUBTRACT_ZMUL:
         return NATIVE_ABSORBS;
@@ -283,6 +323,30 @@ static void put_column(Writer *c, const MachineStep *s)
     }
 }
 
+/* Past the caches where r9 is 0: memory that nobody reads soon is not read before it is written. */
+static void put_store_past(Writer *c, int reg)
+{
+    PUT(c, 0x45, 0x85, 0xc9, 0x75, 0x09); /* test r9d, r9d; jnz to the store under a mask */
+    put_memory(c, MAP_0F, MOVE_PAST, reg, 0, 0);
+    PUT(c, 0xeb, 0x07); /* jmp over it */
+    put_memory(c, MAP_0F, MOVE_OUT, reg, 1, 0);
+}
+
+/* r9 becomes 0 where all rounds have eight points and all that is stored past the caches begins with
+ * a cache line. */
+static void put_past(Writer *c, const MachineStep *steps, int n)
+{
+    int k;
+    PUT(c, 0x49, 0x89, 0xf9, 0x49, 0xc1, 0xe1, 0x03); /* mov r9, rdi; shl r9, 3 */
+    for (k = 0; k < n; k++) {
+        if (steps[k].kind == DO_STORE_PAST) {
+            PUT(c, 0x4c, 0x0b, 0x8e); /* or r9, [rsi + 8 slot] */
+            put_int32(c, 8 * (int64_t)steps[k].slot);
+        }
+    }
+    PUT(c, 0x41, 0x83, 0xe1, 0x3f); /* and r9d, 63 */
+}
+
 static void put_step(Writer *c, const MachineStep *s, int quick)
 {
     if (s->kind != DO_OPERATOR && s->kind <= DO_SCATTER && s->kind != DO_LOAD_LANE
@@ -291,7 +355,12 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     switch (s->kind) {
     case DO_OPERATOR: put_operator(c, s, quick); break;
     case DO_LOAD: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1); break;
+    case DO_LOAD_FAR: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1);
+        PUT(c, 0x0f, 0x18, 0x94, 0xc8); /* prefetcht1 [rax + 8 rcx + AHEAD] */
+        put_int32(c, AHEAD);
+        break;
     case DO_STORE: put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0); break;
+    case DO_STORE_PAST: put_store_past(c, s->a); break;
     case DO_SPREAD: put_number(c, s->y); break;
     case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot); break;
     case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot); break;
@@ -392,6 +461,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     put_strides(c, steps, n);
     entry = c->p;
     none = put_entry(c);
+    put_past(c, steps, n);
     for (k = 0; k < n_fixed; k++)
         put_step(c, &steps[k], 1);
     PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
@@ -463,6 +533,14 @@ static int code_seal(void *p, size_t n)
 #else
     (void)p, (void)n;
     return 0;
+#endif
+}
+
+/* What was stored past the caches is there for other threads, too. */
+static void code_fence(void)
+{
+#if CDIFF_MACHINE_CODE
+    _mm_sfence();
 #endif
 }
 

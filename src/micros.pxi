@@ -99,6 +99,7 @@ cdef struct Group:
     Py_ssize_t lane_bytes
     int n_micros, n_slots, n_moving, n_sums, n_takings
     int weight                    # instructions: what a point costs
+    bint far                      # runs store results past the caches
     int n_streams                 # none where all is in a cache
     Py_ssize_t fetches            # cache lines of the next block to ask for before each call
     Stream *streams

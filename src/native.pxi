@@ -8,6 +8,7 @@
 cdef enum:
     MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
+    FAR_FROM = 1 << 24            # bytes of a group that caches do not hold
 
 # While calls are reordered.
 cdef enum:
@@ -22,6 +23,27 @@ cdef struct Run:
     MachineStep *steps
     int32_t *instructions         # that it does
     int32_t *touched              # slots whose memory it reads or writes
+
+
+cdef inline int32_t denominator(const Micro *m) noexcept nogil:
+    """What a call divides by at each point; -1: it does not divide, or by a number."""
+    return (-1 if m.kind != MICRO_VALUE
+            else m.b if m.op == OP_DIVIDE and m.sb
+            else m.a if m.op == OP_RECIPROCAL and m.sa else -1)
+
+
+cdef inline int share_reciprocal(Micro *m, int32_t shared) noexcept nogil:
+    """Let a call take the reciprocal of its denominator from a slot."""
+    if m.op == OP_DIVIDE:
+        m.op = SHARING_DIVIDE
+        m.c = shared
+        m.sc = 1
+    else:
+        m.op = SHARING_RECIPROCAL
+        m.b = shared
+        m.sb = 1
+    m.reads += 1
+    return 0
 
 
 cdef inline bint is_light(const Micro *m) noexcept nogil:
@@ -64,9 +86,11 @@ cdef class _Runs:
     cdef int make(self, Group *g) except -1:
         cdef int k = 0, kept = 0, end
         cdef Run *run
-        cdef Py_ssize_t n = g.n_slots + MAX_TABLES
+        cdef Py_ssize_t n
         self.g = g
+        self.share_reciprocals()
         self.n_slots = g.n_slots
+        n = g.n_slots + MAX_TABLES
         self.place = self.numbers(n)
         self.last_use = self.numbers(n)
         self.registers = _Registers(self.scratch, n, True)
@@ -94,6 +118,50 @@ cdef class _Runs:
 
     cdef int32_t *numbers(self, Py_ssize_t n) except NULL:
         return <int32_t *>self.scratch.take((n + 1) * sizeof(int32_t))
+
+    # ------------------------------------------------------------ quotients
+
+    cdef int share_reciprocals(self) except -1:
+        """Quotients by one denominator share its reciprocal, made before the first of them."""
+        cdef Group *g = self.g
+        cdef Micro *old = <Micro *>self.scratch.take((g.n_micros + 1) * sizeof(Micro))
+        cdef int32_t *count = self.numbers(g.n_slots)
+        cdef int32_t *shared = self.numbers(g.n_slots)
+        cdef int k, n = g.n_micros
+        cdef int32_t slot
+        for k in range(n):
+            old[k] = g.micros[k]
+            slot = denominator(&old[k])
+            if slot >= 0:
+                count[slot] += 1
+        g.n_micros = 0
+        for k in range(n):
+            slot = denominator(&old[k])
+            if slot >= 0 and count[slot] > 1:
+                if not shared[slot]:
+                    shared[slot] = self.add_reciprocal(&old[k], slot) + 1
+                share_reciprocal(&old[k], shared[slot] - 1)
+            g.micros[g.n_micros] = old[k]
+            g.n_micros += 1
+        return 0
+
+    cdef int32_t add_reciprocal(self, const Micro *quotient, int32_t slot) noexcept:
+        cdef Group *g = self.g
+        cdef Micro *m = &g.micros[g.n_micros]
+        m[0] = quotient[0]
+        m.op = SHARED_RECIPROCAL
+        m.reads = 1
+        m.a = m.b = m.c = m.d = slot
+        m.sa = 1
+        m.y = g.n_slots
+        m.kernel = KERNELS.value[OP_RECIPROCAL]
+        g.slots[m.y].base = BASE_LANES
+        g.slots[m.y].offset = g.slots[m.y].step = 0
+        g.n_slots += 1
+        g.n_micros += 1
+        return m.y
+
+    # ------------------------------------------------------------ memory
 
     cdef int find_places(self) except -1:
         """Results may lie over operands: slots with the same memory have one place."""
@@ -214,10 +282,18 @@ cdef class _Runs:
         return 0
 
     cdef int find_pointed(self) except -1:
+        """Where slots are.  What a large group reads is asked for ahead; what it writes would not
+        stay in the caches, and to be written there it would be read before."""
         cdef char *pointed = <char *>self.scratch.take(self.g.n_slots + 1)
+        cdef Py_ssize_t total = 0
         cdef int k
         for k in range(self.g.n_slots):
-            pointed[k] = self.g.slots[k].base != BASE_LANES
+            total += self.g.slots[k].step
+        self.g.far = total * self.g.size >= FAR_FROM
+        for k in range(self.g.n_slots):
+            pointed[k] = IN_LANES if self.g.slots[k].base == BASE_LANES \
+                else IN_FAR_MEMORY if self.g.far and self.g.slots[k].base >= FIRST_INPUT \
+                else IN_MEMORY
         self.registers.pointed = pointed
         return 0
 

@@ -15,9 +15,10 @@ cdef extern from "machine_code.h":
     enum:
         CDIFF_MACHINE_CODE
         VALUE_REGISTERS
-        DO_OPERATOR, DO_LOAD, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_LANE
-        DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
+        DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD
+        DO_STORE, DO_STORE_PAST, DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
+        SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE
         MAX_STEP_BYTES, FRAME_BYTES, MAX_STRIDES
     int native_kind(int op) noexcept nogil
     native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,
@@ -25,6 +26,7 @@ cdef extern from "machine_code.h":
     native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, bint look,
                              size_t *length) noexcept nogil
     bint code_seal(void *p, size_t n) noexcept nogil
+    void code_fence() noexcept nogil
 
 cdef enum:
     HELD_NUMBERS = 8              # numbers that stay in registers all the time
@@ -39,6 +41,12 @@ cdef enum:
     TAINTED = 4                   # the quick body may have made it NaN
     TOUCHED = 8                   # its memory is used
     RANGED = 16                   # it is known whether it is too large or small to divide
+
+# Where a slot is, for _Registers.pointed.
+cdef enum:
+    IN_LANES = 0
+    IN_MEMORY = 1                 # behind a pointer
+    IN_FAR_MEMORY = 2             # the same, and more than the caches hold
 
 cdef int machine_code = -1        # not asked yet: whoever only imports needs no memory for code
 
@@ -102,6 +110,10 @@ cdef void find_next_uses(Call *calls, int n, int first, int32_t *next_use) noexc
             next_use[c.slots[j]] = first + k
 
 
+cdef inline bint is_shared_reciprocal(const Call *c, int j) noexcept nogil:
+    return j == c.n - 1 and (c.op == SHARING_RECIPROCAL or c.op == SHARING_DIVIDE)
+
+
 @cython.final
 cdef class _Registers:
     """Chooses steps and registers for one run after the other."""
@@ -114,7 +126,7 @@ cdef class _Registers:
     cdef int32_t *next_use        # of a slot, from the present call on
     cdef int8_t *register_of
     cdef char *known              # of a slot
-    cdef const char *pointed      # at slots behind pointers; NULL: all are lanes
+    cdef const char *pointed      # where each slot is; NULL: all are lanes
     cdef int32_t[VALUE_REGISTERS] content   # the slot in each register, -1: free
 
     def __init__(self, _Pool scratch, Py_ssize_t n_slots, bint divides):
@@ -232,7 +244,8 @@ cdef class _Registers:
                 taint = TAINTED
                 if kind == NATIVE_SWALLOWS or kind == NATIVE_CHOOSES and j == 0:
                     self.put(DO_LOOK, 0, 0, r[j], 0, 0, 0)
-            if kind == NATIVE_DIVIDES and self.divides and self.look:
+            if kind == NATIVE_DIVIDES and self.divides and self.look \
+                    and not is_shared_reciprocal(c, j):
                 self.range(c.slots[j], r[j])
             self.next_use[c.slots[j]] = c.next[j + 1]
         for j in range(c.n):
@@ -255,7 +268,7 @@ cdef class _Registers:
         return self.let_go(slot, r)
 
     cdef inline bint is_pointed(self, int32_t slot) noexcept:
-        return self.pointed != NULL and self.pointed[slot]
+        return self.pointed != NULL and self.pointed[slot] != IN_LANES
 
     cdef int range(self, int32_t slot, int r) noexcept:
         """Look at the size of what takes part in a quotient, once."""
@@ -267,7 +280,9 @@ cdef class _Registers:
     cdef int store(self, int32_t slot, int r) noexcept:
         if self.known[slot] & TAINTED:
             self.put(DO_LOOK, 0, 0, r, 0, 0, 0)
-        self.put(DO_STORE if self.is_pointed(slot) else DO_STORE_LANE, 0, 0, r, 0, 0, slot)
+        self.put(DO_STORE_LANE if not self.is_pointed(slot)
+                 else DO_STORE_PAST if self.pointed[slot] == IN_FAR_MEMORY
+                 and self.next_use[slot] == NEVER else DO_STORE, 0, 0, r, 0, 0, slot)
         self.known[slot] |= STORED_TOO
         return self.touch(slot)
 
@@ -288,7 +303,8 @@ cdef class _Registers:
         if r >= 0:
             return r
         r = self.free_register(busy)
-        self.put(DO_SPREAD if spread else DO_LOAD if self.is_pointed(slot) else DO_LOAD_LANE,
+        self.put(DO_SPREAD if spread else DO_LOAD_LANE if not self.is_pointed(slot)
+                 else DO_LOAD_FAR if self.pointed[slot] == IN_FAR_MEMORY else DO_LOAD,
                  0, r, 0, 0, 0, slot)
         self.touch(slot)
         self.content[r] = slot

@@ -226,6 +226,8 @@ cdef class _Simplifier:
     cdef int32_t elementwise(self, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
         """An elementwise instruction in its simplest form."""
         cdef int32_t y
+        if self.is_wide(type):
+            a, b, c = self.ordinary(a), self.ordinary(b), self.ordinary(c)
         if type > TYPE_WEAK:
             y = slimmed(self, op, type, a, b, c)
         else:
@@ -235,6 +237,17 @@ cdef class _Simplifier:
                 a, b = b, a
             y = algebra(self, op, type, a, b, c)
         return y if y != NOTHING else self.intern(op, type, a, b, c)
+
+    cdef inline bint is_wide(self, int type) except -1:
+        """Is a result float64 for another reason than that all operands are Python numbers?"""
+        return type == TYPE_NUMBER or type > TYPE_WEAK and self.q.types[type][0] == NPY_DOUBLE
+
+    cdef inline int32_t ordinary(self, int32_t v) except -2:
+        """A Python number that does not decide the dtype is as good as any other of its value, and
+        instructions with either are then equal."""
+        if v < 0 or self.q.code[v].type != TYPE_WEAK or self.q.code[v].op != OP_CONST:
+            return v
+        return self.number(self.q.numbers[self.q.code[v].a], TYPE_NUMBER)
 
     cdef int32_t folded(self, int op, int type, int32_t a, int32_t b, int32_t c) except -2:
         """An operator on constant numbers, with a number as its result."""

@@ -4,6 +4,7 @@ Whatever is compared is computed twice, by programs made with and without machin
 may differ in the last bits, since blocks of points may have other sizes.
 """
 
+import itertools
 import threading
 
 import numpy as np
@@ -203,6 +204,70 @@ def test_more_strides_than_there_is_room_for():
         return total
 
     assert_same(f, *tables)
+
+
+@quiet
+def test_quotients_that_share_a_denominator():
+    """Its reciprocal is made once, in the first of the runs that need it."""
+
+    def f(a, b):
+        c = b + 0.25
+        first = a / b + (a - 1.0) / b + 1.0 / b
+        second = np.exp(-first * first)
+        return first, (second + a) / b, second / c, 1.0 / c, b / c, 3.0 / a, a / 3.0, b / 3.0
+
+    assert_same(f, A, B)
+    assert_same(cd.elementwise_grad(lambda a, b: f(a, b)[1], 1), A, B)
+    rng = np.random.default_rng(0)
+    for n, size in itertools.product((1, 8, 1003), (3, 600)):
+        assert_same(f, *(np.exp(rng.uniform(-size, size, n)) for _ in range(2)))
+    # Each alone in its run, and with the denominator's memory taken by the first result.
+    assert_same(lambda a, b: np.exp(np.exp(a / b) / b), A, B)
+    _core.use_machine_code(True)
+    compiled = cd.compile(lambda a, b: (a / b, (a + 2.0) / b, np.exp(a) / b))
+    wanted = [y.copy() for y in compiled(A, B)]
+    compiled(A, B)
+    a, b = A.copy(), B.copy()
+    for y, z in zip(wanted, compiled(a, b, out=(b, a, None)), strict=True):
+        np.testing.assert_array_equal(y, z)
+
+
+def aligned(n, offset):
+    """n numbers that begin `offset` bytes after a cache line, between others."""
+    room = np.full(n + 64, 77.0)
+    start = (-room.ctypes.data % 64) // 8 + 16 + offset // 8
+    return room, room[start : start + n]
+
+
+@pytest.mark.parametrize("n", [1 << 19, (1 << 19) + 5])
+@pytest.mark.parametrize("offset", [0, 8, 32])
+def test_large_results_go_past_the_caches(n, offset):
+    """Where all is aligned; elsewhere, and where a result is read again, as small ones do."""
+
+    def f(a, b, c):
+        y = a * b - c
+        return y, np.exp(-y * y) / b, c / b + a
+
+    a, b, c = np.random.default_rng(n).uniform(0.5, 2.0, (3, n))
+    assert_same(f, a, b, c)
+    _core.use_machine_code(True)
+    compiled = cd.compile(f)
+    compiled(a, b, c)                   # from the next call on results are made where they go
+    wanted = compiled(a, b, c)
+    for over in (False, True):
+        rooms = [aligned(n, k) for k in (offset, 0, offset)]
+        if over:
+            rooms[1][1][:] = a
+        compiled(rooms[1][1] if over else a, b, c, out=tuple(y for _, y in rooms))
+        for (room, y), right in zip(rooms, wanted, strict=True):
+            np.testing.assert_array_equal(y, right)
+            assert (room == 77.0).sum() == 64
+    before = cd.set_num_threads(2)
+    try:
+        for y, right in zip(compiled(a, b, c), wanted, strict=True):
+            np.testing.assert_array_equal(y, right)
+    finally:
+        cd.set_num_threads(before)
 
 
 # --- one point ------------------------------------------------------------------------------------

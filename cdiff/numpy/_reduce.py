@@ -212,10 +212,16 @@ def mean(
         if not any_array(a, out, where):
             return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
         a = as_array(a)
-    if axis is None and dtype is None and out is None and where is NO_VALUE:
+    if (
+        axis is None
+        and dtype is None
+        and out is None
+        and where is NO_VALUE
+        and keepdims is NO_VALUE
+    ):
         size = a.size
         if size:
-            return core_sum(a, None, keepdims is not NO_VALUE and keepdims) / size
+            return core_sum(a) / size
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
     if count == 0 if mask is None else _some(count, 0):
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
