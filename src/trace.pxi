@@ -70,9 +70,15 @@ cdef class Trace(Level):
         cdef Array a = innermost(as_node(x))
         if N(a).flags & NODE_WEAK and N(a).flags & NODE_ARRAY == 0 and N(a).mark == WEAK_INTEGER:
             a = wrap_ndarray(np.asarray(int(N(a).v)))
-        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        a = self.leaf(a)
         self.inputs.append(a)
         return a
+
+    cdef Array leaf(self, Array a):
+        """A leaf with this value, which waits with it where it may."""
+        if self.defers and is_deferred(a):
+            return waiting_leaf(a, self.level)
+        return make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
 
     cdef Array dual_input(self, Array dual):
         """The input that stands for a dual from outside, which only the program's caller knows."""
@@ -80,8 +86,7 @@ cdef class Trace(Level):
         for a, known in self.duals:
             if known is dual:
                 return a
-        a = innermost(dual)
-        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        a = self.leaf(innermost(dual))
         self.duals.append((a, dual))
         return a
 
