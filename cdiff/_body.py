@@ -13,7 +13,7 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Callee, Level, Trace, can_wait, peek, replay_deciding
+from cdiff._core import Array, Callee, Level, Trace, peek, replay_deciding
 from cdiff._packing import Spec, spec_of
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._tree import LEAF
@@ -104,11 +104,6 @@ class Body:
         with self._lock:
             if self.paths is None:
                 self._record(inputs, defers=True)
-
-    def can_wait(self) -> bool:
-        """Whether running it raises no errors of single operators, and runs no code of users."""
-        paths = self.paths
-        return paths is not None and all(can_wait(path.program) for path in paths.distinct())
 
     def _outer(self, inputs: list[Any]) -> list[Any]:
         """The values of `captured`: those given, and those of what was captured since."""

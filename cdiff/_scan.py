@@ -131,10 +131,7 @@ class Scan(PointCallee):
             carry, xs, consts = self._split(operands)
             first = self.length - 1 if self.reverse else 0
             body.learn([*carry, *[x[first] for x in xs], *consts])
-        return (FLOAT64, (self.packing.size,)) if self.can_wait() else None
-
-    def can_wait(self) -> bool:
-        return self.body.can_wait()
+        return FLOAT64, (self.packing.size,)
 
     def differentiated(self, operands: list[Array]) -> Callee:
         if self.saves:
@@ -546,9 +543,6 @@ class Counted(Callee):
 
     def waiting(self, operands: list[Array]) -> Spec | None:
         return self.scan.waiting(operands[: self.n])
-
-    def can_wait(self) -> bool:
-        return self.scan.can_wait()
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         found = self.scan.pull(y, operands[: self.n], g, wanted[: self.n])

@@ -48,10 +48,6 @@ cdef class Callee:
         """The dtype and the shape of the result, if it may be computed later; else None."""
         return None
 
-    def can_wait(self):
-        """Does it raise no errors by the values of its operands, and run no code of users?"""
-        return self.is_first
-
     def differentiated(self, operands):
         """The callee to be recorded where a reverse sweep will follow; its result may go on
         behind that of this one."""
@@ -135,21 +131,6 @@ cdef Array result_of(Callee callee, list operands, int levels, Array value):
             return deferred_array((np.dtype(form[0]).num, form[1]))
     note_call(levels)
     return called(callee, operands) if value is None else known_result(callee, value)
-
-
-def can_wait(Program p):
-    """Does running it raise no errors of single operators, and run no code of users?"""
-    cdef Py_ssize_t i
-    cdef int op
-    for i in range(p.count):
-        op = p.code[i].op
-        if op == OP_CALL:
-            callee = p.attrs_of(i)[0]
-            if not isinstance(callee, Callee) or not callee.can_wait():
-                return False
-        elif op >= N_LOCAL and op != OP_LEAF and op != OP_CONST and not WAITS[op]:
-            return False
-    return True
 
 
 cdef Array known_result(object callee, Array value):

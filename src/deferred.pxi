@@ -212,6 +212,9 @@ cdef int fill(Array n) except -1:
     cdiff_tls.deferring = 0
     try:
         y = as_block(value_again(n))
+    except Exception:
+        note_failure(deferring)
+        raise
     finally:
         cdiff_tls.deferring = deferring
     r = N(n).arr
@@ -267,6 +270,15 @@ cdef Array answer(int op, Array a, Array b):
     if b is None:
         return plain_node(NUMPY_UFUNCS[op](ndarray_of(a)))
     return plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
+
+
+cdef int note_failure(uint32_t deferring) except -1:
+    """An error comes to light later than where it was made; all that record should know."""
+    cdef int level
+    for level in range(MAX_LEVEL + 1):
+        if deferring & <uint32_t>level_bit(level):
+            (<Trace><object>cdiff_tls.trace[level]).has_failed = True
+    return 0
 
 
 cdef int note_call(int levels) except -1:

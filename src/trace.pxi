@@ -31,6 +31,7 @@ cdef class Trace(Level):
     cdef uint32_t outer_tracing, outer_deferring
     cdef readonly bint rules
     cdef readonly bint has_computed  # work that its program would have to do again
+    cdef readonly bint has_failed  # something that waited could not be computed
     cdef bint closed, defers
     cdef readonly list decisions
     cdef list inputs
@@ -51,7 +52,7 @@ cdef class Trace(Level):
         self.duals = []
         self.outside = {}
         self.originals = {}
-        self.has_computed = False
+        self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         if self.defers:
