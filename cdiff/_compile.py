@@ -170,6 +170,8 @@ class Compiled(CompiledCall, Transformed):
     def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Run the function itself and keep the program of what it did."""
         observer = Observer(self._f, signature.statics)
+        if buffers is not None:
+            buffers.apart = observer.arrays()  # whose content is looked at when all is done
         found, values = self._run(signature, buffers)
         path, treedef = found.path, found.treedef
         # What is looked into operation by operation is run anew at each call.
