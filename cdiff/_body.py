@@ -85,13 +85,25 @@ class Body:
             stale = bool(self.captured)
             path, outputs = self._record(inputs)
             if not stale:
-                return path, outputs
+                return path, [peek(y) if isinstance(y, Array) else y for y in outputs]
             # The function was run with outer values that may have changed since.
             assert self.paths is not None
             found = self.paths.run([*inputs[: self.n_inputs], *self._outer(inputs)])
         if found is None:
             raise NewPath
         return found
+
+    def learn(self, inputs: list[Any]) -> None:
+        """Record the first path, without computing large values that nobody looks at.
+
+        Parameters
+        ----------
+        inputs : list
+            Floats, ndarrays and Arrays, which may wait.
+        """
+        with self._lock:
+            if self.paths is None:
+                self._record(inputs, defers=True)
 
     def _outer(self, inputs: list[Any]) -> list[Any]:
         """The values of `captured`: those given, and those of what was captured since."""
@@ -110,19 +122,26 @@ class Body:
         -------
         list of Array
         """
-        path, _ = self._run([peek(x) for x in inputs])
+        path = self._only_path()
+        if path is None:
+            path, _ = self._run([peek(x) for x in inputs])
         outputs, _, _ = replay_deciding(path.program, inputs)
         if outputs is None:
             raise RuntimeError("a recorded function decided otherwise when it was replayed")
         return outputs
 
-    def _record(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+    def _only_path(self) -> Path | None:
+        """The path that all inputs take, if nothing in it decides."""
+        path = None if self.paths is None else self.paths.last
+        return None if path is None or path.decisions or path.program.guards else path
+
+    def _record(self, inputs: list[Any], defers: bool = False) -> tuple[Path, list[Any]]:
         """Run the function itself; its path and what it returned."""
         with ExitStack() as stack:
             # Above all levels at which something captured may be tracked.
             for _ in range(next_level(), self._level):
                 stack.enter_context(Level())
-            trace = Trace(rules=True)
+            trace = Trace(rules=True, defers=defers)
             with trace:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
                 outputs = list(self.function(nodes))
@@ -135,7 +154,7 @@ class Body:
         runs = None if without is None else self._placed(*without, specs)
         path = Path(kept, LEAF, [], [], runs)
         self._keep(path)
-        return path, [peek(y) if isinstance(y, Array) else y for y in outputs]
+        return path, outputs
 
     def _check_results(self, specs: list[Spec]) -> None:
         if self.results and specs != self.results:
@@ -196,8 +215,16 @@ class SavingBody(Body):
         self.count = count
         self.captured = base.captured
 
-    def _record(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+    def _record(self, inputs: list[Any], defers: bool = False) -> tuple[Path, list[Any]]:
+        if defers:  # for the sake of its path
+            self.base.learn(inputs)
+            assert self.base.paths is not None
+            return self._added(self.base.paths.last), []
         path, outputs = self.base._run(inputs)
+        return self._added(path), [*outputs, *inputs[: self.count]]
+
+    def _added(self, path: Path) -> Path:
+        """The path that returns some inputs as well."""
         program, runs = path.program, path.runner.program
         specs = [program.instructions()[i][1:3] for i in range(program.n_inputs)]
         self.results = [*self.base.results, *specs[: self.count]]
@@ -208,7 +235,7 @@ class SavingBody(Body):
             made.append(copy)
         kept = Path(made[0], LEAF, [], [], made[1])
         self._keep(kept)
-        return kept, [*outputs, *inputs[: self.count]]
+        return kept
 
 
 def next_level() -> int:

@@ -27,7 +27,7 @@ from cdiff._paths import NewPath, Path, Paths
 from cdiff._plain import written
 from cdiff._profile import measured
 from cdiff._reads import innermost
-from cdiff._recorded import Recorded
+from cdiff._recorded import Recorded, recorded
 from cdiff._saved_trees import named_classes
 from cdiff._saving import (
     Known,
@@ -170,8 +170,10 @@ class Compiled(CompiledCall, Transformed):
     def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Run the function itself and keep the program of what it did."""
         observer = Observer(self._f, signature.statics)
-        recorded = self._run(signature)
-        path, treedef, values = recorded.path, recorded.treedef, recorded.values()
+        if buffers is not None:
+            buffers.apart = observer.arrays()  # whose content is looked at when all is done
+        found, values = self._run(signature, buffers)
+        path, treedef = found.path, found.treedef
         # What is looked into operation by operation is run anew at each call.
         if path is not None and not watch() & VALUES:
             self._keep(signature, path, observer)
@@ -179,11 +181,13 @@ class Compiled(CompiledCall, Transformed):
             return buffers.copied(treedef, values)
         return unflatten(treedef, values)
 
-    def _run(self, signature: Signature) -> Recorded:
-        """What the function itself does."""
+    def _run(
+        self, signature: Signature, buffers: Buffers | None = None
+    ) -> tuple[Recorded, list[Any]]:
+        """What the function itself does, and the leaves of its result."""
         # Whoever watches values wants them where they are made.
         defers = not watch() & VALUES
-        return Recorded(partial(signature.call, self._f), signature.inputs, defers)
+        return recorded(partial(signature.call, self._f), signature.inputs, defers, buffers)
 
     def _keep(self, signature: Signature, path: Path, observer: Observer) -> None:
         """Add a path, and forget all if there are too many."""
@@ -322,7 +326,7 @@ class Compiled(CompiledCall, Transformed):
         path = None
         if self._own and not signature.tracked:
             with debug_lines():
-                path = self._run(signature).path
+                path = self._run(signature)[0].path
         elif not signature.tracked and (found := self._find(signature, None)) is not None:
             path = found[0]
         if path is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, array, call, is_tracked, peek, swept
+from cdiff._core import Array, array, call, deferring, is_tracked, peek, swept
 from cdiff._packing import Spec, spec_of
 from cdiff._scan import Scan, While, while_steps
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
@@ -296,28 +296,42 @@ def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
     function = _ScanFunction(f, carry, rows.treedef)
     body = Body(function, len(carry.leaves) + len(rows.leaves))
     operands = [operand(x) for x in [*carry.leaves, *rows.leaves]]
-    init, arrays = [plain(x) for x in carry.leaves], [plain(x) for x in rows.leaves]
-    _record_first(body, init, arrays, rows, reverse)
-    saves = False
-    while True:
-        loop = Scan(body, carry.specs, rows.specs, rows.length, bool(reverse), saves)
-        values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
-        if saves or not swept([*operands, *body.captured]):
-            break
-        saves = True
-    body.sealed = True
-    operands += body.captured
-    carry.leaves = [None] * len(carry.leaves)  # the node of the result will hold the body
-    count = len(carry.leaves) + len(loop.rows)
-    if any(is_tracked(x) for x in operands):
-        y = call(loop, operands, loop.pack(values, flat))
-        results = [loop.packing.at(y, k) for k in range(count)]
+    waits = deferring() and rows.length > 0
+    init, arrays = [
+        [x if waits and isinstance(x, Array) else plain(x) for x in leaves]
+        for leaves in (carry.leaves, rows.leaves)
+    ]
+    _record_first(body, init, arrays, rows, reverse, waits)
+    loop = Scan(body, carry.specs, rows.specs, rows.length, bool(reverse))
+    if waits and loop.waiting([*operands, *body.captured]) is not None:
+        results = _packed(loop, operands)
     else:
-        results = [_owned(x, spec) for x, spec in zip(values, loop.packing.specs, strict=True)]
+        results = _run_now(loop, operands, [plain(x) for x in init], [plain(x) for x in arrays])
     n = len(carry.leaves)
+    carry.leaves = [None] * n  # the node of the result holds the body
     assert function.results.treedef is not None
     ys = unflatten(function.results.treedef, results[n:])
     return unflatten(carry.treedef, results[:n]), ys
+
+
+def _run_now(loop: Scan, operands: list[Any], init: list[Any], arrays: list[Any]) -> list[Any]:
+    """The results of a scan that has been run."""
+    body = loop.body
+    values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
+    if swept([*operands, *body.captured]):
+        loop = Scan(body, loop.carry, loop.xs, loop.length, loop.reverse, saves=True)
+        values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
+    if any(is_tracked(x) for x in [*operands, *body.captured]):
+        return _packed(loop, operands, loop.pack(values, flat))
+    body.sealed = True
+    return [_owned(x, spec) for x, spec in zip(values, loop.packing.specs, strict=True)]
+
+
+def _packed(loop: Scan, operands: list[Any], value: Any = None) -> list[Any]:
+    """The results of a scan that is an operator of the graph."""
+    loop.body.sealed = True
+    y = call(loop, [*operands, *loop.body.captured], value)
+    return [loop.packing.at(y, k) for k in range(len(loop.carry) + len(loop.rows))]
 
 
 def _owned(x: Any, spec: Spec) -> Any:
@@ -329,7 +343,7 @@ def _owned(x: Any, spec: Spec) -> Any:
 
 
 def _record_first(
-    body: Body, init: list[Any], arrays: list[Any], rows: _Rows, reverse: bool
+    body: Body, init: list[Any], arrays: list[Any], rows: _Rows, reverse: bool, waits: bool
 ) -> None:
     """Record the body for the first step; for zeros where there is none."""
     first = -1 if reverse else 0
@@ -337,7 +351,10 @@ def _record_first(
         x[first] if rows.length else np.zeros(shape, dtype)
         for x, (dtype, shape) in zip(arrays, rows.specs, strict=True)
     ]
-    body.run([*init, *row])
+    if waits:
+        body.learn([*init, *row])
+    else:
+        body.run([*init, *row])
 
 
 def _scan_segments(

@@ -29,12 +29,18 @@ class Buffers:
     ----------
     out : ndarray or container
         Of the structure of the result; None stands for any part of it that is to be made anew.
+
+    Attributes
+    ----------
+    apart : list of ndarray
+        What the function may read besides its arguments and what its program reads.
     """
 
-    __slots__ = ("out",)
+    __slots__ = ("apart", "out")
 
     def __init__(self, out: Any) -> None:
         self.out = out
+        self.apart: list[Any] = []
 
     def into(self, path: Path, inputs: list[Any]) -> list[Any] | None:
         """The array for each output of a path's program, None for those that get a copy.
@@ -63,7 +69,8 @@ class Buffers:
             _check_apart(leaves, self._names(path.treedef))
         except (TypeError, ValueError):
             return None
-        read = [x for x in (*inputs, *path.linked()) if isinstance(x, np.ndarray)]
+        every = (*inputs, *path.linked(), *self.apart)
+        read = [x for x in every if isinstance(x, np.ndarray)]
         return [
             x
             if x is not None

@@ -22,9 +22,52 @@ from cdiff._tree import flatten
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cdiff._out import Buffers
     from cdiff._tree import TreeDef
 
-__all__ = ["Recorded"]
+__all__ = ["Recorded", "recorded"]
+
+
+def recorded(
+    function: Callable[[list[Array]], Any],
+    inputs: Sequence[Any],
+    defers: bool,
+    buffers: Buffers | None = None,
+) -> tuple[Recorded, list[Any]]:
+    """A function run once, and the leaves of its result.
+
+    Where a value that was left out turns out to be an error, the function is run once more with all
+    values, so that the error is raised by the line that made it; or there is none, since only the
+    function itself can take the new way that a loop in it wants to go.
+
+    Parameters
+    ----------
+    function, inputs
+        As for `Recorded`.
+    defers : bool
+        Whether large values may be left out until somebody looks at them.
+    buffers : Buffers, optional
+        Where results may be made.
+
+    Returns
+    -------
+    Recorded
+    list
+    """
+    trace = Trace(rules=True, closed=True, defers=defers)  # rules: for derivatives of what is saved
+    try:
+        found = Recorded(function, inputs, trace)
+    except Exception:
+        if not trace.has_failed:
+            raise
+    else:
+        if not trace.has_failed:
+            try:
+                return found, found.values(buffers)
+            except Exception:
+                if not defers:
+                    raise
+    return recorded(function, inputs, False, buffers)
 
 
 class Recorded:
@@ -36,8 +79,8 @@ class Recorded:
         Takes a list of Arrays, the inputs of the program; returns any containers.
     inputs : list
         Floats and ndarrays.
-    defers : bool
-        Whether large values may be left out until somebody looks at them.
+    trace : Trace
+        Not in use yet.
 
     Attributes
     ----------
@@ -53,10 +96,9 @@ class Recorded:
     treedef: TreeDef
 
     def __init__(
-        self, function: Callable[[list[Array]], Any], inputs: Sequence[Any], defers: bool
+        self, function: Callable[[list[Array]], Any], inputs: Sequence[Any], trace: Trace
     ) -> None:
-        # Rules are for derivatives of what is saved.
-        self.trace = trace = Trace(rules=True, closed=True, defers=defers)
+        self.trace = trace
         self.inputs = inputs
         with trace as self.level:
             self.nodes = [trace.input(x) for x in inputs]
@@ -72,8 +114,13 @@ class Recorded:
             constants = [None if a else y for y, a in zip(self.leaves, given, strict=True)]
             self.path = Path(program.simplify(), self.treedef, places, constants, runs)
 
-    def values(self) -> list[Any]:
+    def values(self, buffers: Buffers | None = None) -> list[Any]:
         """The leaves of the result.
+
+        Parameters
+        ----------
+        buffers : Buffers, optional
+            Where they may be made.
 
         Returns
         -------
@@ -81,7 +128,9 @@ class Recorded:
         """
         path = self.path
         if path is not None and not self.trace.has_computed and any(map(is_waiting, self.leaves)):
-            outputs, _, _ = path.runner.run([self._given(k) for k in range(len(self.nodes))])
+            given = [self._given(k) for k in range(len(self.nodes))]
+            into = None if buffers is None else buffers.into(path, given)
+            outputs, _, _ = path.runner.run(given, into)
             # None if it decides otherwise than the function, by the last digit of a sum.
             if outputs is not None:
                 return [

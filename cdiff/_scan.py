@@ -26,6 +26,7 @@ from cdiff._core import (
     dual,
     hosted,
     leaf,
+    may_wait,
     peek,
     pullback,
     run_steps,
@@ -117,6 +118,21 @@ class Scan(PointCallee):
 
     # ------------------------------------------------------------ value
 
+    @property
+    def work(self) -> int:
+        """How many numbers its steps give."""
+        return self.length * sum([prod(shape) for _, shape in [*self.carry, *self.rows]])
+
+    def waiting(self, operands: list[Array]) -> Spec | None:
+        if not self.length or self.packing.dtype != FLOAT64 or not may_wait(operands, self.work):
+            return None
+        body = self._path_body()
+        if body.paths is None:
+            carry, xs, consts = self._split(operands)
+            first = self.length - 1 if self.reverse else 0
+            body.learn([*carry, *[x[first] for x in xs], *consts])
+        return FLOAT64, (self.packing.size,)
+
     def differentiated(self, operands: list[Array]) -> Callee:
         if self.saves:
             return self
@@ -135,7 +151,7 @@ class Scan(PointCallee):
 
         None where steps go different ways, or do nothing that is timed by itself.
         """
-        paths = (self._saving() if self.saves else self.body).paths
+        paths = self._path_body().paths
         if not self.length or paths is None or len(paths.distinct()) != 1:
             return []
         carry, xs, consts = self._fitted(arrays)
@@ -259,7 +275,7 @@ class Scan(PointCallee):
         ys: list[Any],
     ) -> None:
         """Some steps: in the core as long as the path stays the same, else by the body."""
-        body = self._saving() if self.saves else self.body
+        body = self._path_body()
         own = body.n_inputs - len(self.carry) - len(self.xs)
         while i != stop:
             if body.paths is not None:
@@ -273,7 +289,10 @@ class Scan(PointCallee):
                 y[i] = row
             i += -1 if self.reverse else 1
 
-    def _saving(self) -> Body:
+    def _path_body(self) -> Body:
+        """The body that is run for each step."""
+        if not self.saves:
+            return self.body
         found: Body | None = self.body.derived.get("saving")
         if found is None:
             found = self.body.derived["saving"] = SavingBody(self.body, len(self.carry))
@@ -521,6 +540,9 @@ class Counted(Callee):
 
     def value(self, arrays: list[Any]) -> Any:
         return self.scan.value(arrays[: self.n])
+
+    def waiting(self, operands: list[Array]) -> Spec | None:
+        return self.scan.waiting(operands[: self.n])
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         found = self.scan.pull(y, operands[: self.n], g, wanted[: self.n])

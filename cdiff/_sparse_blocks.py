@@ -127,10 +127,9 @@ class _Term:
         for unknown, rows in zip(self.unknowns, self.rows, strict=True):
             size = prod(shapes[unknown][1:])
             column = (firsts[unknown] + size * rows).astype(out.dtype)
-            for _ in range(size):
-                out[:, :, at] = column[:, None]
-                column += 1
-                at += 1
+            steps = np.arange(size, dtype=out.dtype)
+            np.add(column[:, None, None], steps, out=out[:, :, at : at + size])
+            at += size
 
 
 class _Structure:
@@ -149,11 +148,12 @@ class _Structure:
         self.start = np.empty(self.shape[0] + 1, index)
         self.items = np.empty(self.entries[-1], index)
         for k, (term, (count, r, width)) in enumerate(zip(terms, self.forms, strict=True)):
-            first = self.rows[k]
-            self.start[first : first + count * r + 1] = self.entries[k] + width * np.arange(
-                count * r + 1
-            )
+            first, end = self.rows[k : k + 2]
+            starts = np.arange(count * r, dtype=index)
+            np.multiply(starts, width, out=starts)
+            np.add(starts, self.entries[k], out=self.start[first:end], casting="same_kind")
             term.columns(shapes, firsts.tolist(), self.blocks(self.items, k))
+        self.start[-1] = self.entries[-1]
         # All results have them, and SciPy changes them in place (`eliminate_zeros`).
         self.start.flags.writeable = self.items.flags.writeable = False
 

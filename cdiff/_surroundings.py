@@ -103,6 +103,15 @@ class Observer:
         found = self._before.without_changed(self.content(linked, alone))
         return found if len(found) else None
 
+    def arrays(self) -> list[Any]:
+        """All arrays that were found.
+
+        Returns
+        -------
+        list of ndarray and Array
+        """
+        return [x for x, _ in self._arrays.values()]
+
     def content(self, linked: Iterable[Any] = (), alone: Iterable[Any] = ()) -> list[Place]:
         """The arrays whose content has to stay as it is.
 

@@ -44,6 +44,10 @@ cdef class Callee:
         """The tangent of y for the operands' tangents."""
         raise NotImplementedError
 
+    def waiting(self, operands):
+        """The dtype and the shape of the result, if it may be computed later; else None."""
+        return None
+
     def differentiated(self, operands):
         """The callee to be recorded where a reverse sweep will follow; its result may go on
         behind that of this one."""
@@ -109,15 +113,24 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
             return dual_call(operands, attrs, value)
     else:
         operands = [innermost(a) for a in operands]
-    if value is None and known and (<Callee>attrs[0]).is_first:
-        value = operands[0]
-    if known and not (<Callee>attrs[0]).is_first:
-        note_call(levels)
-    y = called(attrs[0], operands) if value is None else known_result(attrs[0], value)
     if not known:
+        y = called(attrs[0], operands) if value is None else known_result(attrs[0], value)
         return only_traced(y, OP_CALL, operands, attrs) if any_traced(operands) else y
-    y = settle(y)
+    y = settle(result_of(attrs[0], operands, levels, value))
     return attach(y, OP_CALL, operands, READS_ALL, attrs) if recording(levels) else y
+
+
+cdef Array result_of(Callee callee, list operands, int levels, Array value):
+    """The result of a call: known, computed, or one that waits."""
+    cdef object form
+    if callee.is_first:
+        return known_result(callee, operands[0] if value is None else value)
+    if value is None and levels & <int>cdiff_tls.deferring:
+        form = callee.waiting(operands)
+        if form is not None:
+            return deferred_array((np.dtype(form[0]).num, form[1]))
+    note_call(levels)
+    return called(callee, operands) if value is None else known_result(callee, value)
 
 
 cdef Array known_result(object callee, Array value):

@@ -44,6 +44,33 @@ cdef inline bint defers(Array a, Array b, Py_ssize_t size) noexcept:
     return size >= defer_from or is_deferred(a) or (b is not None and is_deferred(b))
 
 
+def may_wait(operands, Py_ssize_t size):
+    """May a result of these operands wait, that is made of as many numbers?"""
+    cdef Array a
+    cdef bint waits = size >= defer_from
+    cdef int levels = 0
+    for x in operands:
+        if type(x) is Array:
+            a = innermost(current(<Array>x))
+            levels |= levels_of(N(a))
+            waits = waits or is_deferred(a)
+    return waits and levels & <int>cdiff_tls.deferring != 0
+
+
+def deferring():
+    """Is a function being recorded whose large values wait?"""
+    return cdiff_tls.deferring != 0
+
+
+cdef Array waiting_leaf(Array a, int level):
+    """A leaf with the value of `a`, which waits: it will be read when somebody needs it."""
+    cdef Array out = deferred_block(ndim_of(a), ARR_SHAPE(N(a).arr), typenum_of(a))
+    N(out).op = OP_LEAF
+    N(out).flags |= <uint32_t>level_bit(level)
+    N(out).p0 = hold(saved(a))
+    return saved(out)                              # nothing is written into what is missing
+
+
 cdef Array deferred_array(tuple type):
     """A value that is still missing; None for a type that does not wait."""
     cdef Py_ssize_t shape[MAX_NDIM]
@@ -157,7 +184,7 @@ cdef int compute_deferred(Array a) except -1:
     cdef Array n, p
     while stack:
         n = stack[len(stack) - 1]
-        missing = [p for p in graph_operands(n) if p is not None and is_deferred(p)] \
+        missing = [p for p in needed_by(n) if p is not None and is_deferred(p)] \
             if is_deferred(n) else []
         if missing:
             stack.extend(missing)
@@ -168,6 +195,11 @@ cdef int compute_deferred(Array a) except -1:
     return 0
 
 
+cdef list needed_by(Array n):
+    """What the value of a node is computed of."""
+    return [operand(n, 0)] if N(n).op == OP_LEAF else graph_operands(n)
+
+
 cdef int fill(Array n) except -1:
     """Compute the value of a node whose operands have theirs."""
     cdef Array y
@@ -175,9 +207,14 @@ cdef int fill(Array n) except -1:
     cdef uint32_t deferring = cdiff_tls.deferring
     if N(n).arr.owner != NULL:
         raise SystemError(f"cdiff: a part of a deferred value of {op_name(N(n).op)} has lost it")
+    if N(n).op == OP_CALL and not is_rule(N(n)):
+        note_call(levels_of(N(n)))
     cdiff_tls.deferring = 0
     try:
         y = as_block(value_again(n))
+    except Exception:
+        note_failure(deferring)
+        raise
     finally:
         cdiff_tls.deferring = deferring
     r = N(n).arr
@@ -205,10 +242,12 @@ cdef Array value_again(Array n):
     cdef int op = N(n).op
     cdef Array a, b = None
     cdef list operands
+    if op == OP_LEAF:
+        return operand(n, 0)
     if op >= N_LOCAL:
         operands = graph_operands(n)[:None if OP_NARGS[op] == MANY else OP_NARGS[op]]
-        if op == OP_CALL:                          # a rule: it is the value of its first operand
-            return operands[0]
+        if op == OP_CALL:                          # a rule is the value of its first operand
+            return operands[0] if is_rule(N(n)) else called(y_attrs(n)[0], operands)
         return VALUE[op](<Array>operands[0], operands, y_attrs(n))
     a = strong_operand(n, 0)
     if OP_NARGS[op] > 1:
@@ -231,6 +270,15 @@ cdef Array answer(int op, Array a, Array b):
     if b is None:
         return plain_node(NUMPY_UFUNCS[op](ndarray_of(a)))
     return plain_node(NUMPY_UFUNCS[op](numpy_operand(a), numpy_operand(b)))
+
+
+cdef int note_failure(uint32_t deferring) except -1:
+    """An error comes to light later than where it was made; all that record should know."""
+    cdef int level
+    for level in range(MAX_LEVEL + 1):
+        if deferring & <uint32_t>level_bit(level):
+            (<Trace><object>cdiff_tls.trace[level]).has_failed = True
+    return 0
 
 
 cdef int note_call(int levels) except -1:

@@ -31,6 +31,7 @@ cdef class Trace(Level):
     cdef uint32_t outer_tracing, outer_deferring
     cdef readonly bint rules
     cdef readonly bint has_computed  # work that its program would have to do again
+    cdef readonly bint has_failed  # something that waited could not be computed
     cdef bint closed, defers
     cdef readonly list decisions
     cdef list inputs
@@ -51,7 +52,7 @@ cdef class Trace(Level):
         self.duals = []
         self.outside = {}
         self.originals = {}
-        self.has_computed = False
+        self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         if self.defers:
@@ -70,9 +71,15 @@ cdef class Trace(Level):
         cdef Array a = innermost(as_node(x))
         if N(a).flags & NODE_WEAK and N(a).flags & NODE_ARRAY == 0 and N(a).mark == WEAK_INTEGER:
             a = wrap_ndarray(np.asarray(int(N(a).v)))
-        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        a = self.leaf(a)
         self.inputs.append(a)
         return a
+
+    cdef Array leaf(self, Array a):
+        """A leaf with this value, which waits with it where it may."""
+        if self.defers and is_deferred(a):
+            return waiting_leaf(a, self.level)
+        return make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
 
     cdef Array dual_input(self, Array dual):
         """The input that stands for a dual from outside, which only the program's caller knows."""
@@ -80,8 +87,7 @@ cdef class Trace(Level):
         for a, known in self.duals:
             if known is dual:
                 return a
-        a = innermost(dual)
-        a = make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        a = self.leaf(innermost(dual))
         self.duals.append((a, dual))
         return a
 

@@ -4,11 +4,14 @@ Every function here runs with values deferred from the first element on, from 40
 results, what Python sees on the way, and the programs are the same.
 """
 
+import traceback
+
 import numpy as np
 import pytest
 
 import cdiff as cd
 from cdiff import _core
+from cdiff._out import Buffers
 
 RNG = np.random.default_rng(11)
 X = RNG.uniform(0.5, 2.0, (40, 5))
@@ -72,7 +75,45 @@ def contracted(x):
     )
 
 
-FUNCTIONS = [swapped, parts, chosen, reduced, stopped, contracted]
+def looped(x):
+    scale = np.exp(-x)
+
+    def step(c, row):
+        c[0] = np.sum(row)  # the carry is the body's own
+        c = np.sin(c + row) * scale[0]
+        return c, c[:2] * row[1:3]
+
+    carry, ys = cd.scan(step, x[0] * 2.0, scale * 3.0)
+    back, _ = cd.scan(step, carry, x, reverse=True)
+    return back, ys, np.cumsum(carry)
+
+
+def looped_in_segments(x):
+    def step(c, row):
+        return c * 0.9 + row @ row, np.max(c)
+
+    c, ys = cd.scan(step, np.sum(x, axis=0), x, checkpoint_every=7)
+    return cd.fori_loop(0, 5, lambda i, c: c * 0.5 + i * x[i], c), ys
+
+
+def looped_by_values(x):
+    def step(c, row):
+        c = c * 0.5 + row
+        if c[0] > np.mean(c):
+            c = c + np.sqrt(row) * x[0]
+        return c, np.argmax(c)
+
+    c, best = cd.scan(step, x[1], np.exp(-x))
+    return c, best, x[0, best[3]] * c
+
+
+def looped_until(x):
+    c = cd.while_loop(lambda c: np.sum(c * c) > 0.5, lambda c: c * 0.4 * x[0], x[1])
+    return np.exp(c), np.sum(cd.vmap(lambda r: r @ c, chunk_size=16)(x))
+
+
+FUNCTIONS = [swapped, parts, chosen, reduced, stopped, contracted, looped, looped_in_segments,
+             looped_by_values, looped_until]  # fmt: skip
 
 
 def leaves(x):
@@ -92,8 +133,15 @@ def test_first_answers_and_programs_are_those_of_values_computed_at_once(f):
             np.testing.assert_allclose(a, c.numpy() if isinstance(c, cd.Array) else c, rtol=1e-6)
 
 
-@pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("transform", ["grad", "jvp", "hvp", "vmap"])
+@pytest.mark.parametrize(
+    ("f", "transform"),
+    [
+        pytest.param(f, transform, id=f"{f.__name__}-{transform}")
+        for f in FUNCTIONS
+        for transform in ("grad", "jvp", "hvp", "vmap")
+        if f is not looped_until or transform != "vmap"  # which points cannot leave
+    ],
+)
 def test_first_derivatives(f, transform):
     def number(x):
         return sum(np.sum(y * y) for y in leaves(f(x)) if y.dtype.kind == "f")
@@ -276,6 +324,104 @@ def test_nans_are_found_where_they_are_made(deferred):
         cd.compile(watched_inside)(V)
 
 
+@pytest.mark.parametrize(("transform", "times"), [(None, 1), ("grad", 2), ("jvp", 2)])
+def test_a_first_call_runs_a_loop_once(deferred, monkeypatch, transform, times):
+    from cdiff import _scan
+
+    done, run_steps = [], _scan.run_steps
+
+    def counted(runner, start, stop, *rest):
+        found = run_steps(runner, start, stop, *rest)
+        done.append(abs(found - start))
+        return found
+
+    def f(x):
+        y = cd.scan(lambda c, row: (c * 0.9 + np.sin(row), c), x[0], x)
+        seen.append(_core.is_waiting(y[0]) and _core.is_waiting(y[1]))
+        return np.sum(y[0] * y[1])
+
+    seen = []
+    monkeypatch.setattr(_scan, "run_steps", counted)
+    if transform == "grad":
+        cd.compile(cd.grad(f))(X)
+    elif transform == "jvp":
+        cd.compile(lambda x: cd.jvp(f, (x,), (np.ones(x.shape),)))(X)
+    else:
+        cd.compile(f)(X)
+    assert seen == [True]
+    assert sum(done) == times * len(X)
+
+
+def test_a_way_through_a_loop_that_reads_something_else(deferred):
+    def f(x, a, b):
+        def step(c, r):
+            c = c * a + r if float(c) < 2.0 else c + b * r
+            return c, c
+
+        y = cd.scan(step, x, np.ones(5))
+        waiting.append(_core.is_waiting(y[0]))
+        return y
+
+    waiting = []
+    found, wanted = cd.compile(f)(0.5, 1.5, 0.25), f(0.5, 1.5, 0.25)
+    assert waiting == [True, False, False]  # run again with all values: the way reads b
+    assert found[0] == wanted[0]
+    np.testing.assert_array_equal(found[1], wanted[1])
+
+
+def too_large(c, _):
+    if float(c) > 3.0:
+        raise ValueError("too large")
+    return c * 2.0, c
+
+
+def far_away(c, i):
+    return c + X[(c * 0).astype(int) + i, 0], c
+
+
+def much_too_large(c, i):
+    return (c * 0 + 2**40).astype(int) * 2**20, c
+
+
+@pytest.mark.parametrize(
+    ("body", "init", "error"),
+    [(too_large, 0.5, ValueError), (far_away, 0.5, IndexError),
+     (much_too_large, 1, OverflowError)],
+)  # fmt: skip
+@pytest.mark.parametrize("looks", [False, True])
+def test_errors_of_steps_are_raised_in_the_function(deferred, body, init, error, looks):
+    def f(x, rows):
+        y = cd.scan(body, x, rows)  # this line
+        return np.exp(y[0]) if not looks or y[0] > 0 else x
+
+    def cautious(x, rows):
+        try:
+            return f(x, rows)
+        except error:
+            return x * 3.0
+
+    given = np.asarray(init), np.arange(5) + 37
+    with pytest.raises(error) as found:
+        cd.compile(f)(*given)
+    assert any("# this line" in entry.line for entry in traceback.extract_tb(found.tb))
+    np.testing.assert_array_equal(cd.compile(cautious)(*given), given[0] * 3.0)
+
+
+def test_an_interrupt_of_a_loop_that_waits(deferred):
+    def f(x):
+        return cd.scan(step, x, np.arange(5.0))[0]
+
+    def step(c, i):
+        if float(i) == 3.0:
+            raise KeyboardInterrupt
+        return c + i, None
+
+    g = cd.compile(f)
+    with pytest.raises(KeyboardInterrupt):
+        g(0.5)
+    assert g.stats()["programs"] == 0
+
+
 def test_a_loop_is_not_run_twice(deferred):
     runs = []
 
@@ -301,10 +447,14 @@ def test_long_chains_are_computed_without_recursion(deferred):
     np.testing.assert_array_equal(value, 30_000.0)
 
 
-def test_results_in_arrays_of_ones_own(deferred):
+def test_results_in_arrays_of_ones_own(deferred, monkeypatch):
     out = np.empty(200)
     f = cd.compile(lambda x: np.exp(x) + 1.0)
+    made = []
+    into = Buffers.into
+    monkeypatch.setattr(Buffers, "into", lambda *given: made.append(into(*given)) or made[-1])
     assert f(V, out=out) is out
+    assert made[0][0] is out  # nothing was copied there
     np.testing.assert_allclose(out, np.exp(V) + 1.0, rtol=1e-15)
 
 

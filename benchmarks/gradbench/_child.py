@@ -114,6 +114,7 @@ def prepare_tool(tool: str) -> None:
     if tool == OWN:
         for name in ("compile", "grad", "jacobian", "vmap", "scan", "jvp", "numpy"):
             getattr(importlib.import_module("cdiff"), name)
+        importlib.import_module("scipy.sparse")  # of which the result of ba is
         return
     module = importlib.import_module(f"benchmarks.gradbench.peers.{tool}")
     if tool == "manual":

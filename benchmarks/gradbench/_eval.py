@@ -3,7 +3,7 @@
 An eval is a module with `read(message) -> data`, which checks the numbers of a JSON message and
 makes arrays of them, and `FUNCTIONS`, which for each name says how to prepare a run on such data
 and how its result becomes JSON. This file knows no eval and no protocol. Recording and planning
-happen in `prepare`, by two calls: the first records the program, the second makes room for it.
+happen in `prepare`, by a first call, as in the versions of the peers.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ class Function:
 def compiled(function: Callable[..., Any], *arguments: Any) -> Run:
     """Compile a function for these arguments, and return it as a run."""
     call = cd.compile(function)
-    for _ in range(2):
-        call(*arguments)
+    call(*arguments)
     return lambda: call(*arguments)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from cdiff import _core
-from cdiff._core import Array, any_array, array, hosted, index, peek, to_plain, value
+from cdiff._core import Array, any_array, array, hosted, index, is_waiting, peek, to_plain, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,15 +147,16 @@ def on_forms(original: Any) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return original(*map(_peeked, args), **{name: _peeked(x) for name, x in kwargs.items()})
+        return original(*map(_form, args), **{name: _form(x) for name, x in kwargs.items()})
 
     return handles(original)(call)
 
 
-def _peeked(x: Any) -> Any:
+def _form(x: Any) -> Any:
+    """An ndarray for an Array; what waits goes on waiting, and its values are not there."""
     if type(x) is Array:
-        return peek(x)
-    return [_peeked(item) for item in x] if isinstance(x, (list, tuple)) else x
+        return np.broadcast_to(np.zeros((), x.dtype), x.shape) if is_waiting(x) else peek(x)
+    return [_form(item) for item in x] if isinstance(x, (list, tuple)) else x
 
 
 def as_array(x: ArrayLike) -> Array:

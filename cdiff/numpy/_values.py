@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cdiff._core import is_tracked
+from cdiff._core import is_tracked, peek
 from cdiff.numpy._common import handles, on_forms, on_values, plain
 
 __all__ = [
@@ -56,7 +56,6 @@ invert = on_values(np.invert)
 isclose = on_values(np.isclose)
 iscomplex = on_values(np.iscomplex)
 iscomplexobj = on_forms(np.iscomplexobj)
-isfortran = on_forms(np.isfortran)
 isin = on_values(np.isin)
 isneginf = on_values(np.isneginf)
 isposinf = on_values(np.isposinf)
@@ -105,3 +104,9 @@ def nextafter(x1: Any, x2: Any, /, out: Any = None, **kwargs: Any) -> Any:
             "write x.detach() if it may be dropped"
         )
     return np.nextafter(plain(x1), plain(x2), out=out, **kwargs)
+
+
+@handles(np.isfortran)
+def isfortran(a: Any) -> bool:
+    """As `numpy.isfortran`; of how the values lie in memory, so they have to be there."""
+    return np.isfortran(peek(a))
