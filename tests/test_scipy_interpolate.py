@@ -102,7 +102,8 @@ SPLINES = {
     "made two ends": (lambda y, d: cip.make_interp_spline(
         X, y, 5, bc_type=([(1, d), (2, 0.5)], [(1, 0.0), (3, 1.0)]))(Q), (V, C6[0])),
     "made knots": (lambda y, t: cip.make_interp_spline(X, y, 2, t=t)(Q),
-                   (V, np.r_[X[0] - [0.3, 0.2, 0.1], (X[1:-2] + X[2:-1]) / 2, X[-1] + [0.1, 0.2, 0.3]])),
+                   (V, np.r_[X[0] - [0.3, 0.2, 0.1], X[1:-2] / 2 + X[2:-1] / 2,
+                             X[-1] + [0.1, 0.2, 0.3]])),
     "made coefficients": (lambda x, y: cip.make_interp_spline(x, y).c, (X, V)),
 }  # fmt: skip
 SPLINES |= {f"made {k}": (lambda x, y, q, k=k: cip.make_interp_spline(x, y, k)(q), (X, Y2, Q))

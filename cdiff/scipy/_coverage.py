@@ -47,8 +47,9 @@ expressions in functions of this page, as accurate as these.
 - `CubicSpline`, `Akima1DInterpolator`, `PPoly`, `BSpline`, `make_interp_spline` and `interp1d` are
   differentiated by points, values, knots, coefficients and queries, in all their forms but
   `make_interp_spline(bc_type="periodic")`; `interp1d` of a step by its values only, as it is.
-  `RegularGridInterpolator` and `interpn`: all methods but "splinef2d" and the legacy ones. Their splines are solved for directly, on plain
-  arrays too, where SciPy's default is an iterative solver that stops at three to six digits.
+  `RegularGridInterpolator` and `interpn`: all methods but "splinef2d" and the legacy ones. Their
+  splines are solved for directly, on plain arrays too, where SciPy's default is an iterative
+  solver that stops at three to six digits.
 """
 
 
