@@ -310,6 +310,16 @@ def test_a_compiled_grid_goes_to_other_cells():
     assert f.stats()["recordings"] == 1
 
 
+def test_compiled_bounds_of_a_grid_are_one_decision():
+    f = cd.compile(lambda v, q: cip.RegularGridInterpolator(GRID, v)(q))
+    for shift in (0.0, 0.01, 0.02):
+        want = si.RegularGridInterpolator(GRID, TABLE)(XI + shift)
+        np.testing.assert_allclose(f(TABLE, XI + shift), want, rtol=1e-12)
+    assert f.stats()["recordings"] == 1
+    with pytest.raises(ValueError, match="out of bounds"):
+        f(TABLE, XI + 9.0)
+
+
 def test_scipys_sparse_matrices_and_dense_arrays():
     a = ss.csr_array((DATA, (ROWS, COLUMNS)), (4, 4))
     x = B[:, 0]

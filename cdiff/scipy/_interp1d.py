@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
-from cdiff.numpy._common import as_array, of_values
+from cdiff.numpy._common import NUMPY, as_array, of_values
 from cdiff.scipy._bsplines import make_interp_spline
 from cdiff.scipy._curves import Data, Interpolant, filled, interval_of
 from cdiff.scipy._mirror import rows_at
@@ -37,7 +37,7 @@ def _step(x: Any, query: Any, kind: str) -> Any:
     last = len(x) - 1
     if kind in ("previous", "next"):
         side, away, before = ("left", -np.inf, 1) if kind == "previous" else ("right", np.inf, 0)
-        found = np.searchsorted(np.nextafter(x, away), query, side) - before
+        found = NUMPY.searchsorted(np.nextafter(x, away), query, side) - before
     else:
         half = x / 2.0
         found = np.searchsorted(
