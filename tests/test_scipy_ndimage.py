@@ -58,8 +58,8 @@ CASES |= {
     "spline_filter1d": (lambda a: cn.spline_filter1d(a, 4, 0, mode="mirror"), (M,)),
     "affine": (lambda a, m, b: cn.affine_transform(a, m, b, mode="reflect"),
                (M, TURN, np.array([0.47, -0.33]))),
-    "affine diagonal": (lambda a, m: cn.affine_transform(a, m, 0.33, (3, 5), order=1, mode="mirror"),
-                        (M, np.array([0.7, 1.3]))),
+    "affine diagonal": (lambda a, m: cn.affine_transform(a, m, 0.33, (3, 5), order=1,
+                                                         mode="mirror"), (M, np.array([0.7, 1.3]))),
     "affine whole": (lambda a, m: cn.affine_transform(a, np.vstack([m, [0, 0, 1.0]])
                                                       if isinstance(m, np.ndarray) else m, order=2),
                      (M, np.c_[TURN, [0.47, 0.23]])),

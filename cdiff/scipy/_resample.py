@@ -2,9 +2,9 @@
 
 A value is a sum over the neighbours of its place, whose weights are uniform B-splines of the
 distance; the spline's coefficients are made of the image by SciPy's own filter, whose transpose is
-the same filter but for a scale. Which neighbours they are, and where a place beyond the border is folded
-to, has no derivative; the fold itself has slope 1 or -1. This file must not know how a derivative
-is made, and makes a few operations per axis, whatever the number of places.
+the same filter but for a scale. Which neighbours they are, and where a place beyond the border is
+folded to, has no derivative; the fold itself has slope 1 or -1. This file must not know how a
+derivative is made, and makes a few operations per axis, whatever the number of places.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -337,7 +337,7 @@ def shift(
     """As `scipy.ndimage.shift`, by the image and by the shift."""
     a, mode, dtype = _begun(input, order, mode, output, "shift")
     by = _each(shift, a.ndim, "shift")
-    lines = [np.arange(n) - by[k] for k, n in enumerate(a.shape)]
+    lines = [as_array(np.arange(n)) - by[k] for k, n in enumerate(a.shape)]
     return _core.cast(_taken_by_axes(a, lines, order, mode, cval, prefilter), dtype)
 
 
