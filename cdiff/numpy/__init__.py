@@ -257,6 +257,7 @@ __all__ = [
     "newaxis",
     "not_equal",
     "pi",
+    "polynomial",
     "positive",
     "pow",
     "power",

@@ -1,10 +1,10 @@
 """Series in a basis of polynomials, given by its recurrence: the functions of `numpy.polynomial`.
 
 Every basis of NumPy has p[k+1] = (a[k] x + b[k]) p[k] - c[k] p[k-1], p[0] = 1. Values are
-Clenshaw's sum, a product is the same sum with "times x" as a matrix in place of x, roots are the eigenvalues
-of that matrix, and derivatives and integrals are the matrices that NumPy's own functions make of
-the unit vectors: so no basis needs a rule of its own. Coefficients that are differentiated are
-never trimmed. This file must not know derivatives.
+Clenshaw's sum, a product is the same sum with "times x" as a matrix in place of x, roots are the
+eigenvalues of that matrix, and derivatives and integrals are the matrices that NumPy's own
+functions make of the unit vectors: so no basis needs a rule of its own. Coefficients that are
+differentiated are never trimmed. This file must not know derivatives.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -221,7 +221,7 @@ class Basis:
     def int(
         self, c: Any, m: Any = 1, k: Any = (), lbnd: Any = 0, scl: Any = 1, axis: Any = 0
     ) -> Array:
-        constants = list(k) if np.ndim(k) or isinstance(k, (list, tuple)) else [k]
+        constants = list(k) if isinstance(k, (list, tuple)) or np.ndim(k) else [k]
         if m < 0 or m != operator.index(m) or len(constants) > m:
             raise ValueError(f"{self.prefix}int: {len(constants)} constants for {m} integrations")
         constants += [0.0] * (m - len(constants))
