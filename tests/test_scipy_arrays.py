@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.interpolate as si
 import scipy.sparse as ss
+import scipy.spatial.distance as sd
 from scipy.sparse import linalg as ss_linalg
 from scipy_checks import compiled_agrees, values_are_scipys
 
@@ -312,6 +313,34 @@ def test_scipys_sparse_matrices_and_dense_arrays():
     np.testing.assert_allclose((2.0 * c).toarray().numpy(), 2 * a.toarray())
     assert (b.nnz, b.shape) == (parts.nnz, (4, 4)) and "nonzeros" in repr(b)
     assert isinstance(csp.csr_array(a.toarray()), ss.csr_array)
+
+
+def uneven(u, v, power=1.0):
+    m = cd.numpy if isinstance(u, cd.Array) or isinstance(v, cd.Array) else np
+    return m.sum((u - v) ** 2) ** 0.5 + power * u[0] * v[1]
+
+
+def test_metrics_that_are_functions():
+    """SciPy's own by name; one of the user's for each pair, whatever its name is."""
+    module = cdist_module
+    for metric in (module.cosine, sd.cosine):
+        found = module.pdist(cd.array(P4), metric).numpy()
+        np.testing.assert_allclose(found, sd.pdist(P4, "cosine"), rtol=1e-12)
+    other = lambda u, v: uneven(u, v)
+    other.__name__ = "cosine"
+    for metric in (uneven, other):
+        values_are_scipys(lambda a, b, m=metric: module.cdist(a, b, m), (P4, P3))
+        values_are_scipys(lambda a, m=metric: module.pdist(a, m), (P4,))
+    f = lambda a, b: module.cdist(a, b, uneven, power=0.3)
+    cd.testing.check_grads(f, (P4, P3), order=2)
+    compiled_agrees(f, (P4, P3))
+    mapped = cd.vmap(lambda a: module.pdist(a, uneven))(np.stack([P4, 2 * P4]))
+    np.testing.assert_allclose(mapped[1], sd.pdist(2 * P4, uneven), rtol=1e-12)
+    assert module.pdist(cd.array(P4[:1]), uneven).shape == (0,)
+    with pytest.raises(ValueError, match="one number for two points"):
+        module.pdist(cd.array(P4), lambda u, v: u - v)
+    with pytest.raises(NotImplementedError, match=r"np.max\(np.min\(cdist"):
+        cd.grad(lambda a: module.directed_hausdorff(a, P3)[0])(P4)
 
 
 def test_equal_points():
