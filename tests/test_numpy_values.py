@@ -309,6 +309,63 @@ def test_integers_and_booleans(call, data):
     check(eval(call, {"m": cnp, "x": cd.array(x)}), want)
 
 
+SHORT = {name: np.array([1, 2, 0, 3]).astype(name) for name in
+         ("bool", "int8", "int64", "uint8", "float32", "float64", "complex64")}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", SHORT)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "m.vecdot(a, b)", "m.convolve(a, b)", "m.convolve(a[:2], b, 'same')", "m.polymul(a, b)",
+        "m.correlate(a, b)", "m.correlate(a, b, 'full')", "m.vander(a, 3)", "m.vander(b)",
+        "m.vander(b, 0)", "m.piecewise(a, [a > 1], [lambda t: t * 1.5, lambda t: t + 1])",
+        "m.piecewise(a, [a > 1, a < 1], [2.5, lambda t: t])", "m.average(m.real(a), weights=b)",
+        "m.diff(a, 2)", "m.histogram([0, 1, 1, 2], 3, weights=a)[0]",
+    ],
+)  # fmt: skip
+def test_dtypes_of_mixed_operands(call, first):
+    for second, b in SHORT.items():
+        a, tolerance = SHORT[first], 1e-6 if "32" in first + second else 1e-12
+        want = eval(call, {"m": np, "a": a, "b": b})
+        got = eval(call, {"m": cnp, "a": cd.array(a), "b": cd.array(b)})
+        assert (got.dtype, got.shape) == (want.dtype, want.shape)
+        np.testing.assert_allclose(np.asarray(got), want, rtol=tolerance, atol=tolerance)
+
+
+def test_piecewise_of_integers_loses_no_derivative():
+    whole = cd.array([1, 2, 3])
+    for part in (lambda t, x: t * x, lambda t, x: x):
+
+        def f(x, part=part):
+            return np.sum(np.piecewise(whole, [whole > 1], [lambda t: part(t, x), 0]))
+
+        with pytest.raises(TypeError, match=r"piecewise: .*int64.*x\.astype\(float\)"):
+            cd.grad(f)(2.5)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "m.take(x, [0, 0], axis=0)", "m.take(x, 0, axis=-1)", "m.take(x, [0])",
+        "m.take(x, [3], 0, mode='clip')", "m.repeat(x, 3, axis=0)", "m.repeat(x, [2], -1)",
+        "m.compress([True], x, axis=0)", "m.trim_zeros(x)", "m.cumulative_sum(x)",
+        "m.cumulative_prod(x, include_initial=True)",
+    ],
+)  # fmt: skip
+def test_numbers_have_an_axis_where_numpy_gives_them_one(call):
+    want = eval(call, {"m": np, "x": np.array(1.5)})
+    check(eval(call, {"m": cnp, "x": leaf(1.5)}), want)
+
+    def f(x):
+        return cnp.sum(cnp.square(eval(call, {"m": cnp, "x": x})))
+
+    cd.testing.check_grads(f, (1.5,), order=2, modes=("fwd", "rev"))
+    mapped = cd.vmap(cd.grad(f))(np.array([1.5, -0.5]))
+    np.testing.assert_allclose(mapped, [cd.grad(f)(1.5), cd.grad(f)(-0.5)])
+    assert cd.compile(cd.grad(f))(0.5) == cd.grad(f)(0.5)
+
+
 # ---------------------------------------------------------------- arrays that are assigned into
 
 

@@ -184,6 +184,86 @@ COMPLEX = {
 }  # fmt: skip
 CASES |= COMPLEX
 
+STACK = np.stack([A, A.T @ A + 0.3 * S])
+TALL = np.stack([X, X[::-1] * 1.3])
+NEAR = np.eye(3) + 1e-9 * A  # all singular values nearly the same
+CASES |= {
+    "polar": (csl.polar, (A,)),
+    "polar left": (lambda a: csl.polar(a, "left"), (A,)),
+    "polar tall": (csl.polar, (X,)),
+    "polar wide left": (lambda a: csl.polar(a, side="left"), (X.T.copy(),)),
+    "polar wide": (lambda a: csl.polar(a)[0], (X.T.copy(),)),
+    "polar of a rotation": (lambda a: csl.polar(np.eye(3) + a), (0.0 * A,)),
+    "orthogonal_procrustes": (csl.orthogonal_procrustes, (A, S)),
+    "signm": (csl.signm, (S - 3.5 * np.eye(3),)),
+    "solve_circulant": (csl.solve_circulant, (V + 3.0, Q[:3])),
+    "matmul_toeplitz": (lambda c, r, x: csl.matmul_toeplitz((c, r), x), (V, V[::-1] + 1.0, Q[:3])),
+    "leslie": (csl.leslie, (V, V[:2])),
+    "eigh_tridiagonal": (lambda d, e: csl.eigh_tridiagonal(d, e, True), (V, V[:2] + 0.5)),
+    "eigvalsh_tridiagonal": (lambda d, e: csl.eigvalsh_tridiagonal(d, e, "i", (1, 2)),
+                             (V, V[:2] + 0.5)),
+    "eigvalsh by value": (lambda a: csl.eigvalsh(a, subset_by_value=(2.0, 40.0)), (S,)),
+    "eigh by value": (lambda a: np.abs(csl.eigh(a, subset_by_value=(0.0, 3.0))[1]), (S,)),
+    "cho_factor": (lambda a: csl.cho_factor(a)[0], (S,)),
+    "cho_factor lower": (lambda a: csl.cho_factor(a, lower=True)[0], (S,)),
+    "lstsq gelsy": (lambda a, b: csl.lstsq(a, b, lapack_driver="gelsy")[:2], (X, X[:, 0] ** 2)),
+    "qr of several": (lambda a: tuple(csl.qr(a, mode="economic")), (TALL,)),
+    "qr r of several": (lambda a: csl.qr(a, mode="r"), (TALL,)),  # no tuple, as SciPy's
+    "svd of several": (lambda a: csl.svd(a, full_matrices=False)[1], (TALL,)),
+    "svdvals of several": (csl.svdvals, (STACK,)),
+    "pinv of several": (csl.pinv, (TALL,)),
+}  # fmt: skip
+NEW = list(CASES)[-23:]
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_mapped(name):
+    f, args = CASES[name]
+    gradient = cd.grad(loss_of(f), argnums=tuple(range(len(args))))
+    several = [[factor * x for x in args] for factor in (1.0, 1.01)]
+    mapped = cd.vmap(gradient)(*[np.stack(x) for x in zip(*several, strict=True)])
+    for k, one in enumerate(several):
+        for x, y in zip(mapped, gradient(*one), strict=True):
+            np.testing.assert_allclose(x[k], y, rtol=1e-8, atol=1e-10)
+
+
+def test_polar_factors_of_complex_matrices_and_close_to_a_rotation():
+    a = A + 1j * S[::-1]
+    for side in ("left", "right"):
+        for got, want in zip(csl.polar(cd.array(a), side), sl.polar(a, side), strict=True):
+            np.testing.assert_allclose(got.numpy(), want, rtol=1e-10, atol=1e-12)
+    # U(I + E) = I + (E - E^T) / 2 + O(E^2)
+    _, tangent = cd.jvp(lambda a: csl.polar(a)[0], (NEAR,), (A,))
+    np.testing.assert_allclose(tangent, (A - A.T) / 2, atol=1e-7)
+
+
+def test_an_interval_of_eigenvalues():
+    w = np.linalg.eigvalsh(S)
+    for interval in ((w[0] - 1, w[1] + 1e-9), (w[0] + 1e-9, w[2] + 1e-9), (w[2] + 1, w[2] + 2),
+                     (-np.inf, np.inf)):  # fmt: skip
+        want = sl.eigh(S, subset_by_value=interval)
+        got = csl.eigh(cd.array(S), subset_by_value=interval)
+        for x, y in zip(got, want, strict=True):
+            assert x.shape == y.shape
+            np.testing.assert_allclose(x.numpy(), y, rtol=1e-10, atol=1e-10)
+    count = cd.compile(lambda a: np.sum(csl.eigvalsh(a, subset_by_value=(0.0, w[1] + 1e-9))))
+    for factor in (1.0, 0.5, 1e-3):  # other numbers of eigenvalues
+        inside = np.linalg.eigvalsh(factor * S)
+        np.testing.assert_allclose(count(factor * S), inside[inside <= w[1] + 1e-9].sum())
+
+
+def test_functions_without_a_derivative_say_what_to_write():
+    for name, text in csl._INSTEAD.items():
+        with pytest.raises(NotImplementedError) as caught:
+            cd.grad(lambda a, name=name: np.sum(getattr(csl, name)(a, a)[0]))(S)
+        assert f"scipy.linalg.{name} has no derivative" in str(caught.value)
+        assert text in str(caught.value)
+    with pytest.raises(NotImplementedError, match="other functions, or give it x"):
+        cd.grad(lambda a: csl.expm_cond(a))(S)
+    assert csl.null_space(S[:2]).shape == (3, 1)
+    assert csl.null_space(cd.array(S[:2])).shape == (3, 1)
+    assert csl.lstsq(cd.array(X), X[:, 0], lapack_driver="gelsy")[3] is None
+
 
 @pytest.mark.parametrize("kind", ["eig", "eigvals"])
 def test_general_eigenvalues(kind):
@@ -350,10 +430,26 @@ def test_errors():
         csl.eigvalsh(cd.array(S), np.eye(2))
     with pytest.raises(ValueError, match="indices are not valid"):
         csl.eigh(cd.array(S), subset_by_index=[1, 3])
-    with pytest.raises(TypeError, match="subset_by_value"):
-        csl.eigh(cd.array(S), subset_by_value=(0.0, 1.0))
+    with pytest.raises(ValueError, match="interval of eigenvalues"):
+        csl.eigh(cd.array(S), subset_by_value=(1.0, 0.0))
     with pytest.raises(ValueError, match="mode is one of"):
+        csl.qr(cd.array(S), mode="odd")
+    with pytest.raises(NotImplementedError, match="Householder"):
         csl.qr(cd.array(S), mode="raw")
+    with pytest.raises(ValueError, match="several matrices use cd"):
+        csl.lu(cd.array(STACK))
+    with pytest.raises(ValueError, match="`side` must be"):
+        csl.polar(cd.array(S), "up")
+    with pytest.raises(ValueError, match=r"\(3, 3\) and \(4, 3\) differ"):
+        csl.orthogonal_procrustes(cd.array(S), np.ones((4, 3)))
+    with pytest.raises(ValueError, match="f of 3 and s of 3"):
+        csl.leslie(cd.array(V), V)
+    with pytest.raises(ValueError, match="3 and 3 elements"):
+        csl.eigh_tridiagonal(cd.array(V), V)
+    with pytest.raises(ValueError, match="select='x'"):
+        csl.eigvalsh_tridiagonal(cd.array(V), V[:2], "x")
+    with pytest.raises(ValueError, match="driver"):
+        csl.lstsq(cd.array(S), V, lapack_driver="odd")
     with pytest.raises(NotImplementedError, match="not unique"):
         csl.qr(cd.array(X))
     with pytest.raises(ValueError, match="expected a square matrix"):
@@ -362,4 +458,3 @@ def test_errors():
         csl.solve_banded((1, 1), cd.array(BAND), B5)
     with pytest.raises(ValueError, match="columns"):
         csl.khatri_rao(cd.array(Q), A)
-    assert csl.null_space is sl.null_space

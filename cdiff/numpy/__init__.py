@@ -128,7 +128,7 @@ from cdiff._core import (
 from cdiff.numpy._files import PACKAGES, WHERE
 
 if TYPE_CHECKING:
-    from cdiff.numpy import emath, fft, linalg, random
+    from cdiff.numpy import emath, fft, linalg, polynomial, random
     from cdiff.numpy._concatenator import *  # noqa: F403
     from cdiff.numpy._convolve import *  # noqa: F403
     from cdiff.numpy._creation import *  # noqa: F403
@@ -257,6 +257,7 @@ __all__ = [
     "newaxis",
     "not_equal",
     "pi",
+    "polynomial",
     "positive",
     "pow",
     "power",

@@ -36,6 +36,7 @@ __all__ = [
     "axis_of",
     "handles",
     "index_along",
+    "line_of",
     "mask_of",
     "mirrors",
     "named",
@@ -227,6 +228,14 @@ def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[
     if scalar_axis and ndim == 0 and axis in (0, -1):
         return ()
     return tuple(sorted(normalize_axis_tuple(axis, ndim, f"{name} of shape {a.shape}")))
+
+
+def line_of(a: ArrayLike, axis: Any, name: str) -> tuple[Array, int]:
+    """The operand and one axis; without an axis it is flattened, and a number has one element."""
+    a = as_array(a)
+    if axis is None or not a.ndim:
+        a, axis = _core.reshape(a, (a.size,)), axis or 0
+    return a, axis_of(a, axis, name)
 
 
 def index_along(axis: int, key: Any) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._mapped import PointCallee
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors, of_values
 
 __all__ = ["convolve", "correlate"]
 
@@ -82,6 +82,8 @@ FULL, VALID = Convolution("full"), Convolution("valid")
 def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Array:
     """As `numpy.convolve`."""
     left, right = _sequences(a, v, "convolve", mode)
+    if left.dtype.kind not in "fc":
+        return as_array(of_values(NUMPY.convolve, left, right, mode))
     if left.size < right.size:
         left, right = right, left
     if mode == "valid":
@@ -118,5 +120,4 @@ def _sequences(a: ArrayLike, v: ArrayLike, name: str, mode: str) -> tuple[Array,
         which = "a" if not left.size else "v"
         raise ValueError(f"{name}: {which} cannot be empty")
     dtype = np.result_type(left.dtype, right.dtype)
-    dtype = dtype if dtype.kind in "fc" else np.dtype(float)
     return _core.cast(left, dtype), _core.cast(right, dtype)

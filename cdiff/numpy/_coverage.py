@@ -172,7 +172,10 @@ Methods of ufuncs (`np.add.outer`, `np.maximum.accumulate`, `np.subtract.at`, ..
 `sliding_window_view` are differentiated too, and `cdiff.numpy.random` draws samples that are
 differentiated by the parameters of normal, uniform, exponential, lognormal, Laplace, logistic,
 Gumbel, Rayleigh, Weibull, Pareto and power distributions (the numbers are NumPy's), and by mean and
-covariance of `multivariate_normal` with `method="cholesky"`.
+covariance of `multivariate_normal` with `method="cholesky"`. `cdiff.numpy.polynomial` has the
+classes (`Polynomial`, `Chebyshev`, ...) and functions (`chebval`, `legfit`, ...) of
+`numpy.polynomial`, by coefficients, points and domains; `np.polynomial` itself gives no library a
+say. `np.nditer` cannot go over an array that is differentiated: iterate over `x.flat`.
 
 {work} functions work. {carrying} of them have the right derivative: {constant} are constant but for
 their steps, all others carry it. The other {rest} answer with what has no derivative, or make a

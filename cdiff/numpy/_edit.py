@@ -86,7 +86,6 @@ def _moved_first(ndim: int, axis: int) -> list[int]:
 @mirrors(np.compress)
 def compress(condition: Any, a: ArrayLike, axis: int | None = None, out: Any = None) -> Array:
     """As `numpy.compress`."""
-    a, axis = _flat(a, axis, "compress")
     chosen = condition if type(condition) is Array else np.asarray(condition)
     if chosen.ndim != 1:
         raise ValueError(f"compress: condition must be a 1-d array, not of shape {chosen.shape}")
@@ -166,6 +165,8 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim_zeros: unexpected character(s) in `trim`: {trim!r}")
+    if not a.ndim:
+        return a
     axes = range(a.ndim) if axis is None else axis if np.iterable(axis) else (axis,)
     found = nonzero(a)
     key = [slice(None)] * a.ndim

@@ -10,7 +10,7 @@ from __future__ import annotations
 __all__ = ["FILES", "PACKAGES", "WHERE"]
 
 # Namespaces of their own; what stands in them is not looked for here.
-PACKAGES = ("emath", "fft", "linalg", "random")
+PACKAGES = ("emath", "fft", "linalg", "polynomial", "random")
 
 FILES = {
     "_concatenator": "c_ r_",

@@ -88,13 +88,19 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
         )
     y: Any = _core.array(np.zeros(a.shape, a.dtype))
     for condition, function in zip(conditions, funclist, strict=True):
-        if not callable(function):
-            y = _core.where(condition, _core.cast(as_array(function), a.dtype), y)
-            continue
-        chosen = _core.index(a, condition)
-        if chosen.size:
-            y = _core.index_set(y, condition, as_array(function(chosen, *args, **kw)))
-    return y
+        if callable(function):
+            chosen = _core.index(a, condition)
+            if not chosen.size:
+                continue
+            function = function(chosen, *args, **kw)
+        found = as_array(function)
+        if a.dtype.kind not in "fc" and _core.is_tracked(found):
+            raise TypeError(
+                f"piecewise: the result has the dtype of x, {a.dtype}, and would lose the "
+                "derivative of a function's result; give x.astype(float)"
+            )
+        y = _core.index_set(y, condition, _core.cast(found, a.dtype))
+    return y if y.dtype == a.dtype else _core.cast(y, a.dtype)
 
 
 class vectorize:

@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     axis_of,
     handles,
     index_along,
+    line_of,
     mirrors,
     of_values,
     plain,
@@ -125,10 +126,7 @@ def take(
     a: ArrayLike, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
 ) -> Array:
     """As `numpy.take`."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = _core.reshape(a, (a.size,)), 0
-    axis = axis_of(a, axis, "take")
+    a, axis = line_of(a, axis, "take")
     positions = _positions(indices)
     if positions.dtype != np.intp:
         if positions.dtype.kind not in "iub" and positions.size:
@@ -247,6 +245,8 @@ def diff(
         raise ValueError("diff requires input that is at least one dimensional")
     if n == 0:
         return a
+    if a.dtype == bool:
+        return as_array(of_values(np.diff, a, n, axis, prepend, append))
     axis = axis_of(a, axis, "diff")
     parts = [x if x is a else _edge(x, a, axis) for x in (prepend, a, append) if x is not NO_VALUE]
     a = _core.concatenate(parts, axis) if len(parts) > 1 else a

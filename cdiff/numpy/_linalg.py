@@ -90,7 +90,9 @@ def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """As `numpy.vecdot`."""
     product = _core.conj(as_array(x1)) * as_array(x2)
-    return _core.sum(product, (axis_of(product, axis, "vecdot"),), False)
+    total = _core.sum(product, (axis_of(product, axis, "vecdot"),), False)
+    # Unlike a sum, a product of small integers stays as small as they are.
+    return total if total.dtype == product.dtype else _core.cast(total, product.dtype)
 
 
 @mirrors(getattr(np, "matvec", None))

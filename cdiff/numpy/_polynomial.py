@@ -191,7 +191,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
         raise ValueError(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
     n = a.size if N is None else N
     powers = np.arange(n) if increasing else np.arange(n - 1, -1, -1)
-    a = _core.cast(a, np.result_type(a.dtype, int)) if a.dtype.kind in "fc" else a
+    a = _core.cast(a, np.result_type(a.dtype, int))
     return _core.power(_core.reshape(a, (a.size, 1)), powers.astype(a.dtype))
 
 

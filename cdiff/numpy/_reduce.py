@@ -364,6 +364,9 @@ def average(
         total = as_array(np.asarray(math.prod([a.shape[i] for i in axes]), result.dtype))
     else:
         w = _fitted_weights(a, axis, as_array(weights))
+        least = (float,) if a.dtype.kind in "iub" else ()
+        dtype = NUMPY.result_type(a.dtype, w.dtype, *least)
+        a, w = _core.cast(a, dtype), _core.cast(w, dtype)
         total = core_sum(w, axes, keepdims)
         if np.any(total == 0):
             raise ZeroDivisionError("average: weights sum to zero, can't be normalized")
@@ -458,7 +461,7 @@ def _cumulative(
     name = "cumulative_sum" if function is cumsum else "cumulative_prod"
     a = as_array(x)
     if a.ndim == 0:
-        raise ValueError(f"{name}: input must be at least one-dimensional")
+        a = _core.reshape(a, (1,))
     if axis is None:
         if a.ndim > 1:
             raise ValueError(f"{name}: axis must be given for arrays of more than one dimension")

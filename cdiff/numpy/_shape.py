@@ -24,6 +24,7 @@ from cdiff.numpy._common import (
     axis_of,
     handles,
     index_along,
+    line_of,
     mirrors,
     store,
 )
@@ -425,10 +426,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Array, ...]:
 @mirrors(np.repeat)
 def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
     """As `numpy.repeat`."""
-    a = as_array(a)
-    if axis is None:
-        a, axis = _core.reshape(a, (a.size,)), 0
-    axis = axis_of(a, axis, "repeat")
+    a, axis = line_of(a, axis, "repeat")
     counts = np.asarray(value(repeats))
     n = a.shape[axis]
     if counts.size != 1:

@@ -167,6 +167,8 @@ def histogram(
     flat = ravel(as_array(a))
     counts, _ = _counted([flat], [edges], w, whole=not density)
     if not density:
+        if w is not None:
+            counts = counts.astype(w.dtype if type(w) is Array else np.asarray(w).dtype)
         return counts, edges
     return counts / _core.cast(diff(edges), float) / counts.sum(), edges
 

@@ -42,11 +42,15 @@ expressions in functions of this page, as accurate as these.
 - `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
   real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
-- `map_coordinates`: orders 0 and 1, and order 3 with `mode="mirror"`.
+- `ndimage`: orders 0 to 5 and all modes, by the image, the places, `shift`, `matrix`, `offset`,
+  `angle`, `weights` and `sigma`; results of images of integers are not rounded.
 - Distributions with plain parameters (`norm(0.0, 2.0)`) are differentiated by the variable.
-- `CubicSpline`: all boundary conditions but "periodic". `RegularGridInterpolator` and `interpn`:
-  all methods but "splinef2d" and the legacy ones. Their splines are solved for directly, on plain
-  arrays too, where SciPy's default is an iterative solver that stops at three to six digits.
+- `CubicSpline`, `Akima1DInterpolator`, `PPoly`, `BSpline`, `make_interp_spline` and `interp1d` are
+  differentiated by points, values, knots, coefficients and queries, in all their forms but
+  `make_interp_spline(bc_type="periodic")`; `interp1d` of a step by its values only, as it is.
+  `RegularGridInterpolator` and `interpn`: all methods but "splinef2d" and the legacy ones. Their
+  splines are solved for directly, on plain arrays too, where SciPy's default is an iterative
+  solver that stops at three to six digits.
 """
 
 

@@ -22,8 +22,8 @@ from cdiff.scipy.linalg import solve_banded
 
 _interpolate = scipy_module("interpolate")
 
-__all__ = ["CubicHermiteSpline", "CubicSpline", "PchipInterpolator", "interp1d", "interval",
-           "interval_of"]  # fmt: skip
+__all__ = ["Akima1DInterpolator", "CubicHermiteSpline", "CubicSpline", "Data", "Interpolant",
+           "PPoly", "PchipInterpolator", "filled", "interval", "interval_of"]  # fmt: skip
 
 
 def interval(x: Any, query: Any) -> Any:
@@ -36,25 +36,34 @@ def interval_of(x: Array, query: Array) -> Any:
     return of_values(interval, x, query)
 
 
-def _outside(x: Any, query: Any) -> Any:
-    return (query < x[0]) | (query > x[-1])
+def filled(found: Array, flat: Array, x: Array, below: Any, above: Any) -> Array:
+    """Rows of results with something else where the query lies below or above all points."""
+    column = _core.reshape(flat, (flat.size, 1))
+    found = _core.where(_core.less(column, x[0]), below, found)
+    return _core.where(_core.greater(column, x[-1]), above, found)
 
 
-class _Data:
+class Data:
     """Data along an axis that is moved to the front."""
 
-    def __init__(self, x: Any, y: Any, axis: int, name: str, least: int = 2) -> None:
+    def __init__(
+        self, x: Any, y: Any, axis: int, name: str, least: int = 2, rows: Any = None
+    ) -> None:
         self.x, y = as_array(x), as_array(y)
+        y = y if y.dtype.kind in "fc" else _core.cast(y, float)
         self.axis = axis_of(y, axis, name)
         if self.x.ndim != 1 or self.x.size != y.shape[self.axis] or self.x.size < least:
             raise ValueError(
                 f"{name}: x of shape {self.x.shape} and y of shape {y.shape} do not fit along "
                 f"axis {axis}, or have fewer than {least} points"
             )
+        if rows is not None:
+            self.x = rows_at(self.x, rows)
         if not bool(np.all(np.diff(_core.peek(self.x)) > 0)):
             raise ValueError(f"{name}: `x` must be strictly increasing sequence.")
         order = [self.axis] + [k for k in range(y.ndim) if k != self.axis]
         y = _core.transpose(y, order)
+        y = y if rows is None else rows_at(y, rows)
         self.rest = y.shape[1:]
         self.y = _core.reshape(y, (y.shape[0], y.size // y.shape[0]))
         self.h = _core.reshape(self.x[1:] - self.x[:-1], (self.x.size - 1, 1))
@@ -68,10 +77,10 @@ class _Data:
         return _core.transpose(found, order)
 
 
-class _Interpolant:
+class Interpolant:
     """What the interpolants of one variable have in common: SciPy's own where all is plain."""
 
-    _data: _Data
+    _data: Data
 
     def __init__(self, given: Any, name: str) -> None:
         self._given = given
@@ -120,36 +129,57 @@ def _horner(c: list[Array], t: Array, nu: int) -> Array:
     return value
 
 
-class _Cubic(_Interpolant):
-    """Cubics given by values and slopes at the points."""
+class _Piecewise(Interpolant):
+    """A polynomial for each interval, in powers of the distance from its first point."""
 
-    def _slopes(self) -> Array:
+    _extrapolate: Any
+    _coefficients: list[Array]
+
+    def _start(self) -> None:
+        """Make the data and the coefficients."""
         raise NotImplementedError
 
-    def __call__(self, x: Any, nu: int = 0, extrapolate: bool | None = None) -> Any:
+    def __call__(self, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
         """The interpolant, or its derivative nu, at x."""
         if self._is_plain() and not any_array(x):
             return self._plain()(x, nu, extrapolate)
         self._prepare()
         data, query = self._data, as_array(x)
-        if extrapolate is None:
-            extrapolate = self._extrapolate
-        if not isinstance(extrapolate, (bool, np.bool_)):
+        extrapolate = self._extrapolate if extrapolate is None else extrapolate
+        if not isinstance(extrapolate, (bool, np.bool_)) and extrapolate != "periodic":
             raise TypeError(f"{self._name}: extrapolate={extrapolate!r} cannot be used here")
         flat = _core.reshape(query, (query.size,))
+        if isinstance(extrapolate, str):
+            flat = data.x[0] + _core.remainder(flat - data.x[0], data.x[-1] - data.x[0])
         k = interval_of(data.x, flat)
         t = _core.reshape(flat - rows_at(data.x, k), (query.size, 1))
         found = _horner([rows_at(c, k) for c in self._coefficients], t, nu)
         if not extrapolate:
-            column = _core.reshape(flat, (query.size, 1))
-            found = _core.where(_core.less(column, data.x[0]), np.nan, found)
-            found = _core.where(_core.greater(column, data.x[-1]), np.nan, found)
+            found = filled(found, flat, data.x, np.nan, np.nan)
         return data.restored(found, query.shape)
 
     def _prepare(self) -> None:
         if not self._ready:
             self._start()
             self._ready = True
+
+    @property
+    def x(self) -> Any:
+        """The points between which the polynomials change."""
+        if self._is_plain():
+            return self._plain().x
+        self._prepare()
+        return self._data.x
+
+    @property
+    def c(self) -> Any:
+        """The coefficients, those of the highest power first."""
+        if self._is_plain():
+            return self._plain().c
+        self._prepare()
+        rows = [_core.reshape(a, (1, *a.shape)) for a in reversed(self._coefficients)]
+        table = _core.concatenate(rows, 0)
+        return _core.reshape(table, (*table.shape[:2], *self._data.rest))
 
     def derivative(self, nu: int = 1) -> _Pieces:
         """Derivative nu as an interpolant; an integral where nu is negative."""
@@ -164,7 +194,22 @@ class _Cubic(_Interpolant):
         if self._is_plain() and not any_array(a, b):
             return self._plain().integrate(a, b, extrapolate)
         whole = self.antiderivative()
-        return whole(b, 0, extrapolate) - whole(a, 0, extrapolate)
+        extrapolate = self._extrapolate if extrapolate is None else extrapolate
+        if extrapolate != "periodic":
+            return whole(b, 0, extrapolate) - whole(a, 0, extrapolate)
+        self._prepare()
+        data = self._data
+        width = data.x[-1] - data.x[0]
+        ends = [_core.floor((as_array(z) - data.x[0]) / width) for z in (a, b)]
+        inside = [whole(z, 0, "periodic") for z in (a, b)]
+        return inside[1] - inside[0] + (ends[1] - ends[0]) * whole(data.x[-1])
+
+
+class _Cubic(_Piecewise):
+    """Cubics given by values and slopes at the points."""
+
+    def _slopes(self) -> Array:
+        raise NotImplementedError
 
     def each_its_own(self, query: Array) -> Array:
         """Query k in column k of the data alone (which has the columns of y as its first axis)."""
@@ -186,25 +231,28 @@ class _Cubic(_Interpolant):
 
 
 class CubicSpline(_Cubic):
-    """As `scipy.interpolate.CubicSpline`; `bc_type` is "not-a-knot", "natural", "clamped" or a pair
-    of such names and (order, value)."""
+    """As `scipy.interpolate.CubicSpline`, with every `bc_type`."""
 
     def __init__(self, x: Any, y: Any, axis: int = 0, bc_type: Any = "not-a-knot",
                  extrapolate: bool | None = None) -> None:  # fmt: skip
         super().__init__(((x, y, axis, bc_type, extrapolate), {}), "CubicSpline")
-        self._extrapolate = True if extrapolate is None else extrapolate
+        self._repeats = isinstance(bc_type, str) and bc_type == "periodic"
+        usual = "periodic" if self._repeats else True
+        self._extrapolate = usual if extrapolate is None else extrapolate
         if self._is_plain():
             self._plain()
 
     def _slopes(self) -> Array:
         x, y, axis, bc_type, _ = self._given[0]
-        self._data = data = _Data(x, y, axis, "CubicSpline")
+        self._data = data = Data(x, y, axis, "CubicSpline")
         n = data.x.size
+        if self._repeats:
+            return self._periodic_slopes()
         ends = [bc_type, bc_type] if isinstance(bc_type, str) else list(bc_type)
         named = {"clamped": (1, 0.0), "natural": (2, 0.0)}
         ends = [named.get(e, e) if isinstance(e, str) else e for e in ends]
-        if any(isinstance(e, str) and e != "not-a-knot" for e in ends):
-            raise ValueError(f"CubicSpline: bc_type={bc_type!r} is not differentiated")
+        if len(ends) != 2 or any(isinstance(e, str) and e != "not-a-knot" for e in ends):
+            raise ValueError(f"CubicSpline: bc_type={bc_type!r} is not allowed")
         if n == 2:
             # SciPy's line through two points: both slopes are that of the line.
             ends = [(1, data.slope[0]) if e == "not-a-knot" else e for e in ends]
@@ -241,6 +289,34 @@ class CubicSpline(_Cubic):
             return 2 * h[:1], h[:1], 3 * h[:1] * slope[:1] - sign * 0.5 * value * h[:1] * h[:1]
         raise ValueError(f"CubicSpline: the order of a derivative at an end is 1 or 2, not {order}")
 
+    def _periodic_slopes(self) -> Array:
+        """The slopes where value, slope and bend at both ends are the same."""
+        data = self._data
+        if not np.allclose(_core.peek(data.y[0]), _core.peek(data.y[-1]), rtol=1e-15, atol=1e-15):
+            raise ValueError(
+                "CubicSpline: the first and the last value along the axis must be identical with "
+                "bc_type='periodic'"
+            )
+        h, slope, m = data.h, data.slope, data.x.size - 2
+        if m < 2:
+            weights = 1 / h
+            mean = _core.sum(slope * weights, (0,), True) / _core.sum(weights, (0,), True)
+            return _core.concatenate([mean] * data.x.size, 0)
+        before = _core.concatenate([h[-1:], h[:-1]], 0)
+        right = 3 * (h * _core.concatenate([slope[-1:], slope[:-1]], 0) + before * slope)
+        main, none = 2 * (before + h), as_array(np.zeros((1, 1)))
+        bands = [_core.concatenate([none, before[: m - 1]], 0), main[:m],
+                 _core.concatenate([h[1:m], none], 0)]  # fmt: skip
+        # The last unknown stands in the first and the last of the other equations, too.
+        corner = _core.concatenate([-h[:1], np.zeros((m - 2, 1)), -before[m - 1 : m]], 0)
+        ab = _core.concatenate([_core.reshape(z, (1, m)) for z in bands], 0)
+        both = solve_banded((1, 1), ab, _core.concatenate([right[:m], corner], 1))
+        s, by_last = both[:, :-1], both[:, -1:]
+        last = (right[m:] - before[m:] * s[:1] - h[m:] * s[-1:]) / (
+            main[m:] + before[m:] * by_last[:1] + h[m:] * by_last[-1:])  # fmt: skip
+        s = s + last * by_last
+        return _core.concatenate([s, last, s[:1]], 0)
+
     def _parabola(self) -> Array:
         """The slopes of the parabola through three points."""
         h, slope = self._data.h, self._data.slope
@@ -261,7 +337,7 @@ class PchipInterpolator(_Cubic):
 
     def _slopes(self) -> Array:
         x, y, axis, _ = self._given[0]
-        self._data = data = _Data(x, y, axis, "PchipInterpolator")
+        self._data = data = Data(x, y, axis, "PchipInterpolator")
         h, slope = data.h, data.slope
         if data.x.size == 2:
             return _core.concatenate([slope, slope], 0)
@@ -284,10 +360,10 @@ class PchipInterpolator(_Cubic):
         return _core.where(other, 0.0, _core.where(turns, limited, d))
 
 
-class _Pieces(_Cubic):
+class _Pieces(_Piecewise):
     """A derivative, or an integral, of an interpolant: as many polynomials of another degree."""
 
-    def __init__(self, source: _Cubic, nu: int) -> None:
+    def __init__(self, source: _Piecewise, nu: int) -> None:
         super().__init__(source._given, source._name)
         self._source = source
         self._nu = nu
@@ -301,6 +377,8 @@ class _Pieces(_Cubic):
         source, nu = self._source, self._nu
         source._prepare()
         self._data, self._extrapolate = source._data, source._extrapolate
+        if nu < 0 and self._extrapolate == "periodic":
+            self._extrapolate = False  # as SciPy's: an integral is not periodic
         c = source._coefficients
         self._coefficients = _derived(c, nu) if nu > 0 else _integrated(c, self._data.h, -nu)
 
@@ -317,50 +395,65 @@ class CubicHermiteSpline(_Cubic):
 
     def _slopes(self) -> Array:
         x, y, dydx, axis, _ = self._given[0]
-        self._data = _Data(x, y, axis, "CubicHermiteSpline")
-        return _Data(x, dydx, axis, "CubicHermiteSpline").y
+        self._data = Data(x, y, axis, "CubicHermiteSpline")
+        return Data(x, dydx, axis, "CubicHermiteSpline").y
 
 
-class interp1d(_Interpolant):
-    """As `scipy.interpolate.interp1d`, of Arrays with kind "linear" or "cubic" (a `CubicSpline`);
-    `fill_value` is a number, a pair, or "extrapolate"."""
+class Akima1DInterpolator(_Cubic):
+    """As `scipy.interpolate.Akima1DInterpolator`, with both methods."""
 
-    def __init__(self, x: Any, y: Any, kind: str = "linear", axis: int = -1, copy: bool = True,
-                 bounds_error: bool | None = None, fill_value: Any = np.nan,
-                 assume_sorted: bool = False) -> None:  # fmt: skip
-        given = {"kind": kind, "axis": axis, "bounds_error": bounds_error,
-                 "fill_value": fill_value, "assume_sorted": assume_sorted}  # fmt: skip
-        super().__init__(((x, y), given), "interp1d")
+    def __init__(self, x: Any, y: Any, axis: int = 0, *, method: str = "akima",
+                 extrapolate: bool | None = None) -> None:  # fmt: skip
+        given = {"method": method, "extrapolate": extrapolate}
+        super().__init__(((x, y, axis), given), "Akima1DInterpolator")
+        self._extrapolate = False if extrapolate is None else extrapolate
+        self._method = method
+        if method not in ("akima", "makima"):
+            raise NotImplementedError(f"Akima1DInterpolator: method={method!r} is unsupported")
         if self._is_plain():
             self._plain()
-        elif kind not in ("linear", "cubic"):
-            raise ValueError(f"interp1d: kind={kind!r} is not differentiated")
-        self._options = (kind, bounds_error, fill_value, axis)
 
-    def __call__(self, x: Any) -> Any:
-        """The interpolant at x."""
-        if self._is_plain() and not any_array(x):
-            return self._plain()(x)
-        kind, bounds_error, fill, axis = self._options
-        if kind not in ("linear", "cubic"):
-            raise ValueError(f"interp1d: kind={kind!r} is not differentiated")
-        extrapolate = isinstance(fill, str) and fill == "extrapolate"
-        args = self._given[0]
-        self._data = data = _Data(args[0], args[1], axis, "interp1d")
-        query = as_array(x)
-        flat = _core.reshape(query, (query.size,))
-        strict = bounds_error or (bounds_error is None and np.ndim(fill) == 0 and fill != fill)
-        if strict and not extrapolate and np.any(_outside(_core.value(data.x), _core.value(flat))):
-            raise ValueError("interp1d: a value in x_new is outside the interpolation range.")
-        if kind == "cubic":
-            y = CubicSpline(data.x, data.y)(flat)
+    def _slopes(self) -> Array:
+        x, y, axis = self._given[0]
+        self._data = data = Data(x, y, axis, "Akima1DInterpolator")
+        m = data.slope
+        if data.x.size == 2:
+            return _core.concatenate([m, m], 0)
+        left, right = 2 * m[:1] - m[1:2], 2 * m[-1:] - m[-2:-1]
+        m = _core.concatenate([2 * left - m[:1], left, m, right, 2 * right - m[-1:]], 0)
+        change = _core.absolute(m[1:] - m[:-1])
+        if self._method == "makima":
+            change = change + 0.5 * _core.absolute(m[1:] + m[:-1])
+        after, before = change[2:], change[:-2]
+        both = after + before
+        # Where the slopes do not change the weights are not defined: SciPy takes the mean.
+        known = _core.greater(both, 1e-9 * of_values(np.max, both))
+        share = before / _core.where(known, both, 1.0)
+        weighted = m[1:-2] + share * (m[2:-1] - m[1:-2])
+        return _core.where(known, weighted, 0.5 * (m[3:] + m[:-3]))
+
+
+class PPoly(_Piecewise):
+    """As `scipy.interpolate.PPoly`, with ascending points."""
+
+    def __init__(self, c: Any, x: Any, extrapolate: Any = None, axis: int = 0) -> None:
+        super().__init__(((c, x, extrapolate, axis), {}), "PPoly")
+        self._extrapolate = True if extrapolate is None else extrapolate
+        if self._is_plain():
+            self._plain()
         else:
-            k = interval_of(data.x, flat)
-            t = _core.reshape(flat - rows_at(data.x, k), (flat.size, 1))
-            y = rows_at(data.y, k) + rows_at(data.slope, k) * t
-        if not extrapolate:
-            below, above = fill if isinstance(fill, tuple) else (fill, fill)
-            column = _core.reshape(flat, (flat.size, 1))
-            y = _core.where(_core.less(column, data.x[0]), below, y)
-            y = _core.where(_core.greater(column, data.x[-1]), above, y)
-        return data.restored(y, query.shape)
+            self._prepare()
+
+    def _start(self) -> None:
+        c, x, _, axis = self._given[0]
+        c = as_array(c)
+        axis = axis_of(c, axis, "PPoly")
+        if c.ndim < 2 or axis == c.ndim - 1:
+            raise ValueError(f"PPoly: coefficients of shape {c.shape} have no axis {axis + 1}")
+        order = [axis, axis + 1, *[k for k in range(c.ndim) if k not in (axis, axis + 1)]]
+        c = _core.transpose(c, order)
+        # The data only say where the pieces begin, and which shape the results have.
+        shape = c.shape[2 : 2 + axis] + (c.shape[1] + 1,) + c.shape[2 + axis :]
+        self._data = Data(x, np.zeros(shape), axis, "PPoly")
+        rows = _core.reshape(c, (*c.shape[:2], c.size // (c.shape[0] * c.shape[1])))
+        self._coefficients = [rows[k] for k in reversed(range(c.shape[0]))]

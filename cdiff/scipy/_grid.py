@@ -153,7 +153,7 @@ class RegularGridInterpolator:
             q = points[:, axis]
             if self.bounds_error:
                 # A decision of a program, since the error depends on it.
-                if bool(np.any(_out_of(_core.value(g), _core.value(q)))):
+                if np.any(of_values(_out_of, g, q)):
                     raise ValueError(
                         "RegularGridInterpolator: One of the requested xi is out of bounds in "
                         f"dimension {axis}"

@@ -93,7 +93,7 @@ class Sylvester(PointCallee):
 
 
 FUNCTIONS = frozenset((
-    "coshm", "cosm", "expm", "fractional_matrix_power", "logm", "sinhm", "sinm", "sqrtm",
+    "coshm", "cosm", "expm", "fractional_matrix_power", "logm", "signm", "sinhm", "sinm", "sqrtm",
     "tanhm", "tanm",
 ))  # fmt: skip
 

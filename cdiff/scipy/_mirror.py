@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, any_array, gather
+from cdiff._core import Array, any_array, gather, is_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["holds_arrays", "mirror_of", "no_keywords", "rows_at"]
+__all__ = ["holds_arrays", "mirror_of", "no_keywords", "rows_at", "without_derivative"]
 
 
 def holds_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -66,6 +66,40 @@ def no_keywords(name: str, **given: Any) -> None:
     for keyword, (value, default) in given.items():
         if value is not default and (np.ndim(value) or value != default):
             raise TypeError(f"{name}: {keyword}={value!r} cannot be used with cdiff arrays")
+
+
+def without_derivative(function: Any, name: str, instead: str | None) -> Any:
+    """A function of SciPy that says so where a derivative would be lost.
+
+    Parameters
+    ----------
+    function : object
+        Returned as it is if it is no plain function.
+    name : str
+    instead : str or None
+        What to write.
+
+    Returns
+    -------
+    object
+    """
+    if not inspect.isfunction(function):
+        return function
+
+    @wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if holds_arrays(args, kwargs) and _any_tracked([*args, *kwargs.values()]):
+            raise NotImplementedError(
+                f"{name} has no derivative in cdiff: {instead or 'write it with other functions'}, "
+                "or give it x.numpy() if none is needed"
+            )
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _any_tracked(values: Any) -> bool:
+    return any(_any_tracked(x) if isinstance(x, (list, tuple)) else is_tracked(x) for x in values)
 
 
 def rows_at(a: Any, positions: Any) -> Any:

@@ -20,7 +20,7 @@ from cdiff.numpy._decompositions import TURNED, Decomposition, Eigh, eigenvalues
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._pencil import left_vectors, pair_eig
-from cdiff.scipy._structure import hermitian_of, matrix_of, square_of, symmetric_of
+from cdiff.scipy._structure import hermitian_of, matrices_of, matrix_of, square_of, symmetric_of
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = []
@@ -47,18 +47,42 @@ def _reduced(a: Array, b: Array, type: int) -> tuple[Array, Array, bool]:
     return _core.matmul(_core.matmul(adjoint(factor), a), factor), factor, type == 3
 
 
-def _phases(v: Any, subset: Any, lower: bool, type: int, a: Any, b: Any = None) -> Any:
+def _phases(
+    v: Any, by_index: Any, by_value: Any, lower: bool, type: int, a: Any, b: Any = None
+) -> Any:
     """What makes each column the one that SciPy gives."""
-    given = _linalg.eigh(a, b, lower=lower, type=type, subset_by_index=subset)[1]
+    given = _linalg.eigh(a, b, lower=lower, type=type, subset_by_index=by_index,
+                         subset_by_value=by_value)[1]  # fmt: skip
     ratio = (v.conj() * given).sum(-2)
     size = np.abs(ratio)
     return np.where(size > 0, ratio / np.where(size > 0, size, 1), 1).astype(v.dtype)
+
+
+def _between(w: Any, interval: Any) -> Any:
+    return np.searchsorted(w, interval, side="right")
+
+
+def _indices(w: Array, by_index: Any, by_value: Any, name: str) -> Any:
+    """The first and the last of the eigenvalues that are asked for; how many they are decides a
+    program."""
+    if by_value is None:
+        return by_index
+    low, high = by_value
+    if by_index is not None or not low < high or w.ndim > 1:
+        raise ValueError(
+            f"{name}: subset_by_value={by_value!r} is an interval of eigenvalues of one matrix, "
+            "and goes with no subset_by_index"
+        )
+    ends = of_values(_between, w, (float(low), float(high)))
+    return int(ends[0]), int(ends[1]) - 1
 
 
 def _subset(w: Array, subset: Any) -> slice:
     if subset is None:
         return slice(None)
     low, high = subset
+    if low == high + 1:  # an interval without any
+        return slice(0, 0)
     if not 0 <= low <= high < w.shape[-1]:
         raise ValueError(
             f"eigh: requested eigenvalue indices are not valid. Valid range is "
@@ -87,7 +111,6 @@ def eigh(
     subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
 ) -> Any:  # fmt: skip
     """As `scipy.linalg.eigh`, generalised problems too, by both matrices."""
-    no_keywords("eigh", subset_by_value=(subset_by_value, None))
     a, b = _operands(a, b, lower, type, "eigh")
     if b is None:
         w, v = _Eigh(bool(lower), TURNED)(a)
@@ -95,14 +118,15 @@ def eigh(
         reduced, factor, is_product = _reduced(a, b, type)
         w, v = _numpy_linalg.eigh(reduced)
         v = _core.matmul(factor, v) if is_product else _core.solve(adjoint(factor), v)
-    chosen = _subset(w, subset_by_index)
+    chosen = _subset(w, _indices(w, subset_by_index, subset_by_value, "eigh"))
     w, v = _core.index(w, (..., chosen)), _core.index(v, (..., chosen))
     if eigvals_only:
         return w
-    if b is not None:
-        v = v * of_values(_phases, v, subset_by_index, lower, type, a, b)
-    elif subset_by_index is not None:
-        v = v * of_values(_phases, v, subset_by_index, lower, type, a)
+    if not w.size:
+        return w, v
+    if b is not None or subset_by_index is not None or subset_by_value is not None:
+        given = (a,) if b is None else (a, b)
+        v = v * of_values(_phases, v, subset_by_index, subset_by_value, lower, type, *given)
     return w, v
 
 
@@ -113,9 +137,9 @@ def eigvalsh(
     subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.eigvalsh`, generalised problems too, by both matrices."""
-    no_keywords("eigvalsh", subset_by_value=(subset_by_value, None))
     a, b = _operands(a, b, lower, type, "eigvalsh")
     w = _numpy_linalg.eigvalsh(a if b is None else _reduced(a, b, type)[0])
+    subset_by_index = _indices(w, subset_by_index, subset_by_value, "eigvalsh")
     return _core.index(w, (..., _subset(w, subset_by_index)))
 
 
@@ -163,14 +187,14 @@ def svd(
     check_finite: bool = True, lapack_driver: str = "gesdd",
 ) -> Any:  # fmt: skip
     """As `scipy.linalg.svd`."""
-    result = _numpy_linalg.svd(matrix_of(a, "svd"), full_matrices, compute_uv)
+    result = _numpy_linalg.svd(matrices_of(a, "svd"), full_matrices, compute_uv)
     return tuple(result) if compute_uv else result
 
 
 @_mirrors
 def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """As `scipy.linalg.svdvals`."""
-    return _numpy_linalg.svdvals(matrix_of(a, "svdvals"))
+    return _numpy_linalg.svdvals(matrices_of(a, "svdvals"))
 
 
 def _relative(a: Array) -> float:
@@ -184,7 +208,7 @@ def pinv(
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.pinv`, along changes that keep the rank."""
     no_keywords("pinv", atol=(atol, None), return_rank=(return_rank, False))
-    a = matrix_of(a, "pinv")
+    a = matrices_of(a, "pinv")
     return _numpy_linalg.pinv(a, rtol=_relative(a) if rtol is None else rtol)
 
 
@@ -204,9 +228,13 @@ def lstsq(
     check_finite: bool = True, lapack_driver: Any = None,
 ) -> Any:  # fmt: skip
     """As `scipy.linalg.lstsq`, along changes that keep the rank."""
+    if lapack_driver not in (None, "gelsd", "gelsy", "gelss"):
+        raise ValueError(f'lstsq: LAPACK driver "{lapack_driver}" is not found')
     a, b = matrix_of(a, "lstsq"), as_array(b)
     cond = float(NUMPY.finfo(a.dtype).eps) if cond is None else cond
     x, residuals, rank, s = _numpy_linalg.lstsq(a, b, cond)
+    if lapack_driver == "gelsy":  # which gives neither of them
+        return x, as_array(np.zeros(0, a.dtype)), rank, None
     if b.ndim == 1 and residuals.size:
         residuals = residuals[0]
     return x, residuals, rank, s
@@ -226,18 +254,29 @@ def qr(
 ) -> Any:  # fmt: skip
     """As `scipy.linalg.qr`, with the modes economic and r, and full where Q is unique."""
     names = {"full": "complete", "economic": "reduced", "r": "reduced"}
+    if mode == "raw":
+        raise NotImplementedError(
+            "qr: Householder vectors (mode='raw') have no derivative in cdiff; use mode='economic'"
+        )
     if mode not in names:
-        raise ValueError(f"qr: of cdiff arrays, mode is one of {sorted(names)}, not {mode!r}")
-    a = matrix_of(a, "qr")
+        raise ValueError(f"qr: mode is one of {sorted(names)}, not {mode!r}")
+    a = matrices_of(a, "qr")
+    if mode == "full" and a.shape[-2] > a.shape[-1]:
+        raise NotImplementedError(
+            f"qr: with mode='full' the last columns of Q are not unique for shape {a.shape}; use "
+            "mode='economic'"
+        )
     order: Any = None
     if pivoting:
-        order = of_values(_column_order, a)
+        order = of_values(_column_order, matrix_of(a, "qr"))
         a = rows_at(a.mT, order).mT
     q, r = _numpy_linalg.qr(a, names[mode])
     rows, columns = a.shape[-2:]
     if mode == "r" and rows > columns:
         zeros = np.zeros((*a.shape[:-2], rows - columns, columns), a.dtype)
         r = _core.concatenate([r, as_array(zeros)], a.ndim - 2)
+    if mode == "r" and a.ndim > 2:
+        return r  # SciPy makes a tuple of it for one matrix only
     found = (r,) if mode == "r" else (q, r)
     return (*found, order) if pivoting else found
 

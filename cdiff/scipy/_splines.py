@@ -18,7 +18,7 @@ from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._mirror import rows_at
 from cdiff.scipy.linalg import solve_banded
 
-__all__ = ["basis", "coefficients", "knots", "solved_along"]
+__all__ = ["basis", "coefficients", "even_knots", "knots", "solved_along"]
 
 
 def knots(x: Array, degree: int) -> Array:
@@ -26,6 +26,13 @@ def knots(x: Array, degree: int) -> Array:
     n, half = x.size, (degree + 1) // 2
     inner = np.arange(half, n - half)
     return x[np.concatenate([np.zeros(degree + 1, int), inner, np.full(degree + 1, n - 1)])]
+
+
+def even_knots(x: Array, degree: int) -> Array:
+    """SciPy's knots for an even degree: between the points, without the outer ones."""
+    half, count = degree // 2, degree + 1
+    inner = ((x[1:] + x[:-1]) / 2)[half:-half]
+    return _core.concatenate([x[np.zeros(count, int)], inner, x[np.full(count, x.size - 1)]], 0)
 
 
 def _span(t: Any, x: Any, degree: int) -> Any:
@@ -76,11 +83,35 @@ def _band_places(numbers: Any, n: int) -> Any:
     return places
 
 
-def coefficients(t: Array, x: Array, values: Array, axis: int, degree: int) -> Array:
-    """The coefficients, along an axis, of the spline through values at the points x."""
-    numbers, found = basis(t, x, degree)
+def _as_rows(*numbers: Any) -> Any:
+    return np.concatenate(numbers)
+
+
+def coefficients(
+    t: Array, x: Array, values: Array, axis: int, degree: int, ends: Any = ((), ())
+) -> Array:
+    """The coefficients, along an axis, of the spline through values at the points x.
+
+    Parameters
+    ----------
+    t, x, values : Array
+    axis, degree : int
+    ends : pair of lists of int, optional
+        Orders of derivatives at the first and the last point, whose values stand before and after
+        those at the points.
+
+    Returns
+    -------
+    Array
+    """
+    parts = [basis(t, x[:1], degree, nu) for nu in ends[0]] + [basis(t, x, degree)]
+    parts += [basis(t, x[-1:], degree, nu) for nu in ends[1]]
+    numbers, found = parts[0]
+    if len(parts) > 1:
+        numbers = of_values(_as_rows, *[part[0] for part in parts])
+        found = _core.concatenate([part[1] for part in parts], 0)
     flat = _core.concatenate([_core.reshape(found, (found.size,)), as_array(np.zeros(1))], 0)
-    bands = rows_at(flat, of_values(_band_places, numbers, x.size))
+    bands = rows_at(flat, of_values(_band_places, numbers, values.shape[axis]))
     return solved_along(bands, degree, values, axis)
 
 

@@ -16,7 +16,7 @@ from cdiff.numpy._common import adjoint, as_array
 from cdiff.numpy._decompositions import floating
 from cdiff.numpy._index import diagonal, tril, triu
 
-__all__ = ["hermitian_of", "matrix_of", "promoted", "square_of", "symmetric_of"]
+__all__ = ["hermitian_of", "matrices_of", "matrix_of", "promoted", "square_of", "symmetric_of"]
 
 
 def square_of(a: Any, name: str) -> Array:
@@ -31,6 +31,15 @@ def matrix_of(a: Any, name: str) -> Array:
     """One real or complex matrix, or an error."""
     a = floating(a)
     if a.ndim != 2:
+        several = "; for several matrices use cd.vmap" if a.ndim > 2 else ""
+        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}{several}")
+    return a
+
+
+def matrices_of(a: Any, name: str) -> Array:
+    """Real or complex matrices, or an error."""
+    a = floating(a)
+    if a.ndim < 2:
         raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
     return a
 

@@ -1,7 +1,7 @@
 """`scipy.interpolate`: interpolation on lines and grids, by query points, values and abscissae.
 
-Names only: `_curves.py` has the interpolants of one variable, `_grid.py` those of several. Other
-names are SciPy's.
+Names only: `_curves.py`, `_interp1d.py` and `_bsplines.py` have the interpolants of one variable,
+`_grid.py` those of several. Other names are SciPy's.
 
 Examples
 --------
@@ -16,14 +16,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdiff.scipy._curves import CubicHermiteSpline, CubicSpline, PchipInterpolator, interp1d
+from cdiff.scipy._bsplines import BSpline, make_interp_spline
+from cdiff.scipy._curves import (
+    Akima1DInterpolator,
+    CubicHermiteSpline,
+    CubicSpline,
+    PchipInterpolator,
+    PPoly,
+)
 from cdiff.scipy._grid import RegularGridInterpolator, interpn
+from cdiff.scipy._interp1d import interp1d
 from cdiff.scipy._need import scipy_module
 
 _interpolate = scipy_module("interpolate")
 
-__all__ = ["CubicHermiteSpline", "CubicSpline", "PchipInterpolator", "RegularGridInterpolator",
-           "interp1d", "interpn"]  # fmt: skip
+__all__ = ["Akima1DInterpolator", "BSpline", "CubicHermiteSpline", "CubicSpline", "PPoly",
+           "PchipInterpolator", "RegularGridInterpolator", "interp1d", "interpn",
+           "make_interp_spline"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -27,15 +27,16 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _spectral
+from cdiff.scipy import _polar, _spectral
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
-from cdiff.scipy._mirror import mirror_of, rows_at
+from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._polar import *  # noqa: F403
 from cdiff.scipy._spectral import *  # noqa: F403
 from cdiff.scipy._structure import hermitian_of, matrix_of, promoted, square_of, symmetric_of
 
 _linalg = scipy_module("linalg")
-__all__: list[str] = [*_spectral.__all__]
+__all__: list[str] = [*_polar.__all__, *_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
 
 LinAlgError = _linalg.LinAlgError
@@ -170,8 +171,9 @@ def cholesky(
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, bool]:
-    """As `scipy.linalg.cho_factor`; the other triangle, which SciPy leaves arbitrary, is 0."""
-    return cholesky(a, lower), lower
+    """As `scipy.linalg.cho_factor`; the other triangle is that of `a`, as SciPy leaves it."""
+    a = square_of(a, "cho_factor")
+    return cholesky(a, lower) + (_triu(a, 1) if lower else _tril(a, -1)), lower
 
 
 @_mirrors
@@ -290,6 +292,7 @@ tanm = _matrix_function("tanm")
 coshm = _matrix_function("coshm")
 sinhm = _matrix_function("sinhm")
 tanhm = _matrix_function("tanhm")
+signm = _matrix_function("signm")
 
 
 @_mirrors
@@ -437,6 +440,79 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     return _solved(toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz")
 
 
+@_mirrors
+def solve_circulant(
+    c: Any, b: Any, singular: str = "raise", tol: Any = None, caxis: int = -1, baxis: int = 0,
+    outaxis: int = 0,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solve_circulant`, of one circulant matrix, by the general solver."""
+    no_keywords("solve_circulant", singular=(singular, "raise"), tol=(tol, None),
+                caxis=(caxis, -1), baxis=(baxis, 0), outaxis=(outaxis, 0))  # fmt: skip
+    return _solved(circulant(as_array(c)), b, None, "solve_circulant")
+
+
+@_mirrors
+def matmul_toeplitz(
+    c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None
+) -> Array:
+    """As `scipy.linalg.matmul_toeplitz`, as a product of matrices."""
+    pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
+    table, x = promoted(toeplitz(*[as_array(z) for z in pair]), x)
+    return _core.matmul(table, x)
+
+
+@_mirrors
+def leslie(f: Any, s: Any) -> Array:
+    """As `scipy.linalg.leslie`, of vectors."""
+    f, s = promoted(_vector(f, "leslie"), _vector(s, "leslie"))
+    if not s.size or f.size != s.size + 1:
+        raise ValueError(f"leslie: f of {f.size} and s of {s.size} elements do not fit")
+    below = _core.reshape(s, (s.size, 1)) * np.eye(s.size, f.size)
+    return _core.concatenate([_core.reshape(f, (1, f.size)), below], 0)
+
+
+def _tridiagonal(d: Any, e: Any, name: str) -> Array:
+    d, e = promoted(_vector(d, name), _vector(e, name))
+    if d.size != e.size + 1 or d.dtype.kind == "c":
+        raise ValueError(f"{name}: real diagonals of {d.size} and {e.size} elements do not fit")
+    main = _core.reshape(d, (d.size, 1)) * np.eye(d.size)
+    if not e.size:
+        return main
+    below = _core.reshape(e, (e.size, 1)) * np.eye(e.size, d.size)
+    return main + _core.concatenate([np.zeros((1, d.size)), below], 0)
+
+
+_SELECT = {"a": "all", "v": "value", "i": "index", 0: "all", 1: "value", 2: "index"}
+
+
+def _selected(select: Any, select_range: Any, name: str) -> dict[str, Any]:
+    kind = _SELECT.get(select, select)
+    if kind not in ("all", "value", "index") or (kind != "all" and select_range is None):
+        raise ValueError(f"{name}: invalid select={select!r} with select_range={select_range!r}")
+    return {} if kind == "all" else {f"subset_by_{kind}": tuple(select_range)}
+
+
+@_mirrors
+def eigh_tridiagonal(
+    d: Any, e: Any, eigvals_only: bool = False, select: Any = "a", select_range: Any = None,
+    check_finite: bool = True, tol: float = 0.0, lapack_driver: str = "auto",
+) -> Any:  # fmt: skip
+    """As `scipy.linalg.eigh_tridiagonal`, by the whole matrix."""
+    name = "eigh_tridiagonal"
+    chosen = _selected(select, select_range, name)
+    return _spectral.eigh(_tridiagonal(d, e, name), eigvals_only=eigvals_only, **chosen)
+
+
+@_mirrors
+def eigvalsh_tridiagonal(
+    d: Any, e: Any, select: Any = "a", select_range: Any = None, check_finite: bool = True,
+    tol: float = 0.0, lapack_driver: str = "auto",
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.eigvalsh_tridiagonal`, by the whole matrix."""
+    name = "eigvalsh_tridiagonal"
+    return _spectral.eigvalsh(_tridiagonal(d, e, name), **_selected(select, select_range, name))
+
+
 # --- what NumPy has too ---------------------------------------------------------------------------
 
 
@@ -470,7 +546,26 @@ def norm(
 __all__.sort()
 
 
+# Why others have no derivative, and what to write.
+_INSTEAD = {
+    "null_space": "its basis is not unique; the projector eye(n) - pinv(A) @ A is",
+    "orth": "its basis is not unique; the projector A @ pinv(A) is",
+    "schur": "use eig, or eigh for symmetric matrices",
+    "hessenberg": "use eig, or qr",
+    "funm": "write the function with expm, logm, sqrtm and their relatives",
+    "qz": "use eig(A, B)",
+    "rq": "write it with qr of the flipped matrix: q, r = qr(A[::-1].T)",
+    "matrix_balance": "it rounds to powers of two; leave it out",
+    "solve_continuous_are": "solve the equation with cdiff.optimize.root",
+    "solve_discrete_are": "solve the equation with cdiff.optimize.root",
+    "eig_banded": "use eigh of the whole matrix",
+    "eigvals_banded": "use eigvalsh of the whole matrix",
+    "cholesky_banded": "use cholesky of the whole matrix",
+    "cho_solve_banded": "use solveh_banded",
+}
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_linalg, name):
         raise AttributeError(f"module 'cdiff.scipy.linalg' has no attribute {name!r}")
-    return getattr(_linalg, name)
+    return without_derivative(getattr(_linalg, name), f"scipy.linalg.{name}", _INSTEAD.get(name))

@@ -28,7 +28,7 @@ from cdiff.numpy._reduce import var as _var
 from cdiff.numpy.linalg import inv as _inv
 from cdiff.numpy.linalg import vector_norm as _vector_norm
 from cdiff.scipy._language import FUNCTIONS
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import mirror_of, without_derivative
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -167,9 +167,30 @@ def _defaults(metric: str, points: Array, given: dict[str, Any]) -> dict[str, An
     return given
 
 
-def _metric(metric: Any, name: str) -> str:
+def _of_pairs(metric: Any, u: Array, v: Array, kwargs: dict[str, Any]) -> Array:
+    """A function of the user for pairs of rows, one after the other."""
+    shape = np.broadcast_shapes(u.shape, v.shape)
+    rows = [_core.reshape(_core.broadcast_to(x, shape), (-1, shape[-1])) for x in (u, v)]
+    found = [as_array(metric(rows[0][k], rows[1][k], **kwargs)) for k in range(rows[0].shape[0])]
+    if any(d.size != 1 for d in found):
+        raise ValueError("the metric must give one number for two points")
+    flat = [_core.reshape(d, (1,)) for d in found]
+    whole = _core.concatenate(flat, 0) if flat else as_array(np.zeros(0))
+    return _core.reshape(whole, shape[:-1])
+
+
+def _own_name(metric: Any) -> Any:
+    """The name of SciPy's function, or ours, of a metric; other functions are what they are."""
+    name = getattr(metric, "__name__", "")
+    known = name in METRICS and metric in (getattr(_distance, name), globals()[name])
+    return name if known else metric
+
+
+def _metric(metric: Any, name: str) -> Any:
     if callable(metric):
-        metric = getattr(metric, "__name__", "")
+        metric = _own_name(metric)
+        if callable(metric):
+            return metric
     aliases = {"l2": "euclidean", "l1": "cityblock", "manhattan": "cityblock", "linf": "chebyshev",
                "js": "jensenshannon", "cos": "cosine"}  # fmt: skip
     metric = aliases.get(metric.lower(), metric.lower())
@@ -188,9 +209,11 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwa
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"cdist: the numbers of columns of {a.shape} and {b.shape} differ")
     metric = _metric(metric, "cdist")
-    kwargs = _defaults(metric, _core.concatenate([a, b], 0), kwargs)
     rows = _core.reshape(a, (a.shape[0], 1, a.shape[1]))
     columns = _core.reshape(b, (1, *b.shape))
+    if callable(metric):
+        return _of_pairs(metric, rows, columns, kwargs)
+    kwargs = _defaults(metric, _core.concatenate([a, b], 0), kwargs)
     return METRICS[metric](rows, columns, **kwargs)
 
 
@@ -202,6 +225,8 @@ def pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) 
         raise TypeError("pdist: out= cannot be used with cdiff arrays; assign the result instead")
     metric = _metric(metric, "pdist")
     i, j = np.triu_indices(x.shape[0], 1)
+    if callable(metric):
+        return _of_pairs(metric, x[i], x[j], kwargs)
     return METRICS[metric](x[i], x[j], **_defaults(metric, x, kwargs))
 
 
@@ -224,10 +249,14 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Array:
     return x[place] * (1 - np.eye(n, dtype=x.dtype))
 
 
+_BOOLEAN = "it compares and counts, and is constant almost everywhere"
+_INSTEAD = {"directed_hausdorff": "write it as np.max(np.min(cdist(u, v), axis=1))"}
+
 __all__.sort()
 
 
 def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_distance, name):
         raise AttributeError(f"module 'cdiff.scipy.spatial.distance' has no attribute {name!r}")
-    return getattr(_distance, name)
+    full = f"scipy.spatial.distance.{name}"
+    return without_derivative(getattr(_distance, name), full, _INSTEAD.get(name, _BOOLEAN))

@@ -1,0 +1,299 @@
+"""Filters of `scipy.ndimage`: weighted sums over the neighbours of each element.
+
+The image is continued beyond its border and then correlated with the weights, both of which are
+operators elsewhere: the derivative by image, weights and widths follows. It must not know how a
+derivative is made.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array
+from cdiff.numpy._common import as_array, axes_of, axis_of
+from cdiff.numpy._pad import pad
+from cdiff.scipy import signal as _signal
+from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._need import scipy_module
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ndimage = scipy_module("ndimage")
+__all__: list[str] = []
+_mirrors = mirror_of(_ndimage, __all__)
+
+# SciPy's names of continuations, and NumPy's.
+PADS = {"reflect": "symmetric", "grid-mirror": "symmetric", "constant": "constant",
+        "grid-constant": "constant", "nearest": "edge", "mirror": "reflect", "wrap": "wrap",
+        "grid-wrap": "wrap"}  # fmt: skip
+
+
+def _image(input: Any, output: Any, name: str) -> Array:
+    no_keywords(name, output=(output, None))
+    a = as_array(input)
+    return a if a.dtype.kind in "fc" else _core.cast(a, float)
+
+
+def _correlated(a: Array, w: Array, mode: str, cval: Any, origins: Any, name: str) -> Array:
+    """The sums, with as many axes in the weights as in the image."""
+    if mode not in PADS:
+        raise RuntimeError(f"{name}: mode is one of {', '.join(PADS)}, not {mode!r}")
+    widths = []
+    for m, origin in zip(w.shape, origins, strict=True):
+        before = m // 2 + origin
+        if not 0 <= before < m:
+            raise ValueError(f"{name}: origin={origin} lies outside of {m} weights")
+        widths.append((before, m - 1 - before))
+    keywords = {"constant_values": cval} if PADS[mode] == "constant" else {}
+    whole = pad(a, widths, PADS[mode], **keywords)
+    found = _signal.correlate(whole, w, "valid", "direct")
+    return _core.cast(found, a.dtype) if found.dtype.kind == a.dtype.kind else found
+
+
+def _per_axis(given: Any, count: int, name: str) -> list[Any]:
+    """One entry for each axis."""
+    if isinstance(given, str) or np.ndim(given) == 0:
+        return [given] * count
+    if len(given) != count:
+        raise RuntimeError(f"{name}: {len(given)} entries for {count} axes")
+    return list(given)
+
+
+@_mirrors
+def correlate1d(
+    input: Any, weights: Any, axis: int = -1, output: Any = None, mode: str = "reflect",
+    cval: float = 0.0, origin: int = 0,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.correlate1d`, by the image and by the weights."""
+    a, w = _image(input, output, "correlate1d"), as_array(weights)
+    if w.ndim != 1 or not w.size:
+        raise RuntimeError(f"correlate1d: no filter weights given: shape {w.shape}")
+    axis = axis_of(a, axis, "correlate1d")
+    shape, origins = [1] * a.ndim, [0] * a.ndim
+    shape[axis], origins[axis] = w.size, origin
+    return _correlated(a, _core.reshape(w, tuple(shape)), mode, cval, origins, "correlate1d")
+
+
+@_mirrors
+def convolve1d(
+    input: Any, weights: Any, axis: int = -1, output: Any = None, mode: str = "reflect",
+    cval: float = 0.0, origin: int = 0,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.convolve1d`, by the image and by the weights."""
+    w = as_array(weights)
+    origin = -origin - (w.size % 2 == 0)
+    return correlate1d(as_array(input), w[::-1], axis, output, mode, cval, origin)
+
+
+def _over(a: Array, w: Array, axes: Any, name: str) -> tuple[Array, tuple[int, ...]]:
+    """Weights with an axis for each of the image, and the axes that they have."""
+    chosen = axes_of(a, axes, name)
+    if w.ndim != len(chosen) or not w.size:
+        raise RuntimeError(f"{name}: weights of shape {w.shape} for {len(chosen)} axes")
+    sizes = dict(zip(chosen, w.shape, strict=True))
+    return _core.reshape(w, tuple([sizes.get(k, 1) for k in range(a.ndim)])), chosen
+
+
+@_mirrors
+def correlate(
+    input: Any, weights: Any, output: Any = None, mode: str = "reflect", cval: float = 0.0,
+    origin: Any = 0, *, axes: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.correlate`, by the image and by the weights."""
+    a = _image(input, output, "correlate")
+    w, chosen = _over(a, as_array(weights), axes, "correlate")
+    origins = [0] * a.ndim
+    for k, o in zip(chosen, _per_axis(origin, len(chosen), "correlate"), strict=True):
+        origins[k] = o
+    return _correlated(a, w, mode, cval, origins, "correlate")
+
+
+@_mirrors
+def convolve(
+    input: Any, weights: Any, output: Any = None, mode: str = "reflect", cval: float = 0.0,
+    origin: Any = 0, *, axes: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.convolve`, by the image and by the weights."""
+    w = as_array(weights)
+    origins = _per_axis(origin, w.ndim, "convolve")
+    origins = [-o - (m % 2 == 0) for o, m in zip(origins, w.shape, strict=True)]
+    turned = w[(slice(None, None, -1),) * w.ndim]
+    return correlate(as_array(input), turned, output, mode, cval, origins, axes=axes)
+
+
+# --- smoothing ------------------------------------------------------------------------------------
+
+
+def _gaussian(sigma: Array, order: int, radius: int) -> Array:
+    """The weights of derivative `order` of a Gaussian."""
+    x = np.arange(-radius, radius + 1.0)
+    square = sigma * sigma
+    bell = _core.exp(-0.5 / square * (x * x))
+    bell = bell / _core.sum(bell, None, False)
+    # The polynomial in front of it: the derivative of q * exp(-x**2 / 2 s) is (q' - x q / s) * exp.
+    q: list[Any] = [1.0] + [0.0] * order
+    for _ in range(order):
+        slope = [(k + 1) * q[k + 1] for k in range(order)] + [0.0]
+        rest = [0.0] + [-q[k] / square for k in range(order)]
+        q = [a + b for a, b in zip(slope, rest, strict=True)]
+    return sum([c * x**k for k, c in enumerate(q)]) * bell
+
+
+@_mirrors
+def gaussian_filter1d(
+    input: Any, sigma: Any, axis: int = -1, order: int = 0, output: Any = None,
+    mode: str = "reflect", cval: float = 0.0, truncate: float = 4.0, *, radius: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.gaussian_filter1d`, by the image and by sigma (the number of weights is
+    constant)."""
+    if order < 0 or (radius is not None and (radius < 0 or radius != int(radius))):
+        raise ValueError(
+            f"gaussian_filter1d: order={order} and radius={radius} must be nonnegative integers"
+        )
+    reach = int(truncate * sigma + 0.5) if radius is None else int(radius)
+    weights = _gaussian(as_array(sigma), order, reach)[::-1]
+    return correlate1d(as_array(input), weights, axis, output, mode, cval)
+
+
+def _one_by_one(
+    f: Any, a: Array, axes: tuple[int, ...], **lists: Sequence[Any]
+) -> Array:  # fmt: skip
+    """A filter along one axis after the other, each with its own arguments."""
+    for i, axis in enumerate(axes):
+        a = f(a, axis=axis, **{name: values[i] for name, values in lists.items()})
+    return a
+
+
+@_mirrors
+def gaussian_filter(
+    input: Any, sigma: Any, order: Any = 0, output: Any = None, mode: Any = "reflect",
+    cval: float = 0.0, truncate: float = 4.0, *, radius: Any = None, axes: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.gaussian_filter`, by the image and by sigma."""
+    a = _image(input, output, "gaussian_filter")
+    chosen = axes_of(a, axes, "gaussian_filter")
+    n = len(chosen)
+    sigmas, orders, modes, radii = [
+        _per_axis(x, n, "gaussian_filter") for x in (sigma, order, mode, radius)
+    ]
+    used = [i for i, s in enumerate(sigmas) if s > 1e-15]
+
+    def along(x: Any, axis: int, **given: Any) -> Array:
+        return gaussian_filter1d(x, axis=axis, cval=cval, truncate=truncate, **given)
+
+    parts = {"sigma": sigmas, "order": orders, "mode": modes, "radius": radii}
+    kept = {name: [values[i] for i in used] for name, values in parts.items()}
+    return _one_by_one(along, a, tuple([chosen[i] for i in used]), **kept)
+
+
+@_mirrors
+def uniform_filter1d(
+    input: Any, size: int, axis: int = -1, output: Any = None, mode: str = "reflect",
+    cval: float = 0.0, origin: int = 0,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.uniform_filter1d`."""
+    if size < 1:
+        raise RuntimeError(f"uniform_filter1d: incorrect filter size {size}")
+    a = _image(input, output, "uniform_filter1d")
+    return correlate1d(a, np.full(size, 1.0 / size), axis, None, mode, cval, origin)
+
+
+@_mirrors
+def uniform_filter(
+    input: Any, size: Any = 3, output: Any = None, mode: Any = "reflect", cval: float = 0.0,
+    origin: Any = 0, *, axes: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.uniform_filter`."""
+    a = _image(input, output, "uniform_filter")
+    chosen = axes_of(a, axes, "uniform_filter")
+    sizes, modes, origins = [
+        _per_axis(x, len(chosen), "uniform_filter") for x in (size, mode, origin)
+    ]
+
+    def along(x: Any, axis: int, **given: Any) -> Array:
+        return uniform_filter1d(x, axis=axis, cval=cval, **given)
+
+    return _one_by_one(along, a, chosen, size=sizes, mode=modes, origin=origins)
+
+
+# --- slopes ---------------------------------------------------------------------------------------
+
+
+def _slope(input: Any, axis: int, output: Any, mode: Any, cval: float, smooth: Any,
+           name: str) -> Array:  # fmt: skip
+    a = _image(input, output, name)
+    axis, modes = axis_of(a, axis, name), _per_axis(mode, a.ndim, name)
+    y = correlate1d(a, [-1.0, 0.0, 1.0], axis, None, modes[axis], cval)
+    for k in range(a.ndim):
+        y = y if k == axis else correlate1d(y, smooth, k, None, modes[k], cval)
+    return y
+
+
+@_mirrors
+def prewitt(
+    input: Any, axis: int = -1, output: Any = None, mode: Any = "reflect", cval: float = 0.0
+) -> Array:
+    """As `scipy.ndimage.prewitt`."""
+    return _slope(input, axis, output, mode, cval, [1.0, 1.0, 1.0], "prewitt")
+
+
+@_mirrors
+def sobel(
+    input: Any, axis: int = -1, output: Any = None, mode: Any = "reflect", cval: float = 0.0
+) -> Array:
+    """As `scipy.ndimage.sobel`."""
+    return _slope(input, axis, output, mode, cval, [1.0, 2.0, 1.0], "sobel")
+
+
+@_mirrors
+def laplace(
+    input: Any, output: Any = None, mode: Any = "reflect", cval: float = 0.0, *, axes: Any = None
+) -> Array:
+    """As `scipy.ndimage.laplace`."""
+    a = _image(input, output, "laplace")
+    chosen = axes_of(a, axes, "laplace")
+    modes = _per_axis(mode, len(chosen), "laplace")
+    terms = [correlate1d(a, [1.0, -2.0, 1.0], k, None, m, cval)
+             for k, m in zip(chosen, modes, strict=True)]  # fmt: skip
+    return sum(terms[1:], terms[0])
+
+
+def _bends(
+    input: Any, sigma: Any, order: int, output: Any, mode: Any, cval: float, axes: Any,
+    keywords: dict[str, Any], name: str,
+) -> list[Array]:  # fmt: skip
+    """Smoothed derivatives along each axis."""
+    a = _image(input, output, name)
+    chosen = axes_of(a, axes, name)
+    return [gaussian_filter(a, sigma, [order if k == j else 0 for k in chosen], None, mode, cval,
+                            axes=chosen, **keywords) for j in chosen]  # fmt: skip
+
+
+@_mirrors
+def gaussian_laplace(
+    input: Any, sigma: Any, output: Any = None, mode: Any = "reflect", cval: float = 0.0, *,
+    axes: Any = None, **kwargs: Any,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.gaussian_laplace`, by the image and by sigma."""
+    terms = _bends(input, sigma, 2, output, mode, cval, axes, kwargs, "gaussian_laplace")
+    return sum(terms[1:], terms[0])
+
+
+@_mirrors
+def gaussian_gradient_magnitude(
+    input: Any, sigma: Any, output: Any = None, mode: Any = "reflect", cval: float = 0.0, *,
+    axes: Any = None, **kwargs: Any,
+) -> Array:  # fmt: skip
+    """As `scipy.ndimage.gaussian_gradient_magnitude`, by the image and by sigma."""
+    name = "gaussian_gradient_magnitude"
+    terms = [_core.square(x) for x in _bends(input, sigma, 1, output, mode, cval, axes, kwargs,
+                                             name)]  # fmt: skip
+    return _core.sqrt(sum(terms[1:], terms[0]))
+
+
+__all__.sort()
