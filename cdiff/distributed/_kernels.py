@@ -24,7 +24,18 @@ from cdiff._wrap import function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Base", "Both", "Pulled", "Pushed", "Work", "packed", "run_parts", "unpacked"]
+__all__ = [
+    "Base",
+    "Both",
+    "Pulled",
+    "Pushed",
+    "Work",
+    "packed",
+    "run_apart",
+    "run_parts",
+    "travelling",
+    "unpacked",
+]
 
 KEPT = 64  # kernels that a worker remembers
 PLAIN = (float, int, bool, str, bytes, np.ndarray, np.generic, Array)
@@ -230,3 +241,47 @@ def run_parts(
     """
     work = code if isinstance(code, Work) else unpacked(code)
     return [work(leaves, part, first + k) for k, part in enumerate(parts)]
+
+
+def run_apart(code: bytes, leaves: tuple[Any, ...], parts: list[Any], first: int = 0) -> list[Any]:
+    """`run_parts` in a process of a pool, where an error that cannot be sent back would be lost.
+
+    Parameters
+    ----------
+    code, leaves, parts, first
+        As for `run_parts`.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    try:
+        return run_parts(code, leaves, parts, first)
+    except Exception as error:
+        other = travelling(error)
+        if other is error:
+            raise
+        raise other from None
+
+
+def travelling(error: Exception) -> Exception:
+    """An error that can be sent to another process: this one, or one that says the same.
+
+    Parameters
+    ----------
+    error : Exception
+        Many cannot: of classes made in a function, holding a lock, with other arguments than the
+        message that they hand on.
+
+    Returns
+    -------
+    Exception
+    """
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        other = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            other.add_note(note)
+        return other
+    return error
