@@ -376,6 +376,28 @@ def test_a_run_that_records_gives_what_later_runs_give():
         same(total.value_and_grad(p), total.value_and_grad(p))
 
 
+FACTOR = 1.0
+
+
+def scaled(p, part):
+    return FACTOR * p * np.sum(part)
+
+
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_what_the_function_reads_from_outside_may_change(executor, monkeypatch):
+    table = {"shift": 0.0}
+    with sum_over(lambda p, part: scaled(p, part) + table["shift"], [np.ones(3), np.ones(2)],
+                  executor) as total:  # fmt: skip
+        for factor, shift in ((1.0, 0.0), (3.0, 0.0), (3.0, 1.0), (1.0, 0.5)):
+            monkeypatch.setitem(globals(), "FACTOR", factor)
+            table["shift"] = shift
+            assert total(2.0) == 10.0 * factor + 2.0 * shift
+            assert cd.grad(total)(2.0) == 5.0 * factor
+            assert total.value_and_grad(2.0) == (10.0 * factor + 2.0 * shift, 5.0 * factor)
+            assert cd.hvp(total, (2.0,), (1.0,)) == 0.0
+            assert cd.jvp(total, (2.0,), (1.0,))[1] == 5.0 * factor
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 A kernel is a picklable object; the kernels of derivatives are made from others, so that every order
 exists. A worker keeps each kernel that it has seen, compiled, and knows it by its bytes. This file
 knows transformations and pickles; it must not know who runs it. After its first partition a worker
-runs programs only.
+runs programs only, which look through `__wrapped__` at what the user's function reads from outside.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Base:
     """
 
     def __init__(self, f: Callable[..., Any], template: Any) -> None:
-        self.f = f
+        self.f = self.__wrapped__ = f
         self.template = template
 
     def __call__(self, leaves: Any, part: Any) -> Any:
@@ -72,7 +72,7 @@ class Pulled:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base = self.__wrapped__ = base
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         *own, g = leaves
@@ -89,7 +89,7 @@ class Pushed:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base = self.__wrapped__ = base
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         half = len(leaves) // 2
@@ -106,7 +106,7 @@ class Both:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base = self.__wrapped__ = base
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         out, back = vjp(lambda *x: self.base(x, part), *leaves)
