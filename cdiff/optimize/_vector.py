@@ -134,8 +134,8 @@ def _as_floats(tree: Any) -> Any:
     """A guess as SciPy's users write it: a list of numbers is a vector, an integer a float."""
     if isinstance(tree, (list, tuple)) and not hasattr(tree, "_fields"):
         leaves = flatten(tree)[0]
-        if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float)) for x in leaves):
-            return np.array(tree, dtype=float)
+        if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float, complex)) for x in leaves):
+            return np.array(tree, dtype=np.result_type(float, *[type(x) for x in leaves]))
     leaves, treedef = flatten(tree)
     return unflatten(treedef, [_as_float(x) for x in leaves])
 
