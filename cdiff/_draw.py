@@ -258,8 +258,8 @@ def _boxes_of_graph(
     rows = list({row.id: row for found in graphs for row in found}.values())
     if any(row.op == "freed" for row in rows):
         raise RuntimeError(
-            "draw: backward() has freed this graph; draw it before (which computes adjoints and frees "
-            "nothing), or call backward(retain_graph=True)"
+            "draw: backward() has freed this graph; draw it before (adjoints are computed for the "
+            "picture, and nothing is freed), or call backward(retain_graph=True)"
         )
     ends = {found[-1].id for found in graphs}
     at_nodes: dict[int, Any] = {}
