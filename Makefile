@@ -28,7 +28,7 @@ BUILD_KEY := project['build-system']['requires']
 EXTRAS := project['project']['optional-dependencies']
 
 .PHONY: help demo test lint types pages docs wheel bench bench-baseline bench-compare sanitize \
-	valgrind coverage matrix minimum clean
+	valgrind coverage matrix minimum distributed clean
 .DELETE_ON_ERROR:
 
 help:
@@ -43,6 +43,7 @@ help:
 	@echo 'make coverage  lines of Python and Cython that the tests reach'
 	@echo 'make matrix    run the tests on every supported Python found'
 	@echo 'make minimum   run the tests with the oldest versions of all dependencies'
+	@echo 'make distributed   the tests of what needs Dask, joblib, MPI or tqdm'
 	@echo 'make wheel     build sdist and wheel into dist/, repaired to a manylinux tag'
 	@echo 'make bench     run the benchmarks beside the peers'
 	@echo 'make bench-compare   has anything become slower than in benchmarks/baseline.json?'
@@ -120,6 +121,16 @@ valgrind:
 # waits for it would never end.  Tracing is slow as well: bounds on time and memory mean nothing.
 COVERAGE_ARGS ?= -m "not signals and not timing and not memory"
 
+# What the extras add: Dask, joblib and cloudpickle with real processes, the ranks of a real MPI (the
+# wheel of MPICH brings mpiexec), tqdm.  In an environment of its own, because `make test` shows that
+# the package does without them.  Here nothing may be skipped.
+DISTRIBUTED_TESTS := tests/test_distributed.py tests/test_examples.py tests/test_progress.py
+distributed:
+	$(MAKE) VENV=.venv-distributed .venv-distributed/.built .venv-distributed/.test \
+		.venv-distributed/.schedulers
+	.venv-distributed/bin/pytest --junit-xml=.venv-distributed/report.xml $(DISTRIBUTED_TESTS)
+	! grep -o '<skipped[^>]*>' .venv-distributed/report.xml
+
 # The traced module takes the place of the ordinary one, which the next target builds again.
 coverage: $(VENV)/.build-deps $(VENV)/.test $(VENV)/.dev
 	rm -f $(VENV)/.built
@@ -161,6 +172,10 @@ $(VENV)/.build-deps: pyproject.toml $(VENV)/.created
 
 $(VENV)/.built: $(SOURCES) $(VENV)/.build-deps
 	$(PIP) install --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.schedulers: pyproject.toml $(VENV)/.created
+	$(PIP) install $(call requirements,$(EXTRAS)['distributed'] + $(EXTRAS)['mpi']) mpich tqdm
 	touch $@
 
 $(VENV)/.test $(VENV)/.dev $(VENV)/.bench $(VENV)/.docs: $(VENV)/.%: pyproject.toml $(VENV)/.created

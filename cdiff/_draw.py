@@ -98,6 +98,8 @@ def draw(
         If `y` is neither an Array nor a function, or there are arguments for an Array.
     ValueError
         If `max_boxes` is less than 2, or `adjoint` has another shape than the output.
+    RuntimeError
+        If `backward` has freed the graph.
 
     Examples
     --------
@@ -254,6 +256,11 @@ def _boxes_of_graph(
 ) -> list[Box]:
     graphs = [graph(y) for y in outputs]
     rows = list({row.id: row for found in graphs for row in found}.values())
+    if any(row.op == "freed" for row in rows):
+        raise RuntimeError(
+            "draw: backward() has freed this graph; draw it before (adjoints are computed for the "
+            "picture, and nothing is freed), or call backward(retain_graph=True)"
+        )
     ends = {found[-1].id for found in graphs}
     at_nodes: dict[int, Any] = {}
     at_edges: dict[tuple[int, int], Any] = {}
@@ -443,11 +450,9 @@ def _picture(boxes: list[Box], max_boxes: int, name: str) -> Picture:
     placed = layered(sizes, edges)
     parts = [curve([(x + PAD, y + PAD) for x, y in route]) for route in placed.routes]
     right = placed.size[0]
-    for route, label in zip(placed.routes, labels, strict=True):
-        (x0, y0), (x1, y1) = route[0], route[1]
+    for label, (x, y) in zip(labels, _label_places(placed.routes, labels), strict=True):
         if label:
-            x = (x0 + x1) / 2 + 4
-            parts.append(text(x + PAD, (y0 + y1) / 2 + PAD + 3, label, SIZE - 2, ADJOINT))
+            parts.append(text(x + PAD, y + PAD + 3, label, SIZE - 2, ADJOINT))
             right = max(right, x + text_width(label, SIZE - 2))
     for b, size, center in zip(boxes, sizes, placed.centers, strict=True):
         parts.append(_drawn(b, size, (center[0] + PAD, center[1] + PAD)))
@@ -455,6 +460,34 @@ def _picture(boxes: list[Box], max_boxes: int, name: str) -> Picture:
     folded = f" ({total} operations)" if total > len(boxes) else ""
     summary = f"drawing of {title}: {len(boxes)} boxes{folded}"
     return Picture(document(width, height, parts, summary), summary)
+
+
+def _label_places(routes: Any, labels: list[str]) -> list[tuple[float, float]]:
+    """Where the labels of edges begin: beside the middle, or where no other label stands."""
+    taken: list[tuple[float, float, float]] = []
+    for (start, end, *_), label in zip(routes, labels, strict=True):
+        width = text_width(label, SIZE - 2)
+        places = [_on_curve(start, end, t) for t in (0.5, 0.35, 0.2, 0.1, 0.65, 0.8, 0.9)]
+        free = [
+            place
+            for place in places
+            if not label or not any(_overlap((*place, width), other) for other in taken)
+        ]
+        taken.append((*(free or places)[0], width if label else -1e9))
+    return [(x, y) for x, y, _ in taken]
+
+
+def _on_curve(start: Any, end: Any, t: float) -> tuple[float, float]:
+    """A point beside a curve as `curve` draws it."""
+    (x0, y0), (x1, y1) = start, end
+    smooth = t * t * (3.0 - 2.0 * t)
+    along = 1.5 * t * (1.0 - t) + t**3  # both inner points of the curve are half way down
+    return x0 + (x1 - x0) * smooth + 4.0, y0 + (y1 - y0) * along
+
+
+def _overlap(a: tuple[float, float, float], b: tuple[float, float, float]) -> bool:
+    """Do two labels (left, middle, width) lie on each other?"""
+    return a[0] < b[0] + b[2] + 2 and b[0] < a[0] + a[2] + 2 and abs(a[1] - b[1]) < SIZE
 
 
 def _drawn(b: Box, size: tuple[float, float], center: tuple[float, float]) -> str:

@@ -195,6 +195,8 @@ class Observer:
         elif cls is types.FunctionType:
             if not _is_library(x):
                 self._look_into_function(x)
+            else:
+                self._look(getattr(x, "__wrapped__", None), label)
         elif cls in (tuple, list, dict):
             self._look_into_container(x, label)
         elif cls is functools.partial:

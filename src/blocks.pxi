@@ -249,13 +249,13 @@ cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accum
             job_run(job, value, adjoint, out, accumulate, falling)
 
 
-cdef int broadcast_into(Job *job, Array a, int op) except -1:
-    """Widen the job's shape by an operand's, or say which shapes do not fit."""
+cdef bint broadcast_into(Job *job, Array a) noexcept:
+    """Widen the job's shape by an operand's; False where that does not fit."""
     cdef Arr *r
     cdef int i, j, shift
     cdef Py_ssize_t extent
     if a is None or not N(a).flags & NODE_ARRAY:
-        return 0
+        return True
     r = N(a).arr
     if r.ndim > job.ndim:
         shift = r.ndim - job.ndim
@@ -271,20 +271,19 @@ cdef int broadcast_into(Job *job, Array a, int op) except -1:
         if job.shape[j] == 1:
             job.shape[j] = extent
         elif extent != 1 and extent != job.shape[j]:
-            raise ValueError(f"{op_name(op)}: operands could not be broadcast together: axis "
-                             f"{j - job.ndim} has extents {job.shape[j]} and {extent}"
-                             f" (operand of shape {shape_tuple(a)})")
-    return 0
+            return False
+    return True
 
 
 cdef int job_shape(Job *job, int op, Array a, Array b, Array c, Array d) except -1:
     cdef int i
     job.ndim = 0
     job.count = 0
-    broadcast_into(job, a, op)
-    broadcast_into(job, b, op)
-    broadcast_into(job, c, op)
-    broadcast_into(job, d, op)
+    if not (broadcast_into(job, a) and broadcast_into(job, b) and broadcast_into(job, c)
+            and broadcast_into(job, d)):
+        shapes = " ".join([str(shape_tuple(x)) for x in (a, b, c, d) if x is not None])
+        raise ValueError(f"{op_name(op)}: operands could not be broadcast together with shapes "
+                         f"{shapes}{operands_remark()}")
     job.size = 1
     for i in range(job.ndim):
         job.size *= job.shape[i]

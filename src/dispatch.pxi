@@ -366,7 +366,7 @@ def matmul(a, b):
     if xs[len(xs) - 1] != (ys[0] if len(ys) == 1 else ys[len(ys) - 2]):
         raise ValueError(f"matmul: shapes {xs} and {ys} do not fit: the last axis of the first "
                          f"must equal the {'only' if len(ys) == 1 else 'last but one'} axis of the "
-                         f"second")
+                         f"second{operands_remark()}")
     if typenum_of(innermost(x)) != typenum_of(innermost(y)):
         x, y = same_dtype([x, y])
     if len(xs) == 1:

@@ -68,6 +68,12 @@ cdef str origin_text(Node *n):
         f"; it was made at {line_text(line)}"
 
 
+cdef str operands_remark():
+    """The same of an error about operands, which have lines of their own where lines are noted."""
+    return "" if noting else \
+        "; with cdiff.debug_lines() switched on, a note says where the operands were made"
+
+
 def made_at(x):
     """The line of code that made an Array, while one of the debugging switches was on.
 

@@ -1,6 +1,7 @@
 """Functions that workers in other processes can import, for the tests of `cdiff.distributed`."""
 
 import os
+import threading
 import time
 
 import numpy as np
@@ -47,6 +48,29 @@ def fails(p, part):
     if x.shape[0] == 6:
         raise ZeroDivisionError("something in the model")
     return np.sum(x * p["b"])
+
+
+class Unpicklable(Exception):
+    """Holds what no process can send to another."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.lock = threading.Lock()
+
+
+class Unreadable(Exception):
+    """Can be pickled, but what reads it calls the class with one argument."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first} {second}")
+
+
+def raises_unpicklable(p, part):
+    raise Unpicklable("something in", "the model")
+
+
+def raises_unreadable(p, part):
+    raise Unreadable("something in", "the model")
 
 
 class DiesOnce:

@@ -376,3 +376,20 @@ def test_complex_values_are_watched(dtype):
         cd.jvp(np.log, (z,), (z,))
     with cd.debug_nans(), cd.debug_infs():
         assert np.all(np.isfinite(cd.grad(lambda z: np.sum(np.abs(z)))(z)))
+
+
+def test_errors_about_shapes_name_all_operands_and_the_switch():
+    a, b = cd.array(np.ones(3), requires_grad=True), np.ones((2, 4))
+    cases = [
+        (lambda: a + b, r"\(3,\) \(2, 4\)"),
+        (lambda: a @ b, r"\(3,\) and \(2, 4\)"),
+        (lambda: np.where(a > 0, a, b), r"\(3,\) \(3,\) \(2, 4\)"),
+    ]
+    for wrong, shapes in cases:
+        with pytest.raises(ValueError, match=f"shapes {shapes}.* with cdiff.debug_lines"):
+            wrong()
+        with cd.debug_lines(), pytest.raises(ValueError, match=f"shapes {shapes}") as error:
+            wrong()
+        assert "debug_lines" not in str(error.value)
+        assert "(3,) [1. 1. 1.]" in error.value.__notes__[0]
+        assert "(2, 4)" in error.value.__notes__[0]

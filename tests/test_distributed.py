@@ -23,6 +23,8 @@ from distributed_model import (
     loss,
     make_parts,
     moments,
+    raises_unpicklable,
+    raises_unreadable,
     whole_loss,
     whole_moments,
 )
@@ -213,6 +215,43 @@ def test_dask_survives_a_worker_that_dies(client, tmp_path):
     assert os.path.exists(prepare.flag)
 
 
+def test_a_partition_that_kills_every_worker(client, tmp_path):
+    prepare = DiesOnce(str(tmp_path / "flag"), always=True)
+    with pytest.raises(RuntimeError, match="memory of a worker"):
+        sum_over(loss, range(11), client, prepare=prepare)(PARAMETERS)
+    same(sum_over(loss, PARTS, client)(PARAMETERS), sum_over(loss, PARTS)(PARAMETERS))
+
+
+def test_an_error_of_the_function_is_not_tried_again(client, tmp_path):
+    def fails_and_notes(p, part):
+        with (tmp_path / "calls").open("a") as file:
+            file.write("x")
+        raise ZeroDivisionError("something in the model")
+
+    with pytest.raises(ZeroDivisionError, match="something in the model"):
+        sum_over(fails_and_notes, PARTS[:1], client)(PARAMETERS)
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def test_collections_of_dask_in_processes(client):
+    """A dataframe, a bag, an array on a cluster: as their partitions in this process."""
+    da, pandas = pytest.importorskip("dask.array"), pytest.importorskip("pandas")
+    db, frame = pytest.importorskip("dask.bag"), pytest.importorskip("dask.dataframe")
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40.0)
+    edges = [(k, k + 8) for k in range(0, 40, 8)]
+    parts = [(x[a:b], y[a:b]) for a, b in edges]
+    expected = everything(sum_over(loss, parts))
+    arrays = da.from_array(x, chunks=(8, 3)), da.from_array(y, chunks=8)
+    same(everything(sum_over(loss, arrays, client)), expected)
+    table = pandas.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": y})
+    split = lambda t: (np.ascontiguousarray(t[["a", "b", "c"]].to_numpy()), t["y"].to_numpy())
+    tables = frame.from_delayed([client.submit(lambda t: t, table[a:b]) for a, b in edges])
+    same(everything(sum_over(loss, tables, client, prepare=split)), expected)
+    rows = db.from_sequence([(*r, z) for r, z in zip(x, y, strict=True)], npartitions=5)
+    stacked = lambda bag: (np.array(bag)[:, :3].copy(), np.array(bag)[:, 3].copy())
+    same(everything(sum_over(loss, rows, client, prepare=stacked)), expected)
+
+
 def test_collections_of_dask():
     da = pytest.importorskip("dask.array", reason="Dask is not installed")
     x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40.0)
@@ -293,20 +332,37 @@ def test_ranks():
         assert isinstance(error, ValueError)
 
 
-def test_mpi():
+def launcher():
+    """What starts the ranks: beside this Python, where wheels of MPI put it, or on the path."""
+    here = Path(sys.executable).parent
+    places = [str(here / name) for name in ("mpiexec", "mpirun")] + ["mpiexec", "mpirun"]
+    return next((found for found in map(shutil.which, places) if found), None)
+
+
+# Open MPI refuses more ranks than cores, and to run as root, as containers do; others do not look.
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_mpi(size):
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
-    mpirun = Path(sys.executable).with_name("mpirun")
-    mpirun = str(mpirun) if mpirun.exists() else shutil.which("mpirun")
-    if mpirun is None:
-        pytest.skip("mpirun is not installed")
+    mpiexec = launcher()
+    if mpiexec is None:
+        pytest.skip("mpiexec is not installed")
     here = Path(__file__).parent
     paths = [str(Path(cd.__file__).parents[1]), str(here)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    environment["PATH"] = os.pathsep.join([str(Path(mpirun).parent), environment["PATH"]])
-    done = subprocess.run([mpirun, "-n", "3", sys.executable, str(here / "mpi_sum.py")],
-                          env=environment, capture_output=True, text=True, timeout=100)  # fmt: skip
+    environment = {**os.environ, **OPEN_MPI, "PYTHONPATH": os.pathsep.join(paths)}
+    environment["PATH"] = os.pathsep.join([str(Path(mpiexec).parent), environment["PATH"]])
+    # Through mpi4py, so that a rank that ends by an error ends the others, which wait for it.
+    command = [mpiexec, "-n", str(size), sys.executable, "-m", "mpi4py", str(here / "mpi_sum.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("of 3: same") == 3
+    assert done.stdout.count("partitions: same") == size
 
 
 def test_a_run_that_records_gives_what_later_runs_give():
@@ -320,6 +376,28 @@ def test_a_run_that_records_gives_what_later_runs_give():
         same(total.value_and_grad(p), total.value_and_grad(p))
 
 
+FACTOR = 1.0
+
+
+def scaled(p, part):
+    return FACTOR * p * np.sum(part)
+
+
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_what_the_function_reads_from_outside_may_change(executor, monkeypatch):
+    table = {"shift": 0.0}
+    with sum_over(lambda p, part: scaled(p, part) + table["shift"], [np.ones(3), np.ones(2)],
+                  executor) as total:  # fmt: skip
+        for factor, shift in ((1.0, 0.0), (3.0, 0.0), (3.0, 1.0), (1.0, 0.5)):
+            monkeypatch.setitem(globals(), "FACTOR", factor)
+            table["shift"] = shift
+            assert total(2.0) == 10.0 * factor + 2.0 * shift
+            assert cd.grad(total)(2.0) == 5.0 * factor
+            assert total.value_and_grad(2.0) == (10.0 * factor + 2.0 * shift, 5.0 * factor)
+            assert cd.hvp(total, (2.0,), (1.0,)) == 0.0
+            assert cd.jvp(total, (2.0,), (1.0,))[1] == 5.0 * factor
+
+
 # --- mistakes -------------------------------------------------------------------------------------
 
 
@@ -329,6 +407,17 @@ def test_an_error_names_the_partition():
     assert "partition 2" in str(error.value.__notes__)
     with processes() as pool, pytest.raises(ZeroDivisionError, match="something in the model"):
         sum_over(fails, PARTS, pool)(PARAMETERS)
+
+
+@pytest.mark.parametrize("function", [raises_unpicklable, raises_unreadable])
+def test_an_error_that_cannot_be_sent_is_no_dead_worker(function):
+    name = function.__name__.removeprefix("raises_").capitalize()
+    with processes() as pool, pytest.raises(RuntimeError, match=f"{name}: .*something") as error:
+        sum_over(function, PARTS, pool)(PARAMETERS)
+    assert "partition 0" in str(error.value.__notes__)
+    joblib = pytest.importorskip("joblib", reason="joblib is not installed")
+    with pytest.raises(RuntimeError, match=f"{name}: .*something"):
+        sum_over(function, PARTS, joblib.Parallel(2))(PARAMETERS)
 
 
 def test_mistakes():

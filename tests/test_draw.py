@@ -55,6 +55,34 @@ def test_edges_carry_what_each_user_hands_back():
     assert f"x | 2 | adjoint {2 * (np.sin(2.0) + 2.0 * np.cos(2.0)):.4g}" in doubled
 
 
+def decay(rate, t):
+    return np.sum(np.exp(-rate * t))
+
+
+@pytest.mark.parametrize("f", [decay, lambda a, b: np.sum(a * b), lambda a, b: a * b * (a + b)])
+def test_labels_do_not_lie_on_each_other(f):
+    picture = cd.draw(f, 1.0 / 3.0, np.linspace(0.0, 1.0, 7) / 3.0)
+    root = ET.fromstring(picture.svg)
+    places = [
+        (float(t.get("x")), float(t.get("y")), 0.6 * float(t.get("font-size")) * len(t.text))
+        for t in root if t.tag == f"{SVG}text"
+    ]  # fmt: skip
+    assert len(places) >= 3
+    for (x, y, w), (u, v, z) in itertools.combinations(places, 2):
+        assert abs(y - v) >= 9.0 or x + w <= u or u + z <= x
+
+
+def test_a_graph_that_backward_has_freed():
+    x = cd.array([1.0, 2.0], requires_grad=True)
+    y = np.sum(np.sin(x) * x)
+    y.backward(retain_graph=True)
+    assert "x | (2,) | [1 2] | adjoint [" in " ".join(texts(cd.draw(y)))
+    y.backward()
+    for z in (y, y * 2.0):
+        with pytest.raises(RuntimeError, match=r"draw: backward\(\) has freed this graph; draw it"):
+            cd.draw(z)
+
+
 def test_a_picture_of_an_untracked_value():
     assert texts(cd.draw(cd.array([1.0, 2.0]))) == ["constant | (2,) | [1 2]"]
 

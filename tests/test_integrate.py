@@ -593,3 +593,40 @@ def test_jacobians_of_ones_own():
     with pytest.raises(TypeError, match="leave bc_jac out"):
         cdi.solve_bvp(lambda x, y: y, lambda a, b: a, x, np.ones((1, 5)), bc_jac=lambda a, b: a)
     assert seen
+
+
+@pytest.mark.parametrize("method", ["RK45", "RK23", "DOP853", "BDF"])
+@pytest.mark.parametrize("start", [[1.0 + 0.5j, 2.0], (1j, -1.0), np.array([1.0 + 0.5j, 2.0])])
+def test_solve_ivp_of_complex_states_is_scipys(method, start):
+    spin = lambda t, y: [1j * y[0] * y[1], -0.5j * y[1] + 0.1 * y[0]]
+    expected = scipy_integrate.solve_ivp(spin, (0.0, 1.0), start, method, rtol=1e-8, atol=1e-10)
+    found = cdi.solve_ivp(spin, (0.0, 1.0), start, method, rtol=1e-8, atol=1e-10)
+    assert found.y.dtype == complex and found.y.shape[0] == 2
+    np.testing.assert_allclose(found.y[:, -1], expected.y[:, -1], rtol=1e-5)
+    if method == "BDF":
+        assert found.njev > 0
+
+
+def test_solve_ivp_takes_scipys_classes():
+    calls = []
+
+    def slope(t, y):
+        calls.append(1)
+        return [-1000.0 * (y[0] - y[1]), -y[1]]
+
+    for method in (scipy_integrate.Radau, scipy_integrate.BDF):
+        del calls[:]
+        found = cdi.solve_ivp(slope, (0.0, 1.0), [0.0, 1.0], method, compile=False)
+        assert found.njev > 0
+        # What SciPy counts does not hold the calls for a Jacobian, of which differences need two.
+        assert len(calls) <= found.nfev + found.njev + 1
+        with_sparse = cdi.solve_ivp(slope, (0.0, 1.0), [0.0, 1.0], method, sparse=True)
+        np.testing.assert_allclose(with_sparse.y[:, -1], found.y[:, -1], rtol=1e-6)
+    with pytest.raises(ValueError, match="not 'RK45'"):
+        cdi.solve_ivp(slope, (0.0, 1.0), [0.0, 1.0], scipy_integrate.RK45, sparse=True)
+
+
+def test_odeint_says_that_it_is_for_real_states():
+    for start in (1j, np.array([1j, 2.0]), {"a": 1.0, "b": 1j}):
+        with pytest.raises(TypeError, match="odeint: the state is complex; give real and imag"):
+            cdi.odeint(lambda t, y: y, start, np.linspace(0.0, 1.0, 3))

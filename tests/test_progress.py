@@ -91,6 +91,15 @@ def test_tqdm_where_it_is_installed(monkeypatch):
     assert sum(calls[1:-1]) == 5000 and calls[-1] == "closed"
 
 
+def test_the_bar_of_tqdm_itself(capsys):
+    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    with cd.progress(delay=0.0):
+        cd.scan(step, 0.0, XS)
+        cdo.minimize(lambda x: np.sum((x - 1.0) ** 4), np.zeros(3))
+    shown = capsys.readouterr().err
+    assert "scan:   0%" in shown and "/5000" in shown and "minimize:" in shown
+
+
 def fits():
     t = np.linspace(0.0, 1.0, 9)
     decay = lambda t, a, k: a * np.exp(-k * t)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff.distributed._kernels import run_parts
+from cdiff.distributed._kernels import run_apart, run_parts, travelling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +64,13 @@ def _needed(name: str, extra: str) -> Any:
         ) from error
 
 
+def _too_often(attempt: int) -> RuntimeError:
+    return RuntimeError(
+        f"sum_over: a worker died, and its pool with it, {attempt + 1} times; does a partition fit "
+        "into the memory of a worker?"
+    )
+
+
 class Serial:
     """This process, one partition after the other."""
 
@@ -105,14 +112,11 @@ class Futures(Serial):
             except BrokenExecutor as error:
                 self.close()
                 if self.make is None or attempt == self.retries:
+                    if self.make is not None:
+                        raise _too_often(attempt) from error
                     raise RuntimeError(
-                        "sum_over: a worker died, and the pool with it"
-                        + (
-                            f", {attempt + 1} times; does a partition fit into memory?"
-                            if self.make is not None
-                            else "; a function that makes the pool (executor=lambda: "
-                            "ProcessPoolExecutor(4)) lets a new one take over"
-                        )
+                        "sum_over: a worker died, and the pool with it; a function that makes the "
+                        "pool (executor=lambda: ProcessPoolExecutor(4)) lets a new one take over"
                     ) from error
         return tree_sum([x for start in sorted(found) for x in found[start]])
 
@@ -123,10 +127,9 @@ class Futures(Serial):
             self.executor = self.make()
         workers = getattr(self.executor, "_max_workers", None) or 4
         size = max(1, -(-len(self.parts) // (TASKS_PER_WORKER * workers)))
+        run = run_apart if self.remote else run_parts
         tasks = {
-            start: self.executor.submit(
-                run_parts, code, leaves, self.parts[start : start + size], start
-            )
+            start: self.executor.submit(run, code, leaves, self.parts[start : start + size], start)
             for start in range(0, len(self.parts), size)
             if start not in found
         }
@@ -159,11 +162,11 @@ class Joblib(Serial):
         delayed = import_module("joblib").delayed
         for attempt in range(self.retries + 1):
             try:
-                tasks = [delayed(run_parts)(code, leaves, [x], k) for k, x in enumerate(self.parts)]
+                tasks = [delayed(run_apart)(code, leaves, [x], k) for k, x in enumerate(self.parts)]
                 return tree_sum([found for (found,) in self.parallel(tasks)])
-            except BrokenExecutor:  # what loky raises is one
+            except BrokenExecutor as error:  # what loky raises is one
                 if attempt == self.retries:
-                    raise
+                    raise _too_often(attempt) from error
         raise AssertionError
 
 
@@ -171,7 +174,8 @@ class Dask:
     """Dask collections or a client: partitions stay on the workers, sums are made there.
 
     With a client the kernel and the parameters are sent to each worker once; what a worker that
-    dies had computed is computed again by others. Without one, Dask's own scheduler runs.
+    dies had computed is computed again by others, as often as Dask's scheduler allows. Without one,
+    Dask's scheduler for one machine runs.
     """
 
     remote = True
@@ -194,11 +198,15 @@ class Dask:
                     self.codes[code] = self.client.scatter(code, broadcast=True, hash=False)
                 given = self.client.scatter(_Leaves(leaves), broadcast=True, hash=False)
                 tree = self._tree(self.codes[code], given)
-                return self.client.compute(tree, retries=self.retries).result()
-            except CancelledError:  # the last worker that held what was sent has died
+                return self.client.compute(tree).result()
+            except CancelledError as error:  # the last worker that held what was sent has died
                 self.codes.clear()
                 if attempt == self.retries:
-                    raise
+                    raise _too_often(attempt) from error
+            except import_module("distributed").KilledWorker as error:
+                raise RuntimeError(
+                    f"sum_over: {error}\nDoes a partition fit into the memory of a worker?"
+                ) from error
         raise AssertionError
 
     def _tree(self, code: Any, given: Any) -> Any:
@@ -281,7 +289,7 @@ class Ranks(Serial):
         try:
             own: Any = run_parts(code, leaves, self.parts)
         except Exception as problem:  # the others are waiting, so they have to know
-            own = problem
+            own = travelling(problem)
         found = self.comm.allgather(own)
         failed = [(rank, x) for rank, x in enumerate(found) if isinstance(x, Exception)]
         if failed:

@@ -3,7 +3,7 @@
 A kernel is a picklable object; the kernels of derivatives are made from others, so that every order
 exists. A worker keeps each kernel that it has seen, compiled, and knows it by its bytes. This file
 knows transformations and pickles; it must not know who runs it. After its first partition a worker
-runs programs only.
+runs programs only, which look through `__wrapped__` at what the user's function reads from outside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,18 @@ from cdiff._wrap import function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Base", "Both", "Pulled", "Pushed", "Work", "packed", "run_parts", "unpacked"]
+__all__ = [
+    "Base",
+    "Both",
+    "Pulled",
+    "Pushed",
+    "Work",
+    "packed",
+    "run_apart",
+    "run_parts",
+    "travelling",
+    "unpacked",
+]
 
 KEPT = 64  # kernels that a worker remembers
 PLAIN = (float, int, bool, str, bytes, np.ndarray, np.generic, Array)
@@ -42,7 +53,7 @@ class Base:
     """
 
     def __init__(self, f: Callable[..., Any], template: Any) -> None:
-        self.f = f
+        self.f = self.__wrapped__ = f
         self.template = template
 
     def __call__(self, leaves: Any, part: Any) -> Any:
@@ -61,7 +72,7 @@ class Pulled:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base = self.__wrapped__ = base
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         *own, g = leaves
@@ -78,7 +89,7 @@ class Pushed:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base = self.__wrapped__ = base
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         half = len(leaves) // 2
@@ -95,7 +106,7 @@ class Both:
     """
 
     def __init__(self, base: Any) -> None:
-        self.base = base
+        self.base = self.__wrapped__ = base
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         out, back = vjp(lambda *x: self.base(x, part), *leaves)
@@ -230,3 +241,47 @@ def run_parts(
     """
     work = code if isinstance(code, Work) else unpacked(code)
     return [work(leaves, part, first + k) for k, part in enumerate(parts)]
+
+
+def run_apart(code: bytes, leaves: tuple[Any, ...], parts: list[Any], first: int = 0) -> list[Any]:
+    """`run_parts` in a process of a pool, where an error that cannot be sent back would be lost.
+
+    Parameters
+    ----------
+    code, leaves, parts, first
+        As for `run_parts`.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    try:
+        return run_parts(code, leaves, parts, first)
+    except Exception as error:
+        other = travelling(error)
+        if other is error:
+            raise
+        raise other from None
+
+
+def travelling(error: Exception) -> Exception:
+    """An error that can be sent to another process: this one, or one that says the same.
+
+    Parameters
+    ----------
+    error : Exception
+        Many cannot: of classes made in a function, holding a lock, with other arguments than the
+        message that they hand on.
+
+    Returns
+    -------
+    Exception
+    """
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        other = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in getattr(error, "__notes__", ()):
+            other.add_note(note)
+        return other
+    return error

@@ -186,7 +186,8 @@ def sum_over(
     prepare : callable, optional
         Makes a container of arrays of a partition, on the worker, at each evaluation.
     retries : int, default 2
-        How often what a worker that died left undone is tried again.
+        How often what a worker that died left undone is tried again. Dask has a setting for that,
+        `distributed.scheduler.allowed-failures`.
 
     Returns
     -------
@@ -202,7 +203,8 @@ def sum_over(
     ValueError
         If there are no partitions, or collections do not fit together.
     RuntimeError
-        When called, if workers die more often than `retries` allows.
+        When called, if workers die more often than `retries` (for Dask its setting) allows, or if
+        the function raises an error that cannot be sent back from a process.
     ImportError
         If what the executor needs is not installed; the message names the extra.
 

@@ -38,6 +38,7 @@ from cdiff.integrate._runge_kutta import (
     round_number,
 )
 from cdiff.numpy.linalg import inv
+from cdiff.optimize._vector import refuse_complex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class _Problem:
         self.args = args
         self.who = who
         self.unknown = Unknown(y0, who)
+        refuse_complex(flatten(y0)[0], who, "the state")
         leaves = [array(float(x) if x.__class__ is int else x) for x in flatten(y0)[0]]
         self.start = array(self.unknown.packing.pack(leaves))
 

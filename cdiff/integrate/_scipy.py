@@ -54,6 +54,7 @@ def solve_ivp(
         ``fun(t, y, *args)``, a container like `y0`; for a vector also a list of numbers.
     t_span : pair of float
     y0 : container of floats and arrays
+        Where it is complex, `fun` must be a holomorphic function of it, as for SciPy.
     method : str or class, default "RK45"
         "Radau", "BDF" and "LSODA" get the Jacobian.
     t_eval : array, optional
@@ -100,15 +101,20 @@ def solve_ivp(
         out = fun(t, variables.tree(v), *args)
         return variables.joined(variables.opened(out, "what fun returned"))
 
-    if sparse and method not in SPARSE:
+    name = getattr(method, "__name__", method)  # SciPy takes its classes, too
+    if sparse and name not in SPARSE:
         raise ValueError(
-            f"solve_ivp: sparse=True is for the methods {' and '.join(SPARSE)}, not {method!r}"
+            f"solve_ivp: sparse=True is for the methods {' and '.join(SPARSE)}, not {name!r}"
         )
     if callable(given_jac := options.get("jac")):
         options["jac"] = lambda t, v, *args: given_jac(t, variables.tree(v), *args)
-    elif method in IMPLICIT and given_jac is None:
-        # Sparse derivatives are programs already.
-        options["jac"] = sparse_jacobian(slope, 1) if sparse else made(jacobian(slope, argnums=1))
+    elif name in IMPLICIT and given_jac is None:
+        kinds = {dtype.kind for dtype, _ in variables.packing.specs}
+        if sparse:  # sparse derivatives are programs already
+            options["jac"] = sparse_jacobian(slope, 1)
+        elif len(kinds) == 1:  # beside real numbers, complex ones are not a holomorphic function
+            by_state = jacobian(slope, argnums=1, holomorphic=kinds == {"c"})
+            options["jac"] = made(by_state)
     if events is not None:
         single = callable(events)
         given = [_event(e, variables) for e in ([events] if single else events)]

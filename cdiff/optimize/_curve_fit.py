@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cdiff._wrap import check_function
-from cdiff.optimize._least_squares import fitted
-from cdiff.optimize._vector import Variables, VectorFunction, is_container, refuse_complex
+from cdiff.optimize._least_squares import by_minpack
+from cdiff.optimize._model import Model, fit_function
+from cdiff.optimize._vector import Variables, is_container, refuse_complex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,34 +131,25 @@ def curve_fit(
     if not np.all(np.isfinite(y)):
         raise ValueError("curve_fit: ydata must be finite")
     p0 = _default_guess(f) if p0 is None else p0
-    spread = _is_vector(p0)
     variables = Variables(p0, "curve_fit")
     n = variables.packing.size
     if y.size < n:
         raise ValueError(f"curve_fit: {y.size} data do not determine {n} parameters")
-    whiten = _whitening(sigma, y)
-
-    def residuals(p: Any) -> Any:
-        found = f(xdata, *[p[k] for k in range(n)]) if spread else f(xdata, p)
-        if np.shape(found) != y.shape:
-            raise ValueError(
-                f"curve_fit: the model has shape {np.shape(found)}, ydata has shape {y.shape}"
-            )
-        return whiten((found - y).reshape((-1,)))
-
+    model = Model(f, variables, spread=_is_vector(p0))
+    function, data = fit_function(model, xdata, y, _weights(sigma, y), compile)
     for name in ("ftol", "xtol", "gtol"):
         options.setdefault(name, TOLERANCE)
     options.setdefault("method", "lm" if bounds is None else "trf")
-    function = VectorFunction(residuals, variables, compile)
-    result = fitted(function, bounds=bounds, **options)
+    if bounds is not None:
+        options["bounds"] = bounds
+    result = by_minpack(function, data, **options)
     if not result.success:
         raise RuntimeError(f"curve_fit: {result.message}")
     at = variables.vector(result.x, "the solution")
-    jacobian = function.made("jacobian")(at)
     curvature = None
     if covariance == "hessian":
-        curvature = function.made("weighted_hessian")(at, result.fun)
-    cov = _covariance(jacobian, curvature, variables)
+        curvature = function.made("weighted_hessian")(at, result.fun, *data)
+    cov = _covariance(function.made("jacobian")(at, *data), curvature, variables)
     if not absolute_sigma:
         cov = cov * _variance(result.fun, y.size - n)
     errors = np.sqrt(np.diag(cov))
@@ -169,7 +161,11 @@ def _default_guess(f: Callable[..., Any]) -> Any:
     import inspect
 
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [p for p in inspect.signature(f).parameters.values() if p.kind in kinds]
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # functions written in C have none
+        parameters = []
+    names = [p for p in parameters if p.kind in kinds]
     if len(names) < 2:
         raise ValueError("curve_fit: the model's signature does not tell how many parameters there "
                          "are; give p0")  # fmt: skip
@@ -181,14 +177,13 @@ def _is_vector(p0: Any) -> bool:
     return not is_container(p0) and np.ndim(p0) == 1
 
 
-def _whitening(sigma: Any, y: Any) -> Callable[[Any], Any]:
-    """What makes residuals of equal variance."""
+def _weights(sigma: Any, y: Any) -> tuple[Any, ...]:
+    """What makes residuals of equal variance: nothing, a factor for each, or a matrix."""
     if sigma is None:
-        return lambda r: r
+        return ()
     sigma = np.asarray(sigma, dtype=float)
     if sigma.shape == (y.size, y.size) and y.ndim == 1 and y.size > 1:
-        whitening = np.linalg.inv(np.linalg.cholesky(sigma))
-        return lambda r: np.matmul(whitening, r)
+        return (np.linalg.inv(np.linalg.cholesky(sigma)),)
     if sigma.shape not in ((), y.shape):
         raise ValueError(
             f"curve_fit: sigma has shape {sigma.shape}; it must be a number, or have the shape of "
@@ -196,8 +191,7 @@ def _whitening(sigma: Any, y: Any) -> Callable[[Any], Any]:
         )
     if not np.all(sigma > 0):
         raise ValueError("curve_fit: sigma must be positive")
-    weights = np.broadcast_to(1.0 / sigma, y.shape).reshape(-1)
-    return lambda r: r * weights
+    return (np.broadcast_to(1.0 / sigma, y.shape).reshape(-1),)
 
 
 def _covariance(jacobian: Any, curvature: Any, variables: Variables) -> Any:
@@ -206,14 +200,14 @@ def _covariance(jacobian: Any, curvature: Any, variables: Variables) -> Any:
     if not np.all(scale > 0):
         name = variables.name(int(np.argmin(scale))).replace("the unknown", "the parameter", 1)
         raise np.linalg.LinAlgError(f"curve_fit: the data do not depend on {name}")
-    # A triangle is half as ill-conditioned as the product of the Jacobian with itself.
-    triangle = np.linalg.qr(jacobian / scale, mode="r")
-    if not np.linalg.cond(triangle) < 0.1 / np.finfo(float).eps:
+    # Of the Jacobian itself: its product with itself would be twice as ill-conditioned.
+    _, singular, axes = np.linalg.svd(jacobian / scale, full_matrices=False)
+    if not singular[0] * np.finfo(float).eps < 0.1 * singular[-1]:
         raise np.linalg.LinAlgError(
             "curve_fit: the data do not determine the parameters (the Jacobian has linearly "
             "dependent columns); fix some of them, or change the model"
         )
-    back = np.linalg.inv(triangle)
+    back = axes.T / singular
     if curvature is not None:
         inner = np.eye(scale.size) + back.T @ (curvature / np.outer(scale, scale)) @ back
         back = back @ np.linalg.inv(np.linalg.cholesky(inner)).T

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._progress import counted
+from cdiff._progress import counted, is_on
 from cdiff.optimize._adapt import (
     container_callback,
     of_vectors,
@@ -25,7 +25,11 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["fitted", "least_squares"]
+__all__ = ["by_minpack", "fitted", "least_squares"]
+
+# What MINPACK says in the numbers of `least_squares`; what is not here is none of its results.
+STATUS = {1: 2, 2: 3, 3: 4, 4: 1, 5: 0}
+TOLERANCES = ("ftol", "xtol", "gtol")
 
 
 def least_squares(
@@ -134,6 +138,47 @@ def fitted(
     options["jac"] = by_itself if given is None else of_vectors(given, variables)
     with counted(function.made("flat"), variables.who, _cost) as residuals:
         result = scipy.least_squares(residuals, variables.start, args=args, **options)
+    return with_containers(result, variables, ("x", "grad", "active_mask"))
+
+
+def by_minpack(function: VectorFunction, args: tuple[Any, ...], **options: Any) -> Any:
+    """What `fitted` does by ``method="lm"``, past what SciPy's interface costs a small fit.
+
+    That is as much as ten evaluations of a model and its Jacobian. Only for tolerances and
+    `max_nfev`; where there is anything else, or a progress bar, `fitted` does it.
+
+    Parameters
+    ----------
+    function, args, **options
+        As for `fitted`.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+    """
+    tolerances = [options.get(name) for name in TOLERANCES]
+    plain = options.keys() <= {"method", "max_nfev", *TOLERANCES} and options["method"] == "lm"
+    allowed = all(x.__class__ is float and x > np.finfo(float).eps for x in tolerances)
+    if not (plain and allowed) or is_on():
+        return fitted(function, args, **options)
+    scipy = scipy_module("optimize", "cdiff.optimize")
+    variables = function.variables
+    residuals, jacobian = function.made("flat"), function.made("jacobian")
+    if not np.all(np.isfinite(residuals(variables.start, *args))):
+        raise ValueError(f"{variables.who}: the residuals are not finite at the first guess")
+    most = options.get("max_nfev") or 100 * variables.start.size
+    given = dict(zip(TOLERANCES, tolerances, strict=True))
+    x, _, info, message, code = scipy.leastsq(
+        residuals, variables.start, args, jacobian, full_output=True, maxfev=most, **given
+    )
+    matrix = jacobian(x, *args)
+    gradient = info["fvec"] @ matrix
+    result = scipy.OptimizeResult(
+        x=x, cost=0.5 * (info["fvec"] @ info["fvec"]), fun=info["fvec"], jac=matrix, grad=gradient,
+        optimality=np.max(np.abs(gradient)), active_mask=np.zeros(x.size), nfev=info["nfev"],
+        njev=info["njev"], status=STATUS.get(code, -1), message=message,
+        success=STATUS.get(code, -1) > 0,
+    )  # fmt: skip
     return with_containers(result, variables, ("x", "grad", "active_mask"))
 
 

@@ -134,8 +134,8 @@ def _as_floats(tree: Any) -> Any:
     """A guess as SciPy's users write it: a list of numbers is a vector, an integer a float."""
     if isinstance(tree, (list, tuple)) and not hasattr(tree, "_fields"):
         leaves = flatten(tree)[0]
-        if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float)) for x in leaves):
-            return np.array(tree, dtype=float)
+        if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float, complex)) for x in leaves):
+            return np.array(tree, dtype=np.result_type(float, *[type(x) for x in leaves]))
     leaves, treedef = flatten(tree)
     return unflatten(treedef, [_as_float(x) for x in leaves])
 
@@ -224,6 +224,7 @@ def _called_like(f: Any, g: Callable[..., Any]) -> Callable[..., Any]:
         return g(*args)
 
     named.__qualname__ = function_name(f)
+    named.__wrapped__ = g  # type: ignore[attr-defined]
     return named
 
 
@@ -245,6 +246,21 @@ class VectorFunction:
         self.variables = variables
         self._made: Callable[[Any], Any] = compiled if compile else lambda f: f
         self._kept: dict[str, Any] = {}
+
+    def watching(self, f: Any) -> VectorFunction:
+        """This, whose programs notice when what `f` reads from outside has changed.
+
+        A solver needs no such thing: nothing changes while it runs.
+        """
+        self.__wrapped__ = f
+        return self
+
+    def of(self, variables: Variables) -> VectorFunction:
+        """The same function, with the same programs, of variables of the same form."""
+        other = VectorFunction.__new__(VectorFunction)
+        other.f, other.variables = self.f, variables
+        other._made, other._kept = self._made, self._kept
+        return other
 
     def _scalar(self, v: Any, *args: Any) -> Any:
         out = self.f(self.variables.tree(v), *args)
