@@ -7,20 +7,8 @@
 # reach.  Forward directions are leaves, backward ones results.  The memory is a word for each
 # node and 16 bytes for each word found that is not zero, however many sweeps there are.
 
-cdef extern from *:
-    """
-    #if defined(_MSC_VER)
-    #include <intrin.h>
-    static int cdiff_lowest_bit(uint64_t x) {
-        unsigned long k;
-        _BitScanForward64(&k, x);
-        return (int)k;
-    }
-    #else
-    static int cdiff_lowest_bit(uint64_t x) { return __builtin_ctzll(x); }
-    #endif
-    """
-    int lowest_bit "cdiff_lowest_bit"(uint64_t x) noexcept nogil
+cdef extern from "kernel_table.h":
+    int cdiff_lowest_bit(uint64_t x) noexcept nogil
 
 cdef enum:
     BIT_LANES = 64                # directions of a sweep
@@ -138,7 +126,8 @@ cdef tuple lists_of_bits(BitSweep *s):
         for k in range(s.n_found):
             word = s.found[k].word
             while word:
-                out[to[s.found[k].row]] = s.found[k].sweep * BIT_LANES + lowest_bit(word)
+                out[to[s.found[k].row]] = (s.found[k].sweep * BIT_LANES
+                                           + cdiff_lowest_bit(word))
                 to[s.found[k].row] += 1
                 word &= word - 1
         for k in range(s.rows, 0, -1):

@@ -10,9 +10,6 @@
 # stored; the dynamic orders keep columns in lists by degree, so that each step of theirs
 # costs what it changes.  Everything is deterministic.
 
-cdef extern from "kernel_table.h":
-    int cdiff_lowest_bit(uint64_t x) noexcept nogil
-
 ORDERINGS = ("natural", "random", "largest_first", "smallest_last", "incidence_degree",
              "dynamic_largest_first")
 
