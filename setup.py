@@ -72,7 +72,7 @@ DIRECTIVES = {
 # of the way of the rest; recording does not get slower by it (simplify.pxi and others would).
 COLD_ROOMS = frozenset(
     """assemble batching check coloring groups headroom joins look native plan profile
-    renumbering schedule selections surroundings typing views watch""".split()
+    renumbering schedule selections surroundings typing views watch""".split()  # noqa: SIM905
 )
 
 
