@@ -326,5 +326,5 @@ def color_columns(start, items, Py_ssize_t n, orderings=("natural", "smallest_la
 
 
 cdef np.ndarray fewer(np.ndarray best, object colors):
-    """The coloring with fewer colors; the first of two that have as many, or if there is no other."""
+    """The coloring with fewer colors; the first where both have as many, or there is one only."""
     return colors if colors is not None and colors.max(initial=-1) < best.max(initial=-1) else best

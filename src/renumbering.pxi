@@ -15,7 +15,7 @@ cdef enum:
 
 
 cdef bint is_scattered(_Bipartite g) noexcept:
-    """Are the items of successive rows, the first of each, the second and so on, mostly far apart?"""
+    """Are the items of successive rows, the first of each and so on, mostly far apart?"""
     cdef int64_t far = 0, count = 0, i, j, end
     cdef Py_ssize_t r, step = g.m // PAIRS_LOOKED_AT + 1
     if g.n < FEWEST_TO_RENUMBER:

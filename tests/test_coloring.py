@@ -82,7 +82,7 @@ def first_fit(a, order):
     return colors
 
 
-@pytest.mark.parametrize(("density", "words"), [(0.002, 1), (0.03, 2), (0.2, 4)])
+@pytest.mark.parametrize(("density", "words"), [(0.002, 1), (0.1, 2), (0.2, 4)])
 def test_greedy_is_first_fit(density, words):
     a = sp.random_array((90, 400), density=density, rng=np.random.default_rng(2), format="csr")
     expected = first_fit(a, range(400))
@@ -101,9 +101,9 @@ def numbered_at_random(a, seed=4):
 
 
 def scattered():
-    """A mesh of more than 20,000 points that is numbered at random, in two pieces, with columns and
+    """A mesh of more than 40,000 points that is numbered at random, in two pieces, with columns and
     rows that are empty, and a row that a hundred points share."""
-    mesh = grid(110, nine=False)
+    mesh = grid(180, nine=False)
     a = sp.block_array([[mesh, None, None], [None, mesh[:9000, :9000], None]], format="lil")
     a.resize((a.shape[0] + 40, a.shape[1] + 30))
     a[-1, 5000:5100] = 1.0
@@ -113,7 +113,7 @@ def scattered():
 def test_a_mesh_that_is_numbered_at_random():
     a = scattered()
     used = np.diff(sp.csc_array(a).indptr) > 0
-    assert 0 < (~used).sum() and a.shape[1] > 20_000
+    assert (~used).any() and a.shape[1] > 40_000
     natural = first_fit(a, range(a.shape[1]))
     np.testing.assert_array_equal(columns(a, orderings=("natural",), rounds=0), natural)
     for ordering in _core.ORDERINGS:
@@ -124,7 +124,7 @@ def test_a_mesh_that_is_numbered_at_random():
 
 
 def test_numbers_at_random_cost_no_colors():
-    a = numbered_at_random(grid(150, nine=False))
+    a = numbered_at_random(grid(210, nine=False))
     assert columns(a, orderings=_core.ORDERINGS).max() + 1 <= 7
     rows = numbered_at_random(sp.csr_array(a)[:, ::3])
     assert valid_columns(rows, columns(rows))
