@@ -10,7 +10,7 @@
  * An array kernel works in blocks, sums fast_ok over the block, and runs the fast loop where all
  * elements are in the fast range, else the general one:
  *     double ok = 0; for (i...) ok += cdm_sin_fast_ok(a[i]); if (ok == n) ... else ...
- * These have a fast version: exp log tanh sin cos tan power fmod remainder floor_divide. Without fma, power
+ * These have a fast version: exp log sin cos tan power fmod remainder floor_divide. Without fma, power
  * is the library's also in the fast version, and fast_ok says no.
  *
  * The table in each header bounds the error in units in the last place of the result (1 is the

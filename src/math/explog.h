@@ -57,7 +57,8 @@ CDM_INLINE double cdm_exp_fast_ok(double x) { return CDM_ABS(x) < 708.0 ? 1.0 : 
 CDM_INLINE double cdm_exp_fast(double x) {
     double k_magic = CDM_FMA(x, CDM_LOG2E, CDM_MAGIC), k = k_magic - CDM_MAGIC;
     double r = CDM_FMA(-k, CDM_LN2_LO, CDM_FMA(-k, CDM_LN2_HI, x));
-    return (1.0 + CDM_FMA(r * r, cdm_exp_poly(r), r)) * cdm_pow2_magic(k_magic);
+    double power = cdm_pow2_magic(k_magic); /* times 1 + t, in one operation less to wait for */
+    return CDM_FMA(power, CDM_FMA(r * r, cdm_exp_poly(r), r), power);
 }
 
 /* e^(x + lo) = 2^k (y + tail), y being the return value, for |x| < 800 and |lo| <= ulp(x).

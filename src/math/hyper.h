@@ -1,8 +1,8 @@
 /* Hyperbolic functions and their inverses.
  *
  * sinh and cosh come from one reduction by ln 2 and two short polynomials; tanh is a polynomial
- * up to 0.55 and 1 - 2/(e^2x + 1) beyond, from the quotient that is sech; the inverses are logarithms of sums that are kept to
- * twice the precision. The file must not know trigonometry. Why it is fast: no branch, and at most
+ * up to 0.55 and 1 - 2/(e^2x + 1) beyond, from the quotient that is sech; the inverses are logarithms
+ * of sums that are kept to twice the precision. The file must not know trigonometry. Why it is fast: no branch, and at most
  * one division on top of the exponential or logarithm each function is made of.
  *
  *   function            error bound (ulp)
@@ -76,34 +76,18 @@ CDM_INLINE double cdm_tanh_near(double m) {
     return CDM_FMA(m * z, CDM_FMA(z4, CDM_FMA(z4, high, mid), low), m);
 }
 
-/* 1/cosh x. It underflows where its square, the derivative of tanh, is long 0. */
+/* e^-m for m >= 0, and 0 from 708 on: the fast exponential for every argument, nan included. */
+CDM_INLINE double cdm_decay(double m) { return m >= 708.0 ? 0.0 : cdm_exp_fast(-m); }
+
+/* 1/cosh x, and 0 from 708 on, where its square, the derivative of tanh, is long 0. */
 CDM_INLINE double cdm_sech(double x) {
-    double e = cdm_exp(-CDM_ABS(x));
-    return 2.0 * (e / CDM_FMA(e, e, 1.0));
-}
-
-#define CDM_HAS_FAST_sech 2
-
-CDM_INLINE double cdm_sech_fast_ok(double x) { return cdm_exp_fast_ok(x); }
-
-CDM_INLINE double cdm_sech_fast(double x) {
-    double e = cdm_exp_fast(-CDM_ABS(x));
+    double e = cdm_decay(CDM_ABS(x));
     return 2.0 * (e / CDM_FMA(e, e, 1.0));
 }
 
 /* 1 - 2 e^2/(1 + e^2) with e = e^-|x|: the exponential and the quotient are those of sech. */
 CDM_INLINE double cdm_tanh(double x) {
-    double m = CDM_ABS(x), e = cdm_exp(-m), far = CDM_FMA(-2.0 * e, e / CDM_FMA(e, e, 1.0), 1.0);
-    return cdm_copysign(m < 0.55 ? cdm_tanh_near(m) : far, x);
-}
-
-#define CDM_HAS_FAST_tanh 2
-
-CDM_INLINE double cdm_tanh_fast_ok(double x) { return cdm_exp_fast_ok(x); }
-
-CDM_INLINE double cdm_tanh_fast(double x) {
-    double m = CDM_ABS(x), e = cdm_exp_fast(-m);
-    double far = CDM_FMA(-2.0 * e, e / CDM_FMA(e, e, 1.0), 1.0);
+    double m = CDM_ABS(x), e = cdm_decay(m), far = CDM_FMA(-2.0 * e, e / CDM_FMA(e, e, 1.0), 1.0);
     return cdm_copysign(m < 0.55 ? cdm_tanh_near(m) : far, x);
 }
 
