@@ -71,9 +71,10 @@ DIRECTIVES = {
 # Rooms that work once for a program. As cold code they are made small, 80 kB of the wheel, and out
 # of the way of the rest; recording does not get slower by it (simplify.pxi and others would).
 COLD_ROOMS = frozenset(
-    """assemble batching check coloring groups headroom joins look native plan profile
-    renumbering schedule selections surroundings typing views watch""".split()  # noqa: SIM905
-)
+    ["assemble", "batching", "check", "groups", "headroom", "joins", "look", "native",
+     "pattern_numbers", "plan", "profile", "schedule", "selections", "surroundings", "typing",
+     "views", "watch"]
+)  # fmt: skip
 
 
 def unix_flags() -> tuple[list[str], list[str]]:

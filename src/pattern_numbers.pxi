@@ -9,7 +9,7 @@
 cdef enum:
     FEWEST_NUMBERS = 64           # in a shorter run there is little to gain
     MOST_READ = 16                # columns that a run may bring in, for each instruction
-    VISITS = 8                    # of stretches, for each instruction, that take as long as sets
+    VISITS = 12                   # of stretches, for each instruction, that take as long as sets
 
 
 cdef bint counts_in(_Pattern s, Py_ssize_t i, int k) except -1:
