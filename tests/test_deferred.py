@@ -230,6 +230,26 @@ def test_ways_to_look(deferred):
     assert found["text"] == str(e[:2])
 
 
+def test_asking_for_forms_computes_nothing(deferred):
+    forms = [np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.isscalar, np.common_type]
+    forms += [np.diag_indices_from, np.tril_indices_from, np.triu_indices_from]
+
+    def f(x):
+        y = np.exp(x)
+        found.extend([g(y) for g in forms])
+        waiting.append(_core.is_waiting(y))
+        found.append(np.isfortran(y.T))  # how it lies in memory is known when it is there
+        return y
+
+    found, waiting = [], []
+    square = np.ones((3, 3))
+    cd.compile(f)(square)
+    assert waiting == [True]
+    for a, g in zip(found, forms, strict=False):
+        np.testing.assert_equal(a, g(square))
+    assert found[-1] is True
+
+
 def test_arguments_and_captured_arrays_that_the_function_changes(deferred):
     captured = np.ones(200)
     argument = V.copy()
