@@ -17,6 +17,7 @@ Switches, read from the environment (each combination builds in its own folder u
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -66,6 +67,13 @@ DIRECTIVES = {
     # What can be pickled says how (__reduce__); the rest would carry methods that only refuse.
     "auto_pickle": False,
 }
+
+# Rooms that work once for a program. As cold code they are made small, 80 kB of the wheel, and out
+# of the way of the rest; recording does not get slower by it (simplify.pxi and others would).
+COLD_ROOMS = frozenset(
+    """assemble batching check groups headroom joins look native plan profile schedule selections
+    surroundings typing views watch""".split()
+)
 
 
 def unix_flags() -> tuple[list[str], list[str]]:
@@ -155,7 +163,24 @@ def translate(pyx: str) -> str:
         # Another mode may have left its C file there.
         force=COVERAGE,
     )
+    if not (DEBUG or COVERAGE):
+        mark_cold(Path(unit.sources[0]))
     return unit.sources[0]
+
+
+def mark_cold(unit: Path) -> None:
+    """Make the functions of the cold rooms cold; what room they are of, Cython says before each."""
+    text = unit.read_text(encoding="utf-8")
+    marked, cold = [], False
+    for line in text.splitlines(keepends=True):
+        if line.startswith("/* "):
+            room = re.match(r'/\* "(?:.*/)?(\w+)\.pxi":', line)
+            cold = bool(room) and room[1] in COLD_ROOMS
+        elif cold and line.startswith("static ") and line.endswith("{\n"):
+            line = "CYTHON_SMALL_CODE " + line
+        marked.append(line)
+    if (changed := "".join(marked)) != text:  # else it was translated earlier: a date is kept
+        unit.write_text(changed, encoding="utf-8")
 
 
 def up_to_date(obj: Path) -> bool:

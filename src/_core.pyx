@@ -30,6 +30,13 @@ cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject *) noexcept nogil
     PyTypeObject *Py_TYPE(PyObject *) noexcept nogil
 
+cdef extern from *:
+    """
+    #ifdef __GNUC__ /* What leads to it is made small and kept apart from what runs. */
+    static void __Pyx_AddTraceback(const char *, int, int, const char *) __attribute__((cold));
+    #endif
+    """
+
 cdef extern from "numpy/arrayobject.h":
     enum:
         NPY_BOOL, NPY_BYTE, NPY_UBYTE, NPY_SHORT, NPY_USHORT, NPY_HALF, NPY_FLOAT, NPY_DOUBLE
@@ -184,6 +191,7 @@ include "loop_products.pxi"
 include "array.pxi"
 include "face.pxi"
 include "slots.pxi"
+include "ufuncs.pxi"
 include "dispatch.pxi"
 
 ARRAY_TYPE = <PyTypeObject *>Array

@@ -568,29 +568,6 @@ cdef class Array:
         return face_function(func)(*args, **kwargs)
 
 
-cdef object reshaped(Array a, tuple shape, object order):
-    """a.reshape(*shape, order=order)."""
-    if len(shape) == 1 and not is_integer(shape[0]):
-        shape = tuple(shape[0])
-    if order != "C":
-        return face_method("reshape")(a, shape, order=order)
-    return view_of(a, OP_RESHAPE, (resolve_shape(shape, a.size, shape_tuple(a)),))
-
-
-# What follows is for watched_function.
-
-def _reshape(Array a, tuple shape, order):
-    return reshaped(a, shape, order)
-
-
-def _indexing(Array a, key):
-    return get_item(a, key)
-
-
-def _assignment(Array a, key, value):
-    assign(a, key, value)
-
-
 cdef Array fitting_gradient(Array a, object value):
     """A gradient that a user gives to a leaf, in the leaf's dtype and in memory of its own."""
     cdef Array g = current(as_node(value))

@@ -6,7 +6,8 @@
  *
  * The code is a function of (points, pointers, lanes): rdi counts the points that are left, rsi are
  * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time.
- * k1 has a bit for each point of this round, so that memory of others is neither read nor written.
+ * k1 has a bit for each point of this round, so that memory of others is neither read nor written;
+ * what is computed for them beside the points is not looked at.
  * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs,
  * which differs only where the product is NaN, and divides by Newton's method (see quotients.h);
  * whatever leaves it is looked at for NaN, operands of quotients for their size, and the exact body
@@ -355,8 +356,8 @@ static uint8_t *put_round(Writer *c, const MachineStep *steps, int n, int look)
     if (!look)
         return NULL;
     put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
-    put_compare(c, 3, REG_LOOK, REG_LOOK, UNORDERED, 0);
-    put_compare(c, 2, REG_RANGE, REG_T0, GT, 0);
+    put_compare(c, 3, REG_LOOK, REG_LOOK, UNORDERED, 1);
+    put_compare(c, 2, REG_RANGE, REG_T0, GT, 1);
     PUT(c, 0xc5, 0xf9, 0x98, 0xda); /* kortestb k3, k2 */
     put_jump(c, IF_NOT_ZERO, c->p);
     return c->p;

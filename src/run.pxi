@@ -99,6 +99,7 @@ cdef class _Workspace:
         cdef Py_ssize_t first = (registers * <Py_ssize_t>sizeof(double) + LINE) & ~<Py_ssize_t>(
             LINE - 1)
         cdef Py_ssize_t total = first + num_threads * lanes + arena + LINE
+        cdef double one = 1.0
         self.m.bases = <char **>PyMem_Calloc(n_bases, sizeof(char *))
         self.memory = <char *>cdiff_aligned_alloc(total)
         if self.memory == NULL or self.m.bases == NULL:
@@ -111,6 +112,10 @@ cdef class _Workspace:
         self.m.lane_bytes = lanes
         self.m.workers = num_threads
         self.m.bases[BASE_ARENA] = self.m.lanes + num_threads * lanes
+        # Machine code computes whole vectors, some lanes of which may never be a point's: what an
+        # earlier owner of the memory left there can be numbers that a processor is slow with.
+        KERNELS.value[OP_POSITIVE](num_threads * lanes // sizeof(double), <double *>self.m.lanes,
+                                   &one, NULL, 0, 0)
 
     def __dealloc__(self):
         if self.memory != NULL:

@@ -68,9 +68,22 @@ cdef object product_or_not(object x, object y):
     return watched_function(_matmul, (a, b), {}) if watching else matmul(a, b)
 
 
+# What follows is for watched_function.
+
 def _matmul(Array a, Array b):
-    """a @ b, for watched_function."""
     return matmul(a, b)
+
+
+def _reshape(Array a, tuple shape, order):
+    return reshaped(a, shape, order)
+
+
+def _indexing(Array a, key):
+    return get_item(a, key)
+
+
+def _assignment(Array a, key, value):
+    assign(a, key, value)
 
 
 cdef inline object compare_numbers(double a, double b, int op):

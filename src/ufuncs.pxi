@@ -1,0 +1,182 @@
+# Ufuncs: NumPy's calls of them on Arrays, with out=, where=, dtype= and casting=.
+#
+# Knows argument forms and which operator a ufunc is; it must not know derivatives.
+# Fast because a ufunc is recognised by identity in the core, without Python code
+# in between.
+
+cdef dict NUMPY_UFUNCS = {}       # operator code -> NumPy ufunc
+cdef dict UFUNC_CODES = {}        # NumPy ufunc -> operator code
+
+
+cdef int install_ufuncs() except -1:
+    for name, code in UFUNC_OPS.items():
+        ufunc = getattr(np, name, None)
+        if ufunc is not None:
+            UFUNC_CODES[ufunc] = code
+            NUMPY_UFUNCS.setdefault(code, ufunc)
+    return 0
+
+
+install_ufuncs()
+
+# Ufuncs whose results are integers or booleans, or that carry no derivative: values only.
+cdef frozenset PLAIN_UFUNCS = frozenset([getattr(np, _name) for _name in (
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan", "isfinite",
+    "isinf", "signbit", "logical_and", "logical_or", "logical_xor", "logical_not", "spacing")])
+
+
+cdef str op_name(int op):
+    return OP_NAMES[op].decode()
+
+
+cdef object store_out(Array result, object out, object mask):
+    """NumPy's out=: an Array is assigned into, anything else would lose the derivative."""
+    if type(out) is not Array:
+        if levels_of(N(result)):
+            lost("out= (a plain ndarray)", "leave out= away, or pass a cdiff array")
+        np.copyto(out, ndarray_of(result), casting="same_kind", where=value(mask))
+        return out
+    shape = shape_tuple(out)
+    if mask is not True:
+        result = masked(result, out, mask)
+    if shape_tuple(result) != shape and not extends_to(shape_tuple(result), shape):
+        raise ValueError(f"out=: cannot broadcast the result of shape {shape_tuple(result)} "
+                         f"into an array of shape {shape}")
+    if not np.can_cast(dtype_of(result), dtype_of(out), "same_kind"):
+        raise TypeError(f"out= has dtype {dtype_of(out)}, which cannot hold a result of dtype "
+                        f"{dtype_of(result)}")
+    assign(<Array>out, Ellipsis, result)
+    return out
+
+
+cdef bint extends_to(tuple shape, tuple wide):
+    """Can an array of one shape be broadcast to another one?"""
+    cdef tuple last = wide[len(wide) - len(shape):]
+    return len(shape) <= len(wide) and all([m == n or m == 1 for m, n in zip(shape, last)])
+
+
+cdef Array masked(Array result, Array out, object mask):
+    """NumPy's where=: what is in `out` stays where the mask is False."""
+    kind = (mask if type(mask) is Array else np.asarray(mask)).dtype
+    if kind != bool:
+        raise TypeError(f"where= is a mask of booleans, not of dtype {kind}")
+    return where(mask, result, current(out))
+
+
+cdef object finish_call(object result, object out, object mask):
+    """A result, or several, in the arrays that the caller gave for them, where the mask is True."""
+    if out is None:
+        if mask is not True:
+            raise TypeError("where= without out= leaves elements undefined: pass a cdiff array as "
+                            "out=, or write cdiff.numpy.where(mask, f(x), y)")
+        return result
+    out = out if isinstance(out, tuple) else (out,)
+    if not isinstance(result, tuple):
+        return store_out(as_node(result), out[0], mask)
+    return tuple([y if o is None else store_out(as_node(y), o, mask)
+                  for y, o in zip(result, out)])
+
+
+cdef Array as_asked(object x, object dtype, str casting, int op):
+    """An operand in the dtype that an operator is to compute in."""
+    cdef Array a = as_node(x)
+    if dtype is None:
+        return a
+    dtype = np.dtype(dtype)
+    if not (N(a).flags & NODE_WEAK or np.can_cast(dtype_of(a), dtype, casting)):
+        raise TypeError(f"{op_name(op)}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
+                        f"{casting!r}")
+    return cast_as_asked(a, dtype.num)
+
+
+cdef object plain_call(int op, tuple args, object out, object where, object dtype):
+    """No Array among the operands: NumPy's function if it has one, our kernel if not."""
+    ufunc = NUMPY_UFUNCS.get(op)
+    if ufunc is not None:
+        if out is None and where is True and dtype is None:
+            return ufunc(*args)
+        return ufunc(*args, out=out, where=where, dtype=dtype)
+    nodes = [as_float(as_asked(x, dtype, "same_kind", op)) for x in args]
+    result = ew1(op, nodes[0]) if len(nodes) == 1 else ew2(op, nodes[0], nodes[1])
+    value = plain_value(finish_call(result, None, where))
+    if out is None:
+        return np.float64(value) if type(value) is float else value
+    out[...] = value
+    return out
+
+
+cdef object ufunc_call1(int op, object x, object out, object where, object dtype):
+    if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
+        return ew1(op, current(<Array>x))
+    if type(x) is Array or holds_nodes(x):
+        if not has_partial(op) and NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
+            if out is None and where is True and dtype is None and any_traced((x,)):
+                return traced_question(op, as_node(x), None)
+            return NUMPY_UFUNCS[op](shown(as_node(x)), out=out, where=where, dtype=dtype)
+        return finish_call(ufunc_value(op, (x,), dtype, "same_kind"), out, where)
+    return plain_call(op, (x,), out, where, dtype)
+
+
+cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype):
+    if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
+        if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
+            if any_traced((x1, x2)):
+                return traced_question(op, as_node(x1), as_node(x2))
+            return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
+                                    numpy_operand(innermost(as_node(x2))),
+                                    out=out, where=where, dtype=dtype)
+        return finish_call(ufunc_value(op, (x1, x2), dtype, "same_kind"), out, where)
+    return plain_call(op, (x1, x2), out, where, dtype)
+
+
+cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
+    """Array.__array_ufunc__: recognise the ufunc by identity."""
+    cdef object code = UFUNC_CODES.get(ufunc)
+    for x in inputs:
+        if has_own_protocol(x):
+            return NotImplemented
+    if not kwargs and code is not None and method == "__call__" and ufunc not in PLAIN_UFUNCS:
+        return ufunc_value(code, inputs, None, "same_kind")
+    out = kwargs.pop("out", None)
+    where = kwargs.pop("where", True) if method == "__call__" else True
+    if ufunc in PLAIN_UFUNCS:
+        called = ufunc if method == "__call__" else getattr(ufunc, method)
+        return finish_call(plain_call_of(called, inputs, kwargs), out, where)
+    if method != "__call__":
+        return finish_call(ufunc_method(ufunc, method)(*inputs, **kwargs), out, True)
+    casting = kwargs.pop("casting", "same_kind")
+    kwargs.pop("order", None)
+    kwargs.pop("subok", None)
+    if code is None:
+        return finish_call(face_function(ufunc)(*inputs, **kwargs), out, where)
+    dtype = kwargs.pop("dtype", None)
+    for name in kwargs:
+        raise TypeError(f"{ufunc.__name__}: keyword {name} is not supported on cdiff arrays")
+    return finish_call(ufunc_value(code, inputs, dtype, casting), out, where)
+
+
+cdef object ufunc_value(int op, tuple inputs, object dtype, str casting):
+    """The value of an operator for operands of any kind, computed in a dtype if one is given."""
+    if len(inputs) == 1:
+        return ew1(op, as_asked(inputs[0], dtype, casting, op))
+    if op == OP_POWER and type(inputs[0]) is Array and dtype is None:
+        return power_of(inputs[0], inputs[1])
+    return ew2(op, as_asked(inputs[0], dtype, casting, op),
+               as_asked(inputs[1], dtype, casting, op))
+
+
+cdef bint has_own_protocol(object x) except -1:
+    """Does another class than ours and NumPy's want to be asked about ufuncs?"""
+    if type(x) is Array or type(x) is np.ndarray or type(x) is float or type(x) is int:
+        return False
+    own = getattr(type(x), "__array_ufunc__", None)
+    return own is not None and own is not np.ndarray.__array_ufunc__ \
+        and not isinstance(x, np.generic)
+
+
+cdef object ufunc_method(object ufunc, str method):
+    """np.add.reduce and friends."""
+    handler = loaded_function((ufunc, method))
+    if handler is None:
+        raise TypeError(f"numpy.{ufunc.__name__}.{method} is not supported on cdiff arrays")
+    return handler
