@@ -300,7 +300,12 @@ def test_no_decisions_are_recorded(f):
 def test_points_far_out_and_outside():
     for f, x in ((csp.i1e, 1e10), (csp.i1e, -1e12), (csp.k1e, 1e10)):
         # Both fall as 1 / sqrt(x) there.
-        np.testing.assert_allclose(cd.grad(f)(x), -0.5 * f(x) / x, rtol=1e-5)
+        np.testing.assert_allclose(cd.grad(f)(x), -0.5 * f(x) / x, rtol=1e-9)
+        np.testing.assert_allclose(cd.grad(cd.grad(f))(x), 0.75 * f(x) / x**2, rtol=1e-9)
+    for x in (1.1e8, 0.99e8):  # where the formula changes
+        for f, derivative in ((csp.i1e, -0.75), (csp.k1e, 0.75)):
+            want = -0.5 * f(x) / x * (1 + derivative / x)
+            np.testing.assert_allclose(cd.grad(f)(x), want, rtol=1e-6 if x < 1e8 else 1e-14)
     assert cd.grad(csp.kolmogorov)(-1.0) == 0.0
     for x in (0.9, -3.0):  # beyond 1 / lmbda the distribution function is constant
         assert cd.grad(csp.tklmbda, argnums=(0, 1))(x, 2.0) == (0.0, 0.0)

@@ -140,7 +140,8 @@ row("stdtrit", "df p", "-student_by_df(df, y) / student_density(df, y)",
        " regularized=True) / 2), p, y)")
 equal("nrdtrimn", "p std x", "x - std * ndtri(p)", "p std x", at=((0.3, 2.0, 1.0),))
 equal("nrdtrisd", "mn p x", "(x - mn) / ndtri(p)", "mn p x", at=((0.3, 0.7, 1.0),))
-row("kolmogorov", "x", "where(x > 0, -kolmogorov_density(x), 0.0)", at=(0.5, 0.9, 2.0), domain="x > 0.2")
+row("kolmogorov", "x", "where(x > 0, -kolmogorov_density(x), 0.0)",
+    at=(0.5, 0.9, 2.0), domain="x > 0.2")
 row("kolmogi", "p", "-1 / kolmogorov_density(y)", at=(0.03, 0.5, 0.9), domain="0 < p < 1")
 row("tklmbda", "x lmbda",
     "where(absolute(x) * lmbda < 1, 1 / (power(y, lmbda - 1) + power(1 - y, lmbda - 1)), 0.0)",
