@@ -295,3 +295,34 @@ def test_no_decisions_are_recorded(f):
     for shift in range(4):
         compiled(X + shift)
     assert compiled.stats()["recordings"] == 1, compiled.stats()
+
+
+def test_points_far_out_and_outside():
+    for f, x in ((csp.i1e, 1e10), (csp.i1e, -1e12), (csp.k1e, 1e10)):
+        # Both fall as 1 / sqrt(x) there.
+        np.testing.assert_allclose(cd.grad(f)(x), -0.5 * f(x) / x, rtol=1e-9)
+        np.testing.assert_allclose(cd.grad(cd.grad(f))(x), 0.75 * f(x) / x**2, rtol=1e-9)
+    for x in (1.1e8, 0.99e8):  # where the formula changes
+        for f, derivative in ((csp.i1e, -0.75), (csp.k1e, 0.75)):
+            want = -0.5 * f(x) / x * (1 + derivative / x)
+            np.testing.assert_allclose(cd.grad(f)(x), want, rtol=1e-6 if x < 1e8 else 1e-14)
+    assert cd.grad(csp.kolmogorov)(-1.0) == 0.0
+    for x in (0.9, -3.0):  # beyond 1 / lmbda the distribution function is constant
+        assert cd.grad(csp.tklmbda, argnums=(0, 1))(x, 2.0) == (0.0, 0.0)
+    assert cd.grad(csp.tklmbda)(-0.3, 1.0) == 0.5
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("f", "whole", "other"), [
+    (lambda n, x: csp.yn(n, x), 1.0, 1.7), (lambda n, x: csp.kn(n, x), 2.0, 2.4),
+    (lambda n, x: csp.spherical_jn(n, x), 1.0, 1.5), (lambda n, x: csp.expn(n, x), 0.0, 0.4),
+    (lambda n, x: csp.spherical_kn(n, x), 3.0, 3.9), (lambda n, x: csp.bdtr(1.0, n, x), 3.0, 3.8),
+    (lambda n, x: csp.bdtrc(1.0, n, x), 3.0, 3.8), (lambda n, x: csp.nbdtr(n, 2.0, x), 3.0, 3.8),
+    (lambda n, x: csp.nbdtrc(2.0, n, x), 3.0, 3.8), (lambda n, x: csp.expn(n, x), 2.0, 2.6),
+])  # fmt: skip
+def test_orders_are_cut_to_whole_numbers(f, whole, other):
+    """As SciPy does for the value: the derivative is that of the same function."""
+    assert f(whole, 0.7) == f(other, 0.7)
+    found = cd.grad(lambda x: f(other, x))(0.7)
+    np.testing.assert_allclose(found, cd.grad(lambda x: f(whole, x))(0.7), rtol=1e-13)
+    assert found != 0

@@ -261,8 +261,8 @@ def jointly(name: str, count: int, args: tuple[Any, ...]) -> tuple[Any, ...]:
 FUNCTIONS: dict[str, Any] = {name: function_of(row) for name, row in ROWS.items()}
 
 _ELEMENTWISE = (
-    "absolute cos cosh exp floor hypot log maximum minimum power safe_divide sign sin sqrt square"
-    " zmul"
+    "absolute cos cosh exp floor hypot log maximum minimum power safe_divide sign sin sqrt square "
+    "trunc zmul"
 )
 _HELPERS = {
     name[1:]: value

@@ -32,10 +32,13 @@ row("i1", "x", "0.5 * (i0(x) + iv(2, x))", mp="besseli(1, x)", at=(*REAL, 0.0))
 row("k0", "x", "-k1(x)", mp="besselk(0, x)", at=POSITIVE)
 row("k1", "x", "-0.5 * (k0(x) + kv(2, x))", mp="besselk(1, x)", at=POSITIVE)
 row("i0e", "x", "i1e(x) - sign(x) * y", mp="exp(-abs(x)) * besseli(0, x)", at=REAL)
-row("i1e", "x", "0.5 * (i0e(x) + ive(2, x)) - sign(x) * y", mp="exp(-abs(x)) * besseli(1, x)",
-    at=REAL)
+# Of huge arguments SciPy has no order 2: there the second term of the asymptotic series is enough.
+row("i1e", "x", "where(absolute(x) < 1e8, 0.5 * (i0e(x) + ive(2, x)) - sign(x) * y,"
+    " -safe_divide(0.5 * y, x) * (1 - safe_divide(0.75, absolute(x))))",
+    mp="exp(-abs(x)) * besseli(1, x)", at=REAL)
 row("k0e", "x", "y - k1e(x)", mp="exp(x) * besselk(0, x)", at=POSITIVE)
-row("k1e", "x", "y - 0.5 * (k0e(x) + kve(2, x))", mp="exp(x) * besselk(1, x)", at=POSITIVE)
+row("k1e", "x", "where(x < 1e8, y - 0.5 * (k0e(x) + kve(2, x)), -0.5 * y / x * (1 + 0.75 / x))",
+    mp="exp(x) * besselk(1, x)", at=POSITIVE)
 
 # --- of any order
 
@@ -43,13 +46,15 @@ row("jv", "v x", None, "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)"
 row("jn", "v x", None, "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)", at=WHOLE)
 row("jve", "v x", None, "0.5 * (jve(v - 1, x) - jve(v + 1, x))", mp="besselj(v, x)", at=ORDERS)
 row("yv", "v x", None, "0.5 * (yv(v - 1, x) - yv(v + 1, x))", mp="bessely(v, x)", at=ORDERS)
-row("yn", "n x", None, "0.5 * (yn(n - 1, x) - yn(n + 1, x))", mp="bessely(n, x)", at=WHOLE)
+row("yn", "n x", None, "0.5 * (yn(trunc(n) - 1, x) - yn(trunc(n) + 1, x))",
+    mp="bessely(n, x)", at=WHOLE)
 row("yve", "v x", None, "0.5 * (yve(v - 1, x) - yve(v + 1, x))", mp="bessely(v, x)", at=ORDERS)
 row("iv", "v x", None, "0.5 * (iv(v - 1, x) + iv(v + 1, x))", mp="besseli(v, x)", at=ORDERS)
 row("ive", "v x", None, "0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y",
     mp="exp(-abs(x)) * besseli(v, x)", at=ORDERS)
 row("kv", "v x", None, "-0.5 * (kv(v - 1, x) + kv(v + 1, x))", mp="besselk(v, x)", at=ORDERS)
-row("kn", "n x", None, "-0.5 * (kv(n - 1, x) + kv(n + 1, x))", mp="besselk(n, x)", at=WHOLE)
+row("kn", "n x", None, "-0.5 * (kv(trunc(n) - 1, x) + kv(trunc(n) + 1, x))",
+    mp="besselk(n, x)", at=WHOLE)
 row("kve", "v x", None, "y - 0.5 * (kve(v - 1, x) + kve(v + 1, x))",
     mp="exp(x) * besselk(v, x)", at=ORDERS)
 STRUVE = "power(0.5 * x, v) / (sqrt(pi) * gamma(v + 1.5))"
@@ -66,7 +71,7 @@ row("log_wright_bessel", "a b x", None, None, "exp(log_wright_bessel(a, a + b, x
 
 # --- spherical; n is a whole number
 
-LOWER = "(n * spherical_{0}n(maximum(n - 1, 0), x)"
+LOWER = "(trunc(n) * spherical_{0}n(maximum(trunc(n) - 1, 0), x)"
 for _kind, _sign, _factor, _mp in (
     ("j", "-", "", "sqrt(pi / (2 * x)) * besselj(n + 0.5, x)"),
     ("y", "-", "", "sqrt(pi / (2 * x)) * bessely(n + 0.5, x)"),
@@ -74,8 +79,8 @@ for _kind, _sign, _factor, _mp in (
     ("k", "+", "-", "sqrt(pi / (2 * x)) * besselk(n + 0.5, x)"),
 ):
     row(f"spherical_{_kind}n", "n x", None,
-        f"{_factor}{LOWER.format(_kind)} {_sign} (n + 1) * spherical_{_kind}n(n + 1, x))"
-        " / (2 * n + 1)", mp=_mp, at=WHOLE)
+        f"{_factor}{LOWER.format(_kind)} {_sign} (trunc(n) + 1)"
+        f" * spherical_{_kind}n(trunc(n) + 1, x)) / (2 * trunc(n) + 1)", mp=_mp, at=WHOLE)
 
 # --- Airy functions, and integrals; each output is a row of its own
 

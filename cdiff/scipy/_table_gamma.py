@@ -123,10 +123,10 @@ equal("fdtri", "dfn dfd p",
 equal("gdtr", "a b x", "gammainc(b, a * x)", "a b x", at=((2.3, 1.7, 0.5), (0.5, 3.0, 9.0)))
 equal("gdtrc", "a b x", "gammaincc(b, a * x)", "a b x", at=((2.3, 1.7, 0.5), (0.5, 3.0, 9.0)))
 equal("gdtrix", "a b p", "gammaincinv(b, p) / a", "a b p", at=((2.3, 1.7, 0.5), (0.5, 3.0, 0.9)))
-equal("bdtr", "k n p", "betaincc(floor(k) + 1, n - floor(k), p)", "p", at=((2.0, 5, 0.3),))
-equal("bdtrc", "k n p", "betainc(floor(k) + 1, n - floor(k), p)", "p", at=((2.0, 5, 0.3),))
-equal("nbdtr", "k n p", "betainc(n, k + 1, p)", "p", at=((2, 5, 0.3),))
-equal("nbdtrc", "k n p", "betaincc(n, k + 1, p)", "p", at=((2, 5, 0.3),))
+equal("bdtr", "k n p", "betaincc(floor(k) + 1, trunc(n) - floor(k), p)", "p", at=((2.0, 5, 0.3),))
+equal("bdtrc", "k n p", "betainc(floor(k) + 1, trunc(n) - floor(k), p)", "p", at=((2.0, 5, 0.3),))
+equal("nbdtr", "k n p", "betainc(trunc(n), trunc(k) + 1, p)", "p", at=((2, 5, 0.3),))
+equal("nbdtrc", "k n p", "betaincc(trunc(n), trunc(k) + 1, p)", "p", at=((2, 5, 0.3),))
 equal("pdtr", "k m", "gammaincc(floor(k) + 1, m)", "m", at=((2.0, 1.3), (4.0, 9.0)))
 equal("pdtrc", "k m", "gammainc(floor(k) + 1, m)", "m", at=((2.0, 1.3), (4.0, 9.0)))
 equal("pdtri", "k p", "gammainccinv(floor(k) + 1, p)", "p", at=((2, 0.3), (4, 0.9)))
@@ -140,10 +140,13 @@ row("stdtrit", "df p", "-student_by_df(df, y) / student_density(df, y)",
        " regularized=True) / 2), p, y)")
 equal("nrdtrimn", "p std x", "x - std * ndtri(p)", "p std x", at=((0.3, 2.0, 1.0),))
 equal("nrdtrisd", "mn p x", "(x - mn) / ndtri(p)", "mn p x", at=((0.3, 0.7, 1.0),))
-row("kolmogorov", "x", "-kolmogorov_density(x)", at=(0.5, 0.9, 2.0), domain="x > 0.2")
+row("kolmogorov", "x", "where(x > 0, -kolmogorov_density(x), 0.0)",
+    at=(0.5, 0.9, 2.0), domain="x > 0.2")
 row("kolmogi", "p", "-1 / kolmogorov_density(y)", at=(0.03, 0.5, 0.9), domain="0 < p < 1")
-row("tklmbda", "x lmbda", "1 / (power(y, lmbda - 1) + power(1 - y, lmbda - 1))",
-    "-tukey_slope(y, lmbda) / (power(y, lmbda - 1) + power(1 - y, lmbda - 1))",
+row("tklmbda", "x lmbda",
+    "where(absolute(x) * lmbda < 1, 1 / (power(y, lmbda - 1) + power(1 - y, lmbda - 1)), 0.0)",
+    "where(absolute(x) * lmbda < 1, -tukey_slope(y, lmbda)"
+    " / (power(y, lmbda - 1) + power(1 - y, lmbda - 1)), 0.0)",
     at=((0.4, 0.3), (-1.2, -0.7)), domain="lmbda != 0, inside the support",
     mp="inverse(lambda p: (p**lmbda - (1 - p)**lmbda) / lmbda, x, y)")
 

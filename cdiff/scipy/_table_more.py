@@ -26,7 +26,7 @@ POSITIVE = (0.2, 1.9, 12.0)
 
 row("exp1", "x", "-exp(-x) / x", mp="e1(x)", at=POSITIVE, domain="x > 0")
 row("expi", "x", "exp(x) / x", mp="ei(x)", at=(-1.5, 0.3, 4.0), domain="x != 0")
-row("expn", "n x", None, "where(n > 0, -expn(maximum(n - 1, 0), x), -(1 + 1 / x) * y)",
+row("expn", "n x", None, "where(n >= 1, -expn(maximum(trunc(n) - 1, 0), x), -(1 + 1 / x) * y)",
     mp="expint(n, x)", at=((0, 0.7), (1, 0.7), (3, 2.0)), domain="x > 0")
 row("exprel", "x", "0.5 * hyp1f1(2.0, 3.0, x)", mp="expm1(x) / x if x else mpf(1)",
     at=(*REAL, 30.0, -30.0))
@@ -141,11 +141,18 @@ row("lpmv", "m v x", None, None, "(v * x * y - (v + m) * lpmv(m, v - 1, x)) / (s
 
 # --- zeta functions
 
-row("zeta_riemann", "x", "zeta_order(1, x, 1.0)", mp="zeta(x)", at=(1.3, 4.0, 30.0, -1.5),
+# Left of -1 by the functional equation, zeta(x) = 2 (2 pi)**(x - 1) sin(pi x / 2) G(1 - x) with
+# G = gamma * zeta: what is summed there would be large terms that cancel.
+LEFT = "minimum(x, -1.0)"
+ZETA = (f"where(x < -1, 2 * exp(gammaln(1 - {LEFT}) + ({LEFT} - 1) * {log(2 * pi)!r})"
+        f" * zeta_riemann(1 - {LEFT}) * (0.5 * pi * cos(0.5 * pi * {LEFT}) + sin(0.5 * pi * {LEFT})"
+        f" * ({log(2 * pi)!r} - digamma(1 - {LEFT})"
+        f" - zeta_order(1, 1 - {LEFT}, 1.0) / zeta_riemann(1 - {LEFT}))), zeta_order(1, x, 1.0))")
+row("zeta_riemann", "x", ZETA, mp="zeta(x)", at=(1.3, 4.0, 30.0, -1.5, -8.5, -20.0, -30.0),
     public=False)
 row("zeta_hurwitz", "x q", "zeta_order(1, x, q)", "-x * zeta_hurwitz(x + 1, q)", mp="zeta(x, q)",
     at=((1.3, 0.4), (4.0, 2.7)), public=False)
-row("zetac", "x", "zeta_order(1, x, 1.0)", mp="zeta(x) - 1", at=(1.3, 4.0))
+row("zetac", "x", ZETA, mp="zeta(x) - 1", at=(1.3, 4.0, -8.5, -20.0))
 
 # --- elementary functions
 
