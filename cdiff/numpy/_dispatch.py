@@ -49,7 +49,7 @@ def find(wanted: Any) -> Any:
 def _likely_files(function: Any) -> Iterator[str]:
     """The files that may have a function, the likeliest first."""
     place = (getattr(function, "__module__", None) or "").rpartition(".")[2]
-    place = "emath" if place == "scimath" else place
+    place = "emath" if place in ("scimath", "_scimath_impl") else place  # in NumPy 2.0 the latter
     if place in PACKAGES:
         yield f"cdiff.numpy.{place}"
     name = getattr(function, "__name__", None)
