@@ -32,9 +32,10 @@ __all__ = ["call_of", "plain_call"]
 NUMPY = frozenset((
     "all", "allclose", "angle", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
     "array_equal", "array_equiv", "asarray", "bincount", "bitwise_count", "broadcast_to",
-    "count_nonzero", "digitize", "flatnonzero", "isclose", "iscomplex", "isin", "isneginf",
-    "isposinf", "isreal", "lexsort", "linalg.matrix_rank", "may_share_memory", "nanargmax",
-    "nanargmin", "nonzero", "packbits", "ravel_multi_index", "result_type", "searchsorted",
+    "convolve", "count_nonzero", "diff", "digitize", "flatnonzero", "isclose", "iscomplex", "isin",
+    "isneginf", "isposinf", "isreal", "lexsort", "linalg.matrix_rank", "max",
+    "may_share_memory", "nanargmax", "nanargmin", "nonzero", "packbits", "ravel_multi_index",
+    "result_type", "searchsorted",
     "shares_memory", "sum", "unpackbits", "unravel_index", "where",
 ))  # fmt: skip
 
@@ -60,15 +61,17 @@ OWN = {
     "cdiff.numpy._ufuncs": "_lines_of",
     "cdiff.numpy.emath": "_beyond_one _negative",
     "cdiff.numpy.linalg": "_is_singular",
+    "cdiff.numpy.polynomial._basis": "_order",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
     "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
-    "cdiff.scipy._spectral": "Ldl _Eigh _column_order _ldl_masks _ldl_order _phases",
+    "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases",
     "cdiff.scipy._curves": "interval",
-    "cdiff.scipy._grid": "_any_nan _flat_places _nearest",
+    "cdiff.scipy._grid": "_any_nan _flat_places _nearest _out_of",
+    "cdiff.scipy._interp1d": "_order _outside _step",
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
-    "cdiff.scipy._splines": "_band_places _span",
+    "cdiff.scipy._resample": "_first _flat_places _fold _outside _places",
+    "cdiff.scipy._splines": "_as_rows _band_places _span",
     "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
-    "cdiff.scipy.ndimage": "_flat_position _floor _folded _nearest _turns",
     "cdiff.scipy.signal": "Convolution Filter",
 }
 PYTHON_TYPES = {"float": float, "int": int, "bool": bool}
