@@ -171,7 +171,7 @@ cdef int32_t multiply_rule(_Simplifier s, int type, int32_t a, int32_t b) except
 cdef int32_t scaled(_Simplifier s, int type, int32_t a, double v) except -2:
     """x * (c v) for a = x * c, where c or v is a power of two, so that nothing else is rounded (but
     for subnormal results, if it were less than one)."""
-    cdef Instr *x = &s.q.code[a]
+    cdef Instr x = s.q.code[a]                     # a copy: new constants may move the code
     cdef double c
     if x.op != OP_MULTIPLY or x.type != type or not s.is_number(x.b) \
             or s.q.types[type][0] != NPY_DOUBLE:
