@@ -78,18 +78,20 @@ def test_an_exception_in_the_body_leaves_nothing_behind():
 
 
 @pytest.fixture
-def no_callbacks_of_gc():
-    """Python ignores what a callback of the garbage collector raises, an interrupt too; hypothesis
-    has one."""
-    before = gc.callbacks[:]
+def heard_interrupts():
+    """A process in the background may have been told to ignore them, and Python ignores what a
+    callback of the garbage collector raises (hypothesis has one)."""
+    callbacks = gc.callbacks[:]
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.callbacks.clear()
     yield
-    gc.callbacks[:] = before
+    gc.callbacks[:] = callbacks
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals")
 @pytest.mark.parametrize("kind", ["numbers", "arrays", "while"])
-def test_a_long_loop_can_be_interrupted(kind, no_callbacks_of_gc):
+def test_a_long_loop_can_be_interrupted(kind, heard_interrupts):
     def run():
         if kind == "while":
             cd.while_loop(lambda c: c > -1.0, lambda c: c * 0.5, 1.0)
