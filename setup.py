@@ -69,7 +69,7 @@ DIRECTIVES = {
 }
 
 # Rooms that work once for a program. As cold code they are made small, 80 kB of the wheel, and out
-# of the way of the rest; recording does not get slower by it (simplify.pxi and others would).
+# of the way of the rest; first calls take up to 4 percent longer (8 with simplify.pxi and others).
 COLD_ROOMS = frozenset(
     ["assemble", "batching", "check", "groups", "headroom", "joins", "look", "native",
      "pattern_numbers", "plan", "profile", "schedule", "selections", "surroundings", "typing",

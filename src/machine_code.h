@@ -43,8 +43,8 @@ enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, R
 /* What a step does besides applying an operator: DO_LOAD_FAR and DO_STORE_PAST are for memory that is
  * in no cache, DO_LOOK looks for NaN, DO_RANGE for what is so large or small that Newton's method
  * fails. */
-enum { DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_PAST, DO_STORE_LANE,
-       DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE };
+enum { DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_PAST,
+       DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE };
 
 /* Operators besides those of the interpreter: what quotients by one number share, and those of them
  * whose last operand that is. */

@@ -7,7 +7,7 @@ SciPy's own. It must not know how a derivative is computed.
 import numpy as np
 import pytest
 import scipy.linalg as sl
-from scipy_checks import compiled_agrees, flat, loss_of, values_are_scipys
+from scipy_checks import compiled_agrees, flat, loss_of, mapped_agrees, values_are_scipys
 
 import cdiff as cd
 import cdiff.scipy.linalg as csl
@@ -218,13 +218,7 @@ NEW = list(CASES)[-23:]
 
 @pytest.mark.parametrize("name", NEW)
 def test_mapped(name):
-    f, args = CASES[name]
-    gradient = cd.grad(loss_of(f), argnums=tuple(range(len(args))))
-    several = [[factor * x for x in args] for factor in (1.0, 1.01)]
-    mapped = cd.vmap(gradient)(*[np.stack(x) for x in zip(*several, strict=True)])
-    for k, one in enumerate(several):
-        for x, y in zip(mapped, gradient(*one), strict=True):
-            np.testing.assert_allclose(x[k], y, rtol=1e-8, atol=1e-10)
+    mapped_agrees(*CASES[name], factor=1.01, rtol=1e-8)
 
 
 def test_polar_factors_of_complex_matrices_and_close_to_a_rotation():

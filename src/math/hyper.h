@@ -2,7 +2,8 @@
  *
  * sinh and cosh come from one reduction by ln 2 and two short polynomials; tanh is a polynomial
  * up to 0.55 and 1 - 2/(e^2x + 1) beyond, from the quotient that is sech; the inverses are logarithms
- * of sums that are kept to twice the precision. The file must not know trigonometry. Why it is fast: no branch, and at most
+ * of sums that are kept to twice the precision. The file must not know trigonometry. Why it is fast:
+ * no branch, and at most
  * one division on top of the exponential or logarithm each function is made of.
  *
  *   function            error bound (ulp)
