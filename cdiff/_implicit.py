@@ -65,6 +65,8 @@ class _Function:
         """The leaves of the result, which must be as many numbers as there are unknowns."""
         leaves, self.treedef = flatten(out)
         who, name = self.unknown.who, f"the output of {function_name(self.f)}"
+        if out is None:
+            check_output(out, f"{who}: {name}")
         for y, path in zip(leaves, leaf_paths(self.treedef, name), strict=True):
             check_output(y, f"{who}: {path}")
         count, size = sum([prod(np.shape(y)) for y in leaves]), self.unknown.packing.size
@@ -291,6 +293,9 @@ def linear_solve(
     >>> cd.jacobian(solution)(2.0).round(12)
     array([-0.33333333, -0.33333333, -0.33333333])
     """
+    if not callable(matvec) and np.ndim(matvec) == 2:
+        raise TypeError("linear_solve takes a function, matvec(x); for a matrix there is "
+                        "np.linalg.solve")  # fmt: skip
     check_function(matvec, "linear_solve")
     for f in (solve, transpose_solve):
         if f is not None:

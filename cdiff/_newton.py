@@ -25,11 +25,13 @@ Vector = NDArray[np.float64]
 MOST_STEPS = 100
 MOST_ITERATIONS = 100_000
 SHORTEST = 2.0**-30  # of a step, before a direction is given up
+# Of the digits of relative steps: where a solution is zero, steps are rounding if they are shorter.
+LEAST = 2.25
 
 
-def _settled(step: Vector, v: Vector, digits: float) -> bool:
+def _settled(step: Vector, v: Vector, digits: float, least: float) -> bool:
     """Is a step no longer than what rounding makes of it?"""
-    return bool(np.all(np.abs(step) <= digits * np.abs(v) + digits * 1e-8))
+    return bool(np.all(np.abs(step) <= digits * np.abs(v) + least))
 
 
 def newton_root(
@@ -59,7 +61,9 @@ def newton_root(
         If there is no convergence.
     """
     jacobian_of, value = jacobian(f), f(v)
-    size = np.linalg.norm(value)
+    # As Python's numbers: those of float32 would call a value smaller that is the same.
+    size = float(np.linalg.norm(value))
+    least = digits**LEAST
     for _ in range(most):
         if size == 0.0:
             return v
@@ -75,12 +79,12 @@ def newton_root(
         length, shorter = 1.0, size
         while length >= SHORTEST:
             value = f(v + length * step)
-            shorter = np.linalg.norm(value)
+            shorter = float(np.linalg.norm(value))
             if shorter <= (1.0 - 1e-4 * length) * size:
                 break
             length /= 2
         else:
-            if _settled(step, v, digits):
+            if _settled(step, v, digits, least):
                 return v
             break
         v, size = v + length * step, shorter
@@ -121,7 +125,7 @@ def newton_minimum(f: Callable[[Any], Any], v: Vector, who: str, digits: float =
     """
     gradient, hessian_of = grad(f), hessian(f)
     with np.errstate(over="ignore"):  # an error of its own says so
-        v = _descended(f, gradient, hessian_of, v, who)
+        v = _descended(f, gradient, hessian_of, v, who, digits)
     v = newton_root(gradient, v, who, digits)
     curvature = np.linalg.eigvalsh(hessian_of(v))
     if curvature[0] < -1e-8 * np.max(np.abs(curvature)):
@@ -133,17 +137,22 @@ def newton_minimum(f: Callable[[Any], Any], v: Vector, who: str, digits: float =
     return v
 
 
-def _descended(f: Any, gradient: Any, hessian_of: Any, v: Vector, who: str) -> Vector:
+def _descended(
+    f: Any, gradient: Any, hessian_of: Any, v: Vector, who: str, digits: float
+) -> Vector:
     """A point so low that values tell little from here on, and gradients do."""
     value = float(f(v))
     for _ in range(MOST_STEPS):
         g = gradient(v)
         step = _descent(hessian_of(v), g)
         promised = -float(g @ step)
-        if promised <= 1e-10 * abs(value) + 1e-14:
+        if promised <= digits**1.6 * abs(value) + 1e-14:
             return v
         length = 1.0
-        while not (lower := float(f(v + length * step))) <= value - 1e-4 * length * promised:
+        while True:
+            lower = float(f(v + length * step))
+            if lower < value and lower <= value - 1e-4 * length * promised:
+                break
             length /= 2
             if length < SHORTEST:
                 return v
@@ -183,7 +192,7 @@ def iterate(f: Callable[[Any], Any], v: Vector, who: str, digits: float) -> Vect
             v = v + change
         if not np.all(np.isfinite(v)):
             break
-        if _settled(change, v, digits):
+        if _settled(change, v, digits, digits * 1e-8):
             return v
     raise RuntimeError(
         f"{who}: the iteration does not converge (the last change is "

@@ -107,6 +107,19 @@ class TreeDef:
         ]
         return f"{self.cls.__name__}({', '.join(inside)})"
 
+    def __reduce__(self) -> Any:
+        # A leaf is the one of this module; a family is found by its class, as when it was opened.
+        if self.family is None:
+            return "LEAF"
+        return _restored, (self.cls, self.keys, self.meta, self.children)
+
+
+def _restored(
+    cls: type, keys: tuple[Any, ...], meta: Any, children: tuple[TreeDef, ...]
+) -> TreeDef:
+    """What was pickled."""
+    return TreeDef(cls, family_of(cls), keys, meta, children)
+
 
 LEAF = TreeDef(object, None, (), None, ())
 

@@ -119,6 +119,84 @@ def test_fits_from_many_threads():
             np.testing.assert_allclose(found, [1.0 + k, 1.5], rtol=1e-9)
 
 
+def decay(t, a, k):
+    return a * np.exp(-k * t)
+
+
+def test_data_that_are_not_there():
+    t = np.linspace(0.0, 3.0, 20)
+    y = decay(t, 2.5, 1.3) + 0.01 * np.cos(40.0 * t)
+    there = np.ones(20, bool)
+    there[[3, 7]] = False
+    holes = [np.where(np.arange(20) == k, np.nan, x) for k, x in ((3, t), (7, y))]
+    sigma, spread = np.linspace(0.1, 0.2, 20), np.diag(np.linspace(0.1, 0.2, 20) ** 2)
+    for weights in (None, sigma, spread, 0.5):
+        kept = weights
+        if np.ndim(weights):
+            kept = weights[np.ix_(*[there] * weights.ndim)]
+        expected = cdo.curve_fit(decay, t[there], y[there], sigma=kept)
+        found = cdo.curve_fit(decay, *holes, sigma=weights, nan_policy="omit")
+        np.testing.assert_array_equal(found.parameters, expected.parameters)
+        np.testing.assert_array_equal(found.covariance, expected.covariance)
+    table = {"t": np.stack([holes[0], t]), "unit": 1.0}
+    model = lambda x, a, k: decay(x["t"][0] * x["unit"], a, k)
+    in_table = cdo.curve_fit(model, table, holes[1], nan_policy="omit")
+    np.testing.assert_allclose(
+        in_table.parameters, cdo.curve_fit(decay, t[there], y[there]).parameters, rtol=1e-9
+    )
+    with pytest.raises(ValueError, match="ydata must be finite; nan_policy='omit'"):
+        cdo.curve_fit(decay, t, holes[1])
+    with pytest.raises(ValueError, match="nan_policy must be"):
+        cdo.curve_fit(decay, t, y, nan_policy="propagate")
+    with pytest.raises(ValueError, match="is for vectors"):
+        cdo.curve_fit(lambda t, a: a * t, np.ones((2, 2)), np.ones((2, 2)), nan_policy="omit")
+
+
+@pytest.mark.parametrize(
+    "bounds", [([2.0, 1.2], [3.0, 3.0]), (-np.inf, [9.0, 0.5]), (0.0, np.inf), ([5.0, 0.0], np.inf)]
+)
+def test_the_first_guess_lies_between_the_bounds(bounds):
+    t = np.linspace(0.0, 3.0, 20)
+    y = decay(t, 2.5, 1.3) + 0.01 * np.cos(40.0 * t)
+    expected = scipy_optimize.curve_fit(decay, t, y, bounds=bounds)[0]
+    for given in (bounds, scipy_optimize.Bounds(*bounds)):
+        found = cdo.curve_fit(decay, t, y, bounds=given).parameters
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_models_and_data_as_lists():
+    t = np.linspace(0.0, 3.0, 20)
+    y = decay(t, 2.5, 1.3)
+    rows = lambda t, a, k: [a * np.exp(-k * s) for s in t]
+    for f, x in ((rows, t), (decay, t.tolist()), (rows, t.tolist())):
+        assert cdo.curve_fit(f, x, y.tolist()).parameters == pytest.approx([2.5, 1.3])
+    squares = cdo.curve_fit(lambda x, a, b: a * x**2 + b / x, range(1, 6), [2.5, 4, 9, 16, 25])
+    expected = scipy_optimize.curve_fit(
+        lambda x, a, b: a * x**2 + b / x, list(range(1, 6)), [2.5, 4, 9, 16, 25]
+    )[0]
+    np.testing.assert_allclose(squares.parameters, expected, rtol=1e-6)
+    pair = cdo.curve_fit(lambda x, a, b: a * x[0] + b * x[1], [[1, 2, 3], [1, 4, 9]], [4, 14, 30])
+    np.testing.assert_allclose(pair.parameters, [1.0, 3.0], rtol=1e-9)
+    level = cdo.curve_fit(lambda x, a: a, t, y)  # a number counts for all data
+    assert level.parameters == pytest.approx([y.mean()])
+    assert level.errors == pytest.approx([y.std(ddof=1) / np.sqrt(20)])
+
+
+def test_options_of_scipys_curve_fit():
+    t = np.linspace(0.0, 3.0, 20)
+    y = decay(t, 2.5, 1.3)
+    assert cdo.curve_fit(decay, t, y, maxfev=500, full_output=False).result.success
+    with pytest.raises(RuntimeError, match="curve_fit"):
+        cdo.curve_fit(decay, t, y, maxfev=2)
+    for name, value in (("jac", decay), ("full_output", True), ("check_finite", False)):
+        with pytest.raises(TypeError, match=f"curve_fit: .*: leave {name} out"):
+            cdo.curve_fit(decay, t, y, **{name: value})
+    with pytest.raises(ValueError, match="sigma, as a covariance matrix, is not positive"):
+        cdo.curve_fit(decay, t, y, sigma=-np.eye(20))
+    with pytest.raises(TypeError, match="the output of decay is complex"):
+        cdo.curve_fit(decay, t + 0j, y)
+
+
 def test_small_fits_give_the_fields_of_least_squares():
     x = np.linspace(0.5, 2.0, 12)
     y = 2.0 * x**1.5 + 0.05 * np.sin(9.0 * x)

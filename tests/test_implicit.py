@@ -207,6 +207,20 @@ def test_integers_and_float32():
     np.testing.assert_allclose(slope(a), np.diag([0.25, 1 / 6]), rtol=1e-5)
 
 
+def test_newton_in_single_precision():
+    """What does not change any more at float32 is a solution, and so is zero among others."""
+    single = np.float32
+    root = cd.custom_root(lambda x, a: x * x - a)
+    assert root(single(1.0), single(2.0)) == pytest.approx(np.sqrt(2.0), rel=2e-7)
+    assert cd.grad(root, 1)(single(1.0), single(2.0)) == pytest.approx(8.0**-0.5, rel=1e-6)
+    pair = cd.custom_root(lambda x, a: np.stack([x[0] ** 2 - a, x[1] + 3.0 * x[0] - 3.0 * a**0.5]))
+    found = pair(np.ones(2, single), single(2.0))
+    np.testing.assert_allclose(found, [np.sqrt(2.0), 0.0], atol=1e-6)
+    lowest = cd.implicit_minimize(lambda x, a: (x - a) ** 4 + (x - single(1.3)) ** 2)
+    double = cd.implicit_minimize(lambda x, a: (x - a) ** 4 + (x - 1.3) ** 2)(1.0, 2.0)
+    assert lowest(single(1.0), single(2.0)) == pytest.approx(double, rel=1e-5)
+
+
 # --- solvers --------------------------------------------------------------------------------------
 
 
@@ -407,6 +421,10 @@ def test_badly_scaled_is_not_singular():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match=r"3 number\(s\).*for 2 unknown"):
         cd.custom_root(lambda x: np.ones(3) * x[0])(np.zeros(2))
+    with pytest.raises(TypeError, match="is None; does the function lack a return"):
+        cd.custom_root(lambda x: None)(1.0)
+    with pytest.raises(TypeError, match=r"linear_solve takes a function.*np.linalg.solve"):
+        cd.linear_solve(np.eye(2), np.ones(2))
     with pytest.raises(RuntimeError, match="does not converge"):
         cd.custom_root(lambda x: x * x + 1.0)(0.7)
     with pytest.raises(RuntimeError, match="singular Jacobian"):

@@ -213,7 +213,14 @@ def test_mistakes_of_odeint():
         cdi.odeint(f, 1.0, TIMES, rtol=0.0, atol=0.0)
     with pytest.raises(TypeError, match="function"):
         cdi.odeint(3, 1.0, TIMES)
+    with pytest.raises(ValueError, match="there are no times"):
+        cdi.odeint(f, 1.0, [])
+    with pytest.raises(TypeError, match=r"quad: the output of .* is None"):
+        cdi.quad(lambda x: None, 0.0, 1.0)
     np.testing.assert_allclose(cdi.odeint(f, 1, [0, 1]), [1.0, np.exp(-1)], rtol=1e-7)
+    whole = cdi.odeint(f, np.array([1, 2]), [0, 1])
+    np.testing.assert_allclose(whole[1], [np.exp(-1), 2.0 * np.exp(-1)], rtol=1e-7)
+    assert cdi.odeint(f, np.zeros(0), [0.0, 1.0]).shape == (2, 0)
     np.testing.assert_array_equal(cdi.odeint(f, 2.0, [0.0]), [2.0])
 
 

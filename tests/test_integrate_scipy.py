@@ -3,7 +3,10 @@
 Results are compared with SciPy's own, and with solutions in closed form.
 """
 
-from typing import NamedTuple
+import copy
+import pickle
+from collections import OrderedDict, defaultdict
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -229,6 +232,33 @@ def test_solve_ivp_of_complex_states_is_scipys(method, start):
     np.testing.assert_allclose(found.y[:, -1], expected.y[:, -1], rtol=1e-5)
     if method == "BDF":
         assert found.njev > 0
+
+
+class Pair(NamedTuple):
+    u: Any
+    v: Any
+
+
+def test_results_in_containers_can_be_stored():
+    starts = [{"x": 1.0, "rest": [np.ones(2), None]}, (1.0, np.ones(2)), OrderedDict(x=1.0),
+              defaultdict(float, x=1.0), Pair(1.0, np.ones(2))]  # fmt: skip
+    for start in starts:
+        decay = lambda t, y: cd.tree_map(lambda part: -part, y)
+        found = cdi.solve_ivp(decay, (0.0, 1.0), start, dense_output=True)
+        for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+            here, there = found.sol(0.5), again.sol(0.5)
+            assert type(here) is type(there) is type(start)
+            cd.tree_map(np.testing.assert_array_equal, here, there)
+            cd.tree_map(np.testing.assert_array_equal, found.y, again.y)
+            assert again.sol.ts.tolist() == found.sol.ts.tolist()
+
+
+def test_events_are_numbers():
+    for event in (lambda t, y: None, lambda t, y: y, lambda t, y: {"a": 1.0, "b": 2.0}):
+        with pytest.raises(TypeError, match=r"the output of .*an event is one number"):
+            cdi.solve_ivp(lambda t, y: -y, (0.0, 1.0), np.ones(2), events=event)
+    found = cdi.solve_ivp(lambda t, y: -y, (0.0, 1.0), [2.0], events=lambda t, y: y - 1.0)
+    assert found.t_events[0] == pytest.approx([np.log(2.0)], rel=1e-2)
 
 
 def test_solve_ivp_takes_scipys_classes():

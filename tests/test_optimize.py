@@ -259,7 +259,7 @@ def test_what_users_say_about_constraints():
     cdo.minimize(f, guess, method=method, constraints=[limit])
     np.testing.assert_array_equal(seen["low"], [1.0, -np.inf, -np.inf])
     assert seen["keep"] and seen["high"] == 9.0
-    with pytest.raises(ValueError, match="returned no numbers"):
+    with pytest.raises(TypeError, match=r"the output of .*lambda.* is a list"):
         cdo.minimize(f, guess, constraints=[{"type": "eq", "fun": lambda p: []}])
 
 
@@ -379,8 +379,50 @@ def test_numbers_and_lists_as_guesses():
     np.testing.assert_allclose(cdo.minimize(rosenbrock, [0, 0]).x, [1.0, 1.0], rtol=1e-4)
     with pytest.raises(TypeError, match="minimize: the unknown"):
         cdo.minimize(lambda x: 1.0, "start")
-    with pytest.raises(TypeError, match="scalar output, but the output of rows"):
-        cdo.minimize(rows, np.ones(2))
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Nelder-Mead", "trust-exact"])
+def test_what_a_function_to_be_minimised_returns(method):
+    column = lambda x: (x - 1.0).reshape((-1, 1))
+    for f in (lambda x: column(x).T @ column(x), lambda x: np.sum((x - 1.0) ** 2).reshape((1,))):
+        found = cdo.minimize(f, np.zeros(2), method=method)
+        np.testing.assert_allclose(found.x, [1.0, 1.0], atol=1e-4)
+
+    def forgets(x):
+        np.sum(x**2)
+
+    cases = [
+        (lambda x: x * 2.0, r"has shape \(2,\); return one number.*least_squares"),
+        (forgets, "forgets is None; does the function lack a return statement"),
+        (lambda x: (x @ x, 2.0 * x), "a tuple with 2 entries; return one number"),
+        (lambda x: "far", "is a str"),
+    ]
+    for f, message in cases:
+        with pytest.raises(TypeError, match="^minimize: the output of .*" + message):
+            cdo.minimize(f, np.ones(2), method=method)
+
+
+def test_what_functions_of_equations_and_residuals_return():
+    nothing = lambda x: None
+    calls = [
+        lambda f: cdo.root(f, np.ones(2)),
+        lambda f: cdo.least_squares(f, np.ones(2)),
+        lambda f: cdo.minimize(np.sum, np.ones(2), constraints={"type": "eq", "fun": f}),
+        lambda f: cdo.curve_fit(lambda x, a: f(x), np.ones(3), np.ones(3)),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="is None; does the function lack a return"):
+            call(nothing)
+        with pytest.raises(TypeError, match="is a str"):
+            call(lambda x: ["near", "far"])
+    for x0 in (np.zeros(0), {"a": np.zeros((0, 3))}):
+        with pytest.raises(ValueError, match="minimize: there is no number among the unknowns"):
+            cdo.minimize(lambda x: 1.0, x0)
+    for constraint in (nothing, {"type": "eq"}, [{"type": "eq", "fun": 3}]):
+        with pytest.raises(TypeError, match="minimize: a constraint is a dict with"):
+            cdo.minimize(np.sum, np.ones(2), constraints=constraint)
+    with pytest.raises(TypeError, match="root: jac=True"):
+        cdo.root(lambda x: (x, np.eye(2)), np.ones(2), jac=True)
 
 
 # --- fits -----------------------------------------------------------------------------------------

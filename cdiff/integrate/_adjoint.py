@@ -184,7 +184,9 @@ class _Attempt:
         settings, system = self.settings, _tracked_system(self.slope, consts)
         new, wrong, behind = METHODS[settings.method].attempt(system, t, v, h, first)
         tolerated = settings.atol + settings.rtol * np.maximum(abs(v), abs(new))
-        return [new, np.sqrt(np.mean((wrong / tolerated) ** 2)), behind]
+        # A state may be empty, which has no mean.
+        size = np.sqrt(np.sum((wrong / tolerated) ** 2) / max(v.size, 1))
+        return [new, size, behind]
 
 
 def plain_system(body: Body, consts: list[Any]) -> System:

@@ -38,7 +38,7 @@ from cdiff.integrate._runge_kutta import (
     round_number,
 )
 from cdiff.numpy.linalg import inv
-from cdiff.optimize._vector import refuse_complex
+from cdiff.optimize._vector import as_float, refuse_complex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,10 +65,11 @@ class _Problem:
         self.f = f
         self.args = args
         self.who = who
-        self.unknown = Unknown(y0, who)
-        refuse_complex(flatten(y0)[0], who, "the state")
-        leaves = [array(float(x) if x.__class__ is int else x) for x in flatten(y0)[0]]
-        self.start = array(self.unknown.packing.pack(leaves))
+        given, treedef = flatten(y0)
+        leaves = [as_float(x) for x in given]
+        self.unknown = Unknown(unflatten(treedef, leaves), who)
+        refuse_complex(leaves, who, "the state")
+        self.start = array(self.unknown.packing.pack([array(x) for x in leaves]))
 
     def slope(self, t: Any, v: Any) -> Any:
         """The derivative of the state, as a vector."""
@@ -101,6 +102,8 @@ class _Problem:
 
 def _times(t: Any, who: str) -> Any:
     """The times as a vector, checked."""
+    if isinstance(t, (list, tuple)) and not t:
+        raise ValueError(f"{who}: there are no times")
     times = array(t, dtype=float) if not isinstance(t, (list, tuple)) else _core.concatenate(
         [array(float(x) if x.__class__ is int else x).reshape((1,)) for x in t], 0)  # fmt: skip
     plain = peek(times)

@@ -38,8 +38,11 @@ class _Form:
         self.packing: Any = None
 
     def __call__(self, x: Any) -> Any:
-        leaves, self.treedef = flatten(self.f(x))
+        out = self.f(x)
+        leaves, self.treedef = flatten(out)
         name = f"quad: the output of {function_name(self.f)}"
+        if not leaves:
+            check_output(out, name)
         for y, path in zip(leaves, leaf_paths(self.treedef, name), strict=True):
             check_output(y, path)
         leaves = [array(y, dtype=float) for y in leaves]

@@ -15,8 +15,8 @@ from cdiff._compile import compile as compiled
 from cdiff._jacobian import jacobian
 from cdiff._progress import covered
 from cdiff._sparse import sparse_jacobian
-from cdiff._tree import unflatten
-from cdiff._wrap import check_function
+from cdiff._tree import describe, unflatten
+from cdiff._wrap import check_function, function_name
 from cdiff.integrate._adjoint import IMPLICIT
 from cdiff.optimize._adapt import plain_args
 from cdiff.optimize._vector import Variables
@@ -145,7 +145,13 @@ def _event(event: Callable[..., Any], variables: Variables) -> Any:
     check_function(event, "solve_ivp: events")
 
     def f(t: Any, v: Any, *args: Any) -> Any:
-        return event(t, variables.tree(v), *args)
+        found = event(t, variables.tree(v), *args)
+        if found is None or isinstance(found, dict) or np.size(found) != 1:
+            raise TypeError(
+                f"solve_ivp: the output of {function_name(event)} is {describe(found)}; an event "
+                "is one number, which is zero where it happens"
+            )
+        return np.reshape(found, ())[()]
 
     for name in ("terminal", "direction"):
         if hasattr(event, name):
@@ -199,4 +205,6 @@ class Dense:
         return columns(self.sol(t, *args), self.variables)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "sol":  # while it is copied or unpickled, there is none yet
+            raise AttributeError(name)
         return getattr(self.sol, name)

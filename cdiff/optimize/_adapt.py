@@ -88,8 +88,12 @@ def scipy_bounds(scipy: Any, variables: Variables, given: Any) -> Any:
             f"{variables.who}: scipy.optimize.Bounds holds vectors; for containers give bounds as "
             "a container like the variables, with a pair (lower, upper) for each leaf"
         )
-    if given is None or isinstance(given, scipy.Bounds):
+    if given is None:
         return given
+    if isinstance(given, scipy.Bounds):  # numbers in it count for all, which not all methods know
+        n = variables.packing.size
+        sides = [np.full(n, x) if np.size(x) == 1 else x for x in (given.lb, given.ub)]
+        return scipy.Bounds(*sides, given.keep_feasible)
     if variables.bare and (len(given) != 2 or _has_pairs(given)):
         return given
     return scipy.Bounds(*variables.bounds(given))

@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff._wrap import check_function
 from cdiff.optimize._least_squares import by_minpack
-from cdiff.optimize._model import Model, fit_function
+from cdiff.optimize._model import Model, finite_data, fit_function
 from cdiff.optimize._vector import Variables, is_container, refuse_complex
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CurveFit", "curve_fit"]
 
+NOT_TAKEN = {  # of what SciPy's takes: by default, and what there is instead
+    "jac": (None, "the Jacobian is found by itself, and is exact"),
+    "full_output": (False, "what SciPy reports is always in the field result of what is returned"),
+    "check_finite": (True, "data must be finite; for NaN among them there is nan_policy='omit'"),
+}
 TOLERANCE = 1e-12  # SciPy's is for differences of values; exact Jacobians reach this in a step more
 
 
@@ -61,6 +66,7 @@ def curve_fit(
     absolute_sigma: bool = False,
     bounds: Any = None,
     *,
+    nan_policy: str = "raise",
     covariance: str = "jacobian",
     compile: bool = True,
     **options: Any,
@@ -73,10 +79,11 @@ def curve_fit(
         ``f(x, *parameters)`` for `p0` as a vector or left out, ``f(x, parameters)`` for any other
         container; returns an array like `ydata`.
     xdata : object
-        What `f` gets as its first argument.
+        What `f` gets as its first argument; a list of numbers, or of lists, as an array of floats.
     ydata : array
     p0 : container of floats and arrays, optional
-        The first guess; ones by default, as many as `f` has parameters.
+        The first guess; by default, as for SciPy, ones, or what lies between the bounds, as many as
+        `f` has parameters.
     sigma : array, optional
         Standard deviations of `ydata`, or the covariance matrix of its errors.
     absolute_sigma : bool, default False
@@ -84,6 +91,9 @@ def curve_fit(
         scaled by the variance of the residuals.
     bounds : container, optional
         Like `p0`, with a pair (lower, upper) for each number or array; for vectors also SciPy's.
+    nan_policy : {"raise", "omit"}
+        What happens where `ydata` or `xdata` is NaN: an error, or these data are left out (of all
+        arrays in `xdata` whose last axis is as long as `ydata`, and of `sigma`).
     covariance : {"jacobian", "hessian"}
         From the Jacobian of the model (as all software does), or from the Hessian of the sum of
         squares, which also counts the curvature of the model.
@@ -91,7 +101,7 @@ def curve_fit(
         Record the model as a program.
     **options : object
         What `least_squares` takes: `method` (by default "lm", with bounds "trf"), `loss`,
-        `max_nfev`, ...
+        `max_nfev` (or `maxfev`, SciPy's other name for it), ...
 
     Returns
     -------
@@ -124,19 +134,16 @@ def curve_fit(
         raise ValueError(
             f"curve_fit: covariance must be 'jacobian' or 'hessian', got {covariance!r}"
         )
-    if options.get("jac") is not None:
-        raise TypeError("curve_fit: the Jacobian is found by itself, and is exact: leave jac out")
+    _refuse_options(options)
     refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
-    y = np.asarray(ydata, dtype=float)
-    if not np.all(np.isfinite(y)):
-        raise ValueError("curve_fit: ydata must be finite")
-    p0 = _default_guess(f) if p0 is None else p0
+    x, y, sigma = finite_data(xdata, np.asarray(ydata, dtype=float), sigma, nan_policy)
+    p0 = _default_guess(f, bounds) if p0 is None else p0
     variables = Variables(p0, "curve_fit")
     n = variables.packing.size
     if y.size < n:
         raise ValueError(f"curve_fit: {y.size} data do not determine {n} parameters")
     model = Model(f, variables, spread=_is_vector(p0))
-    function, data = fit_function(model, xdata, y, _weights(sigma, y), compile)
+    function, data = fit_function(model, x, y, _weights(sigma, y), compile)
     for name in ("ftol", "xtol", "gtol"):
         options.setdefault(name, TOLERANCE)
     options.setdefault("method", "lm" if bounds is None else "trf")
@@ -156,8 +163,17 @@ def curve_fit(
     return CurveFit(result.x, cov, variables.tree(errors), result)
 
 
-def _default_guess(f: Callable[..., Any]) -> Any:
-    """Ones, as many as the model has parameters."""
+def _refuse_options(options: dict[str, Any]) -> None:
+    """Raise for what SciPy's `curve_fit` takes and this one does not; rename what has two names."""
+    if "maxfev" in options:
+        options["max_nfev"] = options.pop("maxfev")
+    for name, (default, advice) in NOT_TAKEN.items():
+        if options.pop(name, default) is not default:
+            raise TypeError(f"curve_fit: {advice}: leave {name} out")
+
+
+def _default_guess(f: Callable[..., Any], bounds: Any) -> Any:
+    """As many numbers as the model has parameters: ones, or what lies between SciPy's bounds."""
     import inspect
 
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -169,7 +185,17 @@ def _default_guess(f: Callable[..., Any]) -> Any:
     if len(names) < 2:
         raise ValueError("curve_fit: the model's signature does not tell how many parameters there "
                          "are; give p0")  # fmt: skip
-    return np.ones(len(names) - 1)
+    ones = np.ones(len(names) - 1)
+    if bounds is None or is_container(bounds):
+        return ones
+    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") else bounds
+    if len(pair) != 2:  # SciPy says what is wrong
+        return ones
+    low, high = [np.asarray(side, dtype=float) + 0.0 * ones for side in pair]
+    with np.errstate(invalid="ignore"):  # the middle of what has no end
+        middle = 0.5 * (low + high)
+    beside = np.where(np.isfinite(low), low + 1.0, np.where(np.isfinite(high), high - 1.0, 1.0))
+    return np.where(np.isfinite(middle), middle, beside)
 
 
 def _is_vector(p0: Any) -> bool:
@@ -183,7 +209,11 @@ def _weights(sigma: Any, y: Any) -> tuple[Any, ...]:
         return ()
     sigma = np.asarray(sigma, dtype=float)
     if sigma.shape == (y.size, y.size) and y.ndim == 1 and y.size > 1:
-        return (np.linalg.inv(np.linalg.cholesky(sigma)),)
+        try:
+            return (np.linalg.inv(np.linalg.cholesky(sigma)),)
+        except np.linalg.LinAlgError:
+            raise ValueError("curve_fit: sigma, as a covariance matrix, is not positive definite"
+                             ) from None  # fmt: skip
     if sigma.shape not in ((), y.shape):
         raise ValueError(
             f"curve_fit: sigma has shape {sigma.shape}; it must be a number, or have the shape of "

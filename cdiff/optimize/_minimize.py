@@ -175,8 +175,13 @@ def _constraints(
     if isinstance(given, (list, tuple)):
         return [_constraints(scipy, c, variables, compile, method, sparse) for c in given]
     kind = "sparse_" if sparse else ""
+    if callable(given) or (isinstance(given, dict) and not callable(given.get("fun"))):
+        raise TypeError(
+            "minimize: a constraint is a dict with the entries 'type' ('eq' or 'ineq') and 'fun', "
+            f"a NonlinearConstraint or a LinearConstraint, got {given!r:.60}"
+        )
     if isinstance(given, dict):
-        function = VectorFunction(given.get("fun"), variables, compile)  # type: ignore[arg-type]
+        function = VectorFunction(given["fun"], variables, compile)
         jac = given.get("jac")
         by_itself = function.made(f"{kind}jacobian")
         jac = by_itself if jac is None else of_vectors(jac, variables)

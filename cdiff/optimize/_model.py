@@ -9,18 +9,20 @@ models and data; it must not know solvers or statistics.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._tree import LEAF
-from cdiff.optimize._vector import Variables, VectorFunction
+from cdiff._tree import LEAF, flatten, unflatten
+from cdiff._wrap import function_name
+from cdiff.optimize._vector import Variables, VectorFunction, as_vector, refuse_complex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Model", "fit_function"]
+__all__ = ["Model", "finite_data", "fit_function"]
 
 KEPT = 16  # models; with each stays what it reads from outside
 SMALL = 20_000  # entries of a Jacobian; the memory of larger ones is not kept
@@ -50,7 +52,10 @@ class Model:
     def residuals(self, p: Any, x: Any, y: Any, *weights: Any) -> Any:
         """Those of data, times weights or a whitening matrix."""
         found = self.f(x, p) if self.n is None else self.f(x, *[p[k] for k in range(self.n)])
-        if np.shape(found) != np.shape(y):
+        if found is None or found.__class__ in (list, tuple):
+            found = as_vector(found, "curve_fit", self.f)
+        refuse_complex([found], "curve_fit", f"the output of {function_name(self.f)}")
+        if np.shape(found) not in ((), np.shape(y)):  # a number counts for all data
             raise ValueError(
                 f"curve_fit: the model has shape {np.shape(found)}, ydata has shape {np.shape(y)}"
             )
@@ -95,6 +100,47 @@ class _Kept:
 
 
 _kept = lru_cache(KEPT)(_Kept)
+
+
+def finite_data(x: Any, y: Any, sigma: Any, nan_policy: str) -> tuple[Any, Any, Any]:
+    """Data as a fit takes them: lists as arrays, and nothing that is not finite.
+
+    Parameters
+    ----------
+    x : object
+    y : ndarray
+    sigma : array or None
+    nan_policy : {"raise", "omit"}
+
+    Returns
+    -------
+    x, y, sigma
+        Without what is NaN, if it is to be left out.
+    """
+    if nan_policy not in ("raise", "omit"):
+        raise ValueError(f"curve_fit: nan_policy must be 'raise' or 'omit', got {nan_policy!r}")
+    if x.__class__ in (list, range):
+        with suppress(TypeError, ValueError):  # other things, or of different lengths
+            x = np.array(x, dtype=float)
+    if nan_policy == "omit":
+        if y.ndim != 1:
+            raise ValueError(
+                f"curve_fit: nan_policy='omit' is for vectors; ydata has shape {y.shape}"
+            )
+        leaves, tree = flatten(x)
+        columns = [a for a in leaves if np.shape(a)[-1:] == y.shape and a.dtype.kind == "f"]
+        bad = [np.isnan(a).reshape((-1, y.size)).any(axis=0) for a in (y, *columns)]
+        keep = ~np.logical_or.reduce(bad)
+        x = unflatten(
+            tree,
+            [np.asarray(a)[..., keep] if np.shape(a)[-1:] == y.shape else a for a in leaves],
+        )
+        if np.shape(sigma)[-1:] == y.shape:
+            sigma = np.asarray(sigma)[np.ix_(*[keep] * np.ndim(sigma))]
+        y = y[keep]
+    if not np.all(np.isfinite(y)):
+        raise ValueError("curve_fit: ydata must be finite; nan_policy='omit' leaves NaN out")
+    return x, y, sigma
 
 
 def fit_function(

@@ -89,6 +89,11 @@ def root(
     {'x': 1.0, 'y': 2.0}
     """
     scipy = scipy_module("optimize", "cdiff.optimize")
+    if options.get("jac") is True:
+        raise TypeError(
+            "root: jac=True says that fun returns its Jacobian too; here fun returns its values "
+            "alone, and the Jacobian is found by itself: leave jac out"
+        )
     variables = Variables(x0, "root")
     function = VectorFunction(fun, variables, compile)
     value = function.made("flat")

@@ -15,6 +15,7 @@ from cdiff._compile import compile as compiled
 from cdiff._core import Array, array
 from cdiff._forward import hvp
 from cdiff._jacobian import hessian, jacobian
+from cdiff._leaves import check_output
 from cdiff._packing import Packing, spec_of
 from cdiff._reverse import value_and_grad
 from cdiff._solution import Unknown
@@ -25,7 +26,15 @@ from cdiff._wrap import check_function, function_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Variables", "VectorFunction", "as_vector", "is_container", "refuse_complex"]
+__all__ = [
+    "Variables",
+    "VectorFunction",
+    "as_float",
+    "as_number",
+    "as_vector",
+    "is_container",
+    "refuse_complex",
+]
 
 
 class Variables(Unknown):
@@ -52,6 +61,8 @@ class Variables(Unknown):
     def __init__(self, guess: Any, who: str, real: bool = True) -> None:
         guess = _as_floats(guess)
         super().__init__(guess, who)
+        if real and not self.packing.size:  # an empty state of an equation is no mistake
+            raise ValueError(f"{who}: there is no number among the unknowns, only empty arrays")
         for x, path in zip(flatten(guess)[0], self.paths, strict=True):
             if real:
                 refuse_complex([x], who, path)
@@ -137,10 +148,20 @@ def _as_floats(tree: Any) -> Any:
         if leaves and all(np.ndim(x) == 0 and isinstance(x, (int, float, complex)) for x in leaves):
             return np.array(tree, dtype=np.result_type(float, *[type(x) for x in leaves]))
     leaves, treedef = flatten(tree)
-    return unflatten(treedef, [_as_float(x) for x in leaves])
+    return unflatten(treedef, [as_float(x) for x in leaves])
 
 
-def _as_float(x: Any) -> Any:
+def as_float(x: Any) -> Any:
+    """An integer or an array of integers as floats; anything else as it is.
+
+    Parameters
+    ----------
+    x : number or array
+
+    Returns
+    -------
+    number or array
+    """
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "iu":
         return x.astype(float)
     return float(x) if x.__class__ is int else x
@@ -211,10 +232,45 @@ def as_vector(out: Any, who: str, f: Any) -> Any:
     if tree is LEAF and np.ndim(leaves[0]) == 1:
         return leaves[0]
     if not leaves:
-        raise ValueError(f"{who}: {function_name(f)} returned no numbers ({tree!r})")
+        check_output(out, f"{who}: the output of {function_name(f)}")
+    for y in leaves:
+        if isinstance(y, str):
+            check_output(y, f"{who}: the output of {function_name(f)}")
     if not any(isinstance(y, Array) for y in leaves):
         return np.concatenate([np.ravel(np.asarray(y, dtype=float)) for y in leaves])
     return Packing([spec_of(y) for y in leaves], bare=False).pack([array(y) for y in leaves])
+
+
+def as_number(out: Any, who: str, f: Any) -> Any:
+    """The result of a function that is to be minimised: a number, or an array that holds one.
+
+    Parameters
+    ----------
+    out : number or array
+    who : str
+        The solver, for messages.
+    f : callable
+        Whose result it is.
+
+    Returns
+    -------
+    Array or number
+    """
+    name = f"{who}: the output of {function_name(f)}"
+    tree = flatten(out)[1]
+    if tree is not LEAF:
+        if out is None:
+            check_output(out, name)
+        raise TypeError(f"{name} is {describe(out)}; return one number, the value alone")
+    check_output(out, name)
+    if np.shape(out) == ():
+        return out
+    if np.size(out) != 1:  # a residual, or a column of them, for instance
+        raise TypeError(
+            f"{name} has shape {np.shape(out)}; return one number, such as its sum, or take "
+            "cdiff.optimize.least_squares for a sum of squares"
+        )
+    return out.reshape(())
 
 
 def _called_like(f: Any, g: Callable[..., Any]) -> Callable[..., Any]:
@@ -265,7 +321,7 @@ class VectorFunction:
     def _scalar(self, v: Any, *args: Any) -> Any:
         out = self.f(self.variables.tree(v), *args)
         self._refuse_complex(out)
-        return out
+        return as_number(out, self.variables.who, self.f)
 
     def _refuse_complex(self, out: Any) -> None:
         name = f"the output of {function_name(self.f)}"
