@@ -15,10 +15,10 @@ from cdiff._compile import compile as compiled
 from cdiff._jacobian import jacobian
 from cdiff._progress import covered
 from cdiff._sparse import sparse_jacobian
-from cdiff._tree import describe, unflatten
+from cdiff._tree import describe, flatten, unflatten
 from cdiff._wrap import check_function, function_name
 from cdiff.integrate._adjoint import IMPLICIT
-from cdiff.optimize._adapt import plain_args
+from cdiff.optimize._adapt import no_derivative, plain_args
 from cdiff.optimize._vector import Variables
 from cdiff.scipy._need import scipy_module
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Dense", "columns", "solve_ivp"]
 
+NO_DERIVATIVE = (
+    "solve_ivp: fun or y0 depend on a value that is being differentiated, and SciPy's results have "
+    "no derivative; take cdiff.integrate.odeint, whose results have"
+)
 SPARSE = ("Radau", "BDF")  # what takes sparse Jacobians
 
 
@@ -94,6 +98,9 @@ def solve_ivp(
     """
     check_function(fun, "solve_ivp")
     scipy = scipy_module("integrate", "cdiff.integrate")
+    with no_derivative(lambda: y0, NO_DERIVATIVE):  # a start is no guess, which has none
+        for leaf in flatten(y0)[0]:
+            np.asarray(leaf)
     variables = Variables(y0, "solve_ivp", real=False)
     made: Callable[[Any], Any] = compiled if compile else lambda f: f
 
@@ -120,10 +127,14 @@ def solve_ivp(
         given = [_event(e, variables) for e in ([events] if single else events)]
         events = given[0] if single else given
     start, end = _span(t_span)
-    with covered(made(slope), "solve_ivp", start, end) as f:
+    args = plain_args(args)
+    with (
+        no_derivative(lambda: slope(start, variables.start, *args), NO_DERIVATIVE),
+        covered(made(slope), "solve_ivp", start, end) as f,
+    ):
         result = scipy.solve_ivp(
             f, t_span, variables.start, method, t_eval, dense_output, events,
-            args=plain_args(args) or None, **options,
+            args=args or None, **options,
         )  # fmt: skip
     result.y = columns(result.y, variables)
     if result.y_events is not None:

@@ -6,14 +6,66 @@ This file knows SciPy's conventions and `Variables`; it must not know derivative
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._core import Array
+from cdiff._tree import flatten
 from cdiff._wrap import check_function
 from cdiff.optimize._vector import Variables
 
-__all__ = ["container_callback", "of_vectors", "plain_args", "scipy_bounds", "with_containers"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [
+    "container_callback",
+    "no_derivative",
+    "of_vectors",
+    "plain_args",
+    "scipy_bounds",
+    "with_containers",
+]
+
+
+@contextmanager
+def no_derivative(evaluate: Callable[[], Any], message: str) -> Iterator[None]:
+    """Around a solver of SciPy's, which stumbles over values that are being differentiated.
+
+    It does so in many ways, none of which says so: where it fails, this looks whether that is why.
+
+    Parameters
+    ----------
+    evaluate : callable
+        What the solver computes with, or calls first.
+    message : str
+        Which solver has derivatives.
+
+    Raises
+    ------
+    TypeError
+        With the message, if so.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_differentiated(evaluate):
+            raise TypeError(message) from error
+        raise
+
+
+def _is_differentiated(evaluate: Callable[[], Any]) -> bool:
+    try:
+        leaves = flatten(evaluate())[0]
+    except Exception:  # the mistake is in the function, and known already
+        return False
+    for x in leaves:
+        try:
+            np.asarray(x) if isinstance(x, Array) else None
+        except TypeError:  # a derivative would be lost
+            return True
+    return False
 
 
 def plain_args(args: Any) -> tuple[Any, ...]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cdiff._wrap import check_function
-from cdiff.optimize._least_squares import by_minpack
+from cdiff.optimize._adapt import no_derivative
+from cdiff.optimize._least_squares import by_minpack, undifferentiated
 from cdiff.optimize._model import Model, finite_data, fit_function
 from cdiff.optimize._vector import Variables, is_container, refuse_complex
 
@@ -136,14 +137,16 @@ def curve_fit(
         )
     _refuse_options(options)
     refuse_complex([ydata, sigma], "curve_fit", "ydata or sigma")
-    x, y, sigma = finite_data(xdata, np.asarray(ydata, dtype=float), sigma, nan_policy)
     p0 = _default_guess(f, bounds) if p0 is None else p0
     variables = Variables(p0, "curve_fit")
+    with no_derivative(lambda: (ydata, sigma), undifferentiated(variables)):
+        x, y, sigma = finite_data(xdata, np.asarray(ydata, dtype=float), sigma, nan_policy)
+        weights = _weights(sigma, y)
     n = variables.packing.size
     if y.size < n:
         raise ValueError(f"curve_fit: {y.size} data do not determine {n} parameters")
     model = Model(f, variables, spread=_is_vector(p0))
-    function, data = fit_function(model, x, y, _weights(sigma, y), compile)
+    function, data = fit_function(model, x, y, weights, compile)
     for name in ("ftol", "xtol", "gtol"):
         options.setdefault(name, TOLERANCE)
     options.setdefault("method", "lm" if bounds is None else "trf")

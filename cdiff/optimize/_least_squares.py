@@ -14,6 +14,7 @@ import numpy as np
 from cdiff._progress import counted, is_on
 from cdiff.optimize._adapt import (
     container_callback,
+    no_derivative,
     of_vectors,
     plain_args,
     scipy_bounds,
@@ -25,7 +26,7 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["by_minpack", "fitted", "least_squares"]
+__all__ = ["by_minpack", "fitted", "least_squares", "undifferentiated"]
 
 # What MINPACK says in the numbers of `least_squares`; what is not here is none of its results.
 STATUS = {1: 2, 2: 3, 3: 4, 4: 1, 5: 0}
@@ -136,7 +137,11 @@ def fitted(
     given = options.pop("jac", None)
     by_itself = function.made("sparse_jacobian" if sparse else "jacobian")
     options["jac"] = by_itself if given is None else of_vectors(given, variables)
-    with counted(function.made("flat"), variables.who, _cost) as residuals:
+    flat = function.made("flat")
+    with (
+        no_derivative(lambda: flat(variables.start, *args), undifferentiated(variables)),
+        counted(flat, variables.who, _cost) as residuals,
+    ):
         result = scipy.least_squares(residuals, variables.start, args=args, **options)
     return with_containers(result, variables, ("x", "grad", "active_mask"))
 
@@ -168,18 +173,37 @@ def by_minpack(function: VectorFunction, args: tuple[Any, ...], **options: Any) 
         raise ValueError(f"{variables.who}: the residuals are not finite at the first guess")
     most = options.get("max_nfev") or 100 * variables.start.size
     given = dict(zip(TOLERANCES, tolerances, strict=True))
-    x, _, info, message, code = scipy.leastsq(
-        residuals, variables.start, args, jacobian, full_output=True, maxfev=most, **given
-    )
+    with no_derivative(lambda: residuals(variables.start, *args), undifferentiated(variables)):
+        x, _, info, says, code = scipy.leastsq(
+            residuals, variables.start, args, jacobian, full_output=True, maxfev=most, **given
+        )
     matrix = jacobian(x, *args)
     gradient = info["fvec"] @ matrix
     result = scipy.OptimizeResult(
         x=x, cost=0.5 * (info["fvec"] @ info["fvec"]), fun=info["fvec"], jac=matrix, grad=gradient,
         optimality=np.max(np.abs(gradient)), active_mask=np.zeros(x.size), nfev=info["nfev"],
-        njev=info["njev"], status=STATUS.get(code, -1), message=message,
+        njev=info["njev"], status=STATUS.get(code, -1), message=says,
         success=STATUS.get(code, -1) > 0,
     )  # fmt: skip
     return with_containers(result, variables, ("x", "grad", "active_mask"))
+
+
+def undifferentiated(variables: Variables) -> str:
+    """What to take where derivatives of the result are wanted.
+
+    Parameters
+    ----------
+    variables : Variables
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"{variables.who}: the function or its data depend on a value that is being "
+        "differentiated, and the results of SciPy's solvers have no derivative; take "
+        "cdiff.implicit_minimize of the sum of squares, whose results have"
+    )
 
 
 def _cost(residuals: Any) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from cdiff._progress import counted
 from cdiff.optimize._adapt import (
     container_callback,
+    no_derivative,
     of_vectors,
     plain_args,
     scipy_bounds,
@@ -30,6 +31,10 @@ WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 BY_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov"}
 BY_HESSIAN = {"dogleg", "trust-exact"}
 LIMITS = {"eq": (0.0, 0.0), "ineq": (0.0, np.inf)}  # of constraints that are dicts
+NO_DERIVATIVE = (
+    "minimize: fun depends on a value that is being differentiated, and the results of SciPy's "
+    "minimisers have no derivative; take cdiff.implicit_minimize, whose results have"
+)
 LARGEST_HESSIAN = 100  # variables up to which trust-constr gets a matrix, and products beyond
 
 
@@ -105,11 +110,15 @@ def minimize(
     if sparse and method != "trust-constr":
         raise ValueError(f"minimize: sparse=True is for method='trust-constr', not {method!r}")
     given = _derivatives(function, method, options, sparse)
-    with counted(given.pop("fun"), "minimize", _reached) as f:
+    args = plain_args(args)
+    with (
+        no_derivative(lambda: function.made("value")(variables.start, *args), NO_DERIVATIVE),
+        counted(given.pop("fun"), "minimize", _reached) as f,
+    ):
         result = scipy.minimize(
             f,
             variables.start,
-            args=plain_args(args),
+            args=args,
             method=method,
             bounds=scipy_bounds(scipy, variables, bounds),
             constraints=_constraints(scipy, constraints, variables, compile, method, sparse),

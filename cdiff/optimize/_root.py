@@ -15,6 +15,7 @@ from cdiff._progress import counted
 from cdiff._wrap import function_name
 from cdiff.optimize._adapt import (
     container_callback,
+    no_derivative,
     of_vectors,
     plain_args,
     with_containers,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["root"]
 
 WITH_JACOBIAN = {"hybr", "lm"}
+NO_DERIVATIVE = (
+    "root: fun depends on a value that is being differentiated, and the results of SciPy's solvers "
+    "have no derivative; take cdiff.custom_root, whose results have"
+)
 
 
 def root(
@@ -106,8 +111,12 @@ def root(
     method, more = _method(function, method, sparse, plain_args(args), options)
     if callback is not None:
         more["callback"] = container_callback(callback, variables)
-    with counted(value, "root", _size) as f:
-        result = scipy.root(f, variables.start, args=plain_args(args), method=method, **more)
+    args = plain_args(args)
+    with (
+        no_derivative(lambda: value(variables.start, *args), NO_DERIVATIVE),
+        counted(value, "root", _size) as f,
+    ):
+        result = scipy.root(f, variables.start, args=args, method=method, **more)
     return with_containers(result, variables, ("x",))
 
 
