@@ -79,23 +79,28 @@ class _Outputs:
         check_function(f, who)
         self.inputs = Variables(x, who)
         self.args = args
-        self.out = f(self.inputs.tree(self.inputs.start), *args)
+        # Not the start of a search: derivatives by the point, of all results, are not zero.
+        self.point = self.inputs.vector(x, "the point")
+        self.out = f(self.inputs.tree(self.point), *args)
         name = f"{who}: the output of {function_name(f)}"
         leaves, treedef = flatten(self.out)
         for y, path in zip(leaves, leaf_paths(treedef, name), strict=True):
             check_output(y, path)
+        if not leaves:
+            check_output(self.out, name)
         self.outputs = Variables(self.out, who)
+        self.values = self.outputs.vector(self.out, name)
         self.flat = VectorFunction(f, self.inputs, False).made("flat")
 
     def jacobian(self) -> Any:
         """All outputs by all inputs, a matrix."""
-        found = jacobian(self.flat)(self.inputs.start, *self.args)
+        found = jacobian(self.flat)(self.point, *self.args)
         return np.reshape(found, (self.outputs.packing.size, self.inputs.packing.size))
 
     def hessians(self) -> Any:
         """A matrix of second derivatives for each output."""
         n, m = self.outputs.packing.size, self.inputs.packing.size
-        return np.reshape(hessian(self.flat)(self.inputs.start, *self.args), (n, m, m))
+        return np.reshape(hessian(self.flat)(self.point, *self.args), (n, m, m))
 
     def covariance(self, given: Any) -> Any:
         """The covariance of the inputs as a matrix, from what the user gave."""
@@ -177,7 +182,7 @@ def propagate(
     if order == 2:
         curved = problem.hessians() @ before
         after = after + 0.5 * np.einsum("aij,bji->ab", curved, curved)
-        moved = problem.outputs.start + 0.5 * np.trace(curved, axis1=1, axis2=2)
+        moved = problem.values + 0.5 * np.trace(curved, axis1=1, axis2=2)
         value = problem.outputs.tree(moved)
     errors = problem.outputs.tree(np.sqrt(np.maximum(np.diag(after), 0.0)))
     return Propagated(value, after, errors)
@@ -210,7 +215,7 @@ class Sensitivity:
         self.outputs = [_short(problem.outputs, k) for k in range(problem.outputs.packing.size)]
         self.derivatives = problem.jacobian()
         with np.errstate(all="ignore"):
-            scale = problem.inputs.start / problem.outputs.start[:, None]
+            scale = problem.point / problem.values[:, None]
             self.elasticities = np.where(
                 np.isfinite(scale), self.derivatives * np.where(np.isfinite(scale), scale, 0.0),
                 np.nan,

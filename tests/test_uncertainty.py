@@ -158,3 +158,54 @@ def test_scores_need_a_number_for_each_observation():
         cdu.fisher_information(lambda m, y: -0.5 * np.sum((y - m) ** 2), 2.0, y, kind="scores")
     found = cdu.fisher_information(lambda m, y: -0.5 * (y - m) ** 2, 2.0, y, kind="scores")
     assert found == [[np.sum((y - 2.0) ** 2)]]
+
+
+RESULTS = {
+    "propagate, errors": lambda m, s: cdu.propagate(energy, point(m), deviations(s)).errors,
+    "propagate, covariance": lambda m, s: cdu.propagate(energy, point(m), deviations(s)).covariance,
+    "propagate, second order": lambda m, s: np.stack(
+        [*cdu.propagate(energy, point(m), deviations(s), order=2)[::2]]
+    ),
+    "sensitivity": lambda m, s: cdu.sensitivity(energy, point(m), errors=deviations(s)).derivatives,
+    "elasticities": lambda m, s: cdu.sensitivity(lambda p: energy(p) + 1.0, point(m)).elasticities,
+    "shares": lambda m, s: cdu.sensitivity(energy, point(m), errors=deviations(s)).shares,
+    "fisher_information": lambda m, s: cdu.fisher_information(log_density, {"m": m, "s": s}),
+    "standard_errors": lambda m, s: cdu.standard_errors(
+        cdu.fisher_information(log_density, {"m": m, "s": s + 0.6}), {"m": m, "s": s}
+    )["s"],
+}
+
+
+def energy(p):
+    return 0.5 * p["m"] * p["v"] ** 2
+
+
+def point(m):
+    return {"m": m, "v": 3.0}
+
+
+def deviations(s):
+    return {"m": s, "v": 0.1}
+
+
+def log_density(p):
+    seen = np.array([1.0, 2.5, 4.0])
+    return np.sum(-0.5 * ((seen - p["m"]) / p["s"]) ** 2 - np.log(p["s"]))
+
+
+@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("argnum", [0, 1])
+def test_results_have_derivatives_by_the_point_and_the_deviations(name, argnum):
+    f, x, h = RESULTS[name], [2.0, 0.4], 1e-5
+    up, down = [[v + d * (k == argnum) for k, v in enumerate(x)] for d in (h, -h)]
+    expected = (np.asarray(f(*up)) - np.asarray(f(*down))) / (2 * h)
+    forward, backward = cd.jacfwd(f, argnum), cd.jacrev(f, argnum)
+    for derivative in (forward, backward, cd.compile(forward)):
+        np.testing.assert_allclose(derivative(*x), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_outputs_that_are_no_numbers():
+    with pytest.raises(TypeError, match="is None; does the function lack a return"):
+        cdu.propagate(lambda x: None, 1.0, 0.1)
+    with pytest.raises(TypeError, match="is None; does the function lack a return"):
+        cdu.sensitivity(lambda x: None, 1.0)

@@ -71,8 +71,8 @@ class Variables(Unknown):
         self.bare = self.treedef.family is None
 
     def vector(self, tree: Any, name: str) -> Any:
-        """A container like the guess as a plain vector."""
-        return self.packing.pack_plain(self.opened(_as_floats(tree), name))
+        """A container like the guess as a vector, tracked or plain."""
+        return self.joined(self.opened(_as_floats(tree), name))
 
     def joined(self, leaves: list[Any]) -> Any:
         """The vector of leaves, tracked or plain."""
