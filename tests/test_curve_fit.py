@@ -182,6 +182,25 @@ def test_models_and_data_as_lists():
     assert level.errors == pytest.approx([y.std(ddof=1) / np.sqrt(20)])
 
 
+def test_columns_are_arrays_and_tables_an_error():
+    class Table:
+        """As pandas' classes say what they are."""
+
+        __pandas_priority__ = 3000
+
+        def __init__(self, values):
+            self.values = values
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(self.values, dtype)
+
+    t = np.linspace(0.0, 3.0, 20)
+    found = cdo.curve_fit(decay, Table(t), Table(decay(t, 2.5, 1.3)))
+    assert found.parameters == pytest.approx([2.5, 1.3])
+    with pytest.raises(TypeError, match="curve_fit: xdata is a table; give its columns"):
+        cdo.curve_fit(decay, Table(np.ones((20, 2))), t)
+
+
 def test_options_of_scipys_curve_fit():
     t = np.linspace(0.0, 3.0, 20)
     y = decay(t, 2.5, 1.3)

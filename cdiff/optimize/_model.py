@@ -119,6 +119,8 @@ def finite_data(x: Any, y: Any, sigma: Any, nan_policy: str) -> tuple[Any, Any, 
     """
     if nan_policy not in ("raise", "omit"):
         raise ValueError(f"curve_fit: nan_policy must be 'raise' or 'omit', got {nan_policy!r}")
+    if hasattr(type(x), "__pandas_priority__"):
+        x = _column(x)
     if x.__class__ in (list, range):
         with suppress(TypeError, ValueError):  # other things, or of different lengths
             x = np.array(x, dtype=float)
@@ -141,6 +143,16 @@ def finite_data(x: Any, y: Any, sigma: Any, nan_policy: str) -> tuple[Any, Any, 
     if not np.all(np.isfinite(y)):
         raise ValueError("curve_fit: ydata must be finite; nan_policy='omit' leaves NaN out")
     return x, y, sigma
+
+
+def _column(x: Any) -> Any:
+    """A column of pandas as an array; a column times a number of a program is neither's."""
+    if np.ndim(x) != 1:
+        raise TypeError(
+            "curve_fit: xdata is a table; give its columns as arrays, for instance "
+            "{name: table[name].to_numpy() for name in table}, where the model finds x[name]"
+        )
+    return np.asarray(x)
 
 
 def fit_function(
