@@ -11,6 +11,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import cdiff as cd
 from cdiff import __main__ as command
@@ -67,6 +68,12 @@ def test_free_threading_is_declared_nowhere_or_everywhere():
     assert declared == page
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "cp314t-*" in project["tool"]["cibuildwheel"]["build"].split()
+
+
+def test_no_example_is_timed():
+    """So that no test fails because a machine is busy."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
 
 
 @needs_sources
