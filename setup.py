@@ -205,7 +205,9 @@ class BuildCore(build_ext):
     def finalize_options(self) -> None:
         super().finalize_options()
         # An editable install would compile in a temporary folder, and everything each time.
-        self.build_temp = str(BUILD / f"{PLATFORM}-{sys.implementation.cache_tag}")
+        # For each kind of object its own: with and without a lock, the cache tag is the same.
+        kind = sysconfig.get_config_var("EXT_SUFFIX").split(".")[1]
+        self.build_temp = str(BUILD / f"{PLATFORM}-{kind}")
 
     def build_extension(self, ext: Extension) -> None:
         import numpy

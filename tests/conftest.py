@@ -1,4 +1,5 @@
-"""What all tests share: a test draws the same random numbers whichever others run before it.
+"""What all tests share: a test draws the same random numbers whichever others run before it, and
+none fails because a machine is busy.
 
 With CDIFF_DEFER_FROM=0 in the environment all values wait while functions are recorded, not only
 large ones, so that every test of compiled functions is one of deferred values.
@@ -8,8 +9,14 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cdiff import _core
+
+# By default hypothesis fails an example that takes longer than 200 ms. On top of the profile that
+# it has chosen, which is another one where CI is set.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 if "CDIFF_DEFER_FROM" in os.environ:
     _core.set_deferred_size(int(os.environ["CDIFF_DEFER_FROM"]))

@@ -94,7 +94,8 @@ def test_roots(module):
     f = getattr(getattr(cp, module), MODULES[module] + "roots")
     c = getattr(getattr(np.polynomial, module), MODULES[module] + "fromroots")(ZEROS)
     np.testing.assert_allclose(f(cd.array(c)).numpy(), ZEROS, rtol=1e-10)
-    cd.testing.check_grads(f, (c,), order=2)
+    # NumPy 2.5 gives real zeros as complex numbers for three of the bases.
+    cd.testing.check_grads(lambda c: np.real(f(c)), (c,), order=2)
     assert f(cd.array([2.0])).shape == (0,)
 
 

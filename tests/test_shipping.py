@@ -1,14 +1,17 @@
 """What is shipped around the code: `python -m cdiff`, citation, the guide's worked example."""
 
 import re
+import runpy
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import cdiff as cd
 from cdiff import __main__ as command
@@ -65,6 +68,30 @@ def test_free_threading_is_declared_nowhere_or_everywhere():
     assert declared == page
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "cp314t-*" in project["tool"]["cibuildwheel"]["build"].split()
+
+
+def test_no_example_is_timed():
+    """So that no test fails because a machine is busy."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check
+
+
+@needs_sources
+def test_interpreters_with_and_without_a_lock_share_no_object(monkeypatch):
+    """Both are cpython-314, and an object of one crashes the other."""
+    reason = "setuptools, which builds, is not installed"
+    distribution = pytest.importorskip("setuptools.dist", reason=reason).Distribution()
+    build = runpy.run_path(str(ROOT / "setup.py"))["BuildCore"]
+    ask, folders = sysconfig.get_config_var, set()
+    for kind in ("cpython-314", "cpython-314t", "cpython-314d"):
+        known = {"EXT_SUFFIX": f".{kind}-x86_64-linux-gnu.so"}
+        monkeypatch.setattr(
+            sysconfig, "get_config_var", lambda key, known=known: known.get(key) or ask(key)
+        )
+        command = build(distribution)
+        command.ensure_finalized()
+        folders.add(command.build_temp)
+    assert len(folders) == 3
 
 
 @needs_sources

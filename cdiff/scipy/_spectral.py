@@ -242,6 +242,9 @@ def lstsq(
 
 # --- QR -------------------------------------------------------------------------------------------
 
+# Before SciPy 1.18, mode="r" is a tuple for one matrix only.
+_R_ALONE = tuple(map(int, scipy_module("version").version.split(".")[:2])) < (1, 18)
+
 
 def _column_order(a: Any) -> Any:
     return _linalg.qr(a, mode="r", pivoting=True)[1]
@@ -275,8 +278,8 @@ def qr(
     if mode == "r" and rows > columns:
         zeros = np.zeros((*a.shape[:-2], rows - columns, columns), a.dtype)
         r = _core.concatenate([r, as_array(zeros)], a.ndim - 2)
-    if mode == "r" and a.ndim > 2:
-        return r  # SciPy makes a tuple of it for one matrix only
+    if mode == "r" and a.ndim > 2 and _R_ALONE:
+        return r
     found = (r,) if mode == "r" else (q, r)
     return (*found, order) if pivoting else found
 

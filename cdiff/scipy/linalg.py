@@ -171,9 +171,8 @@ def cholesky(
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, bool]:
-    """As `scipy.linalg.cho_factor`; the other triangle is that of `a`, as SciPy leaves it."""
-    a = square_of(a, "cho_factor")
-    return cholesky(a, lower) + (_triu(a, 1) if lower else _tril(a, -1)), lower
+    """As `scipy.linalg.cho_factor`; the other triangle, where SciPy leaves anything, is 0."""
+    return cholesky(square_of(a, "cho_factor"), lower), lower
 
 
 @_mirrors
