@@ -9,6 +9,7 @@ cdef enum:
     BLOCK = 512                   # doubles per block buffer: five fit in half of L1
     NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
     STRETCH = 2048                # elements of large arrays that one call of a kernel handles
+    SHORT_ROW = 16                # elements up to which a call costs more than its work
     WIDE_INTEGER = -8             # as a width: int64
 
 cdef enum OperandMode:
@@ -145,9 +146,10 @@ cdef void walk_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides
     """Elements start .. start+count of strided memory, in C order, as doubles in dst, or (`out`)
     from there, all doubles; ndim > 0."""
     cdef Py_ssize_t index[MAX_NDIM]
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n, rows
     cdef int last = ndim - 1
     cdef int axis
+    cdef bint panels = last > 0 and width == 8 and shape[last] <= SHORT_ROW
     for axis in range(last, 0, -1):
         index[axis] = start % shape[axis]
         start //= shape[axis]
@@ -155,22 +157,54 @@ cdef void walk_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides
     index[0] = start
     src += start * strides[0]
     while count > 0:
-        n = shape[last] - index[last]
-        n = n if n < count else count
-        if out:
-            move_row(MOVE_COPY, n, src, strides[last], <char *>dst, 8)
+        rows = 0
+        if panels and index[last] == 0:
+            rows = shape[last - 1] - index[last - 1]
+            rows = rows if rows * shape[last] < count else count // shape[last]
+        if rows:
+            n = rows * shape[last]
+            move_panel(rows, shape[last], strides[last - 1], strides[last], src, dst, out)
+            axis = last - 1
+            src += rows * strides[axis]
+            index[axis] += rows
         else:
-            gather_row(src, strides[last], width, n, dst)
+            n = shape[last] - index[last]
+            n = n if n < count else count
+            if out:
+                move_row(MOVE_COPY, n, src, strides[last], <char *>dst, 8)
+            else:
+                gather_row(src, strides[last], width, n, dst)
+            axis = last
+            src += n * strides[axis]
+            index[axis] += n
         dst += n
         count -= n
-        src += n * strides[last]
-        index[last] += n
-        axis = last
         while axis > 0 and index[axis] == shape[axis]:
             src += strides[axis - 1] - index[axis] * strides[axis]
             index[axis] = 0
             axis -= 1
             index[axis] += 1
+
+
+cdef void move_panel(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t down, Py_ssize_t along, char *src,
+                     double *dst, bint out) noexcept nogil:
+    """Short rows of n doubles each to dst, or (`out`) from there, column by column."""
+    cdef Py_ssize_t i, k, done = 1
+    if out:
+        for k in range(n):
+            for i in range(rows):
+                (<double *>(src + i * down + k * along))[0] = dst[i * n + k]
+    elif down == 0 and along == 8:
+        # One row again and again: all that there is, twice.
+        memcpy(dst, src, n * sizeof(double))
+        while done < rows:
+            i = done if done < rows - done else rows - done
+            memcpy(dst + done * n, dst, i * n * sizeof(double))
+            done += i
+    else:
+        for k in range(n):
+            for i in range(rows):
+                dst[i * n + k] = (<const double *>(src + i * down + k * along))[0]
 
 
 cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start, Py_ssize_t n,

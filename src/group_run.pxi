@@ -159,9 +159,11 @@ cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double 
     out += start // row
     if n < row:
         out[0] = KERNELS.row[ROW_SUM](n, p) + (out[0] if start % row else 0.0)
-        return
-    for i in range(n // row):
-        out[i] = KERNELS.row[ROW_SUM](row, p + i * row)
+    elif row <= SHORT_ROW:
+        reduce_short(OP_ADD, n // row, row, p, out)
+    else:
+        for i in range(n // row):
+            out[i] = KERNELS.row[ROW_SUM](row, p + i * row)
 
 
 cdef void round_lanes(MicroKind kind, Py_ssize_t n, double *p, char *out) noexcept nogil:

@@ -99,7 +99,8 @@ cdef struct Row:
     const Part *part
     char *data
     Py_ssize_t step               # from one row to the next
-    bint carried                  # there are two of it, for odd and for even steps
+    bint carried                  # there are two of it, for odd and for even steps,
+    const Row *kept               # or it is in those rows, if a result is the carry as it came
 
 
 @cython.final
@@ -111,6 +112,7 @@ cdef class _ArrayLoop:
     cdef Row *rows                # the inputs, then the outputs
     cdef char *memory             # two sets of carries: of a step and of the next
     cdef Py_ssize_t half
+    cdef Py_ssize_t step, stop    # of the run
     cdef bint free_running        # no step and no guard needs Python
 
     def __cinit__(self, Executable e, list carry, list xs, list consts, list ys):
@@ -140,6 +142,7 @@ cdef class _ArrayLoop:
             self.add(m + k, &e.inputs[m + k], consts[k], False)
         for k in range(len(ys)):
             self.add(e.n_inputs + n + k, &e.results[n + k], ys[k], True)
+            self.keep_carry(n + k)
         self.free_running = e.n_guards == 0
         for k in range(e.n_stretches):
             self.free_running = self.free_running and not e.stretches[k].python
@@ -148,6 +151,16 @@ cdef class _ArrayLoop:
         PyMem_Free(self.rows)
         if self.memory != NULL:
             cdiff_aligned_free(self.memory)
+
+    cdef int keep_carry(self, Py_ssize_t k) except -1:
+        """If output k is a carry as it came, the steps before write it there at once."""
+        cdef Py_ssize_t carry = self.e.program.outputs[k]
+        cdef Row *row = &self.rows[carry]
+        if carry >= len(self.carry) or not row.carried or row.part.number:
+            return 0
+        row.kept = self.rows[self.e.n_inputs + carry].kept = &self.rows[self.e.n_inputs + k]
+        row.carried = self.rows[self.e.n_inputs + carry].carried = False
+        return 0
 
     cdef int add(self, Py_ssize_t k, const Part *part, object x, bint moves) except -1:
         """Value k: `x` itself, or a row of it at each step."""
@@ -173,6 +186,10 @@ cdef class _ArrayLoop:
         for k in range(self.e.n_steps):
             work += self.e.steps[k].work
         most = STRETCH_WORK // work + 1
+        self.step, self.stop = step, stop
+        for k in range(len(self.carry)):
+            if self.rows[k].kept != NULL:
+                memcpy(self.carried(k, start, False), self.rows[k].data, self.rows[k].part.nbytes)
         self.w = self.e.acquire()
         try:
             while i != stop:
@@ -196,9 +213,15 @@ cdef class _ArrayLoop:
         finally:
             self.e.give_back(self.w)
         for k in range(len(self.carry)):
-            self.carry[k] = copy_out(&self.e.inputs[k],
-                                     self.rows[k].data + (self.half if done & 1 else 0))
+            self.carry[k] = copy_out(&self.e.inputs[k], self.carried(k, i, done & 1))
         return i
+
+    cdef inline char *carried(self, Py_ssize_t k, Py_ssize_t i, bint odd) noexcept nogil:
+        """Where carry k is before step i."""
+        cdef const Row *row = &self.rows[k]
+        if row.kept != NULL and i != self.stop:
+            return row.kept.data + i * row.kept.step
+        return row.data + (self.half if row.carried and odd else 0)
 
     cdef int run_free(self, Py_ssize_t i, Py_ssize_t step, Py_ssize_t count,
                       Py_ssize_t done) except -1:
@@ -228,9 +251,7 @@ cdef class _ArrayLoop:
         cdef Py_ssize_t k
         for k in range(self.e.n_inputs):
             row = &self.rows[k]
-            data = row.data + (i * row.step)
-            if odd and row.carried:
-                data += self.half
+            data = self.carried(k, i, odd) + i * row.step
             if not row.part.number:
                 bases[row.part.base] = data
             elif row.part.typenum == NPY_DOUBLE:
@@ -243,6 +264,8 @@ cdef class _ArrayLoop:
     cdef inline char *place(self, Py_ssize_t k, Py_ssize_t i, bint odd) noexcept nogil:
         """Where output k of step i goes."""
         cdef Row *row = &self.rows[self.e.n_inputs + k]
+        if row.kept != NULL:
+            return self.carried(k, i + self.step, not odd)
         return row.data + i * row.step + (self.half if row.carried and not odd else 0)
 
     cdef void take(self, Py_ssize_t i, bint odd) noexcept nogil:

@@ -5,10 +5,6 @@
 # how a step runs.  Whatever has no step of its own goes through the operator that
 # Python code uses.
 
-cdef enum:
-    SHORT_ROW = 16                # elements up to which a call costs more than the copying
-
-
 @cython.final
 cdef class _StepMaker:
     cdef Executable e

@@ -5,6 +5,9 @@
 # vector kernels, without the microseconds of a NumPy call; other layouts and
 # types go to NumPy.  Sums are pairwise, as accurate as NumPy's.
 
+cdef enum:
+    FEW_ROWS = 8                  # that are reduced one by one, however short
+
 # A contiguous array whose reduced axes are neighbours, as three axes.
 cdef struct Layout:
     Py_ssize_t outer
@@ -53,18 +56,55 @@ cdef Array reduced_array(Arr *r, tuple axes, bint keepdims, int typenum):
 cdef void reduce_loop(int row, int op, const Layout *s, const double *p,
                       double *out) noexcept nogil:
     """out[i, k] = p[i, 0, k] (op) p[i, 1, k] (op) ... for all i, k."""
-    cdef Py_ssize_t i, j
-    if s.inner == 1:
-        for i in range(s.outer):
-            out[i] = KERNELS.row[row](s.n, p + i * s.n)
+    cdef Py_ssize_t i
+    if s.inner == 1 and s.n <= SHORT_ROW and s.outer >= FEW_ROWS:
+        reduce_short(op, s.outer, s.n, p, out)
         return
     for i in range(s.outer):
-        memcpy(out, p, s.inner * sizeof(double))
-        p += s.inner
-        for j in range(1, s.n):
-            KERNELS.value[op](s.inner, out, out, p, 1, 1)
-            p += s.inner
-        out += s.inner
+        if s.inner == 1:
+            out[i] = KERNELS.row[row](s.n, p + i * s.n)
+        else:
+            reduce_columns(op, s.n, s.inner, p + i * s.n * s.inner, out + i * s.inner)
+
+
+cdef void reduce_short(int op, Py_ssize_t rows, Py_ssize_t n, const double *p,
+                       double *out) noexcept nogil:
+    """Of each of many short rows, in the order of a row: blocks of columns, taken in one by one."""
+    cdef double column[BLOCK]
+    cdef Py_ssize_t start = 0, most = 4 * BLOCK // n, m, j
+    most = most if most < BLOCK else BLOCK
+    while start < rows:
+        m = rows - start if rows - start < most else most
+        gather_row(<const char *>p, n * sizeof(double), 8, m, out)
+        for j in range(1, n):
+            gather_row(<const char *>(p + j), n * sizeof(double), 8, m, column)
+            KERNELS.value[op](m, out, out, column, 1, 1)
+        p += m * n
+        out += m
+        start += m
+
+
+cdef void reduce_columns(int op, Py_ssize_t n, Py_ssize_t inner, const double *p,
+                         double *out) noexcept nogil:
+    """Of the columns of one matrix.  Several short rows are taken in as a long one, whose parts are
+    put together in the end."""
+    cdef double wide[BLOCK]
+    cdef double *into = out
+    cdef Py_ssize_t rows = 1, j
+    while 2 * rows * inner <= BLOCK and 4 * rows <= n:
+        rows *= 2
+    if rows > 1:
+        into = wide
+    memcpy(into, p, rows * inner * sizeof(double))
+    for j in range(1, n // rows):
+        KERNELS.value[op](rows * inner, into, into, p + j * rows * inner, 1, 1)
+    if n % rows:
+        KERNELS.value[op](n % rows * inner, into, into, p + (n - n % rows) * inner, 1, 1)
+    while rows > 1:
+        rows //= 2
+        KERNELS.value[op](rows * inner, into, into, into + rows * inner, 1, 1)
+    if into != out:
+        memcpy(out, into, inner * sizeof(double))
 
 
 cdef Array reduce_value(int row, int op, object ufunc, Array a, object attrs):

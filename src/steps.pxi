@@ -115,8 +115,10 @@ cdef void run_moves(const Step *s, char **bases) noexcept nogil:
             start += TILE
         return
     for i in range(s.count):
-        move_axes(m.ndim, m.shape, m.to, m.source, bases[m.to_base] + m.to_offset,
-                  bases[m.from_base] + m.from_offset)
+        # A carry that is kept may lie where it goes.
+        if bases[m.to_base] + m.to_offset != bases[m.from_base] + m.from_offset:
+            move_axes(m.ndim, m.shape, m.to, m.source, bases[m.to_base] + m.to_offset,
+                      bases[m.from_base] + m.from_offset)
         m += 1
 
 

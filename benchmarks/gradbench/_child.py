@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import pkgutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -114,6 +115,8 @@ def prepare_tool(tool: str) -> None:
     if tool == OWN:
         for name in ("compile", "grad", "jacobian", "vmap", "scan", "jvp", "numpy"):
             getattr(importlib.import_module("cdiff"), name)
+        for found in pkgutil.iter_modules(importlib.import_module("cdiff.numpy").__path__):
+            importlib.import_module(f"cdiff.numpy.{found.name}")  # they come with their first use
         importlib.import_module("scipy.sparse")  # of which the result of ba is
         return
     module = importlib.import_module(f"benchmarks.gradbench.peers.{tool}")
