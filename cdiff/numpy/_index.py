@@ -57,7 +57,7 @@ def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -
         if x is not NO_VALUE:
             raise ValueError("where: either both or neither of x and y should be given")
         return nonzero(condition) if type(condition) is Array else np.where(condition)
-    if any_array(condition, x, y):
+    if x.__class__ is Array or y.__class__ is Array or any_array(condition, x, y):
         return _core.where(condition, x, y)
     return np.where(condition, x, y)
 
