@@ -569,3 +569,10 @@ def test_operators_of_matrices_refuse_vectors(name):
     operands = [np.eye(2), np.ones(2)] if name == "solve" else [np.ones(2)]
     with pytest.raises(ValueError, match=rf"{name}: a matrix .* \(2,\)"):
         getattr(_core, name)(*operands)
+
+
+@pytest.mark.parametrize("axis", [1.5, 0.0, np.float64(1.0)])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "prod", "var", "cumsum", "logsumexp"])
+def test_an_axis_that_is_no_integer_raises_numpys_error(name, axis):
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        getattr(cnp, name)(cd.array(BASE), axis=axis)

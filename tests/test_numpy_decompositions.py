@@ -387,3 +387,59 @@ def test_values_and_vectors_come_from_one_call(monkeypatch):
     values(cd.array(a))
     cnp.sum(cnp.linalg.svdvals(cd.array(a, requires_grad=True))).backward()
     assert calls == ["eigvalsh", "svd"]
+
+
+# ---------------------------------------------------------------- shorter ways to a cotangent
+
+VALUES_ALONE = {
+    "eigh": (lambda a: cnp.linalg.eigh(a)[0], cnp.linalg.eigvalsh),
+    "svd": (lambda a: cnp.linalg.svd(a)[1], cnp.linalg.svdvals),
+}
+
+
+@pytest.mark.parametrize("matrix", [B, B + 1j * (Q - Q.T)])
+@pytest.mark.parametrize("name", VALUES_ALONE)
+def test_values_whose_vectors_are_not_used(name, matrix, monkeypatch):
+    """Their derivative is that of the values alone, in every order, and no gap is looked at."""
+    by_all, by_values = VALUES_ALONE[name]
+    weights = np.arange(1.0, 5.0)
+    losses = [lambda a, f=f: cnp.sum(weights * cnp.sin(f(a))) for f in (by_all, by_values)]
+    tangent = TWICE if matrix.dtype == float else TWICE + 1j * (P - P.T)
+    for f in (
+        lambda loss: cd.jvp(cd.grad(loss), (matrix,), (tangent,))[1],
+        lambda loss: cd.compile(cd.grad(loss))(matrix),
+    ):
+        np.testing.assert_allclose(f(losses[0]), f(losses[1]), rtol=1e-9, atol=1e-12)
+
+    def refused(*args):
+        raise AssertionError("the gaps were asked for")
+
+    monkeypatch.setattr("cdiff.numpy._decompositions.over_gaps", refused)
+    np.testing.assert_allclose(cd.grad(losses[0])(matrix), cd.grad(losses[1])(matrix), rtol=1e-12)
+
+
+@pytest.mark.parametrize("complex_too", [False, True])
+@pytest.mark.parametrize("shape", [(3, 3), (5, 3), (3, 5)])
+def test_pinv_and_qr_of_any_shape(shape, complex_too):
+    """Square, tall and wide: of full rank one or both projectors of the pseudo-inverse are 0."""
+    random = np.random.default_rng(7)
+    a = random.uniform(-1.0, 1.0, shape) + 2.0 * np.eye(*shape)
+    a = a + 1j * random.uniform(-1.0, 1.0, shape) if complex_too else a
+    for f in (cnp.linalg.pinv, lambda a: tuple(cnp.linalg.qr(a)), lambda a: cnp.linalg.qr(a)[1]):
+        check_grads(f, (a,), order=2)
+    loss = lambda a: cnp.sum(cnp.abs(cnp.linalg.pinv(a)) ** 2)
+    np.testing.assert_allclose(cd.compile(cd.grad(loss))(a), cd.grad(loss)(a), rtol=1e-10)
+
+
+def test_pinv_leaves_projectors_out_where_they_are_zero(monkeypatch):
+    import cdiff.numpy._least_squares as least_squares
+
+    ranks = []
+    original = least_squares._rank
+    monkeypatch.setattr(
+        least_squares, "_rank", lambda a, p: ranks.append(original(a, p)) or ranks[-1]
+    )
+    loss = lambda a: cnp.sum(cnp.linalg.pinv(a) ** 2)
+    cd.grad(loss)(np.vander(np.arange(1.0, 5.0)))
+    cd.grad(loss)(np.outer([1.0, 2.0], [1.0, -1.0, 3.0]))
+    np.testing.assert_allclose(ranks, [4.0, 1.0], atol=1e-8)

@@ -227,6 +227,8 @@ def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[
         return (axis if axis >= 0 else axis + ndim,)
     if scalar_axis and ndim == 0 and axis in (0, -1):
         return ()
+    if not isinstance(axis, (tuple, list)):
+        return (axis_of(a, axis, name),)
     return tuple(sorted(normalize_axis_tuple(axis, ndim, f"{name} of shape {a.shape}")))
 
 

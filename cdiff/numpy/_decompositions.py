@@ -18,21 +18,29 @@ choice would matter.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, Callee, Level, call, leaf, pullback
-from cdiff._mapped import PointCallee, Stacked
+from cdiff._core import Array, call
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
-from cdiff.numpy._equal_values import allowed, column, inequality, over_gaps, row, turned
+from cdiff.numpy._decomposition import ByCotangent, Decomposition, is_zero
+from cdiff.numpy._equal_values import (
+    all_differ,
+    allowed,
+    column,
+    in_program,
+    inequality,
+    over_gaps,
+    row,
+    turned,
+)
 from cdiff.numpy._index import diagonal
 
 __all__ = [
-    "TURNED", "Decomposition", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
+    "TURNED", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
     "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals",
     "symmetric_of",
 ]  # fmt: skip
@@ -42,92 +50,6 @@ LinAlgError = np.linalg.LinAlgError
 TURNED = "turned"  # an option of those whose vectors are asked for
 
 Kept: TypeAlias = tuple[Any, tuple[Any, ...]] | None  # a matrix and its decomposition
-
-
-class Decomposition(PointCallee):
-    """An operator of one matrix (or a stack): results packed, rule by its tangent.
-
-    `options` are what else decides the value.
-    """
-
-    name = ""
-    real_results: tuple[int, ...] = ()  # those that are real for complex matrices, too
-    checks = False
-
-    def __init__(self, *options: Any) -> None:
-        self.is_first = False
-        self.options = options
-        self.points: tuple[int, ...] = ()  # of a stack that is packed row by row
-
-    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
-        whole = type(self)(*self.options)
-        whole.points = (n,)
-        return Stacked(self, n, flags, whole)
-
-    def __repr__(self) -> str:
-        return self.name
-
-    def __reduce__(self) -> Any:
-        return type(self), self.options
-
-    def results(self, a: Any) -> tuple[Any, ...]:
-        """NumPy's results for an ndarray."""
-        raise NotImplementedError
-
-    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        """The tangents of the results for the tangent t of a, which is checked if asked for."""
-        raise NotImplementedError
-
-    def value(self, arrays: list[Any]) -> Any:
-        try:
-            results = self.results(arrays[0])
-        except LinAlgError as error:
-            raise LinAlgError(
-                f"{self.name}: {error} (operand of shape {arrays[0].shape})"
-            ) from None
-        rows = [np.reshape(x, (*self.points, -1)) for x in results]
-        return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        return None if tangents[0] is None else self.pushed(y, operands[0], tangents[0], True)
-
-    def pushed(self, y: Array, a: Array, t: Array, check: bool) -> Array:
-        """The packed tangents."""
-        parts = self.tangents(a, t, self.unpacked(y, a), check)
-        rows = [_core.reshape(x, (*self.points, -1)) for x in parts]
-        return _core.concatenate(rows, len(self.points))
-
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        # The transpose of the tangent, which is linear in t; what is to be checked here is g.
-        a = operands[0]
-        if self.checks:
-            g = self.checked(self.unpacked(y, a), self.unpacked(g, a), g)
-        with Level() as level:
-            t = leaf(np.zeros(a.shape, a.dtype), level)
-            return pullback([self.pushed(y, a, t, False)], [g], [t], level)
-
-    def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
-        """The packed cotangent g, unless it asks for what has no derivative; if it `checks`."""
-        raise NotImplementedError
-
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """The shapes of the results for the shape of an operand."""
-        raise NotImplementedError
-
-    def unpacked(self, y: Array, a: Array) -> list[Array]:
-        """The results, out of the vector."""
-        shapes = self.shapes(a.shape)
-        parts, start = [], 0
-        for shape in shapes:
-            stop = start + math.prod(shape[len(self.points) :])
-            part = y if len(shapes) == 1 else _core.index(y, (..., slice(start, stop)))
-            parts.append(part if part.shape == shape else _core.reshape(part, shape))
-            start = stop
-        return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
-
-    def __call__(self, a: Array) -> list[Array]:
-        """The results for an operand."""
-        return self.unpacked(call(self, [a]), a)
 
 
 def floating(a: ArrayLike) -> Array:
@@ -154,6 +76,11 @@ def _diagonal(a: Array) -> Array:
     return diagonal(a, 0, -2, -1)
 
 
+def _of_values(left: Array, g: Array, right: Array) -> Array:
+    """The cotangent of a matrix whose values have the cotangents g and these vectors in columns."""
+    return _core.matmul(_core.conj(left) * row(g), right.mT)
+
+
 # --- symmetric matrices ---------------------------------------------------------------------------
 
 
@@ -163,7 +90,6 @@ class Eigh(Decomposition):
 
     name = "eigh"
     real_results = (0,)
-    checks = True
     kept: Kept = None
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -191,9 +117,12 @@ class Eigh(Decomposition):
         return _core.real(_diagonal(m)), tv
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
-        w, v = results
-        forces = _core.matmul(v.mT, cotangents[1]), inequality(cotangents[0])
-        return allowed(g, w, self.name, *forces)
+        (w, v), (gw, gv) = results, cotangents
+        return allowed(g, w, self.name, lambda: (_core.matmul(v.mT, gv), inequality(gw)))
+
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array | None:
+        v = results[1]
+        return _of_values(v, cotangents[0], v) if is_zero(cotangents[1]) else None
 
 
 def _symmetrised(t: Array) -> Array:
@@ -202,16 +131,12 @@ def _symmetrised(t: Array) -> Array:
 
 def _keeps_vectors(a: Array) -> bool:
     """Will a derivative be asked for soon? Not of a program, which looks at values."""
-    return _core.is_tracked(a) and _core.hosted(_first, (a,), {}) is NotImplemented
+    return _core.is_tracked(a) and not in_program(a)
 
 
-def _first(a: Any) -> Any:
-    return a[..., :1, :1]
-
-
-class Eigvalsh(Decomposition):
-    """Option 0 as for `Eigh`; the real part of a change is that by the Hermitian part of t. With
-    `keeps_vectors` the vectors come from the same call of LAPACK, for a derivative to ask for."""
+class Eigvalsh(ByCotangent):
+    """Option 0 as for `Eigh`. With `keeps_vectors` the vectors come from the same call of LAPACK,
+    for a derivative to ask for."""
 
     name = "eigvalsh"
     real_results = (0,)
@@ -228,11 +153,11 @@ class Eigvalsh(Decomposition):
         self.kept = a.copy(), found
         return found[:1]
 
-    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
         eigh = Eigh(*self.options)
         eigh.kept, eigh.points = self.kept, self.points
         v = eigh.vectors(a)
-        return (_core.real(_core.sum(_core.conj(v) * _core.matmul(t, v), (v.ndim - 2,), False)),)
+        return _of_values(v, cotangents[0], v)
 
 
 class EighResult(NamedTuple):
@@ -315,7 +240,6 @@ class _General(Decomposition):
 
 class Eig(_General):
     name = "eig"
-    checks = True
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
@@ -342,8 +266,8 @@ class Eig(_General):
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         w, v = results
-        forces = _core.matmul(v.mT, _across(v, cotangents[1])), inequality(cotangents[0])
-        return allowed(g, w, self.name, *forces)
+        gw, gv = cotangents[0], _across(v, cotangents[1])
+        return allowed(g, w, self.name, lambda: (_core.matmul(v.mT, gv), inequality(gw)))
 
 
 def _normalized(v: Any, changed: Any) -> Any:
@@ -446,7 +370,6 @@ class Svd(Decomposition):
 
     name = "svd"
     real_results = (1,)
-    checks = True
     kept: Kept = None
 
     def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -458,10 +381,9 @@ class Svd(Decomposition):
         if self.kept is not None and np.array_equal(self.kept[0], a):
             return self.kept[1]
         u, s, vt = np.linalg.svd(a, full_matrices=False)
-        moved = turned(s, u) if self.options else u
-        if moved is u:
+        if not self.options or all_differ(s):
             return u, s, vt
-        return moved, s, turned(s, vt.mT.conj(), second=True).mT.conj()
+        return turned(s, u), s, turned(s, vt.mT.conj(), second=True).mT.conj()
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u, s, vt = results
@@ -490,8 +412,16 @@ class Svd(Decomposition):
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         (u, s, vt), (gu, gs, gvt) = results, cotangents
-        forces = _core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT), inequality(gs)
-        return allowed(g, s, self.name, *forces)
+        return allowed(
+            g,
+            s,
+            self.name,
+            lambda: (_core.matmul(u.mT, gu), _core.matmul(vt, gvt.mT), inequality(gs)),
+        )
+
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array | None:
+        (u, _, vt), (gu, gs, gvt) = results, cotangents
+        return _of_values(u, gs, adjoint(vt)) if is_zero(gu) and is_zero(gvt) else None
 
 
 def _not_zero(s: Array, name: str) -> Array:
@@ -508,7 +438,7 @@ def _full_rank(s: Any, name: str) -> Any:
     return np.asarray(True)
 
 
-class Svdvals(Decomposition):
+class Svdvals(ByCotangent):
     """With `keeps_vectors` as `Eigvalsh`."""
 
     name = "svdvals"
@@ -526,12 +456,11 @@ class Svdvals(Decomposition):
         self.kept = a.copy(), found
         return found[1:2]
 
-    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
         svd = Svd()
         svd.kept, svd.points = self.kept, self.points
         u, _, vt = svd(a)
-        change = _core.sum(_core.matmul(adjoint(u), t) * _core.conj(vt), (a.ndim - 1,), False)
-        return (_core.real(change),)
+        return _of_values(u, cotangents[0], adjoint(vt))
 
 
 class Complement(Decomposition):

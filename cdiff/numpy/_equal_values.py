@@ -11,7 +11,7 @@ differ it costs one comparison of each with each.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,19 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import of_values
 
-__all__ = ["allowed", "column", "inequality", "over_gaps", "row", "turned"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "all_differ",
+    "allowed",
+    "column",
+    "in_program",
+    "inequality",
+    "over_gaps",
+    "row",
+    "turned",
+]
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -44,9 +56,10 @@ def _close(values: Any) -> Any:
     return np.abs(values[..., None, :] - values[..., :, None]) <= _noise(values)
 
 
-def _differ(values: Any) -> bool:
+def all_differ(values: Any) -> bool:
     """Do the real parts alone show that all values differ?"""
-    parts = np.sort(values.real, -1)
+    parts = values.real.copy()
+    parts.sort(-1)
     return bool((parts[..., 1:] - parts[..., :-1] > _noise(values)[..., 0]).all())
 
 
@@ -66,7 +79,7 @@ def turned(values: Any, vectors: Any, second: bool = False, oblique: bool = Fals
     ndarray
         Something of each vector is in each, so that no derivative that would turn them can hide.
     """
-    if _differ(values) or not np.isfinite(values).all():
+    if all_differ(values) or not np.isfinite(values).all():
         return vectors
     equal = _close(values)
     found = vectors.copy()
@@ -119,9 +132,21 @@ def _unique(values: Any, name: str, *forces: Any) -> Any:
     return np.asarray(True)
 
 
-def allowed(g: Array, values: Array, name: str, *forces: Array) -> Array:
-    """The packed cotangent g, if none of its forces would turn vectors of equal values."""
-    return _core.where(of_values(_unique, values, name, *forces), g, 0.0)
+def in_program(x: Array) -> bool:
+    """Is this a value of a program being recorded, which must not decide anything?"""
+    return _core.hosted(_first, (x,), {}) is not NotImplemented
+
+
+def _first(x: Any) -> Any:
+    return x[..., :1]
+
+
+def allowed(g: Array, values: Array, name: str, forces: Callable[[], tuple[Array, ...]]) -> Array:
+    """The packed cotangent g, if none of its forces would turn vectors of equal values: as it is
+    where all values differ, and the forces need not be known."""
+    if not in_program(values) and all_differ(_core.value(values)):
+        return g
+    return _core.where(of_values(_unique, values, name, *forces()), g, 0.0)
 
 
 def inequality(g: Array) -> Array:

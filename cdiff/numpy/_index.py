@@ -10,6 +10,7 @@ follows the element that was taken); clip shares the derivative evenly at its bo
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,8 @@ __all__ = [
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
+SMALL_MATRIX = 4096  # elements of a triangular mask that is kept
+
 LONG_ROW = 1000  # elements from where a second look at a sorted row costs less than it saves
 
 # --- by condition ---------------------------------------------------------------------------------
@@ -54,7 +57,7 @@ def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -
         if x is not NO_VALUE:
             raise ValueError("where: either both or neither of x and y should be given")
         return nonzero(condition) if type(condition) is Array else np.where(condition)
-    if any_array(condition, x, y):
+    if x.__class__ is Array or y.__class__ is Array or any_array(condition, x, y):
         return _core.where(condition, x, y)
     return np.where(condition, x, y)
 
@@ -212,14 +215,29 @@ def diag(v: ArrayLike, k: int = 0) -> Array:
 def tril(m: ArrayLike, k: int = 0) -> Array:
     """As `numpy.tril`."""
     m = as_array(m)
-    return _core.where(NUMPY.tri(*_matrix(m, "tril"), k=k, dtype=bool), m, np.zeros(1, m.dtype))
+    return _core.where(lower_half(_matrix(m, "tril"), k), m, np.zeros(1, m.dtype))
 
 
 @mirrors(np.triu)
 def triu(m: ArrayLike, k: int = 0) -> Array:
     """As `numpy.triu`."""
     m = as_array(m)
-    return _core.where(NUMPY.tri(*_matrix(m, "triu"), k=k - 1, dtype=bool), np.zeros(1, m.dtype), m)
+    return _core.where(lower_half(_matrix(m, "triu"), k - 1), np.zeros(1, m.dtype), m)
+
+
+def lower_half(shape: tuple[int, ...], k: int) -> Any:
+    """Which elements of a matrix lie on the k-th diagonal or below it."""
+    rows, columns = shape
+    if rows * columns <= SMALL_MATRIX and type(k) is int:
+        return _small_lower(rows, columns, k)
+    return NUMPY.tri(rows, columns, k=k, dtype=bool)
+
+
+@lru_cache(maxsize=64)
+def _small_lower(rows: int, columns: int, k: int) -> Any:
+    found = NUMPY.tri(rows, columns, k=k, dtype=bool)
+    found.flags.writeable = False
+    return found
 
 
 def _matrix(m: Array, name: str) -> tuple[int, ...]:

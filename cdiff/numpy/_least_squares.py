@@ -7,12 +7,13 @@ pseudo-inverse is all there is; it is written in its own result. This file must 
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, value
 from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
@@ -22,20 +23,21 @@ from cdiff.numpy._common import (
     of_values,
     squared_size,
 )
+from cdiff.numpy._decomposition import ByCotangent
 from cdiff.numpy._decompositions import (
-    Decomposition,
     floating,
     matrix_of,
     singular_values,
     symmetric_of,
 )
+from cdiff.numpy._equal_values import in_program
 
 __all__ = ["least_squares", "lstsq", "pinv"]
 
 LinAlgError = np.linalg.LinAlgError
 
 
-class Pinv(Decomposition):
+class Pinv(ByCotangent):
     """G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432: of constant rank."""
 
     name = "pinv"
@@ -46,17 +48,26 @@ class Pinv(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return (np.linalg.pinv(a, self.options[0]),)
 
-    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        p = results[0]
-        ap, pa = _core.matmul(a, p), _core.matmul(p, a)
-        th, ph = adjoint(t), adjoint(p)
-        turned = _core.matmul(th, np.eye(a.shape[-2], dtype=a.dtype) - ap)
-        other = _core.matmul(np.eye(a.shape[-1], dtype=a.dtype) - pa, th)
-        return (
-            _core.matmul(_core.matmul(p, ph), turned)
-            + _core.matmul(_core.matmul(other, ph), p)
-            - _core.matmul(_core.matmul(p, t), p),
-        )
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
+        # dp = p p^H da^H (1 - a p) + (1 - p a) da^H p^H p - p da p
+        p, g, gt = results[0], cotangents[0], cotangents[0].mT
+        ph = adjoint(p)
+        rank = _rank(a, p)
+        found = -_core.matmul(p.mT, _core.matmul(g, p.mT))
+        if not rank > a.shape[-2] - 0.25:
+            x = _core.matmul(gt, _core.matmul(p, ph))
+            found = found + _core.conj(x - _core.matmul(a, _core.matmul(p, x)))
+        if not rank > a.shape[-1] - 0.25:
+            x = _core.matmul(_core.matmul(ph, p), gt)
+            found = found + _core.conj(x - _core.matmul(_core.matmul(x, p), a))
+        return found
+
+
+def _rank(a: Array, p: Array) -> float:
+    """The trace of a projector, least of a stack; 0 in a program, which must not decide by it."""
+    if in_program(a):
+        return 0.0
+    return float((value(p) * value(a).mT).sum((-2, -1)).real.min(initial=math.inf))
 
 
 @mirrors(np.linalg.pinv)

@@ -24,15 +24,18 @@ __all__ = [
 ]  # fmt: skip
 
 
+core_matmul = _core.matmul  # looking it up in the module costs more than calling it
+
+
 @handles(np.matmul)
 def matmul(
     x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None, **kwargs: Any
 ) -> Array:
     """As `numpy.matmul`."""
-    if type(x1) is not Array and type(x2) is not Array and not any_array(x1, x2, out):
+    if x1.__class__ is not Array and x2.__class__ is not Array and not any_array(x1, x2, out):
         return NUMPY.matmul(x1, x2, out=out, dtype=dtype, **kwargs)
     if out is None and dtype is None and not kwargs:
-        return _core.matmul(x1, x2)
+        return core_matmul(x1, x2)
     if kwargs and not kwargs.keys() <= {"casting", "order", "subok"}:
         raise TypeError(
             f"matmul: {', '.join(kwargs)} cannot be used with cdiff arrays; move the axes with "

@@ -1,6 +1,6 @@
 """QR: an operator of matrices with as many rows as columns at least, and the rest from it.
 
-Only the tangent of the reduced form is written here; a wide matrix is a square one and what its
+Only the cotangent of the reduced form is written here; a wide matrix is a square one and what its
 rotation makes of the other columns. This file must not know sweeps or programs.
 """
 
@@ -14,13 +14,14 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import ArrayLike, adjoint, mirrors
-from cdiff.numpy._decompositions import Decomposition, matrix_of
-from cdiff.numpy._index import diagonal, tril, triu
+from cdiff.numpy._decomposition import ByCotangent, is_zero
+from cdiff.numpy._decompositions import matrix_of
+from cdiff.numpy._index import lower_half
 
 __all__ = ["qr"]
 
 
-class Qr(Decomposition):
+class Qr(ByCotangent):
     """Reduced, of matrices with as many rows as columns at least."""
 
     name = "qr"
@@ -31,18 +32,17 @@ class Qr(Decomposition):
     def results(self, a: Any) -> tuple[Any, ...]:
         return tuple(np.linalg.qr(a))
 
-    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
-        q, r = results
-        right = _core.solve(r.mT, t.mT).mT  # dA inv(R)
-        inner = _core.matmul(adjoint(q), right)
-        below = tril(inner, -1)
-        turn = below - adjoint(below)
-        if q.dtype.kind == "c":
-            # The diagonal of R stays real.
-            phase = 1j * _core.imag(diagonal(inner, 0, -2, -1))
-            turn = turn + _core.reshape(phase, (*phase.shape, 1)) * np.eye(q.shape[-1])
-        tq = right - _core.matmul(q, inner - turn)
-        return tq, _core.matmul(inner - turn, r)
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
+        """S. F. Walter and L. Lehmann, arXiv:1001.1654, section 3.2, for square and tall matrices;
+        the diagonal of R stays real."""
+        (q, r), (gq, gr) = results, cotangents
+        by_r_alone = is_zero(gq)
+        inner = _core.matmul(gr, r.mT)
+        inner = inner if by_r_alone else inner - _core.matmul(q.mT, gq)
+        both = _core.where(lower_half(inner.shape[-2:], -1), adjoint(inner), inner)
+        both = both if q.dtype.kind == "f" else (both + adjoint(both)) * 0.5
+        right = _core.matmul(_core.conj(q), both)
+        return _core.solve(r, (right if by_r_alone else gq + right).mT).mT
 
 
 QR = Qr()
@@ -72,12 +72,7 @@ def qr(a: ArrayLike, mode: str = "reduced") -> Any:
         )
     lead = a if rows >= columns else _core.index(a, (..., slice(rows)))
     q, r = QR(lead)
-    r = (
-        triu(r)
-        if rows >= columns
-        else _core.concatenate(
-            [triu(r), _core.matmul(adjoint(q), _core.index(a, (..., slice(rows, None))))],
-            a.ndim - 1,
-        )
-    )
+    if rows < columns:
+        rest = _core.matmul(adjoint(q), _core.index(a, (..., slice(rows, None))))
+        r = _core.concatenate([r, rest], a.ndim - 1)
     return r if mode == "r" else QRResult(q, r)

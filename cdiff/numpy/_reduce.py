@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 core_sum = _core.sum
+core_prod = _core.prod
 
 
 def _over(reduce: Any, a: Array, axis: Any, keepdims: Any, name: str) -> Array:
@@ -105,11 +106,14 @@ def prod(
     where: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.prod`; the derivative is exact where factors are zero."""
+    plain = dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE
+    if plain and axis is None and keepdims is NO_VALUE and a.__class__ is Array:
+        return core_prod(a)
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
             return NUMPY.prod(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
-    if dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE:
+    if plain:
         return _over(_core.prod, a, axis, keepdims, "prod")
     a = a if dtype is None else _core.cast(a, dtype)
     return _reduce_with("prod", a, axis, out, keepdims, initial, where)
@@ -208,13 +212,10 @@ def mean(
     where: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.mean`."""
-    if type(a) is not Array:
-        if not any_array(a, out, where):
-            return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
-        a = as_array(a)
     if (
         axis is None
         and dtype is None
+        and a.__class__ is Array
         and out is None
         and where is NO_VALUE
         and keepdims is NO_VALUE
@@ -222,6 +223,10 @@ def mean(
         size = a.size
         if size:
             return core_sum(a) / size
+    if type(a) is not Array:
+        if not any_array(a, out, where):
+            return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
+        a = as_array(a)
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
     if count == 0 if mask is None else _some(count, 0):
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)

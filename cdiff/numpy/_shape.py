@@ -40,7 +40,9 @@ __all__ = [
     "stack", "swapaxes", "tile", "transpose", "unstack", "vsplit", "vstack",
 ]  # fmt: skip
 
-REVERSED = tuple(tuple(range(ndim - 1, -1, -1)) for ndim in range(65))
+# By a name of their own: looking them up in the module costs what their calls do.
+core_reshape = _core.reshape
+core_concatenate = _core.concatenate
 
 
 # --- shape ----------------------------------------------------------------------------------------
@@ -49,6 +51,8 @@ REVERSED = tuple(tuple(range(ndim - 1, -1, -1)) for ndim in range(65))
 @handles(np.reshape)
 def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
     """As `numpy.reshape`; order "A" and "K" mean "C"."""
+    if a.__class__ is Array and shape.__class__ is tuple and order == "C":
+        return core_reshape(a, shape)  # the common call
     if type(a) is not Array:
         if not any_array(a):
             given = {} if copy is None else {"copy": copy}  # NumPy 2.0 has no copy
@@ -147,11 +151,11 @@ atleast_3d = _at_least(lambda s: ((1, *s, 1) if len(s) < 2 else s + (1,) * (3 - 
 @handles(np.transpose, np.permute_dims)
 def transpose(a: ArrayLike, axes: Any = None) -> Array:
     """As `numpy.transpose`."""
-    if type(a) is not Array:
+    if a.__class__ is not Array:
         if not any_array(a):
             return NUMPY.transpose(a, axes)
         a = as_array(a)
-    return _core.transpose(a, REVERSED[a.ndim] if axes is None else tuple(axes))
+    return a.T if axes is None else _core.transpose(a, tuple(axes))
 
 
 permute_dims = transpose
@@ -274,10 +278,9 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Array:
     """As `numpy.concatenate`."""
-    kind = arrays.__class__
-    if (kind is tuple or kind is list) and arrays and arrays[0].__class__ is Array:
-        if dtype is None and out is None and axis is not None:
-            return _core.concatenate(arrays, axis)  # the common call
+    if arrays.__class__ is tuple and arrays and arrays[0].__class__ is Array:
+        if axis == 0 and dtype is None and out is None:
+            return core_concatenate(arrays)  # the common call
     elif not any_array(arrays, out):
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:

@@ -34,10 +34,12 @@ def singular_norm(a: Array, ord: Any) -> Array:
     a = _core.transpose(a, (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)) if _is_wide(a) else a
     dtype = real_dtype(a)
     a = _core.cast(a, np.result_type(a.dtype, np.float64))
-    u, s, vt = np.linalg.svd(value(a))
     order = _core.levels(a)
+    u, s, vt = np.linalg.svd(value(a), full_matrices=order > 1)
     # What is below is zero but for rounding; what is as near to another is equal to it.
     blur = max(a.shape[-2:]) * NUMPY.finfo(dtype).eps * s.max(-1, keepdims=True, initial=0.0)
+    if ord == "nuc" and order == 1:
+        return _core.cast(_first_order_sum(a, u, s, vt, blur), dtype)
     e = _change_of_square(a, u, s, vt, order) if order else None
     return _core.cast((_sum if ord == "nuc" else _extreme)(e, s, blur, order, ord), dtype)
 
@@ -65,6 +67,13 @@ def _trace(x: Array) -> Array:
     """The trace of a Hermitian matrix."""
     d = _core.real(diagonal(x, 0, -2, -1))
     return _core.sum(d, (d.ndim - 1,), False)
+
+
+def _first_order_sum(a: Array, u: Any, s: Any, vt: Any, blur: Any) -> Array:
+    """What `_sum` makes of one level, where y has but a diagonal: a product less and no square."""
+    slope = np.matmul((u * (s > blur)[..., None, :]).conj(), vt.conj())
+    change = _core.real(_core.sum((a - value(a)) * slope, (a.ndim - 2, a.ndim - 1), False))
+    return _core.array(s.sum(-1)) + change
 
 
 def _sum(e: Array | None, s: Any, blur: Any, order: int, ord: Any) -> Array:

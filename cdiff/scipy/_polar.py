@@ -14,7 +14,7 @@ from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import adjoint
-from cdiff.numpy._decompositions import Decomposition
+from cdiff.numpy._decomposition import Decomposition
 from cdiff.scipy._matrix import Sylvester
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module

@@ -16,7 +16,8 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
-from cdiff.numpy._decompositions import TURNED, Decomposition, Eigh, eigenvalues
+from cdiff.numpy._decomposition import Decomposition
+from cdiff.numpy._decompositions import TURNED, Eigh, eigenvalues
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._pencil import left_vectors, pair_eig

@@ -1,0 +1,127 @@
+"""The operator of one matrix whose results are packed into a vector: what decompositions share.
+
+A decomposition gives its results, and one rule in terms of them: its tangent, of which the reverse
+rule is the transpose, or its cotangent, of which the tangent is the transpose. This file must not
+know any of them, nor sweeps or programs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, Callee, Level, call, leaf, pullback
+from cdiff._mapped import PointCallee, Stacked
+from cdiff._rules import transposed_push
+
+__all__ = ["ByCotangent", "Decomposition", "is_zero"]
+
+LinAlgError = np.linalg.LinAlgError
+
+
+class Decomposition(PointCallee):
+    """An operator of one matrix (or a stack): results packed, rule by its tangent.
+
+    `options` are what else decides the value.
+    """
+
+    name = ""
+    real_results: tuple[int, ...] = ()  # those that are real for complex matrices, too
+
+    def __init__(self, *options: Any) -> None:
+        self.is_first = False
+        self.options = options
+        self.points: tuple[int, ...] = ()  # of a stack that is packed row by row
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        whole = type(self)(*self.options)
+        whole.points = (n,)
+        return Stacked(self, n, flags, whole)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> Any:
+        return type(self), self.options
+
+    def results(self, a: Any) -> tuple[Any, ...]:
+        """NumPy's results for an ndarray."""
+        raise NotImplementedError
+
+    def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
+        """The tangents of the results for the tangent t of a, which is checked if asked for."""
+        raise NotImplementedError
+
+    def value(self, arrays: list[Any]) -> Any:
+        try:
+            results = self.results(arrays[0])
+        except LinAlgError as error:
+            raise LinAlgError(
+                f"{self.name}: {error} (operand of shape {arrays[0].shape})"
+            ) from None
+        rows = [np.reshape(x, (*self.points, -1)) for x in results]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return None if tangents[0] is None else self.pushed(y, operands[0], tangents[0], True)
+
+    def pushed(self, y: Array, a: Array, t: Array, check: bool) -> Array:
+        """The packed tangents."""
+        parts = self.tangents(a, t, self.unpacked(y, a), check)
+        rows = [_core.reshape(x, (*self.points, -1)) for x in parts]
+        return _core.concatenate(rows, len(self.points))
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        a = operands[0]
+        results, cotangents = self.unpacked(y, a), self.unpacked(g, a)
+        seen = self.checked(results, cotangents, g)
+        found = self.cotangent(a, results, cotangents) if seen is g else None
+        if found is not None:
+            return [found]
+        # The transpose of the tangent, which is linear in t; what is to be checked here is g.
+        with Level() as level:
+            t = leaf(np.zeros(a.shape, a.dtype), level)
+            return pullback([self.pushed(y, a, t, False)], [seen], [t], level)
+
+    def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
+        """The packed cotangent g, unless it asks for what has no derivative."""
+        return g
+
+    def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array | None:
+        """The cotangent of a, if there is a shorter way to it than the transpose of the tangent."""
+        return None
+
+    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The shapes of the results for the shape of an operand."""
+        raise NotImplementedError
+
+    def unpacked(self, y: Array, a: Array) -> list[Array]:
+        """The results, out of the vector."""
+        shapes = self.shapes(a.shape)
+        parts, start = [], 0
+        for shape in shapes:
+            stop = start + math.prod(shape[len(self.points) :])
+            places = slice(start, stop) if y.ndim == 1 else (..., slice(start, stop))
+            part = y if len(shapes) == 1 else _core.index(y, places)
+            parts.append(part if part.shape == shape else _core.reshape(part, shape))
+            start = stop
+        return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
+
+    def __call__(self, a: Array) -> list[Array]:
+        """The results for an operand."""
+        return self.unpacked(call(self, [a]), a)
+
+
+class ByCotangent(Decomposition):
+    """The rule is `cotangent`, and the tangent is its transpose."""
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return transposed_push(self, y, operands, tangents) if tangents[0] is not None else None
+
+
+def is_zero(g: Array) -> bool:
+    """Is this cotangent zero in all derivatives? That of results that were not used is."""
+    return not _core.is_tracked(g) and not _core.value(g).any()
