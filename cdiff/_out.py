@@ -34,13 +34,16 @@ class Buffers:
     ----------
     apart : list of ndarray
         What the function may read besides its arguments and what its program reads.
+    outside : bool
+        Whether it reads anything besides its arguments.
     """
 
-    __slots__ = ("apart", "out")
+    __slots__ = ("apart", "out", "outside")
 
     def __init__(self, out: Any) -> None:
         self.out = out
         self.apart: list[Any] = []
+        self.outside = False
 
     def into(self, path: Path, inputs: list[Any]) -> list[Any] | None:
         """The array for each output of a path's program, None for those that get a copy.
@@ -54,8 +57,12 @@ class Buffers:
         Returns
         -------
         list or None
-            None where nothing fits; the error comes when the path has turned out to be the one.
+            None where nothing may be written to yet, or does not fit; the error comes when the
+            path has turned out to be the one.
         """
+        linked = path.apart(self.outside)
+        if linked is None:
+            return None
         rows = path.runner.program.instructions()
         outputs = path.runner.program.outputs
         try:
@@ -69,7 +76,7 @@ class Buffers:
             _check_apart(leaves, self._names(path.treedef))
         except (TypeError, ValueError):
             return None
-        every = (*inputs, *path.linked(), *self.apart)
+        every = (*inputs, *linked, *self.apart)
         read = [x for x in every if isinstance(x, np.ndarray)]
         return [
             x
