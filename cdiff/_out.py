@@ -7,6 +7,7 @@ order, gets a copy at the end, so that overlaps are never seen.
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,12 +69,12 @@ class Buffers:
         try:
             leaves = _matched(path.treedef, self.out, "out")
             found: list[Any] = [None] * len(outputs)
-            for x, k, name in zip(leaves, path.places, self._names(path.treedef), strict=True):
+            for x, k in zip(leaves, path.places, strict=True):
                 if x is not None and k is not None:
                     _, dtype, shape, _, _ = rows[outputs[k]]
-                    _check(x, dtype, shape, name)
+                    _check(x, dtype, shape, "out")
                     found[k] = x
-            _check_apart(leaves, self._names(path.treedef))
+            _check_apart(leaves, ["out"] * len(leaves))
         except (TypeError, ValueError):
             return None
         every = (*inputs, *linked, *self.apart)
@@ -130,6 +131,9 @@ class Buffers:
             If an array does not fit.
         """
         buffers = _matched(treedef, self.out, "out")
+        given = [v if b is None else b for b, v in zip(buffers, values, strict=True)]
+        if all(map(is_, given, values)):
+            return unflatten(treedef, given)  # all in their places, which `into` has looked at
         names = self._names(treedef)
         for buffer, value, name in zip(buffers, values, names, strict=True):
             if buffer is None or buffer is value:
@@ -141,7 +145,6 @@ class Buffers:
         for buffer, value in zip(buffers, values, strict=True):
             if buffer is not None and buffer is not value:
                 np.copyto(buffer, value)
-        given = [v if b is None else b for b, v in zip(buffers, values, strict=True)]
         return unflatten(treedef, given)
 
     def _names(self, treedef: TreeDef) -> list[str]:
