@@ -47,7 +47,8 @@ if TYPE_CHECKING:
         uncertainty,
     )
     from cdiff._checkpoint import checkpoint
-    from cdiff._compile import CompileWarning, compile
+    from cdiff._compile import compile
+    from cdiff._compile_warning import CompileWarning
     from cdiff._custom import custom_jvp, custom_vjp
     from cdiff._debug import debug_infs, debug_lines, debug_nans
     from cdiff._draw import draw
@@ -146,7 +147,7 @@ _SUBMODULES = ("distributed", "integrate", "matrix_calculus", "numpy", "optimize
                "scipy", "sparse", "testing", "uncertainty")  # fmt: skip
 # Where the names are that are imported when they are first used.
 _LATER = {
-    "CompileWarning": "_compile",
+    "CompileWarning": "_compile_warning",
     "FormatError": "_plain",
     "SparsityWarning": "_sparse",
     "checkpoint": "_checkpoint",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._compile_warning import MAX_PATHS, CompileWarning, not_kept, too_many
 from cdiff._core import CallForm, CompiledCall, Fixed, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import Trust
@@ -54,18 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
-MAX_PATHS = 256  # programs that one compiled function keeps
 MAX_FORMS = 8  # that the core tries before it asks for the general way
-
-
-class CompileWarning(UserWarning):
-    """A compiled function is recorded so often that it might better not be compiled.
-
-    Examples
-    --------
-    >>> import warnings, cdiff as cd
-    >>> warnings.simplefilter("error", cd.CompileWarning)  # to find out where
-    """
 
 
 class Entry:
@@ -149,6 +139,8 @@ class Compiled(CompiledCall, Transformed):
         entry = self._entry(signature.key)
         if entry is None:
             return None
+        if buffers is not None:
+            buffers.outside = self._reads_outside(entry)
         try:
             found = entry.paths.run(signature.inputs, buffers)
         except NewPath:
@@ -156,6 +148,10 @@ class Compiled(CompiledCall, Transformed):
         if found is not None:
             self._put_first(found[0], signature, entry)
         return found
+
+    def _reads_outside(self, entry: Entry) -> bool:
+        """May the function read more than its arguments?"""
+        return entry.surroundings is not None
 
     def _put_first(self, path: Path, signature: Signature, entry: Entry) -> None:
         """Let the core try this path first."""
@@ -176,7 +172,11 @@ class Compiled(CompiledCall, Transformed):
         path, treedef = found.path, found.treedef
         # What is looked into operation by operation is run anew at each call.
         if path is not None and not watch() & VALUES:
-            self._keep(signature, path, observer)
+            passing = [x for x in found.passing if not observer.knows(x)]
+            if passing:
+                warnings.warn(not_kept(self, passing[0]), CompileWarning, stacklevel=4)
+            else:
+                self._keep(signature, path, observer)
         if buffers is not None:
             return buffers.copied(treedef, values)
         return unflatten(treedef, values)
@@ -193,7 +193,7 @@ class Compiled(CompiledCall, Transformed):
         """Add a path, and forget all if there are too many."""
         self._recordings += 1
         if self._count >= MAX_PATHS:
-            warnings.warn(_too_many(self, signature), CompileWarning, stacklevel=4)
+            warnings.warn(too_many(self, signature), CompileWarning, stacklevel=4)
             self._entries, self._count = {}, 0
         self._count += 1
         self._latest = path
@@ -494,42 +494,6 @@ def is_plain(treedef: TreeDef) -> bool:
     if treedef.family is None:
         return True
     return treedef.cls in (tuple, list, dict, type(None)) and all(map(is_plain, treedef.children))
-
-
-def _too_many(compiled: Compiled, signature: Signature) -> str:
-    """What keeps changing, for the warning that the cache is full."""
-    name = function_name(compiled._f)
-    head = f"compile: {name} has {MAX_PATHS} programs and starts again; "
-    keys = list(compiled._entries)
-    around = {w for _, e, _ in compiled._kept() if e.surroundings for w in e.surroundings.changed()}
-    if len(keys) * 2 > MAX_PATHS:
-        what = ", ".join(_changing(signature, keys)[:3]) or "the structure or a static argument"
-        return (
-            f"{head}what changes is {what}: a number that changes from call to call should be a "
-            "float or an array, and an array should keep its shape"
-        )
-    if around:
-        what = ", ".join(sorted(around)[:3])
-        return f"{head}what changes is {what}, from outside the function: make it an argument"
-    guards = [g for _, _, path in compiled._kept() for g in path.runner.program.guards]
-    where = guards[-1].where if guards else "?"
-    return (
-        f"{head}it decides by values that change from call to call, last at {where}; write "
-        "such a choice as np.where, or do not compile it"
-    )
-
-
-def _changing(signature: Signature, keys: list[Any]) -> list[str]:
-    """The arguments that are not the same in all signatures."""
-    paths = signature.paths()
-    among = [key for key in keys if len(key[2]) == len(paths)]
-    found = [path for k, path in enumerate(paths) if len({key[2][k] for key in among}) > 1]
-    positions = sorted(signature.fixed)
-    names = [*range(len(signature.args)), *map(repr, signature.kwargs)]
-    for k, i in enumerate(positions):
-        if len({key[3][k] for key in keys if len(key[3]) == len(positions)}) > 1:
-            found.append(f"argument {names[i]}")
-    return found
 
 
 def compile(

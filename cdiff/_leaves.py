@@ -9,6 +9,8 @@ search for a helpful message starts only when the answer is no.
 
 from __future__ import annotations
 
+from enum import Enum
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ __all__ = [
     "check_output",
     "is_complex",
     "is_differentiable",
+    "is_lasting",
     "leaf_dtype",
     "outside",
     "restore",
@@ -40,6 +43,28 @@ DIFFERENTIABLE_TYPES = (*FLOAT_TYPES, np.complex128, np.complex64)
 ARRAY_CLASSES: frozenset[Any] = frozenset((Array, np.ndarray, np.memmap, *DIFFERENTIABLE_TYPES))
 
 LEAF_TYPES.update(ARRAY_CLASSES)
+
+# Values that stay what they are, and hold no others.
+LASTING_TYPES = (
+    bool, int, float, complex, str, bytes, type(None), type(...), range, type, Enum,
+    np.generic, np.dtype, ModuleType,
+)  # fmt: skip
+LASTING_MODULES = frozenset(("datetime", "decimal", "fractions", "pathlib"))
+
+
+def is_lasting(x: Any) -> bool:
+    """Is a constant in a result what it is for ever, with no number in it that could change?
+
+    Parameters
+    ----------
+    x : object
+        No array.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(x, LASTING_TYPES) or type(x).__module__ in LASTING_MODULES
 
 
 def is_differentiable(x: Any) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._compile import MAX_PATHS, Compiled, Entry
+from cdiff._compile import Compiled, Entry
+from cdiff._compile_warning import MAX_PATHS
 from cdiff._core import Array, peek, replay_deciding
 from cdiff._custom import CustomJvp, CustomVjp
 from cdiff._operator import Operator
@@ -63,6 +64,9 @@ class Loaded(Compiled):
         if outputs is None:
             return self._f()
         return found[0].result(outputs)
+
+    def _reads_outside(self, entry: Entry) -> bool:
+        return self._own or super()._reads_outside(entry)  # what `fallback` reads is not known
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remade, (self._f, self._rules, self._described(), *self._portable())

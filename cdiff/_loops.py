@@ -17,8 +17,9 @@ import numpy as np
 from cdiff._body import Body
 from cdiff._core import Array, array, call, deferring, is_tracked, peek, swept
 from cdiff._packing import Spec, spec_of
-from cdiff._scan import Scan, While, while_steps
+from cdiff._scan import Scan
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
+from cdiff._while import While, while_steps
 from cdiff._wrap import check_function, function_name
 
 if TYPE_CHECKING:
@@ -483,7 +484,10 @@ def while_loop(
     Raises
     ------
     TypeError
-        If `cond` does not return one truth value, or the carry changes its form.
+        If `cond` does not return one truth value, the carry changes its form, or `max_steps` is no
+        whole number.
+    ValueError
+        If `max_steps` is negative.
     RuntimeError
         After `max_steps` steps.
 
@@ -503,11 +507,23 @@ def while_loop(
     check_function(cond, "while_loop")
     check_function(body, "while_loop")
     carry = _Carry(init, "while_loop")
+    limit = _limit(max_steps)
     while True:
         try:
-            return _while(cond, body, carry, NO_LIMIT if max_steps is None else int(max_steps))
+            return _while(cond, body, carry, limit)
         except _Wider as wider:
             carry.widened(wider.place)
+
+
+def _limit(max_steps: Any) -> int:
+    """The largest number of steps."""
+    if max_steps is None:
+        return NO_LIMIT
+    if isinstance(max_steps, bool) or not hasattr(max_steps, "__index__"):
+        raise TypeError(f"while_loop: max_steps must be a whole number, got {max_steps!r}")
+    if max_steps < 0:
+        raise ValueError(f"while_loop: max_steps={max_steps} is negative")
+    return index(max_steps)
 
 
 def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:

@@ -62,9 +62,7 @@ class Mapped(PointCallee):
         return Mapped(self.callee.differentiated(self._point(operands, 0)), self.n, self.flags)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        rows = [
-            self.callee.pull(y[i], self._point(operands, i), g[i], wanted) for i in range(self.n)
-        ]
+        rows = [self._pull_point(i, y, operands, g, wanted) for i in range(self.n)]
         found: list[Any] = []
         for k, batched in enumerate(self.flags):
             parts = [row[k] for row in rows]
@@ -77,11 +75,18 @@ class Mapped(PointCallee):
         return found
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        parts = [
-            self.callee.push(y[i], self._point(operands, i), self._point(tangents, i))
-            for i in range(self.n)
-        ]
+        parts = [self._push_point(i, y, operands, tangents) for i in range(self.n)]
         return None if all(part is None for part in parts) else _stacked(parts)
+
+    def _pull_point(
+        self, i: int, y: Array, operands: list[Array], g: Array, wanted: list[bool]
+    ) -> Sequence[Any]:
+        return self.callee.pull(y[i], self._point(operands, i), g[i], wanted)
+
+    def _push_point(
+        self, i: int, y: Array, operands: list[Array], tangents: list[Array | None]
+    ) -> Any:
+        return self.callee.push(y[i], self._point(operands, i), self._point(tangents, i))
 
 
 class Stacked(Mapped):

@@ -7,6 +7,7 @@ order, gets a copy at the end, so that overlaps are never seen.
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,13 +35,16 @@ class Buffers:
     ----------
     apart : list of ndarray
         What the function may read besides its arguments and what its program reads.
+    outside : bool
+        Whether it reads anything besides its arguments.
     """
 
-    __slots__ = ("apart", "out")
+    __slots__ = ("apart", "out", "outside")
 
     def __init__(self, out: Any) -> None:
         self.out = out
         self.apart: list[Any] = []
+        self.outside = False
 
     def into(self, path: Path, inputs: list[Any]) -> list[Any] | None:
         """The array for each output of a path's program, None for those that get a copy.
@@ -54,22 +58,26 @@ class Buffers:
         Returns
         -------
         list or None
-            None where nothing fits; the error comes when the path has turned out to be the one.
+            None where nothing may be written to yet, or does not fit; the error comes when the
+            path has turned out to be the one.
         """
+        linked = path.apart(self.outside)
+        if linked is None:
+            return None
         rows = path.runner.program.instructions()
         outputs = path.runner.program.outputs
         try:
             leaves = _matched(path.treedef, self.out, "out")
             found: list[Any] = [None] * len(outputs)
-            for x, k, name in zip(leaves, path.places, self._names(path.treedef), strict=True):
+            for x, k in zip(leaves, path.places, strict=True):
                 if x is not None and k is not None:
                     _, dtype, shape, _, _ = rows[outputs[k]]
-                    _check(x, dtype, shape, name)
+                    _check(x, dtype, shape, "out")
                     found[k] = x
-            _check_apart(leaves, self._names(path.treedef))
+            _check_apart(leaves, ["out"] * len(leaves))
         except (TypeError, ValueError):
             return None
-        every = (*inputs, *path.linked(), *self.apart)
+        every = (*inputs, *linked, *self.apart)
         read = [x for x in every if isinstance(x, np.ndarray)]
         return [
             x
@@ -123,6 +131,9 @@ class Buffers:
             If an array does not fit.
         """
         buffers = _matched(treedef, self.out, "out")
+        given = [v if b is None else b for b, v in zip(buffers, values, strict=True)]
+        if all(map(is_, given, values)):
+            return unflatten(treedef, given)  # all in their places, which `into` has looked at
         names = self._names(treedef)
         for buffer, value, name in zip(buffers, values, names, strict=True):
             if buffer is None or buffer is value:
@@ -134,7 +145,6 @@ class Buffers:
         for buffer, value in zip(buffers, values, strict=True):
             if buffer is not None and buffer is not value:
                 np.copyto(buffer, value)
-        given = [v if b is None else b for b, v in zip(buffers, values, strict=True)]
         return unflatten(treedef, given)
 
     def _names(self, treedef: TreeDef) -> list[str]:

@@ -93,6 +93,25 @@ class Path:
         program = self.runner.program
         return [*program.arrays, *[np.asarray(x) for _, x in program.refreshed]]
 
+    def apart(self, outside: bool) -> list[Any] | None:
+        """The arrays that results must not be computed into; None if in no array at all.
+
+        Where a decision fails, other paths or the function itself read what is outside, so that
+        nothing may have been written over it by then.
+
+        Parameters
+        ----------
+        outside : bool
+            Whether the function reads something besides its arguments.
+
+        Returns
+        -------
+        list of ndarray, or None
+        """
+        if self.decisions and (outside or self.is_linked()):
+            return None
+        return self.linked()
+
     def is_linked(self) -> bool:
         """Does the program read arrays from outside that may change?"""
         program = self.runner.program

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import has_rules
-from cdiff._core import Array, Trace, is_waiting, leaf_value, peek
-from cdiff._leaves import outside
+from cdiff._core import Array, Trace, is_waiting, leaf_value, peek, texts_made
+from cdiff._leaves import is_lasting, outside
 from cdiff._paths import Path
 from cdiff._tree import flatten
 
@@ -88,9 +88,12 @@ class Recorded:
         None if the function reads values that a transformation outside tracks.
     treedef : TreeDef
         Structure of the result.
+    passing : list
+        Parts of the result that may be different at each call, and that no program makes: texts of
+        values, objects that may hold values.
     """
 
-    __slots__ = ("inputs", "leaves", "level", "nodes", "path", "trace", "treedef")
+    __slots__ = ("inputs", "leaves", "level", "nodes", "passing", "path", "trace", "treedef")
 
     path: Path | None
     treedef: TreeDef
@@ -100,6 +103,7 @@ class Recorded:
     ) -> None:
         self.trace = trace
         self.inputs = inputs
+        texts = texts_made()
         with trace as self.level:
             self.nodes = [trace.input(x) for x in inputs]
             self.leaves, self.treedef = flatten(function(self.nodes))
@@ -108,6 +112,12 @@ class Recorded:
             program, captured = trace.freeze(arrays)
             runs = trace.freeze(arrays, False)[0].simplify() if has_rules(program) else None
         self.path = None
+        told = texts_made() != texts
+        self.passing = [
+            y
+            for y, is_array in zip(self.leaves, given, strict=True)
+            if not is_array and (told if isinstance(y, (str, bytes)) else not is_lasting(y))
+        ]
         if not captured:
             numbers = iter(range(len(arrays)))
             places = [next(numbers) if is_array else None for is_array in given]

@@ -21,7 +21,7 @@ from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import is_tagged, loop_of, plain_loop
 from cdiff._saved_rules import plain_rule, rule_of
-from cdiff._scan import While
+from cdiff._while import CountedAtPoints, While
 
 if TYPE_CHECKING:
     from cdiff._saving import Known, Writer
@@ -107,7 +107,7 @@ def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
         made = call.__reduce__()
         assert isinstance(made, tuple)
         return "operator", _name_of(made[0]), tuple(map(_plain_argument, made[1]))
-    if isinstance(call, Mapped):
+    if isinstance(call, Mapped) and not isinstance(call, CountedAtPoints):
         return "mapped", plain_call(call.callee, writer), call.n, call.flags
     if type(call).__module__ == "cdiff.scipy._rows":  # which is not to be imported for this
         return "scipy", call.row.name, tuple(call.given)

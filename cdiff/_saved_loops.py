@@ -16,8 +16,9 @@ from cdiff._checkpoint import Recorded
 from cdiff._core import array
 from cdiff._paths import Path
 from cdiff._plain import FormatError, dtype_named
-from cdiff._scan import Counted, Scan, While
+from cdiff._scan import Scan
 from cdiff._tree import LEAF
+from cdiff._while import Counted, CountedAtPoints, While
 
 if TYPE_CHECKING:
     from cdiff._core import Callee, Program
@@ -52,6 +53,8 @@ def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
         return "while", body, condition, plain_specs(call.carry), call.limit
     if isinstance(call, Counted):
         return "counted", plain_loop(call.scan, writer)
+    if isinstance(call, CountedAtPoints):
+        return "points", tuple([plain_loop(c, writer) for c in call.callees]), call.flags
     if isinstance(call, Recorded):
         return "recorded", _plain_body(call.body, writer)
     return None
@@ -86,6 +89,10 @@ def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
         case ("counted", tuple(scan)):
             found = loop_of(scan, known)
             return Counted(found) if isinstance(found, Scan) else None
+        case ("points", tuple(loops), tuple(flags)) if all(x.__class__ is bool for x in flags):
+            points = [loop_of(loop, known) for loop in loops]
+            fits = points and all(isinstance(c, (Counted, CountedAtPoints)) for c in points)
+            return CountedAtPoints(points, flags) if fits else None
         case ("recorded", body):
             return Recorded(_body(body, known))
     return None

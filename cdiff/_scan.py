@@ -24,7 +24,6 @@ from cdiff._core import (
     array,
     call,
     dual,
-    hosted,
     leaf,
     may_wait,
     peek,
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
     from cdiff._packing import Spec
 
-__all__ = ["Counted", "Scan", "While", "while_steps"]
+__all__ = ["Scan"]
 
 PIECES = 100  # of a loop with a bar
 
@@ -466,122 +465,3 @@ class _PushedBody:
         specs = [*self.body.results[n : n + n_moving], *self.rows]
         results += [or_zero(pairs[k][1], spec) for k, spec in zip(places, specs, strict=True)]
         return results + ([directions[k] for k in self.moving] if self.saves else [])
-
-
-class While(Callee):
-    """A loop that goes on as long as a condition holds, as one operator.
-
-    Its operands are the carry and what body and condition captured; its results the last carry.
-    """
-
-    def __init__(self, body: Body, condition: Body, carry: Sequence[Spec], limit: int) -> None:
-        self.body = body
-        self.condition = condition
-        self.carry = list(carry)
-        self.limit = limit
-        self.packing = Packing(self.carry, bare=False)
-        self.is_direct = True
-
-    def __repr__(self) -> str:
-        return "while_loop"
-
-    def _parts(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-        """Carry, and the constants of the body and of the condition."""
-        n = len(self.carry)
-        m = n + len(self.body.captured)
-        return list(values[:n]), list(values[n:m]), list(values[m:])
-
-    def value(self, arrays: list[Any]) -> Any:
-        carry, consts, others = self._parts(arrays)
-        carry = [fitting(a, spec) for a, spec in zip(carry, self.carry, strict=True)]
-        last, _ = while_steps(self.body, self.condition, carry, consts, others, self.limit)
-        return self.packing.pack_plain(last)
-
-    def count(self, *arrays: Any) -> int:
-        """The number of steps for plain values."""
-        carry, consts, others = self._parts(
-            [peek(a) if isinstance(a, Array) else a for a in arrays]
-        )
-        return while_steps(self.body, self.condition, carry, consts, others, self.limit)[1]
-
-    def differentiated(self, operands: list[Array]) -> Callee:
-        return self._counted(operands, True)
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        return self._counted(operands, False).push(y, operands, tangents)
-
-    def _counted(self, operands: list[Array], saves: bool) -> Counted:
-        """The loop over the number of steps that it takes now, which is a decision."""
-        n = hosted(self.count, tuple(operands), {})
-        if n is NotImplemented:
-            n = self.count(*operands)
-        return Counted(Scan(self.body, self.carry, [], n, False, saves))
-
-
-class Counted(Callee):
-    """A scan for a While: operands of the condition are behind those of the scan.
-
-    Parameters
-    ----------
-    scan : Scan
-    """
-
-    def __init__(self, scan: Scan) -> None:
-        self.scan = scan
-        self.is_direct = True
-        self.n = len(scan.carry) + len(scan.body.captured)
-
-    def __repr__(self) -> str:
-        return f"while_loop, a {self.scan!r}"
-
-    def profiled(self, arrays: list[Any]) -> list[tuple[str, str, float, int, int]]:
-        """As that of the scan."""
-        return self.scan.profiled(arrays[: self.n])
-
-    def value(self, arrays: list[Any]) -> Any:
-        return self.scan.value(arrays[: self.n])
-
-    def waiting(self, operands: list[Array]) -> Spec | None:
-        return self.scan.waiting(operands[: self.n])
-
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        found = self.scan.pull(y, operands[: self.n], g, wanted[: self.n])
-        return found + [None] * (len(operands) - self.n)
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        return self.scan.push(y, operands[: self.n], tangents[: self.n])
-
-
-def while_steps(
-    body: Body, condition: Body, carry: list[Any], consts: list[Any], others: list[Any], limit: int
-) -> tuple[list[Any], int]:
-    """Run a loop with a condition on plain values.
-
-    Parameters
-    ----------
-    body, condition : Body
-    carry : list
-    consts, others : list
-        The values of what body and condition captured; they grow with that.
-    limit : int
-        The largest number of steps.
-
-    Returns
-    -------
-    carry : list
-    steps : int
-
-    Raises
-    ------
-    RuntimeError
-        If the condition still holds after `limit` steps.
-    """
-    n = 0
-    while condition.run([*carry, *others])[0]:
-        others += [peek(x) for x in condition.captured[len(others) :]]
-        if n == limit:
-            raise RuntimeError(f"while_loop: the condition still holds after {limit} steps")
-        carry = body.run([*carry, *consts])
-        consts += [peek(x) for x in body.captured[len(consts) :]]
-        n += 1
-    return carry, n

@@ -139,6 +139,10 @@ class Observer:
             )
         ]
 
+    def knows(self, x: Any) -> bool:
+        """Was this object there before the call, where the function or an argument leads to it?"""
+        return id(x) in self._seen
+
     def alone(self, f: Any, traced: frozenset[int]) -> list[Any]:
         """The arrays that Python code does no more with than to combine them with traced values.
 

@@ -331,7 +331,7 @@ cdef class Array:
         return face_method("round")(self, ndigits or 0)
 
     def __repr__(self):
-        text = np.array2string(ndarray_of(current(self)), separator=", ", prefix="Array(")
+        text = np.array2string(told(self), separator=", ", prefix="Array(")
         if not self.size and self.shape != (0,):
             text += f", shape={self.shape}"
         dtype = "" if dtype_of(self) == np.float64 else f", dtype={dtype_of(self)}"
@@ -340,12 +340,12 @@ cdef class Array:
         return f"Array({text}{dtype}{', tracked' if is_tracked(self) else ''})"
 
     def __str__(self):
-        return str(ndarray_of(current(self)))
+        return str(told(self))
 
     def __format__(self, spec):
         if not spec:
             return str(self)
-        value = ndarray_of(current(self))        # looking decides nothing
+        value = told(self)                       # looking decides nothing
         return format(value.item() if self.size == 1 else value, spec)
 
     def __reduce__(self):

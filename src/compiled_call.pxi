@@ -44,7 +44,7 @@ cdef struct Reading:
     double *numbers
     void **pointers               # NULL where all inputs are numbers
     const Part *inputs            # what the program wants
-    PyObject *held                # NULL, or a list of the arrays inside lists and dicts
+    PyObject *held                # NULL, or a list of copies and of what lists and dicts hold
 
 cdef object NO_ANSWER = object()  # in place of a result
 cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
@@ -294,20 +294,40 @@ cdef bint read_item(PyObject *x, Reading *r) except -1:
 
 
 cdef inline bint read_array(PyObject *x, Reading *r) except -1:
-    """An array that can be read where it lies."""
+    """An array, which is read where it lies if it is contiguous, aligned and in native order."""
     cdef const Part *wanted = &r.inputs[r.n]
     cdef np.ndarray a
     if Py_TYPE(x) != NDARRAY:
         return False
     a = <np.ndarray>x
-    if np.PyArray_TYPE(a) != wanted.typenum or not np.PyArray_ISCARRAY_RO(a) \
-            or not has_dims(a, wanted):
+    if np.PyArray_TYPE(a) != wanted.typenum or not has_dims(a, wanted):
         return False
+    if not np.PyArray_ISCARRAY_RO(a):
+        a = plain_copy(a)
+        hold_list(r)
     if r.held != NULL:
         (<list>r.held).append(a)
     r.pointers[r.n] = np.PyArray_DATA(a)
     r.n += 1
     return True
+
+
+cdef np.ndarray plain_copy(np.ndarray a):
+    """In C order, aligned and of native byte order."""
+    cdef np.ndarray copy = np.PyArray_EMPTY(np.PyArray_NDIM(a), np.PyArray_DIMS(a),
+                                            np.PyArray_TYPE(a), 0)
+    np.PyArray_CopyInto(copy, a)
+    return copy
+
+
+cdef int hold_list(Reading *r) except -1:
+    """Have a list of what is to live until the run is over."""
+    cdef list held
+    if r.held == NULL:
+        held = []
+        Py_INCREF(held)
+        r.held = <PyObject *>held
+    return 0
 
 
 cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
@@ -316,7 +336,6 @@ cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
     cdef PyObject *value
     cdef Py_ssize_t i, place = 0
     cdef bint fits
-    cdef list held
     if item.kind == ITEM_TUPLE:
         if Py_TYPE(x) != <PyTypeObject *>item.object or sequence_size(x) != item.count:
             return False
@@ -325,10 +344,8 @@ cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
                 return False
         return True
     # Another thread may take an array out of here while the run has released the GIL.
-    if r.pointers != NULL and r.held == NULL:
-        held = []
-        Py_INCREF(held)
-        r.held = <PyObject *>held
+    if r.pointers != NULL:
+        hold_list(r)
     if item.kind == ITEM_LIST:
         fits = type(<object>x) is list and sequence_size(x) == item.count
         for i in range(item.count):

@@ -3,6 +3,25 @@
 # Knows nodes and sweeps; it must not know what a picture or an explanation looks
 # like.  Made for graphs that a person looks at: everything is copied out.
 
+cdef Py_ssize_t texts = 0         # that were made of tracked values
+
+
+def texts_made(Py_ssize_t more=0):
+    """How many texts were made of tracked values, with so many more.
+
+    A text takes no part in a program: what it told was true of one run of a function.
+    """
+    global texts
+    texts += more
+    return texts
+
+
+cdef np.ndarray told(Array a):
+    """The value of an array, for a text."""
+    texts_made(is_tracked(a))
+    return ndarray_of(current(a))
+
+
 def adjoints(y, v, int level=0):
     """({id: cotangent}, {(id of a node, id of its operand): what it adds}) of a sweep from `y`.
 

@@ -135,7 +135,7 @@ cdef int check_differentiable(Array a) except -1:
 
 def leaf(x, int level):
     """A fresh leaf of `level` with the value of `x`, linked to `x` for outer transformations."""
-    cdef Array a = as_node(x)
+    cdef Array a = entered(as_node(x))
     check_differentiable(a)
     return leaf_node(a, level)
 

@@ -5,6 +5,7 @@ import math
 import signal
 import threading
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -23,6 +24,61 @@ def test_paths_with_different_structures():
         assert f(x) == 2.0
         y, rest = f(-x)
         assert y.tolist() == [-2.0, -2.0] and rest == {"n": 1, "s": None}
+
+
+class Holder:
+    def __init__(self, value):
+        self.value = value
+
+
+HELD = Holder(1.0)
+
+
+@pytest.mark.parametrize(
+    "f, seen, what",
+    [
+        (lambda x: Holder(x * 2.0), lambda y: y.value.item(), "Holder"),
+        (lambda x: (k * x for k in range(3)), lambda y: [k.item() for k in y], "generator"),
+        (lambda x: (x, lambda: x * 3.0), lambda y: y[1]().item(), "function"),
+        (lambda x: map(x.__mul__, [1, 2]), lambda y: [k.item() for k in y], "map"),
+        (lambda x: {"n": {1, 2}}, lambda y: y["n"].pop(), "set"),
+        (lambda x: (x, str(x)), lambda y: y[1], "text"),
+        (lambda x: f"{x:.3f} and more", lambda y: y, "text"),
+        (lambda x: [repr(x * 1.0).encode()], lambda y: y[0], "text|bytes"),
+        (lambda x: np.array2string(np.ones(2) * x), lambda y: y, "text"),
+    ],
+)
+def test_results_that_no_program_can_make(f, seen, what):
+    """Never those of another call."""
+    compiled = cd.compile(f)
+    found = []
+    for _ in range(2):
+        for x in (1.0, 2.0):
+            with pytest.warns(cd.CompileWarning, match=rf"returned a .*({what}).* at each call"):
+                found.append(seen(compiled(x)))
+    assert found[:2] == found[2:] and (what == "set" or found[0] != found[1])
+    assert compiled.stats()["programs"] == 0
+
+
+@pytest.mark.filterwarnings("error::cdiff.CompileWarning")
+def test_constants_in_results():
+    half = Fraction(1, 2)
+    f = cd.compile(lambda x, h: (x * 2.0, "text", HELD, h, rosenbrock, None, int, half, range(2)))
+    for helper in (HELD, Holder(2.0)):
+        for x in (1.0, 2.0):
+            want = (2.0 * x, "text", HELD, helper, rosenbrock, None, int, half, range(2))
+            assert f(x, helper) == want
+    assert f.stats()["recordings"] == f.stats()["programs"] == 2
+
+
+def test_printing_makes_no_decision():
+    def f(x):
+        print(x, f"{x:.2f}")
+        return x * 2.0
+
+    compiled = cd.compile(f)
+    assert [compiled(1.0), compiled(2.0)] == [2.0, 4.0]
+    assert compiled.stats()["recordings"] == 1
 
 
 def test_nan_and_infinity():

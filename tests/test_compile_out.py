@@ -1,6 +1,8 @@
 """out=: results in arrays of the caller, whatever they overlap with, and errors otherwise."""
 
 import gc
+import io
+import sys
 
 import numpy as np
 import pytest
@@ -99,6 +101,44 @@ def test_results_over_captured_arrays():
         want = want[::-1] * 2.0 + k
         step(np.full(3, float(k)), out=state)
         np.testing.assert_array_equal(state, want)
+
+
+def test_a_decision_that_fails_has_written_over_nothing():
+    """A result over what only another path reads, or one that is still to be recorded."""
+    x = np.ones(4)
+    for first in (False, True):
+        a, b = np.full(4, 2.0), np.full(4, 3.0)
+        f = cd.compile(lambda x, a=a, b=b: x * a if np.sum(x) > 0 else x * b + np.sum(b))
+        if first:
+            f(-x)
+        f(x)
+        assert f(-x, out=b).tolist() == [9.0] * 4 and b.tolist() == [9.0] * 4
+        assert a.tolist() == [2.0] * 4 and f(x, out=a).tolist() == [2.0] * 4
+    file = io.BytesIO()
+    c, d = np.full(4, 2.0), np.full(4, 3.0)
+    f = cd.compile(lambda x: x * c if np.sum(x) > 0 else x * d)
+    f(x)
+    f.save(file)
+    file.seek(0)
+    g = cd.load(file, fallback=f)
+    assert g(-x, out=d).tolist() == [-3.0] * 4
+
+
+def test_no_references_are_lost_or_kept():
+    f = cd.compile(lambda x: (x * 2.0, [x + 1.0]))
+    f(POINT)
+    rooms = [np.empty(4), np.empty(4)]
+    out = (rooms[0], [rooms[1]])
+    counts = lambda: [sys.getrefcount(y) for y in (*rooms, out, POINT)]
+    f(POINT, out=out)
+    gc.collect()
+    before = counts()
+    for _ in range(100):
+        f(POINT, out=out)
+        with pytest.raises(TypeError):
+            f(POINT, out=(rooms[0], rooms[1]))
+    gc.collect()
+    assert counts() == before
 
 
 def test_a_new_path_and_a_new_shape():

@@ -356,6 +356,47 @@ def test_forward_mode_reads_values_from_outside():
     close(cd.jvp(stores, (0.3,), (1.0,))[1], np.array([[1.0, 0.0, 1.0]] * 2))
 
 
+INNER = {
+    "grad": cd.grad,
+    "value_and_grad": lambda f: lambda x: cd.value_and_grad(f)(x)[1],
+    "jacobian": cd.jacobian,
+    "jacfwd": cd.jacfwd,
+    "jvp": lambda f: lambda x: cd.jvp(f, (x,), (1.0,))[1],
+    "vjp": lambda f: lambda x: cd.vjp(f, x)[1](1.0)[0],
+    "linearize": lambda f: lambda x: cd.linearize(f, x)[1](1.0),
+    "elementwise_grad": cd.elementwise_grad,
+    "second": lambda f: lambda x: cd.grad(cd.grad(f))(x) - cd.grad(cd.grad(f))(x) + cd.grad(f)(x),
+    "hessian": lambda f: lambda x: cd.hessian(lambda y: y * y * x * x / 4.0 * np.sin(x))(x) * 2.0,
+    "compile": lambda f: cd.compile(cd.grad(f)),
+    "vmap": lambda f: lambda x: cd.vmap(lambda k: cd.grad(f)(x) * k)(np.ones(2))[1],
+}
+OUTER = {
+    "fori_loop": lambda h: lambda x: cd.fori_loop(0, 2, lambda i, c: h(x) + 0.0 * c, 1.0),
+    "while_loop": lambda h: lambda x: cd.while_loop(
+        lambda c: c[1] < 2.0, lambda c: (h(x), c[1] + 1.0), (x, 0.0)
+    )[0],
+    "checkpoint": lambda h: lambda x: cd.checkpoint(lambda y: h(x) + 0.0 * y)(x),
+    "vmap": lambda h: lambda x: cd.vmap(lambda k: h(x) * k)(np.ones(2))[1],
+    "compile": lambda h: lambda x: cd.compile(lambda y: h(x) + 0.0 * y)(x),
+}
+
+
+@pytest.mark.parametrize("outer", OUTER)
+@pytest.mark.parametrize("inner", INNER)
+def test_derivatives_inside_of_a_tangent_from_outside(inner, outer):
+    """The very number that has the tangent, as the argument of a derivative in a body."""
+    f = lambda x: x * x * np.sin(x)
+    h, want = INNER[inner](f), cd.grad(f) if inner != "hessian" else (lambda x: x * x * np.sin(x))
+    derivative = cd.grad(want)(0.7)
+    g = OUTER[outer](h)
+    assert g(0.7) == pytest.approx(want(0.7), rel=1e-12)
+    assert cd.jvp(g, (0.7,), (1.0,))[1] == pytest.approx(derivative, rel=1e-12)
+    assert cd.grad(g)(0.7) == pytest.approx(derivative, rel=1e-12)
+    assert cd.grad(lambda x: cd.jvp(g, (x,), (1.0,))[1])(0.7) == pytest.approx(
+        cd.grad(cd.grad(want))(0.7), rel=1e-11
+    )
+
+
 def test_a_compiled_function_that_reads_a_tangent_from_outside_is_not_kept():
     outer = {}
     compiled = cd.compile(lambda x: x * outer["a"])

@@ -85,6 +85,4 @@ def test_every_call_of_the_package_can_be_mapped():
         importlib.import_module(module.name)
     found = {c for c in callees() if c.__module__.startswith("cdiff.")}
     assert len(found) > 15
-    # How often a loop goes round is decided for each point before it is mapped.
-    apart = {"While", "Counted"}
-    assert {c.__name__ for c in found if not hasattr(c, "batched")} <= apart
+    assert not {c.__name__ for c in found if not hasattr(c, "batched")}

@@ -17,7 +17,18 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from cdiff import _core
-from cdiff._core import Array, any_array, array, hosted, index, is_waiting, peek, to_plain, value
+from cdiff._core import (
+    Array,
+    any_array,
+    array,
+    hosted,
+    index,
+    is_waiting,
+    peek,
+    texts_made,
+    to_plain,
+    value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +140,7 @@ def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """A function without derivative of the values of Arrays: plain, or part of a program."""
     result = hosted(function, args, kwargs)
     if result is not NotImplemented:
+        texts_made(result.__class__ is str)
         return result
     return function(*[plain(x) for x in args], **{name: plain(x) for name, x in kwargs.items()})
 

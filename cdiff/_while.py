@@ -1,0 +1,215 @@
+"""Loops that go on while a condition holds, as operators.
+
+The number of steps is found when the loop runs. A derivative is that of a scan of as many steps, so
+it is a decision of a program that differentiates, and at many points each has its own. This file
+knows scans; containers and what users pass belong to `_loops.py`. A step costs two runs of programs
+and the work in Python between them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff._core import Array, array, concatenate, hosted, peek
+from cdiff._mapped import Mapped, PointCallee
+from cdiff._packing import Packing
+from cdiff._scan import Scan, fitting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdiff._body import Body
+    from cdiff._core import Callee
+    from cdiff._packing import Spec
+
+__all__ = ["Counted", "CountedAtPoints", "While", "while_steps"]
+
+
+class While(PointCallee):
+    """A loop that goes on as long as a condition holds, as one operator.
+
+    Its operands are the carry and what body and condition captured; its results the last carry.
+    """
+
+    def __init__(self, body: Body, condition: Body, carry: Sequence[Spec], limit: int) -> None:
+        self.body = body
+        self.condition = condition
+        self.carry = list(carry)
+        self.limit = limit
+        self.packing = Packing(self.carry, bare=False)
+        self.is_direct = True
+
+    def __repr__(self) -> str:
+        return "while_loop"
+
+    def _parts(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Carry, and the constants of the body and of the condition."""
+        n = len(self.carry)
+        m = n + len(self.body.captured)
+        return list(values[:n]), list(values[n:m]), list(values[m:])
+
+    def value(self, arrays: list[Any]) -> Any:
+        carry, consts, others = self._parts(arrays)
+        carry = [fitting(a, spec) for a, spec in zip(carry, self.carry, strict=True)]
+        last, _ = while_steps(self.body, self.condition, carry, consts, others, self.limit)
+        return self.packing.pack_plain(last)
+
+    def count(self, *arrays: Any) -> int:
+        """The number of steps for plain values."""
+        carry, consts, others = self._parts(
+            [peek(a) if isinstance(a, Array) else a for a in arrays]
+        )
+        return while_steps(self.body, self.condition, carry, consts, others, self.limit)[1]
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        return self._counted(operands, True)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return self._counted(operands, False).push(y, operands, tangents)
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        """Each point goes round as often as its own condition says."""
+        return WhileAtPoints(self, n, flags)
+
+    def _counted(self, operands: list[Array], saves: bool) -> Counted:
+        """The loop over the number of steps that it takes now, which is a decision."""
+        n = hosted(self.count, tuple(operands), {})
+        if n is NotImplemented:
+            n = self.count(*operands)
+        return Counted(Scan(self.body, self.carry, [], n, False, saves))
+
+
+class Counted(PointCallee):
+    """A scan for a While: operands of the condition are behind those of the scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self.is_direct = True
+        self.n = len(scan.carry) + len(scan.body.captured)
+        self.width = scan.packing.size
+
+    def __repr__(self) -> str:
+        return f"while_loop, a {self.scan!r}"
+
+    def profiled(self, arrays: list[Any]) -> list[tuple[str, str, float, int, int]]:
+        """As that of the scan."""
+        return self.scan.profiled(arrays[: self.n])
+
+    def value(self, arrays: list[Any]) -> Any:
+        return self.scan.value(arrays[: self.n])
+
+    def waiting(self, operands: list[Array]) -> Spec | None:
+        return self.scan.waiting(operands[: self.n])
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        found = self.scan.pull(y, operands[: self.n], g, wanted[: self.n])
+        return found + [None] * (len(operands) - self.n)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return self.scan.push(y, operands[: self.n], tangents[: self.n])
+
+
+class WhileAtPoints(Mapped):
+    """A While, or one at several points, at points of which each has a number of steps."""
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        return WhileAtPoints(self, n, flags)
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        points = [self._point(operands, i) for i in range(self.n)]
+        return CountedAtPoints([self.callee.differentiated(p) for p in points], self.flags)
+
+
+class CountedAtPoints(Mapped):
+    """What the points of a WhileAtPoints are where a reverse sweep follows.
+
+    The carries that a point keeps are as many as its steps; behind them are zeros, so that all rows
+    of the result are as long as the longest.
+
+    Parameters
+    ----------
+    callees : list of Counted or CountedAtPoints
+    flags : tuple of bool
+        Which operands have a leading axis of the points.
+    """
+
+    def __init__(self, callees: list[Any], flags: tuple[bool, ...]) -> None:
+        super().__init__(callees[0], len(callees), flags)
+        self.callees = callees
+        self.width: int = max([callee.width for callee in callees])
+
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        return CountedAtPoints([self] * n, flags)
+
+    def differentiated(self, operands: list[Array]) -> Callee:
+        return self
+
+    def value(self, arrays: list[Any]) -> Any:
+        rows = [c.value(self._point(arrays, i)) for i, c in enumerate(self.callees)]
+        flat = np.zeros((self.n, *rows[0].shape[:-1], self.width), rows[0].dtype)
+        for row, y in zip(flat, rows, strict=True):
+            row[..., : y.shape[-1]] = y
+        return flat
+
+    def _pull_point(
+        self, i: int, y: Array, operands: list[Array], g: Array, wanted: list[bool]
+    ) -> Sequence[Any]:
+        callee = self.callees[i]
+        own = slice(0, callee.width)
+        found: Sequence[Any] = callee.pull(
+            y[i][..., own], self._point(operands, i), g[i][..., own], wanted
+        )
+        return found
+
+    def _push_point(
+        self, i: int, y: Array, operands: list[Array], tangents: list[Array | None]
+    ) -> Any:
+        callee = self.callees[i]
+        own = slice(0, callee.width)
+        t = callee.push(y[i][..., own], self._point(operands, i), self._point(tangents, i))
+        if t is None or callee.width == self.width:
+            return t
+        rest = np.zeros((*t.shape[:-1], self.width - callee.width), t.dtype)
+        return concatenate([t, array(rest)], t.ndim - 1)
+
+
+def while_steps(
+    body: Body, condition: Body, carry: list[Any], consts: list[Any], others: list[Any], limit: int
+) -> tuple[list[Any], int]:
+    """Run a loop with a condition on plain values.
+
+    Parameters
+    ----------
+    body, condition : Body
+    carry : list
+    consts, others : list
+        The values of what body and condition captured; they grow with that.
+    limit : int
+        The largest number of steps.
+
+    Returns
+    -------
+    carry : list
+    steps : int
+
+    Raises
+    ------
+    RuntimeError
+        If the condition still holds after `limit` steps.
+    """
+    n = 0
+    while condition.run([*carry, *others])[0]:
+        others += [peek(x) for x in condition.captured[len(others) :]]
+        if n == limit:
+            raise RuntimeError(f"while_loop: the condition still holds after {limit} steps")
+        carry = body.run([*carry, *consts])
+        consts += [peek(x) for x in body.captured[len(consts) :]]
+        n += 1
+    return carry, n
