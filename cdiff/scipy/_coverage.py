@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from cdiff.scipy import _multivariate
+from cdiff.scipy._frozen import CONTINUOUS_METHODS
 from cdiff.scipy._language import OWN, ROWS
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
+from cdiff.scipy.stats import _expression
 
 __all__ = ["counts", "page"]
 
@@ -54,10 +57,12 @@ expressions in functions of this page, as accurate as these.
 """
 
 
-METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so
-`ppf` and `isf`; by the variable, all shapes, `loc` and `scale`."""
+METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, `ppf`, `isf`, `median` and `interval`;
+by the variable, `loc`, `scale` and all shapes but those of the third column."""
 
-MULTIVARIATE = """`multivariate_normal` has `logpdf` and `pdf`, by the points, `mean` and `cov`."""
+MULTIVARIATE = (
+    """With `logpdf` and `pdf` (or `logpmf` and `pmf`), by points and all real parameters: """
+)
 
 
 def counts() -> dict[str, int]:
@@ -98,10 +103,11 @@ def _special() -> list[str]:
 
 
 def _stats() -> list[str]:
-    lines = ["| distribution | shapes | quantiles |", "|---|---|---|"]
+    lines = ["| distribution | shapes | not by | methods that are not there |", "|---|---|---|---|"]
     for name, family in CONTINUOUS.items():
-        shapes = ", ".join(family.shapes)
-        lines.append(f"| `{name}` | {shapes} | {'yes' if family.ppf else 'no'} |")
+        shapes, constant = ", ".join(family.shapes), ", ".join(family.constant)
+        missing = [f"`{m}`" for m in CONTINUOUS_METHODS if _expression(family, m) is None]
+        lines.append(f"| `{name}` | {shapes} | {constant} | {', '.join(missing)} |")
     return lines
 
 
@@ -119,7 +125,7 @@ def page() -> str:
     lines += [f"## special: {total['special']} functions", "", *_special(), ""]
     lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
     lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, most `cdf`: {discrete}.", ""]
-    lines += [MULTIVARIATE, ""]
+    lines += [MULTIVARIATE + ", ".join([f"`{name}`" for name in _multivariate.__all__]) + ".", ""]
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])
         lines += [f"## {name}: {total[name]}", "", listed + ".", ""]
