@@ -7,14 +7,16 @@ It knows names and rows. To write the page: ``python -m cdiff.scipy._coverage > 
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import ismodule
 
 from cdiff.scipy import _multivariate
 from cdiff.scipy._frozen import CONTINUOUS_METHODS
 from cdiff.scipy._language import OWN, ROWS
+from cdiff.scipy._others import OTHERS, reason
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 from cdiff.scipy.stats import _expression
 
-__all__ = ["counts", "page"]
+__all__ = ["counts", "others", "page"]
 
 MODULES = ("linalg", "fft", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
            "spatial.distance", "sparse", "sparse.linalg")  # fmt: skip
@@ -65,6 +67,10 @@ MULTIVARIATE = (
 )
 
 
+ABSENT = """All other public names of these modules, each with its reason; they are SciPy's own, for
+plain arguments. With a tracked Array they raise an error that says the same."""
+
+
 def counts() -> dict[str, int]:
     """How many names each module differentiates.
 
@@ -111,6 +117,40 @@ def _stats() -> list[str]:
     return lines
 
 
+def others(name: str) -> dict[str, list[str]]:
+    """The public names of one of SciPy's modules that have no derivative here, by reasons.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    dict of list of str
+    """
+    module = import_module(f"scipy.{name}")
+    known = {"special": import_module("cdiff.scipy.special").__all__,
+             "stats": import_module("cdiff.scipy.stats").__all__}  # fmt: skip
+    done = known[name] if name in known else _names(name)
+    found: dict[str, list[str]] = {}
+    for x in sorted({x for x in module.__all__ if x != "test"} - set(done)):
+        if not ismodule(getattr(module, x, None)):
+            found.setdefault(reason(name, x) or "", []).append(x)
+    return found
+
+
+def _absent() -> list[str]:
+    lines = []
+    for name in OTHERS:
+        found = others(name)
+        lines += [f"### {name}: {sum([len(x) for x in found.values()])}", ""]
+        for why in [why for why in OTHERS[name] if why in found]:
+            listed = ", ".join([f"`{x}`" for x in found[why]])
+            lines += [f"- {why[0].upper()}{why[1:]}: {listed}."]
+        lines.append("")
+    return lines
+
+
 def page() -> str:
     """The page as Markdown.
 
@@ -129,6 +169,7 @@ def page() -> str:
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])
         lines += [f"## {name}: {total[name]}", "", listed + ".", ""]
+    lines += ["## Without a derivative", "", ABSENT, "", *_absent()]
     return "\n".join(lines)
 
 

@@ -22,6 +22,7 @@ from cdiff.scipy._quadrature import bell_recursion, beta_factors
 from cdiff.scipy._rows import LANGUAGE, Elementwise, Row, apply_row, function_of, tracked_function
 from cdiff.scipy._table_bessel import BESSEL
 from cdiff.scipy._table_gamma import GAMMA
+from cdiff.scipy._table_inverse import INVERSE
 from cdiff.scipy._table_more import MORE
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "ROWS", "Elementwise", "jointly", "named_row"]
 
-ROWS: dict[str, Row] = {**GAMMA, **BESSEL, **MORE}
+ROWS: dict[str, Row] = {**GAMMA, **BESSEL, **MORE, **INVERSE}
 
 
 def _component(name: str, k: int) -> Any:

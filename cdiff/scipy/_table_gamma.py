@@ -183,6 +183,7 @@ equal("inv_boxcox1p", "x lmbda", "expm1(x * log1prel(lmbda * x))", "x lmbda",
 row("log1prel", "u", "where(absolute(u) < 0.5, -0.5 * hyp2f1(2.0, 2.0, 3.0, -clip(u, -0.5, 0.5)),"
     " safe_divide(1 / (1 + u) - y, u))", mp="log1p(u) / u", at=(-0.9, -0.3, 0.4, 7.0),
     value=lambda u: _log1prel(u), public=False)
+row("softplus", "x", "expit(x)", mp="log1p(exp(x))", at=REAL)
 row("powm1", "x y_", "y_ * power(x, y_ - 1)", "power(x, y_) * log(x)", mp="x**y_ - 1",
     at=((2.0, 0.7), (0.3, -1.5)), domain="x > 0")
 

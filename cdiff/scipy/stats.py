@@ -32,6 +32,7 @@ from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, F
 from cdiff.scipy._mirror import holds_arrays
 from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
 
@@ -274,6 +275,4 @@ __all__ = sorted([*CONTINUOUS, *DISCRETE, *_multivariate.__all__, "reciprocal"])
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_stats, name):
-        raise AttributeError(f"module 'cdiff.scipy.stats' has no attribute {name!r}")
-    return getattr(_stats, name)
+    return other(_stats, "stats", name)
