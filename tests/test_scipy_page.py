@@ -2,11 +2,16 @@
 
 import importlib
 import inspect
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import cdiff as cd
+import cdiff.scipy as cs
 from cdiff.scipy import _coverage
+from cdiff.scipy._others import OTHERS, reason
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scipy.md"
 MODULES = ["special", "stats", *_coverage.MODULES]
@@ -15,6 +20,48 @@ MODULES = ["special", "stats", *_coverage.MODULES]
 @pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed")
 def test_the_page_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == _coverage.page()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_public_name_of_scipy_is_forgotten(name):
+    found = _coverage.others(name)
+    assert "" not in found, f"without a derivative and without a reason: {found['']}"
+    assert set(found) == set(OTHERS[name])  # no reason is left over
+    names = [x for listed in found.values() for x in listed]
+    patterns = [p for listed in OTHERS[name].values() for p in listed.split()]
+    assert not [p for p in patterns if not any(fnmatchcase(x, p) for x in names)]
+
+
+X = cd.array([0.3, 0.7, 1.2, 2.0], requires_grad=True)
+
+
+@pytest.mark.parametrize(("module", "name", "args"), [
+    ("special", "wofz", (X,)), ("special", "kelvin", (X,)), ("special", "legendre_p", (3, X)),
+    ("special", "smirnov", (3, X)), ("stats", "zscore", (X,)), ("stats", "rankdata", (X,)),
+    ("signal", "filtfilt", ([1.0], [1.0], X)), ("signal", "chirp", (X, 1.0, 1.0, 2.0)),
+    ("interpolate", "splrep", ([0.0, 1.0, 2.0, 3.0], X)), ("integrate", "romb", (X[1:],)),
+    ("ndimage", "median_filter", (X, 3)), ("sparse.linalg", "cg", (np.eye(4), X)),
+])  # fmt: skip
+def test_others_say_their_reason(module, name, args):
+    """Where an Array meets them; plain arguments go through."""
+    target = importlib.import_module(f"cdiff.scipy.{module}")
+    with pytest.raises(NotImplementedError) as caught:
+        getattr(target, name)(*args)
+    assert f"scipy.{module}.{name} has no derivative in cdiff: {reason(module, name)}" in str(
+        caught.value
+    )
+    getattr(target, name)(*[cd._core.value(x) for x in args])
+    with pytest.raises(AttributeError, match="no_such_name"):
+        target.no_such_name
+
+
+def test_what_arrays_pass_through():
+    """Formulas of SciPy itself that are differentiated as they are."""
+    cd.testing.check_grads(lambda x: cs.special.assoc_laguerre(x, 3), (X.numpy(),), order=2)
+    f = lambda t: cs.integrate.fixed_quad(lambda z: np.sin(t * z), 0.0, 1.0)[0]
+    cd.testing.check_grads(f, (0.7,), order=2)
+    with pytest.raises(TypeError, match="missing"):
+        cs.stats.zmap(X)  # SciPy's errors of other kinds stay
 
 
 def test_counts():

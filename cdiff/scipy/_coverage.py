@@ -7,11 +7,16 @@ It knows names and rows. To write the page: ``python -m cdiff.scipy._coverage > 
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import ismodule
 
+from cdiff.scipy import _multivariate
+from cdiff.scipy._frozen import CONTINUOUS_METHODS
 from cdiff.scipy._language import OWN, ROWS
+from cdiff.scipy._others import OTHERS, reason
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
+from cdiff.scipy.stats import _expression
 
-__all__ = ["counts", "page"]
+__all__ = ["counts", "others", "page"]
 
 MODULES = ("linalg", "fft", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
            "spatial.distance", "sparse", "sparse.linalg")  # fmt: skip
@@ -54,10 +59,16 @@ expressions in functions of this page, as accurate as these.
 """
 
 
-METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, and where the last column says so
-`ppf` and `isf`; by the variable, all shapes, `loc` and `scale`."""
+METHODS = """`logpdf`, `pdf`, `cdf`, `sf`, `logcdf`, `logsf`, `ppf`, `isf`, `median` and `interval`;
+by the variable, `loc`, `scale` and all shapes but those of the third column."""
 
-MULTIVARIATE = """`multivariate_normal` has `logpdf` and `pdf`, by the points, `mean` and `cov`."""
+MULTIVARIATE = (
+    """With `logpdf` and `pdf` (or `logpmf` and `pmf`), by points and all real parameters: """
+)
+
+
+ABSENT = """All other public names of these modules, each with its reason; they are SciPy's own, for
+plain arguments. With a tracked Array they raise an error that says the same."""
 
 
 def counts() -> dict[str, int]:
@@ -98,10 +109,45 @@ def _special() -> list[str]:
 
 
 def _stats() -> list[str]:
-    lines = ["| distribution | shapes | quantiles |", "|---|---|---|"]
+    lines = ["| distribution | shapes | not by | methods that are not there |", "|---|---|---|---|"]
     for name, family in CONTINUOUS.items():
-        shapes = ", ".join(family.shapes)
-        lines.append(f"| `{name}` | {shapes} | {'yes' if family.ppf else 'no'} |")
+        shapes, constant = ", ".join(family.shapes), ", ".join(family.constant)
+        missing = [f"`{m}`" for m in CONTINUOUS_METHODS if _expression(family, m) is None]
+        lines.append(f"| `{name}` | {shapes} | {constant} | {', '.join(missing)} |")
+    return lines
+
+
+def others(name: str) -> dict[str, list[str]]:
+    """The public names of one of SciPy's modules that have no derivative here, by reasons.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    dict of list of str
+    """
+    module = import_module(f"scipy.{name}")
+    known = {"special": import_module("cdiff.scipy.special").__all__,
+             "stats": import_module("cdiff.scipy.stats").__all__}  # fmt: skip
+    done = known[name] if name in known else _names(name)
+    found: dict[str, list[str]] = {}
+    for x in sorted({x for x in module.__all__ if x != "test"} - set(done)):
+        if not ismodule(getattr(module, x, None)):
+            found.setdefault(reason(name, x) or "", []).append(x)
+    return found
+
+
+def _absent() -> list[str]:
+    lines = []
+    for name in OTHERS:
+        found = others(name)
+        lines += [f"### {name}: {sum([len(x) for x in found.values()])}", ""]
+        for why in [why for why in OTHERS[name] if why in found]:
+            listed = ", ".join([f"`{x}`" for x in found[why]])
+            lines += [f"- {why[0].upper()}{why[1:]}: {listed}."]
+        lines.append("")
     return lines
 
 
@@ -119,10 +165,11 @@ def page() -> str:
     lines += [f"## special: {total['special']} functions", "", *_special(), ""]
     lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
     lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, most `cdf`: {discrete}.", ""]
-    lines += [MULTIVARIATE, ""]
+    lines += [MULTIVARIATE + ", ".join([f"`{name}`" for name in _multivariate.__all__]) + ".", ""]
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])
         lines += [f"## {name}: {total[name]}", "", listed + ".", ""]
+    lines += ["## Without a derivative", "", ABSENT, "", *_absent()]
     return "\n".join(lines)
 
 

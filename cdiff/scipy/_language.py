@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from math import pi
+from math import log, pi
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from cdiff.scipy._quadrature import bell_recursion, beta_factors
 from cdiff.scipy._rows import LANGUAGE, Elementwise, Row, apply_row, function_of, tracked_function
 from cdiff.scipy._table_bessel import BESSEL
 from cdiff.scipy._table_gamma import GAMMA
+from cdiff.scipy._table_inverse import INVERSE
 from cdiff.scipy._table_more import MORE
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "ROWS", "Elementwise", "jointly", "named_row"]
 
-ROWS: dict[str, Row] = {**GAMMA, **BESSEL, **MORE}
+ROWS: dict[str, Row] = {**GAMMA, **BESSEL, **MORE, **INVERSE}
 
 
 def _component(name: str, k: int) -> Any:
@@ -189,6 +190,22 @@ def _student_by_df(df: Any, t: Any) -> Any:
     far = -_call("betainc_order", 1, 0, 0.5 * df, 0.5, df / (df + square))
     by_parameter = 0.25 * _core.sign(t) * _where(square < df, near, far)
     return by_parameter - 0.5 * t / df * _student_density(df, t)
+
+
+def _log_noncentral_density(x: Any, df: Any, nc: Any) -> Any:
+    """The logarithm of the density of the noncentral chi-squared distribution, which is a Bessel
+    function of x * nc; near 0 by one that does not divide by nc."""
+    order, z = 0.5 * df - 1, x * nc
+    near = _call("xlogy", order, 0.5 * x) - 0.5 * (x + nc) - _call("gammaln", 0.5 * df) - log(2)
+    near = near + _core.log(_call("hyp0f1", 0.5 * df, 0.25 * _core.minimum(z, 1.0)))
+    root = _core.square(_core.sqrt(x) - _core.sqrt(nc))
+    far = 0.5 * order * _core.log(x / nc) - 0.5 * root - log(2)
+    return _where(z < 1, near, far + _core.log(_call("ive", order, _core.sqrt(z))))
+
+
+def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
+    """The density of the noncentral chi-squared distribution."""
+    return _core.exp(_log_noncentral_density(x, df, nc))
 
 
 def _kolmogorov_density(x: Any) -> Any:

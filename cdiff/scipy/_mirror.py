@@ -16,7 +16,14 @@ from cdiff._core import Array, any_array, gather, is_tracked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["holds_arrays", "mirror_of", "no_keywords", "rows_at", "without_derivative"]
+__all__ = [
+    "any_tracked",
+    "holds_arrays",
+    "mirror_of",
+    "no_keywords",
+    "rows_at",
+    "without_derivative",
+]
 
 
 def holds_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -88,7 +95,7 @@ def without_derivative(function: Any, name: str, instead: str | None) -> Any:
 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if holds_arrays(args, kwargs) and _any_tracked([*args, *kwargs.values()]):
+        if holds_arrays(args, kwargs) and any_tracked([*args, *kwargs.values()]):
             raise NotImplementedError(
                 f"{name} has no derivative in cdiff: {instead or 'write it with other functions'}, "
                 "or give it x.numpy() if none is needed"
@@ -98,8 +105,9 @@ def without_derivative(function: Any, name: str, instead: str | None) -> Any:
     return checked
 
 
-def _any_tracked(values: Any) -> bool:
-    return any(_any_tracked(x) if isinstance(x, (list, tuple)) else is_tracked(x) for x in values)
+def any_tracked(values: Any) -> bool:
+    """Whether a tracked `Array` is among values, in lists and tuples too."""
+    return any(any_tracked(x) if isinstance(x, (list, tuple)) else is_tracked(x) for x in values)
 
 
 def rows_at(a: Any, positions: Any) -> Any:

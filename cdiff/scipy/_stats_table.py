@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CONTINUOUS", "DISCRETE", "Family"]
+__all__ = ["CONTINUOUS", "DISCRETE", "Family", "discrete", "family"]
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,15 @@ class Family:
         Expressions in ``x`` (or ``q``) and the shapes; None for what follows from the others, or is
         not available.
     low, high : str or None
-        The ends of the support, None for infinity.
+        The ends of the support: None for infinity, "inf" where the expressions have no value there.
     valid : str
         When the shapes are allowed.
     at : tuple
         Shapes for the tests.
     vanishes : bool
         Whether the density is 0 at the ends of the support, where the expression is not defined.
+    constant : tuple of str
+        Shapes by which no derivative is known.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Family:
     valid: str = ""
     at: tuple[float, ...] = ()
     vanishes: bool = False
+    constant: tuple[str, ...] = ()
 
 
 CONTINUOUS: dict[str, Family] = {}
@@ -61,14 +64,15 @@ NORMAL = "-0.5 * square(x) - log(2 * pi) / 2"
 
 def family(name: str, shapes: str, logpdf: str, cdf: str | None = None, sf: str | None = None,
            ppf: str | None = None, at: tuple[float, ...] = (), valid: str | None = None,
-           vanishes: bool = False, **more: str | None) -> None:  # fmt: skip
+           vanishes: bool = False, constant: tuple[str, ...] = (),
+           **more: str | None) -> None:  # fmt: skip
     """Add a family; shapes are positive unless `valid` says otherwise."""
     names = tuple(shapes.split())
     if valid is None:
         valid = " * ".join([f"({s} > 0)" for s in names])
     CONTINUOUS[name] = Family(
         name, names, logpdf, cdf=cdf, sf=sf, ppf=ppf, at=at, valid=valid, vanishes=vanishes,
-        **more
+        constant=constant, **more
     )
 
 
@@ -98,7 +102,8 @@ family("hypsecant", "", "log(2 / pi) - logaddexp(x, -x)", "2 / pi * arctan(exp(x
        "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))", isf="-log(tan(0.5 * pi * q))")
 family("exponnorm", "K", "-log(K) + 0.5 / square(K) - x / K + log_ndtr(x - 1 / K)",
        "ndtr(x) - exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))",
-       "ndtr(-x) + exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))", at=(1.3,))
+       "ndtr(-x) + exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))", low="-inf",
+       vanishes=True, at=(1.3,))
 family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
        "maximum(ndtr(x) - 2 * owens_t(x, a), 0.0)",
        "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", at=(1.7,))
@@ -167,11 +172,13 @@ family("chi", "df", "(1 - 0.5 * df) * log(2) - gammaln(0.5 * df) + xlogy(df - 1,
        at=(3.4,), isf="sqrt(2 * gammainccinv(0.5 * df, q))")
 family("f", "dfn dfd", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
        " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)",
-       "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", at=(3.4, 6.1),
+       "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", high="inf",
+       at=(3.4, 6.1),
        isf="1 / fdtri(dfd, dfn, q)")
 family("betaprime", "a b", "xlogy(a - 1, x) - (a + b) * log1p(x) - betaln(a, b)",
-       "betainc(a, b, x / (1 + x))", "betainc(b, a, 1 / (1 + x))",
-       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", at=(1.7, 3.2),
+       "betainc(a, b, x / (1 + x))",
+       "where(x < 1, betaincc(a, b, x / (1 + x)), betainc(b, a, 1 / (1 + x)))",
+       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", high="inf", at=(1.7, 3.2),
        isf="betainccinv(a, b, q) / betaincinv(b, a, q)")
 family("weibull_min", "c", "log(c) + xlogy(c - 1, x) - power(x, c)", "-expm1(-power(x, c))",
        "exp(-power(x, c))", "power(-log1p(-q), 1 / c)", isf="power(-log(q), 1 / c)",
@@ -187,7 +194,7 @@ family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + x
        isf="power(-log(-expm1(log1p(-q) / a)), 1 / c)")
 family("rayleigh", "", "log(x) - 0.5 * square(x)", "-expm1(-0.5 * square(x))",
        "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(-2 * log(q))",
-       logsf="-0.5 * square(x)", low="0")
+       logsf="-0.5 * square(x)", low="0", high="inf")
 family("maxwell", "", "0.5 * log(2 / pi) + 2 * log(x) - 0.5 * square(x)",
        "gammainc(1.5, 0.5 * square(x))", "gammaincc(1.5, 0.5 * square(x))",
        "sqrt(2 * gammaincinv(1.5, q))", low="0", isf="sqrt(2 * gammainccinv(1.5, q))")
@@ -207,15 +214,16 @@ family("halfgennorm", "beta", "log(beta) - gammaln(1 / beta) - power(x, beta)",
 family("invgauss", "mu", "-0.5 * log(2 * pi) - 1.5 * log(x) - square((x - mu) / mu) / (2 * x)",
        "ndtr((x / mu - 1) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
        "ndtr(-(x / mu - 1) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
-       low="0", vanishes=True, at=(0.8,))
+       low="0", high="inf", vanishes=True, at=(0.8,))
 family("wald", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - square(x - 1) / (2 * x)",
        "ndtr((x - 1) / sqrt(x)) + exp(2 + log_ndtr(-(x + 1) / sqrt(x)))",
-       "ndtr(-(x - 1) / sqrt(x)) - exp(2 + log_ndtr(-(x + 1) / sqrt(x)))", low="0", vanishes=True)
+       "ndtr(-(x - 1) / sqrt(x)) - exp(2 + log_ndtr(-(x + 1) / sqrt(x)))", low="0", high="inf",
+       vanishes=True)
 family("fatiguelife", "c", "log1p(x) - log(2 * c) - 0.5 * log(2 * pi) - 1.5 * log(x)"
        " - square(x - 1) / (2 * x * square(c))", "ndtr((sqrt(x) - 1 / sqrt(x)) / c)",
        "ndtr((1 / sqrt(x) - sqrt(x)) / c)",
        "0.25 * square(c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))",
-       low="0", vanishes=True, at=(0.9,),
+       low="0", high="inf", vanishes=True, at=(0.9,),
        isf="0.25 * square(-c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))")
 family("gompertz", "c", "log(c) + x - c * expm1(x)", "-expm1(-c * expm1(x))", "exp(-c * expm1(x))",
        "log1p(-log1p(-q) / c)", logsf="-c * expm1(x)", low="0", at=(0.9,), isf="log1p(-log(q) / c)")
@@ -225,11 +233,11 @@ family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5
 family("lomax", "c", "log(c) - (c + 1) * log1p(x)", "-expm1(-c * log1p(x))", "exp(-c * log1p(x))",
        "expm1(-log1p(-q) / c)", isf="expm1(-log(q) / c)", logsf="-c * log1p(x)", low="0", at=(1.9,))
 family("fisk", "c", "log(c) + xlogy(c - 1, x) + 2 * log_expit(-c * log(x))",
-       "expit(c * log(x))", "expit(-c * log(x))", "exp(logit(q) / c)", low="0", at=(1.9,),
-       isf="exp(-logit(q) / c)")
+       "expit(c * log(x))", "expit(-c * log(x))", "exp(logit(q) / c)", low="0", high="inf",
+       at=(1.9,), isf="exp(-logit(q) / c)")
 family("burr", "c d", "log(c * d) + xlogy(c * d - 1, x) + (d + 1) * log_expit(-c * log(x))",
        "exp(-d * log1p(power(x, -c)))", "-expm1(-d * log1p(power(x, -c)))",
-       "power(expm1(-log(q) / d), -1 / c)", low="0", at=(1.9, 0.8),
+       "power(expm1(-log(q) / d), -1 / c)", low="0", high="inf", at=(1.9, 0.8),
        isf="power(expm1(-log1p(-q) / d), -1 / c)")
 family("burr12", "c d", "log(c * d) + xlogy(c - 1, x) - (d + 1) * log1p(power(x, c))",
        "-expm1(-d * log1p(power(x, c)))", "exp(-d * log1p(power(x, c)))",
@@ -243,8 +251,8 @@ family("loglaplace", "c", "log(0.5 * c) + where(x < 1, c - 1, -c - 1) * log(x)",
 PARETO = "x * log1prel(c * x)"
 family("genpareto", "c", f"-(c + 1) * {PARETO}", f"-expm1(-{PARETO})", f"exp(-{PARETO})",
        "-log1p(-q) * exprel(-c * log1p(-q))", isf="-log(q) * exprel(-c * log(q))",
-       logsf=f"-{PARETO}", valid="", low="0", high="where(c < 0, -1 / minimum(c, -1e-300), inf)",
-       at=(0.4,))
+       logsf=f"-{PARETO}", valid="", low="0",
+       high="where(c < 0, -1 / minimum(c, -1e-300), 1.7e308)", at=(0.4,))
 
 # --- bounded
 
@@ -252,9 +260,9 @@ family("uniform", "", "0.0 * x", "x", "1 - x", "q", low="0", high="1", isf="1 - 
 family("beta", "a b", "xlog1py(b - 1, -x) + xlogy(a - 1, x) - betaln(a, b)", "betainc(a, b, x)",
        "betaincc(a, b, x)", "betaincinv(a, b, q)", isf="betainccinv(a, b, q)", low="0", high="1",
        at=(1.7, 2.4))
-family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))", "2 / pi * arcsin(sqrt(x))",
-       "2 / pi * arcsin(sqrt(1 - x))", "square(sin(0.5 * pi * q))", low="0", high="1",
-       isf="square(cos(0.5 * pi * q))")
+family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))",
+       "2 / pi * arctan2(sqrt(x), sqrt(1 - x))", "2 / pi * arctan2(sqrt(1 - x), sqrt(x))",
+       "square(sin(0.5 * pi * q))", low="0", high="1", isf="square(cos(0.5 * pi * q))")
 family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
        "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,),
        isf="exp(log1p(-q) / a)")
@@ -270,12 +278,13 @@ family("johnsonsb", "a b",
        low="0", vanishes=True, high="1", valid="b > 0", at=(0.4, 1.7),
        isf="expit(-(ndtri(q) + a) / b)")
 family("bradford", "c", "log(c) - log1p(c * x) - log(log1p(c))", "log1p(c * x) / log1p(c)",
-       "1 - log1p(c * x) / log1p(c)", "expm1(q * log1p(c)) / c", low="0", high="1", at=(1.4,))
+       "log1p(c * (1 - x) / (1 + c * x)) / log1p(c)", "expm1(q * log1p(c)) / c", low="0", high="1",
+       at=(1.4,))
 family("truncexpon", "b", "-x - log(-expm1(-b))", "expm1(-x) / expm1(-b)",
-       "(exp(-b) - exp(-x)) / expm1(-b)", "-log1p(q * expm1(-b))", low="0", high="b", at=(2.4,),
+       "exp(-x) * expm1(x - b) / expm1(-b)", "-log1p(q * expm1(-b))", low="0", high="b", at=(2.4,),
        isf="-log(exp(-b) - q * expm1(-b))")
-family("loguniform", "a b", "-log(x) - log(log(b / a))", "log(x / a) / log(b / a)",
-       "log(b / x) / log(b / a)", "a * exp(q * log(b / a))", low="a", high="b",
+family("loguniform", "a b", "-log(x) - log(log(b / a))", "log1p((x - a) / a) / log(b / a)",
+       "log1p((b - x) / x) / log(b / a)", "a * exp(q * log(b / a))", low="a", high="b",
        valid="(a > 0) * (b > a)", at=(0.2, 2.4), isf="b * exp(-q * log(b / a))")
 family("truncnorm", "a b", f"({NORMAL}) - log_normal_mass(a, b)",
        "exp(log_normal_mass(a, x) - log_normal_mass(a, b))",
@@ -291,8 +300,9 @@ family("weibull_max", "c", "log(c) + xlogy(c - 1, -x) - power(-x, c)", "exp(-pow
        at=(1.6,), isf="-power(-log1p(-q), 1 / c)")
 
 
-def discrete(name: str, shapes: str, logpmf: str, cdf: str | None, sf: str | None, low: str,
-             high: str | None, valid: str, at: tuple[float, ...]) -> None:  # fmt: skip
+def discrete(name: str, shapes: str, logpmf: str, cdf: str | None, sf: str | None,
+             low: str | None, high: str | None, valid: str,
+             at: tuple[float, ...]) -> None:  # fmt: skip
     """Add a family on whole numbers ``x``, without a derivative by them."""
     DISCRETE[name] = Family(name, tuple(shapes.split()), logpmf, cdf=cdf, sf=sf, low=low, high=high,
                             valid=valid, at=at)  # fmt: skip

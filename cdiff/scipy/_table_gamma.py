@@ -110,12 +110,15 @@ row("voigt_imaginary", "x sigma gamma", "-voigt_gamma(x, sigma, gamma)",
 equal("chdtr", "v x", "gammainc(0.5 * v, 0.5 * x)", "v x", at=((2.3, 1.7), (5.0, 9.0)))
 equal("chdtrc", "v x", "gammaincc(0.5 * v, 0.5 * x)", "v x", at=((2.3, 1.7), (5.0, 9.0)))
 equal("chdtri", "v p", "2 * gammainccinv(0.5 * v, p)", "v p", at=((2.3, 0.7), (5.0, 0.2)))
-row("chndtr", "x df nc", "0.5 * (chndtr(x, df - 2, nc) - y)", None,
-    "0.5 * (chndtr(x, df + 2, nc) - y)", at=((3.0, 7.5, 1.2), (9.0, 8.0, 2.0)), domain="df > 2")
+row("chndtr", "x df nc", "noncentral_density(x, df, nc)", None,
+    "-noncentral_density(x, df + 2, nc)", at=((3.0, 7.5, 1.2), (9.0, 1.5, 2.0), (0.7, 3.0, 0.9)),
+    domain="x > 0, df > 0, nc >= 0")
 FDTR_AT = ((2.3, 4.0, 0.7), (5.0, 8.0, 2.0))
 equal("fdtr", "dfn dfd x", "betainc(0.5 * dfn, 0.5 * dfd, dfn * x / (dfd + dfn * x))", "dfn dfd x",
       at=FDTR_AT)
-equal("fdtrc", "dfn dfd x", "betainc(0.5 * dfd, 0.5 * dfn, dfd / (dfd + dfn * x))", "dfn dfd x",
+equal("fdtrc", "dfn dfd x", "where(dfn * x < dfd,"
+      " betaincc(0.5 * dfn, 0.5 * dfd, dfn * x / (dfd + dfn * x)),"
+      " betainc(0.5 * dfd, 0.5 * dfn, dfd / (dfd + dfn * x)))", "dfn dfd x",
       at=FDTR_AT)
 equal("fdtri", "dfn dfd p",
       "dfd / dfn * betaincinv(0.5 * dfn, 0.5 * dfd, p) / betainccinv(0.5 * dfd, 0.5 * dfn, p)",
@@ -177,9 +180,10 @@ equal("inv_boxcox", "x lmbda", "exp(x * log1prel(lmbda * x))", "x lmbda",
       at=((2.0, 0.7), (0.3, -1.5), (1.2, 0.0)), mp="exp(x * hyp2f1(1, 1, 2, -lmbda * x))")
 equal("inv_boxcox1p", "x lmbda", "expm1(x * log1prel(lmbda * x))", "x lmbda",
       at=((1.0, 0.7), (-0.3, -1.5)), mp="(lmbda * x + 1)**(1 / lmbda) - 1")
-row("log1prel", "u", "where(absolute(u) < 0.5, -0.5 * hyp2f1(2.0, 2.0, 3.0, -u),"
+row("log1prel", "u", "where(absolute(u) < 0.5, -0.5 * hyp2f1(2.0, 2.0, 3.0, -clip(u, -0.5, 0.5)),"
     " safe_divide(1 / (1 + u) - y, u))", mp="log1p(u) / u", at=(-0.9, -0.3, 0.4, 7.0),
     value=lambda u: _log1prel(u), public=False)
+row("softplus", "x", "expit(x)", mp="log1p(exp(x))", at=REAL)
 row("powm1", "x y_", "y_ * power(x, y_ - 1)", "power(x, y_) * log(x)", mp="x**y_ - 1",
     at=((2.0, 0.7), (0.3, -1.5)), domain="x > 0")
 

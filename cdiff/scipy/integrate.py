@@ -22,6 +22,7 @@ from cdiff._core import Array
 from cdiff.numpy._common import as_array, axis_of, index_along
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 
 _integrate = scipy_module("integrate")
 __all__: list[str] = []
@@ -172,6 +173,4 @@ __all__.sort()
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_integrate, name):
-        raise AttributeError(f"module 'cdiff.scipy.integrate' has no attribute {name!r}")
-    return getattr(_integrate, name)
+    return other(_integrate, "integrate", name)

@@ -27,6 +27,7 @@ from cdiff.scipy._curves import (
 from cdiff.scipy._grid import RegularGridInterpolator, interpn
 from cdiff.scipy._interp1d import interp1d
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 
 _interpolate = scipy_module("interpolate")
 
@@ -36,6 +37,4 @@ __all__ = ["Akima1DInterpolator", "BSpline", "CubicHermiteSpline", "CubicSpline"
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_interpolate, name):
-        raise AttributeError(f"module 'cdiff.scipy.interpolate' has no attribute {name!r}")
-    return getattr(_interpolate, name)
+    return other(_interpolate, "interpolate", name)

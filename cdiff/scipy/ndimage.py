@@ -19,6 +19,7 @@ from typing import Any
 from cdiff.scipy import _filters, _resample
 from cdiff.scipy._filters import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 from cdiff.scipy._resample import *  # noqa: F403
 
 _ndimage = scipy_module("ndimage")
@@ -27,6 +28,4 @@ __all__: list[str] = sorted([*_filters.__all__, *_resample.__all__])
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_ndimage, name):
-        raise AttributeError(f"module 'cdiff.scipy.ndimage' has no attribute {name!r}")
-    return getattr(_ndimage, name)
+    return other(_ndimage, "ndimage", name)

@@ -27,6 +27,7 @@ from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 
 _signal = scipy_module("signal")
 __all__: list[str] = ["windows"]
@@ -315,6 +316,4 @@ __all__.sort()
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_signal, name):
-        raise AttributeError(f"module 'cdiff.scipy.signal' has no attribute {name!r}")
-    return getattr(_signal, name)
+    return other(_signal, "signal", name)

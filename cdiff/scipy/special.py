@@ -35,6 +35,7 @@ from cdiff.numpy._reduce import softmax as _softmax
 from cdiff.numpy._reduce import sum as _sum
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 from cdiff.scipy._rows import apply_row
 
 _special = scipy_module("special")
@@ -87,6 +88,8 @@ for _name, _count, _args in (
     ("airy", 4, "x"), ("airye", 4, "x"), ("itairy", 4, "x"), ("itj0y0", 2, "x"),
     ("iti0k0", 2, "x"), ("it2j0y0", 2, "x"), ("it2i0k0", 2, "x"), ("shichi", 2, "x"),
     ("sici", 2, "x"), ("fresnel", 2, "x"), ("ellipj", 4, "u, m"),
+    ("mathieu_cem", 2, "m, q, x"), ("mathieu_sem", 2, "m, q, x"), ("pbdv", 2, "v, x"),
+    ("pbvv", 2, "v, x"), ("pbwa", 2, "a, x"),
 ):  # fmt: skip
     globals()[_name] = _several(_name, _count, _args)
 
@@ -165,6 +168,17 @@ def multigammaln(a: Any, d: int) -> Any:
 
 
 @_mirrors
+def diric(x: Any, n: Any) -> Any:
+    """As `scipy.special.diric(x, n)`, by x: a Chebyshev polynomial of cos(x / 2), so that the
+    multiples of 2 pi are no special points."""
+    if any_array(n):
+        raise TypeError("diric: n counts, and has no derivative; give it as a plain number")
+    whole = np.asarray(n) == np.floor(n)
+    y = FUNCTIONS["eval_chebyu"](np.subtract(n, 1), _core.cos(0.5 * x)) / n
+    return _core.where(whole & np.greater(n, 0), y, np.nan)
+
+
+@_mirrors
 def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
     """As `scipy.special.factorial(n)`: gamma(n + 1), 0 with derivative 0 for negative n."""
     if exact or extend != "zero":
@@ -231,9 +245,7 @@ __all__.sort()
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_special, name):
-        raise AttributeError(f"module 'cdiff.scipy.special' has no attribute {name!r}")
-    return getattr(_special, name)
+    return other(_special, "special", name)
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from math import pi
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,12 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import as_array
-from cdiff.scipy import _language  # noqa: F401 -- fills the language
+from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
+from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
+from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
 
@@ -106,11 +108,20 @@ class _Distribution:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._plain, name)
+        plain = getattr(self._plain, name)
+        if name not in UNKNOWN:
+            return plain
+
+        def known(*args: Any, **kwargs: Any) -> Any:
+            if holds_arrays(args, kwargs):
+                refuse(self._family.name, name)
+            return plain(*args, **kwargs)
+
+        return known
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The distribution with these parameters."""
-        return _Frozen(self, self._plain, args, kwargs)
+        return Frozen(self, self._plain, args, kwargs)
 
     def _parameters(self, args: tuple[Any, ...], kwargs: dict[str, Any], count: int) -> list[Any]:
         """Shapes, loc and scale (discrete: no scale) from a call."""
@@ -128,17 +139,15 @@ class _Distribution:
             raise TypeError(f"{self._family.name}: the shape {', '.join(missing)} is missing")
         return [found.get(name, defaults.get(name)) for name in names]
 
-    def _limited(
-        self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any, density: bool = False
-    ) -> Any:
+    def _limited(self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any) -> Any:
         """The value outside the support in its place."""
         family = self._family
-        closed = density and family.vanishes
-        less = _core.less_equal if closed else _core.less
-        greater = _core.greater_equal if closed else _core.greater
-        for end, outside, value in ((family.low, less, below),
-                                    (family.high, greater, above)):  # fmt: skip
+        for end, outside, at_end, value in (
+            (family.low, _core.less, _core.less_equal, below),
+            (family.high, _core.greater, _core.greater_equal, above),
+        ):
             if end is not None:
+                outside = at_end if family.vanishes or end.endswith("inf") else outside
                 edge = _compiled(end, family.shapes)(*shapes)
                 y = _core.where(outside(x, edge), value, y)
         return y
@@ -167,15 +176,41 @@ class _Continuous(_Distribution):
         function = _compiled(expression, (variable, *family.shapes))
         x = as_array(x) if isinstance(x, (list, tuple)) else x
         if variable == "q":
-            return self._valid(loc + scale * function(x, *shapes), shapes, scale)
+            y = self._ended(function(x, *shapes), x, shapes, method == "isf")
+            return self._valid(loc + scale * y, shapes, scale)
         z = (x - loc) / scale
         y = function(z, *shapes)
-        y = self._limited(y, z, shapes, float(below), float(above), method.endswith("pdf"))
+        y = self._limited(y, z, shapes, float(below), float(above))
         if method == "pdf":
             y = y / scale
         elif method == "logpdf":
             y = y - _core.log(scale)
         return self._valid(y, shapes, scale)
+
+    def _ended(self, y: Any, q: Any, shapes: list[Any], falling: bool) -> Any:
+        """Quantiles of 0 and 1 where the expression has no value: the ends of the support."""
+        family = self._family
+        for end, infinite, at in (
+            (family.low, -np.inf, falling),
+            (family.high, np.inf, not falling),
+        ):
+            if end is None or family.vanishes:
+                edge = infinite if end is None else _compiled(end, family.shapes)(*shapes)
+                y = _core.where(_core.equal(q, float(at)), edge, y)
+        return y
+
+    def median(self, *args: Any, **kwargs: Any) -> Any:
+        """As SciPy's: the quantile of one half."""
+        if not holds_arrays(args, kwargs):
+            return self._plain.median(*args, **kwargs)
+        return self._call("ppf", 0.5, args, kwargs)
+
+    def interval(self, confidence: Any, *args: Any, **kwargs: Any) -> Any:
+        """As SciPy's: the quantiles that have equal tails outside."""
+        if not holds_arrays((confidence, *args), kwargs):
+            return self._plain.interval(confidence, *args, **kwargs)
+        tail = 0.5 * (1.0 - confidence)
+        return tuple([self._call(m, tail, args, kwargs) for m in ("ppf", "isf")])
 
 
 class _Discrete(_Distribution):
@@ -212,37 +247,6 @@ class _Discrete(_Distribution):
         return self._valid(y, shapes)
 
 
-CONTINUOUS_METHODS = ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf")
-DISCRETE_METHODS = ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
-OF_POINTS = {*CONTINUOUS_METHODS, *DISCRETE_METHODS}  # what is differentiated by its argument
-
-
-class _Frozen:
-    """A distribution whose parameters are given; with plain ones, SciPy's answers plain calls."""
-
-    def __init__(
-        self, distribution: Any, plain: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self._distribution = distribution
-        self._plain = None if holds_arrays(args, kwargs) else plain(*args, **kwargs)
-        self._args = args
-        self._kwargs = kwargs
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if self._plain is not None and name not in OF_POINTS:
-            return getattr(self._plain, name)
-        method = getattr(self._distribution, name)
-
-        def call(x: Any) -> Any:
-            if self._plain is not None and not holds_arrays((x,), {}):
-                return getattr(self._plain, name)(x)
-            return method(x, *self._args, **self._kwargs)
-
-        return call
-
-
 def _method(name: str) -> Any:
     def method(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         if type(x) is not Array and not holds_arrays((x, *args), kwargs):
@@ -267,64 +271,8 @@ for _name, _family in DISCRETE.items():
 reciprocal = globals()["loguniform"]
 
 
-def _centred(x: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
-    """Points (along the last axis) less their mean, and the covariance as a matrix, as in SciPy.
-
-    Without a mean, one number as covariance means one variable: a vector is many points.
-    """
-    n = np.size(mean) if mean is not None else cov.shape[-1] if cov.ndim else 1
-    cov = cov * np.eye(n) if cov.ndim < 2 else cov
-    if n == 1 and x.ndim < 2:
-        x = _core.reshape(x, (-1, 1))
-    if np.ndim(mean) > 1 or cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
-        raise ValueError(
-            f"multivariate_normal: x of shape {x.shape}, mean of shape {np.shape(mean)} and cov of "
-            f"shape {cov.shape} do not fit: mean is a vector, the last axis of x is as long"
-        )
-    return x if mean is None else x - as_array(mean), cov
-
-
-class _MultivariateNormal:
-    """As `scipy.stats.multivariate_normal`, differentiated by x, mean and cov."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(_stats.multivariate_normal, name)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The distribution with this mean and covariance."""
-        return _Frozen(self, _stats.multivariate_normal, args, kwargs)
-
-    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
-        """The logarithm of the density; points along the last axis, cov positive definite."""
-        if not holds_arrays((x, mean, cov), {}):
-            return _stats.multivariate_normal.logpdf(x, mean, cov, allow_singular)
-        if allow_singular:
-            raise TypeError("multivariate_normal: allow_singular cannot be used with cdiff arrays")
-        d, cov = _centred(as_array(x), mean, as_array(cov))
-        n = cov.shape[0]
-        factor = _core.cholesky(cov)
-        rows = _core.reshape(d, (d.size // n, n))
-        z = _core.solve(factor, rows.mT)
-        # SciPy drops all axes of length one, too.
-        squares = _core.reshape(_core.sum(z * z, (0,)), tuple([k for k in d.shape[:-1] if k != 1]))
-        log_det = _core.sum(_core.log(factor[np.arange(n), np.arange(n)]))
-        return -0.5 * squares - log_det - 0.5 * n * np.log(2 * pi)
-
-    def pdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
-        """The density."""
-        if not holds_arrays((x, mean, cov), {}):
-            return _stats.multivariate_normal.pdf(x, mean, cov, allow_singular)
-        return _core.exp(self.logpdf(x, mean, cov, allow_singular))
-
-
-multivariate_normal = _MultivariateNormal()
-
-__all__ = sorted([*CONTINUOUS, *DISCRETE, "multivariate_normal", "reciprocal"])
+__all__ = sorted([*CONTINUOUS, *DISCRETE, *_multivariate.__all__, "reciprocal"])
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_stats, name):
-        raise AttributeError(f"module 'cdiff.scipy.stats' has no attribute {name!r}")
-    return getattr(_stats, name)
+    return other(_stats, "stats", name)

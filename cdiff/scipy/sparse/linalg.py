@@ -17,6 +17,7 @@ from cdiff import _core
 from cdiff._core import any_array
 from cdiff.numpy._common import as_array
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import other
 from cdiff.scipy.sparse._array import SparseArray, as_sparse, solved
 
 _linalg = scipy_module("sparse.linalg")
@@ -34,6 +35,4 @@ def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) ->
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__") or not hasattr(_linalg, name):
-        raise AttributeError(f"module 'cdiff.scipy.sparse.linalg' has no attribute {name!r}")
-    return getattr(_linalg, name)
+    return other(_linalg, "sparse.linalg", name)

@@ -1,0 +1,208 @@
+"""The public names of SciPy that have no derivative here, each with its reason, by patterns.
+
+The page docs/scipy.md prints them, an Array that meets one says the reason, and a test compares
+with SciPy's own lists, so that no name is forgotten. It knows names only.
+"""
+
+from __future__ import annotations
+
+import inspect
+from fnmatch import fnmatchcase
+from functools import wraps
+from typing import Any
+
+from cdiff.scipy._mirror import any_tracked
+
+__all__ = ["OTHERS", "other", "reason"]
+
+SETTINGS = "errors, warnings, settings and classes without numbers"
+CONSTANT = "tables and constants of whole numbers: they have no derivative and work as they are"
+COMPLEX = "its results are complex; "
+TESTS = "a statistical test or an estimate that ranks, counts or searches"
+WRITE = "write it with NumPy's functions, which are differentiated"
+DESIGN = "designs or transforms filters and systems, once and for constant specifications"
+
+# By module: reasons, and patterns of names, the first one that fits.
+OTHERS: dict[str, dict[str, str]] = {
+    "special": {
+        SETTINGS: "Special* geterr seterr errstate",
+        CONSTANT: "*_zeros roots_* *_roots bernoulli euler factorial2 factorialk stirling2 "
+                  "*_coef ellip_normal *_seq",
+        "polynomials as objects: use eval_* of the same name, which have derivatives":
+            "legendre cheby? laguerre genlaguerre hermite hermitenorm gegenbauer jacobi sh_*",
+        "SciPy's own formula, which Arrays pass through with their derivatives": "assoc_laguerre",
+        COMPLEX + "of real points use voigt_profile, erfcx and dawsn": "wofz",
+        COMPLEX + "use jv and yv": "hankel* h?vp",
+        COMPLEX + "use ber, bei, ker, kei and their derivatives": "kelvin",
+        COMPLEX + "use fresnel": "modfresnel*",
+        "returns a series of functions or their derivatives: use eval_legendre or lpmv":
+            "legendre_p* assoc_legendre_p* sph_legendre_p* lqmn lqn",
+        COMPLEX + "use lpmv": "sph_harm_y*",
+        "returns a series of functions: use spherical_jn and spherical_yn": "riccati_*",
+        "returns a series of functions: use jv": "lmbda besselpoly",
+        "its derivative is in no table": "obl_* pro_* mathieu_mod* ellip_harm*",
+        "SciPy has no density of it to take its derivative from":
+            "ncf* nct* chndtridf fdtridfd smirnov*",
+    },
+    "stats": {
+        SETTINGS: "*Warning *Error *Method",
+        "classes of SciPy's newer interface: use the distributions of the same name":
+            "Binomial Logistic Mixture Normal Uniform Covariance CensoredData make_distribution "
+            "abs exp log truncate order_statistic",
+        "a distribution of whole numbers only": "hypergeom nhypergeom nchypergeom_* randint "
+            "multivariate_hypergeom zipfian poisson_binom",
+        "its density or distribution function is an integral or a series without a table":
+            "nct ncf ksone kstwo kstwobign landau levy_stable studentized_range irwinhall "
+            "gausshyper pearson3 dpareto_lognorm matrix_t",
+        "makes random numbers or matrices": "ortho_group special_ortho_group unitary_group "
+            "random_correlation random_table uniform_direction",
+        "makes a distribution of its own: write its density": "rv_* gaussian_kde",
+        WRITE: "gmean hmean pmean gstd gzscore zscore zmap skew kurtosis kstat* moment lmoment sem "
+               "variation describe entropy differential_entropy circ* directional_stats t???? "
+               "t??? linregress pearsonr pointbiserialr obrientransform expectile quantile "
+               "scoreatpercentile iqr median_abs_deviation trim* wasserstein_distance* "
+               "energy_distance yeojohnson boxcox sigmaclip",
+        TESTS: "*",
+    },
+    "linalg": {
+        SETTINGS: "LinAlg* *_funcs find_best_blas_type",
+        CONSTANT: "dft hadamard helmert hilbert invhilbert pascal invpascal",
+        "answers with whole numbers": "bandwidth ishermitian issymmetric",
+        "use solve_continuous_lyapunov, its new name": "solve_lyapunov",
+        "decompositions that are not unique, and functions made of them; what to write instead "
+        "stands in the error": "*",
+    },
+    "signal": {
+        SETTINGS: "BadCoefficients choose_conv_method",
+        "answers with places, counts or shapes": "argrel* find_peaks* peak_* correlation_lags "
+            "check_* unique_roots max_len_seq unit_impulse closest_* vectorstrength czt_points",
+        "windows are constants; those with parameters are in signal.windows": "get_window",
+        "sorts; the derivative is that of np.median of windows, by sliding_window_view":
+            "medfilt* order_filter",
+        "write it with lfilter, convolve or the transforms of cdiff.scipy.fft":
+            "filtfilt sosfiltfilt savgol_filter decimate resample* upfirdn deconvolve convolve2d "
+            "correlate2d sepfir2d symiirorder? wiener envelope hilbert2 czt zoom_fft CZT ZoomFFT "
+            "cspline* qspline* gauss_spline spline_filter",
+        "write it with the transforms of cdiff.scipy.fft": "welch periodogram csd coherence stft "
+            "istft spectrogram ShortTimeFFT lombscargle freq* sosfreqz group_delay dfreqresp "
+            "findfreqs",
+        "write the wave with NumPy's functions": "chirp gausspulse sawtooth square sweep_poly",
+        "solve the differential or difference equation with cdiff.integrate, or use lfilter":
+            "lsim dlsim step impulse dstep dimpulse bode dbode lti dlti",
+        DESIGN: "*",
+    },
+    "signal.windows": {
+        "without parameters a window is constant": "boxcar triang parzen bohman blackman nuttall "
+            "blackmanharris flattop bartlett barthann hamming hann cosine lanczos get_window",
+        "its parameter has no derivative here": "*",
+    },
+    "interpolate": {
+        "use PchipInterpolator, CubicSpline or PPoly": "pchip_interpolate BPoly",
+        "use make_interp_spline and BSpline": "spl* sproot spalde bispl* make_* *UnivariateSpline "
+            "generate_knots insert UnivariateSpline",
+        "use RegularGridInterpolator": "*BivariateSpline NdBSpline NdPPoly interp2d RectSphere* "
+            "*SphereBivariateSpline",
+        "write Lagrange's formula with NumPy's functions": "Barycentric* barycentric_* Krogh* "
+            "krogh_* lagrange approximate_taylor_polynomial",
+        "write the kernel matrix with cdist, and solve": "RBFInterpolator Rbf",
+        "its triangulation, or its choice of points, has no derivative": "*NDInterpolator griddata "
+            "CloughTocher2DInterpolator AAA FloaterHormannInterpolator pade",
+    },
+    "integrate": {
+        SETTINGS: "*Warning",
+        CONSTANT: "lebedev_rule newton_cotes",
+        "use the solvers of cdiff.integrate": "solve_* ode* *ode OdeSol* RK* DOP853 Radau BDF "
+            "LSODA DenseOutput ODE*",
+        "SciPy's own formula, which Arrays pass through with their derivatives": "fixed_quad",
+        "evaluate the function at points and use simpson or trapezoid": "*",
+    },
+    "ndimage": {
+        "works on booleans, labels or places, which have no derivative": "binary_* label "
+            "find_objects generate_binary_structure iterate_structure value_indices watershed_ift "
+            "distance_transform_* *_position extrema histogram labeled_comprehension",
+        "sorts or compares; use np.max, np.min or np.median of sliding_window_view":
+            "*maximum* *minimum* median* percentile_filter rank_filter grey_* *tophat "
+            "morphological_*",
+        "use the transforms of cdiff.scipy.fft": "fourier_*",
+        "calls a function for each point: use sliding_window_view, or map_coordinates":
+            "generic_* geometric_transform vectorized_filter",
+        "write it with np.sum of masked arrays": "center_of_mass mean standard_deviation sum "
+            "sum_labels variance",
+    },
+    "spatial.distance": {
+        "it compares and counts": "dice hamming jaccard rogerstanimoto russellrao sokal* yule",
+        "answers with whole numbers": "is_valid_* num_obs_*",
+        "write it as np.max(np.min(cdist(u, v), axis=1))": "directed_hausdorff",
+    },
+    "sparse": {
+        SETTINGS: "*Warning sparray spmatrix is* get_index_dtype safely_cast_index_arrays",
+        "makes or changes constant matrices; of tracked values make csr_array, csc_array or "
+        "coo_array": "*",
+    },
+    "sparse.linalg": {
+        SETTINGS: "*Error *Warning ArpackNo* use_solver is_* spbandwidth",
+        "use spsolve, or cdiff.linear_solve with this solver": "bicg* cg* gcrotmk gmres lgmres "
+            "lsmr lsqr minres qmr tfqmr splu spilu SuperLU factorized spsolve_triangular",
+        "SciPy's own formula, which Arrays of matrices pass through": "expm_multiply",
+        "use the function of the dense matrix in cdiff.scipy.linalg": "*",
+    },
+}  # fmt: skip
+
+
+def reason(module: str, name: str) -> str | None:
+    """Why a name has no derivative; None if nothing is known of it.
+
+    Parameters
+    ----------
+    module : str
+        Such as "signal.windows".
+    name : str
+
+    Returns
+    -------
+    str or None
+    """
+    for text, patterns in OTHERS.get(module, {}).items():
+        if any(fnmatchcase(name, pattern) for pattern in patterns.split()):
+            return text
+    return None
+
+
+def other(original: Any, module: str, name: str) -> Any:
+    """A name of SciPy's module; where it is a function that Arrays cannot pass, it says why.
+
+    Parameters
+    ----------
+    original : module
+        SciPy's.
+    module, name : str
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    AttributeError
+    """
+    if name.startswith("__") or not hasattr(original, name):
+        raise AttributeError(f"module 'cdiff.scipy.{module}' has no attribute {name!r}")
+    function = getattr(original, name)
+    if inspect.isclass(function) or inspect.ismodule(function) or not callable(function):
+        return function
+
+    @wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            ours = "derivative" in str(error) or "cdiff" in str(error)
+            if not ours or not any_tracked([*args, *kwargs.values()]):
+                raise
+            why = reason(module, name) or "write it with other functions"
+            raise NotImplementedError(
+                f"scipy.{module}.{name} has no derivative in cdiff: {why}; or give it x.numpy() if "
+                f"none is needed"
+            ) from error
+
+    return checked

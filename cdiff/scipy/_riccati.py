@@ -1,0 +1,130 @@
+"""`scipy.linalg.solve_continuous_are` and `solve_discrete_are` as operators of three matrices.
+
+With G = B R^-1 B^T both equations know B and R only by G, and the options e and s only change A and
+Q. The derivative of the solution solves a linear (Lyapunov) equation of the closed loop. Values are
+SciPy's; real matrices only. It knows nothing of SciPy's keywords but in the two functions below.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdiff import _core
+from cdiff._core import Array, call
+from cdiff._mapped import PointCallee
+from cdiff.numpy._linalg import kron
+from cdiff.scipy._matrix import Solve, Sylvester
+from cdiff.scipy._need import scipy_module
+from cdiff.scipy._structure import matrix_of, promoted, square_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["solve_continuous_are", "solve_discrete_are"]
+
+_linalg = scipy_module("linalg")
+
+
+class Riccati(PointCallee):
+    """The stabilising solution for A, G (symmetric) and Q.
+
+    Parameters
+    ----------
+    discrete : bool
+    """
+
+    def __init__(self, discrete: bool) -> None:
+        self.discrete = discrete
+        self.name = "solve_discrete_are" if discrete else "solve_continuous_are"
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> Any:
+        return Riccati, (self.discrete,)
+
+    def value(self, arrays: list[Any]) -> Any:
+        a, g, q = arrays
+        w, v = np.linalg.eigh((g + g.T) / 2)
+        some = np.abs(w) > len(w) * np.finfo(w.dtype).eps * np.abs(w).max(initial=0.0)
+        b, r = v[:, some] * np.sqrt(np.abs(w[some])), np.diag(np.sign(w[some]))
+        return getattr(_linalg, self.name)(a, b, (q + q.T) / 2, r).astype(a.dtype, copy=False)
+
+    def loop(self, y: Array, a: Array, g: Array) -> Array:
+        """The matrix of the closed loop."""
+        if self.discrete:
+            return _core.solve(np.eye(a.shape[0], dtype=a.dtype) + g @ y, a)
+        return a - g @ y
+
+    def change(self, loop: Array, m: Array) -> Array:
+        """The change of the solution where the equation's left side changes by m."""
+        if not self.discrete:
+            return call(Sylvester(), [loop.mT, loop, -m])
+        n = m.shape[0]
+        system = np.eye(n * n, dtype=m.dtype) - kron(loop.mT, loop.mT)
+        return _core.reshape(call(Solve(None), [system, _core.reshape(m, (n * n, 1))]), (n, n))
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        loop = self.loop(y, *operands[:2])
+        w = self.change(loop.mT, g)
+        near = loop if self.discrete else np.eye(len(loop), dtype=g.dtype)
+        # m = dA^T y near + near^T y dA - near^T y dG y near + dQ
+        left = y @ near
+        return [left @ w.mT + left @ w, -(left @ w @ left.mT), w]
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        loop = self.loop(y, *operands[:2])
+        near = loop if self.discrete else np.eye(len(loop), dtype=y.dtype)
+        left = y @ near
+        ta, tg, tq = tangents
+        terms: list[Any] = [] if tq is None else [tq]
+        terms += [] if ta is None else [ta.mT @ left + left.mT @ ta]
+        terms += [] if tg is None else [-(left.mT @ tg @ left)]
+        return self.change(loop, sum(terms[1:], terms[0]))
+
+
+def _symmetric(x: Array) -> Array:
+    return (x + x.mT) / 2
+
+
+def _solved(discrete: bool, a: Any, b: Any, q: Any, r: Any, e: Any, s: Any) -> Array:
+    operator = Riccati(discrete)
+    name = operator.name
+    a, b, q, r = promoted(square_of(a, name), matrix_of(b, name), square_of(q, name),
+                          square_of(r, name))  # fmt: skip
+    if a.dtype.kind == "c":
+        raise TypeError(f"{name}: complex matrices have no derivative in cdiff")
+    n, m = a.shape[0], b.shape[1]
+    found = [x.shape for x in (a, b, q, r)]
+    if found != [(n, n), (n, m), (n, n), (m, m)]:
+        raise ValueError(f"{name}: shapes {', '.join(map(str, found))} of a, b, q and r do not fit")
+    r, q = _symmetric(r), _symmetric(q)
+    if e is not None:
+        a, e = promoted(a, square_of(e, name))
+        a, q = _core.solve(e.mT, a.mT).mT, _core.solve(e.mT, _core.solve(e.mT, q).mT)
+    if s is not None:
+        a, s = promoted(a, matrix_of(s, name))
+        s = s if e is None else _core.solve(e.mT, s)
+        a, q = a - b @ _core.solve(r, s.mT), q - s @ _core.solve(r, s.mT)
+    return call(operator, [a, b @ _core.solve(r, b.mT), q])
+
+
+def _function(discrete: bool) -> Callable[..., Array]:
+    def function(
+        a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: bool = True
+    ) -> Array:
+        return _solved(discrete, a, b, q, r, e, s)
+
+    function.__name__ = function.__qualname__ = Riccati(discrete).name
+    function.__doc__ = (
+        f"As `scipy.linalg.{function.__name__}`, by all matrices, which are real; q and r count by "
+        "their symmetric parts, and r must have an inverse."
+    )
+    return function
+
+
+solve_continuous_are = _function(False)
+solve_discrete_are = _function(True)
