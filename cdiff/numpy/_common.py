@@ -18,6 +18,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from cdiff import _core
 from cdiff._core import Array, any_array, array, hosted, index, is_waiting, peek, to_plain, value
+from cdiff._face import misfit, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,7 +216,7 @@ def axis_of(a: Array, axis: Any, name: str) -> int:
     ndim = a.ndim
     if type(axis) is int and -ndim <= axis < ndim:
         return axis if axis >= 0 else axis + ndim
-    return normalize_axis_index(operator.index(axis), ndim, f"{name} of shape {a.shape}")
+    return noted(normalize_axis_index, operator.index(axis), ndim, f"{name} of shape {a.shape}")
 
 
 def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[int, ...]:
@@ -227,7 +228,7 @@ def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[
         return (axis if axis >= 0 else axis + ndim,)
     if scalar_axis and ndim == 0 and axis in (0, -1):
         return ()
-    return tuple(sorted(normalize_axis_tuple(axis, ndim, f"{name} of shape {a.shape}")))
+    return tuple(sorted(noted(normalize_axis_tuple, axis, ndim, f"{name} of shape {a.shape}")))
 
 
 def line_of(a: ArrayLike, axis: Any, name: str) -> tuple[Array, int]:
@@ -251,6 +252,6 @@ def store(out: Any, result: Any, name: str) -> Array:
             f"cdiff.numpy.zeros, or write y = {name}(...) without out="
         )
     if out.shape != np.shape(result):
-        raise ValueError(f"{name}: out has shape {out.shape}, the result {np.shape(result)}")
+        raise misfit(f"{name}: out has shape {out.shape}, the result {np.shape(result)}")
     out[...] = result
     return out

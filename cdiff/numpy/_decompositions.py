@@ -25,6 +25,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, Callee, Level, call, leaf, pullback
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee, Stacked
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
@@ -82,8 +83,8 @@ class Decomposition(PointCallee):
         try:
             results = self.results(arrays[0])
         except LinAlgError as error:
-            raise LinAlgError(
-                f"{self.name}: {error} (operand of shape {arrays[0].shape})"
+            raise misfit(
+                f"{self.name}: {error} (operand of shape {arrays[0].shape})", LinAlgError
             ) from None
         rows = [np.reshape(x, (*self.points, -1)) for x in results]
         return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)
@@ -139,14 +140,16 @@ def floating(a: ArrayLike) -> Array:
 def matrix_of(a: ArrayLike, name: str) -> Array:
     a = floating(a)
     if a.ndim < 2:
-        raise LinAlgError(f"{name}: an array of two or more dimensions is needed, not {a.shape}")
+        raise misfit(
+            f"{name}: an array of two or more dimensions is needed, not {a.shape}", LinAlgError
+        )
     return a
 
 
 def _square(a: ArrayLike, name: str) -> Array:
     a = floating(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise LinAlgError(f"{name}: the last two axes must be square, got shape {a.shape}")
+        raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
     return a
 
 

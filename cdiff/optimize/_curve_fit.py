@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._face import misfit
 from cdiff._wrap import check_function
 from cdiff.optimize._least_squares import by_minpack
 from cdiff.optimize._model import Model, fit_function
@@ -185,7 +186,7 @@ def _weights(sigma: Any, y: Any) -> tuple[Any, ...]:
     if sigma.shape == (y.size, y.size) and y.ndim == 1 and y.size > 1:
         return (np.linalg.inv(np.linalg.cholesky(sigma)),)
     if sigma.shape not in ((), y.shape):
-        raise ValueError(
+        raise misfit(
             f"curve_fit: sigma has shape {sigma.shape}; it must be a number, or have the shape of "
             f"ydata, {y.shape}, or be a covariance matrix"
         )

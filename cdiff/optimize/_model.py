@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._face import misfit
 from cdiff._tree import LEAF
 from cdiff.optimize._vector import Variables, VectorFunction
 
@@ -51,7 +52,7 @@ class Model:
         """Those of data, times weights or a whitening matrix."""
         found = self.f(x, p) if self.n is None else self.f(x, *[p[k] for k in range(self.n)])
         if np.shape(found) != np.shape(y):
-            raise ValueError(
+            raise misfit(
                 f"curve_fit: the model has shape {np.shape(found)}, ydata has shape {np.shape(y)}"
             )
         residuals = (found - y).reshape((-1,))

@@ -27,6 +27,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy import _language  # noqa: F401 -- fills the language
 from cdiff.scipy._mirror import holds_arrays
@@ -277,7 +278,7 @@ def _centred(x: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
     if n == 1 and x.ndim < 2:
         x = _core.reshape(x, (-1, 1))
     if np.ndim(mean) > 1 or cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
-        raise ValueError(
+        raise misfit(
             f"multivariate_normal: x of shape {x.shape}, mean of shape {np.shape(mean)} and cov of "
             f"shape {cov.shape} do not fit: mean is a vector, the last axis of x is as long"
         )
