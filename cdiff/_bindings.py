@@ -1,8 +1,8 @@
 """Where a name got its value: the assignments in compiled code that may have been the last.
 
-Reads bytecode and, for the names of a module, its source; runs nothing and keeps nothing alive. It
-must not know arrays or errors. All of it happens after an error, so that it may take its time: some
-tens of microseconds for a function.
+Reads bytecode and, for the names of a module, its source; runs nothing, and keeps nothing alive but
+the code that it read last. It must not know arrays or errors. All of it happens after an error, so
+that it may take its time: some tens of microseconds for a function.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import lru_cache
 from types import CodeType, FrameType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["attribute_lines", "cells", "last_lines", "module_lines", "outer_lines"]
+__all__ = ["attribute_lines", "cells", "last_lines", "module_lines", "outer_lines", "steps_of"]
 
 Line = tuple[str, int]  # file, line
 LOCAL = ("STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL")
@@ -34,11 +34,39 @@ def _stores(step: dis.Instruction, name: str, kinds: tuple[str, ...]) -> bool:
     return bool(step.argval == name)
 
 
-def _before(code: CodeType, steps: list[dis.Instruction]) -> dict[int, list[int]]:
+def steps_of(code: CodeType) -> tuple[dis.Instruction, ...]:
+    """The instructions of a code object, kept for the next error in it: reading them takes long."""
+    return _kept(code).steps
+
+
+def _kept(code: CodeType) -> _Read:
+    """What was read of a code object, by identity: equal ones may have other lines."""
+    found = _READ.get(id(code))
+    if found is None:
+        if len(_READ) >= MOST_READ:
+            _READ.clear()
+        steps = tuple(dis.get_instructions(code))
+        found = _READ[id(code)] = _Read(code, steps, _before(code, steps))
+    return found
+
+
+class _Read(NamedTuple):
+    """A code object, its instructions, and what may come before each: see `_before`."""
+
+    code: CodeType
+    steps: tuple[dis.Instruction, ...]
+    before: dict[int, list[int]]
+
+
+MOST_READ = 64
+_READ: dict[int, _Read] = {}
+
+
+def _before(code: CodeType, steps: tuple[dis.Instruction, ...]) -> dict[int, list[int]]:
     """Offset of an instruction -> the offsets of those that may come just before it."""
     found: dict[int, list[int]] = {step.offset: [] for step in steps}
     jumps = {*dis.hasjrel, *dis.hasjabs}
-    for step, after in zip(steps, [*steps[1:], None], strict=True):
+    for step, after in zip(steps, (*steps[1:], None), strict=True):
         if after is not None and not step.opname.startswith(NO_WAY_ON):
             found[after.offset].append(step.offset)
         if step.opcode in jumps and step.argval in found:
@@ -63,9 +91,9 @@ def last_lines(
         The lines in order, and whether the beginning of the code is reached without any, as it is
         for an argument. Reaching definitions, by a walk against the direction of control.
     """
-    steps = list(dis.get_instructions(code))
+    steps = steps_of(code)
     by_offset = {step.offset: step for step in steps}
-    before = _before(code, steps)
+    before = _kept(code).before
     todo = [max((s.offset for s in steps if s.offset <= at), default=0)]
     seen: set[int] = set()
     lines: set[int] = set()
@@ -93,8 +121,8 @@ def _line_of(step: dis.Instruction, code: CodeType) -> int:
 
 def _all_lines(code: CodeType, name: str, kinds: tuple[str, ...]) -> list[Line]:
     """Every assignment to a name in a code object, without those of the functions inside."""
-    steps = dis.get_instructions(code)
-    return [(code.co_filename, _line_of(s, code)) for s in steps if _stores(s, name, kinds)]
+    steps = [s for s in steps_of(code) if _stores(s, name, kinds)]
+    return [(code.co_filename, _line_of(s, code)) for s in steps]
 
 
 def _inside(code: CodeType) -> Iterator[CodeType]:

@@ -222,7 +222,7 @@ class _Scope:
         if self.code.co_flags & OPTIMIZED and type(found) is dict:
             found.clear()  # a copy that the frame would keep, with all the values, until it ends
         places = list(self.code.co_positions())
-        self.steps = [s for s in dis.get_instructions(self.code) if s.offset <= frame.f_lasti]
+        self.steps = [s for s in _bindings.steps_of(self.code) if s.offset <= frame.f_lasti]
         self.whole = self._whole(places[frame.f_lasti // 2])
 
     def _whole(self, place: tuple[int | None, ...]) -> Range:

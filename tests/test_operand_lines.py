@@ -399,6 +399,16 @@ def test_cells_of_a_notebook():
     ]
 
 
+def test_equal_code_on_other_lines():
+    """The same bytecode from another place has lines of its own; what was read of old code goes."""
+    for k in range(2 * bindings.MOST_READ):
+        names = {"X": X, "Y": Y}
+        exec("\n" * (k % 3) + "def f(x):\n" + "\n" * (k % 5) + "    y = x\n    return y + Y", names)
+        note = note_of(names["f"], X)
+        assert f"`y`: float64 (3,), assigned at line {k % 3 + k % 5 + 2}" in note
+        assert len(bindings._READ) <= bindings.MOST_READ
+
+
 def test_a_script_without_columns(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(
