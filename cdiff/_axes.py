@@ -13,6 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff._leaves import shape_of
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import function_name
@@ -189,11 +190,11 @@ class MappedCall:
                 "to map over; give None for it in in_axes, or make an array of the points"
             )
         if x.dtype.kind not in "fiubc":
-            raise TypeError(f"vmap: {self._names()[k]} has dtype {x.dtype}, which is not supported")
-        if not -x.ndim <= axis < x.ndim:
-            raise ValueError(
-                f"vmap: in_axes={axis} for {self._names()[k]}, which has shape {x.shape}"
+            raise misfit(
+                f"vmap: {self._names()[k]} has dtype {x.dtype}, which is not supported", TypeError
             )
+        if not -x.ndim <= axis < x.ndim:
+            raise misfit(f"vmap: in_axes={axis} for {self._names()[k]}, which has shape {x.shape}")
         return x
 
     def _lengths(self, axes: list[int | None]) -> str:

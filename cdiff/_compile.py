@@ -46,7 +46,7 @@ from cdiff._tree import class_name, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from cdiff._core import Program, Surroundings
     from cdiff._profile import Profile
@@ -90,6 +90,7 @@ class Compiled(CompiledCall, Transformed):
         self._count = 0
         self._recordings = 0
         self._latest: Path | None = None
+        self._naming: Callable[[Sequence[str]], list[str]] | None = None  # of its inputs
         self._trust: dict[Any, Trust] = {}
         self.forms = ()
 
@@ -196,7 +197,7 @@ class Compiled(CompiledCall, Transformed):
             warnings.warn(too_many(self, signature), CompileWarning, stacklevel=4)
             self._entries, self._count = {}, 0
         self._count += 1
-        self._latest = path
+        self._latest, self._naming = path, signature.naming()
         alone = self._alone(signature, path, observer)
         surroundings = observer.surroundings(alone=alone)
         entry = self._add(signature.key, surroundings, path, observer.content(alone=alone))
@@ -313,12 +314,12 @@ class Compiled(CompiledCall, Transformed):
         if not args and not kwargs:
             if self._latest is None:
                 raise ValueError(f"draw: call {name} first, or give the arguments of a call")
-            return draw_program(self._latest.runner.program, name, None, [], max_boxes)
+            known = [] if self._naming is None else self._naming(parameter_names(self._f))
+            return draw_program(self._latest.runner.program, name, None, known, max_boxes)
         signature = Signature(args, kwargs, self._statics.fixed(len(args), kwargs))
         path = self._path_with_lines(signature, "draw")
         inputs = signature.inputs if values else None
-        called = signature.paths(parameter_names(self._f))
-        names = [called[k] for k in signature.places]
+        names = signature.naming()(parameter_names(self._f))
         return draw_program(path.runner.program, name, inputs, names, max_boxes)
 
     def _path_with_lines(self, signature: Signature, who: str) -> Path:
@@ -409,7 +410,7 @@ class Compiled(CompiledCall, Transformed):
             values = None if surroundings is None else surroundings.values()
             if values == record["outer"]:
                 self._add(key, surroundings, path, observer.content())
-                self._latest = path
+                self._latest, self._naming = path, None
                 self._count += 1
 
     def _kept(self) -> Iterator[tuple[Any, Entry, Path]]:

@@ -103,8 +103,9 @@ class debug_infs(_Watch):
 class debug_lines(_Watch):
     """Note the line of your code that makes each value.
 
-    Errors about shapes then say where each operand was made, errors about values that were left
-    behind say where they came from, and `made_at` tells the line of any Array.
+    Errors about shapes, which find the lines of the operands in the code by themselves, then have
+    the exact ones, errors about values that were left behind say where they came from, and
+    `made_at` tells the line of any Array.
 
     Parameters
     ----------

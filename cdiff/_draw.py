@@ -364,6 +364,7 @@ def draw_program(
             constants[i] = float(extra)
             if i not in outputs:
                 continue
+        op = repr(extra[0]) if op == "call" else op  # of a scan, say, how many steps it has
         name_of = names[extra] if op == "leaf" and extra < len(names) else ""
         kind = {"leaf": "input", "const": "constant"}.get(op, "operation")
         numbers = {k: constants[p] for k, p in enumerate(operands) if p in constants}

@@ -3,7 +3,8 @@
 Two witnesses that make other mistakes than a plain difference are asked about one entry: the
 complex step, which has no subtraction and so no rounding error, where the function takes complex
 numbers; and a ladder of differences with ever smaller steps, extrapolated (Richardson), which knows
-how far it can be trusted. Knows functions of one real or complex step, neither arrays nor cdiff.
+how far it can be trusted. A kink deceives both, and shows in the slopes on its two sides. Knows
+functions of one real or complex step, neither arrays nor cdiff.
 """
 
 from __future__ import annotations
@@ -66,6 +67,32 @@ def ladder(along: Callable[[float], float], start: float) -> tuple[float, float]
     return best, error
 
 
+def sides(along: Callable[[float], float], start: float) -> tuple[float, float] | None:
+    """The slopes to the left and to the right of a kink that small steps cannot get away from.
+
+    Parameters
+    ----------
+    along : callable
+        The function of a real step.
+    start : float
+        The largest step of a ladder.
+
+    Returns
+    -------
+    tuple of float, or None
+        None where there is no kink: the slopes of a smooth function approach each other as fast as
+        the step shrinks, and what is noise does not stay the same over several steps.
+    """
+    middle = along(0.0)
+    found = []
+    for rung in (RUNGS - 5, RUNGS - 3, RUNGS - 1):
+        h = start / SHRINK**rung
+        found.append(((middle - along(-h)) / h, (along(h) - middle) / h))
+    gaps = [right - left for left, right in found]
+    steady = min(gaps) * max(gaps) > 0.0 and max(map(abs, gaps)) < 1.5 * min(map(abs, gaps))
+    return found[-1] if steady else None
+
+
 def complex_slope(along: Callable[[complex], complex]) -> float | None:
     """The derivative by a step in the imaginary direction; None where that is impossible.
 
@@ -113,6 +140,7 @@ def judged(
     """
     with np.errstate(all="ignore"):
         extrapolated, error = ladder(along, start)
+        kink = sides(along, start)
     slope = complex_slope(along_complex)
     scale = max(1.0, abs(computed), abs(numerical))
     steady = error <= 10.0 * tolerance * scale
@@ -124,6 +152,16 @@ def judged(
     def agree(a: float, b: float) -> bool:
         return abs(a - b) <= 10.0 * tolerance * scale
 
+    if kink is not None and abs(kink[1] - kink[0]) > 10.0 * tolerance * scale:
+        low, high = sorted(kink)
+        margin = 10.0 * tolerance * scale
+        if low - margin <= computed <= high + margin:
+            return Verdict(
+                "difference",
+                f"the finite difference is at fault: there is a kink at or beside this point, with "
+                f"the slopes {kink[0]:.6g} and {kink[1]:.6g} on its sides, and the derivative is "
+                "one of them or between them",
+            )
     # A complex step through abs or a comparison is wrong without a word: it counts where it
     # confirms one of the two.
     confirms = slope is not None and agree(slope, computed)

@@ -1,17 +1,24 @@
 """What the core is told about the face: where the functions are that it does not have itself.
 
-NumPy functions and most methods of `Array` live in `cdiff.numpy`. The core must not import that, so
-it is given a function to call when it first meets one of them; `import cdiff` stays cheap.
+NumPy functions and most methods of `Array` live in `cdiff.numpy`, what is said about the operands
+of an error in `_operands.py`. The core must not import them, so it is given functions to call when
+it first needs one; `import cdiff` stays cheap.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cdiff._core import set_face_loader
 
-__all__ = ["find"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["find", "misfit", "noted", "with_operands"]
+
+E = TypeVar("E", bound=BaseException)
+R = TypeVar("R")
 
 
 def find(wanted: Any) -> Any:
@@ -19,4 +26,25 @@ def find(wanted: Any) -> Any:
     return import_module("cdiff.numpy._dispatch").find(wanted)
 
 
-set_face_loader(find)
+def with_operands(error: E) -> E:
+    """An error with a note about its operands: see `cdiff._operands`."""
+    return import_module("cdiff._operands").with_operands(error)  # type: ignore[no-any-return]
+
+
+def misfit(message: str, kind: type[Exception] = ValueError) -> Exception:
+    """The error for operands whose shapes or dtypes do not go together, to be raised at once.
+
+    It has a note on where the user's code made them: see `cdiff._operands`.
+    """
+    return with_operands(kind(message))
+
+
+def noted(function: Callable[..., R], *args: Any) -> R:
+    """What a function of NumPy's gives, whose errors are about our operands."""
+    try:
+        return function(*args)
+    except ValueError as error:
+        raise with_operands(error) from None
+
+
+set_face_loader(find, with_operands)

@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff._body import Body
 from cdiff._core import Array, Level, array, leaf, peek, pullback
+from cdiff._face import misfit
 from cdiff._leaves import check_output
 from cdiff._newton import iterate, newton_minimum, newton_root
 from cdiff._rules import Arguments, zeros
@@ -72,7 +73,7 @@ class _Function:
         count, size = sum([prod(np.shape(y)) for y in leaves]), self.unknown.packing.size
         if count != size:
             shapes = ", ".join([str(np.shape(y)) for y in leaves]) or "none"
-            raise ValueError(
+            raise misfit(
                 f"{who}: {name} holds {count} number(s) (shapes {shapes}) for {size} unknown(s); "
                 "there must be as many equations as unknowns"
             )
@@ -95,7 +96,7 @@ class _Objective(_Function):
         name = f"{self.unknown.who}: the output of {function_name(self.f)}"
         check_output(out, name)
         if np.shape(out) != ():
-            raise ValueError(f"{name} must be one number, but it has shape {np.shape(out)}")
+            raise misfit(f"{name} must be one number, but it has shape {np.shape(out)}")
         return [out if isinstance(out, Array) else np.asarray(out, dtype=float)]
 
 

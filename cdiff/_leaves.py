@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from cdiff._core import Array, array, is_tracked, lower, to_plain
+from cdiff._face import misfit
 from cdiff._tree import LEAF_TYPES
 
 __all__ = [
@@ -364,14 +365,16 @@ def as_direction(
     """
     cls = v.__class__
     if dtype.kind != "c" and is_complex(v):
-        raise TypeError(f"{path} is complex, but the {space} it belongs to is real ({dtype})")
+        raise misfit(
+            f"{path} is complex, but the {space} it belongs to is real ({dtype})", TypeError
+        )
     if isinstance(v, (Array, np.ndarray, np.generic)):
         if v.dtype.kind not in "fiuc":
-            raise TypeError(f"{path} has dtype {v.dtype}; it must be numbers")
+            raise misfit(f"{path} has dtype {v.dtype}; it must be numbers", TypeError)
     elif cls is bool or not isinstance(v, (float, int, complex)):
         raise TypeError(f"{path} must be a number or an array, got a {cls.__name__}")
     if shape_of(v) != shape:
-        raise ValueError(
+        raise misfit(
             f"{path} has shape {shape_of(v)}, but the {space} it belongs to has shape {shape}"
         )
     if cls is Array and v.dtype == dtype:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cdiff._body import Body
 from cdiff._core import Array, array, call, deferring, is_tracked, peek, swept
+from cdiff._face import misfit
 from cdiff._packing import Spec, spec_of
 from cdiff._scan import Scan
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
@@ -451,9 +452,10 @@ class _Condition(_WhileFunction):
         if not isinstance(answer, (bool, float, int, np.generic, np.ndarray, Array)) or (
             np.shape(answer) != ()
         ):
-            raise TypeError(
+            raise misfit(
                 f"while_loop: {function_name(self.f)} must return one truth value, got a "
-                f"{type(answer).__name__} of shape {np.shape(answer)}"
+                f"{type(answer).__name__} of shape {np.shape(answer)}",
+                TypeError,
             )
         return [as_array(answer)]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff._leaves import leaf_dtype, shape_of
 from cdiff._tree import describe, leaf_paths, unflatten
 
@@ -183,9 +184,9 @@ def _check(x: Any, dtype: np.dtype[Any], shape: tuple[int, ...], name: str) -> N
         hint = "; give a NumPy array" if x.__class__ is Array else ""
         raise TypeError(f"{name} must be an ndarray, got a {type(x).__name__}{hint}")
     if x.dtype != dtype:
-        raise TypeError(f"{name} has dtype {x.dtype}, but the result has dtype {dtype}")
+        raise misfit(f"{name} has dtype {x.dtype}, but the result has dtype {dtype}", TypeError)
     if x.shape != shape:
-        raise ValueError(f"{name} has shape {x.shape}, but the result has shape {shape}")
+        raise misfit(f"{name} has shape {x.shape}, but the result has shape {shape}")
     if not x.flags.writeable:
         raise ValueError(f"{name} is read-only")
 

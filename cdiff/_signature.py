@@ -16,7 +16,7 @@ from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import check_argnums, function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cdiff._tree import TreeDef
 
@@ -231,12 +231,18 @@ class Signature:
 
     def paths(self, called: Sequence[str] = ()) -> list[str]:
         """What the leaves are called in messages, where `called` are names of the arguments."""
-        names = [called[i] if i < len(called) else f"argument {i}" for i in range(len(self.args))]
-        names += [name if called else f"argument {name!r}" for name in self.kwargs]
-        found = []
-        for name, child in zip(names, self.treedef.children, strict=True):
-            found += leaf_paths(child, name)
-        return found
+        return _paths(self.treedef, len(self.args), tuple(self.kwargs), called)
+
+    def naming(self) -> Callable[[Sequence[str]], list[str]]:
+        """`paths` of the inputs alone, as a function that keeps no argument alive."""
+        form = (self.treedef, len(self.args), tuple(self.kwargs))
+        places = tuple(self.places)
+
+        def names(called: Sequence[str]) -> list[str]:
+            paths = _paths(*form, called)
+            return [paths[k] for k in places]
+
+        return names
 
     def call(self, f: Callable[..., Any], inputs: list[Any]) -> Any:
         """Call a function with other inputs in their places."""
@@ -248,6 +254,16 @@ class Signature:
         for i in self.fixed:
             given[i] = self.args[i] if i < n else [*self.kwargs.values()][i - n]
         return f(*given[:n], **dict(zip(self.kwargs, given[n:], strict=True)))
+
+
+def _paths(treedef: TreeDef, n: int, keywords: Iterable[str], called: Sequence[str]) -> list[str]:
+    """What the leaves of `n` positional and some keyword arguments are called."""
+    names = [called[i] if i < len(called) else f"argument {i}" for i in range(n)]
+    names += [name if called else f"argument {name!r}" for name in keywords]
+    found = []
+    for name, child in zip(names, treedef.children, strict=True):
+        found += leaf_paths(child, name)
+    return found
 
 
 def _check_hash(x: Any, path: str) -> None:

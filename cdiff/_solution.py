@@ -17,6 +17,7 @@ import numpy as np
 from cdiff._body import Body
 from cdiff._checkpoint import Recorded
 from cdiff._core import Array, array, call, is_tracked, peek
+from cdiff._face import misfit
 from cdiff._jacobian import jacobian
 from cdiff._leaves import check_input, unwrapped
 from cdiff._mapped import PointCallee
@@ -69,7 +70,7 @@ class Unknown:
         leaves = flatten_like(self.treedef, tree, f"{self.who}: {name}")
         for x, path, (_, shape) in zip(leaves, self.paths, self.packing.specs, strict=True):
             if np.shape(x) != shape:
-                raise ValueError(
+                raise misfit(
                     f"{self.who}: {path} has shape {shape}, but {name} has shape {np.shape(x)} "
                     "there"
                 )

@@ -348,7 +348,9 @@ def differential(f: Callable[[Any], Any], x: Any, dx: Any) -> Any:
     return jvp(f, (_argument(x),), (_argument(dx),))[1]
 
 
-def explain(f: Callable[..., Any], x: Any, layout: str = "numerator", **kwargs: Any) -> Explanation:
+def explain(
+    f: Callable[..., Any], x: Any, /, layout: str = "numerator", *more: Any, **kwargs: Any
+) -> Explanation:
     """The shapes of all factors of the chain rule from the output to the argument.
 
     Parameters
@@ -358,8 +360,10 @@ def explain(f: Callable[..., Any], x: Any, layout: str = "numerator", **kwargs: 
     x : float, array_like, Array or container of them
         A list of numbers is an array.
     layout : {"numerator", "denominator"}
+    *more : object
+        There must be none: several arguments go into one container.
     **kwargs : object
-        Keyword arguments of `f`, not differentiated.
+        Keyword arguments of `f`, not differentiated; one may be called ``x``.
 
     Returns
     -------
@@ -382,7 +386,7 @@ def explain(f: Callable[..., Any], x: Any, layout: str = "numerator", **kwargs: 
     {"x['a']": (2, 2, 3), "x['b']": (2, 3)}
     """
     check_function(f, "explain")
-    if not isinstance(layout, str):
+    if more or not isinstance(layout, str):
         raise TypeError(
             f"explain: layout must be 'numerator' or 'denominator', got a {type(layout).__name__}; "
             "several arguments go into one container: explain(lambda p: f(*p), (x, y))"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._face import misfit
 from cdiff._jacobian import hessian, jacobian
 from cdiff._leaves import check_output
 from cdiff._tree import flatten, leaf_paths
@@ -344,7 +345,7 @@ def fisher_information(
     problem = _Outputs(log_likelihood, x, args, "fisher_information")
     if kind == "observed":
         if np.shape(problem.out) != ():
-            raise ValueError(
+            raise misfit(
                 "fisher_information: the log-likelihood must be one number, it has shape "
                 f"{np.shape(problem.out)}; return its sum, or take kind='scores'"
             )
@@ -392,7 +393,7 @@ def standard_errors(information: Any, like: Any) -> Any:
     variables = Variables(like, "standard_errors")
     size = variables.packing.size
     if np.shape(information) != (size, size):
-        raise ValueError(
+        raise misfit(
             f"standard_errors: the information has shape {np.shape(information)}, there are {size} "
             "parameters"
         )

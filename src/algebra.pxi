@@ -341,6 +341,6 @@ cdef tuple joint_shape(tuple a, tuple b):
         y = b[i]
         if x != y:
             if x != 1 and y != 1:
-                raise ValueError(f"shapes {a} and {b} do not broadcast")
+                raise misfit(f"shapes {a} and {b} do not broadcast")
             out[na - nb + i] = y if x == 1 else x
     return tuple(out)

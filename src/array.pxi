@@ -90,7 +90,7 @@ cdef class Array:
         """The array with its last two axes swapped."""
         ndim = self.ndim
         if ndim < 2:
-            raise ValueError("matrix transpose needs at least two axes")
+            raise misfit("matrix transpose needs at least two axes")
         return view_of(self, OP_TRANSPOSE, (tuple(range(ndim - 2)) + (ndim - 1, ndim - 2),))
 
     @property
@@ -207,7 +207,7 @@ cdef class Array:
         """The array in another dtype; differentiable between float64 and float32."""
         wanted = np.dtype(dtype)
         if not np.can_cast(dtype_of(self), wanted, casting):
-            raise TypeError(f"astype: cannot cast {dtype_of(self)} to {wanted} "
+            raise bad_dtype(f"astype: cannot cast {dtype_of(self)} to {wanted} "
                             f"with casting={casting!r}")
         if not is_inexact(wanted.num):
             check_lossless(current(self), wanted.num)
@@ -576,7 +576,7 @@ cdef Array fitting_gradient(Array a, object value):
                         "derivative may be dropped")
     refuse_in_reals(a, g)
     if shape_tuple(g) != shape_tuple(a):
-        raise ValueError(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
+        raise misfit(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
     g = as_block(apply_cast(g, typenum_of(current(a))))
     return settle(contiguous_copy(g))
 

@@ -316,8 +316,8 @@ cdef int job_shape(Job *job, int op, Array a, Array b, Array c, Array d) except 
     if not (broadcast_into(job, a) and broadcast_into(job, b) and broadcast_into(job, c)
             and broadcast_into(job, d)):
         shapes = " ".join([str(shape_tuple(x)) for x in (a, b, c, d) if x is not None])
-        raise ValueError(f"{op_name(op)}: operands could not be broadcast together with shapes "
-                         f"{shapes}{operands_remark()}")
+        raise misfit(f"{op_name(op)}: operands could not be broadcast together with shapes "
+                     f"{shapes}")
     job.size = 1
     for i in range(job.ndim):
         job.size *= job.shape[i]

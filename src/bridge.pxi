@@ -50,7 +50,7 @@ cdef np.ndarray supported_layout(np.ndarray x):
         if typenum == NPY_CLONGDOUBLE:
             x = x.astype(np.complex128)
         elif not is_complex(typenum):
-            raise TypeError(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to "
+            raise bad_dtype(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to "
                             "float64" + (" (an object array may hold tracked values: use "
                                          "cdiff.numpy.stack or cdiff.numpy.array)"
                                          if typenum == NPY_OBJECT else ""))
@@ -155,8 +155,8 @@ cdef Array stack_nodes(list rows):
     cdef list parts = []
     for row in rows:
         if shape_tuple(row) != shape:
-            raise ValueError(f"cdiff: a nested sequence is ragged: shapes {shape} and "
-                             f"{shape_tuple(row)}")
+            raise misfit(f"cdiff: a nested sequence is ragged: shapes {shape} and "
+                         f"{shape_tuple(row)}")
         parts.append(apply_reshape(row, (1,) + shape))
     return apply_concatenate(parts, 0)
 

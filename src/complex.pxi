@@ -41,17 +41,17 @@ cdef Array complex_elementwise(int op, Array a, Array b):
 
 
 cdef int refuse_complex(str name, Array a) except -1:
-    raise TypeError(f"{name} is not defined for complex numbers (dtype {dtype_of(a)}, shape "
+    raise bad_dtype(f"{name} is not defined for complex numbers (dtype {dtype_of(a)}, shape "
                     f"{shape_tuple(a)}); take x.real or x.imag, or the absolute value")
 
 
 cdef int check_seed_type(Array y, Array seed) except -1:
     """Ones go without saying as a seed of a real array only, and a complex seed does not fit it."""
     if seed is None and holds_complex(y):
-        raise TypeError(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed v, "
+        raise bad_dtype(f"backward: the array is complex (dtype {dtype_of(y)}); give the seed v, "
                         f"or call backward on something real such as abs(y)")
     if seed is not None and holds_complex(seed) and not holds_complex(y):
-        raise TypeError(f"backward: the seed v is complex, but the array is real ({dtype_of(y)}); "
+        raise bad_dtype(f"backward: the seed v is complex, but the array is real ({dtype_of(y)}); "
                         f"give the real part")
     return 0
 

@@ -27,7 +27,7 @@ cdef tuple normal_axes(object axis, int ndim):
     for a in axes:
         i = operator_index(a)
         if i < -ndim or i >= ndim:
-            raise np.exceptions.AxisError(a, ndim)
+            raise with_operands(np.exceptions.AxisError(a, ndim))
         out.append(i + ndim if i < 0 else i)
     if len(set(out)) != len(out):
         raise ValueError("duplicate value in 'axis'")
@@ -39,8 +39,8 @@ cdef tuple checked_permutation(object axes, int ndim):
     axes = [operator_index(a) for a in axes]
     perm = tuple([k + ndim if k < 0 else k for k in axes])
     if sorted(perm) != list(range(ndim)):
-        raise ValueError(f"transpose: axes {tuple(axes)} do not match an array of {ndim} "
-                         f"dimensions")
+        raise misfit(f"transpose: axes {tuple(axes)} do not match an array of {ndim} "
+                     f"dimensions")
     return perm
 
 
@@ -54,10 +54,10 @@ cdef tuple resolve_shape(object shape, Py_ssize_t size, tuple old):
         known *= 1 if n == -1 else n
     if -1 in shape:
         if known == 0 or size % known:
-            raise ValueError(f"cannot reshape array of shape {old} into shape {shape}")
+            raise misfit(f"cannot reshape array of shape {old} into shape {shape}")
         shape = tuple([size // known if n == -1 else n for n in shape])
     elif known != size or any([n < 0 for n in shape]):
-        raise ValueError(f"cannot reshape array of shape {old} into shape {shape}")
+        raise misfit(f"cannot reshape array of shape {old} into shape {shape}")
     return shape
 
 
@@ -195,12 +195,12 @@ def concatenate(arrays, int axis=0):
     shape = shape_tuple(nodes[0])
     ndim = len(shape)
     if ndim == 0:
-        raise ValueError("zero-dimensional arrays cannot be concatenated")
+        raise misfit("zero-dimensional arrays cannot be concatenated")
     axis = normal_axes(axis, ndim)[0]
     for a in nodes:
         other = shape_tuple(a)
         if len(other) != ndim or other[:axis] + other[axis + 1:] != shape[:axis] + shape[axis + 1:]:
-            raise ValueError(f"concatenate: shapes {shape} and {other} differ outside axis {axis}")
+            raise misfit(f"concatenate: shapes {shape} and {other} differ outside axis {axis}")
     nodes = same_dtype(nodes)
     return own_copy(nodes[0]) if len(nodes) == 1 else apply_concatenate(nodes, axis)
 
@@ -226,7 +226,10 @@ cdef object plain_call_of(object function, tuple args, dict kwargs={}):
     """A function without derivative of the values of Arrays."""
     result = hosted(function, args, kwargs)
     if result is NotImplemented:
-        result = function(*[plain_key(x) for x in args], **kwargs)
+        try:
+            result = function(*[plain_key(x) for x in args], **kwargs)
+        except (ValueError, IndexError) as error:
+            raise with_operands(error)
     return result
 
 
@@ -323,8 +326,8 @@ cdef Array matrices(str name, object a):
     """An operand of linear algebra, which has two axes at least."""
     cdef Array n = as_differentiable(a)
     if len(shape_tuple(n)) < 2:
-        raise ValueError(f"{name}: a matrix or a stack of them is needed, not the shape "
-                         f"{shape_tuple(n)}")
+        raise misfit(f"{name}: a matrix or a stack of them is needed, not the shape "
+                     f"{shape_tuple(n)}")
     return n
 
 
@@ -361,12 +364,12 @@ def matmul(a, b):
     cdef Array y = as_node(b)
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
     if not xs or not ys:
-        raise ValueError(f"matmul: operands must have at least one dimension, "
-                         f"got shapes {xs} and {ys}")
+        raise misfit(f"matmul: operands must have at least one dimension, "
+                     f"got shapes {xs} and {ys}")
     if xs[len(xs) - 1] != (ys[0] if len(ys) == 1 else ys[len(ys) - 2]):
-        raise ValueError(f"matmul: shapes {xs} and {ys} do not fit: the last axis of the first "
-                         f"must equal the {'only' if len(ys) == 1 else 'last but one'} axis of the "
-                         f"second{operands_remark()}")
+        raise misfit(f"matmul: shapes {xs} and {ys} do not fit: the last axis of the first "
+                     f"must equal the {'only' if len(ys) == 1 else 'last but one'} axis of the "
+                     f"second")
     if typenum_of(innermost(x)) != typenum_of(innermost(y)):
         x, y = same_dtype([x, y])
     if len(xs) == 1:

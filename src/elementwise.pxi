@@ -376,7 +376,10 @@ cdef Array numpy_elementwise(int op, Array a, Array b):
         a, b = as_float(a), as_float(b)
         return array_value(op, a, b) if N(a).flags & NODE_ARRAY or b is not None else ew1(op, a)
     operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
-    result = np.asarray(ufunc(*operands))
+    try:
+        result = np.asarray(ufunc(*operands))
+    except ValueError as error:
+        raise with_operands(error)
     if result.dtype == np.float16:      # half precision is not ours: not its digits either
         result = np.asarray(ufunc(*operands, dtype=np.float32))
     return wrap_ndarray(result)

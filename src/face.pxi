@@ -7,6 +7,7 @@
 cdef dict METHODS = {}            # names of methods -> function(self, ...)
 cdef dict FUNCTIONS = {}          # NumPy functions -> ours
 cdef object face_loader = None    # name of a method, NumPy function or (ufunc, method) -> ours
+cdef object operands_noter = None  # error -> the same with a note about its operands
 
 # Methods that the package has and the core has not.
 cdef tuple FACE_METHODS = (
@@ -46,10 +47,29 @@ cdef int install_face_methods() except -1:
     return 0
 
 
-def set_face_loader(loader):
-    """`loader(wanted)` gives what stands for a method or NumPy function, None if nothing does."""
-    global face_loader
+def set_face_loader(loader, noter):
+    """`loader(wanted)` gives what stands for a method or NumPy function, None if nothing does;
+    `noter(error)` adds to an error where the user's code made the operands."""
+    global face_loader, operands_noter
     face_loader = loader
+    operands_noter = noter
+
+
+cdef object with_operands(object error):
+    return error if operands_noter is None else operands_noter(error)
+
+
+cdef object misfit(str message):
+    """The error for shapes that do not go together."""
+    return with_operands(ValueError(message))
+
+
+cdef object bad_dtype(str message):
+    return with_operands(TypeError(message))
+
+
+cdef object bad_index(str message):
+    return with_operands(IndexError(message))
 
 
 cdef object face_method(str name):

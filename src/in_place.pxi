@@ -423,7 +423,10 @@ cdef int assign_constant(Array a, object key, BasicKey basic, Array v) except -1
             and basic.final_shape is None:
         copy_in_place(slice_view(target, basic.index), v)
     else:
-        export(target, NPY_ARRAY_WRITEABLE)[key] = numpy_operand(innermost(v))
+        try:
+            export(target, NPY_ARRAY_WRITEABLE)[key] = numpy_operand(innermost(v))
+        except (ValueError, IndexError) as error:
+            raise with_operands(error)
     root_of(N(target).arr).flags |= ARR_WRITTEN
     return 0 if direct else store(a, target)
 
@@ -466,8 +469,8 @@ cdef object in_place(int op, Array a, object other):
     else:
         new = matmul(old, b) if op == OP_MATMUL else ew2(op, old, b)
         if shape_tuple(new) != shape_tuple(old):
-            raise ValueError(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does "
-                             f"not fit the array of shape {shape_tuple(old)}")
+            raise misfit(f"in-place {op_name(op)}: the result of shape {shape_tuple(new)} does "
+                         f"not fit the array of shape {shape_tuple(old)}")
         new = assignable(old, new)
     old = None
     store(a, new)

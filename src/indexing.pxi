@@ -30,7 +30,7 @@ cdef bint is_basic(object k):
 cdef Py_ssize_t wrap_index(object k, Py_ssize_t extent, int axis) except -1:
     cdef Py_ssize_t i = k
     if i < -extent or i >= extent:
-        raise IndexError(f"index {i} is out of bounds for axis {axis} with size {extent}")
+        raise bad_index(f"index {i} is out of bounds for axis {axis} with size {extent}")
     return i + extent if i < 0 else i
 
 
@@ -44,8 +44,8 @@ cdef BasicKey parse_basic(Array a, tuple key):
     for k in key:
         used += k is not None and k is not Ellipsis
     if used > ndim:
-        raise IndexError(f"too many indices for array: array is {ndim}-dimensional, "
-                         f"but {used} were indexed")
+        raise bad_index(f"too many indices for array: array is {ndim}-dimensional, "
+                        f"but {used} were indexed")
     for k in key:
         if k is None:
             new_axes = True
@@ -149,7 +149,6 @@ cdef Array get_basic(Array a, BasicKey key):
 cdef Array get_advanced(Array a, object key):
     """Gather: rows where the key is one index array or mask, else flat positions."""
     cdef tuple shape = shape_tuple(a)
-    cdef np.ndarray positions
     cdef Array out
     key = np.asarray(key) if isinstance(key, list) else key
     if isinstance(key, np.ndarray) and key.dtype.kind in ("biu" if key.ndim else "iu"):
@@ -158,8 +157,15 @@ cdef Array get_advanced(Array a, object key):
         out = get_joined(a, shape, key)
         if out is not None:
             return out
-    positions = np.asarray(np.arange(product(shape)).reshape(shape)[key])
-    return gather_rows(apply_reshape(a, (product(shape),)), positions)
+    return gather_rows(apply_reshape(a, (product(shape),)), places_of(shape, key))
+
+
+cdef np.ndarray places_of(tuple shape, object key):
+    """The flat positions that NumPy's indexing of an array of a shape leads to."""
+    try:
+        return np.asarray(np.arange(product(shape)).reshape(shape)[key])
+    except IndexError as error:
+        raise with_operands(error)
 
 
 cdef Array get_rows(Array a, tuple shape, object key):
@@ -170,8 +176,8 @@ cdef Array get_rows(Array a, tuple shape, object key):
     if key.dtype.kind == "b":
         lead = key.ndim
         if key.shape != shape[:lead]:
-            raise IndexError(f"boolean index of shape {key.shape} did not match indexed array of "
-                             f"shape {shape}")
+            raise bad_index(f"boolean index of shape {key.shape} did not match indexed array of "
+                            f"shape {shape}")
         a = apply_reshape(a, (product(shape[:lead]),) + shape[lead:])
         return gather_rows(a, np.flatnonzero(key))
     out = gather_given(a, key)
@@ -232,7 +238,7 @@ cdef bint broadcast_together(tuple arrays) except -1:
 
 
 cdef object raise_too_many(tuple shape, object key):
-    raise IndexError(f"too many indices for array: array is {len(shape)}-dimensional")
+    raise bad_index(f"too many indices for array: array is {len(shape)}-dimensional")
 
 
 cdef np.ndarray checked_rows(object key, Py_ssize_t extent, int axis=0):
@@ -259,7 +265,7 @@ cdef np.ndarray checked_rows(object key, Py_ssize_t extent, int axis=0):
 
 
 cdef int raise_out_of_bounds(Py_ssize_t i, Py_ssize_t extent, int axis) except -1:
-    raise IndexError(f"index {i} is out of bounds for axis {axis} with size {extent}")
+    raise bad_index(f"index {i} is out of bounds for axis {axis} with size {extent}")
 
 
 cdef object product(object shape):
@@ -285,14 +291,14 @@ cdef Array assignable(Array a, Array v):
 
 cdef int refuse_in_integers(Array a, Array v) except -1:
     if not is_inexact(typenum_of(innermost(a))) and levels_of(N(v)):
-        raise TypeError(f"cdiff: a tracked value cannot be stored in an array of dtype "
+        raise bad_dtype(f"cdiff: a tracked value cannot be stored in an array of dtype "
                         f"{dtype_of(a)}; make the array with dtype float")
     return 0
 
 
 cdef int refuse_in_reals(Array a, Array v) except -1:
     if holds_complex(v) and not holds_complex(a):
-        raise TypeError(f"cdiff: a complex value cannot be stored in an array of dtype "
+        raise bad_dtype(f"cdiff: a complex value cannot be stored in an array of dtype "
                         f"{dtype_of(a)}; make the array complex, or take the real part")
     return 0
 
@@ -320,14 +326,14 @@ cdef int check_assignment(tuple shape, tuple target) except -1:
                 break
         else:
             return 0
-    raise ValueError(f"could not broadcast input array from shape {shape} into shape {target}")
+    raise misfit(f"could not broadcast input array from shape {shape} into shape {target}")
 
 
 cdef Array set_advanced(Array a, object key, Array v):
     """where(hit, v gathered, a): for repeated positions the last value wins, as in NumPy."""
     cdef tuple shape = shape_tuple(a)
     size = product(shape)
-    positions = np.asarray(np.arange(size).reshape(shape)[key])
+    positions = places_of(shape, key)
     v = apply_broadcast_to(drop_leading(v, positions.ndim), np.shape(positions))
     source = np.zeros(size, dtype=np.int64)
     hit = np.zeros(size, dtype=bool)

@@ -112,8 +112,9 @@ def graph(y):
         stack.pop()
         seen.add(id(a))
         parents = tuple([id(p) for p in operands if p is not None])
-        out.append(make(id(a), op_name(N(a).op), shape_tuple(a), parents, ndarray_of(a),
-                        constants_of(a), line_of(N(a)), levels_of(N(a)) != 0))
+        name = callee_name(N(a).op, y_attrs(a) if N(a).op == OP_CALL else None)
+        out.append(make(id(a), name, shape_tuple(a), parents, ndarray_of(a), constants_of(a),
+                        line_of(N(a)), levels_of(N(a)) != 0))
     return out
 
 

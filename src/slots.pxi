@@ -131,7 +131,10 @@ cdef object compare(Array a, object other, int op):
     b = innermost(b)
     if is_traced_value(a) or is_traced_value(b):
         return traced_question(COMPARISON_CODES[op], a, b)
-    return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
+    try:
+        return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
+    except ValueError as error:
+        raise with_operands(error)
 
 
 cdef inline double arithmetic(int op, double a, double b, double *d) noexcept nogil:

@@ -202,7 +202,7 @@ cdef Array value_transpose(Array a, list operands, object attrs):
 
 
 cdef int raise_broadcast(Array a, object shape) except -1:
-    raise ValueError(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {shape}")
+    raise misfit(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {shape}")
 
 
 cdef Array value_broadcast_to(Array a, list operands, object attrs):
@@ -452,7 +452,7 @@ cdef Array apply_cast(Array a, int typenum):
 cdef Array cast_as_asked(Array a, int typenum):
     """The same for a dtype that users name: the imaginary part is not dropped without a word."""
     if holds_complex(a) and not is_complex(typenum):
-        raise TypeError(f"complex values cannot become {np.PyArray_DescrFromType(typenum)}; take "
+        raise bad_dtype(f"complex values cannot become {np.PyArray_DescrFromType(typenum)}; take "
                         f"x.real, or abs(x)")
     return apply_cast(a, typenum)
 
@@ -461,7 +461,7 @@ cdef int check_lossless(Array a, int typenum) except -1:
     """A cast to integers ends a derivative rightly; to anything else it would lose it."""
     cdef object dtype = np.PyArray_DescrFromType(typenum)
     if derivative_levels(a) and dtype.kind not in "biu":
-        raise TypeError(f"a tracked array cannot become {dtype}: derivatives need real or complex "
+        raise bad_dtype(f"a tracked array cannot become {dtype}: derivatives need real or complex "
                         f"floats; write x.detach() if the derivative may be dropped")
     return 0
 

@@ -128,7 +128,7 @@ cdef Array make_leaf(Array a, int level):
 
 cdef int check_differentiable(Array a) except -1:
     if not is_inexact(typenum_of(innermost(a))):
-        raise TypeError(f"cdiff: derivatives need real or complex floats, got dtype "
+        raise bad_dtype(f"cdiff: derivatives need real or complex floats, got dtype "
                         f"{dtype_of(a)}; convert with .astype(float)")
     return 0
 
@@ -160,8 +160,8 @@ def dual(x, tangent, int level):
     cdef Array t = as_node(tangent)
     check_differentiable(a)
     if shape_tuple(a) != shape_tuple(t):
-        raise ValueError(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
-                         f"{shape_tuple(a)}")
+        raise misfit(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
+                     f"{shape_tuple(a)}")
     a = saved(a)
     t = saved(t)
     return make_dual(unweak(a), like_primal(unweak(t), a), dual_mark(level))
@@ -368,8 +368,8 @@ def pullback(outputs, cotangents, leaves, int level):
     cs = checked_nodes(cotangents, "cotangents")
     for y, c in zip(ys, cs):
         if c is not None and shape_tuple(y) != shape_tuple(c):
-            raise ValueError(f"vjp: the cotangent has shape {shape_tuple(c)}, the output "
-                             f"{shape_tuple(y)}")
+            raise misfit(f"vjp: the cotangent has shape {shape_tuple(c)}, the output "
+                         f"{shape_tuple(y)}")
     # A dual that an earlier transformation left behind may have come in as a constant.
     return [g if g is None or not N(<Array>g).flags & NODE_DUAL else lower_node(<Array>g, level)
             for g in sweep_duals(ys, cs, list(leaves), level, False)]
@@ -449,8 +449,8 @@ cdef Array checked_seed(Array y, object v):
         raise TypeError("backward: the seed v must not be tracked; use cdiff.vjp for nested "
                         "derivatives")
     if shape_tuple(seed) != shape_tuple(y):
-        raise ValueError(f"backward: the seed v has shape {shape_tuple(seed)}, "
-                         f"the array has shape {shape_tuple(y)}; they must be equal")
+        raise misfit(f"backward: the seed v has shape {shape_tuple(seed)}, "
+                     f"the array has shape {shape_tuple(y)}; they must be equal")
     return seed
 
 

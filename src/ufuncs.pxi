@@ -40,10 +40,10 @@ cdef object store_out(Array result, object out, object mask):
     if mask is not True:
         result = masked(result, out, mask)
     if shape_tuple(result) != shape and not extends_to(shape_tuple(result), shape):
-        raise ValueError(f"out=: cannot broadcast the result of shape {shape_tuple(result)} "
-                         f"into an array of shape {shape}")
+        raise misfit(f"out=: cannot broadcast the result of shape {shape_tuple(result)} "
+                     f"into an array of shape {shape}")
     if not np.can_cast(dtype_of(result), dtype_of(out), "same_kind"):
-        raise TypeError(f"out= has dtype {dtype_of(out)}, which cannot hold a result of dtype "
+        raise bad_dtype(f"out= has dtype {dtype_of(out)}, which cannot hold a result of dtype "
                         f"{dtype_of(result)}")
     assign(<Array>out, Ellipsis, result)
     return out
@@ -59,7 +59,7 @@ cdef Array masked(Array result, Array out, object mask):
     """NumPy's where=: what is in `out` stays where the mask is False."""
     kind = (mask if type(mask) is Array else np.asarray(mask)).dtype
     if kind != bool:
-        raise TypeError(f"where= is a mask of booleans, not of dtype {kind}")
+        raise bad_dtype(f"where= is a mask of booleans, not of dtype {kind}")
     return where(mask, result, current(out))
 
 
@@ -84,7 +84,7 @@ cdef Array as_asked(object x, object dtype, str casting, int op):
         return a
     dtype = np.dtype(dtype)
     if not (N(a).flags & NODE_WEAK or np.can_cast(dtype_of(a), dtype, casting)):
-        raise TypeError(f"{op_name(op)}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
+        raise bad_dtype(f"{op_name(op)}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
                         f"{casting!r}")
     return cast_as_asked(a, dtype.num)
 

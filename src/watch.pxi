@@ -68,12 +68,6 @@ cdef str origin_text(Node *n):
         f"; it was made at {line_text(line)}"
 
 
-cdef str operands_remark():
-    """The same of an error about operands, which have lines of their own where lines are noted."""
-    return "" if noting else \
-        "; with cdiff.debug_lines() switched on, a note says where the operands were made"
-
-
 def made_at(x):
     """The line of code that made an Array, while one of the debugging switches was on.
 
@@ -168,9 +162,13 @@ cdef int collect_arrays(object xs, list arrays) except -1:
 
 
 cdef int note_operands(object error, str name, list operands) except -1:
-    """Add to an error what the operands are and where they were made, once."""
-    if isinstance(error, FloatingPointError) or getattr(error, "__notes__", None):
+    """Add to an error what the operands are and where they were made, once; exact lines replace
+    those that were found in the code."""
+    notes = getattr(error, "__notes__", None)
+    if isinstance(error, FloatingPointError) or notes and not notes[0].startswith("operands "):
         return 0
+    if notes:
+        notes.clear()
     error.add_note("\n".join([f"in {name}"] + operand_lines(operands)))
     return 0
 

@@ -252,7 +252,7 @@ def test_errors_about_shapes_say_where_the_operands_were_made(wrong):
     x, y = cd.array(np.ones(2)), cd.array(np.ones(3))
     with pytest.raises(ValueError) as caught:
         wrong(x, y)
-    assert not hasattr(caught.value, "__notes__")
+    assert caught.value.__notes__[0].startswith("operands of `")  # found in the code
     with cd.debug_lines():
         x = cd.array(np.ones(2))
         y = cd.array(np.ones(3))
@@ -378,7 +378,7 @@ def test_complex_values_are_watched(dtype):
         assert np.all(np.isfinite(cd.grad(lambda z: np.sum(np.abs(z)))(z)))
 
 
-def test_errors_about_shapes_name_all_operands_and_the_switch():
+def test_errors_about_shapes_name_all_operands():
     a, b = cd.array(np.ones(3), requires_grad=True), np.ones((2, 4))
     cases = [
         (lambda: a + b, r"\(3,\) \(2, 4\)"),
@@ -386,8 +386,9 @@ def test_errors_about_shapes_name_all_operands_and_the_switch():
         (lambda: np.where(a > 0, a, b), r"\(3,\) \(3,\) \(2, 4\)"),
     ]
     for wrong, shapes in cases:
-        with pytest.raises(ValueError, match=f"shapes {shapes}.* with cdiff.debug_lines"):
+        with pytest.raises(ValueError, match=f"shapes {shapes}") as error:
             wrong()
+        assert "`a`: float64 (3,)" in error.value.__notes__[0]
         with cd.debug_lines(), pytest.raises(ValueError, match=f"shapes {shapes}") as error:
             wrong()
         assert "debug_lines" not in str(error.value)

@@ -293,3 +293,37 @@ def test_tracked_arguments_have_no_program():
     for look in (f.draw, f.profile):
         with pytest.raises(TypeError, match=r"no program of its own.*give plain numbers"):
             look(cd.array(1.0, requires_grad=True))
+
+
+def test_a_program_drawn_without_arguments_has_names():
+    def f(p, x, n=2, *, bias):
+        return np.sum(p["w"] @ x) * n + bias
+
+    compiled = cd.compile(f)
+    compiled({"w": np.ones((2, 3))}, np.ones(3), bias=1.5)
+    shown = texts(compiled.draw())
+    for name in ("p['w'] | (2, 3)", "x | (3,)", "bias"):
+        assert sum(box.startswith(name) for box in shown) == 1, (name, shown)
+    assert not any(box.startswith("input") for box in shown)
+
+
+def test_calls_are_named_by_what_they_are():
+    def loop(c, xs):
+        c, ys = cd.scan(lambda c, x: (c * x, np.sin(c)), c, xs)
+        return c + np.sum(ys)
+
+    @cd.custom_vjp
+    def area(r):
+        return np.pi * r**2
+
+    area.defvjp(lambda r: (area(r), r), lambda r, g: (2.0 * np.pi * r * g,))
+    compiled = cd.compile(loop)
+    compiled(1.0, np.ones(4))
+    for picture in (
+        cd.draw(loop, 1.0, np.ones(4)),
+        compiled.draw(),
+        compiled.draw(1.0, np.ones(4)),
+    ):
+        assert any(box.startswith("scan of 4 steps") for box in texts(picture))
+    assert any("area" in box.partition(" | ")[0] for box in texts(cd.draw(area, 2.0)))
+    assert "scan of 4 steps" in str(cd.explain(lambda xs: loop(1.0, xs), np.ones(4)))

@@ -200,6 +200,9 @@ def test_keyword_arguments():
     assert found.shape == (3,)
     with pytest.raises(TypeError, match="several arguments go into one container"):
         cd.explain(lambda w, x: w @ x, np.ones((2, 3)), np.ones(3))
+    with pytest.raises(TypeError, match="several arguments go into one container"):
+        cd.explain(lambda w, b, x: w @ x + b, np.ones((2, 3)), np.ones(2), np.ones(3))
+    assert cd.explain(lambda p, x: p @ x, np.ones(3), x=np.ones(3)).shape == (3,)
     with pytest.raises(TypeError, match="explain needs a function"):
         cd.explain(3.0, 3.0)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._evidence import complex_slope, ladder
+from cdiff._evidence import complex_slope, ladder, sides
 from cdiff.testing import check_grads
 
 
@@ -159,9 +159,39 @@ def test_richardson_clears_a_derivative_without_complex_numbers():
     assert "the finite difference is at fault: Richardson" in str(caught.value)
 
 
-def test_nobody_is_trusted_at_a_kink():
+def test_nobody_is_trusted_where_the_function_is_rough():
+    """The derivative of a derivative that jumps."""
     with pytest.raises(AssertionError, match="neither can be trusted"):
-        check_grads(lambda x: np.abs(x - 1e-5), (0.0,), order=1)
+        check_grads(lambda x: np.maximum(x, 0.0), (0.0,), order=2, eps=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("f", "slopes"),
+    [
+        (lambda x: np.abs(x - 1e-7), "-1 and 0.99"),
+        (lambda x: np.where(x > 0.0, x, 0.0), "0 and 1"),
+    ],
+)
+def test_a_kink_deceives_the_difference_and_not_the_verdict(f, slopes):
+    """The complex step through abs gives 0, and every small difference steps over the kink."""
+    with pytest.raises(AssertionError, match=r"cannot be confirmed.* difference is at fault") as c:
+        check_grads(f, (0.0,), order=1)
+    assert f"a kink at or beside this point, with the slopes {slopes}" in str(c.value)
+
+
+def test_a_derivative_that_no_side_of_a_kink_has_is_at_fault():
+    @cd.custom_vjp
+    def size(x):
+        return np.abs(x)
+
+    size.defvjp(lambda x: (np.abs(x), x), lambda x, g: (3.0 * g,))
+    with pytest.raises(AssertionError, match="the derivative is at fault"):
+        check_grads(size, (1e-7,), order=1)
+
+
+@pytest.mark.parametrize("f", [lambda h: np.cos(1e3 * h), lambda h: 1e9 + h, np.sqrt, np.exp])
+def test_what_is_steep_or_noisy_is_no_kink(f):
+    assert sides(lambda h: f(1.0 + h), 0.125) is None
 
 
 @pytest.mark.parametrize("f", [np.sin, np.exp, lambda x: x**5 - x, lambda x: 1.0 / (2.0 + x)])

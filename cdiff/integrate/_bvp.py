@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._compile import compile as compiled
+from cdiff._face import misfit
 from cdiff._forward import jvp
 from cdiff._jacobian import jacobian
 from cdiff._progress import counted
@@ -112,10 +113,10 @@ def _state(x: Any, y: Any) -> tuple[Variables, Any]:
         y = np.asarray(y)  # lists of numbers, as SciPy takes them
     leaves, treedef = flatten(y)
     if x.ndim != 1 or not x.size:
-        raise ValueError(f"solve_bvp: x must be a vector of places, got the shape {x.shape}")
+        raise misfit(f"solve_bvp: x must be a vector of places, got the shape {x.shape}")
     for leaf, path in zip(leaves, leaf_paths(treedef, "y"), strict=True):
         if np.shape(leaf)[-1:] != x.shape:
-            raise ValueError(
+            raise misfit(
                 f"solve_bvp: the last axis of {path} must be that of the {x.size} places in x, got "
                 f"the shape {np.shape(leaf)}"
             )
@@ -156,7 +157,7 @@ def _spread(
     """One leaf of the slope as rows of a matrix; a number counts for all places."""
     whole = (*shape, *x.shape)
     if np.shape(leaf) not in ((), whole):
-        raise ValueError(
+        raise misfit(
             f"solve_bvp: {name} has shape {np.shape(leaf)} at {path}; it must have the shape "
             f"{shape} of a state and the {x.size} places: {whole}"
         )

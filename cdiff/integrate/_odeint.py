@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, array, hosted, peek
+from cdiff._face import misfit
 from cdiff._forward import jvp
 from cdiff._implicit import custom_root
 from cdiff._jacobian import jacobian
@@ -108,7 +109,7 @@ def _times(t: Any, who: str) -> Any:
         [array(float(x) if x.__class__ is int else x).reshape((1,)) for x in t], 0)  # fmt: skip
     plain = peek(times)
     if plain.ndim != 1 or not plain.size:
-        raise ValueError(f"{who}: t must be a vector of times, got the shape {plain.shape}")
+        raise misfit(f"{who}: t must be a vector of times, got the shape {plain.shape}")
     steps = np.diff(plain)
     if not (np.all(steps >= 0) or np.all(steps <= 0)) or not np.all(np.isfinite(plain)):
         raise ValueError(f"{who}: the times must be finite, and increase or decrease")
@@ -454,7 +455,7 @@ def ode_event(
     def condition(t: Any, v: Any) -> Any:
         found = event(t, problem.state(v), *args)
         if np.shape(found) != ():
-            raise ValueError(f"ode_event: the event has shape {np.shape(found)}, not one number")
+            raise misfit(f"ode_event: the event has shape {np.shape(found)}, not one number")
         return found
 
     slope = captured_body(problem.slope, span[0], problem.start)

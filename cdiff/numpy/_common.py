@@ -29,6 +29,7 @@ from cdiff._core import (
     to_plain,
     value,
 )
+from cdiff._face import misfit, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,7 +228,7 @@ def axis_of(a: Array, axis: Any, name: str) -> int:
     ndim = a.ndim
     if type(axis) is int and -ndim <= axis < ndim:
         return axis if axis >= 0 else axis + ndim
-    return normalize_axis_index(operator.index(axis), ndim, f"{name} of shape {a.shape}")
+    return noted(normalize_axis_index, operator.index(axis), ndim, f"{name} of shape {a.shape}")
 
 
 def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[int, ...]:
@@ -241,7 +242,7 @@ def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[
         return ()
     if not isinstance(axis, (tuple, list)):
         return (axis_of(a, axis, name),)
-    return tuple(sorted(normalize_axis_tuple(axis, ndim, f"{name} of shape {a.shape}")))
+    return tuple(sorted(noted(normalize_axis_tuple, axis, ndim, f"{name} of shape {a.shape}")))
 
 
 def line_of(a: ArrayLike, axis: Any, name: str) -> tuple[Array, int]:
@@ -265,6 +266,6 @@ def store(out: Any, result: Any, name: str) -> Array:
             f"cdiff.numpy.zeros, or write y = {name}(...) without out="
         )
     if out.shape != np.shape(result):
-        raise ValueError(f"{name}: out has shape {out.shape}, the result {np.shape(result)}")
+        raise misfit(f"{name}: out has shape {out.shape}, the result {np.shape(result)}")
     out[...] = result
     return out

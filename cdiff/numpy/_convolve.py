@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors, of_values
 
@@ -115,7 +116,7 @@ def _sequences(a: ArrayLike, v: ArrayLike, name: str, mode: str) -> tuple[Array,
         raise ValueError(f"{name}: mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
     left, right = (_core.reshape(x, (1,)) if not x.ndim else x for x in map(as_array, (a, v)))
     if left.ndim != 1 or right.ndim != 1:
-        raise ValueError(f"{name}: object too deep for desired array: {left.shape}, {right.shape}")
+        raise misfit(f"{name}: object too deep for desired array: {left.shape}, {right.shape}")
     if not left.size or not right.size:
         which = "a" if not left.size else "v"
         raise ValueError(f"{name}: {which} cannot be empty")

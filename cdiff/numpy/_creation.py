@@ -16,6 +16,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
@@ -345,7 +346,7 @@ def asarray_chkfinite(a: ArrayLike, dtype: Any = None, order: Any = None) -> Any
     """As `numpy.asarray_chkfinite`."""
     result = asarray(a, dtype)
     if bool(of_values(_has_no_finite, result)):
-        raise ValueError(
+        raise misfit(
             f"asarray_chkfinite: an array of shape {np.shape(result)} must not contain infs or NaNs"
         )
     return result

@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, Callee, Level, call, leaf, pullback
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee, Stacked
 from cdiff._rules import transposed_push
 
@@ -59,8 +60,8 @@ class Decomposition(PointCallee):
         try:
             results = self.results(arrays[0])
         except LinAlgError as error:
-            raise LinAlgError(
-                f"{self.name}: {error} (operand of shape {arrays[0].shape})"
+            raise misfit(
+                f"{self.name}: {error} (operand of shape {arrays[0].shape})", LinAlgError
             ) from None
         rows = [np.reshape(x, (*self.points, -1)) for x in results]
         return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)

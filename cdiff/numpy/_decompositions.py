@@ -24,6 +24,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
 from cdiff.numpy._decomposition import ByCotangent, Decomposition, is_zero
@@ -61,14 +62,16 @@ def floating(a: ArrayLike) -> Array:
 def matrix_of(a: ArrayLike, name: str) -> Array:
     a = floating(a)
     if a.ndim < 2:
-        raise LinAlgError(f"{name}: an array of two or more dimensions is needed, not {a.shape}")
+        raise misfit(
+            f"{name}: an array of two or more dimensions is needed, not {a.shape}", LinAlgError
+        )
     return a
 
 
 def _square(a: ArrayLike, name: str) -> Array:
     a = floating(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise LinAlgError(f"{name}: the last two axes must be square, got shape {a.shape}")
+        raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
     return a
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import ArrayLike, as_array, mirrors
 from cdiff.numpy._index import diagonal, triu
 from cdiff.numpy._shape import stack
@@ -35,7 +36,9 @@ def det(a: ArrayLike) -> Array:
     """As `numpy.linalg.det`; all derivatives are exact at singular matrices too."""
     a = as_array(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise np.linalg.LinAlgError(f"det: the last two axes must be square, got shape {a.shape}")
+        raise misfit(
+            f"det: the last two axes must be square, got shape {a.shape}", np.linalg.LinAlgError
+        )
     if not _core.is_tracked(a):
         return as_array(np.asarray(np.linalg.det(_core.value(a))))
     if a.shape[-1] <= 3:

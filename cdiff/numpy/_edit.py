@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
@@ -88,7 +89,7 @@ def compress(condition: Any, a: ArrayLike, axis: int | None = None, out: Any = N
     """As `numpy.compress`."""
     chosen = condition if type(condition) is Array else np.asarray(condition)
     if chosen.ndim != 1:
-        raise ValueError(f"compress: condition must be a 1-d array, not of shape {chosen.shape}")
+        raise misfit(f"compress: condition must be a 1-d array, not of shape {chosen.shape}")
     return take(a, flatnonzero(chosen), axis, out)
 
 
@@ -112,7 +113,9 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
 def _chosen(a: Any, n: int, mode: str) -> Any:
     number = np.asarray(a)
     if number.dtype.kind not in "iub":
-        raise TypeError(f"choose: the choosing array must hold integers, not {number.dtype}")
+        raise misfit(
+            f"choose: the choosing array must hold integers, not {number.dtype}", TypeError
+        )
     number = number.astype(np.intp)
     if mode == "wrap":
         return number % n

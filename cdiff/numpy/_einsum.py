@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, mirrors, store
 from cdiff.numpy._index import diagonal
 
@@ -120,7 +121,7 @@ def _labels(spec: str, shapes: tuple[Shape, ...]) -> tuple[list[list[Any]], list
     left, arrow, right = spec.partition("->")
     terms = left.split(",")
     if len(terms) != len(shapes):
-        raise ValueError(f"einsum: {len(shapes)} operands do not fit the subscripts {spec!r}")
+        raise misfit(f"einsum: {len(shapes)} operands do not fit the subscripts {spec!r}")
     inputs, widest = [], 0
     for term, shape in zip(terms, shapes, strict=True):
         inputs.append(_expanded(term, len(shape), spec))
@@ -152,7 +153,7 @@ def _expanded(term: str, ndim: int, spec: str) -> list[Any]:
             raise ValueError(f"einsum: invalid subscript {label!r} in {spec!r}")
     missing = ndim - len(before) - len(after)
     if missing < 0 or (missing and not ellipsis):
-        raise ValueError(
+        raise misfit(
             f"einsum: subscripts {term!r} name {len(before + after)} axes of an operand that has "
             f"{ndim}"
         )
@@ -170,7 +171,7 @@ def _planned(spec: str, shapes: tuple[Shape, ...]) -> Plan:
         for label, n in zip(labels, shape, strict=True):
             if sizes.setdefault(label, n) != n:
                 if 1 not in (sizes[label], n):
-                    raise ValueError(
+                    raise misfit(
                         f"einsum: label {label!r} stands for axes of length {sizes[label]} and {n} "
                         f"in {spec!r} with operands of shape {', '.join(map(str, shapes))}"
                     )
@@ -204,7 +205,7 @@ def _kept_axes(
         while (places := [i for i, axis in enumerate(axes) if axis[0] == label])[1:]:
             i, j = places[:2]
             if axes[i][1] != axes[j][1]:
-                raise ValueError(
+                raise misfit(
                     f"einsum: dimensions in operand of shape {shape} for collapsing index "
                     f"{label!r} don't match"
                 )

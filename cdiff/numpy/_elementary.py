@@ -13,6 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, store
 
 __all__ = [
@@ -93,7 +94,7 @@ def _stays(a: Any) -> Any:
 def _halves(exponents: Any, dtype: Any) -> tuple[Any, Any]:
     whole = np.asarray(exponents)
     if whole.dtype.kind not in "iub":
-        raise TypeError(f"ldexp: exponents must be integers, not {whole.dtype}")
+        raise misfit(f"ldexp: exponents must be integers, not {whole.dtype}", TypeError)
     half = whole // 2
     one = np.ones((), dtype)
     return np.ldexp(one, half), np.ldexp(one, whole - half)

@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, mirrors, plain
 from cdiff.numpy._shape import expand_dims, moveaxis, stack
 
@@ -49,7 +50,7 @@ def apply_along_axis(
     axis = axis_of(a, axis, "apply_along_axis")
     parts = lines(a, axis)
     if not parts:
-        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+        raise misfit("Cannot apply_along_axis when any iteration dimensions are 0")
     return restacked([as_array(func1d(line, *args, **kwargs)) for line in parts], a, axis)
 
 
@@ -95,9 +96,10 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
             function = function(chosen, *args, **kw)
         found = as_array(function)
         if a.dtype.kind not in "fc" and _core.is_tracked(found):
-            raise TypeError(
+            raise misfit(
                 f"piecewise: the result has the dtype of x, {a.dtype}, and would lose the "
-                "derivative of a function's result; give x.astype(float)"
+                "derivative of a function's result; give x.astype(float)",
+                TypeError,
             )
         y = _core.index_set(y, condition, _core.cast(found, a.dtype))
     return y if y.dtype == a.dtype else _core.cast(y, a.dtype)

@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, is_tracked, value
+from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, plain
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def copyto(dst: Array, src: ArrayLike, casting: str = "same_kind", where: Any = 
     # NumPy 2 does not look at the values of Python numbers: only their kind has to fit.
     given = np.result_type(src, dst.dtype) if isinstance(src, (int, float)) else as_array(src).dtype
     if not NUMPY.can_cast(given, dst.dtype, casting):
-        raise TypeError(f"copyto: cannot cast from {given} to {dst.dtype} by the rule {casting!r}")
+        raise misfit(
+            f"copyto: cannot cast from {given} to {dst.dtype} by the rule {casting!r}", TypeError
+        )
     if where is True:
         dst[...] = src
         return
@@ -78,7 +81,7 @@ def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
     """As `numpy.put`; where positions are repeated, the last value counts."""
     positions = np.asarray(plain(ind)).reshape(-1)
     if positions.size and not np.can_cast(positions.dtype, np.intp, "safe"):
-        raise TypeError(f"put: positions must be integers, not {positions.dtype}")
+        raise misfit(f"put: positions must be integers, not {positions.dtype}", TypeError)
     positions = positions.astype(np.intp)
     n = a.size
     if mode == "wrap" and n:
@@ -121,7 +124,7 @@ def putmask(a: Array, mask: Any, values: ArrayLike) -> None:
 def _mask_of(a: Array, mask: Any, name: str) -> Any:
     mask = np.asarray(plain(mask), dtype=bool)
     if mask.size != a.size:
-        raise ValueError(f"{name}: mask of shape {mask.shape} and array of shape {a.shape} differ")
+        raise misfit(f"{name}: mask of shape {mask.shape} and array of shape {a.shape} differ")
     return mask
 
 
@@ -132,7 +135,7 @@ def fill_diagonal(a: Array, val: ArrayLike, wrap: bool = False) -> None:
     if len(shape) < 2:
         raise ValueError("fill_diagonal: array must be at least 2-d")
     if len(shape) > 2 and len(set(shape)) > 1:
-        raise ValueError("fill_diagonal: All dimensions of input must be of equal length")
+        raise misfit("fill_diagonal: All dimensions of input must be of equal length")
     step = 1 + int(np.cumprod(shape[:0:-1]).sum())
     stop = shape[1] ** 2 if len(shape) == 2 and not wrap else a.size
     put_flat(a, np.arange(a.size)[:stop:step], as_array(val))
@@ -146,13 +149,13 @@ def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None
         raise IndexError("put_along_axis: `indices` must be an integer array")
     if axis is None:
         if indices.ndim != 1:
-            raise ValueError("put_along_axis: when axis=None, `indices` must have 1 dimension")
+            raise misfit("put_along_axis: when axis=None, `indices` must have 1 dimension")
         # Through the places: `a` flattened is a copy where its memory allows no view.
         arr[np.unravel_index(np.arange(arr.size)[indices], arr.shape)] = values
         return
     axis = axis_of(arr, axis, "put_along_axis")
     if indices.ndim != arr.ndim:
-        raise ValueError(
+        raise misfit(
             f"put_along_axis: `indices` of shape {indices.shape} and `arr` of shape {arr.shape} "
             "must have the same number of dimensions"
         )
@@ -191,9 +194,10 @@ def at_of(ufunc: Any) -> Callable[..., None]:
             key = np.unravel_index(flat[chosen], a.shape)
             changed = ufunc(a[key], *[_core.index(x, chosen) for x in others])
             if not np.can_cast(changed.dtype, a.dtype, "same_kind"):
-                raise TypeError(
+                raise misfit(
                     f"{ufunc.__name__}.at: an array of dtype {a.dtype} cannot hold a result of "
-                    f"dtype {changed.dtype}"
+                    f"dtype {changed.dtype}",
+                    TypeError,
                 )
             a[key] = changed
 
@@ -219,9 +223,10 @@ def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
     """The operand in an array of the shape of `a`, summed where positions are repeated."""
     if a.dtype.kind not in "fc":
         if is_tracked(b):
-            raise TypeError(
+            raise misfit(
                 f"{ufunc.__name__}.at: a tracked value cannot be stored in an array of dtype "
-                f"{a.dtype}; make the array with dtype float"
+                f"{a.dtype}; make the array with dtype float",
+                TypeError,
             )
         whole = np.zeros(a.shape, a.dtype)
         np.add.at(whole, plain(indices), value(b))

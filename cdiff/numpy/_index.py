@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
@@ -133,7 +134,7 @@ def take(
     positions = _positions(indices)
     if positions.dtype != np.intp:
         if positions.dtype.kind not in "iub" and positions.size:
-            raise TypeError(f"take: indices must be integers, not {positions.dtype}")
+            raise misfit(f"take: indices must be integers, not {positions.dtype}", TypeError)
         positions = positions.astype(np.intp)
     n = a.shape[axis]
     if mode == "wrap" and n:
@@ -158,11 +159,11 @@ def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Arra
     indices = _positions(indices)
     if axis is None:
         if indices.ndim != 1:
-            raise ValueError("take_along_axis: when axis=None, `indices` must have 1 dimension")
+            raise misfit("take_along_axis: when axis=None, `indices` must have 1 dimension")
         a, axis = _core.reshape(a, (a.size,)), 0
     axis = axis_of(a, axis, "take_along_axis")
     if indices.ndim != a.ndim:
-        raise ValueError(
+        raise misfit(
             f"take_along_axis: `indices` of shape {indices.shape} and `arr` of shape {a.shape} "
             "must have the same number of dimensions"
         )
@@ -176,9 +177,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     """As `numpy.diagonal`."""
     a = as_array(a)
     if a.ndim < 2:
-        raise ValueError(
-            f"diagonal: an array of at least two dimensions is required, not {a.shape}"
-        )
+        raise misfit(f"diagonal: an array of at least two dimensions is required, not {a.shape}")
     i, j = axis_of(a, axis1, "diagonal"), axis_of(a, axis2, "diagonal")
     if i == j:
         raise ValueError("diagonal: axis1 and axis2 cannot be the same")
@@ -205,7 +204,7 @@ def diag(v: ArrayLike, k: int = 0) -> Array:
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
-        raise ValueError(f"diag: input must be 1- or 2-d, not of shape {v.shape}")
+        raise misfit(f"diag: input must be 1- or 2-d, not of shape {v.shape}")
     n = v.size + abs(k)
     flat = _core.index_set(np.zeros(n * n, v.dtype), _diagonal_slice(n, n, k), v)
     return _core.reshape(flat, (n, n))
@@ -260,7 +259,7 @@ def diff(
     if n < 0:
         raise ValueError(f"diff: order must be non-negative but got {n}")
     if a.ndim == 0:
-        raise ValueError("diff requires input that is at least one dimensional")
+        raise misfit("diff requires input that is at least one dimensional")
     if n == 0:
         return a
     if a.dtype == bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     ArrayLike,
     as_array,
@@ -45,9 +46,9 @@ def interp(
     fp = as_array(fp)
     fp = _core.cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
     if xp.ndim != 1 or fp.ndim != 1:
-        raise ValueError(f"interp: Data points must be 1-D sequences, not {xp.shape}, {fp.shape}")
+        raise misfit(f"interp: Data points must be 1-D sequences, not {xp.shape}, {fp.shape}")
     if xp.shape != fp.shape:
-        raise ValueError(f"interp: fp and xp are not of the same length: {fp.shape} and {xp.shape}")
+        raise misfit(f"interp: fp and xp are not of the same length: {fp.shape} and {xp.shape}")
     if not xp.size:
         raise ValueError("interp: array of sample points is empty")
     if period is not None:
@@ -99,9 +100,10 @@ def ediff1d(ary: ArrayLike, to_end: ArrayLike = None, to_begin: ArrayLike = None
             continue
         extra = as_array(extra)
         if not np.can_cast(extra.dtype, a.dtype, casting="same_kind"):
-            raise TypeError(
+            raise misfit(
                 f"ediff1d: dtype {extra.dtype} of `{'to_end' if place else 'to_begin'}` must be "
-                f"compatible with input `ary` of dtype {a.dtype} under the `same_kind` rule."
+                f"compatible with input `ary` of dtype {a.dtype} under the `same_kind` rule.",
+                TypeError,
             )
         parts.insert(place, _core.cast(ravel(extra), a.dtype))
     return _core.concatenate(parts, 0)
@@ -193,7 +195,7 @@ def _spacings(f: Array, axes: list[int], varargs: tuple[Any, ...]) -> list[Any]:
         if places.ndim != 1:
             raise ValueError("gradient: distances must be either scalars or 1d")
         if places.size != f.shape[k]:
-            raise ValueError(
+            raise misfit(
                 f"gradient: when 1d, distances must match the length of the corresponding "
                 f"dimension ({places.size} and axis {k} of {f.shape})"
             )
@@ -204,7 +206,7 @@ def _spacings(f: Array, axes: list[int], varargs: tuple[Any, ...]) -> list[Any]:
 
 def _slope(f: Array, axis: int, h: Any, edge_order: int) -> Array:
     if f.shape[axis] < edge_order + 1:
-        raise ValueError(
+        raise misfit(
             f"gradient: Shape of array too small to calculate a numerical gradient, at least "
             f"(edge_order + 1) elements are required, not {f.shape[axis]} along axis {axis}"
         )

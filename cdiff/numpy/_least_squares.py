@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, value
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
@@ -90,7 +91,7 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
     """What lstsq returns."""
     m, n = a.shape
     if b.shape[0] != m:
-        raise LinAlgError(f"{name}: Incompatible dimensions: {a.shape} and {b.shape}")
+        raise misfit(f"{name}: Incompatible dimensions: {a.shape} and {b.shape}", LinAlgError)
     dtype = np.result_type(a.dtype, b.dtype)
     a, b = _core.cast(a, dtype), _core.cast(b, dtype)
     x = _core.matmul(Pinv(np.asarray(rcond))(a)[0], b)
@@ -108,8 +109,8 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> Any:
     """As `numpy.linalg.lstsq`, differentiable where the rank is constant."""
     a, b = floating(a), floating(b)
     if a.ndim != 2 or b.ndim not in (1, 2):
-        raise LinAlgError(f"lstsq: a matrix and one or two axes are needed, not {a.shape} and "
-                          f"{b.shape}")  # fmt: skip
+        raise misfit(f"lstsq: a matrix and one or two axes are needed, not {a.shape} and "
+                          f"{b.shape}", LinAlgError)  # fmt: skip
     if rcond is None:
         rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps) * max(a.shape)
     elif rcond < 0:

@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, mirrors, store
 from cdiff.numpy._index import diagonal
 
@@ -103,7 +104,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = Non
     """As `numpy.matvec`: stacks of matrices times stacks of vectors."""
     a, v = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-1] != v.shape[-1]:
-        raise ValueError(f"matvec: shapes {a.shape} and {v.shape} do not fit")
+        raise misfit(f"matvec: shapes {a.shape} and {v.shape} do not fit")
     product = _core.matmul(a, _core.reshape(v, (*v.shape, 1)))
     return _finished(_core.reshape(product, product.shape[:-1]), out, dtype, "matvec")
 
@@ -113,7 +114,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = Non
     """As `numpy.vecmat`: stacks of vectors times stacks of matrices."""
     v, a = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-2] != v.shape[-1]:
-        raise ValueError(f"vecmat: shapes {v.shape} and {a.shape} do not fit")
+        raise misfit(f"vecmat: shapes {v.shape} and {a.shape} do not fit")
     product = _core.matmul(_core.reshape(_core.conj(v), (*v.shape[:-1], 1, v.shape[-1])), a)
     shape = product.shape[:-2] + product.shape[-1:]
     return _finished(_core.reshape(product, shape), out, dtype, "vecmat")
@@ -140,7 +141,7 @@ def cross(
     a = _axis_last(a, axis_of(a, axisa, "cross"))
     b = _axis_last(b, axis_of(b, axisb, "cross"))
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError(f"cross: incompatible dimensions for cross product: {a.shape}, {b.shape} "
+        raise misfit(f"cross: incompatible dimensions for cross product: {a.shape}, {b.shape} "
                          "(dimension must be 2 or 3)")  # fmt: skip
     p: list[Any]
     q: list[Any]
@@ -170,12 +171,12 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Array:
     else:
         a_axes, b_axes = tuple(range(-axes, 0)), tuple(range(axes))
     if len(a_axes) != len(b_axes):
-        raise ValueError("tensordot: shape-mismatch for sum: unequal numbers of axes")
+        raise misfit("tensordot: shape-mismatch for sum: unequal numbers of axes")
     a_axes = tuple([axis_of(a, i, "tensordot") for i in a_axes])
     b_axes = tuple([axis_of(b, i, "tensordot") for i in b_axes])
     a_shape, b_shape = a.shape, b.shape
     if any(a_shape[i] != b_shape[j] for i, j in zip(a_axes, b_axes, strict=True)):
-        raise ValueError(
+        raise misfit(
             f"tensordot: shape-mismatch for sum: axes {a_axes} of {a_shape} and {b_axes} of "
             f"{b_shape}"
         )

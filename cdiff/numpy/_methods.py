@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import is_tracked, peek
+from cdiff._face import misfit
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named
 from cdiff.numpy._flat import Flat
@@ -126,9 +127,10 @@ def _bytes_of(name: str) -> Any:
 
 def _resize_in_place(self: Array, *shape: Any, refcheck: bool = True) -> None:
     """Always an error: the number of elements does not change."""
-    raise TypeError(
+    raise misfit(
         f"resize: an Array of shape {self.shape} cannot be resized in place; write "
-        f"x = np.resize(x, shape)"
+        f"x = np.resize(x, shape)",
+        TypeError,
     )
 
 

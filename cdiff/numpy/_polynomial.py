@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
 from cdiff.numpy._convolve import convolve
 from cdiff.numpy._decompositions import eigenvalues, floating
@@ -43,7 +44,7 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Array:
 def _line(p: ArrayLike, name: str) -> Array:
     a = atleast_1d(as_array(p))
     if a.ndim != 1:
-        raise ValueError(f"{name}: Input must be a rank-1 array, not of shape {a.shape}")
+        raise misfit(f"{name}: Input must be a rank-1 array, not of shape {a.shape}")
     return a
 
 
@@ -143,7 +144,7 @@ def poly(seq_of_zeros: ArrayLike) -> Array:
     if z.ndim == 2 and z.shape[0] == z.shape[1] and z.shape[0]:
         return _characteristic(z)
     if z.ndim != 1:
-        raise ValueError(f"poly: input must be 1d or non-empty square 2d array, not {z.shape}")
+        raise misfit(f"poly: input must be 1d or non-empty square 2d array, not {z.shape}")
     a = _core.array(np.ones(1, z.dtype if z.dtype.kind in "fc" else float))
     for k in range(z.size):
         zero = _core.index(z, slice(k, k + 1))
@@ -188,7 +189,7 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     """As `numpy.vander`."""
     a = as_array(x)
     if a.ndim != 1:
-        raise ValueError(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
+        raise misfit(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
     n = a.size if N is None else N
     powers = np.arange(n) if increasing else np.arange(n - 1, -1, -1)
     a = _core.cast(a, np.result_type(a.dtype, int))
@@ -214,7 +215,9 @@ def polyfit(
     if w is not None:
         weights = as_array(w) + 0.0
         if weights.shape != right.shape[:1]:
-            raise TypeError(f"polyfit: expected w of shape {right.shape[:1]}, not {weights.shape}")
+            raise misfit(
+                f"polyfit: expected w of shape {right.shape[:1]}, not {weights.shape}", TypeError
+            )
         column = _core.reshape(weights, (-1, 1))
         left = left * column
         right = right * (column if right.ndim == 2 else weights)
@@ -244,11 +247,11 @@ def _check_fit(x: Array, y: Array, deg: int) -> None:
     if deg < 0:
         raise ValueError("polyfit: expected deg >= 0")
     if x.ndim != 1:
-        raise TypeError(f"polyfit: expected 1D vector for x, not shape {x.shape}")
+        raise misfit(f"polyfit: expected 1D vector for x, not shape {x.shape}", TypeError)
     if x.size == 0:
         raise TypeError("polyfit: expected non-empty vector for x")
     if y.ndim < 1 or y.ndim > 2:
-        raise TypeError(f"polyfit: expected 1D or 2D array for y, not shape {y.shape}")
+        raise misfit(f"polyfit: expected 1D or 2D array for y, not shape {y.shape}", TypeError)
     if x.shape[0] != y.shape[0]:
-        raise TypeError(f"polyfit: expected x and y to have same length, not {x.shape[0]} and "
-                        f"{y.shape[0]}")  # fmt: skip
+        raise misfit(f"polyfit: expected x and y to have same length, not {x.shape[0]} and "
+                        f"{y.shape[0]}", TypeError)  # fmt: skip

@@ -16,6 +16,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
@@ -164,12 +165,13 @@ def _fitted(weights: ArrayLike, a: Array, axis: Any, axes: tuple[int, ...], name
     if w.shape == a.shape:
         return w
     if axis is None:
-        raise TypeError(
+        raise misfit(
             f"{name}: Axis must be specified when shapes of a {a.shape} and weights {w.shape} "
-            "differ."
+            "differ.",
+            TypeError,
         )
     if w.shape != tuple([a.shape[i] for i in axes]):
-        raise ValueError(
+        raise misfit(
             f"{name}: Shape of weights {w.shape} must be consistent with shape of a {a.shape} "
             "along specified axis."
         )

@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array, to_plain, value
+from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
     NUMPY,
@@ -384,13 +385,14 @@ def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:
     if w.shape == a.shape:
         return w
     if axis is None:
-        raise TypeError(
+        raise misfit(
             f"average: axis must be specified when shapes of a {a.shape} and weights {w.shape} "
-            "differ."
+            "differ.",
+            TypeError,
         )
     axes = [axis_of(a, i, "average") for i in (axis if isinstance(axis, tuple) else (axis,))]
     if w.shape != tuple([a.shape[i] for i in axes]):
-        raise ValueError(
+        raise misfit(
             f"average: shape of weights {w.shape} must be consistent with shape of a {a.shape} "
             f"along axis {axis}"
         )
@@ -469,7 +471,7 @@ def _cumulative(
         a = _core.reshape(a, (1,))
     if axis is None:
         if a.ndim > 1:
-            raise ValueError(f"{name}: axis must be given for arrays of more than one dimension")
+            raise misfit(f"{name}: axis must be given for arrays of more than one dimension")
         axis = 0
     result = function(a, axis_of(a, axis, name), dtype)
     if initial:

@@ -16,6 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from cdiff import _core
 from cdiff._core import Array, any_array, value
+from cdiff._face import misfit, noted
 from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
@@ -89,7 +90,7 @@ def expand_dims(a: ArrayLike, axis: Any) -> Array:
     a = as_array(a)
     axis = axis if isinstance(axis, (tuple, list)) else (axis,)
     ndim = a.ndim + len(axis)
-    new = normalize_axis_tuple(axis, ndim, f"expand_dims of shape {a.shape}")
+    new = noted(normalize_axis_tuple, axis, ndim, f"expand_dims of shape {a.shape}")
     old = iter(a.shape)
     return _core.reshape(a, tuple([1 if i in new else next(old) for i in range(ndim)]))
 
@@ -104,7 +105,7 @@ def squeeze(a: ArrayLike, axis: Any = None) -> Array:
     axes = axes_of(a, axis, "squeeze", True)
     for i in axes:
         if shape[i] != 1:
-            raise ValueError(
+            raise misfit(
                 f"squeeze: cannot select an axis to squeeze out which has size not equal to one "
                 f"(axis {i} of shape {shape})"
             )
@@ -121,7 +122,7 @@ def broadcast_to(array: ArrayLike, shape: Any, subok: bool = False) -> Array:
 def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Array, ...]:
     """As `numpy.broadcast_arrays`."""
     arrays = [as_array(a) for a in args]
-    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    shape = noted(np.broadcast_shapes, *[a.shape for a in arrays])
     return tuple([_core.broadcast_to(a, shape) for a in arrays])
 
 
@@ -182,8 +183,8 @@ def moveaxis(a: ArrayLike, source: Any, destination: Any) -> Array:
     """As `numpy.moveaxis`."""
     a = as_array(a)
     name = f"moveaxis of shape {a.shape}: "
-    source = normalize_axis_tuple(source, a.ndim, name + "source")
-    destination = normalize_axis_tuple(destination, a.ndim, name + "destination")
+    source = noted(normalize_axis_tuple, source, a.ndim, name + "source")
+    destination = noted(normalize_axis_tuple, destination, a.ndim, name + "destination")
     if len(source) != len(destination):
         raise ValueError(name + "`source` and `destination` must have the same number of elements")
     perm = [i for i in range(a.ndim) if i not in source]
@@ -197,7 +198,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     """As `numpy.rollaxis`."""
     a = as_array(a)
     axis = axis_of(a, axis, "rollaxis")
-    start = normalize_axis_index(operator.index(start), a.ndim + 1, "rollaxis: start")
+    start = noted(normalize_axis_index, operator.index(start), a.ndim + 1, "rollaxis: start")
     perm = [i for i in range(a.ndim) if i != axis]
     perm.insert(start - 1 if axis < start else start, axis)
     return _core.transpose(a, tuple(perm))
@@ -216,7 +217,7 @@ def fliplr(m: ArrayLike) -> Array:
     """As `numpy.fliplr`."""
     m = as_array(m)
     if m.ndim < 2:
-        raise ValueError(f"fliplr: input must be >= 2-d, not of shape {m.shape}")
+        raise misfit(f"fliplr: input must be >= 2-d, not of shape {m.shape}")
     return flip(m, 1)
 
 
@@ -318,12 +319,12 @@ def stack(
     shape = rows[0].shape
     for row in rows:
         if row.shape != shape:
-            raise ValueError(
+            raise misfit(
                 f"stack: all input arrays must have the same shape, got {shape} and {row.shape}"
             )
     ndim = len(shape) + 1
     if type(axis) is not int or not 0 <= axis < ndim:
-        axis = normalize_axis_index(operator.index(axis), ndim, f"stack of shape {shape}")
+        axis = noted(normalize_axis_index, operator.index(axis), ndim, f"stack of shape {shape}")
     shape = (*shape[:axis], 1, *shape[axis:])
     rows = [_core.reshape(row, shape) for row in rows]
     return _finished(_core.concatenate(rows, axis), out, dtype, casting, "stack")
@@ -398,7 +399,7 @@ def _split_along(axis: int, original: Any) -> Callable[[ArrayLike, Any], list[Ar
         a = as_array(ary)
         least = 1 if name == "hsplit" else axis + 1
         if a.ndim < least:
-            raise ValueError(f"{name} only works on arrays of {least} or more dimensions")
+            raise misfit(f"{name} only works on arrays of {least} or more dimensions")
         chosen = 0 if a.ndim == 1 else axis
         return _pieces(np.split, a, indices_or_sections, chosen, name)
 

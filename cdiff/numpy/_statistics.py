@@ -16,6 +16,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import ArrayLike, adjoint, as_array, mirrors, of_values, plain
 from cdiff.numpy._creation import linspace
 from cdiff.numpy._index import clip, diag, diff
@@ -89,7 +90,7 @@ def _variables(m: ArrayLike, rowvar: bool, dtype: Any, name: str) -> Array:
     """One row for each variable."""
     m = as_array(m)
     if m.ndim > 2:
-        raise ValueError(f"{name} has more than 2 dimensions: shape {m.shape}")
+        raise misfit(f"{name} has more than 2 dimensions: shape {m.shape}")
     m = _core.cast(m, np.result_type(m.dtype, np.float64) if dtype is None else dtype)
     if m.ndim < 2:
         return _core.reshape(m, (1, m.size))
@@ -113,9 +114,13 @@ def _weights(n: int, fweights: Any, aweights: ArrayLike) -> Any:
 
 def _check_weights(w: Any, n: int, name: str) -> None:
     if w.ndim > 1:
-        raise RuntimeError(f"cov: cannot handle multidimensional {name}, got shape {w.shape}")
+        raise misfit(
+            f"cov: cannot handle multidimensional {name}, got shape {w.shape}", RuntimeError
+        )
     if w.shape != (n,):
-        raise RuntimeError(f"cov: incompatible numbers of samples ({n}) and {name} {w.shape}")
+        raise misfit(
+            f"cov: incompatible numbers of samples ({n}) and {name} {w.shape}", RuntimeError
+        )
     if np.any(np.less(w, 0)):
         raise ValueError(f"cov: {name} cannot be negative")
 
@@ -130,7 +135,7 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
         return of_values(np.bincount, x, weights, minlength)
     positions, w = np.asarray(plain(x)), as_array(weights)
     if positions.shape != w.shape or positions.ndim != 1:
-        raise ValueError(
+        raise misfit(
             f"bincount: The weights and list don't have the same length: {w.shape} and "
             f"{positions.shape}"
         )
@@ -159,7 +164,7 @@ def histogram(
     """As `numpy.histogram`, differentiable in the weights and in the edges."""
     edges = histogram_bin_edges(a, bins, range, weights)
     if weights is not None and np.shape(weights) != np.shape(a):
-        raise ValueError(
+        raise misfit(
             f"histogram: weights of shape {np.shape(weights)} should have the same shape as a "
             f"{np.shape(a)}."
         )
@@ -184,7 +189,7 @@ def histogram2d(
 ) -> tuple[Any, Any, Any]:
     """As `numpy.histogram2d`, differentiable in the weights and in the edges."""
     if np.shape(x) != np.shape(y):
-        raise ValueError(
+        raise misfit(
             f"histogram2d: x and y must have the same length, not {np.shape(x)} and {np.shape(y)}."
         )
     try:
@@ -209,14 +214,14 @@ def histogramdd(
     columns = _columns(sample)
     try:
         if len(bins) != len(columns):
-            raise ValueError(
+            raise misfit(
                 f"histogramdd: The dimension of bins ({len(bins)}) must be equal to the dimension "
                 f"of the sample ({len(columns)})."
             )
     except TypeError:
         bins = len(columns) * [bins]
     if range is not None and len(range) != len(columns):
-        raise ValueError("histogramdd: range argument must have one entry per dimension")
+        raise misfit("histogramdd: range argument must have one entry per dimension")
     ranges = [None] * len(columns) if range is None else range
     edges = [_edges(x, b, r, "histogramdd") for x, b, r in zip(columns, bins, ranges, strict=True)]
     w = as_array(weights) if any_array(weights) else weights
@@ -246,7 +251,7 @@ def _edges(x: Array, bins: Any, range: Any, name: str) -> Any:
             raise ValueError(f"{name}: `bins` must increase monotonically, when an array")
         return edges
     if np.ndim(bins) != 0:
-        raise ValueError(f"{name}: `bins` must be 1d, when an array, not of shape {np.shape(bins)}")
+        raise misfit(f"{name}: `bins` must be 1d, when an array, not of shape {np.shape(bins)}")
     if range is not None:
         first, last = range
         if first > last:

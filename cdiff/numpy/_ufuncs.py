@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy import _in_place, _reduce
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -71,7 +72,7 @@ def _reduce_of(
         return REDUCE[ufunc](a, axis, keepdims=keepdims, initial=initial, where=where)
     axes = axes_of(a, axis, name, True)
     if len(axes) != 1 and ufunc not in ANY_ORDER:
-        raise ValueError(f"{name}: the order of its operands matters, so one axis is reduced, "
+        raise misfit(f"{name}: the order of its operands matters, so one axis is reduced, "
                          f"not {axes} of shape {a.shape}")  # fmt: skip
     kept = tuple([1 if k in axes else n for k, n in enumerate(a.shape)])
     rest = tuple([k for k in range(a.ndim) if k not in axes])

@@ -17,6 +17,7 @@ from numpy.fft import fftfreq, rfftfreq
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import ArrayLike, as_array, axis_of, index_along, mirrors, store
 from cdiff.numpy._shape import roll
 
@@ -88,9 +89,10 @@ def _half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
     a = as_array(a)
     axis = axis_of(a, axis, name)
     if a.dtype.kind == "c":
-        raise TypeError(
+        raise misfit(
             f"{name} takes real numbers, got dtype {a.dtype} of shape {a.shape}; use fft, or the "
-            "real part"
+            "real part",
+            TypeError,
         )
     a = of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
     return _core.rfft(a, axis, norm)
@@ -197,7 +199,7 @@ def _half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str
     a, norm = as_array(a), _norm(norm, name)
     s, axes = lengths_of(a, s, axes, name)
     if not axes:
-        raise ValueError(f"{name}: at least one axis is needed, got shape {a.shape}")
+        raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}")
     a = _half(a, s[-1], axes[-1], norm, name)
     return _along_all(a, s[:-1], axes[:-1], norm, out, False, name)
 
@@ -206,7 +208,7 @@ def _from_half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name
     a, norm = as_array(a), _norm(norm, name)
     s, axes = lengths_of(a, s, axes, name)
     if not axes:
-        raise ValueError(f"{name}: at least one axis is needed, got shape {a.shape}")
+        raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}")
     a = _along_all(a, s[:-1], axes[:-1], norm, None, True, name)
     return _finished(_from_half(a, s[-1], axes[-1], norm, name), out, name)
 

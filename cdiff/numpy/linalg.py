@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit, noted
 from cdiff.numpy._common import (
     ALL_AXES,
     NUMPY,
@@ -73,7 +74,7 @@ handles(np.linalg.tensordot)(tensordot)
 def _square(a: ArrayLike, name: str) -> Array:
     a = as_array(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise LinAlgError(f"{name}: the last two axes must be square, got shape {a.shape}")
+        raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
     return a
 
 
@@ -86,13 +87,13 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     a, b = _square(a, "solve"), as_array(b)
     if b.ndim == 1:
         if a.shape[-1] != b.size:
-            raise ValueError(f"solve: shapes {a.shape} and {b.shape} do not fit")
+            raise misfit(f"solve: shapes {a.shape} and {b.shape} do not fit")
         b = _core.reshape(b, (b.size, 1))
         x = _core.solve(a, _core.broadcast_to(b, a.shape[:-2] + b.shape))
         return _core.reshape(x, x.shape[:-1])
     if b.ndim == 0 or a.shape[-1] != b.shape[-2]:
-        raise ValueError(f"solve: shapes {a.shape} and {b.shape} do not fit")
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        raise misfit(f"solve: shapes {a.shape} and {b.shape} do not fit")
+    stack = noted(np.broadcast_shapes, a.shape[:-2], b.shape[:-2])
     a = _core.broadcast_to(a, stack + a.shape[-2:])
     return _core.solve(a, _core.broadcast_to(b, stack + b.shape[-2:]))
 
@@ -126,9 +127,10 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Array:
     shape = a.shape[b.ndim :]
     size = math.prod(shape)
     if a.size != size**2 or b.size != size:
-        raise LinAlgError(
+        raise misfit(
             f"tensorsolve: Input arrays must satisfy the requirement prod(a.shape[b.ndim:]) == "
-            f"prod(a.shape[:b.ndim]), which shapes {a.shape} and {b.shape} do not"
+            f"prod(a.shape[:b.ndim]), which shapes {a.shape} and {b.shape} do not",
+            LinAlgError,
         )
     x = _core.solve(_core.reshape(a, (size, size)), _core.reshape(b, (size, 1)))
     return _core.reshape(x, shape)
@@ -143,7 +145,9 @@ def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
     shape = a.shape[ind:] + a.shape[:ind]
     size = math.prod(a.shape[ind:])
     if size * size != a.size:
-        raise LinAlgError(f"tensorinv: shape {a.shape} is not square when split at axis {ind}")
+        raise misfit(
+            f"tensorinv: shape {a.shape} is not square when split at axis {ind}", LinAlgError
+        )
     return _core.reshape(_core.inv(_core.reshape(a, (size, size))), shape)
 
 
@@ -212,7 +216,9 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: Any = None) -> Array:
         chain[-1] = _core.reshape(chain[-1], (-1, 1))
     for a in chain:
         if a.ndim != 2:
-            raise LinAlgError(f"multi_dot: {a.ndim}-dimensional array given, must be 2-dimensional")
+            raise misfit(
+                f"multi_dot: {a.ndim}-dimensional array given, must be 2-dimensional", LinAlgError
+            )
     result = _product(chain, _chain_order(chain), 0, len(chain) - 1)
     if first == 1 or last == 1:
         shape = (result.shape[0],) * (first > 1) + (result.shape[1],) * (last > 1)
@@ -260,7 +266,7 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     if len(axes) == 1:
         return _vector_norm(x, 2 if ord is None else ord, axes, keepdims)
     if len(axes) != 2:
-        raise ValueError("norm: Improper number of dimensions to norm.")
+        raise misfit("norm: Improper number of dimensions to norm.")
     if axes[0] == axes[1]:
         raise ValueError("norm: Duplicate axes given.")
     return _matrix_norm(x, "fro" if ord is None else ord, axes, keepdims)
@@ -280,7 +286,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     """As `numpy.linalg.matrix_norm`; the derivative is 0 where the norm is 0."""
     x = floating(x)
     if x.ndim < 2:
-        raise ValueError(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
+        raise misfit(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
     return _matrix_norm(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
@@ -289,7 +295,9 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
     """As `numpy.linalg.cond`."""
     x = as_array(x)
     if x.ndim < 2 or not x.size:
-        raise LinAlgError(f"cond: a non-empty array of two axes or more is needed, not {x.shape}")
+        raise misfit(
+            f"cond: a non-empty array of two axes or more is needed, not {x.shape}", LinAlgError
+        )
     axes = (x.ndim - 2, x.ndim - 1)
     x = floating(x)
     if p is None or p in (2, -2):
@@ -362,7 +370,7 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.linalg.outer`."""
     a, b = as_array(x1), as_array(x2)
     if a.ndim != 1 or b.ndim != 1:
-        raise ValueError(
+        raise misfit(
             f"outer: input arrays must be one-dimensional, got shapes {a.shape} and {b.shape}"
         )
     return _outer(a, b)
@@ -373,7 +381,7 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     """As `numpy.linalg.cross`."""
     a, b = as_array(x1), as_array(x2)
     if a.shape[axis] != 3 or b.shape[axis] != 3:
-        raise ValueError(f"cross: both arrays must hold vectors of length three, not {a.shape} and "
+        raise misfit(f"cross: both arrays must hold vectors of length three, not {a.shape} and "
                          f"{b.shape}")  # fmt: skip
     return _cross(a, b, axis=axis)
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
 
 __all__ = ["Generator", "RandomState", "default_rng"]
@@ -121,7 +122,7 @@ def _multivariate_normal(
         )
     mean, cov = as_array(mean), as_array(cov)
     if mean.ndim != 1 or cov.shape != (mean.size, mean.size):
-        raise ValueError(
+        raise misfit(
             f"multivariate_normal: mean of shape {mean.shape} and cov of shape {cov.shape} do not "
             "fit"
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._face import misfit
 from cdiff._wrap import check_function
 from cdiff.optimize._adapt import no_derivative
 from cdiff.optimize._least_squares import by_minpack, undifferentiated
@@ -218,7 +219,7 @@ def _weights(sigma: Any, y: Any) -> tuple[Any, ...]:
             raise ValueError("curve_fit: sigma, as a covariance matrix, is not positive definite"
                              ) from None  # fmt: skip
     if sigma.shape not in ((), y.shape):
-        raise ValueError(
+        raise misfit(
             f"curve_fit: sigma has shape {sigma.shape}; it must be a number, or have the shape of "
             f"ydata, {y.shape}, or be a covariance matrix"
         )

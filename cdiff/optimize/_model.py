@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._face import misfit
 from cdiff._tree import LEAF, flatten, unflatten
 from cdiff._wrap import function_name
 from cdiff.optimize._vector import Variables, VectorFunction, as_vector, refuse_complex
@@ -56,7 +57,7 @@ class Model:
             found = as_vector(found, "curve_fit", self.f)
         refuse_complex([found], "curve_fit", f"the output of {function_name(self.f)}")
         if np.shape(found) not in ((), np.shape(y)):  # a number counts for all data
-            raise ValueError(
+            raise misfit(
                 f"curve_fit: the model has shape {np.shape(found)}, ydata has shape {np.shape(y)}"
             )
         residuals = (found - y).reshape((-1,))

@@ -16,6 +16,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of
 from cdiff.scipy._mirror import rows_at
 from cdiff.scipy._need import scipy_module
@@ -67,7 +68,7 @@ class BSpline:
         self.c = _core.transpose(c, order)
         n = self.t.size - self.k - 1
         if self.k < 0 or self.t.ndim != 1 or n < self.k + 1 or self.c.shape[0] < n:
-            raise ValueError(
+            raise misfit(
                 f"BSpline: knots of shape {self.t.shape} and coefficients of shape {c.shape} do "
                 f"not fit for degree {self.k}: at least {2 * self.k + 2} knots and, along axis "
                 f"{self.axis}, {max(n, self.k + 1)} coefficients are needed"
@@ -206,7 +207,7 @@ def make_interp_spline(
     y = y if y.dtype.kind in "fc" else _core.cast(y, float)
     axis = axis_of(y, axis, "make_interp_spline")
     if x.ndim != 1 or x.size != y.shape[axis] or k < 0:
-        raise ValueError(
+        raise misfit(
             f"make_interp_spline: x of shape {x.shape} and y of shape {y.shape} do not fit along "
             f"axis {axis}, or the degree {k} is negative"
         )

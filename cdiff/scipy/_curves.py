@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, of_values
 from cdiff.scipy._mirror import rows_at
 from cdiff.scipy._need import scipy_module
@@ -53,7 +54,7 @@ class Data:
         y = y if y.dtype.kind in "fc" else _core.cast(y, float)
         self.axis = axis_of(y, axis, name)
         if self.x.ndim != 1 or self.x.size != y.shape[self.axis] or self.x.size < least:
-            raise ValueError(
+            raise misfit(
                 f"{name}: x of shape {self.x.shape} and y of shape {y.shape} do not fit along "
                 f"axis {axis}, or have fewer than {least} points"
             )
@@ -449,7 +450,7 @@ class PPoly(_Piecewise):
         c = as_array(c)
         axis = axis_of(c, axis, "PPoly")
         if c.ndim < 2 or axis == c.ndim - 1:
-            raise ValueError(f"PPoly: coefficients of shape {c.shape} have no axis {axis + 1}")
+            raise misfit(f"PPoly: coefficients of shape {c.shape} have no axis {axis + 1}")
         order = [axis, axis + 1, *[k for k in range(c.ndim) if k not in (axis, axis + 1)]]
         c = _core.transpose(c, order)
         # The data only say where the pieces begin, and which shape the results have.

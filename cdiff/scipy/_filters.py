@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axes_of, axis_of
 from cdiff.numpy._pad import pad
 from cdiff.scipy import signal as _signal
@@ -72,7 +73,7 @@ def correlate1d(
     """As `scipy.ndimage.correlate1d`, by the image and by the weights."""
     a, w = _image(input, output, "correlate1d"), as_array(weights)
     if w.ndim != 1 or not w.size:
-        raise RuntimeError(f"correlate1d: no filter weights given: shape {w.shape}")
+        raise misfit(f"correlate1d: no filter weights given: shape {w.shape}", RuntimeError)
     axis = axis_of(a, axis, "correlate1d")
     shape, origins = [1] * a.ndim, [0] * a.ndim
     shape[axis], origins[axis] = w.size, origin
@@ -94,7 +95,7 @@ def _over(a: Array, w: Array, axes: Any, name: str) -> tuple[Array, tuple[int, .
     """Weights with an axis for each of the image, and the axes that they have."""
     chosen = axes_of(a, axes, name)
     if w.ndim != len(chosen) or not w.size:
-        raise RuntimeError(f"{name}: weights of shape {w.shape} for {len(chosen)} axes")
+        raise misfit(f"{name}: weights of shape {w.shape} for {len(chosen)} axes", RuntimeError)
     sizes = dict(zip(chosen, w.shape, strict=True))
     return _core.reshape(w, tuple([sizes.get(k, 1) for k in range(a.ndim)])), chosen
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._curves import PchipInterpolator, interval, interval_of
 from cdiff.scipy._mirror import rows_at
@@ -100,7 +101,7 @@ class RegularGridInterpolator:
             )
         for axis, g in enumerate(self.grid):
             if g.size < LEAST[method]:
-                raise ValueError(
+                raise misfit(
                     f"RegularGridInterpolator: there are {g.size} points in dimension {axis}, but "
                     f"method {method!r} requires at least {LEAST[method]}"
                 )
@@ -141,7 +142,7 @@ class RegularGridInterpolator:
         if several and xi.ndim == 1 and xi.size % n == 0:
             xi = _core.reshape(xi, (xi.size // n, n))
         if xi.ndim == 0 or xi.shape[-1] != n:
-            raise ValueError(
+            raise misfit(
                 f"RegularGridInterpolator: points of shape {xi.shape} for a grid of {n} dimensions"
             )
         return _core.reshape(xi, (xi.size // n, n)), xi.shape[:-1]
@@ -154,7 +155,7 @@ class RegularGridInterpolator:
             if self.bounds_error:
                 # A decision of a program, since the error depends on it.
                 if np.any(of_values(_out_of, g, q)):
-                    raise ValueError(
+                    raise misfit(
                         "RegularGridInterpolator: One of the requested xi is out of bounds in "
                         f"dimension {axis}"
                     )
@@ -210,20 +211,20 @@ class RegularGridInterpolator:
 def _ascending(grid: list[Array], values: Array) -> tuple[tuple[Array, ...], Array]:
     """The grid with each axis in ascending order, and the values turned with it."""
     if len(grid) > values.ndim:
-        raise ValueError(
+        raise misfit(
             f"RegularGridInterpolator: {len(grid)} axes of points for values of shape "
             f"{values.shape}"
         )
     turned = []
     for axis, g in enumerate(grid):
         if g.shape != values.shape[axis : axis + 1]:
-            raise ValueError(
+            raise misfit(
                 f"RegularGridInterpolator: points of shape {g.shape} in dimension {axis} for "
                 f"values of shape {values.shape}"
             )
         steps = np.diff(_core.peek(g))
         if not (np.all(steps > 0) or np.all(steps < 0)):
-            raise ValueError(
+            raise misfit(
                 f"RegularGridInterpolator: the points in dimension {axis} must be strictly "
                 "ascending or descending"
             )

@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
 from cdiff.numpy._index import diagonal
 from cdiff.scipy import special
@@ -87,7 +88,7 @@ def _centred(x: Any, mean: Any, cov: Any, name: str) -> tuple[Any, Any]:
     if n == 1 and x.ndim < 2:
         x = _core.reshape(x, (-1, 1))
     if np.ndim(mean) > 1 or cov.shape != (n, n) or (x.ndim and x.shape[-1] != n):
-        raise ValueError(
+        raise misfit(
             f"{name}: x of shape {x.shape}, mean of shape {np.shape(mean)} and cov of "
             f"shape {cov.shape} do not fit: mean is a vector, the last axis of x is as long"
         )
@@ -143,7 +144,7 @@ def _dirichlet(x: Any, alpha: Any) -> Array:
     """
     x, alpha = as_array(x), as_array(alpha)
     if alpha.ndim != 1 or x.ndim not in (1, 2) or x.shape[0] not in (alpha.size, alpha.size - 1):
-        raise ValueError(
+        raise misfit(
             f"dirichlet: x of shape {x.shape} and alpha of shape {alpha.shape} do not fit: alpha "
             "is a vector, the first axis of x is as long or shorter by one"
         )
@@ -164,7 +165,7 @@ def _counted(x: Any, p: Any, n: Any, name: str) -> tuple[Any, Array, Any]:
         )
     x, p = np.asarray(x), as_array(p)
     if not x.ndim or not p.ndim or x.shape[-1] != p.shape[-1]:
-        raise ValueError(f"{name}: x of shape {x.shape} and parameters of {p.shape} do not fit")
+        raise misfit(f"{name}: x of shape {x.shape} and parameters of {p.shape} do not fit")
     return x, p, (x.sum(axis=-1) == n) & (x >= 0).all(axis=-1) & (x == np.floor(x)).all(axis=-1)
 
 
@@ -195,7 +196,7 @@ def _definite_matrices(x: Any, scale: Any, name: str) -> tuple[Array, Array]:
     """Matrices along the first axis (SciPy has them along the last), and the scale."""
     x, scale = as_array(x), as_array(scale)
     if scale.ndim != 2 or x.ndim not in (2, 3) or x.shape[:2] != scale.shape:
-        raise ValueError(
+        raise misfit(
             f"{name}: x of shape {x.shape} and scale of shape {scale.shape} do not fit: scale is a "
             "matrix, x one like it or several along the last axis"
         )
@@ -231,13 +232,13 @@ def _matrix_normal(X: Any, mean: Any = None, rowcov: Any = 1, colcov: Any = 1) -
     """As `scipy.stats.matrix_normal`: logpdf and pdf, by X, mean, rowcov and colcov (definite)."""
     x = as_array(X) if mean is None else as_array(X) - as_array(mean)
     if x.ndim < 2:
-        raise ValueError(f"matrix_normal: X holds matrices, its shape is {x.shape}")
+        raise misfit(f"matrix_normal: X holds matrices, its shape is {x.shape}")
     n, m = x.shape[-2:]
     covs = []
     for cov, k in ((as_array(rowcov), n), (as_array(colcov), m)):
         cov = cov * np.eye(k) if cov.ndim < 2 else cov
         if cov.shape != (k, k):
-            raise ValueError(f"matrix_normal: X of shape {x.shape} needs a covariance of shape "
+            raise misfit(f"matrix_normal: X of shape {x.shape} needs a covariance of shape "
                              f"{(k, k)}, not {cov.shape}")  # fmt: skip
         covs.append(_core.cholesky(cov))
     rows, columns = [_core.broadcast_to(c, (*x.shape[:-2], *c.shape)) for c in covs]
@@ -257,9 +258,7 @@ def _vonmises_fisher(x: Any, mu: Any, kappa: Any) -> Array:
     """As `scipy.stats.vonmises_fisher`: logpdf and pdf, by x, mu (unit vectors) and kappa."""
     x, mu = as_array(x), as_array(mu)
     if mu.ndim != 1 or not x.ndim or x.shape[-1] != mu.size:
-        raise ValueError(
-            f"vonmises_fisher: x of shape {x.shape} and mu of shape {mu.shape} do not fit"
-        )
+        raise misfit(f"vonmises_fisher: x of shape {x.shape} and mu of shape {mu.shape} do not fit")
     if of_values(_no_unit, x) or of_values(_no_unit, mu):
         raise ValueError("vonmises_fisher: x and mu must be unit vectors")
     half = 0.5 * mu.size - 1

@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import adjoint, along, of_values, squared_size
 from cdiff.numpy._decompositions import TURNED, Eig, places_of_largest
 from cdiff.numpy._equal_values import row
@@ -76,7 +77,7 @@ def pair_eig(a: Any, b: Any, name: str) -> tuple[Array, Array]:
     """Eigenvalues and right vectors of two square matrices, or of stacks of them."""
     a, b = promoted(a, b)
     if a.shape[-2:] != b.shape[-2:]:
-        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+        raise misfit(f"{name}: shapes {a.shape} and {b.shape} do not fit")
     stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     parts = [_core.broadcast_to(x, stack + x.shape[-2:]) for x in (a, b)]
     real = a.dtype.kind == "f"

@@ -12,6 +12,7 @@ from typing import Any
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import adjoint
 from cdiff.numpy._decomposition import Decomposition
@@ -73,7 +74,7 @@ def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[Ar
     """As `scipy.linalg.orthogonal_procrustes`, where A^H B has full rank."""
     a, b = promoted(matrix_of(A, "orthogonal_procrustes"), matrix_of(B, "orthogonal_procrustes"))
     if a.shape != b.shape:
-        raise ValueError(f"orthogonal_procrustes: shapes {a.shape} and {b.shape} differ")
+        raise misfit(f"orthogonal_procrustes: shapes {a.shape} and {b.shape} differ")
     product = _core.matmul(adjoint(a), b)
     r = _unitary(product)
     return r, _core.sum(_core.real(_core.conj(r) * product), None, False)

@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axis_of, of_values
 from cdiff.numpy._pad import pad
@@ -299,7 +300,7 @@ def _begun(input: Any, order: int, mode: str, output: Any, name: str) -> tuple[A
     no_keywords(name, output=(output, None))
     a = _image(input, name)
     if a.ndim < 1:
-        raise RuntimeError(f"{name}: the image must have an axis, got shape {a.shape}")
+        raise misfit(f"{name}: the image must have an axis, got shape {a.shape}", RuntimeError)
     _checked_order(order, name)
     given = as_array(input).dtype
     return a, _mode_of(mode, name), given if given.kind == "f" else a.dtype
@@ -314,7 +315,7 @@ def map_coordinates(
     a, mode, dtype = _begun(input, order, mode, output, "map_coordinates")
     c = as_array(coordinates)
     if c.ndim < 2 or c.shape[0] != a.ndim:
-        raise ValueError(
+        raise misfit(
             f"map_coordinates: coordinates of shape {c.shape} for {a.ndim} axes; one row of places "
             "for each axis is needed"
         )
@@ -325,7 +326,9 @@ def _each(given: Any, ndim: int, name: str) -> Array:
     """A number for every axis, or one for each."""
     x = as_array(given)
     if x.ndim > 1 or (x.ndim == 1 and x.size != ndim):
-        raise RuntimeError(f"{name}: a number or {ndim} numbers are needed, got shape {x.shape}")
+        raise misfit(
+            f"{name}: a number or {ndim} numbers are needed, got shape {x.shape}", RuntimeError
+        )
     return _core.cast(_core.broadcast_to(x, (ndim,)), float)
 
 
@@ -369,9 +372,10 @@ def _affine_parts(matrix: Any, offset: Any, ndim: int) -> tuple[Array, Array]:
     if m.shape in ((ndim, ndim + 1), (ndim + 1, ndim + 1)):
         return m[:ndim, :ndim], m[:ndim, ndim]
     if m.ndim != 2 or m.shape[0] != ndim:
-        raise RuntimeError(
+        raise misfit(
             f"affine_transform: a matrix of shape {m.shape} does not map to the {ndim} axes of the "
-            "image"
+            "image",
+            RuntimeError,
         )
     return m, _each(offset, ndim, "affine_transform")
 
@@ -386,8 +390,9 @@ def affine_transform(
     m, by = _affine_parts(matrix, offset, a.ndim)
     shape = a.shape if output_shape is None else tuple(output_shape)
     if m.shape[1] != len(shape):
-        raise RuntimeError(
-            f"affine_transform: a matrix of shape {m.shape} for a result of {len(shape)} axes"
+        raise misfit(
+            f"affine_transform: a matrix of shape {m.shape} for a result of {len(shape)} axes",
+            RuntimeError,
         )
     grid = np.indices(shape, float).reshape(len(shape), -1)
     c = _core.matmul(m, as_array(grid)) + _core.reshape(by, (a.ndim, 1))
@@ -410,7 +415,7 @@ def rotate(
     """As `scipy.ndimage.rotate`, by the image and by the angle."""
     a = as_array(input)
     if a.ndim < 2 or len(axes) != 2:
-        raise ValueError(f"rotate: two axes are needed; got {axes} for shape {a.shape}")
+        raise misfit(f"rotate: two axes are needed; got {axes} for shape {a.shape}")
     i, j = sorted(axis_of(a, k, "rotate") for k in axes)
     if i == j:
         raise ValueError(f"rotate: axes must differ, got {axes}")

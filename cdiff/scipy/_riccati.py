@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._linalg import kron
 from cdiff.scipy._matrix import Solve, Sylvester
@@ -100,7 +101,7 @@ def _solved(discrete: bool, a: Any, b: Any, q: Any, r: Any, e: Any, s: Any) -> A
     n, m = a.shape[0], b.shape[1]
     found = [x.shape for x in (a, b, q, r)]
     if found != [(n, n), (n, m), (n, n), (m, m)]:
-        raise ValueError(f"{name}: shapes {', '.join(map(str, found))} of a, b, q and r do not fit")
+        raise misfit(f"{name}: shapes {', '.join(map(str, found))} of a, b, q and r do not fit")
     r, q = _symmetric(r), _symmetric(q)
     if e is not None:
         a, e = promoted(a, square_of(e, name))

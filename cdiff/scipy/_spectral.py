@@ -14,6 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
 from cdiff.numpy._decomposition import Decomposition
@@ -85,7 +86,7 @@ def _subset(w: Array, subset: Any) -> slice:
     if low == high + 1:  # an interval without any
         return slice(0, 0)
     if not 0 <= low <= high < w.shape[-1]:
-        raise ValueError(
+        raise misfit(
             f"eigh: requested eigenvalue indices are not valid. Valid range is "
             f"[0, {w.shape[-1] - 1}] and start <= end, but {subset} is given"
         )
@@ -100,7 +101,7 @@ def _operands(a: Any, b: Any, lower: bool, type: int, name: str) -> tuple[Array,
         return a, None
     b = hermitian_of(square_of(b, name), lower)
     if a.shape != b.shape or a.ndim != 2:
-        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+        raise misfit(f"{name}: shapes {a.shape} and {b.shape} do not fit")
     kind = np.result_type(a.dtype, b.dtype)
     return _core.cast(a, kind), _core.cast(b, kind)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import adjoint, as_array
 from cdiff.numpy._decompositions import floating
 from cdiff.numpy._index import diagonal, tril, triu
@@ -23,7 +24,7 @@ def square_of(a: Any, name: str) -> Array:
     """Real or complex square matrices, or an error."""
     a = floating(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError(f"{name}: expected a square matrix, got shape {a.shape}")
+        raise misfit(f"{name}: expected a square matrix, got shape {a.shape}")
     return a
 
 
@@ -32,7 +33,7 @@ def matrix_of(a: Any, name: str) -> Array:
     a = floating(a)
     if a.ndim != 2:
         several = "; for several matrices use cd.vmap" if a.ndim > 2 else ""
-        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}{several}")
+        raise misfit(f"{name}: expected a matrix, got shape {a.shape}{several}")
     return a
 
 
@@ -40,7 +41,7 @@ def matrices_of(a: Any, name: str) -> Array:
     """Real or complex matrices, or an error."""
     a = floating(a)
     if a.ndim < 2:
-        raise ValueError(f"{name}: expected a matrix, got shape {a.shape}")
+        raise misfit(f"{name}: expected a matrix, got shape {a.shape}")
     return a
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, index_along
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
@@ -36,7 +37,7 @@ def _steps(y: Array, x: Any, dx: Any, axis: int, name: str) -> Any:
     x = as_array(x)
     count = y.shape[axis]
     if x.shape[axis if x.ndim == y.ndim else -1] != count or x.ndim not in (1, y.ndim):
-        raise ValueError(f"{name}: x of shape {x.shape} does not fit y of shape {y.shape}")
+        raise misfit(f"{name}: x of shape {x.shape} does not fit y of shape {y.shape}")
     if x.ndim == 1:
         shape = [1] * y.ndim
         shape[axis] = count

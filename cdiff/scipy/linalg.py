@@ -22,6 +22,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
@@ -68,7 +69,7 @@ def _solved(a: Array, b: Any, kind: str | None, name: str) -> Array:
     a, b = promoted(a, b)
     vector = b.ndim == 1
     if b.ndim == 0 or b.shape[0 if vector else -2] != a.shape[-1]:
-        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+        raise misfit(f"{name}: shapes {a.shape} and {b.shape} do not fit")
     stack = np.broadcast_shapes(a.shape[:-2], () if vector else b.shape[:-2])
     b = _core.reshape(b, (b.size, 1)) if vector else b
     if stack != a.shape[:-2]:
@@ -129,11 +130,11 @@ def solve_banded(
     low, up = l_and_u
     ab, b = promoted(matrix_of(ab, "solve_banded"), b)
     if ab.shape[0] != low + up + 1:
-        raise ValueError(
+        raise misfit(
             f"solve_banded: l_and_u={low, up} needs ab with {low + up + 1} rows, not {ab.shape}"
         )
     if b.ndim not in (1, 2) or b.shape[0] != ab.shape[1]:
-        raise ValueError(f"solve_banded: shapes of ab {ab.shape} and b {b.shape} do not fit")
+        raise misfit(f"solve_banded: shapes of ab {ab.shape} and b {b.shape} do not fit")
     if b.ndim == 2:
         return call(Banded(low, up), [ab, b])
     return _core.reshape(call(Banded(low, up), [ab, _core.reshape(b, (b.size, 1))]), b.shape)
@@ -310,7 +311,7 @@ def expm_frechet(
     """As `scipy.linalg.expm_frechet`, by both matrices."""
     A, E = promoted(square_of(A, "expm_frechet"), square_of(E, "expm_frechet"))
     if A.shape != E.shape:
-        raise ValueError(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
+        raise misfit(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
     along = MatrixFunction("expm").along(A, E)
     return (expm(A), along) if compute_expm else along
 
@@ -324,7 +325,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     a, b = square_of(a, "solve_sylvester"), square_of(b, "solve_sylvester")
     q = matrix_of(q, "solve_sylvester")
     if q.shape != (a.shape[0], b.shape[0]):
-        raise ValueError(f"solve_sylvester: shapes {a.shape}, {b.shape} and {q.shape} do not fit")
+        raise misfit(f"solve_sylvester: shapes {a.shape}, {b.shape} and {q.shape} do not fit")
     return call(Sylvester(), promoted(a, b, q))
 
 
@@ -350,7 +351,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
 def _vector(c: Any, name: str) -> Array:
     c = as_array(c)
     if c.ndim != 1:
-        raise ValueError(f"{name}: expected a vector, got shape {c.shape}")
+        raise misfit(f"{name}: expected a vector, got shape {c.shape}")
     return c
 
 
@@ -412,7 +413,7 @@ def block_diag(*arrs: Any) -> Array:
     blocks = [as_array(x) for x in arrs]
     blocks = [_core.reshape(x, (1, x.size)) if x.ndim < 2 else x for x in blocks]
     if any(x.ndim > 2 for x in blocks):
-        raise ValueError(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
+        raise misfit(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
     rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
     for x in blocks:
         after = total - before - x.shape[1]
@@ -427,7 +428,7 @@ def khatri_rao(a: Any, b: Any) -> Array:
     """As `scipy.linalg.khatri_rao`."""
     a, b = matrix_of(a, "khatri_rao"), matrix_of(b, "khatri_rao")
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"khatri_rao: the numbers of columns of {a.shape} and {b.shape} differ")
+        raise misfit(f"khatri_rao: the numbers of columns of {a.shape} and {b.shape} differ")
     product = _core.reshape(a, (a.shape[0], 1, a.shape[1])) * b
     return _core.reshape(product, (a.shape[0] * b.shape[0], a.shape[1]))
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axes_of, axis_of
 from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
@@ -41,7 +42,7 @@ def _flipped(x: Array) -> Array:
 def _floats(x: Any, name: str) -> Array:
     x = as_array(x)
     if x.size == 0:
-        raise ValueError(f"{name}: an operand has no elements: shape {x.shape}")
+        raise misfit(f"{name}: an operand has no elements: shape {x.shape}")
     return x if x.dtype.kind == "f" else _core.cast(x, float)
 
 
@@ -89,7 +90,7 @@ class Convolution(PointCallee):
 def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
     a, b = _numbers(in1, name), _numbers(in2, name)
     if a.ndim != b.ndim:
-        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} have other numbers of axes")
+        raise misfit(f"{name}: shapes {a.shape} and {b.shape} have other numbers of axes")
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"{name}: mode is full, same or valid, not {mode!r}")
     if not a.ndim:
@@ -131,7 +132,7 @@ def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Arr
         return _convolved(a, b, mode, "fft", name)
     rest = [(n, m) for k, (n, m) in enumerate(zip(a.shape, b.shape, strict=True)) if k not in axes]
     if any(n != m and 1 not in (n, m) for n, m in rest):
-        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} differ outside the axes {axes}")
+        raise misfit(f"{name}: shapes {a.shape} and {b.shape} differ outside the axes {axes}")
     lengths = [a.shape[k] + b.shape[k] - 1 for k in axes]
     real = "c" not in (a.dtype.kind, b.dtype.kind)
     there, back = (rfftn, irfftn) if real else (fftn, ifftn)
@@ -234,7 +235,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     b, a, x = _floats(b, "lfilter"), _floats(a, "lfilter"), _floats(x, "lfilter")
     b, a = (_core.reshape(c, (1,)) if c.ndim == 0 else c for c in (b, a))
     if b.ndim != 1 or a.ndim != 1:
-        raise ValueError(f"lfilter: b and a are vectors, got shapes {b.shape} and {a.shape}")
+        raise misfit(f"lfilter: b and a are vectors, got shapes {b.shape} and {a.shape}")
     axis = axis_of(x, axis, "lfilter")
     last = axis == x.ndim - 1
     perm = [k for k in range(x.ndim) if k != axis] + [axis]
@@ -247,7 +248,7 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     expected = tuple([order if k == axis else n for k, n in enumerate(x.shape)])
     pairs = zip(state.shape, expected, strict=False)
     if state.ndim != x.ndim or any(m not in (1, n) for m, n in pairs):
-        raise ValueError(f"lfilter: zi has shape {state.shape}, but {expected} is needed")
+        raise misfit(f"lfilter: zi has shape {state.shape}, but {expected} is needed")
     y, end = _from_state(b, a, there(x), there(_core.broadcast_to(state, expected)))
     return back(y), back(end)
 
@@ -273,7 +274,7 @@ def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """As `scipy.signal.sosfilt`, by the signal, the sections and the state before it."""
     sos, y = _floats(sos, "sosfilt"), _floats(x, "sosfilt")
     if sos.ndim != 2 or sos.shape[1] != 6:
-        raise ValueError(f"sosfilt: sos must have shape (n_sections, 6), not {sos.shape}")
+        raise misfit(f"sosfilt: sos must have shape (n_sections, 6), not {sos.shape}")
     if zi is None:
         for k in range(sos.shape[0]):
             y = lfilter(sos[k, :3], sos[k, 3:], y, axis)

@@ -26,6 +26,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import any_array
+from cdiff._face import misfit
 from cdiff._reverse import stop_gradient
 from cdiff.numpy._common import HANDLERS
 from cdiff.numpy._reduce import log_softmax as _log_softmax
@@ -162,7 +163,7 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
 def multigammaln(a: Any, d: int) -> Any:
     """As `scipy.special.multigammaln(a, d)`, by a."""
     if any_array(d) or int(d) != d or d < 1:
-        raise ValueError("multigammaln: d must be a positive integer (dimension), and is constant")
+        raise misfit("multigammaln: d must be a positive integer (dimension), and is constant")
     terms = [FUNCTIONS["gammaln"](a - 0.5 * j) for j in range(int(d))]
     return 0.25 * d * (d - 1) * np.log(np.pi) + sum(terms)
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.numpy.polynomial import chebyshev, hermite, hermite_e, laguerre, legendre, polynomial
 
@@ -45,12 +46,12 @@ class _Series:
         super().__init__([0.0], None, None, symbol)  # type: ignore[call-arg]
         self.coef = _core.cast(as_array(coef), float) if _whole(coef) else as_array(coef)
         if self.coef.ndim != 1 or not self.coef.size:
-            raise ValueError(f"coefficients must be 1-d and not empty, got shape {self.coef.shape}")
+            raise misfit(f"coefficients must be 1-d and not empty, got shape {self.coef.shape}")
         for name, given in (("domain", domain), ("window", window)):
             if given is not None:
                 ends = as_array(given)
                 if ends.shape != (2,):
-                    raise ValueError(f"{name} has the wrong number of elements: {ends.shape}")
+                    raise misfit(f"{name} has the wrong number of elements: {ends.shape}")
                 setattr(self, name, ends if any_array(given) else np.asarray(given))
 
     def __call__(self, arg: Any) -> Any:

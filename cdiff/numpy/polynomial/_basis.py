@@ -17,6 +17,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, of_values
 from cdiff.numpy._decompositions import eigenvalues
 from cdiff.numpy._least_squares import least_squares
@@ -35,14 +36,14 @@ def _coefficients(c: Any, name: str) -> Array:
     a = as_array(c)
     a = _core.reshape(a, (1,)) if not a.ndim else a
     if not a.size:
-        raise ValueError(f"{name}: coefficients are needed, got shape {a.shape}")
+        raise misfit(f"{name}: coefficients are needed, got shape {a.shape}")
     return a if a.dtype.kind in "fc" else _core.cast(a, float)
 
 
 def _series(c: Any, name: str) -> Array:
     a = _coefficients(c, name)
     if a.ndim != 1:
-        raise ValueError(f"{name}: coefficients must be 1-d, got shape {a.shape}")
+        raise misfit(f"{name}: coefficients must be 1-d, got shape {a.shape}")
     return a
 
 
@@ -272,7 +273,7 @@ class Basis:
     ) -> Any:  # fmt: skip
         name, x, y = self.prefix + "fit", as_array(x) + 0.0, as_array(y) + 0.0
         if x.ndim != 1 or y.ndim not in (1, 2) or x.size != y.shape[0] or not x.size:
-            raise TypeError(f"{name}: shapes of x {x.shape} and y {y.shape} do not fit")
+            raise misfit(f"{name}: shapes of x {x.shape} and y {y.shape} do not fit", TypeError)
         chosen = np.arange(deg + 1) if np.ndim(deg) == 0 else np.sort(np.asarray(deg))
         if np.ndim(deg) > 1 or not chosen.size or chosen[0] < 0:
             raise ValueError(f"{name}: deg must be a non-negative integer or a list of them: {deg}")
@@ -281,7 +282,9 @@ class Basis:
         if w is not None:
             weights = as_array(w) + 0.0
             if weights.shape != x.shape:
-                raise TypeError(f"{name}: expected w of shape {x.shape}, not {weights.shape}")
+                raise misfit(
+                    f"{name}: expected w of shape {x.shape}, not {weights.shape}", TypeError
+                )
             column = _core.reshape(weights, (x.size, 1))
             left, right = left * column, right * (column if right.ndim == 2 else weights)
         scale = _core.norm2(left, (0,), False)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
+from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array
 from cdiff.scipy._need import scipy_module
@@ -166,7 +167,7 @@ class SparseArray:
 
 def _product(a: SparseArray, x: Array) -> Array:
     if x.ndim not in (1, 2) or x.shape[0] != a.shape[1]:
-        raise ValueError(f"sparse matmul: shapes {a.shape} and {x.shape} do not fit")
+        raise misfit(f"sparse matmul: shapes {a.shape} and {x.shape} do not fit")
     x = x if x.dtype.kind == "f" else _core.cast(x, float)
     if x.ndim == 2:
         return call(Product(a.structure), [a.data, x])
@@ -177,7 +178,7 @@ def _product(a: SparseArray, x: Array) -> Array:
 def solved(a: SparseArray, b: Array, name: str) -> Array:
     """The solution for a vector or a matrix."""
     if a.shape[0] != a.shape[1] or b.ndim not in (1, 2) or b.shape[0] != a.shape[0]:
-        raise ValueError(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+        raise misfit(f"{name}: shapes {a.shape} and {b.shape} do not fit")
     if b.ndim == 2:
         return call(Solution(a.structure), [a.data, b])
     x = call(Solution(a.structure), [a.data, _core.reshape(b, (b.size, 1))])
@@ -202,7 +203,7 @@ def from_coordinates(data: Any, coords: Any, shape: Any) -> SparseArray:
         shape = (int(rows.max(initial=-1)) + 1, int(columns.max(initial=-1)) + 1)
     data = as_array(data)
     if data.shape != rows.shape or rows.shape != columns.shape or rows.ndim != 1:
-        raise ValueError(f"sparse: data of shape {data.shape} for coordinates of shapes "
+        raise misfit(f"sparse: data of shape {data.shape} for coordinates of shapes "
                          f"{rows.shape} and {columns.shape}")  # fmt: skip
     for z, n, what in ((rows, shape[0], "row"), (columns, shape[1], "column")):
         if z.size and (z.min() < 0 or z.max() >= n):

@@ -22,6 +22,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
+from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.numpy._reduce import mean as _mean
 from cdiff.numpy._reduce import var as _var
@@ -123,7 +124,7 @@ def _between_points(name: str, arguments: str) -> Any:
     def distance(u: Any, v: Any, *args: Any, **kwargs: Any) -> Array:
         u, v = as_array(u), as_array(v)
         if u.ndim != 1 or v.shape != u.shape:
-            raise ValueError(f"{name}: two vectors of equal length, not {u.shape} and {v.shape}")
+            raise misfit(f"{name}: two vectors of equal length, not {u.shape} and {v.shape}")
         return metric(u, v, *args, **kwargs)
 
     distance.__name__ = distance.__qualname__ = name
@@ -153,7 +154,7 @@ def euclidean(u: Any, v: Any, w: Any = None) -> Array:
 def _points(x: Any, name: str) -> Array:
     x = as_array(x)
     if x.ndim != 2:
-        raise ValueError(f"{name}: points are the rows of a matrix, got shape {x.shape}")
+        raise misfit(f"{name}: points are the rows of a matrix, got shape {x.shape}")
     return x if x.dtype.kind == "f" else _core.cast(x, float)
 
 
@@ -207,7 +208,7 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwa
     if out is not None:
         raise TypeError("cdist: out= cannot be used with cdiff arrays; assign the result instead")
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"cdist: the numbers of columns of {a.shape} and {b.shape} differ")
+        raise misfit(f"cdist: the numbers of columns of {a.shape} and {b.shape} differ")
     metric = _metric(metric, "cdist")
     rows = _core.reshape(a, (a.shape[0], 1, a.shape[1]))
     columns = _core.reshape(b, (1, *b.shape))
@@ -236,11 +237,11 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Array:
     x = as_array(X)
     if x.ndim == 2 and force != "tomatrix":
         if x.shape[0] != x.shape[1]:
-            raise ValueError(f"squareform: expected a square matrix, got shape {x.shape}")
+            raise misfit(f"squareform: expected a square matrix, got shape {x.shape}")
         return x[np.triu_indices(x.shape[0], 1)]
     n = int(np.ceil(np.sqrt(x.size * 2))) if x.size else 1
     if x.ndim != 1 or n * (n - 1) != x.size * 2:
-        raise ValueError(f"squareform: no distances of pairs: shape {x.shape}")
+        raise misfit(f"squareform: no distances of pairs: shape {x.shape}")
     place = np.zeros((n, n), dtype=int)
     i, j = np.triu_indices(n, 1)
     place[i, j] = place[j, i] = np.arange(x.size)
