@@ -167,11 +167,21 @@ class _Implicit(Transformed):
         solver = self._options["solver"]
         if solver is None:
             return self._default(given, unknown, guess)
-        found = unknown.opened(solver(given, unknown.tree(guess)), "what the solver returned")
+        found = _opened(solver(given, unknown.tree(guess)), unknown)
         return unknown.packing.pack_plain(found)
 
     def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
         return newton_root(given.vector, guess, unknown.who, unknown.digits**0.4)
+
+
+def _opened(found: Any, unknown: Unknown) -> list[Any]:
+    """The leaves of what a solver of the user returned."""
+    if isinstance(found, dict) and "x" in found and hasattr(found, "x"):
+        raise TypeError(
+            f"{unknown.who}: the solver returned all that SciPy reports ({type(found).__name__}); "
+            "return its field x"
+        )
+    return unknown.opened(found, "what the solver returned")
 
 
 class _FixedPoint(_Implicit):
@@ -317,7 +327,7 @@ def linear_solve(
         right = unknown.packing.pack_plain(parameters[:n])
         if solve is None:
             return dense_solution(given.vector, right, unknown)
-        found = unknown.opened(solve(given, unknown.tree(right)), "what the solver returned")
+        found = _opened(solve(given, unknown.tree(right)), unknown)
         return unknown.packing.pack_plain(found)
 
     if any(np.any(y) for y in body.run([*origin, *origin])):

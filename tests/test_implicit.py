@@ -418,6 +418,12 @@ def test_badly_scaled_is_not_singular():
     )
 
 
+class Report(dict):
+    """As SciPy's OptimizeResult: a dict whose entries are attributes, too."""
+
+    __getattr__ = dict.__getitem__
+
+
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match=r"3 number\(s\).*for 2 unknown"):
         cd.custom_root(lambda x: np.ones(3) * x[0])(np.zeros(2))
@@ -439,6 +445,8 @@ def test_mistakes_are_named():
         cd.custom_root(kepler_equation, solver=3)
     with pytest.raises(ValueError, match="the solver returned"):
         cd.custom_root(lambda x: x, solver=lambda g, x: np.zeros(3))(np.zeros(2))
+    with pytest.raises(TypeError, match=r"all that SciPy reports \(Report\); return its field x"):
+        cd.custom_root(lambda x: x, solver=lambda g, x: Report(x=x))(np.ones(2))
     with pytest.raises(RuntimeError, match="not finite"):
         cd.custom_root(lambda x: x, solver=lambda g, x: np.nan)(1.0)
     with pytest.raises(TypeError, match="unknown"):

@@ -213,6 +213,8 @@ def test_mistakes_of_odeint():
         cdi.odeint(f, 1.0, TIMES, rtol=0.0, atol=0.0)
     with pytest.raises(TypeError, match="function"):
         cdi.odeint(3, 1.0, TIMES)
+    with pytest.raises(RuntimeError, match=r"more than 5 steps.*rodas4.*float32.*max_steps"):
+        cdi.odeint(f, 1.0, [0.0, 100.0], max_steps=5)
     with pytest.raises(ValueError, match="there are no times"):
         cdi.odeint(f, 1.0, [])
     with pytest.raises(TypeError, match=r"quad: the output of .* is None"):

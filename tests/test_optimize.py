@@ -115,6 +115,8 @@ def test_wrong_bounds_are_named():
         cdo.minimize(f, guess, bounds={"b": (0, 1)})
     with pytest.raises(TypeError, match="pair"):
         cdo.minimize(f, guess, bounds={"a": 3.0})
+    with pytest.raises(TypeError, match=r"bounds\['a'\] must be a number or an array, got 'low'"):
+        cdo.minimize(f, guess, bounds={"a": ("low", 1.0)})
     with pytest.raises(ValueError, match="above the upper one"):
         cdo.minimize(f, guess, bounds={"a": (2.0, 1.0)})
     with pytest.raises(TypeError, match="must be a dict"):

@@ -219,8 +219,8 @@ def plain_steps(
             if count == max_steps:
                 raise RuntimeError(
                     f"{who}: more than {max_steps} steps between two times (at t = {t:.6g}, with "
-                    f"steps of {width:.2g}); the problem may be stiff (then take "
-                    "method='rodas4'), or give a larger max_steps"
+                    f"steps of {width:.2g}); the problem may be stiff (method='rodas4' is for "
+                    "that), the tolerances too small (for float32 in particular), or max_steps"
                 )
             is_last = abs(end - t) <= width * (1.0 + 1e-12)
             h = end - t if is_last else sign * width

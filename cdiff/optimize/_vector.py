@@ -120,7 +120,13 @@ class Variables(Unknown):
 
     def _spread(self, bound: Any, shape: tuple[int, ...], path: str) -> Any:
         try:
-            return np.broadcast_to(np.asarray(bound, dtype=float), shape).reshape(-1)
+            values = np.asarray(bound, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{self.who}: {path} must be a number or an array, got {bound!r:.60}"
+            ) from error
+        try:
+            return np.broadcast_to(values, shape).reshape(-1)
         except ValueError:
             raise ValueError(
                 f"{self.who}: {path} has shape {np.shape(bound)}, the variable has shape {shape}"
