@@ -21,7 +21,7 @@ cdef int refuse_tracked(Array a, str what, str instead) except -1:
     if not levels:
         return 0
     if not levels & (level_bit(cdiff_tls.depth + 1) - 1):  # all of them have ended
-        raise TypeError(f"{what} of an array that a transformation (grad, jvp, compile ...) has "
+        raise bad_dtype(f"{what} of an array that a transformation (grad, jvp, compile ...) has "
                         "left behind: its derivative is gone; write x.numpy() or x.item() for its "
                         f"value{origin_text(N(current(a)))}")
     lost(what, instead)
@@ -559,13 +559,19 @@ cdef class Array:
 
     # ------------------------------------------------------------ NumPy's protocols
 
+    __pandas_priority__ = 5000  # above a DataFrame's: what an Array meets there becomes an Array
+
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
         if watching:
             return watched_function(face_function(func), args, kwargs)
-        return face_function(func)(*args, **kwargs)
+        function = face_function(func)
+        try:
+            return function(*args, **kwargs)
+        except (ValueError, IndexError) as error:
+            raise with_operands(error)
 
 
 cdef Array fitting_gradient(Array a, object value):

@@ -85,6 +85,8 @@ cdef Array try_node(object x):
         return weak_scalar(x)
     if isinstance(x, complex):
         return weak_array(x)
+    if is_column(x):
+        return wrap_ndarray(np.asarray(x))
     return None
 
 
@@ -113,6 +115,11 @@ cdef bint is_plain_subclass(object x) except -1:
     """
     return (isinstance(x, np.ndarray) and x.__array_priority__ <= 0
             and type(x).__array_ufunc__ is np.ndarray.__array_ufunc__)
+
+
+cdef bint is_column(object x) except -1:
+    """Is it a column or a table of pandas (or a kin's)?  By mathematics it is its values."""
+    return hasattr(type(x), "__pandas_priority__")
 
 
 cdef Array as_node(object x):

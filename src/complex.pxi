@@ -76,8 +76,11 @@ cdef Array complex_value(int op, Array a, Array b):
         with np.errstate(all="ignore"):
             return numpy_into(NUMPY_UFUNCS[op], innermost(a), NPY_CDOUBLE)
     operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
-    with np.errstate(all="ignore"):
-        return plain_node((NUMPY_UFUNCS[op] if function is None else function)(*operands))
+    try:
+        with np.errstate(all="ignore"):
+            return plain_node((NUMPY_UFUNCS[op] if function is None else function)(*operands))
+    except ValueError as error:
+        raise with_operands(error)
 
 
 def _zmul(a, b):

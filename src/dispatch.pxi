@@ -392,7 +392,11 @@ cdef Array stacked_matmul(Array x, Array y):
     cdef tuple xs = shape_tuple(x), ys = shape_tuple(y)
     cdef Py_ssize_t m = len(xs) - 2, n = len(ys) - 2
     if m or n:
-        batch = np.broadcast_shapes(xs[:m], ys[:n])
+        try:
+            batch = np.broadcast_shapes(xs[:m], ys[:n])
+        except ValueError:
+            raise misfit(f"matmul: shapes {xs} and {ys} do not fit: the axes before the last two "
+                         f"do not broadcast")
         x = apply_broadcast_to(x, batch + xs[m:])
         y = apply_broadcast_to(y, batch + ys[n:])
     return apply(OP_MATMUL, [x, y], None)

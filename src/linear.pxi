@@ -36,7 +36,8 @@ cdef object linalg_call(object function, str name, list operands):
         return function(*[ndarray_of(a) for a in operands])
     except LINALG_ERROR as error:
         shapes = ", ".join([str(shape_tuple(a)) for a in operands])
-        raise LINALG_ERROR(f"{name}: {error} (operands of shape {shapes})") from None
+        text = f"{name}: {error} (operands of shape {shapes})"
+        raise with_operands(LINALG_ERROR(text)) from None
 
 
 # ---------------------------------------------------------------- factors that are kept

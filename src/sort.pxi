@@ -262,9 +262,9 @@ cdef int sort_operands(Sweep *s, Node *n) except -1:
         sort_operand(s, n.p1)
         return 0
     if n.op == OP_FREED:
-        raise RuntimeError("backward: this part of the graph was already freed by an earlier "
-                           "backward(); call backward(retain_graph=True) the first time"
-                           + origin_text(n))
+        raise with_operands(RuntimeError(
+            "backward: this part of the graph was already freed by an earlier backward(); call "
+            "backward(retain_graph=True) the first time" + origin_text(n)))
     if n.op == OP_LEAF:
         return 0
     ext = wide_operands(n)

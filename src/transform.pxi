@@ -411,8 +411,8 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     cdef int paused = cdiff_tls.paused
     y = current(y)
     if N(y).flags & NODE_DUAL or not N(y).flags & level_bit(0):
-        raise RuntimeError("backward: this array does not depend on any array made with "
-                           "requires_grad=True" + stale_text(y))
+        raise with_operands(RuntimeError("backward: this array does not depend on any array made "
+                                         "with requires_grad=True" + stale_text(y)))
     seed = checked_seed(y, v)
     sweep_init(&s, 0)
     try:

@@ -171,7 +171,7 @@ cdef bint has_own_protocol(object x) except -1:
         return False
     own = getattr(type(x), "__array_ufunc__", None)
     return own is not None and own is not np.ndarray.__array_ufunc__ \
-        and not isinstance(x, np.generic)
+        and not isinstance(x, np.generic) and not is_column(x)
 
 
 cdef object ufunc_method(object ufunc, str method):

@@ -573,3 +573,25 @@ def test_an_error_that_has_notes_stays_as_it_is():
     error = ValueError("message")
     error.add_note("mine")
     assert operands.with_operands(error) is error and error.__notes__ == ["mine"]
+
+
+class Cell:
+    def forward(self, x):
+        self.state = x * 2.0  # leak
+        return np.sum(x)
+
+
+def test_what_was_left_behind_or_freed_has_a_name():
+    cell = Cell()
+    cd.grad(cell.forward)(np.ones(3))
+    for take in (lambda: cell.state.backward(), lambda: np.asarray(cell.state)):
+        with pytest.raises((RuntimeError, TypeError), match=r"left(?: it)? behind") as caught:
+            take()
+        [note] = caught.value.__notes__
+        assert f"`cell.state`: float64 (3,), assigned at line {at('leak')}" in note
+    y = np.sum(REAL * REAL)  # freed
+    y.backward()
+    note = note_of(lambda: y.backward(), error=RuntimeError)
+    assert f"`y`: float64 (), assigned at line {at('freed')}" in note
+    note = note_of(lambda: X.backward(Y), error=RuntimeError)
+    assert f"`X`: float64 (3,), assigned at line {at('data')}" in note
