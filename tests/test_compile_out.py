@@ -124,6 +124,27 @@ def test_a_decision_that_fails_has_written_over_nothing():
     assert g(-x, out=d).tolist() == [-3.0] * 4
 
 
+def test_a_decision_that_fails_has_written_over_no_argument():
+    f = cd.compile(lambda x: x * 2.0 if np.sum(x) > 0 else x * 3.0)
+    f(np.ones(4))
+    for k in range(3):
+        x = (-np.arange(1.0, 9.0))[::2] if k else -np.ones(4)
+        want = x * 3.0
+        if k == 1:
+            f(x)
+            f(np.ones(4))
+        out = x if x.flags.c_contiguous else x.base[:4]
+        np.testing.assert_array_equal(f(x, out=out), want)
+
+
+def test_keys_that_are_not_those_of_the_result():
+    f = cd.compile(lambda x: {"a": x * 2.0, "b": x + 1.0})
+    f(POINT)
+    for out in ({"a": np.empty(4), "c": None}, {"c": np.empty(4), "d": None}):
+        with pytest.raises(TypeError, match="entries"):
+            f(POINT, out=out)
+
+
 def test_no_references_are_lost_or_kept():
     f = cd.compile(lambda x: (x * 2.0, [x + 1.0]))
     f(POINT)
