@@ -213,7 +213,16 @@ CASES |= {
     "svdvals of several": (csl.svdvals, (STACK,)),
     "pinv of several": (csl.pinv, (TALL,)),
 }  # fmt: skip
-NEW = list(CASES)[-23:]
+R = np.array([[2.0, 0.3], [0.3, 1.0]])
+UNEVEN = np.diag([1.0, -2.5])  # no definite R, as in games
+for _name in ("solve_continuous_are", "solve_discrete_are"):
+    _are = getattr(csl, _name)
+    CASES[_name] = (lambda a, b, q, r, f=_are: f(a, b, q + q.T, r + r.T), (A, Q, S, R))
+    CASES[f"{_name} with e and s"] = (
+        lambda a, b, q, e, s, f=_are: f(a, b, q + q.T, R, np.eye(3) + e / 9, s / 9),
+        (A, Q, S, B, Q * Q))  # fmt: skip
+    CASES[f"{_name} indefinite"] = (lambda a, b, f=_are: f(a, b, np.eye(3), UNEVEN), (A, Q))
+NEW = list(CASES)[-29:]
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -404,6 +413,24 @@ def test_other_pivots_when_compiled():
     for rows in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
         np.testing.assert_allclose(f(A[rows]), sl.lu(A[rows])[1], rtol=1e-13)
     assert f.stats()["recordings"] == 1
+
+
+def test_answers_without_a_derivative():
+    for name in ("bandwidth", "issymmetric", "ishermitian"):
+        for a in (A, S, np.tril(A)):
+            got = getattr(csl, name)(cd.array(a, requires_grad=True))
+            assert got == getattr(sl, name)(a)
+    f = lambda a: np.sum(a) if csl.issymmetric(a, rtol=1e-9) else np.sum(a * a)
+    compiled = cd.compile(cd.grad(f))
+    for a in (S, A):  # a decision that is made anew
+        np.testing.assert_allclose(compiled(a), cd.grad(f)(a))
+
+
+def test_riccati_equations_of_complex_or_unfitting_matrices():
+    with pytest.raises(TypeError, match="solve_continuous_are: complex"):
+        csl.solve_continuous_are(cd.array(A + 1j * B), Q, S, R)
+    with pytest.raises(ValueError, match=r"solve_discrete_are: shapes .*\(2, 2\) .* do not fit"):
+        csl.solve_discrete_are(cd.array(A), Q, R, R)
 
 
 def test_errors():

@@ -67,7 +67,6 @@ OTHERS: dict[str, dict[str, str]] = {
     "linalg": {
         SETTINGS: "LinAlg* *_funcs find_best_blas_type",
         CONSTANT: "dft hadamard helmert hilbert invhilbert pascal invpascal",
-        "answers with whole numbers": "bandwidth ishermitian issymmetric",
         "use solve_continuous_lyapunov, its new name": "solve_lyapunov",
         "decompositions that are not unique, and functions made of them; what to write instead "
         "stands in the error": "*",

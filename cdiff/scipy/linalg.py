@@ -27,7 +27,7 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _polar, _spectral
+from cdiff.scipy import _polar, _riccati, _spectral
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
@@ -345,6 +345,28 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
 
 
+solve_continuous_are = _mirrors(_riccati.solve_continuous_are)
+solve_discrete_are = _mirrors(_riccati.solve_discrete_are)
+
+
+@_mirrors
+def bandwidth(a: Any) -> Any:
+    """As `scipy.linalg.bandwidth`: whole numbers, without a derivative."""
+    return of_values(_linalg.bandwidth, as_array(a))
+
+
+@_mirrors
+def issymmetric(a: Any, atol: Any = None, rtol: Any = None) -> Any:
+    """As `scipy.linalg.issymmetric`, without a derivative."""
+    return of_values(_linalg.issymmetric, as_array(a), atol, rtol)
+
+
+@_mirrors
+def ishermitian(a: Any, atol: Any = None, rtol: Any = None) -> Any:
+    """As `scipy.linalg.ishermitian`, without a derivative."""
+    return of_values(_linalg.ishermitian, as_array(a), atol, rtol)
+
+
 # --- special matrices -----------------------------------------------------------------------------
 
 
@@ -556,8 +578,6 @@ _INSTEAD = {
     "qz": "use eig(A, B)",
     "rq": "write it with qr of the flipped matrix: q, r = qr(A[::-1].T)",
     "matrix_balance": "it rounds to powers of two; leave it out",
-    "solve_continuous_are": "solve the equation with cdiff.optimize.root",
-    "solve_discrete_are": "solve the equation with cdiff.optimize.root",
     "eig_banded": "use eigh of the whole matrix",
     "eigvals_banded": "use eigvalsh of the whole matrix",
     "cholesky_banded": "use cholesky of the whole matrix",
