@@ -38,7 +38,7 @@ expressions in functions of this page, as accurate as these.
 - Where SciPy reads one triangle of a matrix only (`cholesky`, `assume_a="pos"`), the derivative
   by the other triangle is 0.
 - `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
-- `lu` and its relatives take one matrix of full rank. Functions of matrices (`expm`, `logm`,
+- `lu` and its relatives take matrices of full rank. Functions of matrices (`expm`, `logm`,
   `sqrtm`, ...) of a real matrix must be real, so give `A.astype(complex)` where they are not.
 - `eigh`, `eigvalsh` (all `type`s), `eig` and `eigvals` solve generalised problems by both matrices,
   `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and
