@@ -51,8 +51,8 @@ expressions in functions of this page, as accurate as these.
   `angle`, `weights` and `sigma`; results of images of integers are not rounded.
 - Distributions with plain parameters (`norm(0.0, 2.0)`) are differentiated by the variable.
 - `CubicSpline`, `Akima1DInterpolator`, `PPoly`, `BSpline`, `make_interp_spline` and `interp1d` are
-  differentiated by points, values, knots, coefficients and queries, in all their forms but
-  `make_interp_spline(bc_type="periodic")`; `interp1d` of a step by its values only, as it is.
+  differentiated by points, values, knots, coefficients and queries, in all their forms;
+  `interp1d` of a step by its values only, as it is.
   `RegularGridInterpolator` and `interpn`: all methods but "splinef2d" and the legacy ones. Their
   splines are solved for directly, on plain arrays too, where SciPy's default is an iterative
   solver that stops at three to six digits.
