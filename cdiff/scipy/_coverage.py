@@ -27,8 +27,8 @@ HEAD = """# SciPy
 
 `cdiff.scipy` has SciPy's names and signatures (`pip install cdiff-ad[scipy]`). A call with plain
 arguments is SciPy's own call; with an `Array` among them the result is differentiated, in forward
-and reverse mode, eager and compiled, to any order unless a line says otherwise. A name that is
-not listed here is SciPy's and has no derivative. Asking for a derivative that is not available
+and reverse mode, eager and compiled, to any order unless a line says otherwise. Names without a
+derivative stand at the end, each with its reason. Asking for a derivative that is not available
 raises a `NotImplementedError` that names the argument.
 
 Values are SciPy's. Derivatives by the parameters of the incomplete gamma and beta functions are
