@@ -47,8 +47,6 @@ _linalg = scipy_module("linalg")
 __all__: list[str] = [*_polar.__all__, *_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
 
-LinAlgError = _linalg.LinAlgError
-
 _SHORT = {
     "gen": "general", "diag": "diagonal", "tridiag": "tridiagonal", "sym": "symmetric",
     "her": "hermitian", "pos": "positive definite",
@@ -362,15 +360,23 @@ solve_continuous_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_con
 solve_discrete_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_discrete_are))
 
 
+def _bandwidth(a: Any) -> Any:
+    return _linalg.bandwidth(a)
+
+
 @_mirrors
 def bandwidth(a: Any) -> Any:
     """As `scipy.linalg.bandwidth`: whole numbers, without a derivative."""
-    return of_values(_linalg.bandwidth, as_array(a))
+    return of_values(_bandwidth, as_array(a))
+
+
+def _is_equal(a: Any, hermitian: bool, atol: Any, rtol: Any) -> Any:
+    return (_linalg.ishermitian if hermitian else _linalg.issymmetric)(a, atol, rtol)
 
 
 def _is(name: str) -> Any:
     def function(a: Any, atol: Any = None, rtol: Any = None) -> Any:
-        return of_values(getattr(_linalg, name), as_array(a), atol, rtol)
+        return of_values(_is_equal, as_array(a), name == "ishermitian", atol, rtol)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"As `scipy.linalg.{name}`, without a derivative."
