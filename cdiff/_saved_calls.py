@@ -65,13 +65,17 @@ OWN = {
     "cdiff.numpy.random": "_any_negative _any_not_positive",
     "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
     "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases",
+    "cdiff.scipy._bsplines": "_apart",
     "cdiff.scipy._curves": "interval",
     "cdiff.scipy._grid": "_any_nan _flat_places _nearest _out_of",
     "cdiff.scipy._interp1d": "_order _outside _step",
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
+    "cdiff.scipy._multivariate": "_no_unit _off_simplex",
     "cdiff.scipy._resample": "_first _flat_places _fold _outside _places",
-    "cdiff.scipy._splines": "_as_rows _band_places _span",
-    "cdiff.scipy.linalg": "_inverse_order _order_of_pivots _permutation _pivot_order _pivots",
+    "cdiff.scipy._riccati": "Riccati",
+    "cdiff.scipy._splines": "_as_rows _band_places _chosen _span",
+    "cdiff.scipy.linalg": "_bandwidth _inverse_order _is_equal _order_of_pivots _permutation "
+    "_pivot_order _pivots",
     "cdiff.scipy.signal": "Convolution Filter",
 }
 PYTHON_TYPES = {"float": float, "int": int, "bool": bool}

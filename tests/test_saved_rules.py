@@ -191,9 +191,11 @@ def test_a_pickle_of_a_loaded_function():
 
 
 def special_functions():
+    import cdiff.scipy.interpolate as csi
     import cdiff.scipy.linalg as csl
     import cdiff.scipy.signal as css
     import cdiff.scipy.special as csp
+    import cdiff.scipy.stats as cst
 
     spd = np.eye(4) * 5
     return {
@@ -213,6 +215,15 @@ def special_functions():
             lambda x: csl.solve_triangular(np.tril(np.outer(x, x)) + spd, x, lower=True).sum()
         ),
         "sylvester": lambda x: csl.solve_sylvester(np.outer(x, x) + spd, spd, np.outer(x, x)),
+        "riccati": cd.grad(
+            lambda x: csl.solve_continuous_are(
+                np.outer(x, x) / 99 - spd, spd[:, :2], spd + np.outer(x, x), spd[:2, :2]
+            ).sum()
+        ),
+        "periodic": lambda x: csi.make_interp_spline(
+            [0.0, 1.0, 2.5, 3.0, 4.0], cd.numpy.concatenate([x, x[:1]]), 4, bc_type="periodic"
+        )(x),
+        "shares": lambda x: cst.dirichlet.logpdf(x / x.sum(), x),
         "banded": cd.grad(lambda x: csl.solve_banded((1, 1), np.stack([x, x + 5, x]), x).sum()),
         "lu": lambda x: csl.lu_factor(np.outer(x, x) + spd)[0],
         "lfilter": cd.grad(lambda x: css.lfilter([1.0, 2.0], [1.0, 0.5], x).sum()),
@@ -222,7 +233,7 @@ def special_functions():
 
 SPECIAL = (
     "jv", "gammainc", "orders", "vmap", "lambertw", "loop", "expm", "power", "triangle",
-    "sylvester", "banded", "lu", "lfilter", "convolve",
+    "sylvester", "riccati", "periodic", "shares", "banded", "lu", "lfilter", "convolve",
 )  # fmt: skip
 
 

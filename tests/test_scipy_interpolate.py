@@ -64,6 +64,12 @@ CURVES = {
     "periodic of 4": (lambda x, y: loops(x, loop_of(y), FAR), (X[:4], V[:4])),
     "periodic slope": (lambda y, q: cip.CubicSpline(X, loop_of(y), bc_type="periodic")(q, 1),
                        (V, FAR)),
+    **{f"periodic spline {k}": (lambda x, y, q, k=k: cip.make_interp_spline(
+        x, loop_of(y), k, bc_type="periodic")(q), (X, V, FAR)) for k in (1, 2, 3, 4, 5)},
+    "periodic spline of 3": (lambda x, y: cip.make_interp_spline(
+        x, loop_of(y), 4, bc_type="periodic")(FAR), (X[:3], V[:3])),
+    "periodic spline columns": (lambda y: cip.make_interp_spline(
+        X, loop_of(y), bc_type="periodic")(FAR, 1), (Y2,)),
     "periodic integral": (lambda y, a, b: cip.CubicSpline(
         X, loop_of(y), bc_type="periodic").integrate(a, b), (Y2, FAR[0], FAR[2] + 9.0)),
     "akima": (lambda x, y, q: cip.Akima1DInterpolator(x, y)(q), (X, V, Q)),
@@ -165,8 +171,9 @@ def test_a_step_at_a_point_is_scipys():
     (lambda: cip.BSpline(KNOTS, cd.array(C6), 3).derivative(4), ValueError, "0 to 3, not 4"),
     (lambda: cip.BSpline(KNOTS, cd.array(C6), 3, "periodic").integrate(0.0, 1.0),
      NotImplementedError, "within one period"),
-    (lambda: cip.make_interp_spline(X, cd.array(LOOP), bc_type="periodic"), NotImplementedError,
-     "CubicSpline"),
+    (lambda: cip.make_interp_spline(X, cd.array(V), bc_type="periodic"), ValueError, "last of y"),
+    (lambda: cip.make_interp_spline(X, cd.array(LOOP), 3, KNOTS, "periodic"), ValueError,
+     "has 14 knots, not 10"),
     (lambda: cip.make_interp_spline(X, cd.array(V), bc_type="odd"), ValueError, "'odd'"),
     (lambda: cip.make_interp_spline(X[:4], cd.array(V)), ValueError, r"\(4,\) and y .*\(8,\)"),
     (lambda: cip.make_interp_spline(X[::-1], cd.array(V)), ValueError, "strictly increasing"),

@@ -11,6 +11,7 @@ from scipy_checks import compiled_agrees, flat, loss_of, mapped_agrees, values_a
 
 import cdiff as cd
 import cdiff.scipy.linalg as csl
+from cdiff.scipy._others import INSTEAD
 
 rng = np.random.default_rng(5)
 A = rng.normal(size=(3, 3)) + 3.0 * np.eye(3)
@@ -214,7 +215,34 @@ CASES |= {
     "svdvals of several": (csl.svdvals, (STACK,)),
     "pinv of several": (csl.pinv, (TALL,)),
 }  # fmt: skip
-NEW = list(CASES)[-23:]
+R = np.array([[2.0, 0.3], [0.3, 1.0]])
+UNEVEN = np.diag([1.0, -2.5])  # no definite R, as in games
+for _name in ("solve_continuous_are", "solve_discrete_are"):
+    _are = getattr(csl, _name)
+    CASES[_name] = (lambda a, b, q, r, f=_are: f(a, b, q + q.T, r + r.T), (A, Q, S, R))
+    CASES[f"{_name} with e and s"] = (
+        lambda a, b, q, e, s, f=_are: f(a, b, q + q.T, R, np.eye(3) + e / 9, s / 9),
+        (A, Q, S, B, Q * Q))  # fmt: skip
+    CASES[f"{_name} indefinite"] = (lambda a, b, f=_are: f(a, b, np.eye(3), UNEVEN), (A, Q))
+ROWS = np.stack([V + 2.0, V[::-1] - 3.0])
+CASES |= {
+    "lu of several": (lambda a: csl.lu(a)[1:], (STACK,)),
+    "lu of a table": (lambda a: csl.lu(a, permute_l=True), (np.stack([STACK, STACK[::-1]]),)),
+    "lu_factor of several": (lambda a: csl.lu_factor(a)[0], (STACK,)),
+    "polar of several": (lambda a: tuple(csl.polar(a)), (STACK,)),
+    "solve_sylvester of several": (csl.solve_sylvester, (STACK, -B[:2, :2], Q)),
+    "solve_continuous_lyapunov of several": (csl.solve_continuous_lyapunov, (STACK, B)),
+    "solve_discrete_lyapunov of several": (csl.solve_discrete_lyapunov, (A / 5, STACK)),
+    "solve_continuous_are of several": (lambda a, q: csl.solve_continuous_are(a, Q, q + q.T, R),
+                                        (STACK, S)),
+    "toeplitz of several": (csl.toeplitz, (ROWS, W)),
+    "circulant of several": (csl.circulant, (ROWS,)),
+    "companion of several": (csl.companion, (ROWS,)),
+    "convolution_matrix of several": (lambda a: csl.convolution_matrix(a, 2, "same"), (ROWS,)),
+    "khatri_rao of several": (csl.khatri_rao, (STACK, B)),
+    "leslie of several": (csl.leslie, (ROWS, V[:2])),
+}  # fmt: skip
+NEW = list(CASES)[-43:]
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -257,7 +285,7 @@ def test_an_interval_of_eigenvalues():
 
 
 def test_functions_without_a_derivative_say_what_to_write():
-    for name, text in csl._INSTEAD.items():
+    for name, text in INSTEAD.items():
         with pytest.raises(NotImplementedError) as caught:
             cd.grad(lambda a, name=name: np.sum(getattr(csl, name)(a, a)[0]))(S)
         assert f"scipy.linalg.{name} has no derivative" in str(caught.value)
@@ -416,6 +444,24 @@ def test_other_pivots_when_compiled():
     assert f.stats()["recordings"] == 1
 
 
+def test_answers_without_a_derivative():
+    for name in ("bandwidth", "issymmetric", "ishermitian"):
+        for a in (A, S, np.tril(A)):
+            got = getattr(csl, name)(cd.array(a, requires_grad=True))
+            assert got == getattr(sl, name)(a)
+    f = lambda a: np.sum(a) if csl.issymmetric(a, rtol=1e-9) else np.sum(a * a)
+    compiled = cd.compile(cd.grad(f))
+    for a in (S, A):  # a decision that is made anew
+        np.testing.assert_allclose(compiled(a), cd.grad(f)(a))
+
+
+def test_riccati_equations_of_complex_or_unfitting_matrices():
+    with pytest.raises(TypeError, match="solve_continuous_are: complex"):
+        csl.solve_continuous_are(cd.array(A + 1j * B), Q, S, R)
+    with pytest.raises(ValueError, match=r"solve_discrete_are: shapes .*\(2, 2\) .* do not fit"):
+        csl.solve_discrete_are(cd.array(A), Q, R, R)
+
+
 def test_errors():
     x = cd.array(np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"solve: expected a square matrix, got shape \(2, 3\)"):
@@ -441,7 +487,9 @@ def test_errors():
     with pytest.raises(NotImplementedError, match="Householder"):
         csl.qr(cd.array(S), mode="raw")
     with pytest.raises(ValueError, match="several matrices use cd"):
-        csl.lu(cd.array(STACK))
+        csl.lu_solve((cd.array(STACK), [0, 1, 2]), V)
+    with pytest.raises(ValueError, match=r"lu: a stack of shape \(0,\) is empty"):
+        csl.lu(cd.array(STACK[:0]))
     with pytest.raises(ValueError, match="`side` must be"):
         csl.polar(cd.array(S), "up")
     with pytest.raises(ValueError, match=r"\(3, 3\) and \(4, 3\) differ"):

@@ -17,10 +17,17 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
-from cdiff.numpy._common import as_array, axis_of
+from cdiff.numpy._common import as_array, axis_of, of_values
 from cdiff.scipy._mirror import rows_at
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._splines import basis, coefficients, even_knots, knots
+from cdiff.scipy._splines import (
+    basis,
+    coefficients,
+    even_knots,
+    knots,
+    periodic_coefficients,
+    periodic_knots,
+)
 
 _interpolate = scipy_module("interpolate")
 
@@ -189,20 +196,15 @@ def make_interp_spline(
     x: Any, y: Any, k: int = 3, t: Any = None, bc_type: Any = None, axis: int = 0,
     check_finite: bool = True,
 ) -> BSpline:  # fmt: skip
-    """As `scipy.interpolate.make_interp_spline`; with arrays that are differentiated `bc_type` is
-    not "periodic"."""
+    """As `scipy.interpolate.make_interp_spline`."""
     conditions = () if bc_type is None or isinstance(bc_type, str) else bc_type
     values = [v for end in conditions if end is not None and not isinstance(end, str)
               for _, v in end]  # fmt: skip
     if not any_array(x, y, t, *values):
         own = _interpolate.make_interp_spline(x, y, k, t, bc_type, axis, check_finite)
         return BSpline(own.t, np.moveaxis(own.c, 0, own.axis), k, own.extrapolate, own.axis)
-    if isinstance(bc_type, str) and bc_type == "periodic":
-        raise NotImplementedError(
-            "make_interp_spline: bc_type='periodic' is not differentiated; use "
-            "CubicSpline(x, y, bc_type='periodic')"
-        )
-    k, ends = operator.index(k), _ends(bc_type)
+    periodic = isinstance(bc_type, str) and bc_type == "periodic"
+    k, ends = operator.index(k), _ends(None if periodic else bc_type)
     x, y = _core.cast(as_array(x), float), as_array(y)
     y = y if y.dtype.kind in "fc" else _core.cast(y, float)
     axis = axis_of(y, axis, "make_interp_spline")
@@ -213,6 +215,8 @@ def make_interp_spline(
         )
     if not bool(np.all(np.diff(_core.peek(x)) > 0)):
         raise ValueError("make_interp_spline: x must be strictly increasing")
+    if periodic and k > 1:
+        return _periodic(x, y, k, t, axis)
     t = _knots_for(x, k, any(ends)) if t is None else _core.cast(as_array(t), float)
     _check_count(t, x, k, ends)
     if k == 0 or (k == 1 and not any(ends) and t.size == x.size + 2):
@@ -223,6 +227,25 @@ def make_interp_spline(
     c = coefficients(t, x, rows, 0, k, [[nu for nu, _ in end] for end in ends])
     back = np.argsort(order).tolist()
     return BSpline(t, _core.transpose(c, back), k, True, axis)
+
+
+def _apart(y: Any) -> Any:
+    return not np.allclose(y[0], y[-1], atol=1e-15)
+
+
+def _periodic(x: Array, y: Array, k: int, t: Any, axis: int) -> BSpline:
+    """The periodic spline of a degree above 1."""
+    order = [axis, *[i for i in range(y.ndim) if i != axis]]
+    rows = _core.transpose(y, order)
+    if of_values(_apart, rows):
+        raise ValueError("make_interp_spline: the first and the last of y differ; with "
+                         "bc_type='periodic' they are the same point")  # fmt: skip
+    t = periodic_knots(x, k) if t is None else _core.cast(as_array(t), float)
+    if t.size != x.size + 2 * k:
+        raise ValueError(f"make_interp_spline: a periodic spline of degree {k} through {x.size} "
+                         f"points has {x.size + 2 * k} knots, not {t.size}")  # fmt: skip
+    c = _core.transpose(periodic_coefficients(t, x, rows, k), np.argsort(order).tolist())
+    return BSpline(t, c, k, "periodic", axis)
 
 
 def _check_count(t: Array, x: Array, k: int, ends: list[list[tuple[int, Any]]]) -> None:

@@ -27,8 +27,8 @@ HEAD = """# SciPy
 
 `cdiff.scipy` has SciPy's names and signatures (`pip install cdiff-ad[scipy]`). A call with plain
 arguments is SciPy's own call; with an `Array` among them the result is differentiated, in forward
-and reverse mode, eager and compiled, to any order unless a line says otherwise. A name that is
-not listed here is SciPy's and has no derivative. Asking for a derivative that is not available
+and reverse mode, eager and compiled, to any order unless a line says otherwise. Names without a
+derivative stand at the end, each with its reason. Asking for a derivative that is not available
 raises a `NotImplementedError` that names the argument.
 
 Values are SciPy's. Derivatives by the parameters of the incomplete gamma and beta functions are
@@ -38,7 +38,7 @@ expressions in functions of this page, as accurate as these.
 - Where SciPy reads one triangle of a matrix only (`cholesky`, `assume_a="pos"`), the derivative
   by the other triangle is 0.
 - `lambertw` of an `Array` is real (branches 0 and -1); SciPy's result is complex.
-- `lu` and its relatives take one matrix of full rank. Functions of matrices (`expm`, `logm`,
+- `lu` and its relatives take matrices of full rank. Functions of matrices (`expm`, `logm`,
   `sqrtm`, ...) of a real matrix must be real, so give `A.astype(complex)` where they are not.
 - `eigh`, `eigvalsh` (all `type`s), `eig` and `eigvals` solve generalised problems by both matrices,
   `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and
@@ -51,8 +51,8 @@ expressions in functions of this page, as accurate as these.
   `angle`, `weights` and `sigma`; results of images of integers are not rounded.
 - Distributions with plain parameters (`norm(0.0, 2.0)`) are differentiated by the variable.
 - `CubicSpline`, `Akima1DInterpolator`, `PPoly`, `BSpline`, `make_interp_spline` and `interp1d` are
-  differentiated by points, values, knots, coefficients and queries, in all their forms but
-  `make_interp_spline(bc_type="periodic")`; `interp1d` of a step by its values only, as it is.
+  differentiated by points, values, knots, coefficients and queries, in all their forms;
+  `interp1d` of a step by its values only, as it is.
   `RegularGridInterpolator` and `interpn`: all methods but "splinef2d" and the legacy ones. Their
   splines are solved for directly, on plain arrays too, where SciPy's default is an iterative
   solver that stops at three to six digits.

@@ -13,7 +13,7 @@ from typing import Any
 
 from cdiff.scipy._mirror import any_tracked
 
-__all__ = ["OTHERS", "other", "reason"]
+__all__ = ["INSTEAD", "OTHERS", "other", "reason"]
 
 SETTINGS = "errors, warnings, settings and classes without numbers"
 CONSTANT = "tables and constants of whole numbers: they have no derivative and work as they are"
@@ -67,7 +67,6 @@ OTHERS: dict[str, dict[str, str]] = {
     "linalg": {
         SETTINGS: "LinAlg* *_funcs find_best_blas_type",
         CONSTANT: "dft hadamard helmert hilbert invhilbert pascal invpascal",
-        "answers with whole numbers": "bandwidth ishermitian issymmetric",
         "use solve_continuous_lyapunov, its new name": "solve_lyapunov",
         "decompositions that are not unique, and functions made of them; what to write instead "
         "stands in the error": "*",
@@ -147,6 +146,23 @@ OTHERS: dict[str, dict[str, str]] = {
         "use the function of the dense matrix in cdiff.scipy.linalg": "*",
     },
 }  # fmt: skip
+
+
+# What to write instead of the decompositions of `linalg`.
+INSTEAD = {
+    "null_space": "its basis is not unique; the projector eye(n) - pinv(A) @ A is",
+    "orth": "its basis is not unique; the projector A @ pinv(A) is",
+    "schur": "use eig, or eigh for symmetric matrices",
+    "hessenberg": "use eig, or qr",
+    "funm": "write the function with expm, logm, sqrtm and their relatives",
+    "qz": "use eig(A, B)",
+    "rq": "write it with qr of the flipped matrix: q, r = qr(A[::-1].T)",
+    "matrix_balance": "it rounds to powers of two; leave it out",
+    "eig_banded": "use eigh of the whole matrix",
+    "eigvals_banded": "use eigvalsh of the whole matrix",
+    "cholesky_banded": "use cholesky of the whole matrix",
+    "cho_solve_banded": "use solveh_banded",
+}
 
 
 def reason(module: str, name: str) -> str | None:

@@ -19,7 +19,7 @@ from cdiff.numpy._decomposition import Decomposition
 from cdiff.scipy._matrix import Sylvester
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._structure import matrix_of, promoted
+from cdiff.scipy._structure import matrix_of, over_stacks, promoted
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = []
@@ -59,6 +59,7 @@ def _unitary(a: Array) -> Array:
 
 
 @_mirrors
+@over_stacks(2)
 def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
     """As `scipy.linalg.polar`, of one matrix of full rank."""
     if side not in ("right", "left"):

@@ -18,7 +18,8 @@ from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._mirror import rows_at
 from cdiff.scipy.linalg import solve_banded
 
-__all__ = ["basis", "coefficients", "even_knots", "knots", "solved_along"]
+__all__ = ["basis", "coefficients", "even_knots", "knots", "periodic_coefficients",
+           "periodic_knots", "solved_along"]  # fmt: skip
 
 
 def knots(x: Array, degree: int) -> Array:
@@ -113,6 +114,40 @@ def coefficients(
     flat = _core.concatenate([_core.reshape(found, (found.size,)), as_array(np.zeros(1))], 0)
     bands = rows_at(flat, of_values(_band_places, numbers, values.shape[axis]))
     return solved_along(bands, degree, values, axis)
+
+
+def periodic_knots(x: Array, degree: int) -> Array:
+    """SciPy's knots of a periodic spline: the points, or for an even degree what lies between, and
+    outside the distances of the other end."""
+    if degree % 2 == 0:
+        x = _core.concatenate([x[:1], (x[1:-1] + x[:-2]) / 2, x[-1:]], 0)
+    far, count = x[1:] - x[:-1], np.arange(degree)
+    after = _core.cumsum(far[count % far.size], 0)
+    before = _core.cumsum(far[-1 - count % far.size], 0)[::-1]
+    return _core.concatenate([x[0] - before, x, x[-1] + after], 0)
+
+
+def _chosen(numbers: Any, n: int) -> Any:
+    return (numbers[:, :, None] == np.arange(n)).astype(float)
+
+
+def periodic_coefficients(t: Array, x: Array, rows: Array, degree: int) -> Array:
+    """The coefficients of the spline through values (along the first axis) whose derivatives at the
+    first point are those at the last."""
+    n = t.size - degree - 1
+
+    def dense(points: Array, nu: int) -> Array:
+        numbers, found = basis(t, points, degree, nu)
+        return _core.sum(
+            _core.reshape(found, (*found.shape, 1)) * of_values(_chosen, numbers, n), (1,)
+        )
+
+    equal = [dense(x[:1], nu) - dense(x[-1:], nu) for nu in range(1, degree)]
+    system = _core.cast(_core.concatenate([dense(x, 0), *equal], 0), rows.dtype)
+    flat = _core.reshape(rows, (rows.shape[0], rows.size // rows.shape[0]))
+    zeros = as_array(np.zeros((degree - 1, flat.shape[1]), rows.dtype))
+    c = _core.solve(system, _core.concatenate([flat, zeros], 0))
+    return _core.reshape(c, (n, *rows.shape[1:]))
 
 
 def solved_along(bands: Any, width: int, a: Array, axis: int) -> Array:

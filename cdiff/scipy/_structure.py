@@ -6,7 +6,8 @@ Shared by the files of `cdiff.scipy.linalg`; it must not know what is computed o
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +17,13 @@ from cdiff._face import misfit
 from cdiff.numpy._common import adjoint, as_array
 from cdiff.numpy._decompositions import floating
 from cdiff.numpy._index import diagonal, tril, triu
+from cdiff.numpy._shape import stack
 
-__all__ = ["hermitian_of", "matrices_of", "matrix_of", "promoted", "square_of", "symmetric_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["hermitian_of", "matrices_of", "matrix_of", "over_stacks", "promoted", "square_of",
+           "symmetric_of"]  # fmt: skip
 
 
 def square_of(a: Any, name: str) -> Array:
@@ -65,3 +71,50 @@ def hermitian_of(a: Array, lower: bool) -> Array:
     half = tril(a, -1) if lower else triu(a, 1)
     d = _core.real(diagonal(a, 0, -2, -1))
     return half + adjoint(half) + _core.reshape(d, (*d.shape, 1)) * np.eye(a.shape[-1])
+
+
+def over_stacks(*dims: int) -> Callable[[Any], Any]:
+    """A decorator for a function of vectors or matrices: given stacks of them, it goes over these
+    and stacks its results, as SciPy's functions do.
+
+    Parameters
+    ----------
+    *dims : int
+        How many axes each of the first arguments has.
+
+    Returns
+    -------
+    callable
+    """
+
+    def decorate(f: Any) -> Any:
+        @wraps(f)
+        def whole(*args: Any, **kwargs: Any) -> Any:
+            given = [x if x is None else as_array(x) for x in args[: len(dims)]]
+            pairs = list(zip(given, dims, strict=False))
+            heads = [x.shape[: x.ndim - d] for x, d in pairs if x is not None and x.ndim > d]
+            if not heads:
+                return f(*args, **kwargs)
+            shape, rest = np.broadcast_shapes(*heads), args[len(dims) :]
+            if 0 in shape:
+                raise ValueError(f"{f.__name__}: a stack of shape {shape} is empty")
+            parts = [
+                _core.broadcast_to(x, shape + x.shape[x.ndim - d :]) if x is not None else None
+                for x, d in pairs
+            ]
+            places = list(np.ndindex(shape))
+            one = [[x if x is None else x[k] for x in parts] for k in places]
+            return _stacked([f(*x, *rest, **kwargs) for x in one], shape)
+
+        return whole
+
+    return decorate
+
+
+def _stacked(results: list[Any], shape: tuple[int, ...]) -> Any:
+    if isinstance(results[0], tuple):
+        return tuple([_stacked(list(x), shape) for x in zip(*results, strict=True)])
+    if any(type(x) is Array for x in results):
+        y = stack(results)
+        return _core.reshape(y, shape + y.shape[1:])
+    return np.reshape(results, shape + np.shape(results[0]))

@@ -28,19 +28,25 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _polar, _spectral
+from cdiff.scipy import _polar, _riccati, _spectral
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
 from cdiff.scipy._spectral import *  # noqa: F403
-from cdiff.scipy._structure import hermitian_of, matrix_of, promoted, square_of, symmetric_of
+from cdiff.scipy._structure import (
+    hermitian_of,
+    matrix_of,
+    over_stacks,
+    promoted,
+    square_of,
+    symmetric_of,
+)
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = [*_polar.__all__, *_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
-
-LinAlgError = _linalg.LinAlgError
 
 _SHORT = {
     "gen": "general", "diag": "diagonal", "tridiag": "tridiagonal", "sym": "symmetric",
@@ -230,11 +236,12 @@ def _permutation(order: Any) -> Any:
 
 
 @_mirrors
+@over_stacks(2)
 def lu(
     a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True,
     p_indices: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """As `scipy.linalg.lu`, of one matrix, which must have full rank."""
+    """As `scipy.linalg.lu`, of matrices of full rank."""
     order, low, up = _lu_factors(matrix_of(a, "lu"))
     if permute_l:
         return rows_at(low, of_values(_inverse_order, order)), up
@@ -242,8 +249,9 @@ def lu(
 
 
 @_mirrors
+@over_stacks(2)
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
-    """As `scipy.linalg.lu_factor`, of one square matrix."""
+    """As `scipy.linalg.lu_factor`, of square matrices."""
     a = square_of(matrix_of(a, "lu_factor"), "lu_factor")
     return call(PackedLU(), [rows_at(a, of_values(_pivot_order, a))]), of_values(_pivots, a)
 
@@ -320,6 +328,7 @@ def expm_frechet(
 
 
 @_mirrors
+@over_stacks(2, 2, 2)
 def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     """As `scipy.linalg.solve_sylvester`."""
     a, b = square_of(a, "solve_sylvester"), square_of(b, "solve_sylvester")
@@ -330,6 +339,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
 
 
 @_mirrors
+@over_stacks(2, 2)
 def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
     """As `scipy.linalg.solve_continuous_lyapunov`."""
     a = square_of(a, "solve_continuous_lyapunov")
@@ -337,12 +347,43 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 
 
 @_mirrors
+@over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
     a, q = square_of(a, "solve_discrete_lyapunov"), square_of(q, "solve_discrete_lyapunov")
     n = a.shape[0]
     system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, _core.conj(a))
     return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
+
+
+solve_continuous_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_continuous_are))
+solve_discrete_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_discrete_are))
+
+
+def _bandwidth(a: Any) -> Any:
+    return _linalg.bandwidth(a)
+
+
+@_mirrors
+def bandwidth(a: Any) -> Any:
+    """As `scipy.linalg.bandwidth`: whole numbers, without a derivative."""
+    return of_values(_bandwidth, as_array(a))
+
+
+def _is_equal(a: Any, hermitian: bool, atol: Any, rtol: Any) -> Any:
+    return (_linalg.ishermitian if hermitian else _linalg.issymmetric)(a, atol, rtol)
+
+
+def _is(name: str) -> Any:
+    def function(a: Any, atol: Any = None, rtol: Any = None) -> Any:
+        return of_values(_is_equal, as_array(a), name == "ishermitian", atol, rtol)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"As `scipy.linalg.{name}`, without a derivative."
+    return _mirrors(function)
+
+
+issymmetric, ishermitian = _is("issymmetric"), _is("ishermitian")
 
 
 # --- special matrices -----------------------------------------------------------------------------
@@ -356,6 +397,7 @@ def _vector(c: Any, name: str) -> Array:
 
 
 @_mirrors
+@over_stacks(1, 1)
 def toeplitz(c: Any, r: Any = None) -> Array:
     """As `scipy.linalg.toeplitz`, of vectors."""
     c = _vector(c, "toeplitz")
@@ -375,6 +417,7 @@ def hankel(c: Any, r: Any = None) -> Array:
 
 
 @_mirrors
+@over_stacks(1)
 def circulant(c: Any) -> Array:
     """As `scipy.linalg.circulant`, of a vector."""
     c = _vector(c, "circulant")
@@ -382,6 +425,7 @@ def circulant(c: Any) -> Array:
 
 
 @_mirrors
+@over_stacks(1)
 def companion(a: Any) -> Array:
     """As `scipy.linalg.companion`, of a vector."""
     a = _vector(a, "companion")
@@ -392,6 +436,7 @@ def companion(a: Any) -> Array:
 
 
 @_mirrors
+@over_stacks(1)
 def convolution_matrix(a: Any, n: int, mode: str = "full") -> Array:
     """As `scipy.linalg.convolution_matrix`, of a vector."""
     a = _vector(a, "convolution_matrix")
@@ -424,6 +469,7 @@ def block_diag(*arrs: Any) -> Array:
 
 
 @_mirrors
+@over_stacks(2, 2)
 def khatri_rao(a: Any, b: Any) -> Array:
     """As `scipy.linalg.khatri_rao`."""
     a, b = matrix_of(a, "khatri_rao"), matrix_of(b, "khatri_rao")
@@ -462,6 +508,7 @@ def matmul_toeplitz(
 
 
 @_mirrors
+@over_stacks(1, 1)
 def leslie(f: Any, s: Any) -> Array:
     """As `scipy.linalg.leslie`, of vectors."""
     f, s = promoted(_vector(f, "leslie"), _vector(s, "leslie"))
@@ -546,26 +593,7 @@ def norm(
 __all__.sort()
 
 
-# Why others have no derivative, and what to write.
-_INSTEAD = {
-    "null_space": "its basis is not unique; the projector eye(n) - pinv(A) @ A is",
-    "orth": "its basis is not unique; the projector A @ pinv(A) is",
-    "schur": "use eig, or eigh for symmetric matrices",
-    "hessenberg": "use eig, or qr",
-    "funm": "write the function with expm, logm, sqrtm and their relatives",
-    "qz": "use eig(A, B)",
-    "rq": "write it with qr of the flipped matrix: q, r = qr(A[::-1].T)",
-    "matrix_balance": "it rounds to powers of two; leave it out",
-    "solve_continuous_are": "solve the equation with cdiff.optimize.root",
-    "solve_discrete_are": "solve the equation with cdiff.optimize.root",
-    "eig_banded": "use eigh of the whole matrix",
-    "eigvals_banded": "use eigvalsh of the whole matrix",
-    "cholesky_banded": "use cholesky of the whole matrix",
-    "cho_solve_banded": "use solveh_banded",
-}
-
-
 def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_linalg, name):
         raise AttributeError(f"module 'cdiff.scipy.linalg' has no attribute {name!r}")
-    return without_derivative(getattr(_linalg, name), f"scipy.linalg.{name}", _INSTEAD.get(name))
+    return without_derivative(getattr(_linalg, name), f"scipy.linalg.{name}", INSTEAD.get(name))
