@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy_cases import (
+    NUMPY,
     OPERANDS,
     PIECEWISE,
     PLAIN,
@@ -344,17 +345,24 @@ def test_piecewise_of_integers_loses_no_derivative():
             cd.grad(f)(2.5)
 
 
+# What NumPy 2.0 has not, and what later versions give for 1.5.
+LATER = {
+    "m.cumulative_sum(x)": [1.5],
+    "m.cumulative_prod(x, include_initial=True)": [1.0, 1.5],
+}
+
+
 @pytest.mark.parametrize(
     "call",
     [
         "m.take(x, [0, 0], axis=0)", "m.take(x, 0, axis=-1)", "m.take(x, [0])",
         "m.take(x, [3], 0, mode='clip')", "m.repeat(x, 3, axis=0)", "m.repeat(x, [2], -1)",
-        "m.compress([True], x, axis=0)", "m.trim_zeros(x)", "m.cumulative_sum(x)",
-        "m.cumulative_prod(x, include_initial=True)",
+        "m.compress([True], x, axis=0)", *LATER,
+        *(["m.trim_zeros(x)"] if NUMPY >= (2, 2) else []),  # before, no numbers
     ],
 )  # fmt: skip
 def test_numbers_have_an_axis_where_numpy_gives_them_one(call):
-    want = eval(call, {"m": np, "x": np.array(1.5)})
+    want = np.array(LATER.get(call) or eval(call, {"m": np, "x": np.array(1.5)}))
     check(eval(call, {"m": cnp, "x": leaf(1.5)}), want)
 
     def f(x):
