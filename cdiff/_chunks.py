@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cdiff._axes import MappedCall
 
-__all__ = ["in_chunks"]
+__all__ = ["filled", "in_chunks"]
 
 
 def in_chunks(
@@ -72,12 +72,16 @@ def _inner(out_axes: Any) -> Any:
 
 def _chunks(x: Any, count: int, size: int) -> Any:
     """The points of one argument as chunks, (count, size, ...)."""
-    shape = x.shape[1:]
-    if count * size > len(x):
-        last = _core.broadcast_to(x[-1:], (count * size - len(x), *shape))
-        join = _core.concatenate if x.__class__ is Array else _plain_join
-        x = join([x, last], 0)
-    return x.reshape((count, size, *shape))
+    return filled(x, count * size).reshape((count, size, *x.shape[1:]))
+
+
+def filled(x: Any, n: int) -> Any:
+    """n points: those of x, and the last one again as often as it takes."""
+    if n == len(x):
+        return x
+    last = _core.broadcast_to(x[-1:], (n - len(x), *x.shape[1:]))
+    join = _core.concatenate if x.__class__ is Array else _plain_join
+    return join([x, last], 0)
 
 
 def _plain_join(parts: list[Any], axis: int) -> Any:

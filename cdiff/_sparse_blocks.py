@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._chunks import filled
 from cdiff._compile import compile
 from cdiff._core import vector_room
 from cdiff._jacobian import jacobian
@@ -106,6 +107,7 @@ class _Term:
             return y, y
 
         slope = jacobian(twice, argnums=tuple(range(n)), has_aux=True)
+        points = self.points(chunk_size)
 
         def blocks(unknowns: Any, rows: Any, data: Any) -> Any:
             def block(*each: Any) -> Any:
@@ -117,9 +119,16 @@ class _Term:
                 return (np.reshape(y, (size,)), found) if has_value else found
 
             size = chunk_size if chunk_size < self.count else None
-            return vmap(block, chunk_size=size)(*rows, *data)
+            found = vmap(block, chunk_size=size)(*rows, *[filled(x, points) for x in data])
+            if points == self.count:
+                return found
+            return tuple([y[: self.count] for y in found]) if has_value else found[: self.count]
 
         return blocks
+
+    def points(self, chunk_size: int) -> int:
+        """The elements, and the last one again until there are whole chunks."""
+        return self.count if chunk_size >= self.count else -(-self.count // chunk_size) * chunk_size
 
     def columns(self, shapes: Shapes, firsts: Sequence[int], out: Any) -> None:
         """The columns of the blocks, into an array of shape (count, outputs, width)."""
@@ -181,6 +190,8 @@ class BlockJacobian:
         self._terms = list(terms)
         self._has_value = has_value
         self._structures: dict[Any, _Structure] = {}
+        # Filled up once: they are always the same.
+        self._rows = [[filled(x, t.points(chunk_size)) for x in t.rows] for t in terms]
 
         def values(unknowns: Any, rows: Any, data: Any) -> Any:
             return [
@@ -234,7 +245,7 @@ class BlockJacobian:
         places = [structure.blocks(entry, k) for k in range(len(self._terms))]
         if values is not None:
             places = [(structure.outputs(values, k), place) for k, place in enumerate(places)]
-        self._values(points, [term.rows for term in self._terms], each, out=places)
+        self._values(points, self._rows, each, out=places)
         if out is None:
             out = scipy_sparse().csr_array(
                 (entry, structure.items, structure.start), shape=structure.shape

@@ -11,36 +11,44 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
 
     `seconds`, if given, is where the time of each instruction is added up.
     """
-    cdef char *at[MAX_SLOTS]
     cdef double sums[MAX_GROUP]
-    cdef Py_ssize_t start, stop, n, chunk
+    cdef Py_ssize_t start, stop, chunk
     cdef int k
-    cdef const GroupSlot *s
     for chunk in range(first, end):
         start = chunk * g.chunk
         stop = start + g.chunk if start + g.chunk < g.size else g.size
-        for k in range(g.n_slots):
-            s = &g.slots[k]
-            at[k] = (lanes if s.base < 0 else bases[s.base]) + s.offset + start * s.step
         for k in range(g.n_sums):
             sums[k] = 0.0
-        while True:
-            n = g.block if stop - start > g.block else stop - start
-            if g.row > g.block and n > g.row - start % g.row:
-                n = g.row - start % g.row
-            if seconds == NULL:
-                run_block(g, bases, at, lanes, sums, start, n)
-            else:
-                time_block(g, bases, at, lanes, sums, start, n, seconds)
-            start += n
-            if start >= stop:
-                break
-            for k in range(g.n_moving):
-                at[k] += n * g.slots[k].step
+        run_points(g, bases, lanes, sums, start, stop, seconds)
         for k in range(g.n_sums):
             (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[chunk] = sums[k]
     if g.far:
         code_fence()
+
+
+cdef void run_points(const Group *g, char **bases, char *lanes, double *sums, Py_ssize_t start,
+                     Py_ssize_t stop, double *seconds) noexcept nogil:
+    """The points from start up to stop, block by block."""
+    cdef char *at[MAX_SLOTS]
+    cdef Py_ssize_t n
+    cdef int k
+    cdef const GroupSlot *s
+    for k in range(g.n_slots):
+        s = &g.slots[k]
+        at[k] = (lanes if s.base < 0 else bases[s.base]) + s.offset + start * s.step
+    while True:
+        n = g.block if stop - start > g.block else stop - start
+        if g.row > g.block and n > g.row - start % g.row:
+            n = g.row - start % g.row
+        if seconds == NULL:
+            run_block(g, bases, at, lanes, sums, start, n)
+        else:
+            time_block(g, bases, at, lanes, sums, start, n, seconds)
+        start += n
+        if start >= stop:
+            break
+        for k in range(g.n_moving):
+            at[k] += n * g.slots[k].step
 
 
 cdef inline void run_block(const Group *g, char **bases, char **at, char *lanes, double *sums,

@@ -55,6 +55,7 @@ cdef class _GroupCompiler:
                 self.add_lanes(i)
                 self.add_scatters(i)
         g.weight = g.n_micros
+        find_touches(plan.scratch, g)
         if has_machine_code():
             _Runs(plan.pool, plan.scratch).make(g)
         else:

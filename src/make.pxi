@@ -48,6 +48,7 @@ cdef class _StepMaker:
         self.make_inputs()
         self.make_guards()
         self.make_stretches()
+        find_weaves(e)
         self.make_constants()
         e.first_constant = self.storage.first_constant
         e.first_output = self.storage.first_output

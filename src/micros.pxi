@@ -94,6 +94,13 @@ cdef struct Stream:
     int32_t base
     Py_ssize_t offset, step
 
+# Memory that a step reads or writes: bytes `low` up to `high` of a base.  `walks`: point k is the
+# double at `origin` + 8 k.
+cdef struct Touch:
+    int32_t base
+    bint writes, walks
+    Py_ssize_t low, high, origin
+
 cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
@@ -107,3 +114,5 @@ cdef struct Group:
     GroupSlot *slots              # those that move first
     GroupSum *sums
     Taking *takings               # looked at before the group runs
+    Touch *touches                # all its memory, while steps are made (weaving.pxi),
+    int n_touches                 # and -1 where it cannot be woven

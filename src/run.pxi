@@ -246,10 +246,20 @@ cdef class Executable:
         return self.failed_guard(w, self.n_steps) if self.n_guards else -1
 
     cdef bint run_stretch(self, const Stretch *s, const Memory *m, Py_ssize_t *step) noexcept nogil:
-        cdef Py_ssize_t i
-        for i in range(s.start, s.end):
-            if not run_step(&self.steps[i], m):
+        cdef Py_ssize_t i = s.start
+        cdef const Step *x
+        cdef bint fine
+        while i < s.end:
+            x = &self.steps[i]
+            if x.weave != NULL and m.workers == 1:
+                fine = run_weave(x, m)
                 step[0] = i
+                i += x.weave.count
+            else:
+                fine = run_step(x, m)
+                step[0] = i
+                i += 1
+            if not fine:
                 return False
         return True
 
@@ -353,6 +363,11 @@ cdef class Executable:
             return outputs, -1, None
         finally:
             self.give_back(w)
+
+    def woven(self):
+        """(first step, count) of all steps that take turns along their arrays (weaving.pxi)."""
+        return [(i, self.steps[i].weave.count) for i in range(self.n_steps)
+                if self.steps[i].weave != NULL]
 
     def profile(self, list inputs):
         """Where the time of one call goes, on one thread: (step, operator, shape, where, seconds,

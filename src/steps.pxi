@@ -24,6 +24,16 @@ cdef enum StepKind:
     STEP_BLAS
     STEP_ARRAYS
 
+# Steps that pass over their memory together, see weaving.pxi.
+cdef struct Woven:
+    Py_ssize_t lag                # points that a group is behind the first one
+    Py_ssize_t round              # in which a copy is made
+
+cdef struct Weave:
+    Py_ssize_t count, rounds, weight
+    bint far
+    Woven *steps
+
 # A value as a step sees it.  dims: shape and strides.
 cdef struct Part:
     int32_t base
@@ -73,6 +83,7 @@ cdef struct Step:
     Load *loads
     MovePart *moves
     Group *group
+    Weave *weave                  # of this step and the next ones, if they run as one
     Layout layout
     Taking taking                 # of a gather or a scatter
 

@@ -1,4 +1,4 @@
-"""Loops in loops, and with checkpoints: values and derivatives against plain Python."""
+"""Loops in loops, with checkpoints, and what they keep; plain Python is the oracle."""
 
 import numpy as np
 import pytest
@@ -112,3 +112,64 @@ def test_too_many_loops_in_each_other():
         with pytest.raises(RecursionError, match="nested more than 17 deep; every derivative"):
             f(0.7)
     assert cd.grad(deep(loop_for, 1))(0.7) == pytest.approx(cd.grad(deep(plain_for, 1))(0.7))
+
+
+# ---------------------------------------------------------------- carries kept for a derivative
+
+
+def unrolled(step, carry, count, order):
+    for k in order(range(count)):
+        carry = step(carry, float(k))
+    return carry
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_carries_that_are_kept(count, reverse):
+    """Some change, one stays, one is a number, one is not float64; steps read those before."""
+    a, b = np.linspace(0.2, 0.9, 50), np.linspace(-1.0, 1.0, 50)
+
+    def step(carry, k):
+        y, z, fixed, s, single = carry
+        return z * 0.5 + np.sin(y) * fixed, y + k * s, fixed, s * 0.9, single * np.float32(0.5)
+
+    def start(a, b):
+        return a, b, a * b, 0.7 * a[0], np.ones(3, np.float32)
+
+    def loop(a, b):
+        rows = np.arange(count, dtype=float)
+        last, _ = cd.scan(lambda c, k: (step(c, k), c[0]), start(a, b), rows, reverse=reverse)
+        return np.sum(last[0] * last[1]) + np.sum(last[2]) + last[3] + np.sum(last[4])
+
+    def plain(a, b):
+        last = unrolled(step, start(a, b), count, reversed if reverse else list)
+        return np.sum(last[0] * last[1]) + np.sum(last[2]) + last[3] + np.sum(last[4])
+
+    value, wanted = cd.value_and_grad(plain, argnums=(0, 1))(a, b)
+    for f in (loop, cd.checkpoint(loop)):
+        compiled = cd.compile(cd.value_and_grad(f, argnums=(0, 1)))
+        for _ in range(2):
+            found, slopes = compiled(a, b)
+            np.testing.assert_allclose(found, value, rtol=1e-12)
+            for x, right in zip(slopes, wanted, strict=True):
+                np.testing.assert_allclose(x, right, rtol=1e-11, atol=1e-13)
+
+
+def test_carries_that_are_kept_when_a_step_goes_another_way():
+    def step(y, k):
+        y = y * 1.3 + 0.1
+        return y - k if np.sum(y) > 40.0 else y * 0.9  # decided anew in each step
+
+    def loop(x):
+        return np.sum(cd.scan(lambda y, k: (step(y, k), None), x, np.arange(9.0))[0] ** 2)
+
+    def plain(x):
+        return np.sum(unrolled(step, x, 9, list) ** 2)
+
+    compiled = cd.compile(cd.value_and_grad(loop))
+    for x in (np.full(20, 1.0), np.full(20, 3.0), np.linspace(0.0, 2.0, 20)):
+        value, wanted = cd.value_and_grad(plain)(x)
+        for _ in range(2):
+            found = compiled(x)
+            np.testing.assert_allclose(found[0], value, rtol=1e-12)
+            np.testing.assert_allclose(found[1], wanted, rtol=1e-12)
