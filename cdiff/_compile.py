@@ -157,7 +157,8 @@ class Compiled(CompiledCall, Transformed):
     def _put_first(self, path: Path, signature: Signature, entry: Entry) -> None:
         """Let the core try this path first."""
         if not path.has_form:
-            path.form = call_form(signature, path, entry.surroundings)
+            apart = None if self._has_out() else path.apart(self._reads_outside(entry))
+            path.form = call_form(signature, path, entry.surroundings, apart)
             path.has_form = True
         forms = self.forms
         if path.form is not None and (not forms or forms[0] is not path.form):
@@ -453,7 +454,7 @@ def _remade(
 
 
 def call_form(
-    signature: Signature, path: Path, surroundings: Surroundings | None
+    signature: Signature, path: Path, surroundings: Surroundings | None, apart: list[Any] | None
 ) -> CallForm | None:
     """What the core needs to answer such calls; None where only the general way can.
 
@@ -462,6 +463,8 @@ def call_form(
     signature : Signature
     path : Path
     surroundings : Surroundings or None
+    apart : list of ndarray, or None
+        As `Path.apart` gives them; None where `out=` is no more than a parameter.
 
     Returns
     -------
@@ -475,7 +478,7 @@ def call_form(
     try:
         return CallForm(
             path.runner, signature.args, signature.kwargs, template, signature.fixed, inside,
-            surroundings,
+            surroundings, apart,
         )  # fmt: skip
     except ValueError:
         return None

@@ -45,6 +45,7 @@ cdef struct Reading:
     void **pointers               # NULL where all inputs are numbers
     const Part *inputs            # what the program wants
     PyObject *held                # NULL, or a list of copies and of what lists and dicts hold
+    bint copies                   # may arrays be copied to be read?
 
 cdef object NO_ANSWER = object()  # in place of a result
 cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
@@ -67,6 +68,8 @@ cdef class CallForm:
     are static, and so are the objects `statics` inside others.
     `template` is the result with the number of an output in place of each number or array, and a
     Fixed for anything else.  `surroundings` is None, or what the program has been recorded in.
+    `apart` are the arrays that results must not be computed into; None where calls with the keyword
+    `out` are not of this form.
 
     ValueError for arguments and results that only the general way can handle.
     """
@@ -76,12 +79,13 @@ cdef class CallForm:
     cdef NumberCode code
     cdef tuple names              # of keyword arguments
     cdef list kept
+    cdef list apart
     cdef Item *items
     cdef Item *made
     cdef Py_ssize_t n_args, n_inputs, n_outputs
 
     def __init__(self, Runner runner, tuple args, dict kwargs, template, fixed=(), list statics=[],
-                 surroundings=None):
+                 surroundings=None, list apart=None):
         cdef Py_ssize_t i, found = 0
         cdef list items = [], made = []
         cdef Program p = runner.program
@@ -89,6 +93,8 @@ cdef class CallForm:
         self.code = runner.numbers
         self.around = surroundings
         self.surroundings = surroundings
+        if runner.numbers is None and not p.refreshed:  # of which the memory may be replaced
+            self.apart = apart
         self.names = tuple(kwargs)
         self.n_args = len(args)
         self.n_inputs = p.n_inputs
@@ -128,27 +134,36 @@ cdef class CallForm:
         cdef void *places[STACK_NUMBERS]
         cdef Py_ssize_t room = self.n_inputs + self.n_outputs
         cdef char *large
-        if n != self.n_args or not self.named(names):
+        cdef PyObject *out = NULL
+        cdef int named = self.named(names) if n == self.n_args else 0
+        if not named:
             return NO_ANSWER
+        if named == 2:
+            out = args[n + len(self.names)]
         if self.around is not None and not self.around.hold():
             return NO_ANSWER
         if room <= STACK_NUMBERS:
-            return self.run(args, small, places)
+            return self.run(args, small, places, out)
         large = <char *>PyMem_Calloc(room, sizeof(double) + sizeof(void *))
         if large == NULL:
             raise MemoryError("cdiff: no memory for inputs and outputs")
         try:
-            return self.run(args, <double *>large, <void **>(large + room * sizeof(double)))
+            return self.run(args, <double *>large, <void **>(large + room * sizeof(double)), out)
         finally:
             PyMem_Free(large)
 
-    cdef bint named(self, PyObject *names) except -1:
-        """Are the keywords those of this form, in the same order?"""
+    cdef int named(self, PyObject *names) except -1:
+        """1 if the keywords are those of this form in the same order, 2 if `out` follows them."""
+        cdef tuple given
+        cdef Py_ssize_t n = len(self.names)
         if names == NULL:
-            return len(self.names) == 0
-        return <object>names == self.names
+            return n == 0
+        given = <tuple>names
+        if self.apart is not None and len(given) == n + 1 and given[n] == "out":
+            return 2 * (given[:n] == self.names)
+        return given == self.names
 
-    cdef object run(self, PyObject *const *args, double *numbers, void **pointers):
+    cdef object run(self, PyObject *const *args, double *numbers, void **pointers, PyObject *out):
         cdef Reading r
         cdef Py_ssize_t i
         cdef bint fits = True
@@ -160,6 +175,7 @@ cdef class CallForm:
             r.pointers = pointers
             r.inputs = self.runner.arrays.inputs
         r.held = NULL
+        r.copies = out == NULL                   # a result over what is read again is seen here
         try:
             for i in range(self.n_args + len(self.names)):
                 if not read_item(args[i], &r):
@@ -169,7 +185,7 @@ cdef class CallForm:
                 return NO_ANSWER
             if self.code is not None:
                 return self.run_numbers(numbers)
-            return self.run_arrays(numbers, pointers)
+            return self.run_arrays(numbers, pointers, out)
         finally:
             Py_XDECREF(r.held)
 
@@ -185,21 +201,82 @@ cdef class CallForm:
                 done = code.run(numbers, outputs, NULL)
         return self.built(&made, outputs, None) if done == RUN_OK else NO_ANSWER
 
-    cdef object run_arrays(self, double *numbers, void **pointers):
+    cdef object run_arrays(self, double *numbers, void **pointers, PyObject *given):
         cdef Executable program = self.runner.arrays
         cdef double *outputs = &numbers[self.n_inputs]
         cdef void **places = &pointers[self.n_inputs]
         cdef const Item *made = self.made
-        cdef list fresh = []
+        cdef list fresh = [None] * self.n_outputs
         cdef np.ndarray out
         cdef Py_ssize_t i
+        if given != NULL:
+            if not (self.take_rooms(&made, <object>given, fresh)
+                    and self.are_apart(fresh, pointers)):
+                return NO_ANSWER
+            made = self.made
         for i in range(self.n_outputs):
-            out = program.fresh(i)
-            fresh.append(out)
+            out = fresh[i]
+            if out is None:
+                out = fresh[i] = program.fresh(i)
             places[i] = &outputs[i] if out is None else np.PyArray_BYTES(out)
         if program.run_pointers(pointers, places) >= 0:
             return NO_ANSWER
         return self.built(&made, outputs, fresh)
+
+    # ------------------------------------------------------------ out=
+
+    cdef bint take_rooms(self, const Item **at, object out, list rooms) except -1:
+        """Put the arrays of `out`, or of the next part of it, where the outputs will be made;
+        whether each of them fits."""
+        cdef const Item *item = at[0]
+        cdef list parts
+        at[0] += 1
+        if item.kind == MADE_OUTPUT:
+            if out is None:
+                return True
+            if rooms[item.count] is not None \
+                    or not is_room(out, &self.runner.arrays.results[item.count]):
+                return False
+            rooms[item.count] = out
+            return True
+        if item.kind == MADE_FIXED:
+            return out is None
+        if out is None:
+            parts = [None] * item.count
+        elif item.kind == MADE_DICT and type(out) is dict and len(out) == item.count:
+            parts = [(<dict>out)[key] for key in <tuple>item.object if key in <dict>out]
+        elif (item.kind == MADE_LIST and type(out) is list) \
+                or (item.kind == MADE_TUPLE and type(out) is tuple):
+            parts = list(out)
+        else:
+            return False
+        if len(parts) != item.count:
+            return False
+        for part in parts:
+            if not self.take_rooms(at, part, rooms):
+                return False
+        return True
+
+    cdef bint are_apart(self, list rooms, void **pointers) except -1:
+        """Do the rooms overlap nothing that the program reads, nor each other?"""
+        cdef const Part *inputs = self.runner.arrays.inputs
+        cdef Py_ssize_t i, k
+        cdef np.ndarray room, other
+        for i in range(self.n_outputs):
+            room = rooms[i]
+            if room is None:
+                continue
+            for k in range(self.n_inputs):
+                if not inputs[k].number and meets(room, <char *>pointers[k],
+                                                  <char *>pointers[k] + inputs[k].nbytes):
+                    return False
+            for other in self.apart:
+                if meets_array(room, other):
+                    return False
+            for k in range(i):
+                if rooms[k] is not None and meets_array(room, rooms[k]):
+                    return False
+        return True
 
     # ------------------------------------------------------------ the result
 
@@ -232,6 +309,39 @@ cdef class CallForm:
             if y is not None:
                 return y if np.PyArray_NDIM(<np.ndarray>y) else y[()]
         return self.runner.as_output(k, outputs[k])
+
+
+cdef bint is_room(object out, const Part *wanted) except -1:
+    """Can an output be made in this array?"""
+    cdef np.ndarray a
+    if type(out) is not np.ndarray or wanted.number or wanted.ndim == 0:
+        return False
+    a = <np.ndarray>out
+    return (np.PyArray_TYPE(a) == wanted.typenum and np.PyArray_ISCARRAY(a)
+            and has_dims(a, wanted))
+
+
+cdef inline bint meets(np.ndarray room, const char *low, const char *high) noexcept:
+    """Does an array in C order overlap this stretch of memory?"""
+    cdef const char *start = np.PyArray_BYTES(room)
+    return low < high and low < start + np.PyArray_NBYTES(room) and start < high
+
+
+cdef bint meets_array(np.ndarray room, np.ndarray a) noexcept:
+    """Does an array in C order overlap the stretch from the first to the last byte of another?"""
+    cdef const char *low = np.PyArray_BYTES(a)
+    cdef const char *high = low + np.PyArray_ITEMSIZE(a)
+    cdef Py_ssize_t reach
+    cdef int k
+    for k in range(np.PyArray_NDIM(a)):
+        if np.PyArray_DIM(a, k) == 0:
+            return False
+        reach = np.PyArray_STRIDE(a, k) * (np.PyArray_DIM(a, k) - 1)
+        if reach > 0:
+            high += reach
+        else:
+            low += reach
+    return np.PyArray_SIZE(room) > 0 and meets(room, low, high)
 
 
 # ---------------------------------------------------------------- the form of arguments
@@ -303,6 +413,8 @@ cdef inline bint read_array(PyObject *x, Reading *r) except -1:
     if np.PyArray_TYPE(a) != wanted.typenum or not has_dims(a, wanted):
         return False
     if not np.PyArray_ISCARRAY_RO(a):
+        if not r.copies:
+            return False
         a = plain_copy(a)
         hold_list(r)
     if r.held != NULL:

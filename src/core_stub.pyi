@@ -404,7 +404,8 @@ class CallForm:
     surroundings: Surroundings | None
     def __init__(self, runner: Runner, args: tuple[Any, ...], kwargs: dict[str, Any],
                  template: Any, fixed: Container[int] = (), statics: list[Any] = ...,
-                 surroundings: Surroundings | None = None) -> None: ...
+                 surroundings: Surroundings | None = None,
+                 apart: list[Any] | None = None) -> None: ...
 
 class CompiledCall(VectorCallable):
     forms: tuple[CallForm, ...]

@@ -145,6 +145,67 @@ def test_keys_that_are_not_those_of_the_result():
             f(POINT, out=out)
 
 
+def no_general(args, kwargs):
+    raise AssertionError("not by this way")
+
+
+def test_results_that_fit_need_no_python():
+    def f(x, *, k):
+        return {"a": (x * k, x + 1.0), "b": [x.sum(), None, (x > 0.0).astype("i4")]}
+
+    compiled = cd.compile(f)
+    compiled(POINT, k=2.0)
+    want = f(POINT, k=3.0)
+    compiled._general = no_general
+    a, b, c = np.empty(4), np.empty(4), np.empty(4, "i4")
+    for out in (
+        {"b": [None, None, c], "a": (a, b)},
+        {"b": None, "a": (a, None)},
+        {"a": None, "b": [None, None, c]},
+        None,
+    ):
+        for room in (a, b, c):
+            room.fill(-7)
+        got = compiled(POINT, k=3.0, out=out)
+        np.testing.assert_equal(got, want)
+        if out is not None and out["a"] is not None:
+            assert got["a"][0] is a and (got["a"][1] is b) == (out["a"][1] is b)
+        if out is not None and out["b"] is not None:
+            assert got["b"][2] is c
+    whole = np.empty((3, 4))
+    got = compiled(POINT, k=3.0, out={"a": (whole[0], whole[2]), "b": None})
+    np.testing.assert_array_equal(whole[[0, 2]], want["a"])
+    one = cd.compile(lambda x: x * 2.0)
+    one(POINT)
+    one._general = no_general
+    assert one(POINT, out=a) is a and a.tolist() == (POINT * 2.0).tolist()
+
+
+def test_results_that_do_not_fit_are_not_written():
+    """What the core leaves to Python: nothing is written there before Python has looked."""
+    table = np.linspace(0.0, 1.0, 4)
+    f = cd.compile(lambda x, y: (x * y + table, x - y))
+    x, y = POINT.copy(), POINT + 1.0
+    f(x, y)
+    room, other = np.empty(4), np.empty(4)
+    f._general = no_general
+    assert f(x, y, out=(room, other))[0] is room
+    pair = np.empty(7)
+    for out in (
+        (x, other), (other, y), (room, table), (table[:], None), (pair[:4], pair[3:]),
+        (room, room), (np.empty(8)[::2], None), (np.empty(4, ">f8"), None),
+        (np.empty((4, 1)), None),
+        (np.empty(5), None), (np.empty(4, "f4"), None), [room, other], (room,), (room, other, None),
+        {0: room, 1: other}, room, (3.0, None), (np.empty(4).view(np.recarray), None),
+        (pair[::-1][:4], None),
+    ):  # fmt: skip
+        with pytest.raises(AssertionError, match="not by this way"):
+            f(x, y, out=out)
+    with pytest.raises(AssertionError, match="not by this way"):
+        f(x, y, result=(room, other))
+    assert x.tolist() == POINT.tolist() and table[0] == 0.0
+
+
 def test_no_references_are_lost_or_kept():
     f = cd.compile(lambda x: (x * 2.0, [x + 1.0]))
     f(POINT)
