@@ -323,7 +323,7 @@ def test_histogram_of_derivative_free_data_is_plain():
         ("m.cov(c, aweights=v)", RuntimeError, r"cov: incompatible.*\(5,\)"),
         ("m.histogram(v, 0, weights=u)", ValueError, "histogram: `bins` must be positive"),
         ("m.histogram(v, 3.0, weights=u)", TypeError, "`bins` must be an integer"),
-        ("m.histogram_bin_edges(v, 3, weights=u[:2])", ValueError, r"\(2,\) and \(5,\)"),
+        ("m.histogram_bin_edges(v, 3, weights=u[:2])", ValueError, r"\(2,\) do not fit .*\(5,\)"),
         ("m.histogram(v, [1.0, 0.0], weights=u)", ValueError, "monotonically"),
         ("m.histogram(v, 3, weights=c)", ValueError, r"weights of shape \(3, 4\)"),
         ("m.interp(v, u, c[0])", ValueError, r"interp: fp and xp.*\(4,\) and \(5,\)"),

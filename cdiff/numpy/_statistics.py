@@ -147,7 +147,7 @@ def histogram_bin_edges(
     """As `numpy.histogram_bin_edges`, differentiable in the elements at both ends."""
     if weights is not None and np.shape(weights) != np.shape(a):
         raise ValueError(
-            f"histogram: weights should have the same shape as a: {np.shape(weights)} and "
+            f"histogram: weights of shape {np.shape(weights)} do not fit data of shape "
             f"{np.shape(a)}"
         )
     if isinstance(bins, str):
@@ -165,11 +165,6 @@ def histogram(
 ) -> tuple[Any, Any]:
     """As `numpy.histogram`, differentiable in the weights and in the edges."""
     edges = histogram_bin_edges(a, bins, range, weights)
-    if weights is not None and np.shape(weights) != np.shape(a):
-        raise ValueError(
-            f"histogram: weights of shape {np.shape(weights)} should have the same shape as a "
-            f"{np.shape(a)}."
-        )
     w = ravel(as_array(weights)) if any_array(weights) else weights
     flat = ravel(as_array(a))
     counts, _ = _counted([flat], [edges], w, whole=not density)
