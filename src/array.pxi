@@ -55,6 +55,10 @@ cdef class Array:
         """Tuple of axis lengths; () for a scalar."""
         return shape_tuple(self)
 
+    @shape.setter
+    def shape(self, shape):
+        raise AttributeError(f"shape {self.shape} is kept; write x = x.reshape({shape})")
+
     @property
     def ndim(self):
         """Number of axes."""
@@ -242,7 +246,8 @@ cdef class Array:
         """Sum over axes, as `ndarray.sum`."""
         a = current(self)
         if dtype is not None or out is not None or initial is not None or where is not True \
-                or not is_inexact(typenum_of(innermost(a))):
+                or not is_inexact(typenum_of(innermost(a))) \
+                or (axis is not None and not ndim_of(innermost(a))):
             return face_method("sum")(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims,
                                       initial=initial, where=where)
         return reduction(OP_SUM, a, axis, keepdims)
@@ -305,7 +310,7 @@ cdef class Array:
         return int(self)
 
     def __reversed__(self):
-        return iter(list(self)[::-1])
+        return reversed(list(self))
 
     def __index__(self):
         if is_inexact(typenum_of(innermost(self))):
@@ -314,10 +319,9 @@ cdef class Array:
         return shown(self).__index__()
 
     def __complex__(self):
-        refuse_tracked(self, "complex()", "keep it an Array, or write x.item() to drop the "
-                                          "derivative")
-        return complex(shown(self).item()) if holds_complex(self) else complex(
-            float_of(seen(self)))
+        refuse_tracked(self, "complex()",
+                       "keep it an Array, or write x.item() to drop the derivative")
+        return complex(shown(self).item() if holds_complex(self) else float_of(seen(self)))
 
     def __array__(self, dtype=None, copy=None):
         refuse_tracked(self, "conversion to a NumPy array",
@@ -520,6 +524,12 @@ cdef class Array:
 
     def __ixor__(self, other):
         return in_place_bits(np.bitwise_xor, self, other)
+
+    def __ilshift__(self, other):
+        return in_place_bits(np.left_shift, self, other)
+
+    def __irshift__(self, other):
+        return in_place_bits(np.right_shift, self, other)
 
     # ------------------------------------------------------------ protocols of the array API
 

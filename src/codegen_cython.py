@@ -151,6 +151,7 @@ def call_declarations(n):
     ctypedef PyObject *(*cdiff_call)(PyObject *, PyObject *const *, Py_ssize_t,
                                      PyObject *) except NULL
     void take_calls "cdiff_take_calls"(object f, cdiff_call *general, cdiff_call direct) noexcept
+    int as_ufunc "cdiff_as_ufunc"(object f) except -1
 
 cdef cdiff_call GENERAL_CALL[{n}]
 """
@@ -181,10 +182,11 @@ def docstring(row, operands):
 def python_function(row):
     operands = ["x"] if len(row.operands) == 1 else ["x1", "x2"]
     names = ", ".join(operands)
-    call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype)"
+    call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype, casting)"
     return (f"def {row.name}({names}, /, out=None, {KEYWORDS}):\n"
             f'    """{docstring(row, operands)}\n    """\n    return {call}\n'
-            f"{direct_function(row) if any(d != '0' for d in row.d) else ''}")
+            f"{direct_function(row) if any(d != '0' for d in row.d) else ''}"
+            + (f"\n\nas_ufunc({row.name})\n" if row.ufunc else ""))
 
 
 def direct_function(row):

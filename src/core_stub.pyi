@@ -481,7 +481,21 @@ def irfft(a: Any, axis: int, count: int, norm: str) -> Array: ...
 
 # --- elementwise operators
 
-class _Ufunc1(Protocol):
+class _UfuncAttributes(Protocol):
+    accumulate: Any
+    at: Any
+    outer: Any
+    reduce: Any
+    reduceat: Any
+    identity: Any
+    nargs: int
+    nin: int
+    nout: int
+    ntypes: int
+    signature: str | None
+    types: list[str]
+
+class _Ufunc1(_UfuncAttributes, Protocol):
     @overload
     def __call__(self, x: Array, /, out: Any = None, *, where: Any = True,
                  casting: str = "same_kind", order: str = "K", dtype: DTypeLike | None = None,
@@ -491,7 +505,7 @@ class _Ufunc1(Protocol):
                  casting: str = "same_kind", order: str = "K", dtype: DTypeLike | None = None,
                  subok: bool = True) -> Any: ...
 
-class _Ufunc2(Protocol):
+class _Ufunc2(_UfuncAttributes, Protocol):
     @overload
     def __call__(self, x1: Array, x2: Array | ArrayLike, /, out: Any = None, *,
                  where: Any = True, casting: str = "same_kind", order: str = "K",

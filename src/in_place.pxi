@@ -383,6 +383,8 @@ cdef int assign(Array a, object key, object value) except -1:
     if new is not None:
         return store(a, new)
     key = plain_key(key)
+    if isinstance(key, tuple):
+        check_ellipses(key)
     for k in (key if isinstance(key, tuple) else (key,)):
         plain = plain and is_basic(k)
     if plain:
@@ -491,7 +493,7 @@ cdef Array whole_numbers(object ufunc, Array a, object other):
 
 
 cdef object in_place_bits(object ufunc, Array a, object other):
-    """The operators &=, |= and ^=."""
+    """The operators &=, |=, ^=, <<= and >>=."""
     check_changeable(a)
     store(a, whole_numbers(ufunc, current(a), plain_key(other)))
     return a

@@ -115,8 +115,7 @@ cdef Array get_item(Array a, object key):
         if not N(now).flags & NODE_DUAL and ndim_of(now) == 1:
             return apply1(OP_SLICE, now, ((wrap_index(key, ARR_SHAPE(N(now).arr)[0], 0), 1, -1),))
     keys = key if isinstance(key, tuple) else (key,)
-    if count_ellipses(keys) > 1:
-        raise IndexError("an index can only have a single ellipsis ('...')")
+    check_ellipses(keys)
     for k in keys:
         if not is_basic(k):
             traced = traced_key(key, current(a))
@@ -134,11 +133,13 @@ cdef tuple slice_index(slice key, Py_ssize_t extent):
     return (start if count else 0, step, count)
 
 
-cdef int count_ellipses(tuple keys):
+cdef int check_ellipses(tuple keys) except -1:
     cdef int count = 0
     for k in keys:
         count += k is Ellipsis
-    return count
+    if count > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    return 0
 
 
 cdef Array get_basic(Array a, BasicKey key):

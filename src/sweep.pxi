@@ -197,7 +197,8 @@ cdef int reverse_index_set(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
 cdef bint reverse_into(Sweep *s, Py_ssize_t j, Array p, Array y, Array g) except -1:
     """Indexing operators add straight into the operand's cotangent, without a dense temporary."""
     cdef int op = N(y).op
-    if op != OP_SLICE and op != OP_GATHER or typenum_of(p) != NPY_DOUBLE:
+    if op != OP_SLICE and op != OP_GATHER or typenum_of(p) != NPY_DOUBLE \
+            or not N(p).flags & NODE_ARRAY:
         return False
     if op == OP_SLICE and s.order[j].slot.value == NULL:
         set_value(s, j, value_embed(g, None, (shape_tuple(p), (<tuple>N(y).obj)[0])))

@@ -89,14 +89,14 @@ cdef Array as_asked(object x, object dtype, str casting, int op):
     return cast_as_asked(a, dtype.num)
 
 
-cdef object plain_call(int op, tuple args, object out, object where, object dtype):
+cdef object plain_call(int op, tuple args, object out, object where, object dtype, str casting):
     """No Array among the operands: NumPy's function if it has one, our kernel if not."""
     ufunc = NUMPY_UFUNCS.get(op)
     if ufunc is not None:
-        if out is None and where is True and dtype is None:
+        if out is None and where is True and dtype is None and casting == "same_kind":
             return ufunc(*args)
-        return ufunc(*args, out=out, where=where, dtype=dtype)
-    nodes = [as_float(as_asked(x, dtype, "same_kind", op)) for x in args]
+        return ufunc(*args, out=out, where=where, dtype=dtype, casting=casting)
+    nodes = [as_float(as_asked(x, dtype, casting, op)) for x in args]
     result = ew1(op, nodes[0]) if len(nodes) == 1 else ew2(op, nodes[0], nodes[1])
     value = plain_value(finish_call(result, None, where))
     if out is None:
@@ -105,7 +105,7 @@ cdef object plain_call(int op, tuple args, object out, object where, object dtyp
     return out
 
 
-cdef object ufunc_call1(int op, object x, object out, object where, object dtype):
+cdef object ufunc_call1(int op, object x, object out, object where, object dtype, object casting):
     if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
         return ew1(op, current(<Array>x))
     if type(x) is Array or holds_nodes(x):
@@ -113,11 +113,12 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
             if out is None and where is True and dtype is None and any_traced((x,)):
                 return traced_question(op, as_node(x), None)
             return NUMPY_UFUNCS[op](shown(as_node(x)), out=out, where=where, dtype=dtype)
-        return finish_call(ufunc_value(op, (x,), dtype, "same_kind"), out, where)
-    return plain_call(op, (x,), out, where, dtype)
+        return finish_call(ufunc_value(op, (x,), dtype, casting), out, where)
+    return plain_call(op, (x,), out, where, dtype, casting)
 
 
-cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype):
+cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype,
+                        object casting):
     if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
         if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
             if any_traced((x1, x2)):
@@ -125,8 +126,8 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
             return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
                                     numpy_operand(innermost(as_node(x2))),
                                     out=out, where=where, dtype=dtype)
-        return finish_call(ufunc_value(op, (x1, x2), dtype, "same_kind"), out, where)
-    return plain_call(op, (x1, x2), out, where, dtype)
+        return finish_call(ufunc_value(op, (x1, x2), dtype, casting), out, where)
+    return plain_call(op, (x1, x2), out, where, dtype, casting)
 
 
 cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):

@@ -371,3 +371,52 @@ def test_pow_with_a_modulus(place):
     args[place] = cd.array(2.0)
     with pytest.raises(TypeError):
         pow(*args)
+
+
+def test_numbers_have_one_axis_to_sum_over():
+    for x in (1.5, np.array(1.5), np.array(1.5 + 1j), np.array(3)):
+        for axis in (0, -1, None, ()):
+            got, want = cd.array(x).sum(axis=axis), np.asarray(x).sum(axis=axis)
+            assert got.dtype == want.dtype and got.numpy() == want
+    with pytest.raises(np.exceptions.AxisError, match="axis 1"):
+        cd.array(1.5).sum(axis=1)
+    assert cd.grad(lambda x: 3.0 * x.sum(axis=0))(2.0) == 3.0
+
+
+@pytest.mark.parametrize("part", [
+    lambda x: x[None], lambda x: x[()], lambda x: x[...], lambda x: x[None, ..., None],
+    lambda x: np.flip(x), lambda x: x[(Ellipsis,)][None, ...], lambda x: x[None][::-1],
+])  # fmt: skip
+def test_parts_of_numbers_hand_on_the_derivative(part):
+    """Twice in one function, so that the second cotangent is added to the first."""
+
+    def f(x):
+        return np.sum(part(x) * 3.0) + np.sum(np.sin(part(x))) + np.sum(part(x * x))
+
+    def df(x):
+        return 3.0 + np.cos(x) + 2 * x
+
+    for x in (0.75, np.array(0.75)):
+        np.testing.assert_allclose(cd.grad(f)(x), df(0.75), rtol=1e-15)
+        np.testing.assert_allclose(cd.compile(cd.grad(f))(x), df(0.75), rtol=1e-15)
+        np.testing.assert_allclose(cd.jvp(f, (x,), (x * 0 + 1.0,))[1], df(0.75), rtol=1e-15)
+        np.testing.assert_allclose(cd.grad(cd.grad(f))(x), 2.0 - np.sin(0.75), rtol=1e-15)
+    np.testing.assert_allclose(cd.vmap(cd.grad(f))(np.ones(2)), df(1.0), rtol=1e-15)
+    leaf = cd.array(0.75, requires_grad=True)
+    f(leaf).backward()
+    np.testing.assert_allclose(leaf.grad.numpy(), df(0.75), rtol=1e-15)
+
+
+def test_shape_is_not_assigned():
+    x = cd.array([[1.0, 2.0]])
+    with pytest.raises(AttributeError, match=r"shape \(1, 2\) is kept; write x = x.reshape\(2\)"):
+        x.shape = 2
+    assert x.shape == (1, 2)
+
+
+def test_one_ellipsis_in_what_is_assigned_to():
+    x = cd.array([[1.0, 2.0]])
+    for key in ((..., ...), (..., 0, ...)):
+        with pytest.raises(IndexError, match="single ellipsis"):
+            x[key] = 0.0
+    assert x.tolist() == [[1.0, 2.0]]

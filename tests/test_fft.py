@@ -179,6 +179,22 @@ def test_out():
         np.fft.fft(cd.array(z), out=cnp.zeros(3, complex))
 
 
+@pytest.mark.parametrize("call", [
+    lambda x: np.fft.fftn(x, axes=()), lambda x: np.fft.fftn(x[0, 0]),
+    lambda x: np.fft.irfftn(x, axes=(0,)), lambda x: np.fft.irfftn(x, s=(-1,), axes=(0,)),
+    lambda x: np.fft.irfft2(x, s=(2, -1)), lambda x: np.fft.irfftn(x, (3, -1), (0, 1), "ortho"),
+])  # fmt: skip
+def test_transforms_of_no_axis_and_of_whole_axes(call):
+    x = numbers((3, 4), True)
+    assert_same(call(cd.array(x)).numpy(), call(x))
+
+    def loss(x):
+        return np.sum(np.square(np.real(call(x))))
+
+    check_grads(loss, (x,))
+    np.testing.assert_allclose(cd.compile(cd.grad(loss))(x), cd.grad(loss)(x), rtol=1e-13)
+
+
 def test_repeated_axes():
     z = numbers((3, 4), False)
     assert_same(np.fft.fftn(cd.array(z), axes=(0, 0, 1)).numpy(), np.fft.fftn(z, axes=(0, 0, 1)))

@@ -485,6 +485,24 @@ def test_bitwise_operators_in_place():
     np.testing.assert_array_equal(view.numpy(), a[1:])
 
 
+def test_shifts_in_place():
+    a = np.array([[3, 1], [2, 5]], dtype=np.int16)
+    b = cd.array(a)
+    view = b[1:]
+    for x in (a, b):
+        x <<= np.array([1, 2], dtype=np.int8)
+        x >>= 1
+    np.testing.assert_array_equal(b.numpy(), a)
+    np.testing.assert_array_equal(view.numpy(), a[1:])
+    assert b.dtype == np.int16
+    with pytest.raises(TypeError):
+        b <<= np.ones(2, np.uint64)
+    with pytest.raises(ValueError, match="broadcast"):
+        b >>= np.ones((3, 2, 2), int)
+    with pytest.raises(TypeError):
+        b <<= 1.5
+
+
 def test_matmul_in_place_derivative():
     m = np.array([[1.0, 2.0], [-1.0, 0.5]])
 

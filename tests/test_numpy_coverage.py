@@ -91,7 +91,7 @@ def test_every_public_name_of_numpy_is_reachable():
 def test_differentiable_functions_are_tested(row):
     """Each is in the cases, or a row of the operator table (tests/test_operators.py)."""
     function = getattr(OURS[row.module], row.name)
-    if isinstance(function, type(cd._core.sin)) and function.__module__ == "cdiff._core":
+    if inspect.isbuiltin(function) and function.__module__ == "cdiff._core":
         return
     names = {n for n in OURS[row.module].__all__ if getattr(OURS[row.module], n) is function}
     prefix = row.module.replace("numpy", "m")

@@ -1,6 +1,8 @@
 """cdiff.numpy gives NumPy's values, shapes and dtypes, for every function and form of call."""
 
+import copy
 import inspect
+import pickle
 import warnings
 
 import numpy as np
@@ -301,6 +303,11 @@ def test_products_at_random(data):
         "m.sum(x, 0, keepdims=True)", "m.repeat(x, 2)", "m.outer(x, x)", "m.average(x)",
         "m.where(x > 1, x, 0)", "m.where(x > 1, 1, x)", "m.where(x > 1, x, x[::-1])", "m.tril(x)",
         "m.select([x > 1], [x])", "m.piecewise(x, [x > 1], [1, 0])", "m.nan_to_num(x)", "m.conj(x)",
+        "m.sum(x, dtype=m.int8)", "m.prod(x + 2, dtype=m.int8)", "m.max(x, initial=2.5)",
+        "m.sum(x, initial=0.5)", "m.sum(x, 0, m.uint8, keepdims=True, where=x > 1)",
+        "m.cumsum(x, dtype=m.int16)", "m.cumprod(x, 0, m.uint8)", "m.min(x, initial=0)",
+        "m.cumulative_sum(x.reshape(-1), dtype=m.int8, include_initial=True)",
+        "m.modf(x.astype(m.int16))[0]", "m.ldexp(x.astype(m.int8 if x.ndim else int), 2)",
         "m.float_power(x, 2)", "m.linalg.norm(x.reshape(-1), 1)", "m.linalg.norm(x, m.inf, axis=0)",
     ],
 )  # fmt: skip
@@ -372,6 +379,72 @@ def test_numbers_have_an_axis_where_numpy_gives_them_one(call):
     mapped = cd.vmap(cd.grad(f))(np.array([1.5, -0.5]))
     np.testing.assert_allclose(mapped, [cd.grad(f)(1.5), cd.grad(f)(-0.5)])
     assert cd.compile(cd.grad(f))(0.5) == cd.grad(f)(0.5)
+
+
+@pytest.mark.parametrize("name", sorted(n for n in dir(np) if isinstance(getattr(np, n), np.ufunc)))
+def test_functions_have_what_their_ufuncs_have(name):
+    """So that code with `np.add.reduce` runs after `import cdiff.numpy as np`."""
+    ours, theirs = getattr(cnp, name), getattr(np, name)
+    for attribute in ("nin", "nout", "nargs", "ntypes", "types", "identity", "signature"):
+        if name != "fabs":  # which is absolute
+            assert getattr(ours, attribute) == getattr(theirs, attribute)
+    for method in ("reduce", "accumulate", "reduceat", "outer", "at"):
+        assert callable(getattr(ours, method))
+    assert len(ours.__doc__) > 10
+    if inspect.isbuiltin(ours):
+        assert pickle.loads(pickle.dumps(ours)) is ours is copy.deepcopy(ours)
+
+
+def test_methods_of_ufuncs_are_differentiated_by_this_name():
+    def f(x):
+        cnp.subtract.at(x, [0, 0], cnp.square(x[1:3]))
+        return cnp.sum(cnp.multiply.outer(x, x)[0] * cnp.maximum.accumulate(x))
+
+    cd.testing.check_grads(f, (np.array([1.0, 0.5, 3.0]),), order=2, modes=("fwd", "rev"))
+
+
+def test_plain_out_takes_what_has_no_derivative():
+    x, out = np.arange(4.0).reshape(2, 2), np.zeros((2, 2))
+    assert np.dot(cd.array(x), x, out=out) is out
+    np.testing.assert_array_equal(out, x @ x)
+    with pytest.raises(TypeError, match="dot: out=ndarray cannot hold a derivative"):
+        cd.grad(lambda x: np.dot(x, x, out=out).sum())(x)
+    with pytest.raises(TypeError, match="dot: out=ndarray cannot hold a derivative"):
+        cd.compile(lambda x: np.dot(x, x, out=out).sum())(x)
+    np.testing.assert_array_equal(out, x @ x)
+
+
+def test_a_mask_chosen_by_values_as_an_open_mesh():
+    @cd.compile
+    def f(x):
+        return cnp.sum(x[np.ix_(cnp.greater(x[:, 0], 0.0), [0, 2])] ** 2)
+
+    for x in (np.array([[1.0, 2, 3], [-1, 4, 5]]), np.array([[1.0, 2, 3], [2, 4, 5]])):
+        assert f(x) == np.sum(x[np.ix_(x[:, 0] > 0, [0, 2])] ** 2)
+        expected = np.where(x[:, :1] > 0, 2 * x * [1, 0, 1], 0)
+        np.testing.assert_array_equal(cd.grad(f)(x), expected)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "m.arange(n, 6)", "m.arange(n)", "m.arange(n, 0, -2)", "m.arange(0.5, n)",
+        "m.linspace(0.8, s, 2, dtype=m.int8)", "m.linspace(-s, s, 5, dtype=int)",
+        "m.linalg.multi_dot([b, b])", "m.linalg.slogdet(z)[0]", "m.linalg.slogdet(z)[1]",
+        "m.linalg.lstsq(b[0], z[0] + 1j)[1]", "m.bincount(m.zeros(0, int), b[:0, 0, 0])",
+        "m.logaddexp(b, s)[0]", "m.vectorize(lambda x: 2 * x, otypes='f')(b)",
+        "m.vectorize(lambda x: 2 * x, otypes='d')(b[:0])",
+    ],
+)  # fmt: skip
+def test_results_of_arrays_without_a_derivative(call):
+    given = {"n": np.array(3), "s": np.array(-0.75), "b": np.arange(8.0).reshape(2, 2, 2)}
+    given["z"] = given["b"] * np.array([0.0, 1j]).reshape(2, 1, 1)
+    want = np.asarray(eval(call, {"m": np, **given}))
+    arrays = {name: cd.array(x) for name, x in given.items()}
+    got = np.asarray(eval(call, {"m": cnp, **arrays}))
+    if "bincount" not in call:  # NumPy leaves the type of no weights at all to the platform
+        assert got.dtype == want.dtype
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)
 
 
 # ---------------------------------------------------------------- arrays that are assigned into
@@ -509,6 +582,19 @@ def test_logsumexp_and_softmax():
         ("m.diff(s)", ValueError, "at least one dimensional"),
         ("m.diff(v, -1)", ValueError, "non-negative"),
         ("m.meshgrid(v, u, indexing='zz')", ValueError, "indexing"),
+        ("m.sort(v, kind='bubble')", ValueError, "kind"),
+        ("m.linspace(s, 1.0, -1)", ValueError, "linspace: Number of samples, -1"),
+        ("m.einsum('ij->i', c, dtype='f4')", TypeError, "einsum: .*float64 cannot.*float32"),
+        ("m.sum(i, initial=s)", TypeError, "sum: .*integers.*derivative of initial="),
+        ("m.vecdot(c, c, axis=0, axes=[0, 0])", TypeError, "cannot specify both"),
+        ("m.vecdot(c, c, axes=(0, 0))", TypeError, "vecdot: axes should be a list"),
+        ("m.matmul(p, p, axes=[(0, 1), 0, (0, 1)])", ValueError, r"\[2, 2, 2\] axes"),
+        ("m.matmul(p, p, axis=0)", TypeError, "matmul does not support axis"),
+        ("m.matmul(p, p, keepdims=True)", TypeError, "matmul does not support keepdims"),
+        ("m.divmod(v, u, axis=0)", TypeError, "divmod: .* functions of vectors|axis"),
+        ("m.divmod(v, u, colour=1)", TypeError, "colour"),
+        ("m.add(v, 1j, dtype=float)", TypeError, "complex"),
+        ("m.add(v, u, dtype='f4', casting='safe')", TypeError, "float32 by the rule 'safe'"),
     ],
 )
 def test_errors(call, error, message):

@@ -24,6 +24,7 @@ from cdiff._core import (
     hosted,
     index,
     is_waiting,
+    levels,
     peek,
     texts_made,
     to_plain,
@@ -48,6 +49,7 @@ __all__ = [
     "axis_of",
     "handles",
     "index_along",
+    "like_ufunc",
     "line_of",
     "mask_of",
     "mirrors",
@@ -79,6 +81,20 @@ ALL_AXES = tuple(tuple(range(ndim)) for ndim in range(65))
 
 # np.sinc is the one row of the operator table that is no ufunc.
 HANDLERS: dict[Any, Any] = {np.sinc: _core.sinc}
+
+
+# What a function of this package has of the ufunc that it stands for. The methods know Arrays.
+UFUNC_ATTRIBUTES = (
+    "accumulate", "at", "outer", "reduce", "reduceat", "identity", "nargs", "nin", "nout",
+    "ntypes", "signature", "types",
+)  # fmt: skip
+
+
+def like_ufunc(f: F, ufunc: Any) -> F:
+    """A function with the methods and attributes of a ufunc."""
+    for name in UFUNC_ATTRIBUTES:
+        setattr(f, name, getattr(ufunc, name))
+    return f
 
 
 def handles(*originals: Any) -> Callable[[F], F]:
@@ -149,11 +165,15 @@ def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def on_values(original: Any) -> Callable[..., Any]:
     """A NumPy function whose results have no derivative, called on values."""
 
+    is_ufunc = isinstance(original, np.ufunc)
+
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if is_ufunc and kwargs and any_array(kwargs.get("out")):
+            return original(*args, **kwargs)
         return of_values(original, *args, **kwargs)
 
-    return handles(original)(call)
+    return like_ufunc(handles(original)(call), original) if is_ufunc else handles(original)(call)
 
 
 def on_forms(original: Any) -> Callable[..., Any]:
@@ -259,8 +279,11 @@ def index_along(axis: int, key: Any) -> tuple[Any, ...]:
 
 
 def store(out: Any, result: Any, name: str) -> Array:
-    """Give a result to the caller's `out`, which must be able to hold a derivative."""
+    """Give a result to the caller's `out`, which must be able to hold its derivative."""
     if type(out) is not Array:
+        if isinstance(out, np.ndarray) and not levels(as_array(result)):
+            np.copyto(out, plain(result), casting="same_kind")
+            return cast("Array", out)  # the caller's own, as NumPy returns it
         raise TypeError(
             f"{name}: out={type(out).__name__} cannot hold a derivative; pass an array made by "
             f"cdiff.numpy.zeros, or write y = {name}(...) without out="

@@ -71,8 +71,8 @@ _NUMPY = {
         bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor can_cast
         common_type count_nonzero diag_indices_from digitize einsum_path equal flatnonzero gcd
         greater greater_equal invert isclose iscomplex iscomplexobj isfinite isfortran isin isinf
-        isnan isneginf isposinf isreal isrealobj isscalar iterable lcm left_shift less less_equal
-        lexsort logical_and logical_not logical_or logical_xor may_share_memory nanargmax
+        isnan isneginf isposinf isreal isrealobj isscalar iterable ix_ lcm left_shift less
+        less_equal lexsort logical_and logical_not logical_or logical_xor may_share_memory nanargmax
         nanargmin ndim nonzero not_equal packbits ravel_multi_index result_type right_shift
         searchsorted shape shares_memory signbit size spacing tril_indices_from triu_indices_from
         unpackbits unravel_index
@@ -104,7 +104,6 @@ WITHOUT = ("none", "other")
 _NO_DERIVATIVE = {
     ("numpy", "nextafter"): "steps between neighbouring floating-point numbers",
     ("numpy", "isnat"): "is for dates",
-    ("numpy", "ix_"): "makes indices from integers or booleans",
     ("numpy", "min_scalar_type"): "asks for the smallest type that holds a number; use x.numpy()",
     ("numpy", "asmatrix bmat"): "the class matrix is not differentiated; use arrays of two axes",
     ("numpy", "save savetxt savez savez_compressed"): "writes a file; save x.numpy()",

@@ -170,11 +170,11 @@ def arange(
     if not any_array(start, stop, step):
         step = 1 if step is None else step
         return _made(NUMPY.arange(start, stop, step, dtype))
-    start, stop = (0.0, start) if stop is None else (start, stop)
-    step = 1.0 if step is None else step
-    n = len(np.arange(plain(start), plain(stop), plain(step)))
-    result = as_array(start) + as_array(step) * np.arange(n)
-    return result if dtype is None else _core.cast(result, dtype)
+    start, stop = (0, start) if stop is None else (start, stop)
+    step = 1 if step is None else step
+    plainly = np.arange(plain(start), plain(stop), plain(step))
+    result = as_array(start) + as_array(step) * np.arange(len(plainly))
+    return _core.cast(result, plainly.dtype if dtype is None else dtype)
 
 
 @handles(np.linspace)
@@ -196,6 +196,8 @@ def linspace(
     kinds = [x.dtype if hasattr(x, "dtype") else x for x in (start, stop)]
     kind = NUMPY.result_type(*[x if np.ndim(x) == 0 else as_array(x).dtype for x in kinds], 1.0)
     start, stop = _core.cast(as_array(start), kind), _core.cast(as_array(stop), kind)
+    if num < 0:
+        raise ValueError(f"linspace: Number of samples, {num}, must be non-negative.")
     delta = stop - start
     # NumPy's own steps: a position that is rounded otherwise would put elements into other bins.
     number = np.arange(operator.index(num), dtype=kind).reshape((-1,) + (1,) * delta.ndim)
@@ -208,6 +210,8 @@ def linspace(
         perm = list(range(1, result.ndim))
         perm.insert(axis if axis >= 0 else axis + result.ndim, 0)
         result = _core.transpose(result, tuple(perm))
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        result = _core.floor(result)
     result = _core.cast(result, kind if dtype is None else dtype)
     return (result, step if parts > 0 else delta * np.nan) if retstep else result
 

@@ -18,7 +18,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import as_array, mirrors, store
+from cdiff.numpy._common import NUMPY, as_array, mirrors, store
 from cdiff.numpy._index import diagonal
 
 __all__ = ["einsum"]
@@ -64,6 +64,12 @@ def einsum(
     """As `numpy.einsum`; the order of contraction is always optimised."""
     spec, arrays = _split_operands(operands)
     if dtype is not None:
+        for a in arrays:
+            if not NUMPY.can_cast(a.dtype, dtype, casting):
+                raise TypeError(
+                    f"einsum: an operand of dtype {a.dtype} cannot be cast to {np.dtype(dtype)} by "
+                    f"the rule {casting!r}"
+                )
         arrays = [_core.cast(a, dtype) for a in arrays]
     plan = _planned(spec, tuple([a.shape for a in arrays]))
     work = [_prepared(a, single) for a, single in zip(arrays, plan.singles, strict=True)]

@@ -14,7 +14,8 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, store
+from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values
+from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = [
     "angle", "conj", "conjugate", "float_power", "frexp", "i0", "kaiser", "ldexp", "modf",
@@ -22,14 +23,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-@mirrors(np.conjugate)
-def conjugate(x: ArrayLike, /, out: Any = None) -> Array:
+@of_ufunc(np.conjugate)
+def conjugate(x: ArrayLike, /) -> Array:
     """As `numpy.conjugate`."""
     a = as_array(x)
     if a.dtype.kind == "b":
         a = _core.cast(a, np.int8)  # as NumPy's ufunc
-    result = _core.conj(a) if a.dtype.kind == "c" else _core.positive(a)
-    return result if out is None else store(out, result, "conjugate")
+    return _core.conj(a) if a.dtype.kind == "c" else _core.positive(a)
 
 
 conj = conjugate
@@ -59,29 +59,28 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     return as_array(result if type(result) is Array else np.asarray(result))
 
 
-@mirrors(np.float_power)
-def float_power(x1: ArrayLike, x2: ArrayLike, /, out: Any = None) -> Array:
+@of_ufunc(np.float_power)
+def float_power(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.float_power`: a power in float64 at least."""
     x1, x2 = as_array(x1), as_array(x2)
     wide = np.result_type(x1.dtype, x2.dtype, float)
-    result = _core.power(_core.cast(x1, wide), _core.cast(x2, wide))
-    return result if out is None else store(out, result, "float_power")
+    return _core.power(_core.cast(x1, wide), _core.cast(x2, wide))
 
 
-@mirrors(np.modf)
+@of_ufunc(np.modf)
 def modf(x: ArrayLike, /) -> tuple[Array, Array]:
     """As `numpy.modf`: fractional part, and whole part, whose derivative is 0."""
     a = as_array(x)
-    a = a if a.dtype.kind == "f" else _core.cast(a, float)
+    a = _core.cast(a, np.promote_types(a.dtype, np.float32))
     whole = _core.trunc(a)
     return _core.where(np.isinf(a), 0.0, a - whole), whole
 
 
-@mirrors(np.ldexp)
+@of_ufunc(np.ldexp)
 def ldexp(x1: ArrayLike, x2: Any, /) -> Array:
     """As `numpy.ldexp`, differentiable in `x1`."""
     a = as_array(x1)
-    a = a if a.dtype.kind == "f" else _core.cast(a, float)
+    a = _core.cast(a, np.promote_types(a.dtype, np.float32))
     # Two factors: one alone may be out of range where the result is not.
     half, rest = of_values(_halves, x2, a.dtype)
     return _core.where(of_values(_stays, a), a, a * half * rest)
@@ -100,11 +99,11 @@ def _halves(exponents: Any, dtype: Any) -> tuple[Any, Any]:
     return np.ldexp(one, half), np.ldexp(one, whole - half)
 
 
-@mirrors(np.frexp)
+@of_ufunc(np.frexp)
 def frexp(x: ArrayLike, /) -> tuple[Array, Any]:
     """As `numpy.frexp`: mantissas, and exponents, which are plain integers."""
     a = as_array(x)
-    a = a if a.dtype.kind == "f" else _core.cast(a, float)
+    a = _core.cast(a, np.promote_types(a.dtype, np.float32))
     exponents = of_values(_exponents, a)
     return ldexp(a, -exponents), exponents
 

@@ -58,7 +58,7 @@ FILES = {
         array_equiv array_repr array_str bitwise_and bitwise_count bitwise_invert bitwise_left_shift
         bitwise_not bitwise_or bitwise_right_shift bitwise_xor can_cast common_type count_nonzero
         diag_indices_from digitize einsum_path flatnonzero gcd invert isclose iscomplex iscomplexobj
-        isfortran isin isneginf isposinf isreal isrealobj isscalar lcm left_shift lexsort
+        isfortran isin isneginf isposinf isreal isrealobj isscalar ix_ lcm left_shift lexsort
         logical_and logical_not logical_or logical_xor may_share_memory nanargmax nanargmin ndim
         nextafter nonzero packbits ravel_multi_index result_type right_shift searchsorted shape
         shares_memory size spacing tril_indices_from triu_indices_from unpackbits unravel_index

@@ -16,6 +16,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, mirrors, plain
+from cdiff.numpy._gufuncs import core_ndims
 from cdiff.numpy._shape import expand_dims, moveaxis, stack
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class vectorize:
         if self.signature is not None and names:
             raise TypeError("vectorize: operands of a function with a signature have positions")
         operands = [as_array(args[i]) for i in looped] + [as_array(kwargs[k]) for k in names]
-        core = [0] * len(operands) if self.signature is None else _core_ndims(self.signature)
+        core = [0] * len(operands) if self.signature is None else _taken(self.signature)
         if len(core) != len(operands):
             raise TypeError(
                 f"vectorize: wrong number of positional arguments: expected {len(core)}, "
@@ -172,16 +173,21 @@ class vectorize:
             named = dict(zip(names, given[len(looped) :], strict=True))
             results.append(self.pyfunc(*positional, **{**kwargs, **named}))
         if not results:
-            raise ValueError("vectorize: cannot call `vectorize` on size 0 inputs")
+            return self._plain(*map(plain, args), **{k: plain(x) for k, x in kwargs.items()})
         if isinstance(results[0], tuple):
-            return tuple([_together(column, shape) for column in zip(*results, strict=True)])
-        return _together(results, shape)
+            columns = zip(*results, strict=True)
+            return tuple([self._together(c, shape, i) for i, c in enumerate(columns)])
+        return self._together(results, shape, 0)
+
+    def _together(self, results: Any, shape: tuple[int, ...], place: int) -> Any:
+        """One of the function's results of all calls, in the dtype that was asked for."""
+        y = _together(results, shape)
+        return y if self.otypes is None else y.astype(self.otypes[place], copy=False)
 
 
-def _core_ndims(signature: str) -> list[int]:
-    """How many axes the function takes of each operand, from a signature like "(n),()->(n)"."""
-    operands = signature.split("->")[0].replace(" ", "")[1:-1].split("),(")
-    return [len(names.split(",")) if names else 0 for names in operands]
+def _taken(signature: str) -> list[int]:
+    """How many axes the function takes of each operand."""
+    return core_ndims(signature.split("->")[0])
 
 
 def _table(a: Array, shape: tuple[int, ...], core: int) -> Array:

@@ -103,6 +103,7 @@ def clip(
     """As `numpy.clip`; at a bound the derivative is shared evenly between element and bound."""
     low = _bound(a_min, min, "min")
     high = _bound(a_max, max, "max")
+    where = kwargs.pop("where", True)
     result = as_array(a)
     if low is not None:
         result = _core.maximum(result, low, **kwargs)
@@ -110,6 +111,8 @@ def clip(
         result = _core.minimum(result, high, **kwargs)
     if low is None and high is None:
         result = _core.positive(result)
+    if where is not True:
+        return _core.positive(result, out=out, where=where)
     return result if out is None else store(out, result, "clip")
 
 
@@ -297,6 +300,8 @@ def sort(
     """As `numpy.sort`; the derivative follows each element, equal elements keep their order."""
     if order is not None:
         raise ValueError("sort: Cannot specify order when the array has no fields.")
+    if kind is not None:
+        np.empty(0).sort(kind=kind)  # complains about a kind that there is not
     a = as_array(a)
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0

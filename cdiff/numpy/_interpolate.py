@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     ArrayLike,
@@ -164,7 +164,8 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: in
     if edge_order not in (1, 2):
         raise ValueError("gradient: 'edge_order' greater than 2 not supported")
     out = [
-        _slope(f, k, h, edge_order) for k, h in zip(axes, _spacings(f, axes, varargs), strict=True)
+        _core.cast(_slope(f, k, h, edge_order), f.dtype)
+        for k, h in zip(axes, _spacings(f, axes, varargs), strict=True)
     ]
     return out[0] if len(axes) == 1 else tuple(out)
 
@@ -180,6 +181,7 @@ def _gradient_axes(f: Array, axis: Any) -> list[int]:
 
 def _spacings(f: Array, axes: list[int], varargs: tuple[Any, ...]) -> list[Any]:
     """For each axis a number, or the widths between samples."""
+    varargs = tuple([as_array(h) if any_array(h) else h for h in varargs])
     if not varargs:
         return [1.0] * len(axes)
     if len(varargs) == 1 and np.ndim(varargs[0]) == 0:

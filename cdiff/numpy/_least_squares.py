@@ -22,6 +22,7 @@ from cdiff.numpy._common import (
     adjoint,
     mirrors,
     of_values,
+    real_dtype,
     squared_size,
 )
 from cdiff.numpy._decomposition import ByCotangent
@@ -98,7 +99,7 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
     s = singular_values(a)
     rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
     if rank < n or m <= n:
-        return x, _core.array(np.zeros(0, dtype)), rank, s
+        return x, _core.array(np.zeros(0, real_dtype(a))), rank, s
     errors = squared_size(b - _core.matmul(a, x))
     residuals = _core.sum(errors, (0,), False)
     return x, _core.reshape(residuals, (-1,)), rank, s

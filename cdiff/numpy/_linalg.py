@@ -17,6 +17,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, mirrors, store
+from cdiff.numpy._gufuncs import of_ufunc
 from cdiff.numpy._index import diagonal
 
 __all__ = [
@@ -25,26 +26,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-core_matmul = _core.matmul  # looking it up in the module costs more than calling it
-
-
-@handles(np.matmul)
-def matmul(
-    x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None, **kwargs: Any
-) -> Array:
+@of_ufunc(np.matmul)
+def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.matmul`."""
-    if x1.__class__ is not Array and x2.__class__ is not Array and not any_array(x1, x2, out):
-        return NUMPY.matmul(x1, x2, out=out, dtype=dtype, **kwargs)
-    if out is None and dtype is None and not kwargs:
-        return core_matmul(x1, x2)
-    if kwargs and not kwargs.keys() <= {"casting", "order", "subok"}:
-        raise TypeError(
-            f"matmul: {', '.join(kwargs)} cannot be used with cdiff arrays; move the axes with "
-            "cdiff.numpy.moveaxis instead"
-        )
-    result = _core.matmul(x1, x2)
-    result = result if dtype is None else _core.cast(result, dtype)
-    return result if out is None else store(out, result, "matmul")
+    return _core.matmul(x1, x2)
 
 
 @handles(np.dot)
@@ -90,39 +75,36 @@ def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
     return result if out is None else store(out, result, "outer")
 
 
-@mirrors(np.vecdot, np.linalg.vecdot)
-def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
+@of_ufunc(np.vecdot)
+def vecdot(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.vecdot`."""
     product = _core.conj(as_array(x1)) * as_array(x2)
-    total = _core.sum(product, (axis_of(product, axis, "vecdot"),), False)
+    total = _core.sum(product, (axis_of(product, -1, "vecdot"),), False)
     # Unlike a sum, a product of small integers stays as small as they are.
     return total if total.dtype == product.dtype else _core.cast(total, product.dtype)
 
 
-@mirrors(getattr(np, "matvec", None))
-def matvec(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None) -> Array:
+handles(np.linalg.vecdot)(vecdot)
+
+
+@of_ufunc(getattr(np, "matvec", None))
+def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.matvec`: stacks of matrices times stacks of vectors."""
     a, v = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-1] != v.shape[-1]:
         raise misfit(f"matvec: shapes {a.shape} and {v.shape} do not fit")
     product = _core.matmul(a, _core.reshape(v, (*v.shape, 1)))
-    return _finished(_core.reshape(product, product.shape[:-1]), out, dtype, "matvec")
+    return _core.reshape(product, product.shape[:-1])
 
 
-@mirrors(getattr(np, "vecmat", None))
-def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: Any = None, *, dtype: Any = None) -> Array:
+@of_ufunc(getattr(np, "vecmat", None))
+def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.vecmat`: stacks of vectors times stacks of matrices."""
     v, a = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-2] != v.shape[-1]:
         raise misfit(f"vecmat: shapes {v.shape} and {a.shape} do not fit")
     product = _core.matmul(_core.reshape(_core.conj(v), (*v.shape[:-1], 1, v.shape[-1])), a)
-    shape = product.shape[:-2] + product.shape[-1:]
-    return _finished(_core.reshape(product, shape), out, dtype, "vecmat")
-
-
-def _finished(result: Array, out: Any, dtype: Any, name: str) -> Array:
-    result = result if dtype is None else _core.cast(result, dtype)
-    return result if out is None else store(out, result, name)
+    return _core.reshape(product, product.shape[:-2] + product.shape[-1:])
 
 
 @mirrors(np.cross)

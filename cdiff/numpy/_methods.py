@@ -7,6 +7,7 @@ time, through `_dispatch.py`, and puts it into the class, where Python finds it 
 
 from __future__ import annotations
 
+import operator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ def _sort_in_place(
     self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> None:
     """Sort the array in place, as `ndarray.sort`."""
+    axis = operator.index(axis)
     self[...] = _index.sort(self, axis, kind, order, stable=stable)
 
 

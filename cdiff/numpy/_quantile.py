@@ -147,6 +147,8 @@ def _quantile(
     shape = a.shape
     w = None if weights is None else _fitted(weights, a, axis, axes, name)
     rows = _last(a, axes)
+    if rows.shape[-1] == 0 and name in ("quantile", "percentile"):
+        raise IndexError(f"{name}: there are no elements along axes {axes} of shape {shape}")
     if rows.shape[-1] == 0:
         rows = _core.array(np.full((*rows.shape[:-1], 1), np.nan, a.dtype))
     w = None if w is None else _last(w, axes)

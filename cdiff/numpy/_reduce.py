@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array, to_plain, value
+from cdiff._core import Array, any_array, to_plain
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -37,25 +37,10 @@ from cdiff.numpy._common import (
 )
 
 __all__ = [
-    "amax",
-    "amin",
-    "average",
-    "cumprod",
-    "cumsum",
-    "cumulative_prod",
-    "cumulative_sum",
-    "log_softmax",
-    "logsumexp",
-    "max",
-    "mean",
-    "min",
-    "prod",
-    "ptp",
-    "softmax",
-    "std",
-    "sum",
+    "amax", "amin", "average", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
+    "log_softmax", "logsumexp", "max", "mean", "min", "prod", "ptp", "softmax", "std", "sum",
     "var",
-]
+]  # fmt: skip
 
 core_sum = _core.sum
 core_prod = _core.prod
@@ -92,8 +77,7 @@ def sum(
         a = as_array(a)
     if plain:
         return _over(core_sum, a, axis, keepdims, "sum")
-    a = a if dtype is None else _core.cast(a, dtype)
-    return _reduce_with("sum", a, axis, out, keepdims, initial, where)
+    return _reduce_with("sum", a, axis, dtype, out, keepdims, initial, where)
 
 
 @handles(np.prod)
@@ -116,8 +100,7 @@ def prod(
         a = as_array(a)
     if plain:
         return _over(_core.prod, a, axis, keepdims, "prod")
-    a = a if dtype is None else _core.cast(a, dtype)
-    return _reduce_with("prod", a, axis, out, keepdims, initial, where)
+    return _reduce_with("prod", a, axis, dtype, out, keepdims, initial, where)
 
 
 @handles(np.max, np.amax)
@@ -136,7 +119,7 @@ def max(
         a = as_array(a)
     if out is None and initial is NO_VALUE and where is NO_VALUE:
         return _over(_core.max, a, axis, keepdims, "max")
-    return _reduce_with("max", a, axis, out, keepdims, initial, where)
+    return _reduce_with("max", a, axis, None, out, keepdims, initial, where)
 
 
 @handles(np.min, np.amin)
@@ -155,7 +138,7 @@ def min(
         a = as_array(a)
     if out is None and initial is NO_VALUE and where is NO_VALUE:
         return _over(_core.min, a, axis, keepdims, "min")
-    return _reduce_with("min", a, axis, out, keepdims, initial, where)
+    return _reduce_with("min", a, axis, None, out, keepdims, initial, where)
 
 
 amax = max
@@ -171,12 +154,16 @@ _WITH: dict[str, tuple[Any, Any, float | None]] = {
 
 
 def _reduce_with(
-    name: str, a: Array, axis: Any, out: Any, keepdims: Any, initial: Any, where: Any
+    name: str, a: Array, axis: Any, dtype: Any, out: Any, keepdims: Any, initial: Any, where: Any
 ) -> Array:
     """A reduction with any of the arguments that are rarely given."""
     reduce, combine, neutral = _WITH[name]
     axes = axes_of(a, axis, name, True)
     keepdims = keepdims is not NO_VALUE and bool(keepdims)
+    if (a.dtype if dtype is None else np.dtype(dtype)).kind not in "fc":
+        result = _whole(name, a, axes, dtype, keepdims, initial, where)
+        return result if out is None else store(out, result, name)
+    a = a if dtype is None else _core.cast(a, dtype)
     initial = None if initial is NO_VALUE else initial
     if where is not NO_VALUE and where is not True:
         if neutral is None and initial is None:
@@ -190,6 +177,20 @@ def _reduce_with(
         result = reduce(a, axes, keepdims)
         result = result if initial is None else combine(result, initial)
     return result if out is None else store(out, result, name)
+
+
+def _whole(
+    name: str, a: Array, axes: Any, dtype: Any, keepdims: bool, initial: Any, where: Any
+) -> Array:
+    """A reduction to integers or booleans: NumPy's own, since there is no derivative."""
+    if _core.is_tracked(initial):
+        raise TypeError(
+            f"{name}: the result is of integers, and would lose the derivative of initial=; give "
+            "an operand of floats"
+        )
+    given = {"dtype": NO_VALUE if dtype is None else dtype, "initial": initial, "where": where}
+    given = {key: x for key, x in given.items() if x is not NO_VALUE}
+    return as_array(of_values(getattr(np, name), a, axes, keepdims=keepdims, **given))
 
 
 @mirrors(np.ptp)
@@ -414,7 +415,8 @@ def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -
         except ValueError:  # a single number, or no such axis
             pass
     a, axis = _line(a, axis, dtype, "cumsum")
-    result = _core.cumsum(a, axis)
+    whole = a.dtype.kind not in "fc"
+    result = as_array(of_values(np.cumsum, a, axis, dtype)) if whole else _core.cumsum(a, axis)
     return result if out is None else store(out, result, "cumsum")
 
 
@@ -423,7 +425,8 @@ def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) 
     """As `numpy.cumprod`; the derivative is exact where factors are zero."""
     a, axis = _line(a, axis, dtype, "cumprod")
     if a.dtype.kind not in "fc":
-        return as_array(np.cumprod(value(a), axis))
+        result = as_array(of_values(np.cumprod, a, axis, dtype))
+        return result if out is None else store(out, result, "cumprod")
     if a.shape[axis] == 0:
         return a
     # t[j] = a[j] t[j-1] + b[j] with b = (a[0], 0, 0, ...)

@@ -12,6 +12,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, store
+from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
 
@@ -31,7 +32,7 @@ def _rounded(a: Any, decimals: int) -> Any:
 around = round
 
 
-@mirrors(np.divmod)
+@of_ufunc(np.divmod)
 def divmod(x1: ArrayLike, x2: ArrayLike, /) -> tuple[Array, Array]:
     """As `numpy.divmod`: quotient (whose derivative is 0) and remainder."""
     return _core.floor_divide(x1, x2), _core.remainder(x1, x2)

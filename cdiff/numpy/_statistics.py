@@ -9,6 +9,7 @@ its edges where they come from the smallest and the largest element. Knows nothi
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from typing import Any
 
@@ -134,6 +135,7 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
     if not any_array(weights):
         return of_values(np.bincount, x, weights, minlength)
     positions, w = np.asarray(plain(x)), as_array(weights)
+    positions = positions if positions.size else positions.astype(np.intp)
     if positions.shape != w.shape or positions.ndim != 1:
         raise misfit(
             f"bincount: The weights and list don't have the same length: {w.shape} and "
@@ -148,6 +150,11 @@ def histogram_bin_edges(
     a: ArrayLike, bins: Any = 10, range: Any = None, weights: ArrayLike = None
 ) -> Any:
     """As `numpy.histogram_bin_edges`, differentiable in the elements at both ends."""
+    if weights is not None and np.shape(weights) != np.shape(a):
+        raise ValueError(
+            f"histogram: weights of shape {np.shape(weights)} do not fit data of shape "
+            f"{np.shape(a)}"
+        )
     if isinstance(bins, str):
         bins = len(np.histogram_bin_edges(plain(a), bins, plain(range), plain(weights))) - 1
     return _edges(ravel(as_array(a)), bins, range, "histogram")
@@ -163,11 +170,6 @@ def histogram(
 ) -> tuple[Any, Any]:
     """As `numpy.histogram`, differentiable in the weights and in the edges."""
     edges = histogram_bin_edges(a, bins, range, weights)
-    if weights is not None and np.shape(weights) != np.shape(a):
-        raise misfit(
-            f"histogram: weights of shape {np.shape(weights)} should have the same shape as a "
-            f"{np.shape(a)}."
-        )
     w = ravel(as_array(weights)) if any_array(weights) else weights
     flat = ravel(as_array(a))
     counts, _ = _counted([flat], [edges], w, whole=not density)
@@ -264,10 +266,16 @@ def _edges(x: Array, bins: Any, range: Any, name: str) -> Any:
         raise ValueError(f"{name}: range of [{plain(first)}, {plain(last)}] is not finite")
     if first == last:
         first, last = first - 0.5, last + 0.5
+    try:
+        bins = operator.index(bins)
+    except TypeError:
+        raise TypeError(
+            f"{name}: `bins` must be an integer, a string, or an array, not {bins!r}"
+        ) from None
     if bins < 1:
         raise ValueError(f"{name}: `bins` must be positive, when an integer, not {bins}")
     dtype = np.result_type(x.dtype, *[y.dtype if hasattr(y, "dtype") else y for y in (first, last)])
-    return linspace(first, last, int(bins) + 1, dtype=dtype if dtype.kind == "f" else float)
+    return linspace(first, last, bins + 1, dtype=dtype if dtype.kind == "f" else float)
 
 
 def _counted(

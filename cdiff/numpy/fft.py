@@ -142,10 +142,11 @@ def lengths_of(a: Array, s: Any, axes: Any, name: str) -> tuple[list[Any], list[
     if axes is None:
         axes = range(a.ndim) if s is None else range(-len(s), 0)
     axes = [axis_of(a, k, name) for k in axes]
-    s = [None if n is None or n == -1 else n for n in ([None] * len(axes) if s is None else s)]
+    s = [None] * len(axes) if s is None else s
     if len(s) != len(axes):
         raise ValueError(f"{name}: Shape and axes have different lengths.")
-    return s, axes
+    # -1 is the length of the array, also where the result would have another one without it.
+    return [a.shape[k] if n == -1 else n for n, k in zip(s, axes, strict=True)], axes
 
 
 def _along_all(
@@ -160,6 +161,8 @@ def _along_all(
         return _finished(a, out, name)
     for n, axis in zip(s, axes, strict=True):
         a = of_length(a, a.shape[axis] if n is None else operator.index(n), axis, name)
+    if not axes:
+        return _finished(a, out, name)
     return _finished(_core.fft(a, tuple(axes), inverse, norm), out, name)
 
 

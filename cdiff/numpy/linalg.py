@@ -164,6 +164,11 @@ def slogdet(a: ArrayLike) -> SlogdetResult:
     a = floating(_square(a, "slogdet"))
     sign = as_array(np.asarray(_sign_of_det(_core.value(a))))
     if a.dtype.kind == "c":
+        singular = np.equal(_core.value(sign), 0)
+        if singular.any():  # they have no phase, and any other matrix in their place will do
+            eye = np.eye(a.shape[-1], dtype=a.dtype)
+            phased = _core.where(np.reshape(singular, (*singular.shape, 1, 1)), eye, a)
+            return SlogdetResult(sign * slogdet(phased).sign, _core.logabsdet(a))
         # The rest is a determinant of value 1, so that it can neither overflow nor lose digits.
         rest = _core.det(_core.solve(_core.value(a), a))
         sign = sign * rest / _core.absolute(rest)
@@ -209,6 +214,8 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: Any = None) -> Array:
     chain = [as_array(a) for a in arrays]
     if len(chain) < 2:
         raise ValueError("multi_dot: expecting at least two arrays.")
+    if len(chain) == 2:
+        return dot(chain[0], chain[1], out)
     first, last = chain[0].ndim, chain[-1].ndim
     if first == 1:
         chain[0] = _core.reshape(chain[0], (1, -1))

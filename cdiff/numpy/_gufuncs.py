@@ -1,0 +1,120 @@
+"""The calls of NumPy's ufuncs that are functions of this package: their common arguments.
+
+A ufunc that is no operator of the core takes `out=`, `where=`, `dtype=`, ... and has methods
+(`reduce`, `outer`, ...) as every other one; a generalised one, of vectors or matrices, has `axes=`,
+`axis=` and `keepdims=` as well. `of_ufunc` gives a function all of that, so that it is written for
+its operands alone. This file must not know any particular function. A plain call costs one test
+more than the function itself; all others take NumPy's own way to the function.
+"""
+
+# mypy: disable-error-code="no-any-return"
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from cdiff import _core
+from cdiff._core import Array, any_array
+from cdiff.numpy._common import HANDLERS, as_array, like_ufunc
+from cdiff.numpy._shape import expand_dims, moveaxis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["core_ndims", "of_ufunc"]
+
+
+def core_ndims(side: str) -> list[int]:
+    """How many axes belong to each operand, of one side of a signature like "(n),()->(n)"."""
+    operands = side.replace(" ", "")[1:-1].split("),(")
+    return [len(names.split(",")) if names else 0 for names in operands]
+
+
+def of_ufunc(ufunc: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function of operands alone stand for a ufunc, with all that a ufunc has.
+
+    None stands for a ufunc that this NumPy does not have: then there are the operands only.
+    """
+    if ufunc is None:
+        return lambda f: f
+
+    def decorate(f: Callable[..., Any]) -> Callable[..., Any]:
+        operands = ufunc.nin
+
+        @wraps(f)
+        def handler(*args: Any, **kwargs: Any) -> Any:
+            return f(*args) if not kwargs else _called(ufunc, f, args, **kwargs)
+
+        @wraps(f)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not kwargs and len(args) == operands and any_array(*args):
+                return f(*args)
+            return ufunc(*map(_joined, args), **kwargs)
+
+        HANDLERS[ufunc] = handler
+        return like_ufunc(call, ufunc)
+
+    return decorate
+
+
+def _joined(x: Any) -> Any:
+    """A sequence with Arrays in it as an Array, which NumPy asks what to do."""
+    return as_array(x) if isinstance(x, (list, tuple)) and any_array(x) else x
+
+
+def _called(
+    ufunc: Any, f: Callable[..., Any], args: Any, *, dtype: Any = None, axes: Any = None,
+    axis: Any = None, keepdims: Any = False, **unknown: Any,
+) -> Any:  # fmt: skip
+    """A function of operands alone, computed in a dtype and along other axes than the last."""
+    for name in unknown:
+        raise TypeError(f"{ufunc.__name__}: keyword {name} is not supported on cdiff arrays")
+    args = [as_array(x) for x in args]
+    if dtype is not None:
+        args = [_core.cast(x, dtype) if x.dtype.kind in "fc" else x for x in args]
+    if axes is None and axis is None and not keepdims:
+        return f(*args)
+    if ufunc.signature is None:
+        raise TypeError(f"{ufunc.__name__}: axes, axis and keepdims are for functions of vectors")
+    places = _places(ufunc, args, axes, axis, keepdims)
+    result = f(*[_moved(x, place) for x, place in zip(args, places, strict=False)])
+    if keepdims:
+        return expand_dims(result, places[-1])
+    return moveaxis(result, range(-len(places[-1]), 0), places[-1]) if places[-1] else result
+
+
+def _places(ufunc: Any, args: Any, axes: Any, axis: Any, keepdims: Any) -> list[tuple[int, ...]]:
+    """The axes that belong to each operand, and to the result."""
+    name, signature = ufunc.__name__, ufunc.signature
+    taken, given = map(core_ndims, signature.split("->"))
+    if axis is not None and axes is not None:
+        raise TypeError(f"{name}: cannot specify both 'axis' and 'axes'")
+    if (axis is not None or keepdims) and (any(given) or set(taken) != {1}):
+        raise TypeError(
+            f"{name} does not support {'keepdims' if keepdims else 'axis'}: its signature is "
+            f"{signature}"
+        )
+    if "?" in signature:  # a vector counts as a matrix that lacks an axis, and so does the result
+        lengths = [min(k, x.ndim) for k, x in zip(taken, args, strict=True)]
+        given, taken = [given[0] - sum(taken) + sum(lengths)], lengths
+    last = tuple(range(-1 if keepdims else -given[0], 0))
+    if axis is not None:
+        return [*[(axis,)] * len(taken), (axis,) if keepdims else ()]
+    if axes is None:
+        return [*[tuple(range(-k, 0)) for k in taken], last]
+    if not isinstance(axes, list):
+        raise TypeError(f"{name}: axes should be a list, not {axes!r}")
+    places = [k if isinstance(k, tuple) else (k,) for k in axes]
+    if len(places) == len(taken) and not any(given):
+        places.append(last)
+    counts = [*taken, len(last)]
+    if [len(k) for k in places] != counts:
+        raise ValueError(
+            f"{name}: axes should name {counts} axes of the operands and of the result, got {axes}"
+        )
+    return places
+
+
+def _moved(x: Array, place: tuple[int, ...]) -> Array:
+    """The named axes last."""
+    return moveaxis(x, place, range(-len(place), 0)) if place else x
