@@ -3,7 +3,8 @@
 # Knows shapes, strides and the types that kernels read; it must not know any
 # operator.  Fast because operands that are not contiguous float64 data of the
 # full shape stream through cache-size blocks (numexpr's idea) without a
-# temporary of their own, after neighbouring axes have been merged.
+# temporary of their own, after neighbouring axes have been merged; rows that
+# lie as kernels want them are not even copied into a block.
 
 cdef enum:
     BLOCK = 512                   # doubles per block buffer: five fit in half of L1
@@ -11,6 +12,7 @@ cdef enum:
     STRETCH = 2048                # elements of large arrays that one call of a kernel handles
     SHORT_ROW = 16                # elements up to which a call costs more than its work
     WIDE_INTEGER = -8             # as a width: int64
+    SHORTEST_ROW = 8              # doubles for which a call of a kernel costs less than copies
 
 cdef enum OperandMode:
     DIRECT                        # contiguous float64 of the job's shape
@@ -218,6 +220,70 @@ cdef inline const double *block_operand(const Job *job, int k, Py_ssize_t start,
     return buffer
 
 
+cdef bint goes_by_rows(const Job *job, const Arr *out) noexcept nogil:
+    """Is each operand that would be gathered one number, or lies it as in memory, in every row?"""
+    cdef const Operand *o
+    cdef int k, last = job.ndim - 1
+    cdef bint gathers = False
+    if last < 1 or job.shape[last] < SHORTEST_ROW or out.typenum != NPY_DOUBLE:
+        return False
+    for k in range(job.count):
+        o = &job.operands[k]
+        if o.mode == GATHER:
+            gathers = True
+            # The fourth is the value of the node, of which kernels read every element.
+            if o.width != 8 or (o.strides[last] != 8 and (o.strides[last] != 0 or k == 3)):
+                return False
+    return gathers
+
+
+cdef void job_rows(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
+                   int accumulate) noexcept nogil:
+    """One call of the kernel for each row: nothing is copied."""
+    cdef const char *p[4]
+    cdef Py_ssize_t steps[4]
+    cdef bint moves[4]
+    cdef Py_ssize_t index[MAX_NDIM]
+    cdef int k, axis, last = job.ndim - 1
+    cdef Py_ssize_t row, n = job.shape[last]
+    cdef double *dst = <double *>out.data
+    for k in range(4):
+        p[k] = job.operands[k].data if k < job.count else NULL
+        steps[k] = n * 8 if k < job.count and job.operands[k].mode == DIRECT else 0
+        moves[k] = k < job.count and (steps[k] or (job.operands[k].mode == GATHER
+                                                   and job.operands[k].strides[last] != 0))
+    memset(index, 0, sizeof(index))
+    for row in range(job.size // n):
+        if value != NULL:
+            value(n, dst, <const double *>p[0], <const double *>p[1], moves[0], moves[1])
+        else:
+            adjoint(n, dst, <const double *>p[0], <const double *>p[1], <const double *>p[2],
+                    <const double *>p[3], moves[0], moves[1], moves[2], accumulate)
+        dst += n
+        axis = last - 1
+        while axis > 0 and index[axis] == job.shape[axis] - 1:
+            axis -= 1
+        for k in range(job.count):
+            p[k] += steps[k] + row_step(job, &job.operands[k], axis, last)
+        index[axis] += 1
+        for axis in range(axis + 1, last):
+            index[axis] = 0
+
+
+cdef inline Py_ssize_t row_step(const Job *job, const Operand *o, int axis,
+                                int last) noexcept nogil:
+    """From a row to the next one, in which the index of `axis` is one more and of those between it
+    and the last axis zero."""
+    cdef Py_ssize_t step
+    cdef int k
+    if o.mode != GATHER:
+        return 0
+    step = o.strides[axis]
+    for k in range(axis + 1, last):
+        step -= (job.shape[k] - 1) * o.strides[k]
+    return step
+
+
 cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate,
                   bint falling) noexcept nogil:
     """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks, from
@@ -230,6 +296,9 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
     cdef bint single = out.typenum == NPY_FLOAT
     cdef bint direct = not single
     cdef int k
+    if goes_by_rows(job, out):
+        job_rows(job, value, adjoint, out, accumulate)
+        return
     for k in range(job.count):
         direct = direct and job.operands[k].mode != GATHER
     if direct:

@@ -184,6 +184,62 @@ def test_broadcasting(name):
         np.testing.assert_allclose(scalar_right[1], table[1][:, j].sum(), rtol=1e-12, atol=1e-12)
 
 
+SPREAD = [  # shapes whose rows are one number or lie in memory, on both sides of the least length
+    ((40, 1), (1, 33)),
+    ((6, 1), (6, 7)),
+    ((1, 8), (9, 8)),
+    ((7, 1, 9), (1, 5, 9)),
+    ((3, 1, 4, 1), (5, 1, 16)),
+    ((2, 3, 1, 12), (1, 3, 4, 1)),
+    ((300, 1), (1, 300)),
+    ((0, 1), (1, 9)),
+]
+
+
+@pytest.mark.parametrize("memory", ["own", "across", "backward", "unaligned"])
+@pytest.mark.parametrize("shapes", SPREAD)
+@pytest.mark.parametrize("name", ["multiply", "divide", "arctan2", "hypot", "maximum"])
+def test_rows_are_what_whole_arrays_are(name, shapes, memory):
+    """Broadcast operands, in memory of every kind, give what copies of the full shape give."""
+    function, random = getattr(_core, name), np.random.default_rng(3)
+    small = [random.uniform(0.5, 1.5, shape) for shape in shapes]
+    lay = {
+        "own": lambda x: x,
+        "across": np.asfortranarray,
+        "backward": lambda x: x[..., ::-1].copy()[..., ::-1],
+        "unaligned": unaligned,
+    }[memory]
+    given, shape = [lay(x) for x in small], np.broadcast_shapes(*shapes)
+    whole = [np.broadcast_to(x, shape).copy() for x in small]
+    seed = seeds(np.empty(shape))
+    out, pull = cd.vjp(function, *given)
+    want, pull_whole = cd.vjp(function, *whole)
+    np.testing.assert_allclose(out, want, rtol=1e-15)
+    for got, full, x in zip(pull(seed), pull_whole(seed), small, strict=True):
+        lead = full.ndim - x.ndim
+        axes = tuple(i for i in range(full.ndim) if i < lead or x.shape[i - lead] == 1)
+        total = full.sum(axes, keepdims=True).reshape(x.shape)
+        np.testing.assert_allclose(got, total, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 40])
+@pytest.mark.parametrize("columns", [15, 16, 17, 300])
+def test_transposed_operands(rows, columns):
+    random = np.random.default_rng(4)
+    a, b = random.uniform(0.5, 1.5, (2, rows, columns))
+    stack = random.uniform(0.5, 1.5, (3, rows, columns))
+    x, y, many = (cd.array(z, requires_grad=True) for z in (a, b, stack))
+    np.testing.assert_array_equal((x.T / y.T).numpy(), a.T / b.T)
+    np.testing.assert_array_equal((2.0 / x.T).numpy(), 2.0 / a.T)
+    np.testing.assert_array_equal((many.mT - x.T).numpy(), stack.mT - a.T)
+    np.testing.assert_array_equal((x.T.copy() * many.mT).numpy(), a.T * stack.mT)
+    np.testing.assert_array_equal(x.T.copy().numpy(), a.T)
+    seed = seeds(a.T)
+    (x.T * y.T).backward(seed)
+    np.testing.assert_array_equal(x.grad.numpy(), (seed * b.T).T)
+    np.testing.assert_array_equal(y.grad.numpy(), (seed * a.T).T)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_float32(name):
     function = getattr(_core, name)
