@@ -27,7 +27,9 @@ cdef int32_t structural_rule(_Simplifier s, int op, int type, int32_t a, int32_t
     if op == OP_RESHAPE or op == OP_TRANSPOSE or op == OP_BROADCAST_TO or op == OP_CAST:
         if op != OP_TRANSPOSE and s.q.code[a].type == type:
             return a
-        if op != OP_CAST and s.uniform(a, &v) and s.q.code[a].op == OP_BROADCAST_TO:
+        # Of one element: what else is repeated may have a shape that does not broadcast there.
+        if op != OP_CAST and s.uniform(a, &v) and s.q.code[a].op == OP_BROADCAST_TO \
+                and not shape_at(s, s.q.code[a].a):
             return s.broadcast(s.q.code[a].a, type)
     if op == OP_RESHAPE:
         return reshape_rule(s, type, a, attrs)

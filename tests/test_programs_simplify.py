@@ -472,3 +472,15 @@ def test_random_programs_keep_their_values(case: tuple[Builder, list[int]]) -> N
         assert before.shape == after.shape
         np.testing.assert_allclose(after, before, rtol=1e-12 if before.dtype == "f8" else 1e-5,
                                    atol=0)
+
+
+@pytest.mark.parametrize("name, attrs", [("reshape", (1, 6)), ("transpose", (1, 0))])
+def test_a_repeated_uniform_constant_in_another_shape(name: str, attrs: tuple[int, ...]) -> None:
+    """What is repeated is not one element here, and its own shape does not broadcast there."""
+    build = Builder(np.ones(3))
+    twice = build("broadcast_to", build.constant(np.full(3, 2.0)), attrs=((2, 3),))
+    build.program.outputs = [build(name, twice, attrs=(attrs,))]
+    simple = build.program.simplify()
+    simple.check()
+    [before], [after] = run(build.program, build.inputs), run(simple, build.inputs)
+    np.testing.assert_array_equal(after, before)
