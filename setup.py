@@ -68,12 +68,12 @@ DIRECTIVES = {
     "auto_pickle": False,
 }
 
-# Rooms that work once for a program. As cold code they are made small, 80 kB of the wheel, and out
-# of the way of the rest; first calls take up to 4 percent longer (8 with simplify.pxi and others).
+# Rooms that work once for a program. As cold code they are made small, 140 kB of the wheel, and out
+# of the way of the rest; first calls take up to 10 percent longer.
 COLD_ROOMS = frozenset(
-    ["assemble", "batching", "check", "groups", "headroom", "joins", "look", "native",
-     "pattern_numbers", "plan", "profile", "schedule", "selections", "surroundings", "typing",
-     "views", "watch"]
+    ["algebra", "assemble", "batching", "check", "groups", "headroom", "joins", "look", "make",
+     "native", "numbers", "pattern", "pattern_numbers", "places", "plan", "profile", "program",
+     "schedule", "selections", "simplify", "storage", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 
@@ -174,10 +174,10 @@ def mark_cold(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     marked, cold = [], False
     for line in text.splitlines(keepends=True):
-        if line.startswith("/* "):
+        if line.startswith('/* "'):
             room = re.match(r'/\* "(?:.*/)?(\w+)\.pxi":', line)
             cold = bool(room) and room[1] in COLD_ROOMS
-        elif cold and line.startswith("static ") and line.endswith("{\n"):
+        elif cold and re.match(r"static .*(\{|PyObject \*__pyx_pw_\w+\(.*, )$", line):
             line = "CYTHON_SMALL_CODE " + line
         marked.append(line)
     if (changed := "".join(marked)) != text:  # else it was translated earlier: a date is kept

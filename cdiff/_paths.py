@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Runner
+from cdiff._core import NewDecision, Runner
 from cdiff._tree import unflatten
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["NewPath", "Path", "Paths"]
 
 
-class NewPath(Exception):
+class NewPath(NewDecision):
     """A program met a decision that cannot be recorded inside it: its caller has to record again.
 
     It says so to users where no caller is left that could.

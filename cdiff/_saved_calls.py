@@ -30,12 +30,12 @@ __all__ = ["call_of", "plain_call"]
 
 # NumPy's functions that a program may call, beside all ufuncs.
 NUMPY = frozenset((
-    "all", "allclose", "angle", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
-    "array_equal", "array_equiv", "asarray", "bincount", "bitwise_count", "broadcast_to",
-    "convolve", "count_nonzero", "diff", "digitize", "flatnonzero", "isclose", "iscomplex", "isin",
-    "isneginf", "isposinf", "isreal", "lexsort", "linalg.matrix_rank", "max",
-    "may_share_memory", "nanargmax", "nanargmin", "nonzero", "packbits", "ravel_multi_index",
-    "result_type", "searchsorted",
+    "all", "allclose", "angle", "any", "argmax", "argmin", "argpartition", "argsort",
+    "argwhere", "array_equal", "array_equiv", "asarray", "bincount", "bitwise_count",
+    "broadcast_to", "convolve", "count_nonzero", "cumprod", "cumsum", "diff", "digitize",
+    "flatnonzero", "isclose", "iscomplex", "isin", "isneginf", "isposinf", "isreal", "ix_",
+    "lexsort", "linalg.matrix_rank", "max", "may_share_memory", "min", "nanargmax", "nanargmin",
+    "nonzero", "packbits", "prod", "ravel_multi_index", "result_type", "searchsorted",
     "shares_memory", "sum", "unpackbits", "unravel_index", "where",
 ))  # fmt: skip
 
@@ -45,10 +45,10 @@ OWN = {
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._creation": "_has_no_finite",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
-    "_first _full_rank _largest _mirrored _same_order _turns",
+    "_full_rank _largest _mirrored _reaches _same_order _small _turns",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
-    "cdiff.numpy._equal_values": "_equal _unique",
+    "cdiff.numpy._equal_values": "_equal _first _unique",
     "cdiff.numpy._index": "stable_order",
     "cdiff.numpy._interpolate": "_segment _turns",
     "cdiff.numpy._least_squares": "Pinv",

@@ -59,6 +59,10 @@ cdef class Array:
     def shape(self, shape):
         raise AttributeError(f"shape {self.shape} is kept; write x = x.reshape({shape})")
 
+    @shape.deleter
+    def shape(self):
+        raise AttributeError("an array has a shape for ever")
+
     @property
     def ndim(self):
         """Number of axes."""
@@ -582,19 +586,6 @@ cdef class Array:
             return function(*args, **kwargs)
         except (ValueError, IndexError) as error:
             raise with_operands(error)
-
-
-cdef Array fitting_gradient(Array a, object value):
-    """A gradient that a user gives to a leaf, in the leaf's dtype and in memory of its own."""
-    cdef Array g = current(as_node(value))
-    if levels_of(N(g)):
-        raise TypeError("grad: a tracked array cannot become a gradient; write g.detach() if its "
-                        "derivative may be dropped")
-    refuse_in_reals(a, g)
-    if shape_tuple(g) != shape_tuple(a):
-        raise misfit(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
-    g = as_block(apply_cast(g, typenum_of(current(a))))
-    return settle(contiguous_copy(g))
 
 
 def rebuild(data, requires_grad, grad):

@@ -119,7 +119,7 @@ cdef bint is_plain_subclass(object x) except -1:
 
 cdef bint is_column(object x) except -1:
     """Is it a column or a table of pandas (or a kin's)?  By mathematics it is its values."""
-    return hasattr(type(x), "__pandas_priority__")
+    return hasattr(type(x), "__pandas_priority__") and not isinstance(x, Array)
 
 
 cdef Array as_node(object x):

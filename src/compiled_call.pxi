@@ -219,8 +219,11 @@ cdef class CallForm:
             if out is None:
                 out = fresh[i] = program.fresh(i)
             places[i] = &outputs[i] if out is None else np.PyArray_BYTES(out)
-        if program.run_pointers(pointers, places) >= 0:
-            return NO_ANSWER
+        try:
+            if program.run_pointers(pointers, places) >= 0:
+                return NO_ANSWER
+        except NewDecision:
+            return NO_ANSWER                     # there the whole function is recorded again
         return self.built(&made, outputs, fresh)
 
     # ------------------------------------------------------------ out=

@@ -23,6 +23,10 @@ class GuardFailed(Exception):
     """A decision that a program was recorded with does not hold: (guard, observed value)."""
 
 
+class NewDecision(Exception):
+    """What a program calls met a decision that cannot be recorded inside it."""
+
+
 cdef int num_threads = 1
 
 

@@ -440,6 +440,19 @@ cdef str stale_text(Array y):
             "behind" + origin_text(N(y)))
 
 
+cdef Array fitting_gradient(Array a, object value):
+    """A gradient that a user gives to a leaf, in the leaf's dtype and in memory of its own."""
+    cdef Array g = current(as_node(value))
+    if levels_of(N(g)):
+        raise TypeError("grad: a tracked array cannot become a gradient; write g.detach() if its "
+                        "derivative may be dropped")
+    refuse_in_reals(a, g)
+    if shape_tuple(g) != shape_tuple(a):
+        raise misfit(f"grad: shape {shape_tuple(g)} does not fit the leaf's {shape_tuple(a)}")
+    g = as_block(apply_cast(g, typenum_of(current(a))))
+    return settle(contiguous_copy(g))
+
+
 cdef Array checked_seed(Array y, object v):
     cdef Array seed = None if v is None else as_node(v)
     check_seed_type(y, seed)

@@ -314,7 +314,7 @@ def test_the_value_of_what_was_left_behind(run):
     with cd.debug_lines():
         run(f)
         line = inspect.getsourcelines(f)[1] + 1
-        with pytest.raises(TypeError, match=rf"left behind: .* made at .*:{line}$"):
+        with pytest.raises(TypeError, match=rf"left behind: .* made at .*:{line}\n"):
             np.asarray(left[0])
     x = cd.array(2.0, requires_grad=True)
     with pytest.raises(TypeError, match="would lose its derivative"):

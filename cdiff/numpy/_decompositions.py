@@ -407,14 +407,18 @@ class Svd(Decomposition):
             tu = tu + u * (1j * row(turn))
         rows, columns = a.shape[-2:]
         if rows > columns:
-            tu = tu + (right - _core.matmul(u, m)) / row(_not_zero(s, self.name))
+            tu = tu + (right - _core.matmul(u, m)) / row(_not_zero(s, self.name, check))
         elif columns > rows:
             rest = adjoint(below) - _core.matmul(v, adjoint(m))
-            tv = tv + rest / row(_not_zero(s, self.name))
+            tv = tv + rest / row(_not_zero(s, self.name, check))
         return tu, _core.real(_diagonal(m)), adjoint(tv)
 
     def checked(self, results: list[Array], cotangents: list[Array], g: Array) -> Array:
         (u, s, vt), (gu, gs, gvt) = results, cotangents
+        rows, columns = u.shape[-2], vt.shape[-1]
+        if rows != columns:
+            beyond = gu if rows > columns else adjoint(gvt)
+            g = _core.where(of_values(_reaches, s, beyond, self.name), g, 0.0)
         return allowed(
             g,
             s,
@@ -427,13 +431,24 @@ class Svd(Decomposition):
         return _of_values(u, gs, adjoint(vt)) if is_zero(gu) and is_zero(gvt) else None
 
 
-def _not_zero(s: Array, name: str) -> Array:
-    return _core.where(of_values(_full_rank, s, name), s, 1.0)
+def _not_zero(s: Array, name: str, check: bool) -> Array:
+    if check:
+        return _core.where(of_values(_full_rank, s, name), s, 1.0)
+    return _core.where(of_values(_small, s), 1.0, s)
 
 
-def _full_rank(s: Any, name: str) -> Any:
-    tiny = s.shape[-1] * np.finfo(s.dtype).eps * s.max(-1, initial=0.0)
-    if np.any(s <= tiny[..., None]):
+def _small(s: Any) -> Any:
+    """Which singular values are as good as zero."""
+    return s <= s.shape[-1] * np.finfo(s.dtype).eps * s.max(-1, initial=0.0)[..., None]
+
+
+def _reaches(s: Any, g: Any, name: str) -> Any:
+    """True if the cotangents of vectors (columns of g) ask for none of singular value zero."""
+    return _full_rank(s, name, np.any(g != 0.0, -2))
+
+
+def _full_rank(s: Any, name: str, asked: Any = True) -> Any:
+    if np.any(_small(s) & asked):
         raise LinAlgError(
             f"{name}: the singular vectors of a matrix that is neither square nor of full rank "
             "have no derivative (those of singular value 0 are not unique)"

@@ -10,6 +10,7 @@ more than the function itself; all others take NumPy's own way to the function.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import inspect
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,20 @@ def of_ufunc(ufunc: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             return ufunc(*map(_joined, args), **kwargs)
 
         HANDLERS[ufunc] = handler
+        call.__dict__["__signature__"] = _signature(f, ufunc)
         return like_ufunc(call, ufunc)
 
     return decorate
+
+
+def _signature(f: Callable[..., Any], ufunc: Any) -> inspect.Signature:
+    """That of the operands, and what every ufunc takes."""
+    names = ["casting", "order", "dtype", "subok"]
+    names += ["axes", "axis", "keepdims"] if ufunc.signature else ["where"]
+    operands = inspect.signature(f).parameters.values()
+    out = inspect.Parameter("out", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
+    options = [inspect.Parameter(x, inspect.Parameter.KEYWORD_ONLY, default=None) for x in names]
+    return inspect.Signature([*operands, out, *options])
 
 
 def _joined(x: Any) -> Any:

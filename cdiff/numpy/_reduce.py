@@ -190,7 +190,8 @@ def _whole(
         )
     given = {"dtype": NO_VALUE if dtype is None else dtype, "initial": initial, "where": where}
     given = {key: x for key, x in given.items() if x is not NO_VALUE}
-    return as_array(of_values(getattr(np, name), a, axes, keepdims=keepdims, **given))
+    function = getattr(np, name)
+    return as_array(of_values(function, a, axes, keepdims=keepdims, **given))
 
 
 @mirrors(np.ptp)
@@ -214,14 +215,8 @@ def mean(
     where: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.mean`."""
-    if (
-        axis is None
-        and dtype is None
-        and a.__class__ is Array
-        and out is None
-        and where is NO_VALUE
-        and keepdims is NO_VALUE
-    ):
+    whole = axis is None and dtype is None and out is None and where is NO_VALUE
+    if whole and keepdims is NO_VALUE and a.__class__ is Array:
         size = a.size
         if size:
             return core_sum(a) / size
