@@ -420,3 +420,38 @@ def test_one_ellipsis_in_what_is_assigned_to():
         with pytest.raises(IndexError, match="single ellipsis"):
             x[key] = 0.0
     assert x.tolist() == [[1.0, 2.0]]
+
+
+class Column:
+    """As a column of pandas: an operand that steps back for what has a greater priority."""
+
+    __pandas_priority__ = 3000
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return NotImplemented
+
+    def __mul__(self, other):
+        return NotImplemented if other.__pandas_priority__ > 3000 else "a column"
+
+    __matmul__ = __add__ = __mul__
+
+
+def test_columns_of_tables_are_their_values():
+    column, values = Column([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])
+    for f in (
+        lambda a, c: a * c,
+        lambda a, c: c * a,
+        lambda a, c: c + a,
+        lambda a, c: np.multiply(c, a),
+        lambda a, c: np.arctan2(a, c),
+        lambda a, c: np.dot(c, a * values),
+    ):
+        got, want = cd.value_and_grad(lambda a, c=column, f=f: np.sum(f(a, c)))(2.0), f(2.0, values)
+        assert got[0] == np.sum(want)
+        assert got[1] == cd.grad(lambda a, f=f: np.sum(f(a, values)))(2.0)

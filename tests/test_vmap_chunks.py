@@ -73,6 +73,21 @@ def test_points_may_decide(size, xs):
     assert slopes.tolist() == [-1.0 if x > 0 else 2 * x for x in xs[:, 0].tolist()]
 
 
+@pytest.mark.parametrize("out", [False, True])
+def test_decisions_of_values_from_outside_the_chunk(out):
+    """Where they are new in a later call, the compiled function is recorded again."""
+    slopes = cd.vmap(cd.grad(lambda a: a[0] * a[1] if a[0] > 0 else -a[1]))
+
+    def f(table, rows):
+        return cd.vmap(lambda k: slopes(table[k][None])[0], chunk_size=2)(rows)
+
+    compiled, rows = cd.compile(f), np.arange(6)
+    for seed in range(6):
+        table = np.random.default_rng(seed).normal(size=(6, 2))
+        found = compiled(table, rows, **({"out": np.empty((6, 2))} if out else {}))
+        np.testing.assert_array_equal(found, f(table, rows))
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_axes(size, xs, matrix):
     mapped = cd.vmap(lambda x: (x, 2 * x, matrix), 1, (0, -1, None), chunk_size=size)
