@@ -48,7 +48,11 @@ def of_ufunc(ufunc: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
         @wraps(f)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if not kwargs and len(args) == operands and any_array(*args):
+            if (
+                len(args) == operands
+                and not kwargs
+                and (args[0].__class__ is Array or any_array(*args))
+            ):
                 return f(*args)
             return ufunc(*map(_joined, args), **kwargs)
 

@@ -279,7 +279,7 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Array:
     """As `numpy.concatenate`."""
-    if arrays.__class__ is tuple and arrays and arrays[0].__class__ is Array:
+    if arrays.__class__ in (tuple, list) and arrays and arrays[0].__class__ is Array:
         if axis == 0 and dtype is None and out is None:
             return core_concatenate(arrays)  # the common call
     elif not any_array(arrays, out):
