@@ -2,9 +2,9 @@
 
 A score of typical cases, timed and compared with those that were kept in baseline.json. Each is
 divided by the time of a fixed piece of Python and NumPy work on the same machine, so that a faster
-or a busier machine is not mistaken for a change; what is left of that is the tolerance. It ends
-with status 1 if a case is slower than kept by more than the tolerance, and it knows cdiff's public
-names only.
+or a busier machine is not mistaken for a change; what is left of that is the tolerance
+(docs/decisions/0015-baseline.md says why seconds would not do). It ends with status 1 if a case is
+slower than kept by more than the tolerance, and it knows cdiff's public names only.
 """
 
 from __future__ import annotations
