@@ -68,9 +68,9 @@ DIRECTIVES = {
     "auto_pickle": False,
 }
 
-# Rooms that work once for a program. As cold code they are made small, 140 kB of the wheel, and out
-# of the way of the rest; first calls take up to 15 percent longer (a 7 x 7 determinant by minors:
-# 51 to 59 ms).
+# Rooms that work once for a program. As cold code they are made small, some 130 kB of the wheel,
+# and out of the way of the rest; first calls take up to 15 percent longer (a 7 x 7 determinant by
+# minors: 51 to 59 ms).
 COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "check", "groups", "headroom", "joins", "look", "make",
      "native", "numbers", "pattern", "pattern_numbers", "places", "plan", "profile", "program",

@@ -439,7 +439,7 @@ class Column:
     def __mul__(self, other):
         return NotImplemented if other.__pandas_priority__ > 3000 else "a column"
 
-    __matmul__ = __add__ = __mul__
+    __add__ = __mul__
 
 
 def test_columns_of_tables_are_their_values():

@@ -99,7 +99,7 @@ def prod(
             return NUMPY.prod(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
     if plain:
-        return _over(_core.prod, a, axis, keepdims, "prod")
+        return _over(core_prod, a, axis, keepdims, "prod")
     return _reduce_with("prod", a, axis, dtype, out, keepdims, initial, where)
 
 
