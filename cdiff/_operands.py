@@ -193,6 +193,11 @@ def _is_subscript(step: dis.Instruction) -> bool:
     )
 
 
+def _is_aside(step: dis.Instruction) -> bool:
+    """May an instruction have the range of a function that is called, without making its value?"""
+    return step.opname in ("PUSH_NULL", "LOAD_CONST")  # the latter for the names of keywords
+
+
 def _is_method(step: dis.Instruction) -> bool:
     """Does an instruction take a function out of an object in order to call it?"""
     return step.opname == "LOAD_METHOD" or "NULL|self" in step.argrepr
@@ -245,13 +250,27 @@ class _Scope:
         """The direct operands of the instruction that runs, lists and tuples opened."""
         last = self.steps[-1]
         parts = self._parts(self.whole, self.steps)
-        if last.opname in ("STORE_SUBSCR", "STORE_SLICE", "STORE_ATTR"):  # a range of the target
-            parts += self._assigned()
+        earlier = self._earlier()
+        if earlier and earlier[-1].opname == "STORE_FAST_LOAD_FAST":
+            parts = [*self._loaded(earlier[-1], parts), *parts]
+        elif last.opname in ("STORE_SUBSCR", "STORE_SLICE", "STORE_ATTR"):  # a range of the target
+            parts += self._assigned(earlier)
         return parts
 
-    def _assigned(self) -> list[_Part]:
+    def _earlier(self) -> list[dis.Instruction]:
+        """The instructions before those of the expression."""
         inside = [s for s in self.steps if (r := self._range(s)) and _within(r, self.whole)]
-        earlier = [s for s in self.steps if inside and s.offset < inside[0].offset]
+        first = inside[0] if inside else self.steps[-1]
+        return [s for s in self.steps if s.offset < first.offset]
+
+    def _loaded(self, step: dis.Instruction, parts: list[_Part]) -> list[_Part]:
+        """A first operand that is loaded by the instruction that stores, and has its range."""
+        at = self._range(step)
+        if at is None or not parts or parts[0].at[:2] == self.whole[:2]:
+            return []
+        return [self._named(_Part(at, step, []), step.argval[-1])]
+
+    def _assigned(self, earlier: list[dis.Instruction]) -> list[_Part]:
         if not earlier or earlier[-1].opname.startswith(LEFT):
             return []
         at = self._range(earlier[-1])
@@ -259,7 +278,10 @@ class _Scope:
 
     def _parts(self, whole: Range, steps: list[dis.Instruction], depth: int = 0) -> list[_Part]:
         """The largest ranges within a range, from left to right; ranges never cross."""
-        inside = {r: s for s in steps if (r := self._range(s)) and _within(r, whole)}
+        inside: dict[Range, dis.Instruction] = {}
+        for s in steps:
+            if (r := self._range(s)) and _within(r, whole) and not (r in inside and _is_aside(s)):
+                inside[r] = s
         kept = [s for s in steps if self._range(s) in inside]
         found = []
         end = whole[:2]

@@ -308,6 +308,8 @@ def test_closures_lambdas_comprehensions_generators():
     assert "operands of `x + w`" in note and "`x`: float64 (3,)" in note
     note = note_of(lambda: tuple(x + w for x in [X]))
     assert "operands of `x + w`" in note and f"line {at('enclosing')}" in note
+    note = note_of(lambda: [x * (w + Y) for x in [X]])  # one instruction stores and loads x
+    assert "operands of `w + Y`" in note and "`x`" not in note
     note = note_of(lambda: sum([X, w]))
     assert "operands of `sum([X, w])`" in note and "`w`: float64 (4,)" in note
 
