@@ -14,6 +14,7 @@ for _variable in (
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
+    "NPROC",  # the threads of XLA: since its new run time the flags below do not hold them back
 ):
     os.environ[_variable] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
