@@ -112,6 +112,8 @@ def test_any_order_of_axes(order, shape):
     g = RANDOM.uniform(0.5, 1.5, expected.shape)
     (back,) = cd.vjp(lambda x: cnp.transpose(x, order), a)[1](g)
     check(back, np.transpose(g, np.argsort(order)))
+    moves = cd.compile(lambda x: cnp.concatenate((cnp.transpose(x, order), expected)))
+    check(moves(a), np.concatenate((expected, expected)))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 511, 512, 513, 70_001])
