@@ -9,7 +9,9 @@
 cdef enum:
     BLOCK = 512                   # doubles per block buffer: five fit in half of L1
     NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
-    STRETCH = 2048                # elements of large arrays that one call of a kernel handles
+    STRETCH = 2048                # elements that several kernels of a sweep handle in turn
+    LONG_STRETCH = 32768          # elements that a falling job goes through upward
+    MAX_PANEL = 16384             # elements of rows that are gathered from columns together
     SHORT_ROW = 16                # elements up to which a call costs more than its work
     WIDE_INTEGER = -8             # as a width: int64
     SHORTEST_ROW = 8              # doubles for which a call of a kernel costs less than copies
@@ -37,6 +39,12 @@ cdef struct Job:
 cdef extern from "widening.h":
     void widen_bytes(int64_t n, double *out, const uint8_t *p) noexcept nogil
     void widen_floats(int64_t n, double *out, const float *p) noexcept nogil
+
+cdef extern from "moving.h":
+    void copy_backwards(int64_t n, double *out, const double *last) noexcept nogil
+    void copy_crossed(int64_t rows, int64_t n, char *out, int64_t down, const char *source,
+                      int64_t along) noexcept nogil
+    const int PANEL_ROWS
 
 cdef const KernelTable *KERNELS = kernels_select()
 
@@ -124,6 +132,8 @@ cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n
         memcpy(dst, src, n * sizeof(double))
     elif width == 8 and stride == 0:
         KERNELS.value[OP_POSITIVE](n, dst, <const double *>src, NULL, 0, 0)
+    elif width == 8 and stride == -8:
+        copy_backwards(n, dst, <const double *>src)
     elif width == 8:
         for i in range(n):
             dst[i] = (<const double *>(src + i * stride))[0]
@@ -151,7 +161,8 @@ cdef void walk_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides
     cdef Py_ssize_t n, rows
     cdef int last = ndim - 1
     cdef int axis
-    cdef bint panels = last > 0 and width == 8 and shape[last] <= SHORT_ROW
+    cdef bint panels = last > 0 and width == 8 and (shape[last] <= SHORT_ROW
+                                                    or is_crossed(strides, last))
     for axis in range(last, 0, -1):
         index[axis] = start % shape[axis]
         start //= shape[axis]
@@ -188,9 +199,14 @@ cdef void walk_part(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides
             index[axis] += 1
 
 
+cdef inline bint is_crossed(const Py_ssize_t *strides, int last) noexcept nogil:
+    """Does memory go along the columns of the last two axes?"""
+    return strides[last - 1] == 8 and strides[last] != 8 and strides[last] != 0
+
+
 cdef void move_panel(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t down, Py_ssize_t along, char *src,
                      double *dst, bint out) noexcept nogil:
-    """Short rows of n doubles each to dst, or (`out`) from there, column by column."""
+    """Short or crossed rows of n doubles each to dst, or (`out`) from there, column by column."""
     cdef Py_ssize_t i, k, done = 1
     if out:
         for k in range(n):
@@ -203,6 +219,8 @@ cdef void move_panel(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t down, Py_ssize_t 
             i = done if done < rows - done else rows - done
             memcpy(dst + done * n, dst, i * n * sizeof(double))
             done += i
+    elif down == 8:
+        copy_crossed(rows, n, <char *>dst, n * 8, src, along)
     else:
         for k in range(n):
             for i in range(rows):
@@ -284,6 +302,38 @@ cdef inline Py_ssize_t row_step(const Job *job, const Operand *o, int axis,
     return step
 
 
+cdef Py_ssize_t job_step(const Job *job, const Arr *out, int accumulate,
+                         int *inside) noexcept nogil:
+    """Elements of a block; `inside`: the operand that is gathered into the result, or -1."""
+    cdef int k, last = job.ndim - 1, gathered = 0
+    cdef Py_ssize_t panel
+    cdef bint single = out.typenum == NPY_FLOAT, taken = accumulate
+    inside[0] = -1
+    for k in range(job.count):
+        if job.operands[k].mode == GATHER:
+            inside[0] = k
+            gathered += 1
+        elif job.operands[k].data == out.data:
+            taken = True                      # the result takes the memory of an operand
+    if not gathered and not single:
+        return job.size if job.size < NOGIL_SIZE else LONG_STRETCH
+    if gathered == 1 and last > 0 and not single and not taken:
+        panel = PANEL_ROWS * job.shape[last]
+        if BLOCK < panel <= MAX_PANEL and job.operands[inside[0]].width == 8 \
+                and is_crossed(job.operands[inside[0]].strides, last):
+            return panel
+    inside[0] = -1
+    return BLOCK
+
+
+cdef inline Py_ssize_t fallen(Py_ssize_t k, Py_ssize_t blocks, Py_ssize_t step) noexcept nogil:
+    """The block whose turn is k-th in a falling job: long stretches from the last one on, each of
+    them upward, as processors expect it that fetch memory in advance."""
+    cdef Py_ssize_t some = LONG_STRETCH // step
+    cdef Py_ssize_t first = blocks - (k // some + 1) * some
+    return (first if first > 0 else 0) + k % some
+
+
 cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate,
                   bint falling) noexcept nogil:
     """Run a value kernel (operands a, b) or an adjoint kernel (g, a, b, y) over all blocks, from
@@ -291,29 +341,24 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
     cdef double buffers[5][BLOCK]
     cdef const double *p[4]
     cdef double *dst
-    cdef Py_ssize_t start, n, i, block, blocks
-    cdef Py_ssize_t step = BLOCK
+    cdef Py_ssize_t start, n, i, block, blocks, step
     cdef bint single = out.typenum == NPY_FLOAT
-    cdef bint direct = not single
-    cdef int k
+    cdef int k, inside
     if goes_by_rows(job, out):
         job_rows(job, value, adjoint, out, accumulate)
         return
-    for k in range(job.count):
-        direct = direct and job.operands[k].mode != GATHER
-    if direct:
-        step = job.size if job.size < NOGIL_SIZE else STRETCH
+    step = job_step(job, out, accumulate, &inside)
     blocks = (job.size + step - 1) // step
     for block in range(blocks):
-        start = (blocks - 1 - block if falling else block) * step
+        start = (fallen(block, blocks, step) if falling else block) * step
         n = job.size - start
         n = n if n < step else step
-        for k in range(job.count):
-            p[k] = block_operand(job, k, start, n, buffers[k])
         dst = buffers[4]
         if not single:
             dst = <double *>out.data + start
-        elif accumulate:
+        for k in range(job.count):
+            p[k] = block_operand(job, k, start, n, dst if k == inside else buffers[k])
+        if single and accumulate:
             for i in range(n):
                 dst[i] = (<float *>out.data)[start + i]
         if value != NULL:

@@ -57,15 +57,15 @@ cdef int catch_up(Sweep *s) except -1:
 
 
 cdef void run_calls(const AdjointCall *calls, int count, Py_ssize_t size) noexcept nogil:
-    """From the last stretch to the first: what the forward pass has left in the cache is first."""
-    cdef Py_ssize_t start = (size - 1) // STRETCH * STRETCH, n = size - start
+    """From the end, where the forward pass has left its data in the cache."""
+    cdef Py_ssize_t block, start, n, blocks = (size + STRETCH - 1) // STRETCH
     cdef const AdjointCall *c
     cdef int i
-    while start >= 0:
+    for block in range(blocks):
+        start = fallen(block, blocks, STRETCH) * STRETCH
+        n = size - start if size - start < STRETCH else STRETCH
         for i in range(count):
             c = &calls[i]
             c.kernel(n, c.out + start, c.g.data + start * c.g.stride,
                      c.a.data + start * c.a.stride, c.b.data + start * c.b.stride, c.y + start,
                      c.g.stride, c.a.stride, c.b.stride, c.accumulate)
-        start -= STRETCH
-        n = STRETCH

@@ -30,6 +30,8 @@ cdef void move_row(Move how, Py_ssize_t n, char *to, Py_ssize_t dt, const char *
         memcpy(to, source, n * sizeof(double))
     elif dt == 8 and ds == 0:
         KERNELS.value[OP_POSITIVE](n, <double *>to, <const double *>source, NULL, 0, 0)
+    elif dt == 8 and ds == -8:
+        copy_backwards(n, <double *>to, <const double *>source)
     elif ds == 0:
         v = (<const double *>source)[0]
         for i in range(n):
@@ -44,6 +46,10 @@ cdef void move_from(Move how, const Path *p, int axis, char *to, const char *sou
     cdef Py_ssize_t i
     if axis == p.ndim - 1:
         move_row(how, p.shape[axis], to, p.to[axis], source, p.source[axis])
+        return
+    if axis == p.ndim - 2 and how == MOVE_COPY and p.to[axis + 1] == 8 \
+            and is_crossed(p.source, axis + 1):
+        copy_crossed(p.shape[axis], p.shape[axis + 1], to, p.to[axis], source, p.source[axis + 1])
         return
     for i in range(p.shape[axis]):
         move_from(how, p, axis + 1, to, source)
@@ -80,7 +86,28 @@ cdef bint find_path(Path *p, const Arr *to, const Arr *source) noexcept nogil:
         p.shape[0] = 1
         p.to[0] = p.source[0] = 0
     p.ndim = k + 1
+    columns_last(p)
     return True
+
+
+cdef void columns_last(Path *p) noexcept nogil:
+    """The axis along which the source lies in memory, if not the last one, becomes the one before:
+    its columns are rows of the other side."""
+    cdef int k, to = p.ndim - 2
+    if p.source[to + 1] == 8 or p.source[to + 1] == 0:
+        return
+    for k in range(to):
+        if p.source[k] == 8:
+            swap(&p.shape[k], &p.shape[to])
+            swap(&p.to[k], &p.to[to])
+            swap(&p.source[k], &p.source[to])
+            return
+
+
+cdef inline void swap(Py_ssize_t *a, Py_ssize_t *b) noexcept nogil:
+    cdef Py_ssize_t t = a[0]
+    a[0] = b[0]
+    b[0] = t
 
 
 cdef bint move(Move how, Arr *to, const Arr *source) noexcept:

@@ -404,7 +404,7 @@ cdef void where_run(const Job *job, Arr *out, bint falling) noexcept nogil:
     cdef bint single = out.typenum == NPY_FLOAT
     cdef int k
     for block in range(blocks):
-        start = (blocks - 1 - block if falling else block) * BLOCK
+        start = (fallen(block, blocks, BLOCK) if falling else block) * BLOCK
         n = job.size - start
         n = n if n < BLOCK else BLOCK
         for k in range(3):
