@@ -449,3 +449,17 @@ def test_results_that_nobody_reads_take_no_part_in_the_derivative():
         counts[reads] = len(calls[-1])
     assert counts["carry first second"] == counts["first second"] == counts["carry"] + 2
     assert counts["carry second"] == counts["first"] == counts["second"] == counts["carry"] + 1
+
+
+def test_zeros_that_are_known_are_not_carried_back():
+    """The cotangents of a plain sum are constants while a program is recorded."""
+    x = np.array([0.5, -1.5, 2.0])
+    operands = {}
+    for k in (0, 1):
+        f = cd.compile(
+            cd.grad(lambda x, k=k: np.sum(cd.scan(lambda c, _: (c * x, c), x, None, length=3)[k]))
+        )
+        close(f(x), 4 * x**3 if k == 0 else 1 + 2 * x + 3 * x**2)
+        operands[k] = [row[3] for row in f.program.instructions() if row[0] == "call"][-1]
+    assert len(operands[0]) == 4  # cotangent and sum, saved carries, x
+    assert len(operands[1]) == 5
