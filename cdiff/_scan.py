@@ -24,6 +24,7 @@ from cdiff._core import (
     array,
     call,
     dual,
+    is_zero_part,
     leaf,
     may_wait,
     peek,
@@ -309,10 +310,19 @@ class Scan(PointCallee):
         _, want_xs, want_consts = self._split(wanted)
         n, rows = len(self.carry), len(self.rows)
         saved = [self.packing.at(y, n + rows + k) for k in range(n)]
-        reversed_body = _PulledBody.of(self, operands, tuple(want_xs), tuple(want_consts))
+        starts = self.packing.starts
+        # Often nobody but this rule has read the saved carries: zeros are not added up.
+        live = [
+            k
+            for k in floats([*self.rows, *self.carry])
+            if not is_zero_part(g, starts[n + k], starts[n + k + 1])
+        ]
+        reversed_body = _PulledBody.of(
+            self, operands, tuple(want_xs), tuple(want_consts), tuple(live)
+        )
         init = [self.packing.at(g, k) for k in floats(self.carry)]
         init += [zero(spec) for spec in reversed_body.sums]
-        seeds = [self.packing.at(g, n + k) for k in floats([*self.rows, *self.carry])]
+        seeds = [self.packing.at(g, n + k) for k in live]
         back = Scan(
             reversed_body.body,
             reversed_body.carry,
@@ -353,22 +363,24 @@ class _PulledBody:
     """The reverse derivative of a scan's body, as the body of a scan.
 
     Its carry are the cotangents of the carry and sums for the constants, its rows the saved carry,
-    the rows of the scan and their cotangents; it returns the carry, and cotangents of the rows.
+    the rows of the scan and the cotangents of those results `live` that have one (rows, then saved
+    carries); it returns the carry, and cotangents of the rows.
     """
 
     def __init__(
         self, scan: Scan, consts: list[Spec], want_xs: tuple[bool, ...],
-        want_consts: tuple[bool, ...],
+        want_consts: tuple[bool, ...], live: tuple[int, ...],
     ) -> None:  # fmt: skip
         self.base = scan.body
         self.n, self.m = len(scan.carry), len(scan.carry) + len(scan.xs)
         self.moving = floats(scan.carry)
-        self.outputs = floats([*scan.carry, *scan.rows])
+        n_rows = len(scan.rows)
+        self.targets = [*self.moving, *[self.n + k for k in live if k < n_rows]]
+        self.saved = [self.moving.index(k - n_rows) for k in live if k >= n_rows]
         self.sums = [spec for spec, want in zip(consts, want_consts, strict=True) if want]
         self.carry = [*[scan.carry[k] for k in self.moving], *self.sums]
         all_rows = [*scan.rows, *scan.carry]
-        self.seeds = [all_rows[k] for k in floats(all_rows)]
-        self.n_rows = len(floats(scan.rows))
+        self.seeds = [all_rows[k] for k in live]
         self.asked = [k in self.moving for k in range(self.n)] + [*want_xs, *want_consts]
         self.specs = [*scan.carry, *scan.xs, *consts]
         count = len(self.carry) + self.m + len(self.seeds) + len(consts)
@@ -380,16 +392,17 @@ class _PulledBody:
 
     @staticmethod
     def of(
-        scan: Scan, operands: list[Array], want_xs: tuple[bool, ...], want_consts: tuple[bool, ...]
-    ) -> _PulledBody:
-        key = "pulled", want_xs, want_consts
+        scan: Scan, operands: list[Array], want_xs: tuple[bool, ...],
+        want_consts: tuple[bool, ...], live: tuple[int, ...],
+    ) -> _PulledBody:  # fmt: skip
+        key = "pulled", want_xs, want_consts, live
         found: _PulledBody | None = scan.body.derived.get(key)
         if found is None:
             consts = [
                 (np.dtype(x.dtype.type), x.shape)
                 for x in operands[len(scan.carry) + len(scan.xs) :]
             ]
-            found = scan.body.derived[key] = _PulledBody(scan, consts, want_xs, want_consts)
+            found = scan.body.derived[key] = _PulledBody(scan, consts, *key[1:])
         return found
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
@@ -402,13 +415,16 @@ class _PulledBody:
         with Level() as level:
             inputs = [leaf(x, level) if ask else x for x, ask in zip(own, self.asked, strict=True)]
             outputs = self.base.apply(inputs)
-            targets = [outputs[k] for k in self.outputs]
+            targets = [outputs[k] for k in self.targets]
             leaves = [x for x, ask in zip(inputs, self.asked, strict=True) if ask]
-            found = pullback(targets, [*g, *seeds[: self.n_rows]], leaves, level)
+            n_rows = len(seeds) - len(self.saved)
+            found = pullback(targets, [*g, *seeds[:n_rows]], leaves, level)
         asked = [spec for spec, ask in zip(self.specs, self.asked, strict=True) if ask]
         full = [or_zero(c, spec) for c, spec in zip(found, asked, strict=True)]
         rows = full[n_moving : len(full) - n_sums]
-        carried = [a + b for a, b in zip(full[:n_moving], seeds[self.n_rows :], strict=True)]
+        carried = full[:n_moving]
+        for k, seed in zip(self.saved, seeds[n_rows:], strict=True):
+            carried[k] = carried[k] + seed
         added = [a + b for a, b in zip(sums, full[len(full) - n_sums :], strict=True)]
         return [*carried, *added, *rows]
 

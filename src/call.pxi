@@ -10,6 +10,10 @@
 # So whatever a derivative needs of the graph is an operand, and a callee holds
 # functions and programs only.
 
+cdef enum:
+    MOST_LOOKS = 64               # at what is added up, to say that a part of it is zero
+
+
 cdef class Callee:
     """A function of arrays with a derivative of its own, as one operator: the base class.
 
@@ -260,6 +264,35 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
             put_value(s, j, fit_operand(c if s.recorded else detached(c),
                                         <Array><PyObject *>s.order[j].node))
     return 0
+
+
+def is_zero_part(y, Py_ssize_t start, Py_ssize_t stop):
+    """Is this part of a vector zero for certain?
+
+    Of a recorded vector that is known where it stands beside what is embedded in zeros, or in a
+    sum of a few such vectors; others are looked at.
+    """
+    cdef list todo = [as_node(y)]
+    cdef tuple part = (start, 1, stop - start), attrs
+    cdef Py_ssize_t looks = 0
+    cdef Array a
+    while todo:
+        a = todo.pop()
+        looks += 1
+        if a is None or N(a).flags & NODE_DUAL or looks > MOST_LOOKS or ndim_of(a) != 1:
+            return False
+        if not levels_of(N(a)):
+            if ndarray_of(a)[start:stop].any():
+                return False
+        elif N(a).op == OP_POSITIVE:               # as which a lower level sees it
+            todo.append(parent(a, 0))
+        elif N(a).op == OP_ADD:
+            todo += [parent(a, 0), parent(a, 1)]
+        else:
+            attrs = y_attrs(a) if N(a).op == OP_EMBED else None
+            if attrs is None or not are_apart(part, attrs[1]):
+                return False
+    return True
 
 
 # ---------------------------------------------------------------- what a rule is given

@@ -26,8 +26,9 @@ cdef enum StepKind:
 
 # Steps that pass over their memory together, see weaving.pxi.
 cdef struct Woven:
-    Py_ssize_t lag                # points that a group is behind the first one
-    Py_ssize_t round              # in which a copy is made
+    Py_ssize_t points             # of a group or a long copy; 0: a copy that is made at once,
+    Py_ssize_t round              # in this round
+    Py_ssize_t lag                # points that it is behind the first step
 
 cdef struct Weave:
     Py_ssize_t count, rounds, weight

@@ -3,14 +3,16 @@
 # Groups of elementwise work that read each other's results shifted (an upwind
 # difference, the stages of an explicit method) cannot be one group, but they can take
 # turns: each computes a stretch of points, as far behind the one before as it reads
-# ahead.  Knows which bytes steps touch; it must not know what they compute.  Fast
-# because what one group has written is still in a cache near the processor when the
-# next one reads it (20 upwind steps of a million numbers: 21.7 to 11.6 ms).  Arrays
-# that stay there anyway lose by it: up to 9 percent, with 20,000 numbers.
+# ahead, and long copies between them go along.  Knows which bytes steps touch; it must
+# not know what they compute.  Fast because what one group has written is still in a
+# cache near the processor when the next one reads it (20 upwind steps of a million
+# numbers: 21.7 to 11.6 ms).  Arrays that stay there anyway lose by it: up to 9 percent,
+# with 20,000 numbers.
 
 cdef enum:
     WOVEN_POINTS = 512            # that a group computes before it is the next one's turn
     WOVEN_FROM = 1 << 16          # points of a group: half a megabyte
+    SHORT_COPY = 64               # elements that are copied beside a long copy
     MOST_TOUCHES = 512            # of a weave, and steps: a search takes the square of that
 
 
@@ -97,70 +99,77 @@ cdef class _Weaving:
 
     cdef bint add(self, const Step *s) noexcept:
         """One more step, if it fits."""
+        cdef Py_ssize_t points
+        if s.kind == STEP_GROUP:
+            return s.group.n_touches >= 0 and self.add_as(s, s.group.size)
+        if s.kind != STEP_MOVES:
+            return False
+        points = long_copy(s)
+        return points != 0 and self.add_as(s, points) or self.add_as(s, 0)
+
+    cdef bint add_as(self, const Step *s, Py_ssize_t points) noexcept:
+        """The same for a step that takes turns over so many points; 0: for a copy made at once."""
         cdef Woven *w = &self.woven[self.count]
         cdef Py_ssize_t k, n, before = self.n_touches
         w.lag = w.round = 0
-        if s.kind == STEP_GROUP:
-            if s.group.n_touches < 0 or before + s.group.n_touches > MOST_TOUCHES:
-                return False
-            n = s.group.n_touches
-            memcpy(&self.touches[before], s.group.touches, n * sizeof(Touch))
-        elif s.kind == STEP_MOVES and before + 2 * s.count + 2 <= MOST_TOUCHES:
-            n = touch_moves(s, &self.touches[before])
-        else:
+        w.points = points
+        n = s.group.n_touches if s.kind == STEP_GROUP else 2 * s.count + 2
+        if before + n > MOST_TOUCHES:
             return False
+        if s.kind == STEP_GROUP:
+            memcpy(&self.touches[before], s.group.touches, n * sizeof(Touch))
+        else:
+            n = touch_moves(s, points, &self.touches[before])
         for k in range(before, before + n):
             self.owner[k] = self.count
-            if not self.follows(s, &self.touches[k], before):
+            if not self.follows(&self.touches[k], before):
                 return False
         # A later touch may have put the whole step off: only now is it known when it runs.
-        if not self.meets_copies(s, before, n):
+        if not self.meets_copies(before, n):
             return False
         self.n_touches += n
         self.groups += s.kind == STEP_GROUP
         self.count += 1
         return True
 
-    cdef bint follows(self, const Step *s, const Touch *b, Py_ssize_t before) noexcept:
-        """Puts step s off until what it touches is ready; False if that is too long."""
+    cdef bint follows(self, const Touch *b, Py_ssize_t before) noexcept:
+        """Puts the step off until what it touches is ready; False if that is too long."""
         cdef Woven *w = &self.woven[self.count]
         cdef const Touch *a
-        cdef const Step *other
+        cdef const Woven *other
         cdef Py_ssize_t k, needed, ahead
         for k in range(before):
             a = &self.touches[k]
             if not meet(a, b):
                 continue
-            other = &self.steps[self.owner[k]]
-            if other.kind == STEP_GROUP and s.kind == STEP_GROUP:
+            other = &self.woven[self.owner[k]]
+            if other.points and w.points:
                 self.shares = True
             if not (a.writes or b.writes):
                 continue
-            if other.kind != STEP_GROUP:
-                needed = self.woven[self.owner[k]].round
-                w.round = needed if w.round < needed else w.round
-            elif s.kind == STEP_GROUP:
+            if not other.points:
+                w.round = other.round if w.round < other.round else w.round
+            elif w.points:
                 ahead = b.origin - a.origin
                 if not (a.walks and b.walks) or ahead % 8:
                     return False
-                needed = (self.woven[self.owner[k]].lag + ahead // 8 + 7) & ~<Py_ssize_t>7
+                needed = (other.lag + ahead // 8 + 7) & ~<Py_ssize_t>7
                 w.lag = needed if w.lag < needed else w.lag
             else:
-                needed = last_point(a, b, other.group.size) + self.woven[self.owner[k]].lag
-                needed //= WOVEN_POINTS
+                needed = (last_point(a, b, other.points) + other.lag) // WOVEN_POINTS
                 w.round = needed if w.round < needed else w.round
         return w.lag <= WOVEN_POINTS
 
-    cdef bint meets_copies(self, const Step *s, Py_ssize_t before, Py_ssize_t n) noexcept:
-        """Is every copy that group s waits for made before it?"""
+    cdef bint meets_copies(self, Py_ssize_t before, Py_ssize_t n) noexcept:
+        """Is every copy that the step waits for made before it?"""
         cdef const Touch *a
         cdef const Touch *b
         cdef Py_ssize_t k, j, first
-        if s.kind != STEP_GROUP:
+        if not self.woven[self.count].points:
             return True
         for k in range(before):
             a = &self.touches[k]
-            if self.steps[self.owner[k]].kind == STEP_GROUP:
+            if self.woven[self.owner[k]].points:
                 continue
             for j in range(before, before + n):
                 b = &self.touches[j]
@@ -182,10 +191,37 @@ cdef Py_ssize_t last_point(const Touch *a, const Touch *b, Py_ssize_t size) noex
     return (end - 1 - a.origin) // 8 if a.walks else size - 1
 
 
-cdef Py_ssize_t touch_moves(const Step *s, Touch *out) noexcept:
-    """What copies read and write; returns how many touches that are."""
+cdef Py_ssize_t long_copy(const Step *s) noexcept:
+    """The points of a stretch that is copied to where hardly more stands beside it; 0: none."""
     cdef const MovePart *m
     cdef Py_ssize_t i, n = 0
+    if s.op != OP_CONCATENATE:            # whose parts lie apart
+        return 0
+    for i in range(s.count):
+        m = &s.moves[i]
+        if m.ndim != 1 or m.shape[0] > 1 and (m.to[0] != 8 or m.source[0] != 8):
+            return 0
+        if m.shape[0] > SHORT_COPY:
+            if n:
+                return 0
+            n = m.shape[0]
+    return n if n >= WOVEN_FROM else 0
+
+
+cdef Py_ssize_t first_point(const Step *s, const MovePart *m, Py_ssize_t points) noexcept nogil:
+    """Where a short copy comes on the way of the long one: next to what lies beside it."""
+    cdef const MovePart *other = s.moves
+    cdef Py_ssize_t ahead
+    while other.shape[0] != points:
+        other += 1
+    ahead = (m.to_offset - other.to_offset) // 8
+    return 0 if ahead < 0 else ahead if ahead < points - m.shape[0] else points - m.shape[0]
+
+
+cdef Py_ssize_t touch_moves(const Step *s, Py_ssize_t points, Touch *out) noexcept:
+    """What copies read and write; returns how many touches that are."""
+    cdef const MovePart *m
+    cdef Py_ssize_t i, n = 0, first
     if s.zeros:
         set_touch(&out[0], s.out.base, s.out.offset, s.filled // 8)
         set_touch(&out[1], s.out.base, s.out.offset + s.filled_end,
@@ -199,6 +235,11 @@ cdef Py_ssize_t touch_moves(const Step *s, Touch *out) noexcept:
         out[n].writes = True
         set_touch(&out[n + 1], m.from_base, m.from_offset, 1)
         spread_touch(&out[n + 1], m.ndim, m.shape, m.source)
+        if points:
+            first = first_point(s, m, points)
+            out[n].walks = out[n + 1].walks = True
+            out[n].origin -= 8 * first
+            out[n + 1].origin -= 8 * first
         n += 2
     return n
 
@@ -240,7 +281,8 @@ cdef Weave *keep_weave(_Pool pool, _Weaving w) except NULL:
         if s.kind == STEP_GROUP:
             out.weight += s.group.weight
             out.far = out.far or s.group.far
-            rounds = (s.group.size + w.woven[k].lag + WOVEN_POINTS - 1) // WOVEN_POINTS
+        if w.woven[k].points:
+            rounds = (w.woven[k].points + w.woven[k].lag + WOVEN_POINTS - 1) // WOVEN_POINTS
         out.rounds = rounds if out.rounds < rounds else out.rounds
     return out
 
@@ -250,20 +292,23 @@ cdef Weave *keep_weave(_Pool pool, _Weaving w) except NULL:
 cdef bint run_weave(const Step *s, const Memory *m) noexcept nogil:
     """The steps of a weave in turn; False with an exception set if a signal ended that."""
     cdef const Weave *w = s.weave
-    cdef const Group *g
-    cdef Py_ssize_t i, k, start, stop, work = 0
+    cdef Py_ssize_t i, k, start, stop, points, work = 0
     for i in range(w.rounds):
         for k in range(w.count):
-            if s[k].kind == STEP_MOVES:
+            points = w.steps[k].points
+            if not points:
                 if w.steps[k].round == i:
                     run_moves(&s[k], m.bases)
                 continue
-            g = s[k].group
             start = i * WOVEN_POINTS - w.steps[k].lag
-            stop = start + WOVEN_POINTS if start + WOVEN_POINTS < g.size else g.size
+            stop = start + WOVEN_POINTS if start + WOVEN_POINTS < points else points
             start = start if start > 0 else 0
-            if start < stop:
-                run_points(g, m.bases, m.lanes, NULL, start, stop, NULL)
+            if start >= stop:
+                continue
+            if s[k].kind == STEP_GROUP:
+                run_points(s[k].group, m.bases, m.lanes, NULL, start, stop, NULL)
+            else:
+                copy_points(&s[k], m.bases, points, start, stop)
         work += WOVEN_POINTS * w.weight
         if work > STRETCH_WORK:
             work = 0
@@ -272,3 +317,18 @@ cdef bint run_weave(const Step *s, const Memory *m) noexcept nogil:
     if w.far:
         code_fence()
     return True
+
+
+cdef void copy_points(const Step *s, char **bases, Py_ssize_t points, Py_ssize_t start,
+                      Py_ssize_t stop) noexcept nogil:
+    """What stands at these points of a long copy."""
+    cdef const MovePart *m
+    cdef Py_ssize_t i, first, low, high
+    for i in range(s.count):
+        m = &s.moves[i]
+        first = first_point(s, m, points)
+        low = 0 if start < first else start - first
+        high = m.shape[0] if m.shape[0] < stop - first else stop - first
+        if low < high:
+            memcpy(bases[m.to_base] + m.to_offset + 8 * low,
+                   bases[m.from_base] + m.from_offset + 8 * low, 8 * (high - low))

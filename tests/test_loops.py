@@ -419,3 +419,47 @@ def test_backward_goes_through_a_loop():
         return np.sum(carry) + sum(ys)
 
     close(a.grad.numpy(), cd.grad(expected)(A))
+
+
+def test_results_that_nobody_reads_take_no_part_in_the_derivative():
+    """Neither those of the steps, nor what the loop keeps for its derivative."""
+    xs, w = np.linspace(-1.0, 1.2, 21).reshape(7, 3), np.array([1.0, -2.0, 0.5])
+
+    def loop(scan, reads):
+        def f(a):
+            def body(c, x):
+                return np.tanh(a * c + x), (c * x, c * c + a)
+
+            carry, ys = scan(body, w, xs)
+            if isinstance(ys, list):
+                ys = [np.stack(rows) for rows in zip(*ys, strict=True)]
+            parts = {"carry": carry, "first": ys[0], "second": ys[1]}
+            return sum(np.sum(parts[name] * np.sin(parts[name])) for name in reads)
+
+        return f
+
+    counts = {}
+    for reads in ["carry", "first", "second", "first second", "carry second", "carry first second"]:
+        f = cd.compile(cd.grad(loop(cd.scan, reads.split())))
+        expected = cd.grad(loop(python_scan, reads.split()))(0.7 * w)
+        for _ in range(2):
+            close(f(0.7 * w), expected)
+        close(cd.jacrev(f)(0.7 * w), cd.jacrev(cd.grad(loop(python_scan, reads.split())))(0.7 * w))
+        calls = [row[3] for row in f.program.instructions() if row[0] == "call"]
+        counts[reads] = len(calls[-1])
+    assert counts["carry first second"] == counts["first second"] == counts["carry"] + 2
+    assert counts["carry second"] == counts["first"] == counts["second"] == counts["carry"] + 1
+
+
+def test_zeros_that_are_known_are_not_carried_back():
+    """The cotangents of a plain sum are constants while a program is recorded."""
+    x = np.array([0.5, -1.5, 2.0])
+    operands = {}
+    for k in (0, 1):
+        f = cd.compile(
+            cd.grad(lambda x, k=k: np.sum(cd.scan(lambda c, _: (c * x, c), x, None, length=3)[k]))
+        )
+        close(f(x), 4 * x**3 if k == 0 else 1 + 2 * x + 3 * x**2)
+        operands[k] = [row[3] for row in f.program.instructions() if row[0] == "call"][-1]
+    assert len(operands[0]) == 4  # cotangent and sum, saved carries, x
+    assert len(operands[1]) == 5

@@ -55,6 +55,21 @@ def test_stages_take_turns(n, move, k):
     assert executable.woven()[0][1] >= 5
 
 
+@pytest.mark.parametrize("k", [1, 2, 64, 65])
+def test_long_copies_take_turns(k):
+    """What was given, moved, goes where values of the groups before lay; more than a few numbers
+    beside it are copied at once."""
+    n = SIZES[-1]
+    r = Recorder()
+    x, y = r.input(shape=(n,)), r.input(shape=(n,))
+    total = r.apply("multiply", x, y)
+    for z in stages(r, x, y, ahead, 4)[1:]:
+        total = r.apply("add", r.apply("multiply", x, total), ahead(r, z, 1))
+    r.returns(stages(r, total, behind(r, y, k), behind, 3)[-1])
+    executable = check(r.program, [numbers(n), numbers(n)])
+    assert len(executable.woven()) == (1 if k < 65 else 2)
+
+
 @pytest.mark.parametrize("k", [500, 513, 30_000])
 @pytest.mark.parametrize("move", [behind, ahead])
 def test_moved_too_far(move, k):
@@ -106,7 +121,7 @@ MOVES = {"behind": behind, "ahead": ahead}
 @given(
     steps=st.lists(
         st.tuples(
-            st.sampled_from(["behind", "ahead", "times", "plus", "first", "keep"]),
+            st.sampled_from(["behind", "ahead", "times", "plus", "first", "keep", "given", "tail"]),
             st.sampled_from([1, 2, 7, 8, 64, 500, 4096]),
             st.integers(0, 5),
         ),
@@ -131,6 +146,11 @@ def test_random_programs(steps, n):
         elif what == "first":
             part = r.apply("exp", r.slice(y, 0, 1, n - k))
             values.append(r.concatenate([part, r.slice(x, 0, 1, k)]))
+        elif what == "given":
+            values.append(r.apply("multiply", y, behind(r, x, k)))
+        elif what == "tail":
+            ones = r.constant(np.ones(k))
+            values.append(r.apply("add", y, r.concatenate([r.slice(x, k, 1, n - k), ones])))
         else:
             kept.append(y)
     r.returns(*dict.fromkeys([*kept, values[-1]]))
