@@ -23,6 +23,8 @@ NAMES = shared.Names(
 )
 Run = Callable[[], Any]
 
+jax.devices()  # as imports, what a process does once is no part of a first call
+
 
 def run_of(function: Callable[..., Any], *arguments: Any) -> Run:
     """A jitted call, compiled."""
