@@ -4,7 +4,8 @@
 an `Array`; `mirrors` does that and leaves calls without any `Array` to NumPy itself;
 `on_values` is for functions whose results carry no derivative. This file must not know any
 particular function. It is fast because `handles` adds nothing to a call (hot functions test their
-first argument themselves), and because messages are made only when an error is raised.
+first argument themselves, or leave that to the core by `shortcut`), and because messages are made
+only when an error is raised.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from cdiff import _core
 from cdiff._core import (
     Array,
+    Shortcut,
     any_array,
     array,
     hosted,
@@ -59,6 +61,7 @@ __all__ = [
     "on_values",
     "plain",
     "real_dtype",
+    "shortcut",
     "squared_size",
     "squeezed",
     "store",
@@ -135,6 +138,20 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _plain_result(y: Any) -> Any:
     return tuple(map(_plain_result, y)) if isinstance(y, tuple) else to_plain(y)
+
+
+def shortcut(core: Callable[..., Any], count: int = 1, operands: str = "first") -> Any:
+    """Let calls of `count` arguments without a name go to a function of the core.
+
+    Where an `Array` is the "first" of them, or "any", or the first of the "items" of a list or a
+    tuple. The core may refuse a call by a TypeError or a ValueError; all that it does not, it
+    answers as the function would.
+    """
+
+    def decorate(f: F) -> F:
+        return cast("F", Shortcut(f, core, count, operands))
+
+    return decorate
 
 
 def named(f: F, name: str, doc: str) -> F:

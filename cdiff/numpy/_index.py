@@ -33,6 +33,7 @@ from cdiff.numpy._common import (
     mirrors,
     of_values,
     plain,
+    shortcut,
     store,
 )
 from cdiff.numpy._reduce import mean
@@ -46,19 +47,21 @@ __all__ = [
 
 SMALL_MATRIX = 4096  # elements of a triangular mask that is kept
 
+FEW_RANKS = 8  # in a long row, that are looked for one by one
 LONG_ROW = 1000  # elements from where a second look at a sorted row costs less than it saves
 
 # --- by condition ---------------------------------------------------------------------------------
 
 
 @handles(np.where)
+@shortcut(_core.where, 3, "any")
 def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -> Any:
     """As `numpy.where`; the branch that is not taken contributes no derivative, not even NaN."""
     if y is NO_VALUE:
         if x is not NO_VALUE:
             raise ValueError("where: either both or neither of x and y should be given")
         return nonzero(condition) if type(condition) is Array else np.where(condition)
-    if x.__class__ is Array or y.__class__ is Array or any_array(condition, x, y):
+    if any_array(condition, x, y):
         return _core.where(condition, x, y)
     return np.where(condition, x, y)
 
@@ -331,6 +334,27 @@ def stable_order(keys: Any, axis: int) -> Any:
     order.sort(axis)
     order %= n
     return order
+
+
+def positions_of_ranks(values: Any, ranks: Any) -> Any:
+    """Where in the rows of an ndarray the elements of some ranks stand, by the stable order.
+
+    The last rank is to be among them; in one long row no more is put in order than that takes.
+    """
+    n = values.shape[-1]
+    if values.ndim > 1 or n < LONG_ROW or ranks.size > FEW_RANKS:
+        return stable_order(values, -1)[..., ranks]
+    wanted = np.unique(ranks)
+    order = values.argpartition(wanted)
+    if np.isnan(values[order[-1]]):
+        return stable_order(values, -1)[ranks]
+    found = order[ranks]
+    for k, rank in enumerate(ranks):
+        equal = values == values[found[k]]
+        if np.count_nonzero(equal) > 1:
+            less = np.count_nonzero(values < values[found[k]])
+            found[k] = np.flatnonzero(equal)[rank - less]
+    return found
 
 
 @mirrors(np.sort_complex)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array
+from cdiff._core import is_column
 from cdiff._face import misfit
 from cdiff._tree import LEAF, flatten, unflatten
 from cdiff._wrap import function_name
@@ -121,7 +121,7 @@ def finite_data(x: Any, y: Any, sigma: Any, nan_policy: str) -> tuple[Any, Any, 
     """
     if nan_policy not in ("raise", "omit"):
         raise ValueError(f"curve_fit: nan_policy must be 'raise' or 'omit', got {nan_policy!r}")
-    if hasattr(type(x), "__pandas_priority__") and type(x) is not Array:
+    if is_column(x):
         x = _column(x)
     if x.__class__ in (list, range):
         with suppress(TypeError, ValueError):  # other things, or of different lengths
