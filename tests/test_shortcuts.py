@@ -86,7 +86,7 @@ def test_plain_calls_are_numpys():
     ("call", "error", "text"),
     [
         (lambda x: cnp.reshape(x, (4, 4)), ValueError, "cannot reshape"),
-        (lambda x: cnp.linalg.inv(cnp.reshape(x, (2, 3))), np.linalg.LinAlgError, "inv: the last two axes must be sq"),
+        (lambda x: cnp.linalg.inv(x.reshape(2, 3)), np.linalg.LinAlgError, "inv: the last two axe"),
         (lambda x: cnp.cumsum(x, 3), np.exceptions.AxisError, "cumsum of shape"),
         (lambda x: cnp.matmul(x, 2.0), ValueError, "matmul"),
         (lambda x: cnp.concatenate([x, M]), ValueError, "concatenate"),

@@ -140,7 +140,7 @@ def _plain_result(y: Any) -> Any:
     return tuple(map(_plain_result, y)) if isinstance(y, tuple) else to_plain(y)
 
 
-def shortcut(core: Callable[..., Any], count: int = 1, operands: str = "first") -> Any:
+def shortcut(core: Callable[..., Any], count: int = 1, operands: str = "first") -> Callable[[F], F]:
     """Let calls of `count` arguments without a name go to a function of the core.
 
     Where an `Array` is the "first" of them, or "any", or the first of the "items" of a list or a
