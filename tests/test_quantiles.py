@@ -90,6 +90,22 @@ def test_what_is_kept_is_told_apart():
     np.testing.assert_array_equal(np.quantile(x, many).numpy(), np.quantile(np.arange(4.0), many))
 
 
+@pytest.mark.parametrize("kind", ["distinct", "equal", "infinite"])
+@pytest.mark.parametrize("n", [1, 2, 7, LONG_ROW, LONG_ROW + 1])
+def test_medians(kind, n):
+    x = row(kind, n)
+    for a in (x, x[: n // 2 * 2].reshape(2, -1), x.astype(np.float32), (x > 0).astype(int)):
+        if not a.size:
+            continue
+        got = np.median(cd.array(a), -1)
+        np.testing.assert_array_equal(got.numpy(), np.median(a, -1))
+        assert got.dtype == np.median(a, -1).dtype
+    slopes = cd.grad(lambda x: np.median(x))
+    np.testing.assert_array_equal(slopes(x), cd.compile(slopes)(x))
+    x[n // 3] = np.nan
+    assert np.isnan(np.median(cd.array(x)).numpy())
+
+
 def test_two_orders_and_an_outer_derivative():
     x = np.array([0.4, 2.0, 1.0, 3.0])
     g = cd.grad(lambda x: cd.grad(lambda y: np.quantile(y * y, 0.4) * x[0])(x).sum())(x)

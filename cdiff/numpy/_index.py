@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array
+from cdiff._core import Array, any_array, in_program
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -342,7 +342,8 @@ def positions_of_ranks(values: Any, ranks: Any) -> Any:
     The last rank is to be among them; in one long row no more is put in order than that takes.
     """
     n = values.shape[-1]
-    if values.ndim > 1 or n < LONG_ROW or ranks.size > FEW_RANKS:
+    few = ranks.size <= FEW_RANKS and values.dtype.kind == "f"
+    if values.ndim > 1 or n < LONG_ROW or not few:
         return stable_order(values, -1)[..., ranks]
     wanted = np.unique(ranks)
     order = values.argpartition(wanted)
@@ -393,8 +394,13 @@ def _middle(a: Array, n: int) -> Array:
     if n == 0:
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=4)
         return as_array(np.full(a.shape[:-1], np.nan, np.result_type(a.dtype, np.float32)))
-    a = sort(a)
-    middle = mean(_core.index(a, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
+    low, high = (n - 1) // 2, n // 2
+    if n < LONG_ROW or in_program(a):
+        a, part = sort(a), slice(low, high + 1)
+    else:
+        positions = positions_of_ranks(_core.value(a), np.array([low, high, n - 1]))
+        a, part = along(a, positions, a.ndim - 1), slice(1 - (high - low), 2)
+    middle = mean(_core.index(a, (..., part)), -1)
     last = _core.index(a, (..., -1))
     # NaN sorts to the end and is then the median.
     invalid: Any = np.isnan(last)
