@@ -57,13 +57,12 @@ class Model:
         if found is None or found.__class__ in (list, tuple):
             found = as_vector(found, "curve_fit", self.f)
         refuse_complex([found], "curve_fit", f"the output of {function_name(self.f)}")
-        if np.shape(found) not in ((), np.shape(y)):  # a number counts for all data
-            raise misfit(
-                f"curve_fit: the model has shape {np.shape(found)}, ydata has shape {np.shape(y)}"
-            )
+        shape = getattr(found, "shape", ())
+        if shape not in ((), y.shape):  # a number counts for all data
+            raise misfit(f"curve_fit: the model has shape {shape}, ydata has shape {y.shape}")
         residuals = (found - y).reshape((-1,))
         for w in weights:
-            residuals = residuals * w if np.ndim(w) == 1 else np.matmul(w, residuals)
+            residuals = residuals * w if w.ndim == 1 else np.matmul(w, residuals)
         return residuals
 
     def __eq__(self, other: object) -> bool:
