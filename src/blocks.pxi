@@ -276,10 +276,12 @@ cdef inline const char *panel_of(const Job *job, const Operand *o, Py_ssize_t pa
     if o.mode == DIRECT:
         return p + panel * job.shape[axis + 1] * job.shape[axis + 2] * 8
     if o.mode == GATHER:
-        while panel:
+        while axis > 0:
             p += panel % job.shape[axis] * o.strides[axis]
             panel //= job.shape[axis]
             axis -= 1
+        if axis == 0:
+            p += panel * o.strides[0]
     return p
 
 

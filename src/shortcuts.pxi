@@ -11,24 +11,16 @@ cdef enum Operands:               # where an Array shows that a call is for the 
     FIRST_ITEM                    # as the first item of a first argument that is a list or a tuple
 
 
-@cython.final
 cdef class Shortcut(VectorCallable):
-    """A function, and one of the core to which calls of `count` arguments without a name lead.
-
-    `operands` is "first", "any" or "items": where an Array is to be.
-    """
+    """Base of such functions: that of the package, and one of the core to which calls of `count`
+    arguments without a name lead where an Array is among the `operands` (see above)."""
     cdef object function
     cdef object core
     cdef Py_ssize_t count
     cdef Operands operands
 
-    def __init__(self, function, core, count, operands):
-        self.function = function
-        self.core = core
-        self.count = count
-        self.operands = {"first": FIRST_OPERAND, "any": ANY_OPERAND, "items": FIRST_ITEM}[operands]
-
     def __cinit__(self, *args):
+        self.function, self.core, self.count, self.operands = args
         self.vectorcall = <vectorcallfunc>call_shortcut
 
     cdef bint takes(self, PyObject *const *args, Py_ssize_t n) noexcept:
@@ -47,28 +39,6 @@ cdef class Shortcut(VectorCallable):
             if Py_TYPE(args[i]) is ARRAY_TYPE:
                 return True
         return False
-
-    # What else is asked of it, it answers as the function does.
-
-    def __getattr__(self, name):
-        return getattr(self.function, name)
-
-    @property
-    def __doc__(self):
-        return self.function.__doc__
-
-    @property
-    def __signature__(self):
-        return __import__("inspect").signature(self.function)
-
-    def __get__(self, instance, owner):
-        return self if instance is None else __import__("types").MethodType(self, instance)
-
-    def __repr__(self):
-        return repr(self.function)
-
-    def __reduce__(self):
-        return self.function.__qualname__
 
 
 cdef object call_shortcut(PyObject *called, PyObject *const *args, size_t nargsf, PyObject *names):

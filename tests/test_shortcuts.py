@@ -54,7 +54,7 @@ def test_the_core_and_the_package_answer_alike(name):
 
 @pytest.mark.parametrize("function", SHORT, ids=lambda f: f.__name__)
 def test_it_is_like_a_function(function):
-    assert type(function) is Shortcut
+    assert isinstance(function, Shortcut)
     original = getattr(np, function.__name__, None) or getattr(np.linalg, function.__name__)
     assert inspect.isroutine(function) and inspect.getdoc(function).startswith("As `numpy.")
     assert function.__module__.startswith("cdiff.numpy.")
