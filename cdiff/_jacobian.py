@@ -19,12 +19,14 @@ from cdiff._core import (
     JacobianCall,
     Level,
     array,
+    concatenate,
     is_tracked,
     jacobian_blocks,
     jacobian_lanes,
     leaf,
     pullback,
     pushforward,
+    reshape,
     to_plain,
 )
 from cdiff._holomorphic import checked_mode, joint_dtype, promise
@@ -116,8 +118,8 @@ def _stacked(entries: Entries, y: Any, x: Any, mode: str) -> Any:
             return entries[0]
         zero: Any = np.zeros(x_shape if mode == "rev" else y_shape)
         filled: Any = [array(zero) if e is None else e for e in entries]
-        axis = 0 if mode == "rev" else 1
-        tracked: Any = np.stack([np.reshape(e, (-1,)) for e in filled], axis=axis)
+        line, axis = ((1, -1), 0) if mode == "rev" else ((-1, 1), 1)
+        tracked = concatenate([reshape(e, line) for e in filled], axis)
         return tracked if tracked.dtype == dtype else tracked.astype(dtype)
     matrix = np.zeros((_size(y), _size(x)), dtype)
     lines = matrix if mode == "rev" else matrix.T

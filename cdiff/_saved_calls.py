@@ -48,7 +48,7 @@ OWN = {
     "_full_rank _largest _mirrored _reaches _same_order _small _turns",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
-    "cdiff.numpy._equal_values": "_equal _first _unique",
+    "cdiff.numpy._equal_values": "_equal _unique",
     "cdiff.numpy._index": "stable_order",
     "cdiff.numpy._interpolate": "_segment _turns",
     "cdiff.numpy._least_squares": "Pinv",

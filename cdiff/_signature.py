@@ -7,6 +7,7 @@ general way only: a call that looks like a recent one never comes here.
 from __future__ import annotations
 
 import inspect
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,7 +128,21 @@ def takes(f: Callable[..., Any], name: str) -> bool:
     bool
         False where its parameters are not known.
     """
-    return any(p.name == name for p in _parameters(f) or ())
+    inner = inspect.unwrap(f, stop=_says_itself)
+    if inner.__class__ is MethodType and not _says_itself(inner.__func__):
+        inner = inspect.unwrap(inner.__func__, stop=_says_itself)
+    if inner.__class__ is not FunctionType or _says_itself(inner):
+        return any(p.name == name for p in _parameters(f) or ())
+    # What a signature would say, but it takes longer than to record a short function.
+    code = inner.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return name in code.co_varnames[:count]
+
+
+def _says_itself(f: Any) -> bool:
+    """Has it been given a signature that is not that of its code?"""
+    return hasattr(f, "__signature__")
 
 
 class Signature:

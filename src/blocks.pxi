@@ -257,49 +257,50 @@ cdef bint goes_by_rows(const Job *job, const Arr *out) noexcept nogil:
 
 cdef void job_rows(const Job *job, ew_fn value, adj_fn adjoint, Arr *out,
                    int accumulate) noexcept nogil:
-    """One call of the kernel for each row: nothing is copied."""
+    """One call of the kernel for each row, of panel after panel: nothing is copied."""
     cdef const char *p[4]
     cdef Py_ssize_t steps[4]
     cdef bint moves[4]
-    cdef Py_ssize_t index[MAX_NDIM]
-    cdef int k, axis, last = job.ndim - 1
-    cdef Py_ssize_t row, n = job.shape[last]
+    cdef const Operand *o
+    cdef int k, last = job.ndim - 1
+    cdef Py_ssize_t panel, row, rows = job.shape[last - 1], n = job.shape[last]
     cdef double *dst = <double *>out.data
     for k in range(4):
-        p[k] = job.operands[k].data if k < job.count else NULL
-        steps[k] = n * 8 if k < job.count and job.operands[k].mode == DIRECT else 0
-        moves[k] = k < job.count and (steps[k] or (job.operands[k].mode == GATHER
-                                                   and job.operands[k].strides[last] != 0))
-    memset(index, 0, sizeof(index))
-    for row in range(job.size // n):
-        if value != NULL:
-            value(n, dst, <const double *>p[0], <const double *>p[1], moves[0], moves[1])
-        else:
-            adjoint(n, dst, <const double *>p[0], <const double *>p[1], <const double *>p[2],
-                    <const double *>p[3], moves[0], moves[1], moves[2], accumulate)
-        dst += n
-        axis = last - 1
-        while axis > 0 and index[axis] == job.shape[axis] - 1:
-            axis -= 1
+        o = &job.operands[k]
+        p[k] = NULL
+        steps[k] = 0
+        moves[k] = k < job.count and (o.mode == DIRECT or (o.mode == GATHER
+                                                           and o.strides[last] != 0))
+        if k < job.count and o.mode != BROADCAST:
+            steps[k] = n * 8 if o.mode == DIRECT else o.strides[last - 1]
+    for panel in range(job.size // (rows * n)):
         for k in range(job.count):
-            p[k] += steps[k] + row_step(job, &job.operands[k], axis, last)
-        index[axis] += 1
-        for axis in range(axis + 1, last):
-            index[axis] = 0
+            p[k] = panel_of(job, &job.operands[k], panel)
+        for row in range(rows):
+            if value != NULL:
+                value(n, dst, <const double *>p[0], <const double *>p[1], moves[0], moves[1])
+            else:
+                adjoint(n, dst, <const double *>p[0], <const double *>p[1], <const double *>p[2],
+                        <const double *>p[3], moves[0], moves[1], moves[2], accumulate)
+            dst += n
+            for k in range(4):
+                p[k] += steps[k]
 
 
-cdef inline Py_ssize_t row_step(const Job *job, const Operand *o, int axis,
-                                int last) noexcept nogil:
-    """From a row to the next one, in which the index of `axis` is one more and of those between it
-    and the last axis zero."""
-    cdef Py_ssize_t step
-    cdef int k
-    if o.mode != GATHER:
-        return 0
-    step = o.strides[axis]
-    for k in range(axis + 1, last):
-        step -= (job.shape[k] - 1) * o.strides[k]
-    return step
+cdef inline const char *panel_of(const Job *job, const Operand *o, Py_ssize_t panel) noexcept nogil:
+    """Where the last two axes begin for one index of the others, which are counted as one."""
+    cdef const char *p = o.data
+    cdef int axis = job.ndim - 3
+    if o.mode == DIRECT:
+        return p + panel * job.shape[axis + 1] * job.shape[axis + 2] * 8
+    if o.mode == GATHER:
+        while axis > 0:
+            p += panel % job.shape[axis] * o.strides[axis]
+            panel //= job.shape[axis]
+            axis -= 1
+        if axis == 0:
+            p += panel * o.strides[0]
+    return p
 
 
 cdef Py_ssize_t job_step(const Job *job, const Arr *out, int accumulate,

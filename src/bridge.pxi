@@ -117,7 +117,7 @@ cdef bint is_plain_subclass(object x) except -1:
             and type(x).__array_ufunc__ is np.ndarray.__array_ufunc__)
 
 
-cdef bint is_column(object x) except -1:
+cpdef bint is_column(object x) except -1:
     """Is it a column or a table of pandas (or a kin's)?  By mathematics it is its values."""
     return hasattr(type(x), "__pandas_priority__") and not isinstance(x, Array)
 

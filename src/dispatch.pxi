@@ -96,8 +96,10 @@ cdef Array object_of(object x):
 
 
 def reshape(a, shape):
-    """`a` in another shape (a tuple; one -1 is allowed); a view where NumPy makes one."""
+    """`a` in another shape (or length; one -1 is allowed); a view where NumPy makes one."""
     cdef Array n = object_of(a)
+    if type(shape) is int:
+        shape = (shape,)
     return view_of(n, OP_RESHAPE, (resolve_shape(shape, size_of(innermost(n)), shape_tuple(n)),))
 
 
@@ -131,6 +133,15 @@ cdef Array as_differentiable(object a):
 def sum(a, axes=None, keepdims=False):
     """Sum over a tuple of axes."""
     return reduction(OP_SUM, as_node(a), axes, keepdims)
+
+
+def mean(a):
+    """The mean of all elements."""
+    cdef Array n = as_node(a)
+    cdef Py_ssize_t size = size_of(innermost(n))
+    if not size:
+        raise ValueError("mean: there are no elements")
+    return ew2(OP_DIVIDE, reduction(OP_SUM, n, None, False), weak_integer(size))
 
 
 def max(a, axes=None, keepdims=False):

@@ -84,6 +84,11 @@ cdef bint any_traced(object xs) except -1:
     return False
 
 
+def in_program(*xs):
+    """Is one of these a value of a program being recorded, which must not decide anything?"""
+    return any_traced(xs)
+
+
 cdef frozenset SHAPED_BY_VALUES = frozenset((np.nonzero, np.flatnonzero, np.argwhere, np.bincount))
 
 

@@ -113,15 +113,38 @@ cdef Array reduce_value(int row, int op, object ufunc, Array a, object attrs):
     cdef Arr *r
     cdef Array y
     cdef tuple axes = attrs[0]
+    cdef Py_ssize_t first
     a = as_block(a)
     r = N(a).arr
     if not find_layout(r, axes, &s):
+        first = last_neighbours(axes)
+        if first and is_plain(r) and r.size:
+            return reduced_apart(row, op, ufunc, a, axes, first, attrs[1])
         return wrap_result(ufunc.reduce(ndarray_of(a), axis=axes, keepdims=bool(attrs[1])))
     if <int>len(axes) == r.ndim and r.size < NOGIL_SIZE and not attrs[1]:
         return scalar(KERNELS.row[row](s.n, <double *>r.data))
     y = reduced_array(r, axes, attrs[1], NPY_DOUBLE)
     run_reduction(row, op, &s, <double *>r.data, <double *>N(y).arr.data)
     return y
+
+
+cdef Py_ssize_t last_neighbours(tuple axes) except -1:
+    """Where among ascending axes the last ones begin that are neighbours; 0 if all are."""
+    cdef Py_ssize_t k = len(axes) - 1
+    while k > 0 and <Py_ssize_t>axes[k] == <Py_ssize_t>axes[k - 1] + 1:
+        k -= 1
+    return k if k > 0 else 0
+
+
+cdef Array reduced_apart(int row, int op, object ufunc, Array a, tuple axes, Py_ssize_t first,
+                         bint keepdims):
+    """Over axes that are not neighbours: the last ones that are, then the rest of them."""
+    shape = shape_tuple(a)
+    a = reduce_value(row, op, ufunc, a, (axes[first:], True))
+    a = reduce_value(row, op, ufunc, a, (axes[:first], True))
+    if keepdims:
+        return a
+    return value_reshape(a, None, (tuple([n for i, n in enumerate(shape) if i not in axes]),))
 
 
 cdef void run_reduction(int row, int op, const Layout *s, const double *p, double *out) noexcept:

@@ -1,6 +1,9 @@
 """out=: results in arrays of the caller, whatever they overlap with, and errors otherwise."""
 
+import contextlib
+import functools
 import gc
+import inspect
 import io
 import sys
 
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+from cdiff._signature import takes
 
 POINT = np.array([0.5, -1.2, 2.0, 0.7])
 
@@ -308,3 +312,37 @@ def test_no_memory_is_taken_for_results():
         tracemalloc.stop()
     assert _core.pool_info()["pooled_bytes"] < 1_000_000
     assert (out == 3.0).all()
+
+
+def _functions_and_whether_they_take_out():
+    def wrapped(x):
+        return x
+
+    wrapped.__wrapped__ = lambda x, out: x
+    def says_itself(x):
+        return x
+
+    says_itself.__signature__ = inspect.signature(lambda x, *, out=None: x)
+
+    class Methods:
+        def plain(self, x):
+            out = x
+            return out
+
+        def with_out(self, x, *, out=None):
+            return x
+
+    return [
+        (lambda x, out: x, True), (lambda x, *, out=1: x, True), (lambda *out: 1, True),
+        (lambda **out: 1, True), (lambda x, *args, y=1, **kwargs: x, False), (wrapped, True),
+        (says_itself, True), (Methods().plain, False), (Methods().with_out, True),
+        (functools.partial(Methods().with_out, out=2), True), (abs, False),
+        (cd.grad(Methods().with_out), True), (cd.grad(Methods().plain), False), (3, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "expected"), _functions_and_whether_they_take_out())
+def test_whether_a_function_takes_out(f, expected):
+    assert takes(f, "out") is expected
+    with contextlib.suppress(TypeError, ValueError):  # some have no signature
+        assert ("out" in inspect.signature(f).parameters) is expected

@@ -128,7 +128,7 @@ def test_every_public_name_exists_and_is_documented():
     assert len(set(cnp.__all__)) == len(cnp.__all__)
     for name in cnp.__all__:
         thing = getattr(cnp, name)
-        if inspect.isfunction(thing):
+        if inspect.isroutine(thing):
             assert thing.__doc__, name
 
 
@@ -157,7 +157,7 @@ def test_signatures_are_numpys(module):
         ours, theirs = signature_of(getattr(ours_all, name)), signature_of(original)
         if not inspect.isroutine(original) or isinstance(original, np.ufunc) or not theirs:
             continue
-        if not inspect.isfunction(getattr(ours_all, name)):
+        if not ours:
             continue  # compiled: no signature to look at
         if any(p.kind is p.VAR_POSITIONAL for p in [*ours.values(), *theirs.values()]):
             continue

@@ -4,13 +4,15 @@
 an `Array`; `mirrors` does that and leaves calls without any `Array` to NumPy itself;
 `on_values` is for functions whose results carry no derivative. This file must not know any
 particular function. It is fast because `handles` adds nothing to a call (hot functions test their
-first argument themselves), and because messages are made only when an error is raised.
+first argument themselves, or leave that to the core by `shortcut`), and because messages are made
+only when an error is raised.
 """
 
 from __future__ import annotations
 
 import operator
 from functools import wraps
+from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from cdiff import _core
 from cdiff._core import (
     Array,
+    Shortcut,
     any_array,
     array,
     hosted,
@@ -59,6 +62,7 @@ __all__ = [
     "on_values",
     "plain",
     "real_dtype",
+    "shortcut",
     "squared_size",
     "squeezed",
     "store",
@@ -135,6 +139,49 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def _plain_result(y: Any) -> Any:
     return tuple(map(_plain_result, y)) if isinstance(y, tuple) else to_plain(y)
+
+
+@Shortcut.enable
+class _Shortcut(Shortcut):
+    """A function whose common calls go to the core; it looks and travels like that function."""
+
+    def __init__(self, function: Any, *_: Any) -> None:
+        self._function = function
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            setattr(self, name, getattr(function, name))
+        self.__dict__.update(function.__dict__)
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(self._function)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return repr(self._function)
+
+    def __reduce__(self) -> str:
+        return str(self._function.__qualname__)
+
+
+def shortcut(
+    core: Callable[..., Any], count: int = 1, operands: str = "first"
+) -> Callable[[F], F]:  # fmt: skip
+    """Let calls of `count` arguments without a name go to a function of the core.
+
+    Where an `Array` is the "first" of them, or "any", or the first of the "items" of a list or a
+    tuple. The core may refuse a call by a TypeError or a ValueError; all that it does not, it
+    answers as the function would.
+    """
+    place = ("first", "any", "items").index(operands)
+
+    def decorate(f: F) -> F:
+        return cast("F", _Shortcut(f, core, count, place))
+
+    return decorate
 
 
 def named(f: F, name: str, doc: str) -> F:

@@ -8,6 +8,8 @@ know any of them, nor sweeps or programs.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -63,7 +65,7 @@ class Decomposition(PointCallee):
             raise misfit(
                 f"{self.name}: {error} (operand of shape {arrays[0].shape})", LinAlgError
             ) from None
-        rows = [np.reshape(x, (*self.points, -1)) for x in results]
+        rows = [x.reshape((*self.points, -1)) for x in results]
         return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
@@ -101,19 +103,29 @@ class Decomposition(PointCallee):
 
     def unpacked(self, y: Array, a: Array) -> list[Array]:
         """The results, out of the vector."""
-        shapes = self.shapes(a.shape)
-        parts, start = [], 0
-        for shape in shapes:
-            stop = start + math.prod(shape[len(self.points) :])
-            places = slice(start, stop) if y.ndim == 1 else (..., slice(start, stop))
-            part = y if len(shapes) == 1 else _core.index(y, places)
-            parts.append(part if part.shape == shape else _core.reshape(part, shape))
-            start = stop
-        return [_core.real(x) if k in self.real_results else x for k, x in enumerate(parts)]
+        shapes = tuple(self.shapes(a.shape))
+        if len(shapes) == 1:
+            parts = [y]
+        else:
+            parts = [_core.index(y, at) for at in _places(shapes, len(self.points), y.ndim)]
+        for k, shape in enumerate(shapes):
+            if parts[k].shape != shape:
+                parts[k] = _core.reshape(parts[k], shape)
+        for k in self.real_results:
+            parts[k] = _core.real(parts[k])
+        return parts
 
     def __call__(self, a: Array) -> list[Array]:
         """The results for an operand."""
         return self.unpacked(call(self, [a]), a)
+
+
+@lru_cache(maxsize=64)
+def _places(shapes: tuple[tuple[int, ...], ...], lead: int, ndim: int) -> list[Any]:
+    """Where arrays of these shapes, but for their first axes, lie in the last axis of a vector."""
+    ends = list(accumulate([math.prod(shape[lead:]) for shape in shapes], initial=0))
+    parts = [slice(start, stop) for start, stop in pairwise(ends)]
+    return parts if ndim == 1 else [(..., part) for part in parts]
 
 
 class ByCotangent(Decomposition):

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, call
+from cdiff._core import Array, call, in_program
 from cdiff._face import misfit
 from cdiff._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
@@ -32,7 +32,6 @@ from cdiff.numpy._equal_values import (
     all_differ,
     allowed,
     column,
-    in_program,
     inequality,
     over_gaps,
     row,

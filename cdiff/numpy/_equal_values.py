@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, in_program
 from cdiff.numpy._common import of_values
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = [
     "all_differ",
     "allowed",
     "column",
-    "in_program",
     "inequality",
     "over_gaps",
     "row",
@@ -130,15 +129,6 @@ def _equal(values: Any, name: str, *forces: Any) -> Any:
 def _unique(values: Any, name: str, *forces: Any) -> Any:
     _equal(values, name, *forces)
     return np.asarray(True)
-
-
-def in_program(x: Array) -> bool:
-    """Is this a value of a program being recorded, which must not decide anything?"""
-    return _core.hosted(_first, (x,), {}) is not NotImplemented
-
-
-def _first(x: Any) -> Any:
-    return x[..., :1]
 
 
 def allowed(g: Array, values: Array, name: str, forces: Callable[[], tuple[Array, ...]]) -> Array:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array
+from cdiff._core import Array, any_array, in_program
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -33,6 +33,7 @@ from cdiff.numpy._common import (
     mirrors,
     of_values,
     plain,
+    shortcut,
     store,
 )
 from cdiff.numpy._reduce import mean
@@ -46,19 +47,21 @@ __all__ = [
 
 SMALL_MATRIX = 4096  # elements of a triangular mask that is kept
 
+FEW_RANKS = 8  # in a long row, that are looked for one by one
 LONG_ROW = 1000  # elements from where a second look at a sorted row costs less than it saves
 
 # --- by condition ---------------------------------------------------------------------------------
 
 
 @handles(np.where)
+@shortcut(_core.where, 3, "any")
 def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -> Any:
     """As `numpy.where`; the branch that is not taken contributes no derivative, not even NaN."""
     if y is NO_VALUE:
         if x is not NO_VALUE:
             raise ValueError("where: either both or neither of x and y should be given")
         return nonzero(condition) if type(condition) is Array else np.where(condition)
-    if x.__class__ is Array or y.__class__ is Array or any_array(condition, x, y):
+    if any_array(condition, x, y):
         return _core.where(condition, x, y)
     return np.where(condition, x, y)
 
@@ -333,6 +336,28 @@ def stable_order(keys: Any, axis: int) -> Any:
     return order
 
 
+def positions_of_ranks(values: Any, ranks: Any) -> Any:
+    """Where in the rows of an ndarray the elements of some ranks stand, by the stable order.
+
+    The last rank is to be among them; in one long row no more is put in order than that takes.
+    """
+    n = values.shape[-1]
+    few = ranks.size <= FEW_RANKS and values.dtype.kind == "f"
+    if values.ndim > 1 or n < LONG_ROW or not few:
+        return stable_order(values, -1)[..., ranks]
+    wanted = np.unique(ranks)
+    order = values.argpartition(wanted)
+    if np.isnan(values[order[-1]]):
+        return stable_order(values, -1)[ranks]
+    found = order[ranks]
+    for k, rank in enumerate(ranks):
+        equal = values == values[found[k]]
+        if np.count_nonzero(equal) > 1:
+            less = np.count_nonzero(values < values[found[k]])
+            found[k] = np.flatnonzero(equal)[rank - less]
+    return found
+
+
 @mirrors(np.sort_complex)
 def sort_complex(a: ArrayLike) -> Array:
     """As `numpy.sort_complex`: in order along the last axis, and complex."""
@@ -369,8 +394,13 @@ def _middle(a: Array, n: int) -> Array:
     if n == 0:
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=4)
         return as_array(np.full(a.shape[:-1], np.nan, np.result_type(a.dtype, np.float32)))
-    a = sort(a)
-    middle = mean(_core.index(a, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
+    low, high = (n - 1) // 2, n // 2
+    if n < LONG_ROW or in_program(a):
+        a, part = sort(a), slice(low, high + 1)
+    else:
+        positions = positions_of_ranks(_core.value(a), np.array([low, high, n - 1]))
+        a, part = along(a, positions, a.ndim - 1), slice(1 - (high - low), 2)
+    middle = mean(_core.index(a, (..., part)), -1)
     last = _core.index(a, (..., -1))
     # NaN sorts to the end and is then the median.
     invalid: Any = np.isnan(last)

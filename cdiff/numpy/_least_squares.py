@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, value
+from cdiff._core import Array, in_program, value
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -32,7 +32,6 @@ from cdiff.numpy._decompositions import (
     singular_values,
     symmetric_of,
 )
-from cdiff.numpy._equal_values import in_program
 
 __all__ = ["least_squares", "lstsq", "pinv"]
 

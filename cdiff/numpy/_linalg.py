@@ -16,7 +16,16 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, mirrors, store
+from cdiff.numpy._common import (
+    NUMPY,
+    ArrayLike,
+    as_array,
+    axis_of,
+    handles,
+    mirrors,
+    shortcut,
+    store,
+)
 from cdiff.numpy._gufuncs import of_ufunc
 from cdiff.numpy._index import diagonal
 
@@ -26,6 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@shortcut(_core.matmul, 2, "any")
 @of_ufunc(np.matmul)
 def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.matmul`."""

@@ -4,18 +4,21 @@ A quantile is one sorted element or a point between two, so two things are to be
 and the weight between them. NumPy answers both when it is asked for the same quantile of the
 *ranks* 0, 1, 2, ...: its answer is a place in the sorted data. So no method has a formula here,
 and this file must not know any but how fast a place moves with q. Places carry no derivative in
-the data; the elements there do.
+the data; the elements there do. Places that depend on the number of data alone are kept for the
+next call, which then only looks for the few elements that stand there, in no more than one sort or
+a partition of the data.
 """
 
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array, in_program
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -28,7 +31,7 @@ from cdiff.numpy._common import (
     of_values,
     store,
 )
-from cdiff.numpy._index import sort, stable_order
+from cdiff.numpy._index import positions_of_ranks, sort, stable_order
 from cdiff.numpy._shape import moveaxis
 
 __all__ = [
@@ -38,6 +41,8 @@ __all__ = [
     "percentile",
     "quantile",
 ]
+
+FEW = 16  # quantiles whose places are kept
 
 # d(place)/dq = n + this; the methods that are not here jump from place to place.
 SPEED = {
@@ -152,9 +157,12 @@ def _quantile(
     if rows.shape[-1] == 0:
         rows = _core.array(np.full((*rows.shape[:-1], 1), np.nan, a.dtype))
     w = None if w is None else _last(w, axes)
-    places = _places(name, rows, q, method, w)
     dtype = _dtype(a, q, method if w is None else "inverted_cdf")
-    result = _at_places(sort(rows), places, np.shape(q), dtype, name)
+    if w is None and not name.startswith("nan") and not any_array(q) and not in_program(rows):
+        result = _at_points(rows, _points(rows.shape[-1], q, method, dtype))
+    else:
+        places = _places(name, rows, q, method, w)
+        result = _at_places(sort(rows), places, np.shape(q), dtype, name)
     if keepdims is not NO_VALUE and keepdims:
         kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         result = _core.reshape(result, (*np.shape(q), *kept))
@@ -183,6 +191,8 @@ def _fitted(weights: ArrayLike, a: Array, axis: Any, axes: tuple[int, ...], name
 
 def _last(a: Any, axes: tuple[int, ...]) -> Any:
     """The axes merged into the last one."""
+    if a.ndim == 1 and axes:
+        return a
     rest = [i for i in range(a.ndim) if i not in axes]
     lead = tuple([a.shape[i] for i in rest])
     count = int(np.prod([a.shape[i] for i in axes], dtype=int))
@@ -259,9 +269,79 @@ def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, n
 
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
     """The dtype of NumPy's result."""
-    weak = isinstance(q, (int, float))
-    given = 0.5 if weak else np.zeros(np.shape(q), getattr(q, "dtype", None) or float)
-    return np.asarray(NUMPY.quantile(np.zeros(1, a.dtype), given, method=method)).dtype
+    if isinstance(q, (int, float)):
+        return _dtype_for(a.dtype, None, False, method)
+    return _dtype_for(a.dtype, getattr(q, "dtype", None) or float, np.ndim(q) > 0, method)
+
+
+@lru_cache(maxsize=64)
+def _dtype_for(dtype: Any, of_q: Any, several: bool, method: str) -> Any:
+    given = 0.5 if of_q is None else np.zeros((1,) if several else (), of_q)
+    return np.asarray(NUMPY.quantile(np.zeros(1, dtype), given, method=method)).dtype
+
+
+# --- where places are known and values may decide -------------------------------------------------
+
+
+class _Points(NamedTuple):
+    """Points between the elements of two ranks, of the shape of q, by these weights."""
+
+    low: Any
+    high: Any
+    weight: Any
+    exact: Any  # where the weight is zero; None if it is nowhere
+    whole: bool  # it is everywhere
+
+
+def _points(n: int, q: ArrayLike, method: str, dtype: Any) -> _Points:
+    q = np.asarray(q, float)
+    if q.size > FEW:
+        return _points_of(n, q, method, dtype)
+    return _kept_points(n, q.tobytes(), q.shape, method, dtype)
+
+
+@lru_cache(maxsize=64)
+def _kept_points(n: int, q: bytes, shape: tuple[int, ...], method: str, dtype: Any) -> _Points:
+    return _points_of(n, np.frombuffer(q).reshape(shape), method, dtype)
+
+
+def _points_of(n: int, q: Any, method: str, dtype: Any) -> _Points:
+    places = _places_of_count(n, q, method)
+    low = _floor(places, n - 1)
+    weight = (places - low).astype(dtype)
+    exact = weight == 0
+    # Numbers stay numbers: [()] makes them of what has no axes.
+    return _Points(low[()], np.minimum(low + 1, n - 1)[()], weight[()],
+                   exact if exact.any() else None, bool(exact.all()))  # fmt: skip
+
+
+def _at_points(rows: Array, points: _Points) -> Array:
+    """As `_at_places`, of data that are at hand."""
+    values, last = _core.value(rows), rows.shape[-1] - 1
+    k = points.low.ndim
+    ranks = np.hstack([points.low.ravel(), points.high.ravel(), last])
+    positions = positions_of_ranks(values, ranks)
+    count = points.low.size
+    lower = _elements(rows, positions[..., :count], points.low.shape)
+    result = lower
+    if not points.whole:
+        upper = _elements(rows, positions[..., count:-1], points.low.shape)
+        result = lower + (upper - lower) * points.weight
+        if points.exact is not None:
+            # On an element, what stands above it does not count, not even inf.
+            result = _core.where(points.exact, lower, result)
+    if np.isnan(values[positions[-1]] if values.ndim == 1 else values).any():
+        top = _elements(rows, positions[..., -1:], (1,) * k)
+        result = _core.where(np.isnan(_core.value(top)), top, result)
+    result = _core.cast(result, points.weight.dtype)
+    return moveaxis(result, range(-k, 0), range(k)) if k and rows.ndim > 1 else result
+
+
+def _elements(rows: Array, positions: Any, shape: tuple[int, ...]) -> Array:
+    """The elements at positions of each row, in the shape of q."""
+    if rows.ndim == 1:
+        return _core.index(rows, positions.reshape(shape) if shape else int(positions[0]))
+    return _core.reshape(along(rows, positions, rows.ndim - 1), rows.shape[:-1] + shape)
 
 
 def _picked(rows: Array, places: Any, lead: tuple[int, ...], q_shape: tuple[int, ...]) -> Array:

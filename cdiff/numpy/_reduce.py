@@ -3,7 +3,8 @@
 Each function turns NumPy's arguments into one or two primitives of the core; it must not know how
 a primitive is differentiated. Conventions: ties of max, min and ptp share the derivative evenly;
 the derivative of std is 0 where all elements are equal; cumprod and prod are exact at zeros.
-The common call (an Array and at most an axis) takes no other step than finding the axes.
+The common call (an Array alone) goes to the core at once; with an axis it takes no other step than
+finding that.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -31,6 +32,7 @@ from cdiff.numpy._common import (
     mirrors,
     of_values,
     real_dtype,
+    shortcut,
     squared_size,
     squeezed,
     store,
@@ -43,7 +45,6 @@ __all__ = [
 ]  # fmt: skip
 
 core_sum = _core.sum
-core_prod = _core.prod
 
 
 def _over(reduce: Any, a: Array, axis: Any, keepdims: Any, name: str) -> Array:
@@ -58,6 +59,7 @@ def _over(reduce: Any, a: Array, axis: Any, keepdims: Any, name: str) -> Array:
 
 
 @handles(np.sum)
+@shortcut(_core.sum)
 def sum(
     a: ArrayLike,
     axis: Any = None,
@@ -69,8 +71,6 @@ def sum(
 ) -> Array:
     """As `numpy.sum`."""
     plain = dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE
-    if plain and axis is None and keepdims is NO_VALUE and type(a) is Array:
-        return core_sum(a)
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
             return NUMPY.sum(a, axis, dtype, out, keepdims, initial, where)
@@ -81,6 +81,7 @@ def sum(
 
 
 @handles(np.prod)
+@shortcut(_core.prod)
 def prod(
     a: ArrayLike,
     axis: Any = None,
@@ -92,18 +93,17 @@ def prod(
 ) -> Array:
     """As `numpy.prod`; the derivative is exact where factors are zero."""
     plain = dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE
-    if plain and axis is None and keepdims is NO_VALUE and a.__class__ is Array:
-        return core_prod(a)
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
             return NUMPY.prod(a, axis, dtype, out, keepdims, initial, where)
         a = as_array(a)
     if plain:
-        return _over(core_prod, a, axis, keepdims, "prod")
+        return _over(_core.prod, a, axis, keepdims, "prod")
     return _reduce_with("prod", a, axis, dtype, out, keepdims, initial, where)
 
 
 @handles(np.max, np.amax)
+@shortcut(_core.max)
 def max(
     a: ArrayLike,
     axis: Any = None,
@@ -123,6 +123,7 @@ def max(
 
 
 @handles(np.min, np.amin)
+@shortcut(_core.min)
 def min(
     a: ArrayLike,
     axis: Any = None,
@@ -205,6 +206,7 @@ def ptp(a: ArrayLike, axis: Any = None, out: Any = None, keepdims: Any = NO_VALU
 
 
 @handles(np.mean)
+@shortcut(_core.mean)
 def mean(
     a: ArrayLike,
     axis: Any = None,
@@ -215,11 +217,6 @@ def mean(
     where: Any = NO_VALUE,
 ) -> Array:
     """As `numpy.mean`."""
-    whole = axis is None and dtype is None and out is None and where is NO_VALUE
-    if whole and keepdims is NO_VALUE and a.__class__ is Array:
-        size = a.size
-        if size:
-            return core_sum(a) / size
     if type(a) is not Array:
         if not any_array(a, out, where):
             return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
@@ -400,15 +397,11 @@ def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:
 
 
 @handles(np.cumsum)
+@shortcut(_core.cumsum, 2)
 def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     """As `numpy.cumsum`."""
     if type(a) is not Array and not any_array(a, out):
         return NUMPY.cumsum(a, axis, dtype, out)
-    if dtype is None and out is None and axis.__class__ is int:
-        try:
-            return _core.cumsum(a, axis)
-        except ValueError:  # a single number, or no such axis
-            pass
     a, axis = _line(a, axis, dtype, "cumsum")
     whole = a.dtype.kind not in "fc"
     result = as_array(of_values(np.cumsum, a, axis, dtype)) if whole else _core.cumsum(a, axis)

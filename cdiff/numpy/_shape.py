@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     index_along,
     line_of,
     mirrors,
+    shortcut,
     store,
 )
 
@@ -41,19 +42,14 @@ __all__ = [
     "stack", "swapaxes", "tile", "transpose", "unstack", "vsplit", "vstack",
 ]  # fmt: skip
 
-# By a name of their own: looking them up in the module costs what their calls do.
-core_reshape = _core.reshape
-core_concatenate = _core.concatenate
-
 
 # --- shape ----------------------------------------------------------------------------------------
 
 
 @handles(np.reshape)
+@shortcut(_core.reshape, 2)
 def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
     """As `numpy.reshape`; order "A" and "K" mean "C"."""
-    if a.__class__ is Array and shape.__class__ is tuple and order == "C":
-        return core_reshape(a, shape)  # the common call
     if type(a) is not Array:
         if not any_array(a):
             given = {} if copy is None else {"copy": copy}  # NumPy 2.0 has no copy
@@ -269,6 +265,7 @@ def roll(a: ArrayLike, shift: Any, axis: Any = None) -> Array:
 
 
 @handles(np.concatenate)
+@shortcut(_core.concatenate, 1, "items")
 def concatenate(
     arrays: Sequence[ArrayLike],
     /,
@@ -279,10 +276,7 @@ def concatenate(
     casting: str = "same_kind",
 ) -> Array:
     """As `numpy.concatenate`."""
-    if arrays.__class__ in (tuple, list) and arrays and arrays[0].__class__ is Array:
-        if axis == 0 and dtype is None and out is None:
-            return core_concatenate(arrays)  # the common call
-    elif not any_array(arrays, out):
+    if not any_array(arrays, out):
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0

@@ -29,6 +29,7 @@ from cdiff.numpy._common import (
     of_values,
     on_values,
     real_dtype,
+    shortcut,
     store,
 )
 from cdiff.numpy._decompositions import (
@@ -62,7 +63,6 @@ __all__ = [
 ]  # fmt: skip
 
 LinAlgError = np.linalg.LinAlgError
-_inv = _core.inv  # one look-up less on the way to a small matrix
 
 matrix_rank = on_values(np.linalg.matrix_rank)
 
@@ -99,12 +99,13 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
 
 
 @handles(np.linalg.inv)
+@shortcut(_core.inv)
 def inv(a: ArrayLike) -> Array:
     """As `numpy.linalg.inv`."""
     if type(a) is not Array and not any_array(a):
         return NUMPY.linalg.inv(a)
     try:
-        return _inv(a)
+        return _core.inv(a)
     except LinAlgError:
         _square(a, "inv")
         raise
@@ -259,6 +260,7 @@ def _product(chain: list[Array], split: dict[tuple[int, int], int], i: int, j: i
 
 
 @handles(np.linalg.norm)
+@shortcut(_core.norm2)
 def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """As `numpy.linalg.norm`; the derivative is 0 where the norm is 0."""
     if type(x) is not Array and not any_array(x):

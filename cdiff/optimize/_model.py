@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array
+from cdiff._core import is_column
 from cdiff._face import misfit
 from cdiff._tree import LEAF, flatten, unflatten
 from cdiff._wrap import function_name
@@ -57,13 +57,12 @@ class Model:
         if found is None or found.__class__ in (list, tuple):
             found = as_vector(found, "curve_fit", self.f)
         refuse_complex([found], "curve_fit", f"the output of {function_name(self.f)}")
-        if np.shape(found) not in ((), np.shape(y)):  # a number counts for all data
-            raise misfit(
-                f"curve_fit: the model has shape {np.shape(found)}, ydata has shape {np.shape(y)}"
-            )
+        shape = getattr(found, "shape", ())
+        if shape not in ((), y.shape):  # a number counts for all data
+            raise misfit(f"curve_fit: the model has shape {shape}, ydata has shape {y.shape}")
         residuals = (found - y).reshape((-1,))
         for w in weights:
-            residuals = residuals * w if np.ndim(w) == 1 else np.matmul(w, residuals)
+            residuals = residuals * w if w.ndim == 1 else np.matmul(w, residuals)
         return residuals
 
     def __eq__(self, other: object) -> bool:
@@ -121,7 +120,7 @@ def finite_data(x: Any, y: Any, sigma: Any, nan_policy: str) -> tuple[Any, Any, 
     """
     if nan_policy not in ("raise", "omit"):
         raise ValueError(f"curve_fit: nan_policy must be 'raise' or 'omit', got {nan_policy!r}")
-    if hasattr(type(x), "__pandas_priority__") and type(x) is not Array:
+    if is_column(x):
         x = _column(x)
     if x.__class__ in (list, range):
         with suppress(TypeError, ValueError):  # other things, or of different lengths

@@ -213,7 +213,7 @@ def refuse_complex(leaves: list[Any], who: str, name: str) -> None:
     TypeError
         If one of them is complex.
     """
-    if any(np.iscomplexobj(x) for x in leaves):
+    if any(x.dtype.kind == "c" if hasattr(x, "dtype") else np.iscomplexobj(x) for x in leaves):
         raise TypeError(
             f"{who}: {name} is complex; give real and imaginary parts as numbers of their own"
         )
@@ -235,7 +235,7 @@ def as_vector(out: Any, who: str, f: Any) -> Any:
     Array or ndarray
     """
     leaves, tree = flatten(out)
-    if tree is LEAF and np.ndim(leaves[0]) == 1:
+    if tree is LEAF and getattr(leaves[0], "ndim", 0) == 1:
         return leaves[0]
     if not leaves:
         check_output(out, f"{who}: the output of {function_name(f)}")
