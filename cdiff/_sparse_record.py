@@ -25,6 +25,7 @@ from cdiff._core import (
     lower,
     peek,
     pullback,
+    replay_deciding,
 )
 from cdiff._signature import Signature
 from cdiff._surroundings import Observer
@@ -303,6 +304,14 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
     return opened, [x for _, x in found], watched
 
 
+def _refuse_lost(program: Program, call: Call) -> None:
+    """Raise where the function has made a plain number of a value that is differentiated."""
+    if any(guard.lost for guard in program.guards):
+        with Level() as level:
+            chosen = [leaf(x, level) for x in call.inputs[: len(call.chosen)]]
+            replay_deciding(program, [*chosen, *call.inputs[len(chosen) :]])
+
+
 def _frozen(
     f: Callable[..., Any], trace: Trace, outputs: list[Any], observer: Observer, treedef: Any
 ) -> Recording:
@@ -340,6 +349,7 @@ def record_values(f: Callable[..., Any], call: Call) -> Recording:
         outputs = Outputs(out, f, level)
         for y in outputs.leaves:
             refuse_complex(y, f"an output of {function_name(f)}")
+        _refuse_lost(trace.freeze(list(outputs.leaves))[0], call)
         return _frozen(f, trace, list(outputs.leaves), observer, outputs.treedef)
 
 
