@@ -302,8 +302,8 @@ cdef class Array:
         return float_of(converted(
             self, "float()",
             "keep it an Array (use cdiff.numpy or np functions instead of the math module, "
-            "cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff array instead of a plain "
-            "ndarray on the left of a[i] = x), or write x.item() to drop the derivative"))
+            "cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff array instead of a "
+            "plain ndarray on the left of a[i] = x), or write x.item() to drop the derivative"))
 
     def __int__(self):
         return int(rounded(OP_TRUNC, self))
