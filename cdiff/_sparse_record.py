@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._body import refuse_lost
 from cdiff._components import by_components
 from cdiff._core import (
     Array,
@@ -25,7 +26,6 @@ from cdiff._core import (
     lower,
     peek,
     pullback,
-    replay_deciding,
 )
 from cdiff._signature import Signature
 from cdiff._surroundings import Observer
@@ -304,14 +304,6 @@ def _opened(program: Program) -> tuple[Program, list[Any], list[tuple[Any, Any]]
     return opened, [x for _, x in found], watched
 
 
-def _refuse_lost(program: Program, call: Call) -> None:
-    """Raise where the function has made a plain number of a value that is differentiated."""
-    if any(guard.lost for guard in program.guards):
-        with Level() as level:
-            chosen = [leaf(x, level) for x in call.inputs[: len(call.chosen)]]
-            replay_deciding(program, [*chosen, *call.inputs[len(chosen) :]])
-
-
 def _frozen(
     f: Callable[..., Any], trace: Trace, outputs: list[Any], observer: Observer, treedef: Any
 ) -> Recording:
@@ -349,7 +341,8 @@ def record_values(f: Callable[..., Any], call: Call) -> Recording:
         outputs = Outputs(out, f, level)
         for y in outputs.leaves:
             refuse_complex(y, f"an output of {function_name(f)}")
-        _refuse_lost(trace.freeze(list(outputs.leaves))[0], call)
+        program, _ = trace.freeze(list(outputs.leaves))
+        refuse_lost(program, call.inputs, [k < len(call.chosen) for k in range(len(call.inputs))])
         return _frozen(f, trace, list(outputs.leaves), observer, outputs.treedef)
 
 

@@ -36,10 +36,13 @@ def replay_deciding(Program p, inputs):
 cdef np.ndarray told_by(Guard g, Array a):
     """What a guard looks at.  The number or array that the recorded function has made of it is a
     constant of the program, through which no derivative goes."""
-    if g.lost and derivative_levels(current(a)):
+    a = current(a)
+    if g.lost and derivative_levels(a):
         lost(f"{g.lost}{' at ' + g.where if g.where else ''}",
              "keep it an Array, or write x.item() or x.numpy() to drop the derivative")
-    return shown(a)
+    if is_traced_value(a):
+        decide(a, g.lost)
+    return ndarray_of(a)
 
 
 cdef list replay_values(Program p, inputs):

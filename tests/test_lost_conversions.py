@@ -25,6 +25,7 @@ LOST = {
     "asarray": lambda x: x * np.asarray(x),
     "array": lambda x: x * np.array([x[0], x[1], x[2]]),
     "complex": lambda x: x * complex(x[1]).real,
+    "nothing is left": lambda x: np.asarray(x) * 2.0,
     "assigned": lambda x: x * _assigned(x),
     "after another look": lambda x: x * x[0].item() * float(x[0]),
 }
@@ -66,6 +67,10 @@ def solution(f):
     return lambda x: cdi.odeint(lambda t, y: -0.1 * f(y), x, np.array([0.0, 1.0]))[-1]
 
 
+def minimum(f):
+    return lambda x: cd.implicit_minimize(lambda y, x: ((y - f(x)) ** 2).sum())(ONES, x)
+
+
 def grad(f, x=X):
     return cd.grad(lambda x: f(x).sum())(x)
 
@@ -85,6 +90,9 @@ WAYS = {
     "scan": lambda f: grad(scanned(f)),
     "while": lambda f: grad(until(f)),
     "while forward": lambda f: pushed(until(f)),
+    "checkpoint of a loop": lambda f: grad(cd.checkpoint(steps(f))),
+    "vmap in chunks": lambda f: grad(cd.vmap(f, chunk_size=2), np.stack([X, X, X])),
+    "minimum": lambda f: grad(minimum(f)),
     "odeint": lambda f: grad(solution(f)),
     "sparse": lambda f: cd.sparse_jacobian(f)(X).toarray(),
     "loaded": lambda f: grad(loaded(f)),
