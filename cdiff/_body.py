@@ -13,7 +13,7 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Callee, Level, Trace, peek, replay_deciding
+from cdiff._core import Array, Callee, Level, Trace, leaf, peek, replay_deciding
 from cdiff._packing import Spec, spec_of
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._tree import LEAF
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Body", "SavingBody", "has_rules"]
+__all__ = ["Body", "SavingBody", "has_rules", "refuse_lost"]
 
 
 class Body:
@@ -257,6 +257,28 @@ def has_rules(program: Program) -> bool:
     """
     callees = [attrs[0] for attrs in program.attrs if attrs]
     return any(isinstance(callee, Callee) and callee.is_first for callee in callees)
+
+
+def refuse_lost(program: Program, inputs: Sequence[Any], tracked: Sequence[bool]) -> None:
+    """Raise where a recorded function has made a plain number of what will be differentiated.
+
+    Parameters
+    ----------
+    program : Program
+    inputs : list
+        Plain values.
+    tracked : list of bool
+        Which of them are differentiated.
+
+    Raises
+    ------
+    TypeError
+        With the line that did it.
+    """
+    if any(guard.lost for guard in program.guards):
+        with Level() as level:
+            pairs = zip(inputs, tracked, strict=True)
+            replay_deciding(program, [leaf(x, level) if chosen else x for x, chosen in pairs])
 
 
 def _described(specs: list[Spec]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import Body
+from cdiff._body import Body, refuse_lost
 from cdiff._core import (
     Array,
     Level,
@@ -21,6 +21,7 @@ from cdiff._core import (
     below,
     call,
     dual,
+    is_tracked,
     leaf,
     peek,
     pullback,
@@ -94,6 +95,9 @@ class _Checkpoint(Transformed):
         body = Body(recording, len(operands))
         values = body.run([peek(array(x)) for x in operands])
         body.sealed = True
+        given = [*map(array, operands), *body.captured]
+        assert body.paths is not None
+        refuse_lost(body.paths.last.program, [peek(x) for x in given], [*map(is_tracked, given)])
         recorded = Recorded(body)
         value = recorded.packing.pack_plain(values)
         y = call(recorded, [*operands, *body.captured], value)

@@ -105,7 +105,7 @@ def _parts(program: Program) -> list[Any]:
     *parts, arrays, outputs, guards = program_parts(program)
     originals = {id(copy): original for copy, original in program.refreshed}
     held = [_place(originals.get(id(x), x)) for x in arrays]
-    return [*parts, held, outputs, [(value, _form(expected)) for value, expected in guards]]
+    return [*parts, held, outputs, [(value, _form(x), lost) for value, x, lost in guards]]
 
 
 def _place(x: Any) -> Any:

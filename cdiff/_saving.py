@@ -397,7 +397,7 @@ def _plain_program(program: Program, writer: Writer) -> dict[str, Any]:
         "attributes": tuple(attrs),
         "arrays": tuple([np.asarray(x) for x in arrays]),
         "outputs": tuple(outputs),
-        "guards": tuple([(value, np.asarray(expected)) for value, expected in guards]),
+        "guards": tuple([(value, np.asarray(expected), lost) for value, expected, lost in guards]),
     }
 
 

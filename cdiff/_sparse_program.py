@@ -179,6 +179,8 @@ def _forward_many(part: Part, roots: list[Any], colors: Any, count: int) -> Any:
             duals = [dual(x, t, level) for x, t in zip(given, tangents, strict=False)]
             outputs = [undual(y, level)[1] for y in _replayed(part, [*duals, *given[n:]])]
         program = _filled(trace, outputs, part.out_shapes, part.out_dtypes)
+    if program.guards:  # of a rule: each direction may decide otherwise
+        return _forward_one(part, roots, colors, count)
     seeds = _seed_lanes(colors, part.in_starts, part.shapes, part.dtypes, count)
     return _many(program, seeds, roots, count, part.out_starts)
 
@@ -197,6 +199,8 @@ def _backward_many(part: Part, roots: list[Any], colors: Any, count: int) -> Any
             found = pullback(outputs, cotangents, leaves, level)
             found = [None if g is None else lower(g, level) for g in found]
         program = _filled(trace, found, part.shapes, part.dtypes)
+    if program.guards:
+        return _backward_one(part, roots, colors, count)
     seeds = _seed_lanes(colors, part.out_starts, part.out_shapes, part.out_dtypes, count)
     return _many(program, seeds, roots, count, part.in_starts)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._body import refuse_lost
 from cdiff._components import by_components
 from cdiff._core import (
     Array,
@@ -340,6 +341,8 @@ def record_values(f: Callable[..., Any], call: Call) -> Recording:
         outputs = Outputs(out, f, level)
         for y in outputs.leaves:
             refuse_complex(y, f"an output of {function_name(f)}")
+        program, _ = trace.freeze(list(outputs.leaves))
+        refuse_lost(program, call.inputs, [k < len(call.chosen) for k in range(len(call.inputs))])
         return _frozen(f, trace, list(outputs.leaves), observer, outputs.treedef)
 
 

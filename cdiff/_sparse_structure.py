@@ -80,7 +80,7 @@ class Structure:
 def _sources(part: Part, d: Directions, offsets: Any) -> Any:
     """For each entry of the part its place among the elements of all directions."""
     forward, backward = d.counts()
-    if forward + backward == 1:
+    if forward + backward == 1 and d.flipped is None:
         return part.rows() if forward else part.items
     rows = part.rows()
     if d.rows is None:

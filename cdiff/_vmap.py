@@ -184,7 +184,7 @@ class Grouping:
     def _follow(self, way: Way, fresh: bool, points: Batch, rows: Any, tries: int) -> Any:
         """The points that decide as the way does; the others become pending."""
         for k, guard in enumerate(way.program.guards):
-            seen, batched = points.seen(guard.value)
+            seen, batched = points.seen(guard)
             if not batched:
                 if fresh or content(seen) == way.decisions[k]:
                     continue

@@ -16,16 +16,21 @@ cdef object lost(str what, str instead):
     raise TypeError(f"{what} of a tracked array would lose its derivative; {instead}")
 
 
-cdef int refuse_tracked(Array a, str what, str instead) except -1:
-    cdef int levels = derivative_levels(current(a))
+cdef Array converted(Array a, str what, str instead):
+    """An array of which a plain value is made: an error where that loses a derivative, and a
+    decision of a program."""
+    cdef int levels
+    a = current(a)
+    levels = derivative_levels(a)
     if not levels:
-        return 0
+        if is_traced_value(a):
+            decide(a, what)
+        return a
     if not levels & (level_bit(cdiff_tls.depth + 1) - 1):  # all of them have ended
         raise bad_dtype(f"{what} of an array that a transformation (grad, jvp, compile ...) has "
                         "left behind: its derivative is gone; write x.numpy() or x.item() for its "
-                        f"value{origin_text(N(current(a)))}")
+                        f"value{origin_text(N(a))}")
     lost(what, instead)
-    return 0
 
 
 @cython.final
@@ -294,12 +299,11 @@ cdef class Array:
         return bool(shown(self))
 
     def __float__(self):
-        refuse_tracked(self, "float()",
-                       "keep it an Array (use cdiff.numpy or np functions instead of the math "
-                       "module, cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff "
-                       "array instead of a plain ndarray on the left of a[i] = x), or write "
-                       "x.item() to drop the derivative")
-        return float_of(seen(self))
+        return float_of(converted(
+            self, "float()",
+            "keep it an Array (use cdiff.numpy or np functions instead of the math module, "
+            "cdiff.numpy.array([x, y]) instead of np.array([x, y]), a cdiff array instead of a "
+            "plain ndarray on the left of a[i] = x), or write x.item() to drop the derivative"))
 
     def __int__(self):
         return int(rounded(OP_TRUNC, self))
@@ -323,16 +327,16 @@ cdef class Array:
         return shown(self).__index__()
 
     def __complex__(self):
-        refuse_tracked(self, "complex()",
-                       "keep it an Array, or write x.item() to drop the derivative")
-        return complex(shown(self).item() if holds_complex(self) else float_of(seen(self)))
+        cdef Array a = converted(self, "complex()",
+                                 "keep it an Array, or write x.item() to drop the derivative")
+        return complex(ndarray_of(a).item() if holds_complex(a) else float_of(a))
 
     def __array__(self, dtype=None, copy=None):
-        refuse_tracked(self, "conversion to a NumPy array",
-                       "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked "
-                       "values, a.numpy() to drop the derivative, or a cdiff array "
-                       "(cdiff.numpy.zeros) to assign into")
-        out = shown(self)
+        out = ndarray_of(converted(
+            self, "conversion to a NumPy array",
+            "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked "
+            "values, a.numpy() to drop the derivative, or a cdiff array "
+            "(cdiff.numpy.zeros) to assign into"))
         return out if not copy and dtype is None else np.array(out, dtype=dtype, copy=copy)
 
     def __round__(self, ndigits=0):
@@ -555,9 +559,8 @@ cdef class Array:
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         """The value for another library, read-only or as a copy; no derivative goes with it."""
-        refuse_tracked(self, "handing the memory (DLPack)",
-                       "write x.detach() to drop the derivative")
-        out = shown(self)
+        out = ndarray_of(converted(self, "handing the memory (DLPack)",
+                                   "write x.detach() to drop the derivative"))
         if max_version is None or max_version < (1, 0):
             # The old protocol cannot say that memory is read-only.
             if copy is False:

@@ -369,11 +369,11 @@ cdef class Batch:
         if len(self.inputs) != program.n_inputs or len(self.mapped) != program.n_inputs:
             raise ValueError(f"a program of {program.n_inputs} inputs, got {len(self.inputs)}")
 
-    def seen(self, Py_ssize_t value):
-        """(the plain value, is it batched?): noted as a decision by an outer trace."""
-        self.compute(value)
-        self.bring_to_front(value)
-        return shown(<Array>self.values[value]), self.batched[value]
+    def seen(self, Guard guard not None):
+        """(what it looks at, is that batched?): noted as a decision by an outer trace."""
+        self.compute(guard.value)
+        self.bring_to_front(guard.value)
+        return told_by(guard, <Array>self.values[guard.value]), self.batched[guard.value]
 
     def keep(self, rows):
         """Drop all points but these."""

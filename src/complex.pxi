@@ -192,9 +192,9 @@ cdef Array value_modulus(Array a, list operands, object attrs):
 cdef Array complex_part(int op, Array a):
     """The real or the imaginary part of a complex node, of which users may not assign parts: NumPy
     would change the whole number."""
-    cdef Array out = apply1(op, a, None)
-    if N(out).op == OP_CONST and N(out).flags & NODE_ARRAY:
-        N(out).op = <uint8_t>op
+    cdef Array out = apply1(op, a, None), value = innermost(out)
+    if N(value).op == OP_CONST and N(value).flags & NODE_ARRAY:
+        N(value).op = <uint8_t>op
     return out
 
 

@@ -152,7 +152,9 @@ def jacobian_blocks(outputs, leaves, int level, str mode):
     if mode == "auto":
         mode = "fwd" if prefers_forward(ys, xs) else "rev"
     if products_pay(ys, xs, level, total_size(xs if mode == "fwd" else ys)):
-        return lane_blocks(ys, xs, level, mode == "fwd")
+        found = lane_blocks(ys, xs, level, mode == "fwd")
+        if found is not None:
+            return found
     return (forward_blocks if mode == "fwd" else reverse_blocks)(ys, xs, level)
 
 

@@ -80,11 +80,11 @@ cdef bint collect_regions(_Plan plan, const int32_t *uses, Py_ssize_t i, list re
         if plan.type(v).typenum != NPY_DOUBLE:
             return False
         if is_whole_root(plan, v) and is_join(plan, r) and (v == i or uses[r] == 1):
-            strides = strides_reshaped(plan.type(r), shape, strides)
-            if strides is not None:
+            reshaped = strides_reshaped(plan.type(r), shape, strides)
+            if reshaped is not None:
                 if v != i:
                     inside.append(r)
-                todo += parts_of_join(plan, r, offset, strides)
+                todo += parts_of_join(plan, r, offset, reshaped)
                 continue
         scattered = is_stretch(plan, v) and plan.values[r].kind == KIND_LANES
         better = better or scattered

@@ -64,7 +64,8 @@ cdef Array unit_vectors(Array like):
 
 cdef list swept_at_once(Array source, list outputs, list leaves, int level, bint forward):
     """What arrives from all entries of `source` (the only leaf forward, the only output backward):
-    arrays with the entries along the first axis, None where nothing arrives."""
+    arrays with the entries along the first axis, None where nothing arrives.  None instead of the
+    list where a rule decides by what arrives, for each direction may decide otherwise."""
     cdef Trace trace = Trace()
     cdef int inner
     cdef list found
@@ -74,6 +75,8 @@ cdef list swept_at_once(Array source, list outputs, list leaves, int level, bint
         seed = trace.input(zeros_like_node(source))
         found = sweep_through(outputs, [seed], leaves, level, forward, inner)
         program, captured = trace.freeze([a for a in found if a is not None])
+    if trace.decisions:
+        return None
     captured = [lower_node(c, level) for c in captured]
     batch = Batch(program.simplify(), [unit_vectors(source)] + captured,
                   [True] + [False] * len(captured), size_of(source))
@@ -91,7 +94,8 @@ def jacobian_lanes(outputs, leaves, int level, str mode):
     """For each output a list with the entries for each leaf, all at once: columns ("fwd") or rows
     ("rev") along the first axis, None for zeros.
 
-    None where directions one by one are faster, or where duals are among the values.
+    None where directions one by one are faster, where duals are among the values, or where
+    directions may differ in what they decide.
     """
     cdef list ys = checked_nodes(outputs, "outputs"), xs = list(leaves)
     cdef bint forward = mode == "fwd"
@@ -106,22 +110,29 @@ def jacobian_lanes(outputs, leaves, int level, str mode):
 
 
 cdef list arrived_at_once(list ys, list xs, int level, bint forward):
+    """None where directions may differ in what they decide."""
     cdef Array a
-    cdef list found
-    if forward:
-        found = [swept_at_once(a, ys, [a], level, True) for a in xs]
-        return [[column[k] for column in found] for k in range(len(ys))]
-    return [swept_at_once(a, [a], xs, level, False) for a in ys]
+    cdef list found = []
+    for a in xs if forward else ys:
+        found.append(swept_at_once(a, ys if forward else [a], [a] if forward else xs, level,
+                                   forward))
+        if found[len(found) - 1] is None:
+            return None
+    return found if not forward else [[column[k] for column in found] for k in range(len(ys))]
 
 
 cdef list lane_blocks(list ys, list xs, int level, bint forward):
-    """Matrices of plain values, as forward_blocks and reverse_blocks give them."""
+    """Matrices of plain values, as forward_blocks and reverse_blocks give them, or None."""
     cdef Array y, x
+    cdef list found
     if level > cdiff_tls.depth:
         with Level():                     # the level of the graph is closed, and not for the trace
             return lane_blocks(ys, xs, level, forward)
+    found = arrived_at_once(ys, xs, level, forward)
+    if found is None:
+        return None
     return [[lane_matrix(e, y, x, forward) for e, x in zip(row, xs)]
-            for row, y in zip(arrived_at_once(ys, xs, level, forward), ys)]
+            for row, y in zip(found, ys)]
 
 
 cdef np.ndarray lane_matrix(object lanes, Array y, Array x, bint forward):

@@ -11,7 +11,7 @@ def program_parts(Program p not None):
             raw_bytes(p.numbers, p.n_numbers * sizeof(double)),
             raw_bytes(p.lists, p.n_lists * sizeof(int32_t)),
             p.n_inputs, list(p.types), list(p.attrs), list(p.arrays), list(p.outputs),
-            [((<Guard>g).value, (<Guard>g).expected) for g in p.guards])
+            [((<Guard>g).value, (<Guard>g).expected, (<Guard>g).lost) for g in p.guards])
 
 
 def program_of_parts(bytes instructions not None, bytes numbers not None, bytes lists not None,
@@ -30,7 +30,7 @@ def program_of_parts(bytes instructions not None, bytes numbers not None, bytes 
     p.arrays = list(arrays)
     p.outputs = list(outputs)
     try:
-        p.guards = [Guard(value, expected) for value, expected in guards]
+        p.guards = [Guard(value, expected, "", lost) for value, expected, lost in guards]
     except (TypeError, OverflowError) as error:
         raise ValueError(f"cdiff: invalid program: guards: {error}") from None
     check_program(p)

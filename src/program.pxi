@@ -25,15 +25,17 @@ cdef class Guard:
     cdef readonly int32_t value
     cdef readonly object expected  # an ndarray
     cdef readonly str where        # the line that took it, or ""
+    cdef readonly str lost         # the conversion at which a derivative would be lost, or ""
 
-    def __init__(self, value, expected, where=""):
+    def __init__(self, value, expected, where="", lost=""):
         self.value = value
         self.expected = expected
         self.where = where
+        self.lost = lost
 
     def moved(self, int32_t value):
         """The same decision, of another value."""
-        return Guard(value, self.expected, self.where)
+        return Guard(value, self.expected, self.where, self.lost)
 
 
 @cython.final
@@ -259,7 +261,7 @@ cdef class Program:
             copied_instruction(self, q, i, at)
         q.outputs = [at[v] for v in self.outputs]
         for g in self.guards:
-            q.guards.append(Guard(at[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where))
+            q.guards.append((<Guard>g).moved(at[(<Guard>g).value]))
         return q
 
     def simplify(self, bint join=True):

@@ -27,10 +27,22 @@ def replay_deciding(Program p, inputs):
     cdef Guard g
     cdef Py_ssize_t k
     for k, g in enumerate(p.guards):
-        seen_value = shown(<Array>values[g.value])
+        seen_value = told_by(g, <Array>values[g.value])
         if not same_content(seen_value, g.expected):
             return None, k, np.array(seen_value)
     return [values[i] for i in p.outputs], -1, None
+
+
+cdef np.ndarray told_by(Guard g, Array a):
+    """What a guard looks at.  The number or array that the recorded function has made of it is a
+    constant of the program, through which no derivative goes."""
+    a = current(a)
+    if g.lost and derivative_levels(a):
+        lost(f"{g.lost}{' at ' + g.where if g.where else ''}",
+             "keep it an Array, or write x.item() or x.numpy() to drop the derivative")
+    if is_traced_value(a):
+        decide(a, g.lost)
+    return ndarray_of(a)
 
 
 cdef list replay_values(Program p, inputs):
@@ -84,6 +96,8 @@ cdef Array typed_input(Array a, int typenum):
 cdef Array apply_code(int op, list operands, object attrs, int typenum):
     """Any operator on nodes, as eager code would apply it."""
     if op == OP_CALL:
+        if type(attrs[0]) is Stop:
+            return stopped_inside(operands[0])
         return apply_call(operands, attrs)
     if np.PyTypeNum_ISINTEGER(typenum) and (op == OP_WHERE or op < N_LOCAL):
         operands = [whole_number(a) for a in operands]

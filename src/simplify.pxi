@@ -376,15 +376,17 @@ cdef list kept_guards(_Simplifier s):
     cdef Guard g
     cdef int32_t value
     cdef list out = []
-    cdef set asked = set()
+    cdef dict asked = {}
     for g in s.p.guards:
         value = s.moved[g.value]
         if must_hold(s, value, g.expected):
             continue
         key = (value, g.expected.dtype.num, g.expected.shape, g.expected.tobytes())
-        if key not in asked:
-            asked.add(key)
-            out.append(Guard(value, g.expected, g.where))
+        place = asked.setdefault(key, len(out))
+        if place == len(out):
+            out.append(g.moved(value))
+        elif g.lost and not (<Guard>out[place]).lost:
+            out[place] = g.moved(value)
     return out
 
 
@@ -475,8 +477,7 @@ cdef Program copied_live(Program q, const char *live, int32_t *moved, Py_ssize_t
             moved[i] = r.emit(x.op, moved_type(q, r, x.type), moved[x.a],
                               moved[x.b] if nargs > 1 else -1, r.attrs_place(q.attrs_of(i)))
     r.outputs = [moved[<Py_ssize_t>k] for k in q.outputs]
-    r.guards = [Guard(moved[(<Guard>g).value], (<Guard>g).expected, (<Guard>g).where)
-                for g in q.guards]
+    r.guards = [(<Guard>g).moved(moved[(<Guard>g).value]) for g in q.guards]
     r.refreshed = q.refreshed
     return r
 

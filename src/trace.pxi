@@ -183,8 +183,9 @@ cdef bint any_enters(list operands):
     return False
 
 
-cdef int decide(Array a) except -1:
-    """Note that the plain value of a traced Array is known outside.
+cdef int decide(Array a, str lost="") except -1:
+    """Note that the plain value of a traced Array is known outside; `lost` says how, if a
+    derivative would be lost there.
 
     By the innermost of the programs being recorded: it is part of the others as a whole, and
     looks for the path of such a decision itself.
@@ -194,7 +195,7 @@ cdef int decide(Array a) except -1:
     level = tracing_level(levels_of(N(a)))
     if level >= 0:
         (<Trace><object>cdiff_tls.trace[level]).decisions.append(
-            (a, np.array(ndarray_of(a)), line_text(calling_line())))
+            (a, np.array(ndarray_of(a)), line_text(calling_line()), lost))
     return 0
 
 
@@ -343,7 +344,7 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         f.n_leaves = f.program.n_inputs
         f.captured.extend([dual for _, dual in trace.duals])
         # Decisions first, in their order: what they look at comes before what they decide.
-        for a, _, _ in trace.decisions:
+        for a, _, _, _ in trace.decisions:
             sort_from(&s, N(a))
         for a in outputs:
             sort_from(&s, N(innermost(a)))
@@ -355,8 +356,8 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
         for i in range(s.count):
             f.at[i] = <int32_t>i if i < f.n_leaves else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])
-        for a, expected, where in trace.decisions:
-            f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where))
+        for a, expected, where, lost in trace.decisions:
+            f.program.guards.append(Guard(freeze_operand(&s, N(a), f), expected, where, lost))
     finally:
         sweep_free(&s)
     return f.program, f.captured

@@ -420,6 +420,15 @@ def test_parts_cannot_be_assigned_into():
         copy[0] = 7.0
         assert copy[0] == 7.0
 
+    def assigned(x):
+        part = (x * (1.0 + 2.0j)).real
+        part[0] = 1.0
+        return part
+
+    for run in (lambda x: cd.jvp(assigned, (x,), (x,)), cd.jacrev(assigned), cd.compile(assigned)):
+        with pytest.raises(ValueError, match="part of complex numbers"):
+            run(np.ones(3))
+
 
 def test_a_complex_value_needs_a_complex_array():
     x = cd.array(np.zeros(3))

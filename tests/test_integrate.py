@@ -5,6 +5,7 @@ of much more accurate numerical solutions, and the discrete ones with difference
 numbers that are returned.
 """
 
+import gc
 import sys
 from typing import NamedTuple
 
@@ -400,3 +401,24 @@ def test_odeint_says_that_it_is_for_real_states():
     for start in (1j, np.array([1j, 2.0]), {"a": 1.0, "b": 1j}):
         with pytest.raises(TypeError, match="odeint: the state is complex; give real and imag"):
             cdi.odeint(lambda t, y: y, start, np.linspace(0.0, 1.0, 3))
+
+
+def _objects_kept(call):
+    """How many more objects there are after a few calls."""
+    for _ in range(3):
+        call()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(10):
+        call()
+    gc.collect()
+    return len(gc.get_objects()) - before
+
+
+def test_gradients_leave_nothing_behind():
+    """A graph holds the steps that it is made of; if these held the graph, nothing would see it."""
+    decay = lambda p: lambda t, y: -p[0] * y
+    end = lambda p: cdi.odeint(decay(p), p, TIMES)[-1].sum()
+    inside = lambda p: cdi.ode_solution(decay(p), p, (0.0, 1.0))(np.array([0.2, 0.5])).sum()
+    for f in (end, inside):
+        assert _objects_kept(lambda f=f: cd.grad(f)(np.array([0.5, 1.0]))) < 10

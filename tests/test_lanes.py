@@ -19,8 +19,28 @@ def layer(x):
     return np.tanh(A @ x)
 
 
+@cd.custom_vjp
+def clipped(x):
+    return x * np.abs(x)
+
+
+@cd.custom_vjp
+def decided(x):
+    return x * np.abs(x)
+
+
+clipped.defvjp(lambda x: (clipped(x), x), lambda x, g: (2.0 * g * np.abs(x),))
+# One that looks at each cotangent, as plain numbers too.
+decided.defvjp(
+    lambda x: (decided(x), x),
+    lambda x, g: (2.0 * g * np.abs(x) * (1.0 if np.asarray(g)[0] == 0.0 else 3.0),),
+)
+
 FUNCTIONS = {
     "layer": layer,
+    "convolution": lambda x: np.convolve(x, [1.0, 2.0, 3.0]) * x[0],
+    "convolution of constants": lambda x: np.convolve(x, [1.0, 2.0, 3.0], "same"),
+    "a rule of one's own": lambda x: clipped(A @ x),
     "elementwise": lambda x: np.sin(x) * x[::-1],
     "neighbours": lambda x: (x[1:] - x[:-1] ** 2) * x[0],
     "solve": lambda x: np.linalg.solve(S, x * x),
@@ -135,6 +155,18 @@ def test_products_of_plain_values(mode):
         cd.hessian(lambda x: (np.tanh(large @ x) ** 2).sum())(x),
         cd.jacrev(lambda x: 2 * (np.tanh(large @ x) * (1 - np.tanh(large @ x) ** 2)) @ large)(x),
     )
+
+
+@pytest.mark.parametrize("rule", [clipped, decided])
+def test_rules_of_ones_own(rule):
+    """Directions that differ in what a rule decides are not taken at once."""
+    large = np.random.default_rng(0).normal(size=(70, 64)) / 8
+    x = np.random.default_rng(1).normal(size=64)
+    want = 2.0 * np.abs(large @ x)[:, None] * large
+    want[0] *= 3.0 if rule is decided else 1.0
+    f = cd.jacrev(lambda x: rule(large @ x))
+    for jacobian in (f, cd.compile(f), lambda x: cd.vmap(f)(x[None])[0]):
+        np.testing.assert_allclose(jacobian(x), want, rtol=1e-12)
 
 
 def test_inside_vmap():

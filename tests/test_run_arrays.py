@@ -203,6 +203,18 @@ def test_numbers_stacked_and_taken_apart():
     check(r.program, [numbers(5)])
 
 
+def test_concatenations_of_another_rank():
+    """What is put together and reshaped before it is put together again is no stretch of axes."""
+    x = numbers(6)
+
+    def f(x):
+        y = np.sin(x)
+        inner = np.concatenate([y[:3] * 2.0, y[3:] * 3.0])
+        return np.concatenate([inner.reshape(2, 3), np.cos(x)[None, :3]])
+
+    np.testing.assert_allclose(cd.compile(f)(x), f(x), rtol=1e-15)
+
+
 STEPS = {
     "concatenate": lambda r, x, y: r.concatenate([x, r.transpose(y, (1, 0)), x], 1),
     "concatenate 0": lambda r, x, y: r.concatenate([x, r.transpose(y, (1, 0))], 0),

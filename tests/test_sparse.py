@@ -44,6 +44,16 @@ def residuals(x):
     return x[1:] ** 2 * x[:-1] - np.sin(x[1:])
 
 
+@pytest.mark.parametrize("form", ["csr", "csc"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_row_and_a_column_from_one_direction(mode, form):
+    """One color of a symmetric matrix: most entries are read as their mirror image."""
+    for f in (lambda x: x[0] * x.sum(), lambda x: np.sin(x[3]) * (x @ np.arange(6.0))):
+        x = RNG.normal(size=6)
+        got = cd.sparse_hessian(f, mode=mode, format=form)(x)
+        np.testing.assert_allclose(got.toarray(), cd.hessian(f)(x), rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])
 def test_formats_store_the_structural_nonzeros(form):
     prepared = cd.sparse_jacobian(residuals, format=form).prepare(np.ones(5))

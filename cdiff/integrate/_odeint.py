@@ -212,11 +212,13 @@ class _Taken:
     states : Array
         A row for the beginning of each step, and one for the end.
     steps : Steps
+    step : callable
+        One step of the method: ``step(t, v, h)``. The graph of `states` holds it, and so it may
+        not hold this object: no garbage collector would see that circle.
     """
 
     def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
-        self.problem = problem
-        self.method = METHODS[settings.method]
+        one_step = self.step = partial(_one_step, METHODS[settings.method], problem)
         choice = _Choice(problem, times, settings)
         self.steps = steps = choice.steps()
         first = _core.gather(times, steps.interval)
@@ -224,21 +226,20 @@ class _Taken:
         self.begin, self.width = first + steps.start * whole, steps.width * whole
 
         def step(v: Any, row: Any) -> Any:
-            after = self.step(row[0], v, row[1])
+            after = one_step(row[0], v, row[1])
             return after, after
 
         start = problem.start
         rest = array(scan(step, start, (self.begin, self.width))[1])
         self.states = _core.concatenate([start.reshape((1, -1)), rest], 0)
 
-    def step(self, t: Any, v: Any, h: Any) -> Any:
-        """One step of the method."""
-        problem = self.problem
-        return self.method.step(System(problem.slope, problem.linear, inv), t, v, h)
-
     def at_times(self) -> Array:
         """The states at the times."""
         return _core.gather(self.states, self.steps.ends)
+
+
+def _one_step(method: Any, problem: _Problem, t: Any, v: Any, h: Any) -> Any:
+    return method.step(System(problem.slope, problem.linear, inv), t, v, h)
 
 
 class _Choice:
@@ -322,8 +323,10 @@ class _OdeSolution:
             return unflatten(problem.unknown.treedef, [
                 unwrapped(x) for x in problem.unknown.packing.unpack(array(state))])  # fmt: skip
 
+        one_step = taken.step
+
         def part(carry: Any, row: Any) -> Any:
-            return carry, taken.step(row[0], row[1], row[2])
+            return carry, one_step(row[0], row[1], row[2])
 
         return problem.rows(array(scan(part, 0.0, (begin, before, t - begin))[1]))
 
