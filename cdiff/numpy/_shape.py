@@ -26,8 +26,10 @@ from cdiff.numpy._common import (
     handles,
     index_along,
     line_of,
+    listed_axes,
     mirrors,
     store,
+    whole_axis,
 )
 
 if TYPE_CHECKING:
@@ -208,7 +210,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
 def flip(m: ArrayLike, axis: Any = None) -> Array:
     """As `numpy.flip`."""
     m = as_array(m)
-    axes = axes_of(m, axis, "flip")
+    axes = axes_of(m, listed_axes(axis), "flip")
     return _core.index(m, tuple([slice(None, None, -1 if i in axes else 1) for i in range(m.ndim)]))
 
 
@@ -280,13 +282,13 @@ def concatenate(
 ) -> Array:
     """As `numpy.concatenate`."""
     if arrays.__class__ in (tuple, list) and arrays and arrays[0].__class__ is Array:
-        if axis == 0 and dtype is None and out is None:
+        if axis == 0 and dtype is None and out is None and axis is not False:
             return core_concatenate(arrays)  # the common call
     elif not any_array(arrays, out):
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0
-    result = _core.concatenate(arrays, axis)
+    result = _core.concatenate(arrays, whole_axis(axis, "concatenate"))
     if dtype is None and out is None:
         return result
     return _finished(result, out, dtype, casting, "concatenate")
