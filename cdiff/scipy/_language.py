@@ -149,6 +149,7 @@ def named_row(name: str) -> Row | None:
 
 def _gamma_density(a: Any, x: Any) -> Any:
     """The derivative of gammainc by x."""
+    x = _core.minimum(x, 1e300)  # infinity minus infinity is no number
     return _core.exp(_call("xlogy", a - 1, x) - x - _call("gammaln", a))
 
 

@@ -27,7 +27,7 @@ family("genhyperbolic", "p a b",
        "p * log(sqrt((a - b) * (a + b))) - (p - 0.5) * (log(a) - log(hypot(1.0, x)))"
        " - log(2 * pi) / 2 - log(kve(p, sqrt((a - b) * (a + b)))) + sqrt((a - b) * (a + b)) + b * x"
        " + log(kve(p - 0.5, a * hypot(1.0, x))) - a * hypot(1.0, x)",
-       valid="absolute(b) < a", constant=("p",), at=(0.7, 1.6, 0.4))
+       valid="absolute(b) < a", at=(0.7, 1.6, 0.4))
 # 1 + x / h and 1 - x / h with h = sqrt(a + b + x**2), the smaller one without a difference.
 ROOT = "sqrt(a + b + square(x))"
 UP = f"where(x > 0, 1 + x / {ROOT}, (a + b) / ({ROOT} * ({ROOT} - x)))"
@@ -60,7 +60,11 @@ family("laplace_asymmetric", "kappa",
        "where(q < square(kappa) / (1 + square(kappa)),"
        " kappa * log(q * (1 + 1 / square(kappa))), -log((1 - q) * (1 + square(kappa))) / kappa)",
        isf="where(q < 1 / (1 + square(kappa)), -log(q * (1 + square(kappa))) / kappa,"
-       " kappa * log((1 - q) * (1 + 1 / square(kappa))))", at=(1.4,))
+       " kappa * log((1 - q) * (1 + 1 / square(kappa))))", at=(1.4,),
+       logcdf="where(x < 0, x / kappa - log1p(1 / square(kappa)),"
+       " log1p(-exp(-x * kappa) / (1 + square(kappa))))",
+       logsf="where(x > 0, -x * kappa - log1p(square(kappa)),"
+       " log1p(-exp(x / kappa) * square(kappa) / (1 + square(kappa))))")
 family("norminvgauss", "a b", "log(a / pi) + sqrt((a - b) * (a + b)) + b * x - a * hypot(1.0, x)"
        " + log(k1e(a * hypot(1.0, x))) - log(hypot(1.0, x))",
        valid="(a > 0) * (absolute(b) < a)", high="inf", vanishes=True, at=(1.3, 0.4))
@@ -97,7 +101,8 @@ family("foldcauchy", "c", "-log(pi) + log(1 / (1 + square(x - c)) + 1 / (1 + squ
        low="0", valid="c >= 0", at=(1.3,))
 family("foldnorm", "c", "logaddexp(-0.5 * square(x - c), -0.5 * square(x + c)) - log(2 * pi) / 2",
        "exp(log_normal_mass(-x - c, x - c))", "ndtr(c - x) + ndtr(-c - x)", low="0",
-       valid="c >= 0", at=(1.3,))
+       valid="c >= 0", at=(1.3,),
+       logsf="logaddexp(log_ndtr(c - x), log_ndtr(-c - x))")
 family("gibrat", "", "-0.5 * square(log(x)) - log(x) - log(2 * pi) / 2", "ndtr(log(x))",
        "ndtr(-log(x))", "exp(ndtri(q))", isf="exp(-ndtri(q))", logcdf="log_ndtr(log(x))",
        logsf="log_ndtr(-log(x))", low="0", vanishes=True)
@@ -105,7 +110,7 @@ GROWN = "-x * (a + b * (1 - exprel(-c * x)))"
 family("genexpon", "a b c", f"log(a - b * expm1(-c * x)) + {GROWN}", f"-expm1({GROWN})",
        f"exp({GROWN})", logsf=GROWN, low="0", at=(1.2, 0.7, 1.6))
 family("geninvgauss", "p b", "xlogy(p - 1, x) - 0.5 * b * square(x - 1) / x - log(2)"
-       " - log(kve(p, b))", low="0", vanishes=True, valid="b > 0", constant=("p",), at=(1.7, 0.8))
+       " - log(kve(p, b))", low="0", vanishes=True, valid="b > 0", at=(1.7, 0.8))
 family("kappa3", "a", "log(a) - (1 / a + 1) * log(a + power(x, a))",
        "x * power(a + power(x, a), -1 / a)", "-expm1(-log1p(a * power(x, -a)) / a)",
        "power(a / expm1(-a * log(q)), 1 / a)", isf="power(a / expm1(-a * log1p(-q)), 1 / a)",
@@ -115,22 +120,26 @@ family("mielke", "k s", f"log(k) - log(x) + log_expit(-s * log(x)) + {MIELKE}", 
        f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)", logcdf=MIELKE, low="0",
        isf="power(expm1(-s / k * log1p(-q)), -1 / s)", high="inf", vanishes=True, at=(2.7, 1.9))
 family("ncx2", "df nc", "log_noncentral_density(x, df, nc)", "chndtr(x, df, nc)",
-       low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)", constant=("df",),
-       at=(3.4, 1.2))
+       low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)",        at=(3.4, 1.2),
+       floor=1e-4)
 family("powerlognorm", "c s", "log(c) - log(s * x) - 0.5 * square(log(x) / s) - log(2 * pi) / 2"
        " + (c - 1) * log_ndtr(-log(x) / s)", "-expm1(c * log_ndtr(-log(x) / s))",
        "exp(c * log_ndtr(-log(x) / s))", "exp(s * ndtri(-expm1(log1p(-q) / c)))",
        isf="exp(-s * ndtri(power(q, 1 / c)))", logsf="c * log_ndtr(-log(x) / s)",
-       low="0", vanishes=True, at=(1.7, 0.8))
+       low="0", vanishes=True, at=(1.7, 0.8),
+       logcdf="where(log(x) < -9 * s, log(c) + log_ndtr(log(x) / s),"
+       " log(-expm1(c * log_ndtr(-where(log(x) < -9 * s, 0.0, log(x) / s)))))")
 family("recipinvgauss", "mu", "-0.5 * log(2 * pi * x) - square(1 / mu - x) / (2 * x)",
        "ndtr((x - 1 / mu) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x + 1 / mu) / sqrt(x)))",
        "ndtr((1 / mu - x) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x + 1 / mu) / sqrt(x)))",
-       low="0", high="inf", vanishes=True, at=(0.8,))
+       low="0", high="inf", vanishes=True, at=(0.8,),
+       floor=1e-4)
 family("rel_breitwigner", "rho",
        "log(2 / pi) + 0.5 * log(2 * (1 + 1 / square(rho)) / (1 + hypot(1.0, 1 / rho)))"
        " - log1p(square((x - rho) * (x + rho) / rho))", low="0", at=(1.7,))
 family("rice", "b", "log(x) - 0.5 * square(x - b) + log(i0e(x * b))",
-       "chndtr(square(x), 2.0, square(b))", low="0", vanishes=True, valid="b >= 0", at=(1.2,))
+       "chndtr(square(x), 2.0, square(b))", low="0", vanishes=True, valid="b >= 0", at=(1.2,),
+       floor=1e-4)
 
 # --- bounded
 

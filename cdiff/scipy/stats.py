@@ -26,7 +26,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import as_array
+from cdiff.numpy._common import any_true, as_array
 from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
@@ -35,6 +35,7 @@ from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
+from cdiff.scipy._tails import log_mass
 
 _stats = scipy_module("stats")
 
@@ -55,10 +56,33 @@ def _log_of(p: Any, rest: Any) -> Any:
     return _core.where(small, _core.log(_core.where(small, p, 1.0)), from_rest)
 
 
+def _log_upper(a: Any, x: Any) -> Any:
+    """log(gammaincc(a, x)), by a confluent function where that underflows."""
+    far = _core.greater(x, a + 500.0)
+    inside = _core.where(far, _core.minimum(x, 1e300), a + 501.0)
+    log, hyperu, gammaln = _core.log, LANGUAGE["hyperu"], LANGUAGE["gammaln"]
+    below = a * log(inside) - inside - gammaln(a) + log(hyperu(1.0, a + 1, inside))
+    near = _core.where(far, a, x)
+    p, rest = LANGUAGE["gammaincc"](a, near), LANGUAGE["gammainc"](a, near)
+    return _core.where(far, below, _log_of(p, rest))
+
+
+def _log_lower(a: Any, x: Any) -> Any:
+    """log(gammainc(a, x)), by a confluent function where that underflows."""
+    hyp1f1, gammaln = LANGUAGE["hyp1f1"], LANGUAGE["gammaln"]
+    first = a * _core.log(x) - x - gammaln(a + 1)
+    far = _core.less(first, -500.0) & _core.less(x, a)
+    below = first + _core.log(hyp1f1(1.0, a + 1, _core.where(far, x, 1.0)))
+    near = _core.where(far, a, x)
+    p, rest = LANGUAGE["gammainc"](a, near), LANGUAGE["gammaincc"](a, near)
+    return _core.where(far, below, _log_of(p, rest))
+
+
 _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
-_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of)
+_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
+              log_upper=_log_upper, log_lower=_log_lower)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
@@ -180,6 +204,8 @@ class _Continuous(_Distribution):
             return self._valid(loc + scale * y, shapes, scale)
         z = (x - loc) / scale
         y = function(z, *shapes)
+        if method.startswith("log") and getattr(family, method) is None:
+            y = self._in_tail(y, z, shapes, method == "logsf")
         y = self._limited(y, z, shapes, float(below), float(above))
         if method == "pdf":
             y = y / scale
@@ -198,6 +224,17 @@ class _Continuous(_Distribution):
                 edge = infinite if end is None else _compiled(end, family.shapes)(*shapes)
                 y = _core.where(_core.equal(q, float(at)), edge, y)
         return y
+
+    def _in_tail(self, y: Any, z: Any, shapes: list[Any], right: bool) -> Any:
+        """The logarithm of a probability, by an integral where nothing is left of the number."""
+        family = self._family
+        small = _core.less(y, float(np.log(family.floor)))
+        if not any_true(small):
+            return y
+        end = family.high if right else family.low
+        end = None if end is None or end.endswith("inf") else _compiled(end, family.shapes)(*shapes)
+        density = _compiled(family.logpdf, ("x", *family.shapes))
+        return _core.where(small, log_mass(density, z, shapes, 1.0 if right else -1.0, end), y)
 
     def median(self, *args: Any, **kwargs: Any) -> Any:
         """As SciPy's: the quantile of one half."""
