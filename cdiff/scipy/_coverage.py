@@ -14,7 +14,7 @@ from cdiff.scipy._frozen import CONTINUOUS_METHODS
 from cdiff.scipy._language import OWN, ROWS
 from cdiff.scipy._others import OTHERS, reason
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
-from cdiff.scipy.stats import _expression
+from cdiff.scipy.stats import has_method
 
 __all__ = ["counts", "others", "page"]
 
@@ -112,7 +112,7 @@ def _stats() -> list[str]:
     lines = ["| distribution | shapes | not by | methods that are not there |", "|---|---|---|---|"]
     for name, family in CONTINUOUS.items():
         shapes, constant = ", ".join(family.shapes), ", ".join(family.constant)
-        missing = [f"`{m}`" for m in CONTINUOUS_METHODS if _expression(family, m) is None]
+        missing = [f"`{m}`" for m in CONTINUOUS_METHODS if not has_method(family, m)]
         lines.append(f"| `{name}` | {shapes} | {constant} | {', '.join(missing)} |")
     return lines
 

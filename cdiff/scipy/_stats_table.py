@@ -39,6 +39,8 @@ class Family:
         Shapes by which no derivative is known.
     floor : float
         Below what the expressions of a probability have no digits left.
+    mode : str or None
+        A point in the middle of the density, for families whose probabilities are its integrals.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Family:
     vanishes: bool = False
     constant: tuple[str, ...] = ()
     floor: float = 1e-290
+    mode: str | None = None
 
 
 CONTINUOUS: dict[str, Family] = {}

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["log_mass"]
 
-# Between two ends: u and 1 - u, both with all their digits.
-_S = np.arange(-4.6, 4.61, 0.045)
-_FAR = 1.0 / (1.0 + np.exp(np.pi * np.sinh(_S)))
+# Between two ends, by as many nodes: u and 1 - u, both with all their digits.
+_S = np.linspace(-4.6, 4.6, NODES.size)
 NEAR = 1.0 / (1.0 + np.exp(-np.pi * np.sinh(_S)))
-BETWEEN = 0.045 * np.pi * np.cosh(_S) * NEAR * _FAR
+BETWEEN = (_S[1] - _S[0]) * np.pi * np.cosh(_S) * NEAR / (1.0 + np.exp(np.pi * np.sinh(_S)))
+# An end farther away than that many widths is not seen.
+FAR = 60.0
 
 
 def log_mass(
@@ -54,16 +55,21 @@ def log_mass(
     """
     at = log_density(z, *shapes)
     columns = [_column(s) for s in shapes]
-    if end is None:
-        size = stop_gradient(_core.absolute(at))
-        width = stop_gradient((1.0 + _core.absolute(z)) / (1.0 + _core.where(size < 1e300, size, 1.0)))
-        points, weights = _column(z) + side * _column(width) * NODES, WEIGHTS
-    else:
-        width = side * (end - z)
-        points, weights = _column(end) - side * _column(width) * NEAR, BETWEEN
+    size = stop_gradient(_core.absolute(at))
+    width = (1.0 + _core.absolute(z)) / (1.0 + _core.where(_core.less(size, 1e300), size, 1.0))
+    width = stop_gradient(width)
+    points, weights = _column(z) + side * _column(width) * NODES, _column(width) * WEIGHTS
+    if end is not None:
+        length = side * (end - z)
+        close = _core.less(length, FAR * (1.0 + _core.absolute(z)))
+        safe = _column(_core.where(close, length, 1.0))
+        last = _column(_core.where(close, end, z))
+        points = _core.where(_column(close), last - side * safe * NEAR, points)
+        weights = _core.where(_column(close), safe * BETWEEN, weights)
     relative = _core.exp(log_density(points, *columns) - _column(at))
+    # Outside of the support an expression has no value.
     inside = _core.where(_core.equal(relative, relative), relative, 0.0)
-    return at + _core.log(width * _core.sum(inside * weights, (-1,), False))
+    return at + _core.log(_core.sum(inside * weights, (-1,), False))
 
 
 def _column(x: Any) -> Any:
