@@ -150,7 +150,7 @@ family("powerlognorm", "c s", "log(c) - log(s * x) - 0.5 * square(log(x) / s) - 
        isf="exp(-s * ndtri(power(q, 1 / c)))", logsf="c * log_ndtr(-log(x) / s)",
        low="0", vanishes=True, at=(1.7, 0.8),
        logcdf="where(log(x) < -9 * s, log(c) + log_ndtr(log(x) / s),"
-       " log(-expm1(c * log_ndtr(-where(log(x) < -9 * s, 0.0, log(x) / s)))))")
+       " log_less_exp(c * log_ndtr(-where(log(x) < -9 * s, 0.0, log(x) / s))))")
 family("recipinvgauss", "mu", "-0.5 * log(2 * pi * x) - square(1 / mu - x) / (2 * x)",
        "ndtr((x - 1 / mu) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x + 1 / mu) / sqrt(x)))",
        "ndtr((1 / mu - x) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x + 1 / mu) / sqrt(x)))",

@@ -91,7 +91,7 @@ family("logistic", "", "log_expit(x) + log_expit(-x)", "expit(x)", "expit(-x)", 
 family("genlogistic", "c", "log(c) + log_expit(-x) + c * log_expit(x)", "exp(c * log_expit(x))",
        "-expm1(c * log_expit(x))", "-log(expm1(-log(q) / c))", logcdf="c * log_expit(x)", at=(1.4,),
        isf="-log(expm1(-log1p(-q) / c))",
-       logsf="where(x > 40, log(c) - x, log(-expm1(c * log_expit(where(x > 40, 0.0, x)))))")
+       logsf="where(x > 40, log(c) - x, log_less_exp(c * log_expit(where(x > 40, 0.0, x))))")
 family("laplace", "", "-absolute(x) - log(2)", "where(x < 0, 0.5 * exp(x), 1 - 0.5 * exp(-x))",
        "where(x < 0, 1 - 0.5 * exp(x), 0.5 * exp(-x))",
        "where(q < 0.5, log(2 * q), -log(2 * (1 - q)))",
@@ -105,14 +105,16 @@ family("t", "df", "-0.5 * (df + 1) * log1p(square(x) / df) - 0.5 * log(df) - bet
        "stdtr(df, x)", "stdtr(df, -x)", "stdtrit(df, q)", isf="-stdtrit(df, q)", at=(3.4,))
 family("gumbel_r", "", "-x - exp(-x)", "exp(-exp(-x))", "-expm1(-exp(-x))", "-log(-log(q))",
        isf="-log(-log1p(-q))", logcdf="-exp(-x)",
-       logsf="where(x > 40, -x, log(-expm1(-exp(-where(x > 40, 0.0, x)))))")
+       logsf="where(x > 40, -x, log_less_exp(-exp(-where(x > 40, 0.0, x))))")
 family("gumbel_l", "", "x - exp(x)", "-expm1(-exp(x))", "exp(-exp(x))", "log(-log1p(-q))",
        isf="log(-log(q))", logsf="-exp(x)",
-       logcdf="where(x < -40, x, log(-expm1(-exp(where(x < -40, 0.0, x)))))")
+       logcdf="where(x < -40, x, log_less_exp(-exp(where(x < -40, 0.0, x))))")
 family("hypsecant", "", "log(2 / pi) - logaddexp(x, -x)", "2 / pi * arctan(exp(x))",
        "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))", isf="-log(tan(0.5 * pi * q))",
-       logcdf="log(2 / pi) + where(x < -20, x, log(arctan(exp(where(x < -20, 0.0, x)))))",
-       logsf="log(2 / pi) + where(x > 20, -x, log(arctan(exp(-where(x > 20, 0.0, x)))))")
+       logcdf="where(x < -20, log(2 / pi) + x,"
+       " log_of(2 / pi * arctan(exp(x)), 2 / pi * arctan(exp(-x))))",
+       logsf="where(x > 20, log(2 / pi) - x,"
+       " log_of(2 / pi * arctan(exp(-x)), 2 / pi * arctan(exp(x))))")
 family("exponnorm", "K", "-log(K) + 0.5 / square(K) - x / K + log_ndtr(x - 1 / K)",
        "ndtr(x) - exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))",
        "ndtr(-x) + exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))", low="-inf",
@@ -125,11 +127,12 @@ family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
 family("powernorm", "c", f"log(c) + (c - 1) * log_ndtr(-x) + ({NORMAL})",
        "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "ndtri(-expm1(log1p(-q) / c))",
        logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))",
-       logcdf="where(x < -9, log(c) + log_ndtr(x), log(-expm1(c * log_ndtr(-where(x < -9, 0.0, x)))))")
+       logcdf="where(x < -9, log(c) + log_ndtr(x), log_less_exp(c * log_ndtr(-where(x < -9, 0.0, x))))")
 family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x) / sqrt(2))",
        "erf(exp(-0.5 * x) / sqrt(2))", "-log(2 * square(erfcinv(q)))",
        isf="-log(2 * square(erfinv(q)))",
-       logcdf="log(2) + log_ndtr(-exp(-0.5 * x))")
+       logcdf="where(x < 0, log(2) + log_ndtr(-exp(-0.5 * x)),"
+       " log_of(erfc(exp(-0.5 * x) / sqrt(2)), erf(exp(-0.5 * x) / sqrt(2))))")
 family("dgamma", "a", "xlogy(a - 1, absolute(x)) - absolute(x) - log(2) - gammaln(a)",
        "where(x > 0, 0.5 + 0.5 * gammainc(a, absolute(x)), 0.5 * gammaincc(a, absolute(x)))",
        "where(x > 0, 0.5 * gammaincc(a, absolute(x)), 0.5 + 0.5 * gammainc(a, absolute(x)))",
@@ -226,7 +229,7 @@ family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + x
        "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3),
        isf="power(-log(-expm1(log1p(-q) / a)), 1 / c)",
        logsf="where(power(x, c) > 40, log(a) - power(x, c),"
-       " log(-expm1(a * log_of(-expm1(-power(x, c)), exp(-power(x, c))))))")
+       " log_less_exp(a * log_of(-expm1(-power(x, c)), exp(-power(x, c)))))")
 family("rayleigh", "", "log(x) - 0.5 * square(x)", "-expm1(-0.5 * square(x))",
        "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(-2 * log(q))",
        logsf="-0.5 * square(x)", low="0", high="inf")
@@ -240,12 +243,12 @@ family("nakagami", "nu", "log(2) + xlogy(nu, nu) - gammaln(nu) + xlogy(2 * nu - 
        logcdf="log_lower(nu, nu * square(x))", logsf="log_upper(nu, nu * square(x))")
 family("halfnorm", "", "0.5 * log(2 / pi) - 0.5 * square(x)", "erf(sqrt(0.5) * x)", "2 * ndtr(-x)",
        "sqrt(2) * erfinv(q)", isf="-ndtri(0.5 * q)", low="0",
-       logsf="log(2) + log_ndtr(-x)")
+       logsf="where(x > 1, log(2) + log_ndtr(-x), log_of(2 * ndtr(-x), erf(sqrt(0.5) * x)))")
 family("halfcauchy", "", "log(2 / pi) - log1p(square(x))", "2 / pi * arctan(x)",
        "2 / pi * arctan2(1.0, x)", "tan(0.5 * pi * q)", low="0", isf="1 / tan(0.5 * pi * q)")
 family("halflogistic", "", "log(2) + log_expit(x) + log_expit(-x)", "tanh(0.5 * x)",
        "2 * expit(-x)", "2 * arctanh(q)", low="0", isf="log1p(1 - q) - log(q)",
-       logsf="log(2) + log_expit(-x)")
+       logsf="where(x > 1, log(2) + log_expit(-x), log_of(2 * expit(-x), tanh(0.5 * x)))")
 family("halfgennorm", "beta", "log(beta) - gammaln(1 / beta) - power(x, beta)",
        "gammainc(1 / beta, power(x, beta))", "gammaincc(1 / beta, power(x, beta))",
        "power(gammaincinv(1 / beta, q), 1 / beta)", low="0", at=(1.7,),
@@ -274,7 +277,8 @@ family("gompertz", "c", "log(c) + x - c * expm1(x)", "-expm1(-c * expm1(x))", "e
 family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5 / x))",
        "erf(sqrt(0.5 / x))", "0.5 / square(erfcinv(q))", low="0", vanishes=True,
        isf="0.5 / square(erfinv(q))",
-       logcdf="log(2) + log_ndtr(-1 / sqrt(x))")
+       logcdf="where(x < 1, log(2) + log_ndtr(-1 / sqrt(x)),"
+       " log_of(erfc(sqrt(0.5 / x)), erf(sqrt(0.5 / x))))")
 family("lomax", "c", "log(c) - (c + 1) * log1p(x)", "-expm1(-c * log1p(x))", "exp(-c * log1p(x))",
        "expm1(-log1p(-q) / c)", isf="expm1(-log(q) / c)", logsf="-c * log1p(x)", low="0", at=(1.9,))
 family("fisk", "c", "log(c) + xlogy(c - 1, x) + 2 * log_expit(-c * log(x))",

@@ -69,7 +69,9 @@ def log_mass(
     relative = _core.exp(log_density(points, *columns) - _column(at))
     # Outside of the support an expression has no value.
     inside = _core.where(_core.equal(relative, relative), relative, 0.0)
-    return at + _core.log(_core.sum(inside * weights, (-1,), False))
+    found = at + _core.log(_core.sum(inside * weights, (-1,), False))
+    known = _core.less(size, 1e300) & _core.less(_core.absolute(z), 1e300)
+    return _core.where(known, found, -np.inf)  # at an end of the support
 
 
 def _column(x: Any) -> Any:

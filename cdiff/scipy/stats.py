@@ -56,6 +56,13 @@ def _log_of(p: Any, rest: Any) -> Any:
     return _core.where(small, _core.log(_core.where(small, p, 1.0)), from_rest)
 
 
+def _log_less_exp(u: Any) -> Any:
+    """log(1 - exp(u)) for u < 0."""
+    near = _core.greater(u, -0.7)
+    small, large = _core.where(near, u, -1.0), _core.where(near, -1.0, u)
+    return _core.where(near, _core.log(-_core.expm1(small)), _core.log1p(-_core.exp(large)))
+
+
 def _log_upper(a: Any, x: Any) -> Any:
     """log(gammaincc(a, x)), by a confluent function where that underflows."""
     far = _core.greater(x, a + 500.0)
@@ -64,6 +71,7 @@ def _log_upper(a: Any, x: Any) -> Any:
     below = a * log(inside) - inside - gammaln(a) + log(hyperu(1.0, a + 1, inside))
     near = _core.where(far, a, x)
     p, rest = LANGUAGE["gammaincc"](a, near), LANGUAGE["gammainc"](a, near)
+    below = _core.where(_core.less(x, 1e300), below, -np.inf)
     return _core.where(far, below, _log_of(p, rest))
 
 
@@ -94,7 +102,7 @@ _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddex
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
 _WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
-              log_upper=_log_upper, log_lower=_log_lower, stirling_rest=_stirling_rest)  # fmt: skip
+              log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower, stirling_rest=_stirling_rest)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
