@@ -71,7 +71,8 @@ def log_mass(
     inside = _core.where(_core.equal(relative, relative), relative, 0.0)
     found = at + _core.log(_core.sum(inside * weights, (-1,), False))
     known = _core.less(size, 1e300) & _core.less(_core.absolute(z), 1e300)
-    return _core.where(known, found, -np.inf)  # at an end of the support
+    nothing = _core.where(_core.equal(z, z), -np.inf, np.nan)  # at an end of the support
+    return _core.where(known, found, nothing)
 
 
 def _column(x: Any) -> Any:
