@@ -118,7 +118,8 @@ def coverage_page() -> str:
             alike.setdefault(facts, []).append(f"`{row['name']}`")
         parts.append(f"\n## {module}\n\n| names | modes | order | dtypes | against |\n")
         parts.append("|---|---|---|---|---|\n")
-        parts += [f"| {', '.join(found)} | {' | '.join(facts)} |\n" for facts, found in alike.items()]
+        for facts, found in alike.items():
+            parts.append(f"| {', '.join(found)} | {' | '.join(facts)} |\n")
     return "".join(parts)
 
 

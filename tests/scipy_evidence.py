@@ -1,4 +1,4 @@
-"""What is known of every name of `cdiff.scipy`, as measured: the source of docs/scipy_coverage.json.
+"""What holds of every name of `cdiff.scipy`, as measured: the source of docs/scipy_coverage.json.
 
 For each name one call of the tests' own cases that goes through it is taken, and everything that a
 function has to be is tried: values against SciPy's, derivatives in both modes and of second order
@@ -41,7 +41,8 @@ class Row(NamedTuple):
 
 
 def module_of(name):
-    return import_module("cdiff.scipy._windows" if name == "signal.windows" else f"cdiff.scipy.{name}")
+    full = "_windows" if name == "signal.windows" else name
+    return import_module(f"cdiff.scipy.{full}")
 
 
 def names():
@@ -192,7 +193,7 @@ def stats_case(name):
     d = getattr(stats, name)
     family = CONTINUOUS.get(d._family.name) if hasattr(d, "_family") else None
     if family is not None:
-        x = getattr(d._plain, "ppf")(np.array([0.46, 0.83]), *family.at)
+        x = d._plain.ppf(np.array([0.46, 0.83]), *family.at)
         return d.logpdf, (x, *[np.array(s) for s in family.at])
     if hasattr(d, "_family"):
         shapes = DISCRETE[name].at
@@ -319,7 +320,8 @@ def by_mpmath(row):
     """The first derivative at the first sample."""
     point = [float(x) if d is not None else x for x, d in zip(row.samples[0], row.d, strict=True)]
     k = next(k for k, d in enumerate(row.d) if d is not None)
-    want = exact(row, row.samples[0], np.real(row.plain()(*point)), [int(i == k) for i in range(len(point))])
+    orders = [int(i == k) for i in range(len(point))]
+    want = exact(row, row.samples[0], np.real(row.plain()(*point)), orders)
     return agree(cd.grad(FUNCTIONS[row.name], argnums=k)(*point), want, 1e-6)
 
 

@@ -61,7 +61,7 @@ def test_orders_of_other_arguments():
 
 
 def test_mixed_derivatives_and_other_forms():
-    """By the order and the argument in either sequence, through jvp, kvp and spherical relatives."""
+    """By the order and the argument in either sequence, through jvp and kvp too."""
     for f in (csp.jv, csp.yv, csp.iv, csp.ive, csp.kv, csp.kve):
         one = cd.grad(cd.grad(f, argnums=0), argnums=1)(1.3, 0.9)
         two = cd.grad(cd.grad(f, argnums=1), argnums=0)(1.3, 0.9)

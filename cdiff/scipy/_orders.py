@@ -6,7 +6,7 @@ contours go through the saddle points, close to the direction in which the integ
 so that there is no cancellation, and run from infinity to infinity, so that the trapezoidal rule
 converges exponentially: one rule of 400 nodes serves all arguments. Exponents are taken relative to
 the saddle point, without differences of large numbers. Measured against mpmath the error is below
-1e-12 of the modulus (x from 1e-8 to 1e5, orders from -30 to 300). This file knows plain arrays only.
+1e-12 of the modulus (x from 1e-6 to 1e3, orders from -30 to 200). It knows plain arrays only.
 """
 
 # mypy: disable-error-code="no-any-return"

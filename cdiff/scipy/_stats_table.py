@@ -127,7 +127,8 @@ family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
 family("powernorm", "c", f"log(c) + (c - 1) * log_ndtr(-x) + ({NORMAL})",
        "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "ndtri(-expm1(log1p(-q) / c))",
        logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))",
-       logcdf="where(x < -9, log(c) + log_ndtr(x), log_less_exp(c * log_ndtr(-where(x < -9, 0.0, x))))")
+       logcdf="where(x < -9, log(c) + log_ndtr(x),"
+       " log_less_exp(c * log_ndtr(-where(x < -9, 0.0, x))))")
 family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x) / sqrt(2))",
        "erf(exp(-0.5 * x) / sqrt(2))", "-log(2 * square(erfcinv(q)))",
        isf="-log(2 * square(erfinv(q)))",
@@ -140,14 +141,17 @@ family("dgamma", "a", "xlogy(a - 1, absolute(x)) - absolute(x) - log(2) - gammal
        isf="where(q > 0.5, -gammainccinv(a, 2 * (1 - q)), gammainccinv(a, 2 * q))",
        logcdf="where(x > 0, log1p(-0.5 * gammaincc(a, absolute(x))),"
        " log_upper(a, absolute(x)) - log(2))",
-       logsf="where(x < 0, log1p(-0.5 * gammaincc(a, absolute(x))), log_upper(a, absolute(x)) - log(2))")
+       logsf="where(x < 0, log1p(-0.5 * gammaincc(a, absolute(x))),"
+       " log_upper(a, absolute(x)) - log(2))")
 family("dweibull", "c", "log(0.5 * c) + xlogy(c - 1, absolute(x)) - power(absolute(x), c)",
        "where(x > 0, 1 - 0.5 * exp(-power(absolute(x), c)), 0.5 * exp(-power(absolute(x), c)))",
        "where(x > 0, 0.5 * exp(-power(absolute(x), c)), 1 - 0.5 * exp(-power(absolute(x), c)))",
        "where(q > 0.5, power(-log(2 * (1 - q)), 1 / c), -power(-log(2 * q), 1 / c))", at=(1.6,),
        isf="where(q > 0.5, -power(-log(2 * (1 - q)), 1 / c), power(-log(2 * q), 1 / c))",
-       logcdf="where(x > 0, log1p(-0.5 * exp(-power(absolute(x), c))), -power(absolute(x), c) - log(2))",
-       logsf="where(x < 0, log1p(-0.5 * exp(-power(absolute(x), c))), -power(absolute(x), c) - log(2))")
+       logcdf="where(x > 0, log1p(-0.5 * exp(-power(absolute(x), c))),"
+       " -power(absolute(x), c) - log(2))",
+       logsf="where(x < 0, log1p(-0.5 * exp(-power(absolute(x), c))),"
+       " -power(absolute(x), c) - log(2))")
 family("gennorm", "beta", "log(0.5 * beta) - gammaln(1 / beta) - power(absolute(x), beta)",
        "where(x > 0, 0.5 + 0.5 * gammainc(1 / beta, power(absolute(x), beta)),"
        " 0.5 * gammaincc(1 / beta, power(absolute(x), beta)))",

@@ -91,7 +91,7 @@ def _stirling_rest(t: Any) -> Any:
     near = _core.less(t, 0.05)
     u, a = _core.where(near, t, 0.0), 1.0 / _core.where(near, 1.0, t)
     s, terms = u * u, (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
-    series = 0.0
+    series: Any = 0.0
     for c in reversed(terms):
         series = series * s + c
     whole = LANGUAGE["gammaln"](a) - (a - 0.5) * _core.log(a) + a - 0.5 * np.log(2 * np.pi)
@@ -102,7 +102,8 @@ _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddex
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
 _WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
-              log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower, stirling_rest=_stirling_rest)  # fmt: skip
+              log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower,
+              stirling_rest=_stirling_rest)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
