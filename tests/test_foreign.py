@@ -19,7 +19,7 @@ def test_products_with_scipys_sparse_matrices(form):
     a = form(A)
     for f in (lambda m, x: m @ np.sin(x), lambda m, x: np.sin(x) @ m,
               lambda m, x: m @ np.outer(x, x), lambda m, x: np.outer(x, x) @ m):  # fmt: skip
-        one, two = (lambda x, m=m: np.sum(np.cos(f(m, x))) for m in (a, A))
+        one, two = (lambda x, m=m, f=f: np.sum(np.cos(f(m, x))) for m in (a, A))
         np.testing.assert_allclose(cd.grad(one)(V), cd.grad(two)(V), rtol=1e-13)
         np.testing.assert_allclose(cd.hessian(one)(V), cd.hessian(two)(V), rtol=1e-12)
         compiled = cd.compile(cd.grad(one))

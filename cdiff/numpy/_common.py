@@ -270,7 +270,7 @@ def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[
 
 def whole_axis(axis: Any, name: str) -> int:
     """An axis as an int where NumPy takes no truth values for one, nor lists of axes."""
-    if isinstance(axis, bool) or not hasattr(type(axis), "__index__"):
+    if isinstance(axis, bool):
         raise TypeError(f"{name}: an integer is required for the axis, not {axis!r}")
     return operator.index(axis)
 
