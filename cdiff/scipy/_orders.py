@@ -317,7 +317,7 @@ def ive_order_value(n: int, v: Any, x: Any) -> Floats:
     Examples
     --------
     >>> round(float(ive_order_value(1, 0.0, 1.0)), 12)  # -exp(-1) * K
-    -0.154885906007
+    -0.15488623506
     """
 
     def kind(n: int, v: Floats, x: Floats) -> Floats:
