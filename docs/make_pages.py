@@ -7,6 +7,7 @@ the tests run them; so a picture cannot disagree with the code above it. Needs t
 from __future__ import annotations
 
 import doctest
+import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,6 +94,36 @@ def make_benchmarks() -> None:
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 
 
+COVERAGE = """# SciPy: what is tested
+
+{count} names of `cdiff.scipy`, as measured by `tests/scipy_evidence.py` and kept in
+`docs/scipy_coverage.json`; a test measures each again. All have derivatives in forward and reverse
+mode, eager, compiled and mapped (`vmap`), to second order and beyond: derivatives are functions of
+the same kind, so higher orders are the same operation once more. First derivatives are compared
+with what stands in the last column: mpmath, or extrapolated differences of SciPy's own values;
+second ones with differences of first ones; values and their dtypes with SciPy's. Which arguments,
+and what has no derivative, stands on [the page of functions](scipy.md).
+"""
+
+
+def coverage_page() -> str:
+    """The measured coverage of SciPy as a page: names that agree in all columns in one row."""
+    rows = json.loads((DOCS / "scipy_coverage.json").read_text(encoding="utf-8"))
+    parts = [COVERAGE.format(count=len(rows))]
+    for module in dict.fromkeys([row["module"] for row in rows]):
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for row in [row for row in rows if row["module"] == module]:
+            facts = (", ".join(row["modes"]), str(row["orders"]), ", ".join(row["dtypes"]),
+                     row["against"])  # fmt: skip
+            alike.setdefault(facts, []).append(f"`{row['name']}`")
+        parts.append(f"\n## {module}\n\n| names | modes | order | dtypes | against |\n")
+        parts.append("|---|---|---|---|---|\n")
+        for facts, found in alike.items():
+            parts.append(f"| {', '.join(found)} | {' | '.join(facts)} |\n")
+    return "".join(parts)
+
+
 if __name__ == "__main__":
     make_pictures()
+    (DOCS / "scipy_coverage.md").write_text(coverage_page(), encoding="utf-8")
     make_benchmarks()

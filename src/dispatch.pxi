@@ -25,6 +25,8 @@ cdef tuple normal_axes(object axis, int ndim):
     axes = axis if isinstance(axis, tuple) else (axis,)
     out = []
     for a in axes:
+        if type(a) is bool:
+            raise TypeError(f"an integer is required for the axis, not {a}")
         i = operator_index(a)
         if i < -ndim or i >= ndim:
             raise with_operands(np.exceptions.AxisError(a, ndim))

@@ -59,12 +59,9 @@ cdef object power_of(object x, object y):
 
 cdef object product_or_not(object x, object y):
     cdef Array a = try_node(x)
-    cdef Array b
-    if a is None:
-        return NotImplemented
-    b = try_node(y)
-    if b is None:
-        return NotImplemented
+    cdef Array b = None if a is None else try_node(y)
+    if a is None or b is None:
+        return face_method("__matmul__")(x, y)  # of a sparse matrix, or NotImplemented
     return watched_function(_matmul, (a, b), {}) if watching else matmul(a, b)
 
 

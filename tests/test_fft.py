@@ -207,7 +207,7 @@ def test_repeated_axes():
     (lambda x: np.fft.fft(x, axis=2), np.exceptions.AxisError, "axis 2"),
     (lambda x: np.fft.rfft(x * 1j), TypeError, r"rfft takes real numbers.*complex128.*\(3, 4\)"),
     (lambda x: np.fft.fftn(x, s=(2,), axes=(0, 1)), ValueError, "different lengths"),
-    (lambda x: np.fft.rfftn(x, axes=()), ValueError, "at least one axis"),
+    (lambda x: np.fft.rfftn(x, axes=()), IndexError, "at least one axis"),
     (lambda x: np.fft.fft(x, 2.5), TypeError, "integer"),
 ])  # fmt: skip
 def test_bad_calls(call, error, message):

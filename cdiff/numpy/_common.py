@@ -54,6 +54,7 @@ __all__ = [
     "index_along",
     "like_ufunc",
     "line_of",
+    "listed_axes",
     "mask_of",
     "mirrors",
     "named",
@@ -66,6 +67,7 @@ __all__ = [
     "squared_size",
     "squeezed",
     "store",
+    "whole_axis",
 ]
 
 P = ParamSpec("P")
@@ -305,11 +307,24 @@ def axes_of(a: Array, axis: Any, name: str, scalar_axis: bool = False) -> tuple[
         return ALL_AXES[ndim]
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis >= 0 else axis + ndim,)
-    if scalar_axis and ndim == 0 and axis in (0, -1):
-        return ()
-    if not isinstance(axis, (tuple, list)):
+    if not isinstance(axis, tuple):
+        axis = whole_axis(axis, name)
+        if scalar_axis and ndim == 0 and axis in (0, -1):
+            return ()
         return (axis_of(a, axis, name),)
     return tuple(sorted(noted(normalize_axis_tuple, axis, ndim, f"{name} of shape {a.shape}")))
+
+
+def whole_axis(axis: Any, name: str) -> int:
+    """An axis as an int where NumPy takes no truth values for one, nor lists of axes."""
+    if isinstance(axis, bool):
+        raise TypeError(f"{name}: an integer is required for the axis, not {axis!r}")
+    return operator.index(axis)
+
+
+def listed_axes(axis: Any) -> Any:
+    """Axes of the functions that take any sequence of them, as a tuple."""
+    return tuple(axis) if np.iterable(axis) else None if axis is None else operator.index(axis)
 
 
 def line_of(a: ArrayLike, axis: Any, name: str) -> tuple[Array, int]:
@@ -317,7 +332,7 @@ def line_of(a: ArrayLike, axis: Any, name: str) -> tuple[Array, int]:
     a = as_array(a)
     if axis is None or not a.ndim:
         a, axis = _core.reshape(a, (a.size,)), axis or 0
-    return a, axis_of(a, axis, name)
+    return a, axis_of(a, whole_axis(axis, name), name)
 
 
 def index_along(axis: int, key: Any) -> tuple[Any, ...]:

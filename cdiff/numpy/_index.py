@@ -30,6 +30,7 @@ from cdiff.numpy._common import (
     handles,
     index_along,
     line_of,
+    listed_axes,
     mirrors,
     of_values,
     plain,
@@ -377,7 +378,7 @@ def median(
 ) -> Array:
     """As `numpy.median`; the derivative goes to the element(s) in the middle."""
     a = as_array(a)
-    axes = axes_of(a, axis, "median")
+    axes = axes_of(a, listed_axes(axis), "median")
     shape = a.shape
     rest = [i for i in range(len(shape)) if i not in axes]
     lead = tuple([shape[i] for i in rest])

@@ -22,6 +22,7 @@ from cdiff.numpy._common import (
     axes_of,
     axis_of,
     index_along,
+    listed_axes,
     mirrors,
     of_values,
 )
@@ -173,6 +174,7 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: in
 def _gradient_axes(f: Array, axis: Any) -> list[int]:
     if axis is None:
         return list(range(f.ndim))
+    axis = listed_axes(axis)
     if isinstance(axis, tuple):
         axes_of(f, axis, "gradient")  # complains about axes that are repeated
         return [axis_of(f, k, "gradient") for k in axis]

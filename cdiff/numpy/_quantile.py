@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     along,
     as_array,
     axes_of,
+    listed_axes,
     mirrors,
     of_values,
     store,
@@ -148,6 +149,7 @@ def _quantile(
     a = as_array(a)
     if a.dtype.kind != "f":
         a = _core.cast(a, float)
+    axis = listed_axes(axis)
     axes = axes_of(a, axis, name)
     shape = a.shape
     w = None if weights is None else _fitted(weights, a, axis, axes, name)

@@ -28,6 +28,7 @@ from cdiff.numpy._common import (
     axis_of,
     handles,
     index_along,
+    listed_axes,
     mask_of,
     mirrors,
     of_values,
@@ -36,6 +37,7 @@ from cdiff.numpy._common import (
     squared_size,
     squeezed,
     store,
+    whole_axis,
 )
 
 __all__ = [
@@ -221,6 +223,8 @@ def mean(
         if not any_array(a, out, where):
             return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
         a = as_array(a)
+    if not _has_fractions(dtype):
+        return _whole_moment("mean", a, axis, dtype, out, keepdims, where=where)
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
     if count == 0 if mask is None else _some(count, 0):
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
@@ -282,6 +286,9 @@ def _spread(
     if type(a) is not Array and not any_array(a, out, where, given_mean):
         return getattr(NUMPY, name)(a, axis, dtype, out, ddof, keepdims, where=where,
                                     mean=given_mean, correction=correction)  # fmt: skip
+    if not _has_fractions(dtype):
+        return _whole_moment(name, as_array(a), axis, dtype, out, keepdims, ddof=ddof, where=where,
+                             mean=given_mean, correction=correction)  # fmt: skip
     keepdims = keepdims is not NO_VALUE and keepdims
     deviation, axes, dof = _deviation(
         as_array(a), axis, dtype, ddof, keepdims, where, given_mean, correction, name
@@ -291,6 +298,21 @@ def _spread(
     else:
         # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
         result = _core.norm2(deviation, axes, keepdims) / dof**0.5
+    return result if out is None else store(out, result, name)
+
+
+def _has_fractions(dtype: Any) -> bool:
+    return dtype is None or np.dtype(dtype).kind in "fc"
+
+
+def _whole_moment(
+    name: str, a: Array, axis: Any, dtype: Any, out: Any, keepdims: Any, **rest: Any
+) -> Any:
+    """A moment in a dtype of whole numbers: what NumPy cuts off has no derivative."""
+    if keepdims is not NO_VALUE:
+        rest["keepdims"] = keepdims
+    given = {k: x for k, x in rest.items() if x is not NO_VALUE}
+    result = as_array(of_values(getattr(NUMPY, name), a, axis=axis, dtype=dtype, **given))
     return result if out is None else store(out, result, name)
 
 
@@ -357,6 +379,7 @@ def average(
     """As `numpy.average`, differentiable in the weights too."""
     a = as_array(a)
     keepdims = keepdims is not NO_VALUE and keepdims
+    axis = listed_axes(axis)
     axes = axes_of(a, axis, "average")
     if weights is None:
         result = mean(a, axes, keepdims=keepdims)
@@ -479,7 +502,7 @@ def _line(a: ArrayLike, axis: Any, dtype: Any, name: str) -> tuple[Array, int]:
     a = as_array(a) if dtype is None else _core.cast(a, dtype)
     if axis is None or (a.ndim == 0 and axis in (0, -1)):
         return _core.reshape(a, (a.size,)), 0
-    return a, axis_of(a, axis, name)
+    return a, axis_of(a, whole_axis(axis, name), name)
 
 
 # --- the logarithm of a sum of exponentials -------------------------------------------------------

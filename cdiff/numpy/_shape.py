@@ -26,9 +26,11 @@ from cdiff.numpy._common import (
     handles,
     index_along,
     line_of,
+    listed_axes,
     mirrors,
     shortcut,
     store,
+    whole_axis,
 )
 
 if TYPE_CHECKING:
@@ -204,7 +206,7 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
 def flip(m: ArrayLike, axis: Any = None) -> Array:
     """As `numpy.flip`."""
     m = as_array(m)
-    axes = axes_of(m, axis, "flip")
+    axes = axes_of(m, listed_axes(axis), "flip")
     return _core.index(m, tuple([slice(None, None, -1 if i in axes else 1) for i in range(m.ndim)]))
 
 
@@ -280,7 +282,7 @@ def concatenate(
         return NUMPY.concatenate(arrays, axis, out, dtype=dtype, casting=casting)
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0
-    result = _core.concatenate(arrays, axis)
+    result = _core.concatenate(arrays, whole_axis(axis, "concatenate"))
     if dtype is None and out is None:
         return result
     return _finished(result, out, dtype, casting, "concatenate")

@@ -37,7 +37,7 @@ def _norm(norm: Any, name: str) -> str:
     norm = "backward" if norm is None else norm
     if norm not in OTHER_WAY:
         raise ValueError(
-            f'{name}: Invalid norm value {norm}; should be "backward", "ortho" or "forward".'
+            f'{name}: Invalid norm value {norm}; should be "backward","ortho" or "forward".'
         )
     return str(norm)
 
@@ -202,7 +202,7 @@ def _half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str
     a, norm = as_array(a), _norm(norm, name)
     s, axes = lengths_of(a, s, axes, name)
     if not axes:
-        raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}")
+        raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}", IndexError)
     a = _half(a, s[-1], axes[-1], norm, name)
     return _along_all(a, s[:-1], axes[:-1], norm, out, False, name)
 
@@ -211,7 +211,7 @@ def _from_half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name
     a, norm = as_array(a), _norm(norm, name)
     s, axes = lengths_of(a, s, axes, name)
     if not axes:
-        raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}")
+        raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}", IndexError)
     a = _along_all(a, s[:-1], axes[:-1], norm, None, True, name)
     return _finished(_from_half(a, s[-1], axes[-1], norm, name), out, name)
 

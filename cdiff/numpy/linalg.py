@@ -270,6 +270,8 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
     x = floating(x)
     if axis is None:
         axes = ALL_AXES[x.ndim]
+    elif np.iterable(axis) and not isinstance(axis, tuple):
+        raise TypeError("norm: 'axis' must be None, an integer or a tuple of integers")
     else:
         axes = tuple([axis_of(x, i, "norm") for i in (axis if np.iterable(axis) else (axis,))])
     if len(axes) == 1:

@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import as_array, axes_of, axis_of
+from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes
 from cdiff.numpy._pad import pad
 from cdiff.scipy import signal as _signal
 from cdiff.scipy._mirror import mirror_of, no_keywords
@@ -93,7 +93,7 @@ def convolve1d(
 
 def _over(a: Array, w: Array, axes: Any, name: str) -> tuple[Array, tuple[int, ...]]:
     """Weights with an axis for each of the image, and the axes that they have."""
-    chosen = axes_of(a, axes, name)
+    chosen = axes_of(a, listed_axes(axes), name)
     if w.ndim != len(chosen) or not w.size:
         raise misfit(f"{name}: weights of shape {w.shape} for {len(chosen)} axes", RuntimeError)
     sizes = dict(zip(chosen, w.shape, strict=True))
@@ -177,7 +177,7 @@ def gaussian_filter(
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.gaussian_filter`, by the image and by sigma."""
     a = _image(input, output, "gaussian_filter")
-    chosen = axes_of(a, axes, "gaussian_filter")
+    chosen = axes_of(a, listed_axes(axes), "gaussian_filter")
     n = len(chosen)
     sigmas, orders, modes, radii = [
         _per_axis(x, n, "gaussian_filter") for x in (sigma, order, mode, radius)
@@ -211,7 +211,7 @@ def uniform_filter(
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.uniform_filter`."""
     a = _image(input, output, "uniform_filter")
-    chosen = axes_of(a, axes, "uniform_filter")
+    chosen = axes_of(a, listed_axes(axes), "uniform_filter")
     sizes, modes, origins = [
         _per_axis(x, len(chosen), "uniform_filter") for x in (size, mode, origin)
     ]
@@ -257,7 +257,7 @@ def laplace(
 ) -> Array:
     """As `scipy.ndimage.laplace`."""
     a = _image(input, output, "laplace")
-    chosen = axes_of(a, axes, "laplace")
+    chosen = axes_of(a, listed_axes(axes), "laplace")
     modes = _per_axis(mode, len(chosen), "laplace")
     terms = [correlate1d(a, [1.0, -2.0, 1.0], k, None, m, cval)
              for k, m in zip(chosen, modes, strict=True)]  # fmt: skip
@@ -270,7 +270,7 @@ def _bends(
 ) -> list[Array]:  # fmt: skip
     """Smoothed derivatives along each axis."""
     a = _image(input, output, name)
-    chosen = axes_of(a, axes, name)
+    chosen = axes_of(a, listed_axes(axes), name)
     return [gaussian_filter(a, sigma, [order if k == j else 0 for k in chosen], None, mode, cval,
                             axes=chosen, **keywords) for j in chosen]  # fmt: skip
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import any_array
-from cdiff.scipy import _quadrature
+from cdiff.scipy import _orders, _quadrature
+from cdiff.scipy._differences import by_steps
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._quadrature import bell_recursion, beta_factors
 from cdiff.scipy._rows import LANGUAGE, Elementwise, Row, apply_row, function_of, tracked_function
@@ -100,13 +101,24 @@ FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
     "zeta_order": (1, "x q", lambda n: (
         f"zeta_order({n + 1}, x, q)",
         f"-{n} * zeta_order({n - 1}, x + 1, q) - x * zeta_order({n}, x + 1, q)")),
+    "jv_order": (1, "v x", lambda n: (
+        f"jv_order({n + 1}, v, x)", f"0.5 * (jv_order({n}, v - 1, x) - jv_order({n}, v + 1, x))")),
+    "yv_order": (1, "v x", lambda n: (
+        f"yv_order({n + 1}, v, x)", f"0.5 * (yv_order({n}, v - 1, x) - yv_order({n}, v + 1, x))")),
+    "ive_order": (1, "v x", lambda n: (
+        f"ive_order({n + 1}, v, x)",
+        f"0.5 * (ive_order({n}, v - 1, x) + ive_order({n}, v + 1, x)) - y")),
+    "kve_order": (1, "v x", lambda n: (
+        f"kve_order({n + 1}, v, x)",
+        f"y - 0.5 * (kve_order({n}, v - 1, x) + kve_order({n}, v + 1, x))")),
 }  # fmt: skip
 
 
 @lru_cache(maxsize=256)
 def _family_row(name: str, orders: tuple[int, ...]) -> Row:
     _, args, partials = FAMILIES[name]
-    value = _in_dtype(getattr(_quadrature, f"{name}_value"), *orders)
+    where = _orders if hasattr(_orders, f"{name}_value") else _quadrature
+    value = _in_dtype(getattr(where, f"{name}_value"), *orders)
     shown = f"{name}({', '.join(map(str, orders))})"
     return Row(shown, tuple(args.split()), partials(*orders), value=value, public=False)
 
@@ -137,6 +149,7 @@ def named_row(name: str) -> Row | None:
 
 def _gamma_density(a: Any, x: Any) -> Any:
     """The derivative of gammainc by x."""
+    x = _core.minimum(x, 1e300)  # infinity minus infinity is no number
     return _core.exp(_call("xlogy", a - 1, x) - x - _call("gammaln", a))
 
 
@@ -206,6 +219,21 @@ def _log_noncentral_density(x: Any, df: Any, nc: Any) -> Any:
 def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
     """The density of the noncentral chi-squared distribution."""
     return _core.exp(_log_noncentral_density(x, df, nc))
+
+
+def _by_steps(name: str, k: int, *args: Any) -> Any:
+    """The derivative of a function of the tables by argument k, by values beside it."""
+    return by_steps(LANGUAGE[name], k, args)
+
+
+def _by_steps_within(room: Any, name: str, k: int, *args: Any) -> Any:
+    """The same where the next singular point is as far away as `room`."""
+    return by_steps(LANGUAGE[name], k, args, room)
+
+
+def _pole_free(x: Any) -> Any:
+    """How far x is from 0, -1, -2, ..."""
+    return _where(x > 0, x, _core.absolute(x - _core.rint(x)))
 
 
 def _kolmogorov_density(x: Any) -> Any:
@@ -285,7 +313,7 @@ _HELPERS = {
     name[1:]: value
     for name, value in list(globals().items())
     if name.endswith(("_order", "_density", "_slope", "_by_m", "_by_df"))
-    or name in ("_voigt_x", "_voigt_gamma")
+    or name in ("_voigt_x", "_voigt_gamma", "_by_steps", "_by_steps_within", "_pole_free")
 }
 
 LANGUAGE.update({name: getattr(_core, name) for name in _ELEMENTWISE.split()})

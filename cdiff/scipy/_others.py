@@ -52,8 +52,8 @@ OTHERS: dict[str, dict[str, str]] = {
         "a distribution of whole numbers only": "hypergeom nhypergeom nchypergeom_* randint "
             "multivariate_hypergeom zipfian poisson_binom",
         "its density or distribution function is an integral or a series without a table":
-            "nct ncf ksone kstwo kstwobign landau levy_stable studentized_range irwinhall "
-            "gausshyper pearson3 dpareto_lognorm matrix_t",
+            "ksone kstwo kstwobign landau levy_stable studentized_range irwinhall "
+            "dpareto_lognorm matrix_t",
         "makes random numbers or matrices": "ortho_group special_ortho_group unitary_group "
             "random_correlation random_table uniform_direction",
         "makes a distribution of its own: write its density": "rv_* gaussian_kde",

@@ -27,7 +27,7 @@ family("genhyperbolic", "p a b",
        "p * log(sqrt((a - b) * (a + b))) - (p - 0.5) * (log(a) - log(hypot(1.0, x)))"
        " - log(2 * pi) / 2 - log(kve(p, sqrt((a - b) * (a + b)))) + sqrt((a - b) * (a + b)) + b * x"
        " + log(kve(p - 0.5, a * hypot(1.0, x))) - a * hypot(1.0, x)",
-       valid="absolute(b) < a", constant=("p",), at=(0.7, 1.6, 0.4))
+       valid="absolute(b) < a", mode="b / sqrt((a - b) * (a + b))", at=(0.7, 1.6, 0.4))
 # 1 + x / h and 1 - x / h with h = sqrt(a + b + x**2), the smaller one without a difference.
 ROOT = "sqrt(a + b + square(x))"
 UP = f"where(x > 0, 1 + x / {ROOT}, (a + b) / ({ROOT} * ({ROOT} - x)))"
@@ -60,10 +60,15 @@ family("laplace_asymmetric", "kappa",
        "where(q < square(kappa) / (1 + square(kappa)),"
        " kappa * log(q * (1 + 1 / square(kappa))), -log((1 - q) * (1 + square(kappa))) / kappa)",
        isf="where(q < 1 / (1 + square(kappa)), -log(q * (1 + square(kappa))) / kappa,"
-       " kappa * log((1 - q) * (1 + 1 / square(kappa))))", at=(1.4,))
+       " kappa * log((1 - q) * (1 + 1 / square(kappa))))", at=(1.4,),
+       logcdf="where(x < 0, x / kappa - log1p(1 / square(kappa)),"
+       " log1p(-exp(-x * kappa) / (1 + square(kappa))))",
+       logsf="where(x > 0, -x * kappa - log1p(square(kappa)),"
+       " log1p(-exp(x / kappa) * square(kappa) / (1 + square(kappa))))")
 family("norminvgauss", "a b", "log(a / pi) + sqrt((a - b) * (a + b)) + b * x - a * hypot(1.0, x)"
        " + log(k1e(a * hypot(1.0, x))) - log(hypot(1.0, x))",
-       valid="(a > 0) * (absolute(b) < a)", high="inf", vanishes=True, at=(1.3, 0.4))
+       valid="(a > 0) * (absolute(b) < a)", high="inf", vanishes=True,
+       mode="b / sqrt((a - b) * (a + b))", at=(1.3, 0.4))
 family("skewcauchy", "a", "-log(pi) - log1p(square(x / where(x < 0, 1 - a, 1 + a)))",
        "where(x < 0, (1 - a) / pi * arctan2(1 - a, -x), 1 - (1 + a) / pi * arctan2(1 + a, x))",
        "where(x < 0, 1 - (1 - a) / pi * arctan2(1 - a, -x), (1 + a) / pi * arctan2(1 + a, x))",
@@ -79,6 +84,20 @@ family("tukeylambda", "lam",
        isf="boxcox1p(-q, lam) - boxcox(q, lam)", at=(-0.3,))
 VONMISES = "kappa * cosm1(x) - log(2 * pi) - log(i0e(kappa))"
 family("vonmises", "kappa", VONMISES, valid="kappa >= 0", at=(1.7,))
+
+R = "(df + square(x))"
+Z = f"(0.5 * square(nc * x) / {R})"
+family("nct", "df nc", f"0.5 * df * log(df / {R}) + gammaln(df + 1) - df * log(2)"
+       f" - gammaln(0.5 * df) - gammaln(0.5 * df + 1) - 0.5 * df * square(nc) / {R}"
+       f" + log(sqrt(2) * nc * x / {R} * hyp1f1(0.5 - 0.5 * df, 1.5, -{Z})"
+       f" * exp(gammaln(0.5 * df + 1) - gammaln(0.5 * df + 0.5))"
+       f" + hyp1f1(-0.5 * df, 0.5, -{Z}) / sqrt({R}))", valid="df > 0", mode="nc", at=(5.3, 0.7))
+# (1 + k x)**(1 / k**2 - 1) with k = skew / 2: no special point at skew = 0.
+family("pearson3", "skew", "-0.5 * log(2 * pi) - stirling_rest(square(0.5 * skew))"
+       " - log1p(0.5 * skew * x) - 0.5 * square(x) * hyp2f1(2.0, 1.0, 3.0, -0.5 * skew * x)",
+       low="where(skew > 0, -2 / where(skew > 0, skew, 1.0), -inf)",
+       high="where(skew < 0, -2 / where(skew < 0, skew, -1.0), inf)", vanishes=True, valid="",
+       mode="-0.5 * skew", at=(0.8,))
 
 # --- on the positive half line
 
@@ -97,7 +116,8 @@ family("foldcauchy", "c", "-log(pi) + log(1 / (1 + square(x - c)) + 1 / (1 + squ
        low="0", valid="c >= 0", at=(1.3,))
 family("foldnorm", "c", "logaddexp(-0.5 * square(x - c), -0.5 * square(x + c)) - log(2 * pi) / 2",
        "exp(log_normal_mass(-x - c, x - c))", "ndtr(c - x) + ndtr(-c - x)", low="0",
-       valid="c >= 0", at=(1.3,))
+       valid="c >= 0", at=(1.3,),
+       logsf="logaddexp(log_ndtr(c - x), log_ndtr(-c - x))")
 family("gibrat", "", "-0.5 * square(log(x)) - log(x) - log(2 * pi) / 2", "ndtr(log(x))",
        "ndtr(-log(x))", "exp(ndtri(q))", isf="exp(-ndtri(q))", logcdf="log_ndtr(log(x))",
        logsf="log_ndtr(-log(x))", low="0", vanishes=True)
@@ -105,7 +125,8 @@ GROWN = "-x * (a + b * (1 - exprel(-c * x)))"
 family("genexpon", "a b c", f"log(a - b * expm1(-c * x)) + {GROWN}", f"-expm1({GROWN})",
        f"exp({GROWN})", logsf=GROWN, low="0", at=(1.2, 0.7, 1.6))
 family("geninvgauss", "p b", "xlogy(p - 1, x) - 0.5 * b * square(x - 1) / x - log(2)"
-       " - log(kve(p, b))", low="0", vanishes=True, valid="b > 0", constant=("p",), at=(1.7, 0.8))
+       " - log(kve(p, b))", low="0", vanishes=True, valid="b > 0", at=(1.7, 0.8),
+       mode="(p - 1 + hypot(p - 1, b)) / b")
 family("kappa3", "a", "log(a) - (1 / a + 1) * log(a + power(x, a))",
        "x * power(a + power(x, a), -1 / a)", "-expm1(-log1p(a * power(x, -a)) / a)",
        "power(a / expm1(-a * log(q)), 1 / a)", isf="power(a / expm1(-a * log1p(-q)), 1 / a)",
@@ -115,22 +136,32 @@ family("mielke", "k s", f"log(k) - log(x) + log_expit(-s * log(x)) + {MIELKE}", 
        f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)", logcdf=MIELKE, low="0",
        isf="power(expm1(-s / k * log1p(-q)), -1 / s)", high="inf", vanishes=True, at=(2.7, 1.9))
 family("ncx2", "df nc", "log_noncentral_density(x, df, nc)", "chndtr(x, df, nc)",
-       low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)", constant=("df",),
-       at=(3.4, 1.2))
+       low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)",        at=(3.4, 1.2),
+       floor=1e-4)
+family("ncf", "dfn dfd nc", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
+       " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)"
+       " - 0.5 * nc * dfd / (dfd + dfn * x)"
+       " + log(hyp1f1(-0.5 * dfd, 0.5 * dfn, -0.5 * nc * dfn * x / (dfd + dfn * x)))", low="0",
+       high="inf", valid="(dfn > 0) * (dfd > 0) * (nc >= 0)", mode="(dfn + nc) / dfn",
+       at=(7.4, 6.1, 1.3))
 family("powerlognorm", "c s", "log(c) - log(s * x) - 0.5 * square(log(x) / s) - log(2 * pi) / 2"
        " + (c - 1) * log_ndtr(-log(x) / s)", "-expm1(c * log_ndtr(-log(x) / s))",
        "exp(c * log_ndtr(-log(x) / s))", "exp(s * ndtri(-expm1(log1p(-q) / c)))",
        isf="exp(-s * ndtri(power(q, 1 / c)))", logsf="c * log_ndtr(-log(x) / s)",
-       low="0", vanishes=True, at=(1.7, 0.8))
+       low="0", vanishes=True, at=(1.7, 0.8),
+       logcdf="where(log(x) < -9 * s, log(c) + log_ndtr(log(x) / s),"
+       " log_less_exp(c * log_ndtr(-where(log(x) < -9 * s, 0.0, log(x) / s))))")
 family("recipinvgauss", "mu", "-0.5 * log(2 * pi * x) - square(1 / mu - x) / (2 * x)",
        "ndtr((x - 1 / mu) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x + 1 / mu) / sqrt(x)))",
        "ndtr((1 / mu - x) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x + 1 / mu) / sqrt(x)))",
-       low="0", high="inf", vanishes=True, at=(0.8,))
+       low="0", high="inf", vanishes=True, at=(0.8,),
+       floor=1e-4)
 family("rel_breitwigner", "rho",
        "log(2 / pi) + 0.5 * log(2 * (1 + 1 / square(rho)) / (1 + hypot(1.0, 1 / rho)))"
-       " - log1p(square((x - rho) * (x + rho) / rho))", low="0", at=(1.7,))
+       " - log1p(square((x - rho) * (x + rho) / rho))", low="0", mode="rho", at=(1.7,))
 family("rice", "b", "log(x) - 0.5 * square(x - b) + log(i0e(x * b))",
-       "chndtr(square(x), 2.0, square(b))", low="0", vanishes=True, valid="b >= 0", at=(1.2,))
+       "chndtr(square(x), 2.0, square(b))", low="0", vanishes=True, valid="b >= 0", at=(1.2,),
+       floor=1e-4)
 
 # --- bounded
 
@@ -147,6 +178,9 @@ family("argus", "chi", f"3 * log(chi) - log(2 * pi) / 2 - log(0.5 * {ARGUS}) + l
        low="0", high="1", vanishes=True, at=(1.6,))
 family("cosine", "", "log(square(cos(0.5 * x)) / pi)", "(x + pi - sin(x + pi)) / (2 * pi)",
        "(pi - x - sin(pi - x)) / (2 * pi)", low="-pi", high="pi", vanishes=True)
+family("gausshyper", "a b c z", "xlogy(a - 1, x) + xlog1py(b - 1, -x) - c * log1p(z * x)"
+       " - betaln(a, b) - log(hyp2f1(c, a, a + b, -z))", low="0", high="1", mode="0.5 + 0.0 * a",
+       valid="(a > 0) * (b > 0) * (z > -1)", at=(2.3, 1.8, 0.7, 1.4))
 HALF = "x * log1prel(-c * x)"
 family("genhalflogistic", "c", f"log(2) - (1 - c) * {HALF} - 2 * log1p(exp(-{HALF}))",
        f"tanh(0.5 * {HALF})", f"2 * expit(-{HALF})", "-expm1(-2 * c * arctanh(q)) / c",
@@ -190,7 +224,8 @@ family("truncweibull_min", "c a b",
        f"power(power(a, c) - log1p(q * {MASS}), 1 / c)", low="a", high="b",
        isf=f"power(power(a, c) - log(exp(power(a, c) - power(b, c)) - q * {MASS}), 1 / c)",
        valid="(c > 0) * (a >= 0) * (b > a)", at=(1.7, 0.3, 1.9))
-family("vonmises_line", "kappa", VONMISES, valid="kappa >= 0", low="-pi", high="pi", at=(1.7,))
+family("vonmises_line", "kappa", VONMISES, valid="kappa >= 0", low="-pi", high="pi",
+       mode="0.0 * kappa", at=(1.7,))
 family("wrapcauchy", "c", "log1p(-square(c)) - log(2 * pi)"
        " - log(square(1 - c) + 4 * c * square(sin(0.5 * x)))",
        "where(x < pi, arctan((1 + c) / (1 - c) * tan(0.5 * x)) / pi,"

@@ -37,6 +37,10 @@ class Family:
         Whether the density is 0 at the ends of the support, where the expression is not defined.
     constant : tuple of str
         Shapes by which no derivative is known.
+    floor : float
+        Below what the expressions of a probability have no digits left.
+    mode : str or None
+        A point in the middle of the density, for families whose probabilities are its integrals.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Family:
     at: tuple[float, ...] = ()
     vanishes: bool = False
     constant: tuple[str, ...] = ()
+    floor: float = 1e-290
+    mode: str | None = None
 
 
 CONTINUOUS: dict[str, Family] = {}
@@ -64,7 +70,7 @@ NORMAL = "-0.5 * square(x) - log(2 * pi) / 2"
 
 def family(name: str, shapes: str, logpdf: str, cdf: str | None = None, sf: str | None = None,
            ppf: str | None = None, at: tuple[float, ...] = (), valid: str | None = None,
-           vanishes: bool = False, constant: tuple[str, ...] = (),
+           vanishes: bool = False, constant: tuple[str, ...] = (), floor: float = 1e-290,
            **more: str | None) -> None:  # fmt: skip
     """Add a family; shapes are positive unless `valid` says otherwise."""
     names = tuple(shapes.split())
@@ -72,7 +78,7 @@ def family(name: str, shapes: str, logpdf: str, cdf: str | None = None, sf: str 
         valid = " * ".join([f"({s} > 0)" for s in names])
     CONTINUOUS[name] = Family(
         name, names, logpdf, cdf=cdf, sf=sf, ppf=ppf, at=at, valid=valid, vanishes=vanishes,
-        constant=constant, **more
+        constant=constant, floor=floor, **more
     )
 
 
@@ -84,45 +90,68 @@ family("logistic", "", "log_expit(x) + log_expit(-x)", "expit(x)", "expit(-x)", 
        isf="-logit(q)", logcdf="log_expit(x)", logsf="log_expit(-x)")
 family("genlogistic", "c", "log(c) + log_expit(-x) + c * log_expit(x)", "exp(c * log_expit(x))",
        "-expm1(c * log_expit(x))", "-log(expm1(-log(q) / c))", logcdf="c * log_expit(x)", at=(1.4,),
-       isf="-log(expm1(-log1p(-q) / c))")
+       isf="-log(expm1(-log1p(-q) / c))",
+       logsf="where(x > 40, log(c) - x, log_less_exp(c * log_expit(where(x > 40, 0.0, x))))")
 family("laplace", "", "-absolute(x) - log(2)", "where(x < 0, 0.5 * exp(x), 1 - 0.5 * exp(-x))",
        "where(x < 0, 1 - 0.5 * exp(x), 0.5 * exp(-x))",
        "where(q < 0.5, log(2 * q), -log(2 * (1 - q)))",
-       isf="where(q < 0.5, -log(2 * q), log(2 * (1 - q)))")
+       isf="where(q < 0.5, -log(2 * q), log(2 * (1 - q)))",
+       logcdf="where(x < 0, x - log(2), log1p(-0.5 * exp(-absolute(x))))",
+       logsf="where(x > 0, -x - log(2), log1p(-0.5 * exp(-absolute(x))))")
 family("cauchy", "", "-log(pi) - 2 * log(hypot(1.0, x))", "arctan2(1.0, -x) / pi",
        "arctan2(1.0, x) / pi", "where(q < 0.25, -1 / tan(pi * q), tan(pi * (q - 0.5)))",
        isf="where(q < 0.25, 1 / tan(pi * q), tan(pi * (0.5 - q)))")
 family("t", "df", "-0.5 * (df + 1) * log1p(square(x) / df) - 0.5 * log(df) - betaln(0.5 * df, 0.5)",
        "stdtr(df, x)", "stdtr(df, -x)", "stdtrit(df, q)", isf="-stdtrit(df, q)", at=(3.4,))
 family("gumbel_r", "", "-x - exp(-x)", "exp(-exp(-x))", "-expm1(-exp(-x))", "-log(-log(q))",
-       isf="-log(-log1p(-q))", logcdf="-exp(-x)")
+       isf="-log(-log1p(-q))", logcdf="-exp(-x)",
+       logsf="where(x > 40, -x, log_less_exp(-exp(-where(x > 40, 0.0, x))))")
 family("gumbel_l", "", "x - exp(x)", "-expm1(-exp(x))", "exp(-exp(x))", "log(-log1p(-q))",
-       isf="log(-log(q))", logsf="-exp(x)")
+       isf="log(-log(q))", logsf="-exp(x)",
+       logcdf="where(x < -40, x, log_less_exp(-exp(where(x < -40, 0.0, x))))")
 family("hypsecant", "", "log(2 / pi) - logaddexp(x, -x)", "2 / pi * arctan(exp(x))",
-       "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))", isf="-log(tan(0.5 * pi * q))")
+       "2 / pi * arctan(exp(-x))", "log(tan(0.5 * pi * q))", isf="-log(tan(0.5 * pi * q))",
+       logcdf="where(x < -20, log(2 / pi) + x,"
+       " log_of(2 / pi * arctan(exp(x)), 2 / pi * arctan(exp(-x))))",
+       logsf="where(x > 20, log(2 / pi) - x,"
+       " log_of(2 / pi * arctan(exp(-x)), 2 / pi * arctan(exp(x))))")
 family("exponnorm", "K", "-log(K) + 0.5 / square(K) - x / K + log_ndtr(x - 1 / K)",
        "ndtr(x) - exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))",
        "ndtr(-x) + exp(0.5 / square(K) - x / K + log_ndtr(x - 1 / K))", low="-inf",
-       vanishes=True, at=(1.3,))
+       vanishes=True, at=(1.3,),
+       floor=1e-4)
 family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
        "maximum(ndtr(x) - 2 * owens_t(x, a), 0.0)",
-       "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", at=(1.7,))
+       "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", at=(1.7,),
+       floor=1e-4)
 family("powernorm", "c", f"log(c) + (c - 1) * log_ndtr(-x) + ({NORMAL})",
        "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "ndtri(-expm1(log1p(-q) / c))",
-       logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))")
+       logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))",
+       logcdf="where(x < -9, log(c) + log_ndtr(x),"
+       " log_less_exp(c * log_ndtr(-where(x < -9, 0.0, x))))")
 family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x) / sqrt(2))",
        "erf(exp(-0.5 * x) / sqrt(2))", "-log(2 * square(erfcinv(q)))",
-       isf="-log(2 * square(erfinv(q)))")
+       isf="-log(2 * square(erfinv(q)))",
+       logcdf="where(x < 0, log(2) + log_ndtr(-exp(-0.5 * x)),"
+       " log_of(erfc(exp(-0.5 * x) / sqrt(2)), erf(exp(-0.5 * x) / sqrt(2))))")
 family("dgamma", "a", "xlogy(a - 1, absolute(x)) - absolute(x) - log(2) - gammaln(a)",
        "where(x > 0, 0.5 + 0.5 * gammainc(a, absolute(x)), 0.5 * gammaincc(a, absolute(x)))",
        "where(x > 0, 0.5 * gammaincc(a, absolute(x)), 0.5 + 0.5 * gammainc(a, absolute(x)))",
        "where(q > 0.5, gammainccinv(a, 2 * (1 - q)), -gammainccinv(a, 2 * q))", at=(1.6,),
-       isf="where(q > 0.5, -gammainccinv(a, 2 * (1 - q)), gammainccinv(a, 2 * q))")
+       isf="where(q > 0.5, -gammainccinv(a, 2 * (1 - q)), gammainccinv(a, 2 * q))",
+       logcdf="where(x > 0, log1p(-0.5 * gammaincc(a, absolute(x))),"
+       " log_upper(a, absolute(x)) - log(2))",
+       logsf="where(x < 0, log1p(-0.5 * gammaincc(a, absolute(x))),"
+       " log_upper(a, absolute(x)) - log(2))")
 family("dweibull", "c", "log(0.5 * c) + xlogy(c - 1, absolute(x)) - power(absolute(x), c)",
        "where(x > 0, 1 - 0.5 * exp(-power(absolute(x), c)), 0.5 * exp(-power(absolute(x), c)))",
        "where(x > 0, 0.5 * exp(-power(absolute(x), c)), 1 - 0.5 * exp(-power(absolute(x), c)))",
        "where(q > 0.5, power(-log(2 * (1 - q)), 1 / c), -power(-log(2 * q), 1 / c))", at=(1.6,),
-       isf="where(q > 0.5, -power(-log(2 * (1 - q)), 1 / c), power(-log(2 * q), 1 / c))")
+       isf="where(q > 0.5, -power(-log(2 * (1 - q)), 1 / c), power(-log(2 * q), 1 / c))",
+       logcdf="where(x > 0, log1p(-0.5 * exp(-power(absolute(x), c))),"
+       " -power(absolute(x), c) - log(2))",
+       logsf="where(x < 0, log1p(-0.5 * exp(-power(absolute(x), c))),"
+       " -power(absolute(x), c) - log(2))")
 family("gennorm", "beta", "log(0.5 * beta) - gammaln(1 / beta) - power(absolute(x), beta)",
        "where(x > 0, 0.5 + 0.5 * gammainc(1 / beta, power(absolute(x), beta)),"
        " 0.5 * gammaincc(1 / beta, power(absolute(x), beta)))",
@@ -131,14 +160,20 @@ family("gennorm", "beta", "log(0.5 * beta) - gammaln(1 / beta) - power(absolute(
        "where(q > 0.5, 1.0, -1.0)"
        " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)", at=(1.7,),
        isf="where(q > 0.5, -1.0, 1.0)"
-       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)")
+       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)",
+       logcdf="where(x > 0, log1p(-0.5 * gammaincc(1 / beta, power(absolute(x), beta))),"
+       " log_upper(1 / beta, power(absolute(x), beta)) - log(2))",
+       logsf="where(x < 0, log1p(-0.5 * gammaincc(1 / beta, power(absolute(x), beta))),"
+       " log_upper(1 / beta, power(absolute(x), beta)) - log(2))")
 family("johnsonsu", "a b",
        "log(b) - 0.5 * log1p(square(x)) - log(2 * pi) / 2 - 0.5 * square(a + b * arcsinh(x))",
        "ndtr(a + b * arcsinh(x))", "ndtr(-a - b * arcsinh(x))", "sinh((ndtri(q) - a) / b)",
        logcdf="log_ndtr(a + b * arcsinh(x))", valid="b > 0", at=(0.4, 1.7),
-       isf="-sinh((ndtri(q) + a) / b)")
+       isf="-sinh((ndtri(q) + a) / b)",
+       logsf="log_ndtr(-a - b * arcsinh(x))")
 family("loggamma", "c", "c * x - exp(x) - gammaln(c)", "gammainc(c, exp(x))",
-       "gammaincc(c, exp(x))", "log(gammaincinv(c, q))", at=(1.7,), isf="log(gammainccinv(c, q))")
+       "gammaincc(c, exp(x))", "log(gammaincinv(c, q))", at=(1.7,), isf="log(gammainccinv(c, q))",
+       logcdf="log_lower(c, exp(x))", logsf="log_upper(c, exp(x))")
 # (1 - c x)**(1 / c) is exp(-w) with w = x * log1prel(-c x): no special point at c = 0.
 GEV = "x * log1prel(-c * x)"
 family("genextreme", "c", f"-exp(-{GEV}) - (1 - c) * {GEV}", f"exp(-exp(-{GEV}))",
@@ -155,21 +190,26 @@ family("lognorm", "s", "-0.5 * square(log(x) / s) - log(s * x) - log(2 * pi) / 2
        logcdf="log_ndtr(log(x) / s)", logsf="log_ndtr(-log(x) / s)",
        low="0", vanishes=True, at=(0.8,))
 family("gamma", "a", "xlogy(a - 1, x) - x - gammaln(a)", "gammainc(a, x)", "gammaincc(a, x)",
-       "gammaincinv(a, q)", isf="gammainccinv(a, q)", low="0", at=(1.7,))
+       "gammaincinv(a, q)", isf="gammainccinv(a, q)", low="0", at=(1.7,),
+       logcdf="log_lower(a, x)", logsf="log_upper(a, x)")
 family("invgamma", "a", "-(a + 1) * log(x) - gammaln(a) - 1 / x", "gammaincc(a, 1 / x)",
        "gammainc(a, 1 / x)", "1 / gammainccinv(a, q)", isf="1 / gammaincinv(a, q)",
        low="0", vanishes=True,
-       at=(2.7,))
+       at=(2.7,),
+       logcdf="log_upper(a, 1 / x)", logsf="log_lower(a, 1 / x)")
 family("gengamma", "a c", "log(c) + xlogy(c * a - 1, x) - power(x, c) - gammaln(a)",
        "gammainc(a, power(x, c))", "gammaincc(a, power(x, c))", "power(gammaincinv(a, q), 1 / c)",
-       low="0", at=(1.7, 1.2), isf="power(gammainccinv(a, q), 1 / c)")
+       low="0", at=(1.7, 1.2), isf="power(gammainccinv(a, q), 1 / c)",
+       logcdf="log_lower(a, power(x, c))", logsf="log_upper(a, power(x, c))")
 family("chi2", "df", "xlogy(0.5 * df - 1, x) - 0.5 * x - gammaln(0.5 * df) - 0.5 * log(2) * df",
        "chdtr(df, x)", "chdtrc(df, x)", "2 * gammaincinv(0.5 * df, q)", isf="chdtri(df, q)",
-       low="0", at=(3.4,))
+       low="0", at=(3.4,),
+       logcdf="log_lower(0.5 * df, 0.5 * x)", logsf="log_upper(0.5 * df, 0.5 * x)")
 family("chi", "df", "(1 - 0.5 * df) * log(2) - gammaln(0.5 * df) + xlogy(df - 1, x)"
        " - 0.5 * square(x)", "gammainc(0.5 * df, 0.5 * square(x))",
        "gammaincc(0.5 * df, 0.5 * square(x))", "sqrt(2 * gammaincinv(0.5 * df, q))", low="0",
-       at=(3.4,), isf="sqrt(2 * gammainccinv(0.5 * df, q))")
+       at=(3.4,), isf="sqrt(2 * gammainccinv(0.5 * df, q))",
+       logcdf="log_lower(0.5 * df, 0.5 * square(x))", logsf="log_upper(0.5 * df, 0.5 * square(x))")
 family("f", "dfn dfd", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
        " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)",
        "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", high="inf",
@@ -191,45 +231,58 @@ family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + x
        " - power(x, c)", "power(-expm1(-power(x, c)), a)",
        "-expm1(a * log_of(-expm1(-power(x, c)), exp(-power(x, c))))",
        "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3),
-       isf="power(-log(-expm1(log1p(-q) / a)), 1 / c)")
+       isf="power(-log(-expm1(log1p(-q) / a)), 1 / c)",
+       logsf="where(power(x, c) > 40, log(a) - power(x, c),"
+       " log_less_exp(a * log_of(-expm1(-power(x, c)), exp(-power(x, c)))))")
 family("rayleigh", "", "log(x) - 0.5 * square(x)", "-expm1(-0.5 * square(x))",
        "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(-2 * log(q))",
        logsf="-0.5 * square(x)", low="0", high="inf")
 family("maxwell", "", "0.5 * log(2 / pi) + 2 * log(x) - 0.5 * square(x)",
        "gammainc(1.5, 0.5 * square(x))", "gammaincc(1.5, 0.5 * square(x))",
-       "sqrt(2 * gammaincinv(1.5, q))", low="0", isf="sqrt(2 * gammainccinv(1.5, q))")
+       "sqrt(2 * gammaincinv(1.5, q))", low="0", isf="sqrt(2 * gammainccinv(1.5, q))",
+       logcdf="log_lower(1.5, 0.5 * square(x))", logsf="log_upper(1.5, 0.5 * square(x))")
 family("nakagami", "nu", "log(2) + xlogy(nu, nu) - gammaln(nu) + xlogy(2 * nu - 1, x)"
        " - nu * square(x)", "gammainc(nu, nu * square(x))", "gammaincc(nu, nu * square(x))",
-       "sqrt(gammaincinv(nu, q) / nu)", low="0", at=(1.6,), isf="sqrt(gammainccinv(nu, q) / nu)")
+       "sqrt(gammaincinv(nu, q) / nu)", low="0", at=(1.6,), isf="sqrt(gammainccinv(nu, q) / nu)",
+       logcdf="log_lower(nu, nu * square(x))", logsf="log_upper(nu, nu * square(x))")
 family("halfnorm", "", "0.5 * log(2 / pi) - 0.5 * square(x)", "erf(sqrt(0.5) * x)", "2 * ndtr(-x)",
-       "sqrt(2) * erfinv(q)", isf="-ndtri(0.5 * q)", low="0")
+       "sqrt(2) * erfinv(q)", isf="-ndtri(0.5 * q)", low="0",
+       logsf="where(x > 1, log(2) + log_ndtr(-x), log_of(2 * ndtr(-x), erf(sqrt(0.5) * x)))")
 family("halfcauchy", "", "log(2 / pi) - log1p(square(x))", "2 / pi * arctan(x)",
        "2 / pi * arctan2(1.0, x)", "tan(0.5 * pi * q)", low="0", isf="1 / tan(0.5 * pi * q)")
 family("halflogistic", "", "log(2) + log_expit(x) + log_expit(-x)", "tanh(0.5 * x)",
-       "2 * expit(-x)", "2 * arctanh(q)", low="0", isf="log1p(1 - q) - log(q)")
+       "2 * expit(-x)", "2 * arctanh(q)", low="0", isf="log1p(1 - q) - log(q)",
+       logsf="where(x > 1, log(2) + log_expit(-x), log_of(2 * expit(-x), tanh(0.5 * x)))")
 family("halfgennorm", "beta", "log(beta) - gammaln(1 / beta) - power(x, beta)",
        "gammainc(1 / beta, power(x, beta))", "gammaincc(1 / beta, power(x, beta))",
        "power(gammaincinv(1 / beta, q), 1 / beta)", low="0", at=(1.7,),
-       isf="power(gammainccinv(1 / beta, q), 1 / beta)")
+       isf="power(gammainccinv(1 / beta, q), 1 / beta)",
+       logcdf="log_lower(1 / beta, power(x, beta))", logsf="log_upper(1 / beta, power(x, beta))")
 family("invgauss", "mu", "-0.5 * log(2 * pi) - 1.5 * log(x) - square((x - mu) / mu) / (2 * x)",
        "ndtr((x / mu - 1) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
        "ndtr(-(x / mu - 1) / sqrt(x)) - exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
-       low="0", high="inf", vanishes=True, at=(0.8,))
+       low="0", high="inf", vanishes=True, at=(0.8,),
+       floor=1e-4)
 family("wald", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - square(x - 1) / (2 * x)",
        "ndtr((x - 1) / sqrt(x)) + exp(2 + log_ndtr(-(x + 1) / sqrt(x)))",
        "ndtr(-(x - 1) / sqrt(x)) - exp(2 + log_ndtr(-(x + 1) / sqrt(x)))", low="0", high="inf",
-       vanishes=True)
+       vanishes=True,
+       floor=1e-4)
 family("fatiguelife", "c", "log1p(x) - log(2 * c) - 0.5 * log(2 * pi) - 1.5 * log(x)"
        " - square(x - 1) / (2 * x * square(c))", "ndtr((sqrt(x) - 1 / sqrt(x)) / c)",
        "ndtr((1 / sqrt(x) - sqrt(x)) / c)",
        "0.25 * square(c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))",
        low="0", high="inf", vanishes=True, at=(0.9,),
-       isf="0.25 * square(-c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))")
+       isf="0.25 * square(-c * ndtri(q) + sqrt(square(c * ndtri(q)) + 4))",
+       logcdf="log_ndtr((sqrt(x) - 1 / sqrt(x)) / c)",
+       logsf="log_ndtr((1 / sqrt(x) - sqrt(x)) / c)")
 family("gompertz", "c", "log(c) + x - c * expm1(x)", "-expm1(-c * expm1(x))", "exp(-c * expm1(x))",
        "log1p(-log1p(-q) / c)", logsf="-c * expm1(x)", low="0", at=(0.9,), isf="log1p(-log(q) / c)")
 family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5 / x))",
        "erf(sqrt(0.5 / x))", "0.5 / square(erfcinv(q))", low="0", vanishes=True,
-       isf="0.5 / square(erfinv(q))")
+       isf="0.5 / square(erfinv(q))",
+       logcdf="where(x < 1, log(2) + log_ndtr(-1 / sqrt(x)),"
+       " log_of(erfc(sqrt(0.5 / x)), erf(sqrt(0.5 / x))))")
 family("lomax", "c", "log(c) - (c + 1) * log1p(x)", "-expm1(-c * log1p(x))", "exp(-c * log1p(x))",
        "expm1(-log1p(-q) / c)", isf="expm1(-log(q) / c)", logsf="-c * log1p(x)", low="0", at=(1.9,))
 family("fisk", "c", "log(c) + xlogy(c - 1, x) + 2 * log_expit(-c * log(x))",
@@ -276,7 +329,8 @@ family("johnsonsb", "a b",
        "log(b) - log(x * (1 - x)) - log(2 * pi) / 2 - 0.5 * square(a + b * logit(x))",
        "ndtr(a + b * logit(x))", "ndtr(-a - b * logit(x))", "expit((ndtri(q) - a) / b)",
        low="0", vanishes=True, high="1", valid="b > 0", at=(0.4, 1.7),
-       isf="expit(-(ndtri(q) + a) / b)")
+       isf="expit(-(ndtri(q) + a) / b)",
+       logcdf="log_ndtr(a + b * logit(x))", logsf="log_ndtr(-a - b * logit(x))")
 family("bradford", "c", "log(c) - log1p(c * x) - log(log1p(c))", "log1p(c * x) / log1p(c)",
        "log1p(c * (1 - x) / (1 + c * x)) / log1p(c)", "expm1(q * log1p(c)) / c", low="0", high="1",
        at=(1.4,))

@@ -1,4 +1,4 @@
-"""Bessel functions and their relatives as rows: orders are arguments without a derivative.
+"""Bessel functions and their relatives as rows, by the argument and by real orders.
 
 As in the table of the gamma functions, ``y`` is the result and every derivative is an expression in
 functions of these tables, by the recurrences that hold everywhere (no division by the argument).
@@ -18,7 +18,10 @@ row = BESSEL.row
 
 REAL = (-2.3, 0.4, 1.9, 12.0)
 POSITIVE = (0.2, 1.9, 12.0)
-ORDERS = ((0, 1.3), (2, 0.7), (3, 9.0), (1.4, 2.2))
+ORDERS = ((0, 1.3), (2, 0.7), (3, 9.0), (1.4, 2.2), (-2.3, 0.9))
+# K is even in its order.
+EVEN = ((0.2, 1.3), (2, 0.7), (3, 9.0), (1.4, 2.2), (-2.3, 0.9))
+STRUVE_AT = ((1.4, 2.2), (0, 1.3), (2, 0.7), (3, 9.0))
 WHOLE = ((0, 1.3), (2, 0.7), (3, 9.0))
 
 # --- of order 0 and 1
@@ -42,30 +45,42 @@ row("k1e", "x", "where(x < 1e8, y - 0.5 * (k0e(x) + kve(2, x)), -0.5 * y / x * (
 
 # --- of any order
 
-row("jv", "v x", None, "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)", at=ORDERS)
-row("jn", "v x", None, "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)", at=WHOLE)
-row("jve", "v x", None, "0.5 * (jve(v - 1, x) - jve(v + 1, x))", mp="besselj(v, x)", at=ORDERS)
-row("yv", "v x", None, "0.5 * (yv(v - 1, x) - yv(v + 1, x))", mp="bessely(v, x)", at=ORDERS)
+row("jv", "v x", "jv_order(1, v, x)", "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)",
+    at=ORDERS)
+row("jn", "v x", "jv_order(1, v, x)", "0.5 * (jv(v - 1, x) - jv(v + 1, x))", mp="besselj(v, x)",
+    at=WHOLE)
+row("jve", "v x", "jv_order(1, v, x)", "0.5 * (jve(v - 1, x) - jve(v + 1, x))", mp="besselj(v, x)",
+    at=ORDERS)
+row("yv", "v x", "yv_order(1, v, x)", "0.5 * (yv(v - 1, x) - yv(v + 1, x))", mp="bessely(v, x)",
+    at=ORDERS)
 row("yn", "n x", None, "0.5 * (yn(trunc(n) - 1, x) - yn(trunc(n) + 1, x))",
     mp="bessely(n, x)", at=WHOLE)
-row("yve", "v x", None, "0.5 * (yve(v - 1, x) - yve(v + 1, x))", mp="bessely(v, x)", at=ORDERS)
-row("iv", "v x", None, "0.5 * (iv(v - 1, x) + iv(v + 1, x))", mp="besseli(v, x)", at=ORDERS)
-row("ive", "v x", None, "0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y",
+row("yve", "v x", "yv_order(1, v, x)", "0.5 * (yve(v - 1, x) - yve(v + 1, x))", mp="bessely(v, x)",
+    at=ORDERS)
+row("iv", "v x", "exp(x) * ive_order(1, v, x)", "0.5 * (iv(v - 1, x) + iv(v + 1, x))",
+    mp="besseli(v, x)", at=ORDERS)
+row("ive", "v x", "ive_order(1, v, x)", "0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y",
     mp="exp(-abs(x)) * besseli(v, x)", at=ORDERS)
-row("kv", "v x", None, "-0.5 * (kv(v - 1, x) + kv(v + 1, x))", mp="besselk(v, x)", at=ORDERS)
+row("kv", "v x", "exp(-x) * kve_order(1, v, x)", "-0.5 * (kv(v - 1, x) + kv(v + 1, x))",
+    mp="besselk(v, x)", at=EVEN)
 row("kn", "n x", None, "-0.5 * (kv(trunc(n) - 1, x) + kv(trunc(n) + 1, x))",
     mp="besselk(n, x)", at=WHOLE)
-row("kve", "v x", None, "y - 0.5 * (kve(v - 1, x) + kve(v + 1, x))",
-    mp="exp(x) * besselk(v, x)", at=ORDERS)
+row("kve", "v x", "kve_order(1, v, x)", "y - 0.5 * (kve(v - 1, x) + kve(v + 1, x))",
+    mp="exp(x) * besselk(v, x)", at=EVEN)
 STRUVE = "power(0.5 * x, v) / (sqrt(pi) * gamma(v + 1.5))"
-row("struve", "v x", None, f"0.5 * (struve(v - 1, x) - struve(v + 1, x) + {STRUVE})",
-    mp="struveh(v, x)", at=ORDERS)
-row("modstruve", "v x", None, f"0.5 * (modstruve(v - 1, x) + modstruve(v + 1, x) + {STRUVE})",
-    mp="struvel(v, x)", at=ORDERS)
-row("wright_bessel", "a b x", None, None, "wright_bessel(a, a + b, x)",
+row("struve", "v x", "by_steps('struve', 0, v, x)",
+    f"0.5 * (struve(v - 1, x) - struve(v + 1, x) + {STRUVE})",
+    mp="struveh(v, x)", at=STRUVE_AT, accuracy=1e-10)
+row("modstruve", "v x", "by_steps('modstruve', 0, v, x)",
+    f"0.5 * (modstruve(v - 1, x) + modstruve(v + 1, x) + {STRUVE})",
+    mp="struvel(v, x)", at=STRUVE_AT, accuracy=1e-10)
+row("wright_bessel", "a b x", "by_steps_within(a, 'wright_bessel', 0, a, b, x)",
+    "by_steps_within(b, 'wright_bessel', 1, a, b, x)", "wright_bessel(a, a + b, x)",
     mp="nsum(lambda k: x**k / (factorial(k) * gamma(a * k + b)), [0, inf])",
     at=((0.7, 1.2, 0.8), (1.5, 0.3, 2.0)), domain="a >= 0, b >= 0, x >= 0")
-row("log_wright_bessel", "a b x", None, None, "exp(log_wright_bessel(a, a + b, x) - y)",
+row("log_wright_bessel", "a b x", "by_steps_within(a, 'log_wright_bessel', 0, a, b, x)",
+    "by_steps_within(b, 'log_wright_bessel', 1, a, b, x)",
+    "exp(log_wright_bessel(a, a + b, x) - y)",
     mp="log(nsum(lambda k: x**k / (factorial(k) * gamma(a * k + b)), [0, inf]))",
     at=((0.7, 1.2, 0.8), (1.5, 0.3, 2.0)), domain="a >= 0, b >= 0, x >= 0")
 

@@ -110,7 +110,8 @@ row("voigt_imaginary", "x sigma gamma", "-voigt_gamma(x, sigma, gamma)",
 equal("chdtr", "v x", "gammainc(0.5 * v, 0.5 * x)", "v x", at=((2.3, 1.7), (5.0, 9.0)))
 equal("chdtrc", "v x", "gammaincc(0.5 * v, 0.5 * x)", "v x", at=((2.3, 1.7), (5.0, 9.0)))
 equal("chdtri", "v p", "2 * gammainccinv(0.5 * v, p)", "v p", at=((2.3, 0.7), (5.0, 0.2)))
-row("chndtr", "x df nc", "noncentral_density(x, df, nc)", None,
+row("chndtr", "x df nc", "noncentral_density(x, df, nc)",
+    "by_steps_within(df, 'chndtr', 1, x, df, nc)",
     "-noncentral_density(x, df + 2, nc)", at=((3.0, 7.5, 1.2), (9.0, 1.5, 2.0), (0.7, 3.0, 0.9)),
     domain="x > 0, df > 0, nc >= 0")
 FDTR_AT = ((2.3, 4.0, 0.7), (5.0, 8.0, 2.0))

@@ -36,11 +36,13 @@ GAMMA_K = "gammainc_order(1, y + 1, m)"
 row("pdtrik", "p m", f"-1 / {GAMMA_K}", f"-gamma_density(y + 1, m) / {GAMMA_K}",
     at=((0.5, 2.0), (0.8, 5.0)), domain="0 < p < 1", accuracy=FOUND)
 NONCENTRAL = "noncentral_density({0}, df, {1})"
-row("chndtrix", "p df nc", f"1 / {NONCENTRAL.format('y', 'nc')}", None,
+row("chndtrix", "p df nc", f"1 / {NONCENTRAL.format('y', 'nc')}",
+    f"-by_steps_within(df, 'chndtr', 1, y, df, nc) / {NONCENTRAL.format('y', 'nc')}",
     f"noncentral_density(y, df + 2, nc) / {NONCENTRAL.format('y', 'nc')}",
     at=((0.3, 3.5, 1.2), (0.8, 2.5, 2.0)), domain="0 < p < 1", accuracy=FOUND)
 row("chndtrinc", "x df p", f"{NONCENTRAL.format('x', 'y')} / noncentral_density(x, df + 2, y)",
-    None, "-1 / noncentral_density(x, df + 2, y)", at=((5.0, 3.5, 0.4), (6.0, 2.5, 0.6)),
+    "by_steps_within(df, 'chndtr', 1, x, df, y) / noncentral_density(x, df + 2, y)",
+    "-1 / noncentral_density(x, df + 2, y)", at=((5.0, 3.5, 0.4), (6.0, 2.5, 0.6)),
     domain="0 < p < 1", accuracy=FOUND)
 
 # --- inverses of the incomplete beta function
@@ -79,18 +81,22 @@ row("stdtridf", "p t", "1 / student_by_df(y, t)", "-student_density(y, t) / stud
 # --- solutions of differential equations, by the argument
 
 DEGREE = repr(pi / 180)
-row("mathieu_a", "m q", None, None, at=((2, 0.7),))
-row("mathieu_b", "m q", None, None, at=((2, 0.7),))
+row("mathieu_a", "m q", None, "by_steps('mathieu_a', 1, m, q)", at=((2, 0.7),))
+row("mathieu_b", "m q", None, "by_steps('mathieu_b', 1, m, q)", at=((2, 0.7),))
 for _kind, _value in (("cem", "a"), ("sem", "b")):
-    row(f"mathieu_{_kind}_0", "m q x", None, None, f"{DEGREE} * mathieu_{_kind}_1(m, q, x)",
+    row(f"mathieu_{_kind}_0", "m q x", None, f"by_steps('mathieu_{_kind}_0', 1, m, q, x)",
+    f"{DEGREE} * mathieu_{_kind}_1(m, q, x)",
         at=((2, 0.7, 30.0), (1, 2.0, 100.0)), public=False)
-    row(f"mathieu_{_kind}_1", "m q x", None, None, f"-{DEGREE} * (mathieu_{_value}(m, q)"
+    row(f"mathieu_{_kind}_1", "m q x", None, f"by_steps('mathieu_{_kind}_1', 1, m, q, x)",
+    f"-{DEGREE} * (mathieu_{_value}(m, q)"
         f" - 2 * q * cosdg(2 * x)) * mathieu_{_kind}_0(m, q, x)",
         at=((2, 0.7, 30.0), (1, 2.0, 100.0)), public=False)
 WEBER = "0.25 * square(x) - v - 0.5"
 for _name, _factor in (("pbdv", WEBER), ("pbvv", WEBER), ("pbwa", "v - 0.25 * square(x)")):
-    row(f"{_name}_0", "v x", None, f"{_name}_1(v, x)", at=((1.5, 0.7), (0.3, 2.0)), public=False)
-    row(f"{_name}_1", "v x", None, f"({_factor}) * {_name}_0(v, x)", at=((1.5, 0.7), (0.3, 2.0)),
+    row(f"{_name}_0", "v x", f"by_steps('{_name}_0', 0, v, x)", f"{_name}_1(v, x)",
+    at=((1.5, 0.7), (0.3, 2.0)), public=False)
+    row(f"{_name}_1", "v x", f"by_steps('{_name}_1', 0, v, x)", f"({_factor}) * {_name}_0(v, x)",
+    at=((1.5, 0.7), (0.3, 2.0)),
         public=False)
 row("elliprj", "x y_ z p", "0.5 * (elliprd(y_, z, x) - y) / (x - p)",
     "0.5 * (elliprd(x, z, y_) - y) / (y_ - p)", "0.5 * (elliprd(x, y_, z) - y) / (z - p)",

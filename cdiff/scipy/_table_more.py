@@ -90,12 +90,18 @@ row("agm", "a b", "2 * a / (3 * pi) * square(y) * elliprd(0.0, square(b), square
 
 # --- hypergeometric functions, by the argument
 
-row("hyp0f1", "v x", None, "hyp0f1(v + 1, x) / v", mp="hyp0f1(v, x)", at=((1.3, 0.7), (0.4, -2.0)))
-row("hyp1f1", "a b x", None, None, "a / b * hyp1f1(a + 1, b + 1, x)", mp="hyp1f1(a, b, x)",
+row("hyp0f1", "v x", "by_steps_within(pole_free(v), 'hyp0f1', 0, v, x)", "hyp0f1(v + 1, x) / v",
+    mp="hyp0f1(v, x)", at=((1.3, 0.7), (0.4, -2.0)))
+row("hyp1f1", "a b x", "by_steps('hyp1f1', 0, a, b, x)",
+    "by_steps_within(pole_free(b), 'hyp1f1', 1, a, b, x)", "a / b * hyp1f1(a + 1, b + 1, x)",
+    mp="hyp1f1(a, b, x)",
     at=((1.3, 0.7, 0.5), (0.4, 2.2, -2.0)))
-row("hyp2f1", "a b c x", None, None, None, "a * b / c * hyp2f1(a + 1, b + 1, c + 1, x)",
+row("hyp2f1", "a b c x", "by_steps('hyp2f1', 0, a, b, c, x)", "by_steps('hyp2f1', 1, a, b, c, x)",
+    "by_steps_within(pole_free(c), 'hyp2f1', 2, a, b, c, x)",
+    "a * b / c * hyp2f1(a + 1, b + 1, c + 1, x)",
     mp="hyp2f1(a, b, c, x)", at=((1.3, 0.7, 2.0, 0.5), (0.4, 2.2, 1.5, -2.0)), domain="x < 1")
-row("hyperu", "a b x", None, None, "-a * hyperu(a + 1, b + 1, x)", mp="hyperu(a, b, x)",
+row("hyperu", "a b x", "by_steps('hyperu', 0, a, b, x)", "by_steps('hyperu', 1, a, b, x)",
+    "-a * hyperu(a + 1, b + 1, x)", mp="hyperu(a, b, x)",
     at=((1.3, 0.7, 0.5), (0.4, 2.2, 2.0)), domain="x > 0")
 
 # --- orthogonal polynomials, by the argument and not by the degree
@@ -126,19 +132,26 @@ row("eval_hermitenorm", "n x", None, f"n * eval_hermitenorm({LOW}, x)",
     mp="2**(-mpf(n) / 2) * hermite(n, x / sqrt(2))", at=WHOLE)
 row("eval_laguerre", "n x", None, f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, 1.0, x)",
     mp="laguerre(n, 0, x)", at=DEGREES)
-row("eval_genlaguerre", "n alpha x", None, None,
+row("eval_genlaguerre", "n alpha x", None,
+    "by_steps_within(alpha + 1, 'eval_genlaguerre', 1, n, alpha, x)",
     f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, alpha + 1, x)",
     mp="laguerre(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, 0.6)))
-row("eval_gegenbauer", "n alpha x", None, None,
+row("eval_gegenbauer", "n alpha x", None,
+    "by_steps('eval_gegenbauer', 1, n, alpha, x)",
     f"where(n == 0, 0.0, 2.0 * alpha) * eval_gegenbauer({LOW}, alpha + 1, x)",
     mp="gegenbauer(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, -0.6)))
-row("eval_jacobi", "n alpha beta x", None, None, None, "where(n == 0, 0.0, 0.5 * (n + alpha"
+row("eval_jacobi", "n alpha beta x", None,
+    "by_steps('eval_jacobi', 1, n, alpha, beta, x)",
+    "by_steps('eval_jacobi', 2, n, alpha, beta, x)", "where(n == 0, 0.0, 0.5 * (n + alpha"
     f" + beta + 1)) * eval_jacobi({LOW}, alpha + 1, beta + 1, x)",
     mp="jacobi(n, alpha, beta, x)", at=((0, 0.4, 0.7, 0.3), (4, 1.2, 0.5, -0.6)))
-row("eval_sh_jacobi", "n p q x", None, None, None, f"n * eval_sh_jacobi({LOW}, p + 2, q + 1, x)",
+row("eval_sh_jacobi", "n p q x", None, "by_steps('eval_sh_jacobi', 1, n, p, q, x)",
+    "by_steps_within(q, 'eval_sh_jacobi', 2, n, p, q, x)",
+    f"n * eval_sh_jacobi({LOW}, p + 2, q + 1, x)",
     mp="jacobi(n, p - q, q - 1, 2 * x - 1) / binomial(2 * n + p - 1, n)",
     at=((0, 2.4, 0.7, 0.3), (4, 2.2, 0.5, 0.6)))
-row("lpmv", "m v x", None, None, "(v * x * y - (v + m) * lpmv(m, v - 1, x)) / (square(x) - 1)",
+row("lpmv", "m v x", None, "by_steps('lpmv', 1, m, v, x)",
+    "(v * x * y - (v + m) * lpmv(m, v - 1, x)) / (square(x) - 1)",
     mp="re(legenp(v, m, x))", at=((0, 2, 0.3), (1, 3, -0.6)), domain="-1 < x < 1")
 
 # --- zeta functions

@@ -23,7 +23,7 @@ from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff._mapped import PointCallee
-from cdiff.numpy._common import as_array, axes_of, axis_of
+from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes
 from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._mirror import mirror_of
@@ -127,7 +127,7 @@ def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Arr
     a, b = _numbers(in1, name), _numbers(in2, name)
     if axes is None or a.ndim != b.ndim or a.ndim == 0:
         return _convolved(a, b, mode, "fft", name)
-    axes = axes_of(a, tuple(axes) if np.iterable(axes) else axes, name)
+    axes = axes_of(a, listed_axes(axes), name)
     if len(axes) == a.ndim or mode not in ("full", "same", "valid"):
         return _convolved(a, b, mode, "fft", name)
     rest = [(n, m) for k, (n, m) in enumerate(zip(a.shape, b.shape, strict=True)) if k not in axes]

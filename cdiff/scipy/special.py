@@ -3,8 +3,8 @@ a derivative is known, to any order.
 
 The elementwise ones are rows of tables (`_table_gamma.py`, `_table_bessel.py`, `_table_more.py`);
 those with several outputs, with keywords or over axes are put together here from them. Asking for a
-derivative by an order or a degree raises a NotImplementedError that names the argument. Plain
-arguments go to SciPy itself.
+derivative by an order or a degree that counts raises a NotImplementedError that names the argument.
+Plain arguments go to SciPy itself.
 
 Examples
 --------

@@ -26,7 +26,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import as_array
+from cdiff.numpy._common import any_true, as_array
 from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
@@ -35,6 +35,7 @@ from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
+from cdiff.scipy._tails import log_mass
 
 _stats = scipy_module("stats")
 
@@ -55,10 +56,54 @@ def _log_of(p: Any, rest: Any) -> Any:
     return _core.where(small, _core.log(_core.where(small, p, 1.0)), from_rest)
 
 
+def _log_less_exp(u: Any) -> Any:
+    """log(1 - exp(u)) for u < 0."""
+    near = _core.greater(u, -0.7)
+    small, large = _core.where(near, u, -1.0), _core.where(near, -1.0, u)
+    return _core.where(near, _core.log(-_core.expm1(small)), _core.log1p(-_core.exp(large)))
+
+
+def _log_upper(a: Any, x: Any) -> Any:
+    """log(gammaincc(a, x)), by a confluent function where that underflows."""
+    far = _core.greater(x, a + 500.0)
+    inside = _core.where(far, _core.minimum(x, 1e300), a + 501.0)
+    log, hyperu, gammaln = _core.log, LANGUAGE["hyperu"], LANGUAGE["gammaln"]
+    below = a * log(inside) - inside - gammaln(a) + log(hyperu(1.0, a + 1, inside))
+    near = _core.where(far, a, x)
+    p, rest = LANGUAGE["gammaincc"](a, near), LANGUAGE["gammainc"](a, near)
+    below = _core.where(_core.less(x, 1e300), below, -np.inf)
+    return _core.where(far, below, _log_of(p, rest))
+
+
+def _log_lower(a: Any, x: Any) -> Any:
+    """log(gammainc(a, x)), by a confluent function where that underflows."""
+    hyp1f1, gammaln = LANGUAGE["hyp1f1"], LANGUAGE["gammaln"]
+    first = a * _core.log(x) - x - gammaln(a + 1)
+    far = _core.less(first, -500.0) & _core.less(x, a)
+    below = first + _core.log(hyp1f1(1.0, a + 1, _core.where(far, x, 1.0)))
+    near = _core.where(far, a, x)
+    p, rest = LANGUAGE["gammainc"](a, near), LANGUAGE["gammaincc"](a, near)
+    return _core.where(far, below, _log_of(p, rest))
+
+
+def _stirling_rest(t: Any) -> Any:
+    """log(gamma(a)) - (a - 1/2) log(a) + a - log(2 pi) / 2 for a = 1 / t, by its series near 0."""
+    near = _core.less(t, 0.05)
+    u, a = _core.where(near, t, 0.0), 1.0 / _core.where(near, 1.0, t)
+    s, terms = u * u, (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
+    series: Any = 0.0
+    for c in reversed(terms):
+        series = series * s + c
+    whole = LANGUAGE["gammaln"](a) - (a - 0.5) * _core.log(a) + a - 0.5 * np.log(2 * np.pi)
+    return _core.where(near, u * series, whole)
+
+
 _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
-_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of)
+_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
+              log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower,
+              stirling_rest=_stirling_rest)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
@@ -83,6 +128,22 @@ def _expression(family: Family, method: str) -> str | None:
     names, form = sources.get(method, ((), ""))
     parts = [_expression(family, name) for name in names]
     return form.format(*parts) if form and None not in parts else None
+
+
+def has_method(family: Family, method: str) -> bool:
+    """Whether a method of the family has a derivative.
+
+    Parameters
+    ----------
+    family : Family
+    method : str
+
+    Returns
+    -------
+    bool
+    """
+    integral = family.mode is not None and method in ("cdf", "sf", "logcdf", "logsf")
+    return integral or _expression(family, method) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -167,19 +228,20 @@ class _Continuous(_Distribution):
         family = self._family
         variable, below, above = _METHODS[method]
         *shapes, loc, scale = self._parameters(args, kwargs, 2)
-        expression = _expression(family, method)
-        if expression is None:
+        if not has_method(family, method):
             raise NotImplementedError(
                 f"{family.name}.{method} has no derivative here; its value is "
                 f"scipy.stats.{family.name}.{method} of plain numbers"
             )
-        function = _compiled(expression, (variable, *family.shapes))
+        function = self._function(method, variable)
         x = as_array(x) if isinstance(x, (list, tuple)) else x
         if variable == "q":
             y = self._ended(function(x, *shapes), x, shapes, method == "isf")
             return self._valid(loc + scale * y, shapes, scale)
         z = (x - loc) / scale
         y = function(z, *shapes)
+        if method in ("logcdf", "logsf") and getattr(family, method) is None and not family.mode:
+            y = self._in_tail(y, z, shapes, method == "logsf")
         y = self._limited(y, z, shapes, float(below), float(above))
         if method == "pdf":
             y = y / scale
@@ -198,6 +260,40 @@ class _Continuous(_Distribution):
                 edge = infinite if end is None else _compiled(end, family.shapes)(*shapes)
                 y = _core.where(_core.equal(q, float(at)), edge, y)
         return y
+
+    def _function(self, method: str, variable: str) -> Any:
+        """A method for the standardised variable and the shapes."""
+        expression = _expression(self._family, method)
+        if expression is not None:
+            return _compiled(expression, (variable, *self._family.shapes))
+        return lambda z, *shapes: self._integral(method, z, list(shapes))
+
+    def _integral(self, method: str, z: Any, shapes: list[Any]) -> Any:
+        """A probability as the integral of the density, over the smaller side."""
+        assert self._family.mode is not None
+        mode = _compiled(self._family.mode, self._family.shapes)(*shapes)
+        left = _core.less(z, mode)
+        low = self._log_mass(_core.where(left, z, mode), shapes, -1.0)
+        high = self._log_mass(_core.where(left, mode, z), shapes, 1.0)
+        upper = method.endswith("sf")
+        if method.startswith("log"):
+            other = _core.log1p(-_core.exp(low if upper else high))
+            return _core.where(left, other, high) if upper else _core.where(left, low, other)
+        low, high = _core.exp(low), _core.exp(high)
+        return _core.where(left, 1.0 - low, high) if upper else _core.where(left, low, 1.0 - high)
+
+    def _log_mass(self, z: Any, shapes: list[Any], side: float) -> Any:
+        family = self._family
+        end = family.high if side > 0 else family.low
+        end = None if end is None or end.endswith("inf") else _compiled(end, family.shapes)(*shapes)
+        return log_mass(_compiled(family.logpdf, ("x", *family.shapes)), z, shapes, side, end)
+
+    def _in_tail(self, y: Any, z: Any, shapes: list[Any], right: bool) -> Any:
+        """The logarithm of a probability, by an integral where nothing is left of the number."""
+        small = _core.less(y, float(np.log(self._family.floor)))
+        if not any_true(small):
+            return y
+        return _core.where(small, self._log_mass(z, shapes, 1.0 if right else -1.0), y)
 
     def median(self, *args: Any, **kwargs: Any) -> Any:
         """As SciPy's: the quantile of one half."""

@@ -168,10 +168,11 @@ class SparseArray:
 def _product(a: SparseArray, x: Array) -> Array:
     if x.ndim not in (1, 2) or x.shape[0] != a.shape[1]:
         raise misfit(f"sparse matmul: shapes {a.shape} and {x.shape} do not fit")
-    x = x if x.dtype.kind == "f" else _core.cast(x, float)
+    dtype = np.result_type(a.data.dtype, x.dtype)
+    data, x = (z if z.dtype == dtype else _core.cast(z, dtype) for z in (a.data, x))
     if x.ndim == 2:
-        return call(Product(a.structure), [a.data, x])
-    y = call(Product(a.structure), [a.data, _core.reshape(x, (x.size, 1))])
+        return call(Product(a.structure), [data, x])
+    y = call(Product(a.structure), [data, _core.reshape(x, (x.size, 1))])
     return _core.reshape(y, (a.shape[0],))
 
 
@@ -191,9 +192,11 @@ def as_sparse(a: Any, name: str) -> SparseArray:
         return a
     if not _sparse.issparse(a):
         raise TypeError(f"{name}: a sparse matrix is needed, not {type(a).__name__}")
+    if a.ndim != 2:
+        raise misfit(f"{name}: a sparse matrix has two axes, this one has the shape {a.shape}")
     coo = a.tocoo()
-    return SparseArray(as_array(coo.data.astype(float, copy=False)),
-                       Structure(coo.row, coo.col, coo.shape))  # fmt: skip
+    data = coo.data if coo.data.dtype.kind in "fc" else coo.data.astype(float)
+    return SparseArray(as_array(data), Structure(coo.row, coo.col, coo.shape))
 
 
 def from_coordinates(data: Any, coords: Any, shape: Any) -> SparseArray:

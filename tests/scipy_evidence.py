@@ -1,0 +1,335 @@
+"""What holds of every name of `cdiff.scipy`, as measured: the source of docs/scipy_coverage.json.
+
+For each name one call of the tests' own cases that goes through it is taken, and everything that a
+function has to be is tried: values against SciPy's, derivatives in both modes and of second order
+against extrapolated differences of SciPy's values (or mpmath, where a row of the tables says how),
+compiled and mapped gradients, and the other dtypes. What holds is the row; nothing is typed by
+hand. ``python tests/scipy_evidence.py docs/scipy_coverage.json`` writes the file (two minutes);
+tests/test_scipy_coverage.py measures again and compares.
+"""
+
+import json
+import sys
+import warnings
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple
+
+import numpy as np
+from special_cases import difference, exact
+
+import cdiff as cd
+from cdiff.scipy import _coverage
+from cdiff.scipy._language import FUNCTIONS, ROWS
+from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
+
+FILES = ("linalg", "fft", "arrays", "interpolate", "ndimage")
+NO_CASE = "no case"
+# What has no derivative to measure: answers about a matrix, and the class of tracked matrices.
+ANSWERS = ("bandwidth", "ishermitian", "issymmetric", "SparseArray")
+
+
+class Row(NamedTuple):
+    """One name: what holds."""
+
+    module: str
+    name: str
+    modes: tuple[str, ...]
+    orders: int
+    dtypes: tuple[str, ...]
+    against: str
+
+
+def module_of(name):
+    full = "_windows" if name == "signal.windows" else name
+    return import_module(f"cdiff.scipy.{full}")
+
+
+def names():
+    """(module, name) of everything that is differentiated."""
+    for module in ("special", "stats", *_coverage.MODULES):
+        for name in sorted(module_of(module).__all__):
+            if name not in ("linalg", "windows", *ANSWERS):
+                yield module, name
+
+
+# --- a call for each name -------------------------------------------------------------------------
+
+
+@cache
+def called():
+    """The first case of the tests' tables that goes through each name."""
+    found = {}
+    for file in FILES:
+        for f, args in import_module(f"test_scipy_{file}").CASES.values():
+            for key in reached(f, args):
+                found.setdefault(key, (f, args))
+    return found
+
+
+@cache
+def original(module, name):
+    return getattr(module_of(module), name)
+
+
+def reached(f, args):
+    """The names through which a call goes, by standing in for each."""
+    seen, put_back = held(f), []
+    for module, name in names():
+        target, function = module_of(module), original(module, name)
+        if module in ("special", "stats") or not callable(function):
+            continue
+
+        def stand_in(*a, _key=(module, name), _f=function, **k):
+            seen.append(_key)
+            return _f(*a, **k)
+
+        put_back.append((target, name, function))
+        setattr(target, name, stand_in)
+    try:
+        with np.errstate(all="ignore"):
+            f(*[cd.array(x) for x in args])
+    finally:
+        for target, name, function in put_back:
+            setattr(target, name, function)
+    return seen
+
+
+def held(f):
+    """The names whose functions are the case itself, or its defaults, or in its closure."""
+    cells = [cell.cell_contents for cell in getattr(f, "__closure__", None) or ()]
+    known = [f, *cells, *(getattr(f, "__defaults__", None) or ())]
+    return [key for key in names() if any(original(*key) is x for x in known)]
+
+
+def case_of(module, name):
+    """A function and its arguments; None where no test has a case."""
+    if (module, name) in CALLS:
+        return CALLS[module, name]
+    if module == "special":
+        return special_case(name)
+    if module == "stats":
+        return stats_case(name)
+    return called().get((module, name))
+
+
+def special_case(name):
+    row = ROWS.get(name)
+    if row is None:
+        by_hand = import_module("test_scipy_special")
+        calls = {**by_hand.BY_HAND, **SEVERAL}
+        f = calls.get(name)
+        return None if f is None else (f, (by_hand.X,))
+    places = [k for k, d in enumerate(row.d) if d is not None]
+    point = row.samples[0]
+
+    def f(*moved):
+        given = iter(moved)
+        return FUNCTIONS[name](*[next(given) if k in places else x for k, x in enumerate(point)])
+
+    return f, tuple([np.array([point[k]], dtype=float) for k in places])
+
+
+def special(name, *rest):
+    function = getattr(module_of("special"), name)
+    return lambda x: function(x, *rest)
+
+
+def made_sparse(kind):
+    """The product with a matrix whose nonzeros are tracked."""
+
+    def f(data, x):
+        make = getattr(module_of("sparse"), "csr_array" if kind == "matmul" else kind)
+        a = make((data, (np.array([0, 1, 2, 2]), np.array([1, 0, 2, 0]))), shape=(3, 3))
+        return module_of("sparse").matmul(a, x) if kind == "matmul" else a @ x
+
+    return f, (np.array([0.3, 1.2, 0.7, 2.0]), np.array([1.5, 0.4, 0.9]))
+
+
+U, V, W = np.array([0.3, 1.2, 0.7]), np.array([0.9, 0.4, 1.7]), np.array([0.8, 1.1, 0.6])
+SQUARE = np.array([[2.0, 0.3, 0.1], [0.2, 1.1, 0.4], [0.1, 0.3, 0.5]])
+
+
+def distance(name, *more):
+    function = getattr(module_of("spatial.distance"), name)
+    return function, (U, V, *more)
+
+
+CALLS = {
+    ("linalg", "eig"): (lambda a: module_of("linalg").eig(a)[0], (SQUARE,)),
+    ("linalg", "eigvals"): (lambda a: module_of("linalg").eigvals(a), (SQUARE,)),
+    ("signal", "hilbert"): (lambda x: module_of("signal").hilbert(x), (U,)),
+    **{("spatial.distance", name): distance(name) for name in (
+        "braycurtis", "canberra", "chebyshev", "cityblock", "correlation", "cosine", "euclidean",
+        "jensenshannon", "sqeuclidean")},
+    ("spatial.distance", "seuclidean"): distance("seuclidean", W),
+    ("spatial.distance", "mahalanobis"): distance("mahalanobis", SQUARE @ SQUARE.T),
+    **{("sparse", name): made_sparse(name) for name in (
+        "coo_array", "coo_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix",
+        "matmul")},
+    ("stats", "multinomial"): (
+        lambda p: module_of("stats").multinomial.logpmf([1, 2, 3], 6, p / np.sum(p)), (U,)),
+}  # fmt: skip
+
+
+SEVERAL = {
+    **{name: special(name) for name in (
+        "cbrt", "erf", "erfc", "exp2", "expit", "expm1", "log1p", "log_expit", "sinc", "factorial",
+        "iti0k0", "itj0y0", "it2i0k0", "it2j0y0", "itairy")},
+    "comb": lambda x: module_of("special").comb(5.3, x),
+    "lambertw": lambda x: module_of("special").lambertw(x).real,
+    "mathieu_cem": lambda x: module_of("special").mathieu_cem(2, 0.7, x),
+    "mathieu_sem": lambda x: module_of("special").mathieu_sem(2, 0.7, x),
+    "multigammaln": lambda x: module_of("special").multigammaln(x + 2.0, 2),
+    "pbdv": lambda x: module_of("special").pbdv(0.4, x),
+    "pbvv": lambda x: module_of("special").pbvv(0.4, x),
+    "pbwa": lambda x: module_of("special").pbwa(0.4, x),
+    "perm": lambda x: module_of("special").perm(5.3, x),
+}  # fmt: skip
+
+
+def stats_case(name):
+    stats = module_of("stats")
+    d = getattr(stats, name)
+    family = CONTINUOUS.get(d._family.name) if hasattr(d, "_family") else None
+    if family is not None:
+        x = d._plain.ppf(np.array([0.46, 0.83]), *family.at)
+        return d.logpdf, (x, *[np.array(s) for s in family.at])
+    if hasattr(d, "_family"):
+        shapes = DISCRETE[name].at
+        real = [k for k, s in enumerate(shapes) if isinstance(s, float)]
+
+        def f(*moved):
+            given = iter(moved)
+            full = [next(given) if k in real else s for k, s in enumerate(shapes)]
+            return d.logpmf(np.array([1.0]), *full)
+
+        return f, tuple([np.array(shapes[k]) for k in real])
+    cases = import_module("test_scipy_multivariate")
+    return cases.of(name)[::2] if name in cases.CASES else None
+
+
+# --- what holds -----------------------------------------------------------------------------------
+
+
+def loss_of(f):
+    def loss(*args):
+        y = f(*args)
+        parts = y if isinstance(y, (tuple, list)) else [y]
+        return sum([np.sum(np.real(x) * np.cos(np.real(x)) + np.imag(x)) for x in parts])
+
+    return loss
+
+
+def agree(x, y, rtol):
+    return bool(np.allclose(x, y, rtol=rtol, atol=1e-2 * rtol * (1 + np.max(np.abs(y), initial=0))))
+
+
+def holds(check):
+    """Whether a check is true; an error is a no."""
+    try:
+        return bool(check())
+    except Exception:
+        return False
+
+
+def measured(module, name):
+    """The row of a name."""
+    case = case_of(module, name)
+    if case is None:
+        return Row(module, name, (), 0, (), NO_CASE)
+    f, args = case
+    args = tuple([np.asarray(x) for x in args])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        first, modes = derivatives(f, args)
+        dtypes = [d for d in ("f4", "f8", "c8", "c16") if holds(lambda d=d: in_dtype(f, args, d))]
+        dtypes = [d for d in dtypes if d != "c8" or "c16" in dtypes]
+        row = ROWS.get(name) if module == "special" else None
+        oracle = "mpmath" if row is not None and holds(lambda: by_mpmath(row)) else "differences"
+    return Row(module, name, tuple(modes), first, tuple([np.dtype(d).name for d in dtypes]), oracle)
+
+
+def directions(args):
+    rng = np.random.default_rng(7)
+    return [rng.uniform(0.2, 1.0, x.shape) * 0.1 for x in args]
+
+
+def derivatives(f, args):
+    """The order to which derivatives agree with differences, and the modes that do."""
+    loss, d = loss_of(f), directions(args)
+    places = tuple(range(len(args)))
+    gradient = cd.grad(loss, argnums=places)
+    moved = lambda t: [x + (t - 1.0) * z for x, z in zip(args, d, strict=True)]
+    along = lambda g: sum([np.sum(x * z) for x, z in zip(g, d, strict=True)])
+    want = difference(lambda t: float(loss(*moved(t))), (1.0,), 0, 1e-3)
+    checks = {
+        "forward": lambda: agree(cd.jvp(loss, args, tuple(d))[1], want, 1e-5),
+        "reverse": lambda: agree(along(gradient(*args)), want, 1e-5),
+        "compiled": lambda: compiled(gradient, args),
+        "mapped": lambda: mapped(gradient, args),
+    }
+    modes = [mode for mode, check in checks.items() if holds(check)]
+    second = difference(lambda t: float(along(gradient(*moved(t)))), (1.0,), 0, 1e-3)
+    order2 = lambda: agree(along(cd.jvp(lambda *z: gradient(*z), args, tuple(d))[1]), second, 1e-4)
+    return ("reverse" in modes) + ("reverse" in modes and holds(order2)), modes
+
+
+def compiled(gradient, args):
+    other = cd.compile(gradient)
+    other(*[1.003 * x for x in args])
+    return all(agree(x, y, 1e-9) for x, y in zip(other(*args), gradient(*args), strict=True))
+
+
+def mapped(gradient, args):
+    several = cd.vmap(gradient)(*[np.stack([x, x]) for x in args])
+    return all(agree(x[1], y, 1e-8) for x, y in zip(several, gradient(*args), strict=True))
+
+
+def in_dtype(f, args, dtype):
+    """Values and dtypes are SciPy's, and the derivative has the dtype of the argument."""
+    given = [x.astype(dtype) if x.dtype.kind in "fc" else x for x in args]
+    if np.dtype(dtype).kind == "c":
+        given = [x * (1 + 0.1j) for x in given]
+    want, got = f(*given), f(*[cd.array(x) for x in given])
+    rtol = 2e-3 if np.dtype(dtype).itemsize in (4,) or dtype == "c8" else 1e-7
+    for x, y in zip(flat(want), flat(got), strict=True):
+        if x.dtype != y.dtype or not agree(y, x, rtol):
+            return False
+    gradient = cd.grad(loss_of(f), argnums=tuple(range(len(args))))(*given)
+    if dtype == "c16" and not along_real(f, given, gradient):
+        return False
+    return all(g.dtype == x.dtype and np.isfinite(g).all()
+               for g, x in zip(gradient, given, strict=True) if x.dtype.kind in "fc")
+
+
+def along_real(f, args, gradient):
+    """The derivative in a real direction is the difference."""
+    d, loss = directions(args), loss_of(f)
+    moved = lambda t: [x + (t - 1.0) * z for x, z in zip(args, d, strict=True)]
+    want = difference(lambda t: float(loss(*moved(t))), (1.0,), 0, 1e-3)
+    found = sum([np.sum(np.real(g) * z) for g, z in zip(gradient, d, strict=True)])
+    return agree(found, want, 1e-5)
+
+
+def flat(y):
+    return [np.asarray(cd._core.value(x)) for x in (y if isinstance(y, (tuple, list)) else [y])]
+
+
+def by_mpmath(row):
+    """The first derivative at the first sample."""
+    point = [float(x) if d is not None else x for x, d in zip(row.samples[0], row.d, strict=True)]
+    k = next(k for k, d in enumerate(row.d) if d is not None)
+    orders = [int(i == k) for i in range(len(point))]
+    want = exact(row, row.samples[0], np.real(row.plain()(*point)), orders)
+    return agree(cd.grad(FUNCTIONS[row.name], argnums=k)(*point), want, 1e-6)
+
+
+def as_json(rows):
+    lines = ",\n".join([json.dumps(row._asdict()) for row in rows])
+    return f"[\n{lines}\n]\n"
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        file.write(as_json([measured(*key) for key in names()]))

@@ -1,0 +1,118 @@
+"""Where other libraries meet an Array, and axes and dtypes that NumPy takes or refuses."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import cdiff as cd
+import cdiff.numpy as cnp
+
+A = np.array([[2.0, 0.0, 1.0], [0.0, 0.5, 0.0], [3.0, 0.0, 0.0]])
+V = np.array([0.3, 1.2, 0.7])
+FORMS = [getattr(sp, f"{kind}_{form}") for kind in ("csr", "csc", "coo", "lil", "dok", "dia", "bsr")
+         for form in ("array", "matrix")]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda f: f.__name__)
+def test_products_with_scipys_sparse_matrices(form):
+    """As with the dense matrix: both sides, vectors and matrices, compiled, second order."""
+    a = form(A)
+    for f in (lambda m, x: m @ np.sin(x), lambda m, x: np.sin(x) @ m,
+              lambda m, x: m @ np.outer(x, x), lambda m, x: np.outer(x, x) @ m):  # fmt: skip
+        one, two = (lambda x, m=m, f=f: np.sum(np.cos(f(m, x))) for m in (a, A))
+        np.testing.assert_allclose(cd.grad(one)(V), cd.grad(two)(V), rtol=1e-13)
+        np.testing.assert_allclose(cd.hessian(one)(V), cd.hessian(two)(V), rtol=1e-12)
+        compiled = cd.compile(cd.grad(one))
+        compiled(V + 0.1)
+        np.testing.assert_allclose(compiled(V), cd.grad(two)(V), rtol=1e-13)
+        assert compiled.stats()["recordings"] == 1
+
+
+def test_sparse_products_keep_dtypes_and_complain():
+    x = cd.array(V.astype("f4"), requires_grad=True)
+    assert (sp.csr_array(A.astype("f4")) @ x).dtype == np.float32
+    y = sp.csr_array(A * 1j) @ cd.array(V, requires_grad=True)
+    np.testing.assert_allclose(y.numpy(), A @ V * 1j)
+    with pytest.raises(ValueError, match="do not fit"):
+        sp.csr_array(A) @ cd.array(np.ones(2), requires_grad=True)
+    with pytest.raises(TypeError, match=r"A\.toarray\(\) \* x"):
+        sp.csr_array(A).multiply(x)
+    np.testing.assert_array_equal(sp.csr_array(A) @ cd.array(V), A @ V)  # nothing to track
+
+
+def test_nditer_says_what_to_write():
+    x = cd.array(V, requires_grad=True)
+    with pytest.raises(NotImplementedError, match=r"iterate over x\.flat"):
+        list(np.nditer(x))
+    with pytest.raises(NotImplementedError, match="nditer"):
+        np.nditer(
+            [x, None],
+        )
+    with pytest.raises(TypeError, match="lose its derivative"):
+        np.asarray(x)
+
+
+def test_tables_of_pandas_say_what_to_write():
+    """By the module that asks, so that pandas itself is not needed."""
+    scope = {"np": np, "__name__": "pandas.core.frame"}
+    exec("def dot(other):\n    return np.asarray(other)", scope)
+    with pytest.raises(TypeError, match=r"np\.dot\(table, v\)"):
+        scope["dot"](cd.array(V, requires_grad=True))
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(A)
+    with pytest.raises(TypeError, match=r"np\.dot\(table, v\)"):
+        table @ cd.array(V, requires_grad=True)
+    np.testing.assert_allclose(cd.grad(lambda v: np.sum(np.dot(table, v)))(V), A.sum(axis=0))
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "std"])
+@pytest.mark.parametrize("dtype", [int, "i4", bool])
+def test_moments_in_whole_numbers_are_numpys(name, dtype):
+    data = np.arange(6.0).reshape(2, 3) + 0.7
+    x = cd.array(data, requires_grad=True)
+    # The root of an array of whole numbers is NumPy's own error.
+    several = ({"axis": 1}, {"axis": 0, "keepdims": True}) if name != "std" else ()
+    for keywords in ({}, *several):
+        want = getattr(np, name)(data, dtype=dtype, **keywords)
+        for found in (getattr(np, name)(x, dtype=dtype, **keywords),
+                      getattr(x, name)(dtype=dtype, **keywords)):  # fmt: skip
+            assert found.dtype == want.dtype and not cd.is_tracked(found)
+            np.testing.assert_array_equal(found.numpy(), want)
+
+
+X = np.arange(1.0, 7.0).reshape(2, 3)
+
+
+@pytest.mark.parametrize("axis", [[0], [0, 1], True, False])
+@pytest.mark.parametrize("name", [
+    "sum", "prod", "mean", "var", "std", "max", "min", "ptp", "nansum", "nanmean", "nanmax",
+    "cumsum", "squeeze", "take", "repeat", "concatenate", "add.reduce",
+])  # fmt: skip
+def test_axes_that_numpy_refuses(name, axis):
+    f = np.add.reduce if name == "add.reduce" else getattr(np, name)
+    more = {"take": ([0],), "repeat": (2,)}.get(name, ())
+    for data in (X, cd.array(X, requires_grad=True)):
+        with pytest.raises(TypeError):
+            f([data, data] if name == "concatenate" else data, *more, axis=axis)
+
+
+@pytest.mark.parametrize("axis", [[0], [0, 1], True])
+@pytest.mark.parametrize("name", ["median", "nanmedian", "average", "flip", "quantile", "gradient"])
+def test_axes_that_numpy_takes(name, axis):
+    more = {"quantile": (0.3,)}.get(name, ())
+    if (name, axis) == ("gradient", True):
+        return
+    want = getattr(np, name)(X, *more, axis=axis)
+    found = getattr(cnp, name)(cd.array(X, requires_grad=True), *more, axis=axis)
+    for x, y in zip(np.atleast_1d(found) if isinstance(found, cd.Array) else found,
+                    np.atleast_1d(want), strict=True):  # fmt: skip
+        np.testing.assert_allclose(cd._core.value(x), y)
+
+
+def test_transforms_over_no_axis_raise_numpys_error():
+    for f in (np.fft.rfftn, np.fft.irfftn):
+        for x in (X, cd.array(X, requires_grad=True)):
+            with pytest.raises(IndexError):
+                f(x, axes=())
+    with pytest.raises(TypeError, match="integer or a tuple"):
+        np.linalg.norm(cd.array(X, requires_grad=True), axis=[0])
