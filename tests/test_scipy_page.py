@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 
 import cdiff as cd
 import cdiff.scipy as cs
@@ -19,7 +20,12 @@ MODULES = ["special", "stats", *_coverage.MODULES]
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed")
 def test_the_page_is_up_to_date():
-    assert PAGE.read_text(encoding="utf-8") == _coverage.page()
+    told, found = PAGE.read_text(encoding="utf-8"), _coverage.page()
+    assert _coverage.ABSENT_HEAD in told
+    if f"in SciPy {'.'.join(scipy.__version__.split('.')[:2])}," not in told:
+        # The end lists what is public in one version; that all has a reason is the next test.
+        told, found = [text.split(_coverage.ABSENT_HEAD)[0] for text in (told, found)]
+    assert told == found
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from inspect import ismodule
 
+import scipy
+
 from cdiff.scipy import _multivariate
 from cdiff.scipy._frozen import CONTINUOUS_METHODS
 from cdiff.scipy._language import OWN, ROWS
@@ -58,7 +60,7 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
   underflows or is a difference of larger numbers. Where SciPy integrates a density numerically
   (`genhyperbolic`, `norminvgauss`, `geninvgauss`, `gausshyper`, ...), the probability of an `Array`
   is an integral too, by one fixed rule, to 1e-11. Derivatives by the order of Bessel functions
-  take 0.2 ms a point.
+  take a few tenths of a millisecond a point.
 - Distributions with plain parameters (`norm(0.0, 2.0)`) are differentiated by the variable.
 - `CubicSpline`, `Akima1DInterpolator`, `PPoly`, `BSpline`, `make_interp_spline` and `interp1d` are
   differentiated by points, values, knots, coefficients and queries, in all their forms;
@@ -77,8 +79,9 @@ MULTIVARIATE = (
 )
 
 
-ABSENT = """All other public names of these modules, each with its reason; they are SciPy's own, for
-plain arguments. With a tracked Array they raise an error that says the same."""
+ABSENT_HEAD = "## Without a derivative"
+ABSENT = """All other public names of these modules in SciPy {}, each with its reason; they are
+SciPy's own, for plain arguments. With a tracked Array they raise an error that says the same."""
 
 
 def counts() -> dict[str, int]:
@@ -179,7 +182,8 @@ def page() -> str:
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])
         lines += [f"## {name}: {total[name]}", "", listed + ".", ""]
-    lines += ["## Without a derivative", "", ABSENT, "", *_absent()]
+    version = ".".join(scipy.__version__.split(".")[:2])
+    lines += [ABSENT_HEAD, "", ABSENT.format(version), "", *_absent()]
     return "\n".join(lines)
 
 
