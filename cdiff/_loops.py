@@ -32,6 +32,7 @@ __all__ = ["fori_loop", "scan", "while_loop"]
 
 KEPT_BYTES = 1 << 24  # carries up to this are all kept for the reverse sweep
 NO_LIMIT = 2**62
+INT64 = np.iinfo(np.int64)
 
 
 class _Wider(Exception):
@@ -59,11 +60,13 @@ class _Carry:
         for x, path in zip(self.leaves, self.paths, strict=True):
             check_number(x, f"{who}: {path}")
         self.specs: list[Spec] = [spec_of(x) for x in self.leaves]
+        self.ints = {k for k, x in enumerate(self.leaves) if x.__class__ is int}
 
     def widened(self, place: int) -> None:
         """Make a Python int a float."""
         self.leaves[place] = float(self.leaves[place])
         self.specs[place] = spec_of(self.leaves[place])
+        self.ints.discard(place)
 
     def taken(self, out: Any, f: Any) -> list[Any]:
         """The leaves of the next carry, checked against the first."""
@@ -73,7 +76,7 @@ class _Carry:
             found = spec_of(x)
             if found == spec:
                 continue
-            if self.leaves[k].__class__ is int and found == (np.dtype(np.float64), ()):
+            if k in self.ints and found == (np.dtype(np.float64), ()):
                 raise _Wider(k)
             raise TypeError(
                 f"{self.who}: {self.paths[k]} must keep its shape and dtype, but it began as "
@@ -268,10 +271,8 @@ def scan(
     every = _segments(carry.specs, rows.length, checkpoint_every)
     while True:
         try:
-            if rows.length == 1:
-                return _one_step(f, carry, rows)
             if every:
-                return _scan_segments(f, carry, rows, reverse, every, checkpoint_every)
+                return _scan_segments(f, carry, rows, reverse, every)
             return _scan(f, carry, rows, reverse)
         except _Wider as wider:
             carry.widened(wider.place)
@@ -295,6 +296,8 @@ def _separate(x: Any) -> Array:
 
 def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
     """One scan that keeps all carries."""
+    if rows.length == 1:
+        return _one_step(f, carry, rows)
     function = _ScanFunction(f, carry, rows.treedef)
     body = Body(function, len(carry.leaves) + len(rows.leaves))
     operands = [operand(x) for x in [*carry.leaves, *rows.leaves]]
@@ -360,7 +363,7 @@ def _record_first(
 
 
 def _scan_segments(
-    f: Any, carry: _Carry, rows: _Rows, reverse: bool, every: int, given: int | None
+    f: Any, carry: _Carry, rows: _Rows, reverse: bool, every: int
 ) -> tuple[Any, Any]:
     """A scan over segments, each a scan; what is left over is one more segment."""
     count, rest = divmod(rows.length, every)
@@ -368,8 +371,7 @@ def _scan_segments(
     part = slice(0, rest) if reverse else slice(count * every, None)
 
     def segment(c: Any, x: Any) -> Any:
-        n = every if not rows.leaves else None
-        return scan(f, c, x, length=n, reverse=reverse, checkpoint_every=every)
+        return _segment(f, carry, c, _Rows(x, every), reverse)
 
     folded = [x[whole].reshape((count, every, *x.shape[1:])) for x in rows.leaves]
     init = unflatten(carry.treedef, carry.leaves)
@@ -384,6 +386,13 @@ def _scan_segments(
         pairs = zip(stacked, flatten(more)[0], strict=True)
         stacked = [np.concatenate(pair[::-1] if reverse else pair) for pair in pairs]
     return last, unflatten(tree, stacked)
+
+
+def _segment(f: Any, carry: _Carry, init: Any, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
+    """The scan that is one step of another, whose first carry says what may become a float."""
+    own = _Carry(init, carry.who)
+    own.ints = carry.ints
+    return _scan(f, own, rows, reverse)
 
 
 def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any) -> Any:
@@ -405,6 +414,13 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     ------
     TypeError
         If `lower` or `upper` is no whole number, or the carry changes its form.
+    OverflowError
+        If it counts further than 64 bits do.
+
+    Notes
+    -----
+    Many steps are taken in segments, each of which counts for itself: the memory for n steps grows
+    like the square root of n, also that for a derivative.
 
     Examples
     --------
@@ -418,8 +434,24 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     for x in (lower, upper):
         if isinstance(x, bool) or not hasattr(x, "__index__"):
             raise TypeError(f"fori_loop: the bounds must be whole numbers, got {x!r}")
-    numbers = np.arange(index(lower), index(upper))
-    return scan(_Indexed(body), init, numbers)[0]
+    first, last = index(lower), index(upper)
+    if first < last and not INT64.min <= first < last <= INT64.max:
+        raise OverflowError(f"fori_loop: {first} to {last} do not fit into 64 bits")
+    carry = _Carry(init, "fori_loop")
+    f, length = _Indexed(body), max(last - first, 0)
+    every = _segments([*carry.specs, spec_of(first)], length, None)
+    if not every:
+        numbers = np.arange(first, last) if length else np.arange(0)
+        return scan(f, init, numbers, checkpoint_every=max(length, 1))[0]
+    offsets = np.arange(every)
+
+    def segment(c: Any, start: Any) -> Any:
+        return _segment(f, carry, c, _Rows(start + offsets, every), False)
+
+    count = length // every
+    middle = first + count * every
+    c, _ = scan(segment, init, np.arange(first, middle, every), checkpoint_every=count)
+    return c if middle == last else fori_loop(middle, last, body, c)
 
 
 class _Indexed:

@@ -230,6 +230,11 @@ def test_containers_ints_and_nothing():
 def test_an_int_that_becomes_a_float():
     assert cd.scan(lambda c, x: (c + x, None), 0, np.array([0.5, 0.25]))[0] == 0.75
     assert cd.grad(lambda a: cd.fori_loop(0, 3, lambda i, c: c + a, 0))(2.0) == 3.0
+    halved = lambda c, _: (c * 0.5 + 1.0, None)
+    assert cd.scan(halved, 4, length=10, checkpoint_every=3)[0] == 2.0 + 2.0 * 0.5**10
+    assert cd.fori_loop(0, 3_000_000, lambda i, c: c * 0.5 + 1.0, 4) == 2.0
+    with pytest.raises(TypeError, match="keep its shape and dtype"):
+        cd.scan(halved, np.int64(4), length=10, checkpoint_every=3)
 
 
 def test_ints_and_booleans_in_the_carry_have_no_derivative():
@@ -295,6 +300,31 @@ def test_fori_loop():
     assert cd.grad(lambda x: cd.fori_loop(0, 5, lambda i, c: c * x + i, 0.0))(2.0) == 23.0
     got = cd.grad(lambda a: cd.fori_loop(0, 3, lambda i, c: c + a[i] ** 2, 0.0))(np.arange(1, 4.0))
     assert got.tolist() == [2.0, 4.0, 6.0]
+
+
+@pytest.mark.parametrize(("first", "n"), [(0, 2_100_000), (-7, 2_097_153)])
+def test_a_long_fori_loop_counts_in_segments(first, n):
+    def value(a):
+        return cd.fori_loop(first, first + n, lambda i, c: c * a + i, 0.0)
+
+    exact = 0.0
+    for i in range(first + n - 200, first + n):  # what is earlier is smaller than the rounding
+        exact = exact * 0.5 + i
+    assert value(0.5) == exact
+    assert cd.fori_loop(first, first + n, lambda i, c: c + i, 0) == sum(range(first, first + n))
+    kept = peak(lambda: value(0.5))
+    assert kept < n  # an array of the numbers would take eight times as much
+    compiled = cd.compile(cd.value_and_grad(value))
+    assert compiled(0.5) == pytest.approx((exact, 2.0 * (exact - 2.0)), rel=1e-6)
+    assert compiled.stats()["programs"] == 1
+
+
+def test_numbers_that_no_counter_holds():
+    assert cd.fori_loop(2**63 - 3, 2**63 - 1, lambda i, c: i, 0) == 2**63 - 2
+    assert cd.fori_loop(2**80, 2**70, lambda i, c: c * 2.0, 1.0) == 1.0
+    for first, last in [(0, 2**63 + 5), (-(2**63) - 1, 0), (2**63, 2**63 + 5)]:
+        with pytest.raises(OverflowError, match="64 bits"):
+            cd.fori_loop(first, last, lambda i, c: c + 1.0, 0.0)
 
 
 def newton(a):
