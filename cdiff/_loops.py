@@ -322,9 +322,12 @@ def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
 def _run_now(loop: Scan, operands: list[Any], init: list[Any], arrays: list[Any]) -> list[Any]:
     """The results of a scan that has been run."""
     body = loop.body
+    saving = Scan(body, loop.carry, loop.xs, loop.length, loop.reverse, saves=True)
+    if body.only_path() is not None and swept([*operands, *body.captured]):
+        loop = saving  # another path may capture more, and only then a sweep may follow
     values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
-    if swept([*operands, *body.captured]):
-        loop = Scan(body, loop.carry, loop.xs, loop.length, loop.reverse, saves=True)
+    if loop is not saving and swept([*operands, *body.captured]):
+        loop = saving
         values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
     if any(is_tracked(x) for x in [*operands, *body.captured]):
         return _packed(loop, operands, loop.pack(values, flat))
@@ -563,10 +566,16 @@ def _limit(max_steps: Any) -> int:
 def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     n = len(carry.leaves)
     body, condition = Body(_WhileFunction(f, carry), n), Body(_Condition(cond, carry), n)
+    loop = _waiting_while(body, condition, carry, limit)
+    if loop is not None:
+        y = call(loop, [*map(operand, carry.leaves), *body.captured, *condition.captured])
+        carry.leaves = [None] * n
+        return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(n)])
     values = [plain(x) for x in carry.leaves]
-    body.run(list(values))  # also where no step is taken: the form of the carry is checked
-    consts = [peek(x) for x in body.captured]
-    last, _ = while_steps(body, condition, values, consts, [], limit)
+    if body.paths is None:
+        body.run(list(values))  # also where no step is taken: the form of the carry is checked
+    consts, others = ([peek(x) for x in part.captured] for part in (body, condition))
+    last, _ = while_steps(body, condition, values, consts, others, limit)
     body.sealed = condition.sealed = True
     operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
     carry.leaves = [None] * n
@@ -576,3 +585,18 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     loop = While(body, condition, carry.specs, limit)
     y = call(loop, operands, None if swept(operands) else loop.packing.pack_plain(last))
     return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(n)])
+
+
+def _waiting_while(body: Body, condition: Body, carry: _Carry, limit: int) -> While | None:
+    """The loop, recorded for the first step only, if its program will run it later."""
+    if not deferring():
+        return None
+    init = [x if isinstance(x, Array) else plain(x) for x in carry.leaves]
+    body.learn(list(init))
+    condition.learn(init)
+    loop = While(body, condition, carry.specs, limit)
+    operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
+    if loop.waiting(operands) is None:
+        return None
+    body.sealed = condition.sealed = True
+    return loop
