@@ -144,3 +144,87 @@ def test_inside_vmap():
         np.testing.assert_allclose(got, np.stack([rows(layer, x) for x in xs]), rtol=1e-10)
         compiled = cd.compile(cd.vmap(cd.jacobian(layer, mode=mode)))
         np.testing.assert_allclose(compiled(xs), got, rtol=1e-12)
+
+
+# ------------------------------------------------------------------ transformations in each other
+
+# Of sum(sin(W x + b)), for which all derivatives are formulae.  A recording of all directions that
+# was made at the level of an inner derivative took the nodes of that for its own, without `b`.
+
+
+def wave(n):
+    rng = np.random.default_rng(n)
+    w, b = rng.normal(size=(n, n)) / np.sqrt(n), rng.normal(size=n)
+    return w, b, rng.normal(size=n), rng.normal(size=n)
+
+
+def hessian_of_wave(w, b, x):
+    return w.T @ (-np.sin(w @ x + b)[:, None] * w)
+
+
+WAYS = {
+    "hessian": cd.hessian,
+    "fwd of rev": lambda f: cd.jacfwd(cd.jacrev(f)),
+    "rev of rev": lambda f: cd.jacrev(cd.jacrev(f)),
+    "rev of fwd": lambda f: cd.jacrev(cd.jacfwd(f)),
+    "fwd of fwd": lambda f: cd.jacfwd(cd.jacfwd(f)),
+    "of the gradient": lambda f: cd.jacobian(cd.grad(f)),
+}
+STATES = {"eager": lambda f: f, "compiled": cd.compile}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("n", [12, 63, 64, 90])
+def test_hessians_of_a_layer_with_a_constant(way, n, state):
+    w, b, x, _ = wave(n)
+    for f in (lambda x: np.sum(np.sin(w @ x + b)), lambda x: np.sum(np.sin(b + x @ w.T))):
+        got = STATES[state](WAYS[way](f))(x)
+        np.testing.assert_allclose(got, hessian_of_wave(w, b, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [12, 40, 70])
+def test_third_derivatives_of_a_layer_with_a_constant(n):
+    w, b, x, v = wave(n)
+    f = lambda x: np.sum(np.sin(w @ x + b))
+    third = -np.cos(w @ x + b) * (w @ v) ** 2 @ w  # along v twice
+    got = cd.grad(lambda x: v @ cd.hessian(f)(x) @ v)(x)
+    np.testing.assert_allclose(got, third, rtol=1e-9, atol=1e-9)
+    got = cd.jvp(cd.hessian(f), (x,), (v,))[1] @ v
+    np.testing.assert_allclose(got, third, rtol=1e-9, atol=1e-9)
+    got = v @ (v @ cd.jacobian(cd.jacobian(lambda x: w.T @ np.cos(w @ x + b)))(x))
+    np.testing.assert_allclose(got, third, rtol=1e-9, atol=1e-9)
+    got = cd.jacobian(lambda x: cd.jacobian(lambda x: np.sin(w @ x + b))(x) @ v)(x)
+    want = -np.sin(w @ x + b)[:, None] * (w @ v)[:, None] * w
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
+def test_directions_through_a_pullback_that_is_kept():
+    w, b, x, v = wave(70)
+    pull = cd.vjp(lambda x: np.sin(w @ x + b), x)[1]
+    want = np.cos(w @ x + b)[:, None] * w
+    np.testing.assert_allclose(cd.jacobian(lambda g: pull(g)[0])(v), want.T, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [12, 70])
+def test_directions_through_loops_in_rules(n):
+    w, b, x, _ = wave(n)
+
+    @cd.custom_vjp
+    def layer(x):
+        return np.sin(w @ x + b)
+
+    def scanned(r, g):
+        return cd.scan(lambda c, row: (c, np.cos(row[0]) * row[1]), 0.0, (r, g))[1] @ w
+
+    def kept(r, g):
+        return cd.checkpoint(lambda r, g: np.cos(r + b - b) * g)(r, g) @ w
+
+    for pull in (scanned, kept):
+        layer.defvjp(
+            lambda x: (np.sin(w @ x + b), w @ x + b),
+            lambda r, g, pull=pull: (pull(r, g),),
+        )
+        for mode in (cd.jacrev, cd.jacfwd):
+            got = mode(cd.grad(lambda x: np.sum(layer(x + b - b))))(x)
+            np.testing.assert_allclose(got, hessian_of_wave(w, b, x), rtol=1e-9, atol=1e-9)

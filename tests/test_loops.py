@@ -343,7 +343,9 @@ def test_while_loop(wrap):
 
 
 STEPS = {  # (condition, body, carry) of 1000 steps with x
-    "numbers": lambda x: (lambda c: c[0] < 1000.0, lambda c: (c[0] + 1.0, c[1] * 0.9 + x), (0.0, x)),
+    "numbers": lambda x: (
+        lambda c: c[0] < 1000.0, lambda c: (c[0] + 1.0, c[1] * 0.9 + x), (0.0, x)
+    ),
     "an int": lambda x: (lambda c: c[0] < 1000, lambda c: (c[0] + 1, c[1] * 0.9 + x), (0, x)),
     "arrays": lambda x: (
         lambda c: np.sum(c[0]) < 3000.0,
