@@ -96,7 +96,7 @@ cdef class NumberCode:
     def __cinit__(self, Program program not None):
         cdef Making m
         cdef Py_ssize_t n = program.count
-        check_ready(program)
+        check_results(program)
         check_numbers(program)
         self.n_inputs = program.n_inputs
         self.n_outputs = len(program.outputs)

@@ -278,7 +278,6 @@ USES = {  # what takes a program that anybody may have put together
     "with_inputs": lambda p: p.with_inputs([], []),
     "Runner": _core.Runner,
     "Executable": _core.Executable,
-    "NumberCode": _core.NumberCode,
     "replay": lambda p: _core.replay(p, inputs_for(p)),
     "replay_deciding": lambda p: _core.replay_deciding(p, inputs_for(p)),
     "Batch": lambda p: _core.Batch(p, inputs_for(p), [False] * p.n_inputs, 2),
@@ -323,6 +322,12 @@ def test_places_and_columns_are_looked_at() -> None:
             _core.part_of_program(program, roots, outputs)
     with pytest.raises(ValueError, match="no operator"):
         Program().apply("leaf", [])
+    numbers = Program()
+    numbers.input("f8")
+    for outputs, guards in (([5], []), ([0], [3])):
+        numbers.outputs, numbers.guards = outputs, guards  # type: ignore[assignment]
+        with pytest.raises(ValueError, match="invalid program"):
+            _core.NumberCode(numbers)
 
 
 # ---------------------------------------------------------------- programs from parts
