@@ -228,3 +228,39 @@ def test_directions_through_loops_in_rules(n):
         for mode in (cd.jacrev, cd.jacfwd):
             got = mode(cd.grad(lambda x: np.sum(layer(x + b - b))))(x)
             np.testing.assert_allclose(got, hessian_of_wave(w, b, x), rtol=1e-9, atol=1e-9)
+
+
+LOOPS = {
+    "scan": lambda x, w: cd.scan(lambda c, row: (c, np.sin(row)), 0.0, w @ x)[1],
+    "scan of arrays": lambda x, w: cd.scan(
+        lambda c, row: (np.tanh(c + row * x), None), np.zeros(len(x)), w @ x
+    )[0],
+    "fori_loop": lambda x, w: cd.fori_loop(0, 3, lambda i, c: np.sin(w @ c), x),
+    "while_loop": lambda x, w: cd.while_loop(
+        lambda c: c[0] < 3.0, lambda c: (c[0] + 1.0, np.sin(c[1]) + x), (0.0, x)
+    )[1],
+    "checkpoint": lambda x, w: cd.checkpoint(lambda x: np.sin(w @ x))(x),
+    "loop in a loop": lambda x, w: cd.fori_loop(
+        0, 2, lambda i, c: cd.scan(lambda d, row: (d, np.sin(row)), 0.0, w @ c)[1], x
+    ),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("n", [9, 70])
+@pytest.mark.parametrize("name", LOOPS)
+def test_cotangents_of_all_entries_through_loops(name, n, state):
+    """A sweep of all at once handed a loop its cotangent as a constant, which was zero."""
+    w, _, x, v = wave(n)
+    f = lambda x: LOOPS[name](x, w)
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    run = STATES[state]
+    want = np.stack([cd.grad(lambda x, k=k: f(x)[k])(x) for k in range(n)])
+    close(run(cd.jacrev(f))(x), want)
+    close(run(cd.jacfwd(f))(x), want)
+    slope = lambda x: v @ f(x)
+    want = np.stack([cd.hvp(slope, (x,), (e,)) for e in np.eye(n)])
+    for second in (cd.jacrev, cd.jacfwd):
+        close(run(second(cd.grad(slope)))(x), want)
+    along = lambda x: v @ cd.jacrev(f)(x) @ np.ones(n)
+    close(run(cd.grad(along))(x), np.ones(n) @ want)
