@@ -396,25 +396,21 @@ cdef inline int node_type(Program p, Node *n) except -1:
 
 cdef int find_captured(Sweep *s, Node *n, _Frozen f) except -1:
     """Note the operands of a node that belong to an outer graph: they become inputs."""
-    cdef Ext *ext = NULL
+    cdef Ext *ext
     cdef Py_ssize_t k
-    cdef uint32_t inside = <Py_ssize_t>n.mark < f.n_leaves
-    if n.op != OP_LEAF:
-        ext = wide_operands(n)
-        if ext != NULL:
-            for k in range(ext.nparents):
-                capture(s, ext.parents[k], f)
-                inside |= ext.parents[k].flags & s.bit
-        else:
-            capture(s, n.p0, f)
-            capture(s, n.p1, f)
-            inside |= n.p0.flags & s.bit if n.p0 != NULL else 0
-            inside |= n.p1.flags & s.bit if n.p1 != NULL else 0
-    # What begins here began in another transformation at this level, which has ended.
-    if not inside:
-        raise RuntimeError("cdiff: an Array that an earlier call of this function left behind (in "
-                           "a list, an attribute or a global) was used in it again; return such "
-                           "values instead" + origin_text(n))
+    if n.op == OP_LEAF:
+        if <Py_ssize_t>n.mark >= f.n_leaves:
+            raise RuntimeError("cdiff: an Array that an earlier call of this function left behind "
+                               "(in a list, an attribute or a global) was used in it again; return "
+                               "such values instead" + origin_text(n))
+        return 0
+    ext = wide_operands(n)
+    if ext != NULL:
+        for k in range(ext.nparents):
+            capture(s, ext.parents[k], f)
+        return 0
+    capture(s, n.p0, f)
+    capture(s, n.p1, f)
     return 0
 
 
