@@ -122,7 +122,7 @@ class Body:
         -------
         list of Array
         """
-        path = self._only_path()
+        path = self.only_path()
         if path is None:
             path, _ = self._run([peek(x) for x in inputs])
         outputs, _, _ = replay_deciding(path.program, inputs)
@@ -130,8 +130,13 @@ class Body:
             raise RuntimeError("a recorded function decided otherwise when it was replayed")
         return outputs
 
-    def _only_path(self) -> Path | None:
-        """The path that all inputs take, if nothing in it decides."""
+    def only_path(self) -> Path | None:
+        """The path that all inputs take, if nothing in it decides.
+
+        Returns
+        -------
+        Path or None
+        """
         path = None if self.paths is None else self.paths.last
         return None if path is None or path.decisions or path.program.guards else path
 

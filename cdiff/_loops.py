@@ -32,6 +32,7 @@ __all__ = ["fori_loop", "scan", "while_loop"]
 
 KEPT_BYTES = 1 << 24  # carries up to this are all kept for the reverse sweep
 NO_LIMIT = 2**62
+INT64 = np.iinfo(np.int64)
 
 
 class _Wider(Exception):
@@ -59,11 +60,13 @@ class _Carry:
         for x, path in zip(self.leaves, self.paths, strict=True):
             check_number(x, f"{who}: {path}")
         self.specs: list[Spec] = [spec_of(x) for x in self.leaves]
+        self.ints = {k for k, x in enumerate(self.leaves) if x.__class__ is int}
 
     def widened(self, place: int) -> None:
         """Make a Python int a float."""
         self.leaves[place] = float(self.leaves[place])
         self.specs[place] = spec_of(self.leaves[place])
+        self.ints.discard(place)
 
     def taken(self, out: Any, f: Any) -> list[Any]:
         """The leaves of the next carry, checked against the first."""
@@ -73,7 +76,7 @@ class _Carry:
             found = spec_of(x)
             if found == spec:
                 continue
-            if self.leaves[k].__class__ is int and found == (np.dtype(np.float64), ()):
+            if k in self.ints and found == (np.dtype(np.float64), ()):
                 raise _Wider(k)
             raise TypeError(
                 f"{self.who}: {self.paths[k]} must keep its shape and dtype, but it began as "
@@ -268,10 +271,8 @@ def scan(
     every = _segments(carry.specs, rows.length, checkpoint_every)
     while True:
         try:
-            if rows.length == 1:
-                return _one_step(f, carry, rows)
             if every:
-                return _scan_segments(f, carry, rows, reverse, every, checkpoint_every)
+                return _scan_segments(f, carry, rows, reverse, every)
             return _scan(f, carry, rows, reverse)
         except _Wider as wider:
             carry.widened(wider.place)
@@ -295,6 +296,8 @@ def _separate(x: Any) -> Array:
 
 def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
     """One scan that keeps all carries."""
+    if rows.length == 1:
+        return _one_step(f, carry, rows)
     function = _ScanFunction(f, carry, rows.treedef)
     body = Body(function, len(carry.leaves) + len(rows.leaves))
     operands = [operand(x) for x in [*carry.leaves, *rows.leaves]]
@@ -319,9 +322,12 @@ def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
 def _run_now(loop: Scan, operands: list[Any], init: list[Any], arrays: list[Any]) -> list[Any]:
     """The results of a scan that has been run."""
     body = loop.body
+    saving = Scan(body, loop.carry, loop.xs, loop.length, loop.reverse, saves=True)
+    if body.only_path() is not None and swept([*operands, *body.captured]):
+        loop = saving  # another path may capture more, and only then a sweep may follow
     values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
-    if swept([*operands, *body.captured]):
-        loop = Scan(body, loop.carry, loop.xs, loop.length, loop.reverse, saves=True)
+    if loop is not saving and swept([*operands, *body.captured]):
+        loop = saving
         values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
     if any(is_tracked(x) for x in [*operands, *body.captured]):
         return _packed(loop, operands, loop.pack(values, flat))
@@ -360,7 +366,7 @@ def _record_first(
 
 
 def _scan_segments(
-    f: Any, carry: _Carry, rows: _Rows, reverse: bool, every: int, given: int | None
+    f: Any, carry: _Carry, rows: _Rows, reverse: bool, every: int
 ) -> tuple[Any, Any]:
     """A scan over segments, each a scan; what is left over is one more segment."""
     count, rest = divmod(rows.length, every)
@@ -368,8 +374,7 @@ def _scan_segments(
     part = slice(0, rest) if reverse else slice(count * every, None)
 
     def segment(c: Any, x: Any) -> Any:
-        n = every if not rows.leaves else None
-        return scan(f, c, x, length=n, reverse=reverse, checkpoint_every=every)
+        return _segment(f, carry, c, _Rows(x, every), reverse)
 
     folded = [x[whole].reshape((count, every, *x.shape[1:])) for x in rows.leaves]
     init = unflatten(carry.treedef, carry.leaves)
@@ -384,6 +389,13 @@ def _scan_segments(
         pairs = zip(stacked, flatten(more)[0], strict=True)
         stacked = [np.concatenate(pair[::-1] if reverse else pair) for pair in pairs]
     return last, unflatten(tree, stacked)
+
+
+def _segment(f: Any, carry: _Carry, init: Any, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
+    """The scan that is one step of another, whose first carry says what may become a float."""
+    own = _Carry(init, carry.who)
+    own.ints = carry.ints
+    return _scan(f, own, rows, reverse)
 
 
 def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any) -> Any:
@@ -405,6 +417,13 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     ------
     TypeError
         If `lower` or `upper` is no whole number, or the carry changes its form.
+    OverflowError
+        If it counts further than 64 bits do.
+
+    Notes
+    -----
+    Many steps are taken in segments, each of which counts for itself: the memory for n steps grows
+    like the square root of n, also that for a derivative.
 
     Examples
     --------
@@ -418,8 +437,24 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     for x in (lower, upper):
         if isinstance(x, bool) or not hasattr(x, "__index__"):
             raise TypeError(f"fori_loop: the bounds must be whole numbers, got {x!r}")
-    numbers = np.arange(index(lower), index(upper))
-    return scan(_Indexed(body), init, numbers)[0]
+    first, last = index(lower), index(upper)
+    if first < last and not INT64.min <= first < last <= INT64.max:
+        raise OverflowError(f"fori_loop: {first} to {last} do not fit into 64 bits")
+    carry = _Carry(init, "fori_loop")
+    f, length = _Indexed(body), max(last - first, 0)
+    every = _segments([*carry.specs, spec_of(first)], length, None)
+    if not every:
+        numbers = np.arange(first, last) if length else np.arange(0)
+        return scan(f, init, numbers, checkpoint_every=max(length, 1))[0]
+    offsets = np.arange(every)
+
+    def segment(c: Any, start: Any) -> Any:
+        return _segment(f, carry, c, _Rows(start + offsets, every), False)
+
+    count = length // every
+    middle = first + count * every
+    c, _ = scan(segment, init, np.arange(first, middle, every), checkpoint_every=count)
+    return c if middle == last else fori_loop(middle, last, body, c)
 
 
 class _Indexed:
@@ -531,10 +566,16 @@ def _limit(max_steps: Any) -> int:
 def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     n = len(carry.leaves)
     body, condition = Body(_WhileFunction(f, carry), n), Body(_Condition(cond, carry), n)
+    loop = _waiting_while(body, condition, carry, limit)
+    if loop is not None:
+        y = call(loop, [*map(operand, carry.leaves), *body.captured, *condition.captured])
+        carry.leaves = [None] * n
+        return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(n)])
     values = [plain(x) for x in carry.leaves]
-    body.run(list(values))  # also where no step is taken: the form of the carry is checked
-    consts = [peek(x) for x in body.captured]
-    last, _ = while_steps(body, condition, values, consts, [], limit)
+    if body.paths is None:
+        body.run(list(values))  # also where no step is taken: the form of the carry is checked
+    consts, others = ([peek(x) for x in part.captured] for part in (body, condition))
+    last, _ = while_steps(body, condition, values, consts, others, limit)
     body.sealed = condition.sealed = True
     operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
     carry.leaves = [None] * n
@@ -544,3 +585,18 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     loop = While(body, condition, carry.specs, limit)
     y = call(loop, operands, None if swept(operands) else loop.packing.pack_plain(last))
     return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(n)])
+
+
+def _waiting_while(body: Body, condition: Body, carry: _Carry, limit: int) -> While | None:
+    """The loop, recorded for the first step only, if its program will run it later."""
+    if not deferring():
+        return None
+    init = [x if isinstance(x, Array) else plain(x) for x in carry.leaves]
+    body.learn(list(init))
+    condition.learn(init)
+    loop = While(body, condition, carry.specs, limit)
+    operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
+    if loop.waiting(operands) is None:
+        return None
+    body.sealed = condition.sealed = True
+    return loop

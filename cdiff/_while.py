@@ -2,8 +2,9 @@
 
 The number of steps is found when the loop runs. A derivative is that of a scan of as many steps, so
 it is a decision of a program that differentiates, and at many points each has its own. This file
-knows scans; containers and what users pass belong to `_loops.py`. A step costs two runs of programs
-and the work in Python between them.
+knows scans; containers and what users pass belong to `_loops.py`. It is fast because a loop whose
+body and condition have one way each runs in the core: as the program of a step with the condition
+as a guard. Else a step costs two runs of programs and the work in Python between them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, array, concatenate, hosted, peek
+from cdiff._core import (
+    Array,
+    Program,
+    Runner,
+    array,
+    concatenate,
+    hosted,
+    may_wait,
+    peek,
+    run_steps,
+    watch,
+)
 from cdiff._mapped import Mapped, PointCallee
 from cdiff._packing import Packing
-from cdiff._scan import Scan, fitting
+from cdiff._scan import FLOAT64, Scan, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +37,8 @@ if TYPE_CHECKING:
     from cdiff._packing import Spec
 
 __all__ = ["Counted", "CountedAtPoints", "While", "while_steps"]
+
+FEW_STEPS = 64  # of a loop, which are over before there is a program of both
 
 
 class While(PointCallee):
@@ -49,6 +63,11 @@ class While(PointCallee):
         n = len(self.carry)
         m = n + len(self.body.captured)
         return list(values[:n]), list(values[n:m]), list(values[m:])
+
+    def waiting(self, operands: list[Array]) -> Spec | None:
+        if self.packing.dtype != FLOAT64 or not may_wait(operands, self.limit):
+            return None
+        return FLOAT64, (self.packing.size,)
 
     def value(self, arrays: list[Any]) -> Any:
         carry, consts, others = self._parts(arrays)
@@ -205,6 +224,10 @@ def while_steps(
         If the condition still holds after `limit` steps.
     """
     n = 0
+    known = body.derived.get("guarded")
+    if known is not None and not watch():
+        carry = list(carry)
+        n = run_steps(known, 0, limit, carry, [], [*consts, *others], [])
     while condition.run([*carry, *others])[0]:
         others += [peek(x) for x in condition.captured[len(others) :]]
         if n == limit:
@@ -212,4 +235,32 @@ def while_steps(
         carry = body.run([*carry, *consts])
         consts += [peek(x) for x in body.captured[len(consts) :]]
         n += 1
+        if n == FEW_STEPS and not watch() and _guarded(body, condition):
+            carry = list(carry)
+            runner = body.derived["guarded"]
+            n = run_steps(runner, n, limit, carry, [], [*consts, *others], [])
     return carry, n
+
+
+def _guarded(body: Body, condition: Body) -> bool:
+    """Make the program of a step that is taken where the condition holds, if there is one."""
+    paths = body.only_path(), condition.only_path()
+    if paths[0] is None or paths[1] is None or condition.results != [(np.dtype(bool), ())]:
+        return False
+    step, test = [path.runner.program for path in paths if path is not None]
+    program, n = Program(), body.n_inputs
+    inputs = [program.input(*step.instruction(i)[1:3]) for i in range(step.n_inputs)]
+    others = [program.input(*test.instruction(i)[1:3]) for i in range(n, test.n_inputs)]
+    holds = _appended(program, test, [*inputs[:n], *others])
+    program.guard(holds[0], np.True_)
+    program.outputs = _appended(program, step, inputs)
+    program.refreshed = [*test.refreshed, *step.refreshed]
+    body.derived["guarded"] = Runner(program.simplify())
+    return True
+
+
+def _appended(program: Program, other: Program, at: list[int]) -> list[int]:
+    """Append the instructions of another program, whose inputs are at these; its outputs."""
+    for i in range(other.n_inputs, len(other)):
+        at.append(program.copied(other, i, [at[v] for v in other.instruction(i)[3]]))
+    return [at[v] for v in other.outputs]

@@ -357,7 +357,8 @@ cdef class Batch:
     cdef list behind               # which values have the points along their last axis
     cdef dict originals            # what constants are copied from, by the address of the copy
 
-    def __init__(self, Program program, inputs, mapped, size):
+    def __init__(self, Program program not None, inputs, mapped, size):
+        check_ready(program)
         self.p = program
         self.inputs = [as_node(x) for x in inputs]
         self.mapped = list(mapped)
@@ -371,9 +372,12 @@ cdef class Batch:
 
     def seen(self, Guard guard not None):
         """(what it looks at, is that batched?): noted as a decision by an outer trace."""
-        self.compute(guard.value)
-        self.bring_to_front(guard.value)
-        return told_by(guard, <Array>self.values[guard.value]), self.batched[guard.value]
+        cdef Py_ssize_t value = guard.value
+        if not 0 <= value < self.p.count:
+            raise IndexError(f"value {value} of a program of {self.p.count}")
+        self.compute(value)
+        self.bring_to_front(value)
+        return told_by(guard, <Array>self.values[value]), self.batched[value]
 
     def keep(self, rows):
         """Drop all points but these."""

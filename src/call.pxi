@@ -238,19 +238,6 @@ cdef Array unlinked(Array a):
     return a if N(a).flags & NODE_DUAL or not levels_of(N(a)) else detached(a)
 
 
-cdef Array without_level(Array a, int level):
-    """A cotangent off the level that is being swept; a trace above it records the sweep."""
-    cdef int others = levels_of(N(a)) & ~level_bit(level)
-    cdef Array out
-    if levels_of(N(a)) == others:
-        return a
-    if N(a).flags & NODE_DUAL or others < level_bit(level):
-        return lower_node(a, level)
-    out = ew1(OP_POSITIVE, a)
-    N(out).flags = <uint32_t>((N(out).flags & ~LEVEL_MASK) | (others & LEVEL_MASK))
-    return out
-
-
 cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     """All operands' cotangents at once, since they have work in common."""
     cdef list positions = structural_positions(s, i)
@@ -263,7 +250,7 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     operands = parents_of(y)
     wanted = [positions[k] >= 0 for k in range(len(operands))]
     if s.recorded:                       # for the outer levels only: this one is being swept
-        y, g = lower_node(y, s.level), without_level(g, s.level)
+        y, g = lower_node(y, s.level), lowered_cotangent(g, s.level)
         operands = [lower_node(a, s.level) for a in operands]
     else:
         y, g, operands = detached(y), detached(g), [detached(a) for a in operands]
@@ -277,6 +264,22 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
             put_value(s, j, fit_operand(c if s.recorded else detached(c),
                                         <Array><PyObject *>s.order[j].node))
     return 0
+
+
+cdef Array lowered_cotangent(Array g, int level):
+    """Below this level, and still part of the program that the sweep becomes, whose level is above
+    (see lanes.pxi)."""
+    cdef int levels = levels_of(N(g))
+    cdef int above = tracing(levels) & ~(2 * level_bit(level) - 1)
+    cdef int kept = above | (levels & (level_bit(level) - 1))
+    cdef Array out
+    if not above or N(g).flags & NODE_DUAL:
+        return lower_node(g, level)
+    if kept == levels:
+        return g
+    out = ew1(OP_POSITIVE, g)
+    N(out).flags = <uint32_t>((N(out).flags & ~LEVEL_MASK) | (kept & LEVEL_MASK))
+    return out
 
 
 def is_zero_part(y, Py_ssize_t start, Py_ssize_t stop):

@@ -11,6 +11,14 @@ cdef int invalid(Program p, Py_ssize_t i, object why) except -1:
     raise ValueError(f"cdiff: invalid program: instruction {i} ({name}): {why}")
 
 
+cdef int check_ready(Program p) except -1:
+    """ValueError, unless the program can be used: what begins with one asks this first.
+
+    Recording and simplifying make valid programs, of which Python can only change the ends.
+    """
+    return check_program(p) if p.by_hand else check_results(p)
+
+
 cdef int check_program(Program p) except -1:
     """ValueError, unless the program can be run as it stands."""
     cdef Py_ssize_t i
@@ -40,6 +48,14 @@ cdef int check_program(Program p) except -1:
     if p.n_inputs < 0 or p.n_inputs > p.count:
         raise ValueError(f"cdiff: invalid program: {p.n_inputs} inputs")
     check_results(p)
+    return 0
+
+
+cdef int check_place(Program p, Py_ssize_t i, Program q, object v) except -1:
+    """Input i of p can be input v of q."""
+    if (type(v) is not int or not 0 <= v < q.count
+            or p.types[p.code[i].type] != q.types[q.code[<Py_ssize_t>v].type]):
+        raise ValueError(f"input {i} of a program cannot be input {v!r:.30} of another")
     return 0
 
 

@@ -169,6 +169,7 @@ def constant_values(Program p not None):
     cdef Py_ssize_t i
     cdef int k
     cdef Instr *x
+    check_ready(p)
     for i in range(p.count):
         x = &p.code[i]
         if x.op == OP_CONST:
@@ -192,6 +193,10 @@ def part_of_program(Program p not None, roots not None, outputs not None):
     cdef Program q = Program()
     cdef list at = [-1] * p.count, needed = [False] * p.count
     cdef Py_ssize_t i, v
+    check_ready(p)
+    for v in (*roots, *outputs):
+        if not 0 <= v < p.count:
+            raise ValueError(f"there is no value {v} in a program of {p.count}")
     for v in roots:
         at[v] = 0
     for v in outputs:

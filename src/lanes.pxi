@@ -27,7 +27,9 @@ cdef bint lanes_pay(list outputs, list leaves, int level, Py_ssize_t directions)
         sweep_begin(&s, leaves, outputs, level, False)
         for i in range(s.count):
             total += size_of(<Array><PyObject *>s.order[i].node)
-        return total >= FEWEST_ELEMENTS * s.count or s.count * directions > LARGEST_UNROLLED
+        return (highest_level(&s) < MAX_LEVEL
+                and (total >= FEWEST_ELEMENTS * s.count
+                     or s.count * directions > LARGEST_UNROLLED))
     finally:
         sweep_free(&s)
 
@@ -42,6 +44,8 @@ cdef bint products_pay(list outputs, list leaves, int level, Py_ssize_t directio
         return False
     try:
         sweep_begin(&s, leaves, outputs, level, False)
+        if highest_level(&s) >= MAX_LEVEL:
+            return False
         for i in range(s.n_leaves, s.count):
             y = <Array><PyObject *>s.order[i].node
             if N(y).op != OP_MATMUL and N(y).op != OP_SOLVE:
@@ -51,6 +55,40 @@ cdef bint products_pay(list outputs, list leaves, int level, Py_ssize_t directio
                 if a is not None and size_of(a) >= LARGE_MATRIX:
                     return True
         return False
+    finally:
+        sweep_free(&s)
+
+
+cdef int highest_level(const Sweep *s) noexcept:
+    """The highest level of the nodes of a sorted graph and their operands.
+
+    It may be that of a transformation inside which has ended.
+    """
+    cdef Py_ssize_t i, k
+    cdef uint32_t flags = 0
+    cdef int level = MAX_LEVEL
+    cdef Node *n
+    cdef Ext *ext
+    for i in range(s.count):
+        n = s.order[i].node
+        ext = wide_operands(n)
+        flags |= n.flags
+        if ext != NULL:
+            for k in range(ext.nparents):
+                flags |= ext.parents[k].flags
+        else:
+            flags |= (n.p0.flags if n.p0 != NULL else 0) | (n.p1.flags if n.p1 != NULL else 0)
+    while level > 0 and not flags & <uint32_t>level_bit(level):
+        level -= 1
+    return level
+
+
+cdef int level_of_graph(list outputs, list leaves, int level) except -1:
+    """The highest level in the graph between these."""
+    cdef Sweep s
+    try:
+        sweep_begin(&s, leaves, outputs, level, False)
+        return highest_level(&s)
     finally:
         sweep_free(&s)
 
@@ -110,25 +148,28 @@ def jacobian_lanes(outputs, leaves, int level, str mode):
 
 
 cdef list arrived_at_once(list ys, list xs, int level, bint forward):
-    """None where directions may differ in what they decide."""
+    """What arrives from all entries, recorded above all levels of the graph: at one of them the
+    nodes of a transformation that has ended would be taken for part of the recording.  None where
+    directions may differ in what they decide."""
     cdef Array a
     cdef list found = []
-    for a in xs if forward else ys:
-        found.append(swept_at_once(a, ys if forward else [a], [a] if forward else xs, level,
-                                   forward))
-        if found[len(found) - 1] is None:
-            return None
+    cdef int depth = cdiff_tls.depth
+    cdiff_tls.depth = larger(depth, level_of_graph(ys, xs, level))
+    try:
+        for a in xs if forward else ys:
+            found.append(swept_at_once(a, ys if forward else [a], [a] if forward else xs, level,
+                                       forward))
+            if found[len(found) - 1] is None:
+                return None
+    finally:
+        cdiff_tls.depth = depth
     return found if not forward else [[column[k] for column in found] for k in range(len(ys))]
 
 
 cdef list lane_blocks(list ys, list xs, int level, bint forward):
     """Matrices of plain values, as forward_blocks and reverse_blocks give them, or None."""
     cdef Array y, x
-    cdef list found
-    if level > cdiff_tls.depth:
-        with Level():                     # the level of the graph is closed, and not for the trace
-            return lane_blocks(ys, xs, level, forward)
-    found = arrived_at_once(ys, xs, level, forward)
+    cdef list found = arrived_at_once(ys, xs, level, forward)
     if found is None:
         return None
     return [[lane_matrix(e, y, x, forward) for e, x in zip(row, xs)]

@@ -93,9 +93,10 @@ cdef class NumberCode:
     cdef void *spare[SPARE_REGISTERS]
     cdef readonly Py_ssize_t n_instructions, n_registers, n_inputs, n_constants, n_outputs, n_guards
 
-    def __cinit__(self, Program program):
+    def __cinit__(self, Program program not None):
         cdef Making m
         cdef Py_ssize_t n = program.count
+        check_results(program)
         check_numbers(program)
         self.n_inputs = program.n_inputs
         self.n_outputs = len(program.outputs)

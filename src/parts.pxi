@@ -7,6 +7,7 @@
 def program_parts(Program p not None):
     """A program as (instructions, numbers, lists, inputs, types, attributes, arrays, outputs,
     guards), the first three as bytes in the byte order of this machine."""
+    check_ready(p)
     return (raw_bytes(p.code, p.count * sizeof(Instr)),
             raw_bytes(p.numbers, p.n_numbers * sizeof(double)),
             raw_bytes(p.lists, p.n_lists * sizeof(int32_t)),

@@ -401,12 +401,17 @@ def pattern_of(Program program not None, firsts not None, inputs=None, bits=None
     """
     cdef _Pattern s = _Pattern()
     cdef Py_ssize_t v
+    cdef list columns = list(firsts)
+    check_ready(program)
+    if len(columns) != program.n_inputs or any([not 0 <= k < 2**31 for k in columns
+                                                if k is not None]):
+        raise ValueError(f"columns {columns!r:.60} for a program of {program.n_inputs} inputs")
     s.p = program
     s.local = inputs is not None
     s.places = Places(program, replay_values(program, inputs) if s.local else None)
     s.bits = bits
     s.notes = []
-    s.run(list(firsts))
+    s.run(columns)
     found = [exported_sets(s.sets[v], product(s.places.shape(v))) for v in program.outputs]
     return found, s.places.watched, s.notes
 

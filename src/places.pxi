@@ -66,6 +66,7 @@ cdef class Places:
     cdef readonly list watched
 
     def __init__(self, Program program not None, list values=None):
+        check_ready(program)
         self.p = program
         self.values = values
         self.originals = {id(copy): original for copy, original in program.refreshed}

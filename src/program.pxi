@@ -60,6 +60,7 @@ cdef class Program:
     cdef public list refreshed     # (constant array, what it is copied from before each run)
     cdef readonly list lines       # None, or for each instruction None or (file, line, function)
     cdef object line               # that of the next one
+    cdef bint by_hand              # Python has put it together, so it may be anything
     cdef dict type_index, attrs_index
 
     def __cinit__(self):
@@ -209,10 +210,12 @@ cdef class Program:
 
     def input(self, dtype, tuple shape=()):
         """Append an input; its value."""
+        self.by_hand = True
         return self.emit_input(self.type_of(np.dtype(dtype).num, shape))
 
     def constant(self, x):
         """Append a constant, a Python number (weak) or an array of which a copy is kept."""
+        self.by_hand = True
         if isinstance(x, (int, float)) and not isinstance(x, (bool, np.generic)):
             return self.emit_number(x, True)
         x = np.array(x)
@@ -225,6 +228,9 @@ cdef class Program:
         """Append an instruction whose result has this dtype and shape; its value."""
         cdef int op = OP_CODES[name], type = self.type_of(np.dtype(dtype).num, shape)
         cdef list xs = list(operands) + [-1, -1, -1]
+        if op == OP_LEAF or op == OP_CONST:
+            raise ValueError(f"{name} is no operator: append an input or a constant")
+        self.by_hand = True
         if OP_NARGS[op] == MANY:
             return self.emit_list(op, type, list(operands), self.attrs_place(attrs))
         if len(operands) != OP_NARGS[op]:
@@ -236,6 +242,7 @@ cdef class Program:
         """Append instruction i of another program with these operands (its value)."""
         if not 0 <= i < p.count or p.code[i].op == OP_LEAF:
             raise ValueError(f"instruction {i} cannot be copied")
+        self.by_hand = True
         return copied_instruction(p, self, i, dict(zip(p.operands_of(i), operands, strict=True)))
 
     def guard(self, int value, expected):
@@ -251,9 +258,16 @@ cdef class Program:
         cdef Program q = Program()
         cdef Py_ssize_t i, shift = len(specs) - self.n_inputs
         cdef list at = list(places)
+        check_ready(self)
+        if len(at) != self.n_inputs:
+            raise ValueError(f"a program of {self.n_inputs} inputs got places for {len(at)}")
         q.lines = None if self.lines is None else []
         for dtype, shape in specs:
             q.input(dtype, shape)
+        check_types(q)
+        for i in range(self.n_inputs):
+            check_place(self, i, q, at[i])
+        q.by_hand = self.by_hand
         q.refreshed = self.refreshed
         for i in range(self.n_inputs, self.count):
             at.append(i + shift)

@@ -5,7 +5,7 @@
 # Fast enough because it does what the recorded function did, without Python's
 # part of the work.
 
-def replay(Program p, inputs):
+def replay(Program p not None, inputs):
     """The outputs of a program as Arrays, computed (and recorded) operation by operation.
 
     The guards are checked; None if one does not hold.
@@ -18,7 +18,7 @@ def replay(Program p, inputs):
     return [values[i] for i in p.outputs]
 
 
-def replay_deciding(Program p, inputs):
+def replay_deciding(Program p not None, inputs):
     """The same as `Runner.run` gives: (outputs, -1, None), or (None, guard, value seen).
 
     What the guards look at are decisions of a program that is being recorded.
@@ -48,6 +48,7 @@ cdef np.ndarray told_by(Guard g, Array a):
 cdef list replay_values(Program p, inputs):
     cdef list values = []
     cdef Py_ssize_t i
+    check_ready(p)
     if len(inputs) != p.n_inputs:
         raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
     try:

@@ -152,7 +152,8 @@ cdef class Executable:
     cdef bint has_products        # which have threads of their own number
     cdef _Workspace idle
 
-    def __init__(self, Program program):
+    def __init__(self, Program program not None):
+        check_ready(program)
         self.program = program
         self.pool = _Pool()
         _StepMaker(self).make()
@@ -230,6 +231,7 @@ cdef class Executable:
                 step = s.start
                 if s.python:
                     run_python(&self.steps[step], w, self.program)
+                    PyErr_CheckSignals()
                 elif s.releases:
                     with nogil:
                         fine = self.run_stretch(s, &w.m, &step)

@@ -16,8 +16,9 @@ cdef class Runner:
     cdef list truths                  # for each output: is it a boolean?
     cdef object stacked               # see loop_products.pxi
 
-    def __init__(self, Program program):
+    def __init__(self, Program program not None):
         cdef Py_ssize_t i
+        check_ready(program)
         self.program = program
         self.truths = [program.types[program.code[<Py_ssize_t>v].type][0] == NPY_BOOL
                        for v in program.outputs]

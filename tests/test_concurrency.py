@@ -120,6 +120,21 @@ def test_interrupted_around_a_large_scalar_sweep():
     fine()
 
 
+@needs_signals
+def test_interrupted_between_operations_of_numpy():
+    f = cd.compile(lambda x: sum([np.sort(x * float(k)).sum() for k in range(1, 17)]))
+    x = np.random.default_rng(0).normal(size=1_000_000)
+    want = f(x)
+    start = time.perf_counter()
+    f(x)
+    whole = time.perf_counter() - start
+    start = time.perf_counter()
+    assert interrupted(lambda: f(x), 0.2 * whole)
+    assert time.perf_counter() - start < 0.8 * whole
+    assert f(x) == want
+    fine()
+
+
 # ------------------------------------------------------------------ threads
 
 

@@ -318,7 +318,7 @@ def broken_programs():
     yield "no value 0", output
     guard = Program()
     guard.guard(-1, 0.0)
-    yield "no value -1", guard
+    yield "invalid program: guard", guard
 
 
 @pytest.mark.parametrize("message, program", list(broken_programs()))

@@ -176,3 +176,123 @@ def test_inside_vmap():
         np.testing.assert_allclose(got, np.stack([rows(layer, x) for x in xs]), rtol=1e-10)
         compiled = cd.compile(cd.vmap(cd.jacobian(layer, mode=mode)))
         np.testing.assert_allclose(compiled(xs), got, rtol=1e-12)
+
+
+# ------------------------------------------------------------------ transformations in each other
+
+# Of sum(sin(W x + b)), for which all derivatives are formulae.  A recording of all directions that
+# was made at the level of an inner derivative took the nodes of that for its own, without `b`.
+
+
+def wave(n):
+    rng = np.random.default_rng(n)
+    w, b = rng.normal(size=(n, n)) / np.sqrt(n), rng.normal(size=n)
+    return w, b, rng.normal(size=n), rng.normal(size=n)
+
+
+def hessian_of_wave(w, b, x):
+    return w.T @ (-np.sin(w @ x + b)[:, None] * w)
+
+
+WAYS = {
+    "hessian": cd.hessian,
+    "fwd of rev": lambda f: cd.jacfwd(cd.jacrev(f)),
+    "rev of rev": lambda f: cd.jacrev(cd.jacrev(f)),
+    "rev of fwd": lambda f: cd.jacrev(cd.jacfwd(f)),
+    "fwd of fwd": lambda f: cd.jacfwd(cd.jacfwd(f)),
+    "of the gradient": lambda f: cd.jacobian(cd.grad(f)),
+}
+STATES = {"eager": lambda f: f, "compiled": cd.compile}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("n", [12, 63, 64, 90])
+def test_hessians_of_a_layer_with_a_constant(way, n, state):
+    w, b, x, _ = wave(n)
+    for f in (lambda x: np.sum(np.sin(w @ x + b)), lambda x: np.sum(np.sin(b + x @ w.T))):
+        got = STATES[state](WAYS[way](f))(x)
+        np.testing.assert_allclose(got, hessian_of_wave(w, b, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [12, 40, 70])
+def test_third_derivatives_of_a_layer_with_a_constant(n):
+    w, b, x, v = wave(n)
+    f = lambda x: np.sum(np.sin(w @ x + b))
+    third = -np.cos(w @ x + b) * (w @ v) ** 2 @ w  # along v twice
+    got = cd.grad(lambda x: v @ cd.hessian(f)(x) @ v)(x)
+    np.testing.assert_allclose(got, third, rtol=1e-9, atol=1e-9)
+    got = cd.jvp(cd.hessian(f), (x,), (v,))[1] @ v
+    np.testing.assert_allclose(got, third, rtol=1e-9, atol=1e-9)
+    got = v @ (v @ cd.jacobian(cd.jacobian(lambda x: w.T @ np.cos(w @ x + b)))(x))
+    np.testing.assert_allclose(got, third, rtol=1e-9, atol=1e-9)
+    got = cd.jacobian(lambda x: cd.jacobian(lambda x: np.sin(w @ x + b))(x) @ v)(x)
+    want = -np.sin(w @ x + b)[:, None] * (w @ v)[:, None] * w
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
+def test_directions_through_a_pullback_that_is_kept():
+    w, b, x, v = wave(70)
+    pull = cd.vjp(lambda x: np.sin(w @ x + b), x)[1]
+    want = np.cos(w @ x + b)[:, None] * w
+    np.testing.assert_allclose(cd.jacobian(lambda g: pull(g)[0])(v), want.T, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [12, 70])
+def test_directions_through_loops_in_rules(n):
+    w, b, x, _ = wave(n)
+
+    @cd.custom_vjp
+    def layer(x):
+        return np.sin(w @ x + b)
+
+    def scanned(r, g):
+        return cd.scan(lambda c, row: (c, np.cos(row[0]) * row[1]), 0.0, (r, g))[1] @ w
+
+    def kept(r, g):
+        return cd.checkpoint(lambda r, g: np.cos(r + b - b) * g)(r, g) @ w
+
+    for pull in (scanned, kept):
+        layer.defvjp(
+            lambda x: (np.sin(w @ x + b), w @ x + b),
+            lambda r, g, pull=pull: (pull(r, g),),
+        )
+        for mode in (cd.jacrev, cd.jacfwd):
+            got = mode(cd.grad(lambda x: np.sum(layer(x + b - b))))(x)
+            np.testing.assert_allclose(got, hessian_of_wave(w, b, x), rtol=1e-9, atol=1e-9)
+
+
+LOOPS = {
+    "scan": lambda x, w: cd.scan(lambda c, row: (c, np.sin(row)), 0.0, w @ x)[1],
+    "scan of arrays": lambda x, w: cd.scan(
+        lambda c, row: (np.tanh(c + row * x), None), np.zeros(len(x)), w @ x
+    )[0],
+    "fori_loop": lambda x, w: cd.fori_loop(0, 3, lambda i, c: np.sin(w @ c), x),
+    "while_loop": lambda x, w: cd.while_loop(
+        lambda c: c[0] < 3.0, lambda c: (c[0] + 1.0, np.sin(c[1]) + x), (0.0, x)
+    )[1],
+    "checkpoint": lambda x, w: cd.checkpoint(lambda x: np.sin(w @ x))(x),
+    "loop in a loop": lambda x, w: cd.fori_loop(
+        0, 2, lambda i, c: cd.scan(lambda d, row: (d, np.sin(row)), 0.0, w @ c)[1], x
+    ),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("n", [9, 70])
+@pytest.mark.parametrize("name", LOOPS)
+def test_cotangents_of_all_entries_through_loops(name, n, state):
+    """A sweep of all at once handed a loop its cotangent as a constant, which was zero."""
+    w, _, x, v = wave(n)
+    f = lambda x: LOOPS[name](x, w)
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    run = STATES[state]
+    want = np.stack([cd.grad(lambda x, k=k: f(x)[k])(x) for k in range(n)])
+    close(run(cd.jacrev(f))(x), want)
+    close(run(cd.jacfwd(f))(x), want)
+    slope = lambda x: v @ f(x)
+    want = np.stack([cd.hvp(slope, (x,), (e,)) for e in np.eye(n)])
+    for second in (cd.jacrev, cd.jacfwd):
+        close(run(second(cd.grad(slope)))(x), want)
+    along = lambda x: v @ cd.jacrev(f)(x) @ np.ones(n)
+    close(run(cd.grad(along))(x), np.ones(n) @ want)

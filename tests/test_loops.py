@@ -6,6 +6,7 @@ knows loops and nothing of how they run.
 """
 
 import gc
+import time
 
 import numpy as np
 import pytest
@@ -230,6 +231,11 @@ def test_containers_ints_and_nothing():
 def test_an_int_that_becomes_a_float():
     assert cd.scan(lambda c, x: (c + x, None), 0, np.array([0.5, 0.25]))[0] == 0.75
     assert cd.grad(lambda a: cd.fori_loop(0, 3, lambda i, c: c + a, 0))(2.0) == 3.0
+    halved = lambda c, _: (c * 0.5 + 1.0, None)
+    assert cd.scan(halved, 4, length=10, checkpoint_every=3)[0] == 2.0 + 2.0 * 0.5**10
+    assert cd.fori_loop(0, 3_000_000, lambda i, c: c * 0.5 + 1.0, 4) == 2.0
+    with pytest.raises(TypeError, match="keep its shape and dtype"):
+        cd.scan(halved, np.int64(4), length=10, checkpoint_every=3)
 
 
 def test_ints_and_booleans_in_the_carry_have_no_derivative():
@@ -297,6 +303,31 @@ def test_fori_loop():
     assert got.tolist() == [2.0, 4.0, 6.0]
 
 
+@pytest.mark.parametrize(("first", "n"), [(0, 2_100_000), (-7, 2_097_153)])
+def test_a_long_fori_loop_counts_in_segments(first, n):
+    def value(a):
+        return cd.fori_loop(first, first + n, lambda i, c: c * a + i, 0.0)
+
+    exact = 0.0
+    for i in range(first + n - 200, first + n):  # what is earlier is smaller than the rounding
+        exact = exact * 0.5 + i
+    assert value(0.5) == exact
+    assert cd.fori_loop(first, first + n, lambda i, c: c + i, 0) == sum(range(first, first + n))
+    kept = peak(lambda: value(0.5))
+    assert kept < n  # an array of the numbers would take eight times as much
+    compiled = cd.compile(cd.value_and_grad(value))
+    assert compiled(0.5) == pytest.approx((exact, 2.0 * (exact - 2.0)), rel=1e-6)
+    assert compiled.stats()["programs"] == 1
+
+
+def test_numbers_that_no_counter_holds():
+    assert cd.fori_loop(2**63 - 3, 2**63 - 1, lambda i, c: i, 0) == 2**63 - 2
+    assert cd.fori_loop(2**80, 2**70, lambda i, c: c * 2.0, 1.0) == 1.0
+    for first, last in [(0, 2**63 + 5), (-(2**63) - 1, 0), (2**63, 2**63 + 5)]:
+        with pytest.raises(OverflowError, match="64 bits"):
+            cd.fori_loop(first, last, lambda i, c: c + 1.0, 0.0)
+
+
 def newton(a):
     return cd.while_loop(lambda x: abs(x * x - a) > 1e-13, lambda x: 0.5 * (x + a / x), a)
 
@@ -309,6 +340,83 @@ def test_while_loop(wrap):
     assert wrap(cd.grad(cd.grad(newton)))(4.0) == pytest.approx(-1 / 32, rel=1e-7)
     forward = wrap(lambda a: cd.jvp(newton, (a,), (1.0,))[1])
     assert forward(9.0) == pytest.approx(1 / 6, rel=1e-9)
+
+
+STEPS = {  # (condition, body, carry) of 1000 steps with x
+    "numbers": lambda x: (
+        lambda c: c[0] < 1000.0, lambda c: (c[0] + 1.0, c[1] * 0.9 + x), (0.0, x)
+    ),
+    "an int": lambda x: (lambda c: c[0] < 1000, lambda c: (c[0] + 1, c[1] * 0.9 + x), (0, x)),
+    "arrays": lambda x: (
+        lambda c: np.sum(c[0]) < 3000.0,
+        lambda c: (c[0] + np.arange(3.0), np.tanh(c[1] * x) + ROWS[0, 0]),
+        (np.zeros(3), np.ones((2, 2))),
+    ),
+    "a flag": lambda x: (
+        lambda c: c[0], lambda c: (c[1] < 999.0, c[1] + 1.0, c[2] * x), (True, 0.0, x)
+    ),
+    "a number as condition": lambda x: (
+        lambda c: c[0], lambda c: (c[0] - 1.0, c[1] * x), (1000.0, x)
+    ),
+    "a condition from outside": lambda x: (
+        lambda c: c[0] < 2000.0 * x, lambda c: (c[0] + 1.0, c[1] * x), (0.0, x)
+    ),
+    "decisions": lambda x: (
+        lambda c: c[0] < 1000.0,
+        lambda c: (c[0] + 1.0, c[1] * x + 1.0 if c[0] < 70.0 else c[1] * 0.5 + x),
+        (0.0, x),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    ("what", "point"),
+    [(lambda f: f, 0.5), (cd.grad, 0.5), (lambda f: cd.vmap(cd.grad(f)), np.array([0.25, 0.5]))],
+    ids=["value", "grad", "vmap of grad"],
+)
+def test_a_while_loop_of_many_steps(name, compiled, what, point):
+    def by_python(cond, body, carry):
+        while cond(carry):
+            carry = body(carry)
+        return carry
+
+    found, exact = [
+        what(lambda x, loop=loop: np.sum(loop(*STEPS[name](x))[-1]))
+        for loop in (cd.while_loop, by_python)
+    ]
+    found = cd.compile(found) if compiled else found
+    for x in (point, point * 0.99):
+        np.testing.assert_allclose(found(x), exact(x), rtol=1e-12)
+
+
+def test_a_compiled_while_loop_is_not_run_while_it_is_recorded():
+    """A step of Python's for each step would take a minute."""
+    calls = []
+
+    def f(x, n):
+        step = lambda c: (calls.append(1), (c[0] + 1.0, np.sin(c[1]) + x))[1]
+        return cd.while_loop(lambda c: c[0] < n, step, (0.0, x))[1]
+
+    n = 3e6
+    start = time.perf_counter()
+    compiled = cd.compile(f)
+    values = [compiled(0.5, n), compiled(0.5, n), f(0.5, n)]
+    assert time.perf_counter() - start < 20.0
+    assert len(set(values)) == 1
+    assert len(calls) == 2
+
+
+def test_a_while_loop_says_when_it_goes_on_for_too_long():
+    for limit in (0, 1, 63, 64, 65, 5000, 100_000):
+        f = lambda x, n: cd.while_loop(
+            lambda c: c[0] < n, lambda c: (c[0] + 1.0, c[1] * x), (0.0, x), max_steps=limit  # noqa: B023
+        )[1]
+        for g in (f, cd.compile(f), cd.compile(cd.grad(f))):
+            assert 0.0 <= g(0.5, float(limit)) < 1.1
+            with pytest.raises(RuntimeError, match=f"still holds after {limit} steps"):
+                g(0.5, limit + 1.0)
 
 
 def test_while_loop_that_never_runs():

@@ -90,11 +90,13 @@ def heard_interrupts():
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals")
-@pytest.mark.parametrize("kind", ["numbers", "arrays", "while"])
+@pytest.mark.parametrize("kind", ["numbers", "arrays", "while", "counted"])
 def test_a_long_loop_can_be_interrupted(kind, heard_interrupts):
     def run():
         if kind == "while":
             cd.while_loop(lambda c: c > -1.0, lambda c: c * 0.5, 1.0)
+        if kind == "counted":
+            cd.fori_loop(0, 10**11, lambda i, c: c * 0.5 + i, 1.0)
         init = 1.0 if kind == "numbers" else np.ones(3)
         cd.scan(lambda c, x: (np.sin(c), None), init, length=2_000_000_000)
 

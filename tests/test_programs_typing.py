@@ -259,13 +259,75 @@ def test_no_program_crashes(data: st.DataObject) -> None:
             program.apply(name, operands, data.draw(st.sampled_from(DTYPES)), data.draw(shapes),
                           attrs)
         except ValueError as error:
-            assert "operands" in str(error)
+            assert "operands" in str(error) or "no operator" in str(error)
     program.outputs = data.draw(st.lists(st.integers(-1, len(program)), max_size=2))
     if valid(program):
         program.simplify().check()
     else:
+        for use in USES.values():
+            with pytest.raises(ValueError, match="invalid program"):
+                use(program)
+
+
+def inputs_for(program: Program) -> list[Any]:
+    return [1.0] * program.n_inputs
+
+
+USES = {  # what takes a program that anybody may have put together
+    "simplify": lambda p: p.simplify(),
+    "with_inputs": lambda p: p.with_inputs([], []),
+    "Runner": _core.Runner,
+    "Executable": _core.Executable,
+    "replay": lambda p: _core.replay(p, inputs_for(p)),
+    "replay_deciding": lambda p: _core.replay_deciding(p, inputs_for(p)),
+    "Batch": lambda p: _core.Batch(p, inputs_for(p), [False] * p.n_inputs, 2),
+    "Places": _core.Places,
+    "pattern_of": lambda p: _core.pattern_of(p, [None] * p.n_inputs),
+    "constant_values": _core.constant_values,
+    "part_of_program": lambda p: _core.part_of_program(p, [], []),
+    "program_parts": _core.program_parts,
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_nothing_takes_a_broken_program(name: str) -> None:
+    for operands in ([0, 10**6], [0, -1], [2, 0]):
+        program = Program()
+        program.input("f8")
+        program.outputs = [program.apply("add", operands)]
         with pytest.raises(ValueError, match="invalid program"):
-            program.simplify()
+            USES[name](program)
+    recorded = sample().simplify()  # of a valid one the outputs and guards can be exchanged
+    for outputs in ([10**6], [-1]):
+        recorded.outputs = outputs
+        with pytest.raises(ValueError, match="invalid program"):
+            USES[name](recorded)
+    recorded.outputs, recorded.guards = [0], [3]  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="invalid program"):
+        USES[name](recorded)
+
+
+def test_places_and_columns_are_looked_at() -> None:
+    program = sample()
+    specs = [(np.dtype("f8"), ()), (np.dtype("f8"), (3, 4))]
+    assert str(program.with_inputs(specs, [0, 1])) == str(program)
+    for places in ([0], [0, 5], [0, -1], [1, 0], [0, "1"], [0, 1, 1]):
+        with pytest.raises(ValueError, match="input"):
+            program.with_inputs(specs, places)  # type: ignore[arg-type]
+    for firsts in ([0], [0, -5], [0, 2**40]):
+        with pytest.raises(ValueError, match="columns"):
+            _core.pattern_of(program, firsts)
+    for roots, outputs in (([99], [0]), ([], [99]), ([-1], [0])):
+        with pytest.raises(ValueError, match="no value"):
+            _core.part_of_program(program, roots, outputs)
+    with pytest.raises(ValueError, match="no operator"):
+        Program().apply("leaf", [])
+    numbers = Program()
+    numbers.input("f8")
+    for outputs, guards in (([5], []), ([0], [3])):
+        numbers.outputs, numbers.guards = outputs, guards  # type: ignore[assignment]
+        with pytest.raises(ValueError, match="invalid program"):
+            _core.NumberCode(numbers)
 
 
 # ---------------------------------------------------------------- programs from parts
