@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     from cdiff.numpy._edit import *  # noqa: F403
     from cdiff.numpy._einsum import *  # noqa: F403
     from cdiff.numpy._elementary import *  # noqa: F403
+    from cdiff.numpy._exponentials import *  # noqa: F403
     from cdiff.numpy._functional import *  # noqa: F403
     from cdiff.numpy._in_place import *  # noqa: F403
     from cdiff.numpy._index import *  # noqa: F403

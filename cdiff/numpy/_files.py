@@ -23,6 +23,7 @@ FILES = {
     "_edit": "block choose compress delete diagflat insert partition resize trim_zeros",
     "_einsum": "einsum",
     "_elementary": "angle conj conjugate float_power frexp i0 kaiser ldexp modf real_if_close",
+    "_exponentials": "log_softmax logsumexp softmax",
     "_functional": "apply_along_axis apply_over_axes piecewise vectorize",
     "_in_place": "copyto fill_diagonal place put put_along_axis putmask",
     "_index": """
@@ -38,8 +39,8 @@ FILES = {
     """,
     "_quantile": "nanmedian nanpercentile nanquantile percentile quantile",
     "_reduce": """
-        amax amin average cumprod cumsum cumulative_prod cumulative_sum log_softmax logsumexp max
-        mean min prod ptp softmax std sum var
+        amax amin average cumprod cumsum cumulative_prod cumulative_sum max mean min prod ptp std
+        sum var
     """,
     "_rounding": "around divmod fix imag nan_to_num real round",
     "_sets": """

@@ -29,10 +29,10 @@ from cdiff._core import any_array
 from cdiff._face import misfit
 from cdiff._reverse import stop_gradient
 from cdiff.numpy._common import HANDLERS
-from cdiff.numpy._reduce import log_softmax as _log_softmax
-from cdiff.numpy._reduce import logsumexp as _logsumexp
+from cdiff.numpy._exponentials import log_softmax as _log_softmax
+from cdiff.numpy._exponentials import logsumexp as _logsumexp
+from cdiff.numpy._exponentials import softmax as _softmax
 from cdiff.numpy._reduce import max as _max
-from cdiff.numpy._reduce import softmax as _softmax
 from cdiff.numpy._reduce import sum as _sum
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
 from cdiff.scipy._need import scipy_module
