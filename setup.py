@@ -68,13 +68,14 @@ DIRECTIVES = {
     "auto_pickle": False,
 }
 
-# Rooms that work once for a program. As cold code they are made small, some 120 kB of the wheel,
-# and out of the way of the rest; first calls take a few percent longer. algebra, numbers and
-# simplify are not among them: the first call of a program of 36,000 numbers took 252 ms, not 206.
+# Rooms that work once for a program. As cold code they are made small, some 145 kB of the wheel,
+# and out of the way of the rest; first calls take a few percent longer. simplify is not among them:
+# most of a first call of many numbers is there.
 COLD_ROOMS = frozenset(
-    ["assemble", "batching", "check", "groups", "headroom", "joins", "look", "make", "native",
-     "pattern", "pattern_numbers", "places", "plan", "profile", "program", "schedule",
-     "selections", "storage", "surroundings", "typing", "views", "watch"]
+    ["algebra", "assemble", "batching", "check", "groups", "headroom", "joins", "look",
+     "loop_products", "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
+     "plan", "profile", "program", "reading", "registers", "schedule", "selections", "storage",
+     "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 
