@@ -311,7 +311,8 @@ def _whole_moment(
     if keepdims is not NO_VALUE:
         rest["keepdims"] = keepdims
     given = {k: x for k, x in rest.items() if x is not NO_VALUE}
-    result = as_array(of_values(getattr(NUMPY, name), a, axis=axis, dtype=dtype, **given))
+    function = getattr(np, name)
+    result = as_array(of_values(function, a, axis=axis, dtype=dtype, **given))
     return result if out is None else store(out, result, name)
 
 
