@@ -72,9 +72,10 @@ DIRECTIVES = {
 # and out of the way of the rest; first calls take up to 15 percent longer (a 7 x 7 determinant by
 # minors: 51 to 59 ms).
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "check", "groups", "headroom", "joins", "look", "make",
-     "native", "numbers", "pattern", "pattern_numbers", "places", "plan", "profile", "program",
-     "schedule", "selections", "simplify", "storage", "surroundings", "typing", "views", "watch"]
+    ["algebra", "assemble", "batching", "check", "groups", "guarded", "headroom", "joins", "look",
+     "make", "native", "numbers", "pattern", "pattern_numbers", "places", "plan", "profile",
+     "program", "schedule", "selections", "simplify", "storage", "surroundings", "typing", "views",
+     "watch"]
 )  # fmt: skip
 
 

@@ -1,0 +1,88 @@
+# Read-only arrays, and the views whose elements do not lie in steps in the memory
+# of what they look at: windows that overlap, and diagonals of other layouts.
+#
+# Knows which arrays NumPy would not let users assign to, and how a view of this
+# kind is made again; it must not know the functions of NumPy that ask for them.
+# Costs nothing elsewhere: what marks such an array is looked up only where it
+# is assigned to, and where the view itself is read.
+
+cdef Array guarded(Array out):
+    """An array that users may not assign to."""
+    if N(innermost(out)).flags & NODE_ARRAY:
+        own_ext(out).read_only = True
+    return out
+
+
+cdef Array places_read(Array a, Array base):
+    """The elements of a new version of what the view `a` looks at."""
+    return read_places(base, <np.ndarray>N(a).ext.reads)
+
+
+cdef Array read_places(Array base, np.ndarray places):
+    """The elements at some places of the flattened array, in memory that later changes of the
+    array leave alone."""
+    cdef Array out = gather_rows(apply_reshape(base, (size_of(innermost(base)),)), places)
+    need(out)
+    if N(base).flags & NODE_ARRAY:
+        N(base).flags |= NODE_SAVED
+        root_of(N(base).arr).flags |= ARR_SAVED
+    return out
+
+
+def places_view(Array a, np.ndarray places):
+    """A read-only view of the elements of an Array at places of its flattened self."""
+    cdef Array base = current(a)
+    cdef Array out = read_places(base, places)
+    cdef Node *n = N(out)
+    cdef Ext *ext
+    if not N(innermost(base)).flags & NODE_ARRAY or not N(innermost(out)).flags & NODE_ARRAY:
+        return out
+    ext = own_ext(out)
+    ext.seen = hold(base)
+    ext.view_op = OP_GATHER
+    Py_INCREF(places)
+    ext.reads = <PyObject *>places
+    if n.flags & NODE_DUAL:
+        ext.base = N(a)
+    else:
+        n.arr.base = <PyObject *>a
+        if not levels_of(n):
+            n.op = OP_GATHER
+            n.arr.flags |= ARR_UNTRACKED if levels_of(N(base)) else 0
+    Py_INCREF(a)
+    n.flags |= NODE_VIEW
+    return guarded(out)
+
+
+def broadcast_view(a, shape):
+    """A read-only view of `a`, broadcast to a shape."""
+    cdef Array n = object_of(a)
+    cdef Array base = current(n)
+    cdef Array out
+    shape = tuple(shape)
+    if shape == shape_tuple(base):
+        return guarded(view_of(n, OP_RESHAPE, (shape,)))
+    out = view_of(n, OP_BROADCAST_TO, (shape,))
+    return guarded(out)
+
+
+def is_view(Array a):
+    """Does an Array show the changes of another one?"""
+    return N(a).flags & NODE_VIEW != 0
+
+
+def is_writeable(Array a):
+    """May users assign to an Array?"""
+    return not is_read_only(a) and N(innermost(a)).flags & NODE_ARRAY != 0
+
+
+def set_writeable(Array a, bint yes):
+    """Let users assign to an Array, or forbid it; a view follows what it looks at, as in NumPy."""
+    if not yes:
+        guarded(a)
+    elif reads_places(a) or N(innermost(a)).op == OP_BROADCAST_TO or (
+            N(a).flags & NODE_VIEW and is_read_only(base_of(a))):
+        raise ValueError("cannot set WRITEABLE flag to True of this array")
+    elif is_read_only(a):
+        N(a).ext.read_only = False
+    return a
