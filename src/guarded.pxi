@@ -1,5 +1,6 @@
 # Read-only arrays, and the views whose elements do not lie in steps in the memory
-# of what they look at: windows that overlap, and diagonals of other layouts.
+# of what they look at: windows that overlap, diagonals of other layouts, and the
+# parts of complex numbers.
 #
 # Knows which arrays NumPy would not let users assign to, and how a view of this
 # kind is made again; it must not know the functions of NumPy that ask for them.
@@ -13,15 +14,14 @@ cdef Array guarded(Array out):
     return out
 
 
-cdef Array places_read(Array a, Array base):
-    """The elements of a new version of what the view `a` looks at."""
-    return read_places(base, <np.ndarray>N(a).ext.reads)
-
-
-cdef Array read_places(Array base, np.ndarray places):
-    """The elements at some places of the flattened array, in memory that later changes of the
-    array leave alone."""
-    cdef Array out = gather_rows(apply_reshape(base, (size_of(innermost(base)),)), places)
+cdef Array read_part(Array base, object reads):
+    """Elements of a version of an array, in memory that later changes of the array leave alone:
+    those at places (an ndarray) of its flattened self, or an operator for a part of each."""
+    cdef Array out
+    if type(reads) is int:
+        out = complex_part(reads, base)
+    else:
+        out = gather_rows(apply_reshape(base, (size_of(innermost(base)),)), reads)
     need(out)
     if N(base).flags & NODE_ARRAY:
         N(base).flags |= NODE_SAVED
@@ -29,29 +29,42 @@ cdef Array read_places(Array base, np.ndarray places):
     return out
 
 
-def places_view(Array a, np.ndarray places):
-    """A read-only view of the elements of an Array at places of its flattened self."""
+cdef Array reading_view(Array a, object reads):
+    """What `read_part` gives, which is read again where `a` has a newer version."""
     cdef Array base = current(a)
-    cdef Array out = read_places(base, places)
+    cdef Array out = read_part(base, reads)
+    cdef int op = reads if type(reads) is int else OP_GATHER
     cdef Node *n = N(out)
     cdef Ext *ext
     if not N(innermost(base)).flags & NODE_ARRAY or not N(innermost(out)).flags & NODE_ARRAY:
         return out
     ext = own_ext(out)
     ext.seen = hold(base)
-    ext.view_op = OP_GATHER
-    Py_INCREF(places)
-    ext.reads = <PyObject *>places
+    ext.view_op = op
+    Py_INCREF(reads)
+    ext.reads = <PyObject *>reads
     if n.flags & NODE_DUAL:
         ext.base = N(a)
     else:
         n.arr.base = <PyObject *>a
         if not levels_of(n):
-            n.op = OP_GATHER
+            n.op = <uint8_t>op
             n.arr.flags |= ARR_UNTRACKED if levels_of(N(base)) else 0
     Py_INCREF(a)
     n.flags |= NODE_VIEW
-    return guarded(out)
+    return out
+
+
+cdef Array view_of_parts(Array a, int op):
+    """The real or the imaginary part of an array, which shows later changes."""
+    if holds_complex(a):
+        return reading_view(a, op)
+    return a if op == OP_REAL else guarded(zeros_like_node(current(a)))
+
+
+def places_view(Array a, np.ndarray places):
+    """A read-only view of the elements of an Array at places of its flattened self."""
+    return guarded(reading_view(a, places))
 
 
 def broadcast_view(a, shape):
@@ -73,7 +86,7 @@ def is_view(Array a):
 
 def is_writeable(Array a):
     """May users assign to an Array?"""
-    return not is_read_only(a) and N(innermost(a)).flags & NODE_ARRAY != 0
+    return not is_read_only(a) and N(innermost(a)).flags & NODE_ARRAY != 0 and not reads_places(a)
 
 
 def set_writeable(Array a, bint yes):

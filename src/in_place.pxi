@@ -64,7 +64,7 @@ cdef inline bint is_read_only(Array a) noexcept:
 
 
 cdef inline bint reads_places(Array a) noexcept:
-    """Is this view made by reading places of its base (guarded.pxi)?"""
+    """Is this view made by reading places or parts of its base (guarded.pxi)?"""
     return owns_objects(N(a)) and N(a).ext != NULL and N(a).ext.reads != NULL
 
 
@@ -151,7 +151,8 @@ cdef Array refreshed(Array a, Array base):
         return version(a)
     cdiff_tls.paused = N(a).flags & NODE_ARRAY and N(a).arr.flags & ARR_UNTRACKED
     try:
-        out = places_read(a, base) if reads_places(a) else apply1(view_op(a), base, y_attrs(a))
+        out = (read_part(base, <object>N(a).ext.reads) if reads_places(a)
+               else apply1(view_op(a), base, y_attrs(a)))
     finally:
         cdiff_tls.paused = paused
     redirect(a, out)

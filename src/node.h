@@ -69,8 +69,8 @@ enum {
 
 /* Operands beyond the second; the newest version of an array that was assigned
  * into; and for a view in forward mode, or of one, what it looks at: the object,
- * the version of that it was made from, and by which operator. `reads` are the
- * places of a view that has memory of its own (an ndarray; see guarded.pxi);
+ * the version of that it was made from, and by which operator. `reads` is what
+ * a view reads that has memory of its own (see guarded.pxi);
  * `read_only` tells that users may not assign to the array. */
 typedef struct Ext {
     struct Node *current;

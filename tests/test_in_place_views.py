@@ -107,7 +107,7 @@ def test_derivatives_through_views_of_what_was_changed(name):
     np.testing.assert_allclose(cd.grad(f)(A), expected, rtol=1e-12)
     np.testing.assert_allclose(cd.jvp(f, (A,), (direction,))[1], (expected * direction).sum())
     np.testing.assert_allclose(cd.compile(cd.grad(f))(A), expected, rtol=1e-12)
-    twice = [cd.hvp(h, A, direction) for h in (f, g)]
+    twice = [cd.hvp(h, (A,), (direction,)) for h in (f, g)]
     np.testing.assert_allclose(*twice, rtol=1e-12)
     many = np.stack([A, A + 1.0])
     np.testing.assert_allclose(cd.vmap(f)(many), [g(A), g(A + 1.0)], rtol=1e-12)
@@ -184,6 +184,40 @@ def test_flags_writeable(make):
         a.flags.aligned = False
     with pytest.raises(ValueError, match="cannot set WRITEABLE flag to True"):
         windows(a, 2, axis=0).flags.writeable = True
+
+
+@pytest.mark.parametrize("part", [lambda z: z.real, np.imag, lambda z: z.imag[1:], np.real_if_close])
+@pytest.mark.parametrize("make", [constant, tracked])
+def test_parts_of_complex_numbers_show_later_changes(make, part):
+    mine = A + 1e-17j * A if part is np.real_if_close else A - 2j * A
+    z = make(mine)
+    for found, right in zip(changed(z, part(z)), changed(mine, part(mine)), strict=True):
+        np.testing.assert_array_equal(found, right)
+    with pytest.raises(ValueError, match="read-only"):
+        part(z)[0] = 1.0
+    assert not part(z).flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        z.real.copy().imag[0] = 1.0
+
+
+def test_derivatives_through_parts_of_what_was_changed():
+    def f(x):
+        z = x * (1.0 + 2.0j)
+        re, im = z.real, z.imag
+        before = (re * im).sum()
+        z[0] = z[1] * z[2]
+        return before + (re * re * im).sum()
+
+    def g(x):
+        z = x * (1.0 + 2.0j)
+        y = np.concatenate([(z[1] * z[2])[None], z[1:]])
+        return (z.real * z.imag).sum() + (y.real * y.real * y.imag).sum()
+
+    assert float(f(A)) == pytest.approx(float(g(A)), rel=1e-13)
+    expected = cd.grad(g)(A)
+    np.testing.assert_allclose(cd.grad(f)(A), expected, rtol=1e-12)
+    np.testing.assert_allclose(cd.compile(cd.grad(f))(A), expected, rtol=1e-12)
+    np.testing.assert_allclose(cd.jvp(f, (A,), (A,))[1], (expected * A).sum(), rtol=1e-12)
 
 
 def test_pad_by_nothing_is_a_copy():
