@@ -186,7 +186,10 @@ def test_flags_writeable(make):
         windows(a, 2, axis=0).flags.writeable = True
 
 
-@pytest.mark.parametrize("part", [lambda z: z.real, np.imag, lambda z: z.imag[1:], np.real_if_close])
+PARTS = [lambda z: z.real, np.imag, lambda z: z.imag[1:], np.real_if_close]
+
+
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("make", [constant, tracked])
 def test_parts_of_complex_numbers_show_later_changes(make, part):
     mine = A + 1e-17j * A if part is np.real_if_close else A - 2j * A
