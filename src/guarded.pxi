@@ -38,6 +38,8 @@ cdef Array reading_view(Array a, object reads):
     cdef Ext *ext
     if not N(innermost(base)).flags & NODE_ARRAY or not N(innermost(out)).flags & NODE_ARRAY:
         return out
+    if n.flags & NODE_ARRAY and n.arr.base != NULL:
+        own_memory(out)                       # it was NumPy's; the base is now what is looked at
     ext = own_ext(out)
     ext.seen = hold(base)
     ext.view_op = op
@@ -86,7 +88,13 @@ def is_view(Array a):
 
 def is_writeable(Array a):
     """May users assign to an Array?"""
-    return not is_read_only(a) and N(innermost(a)).flags & NODE_ARRAY != 0 and not reads_places(a)
+    try:
+        check_changeable(a)
+    except RuntimeError:                      # a leaf: not while operations are recorded
+        return True
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def set_writeable(Array a, bint yes):
@@ -94,7 +102,7 @@ def set_writeable(Array a, bint yes):
     if not yes:
         guarded(a)
     elif reads_places(a) or N(innermost(a)).op == OP_BROADCAST_TO or (
-            N(a).flags & NODE_VIEW and is_read_only(base_of(a))):
+            N(a).flags & NODE_VIEW and not is_writeable(base_of(a))):
         raise ValueError("cannot set WRITEABLE flag to True of this array")
     elif is_read_only(a):
         N(a).ext.read_only = False
