@@ -72,7 +72,7 @@ DIRECTIVES = {
 # and out of the way of the rest; first calls take a few percent longer. simplify is not among them:
 # most of a first call of many numbers is there.
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "check", "groups", "headroom", "joins", "look",
+    ["algebra", "assemble", "batching", "check", "groups", "guarded", "headroom", "joins", "look",
      "loop_products", "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
      "plan", "profile", "program", "reading", "registers", "schedule", "selections", "storage",
      "surroundings", "typing", "views", "watch"]

@@ -62,6 +62,8 @@ cdef extern from "node.h":
         Node *current
         Node *base
         Node *seen
+        PyObject *reads
+        Py_ssize_t read_only
         Py_ssize_t view_op
         Py_ssize_t nparents
         Node **parents
@@ -167,6 +169,7 @@ include "vectorcall.pxi"
 include "fast.pxi"
 include "indexing.pxi"
 include "in_place.pxi"
+include "guarded.pxi"
 include "trace.pxi"
 include "hosted.pxi"
 include "replay.pxi"

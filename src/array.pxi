@@ -118,7 +118,7 @@ cdef class Array:
     @property
     def real(self):
         """The real part; a real array itself."""
-        return self if not holds_complex(self) else complex_part(OP_REAL, current(self))
+        return view_of_parts(self, OP_REAL)
 
     @real.setter
     def real(self, value):
@@ -127,7 +127,7 @@ cdef class Array:
     @property
     def imag(self):
         """The imaginary part; zeros for a real array."""
-        return imaginary_part(current(self))
+        return view_of_parts(self, OP_IMAG)
 
     @imag.setter
     def imag(self, value):

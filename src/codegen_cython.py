@@ -236,7 +236,7 @@ cdef Array (*MADE_COMPLEX[N_ELEMENTWISE])(Array a)
 
 cdef list parents_of(Array y):
     \"\"\"All operands of a recorded node with any number of them.\"\"\"
-    cdef Py_ssize_t i, n = 2 if N(y).ext == NULL else N(y).ext.nparents
+    cdef Py_ssize_t i, n = 2 if wide_operands(N(y)) == NULL else N(y).ext.nparents
     return [p for p in [parent(y, i) for i in range(n)] if p is not None]
 
 

@@ -57,6 +57,17 @@ cdef int redirect(Array a, Array new) except -1:
 
 # ---------------------------------------------------------------- views
 
+cdef inline bint is_read_only(Array a) noexcept:
+    """Did NumPy, or a user by `flags.writeable`, forbid to assign to this array?  Views that were
+    made of it before may still be changed."""
+    return owns_objects(N(a)) and N(a).ext != NULL and N(a).ext.read_only != 0
+
+
+cdef inline bint reads_places(Array a) noexcept:
+    """Is this view made by reading places or parts of its base (guarded.pxi)?"""
+    return owns_objects(N(a)) and N(a).ext != NULL and N(a).ext.reads != NULL
+
+
 cdef inline Array base_of(Array a):
     return <Array><PyObject *>looked_at(N(a))
 
@@ -86,6 +97,7 @@ cdef Array view_of(Array a, int op, object attrs):
     cdef Array base, out
     cdef Node *n
     cdef Ext *ext
+    cdef bint closed = is_read_only(a)
     while merges(a, op):
         if op == OP_TRANSPOSE:
             attrs = (permuted(y_attrs(a)[0], attrs[0]),)
@@ -111,6 +123,8 @@ cdef Array view_of(Array a, int op, object attrs):
         n.obj = <PyObject *>attrs
     Py_INCREF(a)
     n.flags |= NODE_VIEW
+    if closed:
+        own_ext(out).read_only = True
     return out
 
 
@@ -119,6 +133,8 @@ cdef bint is_fresh(Array a, Array base):
     cdef Array shows = version(a)
     if N(shows).op == OP_FREED:
         return False
+    if reads_places(a):
+        return N(a).ext.seen == N(base) and (N(shows).p0 == NULL or N(shows).p0.op != OP_FREED)
     if (N(a).flags | N(shows).flags | N(base).flags) & NODE_DUAL:
         return N(a).ext != NULL and N(a).ext.seen == N(base)
     if N(shows).p0 != NULL:
@@ -135,7 +151,8 @@ cdef Array refreshed(Array a, Array base):
         return version(a)
     cdiff_tls.paused = N(a).flags & NODE_ARRAY and N(a).arr.flags & ARR_UNTRACKED
     try:
-        out = apply1(view_op(a), base, y_attrs(a))
+        out = (read_part(base, <object>N(a).ext.reads) if reads_places(a)
+               else apply1(view_op(a), base, y_attrs(a)))
     finally:
         cdiff_tls.paused = paused
     redirect(a, out)
@@ -143,7 +160,7 @@ cdef Array refreshed(Array a, Array base):
     N(a).ext.seen = NULL
     if N(out).flags & NODE_ARRAY and same_memory(out, base):
         unpin(N(out).arr)
-    elif N(out).flags & NODE_DUAL:
+    elif N(out).flags & NODE_DUAL or reads_places(a):
         N(a).ext.seen = hold(base)
     _drop(seen)
     return out
@@ -170,7 +187,8 @@ cdef inline bint is_part(Array a) noexcept:
 
 cdef Array part_of(Array a, tuple index):
     """a[index] as a view; a part of a part is a part of the whole, as in NumPy."""
-    cdef bint keeps_axis = False
+    cdef bint keeps_axis = False, closed = is_read_only(a)
+    cdef Array out
     cdef Py_ssize_t i
     for i in range(2, len(index), 3):
         keeps_axis = keeps_axis or index[i] >= 0
@@ -179,7 +197,10 @@ cdef Array part_of(Array a, tuple index):
     while is_part(a):
         index = composed(y_attrs(a)[0], index)
         a = base_of(a)
-    return view_of(a, OP_SLICE, (index,))
+    out = view_of(a, OP_SLICE, (index,))
+    if closed and N(out).flags & NODE_VIEW:
+        own_ext(out).read_only = True
+    return out
 
 
 # ---------------------------------------------------------------- may it be changed?
@@ -191,6 +212,8 @@ cdef inline bint is_leaf(Array a) noexcept:
 
 cdef int check_changeable(Array a) except -1:
     """Raise, before anything happens, where an in-place change is impossible."""
+    if is_read_only(a):
+        raise ValueError("assignment destination is read-only")
     while True:
         if not N(innermost(a)).flags & NODE_ARRAY:
             raise TypeError("cdiff: a scalar cannot be changed in place; assign to the name "

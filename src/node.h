@@ -69,11 +69,15 @@ enum {
 
 /* Operands beyond the second; the newest version of an array that was assigned
  * into; and for a view in forward mode, or of one, what it looks at: the object,
- * the version of that it was made from, and by which operator. */
+ * the version of that it was made from, and by which operator. `reads` is what
+ * a view reads that has memory of its own (see guarded.pxi);
+ * `read_only` tells that users may not assign to the array. */
 typedef struct Ext {
     struct Node *current;
     struct Node *base;
     struct Node *seen;
+    PyObject *reads;
+    Py_ssize_t read_only;
     Py_ssize_t view_op;
     Py_ssize_t nparents;
     struct Node *parents[];

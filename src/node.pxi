@@ -92,6 +92,7 @@ cdef void _release_payload(Node *n) noexcept:
             n.ext = NULL
             _drop(ext.current)
             _drop(ext.seen)
+            Py_XDECREF(ext.reads)
             for i in range(ext.nparents):
                 _drop(ext.parents[i])
             PyMem_Free(ext)

@@ -328,6 +328,25 @@ def cycle_of_a_leaf():
     (y + (w * v[0]).sum()).backward()
 
 
+def cycle_through_views_with_memory():
+    def f(x):
+        v = np.lib.stride_tricks.sliding_window_view(x, 2)
+        x[0] = x[1]
+        return (v * v).sum()
+
+    c = cd.array(X)
+    for a in (c, c * cd.array(2.0, requires_grad=True), c * 1j):
+        v = np.lib.stride_tricks.sliding_window_view(a, 2)
+        b, d, r = np.broadcast_to(a, (2, 6)), np.diagonal(a.reshape(2, 3).T), a.real[1:]
+        a[0] = a[1]
+        assert (v.sum() + b.sum() + d.sum() + r.sum()).ndim == 0
+        a *= 2.0
+        assert v[0].shape == (2,)
+        a.flags.writeable = False
+    cd.grad(f)(X)
+    cd.jvp(f, (X,), (X,))
+
+
 @pytest.mark.memory
 @pytest.mark.parametrize(
     "work",
@@ -335,6 +354,7 @@ def cycle_of_a_leaf():
         cycle_by_operator,
         cycle_by_later_operand,
         cycle_through_views,
+        cycle_through_views_with_memory,
         cycle_of_constants,
         cycle_in_transformations,
         cycle_of_a_leaf,

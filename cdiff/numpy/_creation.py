@@ -299,7 +299,7 @@ def meshgrid(
         grids.append(_core.reshape(x, tuple([x.size if i == axis else 1 for i in range(ndim)])))
     if not sparse:
         shape = np.broadcast_shapes(*[g.shape for g in grids])
-        grids = [_core.broadcast_to(g, shape) for g in grids]
+        grids = [_core.broadcast_view(g, shape) for g in grids]
     return tuple([g.copy() if copy else g for g in grids])
 
 

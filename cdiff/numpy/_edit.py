@@ -227,10 +227,10 @@ def sliding_window_view(
     x: ArrayLike, window_shape: Any, axis: Any = None, *, subok: bool = False,
     writeable: bool = False,
 ) -> Array:  # fmt: skip
-    """As `numpy.lib.stride_tricks.sliding_window_view`, but the windows are a copy."""
+    """As `numpy.lib.stride_tricks.sliding_window_view`: read-only, and shows later changes."""
     if writeable:
         raise ValueError("sliding_window_view: windows of a cdiff array cannot be written to")
     a = as_array(x)
-    places = np.arange(a.size).reshape(a.shape)
+    places = np.arange(a.size, dtype=np.int64).reshape(a.shape)
     windows = np.lib.stride_tricks.sliding_window_view(places, window_shape, axis)
-    return _core.index(_core.reshape(a, (a.size,)), windows)
+    return _core.places_view(a, np.ascontiguousarray(windows))

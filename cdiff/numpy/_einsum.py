@@ -19,7 +19,7 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, as_array, mirrors, store
-from cdiff.numpy._index import diagonal
+from cdiff.numpy._index import diagonal_view
 
 __all__ = ["einsum"]
 
@@ -85,7 +85,7 @@ def einsum(
 
 def _prepared(a: Array, single: Single) -> Array:
     for i, j in single.diagonals:
-        a = diagonal(a, 0, i, j)
+        a = diagonal_view(a, 0, i, j)
     if single.shape is not None:
         a = _core.reshape(a, single.shape)
     return _core.sum(a, single.summed, False) if single.summed else a

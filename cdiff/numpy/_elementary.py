@@ -41,7 +41,7 @@ def real_if_close(a: ArrayLike, tol: float = 100) -> Array:
     a = as_array(a)
     if a.dtype.kind != "c":
         return a
-    return _core.real(a) if bool(of_values(_is_real, a, tol)) else a
+    return a.real if bool(of_values(_is_real, a, tol)) else a
 
 
 def _is_real(a: Any, tol: float) -> Any:

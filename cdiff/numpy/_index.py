@@ -181,7 +181,12 @@ def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Arra
 
 @mirrors(np.diagonal)
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """As `numpy.diagonal`."""
+    """As `numpy.diagonal`: a read-only view."""
+    return _core.set_writeable(diagonal_view(a, offset, axis1, axis2), False)
+
+
+def diagonal_view(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """A diagonal, which may be assigned to where the memory of the array is in C order."""
     a = as_array(a)
     if a.ndim < 2:
         raise misfit(f"diagonal: an array of at least two dimensions is required, not {a.shape}")
@@ -189,10 +194,14 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     if i == j:
         raise ValueError("diagonal: axis1 and axis2 cannot be the same")
     order = [k for k in range(a.ndim) if k not in (i, j)] + [i, j]
-    a = a if order == sorted(order) else _core.transpose(a, order)
-    *lead, rows, columns = a.shape
-    flat = _core.reshape(a, (*lead, rows * columns))
-    return _core.index(flat, index_along(len(lead), _diagonal_slice(rows, columns, offset)))
+    turned = a if order == sorted(order) else _core.transpose(a, order)
+    *lead, rows, columns = turned.shape
+    part = index_along(len(lead), _diagonal_slice(rows, columns, offset))
+    flat = _core.reshape(turned, (*lead, rows * columns))
+    if _core.is_view(flat):
+        return _core.index(flat, part)
+    places = np.arange(a.size, dtype=np.int64).reshape(a.shape).transpose(order)
+    return _core.places_view(a, np.ascontiguousarray(places.reshape(flat.shape)[part]))
 
 
 def _diagonal_slice(rows: int, columns: int, offset: int) -> slice:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff import _core
 from cdiff._core import is_tracked, peek
 from cdiff._face import misfit
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
@@ -104,9 +105,45 @@ def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:
     return self[...]
 
 
-def _flags(self: Array) -> Any:
+class Flags:
+    """How the values of an Array lie in memory, as `ndarray.flags`; `writeable` can be set."""
+
+    __slots__ = ("_array", "_found")
+    _array: Array
+    _found: Any
+
+    def __init__(self, array: Array) -> None:
+        object.__setattr__(self, "_array", array)
+        object.__setattr__(self, "_found", peek(array).flags)
+
+    @property
+    def writeable(self) -> bool:
+        """May users assign to the array?"""
+        return _core.is_writeable(self._array)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "writeable":
+            raise AttributeError(f"flags.{name} of an Array cannot be set")
+        _core.set_writeable(self._array, bool(value))
+
+    def __getitem__(self, key: str) -> Any:
+        return self.writeable if key in ("WRITEABLE", "W") else self._found[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        setattr(self, "writeable" if key in ("WRITEABLE", "W") else key, value)
+
+    def __repr__(self) -> str:
+        lines = repr(self._found).splitlines()
+        own = [f"  WRITEABLE : {self.writeable}" if "WRITEABLE" in s else s for s in lines]
+        return "\n".join(own)
+
+
+def _flags(self: Array) -> Flags:
     """How the values lie in memory, as `ndarray.flags`."""
-    return peek(self).flags
+    return Flags(self)
 
 
 def _strides(self: Array) -> Any:

@@ -45,6 +45,8 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
         raise ValueError(f"pad: mode '{mode}' is not supported")
     if surplus := sorted(set(kwargs) - set(ALLOWED[mode])):
         raise ValueError(f"pad: unsupported keyword arguments for mode '{mode}': {surplus}")
+    if not any(map(any, widths)):
+        a = a.copy()  # also nothing around it is an array of its own
     if mode in REPEATING:
         return _repeated(a, widths, mode, kwargs.get("reflect_type", "even"))
     if mode in ("constant", "empty"):

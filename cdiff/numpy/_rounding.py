@@ -48,13 +48,15 @@ def fix(x: ArrayLike, out: Any = None) -> Array:
 @mirrors(np.real)
 def real(val: ArrayLike) -> Array:
     """As `numpy.real`; a real array itself."""
-    return _core.real(val)
+    part: Array = as_array(val).real
+    return part
 
 
 @mirrors(np.imag)
 def imag(val: ArrayLike) -> Array:
     """As `numpy.imag`; zeros for a real array."""
-    return _core.imag(val)
+    part: Array = as_array(val).imag
+    return part
 
 
 @mirrors(np.nan_to_num)

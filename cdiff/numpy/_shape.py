@@ -51,7 +51,7 @@ __all__ = [
 @handles(np.reshape)
 @shortcut(_core.reshape, 2)
 def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
-    """As `numpy.reshape`; order "A" and "K" mean "C"."""
+    """As `numpy.reshape`; order "A" only where it cannot matter (see `_by_columns`)."""
     if type(a) is not Array:
         if not any_array(a):
             given = {} if copy is None else {"copy": copy}  # NumPy 2.0 has no copy
@@ -59,27 +59,36 @@ def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None 
         a = as_array(a)
     if type(shape) is not tuple:
         shape = (shape,) if type(shape) is int or not np.iterable(shape) else tuple(shape)
-    if order == "F":
+    if order != "C" and _by_columns(a, order, "reshape"):
         return transpose(_core.reshape(transpose(a), shape[::-1]))
-    if order != "C":
-        _check_order(order, "reshape")
     return _core.reshape(a, shape)
 
 
 @handles(np.ravel)
 def ravel(a: ArrayLike, order: str = "C") -> Array:
-    """As `numpy.ravel`; order "A" and "K" mean "C"."""
+    """As `numpy.ravel`; order "A" and "K" only where they cannot matter (see `_by_columns`)."""
     if type(a) is not Array:
         if not any_array(a):
             return NUMPY.ravel(a, order)
         a = as_array(a)
-    _check_order(order, "ravel")
-    return _core.reshape(transpose(a) if order == "F" else a, (a.size,))
+    columns = order != "C" and _by_columns(a, order, "ravel")
+    return _core.reshape(transpose(a) if columns else a, (a.size,))
 
 
-def _check_order(order: str, name: str) -> None:
+def _by_columns(a: Array, order: str, name: str) -> bool:
+    """Does an order of the elements let the first axis run fastest?
+
+    Orders "A" and "K" go by the memory. Results of operators lie in C order here, those of NumPy
+    as their operands do: with two axes the elements could silently come in another order.
+    """
     if order not in ("C", "F", "A", "K"):
         raise ValueError(f"{name}: order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+    if order in "AK" and a.size and sum(n > 1 for n in a.shape) > 1:
+        raise ValueError(
+            f"{name}: order={order!r} asks for the order in memory, in which an Array of shape "
+            f"{a.shape} need not lie as NumPy's would; write order='C' or order='F'"
+        )
+    return order == "F"
 
 
 @mirrors(np.expand_dims)
@@ -112,16 +121,16 @@ def squeeze(a: ArrayLike, axis: Any = None) -> Array:
 
 @mirrors(np.broadcast_to)
 def broadcast_to(array: ArrayLike, shape: Any, subok: bool = False) -> Array:
-    """As `numpy.broadcast_to`."""
-    return _core.broadcast_to(array, tuple(shape) if np.iterable(shape) else (shape,))
+    """As `numpy.broadcast_to`: a read-only view."""
+    return _core.broadcast_view(array, tuple(shape) if np.iterable(shape) else (shape,))
 
 
 @mirrors(np.broadcast_arrays)
 def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Array, ...]:
-    """As `numpy.broadcast_arrays`."""
+    """As `numpy.broadcast_arrays`: views, which may not be assigned to."""
     arrays = [as_array(a) for a in args]
     shape = noted(np.broadcast_shapes, *[a.shape for a in arrays])
-    return tuple([_core.broadcast_to(a, shape) for a in arrays])
+    return tuple([_core.broadcast_view(a, shape) for a in arrays])
 
 
 def _at_least(widened: Callable[[tuple[int, ...]], tuple[int, ...]], original: Any) -> Any:
