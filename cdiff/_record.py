@@ -7,6 +7,7 @@ but a test per cotangent.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from cdiff._core import Array, Level, frozen, leaf, leaf_value, lower
@@ -89,6 +90,23 @@ class Record:
         # The leaves' own values: the caller may have changed his arrays in place since.
         points = [leaf_value(x, level) for x in self.traced]
         return Record(self.f, self.inputs, self.has_aux, points)
+
+    def above_outer(self) -> ExitStack:
+        """The depth at which the record was made, for a sweep through it.
+
+        What a rule records in the sweep must be above the values of outer transformations that
+        the record holds, also where these have ended.
+
+        Returns
+        -------
+        ExitStack
+        """
+        stack = ExitStack()
+        with Level() as depth:
+            missing = self.outputs.level - depth
+        for _ in range(missing):
+            stack.enter_context(Level())
+        return stack
 
     def results(self, function: Callable[..., Any]) -> tuple[Any, ...]:
         """What `vjp` and `linearize` return.

@@ -134,3 +134,23 @@ SOLUTIONS = {
 def test_solutions_in_recorded_sweeps(n, name):
     w, b, _, _ = wave(n)
     check(lambda x: SOLUTIONS[name](w, b, x), lambda x: np.linalg.solve(w, np.sin(x) + b), n)
+
+
+@pytest.mark.parametrize("rule", ["jvp", "vjp"])
+@pytest.mark.parametrize("name", ["scan", "vmap", "custom_root"])
+def test_linear_functions_kept_beyond_the_transformations_around_them(name, rule):
+    n = 5
+    w, b, v, x = wave(n)
+    f = with_rule(WAVES[name], w, b, rule)
+    kept = {}
+
+    def keeping(x):
+        y, kept["pull"] = cd.vjp(lambda z: f(z * 1.0), x + b - b)
+        _, kept["push"] = cd.linearize(lambda z: f(z * 1.0), x + b - b)
+        return np.sum(y)
+
+    cd.grad(lambda x: np.sum(cd.grad(keeping)(x)))(x)
+    slope = np.cos(w @ x + b)[:, None] * w
+    for _ in range(2):
+        np.testing.assert_allclose(kept["pull"](v)[0].numpy(), v @ slope, rtol=1e-9)
+        np.testing.assert_allclose(kept["push"](v).numpy(), slope @ v, rtol=1e-9)
