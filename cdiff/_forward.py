@@ -150,7 +150,8 @@ class _Pushforward:
         record = self._record.usable_with(directions)
         outputs = record.outputs
         arrays = [y for y in outputs.leaves if y.__class__ is Array]
-        pushed = iter(pushforward(arrays, record.traced, directions, outputs.level))
+        with record.above_outer():
+            pushed = iter(pushforward(arrays, record.traced, directions, outputs.level))
         result = [
             _tangent_outside(y, next(pushed) if y.__class__ is Array else None)
             for y in outputs.leaves

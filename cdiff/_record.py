@@ -7,6 +7,7 @@ but a test per cotangent.
 
 from __future__ import annotations
 
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from cdiff._core import Array, Level, frozen, leaf, leaf_value, lower
@@ -14,8 +15,11 @@ from cdiff._wrap import Inputs, Outputs, split_aux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 __all__ = ["Record"]
+
+NOTHING = nullcontext()
 
 
 class Record:
@@ -89,6 +93,25 @@ class Record:
         # The leaves' own values: the caller may have changed his arrays in place since.
         points = [leaf_value(x, level) for x in self.traced]
         return Record(self.f, self.inputs, self.has_aux, points)
+
+    def above_outer(self) -> AbstractContextManager[Any]:
+        """The depth at which the record was made, for a sweep through it.
+
+        What a rule records in the sweep must be above the values of outer transformations that
+        the record holds, also where these have ended.
+
+        Returns
+        -------
+        context manager
+        """
+        with Level() as depth:
+            missing = self.outputs.level - depth
+        if missing <= 0:
+            return NOTHING
+        stack = ExitStack()
+        for _ in range(missing):
+            stack.enter_context(Level())
+        return stack
 
     def results(self, function: Callable[..., Any]) -> tuple[Any, ...]:
         """What `vjp` and `linearize` return.

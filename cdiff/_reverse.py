@@ -297,7 +297,8 @@ class _Pullback:
             for v, y, path in zip(values, outputs.leaves, paths, strict=True)
         ]
         record = self._record.usable_with(vectors)
-        grads = _pull(record.outputs, vectors, record.traced)
+        with record.above_outer():
+            grads = _pull(record.outputs, vectors, record.traced)
         result: tuple[Any, ...] = record.inputs.gradient(grads)
         return result
 

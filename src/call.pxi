@@ -250,7 +250,7 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     operands = parents_of(y)
     wanted = [positions[k] >= 0 for k in range(len(operands))]
     if s.recorded:                       # for the outer levels only: this one is being swept
-        y, g = lower_node(y, s.level), lowered_cotangent(g, s.level)
+        y, g = lower_node(y, s.level), lowered_seed(g, s.level)
         operands = [lower_node(a, s.level) for a in operands]
     else:
         y, g, operands = detached(y), detached(g), [detached(a) for a in operands]
@@ -266,9 +266,21 @@ cdef int reverse_call(Sweep *s, Py_ssize_t i, Array y, Array g) except -1:
     return 0
 
 
-cdef Array lowered_cotangent(Array g, int level):
-    """Below this level, and still part of the program that the sweep becomes, whose level is above
-    (see lanes.pxi)."""
+cdef Array forward_call(Sweep *s, Array y, list operands, list tangents):
+    """The tangent of a call in a recorded sweep.  Its rule sees the outer levels only: a program
+    that it records would take the nodes of this level, or of one inside that has ended, for its
+    own, without the constants that a derivative leaves out."""
+    cdef Array a
+    cdef object attrs = y_attrs(y)
+    y = lower_node(y, s.level)
+    operands = [None if a is None else lower_node(a, s.level) for a in operands]
+    tangents = [None if a is None else lowered_seed(a, s.level) for a in tangents]
+    return like_primal(tan_call(y, tuple(operands), tuple(tangents), attrs), y)
+
+
+cdef Array lowered_seed(Array g, int level):
+    """A tangent or a cotangent below this level, and still part of the program that the sweep
+    becomes, whose level is above (see lanes.pxi)."""
     cdef int levels = levels_of(N(g))
     cdef int above = tracing(levels) & ~(2 * level_bit(level) - 1)
     cdef int kept = above | (levels & (level_bit(level) - 1))

@@ -591,4 +591,6 @@ cdef Array forward_structural(Sweep *s, Entry *e, Array y):
         tangents.append(t)
     if not any_tangent:
         return None
+    if N(y).op == OP_CALL and s.recorded:
+        return forward_call(s, y, operands, tangents)
     return like_primal(TAN[N(y).op](y, tuple(operands), tuple(tangents), y_attrs(y)), y)
