@@ -422,8 +422,7 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
 
     Notes
     -----
-    Many steps are taken in segments, each of which counts for itself: the memory for n steps grows
-    like the square root of n, also that for a derivative.
+    Memory, also that for a derivative, grows like the square root of the number of steps.
 
     Examples
     --------
@@ -440,8 +439,7 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     first, last = index(lower), index(upper)
     if first < last and not INT64.min <= first < last <= INT64.max:
         raise OverflowError(f"fori_loop: {first} to {last} do not fit into 64 bits")
-    carry = _Carry(init, "fori_loop")
-    f, length = _Indexed(body), max(last - first, 0)
+    carry, f, length = _Carry(init, "fori_loop"), _Indexed(body), max(last - first, 0)
     every = _segments([*carry.specs, spec_of(first)], length, None)
     if not every:
         numbers = np.arange(first, last) if length else np.arange(0)

@@ -104,6 +104,8 @@ class Record:
         -------
         context manager
         """
+        if self.outputs.level == 1:  # nothing is outside of that
+            return NOTHING
         with Level() as depth:
             missing = self.outputs.level - depth
         if missing <= 0:

@@ -7,7 +7,6 @@
 
 import math
 
-
 cdef object dtype_of(Array a):
     return <object>np.PyArray_DescrFromType(typenum_of(innermost(a)))
 
@@ -19,9 +18,8 @@ cdef object lost(str what, str instead):
 cdef Array converted(Array a, str what, str instead):
     """An array of which a plain value is made: an error where that loses a derivative, and a
     decision of a program."""
-    cdef int levels
+    cdef int levels = derivative_levels(current(a))
     a = current(a)
-    levels = derivative_levels(a)
     if not levels:
         if is_traced_value(a):
             decide(a, what)
@@ -333,15 +331,13 @@ cdef class Array:
 
     def __array__(self, dtype=None, copy=None):
         cdef int levels = derivative_levels(current(self))
-        if levels or is_traced_value(current(self)):
-            stand_in = face_method("__array__")(levels != 0)
-            if stand_in is not None:
-                return stand_in
-        out = ndarray_of(converted(
-            self, "conversion to a NumPy array",
-            "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked "
-            "values, a.numpy() to drop the derivative, or a cdiff array "
-            "(cdiff.numpy.zeros) to assign into"))
+        out = (face_method("__array__")(levels != 0)  # a stand-in, see cdiff/numpy/_foreign.py
+               if levels or is_traced_value(current(self)) else None)
+        if out is not None:
+            return out
+        out = ndarray_of(converted(self, "conversion to a NumPy array", (
+            "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked values, "
+            "a.numpy() to drop the derivative, or a cdiff array (cdiff.numpy.zeros) to assign into")))
         return out if not copy and dtype is None else np.array(out, dtype=dtype, copy=copy)
 
     def __round__(self, ndigits=0):
