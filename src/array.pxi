@@ -335,9 +335,10 @@ cdef class Array:
                if levels or is_traced_value(current(self)) else None)
         if out is not None:
             return out
-        out = ndarray_of(converted(self, "conversion to a NumPy array", (
-            "use cdiff.numpy.array or cdiff.numpy.stack to build arrays from tracked values, "
-            "a.numpy() to drop the derivative, or a cdiff array (cdiff.numpy.zeros) to assign into")))
+        out = ndarray_of(converted(
+            self, "conversion to a NumPy array", "use cdiff.numpy.array or cdiff.numpy.stack to "
+            "build arrays from tracked values, a.numpy() to drop the derivative, or a cdiff array "
+            "(cdiff.numpy.zeros) to assign into"))
         return out if not copy and dtype is None else np.array(out, dtype=dtype, copy=copy)
 
     def __round__(self, ndigits=0):
