@@ -582,7 +582,7 @@ cdef Array forward_structural(Sweep *s, Entry *e, Array y):
     cdef Py_ssize_t k, j, count = ext.nparents if ext != NULL else 2
     cdef list operands = [], tangents = []
     cdef bint any_tangent = False
-    cdef Array t, a
+    cdef Array t
     for k in range(count):
         j = operand_at(s, e, ext, k)
         t = get_value(s, j) if j >= 0 else None
@@ -591,9 +591,4 @@ cdef Array forward_structural(Sweep *s, Entry *e, Array y):
         tangents.append(t)
     if not any_tangent:
         return None
-    cdef object attrs = y_attrs(y)
-    cdef int op = N(y).op
-    if s.recorded and op == OP_CALL:           # for the outer levels only, as in `reverse_call`
-        y = lower_node(y, s.level)
-        operands = [None if a is None else lower_node(a, s.level) for a in operands]
-    return like_primal(TAN[op](y, tuple(operands), tuple(tangents), attrs), y)
+    return like_primal(TAN[N(y).op](y, tuple(operands), tuple(tangents), y_attrs(y)), y)
