@@ -159,3 +159,15 @@ def test_linear_functions_of_loops_in_programs():
     rows = np.stack([push(t) for t in np.eye(3)])
     assert np.allclose(np.asarray(cd.vmap(push)(np.eye(3))), rows, rtol=1e-14)
     assert np.allclose(np.asarray(cd.compile(push)(np.ones(3))), rows.sum(axis=0), rtol=1e-14)
+
+
+def test_pulled_back_rows_of_loops_with_a_condition():
+    """Likewise backward, where the loop begins with what was computed at that level."""
+
+    def f(v):
+        body = lambda p: (0.7 * np.sin(p[0]) + 0.1 * v, p[1] + 1)
+        return cd.while_loop(lambda p: p[1] < 5, body, (v * v + v, 0))[0]
+
+    x = np.linspace(0.2, 0.5, 3)
+    found = cd.vmap(cd.vjp(f, x)[1])(np.eye(3))[0]
+    assert np.allclose(np.asarray(found), cd.jacfwd(f)(x), rtol=1e-13)
