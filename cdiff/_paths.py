@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import NewDecision, Runner
+from cdiff._core import NewDecision, Runner, peek
 from cdiff._tree import unflatten
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Path:
     def linked(self) -> list[Any]:
         """The arrays from outside that the program reads, as they are at each run."""
         program = self.runner.program
-        return [*program.arrays, *[np.asarray(x) for _, x in program.refreshed]]
+        return [*program.arrays, *[np.asarray(peek(x)) for _, x in program.refreshed]]
 
     def apart(self, outside: bool) -> list[Any] | None:
         """The arrays that results must not be computed into; None if in no array at all.

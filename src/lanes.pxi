@@ -74,8 +74,8 @@ cdef int highest_level(const Sweep *s) noexcept:
         ext = wide_operands(n)
         flags |= n.flags
         if ext != NULL:
-            for k in range(ext.nparents):
-                flags |= ext.parents[k].flags
+            for k in range(ext.nparents):      # NULL for a constant that the node does not keep
+                flags |= ext.parents[k].flags if ext.parents[k] != NULL else 0
         else:
             flags |= (n.p0.flags if n.p0 != NULL else 0) | (n.p1.flags if n.p1 != NULL else 0)
     while level > 0 and not flags & <uint32_t>level_bit(level):
