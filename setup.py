@@ -68,14 +68,15 @@ DIRECTIVES = {
     "auto_pickle": False,
 }
 
-# Rooms that work once for a program. As cold code they are made small, some 145 kB of the wheel,
+# Rooms that work once for a program. As cold code they are made small, some 155 kB of the wheel,
 # and out of the way of the rest; first calls take a few percent longer. simplify is not among them:
 # most of a first call of many numbers is there.
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "check", "groups", "guarded", "headroom", "joins", "look",
-     "loop_products", "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
-     "plan", "profile", "program", "reading", "registers", "schedule", "selections", "storage",
-     "surroundings", "typing", "views", "watch"]
+    ["algebra", "assemble", "batching", "check", "compressed", "groups", "guarded", "headroom",
+     "joins", "look", "loop_products", "make", "native", "numbers", "parts", "pattern",
+     "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
+     "registers", "schedule", "selections", "storage", "surroundings", "typing", "views",
+     "watch"]
 )  # fmt: skip
 
 
