@@ -73,8 +73,9 @@ def _autograd() -> Library:
 
 
 def _jax() -> Library:
-    import jax
     import jax.numpy
+
+    from benchmarks._jax import jax
 
     return Library(
         xp=jax.numpy,

@@ -80,7 +80,7 @@ def _torch(size: int) -> Case:
 
 
 def _jax(size: int) -> Case:
-    import jax
+    from benchmarks._jax import jax
 
     library = load("jax")
     compiled = jax.jit(jax.value_and_grad(ten(library.xp, library.xp.sum)))

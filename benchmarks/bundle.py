@@ -177,8 +177,9 @@ def _cdiff() -> Callable[..., Any]:
 
 
 def _jax() -> Callable[..., Any]:
-    import jax
     import jax.numpy as jnp
+
+    from benchmarks._jax import jax
 
     compiled = jax.jit(jax.vmap(_with_jacobian(jnp, jax.jacrev)))
     return lambda *x: jax.block_until_ready(compiled(*x))

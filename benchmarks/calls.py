@@ -100,7 +100,7 @@ def _cdiff(key: str) -> Ready:
 
 
 def _jax(key: str) -> Ready:
-    import jax
+    from benchmarks._jax import jax
 
     library = load("jax")
     ready = jax.block_until_ready

@@ -116,7 +116,7 @@ def _functional(contender: str, size: int) -> Case:
 
         both = autograd.value_and_grad(function)
     elif contender == "jax jit":
-        import jax
+        from benchmarks._jax import jax
 
         compiled, ready = jax.jit(jax.value_and_grad(function)), jax.block_until_ready
         both = lambda x: ready(compiled(x))  # noqa: E731

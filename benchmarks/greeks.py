@@ -121,9 +121,10 @@ def _cdiff(arrays: list[np.ndarray]) -> Case:
 
 
 def _jax(arrays: list[np.ndarray]) -> Case:
-    import jax
     import jax.numpy as jnp
     from jax.scipy.special import erfc
+
+    from benchmarks._jax import jax
 
     def one(*x: Any) -> Any:
         return price(jnp, erfc, *x)

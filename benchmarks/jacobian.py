@@ -111,7 +111,7 @@ def forward_differences(function: Callable[[Any], Any], b: np.ndarray) -> np.nda
 def _module(contender: str) -> Any:
     """The library itself, beside what takes NumPy's part in it."""
     if contender == "jax":
-        import jax
+        from benchmarks._jax import jax
 
         jax.config.update("jax_enable_x64", True)
         return jax
@@ -149,7 +149,7 @@ def _case(contender: str, call: Callable[[Any], Any], x: np.ndarray) -> Case:
     names: dict[str, Any] = {"call": call, "x": x}
     stmt = "call(x)"
     if contender == "jax":
-        import jax
+        from benchmarks._jax import jax
 
         names |= {"call": jax.jit(call), "block": jax.block_until_ready, "x": jax.numpy.asarray(x)}
         stmt = "block(call(x))"

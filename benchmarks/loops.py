@@ -119,7 +119,7 @@ def _torch(size: int) -> Gradient:
 
 
 def _jax(size: int) -> Gradient:
-    import jax
+    from benchmarks._jax import jax
 
     jax.config.update("jax_enable_x64", True)
     xp = load("jax").xp

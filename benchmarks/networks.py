@@ -91,8 +91,9 @@ def _torch() -> Case:
 
 
 def _jax() -> Case:
-    import jax
     import jax.numpy as jnp
+
+    from benchmarks._jax import jax
 
     weights, x, y = data()
 

@@ -133,7 +133,7 @@ def _torch() -> tuple[Gradient, Sequence[Any]]:
 
 
 def _jax(jit: bool) -> tuple[Gradient, Sequence[Any]]:
-    import jax
+    from benchmarks._jax import jax
 
     library = load("jax")
     both = jax.value_and_grad(make(library.xp), argnums=(0, 1))

@@ -102,8 +102,9 @@ def _differences(key: str) -> Run:
 
 
 def _jax() -> Run:
-    import jax
     from jax.experimental.ode import odeint
+
+    from benchmarks._jax import jax
 
     jax.config.update("jax_enable_x64", True)
     xp = load("jax").xp

@@ -136,7 +136,7 @@ def _torch(name: str, size: int) -> Case:
 
 
 def _jax(name: str, size: int) -> Case:
-    import jax
+    from benchmarks._jax import jax
 
     library = load("jax")
 

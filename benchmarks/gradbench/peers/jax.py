@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks._jax import jax
 from benchmarks.gradbench import ba as ba_eval
 from benchmarks.gradbench import ht as ht_eval
 from benchmarks.gradbench.peers import shared
