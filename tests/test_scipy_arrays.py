@@ -389,6 +389,13 @@ def test_errors(call, error, text):
             call_result(Q)
 
 
+def test_complex_vectors_of_sqeuclidean():
+    """Versions of SciPy differ in what that is."""
+    u = cd.array([1.0 + 1.0j, 2.0])
+    with pytest.raises(TypeError, match="complex vectors"):
+        cdist_module.sqeuclidean(u, u * 2.0)
+
+
 def test_other_names_are_scipys():
     for module in (csg, ci, cip, csp, cspl, cdist_module):
         with pytest.raises(AttributeError):

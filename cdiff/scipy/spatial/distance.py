@@ -53,6 +53,8 @@ def _minkowski(u: Array, v: Array, p: Any = 2, w: Any = None) -> Array:
 
 def _sqeuclidean(u: Array, v: Array, w: Any = None) -> Array:
     d = u - v
+    if d.dtype.kind == "c":  # SciPy 1.18 takes the square of the modulus, versions before did not
+        raise TypeError("sqeuclidean: complex vectors; write np.sum(np.abs(u - v) ** 2)")
     return _total(d * d if w is None else w * d * d)
 
 
