@@ -566,9 +566,8 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     body, condition = Body(_WhileFunction(f, carry), n), Body(_Condition(cond, carry), n)
     loop = _waiting_while(body, condition, carry, limit)
     if loop is not None:
-        y = call(loop, [*map(operand, carry.leaves), *body.captured, *condition.captured])
-        carry.leaves = [None] * n
-        return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(n)])
+        operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
+        return _left(loop, operands, None, carry)
     values = [plain(x) for x in carry.leaves]
     if body.paths is None:
         body.run(list(values))  # also where no step is taken: the form of the carry is checked
@@ -576,13 +575,18 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     last, _ = while_steps(body, condition, values, consts, others, limit)
     body.sealed = condition.sealed = True
     operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
-    carry.leaves = [None] * n
     if not any(is_tracked(x) for x in operands):
         results = [_owned(x, spec) for x, spec in zip(last, carry.specs, strict=True)]
         return unflatten(carry.treedef, results)
     loop = While(body, condition, carry.specs, limit)
-    y = call(loop, operands, None if swept(operands) else loop.packing.pack_plain(last))
-    return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(n)])
+    return _left(loop, operands, None if swept(operands) else last, carry)
+
+
+def _left(loop: While, operands: list[Array], last: list[Any] | None, carry: _Carry) -> Any:
+    """The carry that a loop leaves, which is known (`last`) if it has been run."""
+    carry.leaves = [None] * len(carry.leaves)  # the loop holds what it needs of them
+    y = call(loop, operands, None if last is None else loop.packing.pack_plain(last))
+    return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(len(carry.specs))])
 
 
 def _waiting_while(body: Body, condition: Body, carry: _Carry, limit: int) -> While | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, Level, frozen, leaf, leaf_value, lower
+from cdiff._core import Array, Level, depth, frozen, leaf, leaf_value, lower
 from cdiff._wrap import Inputs, Outputs, split_aux
 
 if TYPE_CHECKING:
@@ -104,10 +104,7 @@ class Record:
         -------
         context manager
         """
-        if self.outputs.level == 1:  # nothing is outside of that
-            return NOTHING
-        with Level() as depth:
-            missing = self.outputs.level - depth
+        missing = self.outputs.level - 1 - depth()
         if missing <= 0:
             return NOTHING
         stack = ExitStack()

@@ -170,6 +170,26 @@ cdef Array stack_nodes(list rows):
 
 # ---------------------------------------------------------------- going out
 
+cdef object lost(str what, str instead):
+    raise TypeError(f"{what} of a tracked array would lose its derivative; {instead}")
+
+
+cdef Array converted(Array a, str what, str instead):
+    """An array of which a plain value is made: an error where that loses a derivative, and a
+    decision of a program."""
+    cdef int levels = derivative_levels(current(a))
+    a = current(a)
+    if not levels:
+        if is_traced_value(a):
+            decide(a, what)
+        return a
+    if not levels & (level_bit(cdiff_tls.depth + 1) - 1):  # all of them have ended
+        raise bad_dtype(f"{what} of an array that a transformation (grad, jvp, compile ...) has "
+                        "left behind: its derivative is gone; write x.numpy() or x.item() for its "
+                        f"value{origin_text(N(a))}")
+    lost(what, instead)
+
+
 cdef np.ndarray ndarray_of(Array a):
     """A read-only ndarray over a node's memory (any kind of node; no derivative)."""
     cdef np.ndarray out

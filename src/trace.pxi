@@ -38,6 +38,7 @@ cdef class Trace(Level):
     cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
+    cdef dict copies              # the copies by the address of their memory
 
     def __init__(self, rules=False, closed=None, defers=False):
         self.rules = rules
@@ -52,6 +53,7 @@ cdef class Trace(Level):
         self.duals = []
         self.outside = {}
         self.originals = {}
+        self.copies = {}
         self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
@@ -111,6 +113,28 @@ cdef class Trace(Level):
             return None
         return original if same_content(original, ndarray_of(copy)) else None
 
+    cdef Array transposed_by(self, Array a, list perm):
+        """The constant that this one shows, its axes in the order that `perm` is filled with."""
+        cdef Arr *r = N(a).arr
+        cdef Array copy = self.copies.get(<size_t>root_of(r))
+        if copy is None or copy is a or not are_reordered(N(copy).arr, r, perm):
+            return None
+        return copy
+
+
+cdef bint are_reordered(const Arr *r, const Arr *view, list perm) except -1:
+    """Does a view show all of `r` with its axes in another order?"""
+    cdef int i, k
+    if r.data != view.data or r.ndim != view.ndim or r.typenum != view.typenum:
+        return False
+    for k in range(view.ndim):
+        for i in range(r.ndim):
+            if i not in perm and ARR_SHAPE(r)[i] == ARR_SHAPE(view)[k] \
+                    and ARR_STRIDES(r)[i] == ARR_STRIDES(view)[k]:
+                perm.append(i)
+                break
+    return len(perm) == r.ndim
+
 
 cdef bint is_shared(object base) except -1:
     """Can anybody but us change it?  What is gone but for us was made inside the function."""
@@ -132,6 +156,7 @@ cdef Array remembered(Array a):
     N(copy).flags |= NODE_SAVED
     trace.outside[key] = copy
     trace.originals[<size_t><PyObject *>copy] = (export(a, NPY_ARRAY_WRITEABLE), base)
+    trace.copies[<size_t>root_of(N(copy).arr)] = copy
     return copy
 
 
@@ -434,11 +459,22 @@ cdef int32_t freeze_operand(Sweep *s, Node *p, _Frozen f) except -1:
     found = f.constants.get(<size_t>p)
     if found is None:
         if p.flags & NODE_ARRAY:
-            found = emit_constant(<Array><PyObject *>p, f)
+            found = freeze_constant(s, <Array><PyObject *>p, f)
         else:
             found = f.program.emit_number(p.v, p.flags & NODE_WEAK)
         f.constants[<size_t>p] = found
     return found
+
+
+cdef int32_t freeze_constant(Sweep *s, Array a, _Frozen f) except -1:
+    """A constant array; what rules need of one transposed is a view of it in the program too."""
+    cdef list perm = []
+    cdef Array copy = f.trace.transposed_by(a, perm)
+    if copy is None:
+        return emit_constant(a, f)
+    return f.program.emit(OP_TRANSPOSE, node_type(f.program, N(a)),
+                          freeze_operand(s, N(copy), f), -1,
+                          f.program.attrs_place((tuple(perm),)))
 
 
 cdef int32_t emit_constant(Array a, _Frozen f) except -1:

@@ -35,6 +35,11 @@ cdef class Level:
         cdiff_tls.paused = self.outer_paused
 
 
+def depth():
+    """How many transformations are in progress in this thread."""
+    return cdiff_tls.depth
+
+
 cdef class no_grad:
     """Context manager and decorator: nothing inside is recorded.
 

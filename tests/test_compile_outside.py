@@ -301,6 +301,25 @@ OF_A = {
 }
 
 
+PRODUCTS = {
+    "x @ a": lambda a: lambda x: np.sum(np.sin(x @ a)),
+    "a @ x": lambda a: lambda x: np.sum(np.sin(a @ x)),
+    "(x * a) @ x": lambda a: lambda x: np.sum(np.sin((x * a) @ x)),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_captured_arrays_of_products_need_no_new_recordings(name):
+    rng = np.random.default_rng(0)
+    a, x = rng.normal(size=(3, 3)), rng.normal(size=3)
+    f = PRODUCTS[name](a)
+    compiled = cd.compile(cd.grad(f))
+    for _ in range(6):
+        np.testing.assert_allclose(compiled(x), cd.grad(f)(x), rtol=1e-12)
+        a[:] = rng.normal(size=(3, 3))
+    assert recordings(compiled) == 3  # the transposes in it are made of what is there
+
+
 @pytest.mark.parametrize("name", OF_A)
 @pytest.mark.parametrize("derivative", [None, cd.grad, cd.value_and_grad])
 @pytest.mark.parametrize("n", [1, 3, 40])

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["converted", "sparse_product"]
+__all__ = ["sparse_product", "stand_in"]
 
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
 # By the package that asks: what to write instead.
@@ -27,7 +27,7 @@ INSTEAD = {
 }
 
 
-def converted(tracked: bool) -> Any:
+def stand_in(tracked: bool) -> Any:
     """What `Array.__array__` gives instead of raising; None where it has to.
 
     SciPy's sparse matrices leave a product to the other operand if that is no array to NumPy.

@@ -19,7 +19,7 @@ from cdiff._face import misfit
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named
 from cdiff.numpy._flat import Flat
-from cdiff.numpy._foreign import converted, sparse_product
+from cdiff.numpy._foreign import sparse_product, stand_in
 
 if TYPE_CHECKING:
     from cdiff._core import Array
@@ -207,7 +207,7 @@ def _repr_html(self: Array) -> str:
 
 METHODS: dict[str, Any] = {
     "_repr_html_": _repr_html,
-    "__array__": converted,
+    "__array__": stand_in,
     "__array_namespace__": _namespace,
     "__matmul__": sparse_product,
     "clip": _clip,

@@ -264,9 +264,12 @@ def _at_places(rows: Array, places: Any, q_shape: tuple[int, ...], dtype: Any, n
     result = _core.where(np.isnan(places), np.nan, result)
     if not name.startswith("nan"):
         result = _core.where(np.isnan(last), last, result)
-    result = _core.cast(result, dtype)
-    k = len(q_shape)
-    return moveaxis(result, range(-k, 0), range(k)) if k and lead else result
+    return _q_first(_core.cast(result, dtype), len(q_shape))
+
+
+def _q_first(result: Array, k: int) -> Array:
+    """The k axes of q, which are last here, are first in NumPy's results."""
+    return moveaxis(result, range(-k, 0), range(k)) if 0 < k < result.ndim else result
 
 
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
@@ -335,8 +338,7 @@ def _at_points(rows: Array, points: _Points) -> Array:
     if np.isnan(values[positions[-1]] if values.ndim == 1 else values).any():
         top = _elements(rows, positions[..., -1:], (1,) * k)
         result = _core.where(np.isnan(_core.value(top)), top, result)
-    result = _core.cast(result, points.weight.dtype)
-    return moveaxis(result, range(-k, 0), range(k)) if k and rows.ndim > 1 else result
+    return _q_first(_core.cast(result, points.weight.dtype), k)
 
 
 def _elements(rows: Array, positions: Any, shape: tuple[int, ...]) -> Array:

@@ -35,7 +35,7 @@ raises a `NotImplementedError` that names the argument.
 
 Values are SciPy's. Derivatives by the parameters of the incomplete gamma and beta functions are
 integrals, computed to a relative error below 1e-11 (tested against mpmath), those by the order of
-Bessel functions contour integrals, to 1e-11 of the modulus, of every order, for `x > 0`. By the
+Bessel functions contour integrals, to 1e-10 of the modulus, of every order, for `x > 0`. By the
 parameters of hypergeometric functions, of `struve`, `wright_bessel`, `chndtr`, Mathieu and
 parabolic cylinder functions and polynomials of Jacobi's kind they are differences of order twelve
 of SciPy's values, with an error of 1e-9 or less (tested against mpmath where that has them). All

@@ -20,7 +20,7 @@ from cdiff._reverse import stop_gradient
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["by_steps"]
+__all__ = ["by_steps", "column"]
 
 HALF = 6
 STEP = 1 / 32
@@ -53,17 +53,30 @@ def by_steps(function: Callable[..., Any], k: int, args: tuple[Any, ...], room: 
     step: Any = STEP
     if room is not None:
         step = stop_gradient(_core.minimum(STEP, FROM_POLES * room))
-    moved = [_column(x) for x in args]
-    moved[k] = moved[k] + _column(step) * STEPS
+    moved = [column(_in_double(x)) for x in args]
+    moved[k] = moved[k] + column(_in_double(step)) * STEPS
     y = function(*moved)
     total = _core.sum((y[..., :HALF] - y[..., HALF:]) * WEIGHTS, (-1,), False) / step
     dtype = np.result_type(*[x.dtype for x in args if type(x) is Array])
     return _core.cast(total, dtype) if dtype.kind == "f" and dtype != total.dtype else total
 
 
-def _column(x: Any) -> Any:
-    """With a last axis for the steps, in double precision."""
+def _in_double(x: Any) -> Any:
+    return _core.cast(x, float) if type(x) is Array and x.dtype != np.float64 else x
+
+
+def column(x: Any) -> Any:
+    """An argument with a last axis for steps or nodes.
+
+    Parameters
+    ----------
+    x : Array, ndarray or number
+
+    Returns
+    -------
+    Array, ndarray or number
+        Of shape ``x.shape + (1,)``; a number as it is.
+    """
     if type(x) is Array:
-        x = x if x.dtype == np.float64 else _core.cast(x, float)
         return _core.reshape(x, (*x.shape, 1))
     return np.asarray(x)[..., None] if np.ndim(x) else x

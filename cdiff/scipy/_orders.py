@@ -4,9 +4,11 @@ Bessel functions are contour integrals of exp(x sinh t - v t), or of cosh, in wh
 stands once (DLMF 10.9, 10.32): a derivative by it is a power of -t under the same integral. The
 contours go through the saddle points, close to the direction in which the integrand falls fastest,
 so that there is no cancellation, and run from infinity to infinity, so that the trapezoidal rule
-converges exponentially: one rule of 400 nodes serves all arguments. Exponents are taken relative to
-the saddle point, without differences of large numbers. Measured against mpmath the error is below
-1e-12 of the modulus (x from 1e-6 to 1e3, orders from -30 to 200). It knows plain arrays only.
+converges exponentially: one rule of 257 nodes serves all arguments (Gauss's of 200 the integrals
+over an interval). Exponents are taken relative to the saddle point, without differences of large
+numbers. The error is below 2e-11 at the points where tests compare with mpmath, and the functions
+themselves agree with SciPy's to 1e-10 of their modulus (x from 1e-6 to 1e4). It knows plain arrays
+only.
 """
 
 # mypy: disable-error-code="no-any-return"

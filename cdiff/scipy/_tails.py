@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
 from cdiff._reverse import stop_gradient
+from cdiff.scipy._differences import column
 from cdiff.scipy._quadrature import NODES, WEIGHTS
 
 if TYPE_CHECKING:
@@ -54,29 +54,22 @@ def log_mass(
     Array
     """
     at = log_density(z, *shapes)
-    columns = [_column(s) for s in shapes]
+    columns = [column(s) for s in shapes]
     size = stop_gradient(_core.absolute(at))
     width = (1.0 + _core.absolute(z)) / (1.0 + _core.where(_core.less(size, 1e300), size, 1.0))
     width = stop_gradient(width)
-    points, weights = _column(z) + side * _column(width) * NODES, _column(width) * WEIGHTS
+    points, weights = column(z) + side * column(width) * NODES, column(width) * WEIGHTS
     if end is not None:
         length = side * (end - z)
         close = _core.less(length, FAR * (1.0 + _core.absolute(z)))
-        safe = _column(_core.where(close, length, 1.0))
-        last = _column(_core.where(close, end, z))
-        points = _core.where(_column(close), last - side * safe * NEAR, points)
-        weights = _core.where(_column(close), safe * BETWEEN, weights)
-    relative = _core.exp(log_density(points, *columns) - _column(at))
+        safe = column(_core.where(close, length, 1.0))
+        last = column(_core.where(close, end, z))
+        points = _core.where(column(close), last - side * safe * NEAR, points)
+        weights = _core.where(column(close), safe * BETWEEN, weights)
+    relative = _core.exp(log_density(points, *columns) - column(at))
     # Outside of the support an expression has no value.
     inside = _core.where(_core.equal(relative, relative), relative, 0.0)
     found = at + _core.log(_core.sum(inside * weights, (-1,), False))
     known = _core.less(size, 1e300) & _core.less(_core.absolute(z), 1e300)
     nothing = _core.where(_core.equal(z, z), -np.inf, np.nan)  # at an end of the support
     return _core.where(known, found, nothing)
-
-
-def _column(x: Any) -> Any:
-    """With a last axis for the nodes."""
-    if type(x) is Array:
-        return _core.reshape(x, (*x.shape, 1))
-    return np.asarray(x)[..., None] if np.ndim(x) else x
