@@ -171,6 +171,7 @@ cdef Array stack_nodes(list rows):
 # ---------------------------------------------------------------- going out
 
 cdef object lost(str what, str instead):
+    instead = face_method("__lost__")(instead)   # what fits the library that asks
     raise TypeError(f"{what} of a tracked array would lose its derivative; {instead}")
 
 

@@ -1,7 +1,10 @@
 """Where other libraries meet an Array, and axes and dtypes that NumPy takes or refuses."""
 
+import re
+
 import numpy as np
 import pytest
+import scipy
 import scipy.sparse as sp
 
 import cdiff as cd
@@ -63,6 +66,54 @@ def test_tables_of_pandas_say_what_to_write():
     with pytest.raises(TypeError, match=r"np\.dot\(table, v\)"):
         table @ cd.array(V, requires_grad=True)
     np.testing.assert_allclose(cd.grad(lambda v: np.sum(np.dot(table, v)))(V), A.sum(axis=0))
+
+
+M = np.eye(3) + 0.1 * np.arange(9.0).reshape(3, 3)
+SCIPYS = {
+    "cdiff.scipy.linalg.expm": lambda v: scipy.linalg.expm(M * v[0]),
+    "cdiff.scipy.linalg.solve": lambda v: scipy.linalg.solve(M, v),
+    "cdiff.scipy.special.logsumexp": lambda v: scipy.special.logsumexp(v),
+    "cdiff.scipy.signal.lfilter": lambda v: scipy.signal.lfilter([1.0], [1.0], v),
+    "cdiff.scipy.fft.dct": lambda v: scipy.fft.dct(v),
+    "cdiff.scipy.interpolate.CubicSpline": lambda v: scipy.interpolate.CubicSpline(V, v),
+    "cdiff.scipy.interpolate.PchipInterpolator":
+        lambda v: scipy.interpolate.PchipInterpolator(np.sort(V), V)(v),
+    "cdiff.scipy.stats.norm": lambda v: scipy.stats.norm.logpdf(v, 0.0, 2.0),
+    "cdiff.scipy.stats.gamma": lambda v: scipy.stats.gamma(2.0).logpdf(v),
+    "cdiff.scipy.ndimage.map_coordinates":
+        lambda v: scipy.ndimage.map_coordinates(M, [v, v], order=1),
+    "cdiff.scipy.spatial.distance.cdist": lambda v: scipy.spatial.distance.cdist(v[:, None], M),
+    "cdiff.scipy.integrate.simpson": lambda v: scipy.integrate.simpson(v),
+    "cdiff.integrate.quad": lambda v: scipy.integrate.quad(lambda t: t * v[0], 0.0, 1.0),
+    "cdiff.integrate.solve_ivp":
+        lambda v: scipy.integrate.solve_ivp(lambda t, y: y * v[0], (0.0, 1.0), [1.0]),
+    "cdiff.scipy, cdiff.optimize and cdiff.integrate":
+        lambda v: scipy.optimize.brentq(lambda t: t - v[0], 0.0, 1.0),
+    "cdiff.scipy.linalg.cho_factor": lambda v: scipy.linalg.cho_factor(M @ M.T * v[0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCIPYS)
+def test_functions_of_scipy_name_those_with_derivatives(name):
+    with pytest.raises(TypeError, match=f"would lose its derivative.* {re.escape(name)}"):
+        cd.grad(lambda v: np.sum(SCIPYS[name](v)))(V)
+
+
+@pytest.mark.parametrize("function, instead", [
+    (lambda v: np.r_[v, 1.0], r"cdiff\.numpy\.r_"),
+    (lambda v: np.c_[v, v], r"cdiff\.numpy\.c_"),
+    (lambda v: np.vectorize(lambda x: x * x)(v), r"cdiff\.numpy\.vectorize"),
+    (lambda v: np.ma.array(v), "masked arrays hold no derivatives"),
+    (lambda v: np.array(v), r"use cdiff\.numpy\.array"),
+])  # fmt: skip
+def test_other_code_of_numpy_says_what_to_write(function, instead):
+    with pytest.raises(TypeError, match=f"would lose its derivative.*{instead}"):
+        cd.grad(lambda v: np.sum(function(v)))(V)
+
+
+def test_code_that_scipy_calls_is_the_users_own():
+    with pytest.raises(TypeError, match="keep it an Array"):
+        cd.grad(lambda v: scipy.integrate.quad(lambda t: float(v[0] * t), 0.0, 1.0)[0])(V)
 
 
 @pytest.mark.parametrize("name", ["mean", "var", "std"])

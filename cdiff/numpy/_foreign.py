@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import linecache
 import sys
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-__all__ = ["sparse_product", "stand_in"]
+__all__ = ["instead_of", "sparse_product", "stand_in"]
 
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
 # By the package that asks: what to write instead.
 INSTEAD = {
+    "numpy.ma": "masked arrays hold no derivatives: use np.where, or np.nansum and the like",
     "pandas": "a table of pandas takes plain arrays here: write np.dot(table, v) or "
     "table.to_numpy() @ v, and v * column or column * v for elements",
     "scipy.sparse": "SciPy's sparse matrices take plain arrays here: write A @ x or x @ A for "
     "products, A.toarray() * x for elements, and cdiff.scipy.sparse for matrices whose nonzeros "
     "are tracked",
 }
+CLASSES = {"RClass": "r_", "CClass": "c_"}
+NO_COUNTERPART = (
+    "SciPy's own functions take plain arrays: cdiff.scipy, cdiff.optimize and cdiff.integrate have "
+    "those with derivatives, and a.numpy() drops the derivative"
+)
 
 
 def stand_in(tracked: bool) -> Any:
@@ -43,8 +50,6 @@ def stand_in(tracked: bool) -> Any:
 
     Raises
     ------
-    TypeError
-        With what to write, for libraries that are known.
     NotImplementedError
         For np.nditer, which puts a message of its own in the place of a TypeError.
     """
@@ -56,12 +61,69 @@ def stand_in(tracked: bool) -> Any:
         return None
     if "nditer" in frame.f_code.co_names and "nditer(" in _running(frame):
         raise NotImplementedError(NITER)
+    return None
+
+
+def instead_of(usual: str) -> str:
+    """What to write instead of the code that is about to lose a derivative.
+
+    Parameters
+    ----------
+    usual : str
+        For code of the user's own.
+
+    Returns
+    -------
+    str
+    """
+    frame = sys._getframe(1)
+    package = frame.f_globals.get("__name__", "")
     for name, instead in INSTEAD.items():
-        if package.startswith(f"{name}."):
-            raise TypeError(
-                f"conversion to a NumPy array of a tracked array would lose its derivative; "
-                f"{instead}"
-            )
+        if f"{package}.".startswith(f"{name}."):
+            return instead
+    calls = _calls(frame)
+    for call in calls:
+        if found := _counterpart(call):
+            return f"the libraries' own functions take plain arrays: call {found} instead"
+    return NO_COUNTERPART if calls and _library(calls[0]) == "scipy" else usual
+
+
+def _library(frame: FrameType) -> str:
+    package: str = frame.f_globals.get("__name__", "")
+    return package.partition(".")[0]
+
+
+def _calls(frame: FrameType | None) -> list[FrameType]:
+    """The calls inside SciPy, or inside NumPy, that lead here from the user's code, from there."""
+    calls = []
+    while frame is not None and _library(frame) in ("numpy", "scipy"):
+        calls.append(frame)
+        frame = frame.f_back
+    return [x for x in calls if _library(x) == "scipy"][::-1] or calls[::-1]
+
+
+def _counterpart(call: FrameType) -> str | None:
+    """The public name here of what a call inside a library is, if there is one."""
+    name, owner = call.f_code.co_name, call.f_locals.get("self")
+    family = getattr(getattr(owner, "dist", owner), "name", None)  # of a distribution
+    if owner is not None:
+        name = family if isinstance(family, str) else type(owner).__name__
+    name, module = CLASSES.get(name, name), call.f_globals["__name__"]
+    if name == "wrapper" and hasattr(wrapped := call.f_locals.get("f"), "__module__"):
+        name, module = getattr(wrapped, "__name__", name), wrapped.__module__
+    library, *parts = module.split(".")
+    homes = [f"cdiff.{library}.{'.'.join(parts[:k])}" for k in (2, 1)]
+    if library == "numpy" and parts[0] in ("lib", "_core"):
+        homes = ["cdiff.numpy"]
+    elif library == "scipy":
+        homes.append(f"cdiff.{parts[0]}")
+    for home in homes:
+        try:
+            names = dir(import_module(home))
+        except ImportError:
+            continue
+        if not name.startswith("_") and name in names:
+            return f"{home}.{name}"
     return None
 
 

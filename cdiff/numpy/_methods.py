@@ -19,7 +19,7 @@ from cdiff._face import misfit
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named
 from cdiff.numpy._flat import Flat
-from cdiff.numpy._foreign import sparse_product, stand_in
+from cdiff.numpy._foreign import instead_of, sparse_product, stand_in
 
 if TYPE_CHECKING:
     from cdiff._core import Array
@@ -209,6 +209,7 @@ METHODS: dict[str, Any] = {
     "_repr_html_": _repr_html,
     "__array__": stand_in,
     "__array_namespace__": _namespace,
+    "__lost__": instead_of,
     "__matmul__": sparse_product,
     "clip": _clip,
     "compress": _compress,
