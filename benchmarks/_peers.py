@@ -29,6 +29,7 @@ class Library:
     leaf: Callable[[Any], Any]
     plain: Callable[[Any], np.ndarray]
     constant: Callable[[Any], Any]
+    own: Callable[[Any], Any]  # a constant as the library's own kind of array
     clear: str = ""  # statement that forgets the gradient of a leaf called {x}
 
 
@@ -44,6 +45,7 @@ def _cdiff() -> Library:
         leaf=lambda data: cdiff.array(data, requires_grad=True),
         plain=plain,
         constant=np.asarray,
+        own=cdiff.array,
         clear="{x}.zero_grad()",
     )
 
@@ -57,6 +59,7 @@ def _torch() -> Library:
         leaf=lambda data: torch.tensor(data, dtype=torch.float64, requires_grad=True),
         plain=lambda value: value.detach().numpy(),
         constant=torch.as_tensor,
+        own=torch.as_tensor,
         clear="{x}.grad = None",
     )
 
@@ -69,6 +72,7 @@ def _autograd() -> Library:
         leaf=np.array,
         plain=np.asarray,
         constant=np.asarray,
+        own=np.asarray,
     )
 
 
@@ -82,11 +86,12 @@ def _jax() -> Library:
         leaf=jax.numpy.asarray,
         plain=np.asarray,
         constant=jax.numpy.asarray,
+        own=jax.numpy.asarray,
     )
 
 
 def _numpy() -> Library:
-    return Library(xp=np, leaf=np.array, plain=np.asarray, constant=np.asarray)
+    return Library(xp=np, leaf=np.array, plain=np.asarray, constant=np.asarray, own=np.asarray)
 
 
 _LOADERS: dict[str, Callable[[], Library]] = {

@@ -2,9 +2,9 @@
 
 The first table times, in one process, a primitive of the core, the function of `cdiff.numpy` that
 leads to it, and plain `np.f` on the same array, which NumPy itself dispatches. The second times
-forward and backward of each function with a given cotangent, beside torch and autograd, each in
-its own process; the answers have to agree with cdiff's, which the tests compare with differences.
-This file knows how each function is written in each library.
+forward and backward of each function with a given cotangent, an array of each library's own kind,
+beside torch and autograd, each in its own process; the answers have to agree with cdiff's, which
+the tests compare with differences. This file knows how each function is written in each library.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def build(contender: str, key: str) -> Case:
     function, x = _function(contender, name, int(size))
     plain, _ = _function("numpy", name, int(size))
     value = np.asarray(plain(x))
-    g = load(contender).constant(np.random.default_rng(1).uniform(0.5, 1.5, value.shape))
+    g = load(contender).own(np.random.default_rng(1).uniform(0.5, 1.5, value.shape))
     if contender == "autograd":
         case, other = autograd_case(function, x, g), 0.9 * x
     else:

@@ -64,6 +64,17 @@ static inline void copy_few(double *out, const double *in, int64_t n)
             out[i] = in[i];
 }
 
+/* A number as a block of it: part of every call for a stretch of a large array. */
+static CDIFF_NOINLINE const double *spread_block(double *block, const double *value, int64_t n)
+{
+    const double v = *value;
+    int64_t i;
+    CDIFF_SIMD
+    for (i = 0; i < n; i++)
+        block[i] = v;
+    return block;
+}
+
 /* Run f block by block, with every operand at unit stride. */
 static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const double *g,
                                       const double *a, const double *b, const double *y,
@@ -73,18 +84,12 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
     int64_t m = n < BLOCK_SIZE ? n : BLOCK_SIZE;
     if (n == 1)
         sg = sa = sb = 1;
-    if (!sg) {
-        fill(spread[0], *g, m);
-        g = spread[0];
-    }
-    if (a && !sa) {
-        fill(spread[1], *a, m);
-        a = spread[1];
-    }
-    if (b && !sb) {
-        fill(spread[2], *b, m);
-        b = spread[2];
-    }
+    if (!sg)
+        g = spread_block(spread[0], g, m);
+    if (a && !sa)
+        a = spread_block(spread[1], a, m);
+    if (b && !sb)
+        b = spread_block(spread[2], b, m);
     for (; n > 0; n -= m) {
         m = n < BLOCK_SIZE ? n : BLOCK_SIZE;
         f(m, out, g, a, b, y, acc);

@@ -12,14 +12,18 @@ cdef extern from *:
     #include <stdlib.h>
     #if defined(_MSC_VER)
     #include <malloc.h>
-    static void *cdiff_aligned_alloc(size_t n) { return _aligned_malloc(n, 64); }
+    enum { PAGE = 4096 };
+    static void *cdiff_aligned_alloc(size_t n) {
+        return _aligned_malloc(n, n < 16 * PAGE ? 64 : PAGE);
+    }
     static void cdiff_aligned_free(void *p) { _aligned_free(p); }
     #else
     #include <sys/mman.h>
-    enum { LARGE_PAGE = 2 << 20 };
+    enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
     static void *cdiff_aligned_alloc(size_t n) {
         void *p = NULL;
-        return posix_memalign(&p, n >= 2 * LARGE_PAGE ? LARGE_PAGE : 64, n) == 0 ? p : NULL;
+        const size_t line = n < 16 * PAGE ? 64 : n < 2 * LARGE_PAGE ? PAGE : LARGE_PAGE;
+        return posix_memalign(&p, line, n) == 0 ? p : NULL;
     }
     static void cdiff_aligned_free(void *p) { free(p); }
     #endif
@@ -50,6 +54,7 @@ cdef extern from *:
     void *cdiff_raw_alloc "PyMem_RawMalloc"(size_t n) noexcept nogil
     void cdiff_zeroed_free "PyMem_RawFree"(void *p) noexcept nogil
     const int POOLED
+    const size_t PAGE
 
 cdef enum:
     LINE = 64
@@ -94,6 +99,26 @@ cdef inline size_t header_size(int ndim) noexcept nogil:
     return (header + LINE - 1) & ~<size_t>(LINE - 1)
 
 
+cdef inline size_t room_before(size_t size) noexcept nogil:
+    """Bytes before a block, so that large data begin with a page: a processor takes reading what
+    lies a little before what was just written, but for whole pages, for reading that, and waits.
+    NumPy's large arrays begin 16 bytes behind a page."""
+    return PAGE - 2 * LINE if size >= 16 * PAGE else 0
+
+
+cdef Arr *block_memory(size_t size, size_t used) noexcept:
+    cdef size_t before = room_before(size)
+    cdef char *p = <char *>cdiff_aligned_alloc(before + size)
+    if p == NULL:
+        return NULL
+    cdiff_use_large_pages(p, before + used)
+    return <Arr *>(p + before)
+
+
+cdef inline void free_block(Arr *r, int bucket) noexcept:
+    cdiff_aligned_free(<char *>r - room_before(bucket_size(bucket)))
+
+
 cdef Arr *block_new(int ndim, size_t payload) except NULL:
     """A block with room for `ndim` axes and `payload` bytes of aligned data."""
     global _pooled_bytes
@@ -109,10 +134,9 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
         _pooled_bytes -= bucket_size(bucket)
     else:
         take_memory(bucket_size(bucket))
-        r = <Arr *>cdiff_aligned_alloc(bucket_size(bucket))
+        r = block_memory(bucket_size(bucket), header + payload)
         if r == NULL:
             raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
-        cdiff_use_large_pages(r, header + payload)
     r.refcnt = 1
     r.owner = NULL
     r.base = NULL
@@ -183,7 +207,7 @@ cdef void block_release(Arr *r) noexcept:
             _free_blocks[r.bucket] = r
             _pooled_bytes += size
         else:
-            cdiff_aligned_free(r)
+            free_block(r, <int>r.bucket)
         r = owner
 
 
@@ -201,7 +225,7 @@ cdef void make_room(size_t size, int bucket) noexcept:
             empty = 0
             _free_blocks[_evicted_from] = r.owner
             _pooled_bytes -= bucket_size(_evicted_from)
-            cdiff_aligned_free(r)
+            free_block(r, _evicted_from)
 
 
 cdef Node *node_refill() except NULL:
@@ -292,6 +316,6 @@ def pool_clear():
         while _free_blocks[i] != NULL:
             r = _free_blocks[i]
             _free_blocks[i] = r.owner
-            cdiff_aligned_free(r)
+            free_block(r, i)
     _pooled_bytes = 0
     return freed

@@ -7,6 +7,7 @@
 
 cdef enum:
     MAX_NDIM = 64
+    SHARED_SIZE = 4096            # elements from which memory is shared until somebody writes to it
     READS_ALL = 0x7FFFFFFF        # programs need every operand of an operation
 
 
@@ -433,6 +434,16 @@ cdef bint claim(Array a) noexcept:
     N(a).arr = owner
     block_release(r)
     return True
+
+
+cdef inline bint is_shareable(const Node *n) noexcept nogil:
+    """Is this all of large memory of our own, in C order?  `detached` gives another array in it: it
+    is pinned then, so that whoever assigns to one of the two takes a copy."""
+    cdef const Arr *r = n.arr
+    cdef const Arr *root = r if r.owner == NULL else r.owner
+    return (r.size >= SHARED_SIZE and r.flags & ARR_CONTIGUOUS != 0 and root.size == r.size
+            and root.typenum == r.typenum and root.base == NULL
+            and not root.flags & (ARR_BORROWED | ARR_WRITTEN | ARR_DEFERRED))
 
 
 # ---------------------------------------------------------------- linking

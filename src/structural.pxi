@@ -201,6 +201,38 @@ cdef Array value_transpose(Array a, list operands, object attrs):
     return view_array(r, r.ndim, shape, strides, r.data)
 
 
+cdef bint is_turned(Array p) noexcept:
+    """Is this a large array with its axes in another order, which one operation alone reads?"""
+    return (N(p).op == OP_TRANSPOSE and N(p).flags & (NODE_ARRAY | NODE_DUAL) == NODE_ARRAY
+            and N(p).arr.typenum == NPY_DOUBLE and N(p).arr.size >= NOGIL_SIZE
+            and N(p).arr.holders == 1 and not N(p).arr.flags & ARR_CONTIGUOUS)
+
+
+cdef Array turned_partial(int op, int k, Array g, Array a, Array b, Array y, Array p):
+    """times_partial for such an operand p, in the order of what p was made from: so the adjoint of
+    the transposition has nothing to move.  None where something else is read that lies otherwise.
+    """
+    cdef int i, reads = OP_SAVES[op][k]
+    cdef tuple back
+    cdef Array x
+    cdef list read = []
+    if OP_PARTIAL[op][k] == PARTIAL_ONE or cdiff_tls.tracing or not is_turned(p) \
+            or N(g).flags & (NODE_ARRAY | NODE_DUAL) != NODE_ARRAY \
+            or typenum_of(g) != NPY_DOUBLE or not same_shape(g, p):
+        return None
+    need(p)
+    back = (inverse_permutation(y_attrs(p)[0]),)
+    for i, x in enumerate((a, b, y)):
+        x = x if reads >> i & 1 else None
+        if x is p:
+            x = value_transpose(x, None, back)
+        elif x is not None and N(x).flags & (NODE_ARRAY | NODE_DUAL):
+            return None
+        read.append(x)
+    g = times_partial_raw(op, k, value_transpose(g, None, back), read[0], read[1], read[2])
+    return value_transpose(g, None, y_attrs(p))
+
+
 cdef int raise_broadcast(Array a, object shape) except -1:
     raise misfit(f"broadcast_to: shape {shape_tuple(a)} does not broadcast to {shape}")
 
@@ -313,11 +345,16 @@ cdef int copy_in_place(Array view, Array v) except -1:
 cdef Array value_embed(Array a, list operands, object attrs):
     cdef Py_ssize_t shape[MAX_NDIM]
     cdef tuple index = attrs[1]
-    cdef int ndim = read_shape(attrs[0], shape)
+    cdef int i, ndim = read_shape(attrs[0], shape)
+    cdef Py_ssize_t left = size_of(a)
     cdef Array out
     if ndim == 1 and index[1] == 1 and index[2] >= 0 and typenum_of(a) == NPY_DOUBLE:
         return padded(contiguous(as_block(a)), shape[0], index[0])
-    out = zeros_array(ndim, shape, typenum_of(a), size_of(a))
+    for i in range(ndim):
+        left //= shape[i] if shape[i] > 0 else 1
+    # As many elements as there are places: all are written, and need no zeros before.
+    out = (new_array(ndim, shape, typenum_of(a)) if left == 1
+           else zeros_array(ndim, shape, typenum_of(a), size_of(a)))
     copy_in_place(slice_view(out, index), a)
     return out
 

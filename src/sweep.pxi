@@ -426,7 +426,7 @@ cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g, int done)
     cdef int32_t j
     cdef Array a = operand(y, 0)
     cdef Array b = operand(y, 1) if OP_NARGS[op] > 1 else None
-    cdef Array p
+    cdef Array p, c
     for k in range(2 if b is not None else 1):
         j = s.order[i].i0 if k == 0 else s.order[i].i1
         if done >> k & 1 or j < 0 or not s.order[j].flags & ENTRY_ACTIVE:
@@ -436,8 +436,10 @@ cdef int reverse_elementwise(Sweep *s, Py_ssize_t i, Array y, Array g, int done)
             continue
         if OP_PARTIAL[op][k] == PARTIAL_MINUS_ONE and size_of(innermost(p)) < size_of(innermost(g)):
             put_value(s, j, ew1(OP_NEGATIVE, fit_operand(g, p)))      # the few, not the many
-        else:
-            put_value(s, j, fit_operand(times_partial(op, k, g, a, b, y), p))
+            continue
+        c = None if s.recorded or s.order[j].slot.value != NULL else turned_partial(op, k, g, a, b,
+                                                                                    y, p)
+        put_value(s, j, fit_operand(times_partial(op, k, g, a, b, y), p) if c is None else c)
     return 0
 
 

@@ -301,11 +301,14 @@ cdef list collect(Sweep *s, list positions, int level):
     return out
 
 
-cdef Array own_result(Array a):
-    """A finished cotangent as a node, and in memory, that only the sweep and the caller know."""
+cdef Array own_result(Array a, bint shares=False):
+    """A finished cotangent as a node that only the sweep and the caller know, in memory of its own
+    or, with `shares`, in some to which nobody writes without taking a copy."""
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
     if Py_REFCNT(<PyObject *>a) > 2 or not claim(a):
+        if shares and is_shareable(N(a)):
+            return detached(a)
         a = contiguous_copy(a)
     N(a).arr.flags |= ARR_RESULT
     return a
@@ -509,14 +512,14 @@ cdef int store_only(Array leaf, Array value) except -1:
 
 
 cdef Array arrived(Sweep *s, Py_ssize_t i):
-    """What the sweep brought to a leaf, in memory that is the leaf's from now on."""
+    """What the sweep brought to a leaf, as an array that is the leaf's from now on."""
     cdef Array value = get_value(s, i)
     if value is None:
         return zeros_like_node(<Array><PyObject *>s.order[i].node)
     if not in_number(s, i):
         s.order[i].slot.value = NULL
         Py_DECREF(value)
-    value = own_result(value)
+    value = own_result(value, True)
     keep_result(value)
     return value
 

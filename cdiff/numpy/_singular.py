@@ -71,8 +71,11 @@ def _trace(x: Array) -> Array:
 
 def _first_order_sum(a: Array, u: Any, s: Any, vt: Any, blur: Any) -> Array:
     """What `_sum` makes of one level, where y has but a diagonal: a product less and no square."""
-    slope = np.matmul((u * (s > blur)[..., None, :]).conj(), vt.conj())
-    change = _core.real(_core.sum((a - value(a)) * slope, (a.ndim - 2, a.ndim - 1), False))
+    slope = np.matmul((u if (s > blur).all() else u * (s > blur)[..., None, :]).conj(), vt.conj())
+    batch, size = s.shape[:-1], a.shape[-2] * a.shape[-1]
+    row = _core.reshape(a - value(a), (*batch, 1, size))
+    column = _core.array(slope.reshape(*batch, size, 1), copy=False)
+    change = _core.real(_core.reshape(_core.matmul(row, column), batch))
     return _core.array(s.sum(-1)) + change
 
 
