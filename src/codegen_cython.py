@@ -142,6 +142,7 @@ def kernel_declarations(n):
         positions_fn positions
         take_fn take
         scatter_fn scatter
+    ew_fn kernels_far_value(const KernelTable *table, int op) noexcept nogil
     const KernelTable *kernels_select() noexcept nogil
 """
 

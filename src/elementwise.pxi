@@ -112,8 +112,12 @@ cdef Array array_value(int op, Array a, Array b):
     b = as_float(b)
     job_operand(&job, a)
     job_operand(&job, b)
-    job_execute(&job, KERNELS.value[op], NULL, N(y).arr, 0)
+    job_execute(&job, value_kernel(op, job.size), NULL, N(y).arr, 0)
     return y
+
+
+cdef inline ew_fn value_kernel(int op, Py_ssize_t size) noexcept nogil:
+    return KERNELS.value[op] if size < NOGIL_SIZE else kernels_far_value(KERNELS, op)
 
 
 cdef inline bint plain_partner(Array a, Array b) noexcept:
@@ -187,8 +191,12 @@ cdef inline Node *fresh_like(const Arr *r) except NULL:
     y.typenum = NPY_DOUBLE
     y.size = r.size
     y.flags = ARR_CONTIGUOUS
-    for i in range(2 * r.ndim):
-        y.dims[i] = r.dims[i]
+    if r.ndim == 1:                   # compilers make a call of the loop
+        y.dims[0] = r.dims[0]
+        y.dims[1] = r.dims[1]
+    else:
+        for i in range(2 * r.ndim):
+            y.dims[i] = r.dims[i]
     return array_node(y)
 
 
@@ -250,11 +258,10 @@ cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
         return
     if tracing(levels):
         reads |= 3
-    n.op = <uint8_t>op
-    n.flags |= <uint32_t>levels
     if reads & 4:
-        n.flags |= NODE_SAVED
         n.arr.flags |= ARR_SAVED
+    # One store, since a load of what two have written would wait until both are in the cache.
+    set_kind(n, op, NODE_ARRAY | levels | (NODE_SAVED if reads & 4 else 0))
     n.p0 = quick_operand(n, a, reads & 1)
     if b != NULL:
         n.p1 = quick_operand(n, b, reads & 2)
@@ -320,7 +327,7 @@ cdef Array ew_over(int op, Array a, Array b, int last):
     job_shape(&job, op, a, b, None, None)
     job_operand(&job, a)
     job_operand(&job, b)
-    job_execute(&job, KERNELS.value[op], NULL, N(out).arr, 0)
+    job_execute(&job, value_kernel(op, job.size), NULL, N(out).arr, 0)
     return out
 
 

@@ -11,6 +11,7 @@
 #define CDIFF_KERNEL_LOOPS_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "kernel_table.h"
 
@@ -19,9 +20,11 @@ enum { LANES = 8, STRETCH = 64, BLOCK_SIZE = 256 };
 typedef void (*unit_fn)(int64_t n, double *out, const double *g, const double *a, const double *b,
                         const double *y, int acc);
 
-static inline void fill(double *out, double value, int64_t n)
+/* Not inlined: as vectors, which -O2 does not make of a plain loop, it is too long for every kernel. */
+static CDIFF_NOINLINE void fill(double *out, double value, int64_t n)
 {
     int64_t i;
+    CDIFF_SIMD
     for (i = 0; i < n; i++)
         out[i] = value;
 }
@@ -29,18 +32,23 @@ static inline void fill(double *out, double value, int64_t n)
 static inline void copy(double *out, const double *in, int64_t n)
 {
     int64_t i;
+    CDIFF_SIMD
     for (i = 0; i < n; i++)
         out[i] = in[i];
 }
 
 static inline double sum_lanes(const double *x)
 {
+#if defined(CDIFF_AVX512)
+    return _mm512_reduce_add_pd(_mm512_loadu_pd(x)); /* as one vector, as it was stored */
+#else
     double half[LANES / 2];
     int64_t i;
     CDIFF_SIMD
     for (i = 0; i < LANES / 2; i++)
         half[i] = x[i] + x[i + LANES / 2];
     return (half[0] + half[1]) + (half[2] + half[3]);
+#endif
 }
 
 /* The last n < LANES elements, padded with one of them so that no lane takes a strange path; with
@@ -196,41 +204,71 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
 #define NUMBERS2 const double a = src[at + i]; const double b = src2[at + i];
 
 /* The number of elements of the next stretch.  Those that are no whole round join the stretch
- * before, whose last round computes some elements twice: that is quicker than padding.  Not in
- * place, where the operand is gone by then: there they are a stretch of their own. */
-static inline int64_t next_stretch(int64_t n, int overlap)
+ * before, whose last round computes some elements twice: that is quicker than padding.  What it
+ * depends on is hidden from the compiler, which else writes each formula a second time for arrays
+ * that are shorter than a round. */
+static inline int64_t next_stretch(int64_t n)
 {
-    if (n < LANES || (overlap && n < STRETCH + LANES))
-        return n;
-    return n < STRETCH ? n - n % LANES : STRETCH;
+#if defined(__GNUC__)
+    __asm__("" : "+r"(n));
+#endif
+    return n < STRETCH + LANES ? n : STRETCH;
+}
+
+/* In place, by way of a buffer: a round may read its operand again. */
+static CDIFF_NOINLINE void run_in_place(ew_fn f, int64_t n, double *out, const double *a,
+                                        const double *b, int64_t sa, int64_t sb)
+{
+    double result[BLOCK_SIZE];
+    int64_t m;
+    for (; n > 0; n -= m, a += sa * m, b += sb * m, out += m) {
+        m = n < BLOCK_SIZE ? n : BLOCK_SIZE;
+        f(m, result, a, b, sa, sb);
+        memcpy(out, result, (size_t)m * sizeof(double));
+    }
+}
+
+static CDIFF_NOINLINE void run_pair_in_place(pair_fn f, int64_t n, double *out, double *out2,
+                                             const double *a)
+{
+    double result[BLOCK_SIZE], result2[BLOCK_SIZE];
+    int64_t m;
+    for (; n > 0; n -= m, a += m, out += m, out2 += m) {
+        m = n < BLOCK_SIZE ? n : BLOCK_SIZE;
+        f(m, result, result2, a);
+        memcpy(out, result, (size_t)m * sizeof(double));
+        memcpy(out2, result2, (size_t)m * sizeof(double));
+    }
 }
 
 #define UNARY_ROUNDS(name, round)                                                                 \
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
-        double tail[LANES], result[LANES];                                                        \
-        double *const start = out;                                                                \
-        const int64_t total = n;                                                                  \
-        const int overlap = out != pa;                                                            \
-        int64_t i, j, m;                                                                          \
+        double tail[LANES], result[LANES], *dst = out;                                            \
+        const double *src = pa;                                                                   \
+        const int64_t count = sa || n < 1 ? n : 1;                                                \
+        int64_t i, j, m, left;                                                                    \
         (void)pb, (void)sb;                                                                       \
-        if (!sa && n > 1)                                                                         \
-            n = 1;                                                                                \
-        for (; n > 0; n -= m, pa += m, out += m) {                                                \
-            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
-            double *dst = n < LANES ? result : out;                                               \
+        if (0 < count && count < LANES) {                                                         \
+            src = pad(tail, pa, count);                                                           \
+            dst = result;                                                                         \
+        } else if (out == pa) {                                                                   \
+            run_in_place(value_##name, n, out, pa, pa, 1, 1);                                     \
+            return;                                                                               \
+        }                                                                                         \
+        for (left = count; left > 0; left -= m, src += m, dst += m) {                             \
             int64_t last;                                                                         \
-            m = next_stretch(n, overlap);                                                         \
+            m = next_stretch(left);                                                               \
             last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
-            if (n < LANES)                                                                        \
-                copy_few(out, result, n);                                                         \
         }                                                                                         \
-        if (!sa && total > 1)                                                                     \
-            fill(start, result[0], total);                                                        \
+        if (count < n)                                                                            \
+            fill(out, result[0], n);                                                              \
+        else if (count < LANES)                                                                   \
+            copy_few(out, result, count);                                                         \
     }
 
 #define BINARY_ROUNDS(name, round)                                                                \
@@ -239,9 +277,12 @@ static inline int64_t next_stretch(int64_t n, int overlap)
     {                                                                                             \
         double tail[LANES], tail2[LANES], result[LANES];                                          \
         double spread[STRETCH + LANES], spread2[STRETCH + LANES];                                 \
-        const int overlap = out != pa && out != pb;                                               \
         const int64_t used = n < STRETCH + LANES ? n : STRETCH + LANES;                           \
         int64_t i, j, m;                                                                          \
+        if (n >= LANES && ((sa && out == pa) || (sb && out == pb))) {                             \
+            run_in_place(value_##name, n, out, pa, pb, sa, sb);                                   \
+            return;                                                                               \
+        }                                                                                         \
         if (!sa) {                                                                                \
             fill(spread, *pa, used);                                                              \
             pa = spread;                                                                          \
@@ -255,7 +296,7 @@ static inline int64_t next_stretch(int64_t n, int overlap)
             const double *src2 = n < LANES ? pad(tail2, pb, n) : pb;                              \
             double *dst = n < LANES ? result : out;                                               \
             int64_t last;                                                                         \
-            m = next_stretch(n, overlap);                                                         \
+            m = next_stretch(n);                                                                  \
             last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
@@ -269,48 +310,47 @@ static inline int64_t next_stretch(int64_t n, int overlap)
 #define PAIR_ROUNDS(name, round)                                                                  \
     static void pair_##name(int64_t n, double *out, double *out2, const double *pa)               \
     {                                                                                             \
-        double tail[LANES], result[LANES], result2[LANES];                                        \
-        const int overlap = out != pa && out2 != pa;                                              \
-        int64_t i, j, m;                                                                          \
-        for (; n > 0; n -= m, pa += m, out += m, out2 += m) {                                     \
-            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
-            double *dst = n < LANES ? result : out, *dst2 = n < LANES ? result2 : out2;           \
+        double tail[LANES], result[LANES], result2[LANES], *dst = out, *dst2 = out2;              \
+        const double *src = pa;                                                                   \
+        int64_t i, j, m, left;                                                                    \
+        if (0 < n && n < LANES) {                                                                 \
+            src = pad(tail, pa, n);                                                               \
+            dst = result;                                                                         \
+            dst2 = result2;                                                                       \
+        } else if (out == pa || out2 == pa) {                                                     \
+            run_pair_in_place(pair_##name, n, out, out2, pa);                                     \
+            return;                                                                               \
+        }                                                                                         \
+        for (left = n; left > 0; left -= m, src += m, dst += m, dst2 += m) {                      \
             int64_t last;                                                                         \
-            m = next_stretch(n, overlap);                                                         \
+            m = next_stretch(left);                                                               \
             last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
-            if (n < LANES) {                                                                      \
-                copy_few(out, result, n);                                                         \
-                copy_few(out2, result2, n);                                                       \
-            }                                                                                     \
+        }                                                                                         \
+        if (n < LANES) {                                                                          \
+            copy_few(out, result, n);                                                             \
+            copy_few(out2, result2, n);                                                           \
         }                                                                                         \
     }
 
 /* The round of a branch-free function, and of one with a fast form for the usual arguments
- * (kind 2: the general form is branch-free as well). */
+ * (kind 2: the general form is branch-free as well), which is tried first. */
 #define PLAIN_ROUND(numbers, stores) LANES_LOOP(numbers, stores)
 
 #define FAST_ROUND(kind, numbers, ok, fast, general)                                              \
     double good[LANES] = {0.0};                                                                   \
-    for (j = 0; j < m; j += LANES) {                                                              \
-        const int64_t at = j < last ? j : last;                                                   \
-        CDIFF_SIMD                                                                                \
-        for (i = 0; i < LANES; i++) {                                                             \
-            numbers                                                                               \
-            good[i] += (ok);                                                                      \
-        }                                                                                         \
-    }                                                                                             \
-    if (sum_lanes(good) == (double)j) {                                                           \
-        LANES_LOOP(numbers, fast)                                                                 \
-    } else if ((kind) == 2) {                                                                     \
-        LANES_LOOP(numbers, general)                                                              \
-    } else {                                                                                      \
-        const int64_t at = 0;                                                                     \
-        for (i = 0; i < m; i++) {                                                                 \
-            numbers                                                                               \
-            general                                                                               \
+    LANES_LOOP(numbers, fast good[i] += (ok);)                                                    \
+    if (sum_lanes(good) != (double)j) {                                                           \
+        if ((kind) == 2) {                                                                        \
+            LANES_LOOP(numbers, general)                                                          \
+        } else {                                                                                  \
+            const int64_t at = 0;                                                                 \
+            for (i = 0; i < m; i++) {                                                             \
+                numbers                                                                           \
+                general                                                                           \
+            }                                                                                     \
         }                                                                                         \
     }
 
@@ -430,29 +470,71 @@ enum { WIDE = 32, PAIRWISE = 2048 };
         return s;                                                                                 \
     }
 
-/* The partial results in a balanced tree, which keeps the rounding errors of a sum small. */
+/* The partial results in a balanced tree, which keeps the rounding errors of a sum small.  Each level
+ * has its own loop, whose length the compiler knows: nothing goes through memory. */
+#define MERGE_LEVEL(half, combine)                                                                \
+    CDIFF_SIMD                                                                                    \
+    for (k = 0; k < (half); k++) {                                                                \
+        const double s = part[k], x = part[k + (half)];                                           \
+        part[k] = (combine);                                                                      \
+    }
+
 #define ROW_MERGE(name, combine)                                                                  \
     CDIFF_UNROLLED static double merge_##name(double *part)                                       \
     {                                                                                             \
-        int64_t half, k;                                                                          \
-        for (half = WIDE / 2; half > 0; half /= 2)                                                \
-            for (k = 0; k < half; k++) {                                                          \
-                const double s = part[k], x = part[k + half];                                     \
-                part[k] = (combine);                                                              \
-            }                                                                                     \
+        int64_t k;                                                                                \
+        MERGE_LEVEL(WIDE / 2, combine)                                                            \
+        MERGE_LEVEL(WIDE / 4, combine)                                                            \
+        MERGE_LEVEL(WIDE / 8, combine)                                                            \
+        MERGE_LEVEL(WIDE / 16, combine)                                                           \
+        MERGE_LEVEL(1, combine)                                                                   \
         return part[0];                                                                           \
     }
 
 ROW_MERGE(block_sum, s + x)
 ROW_MERGE(squares, s + x)
 ROW_MERGE(prod, s * x)
-ROW_MERGE(max, (x > s) | (x != x) ? x : s)
-ROW_MERGE(min, (x < s) | (x != x) ? x : s)
+ROW_MERGE(max, x > s ? x : s)
+ROW_MERGE(min, x < s ? x : s)
 ROW_REDUCTION(block_sum, x, s + x)
 ROW_REDUCTION(squares, x * x, s + x * x)
 ROW_REDUCTION(prod, x, s * x)
-ROW_REDUCTION(max, x, (x > s) | (x != x) ? x : s)
-ROW_REDUCTION(min, x, (x < s) | (x != x) ? x : s)
+
+/* An extreme, or NaN if there is one.  To prefer NaN at each element would take four operations: a sum
+ * that runs beside tells whether there may be any (or infinities of both signs), in one. */
+#define ROW_EXTREME(name, better)                                                                 \
+    CDIFF_UNROLLED static double row_##name(int64_t n, const double *p)                           \
+    {                                                                                             \
+        double part[WIDE], total[WIDE], s = p[0], sum = s;                                        \
+        int64_t i = 1, k;                                                                         \
+        if (n >= 2 * WIDE) {                                                                      \
+            for (k = 0; k < WIDE; k++) {                                                          \
+                part[k] = p[k];                                                                   \
+                total[k] = k < WIDE / 2 ? p[k] + p[k + WIDE / 2] : 0.0;                           \
+            }                                                                                     \
+            for (i = WIDE; i + WIDE <= n; i += WIDE) {                                            \
+                CDIFF_SIMD                                                                        \
+                for (k = 0; k < WIDE; k++)                                                        \
+                    part[k] = p[i + k] better part[k] ? p[i + k] : part[k];                       \
+                CDIFF_SIMD                                                                        \
+                for (k = 0; k < WIDE / 2; k++)                                                    \
+                    total[k] += p[i + k] + p[i + k + WIDE / 2];                                   \
+            }                                                                                     \
+            s = merge_##name(part);                                                               \
+            sum = merge_block_sum(total);                                                         \
+        }                                                                                         \
+        for (; i < n; i++) {                                                                      \
+            s = p[i] better s ? p[i] : s;                                                         \
+            sum += p[i];                                                                          \
+        }                                                                                         \
+        for (i = 0; sum != sum && i < n; i++)                                                     \
+            if (p[i] != p[i])                                                                     \
+                return p[i];                                                                      \
+        return s;                                                                                 \
+    }
+
+ROW_EXTREME(max, >)
+ROW_EXTREME(min, <)
 
 /* Pairwise above blocks of 2048 (Higham, Accuracy and Stability of Numerical Algorithms, 2002,
  * section 4.2). */

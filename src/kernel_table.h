@@ -186,6 +186,9 @@ extern const KernelTable kernels_baseline;
 extern const KernelTable kernels_avx2, kernels_avx512;
 #endif
 
+/* The value kernel of an operator for arrays that lie beyond the caches near the processor. */
+ew_fn kernels_far_value(const KernelTable *table, int op);
+
 /* The best table for this CPU; the environment variable CDIFF_ISA can ask for a lesser one. */
 const KernelTable *kernels_select(void);
 

@@ -1,0 +1,119 @@
+"""The loops that kernels are made of: every length around a round and a stretch, and every layout.
+
+It knows what makes a loop take another way (few elements, results in place of operands, arguments
+beyond the fast range of a function, NaN in a row) and compares with NumPy, and each element of an
+array with the same element alone: a result must not depend on its neighbours. The tests run again
+in a process for each lesser instruction set.
+"""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+import cdiff.numpy as cn
+
+LENGTHS = [1, 2, 7, 8, 9, 10, 15, 16, 63, 64, 65, 71, 72, 73, 127, 128, 136, 200, 1000]
+HEAVY = ["exp", "log", "sin", "cos", "tan", "tanh", "log1p", "exp2", "arcsinh", "cbrt", "sinh"]
+BEYOND = {"exp": -745.0, "exp2": -1074.0, "log": 5e-324, "log1p": 1e305, "arcsinh": 1e200}
+RANDOM = np.random.default_rng(5)
+
+
+def numbers(name, n):
+    """Arguments of which one, if there are more than nine, is out of the function's fast range."""
+    x = RANDOM.uniform(0.1, 3.0, n)
+    if n > 9:
+        x[n - 3] = BEYOND.get(name, 1e9)
+    return x
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("name", HEAVY)
+def test_elements_do_not_depend_on_their_neighbours(name, n):
+    x = numbers(name, n)
+    f = getattr(cn, name)
+    whole = np.asarray(f(cd.array(x)))
+    alone = np.concatenate([np.asarray(f(cd.array(x[i : i + 1]))) for i in range(n)])
+    np.testing.assert_array_equal(whole, alone)
+    with np.errstate(all="ignore"):
+        wanted = getattr(np, name)(x)
+    np.testing.assert_allclose(whole, wanted, rtol=1e-14, atol=1e-320)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_results_in_place_of_operands(n):
+    """A chain whose results take each other's memory, in one program and operation by operation."""
+    x = numbers("sin", n)
+
+    def chain(x):
+        y = x
+        for _ in range(3):
+            y = cn.exp(cn.sin(y))
+        return cn.fmod(cn.power(y, cn.tanh(y)), 0.75)
+
+    compiled = cd.compile(chain)
+    np.testing.assert_array_equal(np.asarray(compiled(x)), np.asarray(chain(cd.array(x))))
+    slope = cd.compile(cd.elementwise_grad(chain))(x)
+    np.testing.assert_allclose(slope, cd.elementwise_grad(chain)(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("op", ["power", "fmod", "arctan2", "logaddexp"])
+@pytest.mark.parametrize("n", [1, 5, 8, 70, 300])
+def test_broadcast_operands_of_heavy_functions(op, n):
+    f = getattr(cn, op)
+    x = RANDOM.uniform(0.5, 2.0, n)
+    one = cd.array(1.25)
+    np.testing.assert_array_equal(f(cd.array(x), one), f(cd.array(x), cd.array(np.full(n, 1.25))))
+    np.testing.assert_array_equal(f(one, cd.array(x)), f(cd.array(np.full(n, 1.25)), cd.array(x)))
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_extremes_of_rows(name, n):
+    x = RANDOM.standard_normal((3, n))
+    reduce = getattr(np, name)
+
+    def same(x):
+        for axis in (None, 1):
+            np.testing.assert_array_equal(np.asarray(reduce(cd.array(x), axis=axis)),
+                                          reduce(x, axis=axis))  # fmt: skip
+
+    same(x)
+    for place in {0, n // 2, n - 1}:
+        odd = x.copy()
+        odd[1, place] = np.nan
+        same(odd)
+        odd[1, 0], odd[1, n - 1] = np.inf, -np.inf  # whose sum is nan as well
+        same(odd)
+        odd[1, place] = x[1, place]
+        same(odd)
+    same(np.full((3, n), -np.inf))
+    same(np.where(x > 0, 1e308, -1e308))
+
+
+@pytest.mark.parametrize("n", [*LENGTHS, 40_000])
+def test_one_number_for_many(n):
+    """A cotangent that is the same along an axis, and one number seen through a shape."""
+    x = cd.array(RANDOM.standard_normal((2, n)), requires_grad=True)
+    x.sum(axis=1).backward([2.0, -3.0])
+    np.testing.assert_array_equal(x.grad, np.repeat([[2.0], [-3.0]], n, axis=1))
+    x.zero_grad()
+    x.sum().backward(1.5)
+    np.testing.assert_array_equal(x.grad, np.full((2, n), 1.5))
+
+
+@pytest.mark.skipif("CDIFF_ISA" in os.environ, reason="this is that run")
+@pytest.mark.parametrize("isa", ["baseline", "avx2"])
+def test_without_the_latest_instructions(isa):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        env={**os.environ, "CDIFF_ISA": isa},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
