@@ -317,8 +317,9 @@ cdef class _GroupCompiler:
                 g.slots[k].offset *= lane
             else:
                 g.slots[k].offset = g.spilled + (SPILLED - g.slots[k].offset) * LINE
-                g.lane_bytes = max(g.lane_bytes, g.slots[k].offset)
-        g.lane_bytes += 2 * LINE
+                if g.lane_bytes < g.slots[k].offset + LINE:
+                    g.lane_bytes = g.slots[k].offset + LINE
+        g.lane_bytes += LINE
         return 0
 
     cdef int share_lanes(self) except -1:

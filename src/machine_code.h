@@ -61,8 +61,7 @@ typedef struct {
 
 enum { AHEAD = 4096 }; /* bytes: a page, since the processor foresees no further than its end */
 
-/* The code of a step is never longer, columns included, nor that of one on numbers. */
-enum { MAX_STEP_BYTES = 512, MAX_NUMBER_BYTES = 128, FRAME_BYTES = 512 + 64 * 16 };
+enum { MAX_STEP_BYTES = 128, MAX_COLUMNS_BYTES = 512, FRAME_BYTES = 512 + 64 * 16 };
 
 static void put_zmul(Writer *c, int y, int a, int b, int quick)
 {
@@ -324,6 +323,16 @@ static void put_some_points(Writer *c, const MachineStep *s, const int *reg)
     }
 }
 
+/* What lies side by side from point to point. */
+static void put_row(Writer *c, const MachineStep *s, int reg, int64_t offset)
+{
+    const int in = s->kind == DO_GATHER;
+    put_evex(c, MAP_0F, in ? MOVE_IN : MOVE_OUT, reg, 0, 0, 0, 1, in);
+    *c->p++ = (uint8_t)(0x84 | (reg & 7) << 3);
+    *c->p++ = 0xc8; /* [rax + 8 rcx + offset] */
+    put_int32(c, offset);
+}
+
 /* Eight rows of one number, two at a time. */
 static void put_single(Writer *c, const MachineStep *s, int reg)
 {
@@ -403,6 +412,12 @@ static void put_columns(Writer *c, const MachineStep *s)
 {
     const int reg[] = {s->y, s->a, s->b, s->c};
     uint8_t *fewer, *end;
+    int k;
+    if (s->stride == sizeof(double)) {
+        for (k = 0; k < s->op; k++)
+            put_row(c, s, reg[k], s->offset + 8 * k);
+        return;
+    }
     PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
     put_int32(c, s->stride);
     PUT(c, 0x4c, 0x01, 0xc0, 0x48, 0x83, 0xff, 0x08); /* add rax, r8; cmp rdi, 8 */
@@ -547,8 +562,8 @@ static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer)
 }
 
 /* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
- * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each
- * step, twice. */
+ * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES (or
+ * MAX_COLUMNS_BYTES) for each step, twice. */
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
                           size_t *length)
 {

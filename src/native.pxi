@@ -222,9 +222,9 @@ cdef class _Runs:
             wanted = NULL
         return 0
 
-    cdef char *find_wanted(self) except NULL:
-        """The calls that others than light ones wait for.  The first run does no more: what it
-        would hand on in lanes is in memory."""
+    cdef char *find_wanted(self) except? NULL:
+        """The calls that others than light ones wait for, if these work on lanes.  The first run
+        does no more: what it would hand on in lanes is in memory."""
         cdef Group *g = self.g
         cdef char *wanted = <char *>self.scratch.take(g.n_micros + 1)
         cdef char *read = <char *>self.scratch.take(g.n_slots + 1)
@@ -232,6 +232,8 @@ cdef class _Runs:
         cdef int k, j
         for k in range(g.n_micros - 1, -1, -1):
             wanted[k] = not is_light(&g.micros[k])
+            if wanted[k] and (g.micros[k].gather != NULL or self.writes_memory(&g.micros[k])):
+                return NULL
             for j in range(slots_written(&g.micros[k], slots)):
                 wanted[k] |= read[slots[j]]
             for j in range(slots_read(&g.micros[k], slots)):
@@ -359,30 +361,40 @@ cdef class _Runs:
         """Columns side by side go together: where the first of them is read, or at the end."""
         cdef Micro *micros = self.g.micros
         cdef Micro *old = <Micro *>self.scratch.take((end - first) * sizeof(Micro))
-        cdef int k, j, n
-        cdef list columns = [], order = []
+        cdef Micro *columns = <Micro *>self.scratch.take((end - first) * sizeof(Micro))
+        cdef int32_t *place = self.numbers(end - first)
+        cdef int k, j, group, n = 0, at = first
         for k in range(first, end):
             old[k - first] = micros[k]
             if micros[k].gather == NULL or micros[k].kind == MICRO_SCATTER \
                     and self.registers.is_pointed(micros[k].a):
-                order.append((k, 0, k))
-            else:
-                columns.append((micros[k].kind, micros[k].gather.table, micros[k].gather.offset, k))
-        if not columns:
-            return 0
-        columns.sort()
-        for k in range(<int>len(columns)):
-            micros[first + k] = old[<int>columns[k][3] - first]
+                continue
+            old[k - first].kind = MICRO_GONE
+            j = n
+            while j and is_column_before(&micros[k], &columns[j - 1]):
+                columns[j] = columns[j - 1]
+                place[j] = place[j - 1]
+                j -= 1
+            columns[j] = micros[k]
+            place[j] = end if micros[k].kind == MICRO_SCATTER else k
+            n += 1
         k = 0
-        while k < len(columns):
-            n = columns_at(&micros[first + k], <int>len(columns) - k)
-            group = [column[3] for column in columns[k:k + n]]
-            place = end if micros[first + k].kind == MICRO_SCATTER else min(group)
-            order += [(place, k, j) for j in group]
-            k += n
-        order.sort()
-        for k in range(end - first):
-            micros[first + k] = old[<int>order[k][2] - first]
+        while k < n:
+            group = columns_at(&columns[k], n - k)
+            for j in range(k + 1, k + group):
+                if place[j] < place[k]:
+                    place[k] = place[j]
+            for j in range(k + 1, k + group):
+                place[j] = place[k]
+            k += group
+        for k in range(first, end + 1):
+            if k < end and old[k - first].kind != MICRO_GONE:
+                micros[at] = old[k - first]
+                at += 1
+            for j in range(n):
+                if place[j] == k:
+                    micros[at] = columns[j]
+                    at += 1
         return 0
 
     cdef int add_columns(self, const Micro *m, const Call *c, int n) noexcept:
@@ -415,6 +427,15 @@ cdef class _Runs:
             else:
                 registers.add_result(m[j].y, r[j], c[j].next[0], 0)
         return n
+
+
+cdef bint is_column_before(const Micro *m, const Micro *other) noexcept nogil:
+    """By what is done with it, table and place."""
+    if m.kind != other.kind:
+        return m.kind < other.kind
+    if m.gather.table != other.gather.table:
+        return m.gather.table < other.gather.table
+    return m.gather.offset < other.gather.offset
 
 
 cdef int columns_at(const Micro *m, int n) noexcept nogil:
@@ -471,7 +492,11 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
     cdef int k, j
     for k in range(g.n_micros):
         if g.micros[k].kind == MICRO_NATIVE:
-            room += 2 * MAX_STEP_BYTES * g.micros[k].run.n_steps + FRAME_BYTES
+            r = g.micros[k].run
+            room += FRAME_BYTES
+            for j in range(r.n_steps):
+                room += 2 * (MAX_COLUMNS_BYTES if r.steps[j].kind == DO_GATHER
+                             or r.steps[j].kind == DO_SCATTER else MAX_STEP_BYTES)
     if not room:
         return 0
     room = (room + page - 1) & ~(page - 1)

@@ -106,7 +106,7 @@ cdef class _NumberRuns:
         r.finish(&self.calls[first], n)
         for k in range(r.n_steps):
             self.steps[k].slot *= sizeof(double)
-        self.make_room(2 * MAX_NUMBER_BYTES * r.n_steps + FRAME_BYTES)
+        self.make_room(2 * MAX_STEP_BYTES * r.n_steps + FRAME_BYTES)
         assemble_point(&self.bytes[self.n_bytes], self.steps, r.n_steps, r.look, &length)
         self.runs[self.n_runs].place = self.n_bytes
         self.runs[self.n_runs].is_native = True
