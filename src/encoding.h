@@ -16,6 +16,7 @@ enum { MAX_STRIDES = 16 };
 typedef struct {
     uint8_t *start, *p;
     int point; /* vectors of two numbers, of which the first one counts */
+    int length; /* of vectors, as it is encoded */
     int n_strides;
     int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
 } Writer;
@@ -43,7 +44,10 @@ static void put_int32(Writer *c, int64_t v)
 /* Where an opcode is. */
 enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
 
-/* The beginning of an instruction on vectors of eight doubles (or one): `reg` is a register of
+/* How many doubles a vector has. */
+enum { OF_TWO = 0, OF_FOUR = 0x20, OF_EIGHT = 0x40 };
+
+/* The beginning of an instruction on vectors of c->length doubles: `reg` is a register of
  * vectors or masks, v another operand, x and b belong to the one that follows; `mask` 0 is none,
  * `zeroing` clears what is masked. */
 static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int b, int mask,
@@ -54,7 +58,7 @@ static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int 
         (uint8_t)(((~reg >> 3 & 1) << 7) | ((~x & 1) << 6) | ((~b & 1) << 5)
                   | ((~reg >> 4 & 1) << 4) | map),
         (uint8_t)(0x80 | ((~v & 15) << 3) | 4 | 1),
-        (uint8_t)((zeroing << 7) | (c->point ? 0 : 0x40) | ((~v >> 4 & 1) << 3) | mask),
+        (uint8_t)((zeroing << 7) | c->length | ((~v >> 4 & 1) << 3) | mask),
         (uint8_t)opcode,
     };
     put(c, 5, bytes);
@@ -65,6 +69,13 @@ static void put_vectors(Writer *c, int map, int opcode, int reg, int v, int rm, 
 {
     put_evex(c, map, opcode, reg, v, rm >> 4, rm >> 3 & 1, mask, zeroing);
     *c->p++ = (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+/* Quarters of vectors: the k-th one, or those that k tells. */
+static void put_quarters(Writer *c, int opcode, int reg, int v, int rm, int mask, int k)
+{
+    put_vectors(c, MAP_0F3A, opcode, reg, v, rm, mask, 0);
+    *c->p++ = (uint8_t)k;
 }
 
 static void put_compare(Writer *c, int k, int a, int b, int predicate, int mask)
@@ -87,11 +98,12 @@ static void put_number(Writer *c, int reg)
     *c->p++ = (uint8_t)((reg & 7) << 3);
 }
 
-static void put_lane(Writer *c, int opcode, int reg, int64_t offset)
+static void put_lane(Writer *c, int opcode, int reg, int64_t offset, int moves)
 {
     put_evex(c, MAP_0F, opcode, reg, 0, 0, 0, 0, 0);
-    if (c->point) { /* [rdx + offset] */
-        c->p[-3] |= 2; /* the one number: F2 in place of 66 */
+    if (!moves) { /* [rdx + offset] */
+        if (c->point)
+            c->p[-3] |= 2; /* the one number: F2 in place of 66 */
         *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 2);
         put_int32(c, offset);
         return;
@@ -107,6 +119,16 @@ static void put_places(Writer *c, int opcode, int reg, int index, int mask, int6
     put_evex(c, MAP_0F38, opcode, reg, index & 16, index >> 3 & 1, 0, mask, 0);
     *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
     *c->p++ = (uint8_t)((index & 7) << 3); /* scale 1, base rax */
+    put_int32(c, offset);
+}
+
+/* [rax + offset], where vectors have `length`; v is the other operand, if there is one. */
+static void put_near(Writer *c, int map, int opcode, int length, int reg, int v, int64_t offset)
+{
+    c->length = length;
+    put_evex(c, map, opcode, reg, v, 0, 0, 0, 0);
+    c->length = OF_EIGHT;
+    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3);
     put_int32(c, offset);
 }
 
@@ -127,12 +149,15 @@ static void put_pointer(Writer *c, int64_t slot)
 }
 
 /* Opcodes of 0F, and predicates of comparisons that raise no signal. */
-enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, MOVE = 0x28, MOVE_PAST = 0x2b, SQRT = 0x51, AND_NOT = 0x55,
-       XOR = 0x57, ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e,
-       MAX = 0x5f };
+enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, LOW_OUT = 0x13, UNPACK = 0x14, HIGH_IN = 0x16,
+       HIGH_OUT = 0x17, MOVE = 0x28, MOVE_PAST = 0x2b, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
+       ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
 enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 0x65,
-       EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_BITS = 0x7c, GATHER = 0x93,
-       SCATTER = 0xa3 };
+       EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_ONE = 0x59,
+       SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3 };
+/* Of 0F3A: a quarter of a vector that is set or read (a half: plus 2), and two quarters of either
+ * of two vectors. */
+enum { INSERT = 0x18, EXTRACT = 0x19, SHUFFLE = 0x23 };
 enum { EQ = 0, UNORDERED = 3, NEQ = 4, ORDERED = 7, LT = 17, LE = 18, NLT = 21, NLE = 22, NGT = 26,
        GE = 29, GT = 30 };
 

@@ -308,39 +308,49 @@ cdef class _GroupCompiler:
             g.block = g.chunk
         # Machine code writes whole vectors into lanes.
         lane = (g.block * sizeof(double) + LINE - 1) & ~<Py_ssize_t>(LINE - 1)
-        g.lane_bytes = lanes * lane + LINE
+        g.spilled = g.lane_bytes = lanes * lane
         g.n_chunks = (g.size + g.chunk - 1) // g.chunk if g.size else 0
         for k in range(g.n_slots):
-            if g.slots[k].base == BASE_LANES:
+            if g.slots[k].base != BASE_LANES:
+                continue
+            if g.slots[k].offset >= 0:
                 g.slots[k].offset *= lane
+            else:
+                g.slots[k].offset = g.spilled + (SPILLED - g.slots[k].offset) * LINE
+                if g.lane_bytes < g.slots[k].offset + LINE:
+                    g.lane_bytes = g.slots[k].offset + LINE
+        g.lane_bytes += LINE
         return 0
 
     cdef int share_lanes(self) except -1:
-        """Values that do not live together share a lane; returns how many lanes there are."""
+        """Values that do not live together share a lane; returns how many lanes there are.  What
+        one run alone writes and reads again needs a vector only: SPILLED, SPILLED - 1 and so on."""
         cdef Group *g = self.group
         cdef int *last = <int *>self.plan.scratch.take((g.n_slots + 1) * sizeof(int))
-        cdef int k, slot, lanes = 0
+        cdef int k, slot, lanes = 0, spilled
         cdef list free_lanes = []
         for k in range(g.n_micros):
             for slot in self.lanes_read(&g.micros[k]) + self.lanes_written(&g.micros[k]):
                 last[slot] = k
         for k in range(g.n_slots):
-            g.slots[k].offset = -1 if g.slots[k].base == BASE_LANES else g.slots[k].offset
+            g.slots[k].offset = SPILLED if g.slots[k].base == BASE_LANES else g.slots[k].offset
         for k in range(g.n_micros):
             # A kernel may write what it reads; a run may read again what it has written.
             if g.micros[k].kind != MICRO_NATIVE:
                 self.free_lanes(self.lanes_read(&g.micros[k]), k, last, free_lanes)
+            spilled = SPILLED
             for slot in self.lanes_written(&g.micros[k]):
-                if g.slots[slot].offset < 0:
+                if g.slots[slot].offset < 0 and g.micros[k].kind == MICRO_NATIVE \
+                        and last[slot] == k:
+                    g.slots[slot].offset = spilled
+                    spilled -= 1
+                elif g.slots[slot].offset < 0:
                     if not free_lanes:
                         free_lanes.append(lanes)
                         lanes += 1
                     g.slots[slot].offset = free_lanes.pop()
             if g.micros[k].kind == MICRO_NATIVE:
                 self.free_lanes(self.lanes_read(&g.micros[k]), k, last, free_lanes)
-        for k in range(g.n_slots):
-            if g.slots[k].base == BASE_LANES and g.slots[k].offset < 0:
-                g.slots[k].offset = 0     # stays in a register
         return lanes
 
     cdef int free_lanes(self, list slots, int k, int *last, list free_lanes) except -1:

@@ -8,7 +8,8 @@
  * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time, and
  * r9 tells whether results can be stored past the caches.
  * k1 has a bit for each point of this round, so that memory of others is neither read nor written;
- * what is computed for them beside the points is not looked at.
+ * what is computed for them beside the points is not looked at; k4 and k5 have the odd and the even
+ * quarters of a vector.
  * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs,
  * which differs only where the product is NaN, and divides by Newton's method (see quotients.h);
  * whatever leaves it is looked at for NaN, operands of quotients for their size, and the exact body
@@ -52,14 +53,15 @@ enum { SHARED_RECIPROCAL = -2, SHARING_RECIPROCAL = -3, SHARING_DIVIDE = -4 };
 
 typedef struct {
     int16_t kind, op;
-    int8_t y, a, b, c; /* registers */
+    int8_t y, a, b, c; /* registers; of columns, of which `op` says how many there are, one each */
     int32_t slot;      /* of a pointer, or where a lane is in bytes */
-    int32_t stride, offset; /* of a column: bytes from point to point, and from the pointer on */
+    int32_t stride, offset; /* of a column: bytes from point to point (of a lane: or 0), and from the
+                             * pointer on */
 } MachineStep;
 
 enum { AHEAD = 4096 }; /* bytes: a page, since the processor foresees no further than its end */
 
-enum { MAX_STEP_BYTES = 128, FRAME_BYTES = 512 + 64 * 16 };
+enum { MAX_STEP_BYTES = 128, MAX_COLUMNS_BYTES = 512, FRAME_BYTES = 512 + 64 * 16 };
 
 static void put_zmul(Writer *c, int y, int a, int b, int quick)
 {
@@ -307,20 +309,129 @@ static const uint8_t *places_of(const Writer *c, int32_t stride)
     return c->start + 64 * k;
 }
 
-/* From a column into a register, or back: rax becomes the place of the first of eight points. */
-static void put_column(Writer *c, const MachineStep *s)
+/* From columns into registers, or back, where a round may have less than eight points. */
+static void put_some_points(Writer *c, const MachineStep *s, const int *reg)
 {
+    int k;
+    put_literal(c, MOVE_IN, REG_T0, places_of(c, s->stride));
+    for (k = 0; k < s->op; k++) {
+        PUT(c, 0xc5, 0xf9, 0x90, 0xd1); /* kmovb k2, k1: is cleared on the way */
+        if (s->kind == DO_GATHER)
+            put_vectors(c, MAP_0F, XOR, reg[k], reg[k], reg[k], 0, 0);
+        put_places(c, s->kind == DO_GATHER ? GATHER : SCATTER, reg[k], REG_T0, 2,
+                   s->offset + 8 * k);
+    }
+}
+
+/* What lies side by side from point to point. */
+static void put_row(Writer *c, const MachineStep *s, int reg, int64_t offset)
+{
+    const int in = s->kind == DO_GATHER;
+    put_evex(c, MAP_0F, in ? MOVE_IN : MOVE_OUT, reg, 0, 0, 0, 1, in);
+    *c->p++ = (uint8_t)(0x84 | (reg & 7) << 3);
+    *c->p++ = 0xc8; /* [rax + 8 rcx + offset] */
+    put_int32(c, offset);
+}
+
+/* Eight rows of one number, two at a time. */
+static void put_single(Writer *c, const MachineStep *s, int reg)
+{
+    int64_t place = s->offset;
+    int k;
+    for (k = 0; k < 4; k++, place += 2 * (int64_t)s->stride) {
+        const int two = k ? REG_T0 : reg;
+        if (s->kind == DO_GATHER) {
+            put_near(c, MAP_0F38, SPREAD_ONE, OF_TWO, two, 0, place);
+            put_near(c, MAP_0F, HIGH_IN, OF_TWO, two, two, place + s->stride);
+            if (k)
+                put_quarters(c, INSERT, reg, reg, two, 0, k);
+        } else {
+            if (k)
+                put_quarters(c, EXTRACT, reg, 0, two, 0, k);
+            put_near(c, MAP_0F, LOW_OUT, OF_TWO, two, 0, place);
+            put_near(c, MAP_0F, HIGH_OUT, OF_TWO, two, 0, place + s->stride);
+        }
+    }
+}
+
+/* Two or four numbers of each row are a quarter or a half of a register: every second or fourth row,
+ * from `row` on. */
+static void put_rows(Writer *c, const MachineStep *s, int reg, int row)
+{
+    const int n = s->op, in = s->kind == DO_GATHER;
+    int k;
+    for (k = 0; row < 8; k++, row += n) {
+        put_near(c, MAP_0F3A, (in ? INSERT : EXTRACT) + n - 2, OF_EIGHT, reg,
+                 !in ? 0 : k ? reg : REG_ZERO, s->offset + (int64_t)row * s->stride);
+        *c->p++ = (uint8_t)k;
+    }
+}
+
+/* Of the quarters of l and m: L0 M0 L2 M2 into y, and L1 M1 L3 M3 into m. */
+static void put_woven(Writer *c, int y, int l, int m)
+{
+    put_move(c, y, l);
+    put_quarters(c, SHUFFLE, y, m, m, 4, 0x80);
+    put_quarters(c, SHUFFLE, m, l, l, 5, 0x31);
+}
+
+/* Eight rows of two or four columns: numbers are crossed in registers, and go by rows. */
+static void put_crossed(Writer *c, const MachineStep *s, const int *reg)
+{
+    const int n = s->op;
+    int k;
+    if (s->kind == DO_GATHER) {
+        for (k = 0; k < n; k++)
+            put_rows(c, s, reg[k], k);
+        for (k = 0; k < n; k += 2) {
+            put_vectors(c, MAP_0F, UNPACK, REG_T0 + k, reg[k], reg[k + 1], 0, 0);
+            put_vectors(c, MAP_0F, UNPACK + 1, reg[k + 1], reg[k], reg[k + 1], 0, 0);
+            put_move(c, reg[k], REG_T0 + k);
+        }
+        if (n == 4) {
+            put_move(c, REG_T1, reg[1]);
+            put_woven(c, reg[0], REG_T0, reg[2]);
+            put_woven(c, reg[1], REG_T1, reg[3]);
+        }
+        return;
+    }
+    for (k = 0; k < 2; k++) {
+        put_vectors(c, MAP_0F, UNPACK + k, REG_T0, reg[0], reg[1], 0, 0);
+        if (n == 4) {
+            put_vectors(c, MAP_0F, UNPACK + k, REG_T1, reg[2], reg[3], 0, 0);
+            put_woven(c, REG_T2, REG_T0, REG_T1);
+            put_rows(c, s, REG_T2, k);
+        }
+        put_rows(c, s, n == 4 ? REG_T1 : REG_T0, n == 4 ? k + 2 : k);
+    }
+}
+
+/* From one, two or four columns side by side into registers, or back: rax becomes the place of the
+ * first of eight points. */
+static void put_columns(Writer *c, const MachineStep *s)
+{
+    const int reg[] = {s->y, s->a, s->b, s->c};
+    uint8_t *fewer, *end;
+    int k;
+    if (s->stride == sizeof(double)) {
+        for (k = 0; k < s->op; k++)
+            put_row(c, s, reg[k], s->offset + 8 * k);
+        return;
+    }
     PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
     put_int32(c, s->stride);
-    PUT(c, 0x4c, 0x01, 0xc0); /* add rax, r8 */
-    put_literal(c, MOVE_IN, REG_T0, places_of(c, s->stride));
-    PUT(c, 0xc5, 0xf9, 0x90, 0xd1); /* kmovb k2, k1: is cleared on the way */
-    if (s->kind == DO_GATHER) {
-        put_vectors(c, MAP_0F, XOR, s->y, s->y, s->y, 0, 0);
-        put_places(c, GATHER, s->y, REG_T0, 2, s->offset);
-    } else {
-        put_places(c, SCATTER, s->a, REG_T0, 2, s->offset);
-    }
+    PUT(c, 0x4c, 0x01, 0xc0, 0x48, 0x83, 0xff, 0x08); /* add rax, r8; cmp rdi, 8 */
+    put_jump(c, IF_LESS, c->p);
+    fewer = c->p;
+    if (s->op == 1)
+        put_single(c, s, reg[0]);
+    else
+        put_crossed(c, s, reg);
+    put_jump(c, ALWAYS, c->p);
+    end = c->p;
+    land(fewer, c->p);
+    put_some_points(c, s, reg);
+    land(end, c->p);
 }
 
 /* Past the caches where r9 is 0: memory that nobody reads soon is not read before it is written. */
@@ -362,10 +473,10 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_STORE: put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0); break;
     case DO_STORE_PAST: put_store_past(c, s->a); break;
     case DO_SPREAD: put_number(c, s->y); break;
-    case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot); break;
-    case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot); break;
+    case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot, s->stride); break;
+    case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot, s->stride); break;
     case DO_GATHER:
-    case DO_SCATTER: put_column(c, s); break;
+    case DO_SCATTER: put_columns(c, s); break;
     case DO_RANGE:
         if (quick)
             put_range(c, s->a);
@@ -408,6 +519,8 @@ static uint8_t *put_entry(Writer *c)
     put_constant(c, REG_HALF, UINT64_C(0x3fe0000000000000));
     put_constant(c, REG_ZERO, 0);
     PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xc8); /* mov eax, 255; kmovb k1, eax */
+    PUT(c, 0xb8, 0xcc, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xe0); /* the same with k4, 0xcc */
+    PUT(c, 0xb8, 0x33, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xe8); /* and k5, 0x33 */
     return none;
 }
 
@@ -449,12 +562,12 @@ static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer)
 }
 
 /* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
- * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES for each
- * step, twice. */
+ * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES (or
+ * MAX_COLUMNS_BYTES) for each step, twice. */
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
                           size_t *length)
 {
-    Writer writer = {memory, memory, 0, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
     int k;
@@ -487,7 +600,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
 static native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, int look,
                                 size_t *length)
 {
-    Writer writer = {memory, memory, 1, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}}, *c = &writer;
     uint8_t *exact = NULL;
     int k;
     put_constant(c, REG_SIGN, UINT64_C(1) << 63);

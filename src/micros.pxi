@@ -43,6 +43,7 @@ cdef enum MicroKind:
     MICRO_NATIVE                  # a run of light operators in machine code
 
 cdef enum:
+    SPILLED = -1                  # while lanes are shared: the first vector after them
     # Five for each instruction, what is scattered besides, and tables (native.pxi).
     MAX_SLOTS = 6 * MAX_GROUP + 64
     LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
@@ -104,6 +105,7 @@ cdef struct Touch:
 cdef struct Group:
     Py_ssize_t size, row, block, chunk, n_chunks
     Py_ssize_t lane_bytes
+    Py_ssize_t spilled            # after the lanes: one vector for each value that a run spills
     int n_micros, n_slots, n_moving, n_sums, n_takings
     int weight                    # instructions: what a point costs
     bint far                      # runs store results past the caches

@@ -212,22 +212,44 @@ cdef class _Runs:
         cdef Group *g = self.g
         cdef Micro *left = <Micro *>self.scratch.take((g.n_micros + 1) * sizeof(Micro))
         cdef char *held = <char *>self.scratch.take(g.n_slots + 1)
+        cdef char *wanted = self.find_wanted()
         cdef int n = g.n_micros, done = 0
         cdef bint light = True
         memcpy(left, g.micros, n * sizeof(Micro))
         while n:
-            n = self.take_those(left, n, held, light, &done)
+            n = self.take_those(left, n, held, wanted, light, &done)
             light = not light
+            wanted = NULL
         return 0
 
-    cdef int take_those(self, Micro *left, int n, char *held, bint light, int *done) noexcept:
-        """Take light calls or others that wait for none of those left before them; returns how
-        many are left."""
+    cdef char *find_wanted(self) except? NULL:
+        """The calls that others than light ones wait for, if these work on lanes.  The first run
+        does no more: what it would hand on in lanes is in memory."""
+        cdef Group *g = self.g
+        cdef char *wanted = <char *>self.scratch.take(g.n_micros + 1)
+        cdef char *read = <char *>self.scratch.take(g.n_slots + 1)
+        cdef int32_t slots[4]
+        cdef int k, j
+        for k in range(g.n_micros - 1, -1, -1):
+            wanted[k] = not is_light(&g.micros[k])
+            if wanted[k] and (g.micros[k].gather != NULL or self.writes_memory(&g.micros[k])):
+                return NULL
+            for j in range(slots_written(&g.micros[k], slots)):
+                wanted[k] |= read[slots[j]]
+            for j in range(slots_read(&g.micros[k], slots)):
+                read[slots[j]] |= wanted[k]
+        return wanted
+
+    cdef int take_those(self, Micro *left, int n, char *held, const char *wanted, bint light,
+                        int *done) noexcept:
+        """Take light calls (those that are `wanted`, if that is given) or others that wait for none
+        of those left before them; returns how many are left."""
         cdef int k, kept = 0, limit = n if light else HEAVY_AT_ONCE
         cdef bint memory = False      # something waits that reads or writes memory at large
         memset(held, 0, self.g.n_slots)
         for k in range(n):
-            if limit and is_light(&left[k]) == light and not self.waits(&left[k], held, memory):
+            if limit and is_light(&left[k]) == light and (wanted == NULL or wanted[k]) \
+                    and not self.waits(&left[k], held, memory):
                 self.g.micros[done[0]] = left[k]
                 done[0] += 1
                 limit -= 1
@@ -307,6 +329,7 @@ cdef class _Runs:
         cdef _Registers registers = self.registers
         r.instructions = self.pool_numbers(n)
         r.touched = self.pool_numbers(5 * n)
+        self.sort_columns(first, end)
         for k in range(self.g.n_slots):
             registers.next_use[k] = LATER if self.last_use[k] >= end else NEVER
         for k in range(n):
@@ -316,11 +339,13 @@ cdef class _Runs:
         r.steps = <MachineStep *>self.scratch.take(
             (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
         registers.begin(calls, n, end, self.place, r.steps, r.touched)
-        for k in range(n):
+        k = 0
+        while k < n:
             if self.g.micros[first + k].gather == NULL:
                 registers.add(&calls[k])
+                k += 1
             else:
-                self.add_column(&self.g.micros[first + k], &calls[k])
+                k += self.add_columns(&self.g.micros[first + k], &calls[k], n - k)
         registers.finish(calls, n)
         r.n_instructions = n
         r.n_steps = registers.n_steps
@@ -332,22 +357,95 @@ cdef class _Runs:
     cdef int32_t *pool_numbers(self, Py_ssize_t n) except NULL:
         return <int32_t *>self.pool.take((n + 1) * sizeof(int32_t))
 
-    cdef int add_column(self, const Micro *m, const Call *c) noexcept:
-        """A column into a register, or out of one."""
+    cdef int sort_columns(self, int first, int end) except -1:
+        """Columns side by side go together: where the first of them is read, or at the end."""
+        cdef Micro *micros = self.g.micros
+        cdef Micro *old = <Micro *>self.scratch.take((end - first) * sizeof(Micro))
+        cdef Micro *columns = <Micro *>self.scratch.take((end - first) * sizeof(Micro))
+        cdef int32_t *place = self.numbers(end - first)
+        cdef int k, j, group, n = 0, at = first
+        for k in range(first, end):
+            old[k - first] = micros[k]
+            if micros[k].gather == NULL or micros[k].kind == MICRO_SCATTER \
+                    and self.registers.is_pointed(micros[k].a):
+                continue
+            old[k - first].kind = MICRO_GONE
+            j = n
+            while j and is_column_before(&micros[k], &columns[j - 1]):
+                columns[j] = columns[j - 1]
+                place[j] = place[j - 1]
+                j -= 1
+            columns[j] = micros[k]
+            place[j] = end if micros[k].kind == MICRO_SCATTER else k
+            n += 1
+        k = 0
+        while k < n:
+            group = columns_at(&columns[k], n - k)
+            for j in range(k + 1, k + group):
+                if place[j] < place[k]:
+                    place[k] = place[j]
+            for j in range(k + 1, k + group):
+                place[j] = place[k]
+            k += group
+        for k in range(first, end + 1):
+            if k < end and old[k - first].kind != MICRO_GONE:
+                micros[at] = old[k - first]
+                at += 1
+            for j in range(n):
+                if place[j] == k:
+                    micros[at] = columns[j]
+                    at += 1
+        return 0
+
+    cdef int add_columns(self, const Micro *m, const Call *c, int n) noexcept:
+        """Columns into registers, or out of them: as many of n calls as are side by side, which is
+        returned."""
         cdef _Registers registers = self.registers
         cdef const Gather *x = m.gather
         cdef MachineStep *s
-        cdef int r = registers.free_register(0) if c.n == 0 else registers.bring(m.a, False, 0)
+        cdef int[4] r = [0, 0, 0, 0]
+        cdef uint32_t busy = 0
+        cdef int j
+        n = columns_at(m, n)
         registers.touch(x.table)
-        if c.n and registers.known[m.a] & TAINTED:
-            registers.put(DO_LOOK, 0, 0, r, 0, 0, 0)
-        s = registers.put(DO_SCATTER if c.n else DO_GATHER, 0, r, r, 0, 0, x.table)
+        for j in range(n):
+            if c.n:
+                r[j] = registers.bring(m[j].a, False, busy)
+                if registers.known[m[j].a] & TAINTED:
+                    registers.put(DO_LOOK, 0, 0, r[j], 0, 0, 0)
+            else:
+                r[j] = registers.free_register(busy)
+                registers.content[r[j]] = m[j].y
+            busy |= <uint32_t>1 << r[j]
+        s = registers.put(DO_SCATTER if c.n else DO_GATHER, n, r[0], r[1], r[2], r[3], x.table)
         s.stride = <int32_t>x.strides[0]
         s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
-        if c.n == 0:
-            return registers.add_result(m.y, r, c.next[0], 0)
-        registers.next_use[m.a] = c.next[1]
-        return registers.let_go(m.a, r)
+        for j in range(n):
+            if c.n:
+                registers.next_use[m[j].a] = c[j].next[1]
+                registers.let_go(m[j].a, r[j])
+            else:
+                registers.add_result(m[j].y, r[j], c[j].next[0], 0)
+        return n
+
+
+cdef bint is_column_before(const Micro *m, const Micro *other) noexcept nogil:
+    """By what is done with it, table and place."""
+    if m.kind != other.kind:
+        return m.kind < other.kind
+    if m.gather.table != other.gather.table:
+        return m.gather.table < other.gather.table
+    return m.gather.offset < other.gather.offset
+
+
+cdef int columns_at(const Micro *m, int n) noexcept nogil:
+    """How many of n calls are columns side by side that go together: one, two or four."""
+    cdef int k = 1
+    while k < n and k < 4 and m[k].gather != NULL and m[k].kind == m.kind \
+            and m[k].gather.table == m.gather.table \
+            and m[k].gather.offset == m.gather.offset + k * <Py_ssize_t>sizeof(double):
+        k += 1
+    return k & ~1 if k > 1 else 1
 
 
 cdef int set_call(Call *c, const Micro *m) noexcept nogil:
@@ -394,7 +492,11 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
     cdef int k, j
     for k in range(g.n_micros):
         if g.micros[k].kind == MICRO_NATIVE:
-            room += 2 * MAX_STEP_BYTES * g.micros[k].run.n_steps + FRAME_BYTES
+            r = g.micros[k].run
+            room += FRAME_BYTES
+            for j in range(r.n_steps):
+                room += 2 * (MAX_COLUMNS_BYTES if r.steps[j].kind == DO_GATHER
+                             or r.steps[j].kind == DO_SCATTER else MAX_STEP_BYTES)
     if not room:
         return 0
     room = (room + page - 1) & ~(page - 1)
@@ -406,6 +508,7 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
         for j in range(r.n_steps):
             if r.steps[j].kind == DO_LOAD_LANE or r.steps[j].kind == DO_STORE_LANE:
                 r.steps[j].slot = <int32_t>g.slots[r.steps[j].slot].offset
+                r.steps[j].stride = 0 if r.steps[j].slot >= g.spilled else sizeof(double)
         r.call = assemble(p, r.steps, r.n_fixed, r.n_steps, r.look, &length)
         p += (length + 63) & ~<size_t>63
         r.steps = NULL

@@ -19,7 +19,7 @@ cdef extern from "machine_code.h":
         DO_STORE, DO_STORE_PAST, DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
         SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE
-        MAX_STEP_BYTES, FRAME_BYTES, MAX_STRIDES
+        MAX_STEP_BYTES, MAX_COLUMNS_BYTES, FRAME_BYTES, MAX_STRIDES
     int native_kind(int op) noexcept nogil
     native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,
                        size_t *length) noexcept nogil

@@ -193,6 +193,34 @@ def test_columns_of_tables():
     assert_same(lambda a, b: np.concatenate([a[:, :1] * 2.0 - b[:, 1:2], b * b + 1.0], 1), a, b)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 5, 7, 11])
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 1003])
+def test_columns_side_by_side(columns, n):
+    """Four, two or one go together, in rounds of eight points and in the last one."""
+    a = np.random.default_rng(columns).normal(size=(n, columns + 2))
+
+    def f(a):
+        parts = [a[:, k + 1] * (k + 1.5) - a[:, 0] for k in range(columns)]
+        late = [y + np.exp(parts[0]) for y in parts]
+        return np.stack(parts, 1), np.stack(late[::-1] + parts, 1), np.stack([*late, a[:, -1]], 1)
+
+    assert_same(f, a)
+    assert_same(f, a[::-1])
+
+
+@pytest.mark.parametrize("n", [5, 64, 1003])
+def test_values_that_find_no_register(n):
+    """Those of one run have a place each, those that a kernel reads or that outlive it a lane."""
+
+    def f(a, b):
+        early = [a * (k + 0.5) + b for k in range(40)]
+        middle = [np.exp(-y * y) for y in early[::4]]
+        late = [y * z - b for y, z in zip(early, reversed(early), strict=True)]
+        return np.stack([*late, *middle]), sum(late) / sum(middle), early[7] * middle[3]
+
+    assert_same(f, *np.random.default_rng(n).normal(size=(2, n)))
+
+
 def test_more_strides_than_there_is_room_for():
     """What has no room for its places goes through kernels."""
     tables = [np.random.default_rng(k).normal(size=(101, k + 2)) for k in range(24)]
