@@ -18,11 +18,12 @@ cdef enum:
 # What one run does: the micro that stands for it points here.
 cdef struct Run:
     native_fn call
-    int n_fixed, n_steps, n_instructions, n_touched
+    int n_fixed, n_steps, n_instructions, n_touched, n_edges
     bint look                     # a quick body and an exact one
     MachineStep *steps
     int32_t *instructions         # that it does
     int32_t *touched              # slots whose memory it reads or writes
+    Gather **edges                # what it scatters at some points only
 
 
 cdef inline int32_t denominator(const Micro *m) noexcept nogil:
@@ -186,6 +187,9 @@ cdef class _Runs:
             if x == NULL:
                 continue
             x.table = -1
+            if x.ndim == 1 and x.width == 8 and x.strides[0] == 8:
+                self.point_to(x, g.micros[k].kind == MICRO_SCATTER and x.count < g.size)
+                continue
             if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]) \
                     or g.micros[k].kind == MICRO_SCATTER and x.count < g.size:
                 continue
@@ -202,6 +206,23 @@ cdef class _Runs:
                 g.n_slots += 1
             if fits_int32(x.offset - g.slots[<int>tables[key]].offset):
                 x.table = tables[key]
+        return 0
+
+    cdef int point_to(self, Gather *x, bint partial) noexcept:
+        """Neighbouring doubles have a pointer of their own, as if point 0 were among them; and a
+        lane to be written at the edges, where points are left out."""
+        cdef Group *g = self.g
+        if g.n_slots + 2 > self.n_slots + MAX_TABLES:
+            return 0
+        x.table = x.spare = g.n_slots
+        g.slots[x.table].base = x.base
+        g.slots[x.table].offset = x.offset - 8 * x.first
+        g.slots[x.table].step = 8
+        if partial:
+            x.spare += 1
+            g.slots[x.spare].base = BASE_LANES
+            g.slots[x.spare].offset = g.slots[x.spare].step = 0
+        g.n_slots = x.spare + 1
         return 0
 
     # ------------------------------------------------------------ order
@@ -307,6 +328,7 @@ cdef class _Runs:
         cdef _Registers registers = self.registers
         r.instructions = self.pool_numbers(n)
         r.touched = self.pool_numbers(5 * n)
+        r.edges = <Gather **>self.pool.take(n * sizeof(Gather *))
         for k in range(self.g.n_slots):
             registers.next_use[k] = LATER if self.last_use[k] >= end else NEVER
         for k in range(n):
@@ -321,6 +343,10 @@ cdef class _Runs:
                 registers.add(&calls[k])
             else:
                 self.add_column(&self.g.micros[first + k], &calls[k])
+                if self.g.micros[first + k].gather.spare > self.g.micros[first + k].gather.table:
+                    r.edges[r.n_edges] = self.g.micros[first + k].gather
+                    registers.touch(r.edges[r.n_edges].spare)
+                    r.n_edges += 1
         registers.finish(calls, n)
         r.n_instructions = n
         r.n_steps = registers.n_steps
@@ -341,9 +367,12 @@ cdef class _Runs:
         registers.touch(x.table)
         if c.n and registers.known[m.a] & TAINTED:
             registers.put(DO_LOOK, 0, 0, r, 0, 0, 0)
-        s = registers.put(DO_SCATTER if c.n else DO_GATHER, 0, r, r, 0, 0, x.table)
-        s.stride = <int32_t>x.strides[0]
-        s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
+        if x.strides[0] == 8:
+            registers.put(DO_STORE if c.n else DO_LOAD, 0, r, r, 0, 0, x.table)
+        else:
+            s = registers.put(DO_SCATTER if c.n else DO_GATHER, 0, r, r, 0, 0, x.table)
+            s.stride = <int32_t>x.strides[0]
+            s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
         if c.n == 0:
             return registers.add_result(m.y, r, c.next[0], 0)
         registers.next_use[m.a] = c.next[1]
@@ -382,6 +411,9 @@ cdef int move_run(Run *r, const int32_t *place) noexcept:
         r.steps[k].slot = place[r.steps[k].slot]
     for k in range(r.n_touched):
         r.touched[k] = place[r.touched[k]]
+    for k in range(r.n_edges):
+        r.edges[k].table = place[r.edges[k].table]
+        r.edges[k].spare = place[r.edges[k].spare]
     return 0
 
 
