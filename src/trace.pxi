@@ -38,6 +38,7 @@ cdef class Trace(Level):
     cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
+    cdef dict copies              # constants that a program has, by address, until the trace ends
 
     def __init__(self, rules=False, closed=None, defers=False):
         self.rules = rules
@@ -52,6 +53,7 @@ cdef class Trace(Level):
         self.duals = []
         self.outside = {}
         self.originals = {}
+        self.copies = {}
         self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
@@ -62,6 +64,7 @@ cdef class Trace(Level):
 
     def __exit__(self, *exception):
         cdiff_tls.trace[self.level] = NULL
+        self.copies = {}
         cdiff_tls.tracing = self.outer_tracing
         cdiff_tls.deferring = self.outer_deferring
         Level.__exit__(self, *exception)
@@ -445,13 +448,17 @@ cdef int32_t emit_constant(Array a, _Frozen f) except -1:
     """A constant array; one that somebody can still change stays linked to what it was taken from.
 
     An ndarray in C order is read where it is.  Others, and Arrays, are copied before each run;
-    but not an Array that has been changed since, for what the operation read is its past.
+    but not an Array that has been changed since, for what the operation read is its past.  Two
+    programs of one trace share the copies.
     """
     cdef np.ndarray original = f.trace.original_of(a)
     cdef np.ndarray x
     if original is not None and np.PyArray_IS_C_CONTIGUOUS(original):
         return f.program.emit_array(original)
-    x = np.array(ndarray_of(a), order="C")
+    x = f.trace.copies.get(<size_t><PyObject *>a)
+    if x is None or not same_content(x, ndarray_of(a)):
+        x = np.array(ndarray_of(a), order="C")
+        f.trace.copies[<size_t><PyObject *>a] = x
     if original is not None:
         f.program.refreshed.append((x, original))
     elif <size_t><PyObject *>a not in f.trace.originals and not N(a).flags & NODE_ALIAS \
