@@ -64,11 +64,12 @@ cdef class _Sums:
             return NOTHING
         terms = self.terms_of(i)
         for v in terms:
-            embedded += s.q.code[<int32_t>v].op == OP_EMBED
+            embedded += self.is_part(v)
         if embedded < 2 or not is_floating(s.q, type):
             return NOTHING
-        for v in terms:
-            if s.q.code[<int32_t>v].op == OP_EMBED:
+        for term in terms:
+            v = s.moved[<int32_t>term]
+            if self.is_part(term):
                 parts += self.parts_of(v)
             elif s.uniform(v, &zero) and zero == 0.0:
                 continue                  # as good as the zeros around a part
@@ -84,8 +85,17 @@ cdef class _Sums:
         self.boxes[y] = boxes_of(s, y, shape)
         return y
 
+    cdef bint is_part(self, int32_t i) except -1:
+        """Is term i embedded, and something gained by looking at the part alone?  Not if the whole
+        is needed besides and has few zeros."""
+        cdef _Simplifier s = self.s
+        cdef int32_t v = s.moved[i]
+        return s.q.code[v].op == OP_EMBED and (
+            self.uses[i] == self.in_sums[i]
+            or 2 * product(shape_at(s, s.q.code[v].a)) < product(shape_at(s, v)))
+
     cdef list terms_of(self, int32_t i):
-        """The terms of a sum in their order, as values of the new program."""
+        """The terms of a sum in their order."""
         cdef Program p = self.s.p
         cdef list stack = [p.code[i].b, p.code[i].a], out = []
         cdef int32_t v
@@ -95,7 +105,7 @@ cdef class _Sums:
                 stack.append(p.code[v].b)
                 stack.append(p.code[v].a)
             else:
-                out.append(self.s.moved[v])
+                out.append(v)
         return out if not stack else []
 
     cdef list parts_of(self, int32_t v):

@@ -104,7 +104,10 @@ cdef void time_block(const Group *g, char **bases, char **at, char *lanes, doubl
 cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **at, char *lanes,
                            double *sums, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
     if m.kind == MICRO_NATIVE:
-        m.run.call(n, at, lanes)
+        if m.run.n_edges:
+            run_with_edges(m.run, bases, at, lanes, start, n)
+        else:
+            m.run.call(n, at, lanes)
     elif m.kind == MICRO_VALUE:
         m.kernel(n, <double *>at[m.y], <double *>at[m.a], <double *>at[m.b], m.sa, m.sb)
     elif m.kind == MICRO_FUSED:
@@ -128,6 +131,23 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
         sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
     else:
         round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
+
+
+cdef void run_with_edges(const Run *r, char **bases, char **at, char *lanes, Py_ssize_t start,
+                         Py_ssize_t n) noexcept nogil:
+    """Machine code that writes at all points: of a block in which some are left out, into lanes."""
+    cdef const Gather *x
+    cdef int k
+    for k in range(r.n_edges):
+        x = r.edges[k]
+        if start < x.first or start + n > x.first + x.count:
+            at[x.table] = at[x.spare]
+    r.call(n, at, lanes)
+    for k in range(r.n_edges):
+        x = r.edges[k]
+        if start < x.first or start + n > x.first + x.count:
+            scatter_lanes(x, bases, start, n, <double *>at[x.spare])
+            at[x.table] = bases[x.base] + x.offset + 8 * (start - x.first)
 
 
 cdef void gather_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssize_t n,

@@ -162,6 +162,8 @@ cdef class _Stacking:
         r.place, r.shape = i, (n, m)
         if n * inner * m < STACK_WORK:
             return None
+        if n >= STACK_STEPS and STACK_STEPS * n * m > STACK_ELEMENTS:
+            return None               # a large product by itself, and a stack would leave the cache
         if self.is_constant(b, r) and self.is_row(a, (n, inner), r):
             return r
         if m == 1 and self.is_constant(a, r) and self.is_row(b, (inner,), r):

@@ -323,16 +323,6 @@ static void put_some_points(Writer *c, const MachineStep *s, const int *reg)
     }
 }
 
-/* What lies side by side from point to point. */
-static void put_row(Writer *c, const MachineStep *s, int reg, int64_t offset)
-{
-    const int in = s->kind == DO_GATHER;
-    put_evex(c, MAP_0F, in ? MOVE_IN : MOVE_OUT, reg, 0, 0, 0, 1, in);
-    *c->p++ = (uint8_t)(0x84 | (reg & 7) << 3);
-    *c->p++ = 0xc8; /* [rax + 8 rcx + offset] */
-    put_int32(c, offset);
-}
-
 /* Eight rows of one number, two at a time. */
 static void put_single(Writer *c, const MachineStep *s, int reg)
 {
@@ -412,12 +402,6 @@ static void put_columns(Writer *c, const MachineStep *s)
 {
     const int reg[] = {s->y, s->a, s->b, s->c};
     uint8_t *fewer, *end;
-    int k;
-    if (s->stride == sizeof(double)) {
-        for (k = 0; k < s->op; k++)
-            put_row(c, s, reg[k], s->offset + 8 * k);
-        return;
-    }
     PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
     put_int32(c, s->stride);
     PUT(c, 0x4c, 0x01, 0xc0, 0x48, 0x83, 0xff, 0x08); /* add rax, r8; cmp rdi, 8 */

@@ -59,6 +59,7 @@ cdef struct Gather:
     int width
     int ndim
     int32_t table                 # for machine code: the slot of the first column, -1: none
+    int32_t spare                 # and of the lane for points that are left out, if after that
     Py_ssize_t offset
     Py_ssize_t first, count       # of a scatter: the points that are written
     Py_ssize_t *shape

@@ -18,11 +18,12 @@ cdef enum:
 # What one run does: the micro that stands for it points here.
 cdef struct Run:
     native_fn call
-    int n_fixed, n_steps, n_instructions, n_touched
+    int n_fixed, n_steps, n_instructions, n_touched, n_edges
     bint look                     # a quick body and an exact one
     MachineStep *steps
     int32_t *instructions         # that it does
     int32_t *touched              # slots whose memory it reads or writes
+    Gather **edges                # what it scatters at some points only
 
 
 cdef inline int32_t denominator(const Micro *m) noexcept nogil:
@@ -186,6 +187,9 @@ cdef class _Runs:
             if x == NULL:
                 continue
             x.table = -1
+            if x.ndim == 1 and x.width == 8 and x.strides[0] == 8:
+                self.point_to(x, g.micros[k].kind == MICRO_SCATTER and x.count < g.size)
+                continue
             if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]) \
                     or g.micros[k].kind == MICRO_SCATTER and x.count < g.size:
                 continue
@@ -202,6 +206,23 @@ cdef class _Runs:
                 g.n_slots += 1
             if fits_int32(x.offset - g.slots[<int>tables[key]].offset):
                 x.table = tables[key]
+        return 0
+
+    cdef int point_to(self, Gather *x, bint partial) noexcept:
+        """Neighbouring doubles have a pointer of their own, as if point 0 were among them; and a
+        lane to be written at the edges, where points are left out."""
+        cdef Group *g = self.g
+        if g.n_slots + 2 > self.n_slots + MAX_TABLES:
+            return 0
+        x.table = x.spare = g.n_slots
+        g.slots[x.table].base = x.base
+        g.slots[x.table].offset = x.offset - 8 * x.first
+        g.slots[x.table].step = 8
+        if partial:
+            x.spare += 1
+            g.slots[x.spare].base = BASE_LANES
+            g.slots[x.spare].offset = g.slots[x.spare].step = 0
+        g.n_slots = x.spare + 1
         return 0
 
     # ------------------------------------------------------------ order
@@ -329,6 +350,7 @@ cdef class _Runs:
         cdef _Registers registers = self.registers
         r.instructions = self.pool_numbers(n)
         r.touched = self.pool_numbers(5 * n)
+        r.edges = <Gather **>self.pool.take(n * sizeof(Gather *))
         self.sort_columns(first, end)
         for k in range(self.g.n_slots):
             registers.next_use[k] = LATER if self.last_use[k] >= end else NEVER
@@ -345,6 +367,7 @@ cdef class _Runs:
                 registers.add(&calls[k])
                 k += 1
             else:
+                add_edge(r, registers, self.g.micros[first + k].gather)
                 k += self.add_columns(&self.g.micros[first + k], &calls[k], n - k)
         registers.finish(calls, n)
         r.n_instructions = n
@@ -417,9 +440,12 @@ cdef class _Runs:
                 r[j] = registers.free_register(busy)
                 registers.content[r[j]] = m[j].y
             busy |= <uint32_t>1 << r[j]
-        s = registers.put(DO_SCATTER if c.n else DO_GATHER, n, r[0], r[1], r[2], r[3], x.table)
-        s.stride = <int32_t>x.strides[0]
-        s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
+        if x.strides[0] == 8:             # with a pointer of its own
+            registers.put(DO_STORE if c.n else DO_LOAD, 0, r[0], r[0], 0, 0, x.table)
+        else:
+            s = registers.put(DO_SCATTER if c.n else DO_GATHER, n, r[0], r[1], r[2], r[3], x.table)
+            s.stride = <int32_t>x.strides[0]
+            s.offset = <int32_t>(x.offset - self.g.slots[x.table].offset)
         for j in range(n):
             if c.n:
                 registers.next_use[m[j].a] = c[j].next[1]
@@ -427,6 +453,23 @@ cdef class _Runs:
             else:
                 registers.add_result(m[j].y, r[j], c[j].next[0], 0)
         return n
+
+
+cdef int add_edge(Run *r, _Registers registers, Gather *x) noexcept:
+    """What is written at some points only has a lane for the blocks in which others are."""
+    if x.spare > x.table:
+        r.edges[r.n_edges] = x
+        registers.touch(x.spare)
+        r.n_edges += 1
+    return 0
+
+
+cdef bint is_spare(const Run *r, int slot) noexcept:
+    cdef int k
+    for k in range(r.n_edges):
+        if r.edges[k].spare == slot:
+            return True
+    return False
 
 
 cdef bint is_column_before(const Micro *m, const Micro *other) noexcept nogil:
@@ -480,6 +523,9 @@ cdef int move_run(Run *r, const int32_t *place) noexcept:
         r.steps[k].slot = place[r.steps[k].slot]
     for k in range(r.n_touched):
         r.touched[k] = place[r.touched[k]]
+    for k in range(r.n_edges):
+        r.edges[k].table = place[r.edges[k].table]
+        r.edges[k].spare = place[r.edges[k].spare]
     return 0
 
 

@@ -131,4 +131,6 @@ cdef bint same_content(np.ndarray a, np.ndarray b) except -1:
     """Equal dtype, shape and bytes?"""
     if a.dtype != b.dtype or (<object>a).shape != (<object>b).shape:
         return False
+    if np.PyArray_IS_C_CONTIGUOUS(a) and np.PyArray_IS_C_CONTIGUOUS(b):
+        return memcmp(np.PyArray_DATA(a), np.PyArray_DATA(b), np.PyArray_NBYTES(a)) == 0
     return a.tobytes() == b.tobytes()

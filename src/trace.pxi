@@ -38,7 +38,8 @@ cdef class Trace(Level):
     cdef list duals               # (input, dual) for each dual from outside; no input: it is read
     cdef dict outside             # ndarrays that were used: (copy, original) by place and form
     cdef dict originals           # the same by the address of the copy
-    cdef dict copies              # the copies by the address of their memory
+    cdef dict by_memory           # the copies by the address of their memory
+    cdef dict copies              # constants that a program has, by address, until the trace ends
 
     def __init__(self, rules=False, closed=None, defers=False):
         self.rules = rules
@@ -53,6 +54,7 @@ cdef class Trace(Level):
         self.duals = []
         self.outside = {}
         self.originals = {}
+        self.by_memory = {}
         self.copies = {}
         self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
@@ -64,6 +66,7 @@ cdef class Trace(Level):
 
     def __exit__(self, *exception):
         cdiff_tls.trace[self.level] = NULL
+        self.copies = {}
         cdiff_tls.tracing = self.outer_tracing
         cdiff_tls.deferring = self.outer_deferring
         Level.__exit__(self, *exception)
@@ -116,7 +119,7 @@ cdef class Trace(Level):
     cdef Array transposed_by(self, Array a, list perm):
         """The constant that this one shows, its axes in the order that `perm` is filled with."""
         cdef Arr *r = N(a).arr
-        cdef Array copy = self.copies.get(<size_t>root_of(r))
+        cdef Array copy = self.by_memory.get(<size_t>root_of(r))
         if copy is None or copy is a or not are_reordered(N(copy).arr, r, perm):
             return None
         return copy
@@ -156,7 +159,7 @@ cdef Array remembered(Array a):
     N(copy).flags |= NODE_SAVED
     trace.outside[key] = copy
     trace.originals[<size_t><PyObject *>copy] = (export(a, NPY_ARRAY_WRITEABLE), base)
-    trace.copies[<size_t>root_of(N(copy).arr)] = copy
+    trace.by_memory[<size_t>root_of(N(copy).arr)] = copy
     return copy
 
 
@@ -481,13 +484,17 @@ cdef int32_t emit_constant(Array a, _Frozen f) except -1:
     """A constant array; one that somebody can still change stays linked to what it was taken from.
 
     An ndarray in C order is read where it is.  Others, and Arrays, are copied before each run;
-    but not an Array that has been changed since, for what the operation read is its past.
+    but not an Array that has been changed since, for what the operation read is its past.  Two
+    programs of one trace share the copies.
     """
     cdef np.ndarray original = f.trace.original_of(a)
     cdef np.ndarray x
     if original is not None and np.PyArray_IS_C_CONTIGUOUS(original):
         return f.program.emit_array(original)
-    x = np.array(ndarray_of(a), order="C")
+    x = f.trace.copies.get(<size_t><PyObject *>a)
+    if x is None or not same_content(x, ndarray_of(a)):
+        x = np.array(ndarray_of(a), order="C")
+        f.trace.copies[<size_t><PyObject *>a] = x
     if original is not None:
         f.program.refreshed.append((x, original))
     elif <size_t><PyObject *>a not in f.trace.originals and not N(a).flags & NODE_ALIAS \

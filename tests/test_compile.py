@@ -381,6 +381,16 @@ def test_replay_on_tracked_values():
     np.testing.assert_allclose(cd.hessian(f)(POINT), cd.hessian(rosenbrock)(POINT), rtol=1e-13)
 
 
+def test_programs_of_one_trace_share_copies():
+    trace = _core.Trace(rules=True)
+    with trace:
+        y = trace.input(np.ones(5)) * np.arange(10.0)[::2]
+        programs = [trace.freeze([y], rules)[0] for rules in (True, False)]
+    first, second = [program.arrays for program in programs]
+    assert first[0] is second[0]
+    np.testing.assert_array_equal(first[0], np.arange(10.0)[::2])
+
+
 def test_freeze_captures_outer_values():
     def outer(a):
         trace = _core.Trace()

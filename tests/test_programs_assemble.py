@@ -118,3 +118,27 @@ def test_many_terms():
     x = np.random.default_rng(0).normal(size=300)
     want = np.roll(x, 1) + np.roll(x, -1)
     np.testing.assert_allclose(cd.compile(cd.grad(f))(x), want, rtol=1e-14)
+
+
+def test_what_is_needed_whole_is_added_whole():
+    """A long stretch among zeros that is read elsewhere is not taken apart for a sum."""
+    n = 50
+    shape, index, rest = (n,), (0, 1, n - 1), (1, 1, n - 1)
+
+    def program(read_elsewhere):
+        p = _core.Program()
+        x, y = p.input("f8", (n - 1,)), p.input("f8", (n - 1,))
+        whole = p.apply("embed", [x], "f8", shape, (shape, index))
+        other = p.apply("embed", [y], "f8", shape, (shape, rest))
+        outputs = [p.apply("add", [whole, other], "f8", shape)]
+        if read_elsewhere:
+            outputs.append(p.apply("exp", [whole], "f8", shape))
+        p.outputs = outputs
+        return p.simplify()
+
+    assert "concatenate" in str(program(False))
+    assert "concatenate" not in str(program(True))
+    x, y = np.arange(1.0, n), np.arange(n, 2.0 * n - 1)
+    want = np.append(x, 0.0) + np.append(0.0, y)
+    for case in (False, True):
+        np.testing.assert_array_equal(_core.Executable(program(case)).run([x, y])[0], want)

@@ -145,3 +145,23 @@ def test_sizes_that_are_no_size(bad):
 def test_sizes_of_another_type(bad):
     with pytest.raises(TypeError, match="chunk_size must be an int"):
         cd.vmap(np.sin, chunk_size=bad)
+
+
+def test_chunks_of_large_products_do_not_pile_up():
+    """Many points times a matrix are a product by themselves: they wait for no other chunk."""
+    points, centres = np.ones((64 * 128, 4)), np.arange(4000.0).reshape(4, 1000)
+    chunk = 128 * 1000 * 8
+
+    def nearest(points, centres):
+        return cd.vmap(lambda p: np.argmin(p @ centres), chunk_size=128)(points)
+
+    compiled = cd.compile(nearest)
+    compiled(points, centres)
+    tracemalloc.start()
+    try:
+        found = compiled(points, centres)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found, np.argmin(points @ centres, axis=1))
+    assert peak < 8 * chunk
