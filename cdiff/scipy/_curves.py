@@ -24,7 +24,8 @@ from cdiff.scipy.linalg import solve_banded
 _interpolate = scipy_module("interpolate")
 
 __all__ = ["Akima1DInterpolator", "CubicHermiteSpline", "CubicSpline", "Data", "Interpolant",
-           "PPoly", "PchipInterpolator", "filled", "interval", "interval_of", "real_query"]  # fmt: skip
+           "PPoly", "PchipInterpolator", "filled", "interval", "interval_of",
+           "real_query"]  # fmt: skip
 
 
 def interval(x: Any, query: Any) -> Any:

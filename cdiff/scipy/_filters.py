@@ -40,7 +40,7 @@ def _image(input: Any, output: Any, name: str) -> Array:
     return a if a.dtype.kind in "fc" else _core.cast(a, float)
 
 
-def _correlated(a: Array, w: Array, mode: str, cval: Any, origins: Any, name: str) -> Array:
+def _correlated(a: Array, w: Array, mode: Any, cval: Any, origins: Any, name: str) -> Array:
     """The sums, with as many axes in the weights as in the image."""
     if not isinstance(mode, str) or mode not in PADS:
         raise RuntimeError(f"{name}: mode is one of {', '.join(PADS)}, not {mode!r}")
@@ -305,8 +305,11 @@ def _bends(
 ) -> list[Array]:  # fmt: skip
     """Derivatives along each axis, smoothed along all axes with the mode of that one."""
     modes = _per_axis(mode, len(axes), name)
-    return [gaussian_filter(a, sigma, [order if k == j else 0 for k in range(a.ndim)], None, m,
-                            cval, **keywords) for j, m in zip(axes, modes, strict=True)]  # fmt: skip
+    found = []
+    for j, m in zip(axes, modes, strict=True):
+        orders = [order if k == j else 0 for k in range(a.ndim)]
+        found.append(gaussian_filter(a, sigma, orders, None, m, cval, **keywords))
+    return found
 
 
 @_mirrors

@@ -85,8 +85,10 @@ class RegularGridInterpolator:
         self.grid, self.values = _ascending([as_array(g) for g in points], as_array(values))
         self._check_method(method)
         kind = np.result_type(self.values.dtype, float)
-        if fill_value is not None and type(fill_value) is not Array and not np.can_cast(
-            np.asarray(fill_value).dtype, kind, "same_kind"
+        if (
+            fill_value is not None
+            and type(fill_value) is not Array
+            and not np.can_cast(np.asarray(fill_value).dtype, kind, "same_kind")
         ):
             raise ValueError(
                 f"RegularGridInterpolator: fill_value={fill_value!r} is neither None nor of a type "
