@@ -178,16 +178,16 @@ class SparseArray:
             raise misfit(f"sparse addition: shapes {self.shape} and {other.shape} do not fit")
         kind = np.result_type(self.dtype, other.dtype)
         data = _core.concatenate([_core.cast(x.data, kind) for x in (self, other)], 0)
-        places = [np.concatenate([getattr(x.structure, z) for x in (self, other)])
-                  for z in ("rows", "columns")]  # fmt: skip
-        return SparseArray(data, Structure(*places, self.shape))
+        rows = np.concatenate([self.structure.rows, other.structure.rows])
+        columns = np.concatenate([self.structure.columns, other.structure.columns])
+        return SparseArray(data, Structure(rows, columns, self.shape))
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> SparseArray:
+    def __sub__(self, other: Any) -> Any:
         return self + -other
 
-    def __rsub__(self, other: Any) -> SparseArray:
+    def __rsub__(self, other: Any) -> Any:
         return -self + other
 
     def toarray(self) -> Array:
