@@ -199,16 +199,20 @@ class _Distribution:
         missing = [s for s in self._family.shapes if s not in found]
         if missing:
             raise TypeError(f"{self._family.name}: the shape {', '.join(missing)} is missing")
-        return [self._real(found.get(name, defaults.get(name)), name) for name in names]
+        return [self._form(found.get(name, defaults.get(name)), name) for name in names]
 
-    def _real(self, x: Any, name: str) -> Any:
+    def _form(self, x: Any, name: str) -> Any:
         """An argument; lists as arrays, and a zero as one that numbers can be divided by."""
         kind = type(x)
         if kind in (list, tuple) or (kind in (int, float) and not x and name != "loc"):
             x = as_array(x)
-        if kind is complex or getattr(x, "dtype", _REAL).kind == "c":
-            raise TypeError(f"{self._family.name}: {name} is real, not {x!r}")
         return x
+
+    def _check_real(self, method: str, *given: Any) -> None:
+        """Densities are expressions in complex numbers, too; all others compare or integrate."""
+        kinds = [getattr(x, "dtype", _REAL).kind for x in given]
+        if "c" in kinds and method[-3:] not in ("pdf", "pmf"):
+            raise TypeError(f"{self._family.name}.{method} takes real numbers only")
 
     def _limited(self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any) -> Any:
         """The value outside the support in its place."""
@@ -251,7 +255,8 @@ class _Continuous(_Distribution):
                 f"scipy.stats.{family.name}.{method} of plain numbers"
             )
         function = self._function(method, variable)
-        x = self._real(x, variable)
+        x = self._form(x, variable)
+        self._check_real(method, x, *shapes, loc, scale)
         if variable == "q":
             y = self._ended(function(x, *shapes), x, shapes, method == "isf")
             inside = _core.greater_equal(x, 0.0) & _core.less_equal(x, 1.0)
@@ -324,7 +329,7 @@ class _Continuous(_Distribution):
         """As SciPy's: the quantiles that have equal tails outside."""
         if not holds_arrays((confidence, *args), kwargs):
             return self._plain.interval(confidence, *args, **kwargs)
-        confidence = self._real(confidence, "confidence")
+        confidence = self._form(confidence, "confidence")
         if np.any(of_values(_no_probability, confidence)):
             raise ValueError(f"{self._family.name}: the confidence of an interval is from 0 to 1")
         tail = 0.5 * (1.0 - confidence)
@@ -343,7 +348,8 @@ class _Discrete(_Distribution):
                 f"{family.name}.{method} has no derivative here; its value is "
                 f"scipy.stats.{family.name}.{method} of plain numbers"
             )
-        k = self._real(k, "k")
+        k = self._form(k, "k")
+        self._check_real(method, k, *shapes, loc)
         place = k - loc
         x = _core.floor(place)
         log = method.startswith("log")
