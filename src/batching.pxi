@@ -334,7 +334,8 @@ cdef object with_later_axis(object call, tuple flags):
     except (KeyError, TypeError):
         return None
     axis = axis_of_call(hosted)
-    if axis is not None and type(axis) is not int or axis is None and hosted.kwargs.get("keepdims"):
+    if axis is not None and type(axis) is not int or axis is None and (
+            "where" in hosted.kwargs or hosted.kwargs.get("keepdims")):
         return None
     axis = 1 if axis is None else axis + 1 if axis >= 0 else axis
     args = list(hosted.args[:place]) + list(hosted.args[place + 1:])

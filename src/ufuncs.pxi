@@ -105,14 +105,22 @@ cdef object plain_call(int op, tuple args, object out, object where, object dtyp
     return out
 
 
+cdef object question_as_asked(int op, tuple operands, object out, object where, object dtype):
+    """A ufunc without derivative, with keywords: as NumPy's own name has it."""
+    return finish_call(plain_call_of(NUMPY_UFUNCS[op], operands,
+                                     {} if dtype is None else {"dtype": dtype}), out, where)
+
+
 cdef object ufunc_call1(int op, object x, object out, object where, object dtype, object casting):
     if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
         return ew1(op, current(<Array>x))
     if type(x) is Array or holds_nodes(x):
         if not has_partial(op) and NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
-            if out is None and where is True and dtype is None and any_traced((x,)):
+            if out is not None or where is not True or dtype is not None:
+                return question_as_asked(op, (as_node(x),), out, where, dtype)
+            if any_traced((x,)):
                 return traced_question(op, as_node(x), None)
-            return NUMPY_UFUNCS[op](shown(as_node(x)), out=out, where=where, dtype=dtype)
+            return NUMPY_UFUNCS[op](shown(as_node(x)))
         return finish_call(ufunc_value(op, (x,), dtype, casting), out, where)
     return plain_call(op, (x,), out, where, dtype, casting)
 
@@ -121,11 +129,12 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
                         object casting):
     if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
         if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
+            if out is not None or where is not True or dtype is not None:
+                return question_as_asked(op, (as_node(x1), as_node(x2)), out, where, dtype)
             if any_traced((x1, x2)):
                 return traced_question(op, as_node(x1), as_node(x2))
             return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
-                                    numpy_operand(innermost(as_node(x2))),
-                                    out=out, where=where, dtype=dtype)
+                                    numpy_operand(innermost(as_node(x2))))
         return finish_call(ufunc_value(op, (x1, x2), dtype, casting), out, where)
     return plain_call(op, (x1, x2), out, where, dtype, casting)
 

@@ -176,6 +176,7 @@ DISTANCE["squareform back"] = (
     lambda d: cdist_module.squareform(cdist_module.squareform(d)), (V[:6],))  # fmt: skip
 DISTANCE["cosine"] = (cdist_module.cosine, (V, X))
 DISTANCE["euclidean"] = (cdist_module.euclidean, (V, X))
+DISTANCE["minkowski"] = (lambda u, v: cdist_module.minkowski(u, v, 3), (V, X))
 
 ROWS, COLUMNS = np.array([0, 0, 1, 2, 2, 3, 3]), np.array([0, 2, 1, 0, 2, 3, 3])
 DATA = np.array([4.0, 1.0, 3.0, -1.0, 5.0, 1.0, 2.0])

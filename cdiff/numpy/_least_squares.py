@@ -30,16 +30,21 @@ from cdiff.numpy._decompositions import (
     floating,
     matrix_of,
     singular_values,
+    svd,
     symmetric_of,
 )
 
-__all__ = ["least_squares", "lstsq", "pinv"]
+__all__ = ["kept_values", "least_squares", "lstsq", "pinv", "pseudo_inverse"]
 
 LinAlgError = np.linalg.LinAlgError
+SMALL = 1e-11  # singular values below, relatively to the largest, count as rounding errors
 
 
 class Pinv(ByCotangent):
-    """G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432: of constant rank."""
+    """G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413-432: of constant rank.
+
+    Options: up to which singular values are dropped, relatively to the largest, and in addition.
+    """
 
     name = "pinv"
 
@@ -47,7 +52,9 @@ class Pinv(ByCotangent):
         return [(*shape[:-2], shape[-1], shape[-2])]
 
     def results(self, a: Any) -> tuple[Any, ...]:
-        return (np.linalg.pinv(a, self.options[0]),)
+        cut, more = self.options
+        s = np.linalg.svd(a, compute_uv=False) if more else None
+        return (np.linalg.pinv(a, _relative(s, cut, more)),)
 
     def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
         # dp = p p^H da^H (1 - a p) + (1 - p a) da^H p^H p - p da p
@@ -71,6 +78,44 @@ def _rank(a: Array, p: Array) -> float:
     return float((value(p) * value(a).mT).sum((-2, -1)).real.min(initial=math.inf))
 
 
+def pseudo_inverse(a: Array, cut: Any, more: float = 0.0) -> Array:
+    """The pseudo-inverse without singular values up to `cut` times the largest one, and `more`."""
+    may_drop = type(cut) is Array or more or np.any(cut > SMALL)
+    if may_drop and bool(of_values(_drops, a, cut, more)):
+        return _truncated(a, cut, more)
+    return Pinv(cut, more)(a)[0]
+
+
+def _relative(s: Any, cut: Any, more: float) -> Any:
+    """Both, relatively to the largest singular value."""
+    if not more:
+        return cut
+    top = s.max(-1, initial=0.0)
+    return cut + more / np.where(top > 0, top, 1.0)
+
+
+def _drops(a: Any, cut: Any, more: float) -> Any:
+    """Whether singular values are dropped that are more than rounding errors."""
+    s = np.linalg.svd(a, compute_uv=False)
+    return np.asarray(np.any(~kept_values(s, cut, more) & kept_values(s, SMALL)))
+
+
+def kept_values(s: Any, cut: Any, more: float = 0.0) -> Any:
+    """Which singular values are larger than that."""
+    cut = np.asarray(_relative(s, cut, more))[..., None]
+    return s > cut * s.max(-1, keepdims=True, initial=0.0)
+
+
+def _truncated(a: Array, cut: Any, more: float) -> Array:
+    """By the singular vectors: the rule of constant rank does not know of the dropped ones, into
+    which the others turn."""
+    u, s, vt = svd(a, full_matrices=False)
+    kept = of_values(kept_values, s, cut, more)
+    inverse = _core.where(kept, 1.0 / _core.where(kept, s, 1.0), 0.0)
+    v = adjoint(vt)
+    return _core.matmul(v * _core.reshape(inverse, (*s.shape[:-1], 1, s.shape[-1])), adjoint(u))
+
+
 @mirrors(np.linalg.pinv)
 def pinv(
     a: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE
@@ -79,12 +124,12 @@ def pinv(
     a = symmetric_of(a, "L", "pinv") if hermitian else matrix_of(a, "pinv")
     if rcond is not None and rtol is not NO_VALUE:
         raise ValueError("pinv: `rtol` and `rcond` can't be both set.")
-    if rcond is None and rtol in (NO_VALUE, None):
+    if rcond is None and (rtol is NO_VALUE or rtol is None):
         default = 1e-15 if rtol is NO_VALUE else max(a.shape[-2:]) * NUMPY.finfo(a.dtype).eps
         rcond = default
     elif rcond is None:
         rcond = rtol
-    return Pinv(of_values(np.asarray, rcond))(a)[0]
+    return pseudo_inverse(a, of_values(np.asarray, rcond))
 
 
 def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any, Any, Array]:
@@ -94,7 +139,7 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
         raise misfit(f"{name}: Incompatible dimensions: {a.shape} and {b.shape}", LinAlgError)
     dtype = np.result_type(a.dtype, b.dtype)
     a, b = _core.cast(a, dtype), _core.cast(b, dtype)
-    x = _core.matmul(Pinv(np.asarray(rcond))(a)[0], b)
+    x = _core.matmul(pseudo_inverse(a, np.asarray(rcond)), b)
     s = singular_values(a)
     rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
     if rank < n or m <= n:

@@ -108,6 +108,8 @@ class BSpline:
                     f"BSpline: extrapolate is a bool or 'periodic', not {extrapolate!r}"
                 )
             flat = first + _core.remainder(flat - first, last - first)
+        if nu < 0:
+            raise ValueError(f"BSpline: the order of a derivative cannot be negative: {nu}")
         places, weights = basis(t, flat, self.k, nu)
         chosen = rows_at(c, places)
         found = _core.sum(chosen * _core.reshape(weights, (*weights.shape, 1)), (1,), False)
@@ -126,8 +128,10 @@ class BSpline:
         return BSpline(t, _core.transpose(c, order), k, extrapolate, self.axis)
 
     def derivative(self, nu: int = 1) -> BSpline:
-        """Derivative nu as a spline."""
-        if nu < 0 or nu > self.k:
+        """Derivative nu as a spline; an integral where nu is negative."""
+        if nu < 0:
+            return self.antiderivative(-nu)
+        if nu > self.k:
             raise ValueError(f"BSpline: the order of a derivative is 0 to {self.k}, not {nu}")
         t, c, _ = self._rows()
         for k in range(self.k, self.k - nu, -1):
@@ -137,6 +141,8 @@ class BSpline:
 
     def antiderivative(self, nu: int = 1) -> BSpline:
         """What is integrated nu times from the first knot on, as a spline."""
+        if nu < 0:
+            return self.derivative(-nu)
         t, c, _ = self._rows()
         for k in range(self.k, self.k + nu):
             width = _core.reshape(t[k + 1 :] - t[: -k - 1], (c.shape[0], 1))
@@ -248,6 +254,10 @@ def _periodic(x: Array, y: Array, k: int, t: Any, axis: int) -> BSpline:
     return BSpline(t, c, k, "periodic", axis)
 
 
+def _beyond(t: Any, x: Any, k: int) -> Any:
+    return np.asarray(len(t) > 2 * k + 1 and (x[0] < t[k] or x[-1] > t[-k - 1]))
+
+
 def _check_count(t: Array, x: Array, k: int, ends: list[list[tuple[int, Any]]]) -> None:
     """As many conditions as coefficients, of orders that a spline of the degree has."""
     free, given = t.size - k - 1 - x.size, len(ends[0]) + len(ends[1])
@@ -258,3 +268,5 @@ def _check_count(t: Array, x: Array, k: int, ends: list[list[tuple[int, Any]]]) 
         )
     if any(not 0 <= nu <= k for end in ends for nu, _ in end):
         raise ValueError(f"make_interp_spline: orders of derivatives at the ends are 0 to {k}")
+    if of_values(_beyond, t, x, k):
+        raise ValueError("make_interp_spline: points x lie outside of the base interval of knots t")

@@ -51,8 +51,8 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
   `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and
   `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq` along changes that
   keep the rank.
-- `linalg`, `fft` and `convolve` with its relatives take complex numbers; other functions are for
-  real ones.
+- `linalg`, `fft`, filters and `convolve` with its relatives take complex numbers; other functions
+  are for real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
 - `ndimage`: orders 0 to 5 and all modes, by the image, the places, `shift`, `matrix`, `offset`,
   `angle`, `weights` and `sigma`; results of images of integers are not rounded.

@@ -24,7 +24,8 @@ from cdiff.scipy.linalg import solve_banded
 _interpolate = scipy_module("interpolate")
 
 __all__ = ["Akima1DInterpolator", "CubicHermiteSpline", "CubicSpline", "Data", "Interpolant",
-           "PPoly", "PchipInterpolator", "filled", "interval", "interval_of"]  # fmt: skip
+           "PPoly", "PchipInterpolator", "filled", "interval", "interval_of",
+           "real_query"]  # fmt: skip
 
 
 def interval(x: Any, query: Any) -> Any:
@@ -35,6 +36,14 @@ def interval(x: Any, query: Any) -> Any:
 def interval_of(x: Array, query: Array) -> Any:
     """The same for Arrays: plain, or part of a program."""
     return of_values(interval, x, query)
+
+
+def real_query(x: Any, name: str) -> Array:
+    """Where an interpolant is asked for."""
+    query = as_array(x)
+    if query.dtype.kind == "c":
+        raise TypeError(f"{name}: queries are real numbers, not {query.dtype}")
+    return query
 
 
 def filled(found: Array, flat: Array, x: Array, below: Any, above: Any) -> Array:
@@ -51,6 +60,8 @@ class Data:
         self, x: Any, y: Any, axis: int, name: str, least: int = 2, rows: Any = None
     ) -> None:
         self.x, y = as_array(x), as_array(y)
+        if self.x.dtype.kind == "c":
+            raise ValueError(f"{name}: `x` must contain real values.")
         y = y if y.dtype.kind in "fc" else _core.cast(y, float)
         self.axis = axis_of(y, axis, name)
         if self.x.ndim != 1 or self.x.size != y.shape[self.axis] or self.x.size < least:
@@ -145,7 +156,9 @@ class _Piecewise(Interpolant):
         if self._is_plain() and not any_array(x):
             return self._plain()(x, nu, extrapolate)
         self._prepare()
-        data, query = self._data, as_array(x)
+        data, query = self._data, real_query(x, self._name)
+        if nu < 0:
+            raise ValueError(f"{self._name}: the order of a derivative cannot be negative: {nu}")
         extrapolate = self._extrapolate if extrapolate is None else extrapolate
         if not isinstance(extrapolate, (bool, np.bool_)) and extrapolate != "periodic":
             raise TypeError(f"{self._name}: extrapolate={extrapolate!r} cannot be used here")
@@ -194,11 +207,11 @@ class _Piecewise(Interpolant):
         """The integral from a to b."""
         if self._is_plain() and not any_array(a, b):
             return self._plain().integrate(a, b, extrapolate)
+        self._prepare()
         whole = self.antiderivative()
         extrapolate = self._extrapolate if extrapolate is None else extrapolate
         if extrapolate != "periodic":
             return whole(b, 0, extrapolate) - whole(a, 0, extrapolate)
-        self._prepare()
         data = self._data
         width = data.x[-1] - data.x[0]
         ends = [_core.floor((as_array(z) - data.x[0]) / width) for z in (a, b)]
@@ -339,6 +352,8 @@ class PchipInterpolator(_Cubic):
     def _slopes(self) -> Array:
         x, y, axis, _ = self._given[0]
         self._data = data = Data(x, y, axis, "PchipInterpolator")
+        if data.y.dtype.kind == "c":
+            raise ValueError("PchipInterpolator: `y` must contain real values.")
         h, slope = data.h, data.slope
         if data.x.size == 2:
             return _core.concatenate([slope, slope], 0)

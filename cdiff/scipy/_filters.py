@@ -40,29 +40,64 @@ def _image(input: Any, output: Any, name: str) -> Array:
     return a if a.dtype.kind in "fc" else _core.cast(a, float)
 
 
-def _correlated(a: Array, w: Array, mode: str, cval: Any, origins: Any, name: str) -> Array:
+def _correlated(a: Array, w: Array, mode: Any, cval: Any, origins: Any, name: str) -> Array:
     """The sums, with as many axes in the weights as in the image."""
-    if mode not in PADS:
+    if not isinstance(mode, str) or mode not in PADS:
         raise RuntimeError(f"{name}: mode is one of {', '.join(PADS)}, not {mode!r}")
+    if a.dtype.kind != "c" and np.iscomplexobj(cval):
+        raise ValueError(f"{name}: a complex cval is for complex images")
     widths = []
     for m, origin in zip(w.shape, origins, strict=True):
         before = m // 2 + origin
         if not 0 <= before < m:
             raise ValueError(f"{name}: origin={origin} lies outside of {m} weights")
         widths.append((before, m - 1 - before))
+    if not a.size:
+        return _core.cast(a, np.result_type(a.dtype, w.dtype)) if w.dtype.kind == "c" else a
     keywords = {"constant_values": cval} if PADS[mode] == "constant" else {}
     whole = pad(a, widths, PADS[mode], **keywords)
     found = _signal.correlate(whole, w, "valid", "direct")
     return _core.cast(found, a.dtype) if found.dtype.kind == a.dtype.kind else found
 
 
+def _turned(w: Array, origins: list[Any]) -> tuple[Array, list[Any]]:
+    """The weights and origins of a correlation that is the convolution with these."""
+    back = [-o - (m % 2 == 0) for o, m in zip(origins, w.shape, strict=True)]
+    return _core.conj(w[(slice(None, None, -1),) * w.ndim]), back
+
+
 def _per_axis(given: Any, count: int, name: str) -> list[Any]:
     """One entry for each axis."""
-    if isinstance(given, str) or np.ndim(given) == 0:
+    several = isinstance(given, (list, tuple))
+    if isinstance(given, str) or (not several and np.ndim(given) == 0):
         return [given] * count
     if len(given) != count:
         raise RuntimeError(f"{name}: {len(given)} entries for {count} axes")
     return list(given)
+
+
+def _as_given(a: Array, axes: Any, name: str) -> tuple[int, ...]:
+    """Axes in the order in which they are given, as that of the entries for each."""
+    axes = listed_axes(axes)
+    chosen = axes_of(a, axes, name)
+    return tuple([axis_of(a, k, name) for k in axes]) if isinstance(axes, tuple) else chosen
+
+
+def _along(
+    input: Any, weights: Any, axis: int, output: Any, mode: str, cval: Any, origin: int,
+    name: str, convolve: bool = False,
+) -> Array:  # fmt: skip
+    """The sums along one axis."""
+    a, w = _image(input, output, name), as_array(weights)
+    if w.ndim != 1 or not w.size:
+        raise misfit(f"{name}: no filter weights given: shape {w.shape}", RuntimeError)
+    axis = axis_of(a, axis, name)
+    shape, origins = [1] * a.ndim, [0] * a.ndim
+    shape[axis], origins[axis] = w.size, origin
+    w = _core.reshape(w, tuple(shape))
+    if convolve:
+        w, origins = _turned(w, origins)
+    return _correlated(a, w, mode, cval, origins, name)
 
 
 @_mirrors
@@ -71,13 +106,7 @@ def correlate1d(
     cval: float = 0.0, origin: int = 0,
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.correlate1d`, by the image and by the weights."""
-    a, w = _image(input, output, "correlate1d"), as_array(weights)
-    if w.ndim != 1 or not w.size:
-        raise misfit(f"correlate1d: no filter weights given: shape {w.shape}", RuntimeError)
-    axis = axis_of(a, axis, "correlate1d")
-    shape, origins = [1] * a.ndim, [0] * a.ndim
-    shape[axis], origins[axis] = w.size, origin
-    return _correlated(a, _core.reshape(w, tuple(shape)), mode, cval, origins, "correlate1d")
+    return _along(input, weights, axis, output, mode, cval, origin, "correlate1d")
 
 
 @_mirrors
@@ -86,18 +115,27 @@ def convolve1d(
     cval: float = 0.0, origin: int = 0,
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.convolve1d`, by the image and by the weights."""
-    w = as_array(weights)
-    origin = -origin - (w.size % 2 == 0)
-    return correlate1d(as_array(input), w[::-1], axis, output, mode, cval, origin)
+    return _along(input, weights, axis, output, mode, cval, origin, "convolve1d", True)
 
 
-def _over(a: Array, w: Array, axes: Any, name: str) -> tuple[Array, tuple[int, ...]]:
-    """Weights with an axis for each of the image, and the axes that they have."""
-    chosen = axes_of(a, listed_axes(axes), name)
-    if w.ndim != len(chosen) or not w.size:
-        raise misfit(f"{name}: weights of shape {w.shape} for {len(chosen)} axes", RuntimeError)
+def _over(
+    input: Any, weights: Any, output: Any, mode: str, cval: Any, origin: Any, axes: Any,
+    name: str, convolve: bool = False,
+) -> Array:  # fmt: skip
+    """The sums over some axes; those of the weights belong to them in ascending order."""
+    a, w = _image(input, output, name), as_array(weights)
+    given = _as_given(a, axes, name)
+    if w.ndim != len(given) or not w.size:
+        raise misfit(f"{name}: weights of shape {w.shape} for {len(given)} axes", RuntimeError)
+    chosen, origins = sorted(given), [0] * a.ndim
     sizes = dict(zip(chosen, w.shape, strict=True))
-    return _core.reshape(w, tuple([sizes.get(k, 1) for k in range(a.ndim)])), chosen
+    w = _core.reshape(w, tuple([sizes.get(k, 1) for k in range(a.ndim)]))
+    places = chosen if len(chosen) == a.ndim else given  # which SciPy tells apart
+    for k, o in zip(places, _per_axis(origin, len(given), name), strict=True):
+        origins[k] = o
+    if convolve:
+        w, origins = _turned(w, origins)
+    return _correlated(a, w, mode, cval, origins, name)
 
 
 @_mirrors
@@ -106,12 +144,7 @@ def correlate(
     origin: Any = 0, *, axes: Any = None,
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.correlate`, by the image and by the weights."""
-    a = _image(input, output, "correlate")
-    w, chosen = _over(a, as_array(weights), axes, "correlate")
-    origins = [0] * a.ndim
-    for k, o in zip(chosen, _per_axis(origin, len(chosen), "correlate"), strict=True):
-        origins[k] = o
-    return _correlated(a, w, mode, cval, origins, "correlate")
+    return _over(input, weights, output, mode, cval, origin, axes, "correlate")
 
 
 @_mirrors
@@ -120,11 +153,7 @@ def convolve(
     origin: Any = 0, *, axes: Any = None,
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.convolve`, by the image and by the weights."""
-    w = as_array(weights)
-    origins = _per_axis(origin, w.ndim, "convolve")
-    origins = [-o - (m % 2 == 0) for o, m in zip(origins, w.shape, strict=True)]
-    turned = w[(slice(None, None, -1),) * w.ndim]
-    return correlate(as_array(input), turned, output, mode, cval, origins, axes=axes)
+    return _over(input, weights, output, mode, cval, origin, axes, "convolve", True)
 
 
 # --- smoothing ------------------------------------------------------------------------------------
@@ -157,6 +186,8 @@ def gaussian_filter1d(
             f"gaussian_filter1d: order={order} and radius={radius} must be nonnegative integers"
         )
     reach = int(truncate * sigma + 0.5) if radius is None else int(radius)
+    if sigma == 0 or reach < 0:
+        raise ValueError(f"gaussian_filter1d: sigma={sigma} must be positive")
     weights = _gaussian(as_array(sigma), order, reach)[::-1]
     return correlate1d(as_array(input), weights, axis, output, mode, cval)
 
@@ -177,7 +208,7 @@ def gaussian_filter(
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.gaussian_filter`, by the image and by sigma."""
     a = _image(input, output, "gaussian_filter")
-    chosen = axes_of(a, listed_axes(axes), "gaussian_filter")
+    chosen = _as_given(a, axes, "gaussian_filter")
     n = len(chosen)
     sigmas, orders, modes, radii = [
         _per_axis(x, n, "gaussian_filter") for x in (sigma, order, mode, radius)
@@ -211,15 +242,19 @@ def uniform_filter(
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.uniform_filter`."""
     a = _image(input, output, "uniform_filter")
-    chosen = axes_of(a, listed_axes(axes), "uniform_filter")
+    chosen = _as_given(a, axes, "uniform_filter")
     sizes, modes, origins = [
         _per_axis(x, len(chosen), "uniform_filter") for x in (size, mode, origin)
     ]
 
+    used = [i for i, m in enumerate(sizes) if m > 1]
+
     def along(x: Any, axis: int, **given: Any) -> Array:
         return uniform_filter1d(x, axis=axis, cval=cval, **given)
 
-    return _one_by_one(along, a, chosen, size=sizes, mode=modes, origin=origins)
+    parts = {"size": [int(m) for m in sizes], "mode": modes, "origin": origins}
+    kept = {name: [values[i] for i in used] for name, values in parts.items()}
+    return _one_by_one(along, a, tuple([chosen[i] for i in used]), **kept)
 
 
 # --- slopes ---------------------------------------------------------------------------------------
@@ -257,22 +292,24 @@ def laplace(
 ) -> Array:
     """As `scipy.ndimage.laplace`."""
     a = _image(input, output, "laplace")
-    chosen = axes_of(a, listed_axes(axes), "laplace")
+    chosen = _as_given(a, axes, "laplace")
     modes = _per_axis(mode, len(chosen), "laplace")
     terms = [correlate1d(a, [1.0, -2.0, 1.0], k, None, m, cval)
              for k, m in zip(chosen, modes, strict=True)]  # fmt: skip
-    return sum(terms[1:], terms[0])
+    return sum(terms[1:], terms[0]) if terms else a
 
 
 def _bends(
-    input: Any, sigma: Any, order: int, output: Any, mode: Any, cval: float, axes: Any,
+    a: Array, sigma: Any, order: int, mode: Any, cval: float, axes: tuple[int, ...],
     keywords: dict[str, Any], name: str,
 ) -> list[Array]:  # fmt: skip
-    """Smoothed derivatives along each axis."""
-    a = _image(input, output, name)
-    chosen = axes_of(a, listed_axes(axes), name)
-    return [gaussian_filter(a, sigma, [order if k == j else 0 for k in chosen], None, mode, cval,
-                            axes=chosen, **keywords) for j in chosen]  # fmt: skip
+    """Derivatives along each axis, smoothed along all axes with the mode of that one."""
+    modes = _per_axis(mode, len(axes), name)
+    found = []
+    for j, m in zip(axes, modes, strict=True):
+        orders = [order if k == j else 0 for k in range(a.ndim)]
+        found.append(gaussian_filter(a, sigma, orders, None, m, cval, **keywords))
+    return found
 
 
 @_mirrors
@@ -281,8 +318,14 @@ def gaussian_laplace(
     axes: Any = None, **kwargs: Any,
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.gaussian_laplace`, by the image and by sigma."""
-    terms = _bends(input, sigma, 2, output, mode, cval, axes, kwargs, "gaussian_laplace")
-    return sum(terms[1:], terms[0])
+    a = _image(input, output, "gaussian_laplace")
+    chosen = _as_given(a, axes, "gaussian_laplace")
+    sigmas = _per_axis(sigma, len(chosen), "gaussian_laplace")
+    if len(chosen) < a.ndim:  # SciPy's: without smoothing elsewhere
+        own = dict(zip(chosen, sigmas, strict=True))
+        sigmas = [own.get(k, 0) for k in range(a.ndim)]
+    terms = _bends(a, sigmas, 2, mode, cval, chosen, kwargs, "gaussian_laplace")
+    return sum(terms[1:], terms[0]) if terms else a
 
 
 @_mirrors
@@ -292,9 +335,10 @@ def gaussian_gradient_magnitude(
 ) -> Array:  # fmt: skip
     """As `scipy.ndimage.gaussian_gradient_magnitude`, by the image and by sigma."""
     name = "gaussian_gradient_magnitude"
-    terms = [_core.square(x) for x in _bends(input, sigma, 1, output, mode, cval, axes, kwargs,
-                                             name)]  # fmt: skip
-    return _core.sqrt(sum(terms[1:], terms[0]))
+    a = _image(input, output, name)
+    chosen = _as_given(a, axes, name)
+    terms = [_core.square(x) for x in _bends(a, sigma, 1, mode, cval, chosen, kwargs, name)]
+    return _core.sqrt(sum(terms[1:], terms[0])) if terms else a
 
 
 __all__.sort()

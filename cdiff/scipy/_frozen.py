@@ -14,6 +14,8 @@ CONTINUOUS_METHODS = ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "i
 DISCRETE_METHODS = ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
 OF_POINTS = {*CONTINUOUS_METHODS, *DISCRETE_METHODS}  # what is differentiated by its argument
 
+VARIABLES = {"x", "k", "q", "confidence"}  # as SciPy calls the argument of a method
+
 # What to write instead of the methods that have no derivative.
 UNKNOWN = {
     "mean": "write its formula", "var": "write its formula", "std": "write its formula",
@@ -59,6 +61,9 @@ class Frozen:
         def call(*points: Any, **keywords: Any) -> Any:
             if self._plain is not None and not holds_arrays(points, keywords):
                 return getattr(self._plain, name)(*points, **keywords)
+            # The one argument of a method stands before the parameters, under its name, too.
+            for own in VARIABLES & keywords.keys():
+                points = (*points, keywords.pop(own))
             return method(*points, *self._args, **keywords, **self._kwargs)
 
         return call

@@ -19,7 +19,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
-from cdiff.scipy._curves import PchipInterpolator, interval, interval_of
+from cdiff.scipy._curves import PchipInterpolator, interval, interval_of, real_query
 from cdiff.scipy._mirror import rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._splines import basis, coefficients, knots
@@ -69,20 +69,31 @@ class RegularGridInterpolator:
     """
 
     def __init__(self, points: Any, values: Any, method: str = "linear", bounds_error: bool = True,
-                 fill_value: Any = np.nan, **kwargs: Any) -> None:  # fmt: skip
+                 fill_value: Any = np.nan, *, solver: Any = None,
+                 solver_args: Any = None) -> None:  # fmt: skip
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
         self._own: Any = None
         self._kept: dict[str, Any] = {}
         if not any_array(values, *points):
-            if method in SPLINES:
-                kwargs.setdefault("solver", _solve)
+            solver = _solve if solver is None and method in SPLINES else solver
             self._own = _interpolate.RegularGridInterpolator(
-                points, values, method, bounds_error, fill_value, **kwargs
-            )
+                points, values, method, bounds_error, fill_value, solver=solver,
+                solver_args=solver_args,
+            )  # fmt: skip
             self.grid, self.values = self._own.grid, self._own.values
             return
         self.grid, self.values = _ascending([as_array(g) for g in points], as_array(values))
         self._check_method(method)
+        kind = np.result_type(self.values.dtype, float)
+        if (
+            fill_value is not None
+            and type(fill_value) is not Array
+            and not np.can_cast(np.asarray(fill_value).dtype, kind, "same_kind")
+        ):
+            raise ValueError(
+                f"RegularGridInterpolator: fill_value={fill_value!r} is neither None nor of a type "
+                "compatible with values"
+            )
 
     def _plain(self, method: str) -> Any:
         """SciPy's own for a method, which may be another one than that it was made with."""
@@ -116,12 +127,17 @@ class RegularGridInterpolator:
         self._check_method(method)
         if nu is not None and method not in SPLINES:
             raise ValueError(f"RegularGridInterpolator: nu is for {list(SPLINES)}, not {method!r}")
+        orders = np.zeros(len(self.grid), int) if nu is None else np.asarray(nu)
+        if orders.shape != (len(self.grid),) or np.any(orders < 0):
+            raise ValueError(
+                f"RegularGridInterpolator: nu is {len(self.grid)} orders of derivatives, not {nu!r}"
+            )
         points, shape = self._points(xi)
         outside = self._outside(points)
         if method == "pchip":
             found = self._pchip(points)
         else:
-            found = self._combined(points, method, nu or (0,) * len(self.grid))
+            found = self._combined(points, method, orders.tolist())
         rest = found.shape[1:]
         rows = (points.shape[0],) + (1,) * len(rest)
         if outside is not None:
@@ -138,7 +154,7 @@ class RegularGridInterpolator:
             whole = np.broadcast_shapes(*[p.shape for p in parts])
             parts = [_core.reshape(_core.broadcast_to(p, whole), (*whole, 1)) for p in parts]
             xi = _core.concatenate(parts, len(whole))
-        xi = _core.cast(as_array(xi), np.float64)
+        xi = _core.cast(real_query(xi, "RegularGridInterpolator"), np.float64)
         if several and xi.ndim == 1 and xi.size % n == 0:
             xi = _core.reshape(xi, (xi.size // n, n))
         if xi.ndim == 0 or xi.shape[-1] != n:
@@ -178,7 +194,8 @@ class RegularGridInterpolator:
         found = rows_at(flat, of_values(_flat_places, shape, *places))
         for axis in reversed(range(n)):
             if weights[axis] is not None:
-                spread = (points.shape[0],) + (1,) * axis + (-1,) + (1,) * len(rest)
+                count = weights[axis].shape[1]
+                spread = (points.shape[0],) + (1,) * axis + (count,) + (1,) * len(rest)
                 found = found * _core.reshape(weights[axis], spread)
             found = _core.sum(found, (axis + 1,), False)
         return found

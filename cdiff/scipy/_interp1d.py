@@ -15,7 +15,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff.numpy._common import NUMPY, as_array, of_values
 from cdiff.scipy._bsplines import make_interp_spline
-from cdiff.scipy._curves import Data, Interpolant, filled, interval_of
+from cdiff.scipy._curves import Data, Interpolant, filled, interval_of, real_query
 from cdiff.scipy._mirror import rows_at
 
 __all__ = ["interp1d"]
@@ -59,6 +59,10 @@ class interp1d(Interpolant):
         known = self._kind in ("linear", *STEPS) or isinstance(self._kind, int)
         if not known:
             raise NotImplementedError(f"interp1d: kind={kind!r} is unsupported")
+        if isinstance(fill_value, str) and fill_value != "extrapolate":
+            raise ValueError(f'interp1d: fill_value={fill_value!r}, but a text is "extrapolate"')
+        if isinstance(fill_value, str) and bounds_error:
+            raise ValueError("interp1d: Cannot extrapolate and raise at the same time.")
         if self._is_plain():
             self._plain()
         else:
@@ -79,13 +83,12 @@ class interp1d(Interpolant):
             return self._plain()(x)
         if not self._ready:
             self._start()
-        data, query, given = self._data, as_array(x), self._given[1]
+        data, query, given = self._data, real_query(x, "interp1d"), self._given[1]
         flat = _core.reshape(query, (query.size,))
         bounds_error, fill = given["bounds_error"], given["fill_value"]
         extrapolate = isinstance(fill, str) and fill == "extrapolate"
-        unset = not extrapolate and not isinstance(fill, tuple) and np.ndim(fill) == 0
-        strict = bounds_error or (bounds_error is None and unset and fill != fill)
-        if strict and not extrapolate and np.any(of_values(_outside, data.x, flat)):
+        strict = bounds_error or (bounds_error is None and not extrapolate)
+        if strict and np.any(of_values(_outside, data.x, flat)):
             raise ValueError("interp1d: a value in x_new is outside the interpolation range.")
         y = self._inside(flat)
         if extrapolate and self._kind in ("previous", "next"):
@@ -100,7 +103,8 @@ class interp1d(Interpolant):
         if self._kind in STEPS:
             return rows_at(data.y, of_values(_step, data.x, flat, self._kind))
         if self._kind != "linear":
-            return self._spline(flat)
+            return _core.where(_core.reshape(_core.equal(flat, flat), (flat.size, 1)),
+                               self._spline(flat), np.nan)  # fmt: skip
         if data.x.size == 1:
             return _core.broadcast_to(data.y, (flat.size, data.y.shape[1]))
         k = interval_of(data.x, flat)

@@ -73,6 +73,21 @@ class Multivariate:
         return call if callable(plain) else plain
 
 
+def _not_positive(x: Any) -> Any:
+    return ~(np.asarray(x) > 0)
+
+
+def _positive(x: Any, name: str, what: str) -> None:
+    """Refuse parameters that SciPy refuses."""
+    if np.any(of_values(_not_positive, x)):
+        raise ValueError(f"{name}: {what} must be greater than 0")
+
+
+def _squeezed(y: Array) -> Array:
+    """Without axes of length one, as SciPy gives it."""
+    return _core.reshape(y, tuple([n for n in y.shape if n != 1]))
+
+
 def _log_det(factor: Array) -> Array:
     """The logarithm of the determinant of a matrix, from its Cholesky factor."""
     return 2.0 * _core.sum(_core.log(diagonal(factor, 0, -2, -1)), (-1,))
@@ -124,6 +139,10 @@ def _student(
 ) -> Array:
     """As `scipy.stats.multivariate_t`: logpdf and pdf, by x, loc, shape (definite) and df."""
     _definite(allow_singular, "multivariate_t")
+    df = 1 if df is None else df
+    _positive(df, "multivariate_t", "df")
+    if type(df) is not Array and np.isinf(df):
+        return _normal(x, loc, shape)
     squares, log_det, n = _distances(x, loc, shape, "multivariate_t")
     half = 0.5 * (df + n)
     constant = special.gammaln(half) - special.gammaln(0.5 * df) - 0.5 * n * _core.log(df * pi)
@@ -137,6 +156,10 @@ def _off_simplex(x: Any) -> Any:
     return np.any(x < 0) or np.any(np.abs(np.sum(x, axis=0) - 1) > 1e-9)
 
 
+def _at_pole(x: Any, alpha: Any) -> Any:
+    return np.any((x == 0) & (alpha < 1).reshape(-1, *(1,) * (x.ndim - 1)))
+
+
 def _dirichlet(x: Any, alpha: Any) -> Array:
     """As `scipy.stats.dirichlet`: logpdf and pdf, by x (one point, or one a column) and alpha.
 
@@ -148,13 +171,16 @@ def _dirichlet(x: Any, alpha: Any) -> Array:
             f"dirichlet: x of shape {x.shape} and alpha of shape {alpha.shape} do not fit: alpha "
             "is a vector, the first axis of x is as long or shorter by one"
         )
+    _positive(alpha, "dirichlet", "alpha")
     if x.shape[0] < alpha.size:
         x = _core.concatenate([x, 1.0 - _core.sum(x, (0,), True)], 0)
     if of_values(_off_simplex, x):
         raise ValueError("dirichlet: each column of x must be positive and have the sum 1")
+    if of_values(_at_pole, x, alpha):
+        raise ValueError("dirichlet: x must be greater than 0 where alpha is less than 1")
     powers = special.xlogy(_core.reshape(alpha - 1.0, (alpha.size,) + (1,) * (x.ndim - 1)), x)
     constant = special.gammaln(_core.sum(alpha, (0,))) - _core.sum(special.gammaln(alpha), (0,))
-    return constant + _core.sum(powers, (0,))
+    return _squeezed(constant + _core.sum(powers, (0,)))
 
 
 def _counted(x: Any, p: Any, n: Any, name: str) -> tuple[Any, Array, Any]:
@@ -177,12 +203,15 @@ def _multinomial(x: Any, n: Any, p: Any) -> Array:
     p = _core.concatenate([first, 1.0 - _core.sum(first, (-1,), True)], p.ndim - 1)
     plain = special.gammaln(np.add(n, 1.0)) - special.gammaln(x + 1.0).sum(axis=-1)
     y = plain + _core.sum(special.xlogy(np.asarray(x, float), p), (-1,))
-    return _core.where(allowed, y, -np.inf)
+    return _core.where(np.asarray(n) < 0, np.nan, _core.where(allowed, y, -np.inf))
 
 
 def _dirichlet_multinomial(x: Any, alpha: Any, n: Any) -> Array:
     """As `scipy.stats.dirichlet_multinomial`: logpmf and pmf, by alpha."""
     x, alpha, allowed = _counted(x, alpha, n, "dirichlet_multinomial")
+    if np.any((x < 0) | (x != np.floor(x))) or np.any((np.asarray(n) < 0) | (n != np.floor(n))):
+        raise ValueError("dirichlet_multinomial: x and n must be non-negative integers")
+    _positive(alpha, "dirichlet_multinomial", "alpha")
     total = _core.sum(alpha, (-1,))
     y = special.gammaln(total) - special.gammaln(total + n) + special.gammaln(np.add(n, 1.0))
     terms = special.gammaln(alpha + x) - special.gammaln(alpha) - special.gammaln(x + 1.0)
@@ -216,7 +245,7 @@ def _wishart(x: Any, df: Any, scale: Any) -> Array:
     p = scale.shape[0]
     by_x = 0.5 * (df - p - 1) * _log_det(_core.cholesky(x)) - 0.5 * _trace_of_quotient(scale, x)
     rest = 0.5 * df * (p * log(2) + _log_det(_core.cholesky(scale)))
-    return by_x - rest - special.multigammaln(0.5 * df, p)
+    return _squeezed(by_x - rest - special.multigammaln(0.5 * df, p))
 
 
 def _invwishart(x: Any, df: Any, scale: Any) -> Array:
@@ -225,11 +254,13 @@ def _invwishart(x: Any, df: Any, scale: Any) -> Array:
     p = scale.shape[0]
     by_x = -0.5 * (df + p + 1) * _log_det(_core.cholesky(x)) - 0.5 * _trace_of_quotient(x, scale)
     rest = 0.5 * df * (_log_det(_core.cholesky(scale)) - p * log(2))
-    return by_x + rest - special.multigammaln(0.5 * df, p)
+    return _squeezed(by_x + rest - special.multigammaln(0.5 * df, p))
 
 
 def _matrix_normal(X: Any, mean: Any = None, rowcov: Any = 1, colcov: Any = 1) -> Array:
     """As `scipy.stats.matrix_normal`: logpdf and pdf, by X, mean, rowcov and colcov (definite)."""
+    if mean is not None and np.ndim(mean) != 2:
+        raise misfit(f"matrix_normal: the mean is a matrix, its shape is {np.shape(mean)}")
     x = as_array(X) if mean is None else as_array(X) - as_array(mean)
     if x.ndim < 2:
         raise misfit(f"matrix_normal: X holds matrices, its shape is {x.shape}")
@@ -261,6 +292,7 @@ def _vonmises_fisher(x: Any, mu: Any, kappa: Any) -> Array:
         raise misfit(f"vonmises_fisher: x of shape {x.shape} and mu of shape {mu.shape} do not fit")
     if of_values(_no_unit, x) or of_values(_no_unit, mu):
         raise ValueError("vonmises_fisher: x and mu must be unit vectors")
+    _positive(kappa, "vonmises_fisher", "kappa")
     half = 0.5 * mu.size - 1
     constant = special.xlogy(half, kappa) - (half + 1) * log(2 * pi)
     bessel = _core.log(special.ive(half, kappa))
@@ -271,10 +303,13 @@ def _normal_inverse_gamma(
     x: Any, s2: Any, mu: Any = 0.0, lmbda: Any = 1.0, a: Any = 1.0, b: Any = 1.0
 ) -> Array:
     """As `scipy.stats.normal_inverse_gamma`: logpdf and pdf, by all arguments, elementwise."""
+    x, s2, mu, lmbda, a, b = (as_array(z) for z in (x, s2, mu, lmbda, a, b))
     inside = _core.where(_core.greater(s2, 0), s2, 1.0)
     constant = 0.5 * (_core.log(lmbda) - log(2 * pi)) + a * _core.log(b) - special.gammaln(a)
     rest = (a + 1.5) * _core.log(inside) + (b + 0.5 * lmbda * _core.square(x - mu)) / inside
-    return _core.where(_core.greater(s2, 0), constant - rest, -np.inf)
+    y = _core.where(_core.greater(s2, 0), constant - rest, -np.inf)
+    allowed = _core.greater(lmbda, 0) & _core.greater(a, 0) & _core.greater(b, 0)
+    return _core.where(allowed, y, np.nan)
 
 
 multivariate_normal = Multivariate("multivariate_normal", _normal)

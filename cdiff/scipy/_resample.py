@@ -193,8 +193,9 @@ def _fold(c: Any, n: int, mode: str) -> Any:
 
 
 def _first(c: Any, order: int) -> Any:
-    """The number of the first neighbour."""
-    return np.floor(c if order % 2 else c + 0.5).astype(np.int64) - order // 2
+    """The number of the first neighbour; of nan some number, since the weights are nan."""
+    known = np.where(np.isfinite(c), c, 0.0)
+    return np.floor(known if order % 2 else known + 0.5).astype(np.int64) - order // 2
 
 
 def _places(first: Any, order: int, n: int, mode: str) -> Any:
@@ -233,7 +234,7 @@ def _neighbours(c: Array, n: int, order: int, mode: str) -> tuple[Any, Array]:
 def _outside(c: Any, shape: tuple[int, ...]) -> Any:
     """Which places lie outside of the image."""
     ends = np.reshape(np.array(shape) - 1, (-1,) + (1,) * (c.ndim - 1))
-    return ((c < 0) | (c > ends)).any(0)
+    return ~((c >= 0) & (c <= ends)).all(0)
 
 
 def _flat_places(shape: Any, *places: Any) -> Any:

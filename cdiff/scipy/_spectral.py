@@ -19,6 +19,7 @@ from cdiff.numpy import linalg as _numpy_linalg
 from cdiff.numpy._common import NUMPY, adjoint, as_array, of_values
 from cdiff.numpy._decomposition import Decomposition
 from cdiff.numpy._decompositions import TURNED, Eigh, eigenvalues
+from cdiff.numpy._least_squares import kept_values, pseudo_inverse
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._pencil import left_vectors, pair_eig
@@ -50,11 +51,12 @@ def _reduced(a: Array, b: Array, type: int) -> tuple[Array, Array, bool]:
 
 
 def _phases(
-    v: Any, by_index: Any, by_value: Any, lower: bool, type: int, a: Any, b: Any = None
-) -> Any:
+    v: Any, by_index: Any, by_value: Any, driver: Any, lower: bool, type: int, a: Any,
+    b: Any = None,
+) -> Any:  # fmt: skip
     """What makes each column the one that SciPy gives."""
     given = _linalg.eigh(a, b, lower=lower, type=type, subset_by_index=by_index,
-                         subset_by_value=by_value)[1]  # fmt: skip
+                         subset_by_value=by_value, driver=driver)[1]  # fmt: skip
     ratio = (v.conj() * given).sum(-2)
     size = np.abs(ratio)
     return np.where(size > 0, ratio / np.where(size > 0, size, 1), 1).astype(v.dtype)
@@ -68,6 +70,10 @@ def _indices(w: Array, by_index: Any, by_value: Any, name: str) -> Any:
     """The first and the last of the eigenvalues that are asked for; how many they are decides a
     program."""
     if by_value is None:
+        if by_index is not None:
+            by_index = tuple([int(k) for k in by_index])
+            if len(by_index) != 2 or by_index[0] > by_index[1]:
+                raise ValueError(f"{name}: subset_by_index={by_index!r} is no pair start <= end")
         return by_index
     low, high = by_value
     if by_index is not None or not low < high or w.ndim > 1:
@@ -106,6 +112,15 @@ def _operands(a: Any, b: Any, lower: bool, type: int, name: str) -> tuple[Array,
     return _core.cast(a, kind), _core.cast(b, kind)
 
 
+def _check_driver(driver: Any, pair: bool, some: bool, name: str) -> None:
+    """The drivers of LAPACK differ in the signs of vectors, and in what they can."""
+    known: tuple[str, ...] = ("gvx",) if some else ("gv", "gvd", "gvx")
+    if not pair:
+        known = ("evr", "evx") if some else ("ev", "evd", "evr", "evx")
+    if driver is not None and driver not in known:
+        raise ValueError(f"{name}: here the driver is one of {', '.join(known)}, not {driver!r}")
+
+
 @_mirrors
 def eigh(
     a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False,
@@ -113,6 +128,8 @@ def eigh(
     subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
 ) -> Any:  # fmt: skip
     """As `scipy.linalg.eigh`, generalised problems too, by both matrices."""
+    some = subset_by_index is not None or subset_by_value is not None
+    _check_driver(driver, b is not None, some, "eigh")
     a, b = _operands(a, b, lower, type, "eigh")
     if b is None:
         w, v = _Eigh(bool(lower), TURNED)(a)
@@ -126,9 +143,9 @@ def eigh(
         return w
     if not w.size:
         return w, v
-    if b is not None or subset_by_index is not None or subset_by_value is not None:
+    if b is not None or some or driver is not None:
         given = (a,) if b is None else (a, b)
-        v = v * of_values(_phases, v, subset_by_index, subset_by_value, lower, type, *given)
+        v = v * of_values(_phases, v, subset_by_index, subset_by_value, driver, lower, type, *given)
     return w, v
 
 
@@ -139,6 +156,8 @@ def eigvalsh(
     subset_by_index: Any = None, subset_by_value: Any = None, driver: Any = None,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.eigvalsh`, generalised problems too, by both matrices."""
+    some = subset_by_index is not None or subset_by_value is not None
+    _check_driver(driver, b is not None, some, "eigvalsh")
     a, b = _operands(a, b, lower, type, "eigvalsh")
     w = _numpy_linalg.eigvalsh(a if b is None else _reduced(a, b, type)[0])
     subset_by_index = _indices(w, subset_by_index, subset_by_value, "eigvalsh")
@@ -189,8 +208,32 @@ def svd(
     check_finite: bool = True, lapack_driver: str = "gesdd",
 ) -> Any:  # fmt: skip
     """As `scipy.linalg.svd`."""
-    result = _numpy_linalg.svd(matrices_of(a, "svd"), full_matrices, compute_uv)
-    return tuple(result) if compute_uv else result
+    a = matrices_of(a, "svd")
+    if lapack_driver not in ("gesdd", "gesvd"):
+        raise ValueError(f'svd: lapack_driver must be "gesdd" or "gesvd", not {lapack_driver!r}')
+    result = _numpy_linalg.svd(a, full_matrices, compute_uv)
+    if not compute_uv:
+        return result
+    if lapack_driver == "gesvd":
+        return _with_signs(a, *result)
+    return tuple(result)
+
+
+def _with_signs(a: Array, u: Array, s: Array, vt: Array) -> tuple[Array, Array, Array]:
+    """With the signs of the vectors that the driver gesvd gives."""
+    if u.shape[-1] != vt.shape[-2]:
+        raise NotImplementedError(
+            "svd: lapack_driver='gesvd' with full_matrices=True is for square matrices; use "
+            "full_matrices=False"
+        )
+    signs = of_values(_svd_signs, u, a)
+    return u * signs, s, vt * signs.conj().mT
+
+
+def _svd_signs(u: Any, a: Any) -> Any:
+    given = _linalg.svd(a, full_matrices=False, lapack_driver="gesvd")[0]
+    ratio = (u.conj() * given).sum(-2, keepdims=True)
+    return (ratio / np.abs(ratio)).astype(u.dtype)
 
 
 @_mirrors
@@ -209,9 +252,20 @@ def pinv(
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.pinv`, along changes that keep the rank."""
-    no_keywords("pinv", atol=(atol, None), return_rank=(return_rank, False))
-    a = matrices_of(a, "pinv")
-    return _numpy_linalg.pinv(a, rtol=_relative(a) if rtol is None else rtol)
+    return _pinv(matrices_of(a, "pinv"), atol, rtol, return_rank, "pinv")
+
+
+def _pinv(a: Array, atol: Any, rtol: Any, return_rank: bool, name: str) -> Any:
+    cut = _relative(a) if rtol is None else rtol
+    if cut < 0 or (atol is not None and atol < 0):
+        raise ValueError(f"{name}: atol={atol} and rtol={rtol} must be positive")
+    more = 0.0 if atol is None else float(atol)
+    found = pseudo_inverse(a, np.asarray(cut), more)
+    return (found, of_values(_rank, a, cut, more)) if return_rank else found
+
+
+def _rank(a: Any, cut: float, more: float) -> Any:
+    return np.sum(kept_values(np.linalg.svd(a, compute_uv=False), cut, more), axis=-1)
 
 
 @_mirrors
@@ -220,8 +274,8 @@ def pinvh(
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.pinvh`, along changes that keep the rank."""
-    return pinv(hermitian_of(square_of(a, "pinvh"), lower), atol=atol, rtol=rtol,
-                return_rank=return_rank)  # fmt: skip
+    a = hermitian_of(square_of(a, "pinvh"), lower)
+    return _pinv(a, atol, rtol, return_rank, "pinvh")
 
 
 @_mirrors
@@ -236,6 +290,11 @@ def lstsq(
     cond = float(NUMPY.finfo(a.dtype).eps) if cond is None else cond
     x, residuals, rank, s = _numpy_linalg.lstsq(a, b, cond)
     if lapack_driver == "gelsy":  # which gives neither of them
+        if rank < min(a.shape):
+            raise NotImplementedError(
+                f"lstsq: with lapack_driver='gelsy' a matrix must have full rank; {rank} of "
+                f"{min(a.shape)} singular values are larger than cond={cond} allows"
+            )
         return x, as_array(np.zeros(0, a.dtype)), rank, None
     if b.ndim == 1 and residuals.size:
         residuals = residuals[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cdiff.scipy._stats_table import CONTINUOUS, discrete, family
+from cdiff.scipy._stats_table import CONTINUOUS, WHOLE, discrete, family
 
 __all__: list[str] = []
 
@@ -241,11 +241,11 @@ family("wrapcauchy", "c", "log1p(-square(c)) - log(2 * pi)"
 # --- on whole numbers
 
 discrete("betanbinom", "n a b", "-log(n + x) - betaln(n, x + 1) + betaln(a + n, b + x)"
-         " - betaln(a, b)", None, None, "0", None, "(n >= 0) * (a > 0) * (b > 0)", (5, 2.3, 1.8))
+         " - betaln(a, b)", None, None, "0", None, f"{WHOLE} * (a > 0) * (b > 0)", (5, 2.3, 1.8))
 discrete("boltzmann", "lambda_ N", "log(expm1(-lambda_) / expm1(-lambda_ * N)) - lambda_ * x",
          "expm1(-lambda_ * (x + 1)) / expm1(-lambda_ * N)",
          "exp(-lambda_ * (x + 1)) * expm1(-lambda_ * (N - x - 1)) / expm1(-lambda_ * N)", "0",
-         "N - 1", "(lambda_ > 0) * (N > 0)", (0.7, 8))
+         "N - 1", "(lambda_ > 0) * (N > 0) * (floor(N) == N)", (0.7, 8))
 discrete("dlaplace", "a", "log(tanh(0.5 * a)) - a * absolute(x)",
          "where(x < 0, exp(a * x) * expit(a), 1 - exp(-a * x) * expit(-a))",
          "where(x < 0, 1 - exp(a * x) * expit(a), exp(-a * x) * expit(-a))", None, None,

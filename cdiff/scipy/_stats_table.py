@@ -363,11 +363,12 @@ def discrete(name: str, shapes: str, logpmf: str, cdf: str | None, sf: str | Non
 
 
 UNIT = "(p >= 0) * (p <= 1)"
+WHOLE = "(n >= 0) * (floor(n) == n)"
 discrete("bernoulli", "p", "xlogy(x, p) + xlog1py(1 - x, -p)", "where(x < 1, 1 - p, 1.0)",
          "where(x < 1, p, 0.0)", "0", "1", UNIT, (0.3,))
 discrete("binom", "n p", "gammaln(n + 1) - gammaln(x + 1) - gammaln(n - x + 1) + xlogy(x, p)"
          " + xlog1py(n - x, -p)", "betaincc(x + 1, n - x, p)", "betainc(x + 1, n - x, p)", "0", "n",
-         f"(n >= 0) * {UNIT}", (6, 0.3))
+         f"{WHOLE} * {UNIT}", (6, 0.3))
 discrete("poisson", "mu", "xlogy(x, mu) - gammaln(x + 1) - mu", "gammaincc(x + 1, mu)",
          "gammainc(x + 1, mu)", "0", None, "mu >= 0", (2.3,))
 discrete("geom", "p", "xlog1py(x - 1, -p) + log(p)", "-expm1(x * log1p(-p))",
@@ -381,4 +382,4 @@ discrete("planck", "lambda_", "log(-expm1(-lambda_)) - lambda_ * x", "-expm1(-la
          "exp(-lambda_ * (x + 1))", "0", None, "lambda_ > 0", (0.7,))
 discrete("zipf", "a", "-log(zeta_riemann(a)) - a * log(x)", None, None, "1", None, "a > 1", (2.3,))
 discrete("betabinom", "n a b", "-log(n + 1) - betaln(n - x + 1, x + 1) + betaln(x + a, n - x + b)"
-         " - betaln(a, b)", None, None, "0", "n", "(n >= 0) * (a > 0) * (b > 0)", (6, 1.3, 0.8))
+         " - betaln(a, b)", None, None, "0", "n", f"{WHOLE} * (a > 0) * (b > 0)", (6, 1.3, 0.8))

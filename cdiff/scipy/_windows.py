@@ -10,6 +10,8 @@ array([0.606531, 0.      , 0.606531])
 
 from __future__ import annotations
 
+from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,33 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.scipy._language import FUNCTIONS
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import mirror_of, no_keywords
 from cdiff.scipy._need import scipy_module
 
 _windows = scipy_module("signal.windows")
 __all__: list[str] = []
-_mirrors = mirror_of(_windows, __all__)
+_mirror = mirror_of(_windows, __all__)
+
+
+def _mirrors(f: Any) -> Any:
+    """Also with SciPy's rule for lengths: a window of one element is 1, whatever its parameters."""
+    form = signature(f)
+
+    @wraps(f)
+    def window(*args: Any, xp: Any = None, device: Any = None, **kwargs: Any) -> Array:
+        no_keywords(f.__name__, xp=(xp, None), device=(device, None))
+        try:
+            given = form.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{f.__name__}: {error}") from None
+        M = given.arguments["M"]
+        if int(M) != M or M < 0:
+            raise ValueError(f"{f.__name__}: the length M is a non-negative integer, not {M!r}")
+        given.arguments["M"] = int(M)
+        result: Array = f(*given.args, **given.kwargs)
+        return result if M > 1 else _core.array(np.ones(int(M)))
+
+    return _mirror(window)
 
 
 def _places(M: int, sym: bool) -> Any:
@@ -31,7 +54,7 @@ def _places(M: int, sym: bool) -> Any:
 
 
 @_mirrors
-def gaussian(M: int, std: Any, sym: bool = True, **kwargs: Any) -> Array:
+def gaussian(M: int, std: Any, sym: bool = True) -> Array:
     """As `scipy.signal.windows.gaussian`, by std."""
     k, length = _places(M, sym)
     result: Array = _core.exp(-0.5 * _core.square((k - 0.5 * (length - 1)) / std))
@@ -39,7 +62,7 @@ def gaussian(M: int, std: Any, sym: bool = True, **kwargs: Any) -> Array:
 
 
 @_mirrors
-def general_gaussian(M: int, p: Any, sig: Any, sym: bool = True, **kwargs: Any) -> Array:
+def general_gaussian(M: int, p: Any, sig: Any, sym: bool = True) -> Array:
     """As `scipy.signal.windows.general_gaussian`, by p and sig."""
     k, length = _places(M, sym)
     distance = _core.absolute((k - 0.5 * (length - 1)) / sig)
@@ -48,9 +71,7 @@ def general_gaussian(M: int, p: Any, sig: Any, sym: bool = True, **kwargs: Any) 
 
 
 @_mirrors
-def exponential(
-    M: int, center: Any = None, tau: Any = 1.0, sym: bool = True, **kwargs: Any
-) -> Array:
+def exponential(M: int, center: Any = None, tau: Any = 1.0, sym: bool = True) -> Array:
     """As `scipy.signal.windows.exponential`, by tau (and by center, for a window of the filter)."""
     k, length = _places(M, sym)
     if sym and center is not None:
@@ -61,7 +82,7 @@ def exponential(
 
 
 @_mirrors
-def kaiser(M: int, beta: Any, sym: bool = True, **kwargs: Any) -> Array:
+def kaiser(M: int, beta: Any, sym: bool = True) -> Array:
     """As `scipy.signal.windows.kaiser`, by beta."""
     k, length = _places(M, sym)
     if length == 1:
@@ -82,7 +103,7 @@ def general_cosine(M: int, a: Any, sym: bool = True) -> Array:
 
 
 @_mirrors
-def general_hamming(M: int, alpha: Any, sym: bool = True, **kwargs: Any) -> Array:
+def general_hamming(M: int, alpha: Any, sym: bool = True) -> Array:
     """As `scipy.signal.windows.general_hamming`, by alpha."""
     return general_cosine(M, [alpha, 1.0 - alpha], sym)  # type: ignore[no-any-return]
 

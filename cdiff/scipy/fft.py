@@ -25,7 +25,7 @@ from cdiff import _core
 from cdiff._core import Array, Callee, call
 from cdiff._mapped import PointCallee
 from cdiff.numpy import fft as _numpy_fft
-from cdiff.numpy._common import as_array, axis_of
+from cdiff.numpy._common import as_array, axes_of, axis_of
 from cdiff.numpy.fft import OTHER_WAY, lengths_of, of_length
 from cdiff.scipy._mirror import mirror_of, no_keywords
 from cdiff.scipy._need import scipy_module
@@ -140,13 +140,23 @@ def _many_axes(name: str, inverse: bool) -> Any:
         overwrite_x: bool = False, workers: Any = None, *, orthogonalize: Any = None,
     ) -> Array:  # fmt: skip
         x = as_array(x)
-        s = s if s is None or np.iterable(s) else (s,)
-        axes = axes if axes is None or np.iterable(axes) else (axes,)
+        s, axes = _listed(x, s, axes, label)
         for n, axis in zip(*lengths_of(x, s, axes, label), strict=True):
             x = _transformed(name, x, type, n, axis, norm, orthogonalize, inverse)
         return x
 
     return _named(transform, label)
+
+
+def _listed(x: Array, s: Any, axes: Any, name: str) -> tuple[Any, Any]:
+    """Lengths and axes as SciPy takes them: numbers too, and no axis twice."""
+    s = s if s is None or np.iterable(s) else (s,)
+    axes = axes if axes is None or np.iterable(axes) else (axes,)
+    if s is not None and any(n is None for n in s):
+        raise ValueError(f"{name}: s is made of integers, not {s!r}")
+    if axes is not None:
+        axes_of(x, tuple(axes), name)
+    return s, axes
 
 
 def _named(transform: Any, name: str) -> Any:
@@ -231,9 +241,8 @@ def _fourier_of_many(name: str, function: Any, default: Any) -> Any:
         workers: Any = None, *, plan: Any = None,
     ) -> Array:  # fmt: skip
         no_keywords(name, plan=(plan, None))
-        s = s if s is None or np.iterable(s) else (s,)
-        axes = axes if axes is None or np.iterable(axes) else (axes,)
-        return function(as_array(x), s, axes, norm)
+        x = as_array(x)
+        return function(x, *_listed(x, s, axes, name), norm)
 
     return _named(transform, name)
 

@@ -20,7 +20,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import as_array, axis_of, index_along
+from cdiff.numpy._common import as_array, axis_of, index_along, of_values
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
@@ -33,10 +33,10 @@ _mirrors = mirror_of(_integrate, __all__)
 def _steps(y: Array, x: Any, dx: Any, axis: int, name: str) -> Any:
     """The widths between samples, ready to be multiplied along the axis."""
     if x is None:
-        return dx
+        return as_array(dx) if np.ndim(dx) else dx
     x = as_array(x)
     count = y.shape[axis]
-    if x.shape[axis if x.ndim == y.ndim else -1] != count or x.ndim not in (1, y.ndim):
+    if x.ndim not in (1, y.ndim) or x.shape[axis if x.ndim == y.ndim else -1] != count:
         raise misfit(f"{name}: x of shape {x.shape} does not fit y of shape {y.shape}")
     if x.ndim == 1:
         shape = [1] * y.ndim
@@ -50,6 +50,8 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """As `scipy.integrate.trapezoid`."""
     y = as_array(y)
     axis = axis_of(y, axis, "trapezoid")
+    if x is not None and np.ndim(x) > 1:
+        x = _core.broadcast_to(as_array(x), y.shape)
     return _core.sum(_areas(y, _steps(y, x, dx, axis, "trapezoid"), axis), (axis,))
 
 
@@ -64,7 +66,7 @@ def cumulative_trapezoid(
     """As `scipy.integrate.cumulative_trapezoid`."""
     y = as_array(y)
     axis = axis_of(y, axis, "cumulative_trapezoid")
-    if initial not in (None, 0):
+    if np.ndim(initial) or initial not in (None, 0):
         raise ValueError("cumulative_trapezoid: `initial` must be `None` or `0`.")
     areas = _areas(y, _steps(y, x, dx, axis, "cumulative_trapezoid"), axis)
     return _running(areas, axis, initial)
@@ -76,7 +78,7 @@ def _running(areas: Array, axis: int, initial: Any) -> Array:
         return total
     shape = tuple([1 if k == axis else n for k, n in enumerate(total.shape)])
     first = _core.broadcast_to(_core.cast(as_array(initial), total.dtype), shape)
-    return _core.concatenate([first, total + initial], axis)
+    return _core.concatenate([first, total + first], axis)
 
 
 def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
@@ -85,10 +87,7 @@ def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
     def at(start: int | None, stop: int | None) -> Any:
         return index_along(axis, slice(start, stop))
 
-    if np.ndim(d):
-        h0, h1 = d[at(None, -1)], d[at(1, None)]
-    else:
-        h0 = h1 = d
+    h0, h1 = (d[at(None, -1)], d[at(1, None)]) if _vary(d, axis) else (d, d)
     f0, f1, f2 = y[at(None, -2)], y[at(1, -1)], y[at(2, None)]
     total = h0 + h1
     ratio = h0 / h1
@@ -103,46 +102,58 @@ def _simpson_areas(y: Array, d: Any, axis: int) -> Array:
     )
 
 
+def _vary(d: Any, axis: int) -> bool:
+    """Whether there is a width for every interval."""
+    return bool(np.ndim(d)) and d.shape[axis] > 1
+
+
 @_mirrors
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     """As `scipy.integrate.simpson`: parabolas through pairs of intervals.
 
     Where the number of intervals is odd, the last one is integrated by the parabola through the
-    last three samples.
+    last three samples. Of places that are equal a quotient of widths counts as 0, as in SciPy.
     """
     y = as_array(y)
     axis = axis_of(y, axis, "simpson")
+    if x is None and np.ndim(dx):
+        raise misfit(f"simpson: dx is one number, got shape {np.shape(dx)}; give the places as x")
     d = _steps(y, x, dx, axis, "simpson")
     n = y.shape[axis]
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
-    last = n if n % 2 else n - 1
 
-    def pick(v: Any, s: slice) -> Any:
-        return v[index_along(axis, s)]
+    def pick(v: Any, start: int, stop: int | None, step: int = 1) -> Any:
+        return v[index_along(axis, slice(start, stop, step))]
 
-    even = pick(y, slice(0, last))
-    widths = pick(d, slice(0, last - 1)) if np.ndim(d) else d
-    pairs = pick(_both(even, widths, axis), slice(0, None, 2))
-    total = _core.sum(pairs, (axis,))
+    end = n if n % 2 else n - 1  # an odd number of samples
+    samples = [pick(y, k, end - 2 + k, 2) for k in range(3)]
+    widths = [pick(d, k, end - 1, 2) for k in range(2)] if np.ndim(d) else [as_array(d)] * 2
+    total = _core.sum(_pairs(*samples, *widths), (axis,))
     if n % 2:
         return total
-    return total + _core.sum(_last_area(pick(y, slice(-3, None)), d, axis), (axis,))
+    samples = [pick(y, n - 3 + k, n - 2 + k) for k in range(3)]
+    widths = [pick(d, n - 3 + k, n - 2 + k) for k in range(2)] if np.ndim(d) else widths
+    return total + _core.sum(_last_area(*samples, *widths), (axis,))
 
 
-def _both(y: Array, d: Any, axis: int) -> Array:
-    """The integrals over each two neighbouring intervals."""
-    first = _simpson_areas(y, d, axis)
-    flipped = index_along(axis, slice(None, None, -1))
-    backward = _simpson_areas(y[flipped], d[flipped] if np.ndim(d) else d, axis)
-    return first + backward[flipped]
+def _pairs(f0: Array, f1: Array, f2: Array, h0: Array, h1: Array) -> Array:
+    """The integrals over two neighbouring intervals, by the parabola through three samples."""
+    both, ratio = h0 + h1, _core.safe_divide(h0, h1)
+    middle = both * _core.safe_divide(both, h0 * h1)
+    return both / 6 * (f0 * (2 - _core.safe_divide(1.0, ratio)) + f1 * middle + f2 * (2 - ratio))
 
 
-def _last_area(y: Array, d: Any, axis: int) -> Array:
-    """The integral over the last interval, by the parabola through the last three samples."""
-    flipped = index_along(axis, slice(None, None, -1))
-    widths = d[index_along(axis, slice(-2, None))][flipped] if np.ndim(d) else d
-    return _simpson_areas(y[flipped], widths, axis)
+def _last_area(f0: Array, f1: Array, f2: Array, h0: Array, h1: Array) -> Array:
+    """The integral over the second interval alone."""
+    both, divide = h0 + h1, _core.safe_divide
+    by_last = divide(h1 * (2 * h1 + 3 * h0), 6 * both)
+    by_middle = divide(h1 * (h1 + 3 * h0), 6 * h0)
+    return by_last * f2 + by_middle * f1 - divide(h1 * h1 * h1, 6 * h0 * both) * f0
+
+
+def _no_steps(d: Any) -> Any:
+    return d <= 0
 
 
 @_mirrors
@@ -156,10 +167,18 @@ def cumulative_simpson(
     n = y.shape[axis]
     if n < 3:
         return _running(_areas(y, d, axis), axis, initial)
+    if x is not None and np.any(of_values(_no_steps, d)):
+        raise ValueError("cumulative_simpson: x must be strictly increasing")
+    one = tuple([1 if k == axis else m for k, m in enumerate(y.shape)])
+    if (x is None and np.shape(d) not in ((), one)) or np.ndim(x) > 1 and np.shape(x) != y.shape:
+        raise misfit(
+            f"cumulative_simpson: dx of shape {np.shape(dx)} is no number and has no shape {one}, "
+            f"or x of shape {np.shape(x)} is no vector and has no shape {y.shape}"
+        )
     # Interval k by the parabola that begins with it where k is even, that ends with it elsewhere.
     forward = _simpson_areas(y, d, axis)
     flipped = index_along(axis, slice(None, None, -1))
-    backward = _simpson_areas(y[flipped], d[flipped] if np.ndim(d) else d, axis)[flipped]
+    backward = _simpson_areas(y[flipped], d[flipped] if _vary(d, axis) else d, axis)[flipped]
     edge = index_along(axis, slice(-1, None))
     first = _core.concatenate([forward, backward[edge]], axis)
     start = index_along(axis, slice(0, 1))

@@ -23,7 +23,7 @@ from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff._mapped import PointCallee
-from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes
+from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes, of_values
 from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._mirror import mirror_of
@@ -39,17 +39,12 @@ def _flipped(x: Array) -> Array:
     return x[(slice(None, None, -1),) * x.ndim]
 
 
-def _floats(x: Any, name: str) -> Array:
+def _numbers(x: Any, name: str) -> Array:
+    """Real or complex numbers, some."""
     x = as_array(x)
     if x.size == 0:
         raise misfit(f"{name}: an operand has no elements: shape {x.shape}")
-    return x if x.dtype.kind == "f" else _core.cast(x, float)
-
-
-def _numbers(x: Any, name: str) -> Array:
-    """The same, or complex numbers."""
-    x = as_array(x)
-    return x if x.dtype.kind == "c" and x.size else _floats(x, name)
+    return x if x.dtype.kind in "fc" else _core.cast(x, float)
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -107,16 +102,15 @@ def _part(
     if mode == "full":
         return whole
     pairs = [(a[k], b[k]) for k in axes]
-    key = [slice(None)] * len(a)
     if mode == "same":
-        for k, (n, m) in zip(axes, pairs, strict=True):
-            key[k] = slice((m - 1) // 2, (m - 1) // 2 + n)
-        return whole[tuple(key)]
+        starts = [(w - n) // 2 for w, n in zip(whole.shape, a, strict=True)]
+        return whole[tuple([slice(k, k + n) for k, n in zip(starts, a, strict=True)])]
     if not (all(n >= m for n, m in pairs) or all(n <= m for n, m in pairs)):
         raise ValueError(
             f"{name}: for mode='valid' one operand must be as large as the other in every axis, "
             f"got {a} and {b}"
         )
+    key = [slice(None)] * len(a)
     for k, (n, m) in zip(axes, pairs, strict=True):
         key[k] = slice(min(n, m) - 1, max(n, m))
     return whole[tuple(key)]
@@ -125,14 +119,20 @@ def _part(
 def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Array:
     """By Fourier transforms over some axes; the others are broadcast."""
     a, b = _numbers(in1, name), _numbers(in2, name)
-    if axes is None or a.ndim != b.ndim or a.ndim == 0:
+    if a.ndim != b.ndim or a.ndim == 0 or mode not in ("full", "same", "valid"):
         return _convolved(a, b, mode, "fft", name)
     axes = axes_of(a, listed_axes(axes), name)
-    if len(axes) == a.ndim or mode not in ("full", "same", "valid"):
+    if not axes:
+        raise ValueError(f"{name}: axes cannot be empty")
+    # An axis of length one is broadcast, too.
+    axes = tuple([k for k in axes if 1 not in (a.shape[k], b.shape[k])])
+    if len(axes) == a.ndim:
         return _convolved(a, b, mode, "fft", name)
     rest = [(n, m) for k, (n, m) in enumerate(zip(a.shape, b.shape, strict=True)) if k not in axes]
     if any(n != m and 1 not in (n, m) for n, m in rest):
         raise misfit(f"{name}: shapes {a.shape} and {b.shape} differ outside the axes {axes}")
+    if not axes:
+        return _part(a * b, a.shape, b.shape, axes, mode, name)
     lengths = [a.shape[k] + b.shape[k] - 1 for k in axes]
     real = "c" not in (a.dtype.kind, b.dtype.kind)
     there, back = (rfftn, irfftn) if real else (fftn, ifftn)
@@ -171,7 +171,9 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
 @_mirrors
 def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Array:
     """As `scipy.signal.hilbert`: the analytic signal of real numbers."""
-    x = _floats(x, "hilbert")
+    x = _numbers(x, "hilbert")
+    if x.dtype.kind == "c":
+        raise ValueError("hilbert: x must be real")
     axis = axis_of(x, axis, "hilbert")
     n = x.shape[axis] if N is None else int(N)
     if n <= 0:
@@ -232,7 +234,10 @@ def _lagged(w: Array, x: Array, count: int) -> Array:
 @_mirrors
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """As `scipy.signal.lfilter`, by the signal, the coefficients and the state before it."""
-    b, a, x = _floats(b, "lfilter"), _floats(a, "lfilter"), _floats(x, "lfilter")
+    given = [_numbers(c, "lfilter") for c in (b, a, x)]
+    given += [] if zi is None else [as_array(zi)]
+    kind = np.result_type(*[c.dtype for c in given])
+    b, a, x, *states = [_core.cast(c, kind) for c in given]
     b, a = (_core.reshape(c, (1,)) if c.ndim == 0 else c for c in (b, a))
     if b.ndim != 1 or a.ndim != 1:
         raise misfit(f"lfilter: b and a are vectors, got shapes {b.shape} and {a.shape}")
@@ -241,10 +246,9 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     perm = [k for k in range(x.ndim) if k != axis] + [axis]
     there = (lambda v: v) if last else (lambda v: _core.transpose(v, perm))
     back = (lambda v: v) if last else (lambda v: _core.transpose(v, np.argsort(perm).tolist()))
-    if zi is None:
+    if not states:
         return back(call(Filter(), [b, a, there(x)]))
-    order = max(b.size, a.size) - 1
-    state = as_array(zi)
+    order, state = max(b.size, a.size) - 1, states[0]
     expected = tuple([order if k == axis else n for k, n in enumerate(x.shape)])
     pairs = zip(state.shape, expected, strict=False)
     if state.ndim != x.ndim or any(m not in (1, n) for m, n in pairs):
@@ -269,12 +273,23 @@ def _from_state(b: Array, a: Array, x: Array, state: Array) -> tuple[Array, Arra
     return y, left[..., n:]
 
 
+def _not_one(x: Any) -> Any:
+    return x != 1
+
+
 @_mirrors
 def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """As `scipy.signal.sosfilt`, by the signal, the sections and the state before it."""
-    sos, y = _floats(sos, "sosfilt"), _floats(x, "sosfilt")
+    sos, y = _numbers(sos, "sosfilt"), _numbers(x, "sosfilt")
+    sos = _core.reshape(sos, (1, sos.size)) if sos.ndim == 1 else sos
     if sos.ndim != 2 or sos.shape[1] != 6:
         raise misfit(f"sosfilt: sos must have shape (n_sections, 6), not {sos.shape}")
+    if np.any(of_values(_not_one, sos[:, 3])):
+        raise ValueError("sosfilt: sos[:, 3] should be all ones")
+    axis = axis_of(y, axis, "sosfilt")
+    needed = (sos.shape[0], *[2 if k == axis else n for k, n in enumerate(y.shape)])
+    if zi is not None and np.shape(zi) != needed:
+        raise misfit(f"sosfilt: zi has shape {np.shape(zi)}, but {needed} is needed")
     if zi is None:
         for k in range(sos.shape[0]):
             y = lfilter(sos[k, :3], sos[k, 3:], y, axis)
@@ -291,7 +306,7 @@ def detrend(
     data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
 ) -> Array:
     """As `scipy.signal.detrend`."""
-    x = _floats(data, "detrend")
+    x = _numbers(data, "detrend")
     axis = axis_of(x, axis, "detrend")
     n = x.shape[axis]
     if type in ("constant", "c"):

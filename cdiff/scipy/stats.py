@@ -26,7 +26,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import any_true, as_array
+from cdiff.numpy._common import any_true, as_array, of_values
 from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
@@ -38,6 +38,7 @@ from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
 from cdiff.scipy._tails import log_mass
 
 _stats = scipy_module("stats")
+_REAL = np.dtype(float)
 
 
 def _log_normal_mass(a: Any, b: Any) -> Any:
@@ -198,7 +199,20 @@ class _Distribution:
         missing = [s for s in self._family.shapes if s not in found]
         if missing:
             raise TypeError(f"{self._family.name}: the shape {', '.join(missing)} is missing")
-        return [found.get(name, defaults.get(name)) for name in names]
+        return [self._form(found.get(name, defaults.get(name)), name) for name in names]
+
+    def _form(self, x: Any, name: str) -> Any:
+        """An argument; lists as arrays, and a zero as one that numbers can be divided by."""
+        kind = type(x)
+        if kind in (list, tuple) or (kind in (int, float) and not x and name != "loc"):
+            x = as_array(x)
+        return x
+
+    def _check_real(self, method: str, *given: Any) -> None:
+        """Densities are expressions in complex numbers, too; all others compare or integrate."""
+        kinds = [getattr(x, "dtype", _REAL).kind for x in given]
+        if "c" in kinds and method[-3:] not in ("pdf", "pmf"):
+            raise TypeError(f"{self._family.name}.{method} takes real numbers only")
 
     def _limited(self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any) -> Any:
         """The value outside the support in its place."""
@@ -218,7 +232,14 @@ class _Distribution:
         if self._family.valid:
             allowed = _compiled(self._family.valid, self._family.shapes)(*shapes)
             y = _core.where(allowed, y, np.nan)
+        if self._family.mode:  # an integral of nan may be a number
+            for s in shapes:
+                y = _core.where(_core.less(_core.absolute(s), np.inf), y, np.nan)
         return y if scale is None else _core.where(_core.greater(scale, 0), y, np.nan)
+
+
+def _no_probability(x: Any) -> Any:
+    return (x < 0) | (x > 1)
 
 
 class _Continuous(_Distribution):
@@ -234,10 +255,13 @@ class _Continuous(_Distribution):
                 f"scipy.stats.{family.name}.{method} of plain numbers"
             )
         function = self._function(method, variable)
-        x = as_array(x) if isinstance(x, (list, tuple)) else x
+        x = self._form(x, variable)
+        self._check_real(method, x, *shapes, loc, scale)
         if variable == "q":
             y = self._ended(function(x, *shapes), x, shapes, method == "isf")
-            return self._valid(loc + scale * y, shapes, scale)
+            inside = _core.greater_equal(x, 0.0) & _core.less_equal(x, 1.0)
+            y = _core.where(inside, loc + scale * y, np.nan)
+            return self._valid(y, shapes, scale)
         z = (x - loc) / scale
         y = function(z, *shapes)
         if method in ("logcdf", "logsf") and getattr(family, method) is None and not family.mode:
@@ -305,6 +329,9 @@ class _Continuous(_Distribution):
         """As SciPy's: the quantiles that have equal tails outside."""
         if not holds_arrays((confidence, *args), kwargs):
             return self._plain.interval(confidence, *args, **kwargs)
+        confidence = self._form(confidence, "confidence")
+        if np.any(of_values(_no_probability, confidence)):
+            raise ValueError(f"{self._family.name}: the confidence of an interval is from 0 to 1")
         tail = 0.5 * (1.0 - confidence)
         return tuple([self._call(m, tail, args, kwargs) for m in ("ppf", "isf")])
 
@@ -321,8 +348,10 @@ class _Discrete(_Distribution):
                 f"{family.name}.{method} has no derivative here; its value is "
                 f"scipy.stats.{family.name}.{method} of plain numbers"
             )
-        k = as_array(k) if isinstance(k, (list, tuple)) else k
-        x = _core.floor(k - loc)
+        k = self._form(k, "k")
+        self._check_real(method, k, *shapes, loc)
+        place = k - loc
+        x = _core.floor(place)
         log = method.startswith("log")
         below, above = (-np.inf if log else 0.0), (-np.inf if log else 0.0)
         if method in ("cdf", "logcdf"):
@@ -339,25 +368,33 @@ class _Discrete(_Distribution):
         if method in ("cdf", "sf", "logcdf", "logsf") and family.high == "n":
             y = _core.where(_core.greater_equal(x, shapes[0]), above, y)
         if method in ("pmf", "logpmf"):
-            y = _core.where(_core.equal(x, k - loc), y, below)
+            y = _core.where(_core.equal(x, place), y, below)
+        y = _core.where(_core.equal(place, place), y, np.nan)
         return self._valid(y, shapes)
 
 
-def _method(name: str) -> Any:
-    def method(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-        if type(x) is not Array and not holds_arrays((x, *args), kwargs):
-            return getattr(self._plain, name)(x, *args, **kwargs)
-        return self._call(name, x, args, kwargs)
+def _method(name: str, variable: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        first = args[0] if args else None
+        if type(first) is not Array and not holds_arrays(args, kwargs):
+            return getattr(self._plain, name)(*args, **kwargs)
+        if not args:
+            if variable not in kwargs:
+                raise TypeError(f"{self._family.name}.{name}: the argument {variable} is missing")
+            first = kwargs.pop(variable)
+        return self._call(name, first, args[1:], kwargs)
 
     method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"As the `{name}` of SciPy's distribution: (x, *shapes, loc=0, scale=1)."
+    method.__doc__ = (
+        f"As the `{name}` of SciPy's distribution: ({variable}, *shapes, loc=0, scale=1)."
+    )
     return method
 
 
 for _name in CONTINUOUS_METHODS:
-    setattr(_Continuous, _name, _method(_name))
+    setattr(_Continuous, _name, _method(_name, _METHODS[_name][0]))
 for _name in DISCRETE_METHODS:
-    setattr(_Discrete, _name, _method(_name))
+    setattr(_Discrete, _name, _method(_name, "k"))
 
 for _name, _family in CONTINUOUS.items():
     globals()[_name] = _Continuous(_family)

@@ -130,6 +130,16 @@ class SparseArray:
         return self.data.size
 
     @property
+    def ndim(self) -> int:
+        """Two."""
+        return 2
+
+    @property
+    def dtype(self) -> Any:
+        """That of the nonzeros."""
+        return self.data.dtype
+
+    @property
     def T(self) -> SparseArray:
         """The transpose."""
         return SparseArray(self.data, self.structure.flipped())
@@ -150,6 +160,35 @@ class SparseArray:
         return SparseArray(self.data * factor, self.structure)
 
     __rmul__ = __mul__
+    dot = __matmul__
+
+    def __neg__(self) -> SparseArray:
+        return SparseArray(-self.data, self.structure)
+
+    def __truediv__(self, divisor: Any) -> SparseArray:
+        if np.ndim(divisor):
+            raise TypeError("a SparseArray can be divided by a number; use toarray() for elements")
+        return SparseArray(self.data / divisor, self.structure)
+
+    def __add__(self, other: Any) -> SparseArray:
+        if not isinstance(other, SparseArray) and not _sparse.issparse(other):
+            return NotImplemented
+        other = as_sparse(other, "sparse addition")
+        if other.shape != self.shape:
+            raise misfit(f"sparse addition: shapes {self.shape} and {other.shape} do not fit")
+        kind = np.result_type(self.dtype, other.dtype)
+        data = _core.concatenate([_core.cast(x.data, kind) for x in (self, other)], 0)
+        rows = np.concatenate([self.structure.rows, other.structure.rows])
+        columns = np.concatenate([self.structure.columns, other.structure.columns])
+        return SparseArray(data, Structure(rows, columns, self.shape))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
 
     def toarray(self) -> Array:
         """The dense matrix."""
@@ -204,6 +243,8 @@ def from_coordinates(data: Any, coords: Any, shape: Any) -> SparseArray:
     rows, columns = (np.asarray(z, dtype=np.intp) for z in coords)
     if shape is None:
         shape = (int(rows.max(initial=-1)) + 1, int(columns.max(initial=-1)) + 1)
+    if len(shape) != 2:
+        raise misfit(f"sparse: a matrix has two axes, not the shape {tuple(shape)}")
     data = as_array(data)
     if data.shape != rows.shape or rows.shape != columns.shape or rows.ndim != 1:
         raise misfit(f"sparse: data of shape {data.shape} for coordinates of shapes "
@@ -218,10 +259,16 @@ def from_compressed(data: Any, indices: Any, indptr: Any, shape: Any,
                     by_columns: bool) -> SparseArray:  # fmt: skip
     """From the compressed format of rows or of columns."""
     indices, indptr = np.asarray(indices, dtype=np.intp), np.asarray(indptr, dtype=np.intp)
-    major = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     if shape is None:
         ends = (indptr.size - 1, int(indices.max(initial=-1)) + 1)
         shape = ends[::-1] if by_columns else ends
+    count = shape[1 if by_columns else 0] + 1
+    if indptr.shape != (count,) or indptr[0] or (np.diff(indptr) < 0).any():
+        raise ValueError(
+            f"sparse: for the shape {tuple(shape)} the index pointer has {count} ascending numbers "
+            f"from 0 on, not {indptr.tolist()!s:.60}"
+        )
+    major = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     coords = (indices, major) if by_columns else (major, indices)
     return from_coordinates(data, coords, shape)
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cdiff import _core
 from cdiff._core import any_array
 from cdiff.numpy._common import as_array
@@ -29,9 +31,15 @@ def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) ->
     """As `scipy.sparse.linalg.spsolve`, for a dense b."""
     if not isinstance(A, SparseArray) and not any_array(b):
         return _linalg.spsolve(A, b, permc_spec, use_umfpack)
-    b = as_array(b)
-    b = b if b.dtype.kind == "f" else _core.cast(b, float)
-    return solved(as_sparse(A, "spsolve"), b, "spsolve")
+    if permc_spec not in (None, "NATURAL", "MMD_ATA", "MMD_AT_PLUS_A", "COLAMD"):
+        raise ValueError(f"spsolve: invalid permc_spec={permc_spec!r}")
+    a, b = as_sparse(A, "spsolve"), as_array(b)
+    b = b if b.dtype.kind in "fc" else _core.cast(b, float)
+    kind = np.result_type(a.data.dtype, b.dtype)
+    a, b = SparseArray(_core.cast(a.data, kind), a.structure), _core.cast(b, kind)
+    # A matrix of one column is a vector to SciPy.
+    b = _core.reshape(b, (b.size,)) if b.ndim == 2 and b.shape[1] == 1 else b
+    return solved(a, b, "spsolve")
 
 
 def __getattr__(name: str) -> Any:

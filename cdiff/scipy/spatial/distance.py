@@ -16,6 +16,7 @@ array([[-0.6, -0.8],
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import as_array
+from cdiff.numpy._common import as_array, axes_of, listed_axes, of_values
 from cdiff.numpy._reduce import mean as _mean
 from cdiff.numpy._reduce import var as _var
 from cdiff.numpy.linalg import inv as _inv
@@ -49,6 +50,10 @@ def _minkowski(u: Array, v: Array, p: Any = 2, w: Any = None) -> Array:
     if w is not None:
         d = _core.power(w, 1 / p) * d if p != np.inf else _core.where(_core.equal(w, 0), 0.0, d)
     return _vector_norm(d, axis=-1, ord=p)
+
+
+def _euclidean(u: Array, v: Array, w: Any = None) -> Array:
+    return _minkowski(u, v, 2, w)
 
 
 def _sqeuclidean(u: Array, v: Array, w: Any = None) -> Array:
@@ -91,43 +96,80 @@ def _correlation(u: Array, v: Array, w: Any = None, centered: bool = True) -> Ar
 
 
 def _seuclidean(u: Array, v: Array, V: Any) -> Array:
-    return _core.norm2((u - v) / _core.sqrt(as_array(V)), (max(u.ndim, v.ndim) - 1,))
+    V = as_array(V)
+    if V.shape != u.shape[-1:]:
+        raise misfit(f"seuclidean: V has shape {V.shape}, but {u.shape[-1:]} is needed")
+    if np.any(of_values(_negative, V)):
+        raise ValueError("seuclidean: variances must not be negative")
+    return _core.norm2((u - v) / _core.sqrt(V), (max(u.ndim, v.ndim) - 1,))
 
 
 def _mahalanobis(u: Array, v: Array, VI: Any) -> Array:
-    d = u - v
-    product = _core.matmul(d, as_array(VI))
+    d, VI = u - v, as_array(VI)
+    product = _core.matmul(d, VI if VI.ndim > 1 else _core.reshape(VI, (1, VI.size)))
     squares = _total(product * d)
     # The derivative of the root is 0 at equal points, as that of every norm.
     zero = _core.equal(squares, 0.0)
     return _core.where(zero, 0.0, _core.sqrt(_core.where(zero, 1.0, squares)))
 
 
-def _jensenshannon(u: Array, v: Array, base: float | None = None) -> Array:
-    p = u / _core.sum(u, (u.ndim - 1,), True)
-    q = v / _core.sum(v, (v.ndim - 1,), True)
+def _jensenshannon(u: Array, v: Array, base: Any = None) -> Array:
+    return _divergence(u, v, base, -1, False)
+
+
+def _divergence(p: Array, q: Array, base: Any, axis: Any, keepdims: bool) -> Array:
+    p, q = (x / _core.sum(x, axes_of(x, axis, "jensenshannon"), True) for x in (p, q))
     m = 0.5 * (p + q)
     rel_entr = FUNCTIONS["rel_entr"]
-    total = _total(rel_entr(p, m)) + _total(rel_entr(q, m))
-    return _core.sqrt(0.5 * total / (1.0 if base is None else np.log(base)))
+    total = _core.sum(rel_entr(p, m) + rel_entr(q, m), axes_of(m, axis, "jensenshannon"), keepdims)
+    return _core.sqrt(0.5 * total / (1.0 if base is None else _core.log(base)))
 
 
 METRICS: dict[str, Callable[..., Array]] = {
     "braycurtis": _braycurtis, "canberra": _canberra, "chebyshev": _chebyshev,
     "cityblock": _cityblock, "correlation": _correlation, "cosine": _cosine,
-    "euclidean": _minkowski, "jensenshannon": _jensenshannon, "mahalanobis": _mahalanobis,
+    "euclidean": _euclidean, "jensenshannon": _jensenshannon, "mahalanobis": _mahalanobis,
     "minkowski": _minkowski, "seuclidean": _seuclidean, "sqeuclidean": _sqeuclidean,
 }  # fmt: skip
 
 
-def _between_points(name: str, arguments: str) -> Any:
-    metric = METRICS[name]
+# Metrics of vectors that SciPy does not know of complex ones, or whose imaginary parts it drops.
+REAL = ("braycurtis", "canberra", "correlation", "cosine")
+FORMS = {name: signature(metric) for name, metric in METRICS.items()}
 
+
+def _negative(x: Any) -> Any:
+    return x < 0
+
+
+def _measured(name: str, u: Array, v: Array, *args: Any, **kwargs: Any) -> Array:
+    """A metric, after SciPy's checks of its parameters."""
+    try:
+        given = FORMS[name].bind(u, v, *args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    w = given.arguments.get("w")
+    if w is not None:
+        w = given.arguments["w"] = as_array(w)
+        if w.shape != u.shape[-1:] or w.dtype.kind == "c":
+            raise misfit(
+                f"{name}: weights are {u.shape[-1]} real numbers, not {w.dtype} of shape {w.shape}"
+            )
+        if np.any(of_values(_negative, w)):
+            raise ValueError(f"{name}: Input weights should be all non-negative")
+    if not given.arguments.get("p", 2) > 0:
+        raise ValueError(f"{name}: p must be greater than 0")
+    return METRICS[name](*given.args, **given.kwargs)
+
+
+def _between_points(name: str, arguments: str) -> Any:
     def distance(u: Any, v: Any, *args: Any, **kwargs: Any) -> Array:
         u, v = as_array(u), as_array(v)
         if u.ndim != 1 or v.shape != u.shape:
             raise misfit(f"{name}: two vectors of equal length, not {u.shape} and {v.shape}")
-        return metric(u, v, *args, **kwargs)
+        if name in REAL and "c" in (u.dtype.kind, v.dtype.kind):
+            raise TypeError(f"{name}: u and v must be real")
+        return _measured(name, u, v, *args, **kwargs)
 
     distance.__name__ = distance.__qualname__ = name
     distance.__doc__ = f"As `scipy.spatial.distance.{name}(u, v{arguments})`."
@@ -141,22 +183,26 @@ canberra = _between_points("canberra", ", w=None")
 braycurtis = _between_points("braycurtis", ", w=None")
 cosine = _between_points("cosine", ", w=None")
 correlation = _between_points("correlation", ", w=None, centered=True")
+euclidean = _between_points("euclidean", ", w=None")
 minkowski = _between_points("minkowski", ", p=2, w=None")
 seuclidean = _between_points("seuclidean", ", V")
 mahalanobis = _between_points("mahalanobis", ", VI")
-jensenshannon = _between_points("jensenshannon", ", base=None")
 
 
 @_mirrors
-def euclidean(u: Any, v: Any, w: Any = None) -> Array:
-    """As `scipy.spatial.distance.euclidean`."""
-    return minkowski(as_array(u), v, 2, w)
+def jensenshannon(
+    p: Any, q: Any, base: Any = None, *, axis: Any = 0, keepdims: bool = False
+) -> Array:
+    """As `scipy.spatial.distance.jensenshannon`, of arrays along an axis."""
+    return _divergence(as_array(p), as_array(q), base, listed_axes(axis), keepdims)
 
 
 def _points(x: Any, name: str) -> Array:
     x = as_array(x)
     if x.ndim != 2:
         raise misfit(f"{name}: points are the rows of a matrix, got shape {x.shape}")
+    if x.dtype.kind == "c":
+        raise TypeError(f"{name}: points have real coordinates, got {x.dtype}")
     return x if x.dtype.kind == "f" else _core.cast(x, float)
 
 
@@ -189,14 +235,23 @@ def _own_name(metric: Any) -> Any:
     return name if known else metric
 
 
+SHORT = {
+    "chebyshev": "chebychev cheby cheb ch linf", "cityblock": "cblock cb c l1 manhattan",
+    "correlation": "co", "cosine": "cos", "euclidean": "euclid eu e l2", "jensenshannon": "js",
+    "mahalanobis": "mahal mah", "minkowski": "mi m pnorm", "seuclidean": "se s",
+    "sqeuclidean": "sqe sqeuclid",
+}  # fmt: skip
+ALIASES = {short: name for name, several in SHORT.items() for short in several.split()}
+
+
 def _metric(metric: Any, name: str) -> Any:
     if callable(metric):
         metric = _own_name(metric)
         if callable(metric):
             return metric
-    aliases = {"l2": "euclidean", "l1": "cityblock", "manhattan": "cityblock", "linf": "chebyshev",
-               "js": "jensenshannon", "cos": "cosine"}  # fmt: skip
-    metric = aliases.get(metric.lower(), metric.lower())
+    if not isinstance(metric, str):
+        raise TypeError(f"{name}: the metric is a name or a function, not {metric!r}")
+    metric = ALIASES.get(metric.lower(), metric.lower())
     if metric not in METRICS:
         raise ValueError(f"{name}: the metric {metric!r} is not differentiated; there are "
                          f"{', '.join(sorted(METRICS))}")  # fmt: skip
@@ -217,7 +272,7 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwa
     if callable(metric):
         return _of_pairs(metric, rows, columns, kwargs)
     kwargs = _defaults(metric, _core.concatenate([a, b], 0), kwargs)
-    return METRICS[metric](rows, columns, **kwargs)
+    return _measured(metric, rows, columns, **kwargs)
 
 
 @_mirrors
@@ -230,16 +285,27 @@ def pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) 
     i, j = np.triu_indices(x.shape[0], 1)
     if callable(metric):
         return _of_pairs(metric, x[i], x[j], kwargs)
-    return METRICS[metric](x[i], x[j], **_defaults(metric, x, kwargs))
+    return _measured(metric, x[i], x[j], **_defaults(metric, x, kwargs))
+
+
+def _asymmetric(x: Any) -> Any:
+    return np.asarray(not _distance.is_valid_dm(x))
 
 
 @_mirrors
 def squareform(X: Any, force: str = "no", checks: bool = True) -> Array:
     """As `scipy.spatial.distance.squareform`, both ways."""
     x = as_array(X)
-    if x.ndim == 2 and force != "tomatrix":
+    if x.ndim != {"tomatrix": 1, "tovector": 2}.get(force.lower(), x.ndim):
+        raise misfit(f"squareform: {force=} does not fit X of shape {x.shape}")
+    if x.ndim == 2:
         if x.shape[0] != x.shape[1]:
             raise misfit(f"squareform: expected a square matrix, got shape {x.shape}")
+        if checks and x.size and bool(of_values(_asymmetric, x)):
+            raise ValueError(
+                "squareform: a distance matrix is symmetric, with zeros on the diagonal; with "
+                "checks=False the triangle above it is taken"
+            )
         return x[np.triu_indices(x.shape[0], 1)]
     n = int(np.ceil(np.sqrt(x.size * 2))) if x.size else 1
     if x.ndim != 1 or n * (n - 1) != x.size * 2:
@@ -249,7 +315,7 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Array:
     place[i, j] = place[j, i] = np.arange(x.size)
     if not x.size:
         return as_array(np.zeros((1, 1), x.dtype))
-    return x[place] * (1 - np.eye(n, dtype=x.dtype))
+    return _core.where(np.eye(n, dtype=bool), np.zeros((), x.dtype), x[place])
 
 
 _BOOLEAN = "it compares and counts, and is constant almost everywhere"
