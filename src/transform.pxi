@@ -156,8 +156,8 @@ cdef Array leaf_node(Array a, int level):
 
 def dual(x, tangent, int level):
     """`x` carrying `tangent` (same shape) at `level`."""
-    cdef Array a = as_node(x)
-    cdef Array t = as_node(tangent)
+    cdef Array a = entered(as_node(x))
+    cdef Array t = entered(as_node(tangent))
     check_differentiable(a)
     if shape_tuple(a) != shape_tuple(t):
         raise misfit(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
@@ -354,7 +354,7 @@ cdef Array dual_or_none(Array primal, Array tangent, int level):
 cdef list checked_nodes(object xs, str what):
     cdef list out = []
     for x in xs:
-        out.append(None if x is None else as_node(x))
+        out.append(None if x is None else entered(as_node(x)))
     return out
 
 

@@ -225,6 +225,55 @@ def test_values_from_the_closure_pass_through_the_rule():
     assert cd.compile(cd.grad(outer))(1.2) == pytest.approx(exact, rel=1e-13)
 
 
+def closing(kind, a):
+    """sin(a x) with a rule by x."""
+    if kind == "vjp":
+        f = cd.custom_vjp(lambda x: np.sin(a * x))
+        f.defvjp(lambda x: (f(x), x), lambda x, g: (g * a * np.cos(a * x),))
+    else:
+        f = cd.custom_jvp(lambda x: np.sin(a * x))
+        f.defjvp(lambda p, t: (f(p[0]), t[0] * a * np.cos(a * p[0])))
+    return f
+
+
+CLOSING = pytest.mark.parametrize("kind", ["vjp", "jvp"])
+
+
+@CLOSING
+def test_values_from_the_closure_are_differentiated_where_no_argument_is(kind):
+    """By the function's own operations, as where no argument is differentiated at all."""
+    slope = 0.7 * math.cos(0.84)
+    for f in (
+        lambda a: closing(kind, a)(0.7),
+        lambda a: cd.value_and_grad(closing(kind, a))(0.7)[0],
+        lambda a: cd.jvp(closing(kind, a), (0.7,), (1.0,))[0],
+        lambda a: cd.vmap(closing(kind, a))(np.array([0.7, 0.1]))[0],
+    ):
+        assert cd.grad(f)(1.2) == pytest.approx(slope, rel=1e-13)
+        assert cd.jvp(f, (1.2,), (1.0,))[1] == pytest.approx(slope, rel=1e-13)
+        assert cd.compile(cd.grad(f))(1.2) == pytest.approx(slope, rel=1e-13)
+
+
+@CLOSING
+def test_values_from_the_closure_beside_arguments_have_no_rule(kind):
+    """The rule gives no derivative by them, which was lost."""
+    f = lambda a: closing(kind, a)(a)
+    kept = lambda a: closing(kind, cd.stop_gradient(a))(a)
+    w = cd.array(1.2, requires_grad=True)
+    for way in (
+        lambda f: cd.grad(f)(1.2),
+        lambda f: cd.jvp(f, (1.2,), (1.0,))[1],
+        lambda f: cd.grad(cd.grad(f))(1.2),
+        lambda f: cd.compile(cd.grad(f))(1.2),
+        lambda f: cd.vmap(cd.grad(f))(np.array([1.2, 0.3]))[0],
+        lambda f: f(w),
+    ):
+        with pytest.raises(TypeError, match="depends on values from outside"):
+            way(f)
+        way(kept)
+    assert cd.grad(kept)(1.2) == pytest.approx(1.2 * math.cos(1.44), rel=1e-13)
+
+
 # ---------------------------------------------------------------- bad rules
 
 
