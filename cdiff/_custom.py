@@ -13,6 +13,8 @@ import threading
 from operator import add
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cdiff._body import next_level
+from cdiff._closures import READS_MORE, reads_ended
 from cdiff._core import Array, below, call, lower
 from cdiff._mapped import PointCallee
 from cdiff._rules import (
@@ -29,6 +31,8 @@ from cdiff._wrap import Transformed, check_argnums, check_function, function_nam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cdiff._core import Callee
 
 __all__ = ["CustomJvp", "CustomVjp", "JvpRule", "VjpRule", "custom_jvp", "custom_vjp"]
 
@@ -52,9 +56,11 @@ class Rule(PointCallee):
     """
 
     who: str
+    is_stale = False
 
-    def __init__(self, arguments: Arguments, results: Results) -> None:
+    def __init__(self, arguments: Arguments, results: Results, *functions: Any) -> None:
         self.is_first = True
+        self.functions = functions
         self.arguments = arguments.forget()
         self.results = results.forget()
 
@@ -68,9 +74,16 @@ class Rule(PointCallee):
         """The operands that are leaves of the arguments."""
         return operands[1 : 1 + len(self.arguments.places)]
 
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        """The rule for n points, of which one must not be in its closure."""
+        self.is_stale = reads_ended(self.functions)
+        return super().batched(n, flags)
+
     def is_outside(self, asked: list[bool]) -> bool:
         """Is no argument asked for, but the result?  It depends on what the function read from
         outside, by derivatives of its own operations."""
+        if self.is_stale:
+            raise TypeError(f"{self.who}: {READS_MORE}")
         return asked[0] and not any(asked[1 : 1 + len(self.arguments.places)])
 
 
@@ -80,7 +93,7 @@ class VjpRule(Rule):
     def __init__(
         self, owner: CustomVjp, arguments: Arguments, results: Results, residuals: Any
     ) -> None:
-        super().__init__(arguments, results)
+        super().__init__(arguments, results, owner._bwd)
         self.owner = owner
         self.bwd = owner._bwd
         self.who = owner._bwd_name()
@@ -118,15 +131,18 @@ class JvpRule(Rule):
     """`custom_jvp`."""
 
     def __init__(self, owner: CustomJvp, arguments: Arguments, results: Results) -> None:
-        super().__init__(arguments, results)
+        separate = isinstance(owner._rule, _Separate)
+        super().__init__(arguments, results, *(owner._rule.rules if separate else [owner._rule]))
         self.owner = owner
         self.rule = owner._rule
         self.who = owner._rule_name()
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         inputs, given = self.inputs(operands), self.inputs(cast("list[Array]", tangents))
-        if not any_given(given):
+        if self.is_outside([t is not None for t in tangents]):
             return tangents[0]
+        if not any_given(given):
+            return None
         arguments = self.arguments
         primals = tuple(arguments.filled(inputs, arguments.leaves))
         found = self.rule(*arguments.fixed, primals, arguments.tangents(inputs, given))
@@ -173,9 +189,9 @@ class _Custom(Transformed):
 
 
 def _is_tracked_at(y: Array, level: int) -> bool:
-    """At this level, whatever is left of levels above it, which have ended."""
+    """At this level, of a transformation in progress; whatever is left of others does not count."""
     seen = lower(y, level + 1)
-    return lower(seen, level) is not seen
+    return lower(seen, level) is not seen and level < next_level()
 
 
 class CustomVjp(_Custom):

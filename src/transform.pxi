@@ -242,6 +242,10 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
         recorded |= a is not None and levels_of(N(a)) & (level_bit(level) - 1) != 0
     try:
         sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
+        if s.has_calls and level > 1 and not recorded:
+            sweep_free(&s)
+            recorded = True
+            sweep_begin(&s, leaves, outputs, level, False)
         s.recorded = recorded
         at_leaves = positions_of(&s, leaves)
         at_outputs = positions_of(&s, outputs)
