@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Body", "SavingBody", "has_rules", "refuse_lost"]
+__all__ = ["Body", "SavingBody", "has_rules", "next_level", "refuse_lost", "rules_of"]
 
 
 class Body:
@@ -260,8 +260,22 @@ def has_rules(program: Program) -> bool:
     -------
     bool
     """
+    return bool(rules_of(program))
+
+
+def rules_of(program: Program) -> list[Any]:
+    """The operators that stand for another derivative only.
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    list of Callee
+    """
     callees = [attrs[0] for attrs in program.attrs if attrs]
-    return any(isinstance(callee, Callee) and callee.is_first for callee in callees)
+    return [x for x in callees if isinstance(x, Callee) and x.is_first]
 
 
 def refuse_lost(program: Program, inputs: Sequence[Any], tracked: Sequence[bool]) -> None:

@@ -13,7 +13,9 @@ import threading
 from operator import add
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from cdiff._core import Array, below, call
+from cdiff._body import next_level
+from cdiff._closures import READS_MORE, reads_ended
+from cdiff._core import Array, below, call, lower
 from cdiff._mapped import PointCallee
 from cdiff._rules import (
     Arguments,
@@ -29,6 +31,8 @@ from cdiff._wrap import Transformed, check_argnums, check_function, function_nam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cdiff._core import Callee
 
 __all__ = ["CustomJvp", "CustomVjp", "JvpRule", "VjpRule", "custom_jvp", "custom_vjp"]
 
@@ -52,9 +56,11 @@ class Rule(PointCallee):
     """
 
     who: str
+    is_stale = False
 
-    def __init__(self, arguments: Arguments, results: Results) -> None:
+    def __init__(self, arguments: Arguments, results: Results, *functions: Any) -> None:
         self.is_first = True
+        self.functions = functions
         self.arguments = arguments.forget()
         self.results = results.forget()
 
@@ -68,6 +74,18 @@ class Rule(PointCallee):
         """The operands that are leaves of the arguments."""
         return operands[1 : 1 + len(self.arguments.places)]
 
+    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
+        """The rule for n points, of which one must not be in its closure."""
+        self.is_stale = reads_ended(self.functions)
+        return super().batched(n, flags)
+
+    def is_outside(self, asked: list[bool]) -> bool:
+        """Is no argument asked for, but the result?  It depends on what the function read from
+        outside, by derivatives of its own operations."""
+        if self.is_stale:
+            raise TypeError(f"{self.who}: {READS_MORE}")
+        return asked[0] and not any(asked[1 : 1 + len(self.arguments.places)])
+
 
 class VjpRule(Rule):
     """`custom_vjp`: what the rule needs are the residuals."""
@@ -75,7 +93,7 @@ class VjpRule(Rule):
     def __init__(
         self, owner: CustomVjp, arguments: Arguments, results: Results, residuals: Any
     ) -> None:
-        super().__init__(arguments, results)
+        super().__init__(arguments, results, owner._bwd)
         self.owner = owner
         self.bwd = owner._bwd
         self.who = owner._bwd_name()
@@ -90,6 +108,8 @@ class VjpRule(Rule):
         return taken
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+        if self.is_outside(wanted):
+            return [g, *[None] * (len(operands) - 1)]
         saved = list(self.saved)
         first = 1 + len(self.arguments.places)
         for k, x in zip(self.saved_places, operands[first:], strict=True):
@@ -100,6 +120,8 @@ class VjpRule(Rule):
         return [None, *cotangents, *[None] * len(self.saved_places)]
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        if self.is_outside([t is not None for t in tangents]):
+            return tangents[0]
         last = 1 + len(self.arguments.places)
         inputs = [t if 0 < k < last else None for k, t in enumerate(tangents)]
         return transposed_push(self, y, operands, inputs) if any_given(inputs) else None
@@ -109,13 +131,16 @@ class JvpRule(Rule):
     """`custom_jvp`."""
 
     def __init__(self, owner: CustomJvp, arguments: Arguments, results: Results) -> None:
-        super().__init__(arguments, results)
+        separate = isinstance(owner._rule, _Separate)
+        super().__init__(arguments, results, *(owner._rule.rules if separate else [owner._rule]))
         self.owner = owner
         self.rule = owner._rule
         self.who = owner._rule_name()
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         inputs, given = self.inputs(operands), self.inputs(cast("list[Array]", tangents))
+        if self.is_outside([t is not None for t in tangents]):
+            return tangents[0]
         if not any_given(given):
             return None
         arguments = self.arguments
@@ -126,6 +151,8 @@ class JvpRule(Rule):
         return self.results.tangents(found[1], self.who)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+        if self.is_outside(wanted):
+            return [g, *[None] * (len(operands) - 1)]
         return transposed_pull(self, y, operands, g, [False, *wanted[1:]])
 
 
@@ -144,10 +171,27 @@ class _Custom(Transformed):
     def _taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         return Arguments(by_position(self._f, args, kwargs), self._static)
 
-    def _applied(self, rule: Rule, results: Results, out: Any, operands: list[Any]) -> Any:
-        """The result of the call, with the rule as its derivative."""
+    def _applied(
+        self, rule: Rule, results: Results, out: Any, operands: list[Any], level: int
+    ) -> Any:
+        """The result of the call, with the rule as its derivative.
+
+        The arguments were lowered below `level`, so what is tracked there came in by another way.
+        """
+        if level >= 0 and out.__class__ is Array and _is_tracked_at(out, level):
+            raise TypeError(
+                f"{function_name(self._f)} has a derivative rule, which is by its arguments only, "
+                "but its result depends on values from outside that are differentiated too; pass "
+                "these as arguments, or read them through cdiff.stop_gradient"
+            )
         y = call(rule, [out, *operands])
         return results.filled(results.packing.unpack(y), results.leaves)
+
+
+def _is_tracked_at(y: Array, level: int) -> bool:
+    """At this level, of a transformation in progress; whatever is left of others does not count."""
+    seen = lower(y, level + 1)
+    return lower(seen, level) is not seen and level < next_level()
 
 
 class CustomVjp(_Custom):
@@ -176,16 +220,15 @@ class CustomVjp(_Custom):
         self.check_rule()
         arguments = self._taken(args, kwargs)
         operands = arguments.operands()
-        nodes = below(operands)
-        if nodes is None:
+        seen = below(operands)
+        if seen is None:
             return self._f(*args, **kwargs)
+        nodes, level = seen
         # A program's values cannot be lowered: `fwd` may call this function for ever.
-        pairs = zip(operands, nodes, strict=True)
-        lowered = any(x.__class__ is Array and x is not y for x, y in pairs)
         depth = getattr(self._local, "depth", 0)
-        if not lowered and depth == RECORDED_DEPTH:
+        if level < 0 and depth == RECORDED_DEPTH:
             return self._f(*args, **kwargs)
-        self._local.depth = depth if lowered else depth + 1
+        self._local.depth = depth if level >= 0 else depth + 1
         try:
             found = arguments.call(cast("Any", self._fwd), nodes)
         finally:
@@ -197,7 +240,7 @@ class CustomVjp(_Custom):
         results = Results(found[0], function_name(self._f))
         out = results.packed()
         rule = VjpRule(self, arguments, results, found[1])
-        return self._applied(rule, results, out, [*operands, *rule.take_saved()])
+        return self._applied(rule, results, out, [*operands, *rule.take_saved()], level)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         found = super().__reduce__()
@@ -244,12 +287,13 @@ class CustomJvp(_Custom):
         self.check_rule()
         arguments = self._taken(args, kwargs)
         operands = arguments.operands()
-        nodes = below(operands)
-        if nodes is None:
+        seen = below(operands)
+        if seen is None:
             return self._f(*args, **kwargs)
+        nodes, level = seen
         results = Results(arguments.call(self._f, nodes), function_name(self._f))
         out = results.packed()
-        return self._applied(JvpRule(self, arguments, results), results, out, operands)
+        return self._applied(JvpRule(self, arguments, results), results, out, operands, level)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         found = super().__reduce__()
@@ -320,7 +364,8 @@ def custom_vjp(
     Raises
     ------
     TypeError
-        When called without a rule, or if a rule returns something else.
+        When called without a rule, if a rule returns something else, or if the arguments are
+        differentiated together with something that `f` reads from outside.
     ValueError
         When differentiated, if a cotangent has another shape than its argument.
 
@@ -367,7 +412,8 @@ def custom_jvp(
     Raises
     ------
     TypeError
-        When called without a rule, or if the rule returns something else.
+        When called without a rule, if the rule returns something else, or if the arguments are
+        differentiated together with something that `f` reads from outside.
     ValueError
         When differentiated, if the tangent has another shape than the output.
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body, SavingBody
+from cdiff._closures import READS_MORE, check_rules
 from cdiff._core import (
     Array,
     Callee,
@@ -300,6 +301,22 @@ class Scan(PointCallee):
 
     # ------------------------------------------------------------ derivatives
 
+    def called(self, operands: list[Array]) -> Array:
+        """The result of a derivative, as an operation.
+
+        What its body replays has all it reads among the operands; only rules of the user can have
+        read more, from their closures, which no derivative of this one would see.
+        """
+        y: Array = call(self, operands)
+        if self.body.captured:
+            raise TypeError(f"{self!r}: {READS_MORE}")
+        return y
+
+    def check_rules(self) -> None:
+        """Raise if rules in the body would read what there was when it was recorded."""
+        for path in () if self.body.paths is None else self.body.paths.distinct():
+            check_rules(path.program, repr(self))
+
     def _split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Operands (or what belongs to them) as carry, rows and constants."""
         n, m = len(self.carry), len(self.carry) + len(self.xs)
@@ -330,7 +347,7 @@ class Scan(PointCallee):
             self.length,
             not self.reverse,
         )
-        z = call(back, [*init, *saved, *xs, *seeds, *consts])
+        z = back.called([*init, *saved, *xs, *seeds, *consts])
         parts = iter(back.packing.unpack(z))
         found: list[Any] = [None] * len(operands)
         for k in floats(self.carry):
@@ -351,7 +368,7 @@ class Scan(PointCallee):
         given = [t for t in t_xs if t is not None]
         directions = [t for t in t_consts if t is not None]
         z = forward.packing.unpack(
-            call(forward, [*carry, *init, *xs, *given, *consts, *directions])
+            forward.called([*carry, *init, *xs, *given, *consts, *directions])
         )
         parts = iter(z[len(self.carry) :])
         return self.packing.pack(
@@ -398,6 +415,7 @@ class _PulledBody:
         key = "pulled", want_xs, want_consts, live
         found: _PulledBody | None = scan.body.derived.get(key)
         if found is None:
+            scan.check_rules()
             consts = [
                 (np.dtype(x.dtype.type), x.shape)
                 for x in operands[len(scan.carry) + len(scan.xs) :]
@@ -454,6 +472,7 @@ class _PushedBody:
         key = "pushed", moved, scan.saves
         found: _PushedBody | None = scan.body.derived.get(key)
         if found is None:
+            scan.check_rules()
             consts = [
                 (np.dtype(x.dtype.type), x.shape)
                 for x in operands[len(scan.carry) + len(scan.xs) :]

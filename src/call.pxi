@@ -326,7 +326,8 @@ def is_zero_part(y, Py_ssize_t start, Py_ssize_t stop):
 # ---------------------------------------------------------------- what a rule is given
 
 def below(operands):
-    """The operands of a function with a rule of its own, as that function should see them.
+    """The operands of a function with a rule of its own, as that function should see them, and the
+    level that they were lowered below; -1 if they were not.
 
     None where nothing will ask for a derivative.  Where possible they are lowered below the
     innermost derivative, for which the function's own operations would be recorded in vain: not
@@ -344,5 +345,5 @@ def below(operands):
         top -= 1
     mark = highest_dual(nodes)
     if tracing(level_bit(top)) or (mark >= 0 and mark >> SERIAL_BITS != top):
-        return nodes
-    return [lower_node(a, top) for a in nodes]
+        return nodes, -1
+    return [lower_node(a, top) for a in nodes], top

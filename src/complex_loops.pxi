@@ -96,6 +96,8 @@ cdef Array complex_arithmetic(int op, Array a, Array b):
     if op != OP_ADD and op != OP_SUBTRACT and op != OP_MULTIPLY and op != OP_ZMUL \
             and op != OP_SAFE_DIVIDE:
         return None
+    need(x)                       # real numbers may wait
+    need(y)
     like = y if not N(x).flags & NODE_ARRAY or N(x).arr.ndim == 0 else x
     if not (N(like).flags & NODE_ARRAY and parts_of(x, like, &p) and parts_of(y, like, &q)) \
             or op == OP_SAFE_DIVIDE and is_complex(typenum_of(y)):

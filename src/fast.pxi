@@ -107,6 +107,8 @@ cdef class GradientCall(DirectCall):
                 sort_leaf(&s, N(<Array>given[self.places[i]]), True)
             s.n_leaves = self.count
             sort_from(&s, N(y))
+            if s.has_calls and cdiff_tls.depth:
+                return None
             cdiff_tls.paused = 1
             s.order[N(y).mark].slot.number = 1.0
             reverse_run(&s)
@@ -141,7 +143,10 @@ cdef class JacobianCall(DirectCall):
         y = current(y)
         if not is_plain_at(y, cdiff_tls.depth + 1) or typenum_of(y) != NPY_DOUBLE:
             return None
-        matrix = jacobian_blocks([y], [x], cdiff_tls.depth + 1, self.mode)[0][0]
+        found = jacobian_blocks([y], [x], cdiff_tls.depth + 1, self.mode)
+        if found is None:
+            return None
+        matrix = found[0][0]
         if ndim_of(y) != 1 or ndim_of(x) != 1:
             matrix = matrix.reshape(shape_tuple(y) + shape_tuple(x))
         if np.PyArray_NDIM(matrix) == 0:

@@ -137,6 +137,16 @@ cdef bint is_plain_at(Array a, int level) noexcept:
     return not N(a).flags & NODE_DUAL and levels_of(N(a)) & (level_bit(level) - 1) == 0
 
 
+cdef bint has_calls(list outputs, list leaves, int level) except -1:
+    """Are there rules in the graph between these, which may read what outer levels track?"""
+    cdef Sweep s
+    try:
+        sweep_begin(&s, leaves, outputs, level, False)
+        return s.has_calls
+    finally:
+        sweep_free(&s)
+
+
 def jacobian_blocks(outputs, leaves, int level, str mode):
     """For each output a list with a matrix (outputs by inputs) for each leaf, as ndarrays.
 
@@ -147,6 +157,8 @@ def jacobian_blocks(outputs, leaves, int level, str mode):
     for a in ys + xs:
         if not is_plain_at(a, level):
             return None
+    if level > 1 and has_calls(ys, xs, level):
+        return None
     if watching:                          # one sweep after another can be looked into
         return reverse_blocks(ys, xs, level)
     if mode == "auto":

@@ -64,6 +64,7 @@ cdef struct Sweep:
     bint all_leaves            # every leaf is requested
     bint prunes                # there are leaves that nobody asked for
     bint has_values            # not all nodes are scalars with partials
+    bint has_calls             # there are rules, which may read what outer transformations track
     bint recorded              # the sweep itself is recorded, for an outer transformation
     bint by_trees              # nodes with one user have no place in the order
     bint frees                 # the graph is freed afterwards: memory of its own may be reused
@@ -116,7 +117,7 @@ cdef void sweep_init(Sweep *s, int level) noexcept:
     s.level = level
     s.bit = level_bit(level)
     s.all_leaves = s.prunes = s.has_values = s.recorded = s.by_trees = s.puts_off = False
-    s.frees = False
+    s.frees = s.has_calls = False
     s.n_calls = s.n_kept = 0
 
 
@@ -226,6 +227,7 @@ cdef int sort_finish(Sweep *s, Node *n) except -1:
         active |= ENTRY_LOCAL
     else:
         s.has_values = True
+        s.has_calls |= n.op == OP_CALL
         s.frees = s.frees and cannot_fail(n.op)
         ext = wide_operands(n)
         if ext != NULL:

@@ -186,15 +186,28 @@ cdef Array entered(Array a):
     has the dual as an operand.  Any other program depends on the dual and cannot be kept.
     """
     cdef Trace trace
-    if a is None or not N(a).flags & NODE_DUAL:
+    if a is None or not N(a).flags & NODE_DUAL or not cdiff_tls.tracing:
         return a
     trace = trace_above(a)
     if trace is None:
-        return a
+        return with_entered(a)
     if not trace.closed:
         return trace.dual_input(a)
     trace.duals.append((None, a))
     return a
+
+
+cdef Array with_entered(Array dual):
+    """A dual of a transformation inside the program, whose parts may be duals from outside."""
+    cdef int mark = <int>N(dual).mark
+    cdef Array primal, tangent
+    if is_raw_dual(N(dual)):
+        return dual
+    primal = entered(primal_at(dual, mark))
+    tangent = entered(tangent_at(dual, mark))
+    if primal is primal_at(dual, mark) and tangent is tangent_at(dual, mark):
+        return dual
+    return make_dual(primal, tangent, mark)
 
 
 cdef bint enters(Array a, Array b):

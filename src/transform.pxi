@@ -161,8 +161,8 @@ cdef Array leaf_node(Array a, int level):
 
 def dual(x, tangent, int level):
     """`x` carrying `tangent` (same shape) at `level`."""
-    cdef Array a = as_node(x)
-    cdef Array t = as_node(tangent)
+    cdef Array a = entered(as_node(x))
+    cdef Array t = entered(as_node(tangent))
     check_differentiable(a)
     if shape_tuple(a) != shape_tuple(t):
         raise misfit(f"jvp: the tangent has shape {shape_tuple(t)}, its primal "
@@ -247,6 +247,10 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
         recorded |= a is not None and levels_of(N(a)) & (level_bit(level) - 1) != 0
     try:
         sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
+        if s.has_calls and level > 1 and not recorded:
+            sweep_free(&s)
+            recorded = True
+            sweep_begin(&s, leaves, outputs, level, False)
         s.recorded = recorded
         at_leaves = positions_of(&s, leaves)
         at_outputs = positions_of(&s, outputs)
@@ -362,7 +366,7 @@ cdef Array dual_or_none(Array primal, Array tangent, int level):
 cdef list checked_nodes(object xs, str what):
     cdef list out = []
     for x in xs:
-        out.append(None if x is None else as_node(x))
+        out.append(None if x is None else entered(as_node(x)))
     return out
 
 

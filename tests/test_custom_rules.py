@@ -225,6 +225,121 @@ def test_values_from_the_closure_pass_through_the_rule():
     assert cd.compile(cd.grad(outer))(1.2) == pytest.approx(exact, rel=1e-13)
 
 
+def closing(kind, a):
+    """sin(a x) with a rule by x."""
+    if kind == "vjp":
+        f = cd.custom_vjp(lambda x: np.sin(a * x))
+        f.defvjp(lambda x: (f(x), x), lambda x, g: (g * a * np.cos(a * x),))
+    else:
+        f = cd.custom_jvp(lambda x: np.sin(a * x))
+        f.defjvp(lambda p, t: (f(p[0]), t[0] * a * np.cos(a * p[0])))
+    return f
+
+
+CLOSING = pytest.mark.parametrize("kind", ["vjp", "jvp"])
+
+
+@CLOSING
+def test_values_from_the_closure_are_differentiated_where_no_argument_is(kind):
+    """By the function's own operations, as where no argument is differentiated at all."""
+    slope = 0.7 * math.cos(0.84)
+    for f in (
+        lambda a: closing(kind, a)(0.7),
+        lambda a: cd.value_and_grad(closing(kind, a))(0.7)[0],
+        lambda a: cd.jvp(closing(kind, a), (0.7,), (1.0,))[0],
+        lambda a: cd.vmap(closing(kind, a))(np.array([0.7, 0.1]))[0],
+    ):
+        assert cd.grad(f)(1.2) == pytest.approx(slope, rel=1e-13)
+        assert cd.jvp(f, (1.2,), (1.0,))[1] == pytest.approx(slope, rel=1e-13)
+        assert cd.compile(cd.grad(f))(1.2) == pytest.approx(slope, rel=1e-13)
+
+
+@CLOSING
+def test_values_from_the_closure_beside_arguments_have_no_rule(kind):
+    """The rule gives no derivative by them, which was lost."""
+    f = lambda a: closing(kind, a)(a)
+    kept = lambda a: closing(kind, cd.stop_gradient(a))(a)
+    w = cd.array(1.2, requires_grad=True)
+    for way in (
+        lambda f: cd.grad(f)(1.2),
+        lambda f: cd.jvp(f, (1.2,), (1.0,))[1],
+        lambda f: cd.grad(cd.grad(f))(1.2),
+        lambda f: cd.compile(cd.grad(f))(1.2),
+        lambda f: cd.vmap(cd.grad(f))(np.array([1.2, 0.3]))[0],
+        lambda f: f(w),
+    ):
+        with pytest.raises(TypeError, match="depends on values from outside"):
+            way(f)
+        way(kept)
+    assert cd.grad(kept)(1.2) == pytest.approx(1.2 * math.cos(1.44), rel=1e-13)
+
+
+def scaled(kind, a):
+    """sin, with a times its derivative as its rule, which has a from its closure."""
+    if kind == "vjp":
+        f = cd.custom_vjp(lambda x: np.sin(x))
+        f.defvjp(lambda x: (np.sin(x), x), lambda x, g: (g * a * np.cos(x),))
+    else:
+        f = cd.custom_jvp(lambda x: np.sin(x))
+        f.defjvp(lambda p, t: (np.sin(p[0]), t[0] * a * np.cos(p[0])))
+    return f
+
+
+SLOPES = {
+    "grad": lambda f: cd.grad(f)(0.7),
+    "jvp": lambda f: cd.jvp(f, (0.7,), (1.0,))[1],
+    "linearize": lambda f: cd.linearize(f, 0.7)[1](1.0),
+    "jacfwd": lambda f: cd.jacfwd(f)(0.7),
+    "jacrev": lambda f: cd.jacrev(f)(0.7),
+    "elementwise": lambda f: cd.elementwise_grad(lambda x: np.stack([x, f(x)]))(0.7) - 1.0,
+}
+AROUND = {
+    "plain": lambda f: f,
+    "checkpoint": cd.checkpoint,
+    "vmap": lambda f: lambda x: cd.vmap(f)(cd.numpy.stack([x, x]))[1],
+    "compile": cd.compile,
+}
+
+
+@CLOSING
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("around", AROUND)
+def test_values_from_the_closure_of_the_rule(kind, slope, around):
+    """The derivative inside did not know that anybody would look at what the rule reads."""
+    f = lambda a: SLOPES[slope](AROUND[around](scaled(kind, a)))
+    cos = math.cos(0.7)
+    assert cd.grad(f)(1.2) == pytest.approx(cos, rel=1e-13)
+    assert cd.jvp(f, (1.2,), (1.0,))[1] == pytest.approx(cos, rel=1e-13)
+    compiled = cd.compile(f)
+    assert compiled(1.2) == pytest.approx(1.2 * cos, rel=1e-13)
+    assert compiled(2.0) == pytest.approx(2.0 * cos, rel=1e-13)
+    np.testing.assert_allclose(cd.vmap(f)(np.array([1.2, 2.0])), [1.2 * cos, 2.0 * cos], rtol=1e-13)
+
+
+@CLOSING
+def test_rules_that_read_values_of_a_loop_or_a_map_from_their_closure(kind):
+    """They read those of the first step, or of the first point."""
+    pairs = np.array([1.2, 2.0])
+    each = lambda x, a: scaled(kind, a)(x)
+    loop = lambda x: cd.scan(lambda c, a: (each(c, a), None), x, pairs)[0]
+    outer = lambda a: cd.grad(lambda x: cd.fori_loop(0, 2, lambda i, c: each(c, a), x))(0.7)
+    for f in (
+        lambda: cd.grad(loop)(0.7),
+        lambda: cd.jvp(loop, (0.7,), (1.0,)),
+        lambda: cd.grad(lambda x: cd.vmap(each)(x, pairs).sum())(pairs),
+        lambda: cd.jvp(lambda x: cd.vmap(each)(x, pairs), (pairs,), (pairs,)),
+        lambda: cd.grad(outer)(1.2),
+        lambda: cd.compile(outer)(1.2),
+        lambda: cd.vmap(outer)(pairs),
+    ):
+        with pytest.raises(TypeError, match="reads a value from its closure"):
+            f()
+    assert loop(0.7) == pytest.approx(math.sin(math.sin(0.7)), rel=1e-15)
+    np.testing.assert_allclose(
+        cd.vmap(cd.grad(each), (None, 0))(0.7, pairs), pairs * math.cos(0.7), rtol=1e-13
+    )
+
+
 # ---------------------------------------------------------------- bad rules
 
 

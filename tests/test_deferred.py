@@ -16,6 +16,7 @@ from cdiff._out import Buffers
 RNG = np.random.default_rng(11)
 X = RNG.uniform(0.5, 2.0, (40, 5))
 V = RNG.normal(size=200)
+TURNS = np.exp(1j * X)
 NEVER = 2**62
 
 
@@ -112,8 +113,14 @@ def looped_until(x):
     return np.exp(c), np.sum(cd.vmap(lambda r: r @ c, chunk_size=16)(x))
 
 
+def beside_complex(x):
+    z = np.sin(x) * TURNS + np.exp(-x)
+    w = (TURNS - x * x) / np.sqrt(x)
+    return z, np.abs(w), (np.cos(x) - z).imag, np.fft.fft(np.sqrt(x) * w, axis=0).real
+
+
 FUNCTIONS = [swapped, parts, chosen, reduced, stopped, contracted, looped, looped_in_segments,
-             looped_by_values, looped_until]  # fmt: skip
+             looped_by_values, looped_until, beside_complex]  # fmt: skip
 
 
 def leaves(x):

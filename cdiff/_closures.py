@@ -1,0 +1,93 @@
+"""What derivative rules of users read from their closures, where nothing could see that it is read.
+
+A program that is recorded keeps the rules that were used in it. They may read what was returned
+with the residuals; a value of the program that they take from a closure instead would be that of
+the recording ever after. This file knows functions and their cells; it must not know what a rule
+is for. It looks once, where a derivative of a loop is made or a rule is applied to many points.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from cdiff._body import next_level, rules_of
+from cdiff._core import Array, in_trace, is_tracked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdiff._core import Program
+
+__all__ = ["READS_MORE", "check_rules", "reads_ended", "tracked_reads"]
+
+READS_MORE = (
+    "a derivative rule reads a value from its closure that a transformation tracks; return it from "
+    "fwd with the residuals, or make it an argument of the function with the rule"
+)
+LEVELS = 18  # that there are
+
+
+def tracked_reads(functions: Sequence[Any]) -> list[Array]:
+    """The tracked Arrays in closures of functions, and of functions and containers in these.
+
+    Parameters
+    ----------
+    functions : sequence
+
+    Returns
+    -------
+    list of Array
+    """
+    found, todo, seen = [], list(functions), set()
+    while todo:
+        x = todo.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        if isinstance(x, Array):
+            found += [x] if is_tracked(x) else []
+        elif isinstance(x, FunctionType):
+            todo += [value for cell in x.__closure__ or () for value in _content(cell)]
+        elif isinstance(x, (list, tuple, dict)):
+            todo += x.values() if isinstance(x, dict) else x
+    return found
+
+
+def _content(cell: Any) -> list[Any]:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # nothing yet
+        return []
+
+
+def reads_ended(functions: Sequence[Any]) -> bool:
+    """Whether values of a transformation that has ended are among them.
+
+    Parameters
+    ----------
+    functions : sequence
+
+    Returns
+    -------
+    bool
+    """
+    reads = tracked_reads(functions)
+    return any(in_trace(x, k) for x in reads for k in range(next_level(), LEVELS))
+
+
+def check_rules(program: Program, who: str) -> None:
+    """Raise if rules in the program of a step read tracked values from closures.
+
+    Parameters
+    ----------
+    program : Program
+    who : str
+
+    Raises
+    ------
+    TypeError
+    """
+    for rule in rules_of(program):
+        if tracked_reads(getattr(rule, "functions", ())):
+            raise TypeError(f"{who}: {READS_MORE}")
