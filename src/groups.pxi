@@ -341,7 +341,7 @@ cdef class _GroupCompiler:
             spilled = SPILLED
             for slot in self.lanes_written(&g.micros[k]):
                 if g.slots[slot].offset < 0 and g.micros[k].kind == MICRO_NATIVE \
-                        and last[slot] == k and not is_spare(g.micros[k].run, slot):
+                        and last[slot] == k and not has_edge(g.micros[k].run, slot):
                     g.slots[slot].offset = spilled
                     spilled -= 1
                 elif g.slots[slot].offset < 0:

@@ -464,7 +464,7 @@ cdef int add_edge(Run *r, _Registers registers, Gather *x) noexcept:
     return 0
 
 
-cdef bint is_spare(const Run *r, int slot) noexcept:
+cdef bint has_edge(const Run *r, int slot) noexcept:
     cdef int k
     for k in range(r.n_edges):
         if r.edges[k].spare == slot:
