@@ -253,7 +253,8 @@ cdef class _Runs:
         cdef int k, j
         for k in range(g.n_micros - 1, -1, -1):
             wanted[k] = not is_light(&g.micros[k])
-            if wanted[k] and (g.micros[k].gather != NULL or self.writes_memory(&g.micros[k])):
+            if wanted[k] and (g.micros[k].kind == MICRO_SCATTER
+                              or self.writes_memory(&g.micros[k])):
                 return NULL
             for j in range(slots_written(&g.micros[k], slots)):
                 wanted[k] |= read[slots[j]]
@@ -281,10 +282,11 @@ cdef class _Runs:
         return kept
 
     cdef bint waits(self, const Micro *m, const char *held, bint memory) noexcept:
-        """Does a call read what waits to be written, or write what waits to be read?"""
+        """Does a call read what waits to be written, or write what waits to be read?  Nobody
+        gathers what this group has made."""
         cdef int32_t slots[4]
         cdef int k, n = slots_read(m, slots)
-        if memory and (m.gather != NULL or self.writes_memory(m)):
+        if memory and (m.kind == MICRO_SCATTER or self.writes_memory(m)):
             return True
         for k in range(n):
             if held[self.place[slots[k]]] & WAITS_TO_WRITE:
@@ -381,7 +383,8 @@ cdef class _Runs:
         return <int32_t *>self.pool.take((n + 1) * sizeof(int32_t))
 
     cdef int sort_columns(self, int first, int end) except -1:
-        """Columns side by side go together: where the first of them is read, or at the end."""
+        """Columns side by side go together: where the first of them is read, or where the last is
+        written."""
         cdef Micro *micros = self.g.micros
         cdef Micro *old = <Micro *>self.scratch.take((end - first) * sizeof(Micro))
         cdef Micro *columns = <Micro *>self.scratch.take((end - first) * sizeof(Micro))
@@ -399,19 +402,19 @@ cdef class _Runs:
                 place[j] = place[j - 1]
                 j -= 1
             columns[j] = micros[k]
-            place[j] = end if micros[k].kind == MICRO_SCATTER else k
+            place[j] = k
             n += 1
         k = 0
         while k < n:
             group = columns_at(&columns[k], n - k)
             for j in range(k + 1, k + group):
-                if place[j] < place[k]:
+                if (place[j] < place[k]) == (columns[k].kind == MICRO_GATHER):
                     place[k] = place[j]
             for j in range(k + 1, k + group):
                 place[j] = place[k]
             k += group
-        for k in range(first, end + 1):
-            if k < end and old[k - first].kind != MICRO_GONE:
+        for k in range(first, end):
+            if old[k - first].kind != MICRO_GONE:
                 micros[at] = old[k - first]
                 at += 1
             for j in range(n):
