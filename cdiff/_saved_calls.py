@@ -67,7 +67,6 @@ OWN = {
     "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases "
     "_rank _svd_signs",
     "cdiff.scipy._bsplines": "_apart _beyond",
-    "cdiff.scipy._circulant": "_no_modes",
     "cdiff.scipy._curves": "interval",
     "cdiff.scipy._grid": "_any_nan _flat_places _nearest _out_of",
     "cdiff.scipy._interp1d": "_order _outside _step",

@@ -28,10 +28,9 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _circulant, _polar, _riccati, _spectral
-from cdiff.scipy._circulant import *  # noqa: F403
+from cdiff.scipy import _polar, _riccati, _spectral
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
-from cdiff.scipy._mirror import mirror_of, rows_at, without_derivative
+from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
@@ -46,7 +45,7 @@ from cdiff.scipy._structure import (
 )
 
 _linalg = scipy_module("linalg")
-__all__: list[str] = [*_circulant.__all__, *_polar.__all__, *_spectral.__all__]
+__all__: list[str] = [*_polar.__all__, *_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
 
 _SHORT = {
@@ -489,6 +488,21 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     """As `scipy.linalg.solve_toeplitz`, by the general solver."""
     pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
     return _solved(toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz")
+
+
+@_mirrors
+def solve_circulant(
+    c: Any, b: Any, singular: str = "raise", tol: Any = None, caxis: int = -1, baxis: int = 0,
+    outaxis: int = 0,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solve_circulant`, of one circulant matrix, by the general solver."""
+    no_keywords("solve_circulant", singular=(singular, "raise"), tol=(tol, None),
+                caxis=(caxis, -1), baxis=(baxis, 0), outaxis=(outaxis, 0))  # fmt: skip
+    c, b = as_array(c), as_array(b)
+    if c.ndim != 1 or b.ndim > 2:
+        raise misfit(f"solve_circulant: c of shape {c.shape} is no vector, or b of {b.shape} no "
+                     "vector or matrix; for several systems use cd.vmap")  # fmt: skip
+    return _solved(circulant(c), b, None, "solve_circulant")
 
 
 @_mirrors
