@@ -140,8 +140,6 @@ REFUSED = [
     ("linalg.eigh", lambda f, a: f(a, subset_by_index=[2, 1]), SQUARE, ValueError, "start <= end"),
     ("linalg.eigvalsh", lambda f, a: f(a, driver="gvd"), SQUARE, ValueError, "driver"),
     ("linalg.svd", lambda f, a: f(a, lapack_driver="no"), SQUARE, ValueError, "lapack_driver"),
-    ("linalg.expm_frechet", lambda f, a: f(a, a, method="no"), SQUARE, ValueError, "no"),
-    ("linalg.solve_discrete_lyapunov", lambda f, a: f(a, a, "no"), SQUARE, ValueError, "no"),
     ("linalg.solve_circulant", lambda f, c: f(0 * c + 1, AR), AR, np.linalg.LinAlgError,
      "singular"),
     ("fft.fftn", lambda f, x: f(x, axes=(1, 1)), M, ValueError, "axis|axes"),
@@ -264,7 +262,7 @@ def test_complex_images():
 
 @pytest.mark.parametrize(("c", "b"), [((2, 3), (3,)), ((3,), (3, 3, 2))])
 def test_several_circulant_systems(c, b):
-    with pytest.raises(ValueError, match="solve_circulant.*vmap"):
+    with pytest.raises(ValueError, match=r"solve_circulant.*vmap"):
         ours("linalg.solve_circulant")(cd.array(np.ones(c)), np.ones(b))
 
 
