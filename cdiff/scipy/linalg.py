@@ -136,7 +136,7 @@ def solve_banded(
     low, up = l_and_u
     ab, b = promoted(matrix_of(ab, "solve_banded"), b)
     if ab.shape[0] != low + up + 1:
-        raise misfit(f"solve_banded: l_and_u={low, up} needs {low + up + 1} rows, not {ab.shape}")
+        raise misfit(f"solve_banded: {l_and_u=} needs ab with {low + up + 1} rows, not {ab.shape}")
     if b.ndim not in (1, 2) or b.shape[0] != ab.shape[1]:
         raise misfit(f"solve_banded: shapes of ab {ab.shape} and b {b.shape} do not fit")
     if b.ndim == 2:
