@@ -51,7 +51,7 @@ OWN = {
     "cdiff.numpy._equal_values": "_equal _unique",
     "cdiff.numpy._index": "stable_order",
     "cdiff.numpy._interpolate": "_segment _turns",
-    "cdiff.numpy._least_squares": "Pinv",
+    "cdiff.numpy._least_squares": "Pinv _drops kept_values",
     "cdiff.numpy._nan": "_all_nan _not_nan _too_few",
     "cdiff.numpy._qr": "Qr",
     "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
@@ -64,19 +64,23 @@ OWN = {
     "cdiff.numpy.polynomial._basis": "_order",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
     "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
-    "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases",
-    "cdiff.scipy._bsplines": "_apart",
+    "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases "
+    "_rank _svd_signs",
+    "cdiff.scipy._bsplines": "_apart _beyond",
     "cdiff.scipy._curves": "interval",
     "cdiff.scipy._grid": "_any_nan _flat_places _nearest _out_of",
     "cdiff.scipy._interp1d": "_order _outside _step",
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
-    "cdiff.scipy._multivariate": "_no_unit _off_simplex",
+    "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
     "cdiff.scipy._resample": "_first _flat_places _fold _outside _places",
     "cdiff.scipy._riccati": "Riccati",
     "cdiff.scipy._splines": "_as_rows _band_places _chosen _span",
+    "cdiff.scipy.integrate": "_no_steps",
     "cdiff.scipy.linalg": "_bandwidth _inverse_order _is_equal _order_of_pivots _permutation "
     "_pivot_order _pivots",
-    "cdiff.scipy.signal": "Convolution Filter",
+    "cdiff.scipy.signal": "Convolution Filter _not_one",
+    "cdiff.scipy.spatial.distance": "_asymmetric _negative",
+    "cdiff.scipy.stats": "_no_probability",
 }
 PYTHON_TYPES = {"float": float, "int": int, "bool": bool}
 MAX_LENGTH = 1 << 31  # of an axis, and operands

@@ -107,3 +107,42 @@ def test_positions_out_of_bounds_raise_in_a_replay():
     np.testing.assert_array_equal(f(np.array([1.0, 5.0])), [5.0])
     with pytest.raises(IndexError, match="out of bounds"):
         f(np.array([3.0, 5.0]))
+
+
+@pytest.mark.parametrize("where", [True, np.array([True, False, True])], ids=["all", "some"])
+@pytest.mark.parametrize("name", ["less", "logical_and", "isnan", "logical_not", "spacing"])
+def test_questions_with_out(name, where):
+    """What a ufunc without derivative writes into out= is what it writes at every point."""
+    question = getattr(cnp, name)
+    operands = (2.0,) if getattr(np, name).nin == 2 else ()
+    kind = float if name == "spacing" else bool
+
+    def f(x):
+        out = cnp.zeros_like(x, dtype=kind)
+        question(x, *operands, out=out, where=where)
+        return cnp.where(out, x * x, x)
+
+    compiled = cd.compile(f)
+    for point in (np.array([1.5, -2.0, 3.0]), np.array([3.0, 0.0, 1.5]), np.array([np.nan, 0, 0])):
+        out = np.zeros(3, kind)
+        getattr(np, name)(point, *operands, out=out, where=where)
+        want = np.where(out, point * point, point)
+        for g in (f, compiled, lambda x: cd.vmap(f)(np.stack([x, x]))[1]):
+            np.testing.assert_array_equal(np.asarray(cd._core.value(g(cd.array(point)))), want)
+
+
+@pytest.mark.parametrize("name", ["any", "all"])
+def test_questions_of_many_points_with_where(name):
+    mask = np.array([[1, 0, 1], [0, 1, 1]], bool)
+
+    def f(x):
+        return x * getattr(np, name)(x > 0.5, where=mask)
+
+    x = np.stack([np.full((2, 3), 0.7), np.where(mask, 0.0, 1.0), np.where(mask, 1.0, 0.0)])
+    np.testing.assert_array_equal(cd.vmap(f)(x), np.stack([f(p) for p in x]))
+
+
+def test_running_sums_take_no_truth_value_for_an_axis():
+    for name in ("cumulative_sum", "cumulative_prod"):
+        with pytest.raises(TypeError, match="an integer is required"):
+            getattr(cnp, name)(cd.array(np.ones((2, 2))), axis=True)

@@ -487,9 +487,9 @@ def _cumulative(
         if a.ndim > 1:
             raise misfit(f"{name}: axis must be given for arrays of more than one dimension")
         axis = 0
-    result = function(a, axis_of(a, axis, name), dtype)
+    axis = axis_of(a, whole_axis(axis, name), name)
+    result = function(a, axis, dtype)
     if initial:
-        axis = axis_of(a, axis, name)
         first = np.full(
             [1 if i == axis else n for i, n in enumerate(a.shape)], neutral, result.dtype
         )

@@ -28,10 +28,9 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _circulant, _polar, _riccati, _spectral
-from cdiff.scipy._circulant import *  # noqa: F403
+from cdiff.scipy import _polar, _riccati, _spectral
 from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
-from cdiff.scipy._mirror import mirror_of, rows_at, without_derivative
+from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
@@ -46,7 +45,7 @@ from cdiff.scipy._structure import (
 )
 
 _linalg = scipy_module("linalg")
-__all__: list[str] = [*_circulant.__all__, *_polar.__all__, *_spectral.__all__]
+__all__: list[str] = [*_polar.__all__, *_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
 
 _SHORT = {
@@ -137,9 +136,7 @@ def solve_banded(
     low, up = l_and_u
     ab, b = promoted(matrix_of(ab, "solve_banded"), b)
     if ab.shape[0] != low + up + 1:
-        raise misfit(
-            f"solve_banded: l_and_u={low, up} needs ab with {low + up + 1} rows, not {ab.shape}"
-        )
+        raise misfit(f"solve_banded: {l_and_u=} needs ab with {low + up + 1} rows, not {ab.shape}")
     if b.ndim not in (1, 2) or b.shape[0] != ab.shape[1]:
         raise misfit(f"solve_banded: shapes of ab {ab.shape} and b {b.shape} do not fit")
     if b.ndim == 2:
@@ -318,8 +315,6 @@ def expm_frechet(
     A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
 ) -> Any:
     """As `scipy.linalg.expm_frechet`, by both matrices."""
-    if method not in (None, "SPS", "blockEnlarge"):
-        raise ValueError(f"expm_frechet: Unknown implementation {method!r}")
     A, E = promoted(square_of(A, "expm_frechet"), square_of(E, "expm_frechet"))
     if A.shape != E.shape:
         raise misfit(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
@@ -353,8 +348,6 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 @over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
-    if method is not None and method.lower() not in ("direct", "bilinear"):
-        raise ValueError(f"solve_discrete_lyapunov: Unknown solver {method!r}")
     a, q = square_of(a, "solve_discrete_lyapunov"), square_of(q, "solve_discrete_lyapunov")
     n = a.shape[0]
     system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, _core.conj(a))
@@ -489,6 +482,19 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     """As `scipy.linalg.solve_toeplitz`, by the general solver."""
     pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
     return _solved(toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz")
+
+
+@_mirrors
+def solve_circulant(
+    c: Any, b: Any, singular: str = "raise", tol: Any = None, caxis: int = -1, baxis: int = 0,
+    outaxis: int = 0,
+) -> Array:  # fmt: skip
+    """As `scipy.linalg.solve_circulant`, of one circulant matrix, by the general solver."""
+    no_keywords("solve_circulant", singular=(singular, "raise"), tol=(tol, None),
+                caxis=(caxis, -1), baxis=(baxis, 0), outaxis=(outaxis, 0))  # fmt: skip
+    if np.ndim(c) != 1 or np.ndim(b) > 2:
+        raise misfit("solve_circulant: for several systems use cd.vmap")
+    return _solved(circulant(as_array(c)), b, None, "solve_circulant")
 
 
 @_mirrors
