@@ -48,7 +48,7 @@ class Body:
     """
 
     def __init__(self, function: Callable[[list[Array]], Sequence[Any]], n_inputs: int) -> None:
-        self.function = function
+        self.function: Callable[[list[Array]], Sequence[Any]] | None = function
         self.n_inputs = n_inputs
         self.captured: list[Array] = []
         self.sealed = False
@@ -130,6 +130,16 @@ class Body:
             raise RuntimeError("a recorded function decided otherwise when it was replayed")
         return outputs
 
+    def seal(self) -> None:
+        """No more can be captured, and a function that has one path will not be run again.
+
+        It is let go: nodes, which hold this, are unknown to the garbage collector, and what is in
+        the function's closure may hold such a node.
+        """
+        self.sealed = True
+        if self.only_path() is not None:
+            self.function = None
+
     def only_path(self) -> Path | None:
         """The path that all inputs take, if nothing in it decides.
 
@@ -149,6 +159,7 @@ class Body:
             trace = Trace(rules=True, defers=defers)
             with trace:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
+                assert self.function is not None  # while there may be another path
                 outputs = list(self.function(nodes))
                 program, captured = trace.freeze(outputs)
                 without = trace.freeze(outputs, False) if has_rules(program) else None
@@ -215,7 +226,7 @@ class SavingBody(Body):
     """
 
     def __init__(self, base: Body, count: int) -> None:
-        super().__init__(base.function, base.n_inputs)
+        super().__init__(base.apply, base.n_inputs)
         self.base = base
         self.count = count
         self.captured = base.captured

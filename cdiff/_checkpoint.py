@@ -94,7 +94,7 @@ class _Checkpoint(Transformed):
         recording = _Recording(self._f, arguments.forget())
         body = Body(recording, len(operands))
         values = body.run([peek(array(x)) for x in operands])
-        body.sealed = True
+        body.seal()
         given = [*map(array, operands), *body.captured]
         assert body.paths is not None
         refuse_lost(body.paths.last.program, [peek(x) for x in given], [*map(is_tracked, given)])

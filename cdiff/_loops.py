@@ -331,13 +331,13 @@ def _run_now(loop: Scan, operands: list[Any], init: list[Any], arrays: list[Any]
         values, flat = loop.run(init, arrays, [peek(x) for x in body.captured])
     if any(is_tracked(x) for x in [*operands, *body.captured]):
         return _packed(loop, operands, loop.pack(values, flat))
-    body.sealed = True
+    body.seal()
     return [_owned(x, spec) for x, spec in zip(values, loop.packing.specs, strict=True)]
 
 
 def _packed(loop: Scan, operands: list[Any], value: Any = None) -> list[Any]:
     """The results of a scan that is an operator of the graph."""
-    loop.body.sealed = True
+    loop.body.seal()
     y = call(loop, [*operands, *loop.body.captured], value)
     return [loop.packing.at(y, k) for k in range(len(loop.carry) + len(loop.rows))]
 
@@ -573,11 +573,11 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
         body.run(list(values))  # also where no step is taken: the form of the carry is checked
     consts, others = ([peek(x) for x in part.captured] for part in (body, condition))
     last, _ = while_steps(body, condition, values, consts, others, limit)
-    body.sealed = condition.sealed = True
+    body.seal()
+    condition.seal()
     operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
     if not any(is_tracked(x) for x in operands):
-        results = [_owned(x, spec) for x, spec in zip(last, carry.specs, strict=True)]
-        return unflatten(carry.treedef, results)
+        return unflatten(carry.treedef, list(map(_owned, last, carry.specs)))
     loop = While(body, condition, carry.specs, limit)
     return _left(loop, operands, None if swept(operands) else last, carry)
 
@@ -597,8 +597,8 @@ def _waiting_while(body: Body, condition: Body, carry: _Carry, limit: int) -> Wh
     body.learn(list(init))
     condition.learn(init)
     loop = While(body, condition, carry.specs, limit)
-    operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
-    if loop.waiting(operands) is None:
+    if loop.waiting([*map(operand, carry.leaves), *body.captured, *condition.captured]) is None:
         return None
-    body.sealed = condition.sealed = True
+    body.seal()
+    condition.seal()
     return loop

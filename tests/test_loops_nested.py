@@ -1,5 +1,8 @@
 """Loops in loops, with checkpoints, and what they keep; plain Python is the oracle."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -173,3 +176,34 @@ def test_carries_that_are_kept_when_a_step_goes_another_way():
             found = compiled(x)
             np.testing.assert_allclose(found[0], value, rtol=1e-12)
             np.testing.assert_allclose(found[1], wanted, rtol=1e-12)
+
+
+class Model:
+    """Keeps results that were computed of what it holds."""
+
+    def __init__(self, loop):
+        self.w = cd.array(np.ones(3), requires_grad=True)
+        self.kept = loop(self)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        lambda m: cd.scan(lambda c, x: (c * m.w + x, None), np.ones(3), np.ones((4, 3)))[0],
+        lambda m: cd.scan(lambda c, x: (c * m.w, c), m.w, np.ones(9), checkpoint_every=2)[1],
+        lambda m: cd.fori_loop(0, 3, lambda i, c: c * m.w, np.ones(3)),
+        lambda m: cd.while_loop(lambda c: c[1] < 3, lambda c: (c[0] * m.w, c[1] + 1), (m.w, 0))[0],
+        lambda m: cd.checkpoint(lambda x: x * m.w)(m.w),
+    ],
+    ids=["scan", "segments", "fori_loop", "while_loop", "checkpoint"],
+)
+def test_what_keeps_the_result_of_a_body_that_reads_it_is_collected(loop):
+    """The result's node, which the garbage collector does not know, held the body."""
+    model = Model(loop)
+    assert cd.is_tracked(model.kept)
+    model.kept.sum().backward(retain_graph=True)
+    assert np.all(model.w.grad.numpy() != 0.0)
+    found = weakref.ref(model)
+    del model
+    gc.collect()
+    assert found() is None
