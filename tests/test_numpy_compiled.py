@@ -115,16 +115,15 @@ def test_questions_with_out(name, where):
     """What a ufunc without derivative writes into out= is what it writes at every point."""
     question = getattr(cnp, name)
     operands = (2.0,) if getattr(np, name).nin == 2 else ()
-    kind = float if name == "spacing" else bool
 
     def f(x):
-        out = cnp.zeros_like(x, dtype=kind)
+        out = cnp.zeros(3)
         question(x, *operands, out=out, where=where)
         return cnp.where(out, x * x, x)
 
     compiled = cd.compile(f)
     for point in (np.array([1.5, -2.0, 3.0]), np.array([3.0, 0.0, 1.5]), np.array([np.nan, 0, 0])):
-        out = np.zeros(3, kind)
+        out = np.zeros(3)
         getattr(np, name)(point, *operands, out=out, where=where)
         want = np.where(out, point * point, point)
         for g in (f, compiled, lambda x: cd.vmap(f)(np.stack([x, x]))[1]):
@@ -146,3 +145,10 @@ def test_running_sums_take_no_truth_value_for_an_axis():
     for name in ("cumulative_sum", "cumulative_prod"):
         with pytest.raises(TypeError, match="an integer is required"):
             getattr(cnp, name)(cd.array(np.ones((2, 2))), axis=True)
+
+
+def test_a_question_that_would_be_lost_is_refused():
+    for question in (np.less, cnp.less):
+        compiled = cd.compile(lambda x, ask=question: ask(x, 2.0, out=np.zeros(3, bool)))
+        with pytest.raises(TypeError, match="out= \\(a plain ndarray\\)"):
+            compiled(np.array([1.5, -2.0, 3.0]))
