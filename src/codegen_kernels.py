@@ -163,6 +163,8 @@ def adjoint(row, k, rows):
     numbers = formula.numbers(program.result)
     final = f"    ADJOINT_LOOP({numbers}, {c_argument(program.result)})\n"
     code = unit_function(f"unit{k}_{row.name}", formula, final)
+    if program.result in row.operands:
+        return f"{code}ADJOINT_FACTOR({k}, {row.name}, {program.result})\n"
     unit = " && ".join(["sg"] + [f"s{p}" for p in ("a", "b") if program.reads(p)])
     return f"{code}ADJOINT{'' if formula.heavy else '_DIRECT'}({k}, {row.name}, {unit})\n"
 

@@ -428,6 +428,20 @@ static CDIFF_NOINLINE void unit_minus_one(int64_t n, double *out, const double *
             run_blocks(unit##k##_##name, n, out, g, a, b, y, sg, sa, sb, acc);                    \
     }
 
+/* A partial that is an operand: the value of zmul, which reads a number where it is. */
+#define ADJOINT_FACTOR(k, name, factor)                                                           \
+    static void adjoint##k##_##name(int64_t n, double *out, const double *g, const double *a,     \
+                                    const double *b, const double *y, int64_t sg, int64_t sa,     \
+                                    int64_t sb, int acc)                                          \
+    {                                                                                             \
+        if (!acc)                                                                                 \
+            value_zmul(n, out, g, factor, sg, s##factor);                                         \
+        else if ((sg && s##factor) || n == 1)                                                     \
+            unit##k##_##name(n, out, g, a, b, y, acc);                                            \
+        else                                                                                      \
+            run_blocks(unit##k##_##name, n, out, g, a, b, y, sg, sa, sb, acc);                    \
+    }
+
 static void copy_or_fill(int64_t n, double *out, const double *in, int64_t stride)
 {
     if (stride)
