@@ -70,6 +70,25 @@ def test_broadcast_operands_of_heavy_functions(op, n):
     np.testing.assert_array_equal(f(one, cd.array(x)), f(cd.array(np.full(n, 1.25)), cd.array(x)))
 
 
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1e308]
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "maximum", "minimum"])
+def test_large_arrays_have_the_results_of_small_ones(name):
+    """Which other kernels compute, to the sign of a zero."""
+    x = np.tile(np.repeat(SPECIAL, len(SPECIAL)), 1000)
+    y = np.tile(np.tile(SPECIAL, len(SPECIAL)), 1000)
+    f, m = getattr(cn, name), len(SPECIAL) ** 2
+    large = np.asarray(f(cd.array(x), cd.array(y)))
+    small = np.tile(np.asarray(f(cd.array(x[:m]), cd.array(y[:m]))), 1000)
+    np.testing.assert_array_equal(large, small)
+    ordinary = ~np.isnan(small)
+    np.testing.assert_array_equal(np.signbit(large)[ordinary], np.signbit(small)[ordinary])
+    for one in ("negative", "square", "absolute"):
+        g = getattr(cn, one)
+        np.testing.assert_array_equal(g(cd.array(x)), np.tile(g(cd.array(x[:m])), 1000))
+
+
 @pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_extremes_of_rows(name, n):
