@@ -7,9 +7,9 @@
  * both branch-free (2: cdm_<name> is branch-free too, the fast version only has fewer cases):
  *     cdm_<name>_fast_ok(a[, b])   1.0 where the fast version is valid, else 0.0
  *     cdm_<name>_fast(a[, b])      the fast version
- * An array kernel works in blocks: it runs the fast loop, which sums fast_ok, and then the general one
- * if an element was not in the fast range (where the fast version gives any number):
- *     for (i...) y[i] = cdm_sin_fast(a[i]), ok += cdm_sin_fast_ok(a[i]); if (ok < n) ...
+ * An array kernel works in blocks, sums fast_ok over the block, and runs the fast loop where all
+ * elements are in the fast range, else the general one:
+ *     double ok = 0; for (i...) ok += cdm_sin_fast_ok(a[i]); if (ok == n) ... else ...
  * These have a fast version: exp log sin cos tan power fmod remainder floor_divide. Without fma, power
  * is the library's also in the fast version, and fast_ok says no.
  *
