@@ -11,7 +11,6 @@
 #define CDIFF_KERNEL_LOOPS_H
 
 #include <stddef.h>
-#include <string.h>
 
 #include "kernel_table.h"
 
@@ -39,16 +38,12 @@ static inline void copy(double *out, const double *in, int64_t n)
 
 static inline double sum_lanes(const double *x)
 {
-#if defined(CDIFF_AVX512)
-    return _mm512_reduce_add_pd(_mm512_loadu_pd(x)); /* as one vector, as it was stored */
-#else
     double half[LANES / 2];
     int64_t i;
     CDIFF_SIMD
     for (i = 0; i < LANES / 2; i++)
         half[i] = x[i] + x[i + LANES / 2];
     return (half[0] + half[1]) + (half[2] + half[3]);
-#endif
 }
 
 /* The last n < LANES elements, padded with one of them so that no lane takes a strange path; with
@@ -204,71 +199,41 @@ static CDIFF_NOINLINE void run_blocks(unit_fn f, int64_t n, double *out, const d
 #define NUMBERS2 const double a = src[at + i]; const double b = src2[at + i];
 
 /* The number of elements of the next stretch.  Those that are no whole round join the stretch
- * before, whose last round computes some elements twice: that is quicker than padding.  What it
- * depends on is hidden from the compiler, which else writes each formula a second time for arrays
- * that are shorter than a round. */
-static inline int64_t next_stretch(int64_t n)
+ * before, whose last round computes some elements twice: that is quicker than padding.  Not in
+ * place, where the operand is gone by then: there they are a stretch of their own. */
+static inline int64_t next_stretch(int64_t n, int overlap)
 {
-#if defined(__GNUC__)
-    __asm__("" : "+r"(n));
-#endif
-    return n < STRETCH + LANES ? n : STRETCH;
-}
-
-/* In place, by way of a buffer: a round may read its operand again. */
-static CDIFF_NOINLINE void run_in_place(ew_fn f, int64_t n, double *out, const double *a,
-                                        const double *b, int64_t sa, int64_t sb)
-{
-    double result[BLOCK_SIZE];
-    int64_t m;
-    for (; n > 0; n -= m, a += sa * m, b += sb * m, out += m) {
-        m = n < BLOCK_SIZE ? n : BLOCK_SIZE;
-        f(m, result, a, b, sa, sb);
-        memcpy(out, result, (size_t)m * sizeof(double));
-    }
-}
-
-static CDIFF_NOINLINE void run_pair_in_place(pair_fn f, int64_t n, double *out, double *out2,
-                                             const double *a)
-{
-    double result[BLOCK_SIZE], result2[BLOCK_SIZE];
-    int64_t m;
-    for (; n > 0; n -= m, a += m, out += m, out2 += m) {
-        m = n < BLOCK_SIZE ? n : BLOCK_SIZE;
-        f(m, result, result2, a);
-        memcpy(out, result, (size_t)m * sizeof(double));
-        memcpy(out2, result2, (size_t)m * sizeof(double));
-    }
+    if (n < LANES || (overlap && n < STRETCH + LANES))
+        return n;
+    return n < STRETCH ? n - n % LANES : STRETCH;
 }
 
 #define UNARY_ROUNDS(name, round)                                                                 \
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
-        double tail[LANES], result[LANES], *dst = out;                                            \
-        const double *src = pa;                                                                   \
-        const int64_t count = sa || n < 1 ? n : 1;                                                \
-        int64_t i, j, m, left;                                                                    \
+        double tail[LANES], result[LANES];                                                        \
+        double *const start = out;                                                                \
+        const int64_t total = n;                                                                  \
+        const int overlap = out != pa;                                                            \
+        int64_t i, j, m;                                                                          \
         (void)pb, (void)sb;                                                                       \
-        if (0 < count && count < LANES) {                                                         \
-            src = pad(tail, pa, count);                                                           \
-            dst = result;                                                                         \
-        } else if (out == pa) {                                                                   \
-            run_in_place(value_##name, n, out, pa, pa, 1, 1);                                     \
-            return;                                                                               \
-        }                                                                                         \
-        for (left = count; left > 0; left -= m, src += m, dst += m) {                             \
+        if (!sa && n > 1)                                                                         \
+            n = 1;                                                                                \
+        for (; n > 0; n -= m, pa += m, out += m) {                                                \
+            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
+            double *dst = n < LANES ? result : out;                                               \
             int64_t last;                                                                         \
-            m = next_stretch(left);                                                               \
+            m = next_stretch(n, overlap);                                                         \
             last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
+            if (n < LANES)                                                                        \
+                copy_few(out, result, n);                                                         \
         }                                                                                         \
-        if (count < n)                                                                            \
-            fill(out, result[0], n);                                                              \
-        else if (count < LANES)                                                                   \
-            copy_few(out, result, count);                                                         \
+        if (!sa && total > 1)                                                                     \
+            fill(start, result[0], total);                                                        \
     }
 
 #define BINARY_ROUNDS(name, round)                                                                \
@@ -277,12 +242,9 @@ static CDIFF_NOINLINE void run_pair_in_place(pair_fn f, int64_t n, double *out, 
     {                                                                                             \
         double tail[LANES], tail2[LANES], result[LANES];                                          \
         double spread[STRETCH + LANES], spread2[STRETCH + LANES];                                 \
+        const int overlap = out != pa && out != pb;                                               \
         const int64_t used = n < STRETCH + LANES ? n : STRETCH + LANES;                           \
         int64_t i, j, m;                                                                          \
-        if (n >= LANES && ((sa && out == pa) || (sb && out == pb))) {                             \
-            run_in_place(value_##name, n, out, pa, pb, sa, sb);                                   \
-            return;                                                                               \
-        }                                                                                         \
         if (!sa) {                                                                                \
             fill(spread, *pa, used);                                                              \
             pa = spread;                                                                          \
@@ -296,7 +258,7 @@ static CDIFF_NOINLINE void run_pair_in_place(pair_fn f, int64_t n, double *out, 
             const double *src2 = n < LANES ? pad(tail2, pb, n) : pb;                              \
             double *dst = n < LANES ? result : out;                                               \
             int64_t last;                                                                         \
-            m = next_stretch(n);                                                                  \
+            m = next_stretch(n, overlap);                                                         \
             last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
@@ -310,47 +272,48 @@ static CDIFF_NOINLINE void run_pair_in_place(pair_fn f, int64_t n, double *out, 
 #define PAIR_ROUNDS(name, round)                                                                  \
     static void pair_##name(int64_t n, double *out, double *out2, const double *pa)               \
     {                                                                                             \
-        double tail[LANES], result[LANES], result2[LANES], *dst = out, *dst2 = out2;              \
-        const double *src = pa;                                                                   \
-        int64_t i, j, m, left;                                                                    \
-        if (0 < n && n < LANES) {                                                                 \
-            src = pad(tail, pa, n);                                                               \
-            dst = result;                                                                         \
-            dst2 = result2;                                                                       \
-        } else if (out == pa || out2 == pa) {                                                     \
-            run_pair_in_place(pair_##name, n, out, out2, pa);                                     \
-            return;                                                                               \
-        }                                                                                         \
-        for (left = n; left > 0; left -= m, src += m, dst += m, dst2 += m) {                      \
+        double tail[LANES], result[LANES], result2[LANES];                                        \
+        const int overlap = out != pa && out2 != pa;                                              \
+        int64_t i, j, m;                                                                          \
+        for (; n > 0; n -= m, pa += m, out += m, out2 += m) {                                     \
+            const double *src = n < LANES ? pad(tail, pa, n) : pa;                                \
+            double *dst = n < LANES ? result : out, *dst2 = n < LANES ? result2 : out2;           \
             int64_t last;                                                                         \
-            m = next_stretch(left);                                                               \
+            m = next_stretch(n, overlap);                                                         \
             last = m < LANES ? 0 : m - LANES;                                                     \
             {                                                                                     \
                 round                                                                             \
             }                                                                                     \
-        }                                                                                         \
-        if (n < LANES) {                                                                          \
-            copy_few(out, result, n);                                                             \
-            copy_few(out2, result2, n);                                                           \
+            if (n < LANES) {                                                                      \
+                copy_few(out, result, n);                                                         \
+                copy_few(out2, result2, n);                                                       \
+            }                                                                                     \
         }                                                                                         \
     }
 
 /* The round of a branch-free function, and of one with a fast form for the usual arguments
- * (kind 2: the general form is branch-free as well), which is tried first. */
+ * (kind 2: the general form is branch-free as well). */
 #define PLAIN_ROUND(numbers, stores) LANES_LOOP(numbers, stores)
 
 #define FAST_ROUND(kind, numbers, ok, fast, general)                                              \
     double good[LANES] = {0.0};                                                                   \
-    LANES_LOOP(numbers, fast good[i] += (ok);)                                                    \
-    if (sum_lanes(good) != (double)j) {                                                           \
-        if ((kind) == 2) {                                                                        \
-            LANES_LOOP(numbers, general)                                                          \
-        } else {                                                                                  \
-            const int64_t at = 0;                                                                 \
-            for (i = 0; i < m; i++) {                                                             \
-                numbers                                                                           \
-                general                                                                           \
-            }                                                                                     \
+    for (j = 0; j < m; j += LANES) {                                                              \
+        const int64_t at = j < last ? j : last;                                                   \
+        CDIFF_SIMD                                                                                \
+        for (i = 0; i < LANES; i++) {                                                             \
+            numbers                                                                               \
+            good[i] += (ok);                                                                      \
+        }                                                                                         \
+    }                                                                                             \
+    if (sum_lanes(good) == (double)j) {                                                           \
+        LANES_LOOP(numbers, fast)                                                                 \
+    } else if ((kind) == 2) {                                                                     \
+        LANES_LOOP(numbers, general)                                                              \
+    } else {                                                                                      \
+        const int64_t at = 0;                                                                     \
+        for (i = 0; i < m; i++) {                                                                 \
+            numbers                                                                               \
+            general                                                                               \
         }                                                                                         \
     }
 
