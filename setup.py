@@ -72,10 +72,10 @@ DIRECTIVES = {
 # rest. simplify is not among them: a first call of 36,000 numbers took a quarter longer with it,
 # algebra and numbers cold, for 15 kB of the wheel.
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "check", "compressed", "groups", "guarded", "headroom",
-     "joins", "look", "loop_products", "make", "native", "numbers", "parts", "pattern",
-     "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
-     "registers", "schedule", "selections", "storage", "surroundings", "typing", "views",
+    ["algebra", "assemble", "batching", "behind", "check", "compressed", "deferred", "groups",
+     "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native", "numbers",
+     "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile", "program",
+     "reading", "registers", "schedule", "selections", "storage", "surroundings", "typing", "views",
      "watch"]
 )  # fmt: skip
 
