@@ -20,7 +20,7 @@ from cdiff._face import misfit
 from cdiff._packing import Spec, spec_of
 from cdiff._scan import Scan
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
-from cdiff._while import While, while_steps
+from cdiff._while import While, step_limit, while_steps
 from cdiff._wrap import check_function, function_name
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["fori_loop", "scan", "while_loop"]
 
 KEPT_BYTES = 1 << 24  # carries up to this are all kept for the reverse sweep
-NO_LIMIT = 2**62
 INT64 = np.iinfo(np.int64)
 
 
@@ -542,23 +541,12 @@ def while_loop(
     check_function(cond, "while_loop")
     check_function(body, "while_loop")
     carry = _Carry(init, "while_loop")
-    limit = _limit(max_steps)
+    limit = step_limit(max_steps)
     while True:
         try:
             return _while(cond, body, carry, limit)
         except _Wider as wider:
             carry.widened(wider.place)
-
-
-def _limit(max_steps: Any) -> int:
-    """The largest number of steps."""
-    if max_steps is None:
-        return NO_LIMIT
-    if isinstance(max_steps, bool) or not hasattr(max_steps, "__index__"):
-        raise TypeError(f"while_loop: max_steps must be a whole number, got {max_steps!r}")
-    if max_steps < 0:
-        raise ValueError(f"while_loop: max_steps={max_steps} is negative")
-    return index(max_steps)
 
 
 def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:

@@ -9,6 +9,7 @@ as a guard. Else a step costs two runs of programs and the work in Python betwee
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,9 +37,35 @@ if TYPE_CHECKING:
     from cdiff._core import Callee
     from cdiff._packing import Spec
 
-__all__ = ["Counted", "CountedAtPoints", "While", "while_steps"]
+__all__ = ["Counted", "CountedAtPoints", "While", "step_limit", "while_steps"]
 
+NO_LIMIT = 2**62
 FEW_STEPS = 64  # of a loop, which are over before there is a program of both
+
+
+def step_limit(max_steps: Any) -> int:
+    """The largest number of steps of a `while_loop`.
+
+    Parameters
+    ----------
+    max_steps : int or None
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no whole number, or negative.
+    """
+    if max_steps is None:
+        return NO_LIMIT
+    if isinstance(max_steps, bool) or not hasattr(max_steps, "__index__"):
+        raise TypeError(f"while_loop: max_steps must be a whole number, got {max_steps!r}")
+    if max_steps < 0:
+        raise ValueError(f"while_loop: max_steps={max_steps} is negative")
+    return index(max_steps)
 
 
 class While(PointCallee):

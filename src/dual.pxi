@@ -65,6 +65,14 @@ cdef inline int dual_level(Array a) noexcept:
     return <int>N(a).mark if a is not None and N(a).flags & NODE_DUAL else -1
 
 
+cdef int highest_dual(list nodes) except? -2:
+    cdef int level = -1
+    cdef Array a
+    for a in nodes:
+        level = larger(level, dual_level(a))
+    return level
+
+
 cdef Array primal_at(Array a, int level):
     if dual_level(a) != level:
         return a

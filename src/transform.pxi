@@ -227,14 +227,6 @@ cdef Array lower_node(Array a, int level):
 
 # ---------------------------------------------------------------- sweeps
 
-cdef int highest_dual(list nodes) except? -2:
-    cdef int level = -1
-    cdef Array a
-    for a in nodes:
-        level = larger(level, dual_level(a))
-    return level
-
-
 cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint forward,
                         int kept=-1):
     """One sweep between plain outputs and leaves.  The results leave `level`; or only those above
@@ -307,7 +299,7 @@ cdef list collect(Sweep *s, list positions, int level):
 
 cdef Array own_result(Array a, bint shares=False):
     """A finished cotangent as a node that only the sweep and the caller know, in memory of its own
-    or, with `shares`, in some to which nobody writes without taking a copy."""
+    or, if it `shares`, in some to which nobody writes without taking a copy."""
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
     if Py_REFCNT(<PyObject *>a) > 2 or not claim(a):
