@@ -79,6 +79,9 @@ COLD_ROOMS = frozenset(
      "watch"]
 )  # fmt: skip
 
+# What calls types, clears objects and sets attributes: most of it is about errors.
+COLD_METHODS = r"static .*\b__pyx_(tp_new_vectorcall|tp_clear|setprop)_\w+\(.*(\{|, )$"
+
 
 def unix_flags() -> tuple[list[str], list[str]]:
     """Compiler and linker flags of gcc and clang."""
@@ -175,12 +178,14 @@ def translate(pyx: str) -> str:
 def mark_cold(unit: Path) -> None:
     """Make the functions of the cold rooms cold; what room they are of, Cython says before each."""
     text = unit.read_text(encoding="utf-8")
-    marked, cold = [], False
+    marked, cold = [], None  # until the first room, where there are declarations only
     for line in text.splitlines(keepends=True):
         if line.startswith('/* "'):
             room = re.match(r'/\* "(?:.*/)?(\w+)\.pxi":', line)
             cold = bool(room) and room[1] in COLD_ROOMS
-        elif cold and re.match(r"static .*(\{|PyObject \*__pyx_pw_\w+\(.*, )$", line):
+        elif (cold and re.match(r"static .*(\{|PyObject \*__pyx_pw_\w+\(.*, )$", line)) or (
+            cold is not None and re.match(COLD_METHODS, line)
+        ):
             line = "CYTHON_SMALL_CODE " + line
         marked.append(line)
     if (changed := "".join(marked)) != text:  # else it was translated earlier: a date is kept

@@ -27,6 +27,7 @@ INSTEAD = {
     "products, A.toarray() * x for elements, and cdiff.scipy.sparse for matrices whose nonzeros "
     "are tracked",
 }
+ASSIGNING = {"fill_diagonal"}  # into a plain array
 CLASSES = {"RClass": "r_", "CClass": "c_"}
 NO_COUNTERPART = (
     "SciPy's own functions take plain arrays: cdiff.scipy, cdiff.optimize and cdiff.integrate have "
@@ -122,7 +123,7 @@ def _counterpart(call: FrameType) -> str | None:
             names = dir(import_module(home))
         except ImportError:
             continue
-        if not name.startswith("_") and name in names:
+        if name in names and not name.startswith("_") and name not in ASSIGNING:
             return f"{home}.{name}"
     return None
 
