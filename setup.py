@@ -178,13 +178,15 @@ def translate(pyx: str) -> str:
 def mark_cold(unit: Path) -> None:
     """Make the functions of the cold rooms cold; what room they are of, Cython says before each."""
     text = unit.read_text(encoding="utf-8")
-    marked, cold = [], None  # until the first room, where there are declarations only
+    marked, cold, defined = [], False, False
     for line in text.splitlines(keepends=True):
         if line.startswith('/* "'):
             room = re.match(r'/\* "(?:.*/)?(\w+)\.pxi":', line)
             cold = bool(room) and room[1] in COLD_ROOMS
+        elif "define CYTHON_SMALL_CODE" in line:
+            defined = True
         elif (cold and re.match(r"static .*(\{|PyObject \*__pyx_pw_\w+\(.*, )$", line)) or (
-            cold is not None and re.match(COLD_METHODS, line)
+            defined and re.match(COLD_METHODS, line)
         ):
             line = "CYTHON_SMALL_CODE " + line
         marked.append(line)
