@@ -4,15 +4,13 @@ Functions of random operations are NumPy code; NumPy itself is the oracle of the
 sweep that of their derivatives.  Other tests know groups without such reads.
 """
 
-import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from other_isa import latest_only, passes
 
 import cdiff as cd
 
@@ -310,15 +308,7 @@ def test_results_of_two_calls_are_apart():
     np.testing.assert_allclose([first, second], np.sin(x), rtol=1e-14)
 
 
-@pytest.mark.skipif("CDIFF_ISA" in os.environ, reason="this is that run")
+@latest_only
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_without_the_latest_instructions(isa):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "CDIFF_ISA": isa},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    passes(__file__, isa)

@@ -9,7 +9,6 @@ import itertools
 import os
 import random
 import struct
-import subprocess
 import sys
 import threading
 from fractions import Fraction
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from other_isa import latest_only, passes
 
 SRC = Path(__file__).resolve().parent.parent / "src"
 sys.path.insert(0, str(SRC))
@@ -389,15 +389,9 @@ def test_threads_share_registers_on_the_heap():
 # --- without the instructions of newer processors -----------------------------------------------
 
 
-@pytest.mark.skipif("CDIFF_ISA" in os.environ, reason="this is that run")
+@latest_only
 def test_the_baseline_interpreter_is_as_good():
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "CDIFF_ISA": "baseline"},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    passes(__file__, "baseline")
 
 
 @pytest.mark.skipif("CDIFF_ISA" in os.environ, reason="it asks for another one")

@@ -6,12 +6,10 @@ array with the same element alone: a result must not depend on its neighbours. T
 in a process for each lesser instruction set.
 """
 
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from other_isa import latest_only, passes
 
 import cdiff as cd
 import cdiff.numpy as cn
@@ -136,15 +134,7 @@ def test_one_number_for_many(n):
     np.testing.assert_array_equal(x.grad, np.full((2, n), 1.5))
 
 
-@pytest.mark.skipif("CDIFF_ISA" in os.environ, reason="this is that run")
+@latest_only
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_without_the_latest_instructions(isa):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "CDIFF_ISA": isa},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    passes(__file__, isa)
