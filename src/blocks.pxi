@@ -129,7 +129,7 @@ cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n
     """n elements of 8, 4 or 1 bytes, or WIDE_INTEGER, as doubles."""
     cdef Py_ssize_t i
     if width == 8 and stride == 8:
-        memcpy(dst, src, n * sizeof(double))
+        copy_bytes(dst, src, n * sizeof(double))
     elif width == 8 and stride == 0:
         KERNELS.value[OP_POSITIVE](n, dst, <const double *>src, NULL, 0, 0)
     elif width == 8 and stride == -8:
@@ -214,7 +214,7 @@ cdef void move_panel(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t down, Py_ssize_t 
                 (<double *>(src + i * down + k * along))[0] = dst[i * n + k]
     elif down == 0 and along == 8:
         # One row again and again: all that there is, twice.
-        memcpy(dst, src, n * sizeof(double))
+        copy_bytes(dst, src, n * sizeof(double))
         while done < rows:
             i = done if done < rows - done else rows - done
             memcpy(dst + done * n, dst, i * n * sizeof(double))

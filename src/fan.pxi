@@ -330,7 +330,7 @@ cdef int write_part(double *dst, Tangent *t, Node *p) except -1:
     v = contiguous(<Array>t.array)
     if typenum_of(v) != NPY_DOUBLE:
         v = apply_cast(v, NPY_DOUBLE)
-    memcpy(dst, N(v).arr.data, size * sizeof(double))
+    copy_bytes(dst, N(v).arr.data, size * sizeof(double))
     return 0
 
 

@@ -267,7 +267,7 @@ cdef int keep_value(const Part *p, _Workspace w, Array y) except -1:
     y = as_block(y)
     r = N(y).arr
     if r.typenum == p.typenum and r.flags & ARR_CONTIGUOUS and p.contiguous and r.size == p.size:
-        memcpy(part_data(p, w.m.bases), r.data, p.nbytes)
+        copy_bytes(part_data(p, w.m.bases), r.data, p.nbytes)
         return 0
     value = ndarray_of(y)
     out = part_array(p, w, NPY_ARRAY_WRITEABLE)

@@ -27,7 +27,7 @@ cdef void move_row(Move how, Py_ssize_t n, char *to, Py_ssize_t dt, const char *
             for i in range(n):
                 (<double *>(to + i * dt))[0] += (<const double *>(source + i * ds))[0]
     elif dt == 8 and ds == 8:
-        memcpy(to, source, n * sizeof(double))
+        copy_bytes(to, source, n * sizeof(double))
     elif dt == 8 and ds == 0:
         KERNELS.value[OP_POSITIVE](n, <double *>to, <const double *>source, NULL, 0, 0)
     elif dt == 8 and ds == -8:

@@ -365,7 +365,7 @@ cdef Array padded(Array a, Py_ssize_t extent, Py_ssize_t start):
     cdef Array out = new_array(1, &extent, NPY_DOUBLE)
     cdef double *p = <double *>N(out).arr.data
     memset(p, 0, start * sizeof(double))
-    memcpy(p + start, r.data, r.size * sizeof(double))
+    copy_bytes(p + start, r.data, r.size * sizeof(double))
     memset(p + start + r.size, 0, (extent - start - r.size) * sizeof(double))
     return out
 

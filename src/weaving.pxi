@@ -330,5 +330,5 @@ cdef void copy_points(const Step *s, char **bases, Py_ssize_t points, Py_ssize_t
         low = 0 if start < first else start - first
         high = m.shape[0] if m.shape[0] < stop - first else stop - first
         if low < high:
-            memcpy(bases[m.to_base] + m.to_offset + 8 * low,
-                   bases[m.from_base] + m.from_offset + 8 * low, 8 * (high - low))
+            copy_bytes(bases[m.to_base] + m.to_offset + 8 * low,
+                       bases[m.from_base] + m.from_offset + 8 * low, 8 * (high - low))

@@ -118,3 +118,16 @@ def test_an_error_while_kernels_wait():
     good = cd.grad(lambda x: cnp.sum(cnp.exp(cnp.sin(x) * x)))(X)
     expected = np.exp(np.sin(X) * X) * (np.cos(X) * X + np.sin(X))
     np.testing.assert_allclose(good, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [511, 512, 513, 768, 1024, 1025, 5000, 100_001])
+@pytest.mark.parametrize("start", [1, 2, 7, 8])
+def test_copies_a_little_beside_whole_pages(n, start):
+    """They go in pieces, for processors whose string instructions are slow there."""
+    seed = np.random.default_rng(n).standard_normal(n)
+    x = cd.array(np.zeros(n + start), requires_grad=True)
+    x[start:].backward(cd.array(seed))
+    np.testing.assert_array_equal(x.grad[start:], seed)
+    assert not np.any(x.grad[:start])
+    y = np.concatenate([cd.array(np.ones(start), requires_grad=True), cd.array(seed)])
+    np.testing.assert_array_equal(y.numpy(), [*np.ones(start), *seed])
