@@ -68,9 +68,10 @@ DIRECTIVES = {
     "auto_pickle": False,
 }
 
-# Rooms that work once for a program. As cold code they are made small and out of the way of the
-# rest. simplify is not among them: a first call of 36,000 numbers took a quarter longer with it,
-# algebra and numbers cold, for 15 kB of the wheel.
+# Rooms that work once for a program, or whose work is mostly that of a function of Python or NumPy
+# they call. As cold code they are made small and out of the way of the rest. simplify is not among
+# them: a first call of 36,000 numbers took a fifth longer with it, algebra and numbers cold, for
+# 15 kB of the wheel.
 COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "behind", "check", "compressed", "deferred", "groups",
      "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native", "numbers",
