@@ -25,7 +25,7 @@ READS_MORE = (
     "a derivative rule reads a value from its closure that a transformation tracks; return it from "
     "fwd with the residuals, or make it an argument of the function with the rule"
 )
-LEVELS = 18  # that there are
+LEVELS = 18  # MAX_LEVEL of node.h, and that of plain values
 
 
 def tracked_reads(functions: Sequence[Any]) -> list[Array]:
