@@ -1,9 +1,9 @@
-"""`python -m benchmarks [name ...] [--write] [--quick] [--cpu N]`: run them, print, append.
+"""`python -m benchmarks [name ...] [--write] [--quick] [--cpu N]`: run them, print, keep.
 
-Without names all run, one after the other. `--write` appends what was printed to RESULTS.md under
-the commit, processor and versions. `--quick` takes seconds instead of minutes and shows that the
-scripts work; its figures mean little. `--cpu N` pins this process and its children. It knows the
-names of the benchmarks and nothing else of them.
+Without names all run, one after the other. `--write` puts what was printed into RESULTS.md in
+place of older runs of the same benchmarks on the same processor. `--quick` takes seconds instead of
+minutes and shows that the scripts work; its figures mean little. `--cpu N` pins this process and
+its children. It knows the names of the benchmarks and nothing else of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from benchmarks._report import Report, environment
+from benchmarks._results import added
 
 NAMES = (
     "import_time",
@@ -45,19 +46,10 @@ NAMES = (
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
-def _append(report: Report, title: str) -> None:
-    """Add a section to RESULTS.md."""
-    text = "\n".join(report.lines).strip("\n")
-    start = "" if RESULTS.exists() else "# Results of `python -m benchmarks --write`\n"
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(f"{start}\n## {title}\n\n```text\n{text}\n```\n")
-
-
 def run(names: list[str], quick: bool = False, write: bool = False) -> Report:
     """Run the named benchmarks and return what they printed."""
     report = Report(quick=quick)
-    about = environment()
-    for line in about:
+    for line in environment():
         report.say(line)
     # For times of first calls: what pip would have compiled.
     subprocess.run([sys.executable, "-c", "import cdiff, cdiff.numpy"], check=False)
@@ -65,7 +57,9 @@ def run(names: list[str], quick: bool = False, write: bool = False) -> Report:
         importlib.import_module(f"benchmarks.{name}").main(report)
     report.summary()
     if write:
-        _append(report, about[0])
+        text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+        run_text = "\n".join(report.lines).strip("\n")
+        RESULTS.write_text(added(text, run_text), encoding="utf-8")
     return report
 
 
@@ -78,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; default: all")
-    parser.add_argument("--write", action="store_true", help=f"append to {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help=f"keep it in {RESULTS.name}")
     parser.add_argument("--quick", action="store_true", help="only see that everything runs")
     parser.add_argument("--cpu", type=int, help="pin to this CPU")
     options = parser.parse_args(arguments)

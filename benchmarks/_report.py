@@ -2,7 +2,7 @@
 
 It knows nothing of timing or of libraries. A bound that is missed is printed as MISSED and
 counted, never raised: a benchmark on a busy machine must still print everything. Everything
-said is remembered, so that `python -m benchmarks --write` can append it to RESULTS.md.
+said is remembered, so that `python -m benchmarks --write` can keep it in RESULTS.md.
 """
 
 from __future__ import annotations

@@ -31,12 +31,16 @@ def test_names_exist(page):
                 thing = getattr(thing, name)
 
 
-@pytest.fixture(scope="module")
-def make_pages():
-    spec = importlib.util.spec_from_file_location("make_pages", DOCS / "make_pages.py")
+def loaded(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def make_pages():
+    return loaded(DOCS / "make_pages.py")
 
 
 def test_pictures_are_made_by_the_examples(make_pages, tmp_path, monkeypatch):
@@ -98,6 +102,20 @@ def test_the_page_of_benchmarks_has_the_last_run_of_each(make_pages, tmp_path, m
     assert "| [one](#one) | 2026-01-01, commit a | 1 of 2 |" in page
     assert "| [two](#two) | 2026-01-02, commit b | none set |" in page
     assert "## Grad\n\n### Said\n" in page and "old" not in page
+
+
+def test_a_run_takes_the_place_of_older_ones_on_its_processor():
+    other = RUNS.replace("a processor", "another")
+    added = loaded(DOCS.parent / "benchmarks" / "_results.py").added
+    new = "2026-01-03, commit c\na processor\n\n== two ==\nnewest\n\n0 of 0 bounds kept"
+    text = added(added(other, RUNS.partition("```text\n")[2].partition("```")[0].strip()), new)
+    assert other.strip() in text  # what another processor did
+    left = text.replace(other.strip(), "")
+    assert "old" not in left and "newest" in left and "1 of 2 bounds kept" in left
+    assert "MISSED one: y: 9" in left and left.count("```") == 4
+    alone = added(text, new.replace("two", "one"))
+    assert "1 of 2 bounds kept" not in alone.replace(other.strip(), "")
+    assert alone.count("## 2026-01-0") == 2, "a chapter without runs goes"
 
 
 def test_the_kept_results_make_a_page(make_pages):
