@@ -71,17 +71,23 @@ DIRECTIVES = {
 # Rooms that work once for a program, or whose work is mostly that of a function of Python or NumPy
 # they call. As cold code they are made small and out of the way of the rest. simplify is not among
 # them: a first call of 36,000 numbers took a fifth longer with it, algebra and numbers cold, for
-# 15 kB of the wheel.
+# 15 kB of the wheel. complex and structural_rules make it 45 kB smaller, for half a percent more
+# instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "behind", "check", "compressed", "deferred", "groups",
-     "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native", "numbers",
-     "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile", "program",
-     "reading", "registers", "schedule", "selections", "storage", "surroundings", "typing", "views",
-     "watch"]
+    ["algebra", "assemble", "batching", "behind", "check", "complex", "compressed", "deferred",
+     "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
+     "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile",
+     "program", "reading", "registers", "schedule", "selections", "storage", "structural_rules",
+     "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
-# What calls types, clears objects and sets attributes: most of it is about errors.
-COLD_METHODS = r"static .*\b__pyx_(tp_new_vectorcall|tp_clear|setprop)_\w+\(.*(\{|, )$"
+# What calls types, clears objects and sets attributes: most of it is about errors.  And
+# methods that nobody calls in a loop.
+COLD_METHODS = (
+    r"static .*\b__pyx_((tp_new_vectorcall|tp_clear|setprop)_\w+"
+    r"|pw_\w+\d(__(repr|reduce|getstate|setstate|deepcopy|dlpack|dlpack_device|format|round|dir)__"
+    r"|astype|to_device))\(.*(\{|, )$"
+)
 
 
 def unix_flags() -> tuple[list[str], list[str]]:
@@ -116,8 +122,12 @@ def unit_flags(source: str) -> list[str]:
         # Traced lines are so many that gcc would take many minutes and gigabytes to optimise them.
         return ["-O0"]
     if sys.platform == "linux" and not DEBUG:
-        # It has no loops that this would slow down, and 36 kB of the wheel would be padding.
-        return ["-fno-align-loops", "-fno-align-jumps", "-fno-align-labels"]
+        # It has no loops that the first three would slow down, and 36 kB of the wheel would be
+        # padding.  Pairs of stores as one of a vector are more instructions (4 kB), and what
+        # Cython calls unlikely are errors, which need not be fast (20 kB; other compilers than gcc
+        # do not know the parameter).
+        return ["-fno-align-loops", "-fno-align-jumps", "-fno-align-labels",
+                "-fno-tree-slp-vectorize", "--param=builtin-expect-probability=100"]  # fmt: skip
     return []
 
 

@@ -9,6 +9,7 @@
 cdef enum:
     BLOCK = 512                   # doubles per block buffer: five fit in half of L1
     NOGIL_SIZE = 32768            # elements from which releasing the GIL pays
+    FAR_SIZE = 32768              # elements from which three arrays leave 1 MB of cache little room
     STRETCH = 2048                # elements that several kernels of a sweep handle in turn
     LONG_STRETCH = 32768          # elements that a falling job goes through upward
     MAX_PANEL = 16384             # elements of rows that are gathered from columns together

@@ -9,6 +9,8 @@ marked light are always inlined.
 
 ZERO, ONE, MINUS_ONE, GENERAL = range(4)
 SLOTS = {"a": 0, "b": 1, "y": 2}
+# AVX-512 has better kernels for these: quotients.h and absorbing.h.
+BETTER_WIDE = ("divide", "reciprocal", "sqrt", "zmul")
 NOTICE = "/* Generated from src/optable.py by src/codegen.py. Do not edit. */\n"
 
 
@@ -27,6 +29,12 @@ def kind(program):
 
 def unary_or_binary(rows):
     return [row for row in rows if len(row.operands) < 3]
+
+
+def ufunc_names(table):
+    """(name, row) for each ufunc of NumPy that is an operator, by each of its names."""
+    return [(name, row) for row in table.elementwise if row.ufunc
+            for name in (row.numpy,) + row.aliases]
 
 
 def guarded(name, body):
@@ -66,6 +74,12 @@ extern const unsigned char OP_SAVES[N_ELEMENTWISE][2];
 extern const unsigned char OP_COMPLEX[N_ELEMENTWISE];
 /* The operator whose value at the same operand groups compute together with this one's; 0: none. */
 extern const unsigned short OP_PAIR[N_ELEMENTWISE];
+/* Whether its value kernel gives the same bits in every table: it rounds once or never, and there
+ * is no kernel of AVX-512 alone. */
+extern const unsigned char OP_SAME_EVERYWHERE[N_ELEMENTWISE];
+/* The operator that a ufunc of NumPy is. */
+typedef struct {{ const char *name; unsigned short op; }} UfuncName;
+extern const UfuncName UFUNC_NAMES[{len(ufunc_names(table))}];
 /* Structural: bit i is set if a derivative reads the value of operand i. */
 extern const unsigned int STRUCT_SAVES[N_OPS];
 """)
@@ -141,6 +155,7 @@ def tables_header(table):
                             f"    {pair(map(rules.add, row.complex_partials), '{0, 0, 0}')},\n")
     pairs = "".join(f"    [{constant(row.name)}] = {constant(row.pair)},\n"
                     for row in table.elementwise if row.pair)
+    ufuncs = (f'{{"{name}", {constant(row.name)}}}' for name, row in ufunc_names(table))
     numbers = ", ".join(map(repr, rules.constants))
     return NOTICE + f"""#include "ops.h"
 #include "rules.h"
@@ -159,6 +174,10 @@ const unsigned char OP_COMPLEX[N_ELEMENTWISE] = {{
 {wrap(complex_kind(row) for row in table.elementwise)}}};
 const unsigned short OP_PAIR[N_ELEMENTWISE] = {{
 {pairs}}};
+const unsigned char OP_SAME_EVERYWHERE[N_ELEMENTWISE] = {{
+{wrap(str(int(row.light and row.name not in BETTER_WIDE)) for row in table.elementwise)}}};
+const UfuncName UFUNC_NAMES[] = {{
+{wrap(ufuncs)}}};
 const double RULE_CONST[] = {{{numbers}}};
 const RuleStep RULE_STEPS[] = {{
 {''.join(rules.steps)}}};

@@ -5,7 +5,7 @@ of NumPy's ufuncs, and wraps the structural rules.  Knows the parsed rows and th
 functions of the core that the Python functions call.
 """
 
-from codegen_c import codes, constant, unary_or_binary
+from codegen_c import codes, constant, ufunc_names, unary_or_binary
 
 NOTICE = "# Generated from src/optable.py by src/codegen.py. Do not edit.\n"
 KEYWORDS = '*, where=True, casting="same_kind", order="K", dtype=None, subok=True'
@@ -25,6 +25,7 @@ def table_declarations(table):
     n = len(table.elementwise)
     names = "".join(f"        {name}\n" for name, _ in codes(table))
     total = codes(table)[-1][1]
+    ufuncs = len(ufunc_names(table))
     return f"""cdef extern from "ops.h":
     enum:
 {names}        PARTIAL_ZERO, PARTIAL_ONE, PARTIAL_MINUS_ONE, PARTIAL_GENERAL
@@ -49,6 +50,10 @@ cdef extern from "ops_tables.h":
     const unsigned char OP_SAVES[{n}][2]
     const unsigned char OP_COMPLEX[{n}]
     const unsigned short OP_PAIR[{n}]
+    ctypedef struct UfuncName:
+        const char *name
+        uint16_t op
+    const UfuncName UFUNC_NAMES[{ufuncs}]
     const Rule RULES[{n}][2]
     const Rule COMPLEX_RULES[{n}][2]
     const RuleStep *RULE_STEPS
@@ -155,6 +160,7 @@ def call_declarations(n):
     int as_ufunc "cdiff_as_ufunc"(object f) except -1
 
 cdef cdiff_call GENERAL_CALL[{n}]
+cdef cdiff_call DIRECT_CALL[{n}]
 """
 
 
@@ -186,8 +192,7 @@ def python_function(row):
     call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype, casting)"
     return (f"def {row.name}({names}, /, out=None, {KEYWORDS}):\n"
             f'    """{docstring(row, operands)}\n    """\n    return {call}\n'
-            f"{direct_function(row) if any(d != '0' for d in row.d) else ''}"
-            + (f"\n\nas_ufunc({row.name})\n" if row.ufunc else ""))
+            f"{direct_function(row) if any(d != '0' for d in row.d) else ''}")
 
 
 def direct_function(row):
@@ -196,20 +201,12 @@ def direct_function(row):
     return (f"\n\ncdef PyObject *direct_{row.name}(PyObject *self, PyObject *const *args, "
             "Py_ssize_t count,\n    PyObject *names) except NULL:\n"
             f"    return direct_call{len(row.operands)}({code}, self, args, count, names)\n\n"
-            f"take_calls({row.name}, &GENERAL_CALL[{code}], direct_{row.name})\n")
-
-
-def ufunc_names(table):
-    pairs = [(name, row) for row in table.elementwise if row.ufunc
-             for name in (row.numpy,) + row.aliases]
-    return "".join(f'    "{name}": {constant(row.name)},\n' for name, row in pairs)
+            f"DIRECT_CALL[{code}] = direct_{row.name}\n")
 
 
 def ops_pxi(table):
     functions = "\n\n".join(python_function(row) for row in unary_or_binary(table.elementwise))
-    return (f"{NOTICE}{declarations(table)}\n"
-            "# NumPy ufunc name -> operator code.\n"
-            f"cdef dict UFUNC_OPS = {{\n{ufunc_names(table)}}}\n\n\n{functions}\n\n"
+    return (f"{NOTICE}{declarations(table)}\n\n{functions}\n\n"
             'include "attrs.pxi"\ninclude "structural_rules.pxi"\n')
 
 

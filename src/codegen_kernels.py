@@ -7,6 +7,7 @@ compiled once and its fast path serves derivatives too.
 """
 
 from codegen_c import (
+    BETTER_WIDE,
     GENERAL,
     MINUS_ONE,
     NOTICE,
@@ -19,9 +20,6 @@ from codegen_c import (
     unary_or_binary,
     value_expression,
 )
-
-# AVX-512 has better kernels for these: quotients.h and absorbing.h.
-BETTER_WIDE = ("divide", "reciprocal", "sqrt", "zmul")
 
 
 class Formula:

@@ -182,3 +182,36 @@ cdef bint exp_block(Py_ssize_t n, double complex *q, const double complex *p) no
         q[i].imag = size[i] * sines[i]
         unsure += (q[i].real - q[i].real) + (q[i].imag - q[i].imag)
     return unsure == 0.0
+
+
+# Out of or into n numbers a row there is a half spectrum of n // 2 + 1; both in rows without gaps.
+
+cdef void mirror_half(Py_ssize_t rows, Py_ssize_t n, double complex *out,
+                      const double complex *half, bint inverse) noexcept nogil:
+    """Whole spectra from the first halves of those of real numbers (conjugate, for the inverse)."""
+    cdef Py_ssize_t i, k
+    cdef double turn = -1.0 if inverse else 1.0
+    for i in range(rows):
+        for k in range(n // 2 + 1):
+            out[k].real = half[k].real
+            out[k].imag = half[k].imag * turn
+        for k in range(n // 2 + 1, n):
+            out[k].real = half[n - k].real
+            out[k].imag = -half[n - k].imag * turn
+        out += n
+        half += n // 2 + 1
+
+
+cdef void fold_half(Py_ssize_t rows, Py_ssize_t n, double complex *half, const double complex *a,
+                    bint inverse) noexcept nogil:
+    """The half spectra of which the real numbers are the real part of what whole ones give."""
+    cdef Py_ssize_t i, k
+    cdef double turn = 0.5 if inverse else -0.5
+    for i in range(rows):
+        half[0].real = a[0].real
+        half[0].imag = 0.0
+        for k in range(1, n // 2 + 1):
+            half[k].real = 0.5 * (a[k].real + a[n - k].real)
+            half[k].imag = turn * (a[k].imag - a[n - k].imag)
+        half += n // 2 + 1
+        a += n

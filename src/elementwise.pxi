@@ -117,7 +117,7 @@ cdef Array array_value(int op, Array a, Array b):
 
 
 cdef inline ew_fn value_kernel(int op, Py_ssize_t size) noexcept nogil:
-    return KERNELS.value[op] if size < NOGIL_SIZE else kernels_far_value(KERNELS, op)
+    return KERNELS.value[op] if size < FAR_SIZE else kernels_far_value(KERNELS, op)
 
 
 cdef inline bint plain_partner(Array a, Array b) noexcept:

@@ -56,23 +56,12 @@ const KernelTable *kernels_select(void)
 }
 
 /* Where memory is waited for, loads of 256 bits let it come a fifth faster than loads of 512 do (AMD
- * Zen 4, two operands and a result of 8 MB each); others do not mind.  Only for operators of at most
- * one rounding, whose results are the same in every table. */
+ * Zen 4, two operands and a result of 8 MB each); others do not mind. */
 ew_fn kernels_far_value(const KernelTable *table, int op)
 {
 #if CDIFF_X86_KERNELS
-    switch (op) {
-    case OP_ADD:
-    case OP_SUBTRACT:
-    case OP_MULTIPLY:
-    case OP_NEGATIVE:
-    case OP_SQUARE:
-    case OP_ABSOLUTE:
-    case OP_MAXIMUM:
-    case OP_MINIMUM:
-        if (table == &kernels_avx512)
-            return kernels_avx2.value[op];
-    }
+    if (table == &kernels_avx512 && OP_SAME_EVERYWHERE[op])
+        return kernels_avx2.value[op];
 #endif
     return table->value[op];
 }

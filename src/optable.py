@@ -22,7 +22,7 @@ Fields of an elementwise row:
     d         one partial per operand, in the language; "0" means no derivative
     c         the value as a C expression (default: cdm_<name>(a, b) from src/math)
     value     the value in the language instead, for rows made of other rows
-    light     cheap enough to be recomputed inside any loop that needs it
+    light     cheap enough to be recomputed inside any loop that needs it: it rounds once or never
     pair      another row whose value at the same operand costs little on top of this one's
     domain    where the partials are finite and meant (None: everywhere)
     kink      where the function has no derivative and the convention of `at_kink` holds

@@ -9,11 +9,17 @@ cdef dict UFUNC_CODES = {}        # NumPy ufunc -> operator code
 
 
 cdef int install_ufuncs() except -1:
-    for name, code in UFUNC_OPS.items():
-        ufunc = getattr(np, name, None)
+    cdef int i, op
+    for i in range(sizeof(UFUNC_NAMES) // sizeof(UfuncName)):
+        op = UFUNC_NAMES[i].op
+        ufunc = getattr(np, UFUNC_NAMES[i].name.decode(), None)
         if ufunc is not None:
-            UFUNC_CODES[ufunc] = code
-            NUMPY_UFUNCS.setdefault(code, ufunc)
+            UFUNC_CODES[ufunc] = op
+            NUMPY_UFUNCS.setdefault(op, ufunc)
+        as_ufunc(globals()[op_name(op)])
+    for op in range(N_LOCAL):
+        if DIRECT_CALL[op] != NULL:
+            take_calls(globals()[op_name(op)], &GENERAL_CALL[op], DIRECT_CALL[op])
     return 0
 
 
