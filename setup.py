@@ -76,7 +76,7 @@ COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "behind", "check", "compressed", "deferred", "groups",
      "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native", "numbers",
      "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile", "program",
-     "reading", "registers", "schedule", "selections", "storage", "surroundings", "typing", "views",
+     "reading", "registers", "schedule", "selections", "shifts", "storage", "surroundings", "typing", "views",
      "watch"]
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ cdef int find_touches(_Pool scratch, Group *g) except -1:
     cdef const Micro *m
     cdef int k, count = 0
     g.n_touches = -1
-    if g.size < WOVEN_FROM or g.n_sums or g.row or g.n_takings:
+    if g.size < WOVEN_FROM or g.n_sums or g.row or g.n_takings or g.n_shifts:
         return 0
     g.touches = <Touch *>scratch.take((g.n_slots + g.n_micros + 1) * sizeof(Touch))
     for k in range(g.n_slots):
