@@ -76,8 +76,8 @@ COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "behind", "check", "compressed", "deferred", "groups",
      "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native", "numbers",
      "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile", "program",
-     "reading", "registers", "schedule", "selections", "shifts", "storage", "surroundings", "typing", "views",
-     "watch"]
+     "reading", "registers", "schedule", "selections", "shifts", "storage", "surroundings",
+     "typing", "views", "watch"]
 )  # fmt: skip
 
 # What calls types, clears objects and sets attributes: most of it is about errors.

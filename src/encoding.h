@@ -19,6 +19,7 @@ typedef struct {
     int length; /* of vectors, as it is encoded */
     int n_strides;
     int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
+    int ahead; /* bytes from what is read to what is asked for */
 } Writer;
 
 /* A constant sequence of bytes. */

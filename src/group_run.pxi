@@ -28,7 +28,8 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
         code_fence()
 
 
-cdef void begin_shifts(const Group *g, char **bases, char *lanes, Py_ssize_t start) noexcept nogil:
+cdef void begin_shifts(const Group *g, char **bases, char *lanes,
+                       Py_ssize_t start) noexcept nogil:
     """What shifts keep is what comes before the first point; at another one, what some points before
     that give, whose results nobody sees."""
     cdef double sums[MAX_GROUP]

@@ -334,7 +334,7 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_LOAD: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1); break;
     case DO_LOAD_FAR: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1);
         PUT(c, 0x0f, 0x18, 0x94, 0xc8); /* prefetcht1 [rax + 8 rcx + AHEAD] */
-        put_int32(c, AHEAD);
+        put_int32(c, c->ahead);
         break;
     case DO_STORE: put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0); break;
     case DO_STORE_PAST: put_store_past(c, s->a); break;
@@ -427,11 +427,13 @@ static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer, int down)
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
                           size_t *length)
 {
-    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
     const int down = goes_down(steps, n);
     int k;
+    if (down)
+        c->ahead = -AHEAD;
     put_strides(c, steps, n);
     entry = c->p;
     none = put_entry(c, down);
@@ -461,7 +463,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
 static native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, int look,
                                 size_t *length)
 {
-    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}, AHEAD}, *c = &writer;
     uint8_t *exact = NULL;
     int k;
     put_constant(c, REG_SIGN, UINT64_C(1) << 63);

@@ -133,6 +133,4 @@ cdef bint same_content(np.ndarray a, np.ndarray b) except -1:
         return False
     if np.PyArray_IS_C_CONTIGUOUS(a) and np.PyArray_IS_C_CONTIGUOUS(b):
         return memcmp(np.PyArray_DATA(a), np.PyArray_DATA(b), np.PyArray_NBYTES(a)) == 0
-    if np.PyArray_ITEMSIZE(a) == sizeof(int64_t) and not (<object>a).dtype.hasobject:
-        return (a.view(np.int64) == b.view(np.int64)).all()
     return a.tobytes() == b.tobytes()

@@ -227,8 +227,8 @@ cdef class _Schedule:
         return 0
 
     cdef bint fits(self, int32_t i, Py_ssize_t *row, int *way) noexcept:
-        """A group has blocks of whole rows of one length for its sums over the last axes, or goes one
-        way for its shifts."""
+        """A group has blocks of whole rows of one length for its sums over the last axes, or goes
+        one way for its shifts."""
         cdef Value *v = &self.plan.values[i]
         cdef int own
         if self.plan.shifts[i] != NULL:
@@ -246,8 +246,8 @@ cdef class _Schedule:
         return row[0] == v.row
 
     cdef bint starts_anywhere(self, const Unit *unit) noexcept:
-        """Has a group shifts, and is it so large that threads share it?  They start by computing some
-        points of others again, so its results must not lie over what it reads."""
+        """Has a group shifts, and is it so large that threads share it?  They start by computing
+        some points of others again, so its results must not lie over what it reads."""
         cdef Py_ssize_t at
         cdef int32_t i
         for at in range(unit.start, unit.start + unit.count):

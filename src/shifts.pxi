@@ -11,8 +11,8 @@ cdef enum:
     MOST_SHIFTED = 7              # points: some of a vector stay in it
     SHIFTED_FROM = 16             # elements; shorter ones are copied as fast
 
-# Point p of the result is point p - count of the body (p + count, if it is `ahead`); what is missing
-# at the start (or end) is the head.
+# Point p of the result is point p - count of the body (p + count, if it is `ahead`); what is
+# missing at the start (or end) is the head.
 cdef struct Shift:
     int32_t body                  # a root
     int32_t head                  # a value, -1: zeros
@@ -47,16 +47,20 @@ cdef Kind shift_kind(_Plan plan, Py_ssize_t i) except *:
     cdef const Instr *x = &plan.program.code[i]
     cdef const Type *t = plan.type(i)
     cdef int32_t *operands = NULL
+    cdef Value whole, part
     cdef Shift shift
     cdef int32_t body
     if t.typenum != NPY_DOUBLE or t.ndim != 1 or t.size < SHIFTED_FROM or not has_machine_code():
         return KIND_STEP
     if x.op == OP_EMBED:
-        first, step, _ = plan.program.attrs_of(i)[1]
         body = x.a
+        whole.offset = 0
+        whole.strides = NULL
+        plan.slice_view(&part, &whole, plan.type(body), t, plan.program.attrs_of(i)[1])
         shift.head = -1
-        shift.ahead = first == 0
-        if step != 1 or first and first + plan.type(body).size != t.size:
+        shift.ahead = part.offset == 0
+        if part.strides[0] != sizeof(double) or not shift.ahead \
+                and part.offset // <Py_ssize_t>sizeof(double) + plan.type(body).size != t.size:
             return KIND_STEP
     else:
         if operands_at(plan.program, i, &operands) != 2:
@@ -69,7 +73,7 @@ cdef Kind shift_kind(_Plan plan, Py_ssize_t i) except *:
         return KIND_STEP
     shift.count = <int>(t.size - plan.type(body).size)
     if not is_whole_but(plan, body, t, &shift) \
-            or shift.head >= 0 and not is_known_before(plan, i, &shift):
+            or shift.head >= 0 and not is_known_before(plan, t, &shift):
         return KIND_STEP
     plan.shifts[i] = <Shift *>plan.scratch.take(sizeof(Shift))
     plan.shifts[i][0] = shift
@@ -83,7 +87,8 @@ cdef bint is_whole_but(_Plan plan, int32_t body, const Type *t, const Shift *x) 
             and v.offset == (x.count * <Py_ssize_t>sizeof(double) if x.ahead else 0))
 
 
-cdef bint is_known_before(_Plan plan, Py_ssize_t i, const Shift *x) except -1:
+cdef bint is_known_before(_Plan plan, const Type *t, const Shift *x) noexcept:
     """Is the head in memory before any group that could take this shift?"""
-    cdef const Value *root = &plan.values[plan.values[x.head].root]
-    return is_stretch(plan, x.head) and root.key != plan.lanes_key(plan.type(i))
+    cdef int32_t r = plan.values[x.head].root
+    return is_stretch(plan, x.head) and (plan.values[r].kind != KIND_LANES
+                                         or plan.type(r).size != t.size)

@@ -1,8 +1,9 @@
-"""Values read a few points before or behind in one group: what comes from the vector before, and from
-the group before where blocks, chunks and threads meet.
+"""Values read a few points before or behind in one group: what comes from the vector before, also
+where blocks, chunks and threads meet.
 
-Programs are written down instruction by instruction; the oracle knows NumPy's meaning of each. Where
-there is no machine code the same programs go through copies. Other tests know how groups take turns.
+Programs are written down instruction by instruction; the oracle knows NumPy's meaning of each.
+Where there is no machine code the same programs go through copies. Other tests know how groups take
+turns.
 """
 
 import numpy as np
@@ -145,8 +146,8 @@ def test_what_is_no_shift():
 
 @pytest.mark.parametrize("move", MOVES)
 def test_zeros_absorb_and_quotients_are_done_again(move):
-    """The quick body of machine code is left where numbers are infinite, NaN, or huge: the exact one
-    finds what was before."""
+    """The quick body of machine code is left where numbers are infinite, NaN, or huge: the exact
+    one finds what was before."""
     n = 77
     given = [numbers(n), numbers(n)]
     for at, value in [(0, np.inf), (7, np.nan), (8, 1e300), (15, -np.inf), (40, 0.0), (76, np.inf)]:
