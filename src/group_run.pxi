@@ -30,8 +30,8 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
 
 cdef void begin_shifts(const Group *g, char **bases, char *lanes,
                        Py_ssize_t start) noexcept nogil:
-    """What shifts keep is what comes before the first point; at another one, what some points before
-    that give, whose results nobody sees."""
+    """What shifts keep is what comes before the first point; at another one, what some points
+    before that give, whose results nobody sees."""
     cdef double sums[MAX_GROUP]
     cdef double *kept
     cdef const GroupShift *s
