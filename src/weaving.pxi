@@ -1,8 +1,8 @@
 # Weaves: steps that pass over long arrays together.
 #
-# Groups of elementwise work that read each other's results shifted (an upwind
-# difference, the stages of an explicit method) cannot be one group, but they can take
-# turns: each computes a stretch of points, as far behind the one before as it reads
+# Groups of elementwise work that read each other's results shifted (stencils, the stages
+# of an explicit method) cannot be one group, but for a few points in machine code
+# (shifts.pxi).  But they can take turns: each computes a stretch of points, as far behind the one before as it reads
 # ahead, and long copies between them go along.  Knows which bytes steps touch; it must
 # not know what they compute.  Fast because what one group has written is still in a
 # cache near the processor when the next one reads it (20 upwind steps of a million
