@@ -2,12 +2,12 @@
 #
 # Groups of elementwise work that read each other's results shifted (stencils, the stages
 # of an explicit method) cannot be one group, but for a few points in machine code
-# (shifts.pxi).  But they can take turns: each computes a stretch of points, as far behind the one before as it reads
-# ahead, and long copies between them go along.  Knows which bytes steps touch; it must
-# not know what they compute.  Fast because what one group has written is still in a
-# cache near the processor when the next one reads it (20 upwind steps of a million
-# numbers: 21.7 to 11.6 ms).  Arrays that stay there anyway lose by it: up to 9 percent,
-# with 20,000 numbers.
+# (shifts.pxi).  But they can take turns: each computes a stretch of points, as far
+# behind the one before as it reads ahead, and long copies between them go along.  Knows
+# which bytes steps touch; it must not know what they compute.  Fast because what one
+# group has written is still in a cache near the processor when the next one reads it (20
+# upwind steps of a million numbers: 21.7 to 11.6 ms).  Arrays that stay there anyway
+# lose by it: up to 9 percent, with 20,000 numbers.
 
 cdef enum:
     WOVEN_POINTS = 512            # that a group computes before it is the next one's turn
