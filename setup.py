@@ -77,11 +77,11 @@ COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "behind", "check", "complex", "compressed", "deferred",
      "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
      "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile",
-     "program", "reading", "registers", "schedule", "selections", "storage", "structural_rules",
-     "surroundings", "typing", "views", "watch"]
+     "program", "reading", "registers", "schedule", "selections", "shifts", "storage",
+     "structural_rules", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
-# What calls types, clears objects and sets attributes: most of it is about errors.  And
+# What calls types, clears objects and sets attributes: most of it is about errors. And
 # methods that nobody calls in a loop.
 COLD_METHODS = (
     r"static .*\b__pyx_((tp_new_vectorcall|tp_clear|setprop)_\w+"

@@ -29,18 +29,21 @@ __all__ = ["block_jacobian"]
 
 Shapes = tuple[tuple[int, ...], ...]
 CHUNK = 256  # elements that are evaluated together, so that all values of theirs stay in the cache
+PIECE = 1 << 17  # entries whose columns are computed together, for the same reason
 
 
 class _Term:
     """Elements of one kind: a function, and the rows of which unknowns each of them reads."""
 
-    def __init__(self, f: Callable[..., Any], reads: Sequence[tuple[int, Any]]) -> None:
+    def __init__(
+        self, f: Callable[..., Any], reads: Sequence[tuple[int, Any]], chunk_size: int
+    ) -> None:
         if not callable(f):
             raise TypeError(f"block_jacobian: a term is (function, reads), got {f!r:.40} first")
         self.f = f
         self.name = function_name(f)
         self.unknowns: list[int] = []
-        self.rows: list[Any] = []
+        given: list[Any] = []
         for read in reads:
             unknown, rows = read
             rows = np.asarray(rows)
@@ -50,14 +53,21 @@ class _Term:
                     f"vector of integers, got {rows.dtype} of shape {rows.shape}"
                 )
             self.unknowns.append(int(unknown))
-            self.rows.append(rows.astype(np.intp))  # a copy: they belong to the structure
-        lengths = {len(rows) for rows in self.rows}
+            given.append(rows)
+        lengths = {len(rows) for rows in given}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
                 f"block_jacobian of {self.name}: all reads must have as many rows as there are "
-                f"elements, one at least; got {[len(rows) for rows in self.rows]}"
+                f"elements, one at least; got {[len(rows) for rows in given]}"
             )
-        self.count = len(self.rows[0])
+        self.count = len(given[0])
+        points = self.points(chunk_size)
+        # Copies, since they belong to the structure; filled up once: they are always the same.
+        self.filled = [
+            x.astype(np.intp, copy=x is rows)
+            for rows, x in ((rows, filled(rows, points)) for rows in given)
+        ]
+        self.rows = [x[: self.count] for x in self.filled]
 
     def check(self, shapes: Shapes) -> None:
         """Are these rows of unknowns of these shapes, no row twice in one element?"""
@@ -131,22 +141,34 @@ class _Term:
         return self.count if chunk_size >= self.count else -(-self.count // chunk_size) * chunk_size
 
     def columns(self, shapes: Shapes, firsts: Sequence[int], out: Any) -> None:
-        """The columns of the blocks, into an array of shape (count, outputs, width)."""
-        at = 0
-        for unknown, rows in zip(self.unknowns, self.rows, strict=True):
+        """The columns of the blocks, into an array of shape (count, outputs, width).
+
+        Each is a row times the size of a row, plus something that is the same for all elements: a
+        product of matrices, so that no loop is as short as a block is wide. A float64 holds all
+        of these numbers.
+        """
+        n, at = len(self.rows), 0
+        factors = np.zeros((n + 1, *out.shape[1:]))
+        for k, unknown in enumerate(self.unknowns):
             size = prod(shapes[unknown][1:])
-            column = (firsts[unknown] + size * rows).astype(out.dtype)
-            steps = np.arange(size, dtype=out.dtype)
-            np.add(column[:, None, None], steps, out=out[:, :, at : at + size])
+            factors[k, :, at : at + size] = size
+            factors[n, :, at : at + size] = firsts[unknown] + np.arange(size)
             at += size
+        factors = factors.reshape(n + 1, -1)
+        out = out.reshape(self.count, -1)
+        piece = max(PIECE // max(out.shape[1], 1), 1)
+        for first in range(0, self.count, piece):
+            some = out[first : first + piece]
+            rows = np.ones((len(some), n + 1))
+            for k, each in enumerate(self.rows):
+                rows[:, k] = each[first : first + piece]
+            np.copyto(some, rows @ factors, casting="unsafe")
 
 
 class _Structure:
     """What depends on the shapes of the unknowns alone: the places of all entries."""
 
     def __init__(self, terms: Sequence[_Term], shapes: Shapes, outputs: Sequence[int]) -> None:
-        for term in terms:
-            term.check(shapes)
         firsts = np.cumsum([0, *[prod(shape) for shape in shapes]])
         self.forms = [(t.count, r, t.width(shapes)) for t, r in zip(terms, outputs, strict=True)]
         sizes = [prod(form) for form in self.forms]
@@ -190,8 +212,7 @@ class BlockJacobian:
         self._terms = list(terms)
         self._has_value = has_value
         self._structures: dict[Any, _Structure] = {}
-        # Filled up once: they are always the same.
-        self._rows = [[filled(x, t.points(chunk_size)) for x in t.rows] for t in terms]
+        self._rows = [t.filled for t in terms]
 
         def values(unknowns: Any, rows: Any, data: Any) -> Any:
             return [
@@ -351,5 +372,5 @@ def block_jacobian(
     for term in given:
         if not isinstance(term, tuple) or len(term) != 2:
             raise TypeError(f"block_jacobian: a term is (function, reads), got {term!r:.60}")
-        found.append(_Term(*term))
+        found.append(_Term(*term, int(chunk_size)))
     return BlockJacobian(found, int(chunk_size), bool(has_value))

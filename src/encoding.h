@@ -19,6 +19,7 @@ typedef struct {
     int length; /* of vectors, as it is encoded */
     int n_strides;
     int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
+    int ahead; /* bytes from what is read to what is asked for */
 } Writer;
 
 /* A constant sequence of bytes. */
@@ -113,6 +114,15 @@ static void put_lane(Writer *c, int opcode, int reg, int64_t offset, int moves)
     put_int32(c, offset);
 }
 
+/* [rdx + r8 + offset], or another one of the eight registers from r8 on */
+static void put_kept(Writer *c, int opcode, int reg, int index, int64_t offset)
+{
+    put_evex(c, MAP_0F, opcode, reg, 0, 1, 0, 0, 0);
+    *c->p++ = (uint8_t)(0x80 | (reg & 7) << 3 | 4);
+    *c->p++ = (uint8_t)(index << 3 | 2); /* scale 1, base rdx */
+    put_int32(c, offset);
+}
+
 /* [rax + index + offset], where a register of vectors holds the index */
 static void put_places(Writer *c, int opcode, int reg, int index, int mask, int64_t offset)
 {
@@ -156,8 +166,8 @@ enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 
        EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_ONE = 0x59,
        SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3 };
 /* Of 0F3A: a quarter of a vector that is set or read (a half: plus 2), and two quarters of either
- * of two vectors. */
-enum { INSERT = 0x18, EXTRACT = 0x19, SHUFFLE = 0x23 };
+ * of two vectors; and all of two vectors, moved to the right by some numbers. */
+enum { ALIGN = 0x03, INSERT = 0x18, EXTRACT = 0x19, SHUFFLE = 0x23 };
 enum { EQ = 0, UNORDERED = 3, NEQ = 4, ORDERED = 7, LT = 17, LE = 18, NLT = 21, NLE = 22, NGT = 26,
        GE = 29, GT = 30 };
 

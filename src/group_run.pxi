@@ -17,6 +17,8 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
     for chunk in range(first, end):
         start = chunk * g.chunk
         stop = start + g.chunk if start + g.chunk < g.size else g.size
+        if g.n_shifts and (start == 0 or chunk == first and not g.alone):
+            begin_shifts(g, bases, lanes, start)
         for k in range(g.n_sums):
             sums[k] = 0.0
         run_points(g, bases, lanes, sums, start, stop, seconds)
@@ -26,29 +28,72 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
         code_fence()
 
 
+cdef void begin_shifts(const Group *g, char **bases, char *lanes,
+                       Py_ssize_t start) noexcept nogil:
+    """What shifts keep is what comes before the first point; at another one, what some points
+    before that give, whose results nobody sees."""
+    cdef double sums[MAX_GROUP]
+    cdef double *kept
+    cdef const GroupShift *s
+    cdef int k
+    for k in range(g.n_sums):
+        sums[k] = 0.0
+    for k in range(g.n_shifts):
+        s = &g.shifts[k]
+        kept = <double *>(lanes + g.slots[s.slot].offset)
+        memset(kept, 0, LINE)
+        if s.base >= 0:
+            memcpy(kept if s.ahead else kept + 8 - s.count, bases[s.base] + s.offset, 8 * s.count)
+    if start:
+        run_blocks(g, bases, lanes, sums, start - g.halo, start, NULL, True)
+
+
 cdef void run_points(const Group *g, char **bases, char *lanes, double *sums, Py_ssize_t start,
                      Py_ssize_t stop, double *seconds) noexcept nogil:
     """The points from start up to stop, block by block."""
+    run_blocks(g, bases, lanes, sums, start, stop, seconds, False)
+
+
+cdef inline Py_ssize_t first_of(const Group *g, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    """The first of n points, of which `start` come before on the way of the group."""
+    return g.size - start - n if g.descends else start
+
+
+cdef void run_blocks(const Group *g, char **bases, char *lanes, double *sums, Py_ssize_t start,
+                     Py_ssize_t stop, double *seconds, bint unseen) noexcept nogil:
+    """`unseen`: results go to a place behind the lanes."""
     cdef char *at[MAX_SLOTS]
-    cdef Py_ssize_t n
+    cdef Py_ssize_t n = points_at(g, start, stop), first = first_of(g, start, n), moved
+    cdef Py_ssize_t least = first_of(g, start, stop - start)
     cdef int k
     cdef const GroupSlot *s
     for k in range(g.n_slots):
         s = &g.slots[k]
-        at[k] = (lanes if s.base < 0 else bases[s.base]) + s.offset + start * s.step
+        at[k] = (lanes if s.base < 0 else bases[s.base]) + s.offset + first * s.step
+    if unseen:
+        for k in range(g.n_results):
+            at[g.results[k]] = lanes + g.spare + 8 * (k * g.halo + first - least)
     while True:
-        n = g.block if stop - start > g.block else stop - start
-        if g.row > g.block and n > g.row - start % g.row:
-            n = g.row - start % g.row
         if seconds == NULL:
-            run_block(g, bases, at, lanes, sums, start, n)
+            run_block(g, bases, at, lanes, sums, first, n)
         else:
-            time_block(g, bases, at, lanes, sums, start, n, seconds)
+            time_block(g, bases, at, lanes, sums, first, n, seconds)
         start += n
         if start >= stop:
             break
+        n = points_at(g, start, stop)
+        moved = first_of(g, start, n) - first
+        first += moved
         for k in range(g.n_moving):
-            at[k] += n * g.slots[k].step
+            at[k] += moved * g.slots[k].step
+
+
+cdef inline Py_ssize_t points_at(const Group *g, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """Of the block that begins there."""
+    cdef Py_ssize_t n = g.block if stop - start > g.block else stop - start
+    if g.row > g.block and n > g.row - start % g.row:
+        n = g.row - start % g.row
+    return n
 
 
 cdef inline void run_block(const Group *g, char **bases, char **at, char *lanes, double *sums,
@@ -263,7 +308,7 @@ cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
         r.next = first
         first += some
         r.end = first if first < g.n_chunks else g.n_chunks
-        if m.workers > 1 and g.n_chunks > 1 and g.size * g.weight >= SHARED_WORK:
+        if m.workers > 1 and g.n_chunks > 1 and not g.alone and g.size * g.weight >= SHARED_WORK:
             cdiff_parallel(share_group, &r, m.workers)
         else:
             run_chunks(g, m.bases, m.lanes, r.next, r.end, NULL)

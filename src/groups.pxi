@@ -34,6 +34,7 @@ cdef class _GroupCompiler:
         g.slots = <GroupSlot *>plan.scratch.take(
             (self.capacity + MAX_TABLES) * sizeof(GroupSlot))
         g.sums = <GroupSum *>plan.pool.take(u.count * sizeof(GroupSum))
+        g.shifts = <GroupShift *>plan.pool.take(u.count * sizeof(GroupShift))
         g.takings = <Taking *>plan.pool.take(u.count * sizeof(Taking))
         g.size = self.points_of(i)
         at = u.start
@@ -43,6 +44,9 @@ cdef class _GroupCompiler:
             self.instruction = i
             if plan.values[i].kind == KIND_SUM:
                 self.add_sum(i)
+            elif plan.shifts[i] != NULL:
+                self.add_shift(i)
+                self.add_scatters(i)
             elif plan.program.code[i].op == OP_GATHER:
                 self.add_take(i)
                 self.add_scatters(i)
@@ -56,6 +60,7 @@ cdef class _GroupCompiler:
                 self.add_scatters(i)
         g.weight = g.n_micros
         find_touches(plan.scratch, g)
+        self.find_halo(not schedule.starts_anywhere(u))
         if has_machine_code():
             _Runs(plan.pool, plan.scratch).make(g)
         else:
@@ -243,6 +248,31 @@ cdef class _GroupCompiler:
         self.new_micro(MICRO_SCATTER, lane, lane).gather = g
         return 0
 
+    cdef int add_shift(self, int32_t i) except -1:
+        """The first points come from the head, or from zeros."""
+        cdef _Plan plan = self.plan
+        cdef Group *g = self.group
+        cdef const Shift *x = plan.shifts[i]
+        cdef const Value *body = &plan.values[x.body]
+        cdef const Value *head
+        cdef GroupShift *s = &g.shifts[g.n_shifts]
+        cdef Micro *m
+        cdef int32_t a = body.lane if body.unit == self.unit \
+            else self.shared_slot(body.base, body.place, 8)
+        self.place_result(i)
+        m = self.new_micro(MICRO_VALUE, plan.values[i].lane, a)
+        m.op = SHIFT_AHEAD if x.ahead else SHIFT_BEHIND
+        s.slot = m.b = self.new_slot(BASE_KEPT, g.n_shifts, 0)
+        s.count = m.sb = x.count
+        s.ahead = g.descends = x.ahead
+        s.base = -1
+        if x.head >= 0:
+            head = &plan.values[plan.values[x.head].root]
+            s.base = head.base
+            s.offset = head.place + plan.values[x.head].offset
+        g.n_shifts += 1
+        return 0
+
     cdef int add_take(self, int32_t i) except -1:
         """Rows at positions, a block of their numbers at a time."""
         cdef _Plan plan = self.plan
@@ -292,6 +322,26 @@ cdef class _GroupCompiler:
 
     # ------------------------------------------------------------ finishing
 
+    cdef int find_halo(self, bint alone) except -1:
+        """How a chunk of a group with shifts begins: those before it may not be there yet."""
+        cdef Group *g = self.group
+        cdef int32_t slots[4]
+        cdef int k, j
+        if not g.n_shifts:
+            return 0
+        g.halo = (8 * g.n_shifts + 15) & ~15
+        g.alone = alone or g.halo > MOST_HALO
+        g.results = <int32_t *>self.plan.pool.take((2 * g.n_micros + 1) * sizeof(int32_t))
+        for k in range(g.n_micros):
+            g.alone = g.alone or g.micros[k].kind == MICRO_SCATTER
+            for j in range(slots_written(&g.micros[k], slots)):
+                if g.slots[slots[j]].base >= 0:
+                    g.results[g.n_results] = slots[j]
+                    g.n_results += 1
+        if g.alone:
+            g.halo = g.n_results = 0
+        return 0
+
     cdef int set_geometry(self) except -1:
         """The points of a block: as many as have room where all lanes are; and of a chunk."""
         cdef Group *g = self.group
@@ -306,20 +356,26 @@ cdef class _GroupCompiler:
             g.block = g.block // g.row * g.row
         if g.block > g.chunk:
             g.block = g.chunk
-        # Machine code writes whole vectors into lanes.
+        # Machine code writes whole vectors into lanes, on its way back beginning before them.
         lane = (g.block * sizeof(double) + LINE - 1) & ~<Py_ssize_t>(LINE - 1)
+        lane += LINE * g.descends
         g.spilled = g.lane_bytes = lanes * lane
         g.n_chunks = (g.size + g.chunk - 1) // g.chunk if g.size else 0
         for k in range(g.n_slots):
             if g.slots[k].base != BASE_LANES:
                 continue
             if g.slots[k].offset >= 0:
-                g.slots[k].offset *= lane
+                g.slots[k].offset = g.slots[k].offset * lane + LINE * g.descends
             else:
                 g.slots[k].offset = g.spilled + (SPILLED - g.slots[k].offset) * LINE
                 if g.lane_bytes < g.slots[k].offset + LINE:
                     g.lane_bytes = g.slots[k].offset + LINE
-        g.lane_bytes += LINE
+        for k in range(g.n_slots):
+            if g.slots[k].base == BASE_KEPT:
+                g.slots[k].offset = g.lane_bytes
+                g.lane_bytes += 2 * LINE
+        g.spare = g.lane_bytes
+        g.lane_bytes += LINE + g.n_results * g.halo * <Py_ssize_t>sizeof(double)
         return 0
 
     cdef int share_lanes(self) except -1:
@@ -406,6 +462,10 @@ cdef class _GroupCompiler:
                 micros[k].y = place[micros[k].y]
             if micros[k].kind == MICRO_NATIVE:
                 move_run(micros[k].run, place)
+        for k in range(g.n_shifts):
+            g.shifts[k].slot = place[g.shifts[k].slot]
+        for k in range(g.n_results):
+            g.results[k] = place[g.results[k]]
         g.slots = slots
         g.micros = micros
         return self.find_streams()

@@ -9,18 +9,22 @@ cdef class Hosted:
     """A function of plain values as an instruction: NumPy's, or a user's; it has no derivative.
 
     `args` and `kwargs` are those of the call, with a Hole in place of every operand; `item` picks
-    one of several results.
+    one of several results.  One of NumPy's functions reads its operands where they lie, unless it
+    hands them to somebody else.
     """
     cdef readonly object function
     cdef readonly tuple args
     cdef readonly dict kwargs
     cdef readonly object item
+    cdef bint borrows             # neither changes nor keeps its operands
 
     def __init__(self, function, args, kwargs, item=None):
         self.function = function
         self.args = args
         self.kwargs = kwargs
         self.item = item
+        self.borrows = getattr(function, "__module__", None) == "numpy" \
+            and not any(map(callable, (*args, *kwargs.values())))
 
     def value(self, arrays):
         """The result for these operands, as an ndarray."""

@@ -36,7 +36,7 @@ cdef int find_joins(_Plan plan) except -1:
             inside = []
             if collect_regions(plan, uses, i, regions, inside):
                 keep_join(plan, i, regions, inside)
-        elif plan.program.code[i].op == OP_EMBED:
+        elif plan.program.code[i].op == OP_EMBED and plan.shifts[i] == NULL:
             keep_embedding(plan, i)
     return 0
 

@@ -6,7 +6,9 @@
  *
  * The code is a function of (points, pointers, lanes): rdi counts the points that are left, rsi are
  * the pointers, rdx is where the lanes are, rcx the points done; rax holds one pointer at a time, and
- * r9 tells whether results can be stored past the caches.
+ * r9 tells whether results can be stored past the caches; of the two vectors that a shift keeps, r10
+ * tells which one is that of the round before, and r11 the other one, so that a round can be done
+ * again.
  * k1 has a bit for each point of this round, so that memory of others is neither read nor written;
  * what is computed for them beside the points is not looked at; k4 and k5 have the odd and the even
  * quarters of a vector.
@@ -273,6 +275,7 @@ static int native_kind(int op)
     case OP_WHERE: return NATIVE_CHOOSES;
     case OP_ZMUL: case CODE_ZMUL_ADD: case CODE_ZMUL_SUBTRACT: case CODE_SUBTRACT_ZMUL:
         return NATIVE_ABSORBS;
+    case SHIFT_BEHIND: case SHIFT_AHEAD:
     case OP_FMAX: case OP_FMIN: case OP_LESS: case OP_LESS_EQUAL: case OP_GREATER:
     case OP_GREATER_EQUAL: case OP_EQUAL: case OP_NOT_EQUAL: return NATIVE_SWALLOWS;
     default: return NOT_NATIVE;
@@ -303,6 +306,24 @@ static void put_past(Writer *c, const MachineStep *steps, int n)
     PUT(c, 0x41, 0x83, 0xe1, 0x3f); /* and r9d, 63 */
 }
 
+/* Points go up from 0, or down from the end. */
+static int goes_down(const MachineStep *steps, int n)
+{
+    int k;
+    for (k = 0; k < n && steps[k].kind != DO_SHIFT; k++)
+        ;
+    return k < n && steps[k].b;
+}
+
+/* The vector before and this one, as one of sixteen numbers, of which eight are taken. */
+static void put_shift(Writer *c, const MachineStep *s)
+{
+    put_kept(c, MOVE_IN, REG_T0, 2, s->slot);
+    put_kept(c, MOVE_OUT, s->a, 3, s->slot);
+    put_quarters(c, ALIGN, s->y, s->b ? REG_T0 : s->a, s->b ? s->a : REG_T0, 0,
+                 s->b ? s->op : 8 - s->op);
+}
+
 static void put_step(Writer *c, const MachineStep *s, int quick)
 {
     if (s->kind != DO_OPERATOR && s->kind <= DO_SCATTER && s->kind != DO_LOAD_LANE
@@ -313,7 +334,7 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_LOAD: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1); break;
     case DO_LOAD_FAR: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1);
         PUT(c, 0x0f, 0x18, 0x94, 0xc8); /* prefetcht1 [rax + 8 rcx + AHEAD] */
-        put_int32(c, AHEAD);
+        put_int32(c, c->ahead);
         break;
     case DO_STORE: put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0); break;
     case DO_STORE_PAST: put_store_past(c, s->a); break;
@@ -322,6 +343,7 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot, s->stride); break;
     case DO_GATHER:
     case DO_SCATTER: put_columns(c, s); break;
+    case DO_SHIFT: put_shift(c, s); break;
     case DO_RANGE:
         if (quick)
             put_range(c, s->a);
@@ -333,10 +355,15 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
 }
 
 /* Constants, and all points of a round; returns what to land when the end is known: no points. */
-static uint8_t *put_entry(Writer *c)
+static uint8_t *put_entry(Writer *c, int down)
 {
     uint8_t *none;
-    PUT(c, 0x31, 0xc9, 0x48, 0x85, 0xff); /* xor ecx, ecx; test rdi, rdi */
+    PUT(c, 0x45, 0x31, 0xd2, 0x41, 0xbb, 64, 0, 0, 0); /* xor r10d, r10d; mov r11d, 64 */
+    if (down)
+        PUT(c, 0x48, 0x8d, 0x4f, 0xf8); /* lea rcx, [rdi - 8] */
+    else
+        PUT(c, 0x31, 0xc9); /* xor ecx, ecx */
+    PUT(c, 0x48, 0x85, 0xff); /* test rdi, rdi */
     put_jump(c, IF_NOT_GREATER, c->p);
     none = c->p;
     put_constant(c, REG_SIGN, UINT64_C(1) << 63);
@@ -371,17 +398,25 @@ static uint8_t *put_round(Writer *c, const MachineStep *steps, int n, int look)
 }
 
 /* On to the next round, which begins at `top`; `fewer` leads to one of less than eight points. */
-static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer)
+static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer, int down)
 {
     uint8_t *end;
-    PUT(c, 0x48, 0x83, 0xc1, 0x08, 0x48, 0x83, 0xef, 0x08); /* add rcx, 8; sub rdi, 8 */
+    PUT(c, 0x4d, 0x87, 0xda); /* xchg r10, r11 */
+    if (down)
+        PUT(c, 0x48, 0x83, 0xe9, 0x08); /* sub rcx, 8 */
+    else
+        PUT(c, 0x48, 0x83, 0xc1, 0x08); /* add rcx, 8 */
+    PUT(c, 0x48, 0x83, 0xef, 0x08); /* sub rdi, 8 */
     put_jump(c, IF_NOT_GREATER, c->p);
     end = c->p;
     PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
     put_jump(c, IF_NOT_LESS, top);
     land(fewer, c->p);
-    /* mov eax, 255; bzhi eax, eax, edi; kmovb k1, eax; jmp top */
-    PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc4, 0xe2, 0x40, 0xf5, 0xc0, 0xc5, 0xf9, 0x92, 0xc8);
+    if (down) /* mov eax, 0xff00; shrx eax, eax, edi: the last ones */
+        PUT(c, 0xb8, 0, 0xff, 0, 0, 0xc4, 0xe2, 0x43, 0xf7, 0xc0);
+    else /* mov eax, 255; bzhi eax, eax, edi */
+        PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc4, 0xe2, 0x40, 0xf5, 0xc0);
+    PUT(c, 0xc5, 0xf9, 0x92, 0xc8); /* kmovb k1, eax */
     put_jump(c, ALWAYS, top);
     land(end, c->p);
 }
@@ -392,13 +427,16 @@ static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer)
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
                           size_t *length)
 {
-    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
+    const int down = goes_down(steps, n);
     int k;
+    if (down)
+        c->ahead = -AHEAD;
     put_strides(c, steps, n);
     entry = c->p;
-    none = put_entry(c);
+    none = put_entry(c, down);
     put_past(c, steps, n);
     for (k = 0; k < n_fixed; k++)
         put_step(c, &steps[k], 1);
@@ -407,7 +445,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     top = fewer = c->p;
     exact = put_round(c, steps + n_fixed, n - n_fixed, look);
     next = c->p;
-    put_next(c, top, fewer);
+    put_next(c, top, fewer, down);
     land(none, c->p);
     PUT(c, 0xc5, 0xf8, 0x77, 0xc3); /* vzeroupper; ret */
     if (look) {
@@ -425,7 +463,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
 static native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, int look,
                                 size_t *length)
 {
-    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}}, *c = &writer;
+    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}, AHEAD}, *c = &writer;
     uint8_t *exact = NULL;
     int k;
     put_constant(c, REG_SIGN, UINT64_C(1) << 63);

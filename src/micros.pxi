@@ -46,6 +46,7 @@ cdef enum:
     SPILLED = -1                  # while lanes are shared: the first vector after them
     # Five for each instruction, what is scattered besides, and tables (native.pxi).
     MAX_SLOTS = 6 * MAX_GROUP + 64
+    MOST_HALO = 4096              # points that are computed again at the start of a chunk
     LANE_ROOM = 4608              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.
@@ -91,6 +92,14 @@ cdef struct GroupSum:
     int32_t base
     Py_ssize_t offset
 
+# A shift: where it keeps two vectors, and what comes before the first points.
+cdef struct GroupShift:
+    int32_t slot
+    int32_t base                  # -1: zeros
+    Py_ssize_t offset
+    int count
+    bint ahead
+
 # Memory that a group walks along, worth fetching ahead: bytes from point to point.
 cdef struct Stream:
     int32_t base
@@ -110,6 +119,13 @@ cdef struct Group:
     int n_micros, n_slots, n_moving, n_sums, n_takings
     int weight                    # instructions: what a point costs
     bint far                      # runs store results past the caches
+    int n_shifts, n_results
+    bint descends                 # from the last point to the first one
+    bint alone                    # one thread goes through all chunks in order; else each chunk
+    Py_ssize_t halo               # begins so many points before, whose results go
+    Py_ssize_t spare              # there, behind all lanes
+    GroupShift *shifts
+    int32_t *results              # slots in memory that it writes
     int n_streams                 # none where all is in a cache
     Py_ssize_t fetches            # cache lines of the next block to ask for before each call
     Stream *streams

@@ -53,6 +53,10 @@ cdef inline bint is_light(const Micro *m) noexcept nogil:
             or m.gather != NULL and m.gather.table >= 0)
 
 
+cdef inline bint is_shift(const Micro *m) noexcept nogil:
+    return m.kind == MICRO_VALUE and (m.op == SHIFT_AHEAD or m.op == SHIFT_BEHIND)
+
+
 cdef inline int slots_read(const Micro *m, int32_t *slots) noexcept nogil:
     """The slots whose content a call reads, before there are runs; returns their number."""
     cdef int count = 0 if m.kind == MICRO_GATHER else m.reads
@@ -104,7 +108,7 @@ cdef class _Runs:
             end = k
             while end < g.n_micros and is_light(&g.micros[end]):
                 end += 1
-            if end - k < 2:
+            if end - k < 2 and not is_shift(&g.micros[k]):
                 g.micros[kept] = g.micros[k]
                 k += 1
             else:
@@ -504,6 +508,8 @@ cdef int set_call(Call *c, const Micro *m) noexcept nogil:
     for j in range(c.n):
         c.slots[j] = slots[j]
         c.spread[j] = (m.sa if j == 0 else m.sb if j == 1 else m.sc) == 0
+    c.kept = m.b
+    c.count = m.sb
     return 0
 
 
@@ -558,6 +564,8 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
             if r.steps[j].kind == DO_LOAD_LANE or r.steps[j].kind == DO_STORE_LANE:
                 r.steps[j].slot = <int32_t>g.slots[r.steps[j].slot].offset
                 r.steps[j].stride = 0 if r.steps[j].slot >= g.spilled else sizeof(double)
+            elif r.steps[j].kind == DO_SHIFT:
+                r.steps[j].slot = <int32_t>g.slots[r.steps[j].slot].offset
         r.call = assemble(p, r.steps, r.n_fixed, r.n_steps, r.look, &length)
         p += (length + 63) & ~<size_t>63
         r.steps = NULL

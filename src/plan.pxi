@@ -52,6 +52,7 @@ cdef struct Look:
     Py_ssize_t strides[MAX_NDIM]
 
 cdef struct Join                  # joins.pxi
+cdef struct Shift                 # shifts.pxi
 
 # Questions are worth 0 or 1.
 cdef bint IS_QUESTION[N_ELEMENTWISE]
@@ -88,6 +89,7 @@ cdef class _Plan:
     cdef Type *types
     cdef Value *values
     cdef dict keys
+    cdef Shift **shifts           # for each one that groups make on the way, else NULL
     cdef Join **joins             # for each concatenation that is planned as a whole
     cdef int n_given              # operands of concatenations that go along with computed ones
     cdef dict scatters            # root -> [(concatenation, number of its region)]
@@ -102,9 +104,11 @@ cdef class _Plan:
         self.n = program.count
         self.keys = {}
         self.values = <Value *>self.scratch.take((self.n + 1) * sizeof(Value))
+        self.shifts = <Shift **>self.scratch.take((self.n + 1) * sizeof(void *))
         self.read_types()
         for i in range(self.n):
             self.read_instruction(i)
+        find_shifts(self)
         self.keep_takes()
         find_joins(self)
         self.find_edges()
@@ -156,6 +160,8 @@ cdef class _Plan:
             v.kind = self.sum_kind(i)
         elif op == OP_GATHER:
             v.kind = self.gather_kind(i)
+        elif op == OP_CONCATENATE or op == OP_EMBED:
+            v.kind = shift_kind(self, i)
         else:
             v.kind = KIND_STEP
         if v.kind == KIND_LANES:
@@ -428,6 +434,8 @@ cdef class _Plan:
         cdef Look look
         if self.program.code[i].op == OP_GATHER:
             return False                  # it reads at positions
+        if self.shifts[i] != NULL:
+            return self.shifts[i].body == root
         for k in range(count):
             if self.values[operands[k]].root != root:
                 continue

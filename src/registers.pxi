@@ -17,8 +17,9 @@ cdef extern from "machine_code.h":
         VALUE_REGISTERS
         DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD
         DO_STORE, DO_STORE_PAST, DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
+        DO_SHIFT
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
-        SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE
+        SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE, SHIFT_BEHIND, SHIFT_AHEAD
         MAX_STEP_BYTES, MAX_COLUMNS_BYTES, FRAME_BYTES, MAX_STRIDES
     int native_kind(int op) noexcept nogil
     native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,
@@ -92,6 +93,8 @@ cdef struct Call:
     int32_t slots[3]
     bint spread[3]                # the operand is one number for all points
     int32_t next[4]               # the calls that read y and the operands next
+    int32_t kept                  # of a shift: the slot of what it keeps
+    int32_t count                 # and by how many points it goes
 
 
 cdef void find_next_uses(Call *calls, int n, int first, int32_t *next_use) noexcept nogil:
@@ -254,7 +257,11 @@ cdef class _Registers:
         # a sum of products neither.
         y = r[2] if c.n == 3 and self.content[r[2]] < 0 else \
             r[0] if self.content[r[0]] < 0 else self.free_register(0)
-        self.put(DO_OPERATOR, c.op, y, r[0], r[1], r[2], 0)
+        if c.op == SHIFT_AHEAD or c.op == SHIFT_BEHIND:
+            taint = 0                     # as the look has found
+            self.put(DO_SHIFT, c.count, y, r[0], c.op == SHIFT_AHEAD, 0, c.kept)
+        else:
+            self.put(DO_OPERATOR, c.op, y, r[0], r[1], r[2], 0)
         return self.add_result(c.y, y, c.next[0], taint)
 
     cdef int add_result(self, int32_t slot, int r, int32_t next_use, char taint) noexcept:

@@ -15,6 +15,8 @@ cdef enum UnitKind:
 cdef enum:
     MAX_GROUP = 1024               # instructions in a group
     INDEX_BITS = 32               # of a key in a heap: below, the instruction; above, its class
+    WAY_UP = 1                    # from the first point to the last one,
+    WAY_DOWN = 2                  # or back
 
 # Instructions order[start] to order[start + count - 1], which run as one.
 cdef struct Unit:
@@ -178,12 +180,13 @@ cdef class _Schedule:
         """All lanes of this shape that are ready, and those that they make ready."""
         cdef Heap *h = &self.lanes[key]
         cdef Py_ssize_t start = self.count, k, row = 0
+        cdef int way = 0
         cdef list others = []
         cdef int32_t i
         self.n_later = 0
         while h.count and self.count - start < MAX_GROUP:
             i = key_index(heap_pop(h))
-            if not self.fits_rows(i, &row):
+            if not self.fits(i, &row, &way):
                 others.append(i)
                 continue
             self.take(i)
@@ -223,14 +226,35 @@ cdef class _Schedule:
             self.order[at] = order[at - start]
         return 0
 
-    cdef bint fits_rows(self, int32_t i, Py_ssize_t *row) noexcept:
-        """A group has blocks of whole rows of one length for its sums over the last axes."""
+    cdef bint fits(self, int32_t i, Py_ssize_t *row, int *way) noexcept:
+        """A group has blocks of whole rows of one length for its sums over the last axes, or goes
+        one way for its shifts."""
         cdef Value *v = &self.plan.values[i]
+        cdef int own
+        if self.plan.shifts[i] != NULL:
+            own = WAY_DOWN if self.plan.shifts[i].ahead else WAY_UP
+            if row[0] or way[0] and way[0] != own:
+                return False
+            way[0] = own
+            return True
         if v.kind != KIND_SUM or v.row == self.plan.type(self.plan.program.code[i].a).size:
             return True
+        if way[0]:
+            return False
         if row[0] == 0:
             row[0] = v.row
         return row[0] == v.row
+
+    cdef bint starts_anywhere(self, const Unit *unit) noexcept:
+        """Has a group shifts, and is it so large that threads share it?  They start by computing
+        some points of others again, so its results must not lie over what it reads."""
+        cdef Py_ssize_t at
+        cdef int32_t i
+        for at in range(unit.start, unit.start + unit.count):
+            i = self.order[at]
+            if self.plan.shifts[i] != NULL:
+                return self.plan.type(i).size * unit.count >= SHARED_WORK
+        return False
 
     cdef int release_in_group(self, int32_t i, int32_t key) except -1:
         """Who reads i point by point can join its group; all others wait for its end."""

@@ -298,7 +298,9 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
             lent_value(&s.operands[0], w)[part_value(&s.operands[1], w)])))
     if s.op == OP_CALL or s.op == OP_SCATTER_ADD \
             or s.op == OP_WHERE and not is_float(s.out.typenum):
-        values = [part_value(&s.operands[k], w) for k in range(s.n_operands)]
+        lent = s.op != OP_CALL or type(attrs[0]) is Hosted and (<Hosted>attrs[0]).borrows
+        values = [lent_value(&s.operands[k], w) if lent else part_value(&s.operands[k], w)
+                  for k in range(s.n_operands)]
         found = python_value(s, values, attrs)
         found = np.asarray(found)
         shape = program.types[program.code[s.instruction].type][1]

@@ -8,6 +8,7 @@
 
 cdef enum:
     BASE_LANES = -1               # the lanes of a group
+    BASE_KEPT = -2                # behind them, what its shifts keep
     BASE_REGISTERS = 0
     BASE_ARENA = 1
     FIRST_INPUT = 2               # then the inputs, constant arrays and outputs
@@ -39,6 +40,7 @@ cdef class _Storage:
     cdef int first_constant, first_output, n_bases
     cdef list made                # for each output: is it computed where it is wanted?
     cdef dict pieces              # call -> the outputs that are all that is made of its result
+    cdef bint writes_over         # may results of this unit lie over operands?
 
     def __init__(self, _Schedule schedule):
         cdef Program p = schedule.plan.program
@@ -210,6 +212,7 @@ cdef class _Storage:
         cdef Py_ssize_t at, end = unit.start + unit.count - 1
         cdef int32_t i
         cdef int k, count
+        self.writes_over = not self.schedule.starts_anywhere(unit)
         for at in range(unit.start, end + 1):
             self.place_value(unit, at)
             for join, _ in self.plan.scatters.get(self.schedule.order[at], ()):
@@ -287,6 +290,8 @@ cdef class _Storage:
         cdef int32_t i = self.schedule.order[at], r
         cdef int k, count = operands_at(self.plan.program, i, &operands)
         cdef Value *root
+        if not self.writes_over:
+            return -1
         for k in range(count):
             r = self.plan.values[operands[k]].root
             root = &self.plan.values[r]

@@ -1,13 +1,13 @@
 # Weaves: steps that pass over long arrays together.
 #
-# Groups of elementwise work that read each other's results shifted (an upwind
-# difference, the stages of an explicit method) cannot be one group, but they can take
-# turns: each computes a stretch of points, as far behind the one before as it reads
-# ahead, and long copies between them go along.  Knows which bytes steps touch; it must
-# not know what they compute.  Fast because what one group has written is still in a
-# cache near the processor when the next one reads it (20 upwind steps of a million
-# numbers: 21.7 to 11.6 ms).  Arrays that stay there anyway lose by it: up to 9 percent,
-# with 20,000 numbers.
+# Groups of elementwise work that read each other's results shifted (stencils, the stages
+# of an explicit method) cannot be one group, but for a few points in machine code
+# (shifts.pxi).  But they can take turns: each computes a stretch of points, as far
+# behind the one before as it reads ahead, and long copies between them go along.  Knows
+# which bytes steps touch; it must not know what they compute.  Fast because what one
+# group has written is still in a cache near the processor when the next one reads it (20
+# upwind steps of a million numbers: 21.7 to 11.6 ms).  Arrays that stay there anyway
+# lose by it: up to 9 percent, with 20,000 numbers.
 
 cdef enum:
     WOVEN_POINTS = 512            # that a group computes before it is the next one's turn
@@ -24,7 +24,7 @@ cdef int find_touches(_Pool scratch, Group *g) except -1:
     cdef const Micro *m
     cdef int k, count = 0
     g.n_touches = -1
-    if g.size < WOVEN_FROM or g.n_sums or g.row or g.n_takings:
+    if g.size < WOVEN_FROM or g.n_sums or g.row or g.n_takings or g.n_shifts:
         return 0
     g.touches = <Touch *>scratch.take((g.n_slots + g.n_micros + 1) * sizeof(Touch))
     for k in range(g.n_slots):

@@ -293,3 +293,24 @@ def test_nested_maps():
 
     same(lambda m: cd.vmap(inner)(m, np.argmin(m, axis=1)), data(3, 4, 5))
     same(lambda x, i: cd.vmap(lambda row: row[i])(x), data(3, 4, 5), np.array([0, -1, 2]))
+
+
+def test_numpy_reads_operands_where_they_lie():
+    """Whose memory is used again afterwards, in another order than that of rows, and anew in each
+    call; what comes back is a copy."""
+
+    def f(x):
+        y = x * 2.0
+        rows = np.searchsorted(y, [1.0, 2.5])
+        order = np.argsort(-y[::2])
+        counts = np.count_nonzero(y.reshape(4, 5).T > 1.0, axis=0)
+        return y[rows], y[::2][order], order, counts, y * y + 1.0
+
+    compiled = cd.compile(f)
+    found = []
+    for seed in range(4):
+        x = np.sort(np.random.default_rng(seed).uniform(0.0, 2.0, 20))
+        found.append((compiled(x), f(x)))
+    for got, wanted in found:
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
