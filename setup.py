@@ -73,12 +73,14 @@ DIRECTIVES = {
 # them: a first call of 36,000 numbers took a fifth longer with it, algebra and numbers cold, for
 # 15 kB of the wheel.
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "behind", "check", "compressed", "deferred", "groups",
-     "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native", "numbers",
-     "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile", "program",
-     "reading", "registers", "schedule", "selections", "storage", "surroundings", "typing", "views",
-     "watch"]
+    ["algebra", "assemble", "batching", "behind", "check", "complex", "compressed", "deferred",
+     "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
+     "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile",
+     "program", "reading", "registers", "schedule", "selections", "storage", "surroundings",
+     "typing", "views", "watch"]
 )  # fmt: skip
+
+COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"
 
 # What calls types, clears objects and sets attributes: most of it is about errors.
 COLD_METHODS = r"static .*\b__pyx_(tp_new_vectorcall|tp_clear|setprop)_\w+\(.*(\{|, )$"
@@ -177,7 +179,11 @@ def translate(pyx: str) -> str:
 
 
 def mark_cold(unit: Path) -> None:
-    """Make the functions of the cold rooms cold; what room they are of, Cython says before each."""
+    """Make the functions of the cold rooms cold; what room they are of, Cython says before each.
+
+    Not the inline ones: what calls a cold function on its way is taken for cold itself, and others
+    call these everywhere.
+    """
     text = unit.read_text(encoding="utf-8")
     marked, cold, defined = [], False, False
     for line in text.splitlines(keepends=True):
@@ -186,7 +192,7 @@ def mark_cold(unit: Path) -> None:
             cold = bool(room) and room[1] in COLD_ROOMS
         elif "define CYTHON_SMALL_CODE" in line:
             defined = True
-        elif (cold and re.match(r"static .*(\{|PyObject \*__pyx_pw_\w+\(.*, )$", line)) or (
+        elif (cold and re.match(COLD_FUNCTIONS, line)) or (
             defined and re.match(COLD_METHODS, line)
         ):
             line = "CYTHON_SMALL_CODE " + line
