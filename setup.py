@@ -81,6 +81,8 @@ COLD_ROOMS = frozenset(
      "structural_rules", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
+COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"
+
 # What calls types, clears objects and sets attributes: most of it is about errors. And
 # methods that nobody calls in a loop.
 COLD_METHODS = (
@@ -187,7 +189,11 @@ def translate(pyx: str) -> str:
 
 
 def mark_cold(unit: Path) -> None:
-    """Make the functions of the cold rooms cold; what room they are of, Cython says before each."""
+    """Make the functions of the cold rooms cold; what room they are of, Cython says before each.
+
+    Not the inline ones: what calls a cold function on its way is taken for cold itself, and others
+    call these everywhere.
+    """
     text = unit.read_text(encoding="utf-8")
     marked, cold, defined = [], False, False
     for line in text.splitlines(keepends=True):
@@ -196,7 +202,7 @@ def mark_cold(unit: Path) -> None:
             cold = bool(room) and room[1] in COLD_ROOMS
         elif "define CYTHON_SMALL_CODE" in line:
             defined = True
-        elif (cold and re.match(r"static .*(\{|PyObject \*__pyx_pw_\w+\(.*, )$", line)) or (
+        elif (cold and re.match(COLD_FUNCTIONS, line)) or (
             defined and re.match(COLD_METHODS, line)
         ):
             line = "CYTHON_SMALL_CODE " + line

@@ -443,7 +443,7 @@ def many_tangent(row, head):
     if row.linear:
         call = apply_text(row, ["*parts"], attributes).replace("[*parts]", "parts")
         return (f"{head}\n    cdef list parts = [\n"
-                "        tangents[i] if tangents[i] is not None else zeros_like_node(operands[i])\n"
+                "        tangents[i] if tangents[i] is not None else zeros_like_part(y, attrs, i)\n"
                 f"        for i in range(len(operands))]\n    return {call}\n")
     call = apply_text(row, ["*parts"], attributes).replace("[*parts]", "parts")
     return (f"{head}\n    cdef Array total = None\n    cdef list parts\n    cdef Py_ssize_t i\n"
@@ -478,7 +478,7 @@ def complex_function(language, row):
 def save_bits(row):
     """Bit i is set if the derivative by some operand reads the value of operand i."""
     if "*xs" in row.operands:
-        return 0xFFFFFFFF
+        return 0 if row.linear else 0xFFFFFFFF
     reads = set().union(*row.adjoint_reads, *row.tangent_reads)
     return sum(1 << i for i, name in enumerate(row.operands) if name in reads)
 

@@ -12,7 +12,7 @@ cdef size_t _taken = 0            # bytes since the last look
 cdef object _floor = None         # bytes that must remain; None: three percent of the machine's
 
 
-cdef inline int take_memory(size_t n) except -1:
+cdef int take_memory(size_t n) except -1:
     """Note that n bytes are about to be taken from the system; MemoryError if they are too many."""
     global _taken
     _taken += n

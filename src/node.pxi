@@ -412,13 +412,20 @@ cdef Array detached(Array a):
     return steal(array_node(r))
 
 
-cdef bint claim(Array a) noexcept:
-    """Is the memory of this array nobody else's?  A view of all of a block at which nothing else
-    looks becomes that block."""
+cdef bint lies_across(const Arr *r) noexcept nogil:
+    """Is this a large matrix whose memory, without gaps, goes down the columns?"""
+    return (r.ndim == 2 and r.typenum == NPY_DOUBLE and r.size >= NOGIL_SIZE and r.dims[2] == 8
+            and r.dims[3] == 8 * r.dims[0])
+
+
+cdef bint claim(Array a, bint across=False) noexcept:
+    """Is the memory of this array nobody else's, and in C order or, if that will do, `across`?  A
+    view of all of a block at which nothing else looks becomes that block."""
     cdef Arr *r = N(a).arr
     cdef Arr *owner = r.owner
     cdef int i
-    if r.refcnt != 1 or r.holders or r.base != NULL or not r.flags & ARR_CONTIGUOUS:
+    if r.refcnt != 1 or r.holders or r.base != NULL or not (
+            r.flags & ARR_CONTIGUOUS or (across and lies_across(r))):
         return False
     if owner == NULL:
         return True
@@ -427,7 +434,7 @@ cdef bint claim(Array a) noexcept:
             or header_size(owner.ndim) != header_size(r.ndim):
         return False
     owner.ndim = r.ndim
-    owner.flags = ARR_CONTIGUOUS
+    owner.flags = r.flags & ARR_CONTIGUOUS
     for i in range(2 * r.ndim):
         owner.dims[i] = r.dims[i]
     owner.refcnt += 1

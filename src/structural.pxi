@@ -115,6 +115,15 @@ cdef Array zeros_like_node(Array a):
     return zeros_array(N(a).arr.ndim, ARR_SHAPE(N(a).arr), N(a).arr.typenum)
 
 
+cdef Array zeros_like_part(Array y, tuple attrs, Py_ssize_t k):
+    """Zeros in place of operand k of a concatenation, which is not kept if it is a constant."""
+    cdef Py_ssize_t shape[MAX_NDIM]
+    cdef tuple index
+    y = innermost(y)
+    index = section(shape_tuple(y), attrs[0], attrs[1], k)
+    return zeros_array(read_shape(index[2::3], shape), shape, N(y).arr.typenum)
+
+
 cdef Array settle(Array a):
     """A 0-d float64 array becomes an inline scalar; everything else stays."""
     cdef Arr *r
@@ -208,6 +217,12 @@ cdef bint is_turned(Array p) noexcept:
             and N(p).arr.holders == 1 and not N(p).arr.flags & ARR_CONTIGUOUS)
 
 
+cdef inline bint is_leaf_across(Array p, Array g) noexcept:
+    """Is it a leaf that p is the transpose of, so that its gradient may lie as the cotangent g?"""
+    return (N(p).p0 != NULL and N(p).p0.op == OP_LEAF and lies_across(N(p).arr)
+            and N(g).arr.flags & ARR_CONTIGUOUS != 0)
+
+
 cdef Array turned_partial(int op, int k, Array g, Array a, Array b, Array y, Array p):
     """times_partial for such an operand p, in the order of what p was made from: so the adjoint of
     the transposition has nothing to move.  None where something else is read that lies otherwise.
@@ -216,6 +231,7 @@ cdef Array turned_partial(int op, int k, Array g, Array a, Array b, Array y, Arr
     cdef tuple back
     cdef Array x
     cdef list read = []
+    cdef bint reads_array = False
     if OP_PARTIAL[op][k] == PARTIAL_ONE or cdiff_tls.tracing or not is_turned(p) \
             or N(g).flags & (NODE_ARRAY | NODE_DUAL) != NODE_ARRAY \
             or typenum_of(g) != NPY_DOUBLE or not same_shape(g, p):
@@ -226,9 +242,12 @@ cdef Array turned_partial(int op, int k, Array g, Array a, Array b, Array y, Arr
         x = x if reads >> i & 1 else None
         if x is p:
             x = value_transpose(x, None, back)
+            reads_array = True
         elif x is not None and N(x).flags & (NODE_ARRAY | NODE_DUAL):
             return None
         read.append(x)
+    if not reads_array and is_leaf_across(p, g):
+        return None
     g = times_partial_raw(op, k, value_transpose(g, None, back), read[0], read[1], read[2])
     return value_transpose(g, None, y_attrs(p))
 

@@ -9,6 +9,7 @@ import pytest
 
 import cdiff as cd
 import cdiff.numpy as cnp
+from cdiff import _core
 
 RANDOM = np.random.default_rng(12)
 SHAPES = [(5, 4), (200, 210), (30, 40, 50)]  # the larger ones are handled in large pieces
@@ -187,3 +188,74 @@ def test_other_seeds_and_orders(shape):
     np.testing.assert_allclose(second, -2.0 * np.cos(x) * np.sin(x), rtol=1e-13)
     _, tangent = cd.jvp(cd.grad(lambda x: cnp.sum(x.T**2 * 2.0)), (x,), (x,))
     np.testing.assert_allclose(tangent, 4.0 * x, rtol=1e-14)
+
+
+def test_a_gradient_across_lies_as_it_came():
+    """Nothing is moved, and nothing shares its memory, which may be written to."""
+    x, g = RANDOM.uniform(0.5, 1.5, (250, 200)), RANDOM.uniform(0.5, 1.5, (200, 250))
+    leaf, seed = cd.array(x, requires_grad=True), cd.array(g)
+    (leaf.T * 2.0).backward(seed)
+    found = leaf.grad.numpy()
+    assert found.flags.f_contiguous and not np.shares_memory(found, seed.numpy())
+    np.testing.assert_array_equal(found, 2.0 * g.T)
+    leaf.grad[3] = 0.0
+    np.testing.assert_array_equal(leaf.grad.numpy()[2:4], [2.0 * g[:, 2], 0.0 * g[:, 3]])
+    np.testing.assert_array_equal(seed.numpy(), g)
+    (leaf.T * 2.0).backward(seed)
+    np.testing.assert_array_equal(leaf.grad.numpy()[2:4], [4.0 * g[:, 2], 2.0 * g[:, 3]])
+    first, second = cd.vjp(lambda u, v: (u + v).T * 3.0, x, x)[1](g)
+    first[...] = 9.0
+    np.testing.assert_array_equal(second, 3.0 * g.T)
+
+
+@pytest.mark.parametrize("shape", [(30, 1200), (4, 90, 110), (40_000, 1)], ids=str)
+def test_gradients_across_of_other_shapes(shape):
+    """Views of a part, of more axes, and of rows of one element."""
+    x = RANDOM.uniform(0.5, 1.5, shape)
+    g = RANDOM.uniform(0.5, 1.5, shape[::-1])
+    leaf = cd.array(x, requires_grad=True)
+    (leaf.T * 2.0).backward(g)
+    np.testing.assert_array_equal(leaf.grad.numpy(), 2.0 * g.T)
+    leaf.zero_grad()
+    (leaf[1:].T * 2.0).backward(g[..., 1:])
+    np.testing.assert_array_equal(leaf.grad.numpy()[1:], 2.0 * g.T[1:])
+    np.testing.assert_array_equal(leaf.grad.numpy()[0], 0.0)
+    leaf.zero_grad()
+    (leaf.T * 2.0 + leaf.T).backward(g)
+    np.testing.assert_allclose(leaf.grad.numpy(), 3.0 * g.T, rtol=1e-15)
+
+
+def test_constants_of_a_concatenation_are_not_kept():
+    """No derivative reads them."""
+    leaf = cd.array(np.ones(3), requires_grad=True)
+    _core.pool_clear()
+    y = cnp.concatenate((leaf, cd.array(np.ones(50_000))))
+    kept = _core.pool_info()["pooled_bytes"]
+    del y
+    freed = _core.pool_info()["pooled_bytes"] - kept
+    assert 400_000 <= freed < 800_000 or freed == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
+def test_tangents_of_a_concatenation_with_constants(dtype):
+    """They are zeros of the shape of what is not kept."""
+    x, before, after = (RANDOM.uniform(0.5, 1.5, (n, 2)).astype(dtype) for n in (3, 1, 2))
+    constant = cd.array(before)
+    leaf = cd.array(x, requires_grad=True)
+    y = cnp.concatenate((constant, leaf, after))
+    y.backward(cd.array(np.ones((6, 2), dtype)))
+    np.testing.assert_array_equal(leaf.grad.numpy(), np.ones_like(x))
+
+    def function(x):
+        return cnp.concatenate((constant, x, after, x * 2.0))[::-1]
+
+    expected = np.concatenate((0.0 * before, x, 0.0 * after, 2.0 * x))[::-1]
+    for linear in (
+        cd.jvp(function, (x,), (x,))[1],
+        cd.linearize(function, x)[1](x),
+        cd.jvp(lambda t: cd.jvp(function, (x,), (t,))[1], (x,), (x,))[1],
+    ):
+        assert linear.dtype == dtype
+        np.testing.assert_allclose(linear, expected)
+    if dtype is not np.complex128:
+        np.testing.assert_array_equal(cd.jacfwd(function)(x), cd.jacrev(function)(x))

@@ -173,6 +173,8 @@ def rules():
         shape_of=np.shape, dtype_of=lambda a: a.dtype, wrap_ndarray=np.asarray,
         typenum_of=lambda a: a.dtype.kind == "c", is_complex=bool, innermost=lambda a: a,
         zeros_like_node=np.zeros_like,
+        zeros_like_part=lambda y, attrs, k: np.zeros_like(
+            np.take(y, range(*attrs[1][k : k + 2]), attrs[0])),
         add_tangents=lambda s, t: t if s is None else s if t is None else s + t,
     )
     for name, value in VALUES.items():
