@@ -73,7 +73,9 @@ class Body:
         Raises
         ------
         NewPath
-            If a new path would capture more although the body is sealed.
+            If only whoever recorded this body can record what it has to do now: a new path would
+            capture more although the body is sealed, or the function goes by values from outside
+            that are others by now.
         """
         return self._run(inputs)[1]
 
@@ -83,7 +85,7 @@ class Body:
             return found
         with self._lock:
             stale = bool(self.captured)
-            path, outputs = self._record(inputs)
+            path, outputs = self._recorded(inputs)
             if not stale:
                 return path, [peek(y) if isinstance(y, Array) else y for y in outputs]
             # The function was run with outer values that may have changed since.
@@ -92,6 +94,15 @@ class Body:
         if found is None:
             raise NewPath
         return found
+
+    def _recorded(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+        """A new path. An error of a sealed body may come of values that are others by now."""
+        try:
+            return self._record(inputs)
+        except Exception as error:
+            if self.sealed:
+                raise NewPath from error
+            raise
 
     def learn(self, inputs: list[Any]) -> None:
         """Record the first path, without computing large values that nobody looks at.
@@ -148,7 +159,7 @@ class Body:
         Path or None
         """
         path = None if self.paths is None else self.paths.last
-        return None if path is None or path.decisions or path.program.guards else path
+        return None if path is None or path.decides else path
 
     def _record(self, inputs: list[Any], defers: bool = False) -> tuple[Path, list[Any]]:
         """Run the function itself; its path and what it returned."""
@@ -156,7 +167,7 @@ class Body:
             # Above all levels at which something captured may be tracked.
             for _ in range(next_level(), self._level):
                 stack.enter_context(Level())
-            trace = Trace(rules=True, defers=defers)
+            trace = Trace(rules=True, defers=defers, past=self.sealed)
             with trace:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
                 assert self.function is not None  # while there may be another path
@@ -209,6 +220,9 @@ class Body:
         return program.simplify()
 
     def _keep(self, path: Path) -> None:
+        path.decides = bool(path.decisions or path.program.guards) or any(
+            body.only_path() is None for callee in callees_of(path.program) for body in bodies_of(callee)
+        )
         if self.paths is None:
             self.paths = Paths(path)
         else:
@@ -284,8 +298,45 @@ def rules_of(program: Program) -> list[Any]:
     -------
     list of Callee
     """
-    callees = [attrs[0] for attrs in program.attrs if attrs]
-    return [x for x in callees if isinstance(x, Callee) and x.is_first]
+    return [x for x in callees_of(program) if x.is_first]
+
+
+def callees_of(program: Program) -> list[Any]:
+    """The operators in it that are functions with derivatives of their own.
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    list of Callee
+    """
+    heads = [attrs[0] for attrs in program.attrs if attrs]
+    return [x for x in heads if isinstance(x, Callee)]
+
+
+def bodies_of(callee: Callee) -> list[Body]:
+    """The bodies that such an operator runs.
+
+    Parameters
+    ----------
+    callee : Callee
+
+    Returns
+    -------
+    list of Body
+    """
+    found, todo = [], [callee]
+    while todo:
+        for x in getattr(todo.pop(), "__dict__", {}).values():
+            if isinstance(x, Body):
+                found.append(x)
+            elif isinstance(x, Callee):
+                todo.append(x)
+            elif isinstance(x, list):
+                todo += [y for y in x if isinstance(y, Callee)]
+    return found
 
 
 def refuse_lost(program: Program, inputs: Sequence[Any], tracked: Sequence[bool]) -> None:

@@ -20,7 +20,7 @@ from cdiff import _core
 from cdiff._axes import MappedCall, check_axes, out_axis, spread_axes
 from cdiff._core import Array, Batch, Trace, in_trace, is_tracked, peek
 from cdiff._leaves import shape_of, unwrapped
-from cdiff._paths import content
+from cdiff._paths import NewPath, content
 from cdiff._signature import structure
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, function_name
@@ -161,10 +161,22 @@ class Grouping:
             inputs = [*batch, *way.captured]
             mapped = [True] * len(batch) + [False] * len(way.captured)
             points = Batch(way.program, inputs, mapped, len(rows))
-            rows = self._follow(way, fresh, points, rows, tries)
-            if len(rows):
-                self.done.append(Group(rows, way, points.outputs()))
+            others = len(self.pending)
+            try:
+                self._finish(way, fresh, points, rows, tries)
+            except NewPath:  # a loop does not know what it decides at one of these points
+                if fresh and len(rows) == 1:
+                    raise
+                del self.pending[others:]
+                halves = np.array_split(rows, 2)
+                self.pending += [(half, (), self.count + 1) for half in halves if len(half)]
         return self.done
+
+    def _finish(self, way: Way, fresh: bool, points: Batch, rows: Any, tries: int) -> None:
+        """Take the points that go this way to its end."""
+        kept = self._follow(way, fresh, points, rows, tries)
+        if len(kept):
+            self.done.append(Group(kept, way, points.outputs()))
 
     def _way(self, batch: list[Any], decisions: tuple[Any, ...], tries: int) -> tuple[Way, bool]:
         """The way that begins with these decisions; is it recorded at the first point?
