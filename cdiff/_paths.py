@@ -32,11 +32,12 @@ class NewPath(NewDecision):
     It says so to users where no caller is left that could.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            "a loop took a decision that it never took while it was recorded, and it reads values "
-            "from outside that are gone by now; pass these as arguments"
-        )
+    def __init__(
+        self,
+        message: str = "a loop took a decision that it never took while it was recorded, and it "
+        "reads values from outside that are gone by now; pass these as arguments",
+    ) -> None:
+        super().__init__(message)
 
 
 class Path:
