@@ -13,6 +13,7 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from cdiff._beside import reads_beside, refuse_beside
 from cdiff._core import Array, Callee, Level, Trace, depth, leaf, peek, replay_deciding
 from cdiff._packing import Spec, spec_of
 from cdiff._paths import NewPath, Path, Paths
@@ -132,10 +133,16 @@ class Body:
         Returns
         -------
         list of Array
+
+        Raises
+        ------
+        TypeError
+            If a derivative by an input would lose what a function with a rule reads of it.
         """
         path = self.only_path()
         if path is None:
             path, _ = self._run([peek(x) for x in inputs])
+        refuse_beside(path.reads, inputs)
         outputs, _, _ = replay_deciding(path.program, inputs)
         if outputs is None:
             raise RuntimeError("a recorded function decided otherwise when it was replayed")
@@ -165,7 +172,7 @@ class Body:
         """Run the function itself; its path and what it returned."""
         with ExitStack() as stack:
             # Above all levels at which something captured may be tracked.
-            for _ in range(next_level(), self._level):
+            while next_level() < self._level:
                 stack.enter_context(Level())
             trace = Trace(rules=True, defers=defers, past=self.sealed)
             with trace:
@@ -181,6 +188,12 @@ class Body:
         runs = None if without is None else self._placed(*without, specs)
         path = Path(kept, LEAF, [], [], runs)
         self._keep(path)
+        if without is not None:
+            order = [*range(self.n_inputs), *[self.n_inputs + k for k in self._order(captured)]]
+            path.reads = [
+                ({order[k] for k in beside}, {order[k] for k in given})
+                for beside, given in reads_beside(program, self.n_inputs)
+            ]
         return path, outputs
 
     def _check_results(self, specs: list[Spec]) -> None:
@@ -213,15 +226,21 @@ class Body:
 
     def _placed(self, program: Program, captured: list[Array], specs: list[Spec]) -> Program:
         """A program whose inputs are those of the body, in their order."""
-        order = [next(k for k, y in enumerate(self.captured) if y is x) for x in captured]
+        order = self._order(captured)
         if order != list(range(len(self.captured))):
             places = [*range(self.n_inputs), *[self.n_inputs + k for k in order]]
             program = program.with_inputs(specs, places)
         return program.simplify()
 
+    def _order(self, captured: list[Array]) -> list[int]:
+        """Which of the captured values these are."""
+        return [next(k for k, y in enumerate(self.captured) if y is x) for x in captured]
+
     def _keep(self, path: Path) -> None:
         path.decides = bool(path.decisions or path.program.guards) or any(
-            body.only_path() is None for callee in callees_of(path.program) for body in bodies_of(callee)
+            body.only_path() is None
+            for callee in callees_of(path.program)
+            for body in bodies_of(callee)
         )
         if self.paths is None:
             self.paths = Paths(path)

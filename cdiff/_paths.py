@@ -66,6 +66,7 @@ class Path:
         "leaves",
         "places",
         "program",
+        "reads",
         "runner",
         "treedef",
     )
@@ -86,6 +87,7 @@ class Path:
         self.form: CallForm | None = None  # how the core answers calls of it, where it can
         self.has_form = False  # whether that has been looked at
         self.decides = True  # whether other inputs may want another path
+        self.reads: list[Any] = []  # beside the arguments of derivative rules: see `_beside`
         self.decisions = tuple([content(g.expected) for g in self.runner.program.guards])
 
     def result(self, outputs: list[Any]) -> Any:

@@ -70,6 +70,7 @@ cdef class Trace(Level):
         cdiff_tls.trace[self.level] = <PyObject *>self
         if self.past:
             self.cover()
+        go_to(self.level)
         return self.level
 
     cdef int cover(self) except -1:
