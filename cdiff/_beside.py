@@ -71,9 +71,10 @@ def reads_beside(program: Program, n_own: int) -> list[tuple[set[int], set[int]]
     -------
     list of (set of int, set of int)
     """
-    rows, found = program.instructions(), []
+    rows = program.instructions()
+    found: list[tuple[set[int], set[int]]] = []
     for *_, operands, attrs in rows:
-        rule = attrs[0] if isinstance(attrs, tuple) and attrs else None
+        rule: Any = attrs[0] if isinstance(attrs, tuple) and attrs else None
         if not isinstance(rule, Callee) or not rule.is_first:
             continue
         while hasattr(rule, "callee"):  # at many points

@@ -560,7 +560,7 @@ cdef inline int tracing(int levels) noexcept:
 # ---------------------------------------------------------------- levels of several threads
 
 # The first thread that is inside a transformation leads.  Others count their levels from its depth,
-# so that whatever it tracks is outside of what they begin, as it is where the same thread begins it.
+# so that what it tracks is outside of what they begin, as it is where the same thread begins it.
 cdef ThreadState *lead = NULL
 cdef int lead_depth = 0
 cdef uint32_t lead_tracing = 0    # the levels at which it records programs
