@@ -13,6 +13,7 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from cdiff._beside import reads_beside, refuse_beside
 from cdiff._core import Array, Callee, Level, Trace, depth, leaf, peek, replay_deciding
 from cdiff._packing import Spec, spec_of
 from cdiff._paths import NewPath, Path, Paths
@@ -73,7 +74,9 @@ class Body:
         Raises
         ------
         NewPath
-            If a new path would capture more although the body is sealed.
+            If only whoever recorded this body can record what it has to do now: a new path would
+            capture more although the body is sealed, or the function goes by values from outside
+            that are others by now.
         """
         return self._run(inputs)[1]
 
@@ -83,7 +86,7 @@ class Body:
             return found
         with self._lock:
             stale = bool(self.captured)
-            path, outputs = self._record(inputs)
+            path, outputs = self._recorded(inputs)
             if not stale:
                 return path, [peek(y) if isinstance(y, Array) else y for y in outputs]
             # The function was run with outer values that may have changed since.
@@ -92,6 +95,15 @@ class Body:
         if found is None:
             raise NewPath
         return found
+
+    def _recorded(self, inputs: list[Any]) -> tuple[Path, list[Any]]:
+        """A new path. An error of a sealed body may come of values that are others by now."""
+        try:
+            return self._record(inputs)
+        except Exception as error:
+            if self.sealed:
+                raise NewPath from error
+            raise
 
     def learn(self, inputs: list[Any]) -> None:
         """Record the first path, without computing large values that nobody looks at.
@@ -121,10 +133,16 @@ class Body:
         Returns
         -------
         list of Array
+
+        Raises
+        ------
+        TypeError
+            If a derivative by an input would lose what a function with a rule reads of it.
         """
         path = self.only_path()
         if path is None:
             path, _ = self._run([peek(x) for x in inputs])
+        refuse_beside(path.reads, inputs)
         outputs, _, _ = replay_deciding(path.program, inputs)
         if outputs is None:
             raise RuntimeError("a recorded function decided otherwise when it was replayed")
@@ -148,15 +166,15 @@ class Body:
         Path or None
         """
         path = None if self.paths is None else self.paths.last
-        return None if path is None or path.decisions or path.program.guards else path
+        return None if path is None or path.decides else path
 
     def _record(self, inputs: list[Any], defers: bool = False) -> tuple[Path, list[Any]]:
         """Run the function itself; its path and what it returned."""
         with ExitStack() as stack:
             # Above all levels at which something captured may be tracked.
-            for _ in range(next_level(), self._level):
+            while next_level() < self._level:
                 stack.enter_context(Level())
-            trace = Trace(rules=True, defers=defers)
+            trace = Trace(rules=True, defers=defers, past=self.sealed)
             with trace:
                 nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
                 assert self.function is not None  # while there may be another path
@@ -170,6 +188,12 @@ class Body:
         runs = None if without is None else self._placed(*without, specs)
         path = Path(kept, LEAF, [], [], runs)
         self._keep(path)
+        if without is not None:
+            order = [*range(self.n_inputs), *[self.n_inputs + k for k in self._order(captured)]]
+            path.reads = [
+                ({order[k] for k in beside}, {order[k] for k in given})
+                for beside, given in reads_beside(program, self.n_inputs)
+            ]
         return path, outputs
 
     def _check_results(self, specs: list[Spec]) -> None:
@@ -202,13 +226,22 @@ class Body:
 
     def _placed(self, program: Program, captured: list[Array], specs: list[Spec]) -> Program:
         """A program whose inputs are those of the body, in their order."""
-        order = [next(k for k, y in enumerate(self.captured) if y is x) for x in captured]
+        order = self._order(captured)
         if order != list(range(len(self.captured))):
             places = [*range(self.n_inputs), *[self.n_inputs + k for k in order]]
             program = program.with_inputs(specs, places)
         return program.simplify()
 
+    def _order(self, captured: list[Array]) -> list[int]:
+        """Which of the captured values these are."""
+        return [next(k for k, y in enumerate(self.captured) if y is x) for x in captured]
+
     def _keep(self, path: Path) -> None:
+        path.decides = bool(path.decisions or path.program.guards) or any(
+            body.only_path() is None
+            for callee in callees_of(path.program)
+            for body in bodies_of(callee)
+        )
         if self.paths is None:
             self.paths = Paths(path)
         else:
@@ -284,8 +317,45 @@ def rules_of(program: Program) -> list[Any]:
     -------
     list of Callee
     """
-    callees = [attrs[0] for attrs in program.attrs if attrs]
-    return [x for x in callees if isinstance(x, Callee) and x.is_first]
+    return [x for x in callees_of(program) if x.is_first]
+
+
+def callees_of(program: Program) -> list[Any]:
+    """The operators in it that are functions with derivatives of their own.
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    list of Callee
+    """
+    heads = [attrs[0] for attrs in program.attrs if attrs]
+    return [x for x in heads if isinstance(x, Callee)]
+
+
+def bodies_of(callee: Callee) -> list[Body]:
+    """The bodies that such an operator runs.
+
+    Parameters
+    ----------
+    callee : Callee
+
+    Returns
+    -------
+    list of Body
+    """
+    found, todo = [], [callee]
+    while todo:
+        for x in getattr(todo.pop(), "__dict__", {}).values():
+            if isinstance(x, Body):
+                found.append(x)
+            elif isinstance(x, Callee):
+                todo.append(x)
+            elif isinstance(x, list):
+                todo += [y for y in x if isinstance(y, Callee)]
+    return found
 
 
 def refuse_lost(program: Program, inputs: Sequence[Any], tracked: Sequence[bool]) -> None:

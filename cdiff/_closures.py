@@ -8,57 +8,24 @@ is for. It looks once, where a derivative of a loop is made or a rule is applied
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from cdiff._beside import tracked_reads
 from cdiff._body import next_level, rules_of
-from cdiff._core import Array, in_trace, is_tracked
+from cdiff._core import in_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cdiff._core import Program
 
-__all__ = ["READS_MORE", "check_rules", "reads_ended", "tracked_reads"]
+__all__ = ["READS_MORE", "check_rules", "reads_ended"]
 
 READS_MORE = (
     "a derivative rule reads a value from its closure that a transformation tracks; return it from "
     "fwd with the residuals, or make it an argument of the function with the rule"
 )
 LEVELS = 18  # MAX_LEVEL of node.h, and that of plain values
-
-
-def tracked_reads(functions: Sequence[Any]) -> list[Array]:
-    """The tracked Arrays in closures of functions, and of functions and containers in these.
-
-    Parameters
-    ----------
-    functions : sequence
-
-    Returns
-    -------
-    list of Array
-    """
-    found, todo, seen = [], list(functions), set()
-    while todo:
-        x = todo.pop()
-        if id(x) in seen:
-            continue
-        seen.add(id(x))
-        if isinstance(x, Array):
-            found += [x] if is_tracked(x) else []
-        elif isinstance(x, FunctionType):
-            todo += [value for cell in x.__closure__ or () for value in _content(cell)]
-        elif isinstance(x, (list, tuple, dict)):
-            todo += x.values() if isinstance(x, dict) else x
-    return found
-
-
-def _content(cell: Any) -> list[Any]:
-    try:
-        return [cell.cell_contents]
-    except ValueError:  # nothing yet
-        return []
 
 
 def reads_ended(functions: Sequence[Any]) -> bool:

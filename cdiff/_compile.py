@@ -24,7 +24,7 @@ from cdiff._core import CallForm, CompiledCall, Fixed, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import Trust
 from cdiff._out import Buffers
-from cdiff._paths import NewPath, Path, Paths
+from cdiff._paths import Path, Paths
 from cdiff._plain import written
 from cdiff._profile import measured
 from cdiff._reads import innermost
@@ -142,10 +142,7 @@ class Compiled(CompiledCall, Transformed):
             return None
         if buffers is not None:
             buffers.outside = self._reads_outside(entry)
-        try:
-            found = entry.paths.run(signature.inputs, buffers)
-        except NewPath:
-            return None
+        found = entry.paths.run(signature.inputs, buffers)
         if found is not None:
             self._put_first(found[0], signature, entry)
         return found

@@ -1,8 +1,10 @@
 """Paths: the programs that were recorded for one function, one for each way through it.
 
 A path ends where a guard does not hold, and the path for the other decision is found by the
-decisions that lead to it. Knows programs only by their guards. A call that goes the way of the last
-one costs one run of its program.
+decisions that lead to it. A loop inside may have been recorded for other decisions of its own than
+those it meets now: then a path of the same decisions whose loop knows them is looked for. Knows
+programs only by their guards. A call that goes the way of the last one costs one run of its
+program.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NewPath", "Path", "Paths"]
 
+MAX_ALIKE = 16  # paths of the same decisions, which differ in what loops inside them have met
+
 
 class NewPath(NewDecision):
     """A program met a decision that cannot be recorded inside it: its caller has to record again.
@@ -28,11 +32,12 @@ class NewPath(NewDecision):
     It says so to users where no caller is left that could.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            "a loop took a decision that it never took while it was recorded, and it reads values "
-            "from outside that are gone by now; pass these as arguments"
-        )
+    def __init__(
+        self,
+        message: str = "a loop took a decision that it never took while it was recorded, and it "
+        "reads values from outside that are gone by now; pass these as arguments",
+    ) -> None:
+        super().__init__(message)
 
 
 class Path:
@@ -54,12 +59,14 @@ class Path:
     """
 
     __slots__ = (
+        "decides",
         "decisions",
         "form",
         "has_form",
         "leaves",
         "places",
         "program",
+        "reads",
         "runner",
         "treedef",
     )
@@ -79,6 +86,8 @@ class Path:
         self.leaves = leaves
         self.form: CallForm | None = None  # how the core answers calls of it, where it can
         self.has_form = False  # whether that has been looked at
+        self.decides = True  # whether other inputs may want another path
+        self.reads: list[Any] = []  # beside the arguments of derivative rules: see `_beside`
         self.decisions = tuple([content(g.expected) for g in self.runner.program.guards])
 
     def result(self, outputs: list[Any]) -> Any:
@@ -128,17 +137,29 @@ def content(x: Any) -> tuple[str, tuple[int, ...], bytes]:
 class Paths:
     """The recorded paths for one signature, found by the decisions that lead to them."""
 
-    __slots__ = ("by_decisions", "last")
+    __slots__ = ("by_decisions", "known", "last")
 
     def __init__(self, first: Path):
         self.by_decisions: dict[tuple[Any, ...], Path] = {}
+        self.known: list[Path] = []  # all of them, the latest first
         self.add(first)
 
     def add(self, path: Path) -> None:
         """Keep a path, which becomes the first to be tried."""
+        alike = [other for other in self.known if other.decisions == path.decisions]
+        if len(alike) >= MAX_ALIKE:
+            self._replace(alike[-1], path)
+        self.known = [path, *self.known]
         self.last = path
         for n in range(len(path.decisions) + 1):
             self.by_decisions.setdefault(path.decisions[:n], path)
+
+    def _replace(self, old: Path, path: Path) -> None:
+        """Forget a path for one of the same decisions."""
+        self.known = [other for other in self.known if other is not old]
+        self.by_decisions = {
+            key: path if other is old else other for key, other in self.by_decisions.items()
+        }
 
     def run(
         self, inputs: list[Any], buffers: Buffers | None = None
@@ -151,7 +172,10 @@ class Paths:
         held = -1
         while path is not None:
             into = None if buffers is None else buffers.into(path, inputs)
-            outputs, failed, seen = path.runner.run(inputs, into)
+            try:
+                outputs, failed, seen = path.runner.run(inputs, into)
+            except NewPath:
+                return self._among_others(path, inputs)
             if outputs is not None:
                 self.last = path
                 return path, outputs
@@ -161,5 +185,19 @@ class Paths:
             path = self.by_decisions.get((*path.decisions[:failed], content(seen)))
         return None
 
+    def _among_others(self, stuck: Path, inputs: list[Any]) -> tuple[Path, list[Any]] | None:
+        """The path in which a loop knows the decisions that it does not know in this one."""
+        for path in self.known:
+            if path is stuck:
+                continue
+            try:
+                outputs, _, _ = path.runner.run(inputs)
+            except NewPath:
+                continue
+            if outputs is not None:
+                self.last = path
+                return path, outputs
+        return None
+
     def distinct(self) -> set[Path]:
-        return set(self.by_decisions.values())
+        return set(self.known)

@@ -16,7 +16,7 @@ import numpy as np
 from cdiff._body import has_rules
 from cdiff._core import Array, Trace, is_waiting, leaf_value, peek, texts_made
 from cdiff._leaves import is_lasting, outside
-from cdiff._paths import Path
+from cdiff._paths import NewPath, Path
 from cdiff._tree import flatten
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def recorded(
 
     Where a value that was left out turns out to be an error, the function is run once more with all
     values, so that the error is raised by the line that made it; or there is none, since only the
-    function itself can take the new way that a loop in it wants to go.
+    function itself can take the new way that a loop in it wants to go. A loop that waits has been
+    recorded for its first step only.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def recorded(
     trace = Trace(rules=True, closed=True, defers=defers)  # rules: for derivatives of what is saved
     try:
         found = Recorded(function, inputs, trace)
-    except Exception:
-        if not trace.has_failed:
+    except Exception as error:
+        if not trace.has_failed and not (defers and isinstance(error, NewPath)):
             raise
     else:
         if not trace.has_failed:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cdiff._body import Body, has_rules
 from cdiff._checkpoint import Recorded
 from cdiff._core import array
-from cdiff._paths import Path
+from cdiff._paths import NewPath, Path
 from cdiff._plain import FormatError, dtype_named
 from cdiff._scan import Scan
 from cdiff._tree import LEAF
@@ -135,7 +135,7 @@ class _Loaded(Body):
 
 
 def _gone(nodes: Any) -> Any:
-    raise LookupError(
+    raise NewPath(
         "a loop was loaded from a file, which has no program for what it decides now; run it with "
         "such values before it is saved"
     )

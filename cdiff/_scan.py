@@ -35,6 +35,7 @@ from cdiff._core import (
 )
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, exact, has_derivative
+from cdiff._paths import NewPath
 from cdiff._progress import bar, is_on
 
 if TYPE_CHECKING:
@@ -278,9 +279,16 @@ class Scan(PointCallee):
         """Some steps: in the core as long as the path stays the same, else by the body."""
         body = self._path_body()
         own = body.n_inputs - len(self.carry) - len(self.xs)
+        stuck = None
         while i != stop:
-            if body.paths is not None:
-                i = run_steps(body.paths.last.runner, i, stop, carry, xs, consts, ys)
+            path = None if body.paths is None else body.paths.last
+            if path is not None and path is not stuck:
+                stuck, moved = None, list(carry)
+                try:
+                    i = run_steps(path.runner, i, stop, moved, xs, consts, ys)
+                    carry[:] = moved
+                except NewPath:  # at some step from here on, to which the body goes by single ones
+                    stuck = path
                 if i == stop:
                     return
             outputs = body.run([*carry, *[x[i] for x in xs], *consts])

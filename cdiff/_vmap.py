@@ -18,9 +18,11 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._axes import MappedCall, check_axes, out_axis, spread_axes
+from cdiff._beside import reads_beside, refuse_beside
+from cdiff._body import has_rules
 from cdiff._core import Array, Batch, Trace, in_trace, is_tracked, peek
 from cdiff._leaves import shape_of, unwrapped
-from cdiff._paths import content
+from cdiff._paths import NewPath, content
 from cdiff._signature import structure
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, function_name
@@ -40,6 +42,7 @@ class Way:
     Parameters
     ----------
     program : Program
+        As it was recorded.
     captured : list of Array
         Outer values that the program reads, the same for all points.
     treedef : TreeDef
@@ -51,7 +54,7 @@ class Way:
         The leaves of the result, None for an output.
     """
 
-    __slots__ = ("captured", "decisions", "leaves", "places", "program", "treedef")
+    __slots__ = ("captured", "decisions", "leaves", "places", "program", "reads", "treedef")
 
     def __init__(
         self,
@@ -61,12 +64,15 @@ class Way:
         places: list[int | None],
         leaves: list[Any],
     ) -> None:
-        self.program = program
+        self.program = program.simplify()
+        self.reads = (
+            reads_beside(program, program.n_inputs - len(captured)) if has_rules(program) else []
+        )
         self.captured = captured
         self.treedef = treedef
         self.places = places
         self.leaves = leaves
-        self.decisions = tuple([content(g.expected) for g in program.guards])
+        self.decisions = tuple([content(g.expected) for g in self.program.guards])
 
 
 def _record(f: Callable[..., Any], call: MappedCall, point: list[Any]) -> Way:
@@ -80,7 +86,7 @@ def _record(f: Callable[..., Any], call: MappedCall, point: list[Any]) -> Way:
     numbers = iter(range(len(nodes)))
     places = [next(numbers) if traced else None for traced in inside]
     shared = [None if traced else _checked(y, f) for y, traced in zip(leaves, inside, strict=True)]
-    return Way(program.simplify(), captured, treedef, places, shared)
+    return Way(program, captured, treedef, places, shared)
 
 
 def _checked(y: Any, f: Callable[..., Any]) -> Any:
@@ -160,11 +166,24 @@ class Grouping:
             way, fresh = self._way(batch, decisions, tries)
             inputs = [*batch, *way.captured]
             mapped = [True] * len(batch) + [False] * len(way.captured)
+            refuse_beside(way.reads, inputs)
             points = Batch(way.program, inputs, mapped, len(rows))
-            rows = self._follow(way, fresh, points, rows, tries)
-            if len(rows):
-                self.done.append(Group(rows, way, points.outputs()))
+            others = len(self.pending)
+            try:
+                self._finish(way, fresh, points, rows, tries)
+            except NewPath:  # a loop does not know what it decides at one of these points
+                if fresh and len(rows) == 1:
+                    raise
+                del self.pending[others:]
+                halves = np.array_split(rows, 2)
+                self.pending += [(half, (), self.count + 1) for half in halves if len(half)]
         return self.done
+
+    def _finish(self, way: Way, fresh: bool, points: Batch, rows: Any, tries: int) -> None:
+        """Take the points that go this way to its end."""
+        kept = self._follow(way, fresh, points, rows, tries)
+        if len(kept):
+            self.done.append(Group(kept, way, points.outputs()))
 
     def _way(self, batch: list[Any], decisions: tuple[Any, ...], tries: int) -> tuple[Way, bool]:
         """The way that begins with these decisions; is it recorded at the first point?

@@ -84,6 +84,7 @@ cdef extern from "node.h":
         int paused
         int depth
         int freeing
+        int base
         Node *graveyard
         uint32_t tracing
         uint32_t deferring

@@ -460,7 +460,7 @@ cdef class Batch:
         if x.op == OP_CONST and x.type > TYPE_WEAK and id(self.p.arrays[x.a]) in self.originals:
             # A program may have read an array of a transformation that has ended: a constant now.
             self.values[i] = lower_node(as_node(self.originals[id(self.p.arrays[x.a])]),
-                                        cdiff_tls.depth + 1)
+                                        taken_levels() + 1)
             return 0
         flags = [self.batched[k] for k in at]
         if True not in flags:

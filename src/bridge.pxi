@@ -210,6 +210,8 @@ cdef np.ndarray shown(Array a):
     a = current(a)
     if is_traced_value(a):
         decide(a)
+    elif levels_of(N(a)):
+        refuse_elsewhere(levels_of(N(a)))
     return ndarray_of(a)
 
 

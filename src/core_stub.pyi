@@ -214,7 +214,7 @@ def replay_deciding(program: Program,
 class Trace(Level):
     rules: bool
     def __init__(self, rules: bool = False, closed: bool | None = None,
-                 defers: bool = False) -> None: ...
+                 defers: bool = False, past: bool = False) -> None: ...
     has_computed: bool
     has_failed: bool
     decisions: list[tuple[Array, NDArray[Any], str]]

@@ -53,7 +53,8 @@ cdef class DirectCall(VectorCallable):
             if k < 0 or k >= n or not (PyFloat_CheckExact(args[k])
                                        or is_plain_ndarray(<object>args[k])):
                 return False
-        return self.count > 0 and cdiff_tls.depth < MAX_LEVEL
+        return self.count > 0 and cdiff_tls.depth < MAX_LEVEL \
+            and (lead == NULL or cdiff_tls.depth > 0)
 
     cdef tuple with_leaves(self, PyObject *const *args, Py_ssize_t n):
         """The arguments of a call with leaves in the chosen places."""
@@ -161,12 +162,12 @@ for _callable in (DirectCall, GradientCall, JacobianCall):
 cdef object call_recorded(object function, tuple args):
     """function(*args) inside the next level."""
     cdef int depth = cdiff_tls.depth, paused = cdiff_tls.paused
-    cdiff_tls.depth = depth + 1
+    go_to(depth + 1)
     cdiff_tls.paused = 0
     try:
         return PyObject_Vectorcall(function, tuple_items(<PyObject *>args), len(args), NULL)
     finally:
-        cdiff_tls.depth = depth
+        go_to(depth)
         cdiff_tls.paused = paused
 
 

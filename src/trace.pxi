@@ -26,8 +26,13 @@ cdef class Trace(Level):
     With `rules` the program keeps the rules of custom derivatives, since it will be differentiated.
     One that is `closed` (by default, one without rules) cannot take duals from outside as inputs.
     One that `defers` does not compute large values before somebody looks at them.
+    Where the function's own recording is `past`, what it reads of the values of that is no more
+    than their values then: this trace takes all levels below for those of that recording, and notes
+    decisions by such values as its own.
     """
     cdef int level
+    cdef bint past
+    cdef PyObject *outer_trace[18]
     cdef uint32_t outer_tracing, outer_deferring
     cdef readonly bint rules
     cdef readonly bint has_computed  # work that its program would have to do again
@@ -41,8 +46,9 @@ cdef class Trace(Level):
     cdef dict by_memory           # the copies by the address of their memory
     cdef dict copies              # constants that a program has, by address, until the trace ends
 
-    def __init__(self, rules=False, closed=None, defers=False):
+    def __init__(self, rules=False, closed=None, defers=False, past=False):
         self.rules = rules
+        self.past = past
         self.defers = defers
         self.closed = not rules if closed is None else closed
 
@@ -62,10 +68,26 @@ cdef class Trace(Level):
         if self.defers:
             cdiff_tls.deferring |= <uint32_t>level_bit(self.level)
         cdiff_tls.trace[self.level] = <PyObject *>self
+        if self.past:
+            self.cover()
+        go_to(self.level)
         return self.level
 
+    cdef int cover(self) except -1:
+        """Take the place of the traces below."""
+        cdef int k
+        for k in range(self.level):
+            self.outer_trace[k] = cdiff_tls.trace[k]
+            cdiff_tls.trace[k] = <PyObject *>self
+        cdiff_tls.tracing |= <uint32_t>(level_bit(self.level) - level_bit(0))
+        cdiff_tls.deferring &= <uint32_t>level_bit(self.level)
+        return 0
+
     def __exit__(self, *exception):
+        cdef int k
         cdiff_tls.trace[self.level] = NULL
+        for k in range(self.level if self.past else 0):
+            cdiff_tls.trace[k] = self.outer_trace[k]
         self.copies = {}
         cdiff_tls.tracing = self.outer_tracing
         cdiff_tls.deferring = self.outer_deferring
@@ -394,6 +416,8 @@ cdef tuple freeze(Trace trace, list outputs, bint rules):
             find_captured(&s, s.order[i].node, f)
         for a in outputs:
             capture(&s, N(innermost(a)), f)
+        for a, _, _, _ in trace.decisions:
+            capture(&s, N(a), f)
         for i in range(s.count):
             f.at[i] = <int32_t>i if i < f.n_leaves else freeze_node(&s, s.order[i].node, f)
         f.program.outputs.extend([freeze_operand(&s, N(innermost(a)), f) for a in outputs])

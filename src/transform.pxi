@@ -8,8 +8,9 @@
 cdef class Level:
     """A transformation in progress: `with Level() as level:` gives its number.
 
-    Levels are per thread; the depth is restored however the block is left, and recording is
-    switched on inside, even under `no_grad`.
+    Levels are per thread, above those of a thread that was inside a transformation before; the
+    depth is restored however the block is left, and recording is switched on inside, even under
+    `no_grad`.
     """
     cdef int outer_depth
     cdef int outer_paused
@@ -18,26 +19,29 @@ cdef class Level:
         global next_serial
         self.outer_depth = cdiff_tls.depth
         self.outer_paused = cdiff_tls.paused
-        if cdiff_tls.depth >= MAX_LEVEL:
+        if taken_levels() >= MAX_LEVEL:
             raise RecursionError(
                 f"cdiff: transformations are nested more than {MAX_LEVEL} deep; every derivative, "
                 "vmap, recording and loop around this one counts, and every loop inside a "
                 "derivative twice"
             )
-        cdiff_tls.depth += 1
+        if not cdiff_tls.depth:
+            cdiff_tls.base = lead_depth
+        go_to(taken_levels() + 1)
         cdiff_tls.paused = 0
         next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)
         cdiff_tls.serial[cdiff_tls.depth] = next_serial
         return cdiff_tls.depth
 
     def __exit__(self, *exception):
-        cdiff_tls.depth = self.outer_depth
+        go_to(self.outer_depth)
         cdiff_tls.paused = self.outer_paused
 
 
 def depth():
-    """How many transformations are in progress in this thread."""
-    return cdiff_tls.depth
+    """The highest level that is taken: the number of transformations in progress, with those of
+    another thread that this one must stay above."""
+    return taken_levels()
 
 
 cdef class no_grad:

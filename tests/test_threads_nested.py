@@ -1,0 +1,74 @@
+"""Transformations begun in other threads, of values that one in this thread tracks."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+POINTS = [0.3, 0.7, 1.1]
+
+
+def in_threads(f, xs=POINTS):
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(f, xs))
+
+
+def here(f, xs=POINTS):
+    return [f(x) for x in xs]
+
+
+INNER = {
+    "grad": lambda a: cd.grad(lambda x: np.sin(a * x) * x),
+    "value": lambda a: lambda x: np.sin(a * x) * x,
+    "grad of grad": lambda a: cd.grad(cd.grad(lambda x: np.sin(a * x) * x)),
+    "argument": lambda a: lambda x: cd.grad(lambda y: np.sin(y * y))(a * x),
+    "jacfwd": lambda a: cd.jacfwd(lambda x: np.sin(a * x) * x),
+    "vmap": lambda a: lambda x: np.sum(cd.vmap(lambda y: np.sin(a * y) * x)(np.ones(3) * x)),
+    "scan": lambda a: lambda x: cd.scan(lambda c, _: (np.sin(a * c), None), x, length=3)[0],
+    "compile": lambda a: lambda x: cd.compile(lambda y: np.sin(a * y))(x),
+    "checkpoint": lambda a: cd.grad(cd.checkpoint(lambda x: np.sin(a * x) * x)),
+}
+OUTER = {
+    "grad": cd.grad,
+    "jacfwd": cd.jacfwd,
+    "hessian": cd.hessian,
+    "compiled": lambda f: cd.compile(cd.grad(f)),
+}
+
+
+@pytest.mark.parametrize("outer", OUTER)
+@pytest.mark.parametrize("inner", INNER)
+def test_derivatives_in_other_threads(inner, outer):
+    f = lambda a, each: sum(each(INNER[inner](a)))
+    want = OUTER[outer](lambda a: f(a, here))(1.3)
+    derivative = OUTER[outer](lambda a: f(a, in_threads))
+    for _ in range(2):
+        np.testing.assert_allclose(derivative(1.3), want, rtol=1e-12)
+    np.testing.assert_allclose(OUTER[outer](lambda a: f(a, here))(0.4), derivative(0.4), rtol=1e-12)
+
+
+def test_decisions_in_other_threads():
+    """The program that is being recorded would not know of them."""
+    g = lambda a: sum(in_threads(lambda x: a * x if a * x > 0.5 else a))
+    np.testing.assert_allclose(cd.grad(g)(1.0), 1.0 + 0.7 + 1.1)
+    with pytest.raises(TypeError, match="another thread"):
+        cd.compile(g)(1.0)
+    with pytest.raises(TypeError, match="another thread"):
+        cd.vmap(g)(np.ones(2))
+
+
+def test_threads_of_their_own():
+    """They need nothing of each other, whatever each of them is inside of."""
+
+    def work(x):
+        for _ in range(50):
+            f = lambda y: cd.grad(lambda z: np.sin(z * y) if z > 0.1 else z)(y)
+            found = cd.jacfwd(f)(x), cd.compile(cd.grad(f))(x), cd.vmap(f)(np.array([x, -x]))[0]
+        return found
+
+    want = here(work, POINTS * 3)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(work, POINTS * 3))
+    np.testing.assert_allclose(found, want, rtol=1e-12)
