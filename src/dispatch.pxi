@@ -277,7 +277,7 @@ def cumsum(a, axis, reverse=False):
     """Cumulative sum along an axis."""
     cdef Array n = as_node(a)
     if not is_integer(axis):
-        raise TypeError(f"cumsum: an integer is required for the axis, not {axis!r}")
+        raise TypeError("cumsum: an integer is required for the axis")
     return apply1(OP_CUMSUM, n, (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
 
 

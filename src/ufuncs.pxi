@@ -165,13 +165,10 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     return finish_call(ufunc_value(code, inputs, dtype, casting), out, where)
 
 
-cdef int check_words(str name, object order, object casting) except -1:
+cdef int check_words(object name, object order, object casting) except -1:
     """What NumPy takes for `order=` and `casting=`: both make no difference to a derivative."""
     if order is not None or casting != "same_kind":
-        try:
-            np.empty(0).astype(float, order=order, casting=casting)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name}: {error}")
+        face_method("__words__")(name, order, casting)
     return 0
 
 

@@ -208,6 +208,14 @@ def _namespace(self: Array, api_version: str | None = None) -> Any:
     return import_module("cdiff.numpy")
 
 
+def _check_words(name: str, order: Any, casting: Any) -> None:
+    """Raise for what NumPy does not take as `order=` or `casting=`."""
+    try:
+        np.empty(0).astype(float, order=order, casting=casting)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
 def _repr_html(self: Array) -> str:
     """The HTML that a notebook shows for an Array."""
     html: str = import_module("cdiff._html").array_html(self)  # which takes a millisecond
@@ -221,6 +229,7 @@ METHODS: dict[str, Any] = {
     "__lost__": instead_of,
     "__matmul__": sparse_product,
     "__sum__": sparse_sum,
+    "__words__": _check_words,
     "clip": _clip,
     "compress": _compress,
     "fill": _fill,

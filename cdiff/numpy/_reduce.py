@@ -352,6 +352,8 @@ def _deviation(
         if ddof != 0:
             raise ValueError(f"{name}: ddof and correction can't be provided simultaneously.")
         ddof = correction
+    if isinstance(ddof, np.generic):
+        ddof = ddof.item()  # which does not decide the dtype
     a, axes, count, mask = _sample(a, axis, dtype, where, name)
     if given_mean is NO_VALUE or given_mean is None:
         kept = a if mask is None else _core.where(mask, a, 0.0)

@@ -125,6 +125,8 @@ def _fold(ufunc: Any, lines: Array, initial: Any, mask: Any, name: str) -> Array
 def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = None) -> Array:
     """`ufunc.accumulate`: what the first element becomes with each further one."""
     a, name = _cast(array, dtype), f"{ufunc.__name__}.accumulate"
+    if not a.ndim:
+        raise TypeError(f"{name}: cannot accumulate on a scalar")
     if ufunc in ACCUMULATE:
         return ACCUMULATE[ufunc](a, whole_axis(axis, name), dtype)
     axis = axis_of(a, axis, name)
