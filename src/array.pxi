@@ -192,11 +192,15 @@ cdef class Array:
 
     def copy(self, order="C"):
         """The same value under a new name, still tracked."""
+        if order != "C":
+            check_words("copy", order, "same_kind")
         return own_copy(current(self))
 
     def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
         """The array in another dtype; differentiable between float64 and float32."""
         wanted = np.dtype(dtype)
+        if order != "K":
+            check_words("astype", order, "same_kind")
         if not np.can_cast(dtype_of(self), wanted, casting):
             raise bad_dtype(f"astype: cannot cast {dtype_of(self)} to {wanted} "
                             f"with casting={casting!r}")

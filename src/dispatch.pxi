@@ -247,12 +247,12 @@ cdef object plain_call_of(object function, tuple args, dict kwargs={}):
 
 
 cdef Array as_condition(object c):
-    """Booleans of any kind as a node; whatever else by comparing it with zero."""
+    """Booleans of any kind as a node; whatever else as it counts in Python."""
     if type(c) is np.ndarray and np.PyArray_TYPE(c) == NPY_BOOL:
         return wrap_ndarray(c, True)
     if any_traced((c,)):
         return truth(as_node(c))
-    return wrap_result(np.not_equal(value(c), 0))
+    return wrap_result(np.asarray(value(c)).astype(bool))
 
 
 def where(c, a, b):
@@ -273,9 +273,11 @@ cdef bint counts_whole(Array a) except -1:
     return not is_inexact(typenum_of(innermost(a)))
 
 
-def cumsum(a, int axis, reverse=False):
+def cumsum(a, axis, reverse=False):
     """Cumulative sum along an axis."""
     cdef Array n = as_node(a)
+    if not is_integer(axis):
+        raise TypeError("cumsum: an integer is required for the axis")
     return apply1(OP_CUMSUM, n, (normal_axes(axis, len(shape_tuple(n)))[0], bool(reverse)))
 
 

@@ -444,6 +444,7 @@ cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
     """
     cdef int kind = OP_PARTIAL[op][k]
     cdef int reads = OP_SAVES[op][k]
+    cdef Array factor
     if kind == PARTIAL_ZERO:
         return None
     if kind == PARTIAL_ONE:
@@ -458,7 +459,10 @@ cdef Array times_partial(int op, int k, Array g, Array a, Array b, Array y):
             or is_complex(typenum_of(g)) or reads_complex(a) or reads_complex(b) \
             or reads_complex(y):
         # A rule knows real numbers: 1 / b for integers would be NumPy's own, which is whole.
-        return ew2(OP_ZMUL, g, eval_rule(op, k, float_node(a), float_node(b), y))
+        factor = eval_rule(op, k, float_node(a), float_node(b), y)
+        if not N(factor).flags & (NODE_SLOW | LEVEL_MASK):
+            factor = weak_scalar(N(factor).v)  # the seed has the dtype already
+        return ew2(OP_ZMUL, g, factor)
     return times_partial_raw(op, k, g, a, b, y)
 
 

@@ -15,8 +15,8 @@ cdef tuple FACE_METHODS = (
     "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress",
     "cumprod", "cumsum", "diagonal", "dot", "dump", "dumps", "fill", "flags", "flatten", "max",
     "mean", "min", "nonzero", "partition", "prod", "ptp", "put", "ravel", "repeat", "resize",
-    "round", "searchsorted", "sort", "squeeze", "std", "strides", "swapaxes", "take", "tobytes",
-    "tofile", "trace", "var", "view")
+    "round", "searchsorted", "setflags", "sort", "squeeze", "std", "strides", "swapaxes", "take",
+    "tobytes", "tofile", "trace", "var", "view")
 
 cdef extern from *:
     """

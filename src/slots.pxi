@@ -14,11 +14,10 @@ cdef inline Array weak_or_node(PyObject *x):
 cdef object binary(int op, object x, object y):
     """x op y for operands of any type; NotImplemented where one is not ours."""
     cdef Array a = try_node(x)
-    cdef Array b
-    if a is None:
-        return NotImplemented
-    b = try_node(y)
-    if b is None:
+    cdef Array b = None if a is None else try_node(y)
+    if a is None or b is None:
+        if op == OP_ADD or op == OP_SUBTRACT:
+            return face_method("__sum__")(x, y, op == OP_SUBTRACT)  # of a sparse matrix
         return NotImplemented
     return ew2(op, a, b)
 

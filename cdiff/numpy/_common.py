@@ -52,12 +52,14 @@ __all__ = [
     "axis_of",
     "handles",
     "index_along",
+    "initial_of",
     "like_ufunc",
     "line_of",
     "listed_axes",
     "mask_of",
     "mirrors",
     "named",
+    "of_parts",
     "of_values",
     "on_forms",
     "on_values",
@@ -218,8 +220,10 @@ def on_values(original: Any) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if is_ufunc and kwargs and any_array(kwargs.get("out")):
-            return original(*args, **kwargs)
+        if kwargs and any_array(kwargs.get("out")):
+            if is_ufunc:
+                return original(*args, **kwargs)
+            return store(kwargs.pop("out"), of_values(original, *args, **kwargs), original.__name__)
         return of_values(original, *args, **kwargs)
 
     return like_ufunc(handles(original)(call), original) if is_ufunc else handles(original)(call)
@@ -257,12 +261,39 @@ def along(a: Array, positions: Any, axis: int) -> Array:
 
 
 def mask_of(where: Any, shape: tuple[int, ...]) -> Any:
-    """A where= argument as booleans of a shape."""
+    """A where= argument as booleans of a shape; numbers do not silently count as true."""
+    mask = as_array(where) if any_array(where) else np.asarray(where)
+    if mask.dtype != bool:
+        raise misfit(f"where= is a mask of booleans, not of dtype {mask.dtype}", TypeError)
     return (
-        of_values(np.broadcast_to, where, shape)
-        if any_array(where)
-        else np.broadcast_to(np.asarray(where), shape)
+        of_values(np.broadcast_to, mask, shape)
+        if type(mask) is Array
+        else np.broadcast_to(mask, shape)
     )
+
+
+def initial_of(initial: ArrayLike, dtype: Any, name: str) -> Array:
+    """An initial= argument, one number, in the dtype of the reduction."""
+    first = as_array(initial)
+    if first.ndim:
+        raise misfit(f"{name}: initial= is one number, not an array of shape {first.shape}")
+    if not np.can_cast(first.dtype, dtype, "same_kind") and first.dtype.kind == "c":
+        raise misfit(f"{name}: initial= is {first.dtype}, but the result is {dtype}", TypeError)
+    return _core.cast(first, dtype)
+
+
+def of_parts(real: ArrayLike, imag: ArrayLike) -> Array:
+    """Complex numbers of real and imaginary parts, infinite ones too: 1j * inf is not real."""
+    imag = as_array(imag)
+    finite = _core.where(np.isfinite(imag), imag, 0.0)
+    return as_array(real + 1j * finite + as_array(of_values(_endless, imag)))
+
+
+def _endless(imag: Any) -> Any:
+    """Infinite and undefined numbers as imaginary parts, 0 in place of all others."""
+    whole = np.zeros(imag.shape, np.result_type(imag.dtype, np.complex64))
+    whole.imag = np.where(np.isfinite(imag), 0.0, imag)
+    return whole
 
 
 def any_true(mask: Any) -> bool:

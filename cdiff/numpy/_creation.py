@@ -21,6 +21,7 @@ from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
     as_array,
+    axis_of,
     handles,
     mirrors,
     named,
@@ -206,9 +207,10 @@ def linspace(
     result = number * step + start
     if endpoint and num > 1:
         result = _core.where(number == num - 1, stop, result)
-    if axis not in (0, -result.ndim):
+    axis = axis_of(result, axis, "linspace")
+    if axis:
         perm = list(range(1, result.ndim))
-        perm.insert(axis if axis >= 0 else axis + result.ndim, 0)
+        perm.insert(axis, 0)
         result = _core.transpose(result, tuple(perm))
     if dtype is not None and np.dtype(dtype).kind in "iu":
         result = _core.floor(result)
@@ -234,9 +236,11 @@ def logspace(
         shape = np.broadcast_shapes(np.shape(start), np.shape(stop), base.shape)
         start, stop = _core.broadcast_to(start, shape), _core.broadcast_to(stop, shape)
         base = _core.broadcast_to(base, shape)
-        place = axis if axis >= 0 else axis + len(shape) + 1
+        powers = linspace(start, stop, num, endpoint, axis=axis)
+        place = axis_of(powers, axis, "logspace")
         base = _core.reshape(base, (*shape[:place], 1, *shape[place:]))
-    powers = linspace(start, stop, num, endpoint, axis=axis)
+    else:
+        powers = linspace(start, stop, num, endpoint, axis=axis)
     result = _core.power(base, powers)
     return as_array(result) if dtype is None else _core.cast(result, dtype)
 
@@ -263,7 +267,7 @@ def geomspace(
             "geomspace: start and stop of opposite signs: the numbers between them are complex; "
             "give complex ones"
         )
-    place = axis if axis >= 0 else axis + start.ndim + 1
+    place = axis_of(_core.reshape(start, (*start.shape, 1)), axis, "geomspace")
     shape = (*start.shape[:place], 1, *start.shape[place:])
     t = np.linspace(0.0, 1.0, num, endpoint).reshape(
         [num if i == place else 1 for i in range(start.ndim + 1)]

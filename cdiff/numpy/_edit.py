@@ -117,6 +117,8 @@ def _chosen(a: Any, n: int, mode: str) -> Any:
             f"choose: the choosing array must hold integers, not {number.dtype}", TypeError
         )
     number = number.astype(np.intp)
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"choose: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     if mode == "wrap":
         return number % n
     if mode == "clip":

@@ -1,5 +1,5 @@
 """Where other libraries meet an `Array` that is being differentiated: products with SciPy's sparse
-matrices, and what to write instead where a library would drop the derivative.
+matrices, sums with them, and what to write instead where a library would drop the derivative.
 
 It knows the code that asks for a plain array by its name only, and no derivative. Nothing here runs
 unless a tracked value is about to be made plain, or an operand is of no known type.
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["instead_of", "sparse_product", "stand_in"]
+__all__ = ["instead_of", "sparse_product", "sparse_sum", "stand_in"]
 
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
 # By the package that asks: what to write instead.
@@ -138,6 +138,35 @@ def _running(frame: FrameType) -> str:
     if first == last:
         return lines[0].encode()[start:stop].decode(errors="replace")
     return "".join(lines)
+
+
+def sparse_sum(a: Any, b: Any, minus: bool) -> Any:
+    """A sum or difference of a sparse matrix of SciPy and an Array, which is dense.
+
+    Parameters
+    ----------
+    a, b : Array, and anything else
+    minus : bool
+        Whether `b` is subtracted.
+
+    Returns
+    -------
+    Array, or NotImplemented if neither is sparse
+
+    Raises
+    ------
+    NotImplementedError
+        If the other one is a number.
+    """
+    sparse = sys.modules.get("scipy.sparse")
+    if sparse is None or not (sparse.issparse(a) or sparse.issparse(b)):
+        return NotImplemented
+    if not (a.ndim and b.ndim):
+        raise NotImplementedError(
+            "adding a number to a sparse matrix makes it dense; write A.toarray() + x"
+        )
+    dense = [x.toarray() if sparse.issparse(x) else x for x in (a, b)]
+    return dense[0] - dense[1] if minus else dense[0] + dense[1]
 
 
 def sparse_product(a: Any, b: Any) -> Any:

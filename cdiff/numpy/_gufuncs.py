@@ -14,8 +14,11 @@ import inspect
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy._common import HANDLERS, as_array, like_ufunc
 from cdiff.numpy._shape import expand_dims, moveaxis
 
@@ -87,6 +90,13 @@ def _called(
         raise TypeError(f"{ufunc.__name__}: keyword {name} is not supported on cdiff arrays")
     args = [as_array(x) for x in args]
     if dtype is not None:
+        for x in args:
+            if not np.can_cast(x.dtype, dtype, "same_kind"):
+                raise misfit(
+                    f"{ufunc.__name__}: cannot cast from {x.dtype} to {np.dtype(dtype)} by the "
+                    "rule 'same_kind'",
+                    TypeError,
+                )
         args = [_core.cast(x, dtype) if x.dtype.kind in "fc" else x for x in args]
     if axes is None and axis is None and not keepdims:
         return f(*args)

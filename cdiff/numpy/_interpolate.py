@@ -46,6 +46,10 @@ def interp(
     x, xp = (_core.cast(as_array(a), np.float64) for a in (x, xp))
     fp = as_array(fp)
     fp = _core.cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
+    if fp.dtype.kind != "c" and any(
+        as_array(y).dtype.kind == "c" for y in (left, right) if y is not None
+    ):
+        raise TypeError("interp: left and right are real where fp is; give complex fp")
     if xp.ndim != 1 or fp.ndim != 1:
         raise misfit(f"interp: Data points must be 1-D sequences, not {xp.shape}, {fp.shape}")
     if xp.shape != fp.shape:
@@ -118,6 +122,8 @@ def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: ArrayLike = 1.0, axis: int 
     width: Any = dx
     if x is not None:
         x = as_array(x)
+        if not x.ndim:
+            raise ValueError("trapezoid: x has at least one axis; the distance of samples is dx")
         if x.ndim == 1:
             width = _core.index(x, slice(1, None)) - _core.index(x, slice(None, -1))
             width = _core.reshape(width, (-1,) + (1,) * (y.ndim - axis - 1))

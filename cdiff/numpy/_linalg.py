@@ -146,7 +146,7 @@ def cross(
     parts = [_core.reshape(x, (*x.shape, 1)) for x in (p1 * q2 - p2 * q1, p2 * q0 - p0 * q2, last)]
     result = _core.concatenate(parts, last.ndim)
     perm = list(range(last.ndim))
-    perm.insert(axisc if axisc >= 0 else axisc + result.ndim, last.ndim)
+    perm.insert(axis_of(result, axisc, "cross"), last.ndim)
     return _core.transpose(result, perm)
 
 

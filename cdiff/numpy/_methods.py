@@ -17,9 +17,9 @@ from cdiff import _core
 from cdiff._core import is_tracked, peek
 from cdiff._face import misfit
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
-from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named
+from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named, of_parts
 from cdiff.numpy._flat import Flat
-from cdiff.numpy._foreign import instead_of, sparse_product, stand_in
+from cdiff.numpy._foreign import instead_of, sparse_product, sparse_sum, stand_in
 
 if TYPE_CHECKING:
     from cdiff._core import Array
@@ -91,8 +91,7 @@ def _of_parts(real: ArrayLike, imag: ArrayLike, name: str) -> Array:
     real, imag = as_array(real), as_array(imag)
     if "c" in (real.dtype.kind, imag.dtype.kind):
         raise TypeError(f"{name}: a part of complex numbers is real; take v.real or abs(v)")
-    whole: Array = real + 1j * imag
-    return whole
+    return of_parts(real, imag)
 
 
 def _view(self: Array, dtype: Any = None, type: Any = None) -> Array:
@@ -144,6 +143,16 @@ class Flags:
 def _flags(self: Array) -> Flags:
     """How the values lie in memory, as `ndarray.flags`."""
     return Flags(self)
+
+
+def _set_flags(
+    self: Array, write: bool | None = None, align: bool | None = None, uic: bool | None = None
+) -> None:
+    """Let users assign to the array, or not, as `ndarray.setflags`."""
+    if uic or align is False:
+        raise ValueError("setflags: only write= of an Array can be set")
+    if write is not None:
+        _core.set_writeable(self, bool(write))
 
 
 def _strides(self: Array) -> Any:
@@ -199,6 +208,14 @@ def _namespace(self: Array, api_version: str | None = None) -> Any:
     return import_module("cdiff.numpy")
 
 
+def _check_words(name: str, order: Any, casting: Any) -> None:
+    """Raise for what NumPy does not take as `order=` or `casting=`."""
+    try:
+        np.empty(0).astype(float, order=order, casting=casting)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
 def _repr_html(self: Array) -> str:
     """The HTML that a notebook shows for an Array."""
     html: str = import_module("cdiff._html").array_html(self)  # which takes a millisecond
@@ -211,6 +228,8 @@ METHODS: dict[str, Any] = {
     "__array_namespace__": _namespace,
     "__lost__": instead_of,
     "__matmul__": sparse_product,
+    "__sum__": sparse_sum,
+    "__words__": _check_words,
     "clip": _clip,
     "compress": _compress,
     "fill": _fill,
@@ -226,6 +245,7 @@ METHODS: dict[str, Any] = {
     "reshape": _shape.reshape,
     "resize": _resize_in_place,
     "round": _rounding.round,
+    "setflags": _set_flags,
     "sort": _sort_in_place,
     "strides": property(_strides),
     "sum": _method_sum,

@@ -8,6 +8,7 @@ the order of its roots. Roots are eigenvalues (see `_decompositions.py`) and mus
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
@@ -35,6 +36,8 @@ def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     """As `numpy.polyval`, differentiable in the coefficients and in `x`."""
     coefficients = as_array(p)
     point = as_array(x)
+    if not coefficients.ndim:
+        raise TypeError("polyval: the coefficients are a sequence, not one number")
     y: Any = _core.array(np.zeros(point.shape, point.dtype))
     for k in range(coefficients.shape[0]):
         y = y * point + _core.index(coefficients, k)
@@ -190,7 +193,9 @@ def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Arra
     a = as_array(x)
     if a.ndim != 1:
         raise misfit(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
-    n = a.size if N is None else N
+    n = a.size if N is None else operator.index(N)
+    if n < 0:
+        raise ValueError(f"vander: negative dimensions are not allowed, N={n}")
     powers = np.arange(n) if increasing else np.arange(n - 1, -1, -1)
     a = _core.cast(a, np.result_type(a.dtype, int))
     return _core.power(_core.reshape(a, (a.size, 1)), powers.astype(a.dtype))

@@ -28,6 +28,7 @@ from cdiff.numpy._common import (
     axis_of,
     handles,
     index_along,
+    initial_of,
     listed_axes,
     mask_of,
     mirrors,
@@ -167,6 +168,7 @@ def _reduce_with(
         return result if out is None else store(out, result, name)
     a = a if dtype is None else _core.cast(a, dtype)
     initial = None if initial is NO_VALUE else initial
+    initial = initial if initial is None else initial_of(initial, a.dtype, name)
     if where is not NO_VALUE and where is not True:
         if neutral is None and initial is None:
             raise ValueError(f"{name}: a where mask needs `initial`, since {name} has no identity")
@@ -174,7 +176,7 @@ def _reduce_with(
         a = _core.where(mask, a, initial if neutral is None else np.asarray(neutral, a.dtype))
     if neutral is None and initial is not None and a.size == 0:
         shape = np.max(np.empty(a.shape), axes, keepdims=keepdims, initial=0.0).shape
-        result = _core.broadcast_to(_core.cast(initial, a.dtype), shape)
+        result = _core.broadcast_to(initial, shape)
     else:
         result = reduce(a, axes, keepdims)
         result = result if initial is None else combine(result, initial)
@@ -222,7 +224,7 @@ def mean(
         if not any_array(a, out, where):
             return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
         a = as_array(a)
-    if not _has_fractions(dtype):
+    if not _has_fractions(dtype, "mean"):
         return _whole_moment("mean", a, axis, dtype, out, keepdims, where=where)
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
     if count == 0 if mask is None else _some(count, 0):
@@ -285,7 +287,7 @@ def _spread(
     if type(a) is not Array and not any_array(a, out, where, given_mean):
         return getattr(NUMPY, name)(a, axis, dtype, out, ddof, keepdims, where=where,
                                     mean=given_mean, correction=correction)  # fmt: skip
-    if not _has_fractions(dtype):
+    if not _has_fractions(dtype, name):
         return _whole_moment(name, as_array(a), axis, dtype, out, keepdims, ddof=ddof, where=where,
                              mean=given_mean, correction=correction)  # fmt: skip
     keepdims = keepdims is not NO_VALUE and keepdims
@@ -297,11 +299,16 @@ def _spread(
     else:
         # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
         result = _core.norm2(deviation, axes, keepdims) / dof**0.5
+    if dtype is not None:
+        result = _core.cast(result, dtype)  # complex numbers stay so
     return result if out is None else store(out, result, name)
 
 
-def _has_fractions(dtype: Any) -> bool:
-    return dtype is None or np.dtype(dtype).kind in "fc"
+def _has_fractions(dtype: Any, name: str) -> bool:
+    kind = "f" if dtype is None else np.dtype(dtype).kind
+    if kind == "O":
+        raise TypeError(f"{name}: numbers of dtype object have no derivative; leave dtype= away")
+    return kind in "fc"
 
 
 def _whole_moment(
@@ -345,8 +352,10 @@ def _deviation(
         if ddof != 0:
             raise ValueError(f"{name}: ddof and correction can't be provided simultaneously.")
         ddof = correction
+    if isinstance(ddof, np.generic):
+        ddof = ddof.item()  # which does not decide the dtype
     a, axes, count, mask = _sample(a, axis, dtype, where, name)
-    if given_mean is NO_VALUE:
+    if given_mean is NO_VALUE or given_mean is None:
         kept = a if mask is None else _core.where(mask, a, 0.0)
         given_mean = core_sum(kept, axes, True) / count
     deviation = a - given_mean

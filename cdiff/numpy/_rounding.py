@@ -11,7 +11,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values, store
+from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_parts, of_values, store
 from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
@@ -73,16 +73,24 @@ def nan_to_num(
         parts = [
             nan_to_num(part, True, nan, posinf, neginf) for part in (_core.real(a), _core.imag(a))
         ]
-        result = parts[0] + 1j * parts[1]
+        result = of_parts(*parts)
         if not copy:
             a[...] = result
         return a if not copy else result
     if a.dtype.kind != "f":
         return a.copy() if copy else a
     limits = np.finfo(a.dtype)
-    result = _core.where(np.isnan(a), nan, a)
-    result = _core.where(np.equal(a, np.inf), limits.max if posinf is None else posinf, result)
-    result = _core.where(np.equal(a, -np.inf), limits.min if neginf is None else neginf, result)
+    others = (
+        nan,
+        limits.max if posinf is None else posinf,
+        limits.min if neginf is None else neginf,
+    )
+    places = (np.isnan(a), np.equal(a, np.inf), np.equal(a, -np.inf))
+    result = a
+    for place, other in zip(places, others, strict=True):
+        if (other := as_array(other)).dtype.kind == "c":
+            raise TypeError("nan_to_num: a complex number cannot replace a real one")
+        result = _core.where(place, _core.cast(other, a.dtype), result)
     if not copy:
         a[...] = result
         return a

@@ -75,14 +75,21 @@ def ravel(a: ArrayLike, order: str = "C") -> Array:
     return _core.reshape(transpose(a) if columns else a, (a.size,))
 
 
-def _by_columns(a: Array, order: str, name: str) -> bool:
+def _by_columns(a: Array, order: str | None, name: str) -> bool:
     """Does an order of the elements let the first axis run fastest?
 
     Orders "A" and "K" go by the memory. Results of operators lie in C order here, those of NumPy
     as their operands do: with two axes the elements could silently come in another order.
     """
+    if not isinstance(order, str):
+        if order is None:
+            return False
+        raise TypeError(f"{name}: order must be str, not {type(order).__name__}")
+    order = order.upper()
     if order not in ("C", "F", "A", "K"):
         raise ValueError(f"{name}: order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+    if order == "K" and name == "reshape":
+        raise ValueError("reshape: order 'K' is not permitted for reshaping")
     if order in "AK" and a.size and sum(n > 1 for n in a.shape) > 1:
         raise ValueError(
             f"{name}: order={order!r} asks for the order in memory, in which an Array of shape "

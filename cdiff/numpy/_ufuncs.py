@@ -26,8 +26,10 @@ from cdiff.numpy._common import (
     axes_of,
     axis_of,
     index_along,
+    initial_of,
     mask_of,
     of_values,
+    whole_axis,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def _logaddexp_reduce(
     if where is not NO_VALUE:
         a = _core.where(mask_of(where, a.shape), a, np.asarray(-np.inf, a.dtype))
     total = _core.logsumexp(a, axes_of(a, axis, "logaddexp.reduce", True), bool(keepdims))
-    return total if initial is NO_VALUE else _core.logaddexp(total, initial)
+    if initial is NO_VALUE or initial is None:
+        return total
+    return _core.logaddexp(total, initial_of(initial, a.dtype, "logaddexp.reduce"))
 
 
 # Reductions of the core, with all of NumPy's arguments.
@@ -51,6 +55,7 @@ REDUCE: dict[Any, Any] = {
     np.minimum: _reduce.min, np.logaddexp: _logaddexp_reduce,
 }  # fmt: skip
 ACCUMULATE: dict[Any, Any] = {np.add: _reduce.cumsum, np.multiply: _reduce.cumprod}
+SUMS = (np.add, np.multiply)  # of which booleans are no number of times
 
 # What a reduction over several axes, in whatever order, may be made of.
 ANY_ORDER = (np.fmax, np.fmin, np.hypot, np.logaddexp2)
@@ -69,7 +74,8 @@ def _reduce_of(
     a, name = _cast(array, dtype), f"{ufunc.__name__}.reduce"
     if ufunc in REDUCE:
         where = NO_VALUE if where is True else where
-        return REDUCE[ufunc](a, axis, keepdims=keepdims, initial=initial, where=where)
+        given = {"dtype": dtype} if ufunc in SUMS else {}
+        return REDUCE[ufunc](a, axis, keepdims=keepdims, initial=initial, where=where, **given)
     axes = axes_of(a, axis, name, True)
     if len(axes) != 1 and ufunc not in ANY_ORDER:
         raise misfit(f"{name}: the order of its operands matters, so one axis is reduced, "
@@ -81,6 +87,8 @@ def _reduce_of(
     if mask is not None:
         mask = of_values(_lines_of, mask, (*axes, *rest), shape)
     lines = _core.reshape(_core.transpose(a, (*axes, *rest)), shape)
+    if ufunc is np.hypot and initial is NO_VALUE:
+        initial = 0.0  # the size of one number, too, is not negative
     total = _fold(ufunc, lines, initial, mask, name)
     return _core.reshape(total, kept if keepdims else tuple([a.shape[k] for k in rest]))
 
@@ -106,6 +114,7 @@ def _fold(ufunc: Any, lines: Array, initial: Any, mask: Any, name: str) -> Array
                 "a where mask; pass initial="
             )
     first = 1 if initial is None else 0
+    initial = initial if first else initial_of(initial, lines.dtype, name)
     total = _core.index(lines, 0) if first else _core.broadcast_to(initial, lines.shape[1:])
     for k in range(first, lines.shape[0]):
         longer = ufunc(total, _core.index(lines, k))
@@ -116,8 +125,10 @@ def _fold(ufunc: Any, lines: Array, initial: Any, mask: Any, name: str) -> Array
 def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = None) -> Array:
     """`ufunc.accumulate`: what the first element becomes with each further one."""
     a, name = _cast(array, dtype), f"{ufunc.__name__}.accumulate"
+    if not a.ndim:
+        raise TypeError(f"{name}: cannot accumulate on a scalar")
     if ufunc in ACCUMULATE:
-        return ACCUMULATE[ufunc](a, axis)
+        return ACCUMULATE[ufunc](a, whole_axis(axis, name), dtype)
     axis = axis_of(a, axis, name)
     if not a.shape[axis]:
         return a.copy()
@@ -146,7 +157,7 @@ def _reduceat_of(
         raise IndexError(f"{name}: indices {starts} are out of range for axis of length {n}")
     parts = [
         _reduce_of(ufunc, _core.index(a, index_along(axis, slice(i, max(i + 1, j)))), axis,
-                   keepdims=True)
+                   keepdims=True, initial=None)
         for i, j in pairwise([*starts, n])
     ]  # fmt: skip
     if not parts:

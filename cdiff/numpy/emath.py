@@ -14,7 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values
+from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_parts, of_values
 
 __all__ = ["arccos", "arcsin", "arctanh", "log", "log2", "log10", "logn", "power", "sqrt"]
 
@@ -80,7 +80,7 @@ def power(x: ArrayLike, p: ArrayLike) -> Array:
 
 def _joined(inside: Any, value: Array, real: Any, imag: Array) -> Array:
     """A value where the operand is inside of [-1, 1], a complex number outside."""
-    return _core.where(inside, value, real) + 1j * _core.where(inside, 0.0, imag)
+    return of_parts(_core.where(inside, value, real), _core.where(inside, 0.0, imag))
 
 
 def _split(x: ArrayLike) -> tuple[Array, Any, Array, Array]:

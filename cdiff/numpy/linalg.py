@@ -289,7 +289,7 @@ def vector_norm(
 ) -> Array:  # fmt: skip
     """As `numpy.linalg.vector_norm`; the derivative is 0 where the norm is 0."""
     x = floating(x)
-    return _vector_norm(x, ord, axes_of(x, axis, "vector_norm"), keepdims)
+    return _vector_norm(x, 2 if ord is None else ord, axes_of(x, axis, "vector_norm"), keepdims)
 
 
 @mirrors(np.linalg.matrix_norm)
@@ -298,7 +298,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     x = floating(x)
     if x.ndim < 2:
         raise misfit(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
-    return _matrix_norm(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
+    return _matrix_norm(x, "fro" if ord is None else ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
 @mirrors(np.linalg.cond)

@@ -41,6 +41,8 @@ class Family:
         Below what the expressions of a probability have no digits left.
     mode : str or None
         A point in the middle of the density, for families whose probabilities are its integrals.
+    limit : str or None
+        The family without shapes that this one becomes where its first shape is infinite.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Family:
     constant: tuple[str, ...] = ()
     floor: float = 1e-290
     mode: str | None = None
+    limit: str | None = None
 
 
 CONTINUOUS: dict[str, Family] = {}
@@ -102,7 +105,8 @@ family("cauchy", "", "-log(pi) - 2 * log(hypot(1.0, x))", "arctan2(1.0, -x) / pi
        "arctan2(1.0, x) / pi", "where(q < 0.25, -1 / tan(pi * q), tan(pi * (q - 0.5)))",
        isf="where(q < 0.25, 1 / tan(pi * q), tan(pi * (0.5 - q)))")
 family("t", "df", "-0.5 * (df + 1) * log1p(square(x) / df) - 0.5 * log(df) - betaln(0.5 * df, 0.5)",
-       "stdtr(df, x)", "stdtr(df, -x)", "stdtrit(df, q)", isf="-stdtrit(df, q)", at=(3.4,))
+       "stdtr(df, x)", "stdtr(df, -x)", "stdtrit(df, q)", isf="-stdtrit(df, q)", at=(3.4,),
+       limit="norm")
 family("gumbel_r", "", "-x - exp(-x)", "exp(-exp(-x))", "-expm1(-exp(-x))", "-log(-log(q))",
        isf="-log(-log1p(-q))", logcdf="-exp(-x)",
        logsf="where(x > 40, -x, log_less_exp(-exp(-where(x > 40, 0.0, x))))")
@@ -197,10 +201,15 @@ family("invgamma", "a", "-(a + 1) * log(x) - gammaln(a) - 1 / x", "gammaincc(a, 
        low="0", vanishes=True,
        at=(2.7,),
        logcdf="log_upper(a, 1 / x)", logsf="log_lower(a, 1 / x)")
-family("gengamma", "a c", "log(c) + xlogy(c * a - 1, x) - power(x, c) - gammaln(a)",
-       "gammainc(a, power(x, c))", "gammaincc(a, power(x, c))", "power(gammaincinv(a, q), 1 / c)",
-       low="0", at=(1.7, 1.2), isf="power(gammainccinv(a, q), 1 / c)",
-       logcdf="log_lower(a, power(x, c))", logsf="log_upper(a, power(x, c))")
+family("gengamma", "a c", "where((c < 0) * (x <= 0), -inf, log(absolute(c)) + xlogy(c * a - 1, x)"
+       " - power(x, c) - gammaln(a))",
+       "where(c > 0, gammainc(a, power(x, c)), gammaincc(a, power(x, c)))",
+       "where(c > 0, gammaincc(a, power(x, c)), gammainc(a, power(x, c)))",
+       "power(where(c > 0, gammaincinv(a, q), gammainccinv(a, q)), 1 / c)",
+       isf="power(where(c > 0, gammainccinv(a, q), gammaincinv(a, q)), 1 / c)",
+       logcdf="where(c > 0, log_lower(a, power(x, c)), log_upper(a, power(x, c)))",
+       logsf="where(c > 0, log_upper(a, power(x, c)), log_lower(a, power(x, c)))",
+       low="0", valid="(a > 0) * (absolute(c) > 0)", at=(1.7, 1.2))
 family("chi2", "df", "xlogy(0.5 * df - 1, x) - 0.5 * x - gammaln(0.5 * df) - 0.5 * log(2) * df",
        "chdtr(df, x)", "chdtrc(df, x)", "2 * gammaincinv(0.5 * df, q)", isf="chdtri(df, q)",
        low="0", at=(3.4,),

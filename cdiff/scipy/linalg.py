@@ -315,6 +315,8 @@ def expm_frechet(
     A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
 ) -> Any:
     """As `scipy.linalg.expm_frechet`, by both matrices."""
+    if method not in (None, "SPS", "blockEnlarge"):
+        raise ValueError(f"expm_frechet: unknown method {method!r}; SPS and blockEnlarge are known")
     A, E = promoted(square_of(A, "expm_frechet"), square_of(E, "expm_frechet"))
     if A.shape != E.shape:
         raise misfit(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
@@ -348,6 +350,8 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 @over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
+    if method is not None and str(method).lower() not in ("direct", "bilinear"):
+        raise ValueError(f"solve_discrete_lyapunov: unknown method {method!r}: direct or bilinear")
     a, q = square_of(a, "solve_discrete_lyapunov"), square_of(q, "solve_discrete_lyapunov")
     n = a.shape[0]
     system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, _core.conj(a))

@@ -254,6 +254,11 @@ class _Continuous(_Distribution):
                 f"{family.name}.{method} has no derivative here; its value is "
                 f"scipy.stats.{family.name}.{method} of plain numbers"
             )
+        first = args[0] if args else kwargs.get(family.shapes[0]) if family.shapes else None
+        if family.limit and isinstance(first, float) and first == np.inf:
+            # Of a number: what is tracked has no derivative there.
+            limit: Any = globals()[family.limit]
+            return limit._call(method, x, (), {"loc": loc, "scale": scale})
         function = self._function(method, variable)
         x = self._form(x, variable)
         self._check_real(method, x, *shapes, loc, scale)
