@@ -129,6 +129,8 @@ WITH_FAST = ["exp", "exp2", "log", "log2", "log10", "log1p"]
 WITH_FAST += ["erfc", "gauss"]
 WITH_FAST += ["softplus", "log_sigmoid", "arcsinh", "arccosh", "sin", "cos", "tan", "power"]
 WITH_FAST += ["fmod", "remainder", "floor_divide"]
+WIDE = ["exp", "log", "sin", "cos", "tanh", "sech", "erf", "erfc", "gauss"]
+WIDE_PAIRS = {"sin": "cos", "tanh": "sech", "erf": "gauss", "erfc": "gauss"}
 
 
 @cache
@@ -149,6 +151,15 @@ def library(request, tmp_path_factory) -> MathLibrary:
     built = MathLibrary(request.param, tmp_path_factory.mktemp("math"))
     built.variant = request.param
     return built
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory) -> MathLibrary:
+    """The variant that has the functions of eight numbers at once."""
+    variant = next(v for v in VARIANTS if v.name == "avx512")
+    if not usable(variant):
+        pytest.skip(f"this machine lacks {', '.join(variant.needs)}")
+    return MathLibrary(variant, tmp_path_factory.mktemp("wide"))
 
 
 def scattered(random: np.random.Generator, count: int) -> np.ndarray:
@@ -269,6 +280,55 @@ def test_error_bound_of_fast_version(library, name):
     got = library.call(f"{name}_fast", a[fast], b[fast])
     ulps, where = worst(name, got, a[fast], b[fast], chosen)
     assert ulps <= bounds()[name], where
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_error_bound_of_wide_version(wide, name):
+    a, b, answers = references(name)
+    ulps, where = worst(name, wide.call(f"wide_{name}", a), a, b, answers)
+    assert ulps <= bounds()[name], where
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_wide_version_has_the_plain_ones_special_values(wide, name):
+    a = np.concatenate([SPECIAL, scattered(np.random.default_rng(8), 4000)])
+    got, expected = wide.call(f"wide_{name}", a), wide.call(name, a)
+    special = ~np.isfinite(expected) | (expected == 0) | (a == 0)
+    assert_identical(name, a[special], a[special], got[special], expected[special])
+    np.testing.assert_allclose(got[~special], expected[~special], rtol=2e-15, atol=5e-323)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_wide_version_depends_on_its_operand_alone(wide, name):
+    """Not on neighbours, rare ones included, nor on the place in a vector, bit for bit."""
+    random = np.random.default_rng(9)
+    a = np.concatenate([SPECIAL, random.uniform(-3, 3, 800), scattered(random, 200)])
+    order = random.permutation(a.size)
+    got = wide.call(f"wide_{name}", a)
+    assert_identical(name, a[order], a[order], wide.call(f"wide_{name}", a[order]), got[order])
+    apart = np.array([wide.call(f"wide_{name}", a[i : i + 1])[0] for i in range(a.size)])
+    assert_identical(name, a, a, apart, got)
+
+
+@pytest.mark.parametrize("name", WIDE_PAIRS)
+def test_wide_pair_is_its_two_functions(wide, name):
+    random = np.random.default_rng(10)
+    a = np.concatenate([SPECIAL, random.uniform(-30, 30, 4000), scattered(random, 1000)])
+    first, second = wide.call(f"first_{name}", a), wide.call(f"second_{name}", a)
+    assert_identical(name, a, a, first, wide.call(f"wide_{name}", a))
+    assert_identical(name, a, a, second, wide.call(f"wide_{WIDE_PAIRS[name]}", a))
+
+
+def test_wide_angles_next_to_multiples_of_an_eighth_turn(wide):
+    """Where the reduced argument nearly vanishes, or the entry of the table changes."""
+    k = np.random.default_rng(11).integers(1, 5 * 10**6, COUNT)
+    a = np.concatenate([k * (np.pi / 16), np.nextafter(k * (np.pi / 16), 0)])
+    a = np.concatenate([a, roots_of_trigonometry()])
+    with mp.workprec(BITS + 80):
+        for name in ("sin", "cos"):
+            answers = [UNARY[name](mpf(x)) for x in a.tolist()]
+            ulps, where = worst(name, wide.call(f"wide_{name}", a), a, a, answers)
+            assert ulps <= bounds()[name], where
 
 
 def identical(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
