@@ -21,6 +21,8 @@ from codegen_c import (
     value_expression,
 )
 
+# math/wide.h has these for AVX-512.
+WIDE = ("exp", "log", "sin", "cos", "tanh", "sech", "erf", "erfc", "gauss")
 
 class Formula:
     """A program as C: heavy steps as calls on block buffers, the rest as the body of a loop."""
@@ -106,7 +108,8 @@ def plain_value(row):
         plain = f"{count}_LIGHT({row.name}, {expression})\n"
         return f"#ifndef CDIFF_AVX512\n{plain}#endif\n" if row.name in BETTER_WIDE else plain
     macro = f"{count}_ROUNDS"
-    return in_parts(macro, row) if row.c is None else rounds(macro, row.name, [row])
+    plain = in_parts(macro, row) if row.c is None else rounds(macro, row.name, [row])
+    return or_wide("VALUE", row, plain)
 
 
 def rounds(macro, name, rows):
@@ -139,6 +142,13 @@ def in_parts(macro, row):
             f"    STORE({f}_then({args}, part[at + i], part2[at + i])),\n"
             f"    STORE({value_expression(row)})))\n"
             f"#else\n{rounds(macro, row.name, [row])}#endif\n")
+
+
+def or_wide(macro, row, plain):
+    """The plain kernel, or for AVX-512 one of eight numbers at once, where there is one."""
+    if row.name not in WIDE:
+        return plain
+    return f"#ifdef CDIFF_AVX512\nWIDE_{macro}({row.name})\n#else\n{plain}#endif\n"
 
 
 def composed_value(row, rows):
@@ -196,7 +206,8 @@ def kernels_header(table):
     names = {row.name for row in small}
     values = [composed_value(row, rows) if row.program else plain_value(row)
               for row in in_order(rows) if row.name in names]
-    pairs = [rounds("PAIR_ROUNDS", row.name, [row, rows[row.pair]]) for row in small if row.pair]
+    pairs = [or_wide("PAIR", row, rounds("PAIR_ROUNDS", row.name, [row, rows[row.pair]]))
+             for row in small if row.pair]
     pair_table = [f"        [{constant(row.name)}] = pair_{row.name},\n"
                   for row in small if row.pair]
     adjoints = [adjoint(row, k, rows) for row in small for k in range(len(row.partials))
@@ -211,6 +222,7 @@ def kernels_header(table):
 #include "../kernel_loops.h"
 #ifdef CDIFF_AVX512
 #include "../quotients.h"
+#include "../wide_loops.h"
 #include "../absorbing.h"
 #endif
 #include "../product_loops.h"

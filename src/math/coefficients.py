@@ -5,7 +5,8 @@ nothing of the build uses it and it knows nothing of the C code but the interval
 FITS is a function g, a weight w and an interval; the Remez exchange algorithm finds the polynomial
 p that minimises max |w (p - g)|, which is the relative error of the function the C code makes of
 p. Printed are the bound as a power of two and, from the constant term up, each coefficient as a
-double and what its rounding left over. The name `log_table` prints log_table.h instead.
+double and what its rounding left over. The names `log_table` and `wide_tables` print the headers
+of these names instead.
 """
 
 from __future__ import annotations
@@ -60,12 +61,32 @@ LOG_S2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mpf("1.0005")) ** 2
 QUARTER_PI2 = (mp.pi / 4 * mpf("1.0001")) ** 2
 TURN2 = mpf("0.2501")
 LN2 = mp.log(2)
+PIECE = LN2 / 32 * mpf("1.0005")  # of the exponential in wide.h
+PIECE_OF_TURN2 = (mp.pi / 16 * mpf("1.0001")) ** 2
 TABLE_REACH = mpf("0.00585")  # what log_table leaves of |log z|
 
 FITS: dict[str, Fit] = {
     "exp": Fit(
         away_from_zero(lambda r: (mp.expm1(r) - r) / r**2),
         lambda r: r**2 / mp.exp(r), -HALF_LN2, HALF_LN2, 9,
+    ),
+    "wide_exp": Fit(
+        away_from_zero(lambda r: (mp.expm1(r) - r) / r**2),
+        lambda r: r**2 / mp.exp(r), -PIECE, PIECE, 4,
+    ),
+    "wide_exp_rest": Fit(
+        away_from_zero(lambda r: (mp.expm1(r) - r) / r**2), lambda r: r, -PIECE, PIECE, 5
+    ),
+    "wide_log": Fit(
+        away_from_zero(lambda r: (mp.log1p(r) - r + r * r / 2) / r**3),
+        lambda r: r**2, -mpf("0.0305"), mpf("0.0325"), 6,
+    ),
+    "wide_sin": Fit(
+        of_square(lambda r: (mp.sin(r) - r) / r**3), lambda z: z, mpf(0), PIECE_OF_TURN2, 3
+    ),
+    "wide_cos": Fit(
+        of_square(lambda r: (mp.cos(r) - 1 + r * r / 2) / r**4),
+        lambda z: z * z, mpf(0), PIECE_OF_TURN2, 3,
     ),
     "exp2": Fit(
         away_from_zero(lambda r: mp.expm1(r * LN2) / r),
@@ -225,15 +246,74 @@ def log_table(size: int = 128) -> list[tuple[float, float]]:
     return rows
 
 
-def print_log_table() -> None:
-    print(LOG_TABLE_OPENING)
-    names = ("cdm_log_packed", "cdm_log_rest")
-    for name, column in zip(names, zip(*log_table(), strict=True), strict=True):
+WIDE_LOG_START = 0x3FE7555600000000  # 1 is in the middle of a piece
+
+
+def wide_inverse(piece: int) -> mpf:
+    """About 1/z for z in one of the sixteen pieces that begin at WIDE_LOG_START.
+
+    Next to the middle piece, where c is 1 and the logarithm smallest, it has so few bits that
+    z/c - 1 is a double for every z where the sum with log c cancels.
+    """
+    few = {7: mpf(33) / 32, 8: mpf(1), 9: mpf(61) / 64}
+    ends = [WIDE_LOG_START + ((piece + i) << 48) for i in (0, 1)]
+    low, high = (mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends)
+    step = mpf(2) ** (-8 if low < 1 else -9)
+    return few.get(piece, mp.nint(2 / (low + high) / step) * step)
+
+
+def wide_tables() -> dict[str, list[float]]:
+    """The tables of wide.h: numbers, and what their rounding left over."""
+    powers = [mpf(2) ** (mpf(j) / 16) for j in range(16)]
+    sines = [mp.sinpi(mpf(j) / 8) for j in range(16)]
+    inverses = [wide_inverse(piece) for piece in range(16)]
+    logs = [-mp.log(c) for c in inverses]
+    heads = [mp.nint(log * 2**42) / mpf(2) ** 42 for log in logs]
+    return {
+        "powers": [float(p) for p in powers],
+        "power_rests": [float(p / mpf(float(p)) - 1) for p in powers],
+        "sines": [float(s) for s in sines],
+        "sine_rests": [float(s - mpf(float(s))) for s in sines],
+        "inverses": [float(c) for c in inverses],
+        "logs": [float(h) for h in heads],
+        "log_rests": [float(log - head) for log, head in zip(logs, heads, strict=True)],
+    }
+
+
+def print_columns(opening: str, columns: dict[str, list[float]]) -> None:
+    print(opening)
+    for name, column in columns.items():
         print(f"static const double {name}[{len(column)}] = {{")
         for i in range(0, len(column), 4):
             print("    " + ", ".join(c.hex() for c in column[i : i + 4]) + ",")
         print("};\n")
     print("#endif")
+
+
+def print_log_table() -> None:
+    names = ("cdm_log_packed", "cdm_log_rest")
+    columns = map(list, zip(*log_table(), strict=True))
+    print_columns(LOG_TABLE_OPENING, dict(zip(names, columns, strict=True)))
+
+
+def print_wide_tables() -> None:
+    opening = WIDE_TABLES_OPENING.format(start=f"{WIDE_LOG_START:#x}")
+    print_columns(opening, {f"cdm_wide_{name}": t for name, t in wide_tables().items()})
+
+
+WIDE_TABLES_OPENING = """\
+/* The tables of wide.h, of sixteen numbers each, which two registers hold.
+ *
+ * Powers 2^(j/16) and sines of j pi/8; for each of sixteen pieces of an octave, of which the first
+ * begins at the bits CDM_WIDE_LOG_START, 1/c and log c, a multiple of 2^-42.  The rests are what
+ * rounding left over, of the powers relative to them.  It knows nothing of its use.  Printed by
+ * `python coefficients.py wide_tables`; do not edit.
+ */
+#ifndef CDM_WIDE_TABLES_H
+#define CDM_WIDE_TABLES_H
+
+#define CDM_WIDE_LOG_START {start}LL
+"""
 
 
 LOG_TABLE_OPENING = """\
@@ -251,6 +331,8 @@ LOG_TABLE_OPENING = """\
 def main(names: list[str]) -> None:
     if names == ["log_table"]:
         return print_log_table()
+    if names == ["wide_tables"]:
+        return print_wide_tables()
     for name in names or list(FITS):
         coefficients, error = remez(FITS[name])
         print(f"{name}: error 2^{float(mp.log(error, 2)):.1f}")

@@ -1,0 +1,349 @@
+/* The functions of which vectors are made most often, on eight doubles at once, for AVX-512.
+ *
+ * Knows the instruction set and the tables of wide_tables.h; must not know operators or loops.  Why
+ * it is fast: a table of sixteen numbers lies in two registers, so that looking up is one
+ * instruction, and after it the polynomials are half as long as those of the plain formulas.  Every
+ * number depends on its operand alone: where one is outside of what a formula is for, that one is
+ * the library's, and its neighbours stay what they are.
+ *
+ * The bounds of the other headers hold here, too; tests/test_math_ulp.py checks them.  Method:
+ * P. T. P. Tang, ACM TOMS 15 (1989) 144 and 16 (1990) 378; for the quotient, P. Markstein, IA-64 and
+ * Elementary Functions (2000), chapter 8.
+ */
+#ifndef CDM_WIDE_H
+#define CDM_WIDE_H
+
+#include <immintrin.h>
+
+#include "all.h"
+#include "wide_tables.h"
+
+typedef __m512d CdmWide;
+
+#define CDM_W(x) _mm512_set1_pd(x)
+#define CDM_WEXPONENT _mm512_set1_epi64(~0xfffffffffffffLL) /* its bits, and that of the sign */
+#define CDM_WBITS(x) _mm512_castpd_si512(x)
+#define CDM_WFMA(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define CDM_WFNMA(a, b, c) _mm512_fnmadd_pd(a, b, c)
+#define CDM_WPOLY2(x, c0, c1) CDM_WFMA(x, CDM_W(c1), CDM_W(c0))
+#define CDM_WPOLY4(x, x2, c0, c1, c2, c3) CDM_WFMA(x2, CDM_WPOLY2(x, c2, c3), CDM_WPOLY2(x, c0, c1))
+
+/* x + this has the multiple of 1/16 nearest to x, times 16, in its low bits. */
+#define CDM_MAGIC_16 0x1.8p48
+
+/* The entries that the low four bits of `index` say. */
+CDM_INLINE CdmWide cdm_wide_look(const double *table, __m512i index) {
+    return _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table + 8));
+}
+
+/* See cdm_two_prod and cdm_two_sum. */
+CDM_INLINE CdmWide cdm_wide_two_prod(CdmWide a, CdmWide b, CdmWide *err) {
+    CdmWide p = CDM_WFMA(a, b, CDM_W(0.0));
+    *err = _mm512_fmsub_pd(a, b, p);
+    return p;
+}
+
+CDM_INLINE CdmWide cdm_wide_two_sum(CdmWide a, CdmWide b, CdmWide *err) {
+    CdmWide s = a + b, bb = s - a;
+    *err = (a - (s - bb)) + (b - bb);
+    return s;
+}
+
+/* Magnitude of y with the sign of x. */
+CDM_INLINE CdmWide cdm_wide_signed(CdmWide y, CdmWide x) {
+    __m512i sign = _mm512_set1_epi64((long long)CDM_SIGN_BIT);
+    return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(sign, CDM_WBITS(x), CDM_WBITS(y), 0xca));
+}
+
+/* y, but f(x) in the lanes of `rare`: seldom called, so neither inlined nor fast. */
+typedef double (*cdm_scalar)(double);
+static __attribute__((noinline, unused)) CdmWide cdm_wide_mend(cdm_scalar f, CdmWide x, CdmWide y,
+                                                               unsigned rare) {
+    double in[8], out[8];
+    _mm512_storeu_pd(in, x);
+    _mm512_storeu_pd(out, y);
+    for (; rare; rare &= rare - 1)
+        out[__builtin_ctz(rare)] = f(in[__builtin_ctz(rare)]);
+    return _mm512_loadu_pd(out);
+}
+
+CDM_INLINE CdmWide cdm_wide_or(cdm_scalar f, CdmWide x, CdmWide y, __mmask8 rare) {
+    return __builtin_expect(rare, 0) ? cdm_wide_mend(f, x, y, rare) : y;
+}
+
+/* The lanes in which |x| is not below (or at) a limit, or NaN. */
+#define CDM_WBEYOND(x, limit, than) _mm512_cmp_pd_mask(_mm512_abs_pd(x), CDM_W(limit), than)
+
+/* --- exp: 2^k 2^(j/16) e^r with |r| <= ln2/32 ---------------------------------------------------- */
+
+/* (e^r - 1 - r)/r^2, error of e^r 2^-56.3.  Limits by minimum and maximum, which hand NaN on. */
+CDM_INLINE CdmWide cdm_wide_exp(CdmWide x) {
+    CdmWide t = _mm512_min_pd(CDM_W(710.0), _mm512_max_pd(CDM_W(-746.0), x));
+    CdmWide magic = CDM_WFMA(t, CDM_W(CDM_LOG2E), CDM_W(CDM_MAGIC_16)), k = magic - CDM_W(CDM_MAGIC_16);
+    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2_LO), CDM_WFNMA(k, CDM_W(CDM_LN2_HI), t)), r2 = r * r;
+    CdmWide p = CDM_WFMA(r2, CDM_W(0x1.6c14c9a42e306p-10),
+                         CDM_WPOLY2(r, 0x1.55555558f8d06p-5, 0x1.11123afbcc23ap-7));
+    p = CDM_WFMA(r2, p, CDM_WPOLY2(r, 0x1.fffffffffffb9p-2, 0x1.555555548f21bp-3));
+    CdmWide power = cdm_wide_look(cdm_wide_powers, CDM_WBITS(magic));
+    return _mm512_scalef_pd(CDM_WFMA(power, CDM_WFMA(r2, p, r), power), k);
+}
+
+/* e^r - 1 - r; error of e^r - 1 2^-60. */
+CDM_INLINE CdmWide cdm_wide_exp_rest(CdmWide r) {
+    CdmWide r2 = r * r;
+    CdmWide high = CDM_WPOLY4(r, r2, 0x1.55555554acaadp-5, 0x1.11111110f0a3cp-7,
+                              0x1.6c181fe03b86ap-10, 0x1.a01ae0c91fa7bp-13);
+    return r2 * CDM_WFMA(r2, high, CDM_WPOLY2(r, 0x1.0000000000003p-1, 0x1.5555555555555p-3));
+}
+
+/* --- log: k ln2 + log c + log(1 + r), where x = 2^k z and r = z/c - 1 ----------------------------- */
+
+/* (log(1 + r) - r + r^2/2)/r^3 on -0.0305 <= r <= 0.0325, error 2^-55.6 of r. */
+CDM_INLINE CdmWide cdm_wide_log_normal(CdmWide x) {
+    __m512i offset = _mm512_sub_epi64(CDM_WBITS(x), _mm512_set1_epi64(CDM_WIDE_LOG_START));
+    __m512i exponent = _mm512_and_si512(offset, CDM_WEXPONENT);
+    __m512i piece = _mm512_srli_epi64(offset, 48);
+    CdmWide k = _mm512_cvtepi64_pd(_mm512_srai_epi64(offset, 52));
+    CdmWide z = _mm512_castsi512_pd(_mm512_sub_epi64(CDM_WBITS(x), exponent));
+    CdmWide r = _mm512_fmsub_pd(z, cdm_wide_look(cdm_wide_inverses, piece), CDM_W(1.0));
+    CdmWide r2 = r * r, r4 = r2 * r2;
+    CdmWide p = CDM_WPOLY4(r, r2, 0x1.999999862e329p-3, -0x1.55554481b915bp-3,
+                           0x1.2492eafc9bea5p-3, -0x1.00691c7d08bf3p-3);
+    p = CDM_WFMA(r2, CDM_WFMA(r4, CDM_W(0x1.c4651856adabcp-4), p),
+                 CDM_WPOLY2(r, 0x1.55555555559f1p-2, -0x1.0000000068358p-2));
+    CdmWide hi = CDM_WFMA(k, CDM_W(0x1.62e42fefa3800p-1), cdm_wide_look(cdm_wide_logs, piece));
+    CdmWide lo = CDM_WFMA(k, CDM_W(0x1.ef35793c76730p-45), cdm_wide_look(cdm_wide_log_rests, piece));
+    CdmWide sum = hi + r, rest = (hi - sum) + r;
+    return sum + (rest + CDM_WFMA(r2, CDM_WFMA(r, p, CDM_W(-0.5)), lo));
+}
+
+CDM_INLINE CdmWide cdm_wide_log(CdmWide x) {
+    __m512i above = _mm512_sub_epi64(CDM_WBITS(x), _mm512_set1_epi64(1LL << 52));
+    __mmask8 rare = _mm512_cmpge_epu64_mask(above, _mm512_set1_epi64(0x7feLL << 52));
+    return cdm_wide_or(log, x, cdm_wide_log_normal(x), rare);
+}
+
+/* --- sin and cos: of k pi/8 from a table, of r, |r| <= pi/16, by polynomials --------------------- */
+
+typedef struct {
+    CdmWide r, sine_rest, cosine_rest; /* sin(r + lo) - r, cos(r) - 1 */
+    __m512i k;
+} CdmWideAngle;
+
+/* (sin r - r)/r^3, error of sin r 2^-57.6; (cos r - 1 + r^2/2)/r^4, error of cos r 2^-67. */
+CDM_INLINE CdmWideAngle cdm_wide_angle(CdmWide x) {
+    CdmWide magic = CDM_WFMA(x, CDM_W(0x1.45f306dc9c883p+1), CDM_W(CDM_MAGIC)), w_lo;
+    CdmWide k = magic - CDM_W(CDM_MAGIC), t = CDM_WFNMA(k, CDM_W(0x1.921fb54442d18p-2), x);
+    CdmWide w = cdm_wide_two_prod(k, CDM_W(0x1.1a62633145c07p-56), &w_lo), r = t - w;
+    CdmWide lo = CDM_WFMA(k, CDM_W(0x1.f1976b7ed8fbcp-112), ((t - r) - w) - w_lo);
+    CdmWide z = r * r, z2 = z * z;
+    CdmWide s = CDM_WPOLY4(z, z2, -0x1.55555555554cap-3, 0x1.111111108811ep-7,
+                           -0x1.a019f72596776p-13, 0x1.718d5c2b31787p-19);
+    CdmWide c = CDM_WFMA(z2, CDM_W(-0x1.27a90109411bbp-22),
+                         CDM_WPOLY2(z, -0x1.6c16c16b88491p-10, 0x1.a019f8acd8111p-16));
+    c = CDM_WFMA(z2, c, CDM_WPOLY2(z, -0.5, 0x1.55555555554f4p-5));
+    CdmWideAngle angle = {r, CDM_WFMA(r * z, s, lo), z * c, CDM_WBITS(magic)};
+    return angle;
+}
+
+#define CDM_WQUARTER(k) _mm512_add_epi64(k, _mm512_set1_epi64(4)) /* pi/2 further on */
+
+CDM_INLINE CdmWide cdm_wide_sin_of(CdmWide x, CdmWideAngle a) {
+    CdmWide sine = cdm_wide_look(cdm_wide_sines, a.k);
+    CdmWide cosine = cdm_wide_look(cdm_wide_sines, CDM_WQUARTER(a.k));
+    CdmWide rest = CDM_WFMA(sine, a.cosine_rest, cdm_wide_look(cdm_wide_sine_rests, a.k));
+    rest = CDM_WFMA(cosine, a.r, CDM_WFMA(cosine, a.sine_rest, rest));
+    __mmask8 small = CDM_WBEYOND(x, 0x1p-27, _CMP_LT_OQ); /* among them -0 */
+    return _mm512_mask_mov_pd(sine + rest, small, x);
+}
+
+CDM_INLINE CdmWide cdm_wide_cos_of(CdmWideAngle a) {
+    __m512i k = CDM_WQUARTER(a.k);
+    CdmWide sine = cdm_wide_look(cdm_wide_sines, a.k), cosine = cdm_wide_look(cdm_wide_sines, k);
+    CdmWide rest = CDM_WFMA(cosine, a.cosine_rest, cdm_wide_look(cdm_wide_sine_rests, k));
+    rest = CDM_WFNMA(sine, a.r, CDM_WFNMA(sine, a.sine_rest, rest));
+    return cosine + rest;
+}
+
+#define CDM_WFAR_ANGLE(x) CDM_WBEYOND(x, CDM_TRIG_FAST_MAX, _CMP_NLE_UQ)
+
+CDM_INLINE CdmWide cdm_wide_sin(CdmWide x) {
+    return cdm_wide_or(sin, x, cdm_wide_sin_of(x, cdm_wide_angle(x)), CDM_WFAR_ANGLE(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_cos(CdmWide x) {
+    return cdm_wide_or(cos, x, cdm_wide_cos_of(cdm_wide_angle(x)), CDM_WFAR_ANGLE(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_sin_pair(CdmWide x, CdmWide *cosine) {
+    CdmWideAngle a = cdm_wide_angle(x);
+    __mmask8 far = CDM_WFAR_ANGLE(x);
+    *cosine = cdm_wide_or(cos, x, cdm_wide_cos_of(a), far);
+    return cdm_wide_or(sin, x, cdm_wide_sin_of(x, a), far);
+}
+
+/* --- tanh and sech: from u = e^-|x| = 2^k 2^(j/16) e^r -------------------------------------------- */
+
+typedef struct {
+    CdmWide r, rest, u;       /* e^r - 1 - r */
+    CdmWide divisor, inverse; /* 1 + u^2 */
+    __m512i j, k;             /* k as an exponent, and below it j */
+} CdmWideHyper;
+
+/* 2^k 2^(j/16); the bits of k below its exponent are those of j. */
+CDM_INLINE CdmWide cdm_wide_power(__m512i j, __m512i k) {
+    __m512i base = CDM_WBITS(cdm_wide_look(cdm_wide_powers, j));
+    __m512i low = _mm512_and_si512(k, CDM_WEXPONENT);
+    return _mm512_castsi512_pd(_mm512_add_epi64(base, low));
+}
+
+CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
+    CdmWide m = _mm512_abs_pd(x), magic = CDM_WFNMA(m, CDM_W(CDM_LOG2E), CDM_W(CDM_MAGIC_16));
+    CdmWide k = magic - CDM_W(CDM_MAGIC_16);
+    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2_LO), CDM_WFNMA(k, CDM_W(CDM_LN2_HI), -m));
+    CdmWideHyper h;
+    h.j = CDM_WBITS(magic);
+    h.k = _mm512_slli_epi64(h.j, 48);
+    h.r = r;
+    h.rest = cdm_wide_exp_rest(r);
+    CdmWide power = cdm_wide_power(h.j, h.k), lost = cdm_wide_look(cdm_wide_power_rests, h.j);
+    h.u = CDM_WFMA(power, (h.rest + lost) + r, power);
+    h.divisor = CDM_WFMA(h.u, h.u, CDM_W(1.0));
+    h.inverse = CDM_W(1.0) / h.divisor;
+    return h;
+}
+
+/* With n + n_lo = 1 - u^2 it is n/(2 - n).  u^2 is s e^2r, where s is a power of 2^(1/8), so 1 - s is
+ * known with its rest; and as q is about n/(2 - n), n - 2 q is exact, from which the residual. */
+CDM_INLINE CdmWide cdm_wide_tanh_of(CdmWide x, CdmWideHyper h) {
+    __m512i j = _mm512_add_epi64(h.j, h.j);
+    CdmWide s = cdm_wide_power(j, _mm512_add_epi64(h.k, h.k)), one = CDM_W(1.0);
+    CdmWide half = h.rest + h.r, r = h.r + h.r; /* e^2r - 1 is r and p */
+    CdmWide p = CDM_WFMA(half, half, (h.rest + h.rest) + cdm_wide_look(cdm_wide_power_rests, j));
+    CdmWide a = one - s, a_lo = (one - a) - s, n = CDM_WFNMA(s, p + r, a);
+    CdmWide n_lo = CDM_WFNMA(s, p, CDM_WFNMA(s, r, (a - n) + a_lo));
+    CdmWide q = n * h.inverse, residual = CDM_WFMA(q, n, CDM_WFNMA(CDM_W(2.0), q, n));
+    return cdm_wide_signed(CDM_WFMA(CDM_WFMA(n_lo, q + one, residual), h.inverse, q), x);
+}
+
+CDM_INLINE CdmWide cdm_wide_sech_of(CdmWideHyper h) {
+    CdmWide u = h.u + h.u, y = u * h.inverse;
+    return CDM_WFMA(CDM_WFNMA(h.divisor, y, u), h.inverse, y);
+}
+
+/* Where the exponent of u^2 would leave the range. */
+#define CDM_WFAR_HYPER(x) CDM_WBEYOND(x, 354.0, _CMP_NLT_UQ)
+
+CDM_INLINE CdmWide cdm_wide_tanh(CdmWide x) {
+    return cdm_wide_or(tanh, x, cdm_wide_tanh_of(x, cdm_wide_hyper(x)), CDM_WFAR_HYPER(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_sech(CdmWide x) {
+    return cdm_wide_or(cdm_sech, x, cdm_wide_sech_of(cdm_wide_hyper(x)), CDM_WFAR_HYPER(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_tanh_pair(CdmWide x, CdmWide *sech) {
+    CdmWideHyper h = cdm_wide_hyper(x);
+    __mmask8 far = CDM_WFAR_HYPER(x);
+    *sech = cdm_wide_or(cdm_sech, x, cdm_wide_sech_of(h), far);
+    return cdm_wide_or(tanh, x, cdm_wide_tanh_of(x, h), far);
+}
+
+/* --- gauss, erfc, erf: see special.h -------------------------------------------------------------- */
+
+/* e^(-m^2) for 0 <= m <= 28 as 2^k (y + tail), y being the return value; scalef rounds k down. */
+CDM_INLINE CdmWide cdm_wide_gauss_parts(CdmWide m, CdmWide *tail, CdmWide *k) {
+    CdmWide square_lo, square = cdm_wide_two_prod(m, m, &square_lo);
+    CdmWide magic = CDM_WFNMA(square, CDM_W(CDM_LOG2E), CDM_W(CDM_MAGIC_16));
+    *k = magic - CDM_W(CDM_MAGIC_16);
+    CdmWide lo = CDM_WFMA(*k, CDM_W(CDM_LN2_LO), square_lo);
+    CdmWide r = CDM_WFNMA(*k, CDM_W(CDM_LN2_HI), -square) - lo;
+    CdmWide lost = cdm_wide_look(cdm_wide_power_rests, CDM_WBITS(magic));
+    CdmWide p = r + (cdm_wide_exp_rest(r) + lost);
+    CdmWide power = cdm_wide_look(cdm_wide_powers, CDM_WBITS(magic)), y = CDM_WFMA(power, p, power);
+    *tail = CDM_WFMA(power, p, power - y);
+    return y;
+}
+
+CDM_INLINE CdmWide cdm_wide_limited(CdmWide x) {
+    return _mm512_min_pd(CDM_W(28.0), _mm512_abs_pd(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_gauss(CdmWide x) {
+    CdmWide tail, k, y = cdm_wide_gauss_parts(cdm_wide_limited(x), &tail, &k);
+    return _mm512_scalef_pd(y + tail, k);
+}
+
+/* See cdm_erfc_poly, whose coefficients these are. */
+CDM_INLINE CdmWide cdm_wide_erfc_poly(CdmWide v, CdmWide v_lo, CdmWide *lo) {
+    CdmWide v2 = v * v, v4 = v2 * v2, v8 = v4 * v4, linear_lo, c1 = CDM_W(0x1.165dad73d104dp+0);
+    CdmWide p5 = CDM_WFMA(v4, CDM_W(-0x1.3abb3d9d34cdap-32),
+                          CDM_WPOLY4(v, v2, -0x1.035ddc20103dbp-25, -0x1.2ca6fc3a24b4bp-28,
+                                     0x1.eeb77bbf6fbbdp-29, 0x1.585deb1d137f8p-32));
+    CdmWide p4 = CDM_WPOLY4(v, v2, -0x1.2b99efa56c2e9p-19, -0x1.0e177ce458925p-22,
+                            0x1.0a143f94e8823p-22, 0x1.4a549dadf59b7p-25);
+    CdmWide p3 = CDM_WPOLY4(v, v2, -0x1.635794dc611e0p-13, 0x1.a65d8de1b44edp-16,
+                            0x1.62fce14935f09p-16, 0x1.1abcc6b8095fep-21);
+    CdmWide p2 = CDM_WPOLY4(v, v2, 0x1.4d8c9657dd320p-5, 0x1.0f18f443d12fap-7,
+                            -0x1.030757402f9c9p-14, -0x1.625af9129f695p-11);
+    CdmWide p1 = CDM_WPOLY4(v, v2, 0x1.a74673aa0003ap-1, 0x1.109391d4c33abp-1,
+                            0x1.24c7fd7e40fb2p-2, 0x1.fc6e69b8f44a6p-4);
+    CdmWide high = CDM_WFMA(v4, CDM_WFMA(v4, p5, p4), p3);
+    CdmWide rest = CDM_WFMA(v8, high, CDM_WFMA(v4, p2, p1));
+    CdmWide linear = cdm_wide_two_prod(v, c1, &linear_lo), c0 = CDM_W(0x1.381c8ccb22b60p+0);
+    CdmWide head = c0 + linear, head_lo = (c0 - head) + linear;
+    CdmWide slope = CDM_WFMA(v2, CDM_W(3.0 * 0x1.109391d4c33abp-1),
+                             CDM_WFMA(v, CDM_W(2.0 * 0x1.a74673aa0003ap-1), c1));
+    CdmWide small = CDM_WFMA(v_lo, slope, linear_lo) + head_lo;
+    return cdm_wide_two_sum(head, CDM_WFMA(v2, rest, small), lo);
+}
+
+/* 2^-k erfc(m), given gauss(m) as 2^k (y + y_lo); see cdm_erfc_parts. */
+CDM_INLINE CdmWide cdm_wide_erfc_parts(CdmWide m, CdmWide y, CdmWide y_lo) {
+    CdmWide d_lo, p_lo, w_lo, d = cdm_wide_two_sum(m, CDM_W(3.75), &d_lo), u = CDM_W(1.0) / d;
+    CdmWide u_lo = CDM_WFNMA(u, d_lo, CDM_WFNMA(u, d, CDM_W(1.0))) * u;
+    CdmWide v = CDM_WFMA(CDM_W(8.0), u, CDM_W(-1.1953125));
+    CdmWide p = cdm_wide_erfc_poly(v, CDM_W(8.0) * u_lo, &p_lo);
+    CdmWide w = cdm_wide_two_prod(y, u, &w_lo), result_lo;
+    w_lo = w_lo + CDM_WFMA(y, u_lo, y_lo * u);
+    CdmWide result = cdm_wide_two_prod(w, p, &result_lo);
+    return result + CDM_WFMA(w, p_lo, CDM_WFMA(w_lo, p, result_lo));
+}
+
+/* Either of the two beside gauss. */
+CDM_INLINE CdmWide cdm_wide_erfc_pair(CdmWide x, CdmWide *gauss) {
+    CdmWide m = cdm_wide_limited(x), tail, k, y = cdm_wide_gauss_parts(m, &tail, &k);
+    *gauss = _mm512_scalef_pd(y + tail, k);
+    y = _mm512_scalef_pd(cdm_wide_erfc_parts(m, y, tail), k);
+    CdmWide near = CDM_WFNMA(m, CDM_W(0x1.20dd750429b6dp+0), CDM_W(1.0));
+    y = _mm512_mask_mov_pd(y, _mm512_cmp_pd_mask(m, CDM_W(0x1p-30), _CMP_LT_OQ), near);
+    __mmask8 left = _mm512_cmp_pd_mask(x, CDM_W(0.0), _CMP_LT_OQ);
+    return _mm512_mask_sub_pd(y, left, CDM_W(2.0), y);
+}
+
+CDM_INLINE CdmWide cdm_wide_erfc(CdmWide x) {
+    CdmWide gauss;
+    return cdm_wide_erfc_pair(x, &gauss);
+}
+
+/* See cdm_erf_poly, whose coefficients these are. */
+CDM_INLINE CdmWide cdm_wide_erf_pair(CdmWide x, CdmWide *gauss) {
+    CdmWide m = _mm512_abs_pd(x), far = CDM_W(1.0) - cdm_wide_erfc_pair(m, gauss);
+    CdmWide z = m * m, z2 = z * z, z4 = z2 * z2;
+    CdmWide high = CDM_WFMA(z2, CDM_W(0x1.8734279690f75p-27),
+                            CDM_WPOLY2(z, 0x1.b8fbea8fd0c08p-20, -0x1.55ccf3573af35p-23));
+    CdmWide mid = CDM_WPOLY4(z, z2, 0x1.565bcd00d3e99p-8, -0x1.c02db093f7726p-11,
+                             0x1.f9a29cff55250p-14, -0x1.f4c45c22704e2p-17);
+    CdmWide low = CDM_WPOLY4(z, z2, 0x1.06eba8214db69p-3, -0x1.812746b0379dep-2,
+                             0x1.ce2f21a04227ap-4, -0x1.b82ce31249a2ep-6);
+    CdmWide near = CDM_WFMA(m, CDM_WFMA(z4, CDM_WFMA(z4, high, mid), low), m);
+    far = _mm512_mask_mov_pd(far, _mm512_cmp_pd_mask(m, CDM_W(CDM_ERF_SPLIT), _CMP_LT_OQ), near);
+    return cdm_wide_signed(far, x);
+}
+
+CDM_INLINE CdmWide cdm_wide_erf(CdmWide x) {
+    CdmWide gauss;
+    return cdm_wide_erf_pair(x, &gauss);
+}
+
+#endif
