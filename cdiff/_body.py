@@ -9,12 +9,12 @@ knows programs and paths, and nothing of loops. Running costs nothing beside the
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from cdiff._beside import reads_beside, refuse_beside
 from cdiff._core import Array, Callee, Level, Trace, depth, leaf, peek, replay_deciding
+from cdiff._locks import shared_lock
 from cdiff._packing import Spec, spec_of
 from cdiff._paths import NewPath, Path, Paths
 from cdiff._tree import LEAF
@@ -56,7 +56,7 @@ class Body:
         self.results: list[Spec] = []
         self.paths: Paths | None = None
         self.derived: dict[Any, Any] = {}
-        self._lock = threading.RLock()
+        self._lock = shared_lock()
         self._level = next_level()
 
     def run(self, inputs: list[Any]) -> list[Any]:

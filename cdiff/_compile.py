@@ -12,7 +12,6 @@ the latest paths, and comes here only for others.
 
 from __future__ import annotations
 
-import threading
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from cdiff._compile_warning import MAX_PATHS, CompileWarning, not_kept, too_many
 from cdiff._core import CallForm, CompiledCall, Fixed, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import Trust
+from cdiff._locks import shared_lock
 from cdiff._out import Buffers
 from cdiff._paths import Path, Paths
 from cdiff._plain import written
@@ -80,7 +80,7 @@ class Compiled(CompiledCall, Transformed):
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         Transformed.__init__(self, f, factory, options)
         self._statics = Statics(f, options["static_argnums"], options["static_argnames"])
-        self._lock = threading.RLock()
+        self._lock = shared_lock()
         self._takes_out: bool | None = None
         self.clear()
 

@@ -364,15 +364,15 @@ def as_direction(
         If the shape differs.
     """
     cls = v.__class__
-    if dtype.kind != "c" and is_complex(v):
-        raise misfit(
-            f"{path} is complex, but the {space} it belongs to is real ({dtype})", TypeError
-        )
     if isinstance(v, (Array, np.ndarray, np.generic)):
         if v.dtype.kind not in "fiuc":
             raise misfit(f"{path} has dtype {v.dtype}; it must be numbers", TypeError)
     elif cls is bool or not isinstance(v, (float, int, complex)):
         raise TypeError(f"{path} must be a number or an array, got a {cls.__name__}")
+    if dtype.kind != "c" and is_complex(v):
+        raise misfit(
+            f"{path} is complex, but the {space} it belongs to is real ({dtype})", TypeError
+        )
     if shape_of(v) != shape:
         raise misfit(
             f"{path} has shape {shape_of(v)}, but the {space} it belongs to has shape {shape}"

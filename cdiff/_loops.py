@@ -152,6 +152,7 @@ class _Rows:
             raise ValueError("scan: give xs or length")
         if length is not None and (isinstance(length, bool) or not hasattr(length, "__index__")):
             raise TypeError(f"scan: length must be an int, got {length!r}")
+        length = None if length is None else index(length)
         if length is not None and (length < 0 or found - {length}):
             raise ValueError(f"scan: length={length}, but xs has {next(iter(found), 0)} rows")
         self.length = found.pop() if found else int(length or 0)
@@ -199,9 +200,9 @@ def _segments(specs: Sequence[Spec], length: int, every: Any) -> int:
     if every is None:
         size = sum([dtype.itemsize * int(np.prod(shape)) for dtype, shape in specs])
         return isqrt(length - 1) + 1 if length > 3 and size * length > KEPT_BYTES else 0
-    if isinstance(every, bool) or not hasattr(every, "__index__") or every < 1:
+    if isinstance(every, bool) or not hasattr(every, "__index__") or index(every) < 1:
         raise ValueError(f"scan: checkpoint_every must be a positive int, got {every!r}")
-    return int(every) if every < length else 0
+    return index(every) if index(every) < length else 0
 
 
 def scan(

@@ -42,7 +42,7 @@ class progress(Switch):
     Raises
     ------
     TypeError
-        If `on` is not a bool.
+        If `on` is not a bool, or `delay` no number.
 
     Examples
     --------
@@ -53,6 +53,9 @@ class progress(Switch):
     """
 
     def __init__(self, on: bool = True, delay: float = DELAY) -> None:
+        kind: type = type(delay)
+        if kind is bool or not issubclass(kind, (int, float)):
+            raise TypeError(f"progress: delay is a number of seconds, got a {kind.__name__}")
         super().__init__(on, delay)
 
     @classmethod

@@ -10,6 +10,7 @@ containers; it must not know how a program runs.
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,7 @@ def write_file(file: Any, data: bytes) -> None:
     if hasattr(file, "write"):
         file.write(data)
         return
-    with open(file, "wb") as opened:
+    with open(os.fspath(file), "wb") as opened:  # an int would be a descriptor, closed afterwards
         opened.write(data)
 
 
@@ -209,7 +210,7 @@ def read_file(file: Any) -> bytes:
         If an open file gives strings.
     """
     if not hasattr(file, "read"):
-        with open(file, "rb") as opened:
+        with open(os.fspath(file), "rb") as opened:
             return opened.read()
     data = file.read()
     if not isinstance(data, bytes):

@@ -50,10 +50,11 @@ class Statics:
 
     def __init__(self, f: Callable[..., Any], argnums: Any, argnames: Any) -> None:
         given = _positions(argnums)
-        self.names = frozenset((argnames,) if isinstance(argnames, str) else argnames)
-        for name in self.names:
+        names = (argnames,) if isinstance(argnames, str) else argnames
+        for name in names:
             if not isinstance(name, str):
                 raise TypeError(f"compile: static_argnames are strings, not {name!r}")
+        self.names = frozenset(names)
         self.positions = frozenset(given)
         if not given and not self.names:
             return
@@ -225,6 +226,9 @@ class Signature:
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiubc":
             self.inputs.append(x)
             return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
+        if isinstance(x, float):
+            self.inputs.append(float(x))
+            return "f"
         return None
 
     def _check_hashable(self) -> None:

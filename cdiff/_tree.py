@@ -252,7 +252,7 @@ def register_container(
     Raises
     ------
     TypeError
-        If `cls` is not a class.
+        If `cls` is not a class, or one of numbers, texts or arrays; if the others are no functions.
     ValueError
         If `cls` is a container already.
 
@@ -269,8 +269,15 @@ def register_container(
     """
     if not isinstance(cls, type):
         raise TypeError(f"register_container needs a class, got {cls!r}")
+    if cls in LEAF_TYPES:
+        raise TypeError(f"register_container: {cls.__name__} is a leaf, and cannot be a container")
     if cls in _FAMILIES:
         raise ValueError(f"{cls.__name__} is a container already")
+    for what, function in (("flatten", flatten), ("unflatten", unflatten)):
+        if not callable(function):
+            raise TypeError(
+                f"register_container: {what} must be a function, got a {type(function).__name__}"
+            )
 
     def opened(tree: Any) -> tuple[Iterable[Any], tuple[Any, ...], Any]:
         children, aux = flatten(tree)
@@ -281,7 +288,6 @@ def register_container(
         return unflatten(aux, children)
 
     _FAMILIES[cls] = Family(opened, closed, "<{}>")
-    LEAF_TYPES.discard(cls)
 
 
 def flatten(tree: Any) -> tuple[list[Any], TreeDef]:

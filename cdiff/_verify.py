@@ -17,7 +17,7 @@ from cdiff._reverse import stop_gradient, vjp
 from cdiff._tree import flatten, unflatten
 from cdiff._vmap import vmap
 from cdiff._wrap import check_function, function_name
-from cdiff.testing import Case, check_grads, dot, random_like
+from cdiff.testing import Case, check_grads, dot, random_like, random_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ def verify(f: Callable[..., Any], /, *args: Any, order: int = 2, seed: int = 0) 
     AssertionError
         If a check fails; the message has the whole table, and for each failure what is wrong.
     TypeError, ValueError
-        If an argument has no derivative, or there is none.
+        If an argument has no derivative, or there is none; if `order` or `seed` is no number.
 
     See Also
     --------
@@ -102,9 +102,10 @@ def verify(f: Callable[..., Any], /, *args: Any, order: int = 2, seed: int = 0) 
     check_function(f, "verify")
     if not args:
         raise ValueError("verify needs at least one argument: verify(f, x, ...)")
+    rng = random_source(order, seed, "verify")
     point = tuple([stop_gradient(x) for x in args])
     before = [np.array(x) for x in flatten(point)[0]]
-    work = _Work(f, point, seed, order)
+    work = _Work(f, point, rng, order)
     checks = [
         ("the value under a derivative is the plain value", work.value),
         (f"forward derivatives to order {order}, by differences", work.forward),
@@ -128,6 +129,8 @@ def _problem(check: Callable[[], str]) -> str:
     """What a check says, or the error that it ends with."""
     try:
         return check()
+    except MemoryError:
+        raise
     except Exception as error:
         name = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         return f"{name}{error}"
@@ -149,12 +152,13 @@ def _difference(what: str, got: list[Any], want: list[Any], scale: float = 1.0) 
 class _Work:
     """The function at its point, with two random directions on either side."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], seed: int, order: int) -> None:
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], rng: np.random.Generator, order: int
+    ) -> None:
         self.f = f
         self.args = args
         self.order = order
         self.case = Case(f, args, function_name(f))
-        rng = np.random.default_rng(seed)
         single = any(np.asarray(x).dtype == np.float32 for x in flatten(args)[0])
         self.digits = 1e-3 if single else DIGITS
         self.tangents = [random_like(self.case.point, rng) for _ in range(2)]

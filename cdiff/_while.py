@@ -63,9 +63,10 @@ def step_limit(max_steps: Any) -> int:
         return NO_LIMIT
     if isinstance(max_steps, bool) or not hasattr(max_steps, "__index__"):
         raise TypeError(f"while_loop: max_steps must be a whole number, got {max_steps!r}")
-    if max_steps < 0:
-        raise ValueError(f"while_loop: max_steps={max_steps} is negative")
-    return index(max_steps)
+    limit = index(max_steps)
+    if limit < 0:
+        raise ValueError(f"while_loop: max_steps={limit} is negative")
+    return limit
 
 
 class While(PointCallee):

@@ -27,6 +27,7 @@ __all__ = [
     "Transformed",
     "check_argnums",
     "check_function",
+    "check_seed",
     "function_name",
     "split_aux",
 ]
@@ -62,6 +63,29 @@ def check_function(f: Any, who: str) -> None:
     """
     if not callable(f):
         raise TypeError(f"{who} needs a function, got a {type(f).__name__}")
+
+
+def check_seed(seed: Any, who: str) -> int:
+    """The seed of a random generator; NumPy would take anything, and follow it without end.
+
+    Parameters
+    ----------
+    seed : int
+    who : str
+        The function that was called.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If it is no integer >= 0.
+    """
+    if not hasattr(type(seed), "__index__") or seed.__index__() < 0:
+        raise ValueError(f"{who}: seed must be an integer >= 0, got {seed!r:.80}")
+    return int(seed.__index__())
 
 
 def check_argnums(argnums: Any, who: str) -> Argnums:

@@ -30,6 +30,7 @@ from cdiff._reverse import grad
 from cdiff._sparse import sparse_hessian, sparse_jacobian
 from cdiff._sparse_blocks import block_jacobian
 from cdiff._sparse_plan import lines_of, scipy_sparse
+from cdiff._wrap import check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,7 @@ def color(
         )
     if np.ndim(pattern) != 2:
         raise ValueError(f"color: pattern must be a matrix, got {pattern!r:.80}")
+    seed = check_seed(seed, "color")
     found = scipy_sparse().csr_array(pattern)
     start, items = lines_of(found)
     m, n = found.shape

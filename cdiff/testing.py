@@ -26,7 +26,7 @@ from cdiff._forward import jvp
 from cdiff._leaves import check_output, is_complex, leaf_dtype, restore
 from cdiff._reverse import stop_gradient, vjp
 from cdiff._tree import flatten, leaf_paths, unflatten
-from cdiff._wrap import Inputs, check_function, function_name
+from cdiff._wrap import Inputs, check_function, check_seed, function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,29 @@ class _Limits(NamedTuple):
     rtol: float
     eps: float
     unit: float
+
+
+def random_source(order: Any, seed: Any, who: str) -> np.random.Generator:
+    """The generator of random directions, after a look at the options of a check.
+
+    Parameters
+    ----------
+    order, seed : int
+    who : str
+        The function that was called.
+
+    Returns
+    -------
+    Generator
+
+    Raises
+    ------
+    ValueError
+        If `order` is no integer >= 1, or `seed` no integer >= 0.
+    """
+    if order.__class__ is not int or order < 1:
+        raise ValueError(f"{who}: order must be an integer >= 1, got {order!r}")
+    return np.random.default_rng(check_seed(seed, who))
 
 
 class Case:
@@ -200,8 +223,7 @@ def check_grads(
     wrong = [mode for mode in modes if mode not in MODES]
     if isinstance(modes, str) or wrong or not modes:
         raise ValueError(f"check_grads: modes must be a sequence of 'fwd', 'rev', got {modes!r}")
-    if order.__class__ is not int or order < 1:
-        raise ValueError(f"check_grads: order must be an integer >= 1, got {order!r}")
+    rng = random_source(order, seed, "check_grads")
     args = tuple([stop_gradient(arg) for arg in args])
     single = any(leaf_dtype(x) in (np.float32, np.complex64) for x in flatten(args)[0])
     tolerance = 2e-3 if single else 1e-6
@@ -211,7 +233,7 @@ def check_grads(
         eps if eps is not None else (2e-2 if single else 1e-4),
         float(np.finfo(np.float32 if single else np.float64).eps),
     )
-    _check(f, args, order, modes, limits, np.random.default_rng(seed), function_name(f))
+    _check(f, args, order, modes, limits, rng, function_name(f))
 
 
 def _check(

@@ -334,6 +334,45 @@ def test_fork():
     assert run_script(FORK) == "[2.0, 2.0, 2.0, 2.0, 2.0]\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_fork_while_another_thread_records():
+    # The child waited for ever for what that thread held.
+    text = """
+import os, sys, threading, warnings
+import cdiff as cd
+warnings.simplefilter("ignore")
+recording, go_on = threading.Event(), threading.Event()
+def f(x, slow):
+    if slow:
+        recording.set()
+        go_on.wait(20)
+    return cd.scan(lambda c, z: (c * x, c), x, length=3)[0]
+compiled = cd.compile(f, static_argnums=1)
+thread = threading.Thread(target=compiled, args=(2.0, True))
+thread.start()
+recording.wait()
+pid = os.fork()
+if not pid:
+    threading.Timer(10, os._exit, (1,)).start()
+    os._exit(0 if compiled(2.0, False) == 16.0 else 2)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+go_on.set()
+thread.join()
+
+def forks(x):
+    pid = os.fork()  # what this thread holds it goes on holding, also in the child
+    if not pid:
+        return x * x
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    return x * x * x
+found = cd.compile(forks)(3.0)
+if found == 9.0:
+    os._exit(0)
+print(found)
+"""
+    assert run_script(text).split() == ["0", "0", "27.0"]
+
+
 def cube(x):
     return (x**3).sum()
 

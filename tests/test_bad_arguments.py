@@ -1,0 +1,150 @@
+"""Arguments that no function can use: an error that names them, at once, and no crash."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+import pytest
+
+import cdiff as cd
+
+
+class Subclass(float):
+    pass
+
+
+def nested():
+    """A list that contains itself."""
+    inside = []
+    inside.append(inside)
+    return inside
+
+
+@pytest.mark.parametrize("make", [nested, lambda: "1", lambda: -1, lambda: None, lambda: [1, 2]])
+def test_seeds_are_whole_numbers(make):
+    f = np.sin
+    with pytest.raises(ValueError, match="verify: seed must be an integer >= 0"):
+        cd.verify(f, 1.0, order=1, seed=make())
+    with pytest.raises(ValueError, match="check_grads: seed must be an integer >= 0"):
+        cd.testing.check_grads(f, (1.0,), order=1, seed=make())
+    with pytest.raises(ValueError, match="color: seed must be an integer >= 0"):
+        cd.sparse.color(np.eye(3), seed=make())
+    cd.testing.check_grads(f, (1.0,), order=1, seed=np.int64(3))
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.0, "1", None, True])
+def test_a_wrong_order_is_no_wrong_derivative(order):
+    with pytest.raises(ValueError, match="verify: order must be an integer >= 1"):
+        cd.verify(np.sin, 1.0, order=order)
+
+
+def test_no_memory_is_no_wrong_derivative():
+    def f(x):
+        if isinstance(x, cd.Array):
+            raise MemoryError("none left")
+        return x * x
+
+    with pytest.raises(MemoryError, match="none left"):
+        cd.verify(f, 2.0)
+
+
+@pytest.mark.parametrize("cls", [float, int, str, np.ndarray, cd.Array, np.float64])
+def test_leaves_are_no_containers(cls):
+    with pytest.raises(TypeError, match="is a leaf"):
+        cd.register_container(cls, lambda x: ((x,), None), lambda aux, children: children[0])
+    assert cd.grad(lambda x: x * x)(3.0) == 6.0
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_container_needs_two_functions(place):
+    class Pair:
+        pass
+
+    functions = [lambda x: ((), None), lambda aux, children: Pair()]
+    functions[place] = "flatten"
+    with pytest.raises(TypeError, match="flatten must be a function, got a str"):
+        cd.register_container(Pair, *functions)
+    assert cd.tree_map(lambda x: x, [Pair()])[0].__class__ is Pair  # still a leaf
+
+
+def test_numbers_are_no_files():
+    f = cd.compile(lambda x: x * x)
+    f(2.0)
+    descriptors = os.pipe()
+    try:
+        for descriptor in (*descriptors, True):
+            with pytest.raises(TypeError, match="PathLike"):
+                f.save(descriptor)
+            with pytest.raises(TypeError, match="PathLike"):
+                cd.load(descriptor)
+        os.write(descriptors[1], b"still open")
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    file = io.BytesIO()
+    f.save(file)
+    assert cd.load(io.BytesIO(file.getvalue()))(3.0) == 9.0
+
+
+def test_numbers_of_a_class_of_their_own():
+    recorded = []
+
+    def f(x):
+        recorded.append(x)
+        return x**3
+
+    assert cd.sparse_jacobian(f)(Subclass(2.0)).toarray().tolist() == [[12.0]]
+    assert cd.sparse_hessian(f)(Subclass(2.0)).toarray().tolist() == [[12.0]]
+    found = cd.sparse_jacobian(lambda d: d["a"] ** 2)({"a": Subclass(3.0)})
+    assert found.toarray().tolist() == [[6.0]]
+    del recorded[:]
+    compiled = cd.compile(f)
+    assert [compiled(Subclass(x)) for x in (1.0, 2.0, 3.0)] == [1.0, 8.0, 27.0]
+    assert len(recorded) == 1  # an input of the program, as a float is
+
+
+@pytest.mark.parametrize("cls", [cd.Array, np.float64, float])
+def test_classes_are_no_directions(cls):
+    x = np.ones(3)
+    for call in (
+        lambda: cd.jvp(np.sin, (x,), (cls,)),
+        lambda: cd.vjp(np.sin, x)[1](cls),
+        lambda: cd.linearize(np.sin, x)[1](cls),
+        lambda: cd.hvp(lambda x: np.sin(x).sum(), (x,), (cls,)),
+    ):
+        with pytest.raises(TypeError, match="must be a number or an array"):
+            call()
+
+
+def endless():
+    """Names without end: the first that is no text ends it."""
+    n = 0
+    while True:
+        n += 1
+        yield n
+
+
+def test_names_are_looked_at_one_by_one():
+    with pytest.raises(TypeError, match="static_argnames are strings, not 1"):
+        cd.compile(lambda x: x, static_argnames=endless())
+    assert cd.compile(lambda x, k: x * k, static_argnames=iter(["k"]))(2.0, k=3) == 6.0
+
+
+@pytest.mark.parametrize("n", [np.array([None]), np.array(["a"]), np.zeros(2), np.ones(2, int)])
+def test_counts_are_whole_numbers(n):
+    for call in (
+        lambda: cd.scan(lambda c, x: (c, c), 1.0, length=n),
+        lambda: cd.scan(lambda c, x: (c, c), 1.0, np.ones(2), checkpoint_every=n),
+        lambda: cd.while_loop(lambda c: c < 3.0, lambda c: c + 1.0, 0.0, max_steps=n),
+    ):
+        with pytest.raises(TypeError, match="integer"):
+            call()
+
+
+@pytest.mark.parametrize("delay", [None, "1", True, [1.0]])
+def test_a_delay_is_a_number(delay):
+    with pytest.raises(TypeError, match="progress: delay is a number of seconds"):
+        cd.progress(True, delay)
+    assert not cd.progress.state()[0]
