@@ -24,6 +24,7 @@ from codegen_c import (
 # math/wide.h has these for AVX-512.
 WIDE = ("exp", "log", "sin", "cos", "tanh", "sech", "erf", "erfc", "gauss")
 
+
 class Formula:
     """A program as C: heavy steps as calls on block buffers, the rest as the body of a loop."""
 
