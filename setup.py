@@ -71,8 +71,8 @@ DIRECTIVES = {
 # Rooms that work once for a program, or whose work is mostly that of a function of Python or NumPy
 # they call. As cold code they are made small and out of the way of the rest. simplify is not among
 # them: a first call of 36,000 numbers took a fifth longer with it, algebra and numbers cold, for
-# 15 kB of the wheel. complex and structural_rules make it 45 kB smaller, for half a percent more
-# instructions where a derivative goes by a rule of array operators.
+# 15 kB of the wheel. complex, structural_rules and the methods below make it 44 kB smaller, for
+# half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "behind", "check", "complex", "compressed", "deferred",
      "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
@@ -125,8 +125,8 @@ def unit_flags(source: str) -> list[str]:
         return ["-O0"]
     if sys.platform == "linux" and not DEBUG:
         # It has no loops that the first three would slow down, and 36 kB of the wheel would be
-        # padding.  Pairs of stores as one of a vector are more instructions (4 kB), and what
-        # Cython calls unlikely are errors, which need not be fast (20 kB; other compilers than gcc
+        # padding.  Pairs of stores as one of a vector only take room (6 kB), and what
+        # Cython calls unlikely are errors, which need not be fast (23 kB; other compilers than gcc
         # do not know the parameter).
         return ["-fno-align-loops", "-fno-align-jumps", "-fno-align-labels",
                 "-fno-tree-slp-vectorize", "--param=builtin-expect-probability=100"]  # fmt: skip

@@ -176,6 +176,18 @@ def test_an_operand_across(name, shape):
         np.testing.assert_array_equal(leaf.numpy(), x)
 
 
+@pytest.mark.parametrize("name", ACROSS)
+def test_an_operand_in_a_cycle_of_axes(name):
+    """The order that takes it back is another one, unlike that of a reversal."""
+    function, slope = ACROSS[name]
+    x = RANDOM.uniform(0.5, 1.5, (30, 40, 50))
+    w, g = RANDOM.uniform(0.5, 1.5, (2, 40, 50, 30))
+    leaf = cd.array(x, requires_grad=True)
+    function(cnp.transpose(leaf, (1, 2, 0)), w).backward(g)
+    expected = np.transpose(g * slope(np.transpose(x, (1, 2, 0)), w), (2, 0, 1))
+    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_other_seeds_and_orders(shape):
     """A number seen through a shape, zeros that absorb, and the sweep of a sweep."""
