@@ -44,10 +44,11 @@ cdef extern from "widening.h":
 cdef extern from "moving.h":
     void copy_backwards(int64_t n, double *out, const double *last) noexcept nogil
     void copy_crossed(int64_t rows, int64_t n, char *out, int64_t down, const char *source,
-                      int64_t along) noexcept nogil
+                      int64_t along, bint wide) noexcept nogil
     const int PANEL_ROWS
 
 cdef const KernelTable *KERNELS = kernels_select()
+cdef bint HAS_AVX2 = KERNELS.isa != b"baseline"
 
 
 def kernels_in_use():
@@ -221,7 +222,7 @@ cdef void move_panel(Py_ssize_t rows, Py_ssize_t n, Py_ssize_t down, Py_ssize_t 
             memcpy(dst + done * n, dst, i * n * sizeof(double))
             done += i
     elif down == 8:
-        copy_crossed(rows, n, <char *>dst, n * 8, src, along)
+        copy_crossed(rows, n, <char *>dst, n * 8, src, along, HAS_AVX2)
     else:
         for k in range(n):
             for i in range(rows):

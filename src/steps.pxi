@@ -110,7 +110,7 @@ cdef void move_axes(int ndim, const Py_ssize_t *shape, const Py_ssize_t *dt, con
         move_row(MOVE_COPY, shape[0], to, dt[0], source, ds[0])
         return
     if ndim == 2 and dt[1] == 8 and is_crossed(ds, 1):
-        copy_crossed(shape[0], shape[1], to, dt[0], source, ds[1])
+        copy_crossed(shape[0], shape[1], to, dt[0], source, ds[1], HAS_AVX2)
         return
     for i in range(shape[0]):
         move_axes(ndim - 1, shape + 1, dt + 1, ds + 1, to + i * dt[0], source + i * ds[0])

@@ -49,7 +49,8 @@ cdef void move_from(Move how, const Path *p, int axis, char *to, const char *sou
         return
     if axis == p.ndim - 2 and how == MOVE_COPY and p.to[axis + 1] == 8 \
             and is_crossed(p.source, axis + 1):
-        copy_crossed(p.shape[axis], p.shape[axis + 1], to, p.to[axis], source, p.source[axis + 1])
+        copy_crossed(p.shape[axis], p.shape[axis + 1], to, p.to[axis], source, p.source[axis + 1],
+                     HAS_AVX2)
         return
     for i in range(p.shape[axis]):
         move_from(how, p, axis + 1, to, source)
