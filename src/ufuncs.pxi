@@ -161,7 +161,7 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     if method != "__call__":
         return finish_call(ufunc_method(ufunc, method)(*inputs, **kwargs), out, True)
     casting = kwargs.pop("casting", "same_kind")
-    check_words(ufunc.__name__, kwargs.pop("order", None), casting)
+    check_words(ufunc, kwargs.pop("order", None), casting)
     kwargs.pop("subok", None)
     if code is None:
         return finish_call(face_function(ufunc)(*inputs, **kwargs), out, where)
@@ -171,17 +171,15 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     return finish_call(ufunc_value(code, inputs, dtype, casting), out, where)
 
 
-cdef int check_words(object name, object order, object casting) except -1:
+cdef int check_words(object called, object order, object casting) except -1:
     """What NumPy takes for `order=` and `casting=`: both make no difference to a derivative."""
     if order is not None or casting != "same_kind":
-        face_method("__words__")(name, order, casting)
+        face_method("__words__")(called, order, casting)
     return 0
 
 
 cdef object ufunc_value(int op, tuple inputs, object dtype, str casting):
     """The value of an operator for operands of any kind, computed in a dtype if one is given."""
-    if casting != "same_kind":
-        check_words(op_name(op), None, casting)
     if len(inputs) == 1:
         return ew1(op, as_asked(inputs[0], dtype, casting, op))
     if op == OP_POWER and type(inputs[0]) is Array and dtype is None:

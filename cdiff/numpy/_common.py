@@ -277,7 +277,7 @@ def initial_of(initial: ArrayLike, dtype: Any, name: str) -> Array:
     first = as_array(initial)
     if first.ndim:
         raise misfit(f"{name}: initial= is one number, not an array of shape {first.shape}")
-    if not np.can_cast(first.dtype, dtype, "same_kind") and first.dtype.kind == "c":
+    if first.dtype.kind == "c" and dtype.kind != "c":
         raise misfit(f"{name}: initial= is {first.dtype}, but the result is {dtype}", TypeError)
     return _core.cast(first, dtype)
 

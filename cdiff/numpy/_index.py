@@ -109,7 +109,7 @@ def clip(
     high = _bound(a_max, max, "max")
     where = kwargs.pop("where", True)
     result = as_array(a)
-    if low is not None and high is not None and result.dtype.kind == "f" and not kwargs:
+    if low is not None and high is not None and result.dtype == np.float32 and not kwargs:
         # One dtype for all three: a number must not be rounded before an array makes it wider.
         bounds = [x if type(x) in (bool, int, float) else as_array(x).dtype for x in (low, high)]
         result = _core.cast(result, NUMPY.result_type(result.dtype, *bounds))

@@ -208,12 +208,12 @@ def _namespace(self: Array, api_version: str | None = None) -> Any:
     return import_module("cdiff.numpy")
 
 
-def _check_words(name: str, order: Any, casting: Any) -> None:
+def _check_words(called: Any, order: Any, casting: Any) -> None:
     """Raise for what NumPy does not take as `order=` or `casting=`."""
     try:
         np.empty(0).astype(float, order=order, casting=casting)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from None
+        raise type(error)(f"{getattr(called, '__name__', called)}: {error}") from None
 
 
 def _repr_html(self: Array) -> str:
