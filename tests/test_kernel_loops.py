@@ -42,6 +42,18 @@ def test_elements_do_not_depend_on_their_neighbours(name, n):
     np.testing.assert_allclose(whole, wanted, rtol=1e-14, atol=1e-320)
 
 
+@pytest.mark.parametrize("n", [n for n in LENGTHS if n > 8])
+@pytest.mark.parametrize("f", [cn.sin, cn.tanh, cd.erf, cd.erfc])
+def test_value_and_slope_together_do_not_depend_on_their_place(f, n):
+    """One kernel for both, whose last round is another one when three elements are left out."""
+    both = cd.compile(lambda x: (f(x), cd.elementwise_grad(f)(x)))
+    x = numbers("sin", n)
+    whole, some = both(x), both(x[3:])
+    np.testing.assert_array_equal(whole[0][3:], some[0])
+    np.testing.assert_array_equal(whole[1][3:], some[1])
+    np.testing.assert_array_equal(whole[0], np.asarray(f(cd.array(x))))
+
+
 @pytest.mark.parametrize("n", LENGTHS)
 def test_results_in_place_of_operands(n):
     """A chain whose results take each other's memory, in one program and operation by operation."""
