@@ -22,6 +22,26 @@ def nested():
     return inside
 
 
+def leaked():
+    kept = []
+
+    def f(x):
+        kept.append(x * 2.0)
+        return x * x
+
+    cd.grad(f)(3.0)
+    return kept[0]
+
+
+def test_a_drawing_of_a_value_left_behind():
+    # A sweep from a node without a place in it wrote into memory that was not its own.
+    picture = cd.draw(leaked())
+    assert "<svg" in picture.svg
+    kept = []
+    cd.compile(lambda x: (kept.append(x * 2.0), x * x)[1])(3.0)
+    assert "<svg" in cd.draw(kept[0]).svg
+
+
 @pytest.mark.parametrize("make", [nested, lambda: "1", lambda: -1, lambda: None, lambda: [1, 2]])
 def test_seeds_are_whole_numbers(make):
     f = np.sin
