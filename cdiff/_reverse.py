@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import Array, GradientCall, Level, leaf, pullback
+from cdiff._core import Array, GradientCall, Level, leaf, pullback, refuse_left
 from cdiff._holomorphic import check_for_reverse, promise
 from cdiff._leaves import (
     FLOAT_TYPES,
@@ -68,6 +68,7 @@ class _Gradient(GradientCall, Transformed):
                 out, traced = found
             if not self._direct:
                 out, aux = split_aux(out, self._f, level)
+            refuse_left([out], level)
             if (
                 out.__class__ is not Array
                 or out.shape != ()

@@ -13,6 +13,7 @@ import sys
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from cdiff._core import refuse_left
 from cdiff._leaves import check_input, check_output, is_differentiable, outside, restore
 from cdiff._tree import LEAF, LEAF_TYPES, TreeDef, flatten, leaf_paths, unflatten
 
@@ -359,6 +360,7 @@ class Outputs:
         self.f = f
         self.level = level
         self.leaves, self.treedef = flatten(out)
+        refuse_left(self.leaves, level)
         if out is None:
             check_output(None, f"the output of {function_name(f)}")
         _check_leaves(check_output, self.leaves, self.treedef, "the output of", f)

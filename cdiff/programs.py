@@ -131,6 +131,11 @@ def simplify(program: Program) -> Program:
     Program
         Its values differ by rounding only; see the page on compiling for the rules.
 
+    Raises
+    ------
+    TypeError
+        If it is no program.
+
     Examples
     --------
     >>> import cdiff as cd
@@ -140,6 +145,8 @@ def simplify(program: Program) -> Program:
     >>> len(p), len(cd.programs.simplify(p))
     (4, 3)
     """
+    if not isinstance(program, Program):
+        raise TypeError(f"simplify needs a program, got a {type(program).__name__}")
     return program.simplify()
 
 

@@ -220,10 +220,12 @@ def check_grads(
     check_function(f, "check_grads")
     if not isinstance(args, (tuple, list)):
         raise TypeError("check_grads: args must be a tuple of arguments; for one write (x,)")
-    wrong = [mode for mode in modes if mode not in MODES]
-    if isinstance(modes, str) or wrong or not modes:
+    if isinstance(modes, str) or any(mode not in MODES for mode in modes) or not modes:
         raise ValueError(f"check_grads: modes must be a sequence of 'fwd', 'rev', got {modes!r}")
     rng = random_source(order, seed, "check_grads")
+    for name, value in (("atol", atol), ("rtol", rtol), ("eps", eps)):
+        if value is not None and not 0.0 <= value < np.inf:
+            raise ValueError(f"check_grads: {name} must be a number >= 0, got {value!r}")
     args = tuple([stop_gradient(arg) for arg in args])
     single = any(leaf_dtype(x) in (np.float32, np.complex64) for x in flatten(args)[0])
     tolerance = 2e-3 if single else 1e-6

@@ -36,6 +36,8 @@ def adjoints(y, v, int level=0):
     sweep_init(&s, level)
     try:
         s.all_leaves = True
+        if not N(a).flags & s.bit:               # left behind by a transformation: no place in it
+            return at_nodes, at_edges
         sort_from(&s, N(a))
         cdiff_tls.paused = 1
         put_seed(&s, N(a).mark, a, None if v is None else as_node(v))
@@ -116,6 +118,34 @@ def graph(y):
         out.append(make(id(a), name, shape_tuple(a), parents, ndarray_of(a), constants_of(a),
                         line_of(N(a)), levels_of(N(a)) != 0))
     return out
+
+
+cdef enum:
+    LEFT_MARK = 0x7FFFFFFF        # of an input of a program whose recording has ended
+
+
+def refuse_left(list ys, int level):
+    """Raise where a result at `level` depends on a value that belongs to a recorded function.
+
+    Such a value, left in a list or a global by the body of a loop, say, holds what it was at the
+    first step alone, and has lost the derivatives with respect to everything outside.
+    """
+    cdef int inner = LEVEL_MASK & ~(2 * level_bit(level) - 1)
+    cdef list stack = [y for y in ys if type(y) is Array and N(<Array>y).flags & inner]
+    cdef set seen = set()
+    cdef Array a
+    while stack:
+        a = stack.pop()
+        if not N(a).flags & inner or id(a) in seen:
+            continue
+        seen.add(id(a))
+        if N(a).op == OP_LEAF and N(a).mark == LEFT_MARK:
+            raise RuntimeError("cdiff: an Array from inside a function that was recorded (the body "
+                               "of a loop, a mapped, checkpointed or solved function) was used "
+                               "outside of it; return such values instead" + origin_text(N(a)))
+        stack += [p for p in graph_operands(a) if p is not None]
+        if N(a).flags & NODE_DUAL and N(a).p1 != NULL:
+            stack.append(<Array><PyObject *>N(a).p1)
 
 
 cdef dict constants_of(Array a):

@@ -85,6 +85,9 @@ cdef class Trace(Level):
 
     def __exit__(self, *exception):
         cdef int k
+        cdef Array a
+        for a in self.inputs:
+            N(a).mark = LEFT_MARK
         cdiff_tls.trace[self.level] = NULL
         for k in range(self.level if self.past else 0):
             cdiff_tls.trace[k] = self.outer_trace[k]
@@ -498,6 +501,8 @@ cdef int32_t freeze_operand(Sweep *s, Node *p, _Frozen f) except -1:
         return f.at[p.mark]
     found = f.constants.get(<size_t>p)
     if found is None:
+        if p.flags & LEVEL_MASK:
+            refuse_left([<Array><PyObject *>p], f.trace.level)
         if p.flags & NODE_ARRAY:
             found = freeze_constant(s, <Array><PyObject *>p, f)
         else:

@@ -423,6 +423,8 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     if N(y).flags & NODE_DUAL or not N(y).flags & level_bit(0):
         raise with_operands(RuntimeError("backward: this array does not depend on any array made "
                                          "with requires_grad=True" + stale_text(y)))
+    if levels_of(N(y)) != level_bit(0):
+        refuse_left([y], 0)
     seed = checked_seed(y, v)
     sweep_init(&s, 0)
     try:

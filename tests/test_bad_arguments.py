@@ -22,6 +22,26 @@ def nested():
     return inside
 
 
+def leaked():
+    kept = []
+
+    def f(x):
+        kept.append(x * 2.0)
+        return x * x
+
+    cd.grad(f)(3.0)
+    return kept[0]
+
+
+def test_a_drawing_of_a_value_left_behind():
+    # A sweep from a node without a place in it wrote into memory that was not its own.
+    picture = cd.draw(leaked())
+    assert "<svg" in picture.svg
+    kept = []
+    cd.compile(lambda x: (kept.append(x * 2.0), x * x)[1])(3.0)
+    assert "<svg" in cd.draw(kept[0]).svg
+
+
 @pytest.mark.parametrize("make", [nested, lambda: "1", lambda: -1, lambda: None, lambda: [1, 2]])
 def test_seeds_are_whole_numbers(make):
     f = np.sin
@@ -148,3 +168,42 @@ def test_a_delay_is_a_number(delay):
     with pytest.raises(TypeError, match="progress: delay is a number of seconds"):
         cd.progress(True, delay)
     assert not cd.progress.state()[0]
+
+
+@pytest.mark.parametrize("max_steps", [0, -1, -(2**63), 0.5, float("nan")])
+def test_a_solver_takes_a_step_at_least(max_steps):
+    # A negative number of steps was no step: the first state came back for all times.
+    times = np.array([0.0, 0.1])
+
+    def slope(t, y):
+        return -y
+
+    for call in (
+        lambda: cd.integrate.odeint(slope, np.ones(3), times, max_steps=max_steps),
+        lambda: cd.integrate.ode_solution(slope, 1.0, (0.0, 1.0), max_steps=max_steps),
+        lambda: cd.integrate.ode_event(
+            slope, 1.0, (0.0, 1.0), lambda t, y: y - 0.9, max_steps=max_steps
+        ),
+    ):
+        with pytest.raises(ValueError, match="max_steps must be an integer >= 1"):
+            call()
+
+
+@pytest.mark.parametrize("direction", [2, -0.5, None, "up"])
+def test_a_direction_is_up_or_down(direction):
+    with pytest.raises(ValueError, match="direction must be -1, 0 or 1"):
+        cd.integrate.ode_event(
+            lambda t, y: -y, 1.0, (0.0, 1.0), lambda t, y: y - 0.9, direction=direction
+        )
+
+
+@pytest.mark.parametrize("name", ["atol", "rtol", "eps"])
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_a_wrong_tolerance_is_no_wrong_derivative(name, value):
+    with pytest.raises(ValueError, match=f"check_grads: {name} must be a number >= 0"):
+        cd.testing.check_grads(np.sin, (1.0,), **{name: value})
+
+
+def test_only_programs_are_simplified():
+    with pytest.raises(TypeError, match="simplify needs a program, got a function"):
+        cd.programs.simplify(lambda x: x)

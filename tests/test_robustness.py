@@ -263,6 +263,77 @@ def test_leaks_through_generators():
     fine()
 
 
+# ------------------------------------------------------------------ leaks out of a body
+
+
+def in_scan(x, keep):
+    return cd.scan(lambda c, z: (keep(c * z), c), x, np.ones(3) * 2.0)
+
+
+def in_condition(x, keep):
+    return cd.while_loop(lambda c: keep(c) < 100.0, lambda c: c * 2.0, x)
+
+
+def solved(x, keep):
+    return cd.custom_root(lambda z, a: keep(z - a))(x, x)
+
+
+BODIES = {
+    "scan": in_scan,
+    "while_loop": in_condition,
+    "fori_loop": lambda x, keep: cd.fori_loop(0, 3, lambda i, c: keep(c * 2.0), x),
+    "checkpoint": lambda x, keep: cd.checkpoint(lambda c: keep(c * 2.0))(x),
+    "vmap": lambda x, keep: cd.vmap(lambda c: keep(c * 2.0))(cnp.stack([x, x])),
+    "custom_root": solved,
+    "closure": lambda x, keep: cd.fori_loop(0, 3, lambda i, c: keep(c * x), 1.0),
+    "nested": lambda x, keep: cd.checkpoint(lambda u: in_scan(u, keep)[0])(x),
+}
+AROUND = {
+    "grad": lambda f: cd.grad(f)(2.0),
+    "jvp": lambda f: cd.jvp(f, (2.0,), (1.0,)),
+    "vjp": lambda f: cd.vjp(f, 2.0),
+    "hessian": lambda f: cd.hessian(f)(2.0),
+    "vmap": lambda f: cd.vmap(f)(np.array([2.0, 3.0])),
+    "compile": lambda f: cd.compile(f)(2.0),
+    "compiled grad": lambda f: cd.compile(cd.grad(f))(2.0),
+    "checkpoint": lambda f: cd.grad(cd.checkpoint(f))(2.0),
+    "scan": lambda f: cd.scan(lambda c, z: (f(c), c), 2.0, np.ones(2)),
+    "backward": lambda f: f(cd.array(2.0, requires_grad=True)).backward(),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("body", BODIES)
+def test_a_value_kept_by_a_body_is_refused_outside_of_it(body, around):
+    # It was a constant: a derivative was lost, and a compiled function kept the first value.
+    kept = []
+
+    def keep(y):
+        kept.append(y)
+        return y
+
+    def f(x):
+        del kept[:]
+        BODIES[body](x, keep)
+        return kept[0] * x
+
+    with pytest.raises(RuntimeError, match="return such values instead"):
+        AROUND[around](f)
+    assert isinstance(cd.stop_gradient(kept[0]).numpy(), (np.ndarray, np.float64))
+    fine()
+
+
+@pytest.mark.parametrize("around", ["grad", "jvp", "hessian", "compile", "compiled grad"])
+def test_a_value_kept_by_a_derivative_keeps_its_own(around):
+    def f(x):
+        kept = []
+        cd.grad(lambda u: (kept.append(u * 3.0), u * u)[1])(x)
+        return kept[0] * x  # 3 x^2
+
+    right = {"grad": 12.0, "jvp": (12.0, 12.0), "hessian": 6.0, "compile": 12.0}
+    assert AROUND[around](f) == right.get(around, 12.0)
+
+
 # ------------------------------------------------------------------ the garbage collector
 
 

@@ -58,6 +58,8 @@ class Settings:
             raise ValueError(f"{who}: there is no method {method!r}; there are {known}")
         if not (rtol >= 0 and atol >= 0 and rtol + atol > 0):
             raise ValueError(f"{who}: rtol and atol must be positive, got {rtol!r} and {atol!r}")
+        if not (max_steps >= 1 and max_steps == int(max_steps)):
+            raise ValueError(f"{who}: max_steps must be an integer >= 1, got {max_steps!r}")
         self.method = method
         self.rtol = float(rtol)
         self.atol = float(atol)

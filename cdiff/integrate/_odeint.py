@@ -453,6 +453,8 @@ def ode_event(
     span = _times(t_span, "ode_event")
     if span.shape != (2,):
         raise ValueError("ode_event: t_span must be a pair of times")
+    if direction not in (-1, 0, 1):
+        raise ValueError(f"ode_event: direction must be -1, 0 or 1, got {direction!r}")
     settings = _own_settings(method, rtol, atol, max_steps, "ode_event")
 
     def condition(t: Any, v: Any) -> Any:
