@@ -129,6 +129,7 @@ cdef class Trace(Level):
         made with the Trace.
         """
         cdef list nodes = [entered(as_node(y)) for y in outputs]
+        refuse_left(nodes, self.level)
         return freeze(self, nodes, self.rules if rules is None else rules)
 
     cdef np.ndarray original_of(self, Array copy):
@@ -501,8 +502,6 @@ cdef int32_t freeze_operand(Sweep *s, Node *p, _Frozen f) except -1:
         return f.at[p.mark]
     found = f.constants.get(<size_t>p)
     if found is None:
-        if p.flags & LEVEL_MASK:
-            refuse_left([<Array><PyObject *>p], f.trace.level)
         if p.flags & NODE_ARRAY:
             found = freeze_constant(s, <Array><PyObject *>p, f)
         else:
