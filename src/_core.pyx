@@ -115,6 +115,7 @@ cdef PyTypeObject *ARRAY_TYPE
 include "headroom.pxi"
 include "memory.pxi"
 include "node.pxi"
+include "lead.pxi"
 include "watch.pxi"
 include "blocks.pxi"
 include "elementwise.pxi"

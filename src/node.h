@@ -130,10 +130,11 @@ static inline void cdiff_set_kind(Node *n, uint32_t op, uint32_t flags) {
 }
 
 /* Per thread: is recording switched off, how many transformations are we
- * inside (counted from `base`, the levels of another thread) and which number has each of them, which of them record programs (the
- * bits of their levels, and the Trace of each) and which of these without
- * computing large values, and the list of nodes waiting to be freed (so that
- * freeing a chain of a million nodes does not recurse). */
+ * inside (counted from `base`, the levels of another thread) and which number
+ * has each of them, which of them record programs (the bits of their levels,
+ * and the Trace of each) and which of these without computing large values,
+ * and the list of nodes waiting to be freed (so that freeing a chain of a
+ * million nodes does not recurse). */
 typedef struct {
     int paused;
     int depth;

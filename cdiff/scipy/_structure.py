@@ -58,6 +58,12 @@ def promoted(*arrays: Any) -> list[Array]:
     return [_core.cast(a, dtype) for a in found]
 
 
+def check_method(name: str, method: str | None, *known: str) -> None:
+    """A keyword that has no effect here is still one of those that SciPy knows."""
+    if method is not None and method not in known:
+        raise ValueError(f"{name}: unknown method {method!r}; {' and '.join(known)} are known")
+
+
 def symmetric_of(a: Array, lower: bool) -> Array:
     """The symmetric matrix of which one triangle is given."""
     return tril(a) + tril(a, -1).mT if lower else triu(a) + triu(a, 1).mT

@@ -36,13 +36,8 @@ from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
 from cdiff.scipy._spectral import *  # noqa: F403
 from cdiff.scipy._structure import (
-    hermitian_of,
-    matrix_of,
-    over_stacks,
-    promoted,
-    square_of,
-    symmetric_of,
-)
+    check_method, hermitian_of, matrix_of, over_stacks, promoted, square_of, symmetric_of,
+)  # fmt: skip
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = [*_polar.__all__, *_spectral.__all__]
@@ -315,8 +310,7 @@ def expm_frechet(
     A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
 ) -> Any:
     """As `scipy.linalg.expm_frechet`, by both matrices."""
-    if method not in (None, "SPS", "blockEnlarge"):
-        raise ValueError(f"expm_frechet: unknown method {method!r}; SPS and blockEnlarge are known")
+    check_method("expm_frechet", method, "SPS", "blockEnlarge")
     A, E = promoted(square_of(A, "expm_frechet"), square_of(E, "expm_frechet"))
     if A.shape != E.shape:
         raise misfit(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
@@ -350,8 +344,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 @over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
-    if method is not None and str(method).lower() not in ("direct", "bilinear"):
-        raise ValueError(f"solve_discrete_lyapunov: unknown method {method!r}: direct or bilinear")
+    check_method("solve_discrete_lyapunov", method and method.lower(), "direct", "bilinear")
     a, q = square_of(a, "solve_discrete_lyapunov"), square_of(q, "solve_discrete_lyapunov")
     n = a.shape[0]
     system = as_array(np.eye(n * n, dtype=a.dtype)) - _kron(a, _core.conj(a))
