@@ -303,8 +303,8 @@ cdef list collect(Sweep *s, list positions, int level):
 
 cdef Array own_result(Array a, bint shares=False):
     """A finished cotangent as a node that only the sweep and the caller know, in memory of its own
-    or, if it `shares`, in some to which nobody writes without taking a copy.  A large matrix across goes
-    as it lies: to turn it takes as long as it took to make."""
+    or, if it `shares`, in some to which nobody writes without taking a copy.  A large matrix across
+    goes as it lies: to turn it takes as long as it took to make."""
     if not N(a).flags & NODE_ARRAY:
         return scalar(N(a).v)
     if Py_REFCNT(<PyObject *>a) > 2 or not claim(a, True):

@@ -28,27 +28,40 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _polar, _riccati, _spectral
-from cdiff.scipy._matrix import Banded, MatrixFunction, PackedLU, Solve, Sylvester, joined, unpacked
+from cdiff.scipy import _polar, _powers, _riccati, _spectral
+from cdiff.scipy._matrix import Banded, PackedLU, Solve, Sylvester, joined, unpacked
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
+from cdiff.scipy._powers import *  # noqa: F403
 from cdiff.scipy._spectral import *  # noqa: F403
 from cdiff.scipy._structure import (
-    check_method, hermitian_of, matrix_of, over_stacks, promoted, square_of, symmetric_of,
-)  # fmt: skip
+    check_method,
+    hermitian_of,
+    matrix_of,
+    over_stacks,
+    promoted,
+    square_of,
+    symmetric_of,
+)
 
 _linalg = scipy_module("linalg")
-__all__: list[str] = [*_polar.__all__, *_spectral.__all__]
+__all__: list[str] = [*_polar.__all__, *_powers.__all__, *_spectral.__all__]
 _mirrors = mirror_of(_linalg, __all__)
 
 _SHORT = {
     "gen": "general", "diag": "diagonal", "tridiag": "tridiagonal", "sym": "symmetric",
     "her": "hermitian", "pos": "positive definite",
 }  # fmt: skip
-_KINDS = {None, "general", "diagonal", "tridiagonal", "banded", "upper triangular",
-          "lower triangular", "symmetric", "hermitian", "positive definite"}  # fmt: skip
+_KINDS = {None, *_SHORT.values(), "banded", "upper triangular", "lower triangular"}
+
+
+def _kind_of(name: str, assume_a: str | None) -> str | None:
+    kind = _SHORT.get(assume_a or "", assume_a)
+    if kind not in _KINDS:
+        raise ValueError(f"{name}: {assume_a!r} is not a recognized matrix structure")
+    return kind
 
 
 def _read_part(a: Array, kind: str | None, lower: bool) -> Array:
@@ -91,9 +104,7 @@ def solve(
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.solve`, with every `assume_a`."""
     a = square_of(a, "solve")
-    kind = _SHORT.get(assume_a or "", assume_a)
-    if kind not in _KINDS:
-        raise ValueError(f"solve: {assume_a!r} is not a recognized matrix structure")
+    kind = _kind_of("solve", assume_a)
     a = _read_part(a, kind, lower)
     if transposed:
         a = a.mT
@@ -268,54 +279,6 @@ def lu_solve(
     first = _solved(turned[0], b, "lower triangular", "lu_solve")
     found = _solved(turned[1], first, "upper triangular", "lu_solve")
     return rows_at(found, of_values(_inverse_order, order))
-
-
-# --- functions of matrices ------------------------------------------------------------------------
-
-
-def _matrix_function(name: str) -> Any:
-    operator = MatrixFunction(name)
-
-    def function(A: Any) -> Array:
-        return call(operator, [square_of(A, name)])
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As `scipy.linalg.{name}(A)`; a real matrix must have a real result."
-    return _mirrors(function)
-
-
-expm = _matrix_function("expm")
-logm = _matrix_function("logm")
-sqrtm = _matrix_function("sqrtm")
-cosm = _matrix_function("cosm")
-sinm = _matrix_function("sinm")
-tanm = _matrix_function("tanm")
-coshm = _matrix_function("coshm")
-sinhm = _matrix_function("sinhm")
-tanhm = _matrix_function("tanhm")
-signm = _matrix_function("signm")
-
-
-@_mirrors
-def fractional_matrix_power(A: Any, t: float) -> Array:
-    """As `scipy.linalg.fractional_matrix_power`, by A; a tracked t goes through expm and logm."""
-    A = square_of(A, "fractional_matrix_power")
-    if isinstance(t, Array):
-        return expm(t * logm(A))
-    return call(MatrixFunction("fractional_matrix_power", t), [A])
-
-
-@_mirrors
-def expm_frechet(
-    A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
-) -> Any:
-    """As `scipy.linalg.expm_frechet`, by both matrices."""
-    check_method("expm_frechet", method, "SPS", "blockEnlarge")
-    A, E = promoted(square_of(A, "expm_frechet"), square_of(E, "expm_frechet"))
-    if A.shape != E.shape:
-        raise misfit(f"expm_frechet: shapes {A.shape} and {E.shape} differ")
-    along = MatrixFunction("expm").along(A, E)
-    return (expm(A), along) if compute_expm else along
 
 
 # --- matrix equations -----------------------------------------------------------------------------
@@ -573,9 +536,7 @@ def inv(
 ) -> Array:  # fmt: skip
     """As `scipy.linalg.inv`."""
     a = square_of(a, "inv")
-    kind = _SHORT.get(assume_a or "", assume_a)
-    if kind not in _KINDS:
-        raise ValueError(f"inv: {assume_a!r} is not a recognized matrix structure")
+    kind = _kind_of("inv", assume_a)
     return _numpy_linalg.inv(_read_part(a, kind, lower))
 
 
