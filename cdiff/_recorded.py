@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import has_rules
-from cdiff._core import Array, Trace, is_waiting, leaf_value, peek, texts_made
+from cdiff._core import Array, Trace, is_waiting, leaf_value, let_out, peek, texts_made
 from cdiff._leaves import is_lasting, outside
 from cdiff._paths import NewPath, Path
 from cdiff._tree import flatten
@@ -148,6 +148,7 @@ class Recorded:
                     y if k is None else outputs[k]
                     for k, y in zip(path.places, self.leaves, strict=True)
                 ]
+        let_out(self.nodes)
         return [
             y.copy() if isinstance(y, np.ndarray) else outside(y, self.level) for y in self.leaves
         ]

@@ -42,6 +42,7 @@ NUMPY = frozenset((
 # Functions and operators of this package.
 OWN = {
     "cdiff._core": "result_shape",
+    "cdiff.numpy._common": "_endless",
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._creation": "_has_no_finite",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
