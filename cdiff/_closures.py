@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdiff._beside import tracked_reads
 from cdiff._body import next_level, rules_of
-from cdiff._core import in_trace
+from cdiff._core import LEVELS, in_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ READS_MORE = (
     "a derivative rule reads a value from its closure that a transformation tracks; return it from "
     "fwd with the residuals, or make it an argument of the function with the rule"
 )
-LEVELS = 18  # MAX_LEVEL of node.h, and that of plain values
 
 
 def reads_ended(functions: Sequence[Any]) -> bool:

@@ -141,6 +141,8 @@ cdef class JacobianCall(DirectCall):
     cdef object derivative(self, Array y, tuple given):
         cdef Array x = given[self.places[0]]
         cdef np.ndarray matrix
+        if levels_of(N(y)) != level_bit(cdiff_tls.depth + 1):
+            refuse_left([y], cdiff_tls.depth + 1)
         y = current(y)
         if not is_plain_at(y, cdiff_tls.depth + 1) or typenum_of(y) != NPY_DOUBLE:
             return None

@@ -5,6 +5,8 @@
 # Nothing here knows what a transformation does.  Fast: a thread alone pays one comparison for each
 # transformation that it begins or leaves, and none for an operation.
 
+LEVELS = MAX_LEVEL + 1            # of values: of those outside of all transformations too
+
 cdef ThreadState *lead = NULL
 cdef int lead_depth = 0
 cdef uint32_t lead_tracing = 0    # the levels at which it records programs
