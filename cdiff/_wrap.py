@@ -10,6 +10,7 @@ little here: one pass over the chosen arguments, none over the others.
 from __future__ import annotations
 
 import sys
+from operator import index
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,10 @@ def check_seed(seed: Any, who: str) -> int:
     ValueError
         If it is no integer >= 0.
     """
-    if not hasattr(type(seed), "__index__") or seed.__index__() < 0:
+    number = index(seed) if hasattr(type(seed), "__index__") else -1
+    if number < 0:
         raise ValueError(f"{who}: seed must be an integer >= 0, got {seed!r:.80}")
-    return int(seed.__index__())
+    return number
 
 
 def check_argnums(argnums: Any, who: str) -> Argnums:

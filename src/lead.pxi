@@ -3,7 +3,7 @@
 # The first thread that is inside a transformation leads.  Others count their levels from its depth,
 # so that what it tracks is outside of what they begin, as it is where the same thread begins it.
 # Nothing here knows what a transformation does.  Fast: a thread alone pays one comparison for each
-# transformation that it begins or leaves, and none for an operation.
+# transformation that it begins or leaves and for each tracked value that Python looks at.
 
 LEVELS = MAX_LEVEL + 1            # of values: of those outside of all transformations too
 

@@ -236,11 +236,10 @@ def logspace(
         shape = np.broadcast_shapes(np.shape(start), np.shape(stop), base.shape)
         start, stop = _core.broadcast_to(start, shape), _core.broadcast_to(stop, shape)
         base = _core.broadcast_to(base, shape)
-        powers = linspace(start, stop, num, endpoint, axis=axis)
+    powers = linspace(start, stop, num, endpoint, axis=axis)
+    if np.ndim(base):
         place = axis_of(powers, axis, "logspace")
         base = _core.reshape(base, (*shape[:place], 1, *shape[place:]))
-    else:
-        powers = linspace(start, stop, num, endpoint, axis=axis)
     result = _core.power(base, powers)
     return as_array(result) if dtype is None else _core.cast(result, dtype)
 
