@@ -271,6 +271,8 @@ SMOOTH = {
         "m.full((2, 3), s)",
         "m.full(3, fill_value=s)",
         "m.full_like(c, s)",
+        "m.ix_(v, u)[0] * m.ix_(v, u)[1]",
+        "m.ix_(v, [0, 2], u * v)[2]",
         "m.meshgrid(v, u)[0]",
         "m.meshgrid(v, u)[1]",
         "m.meshgrid(v, u, s, indexing='ij')[1]",

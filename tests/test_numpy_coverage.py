@@ -152,7 +152,7 @@ CALLS = {
     "unravel_index": "np.unravel_index(1, (3,))", "packbits": "np.packbits(x > 0)",
     "unpackbits": "np.unpackbits(np.array([1], np.uint8))",
     "matrix_rank": "np.linalg.matrix_rank(q)",
-    "nextafter": "np.nextafter(x, 1.0)", "bmat": "np.bmat([[q, q]])", "ix_": "np.ix_(x)",
+    "nextafter": "np.nextafter(x, 1.0)", "bmat": "np.bmat([[q, q]])",
     "save": "np.save('x', x)", "savetxt": "np.savetxt('x', x)", "savez": "np.savez('x', x)",
     "savez_compressed": "np.savez_compressed('x', x)",
 }  # fmt: skip
@@ -183,6 +183,8 @@ def test_plain_functions_answer_without_derivative(row):
     result = called(row)
     for part in result if isinstance(result, (tuple, list)) else [result]:
         assert not isinstance(part, cd.Array)
+        numbers = isinstance(part, (np.ndarray, np.generic)) and part.dtype.kind in "fc"
+        assert not numbers or row.name == "spacing"  # of floating numbers: a lost derivative
 
 
 @of_kind("none")

@@ -45,8 +45,8 @@ _NUMPY = {
         deg2rad degrees delete diag diagflat diagonal diff divide divmod dot dsplit dstack ediff1d
         einsum exp exp2 expand_dims expm1 extract fabs flip fliplr flipud float_power fmax fmin
         fmod frexp gradient heaviside histogram histogram2d histogram_bin_edges histogramdd
-        hsplit hstack hypot i0 imag inner insert interp intersect1d kron ldexp log log10 log1p log2
-        logaddexp logaddexp2 matmul matrix_transpose matvec max maximum mean median meshgrid min
+        hsplit hstack hypot i0 imag inner insert interp intersect1d ix_ kron ldexp log log10 log1p
+        log2 logaddexp logaddexp2 matmul matrix_transpose matvec max maximum mean median meshgrid min
         minimum mod modf moveaxis multiply nan_to_num nancumprod nancumsum nanmax nanmean
         nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar negative outer
         pad partition percentile permute_dims piecewise poly polyadd polyder polydiv polyfit
@@ -71,7 +71,7 @@ _NUMPY = {
         bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor can_cast
         common_type count_nonzero diag_indices_from digitize einsum_path equal flatnonzero gcd
         greater greater_equal invert isclose iscomplex iscomplexobj isfinite isfortran isin isinf
-        isnan isneginf isposinf isreal isrealobj isscalar iterable ix_ lcm left_shift less
+        isnan isneginf isposinf isreal isrealobj isscalar iterable lcm left_shift less
         less_equal lexsort logical_and logical_not logical_or logical_xor may_share_memory nanargmax
         nanargmin ndim nonzero not_equal packbits ravel_multi_index result_type right_shift
         searchsorted shape shares_memory signbit size spacing tril_indices_from triu_indices_from

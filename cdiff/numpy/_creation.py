@@ -32,7 +32,7 @@ from cdiff.numpy._common import (
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "asarray_chkfinite", "ascontiguousarray",
     "asfortranarray", "astype", "copy", "empty", "empty_like", "eye", "from_dlpack",
-    "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity", "linspace",
+    "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity", "ix_", "linspace",
     "logspace", "meshgrid", "ones", "ones_like", "require", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -304,6 +304,23 @@ def meshgrid(
         shape = np.broadcast_shapes(*[g.shape for g in grids])
         grids = [_core.broadcast_view(g, shape) for g in grids]
     return tuple([g.copy() if copy else g for g in grids])
+
+
+@mirrors(np.ix_)
+def ix_(*args: ArrayLike) -> tuple[Any, ...]:
+    """As `numpy.ix_`; how many elements a mask takes is a decision of a program."""
+    rows = [_line_of_mesh(as_array(x) if any_array(x) else x) for x in args]
+    shape = (1,) * len(rows)
+    return tuple([x.reshape(*shape[:k], -1, *shape[k + 1 :]) for k, x in enumerate(rows)])
+
+
+def _line_of_mesh(x: Any) -> Any:
+    if type(x) is not Array or x.dtype.kind not in "fc" or not x.size:
+        rows = of_values(np.nonzero, x) if type(x) is Array and x.dtype.kind == "b" else (x,)
+        return of_values(np.ix_, *rows)[0]
+    if x.ndim != 1:
+        raise misfit(f"ix_: cross index must be 1 dimensional, not of shape {x.shape}")
+    return x
 
 
 # --- converted ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ FILES = {
     "_creation": """
         arange array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray astype
         copy empty empty_like eye from_dlpack fromfunction fromiter full full_like geomspace
-        identity linspace logspace meshgrid ones ones_like require tri zeros zeros_like
+        identity ix_ linspace logspace meshgrid ones ones_like require tri zeros zeros_like
     """,
     "_edit": "block choose compress delete diagflat insert partition resize trim_zeros",
     "_einsum": "einsum",
@@ -59,7 +59,7 @@ FILES = {
         array_equiv array_repr array_str bitwise_and bitwise_count bitwise_invert bitwise_left_shift
         bitwise_not bitwise_or bitwise_right_shift bitwise_xor can_cast common_type count_nonzero
         diag_indices_from digitize einsum_path flatnonzero gcd invert isclose iscomplex iscomplexobj
-        isfortran isin isneginf isposinf isreal isrealobj isscalar ix_ lcm left_shift lexsort
+        isfortran isin isneginf isposinf isreal isrealobj isscalar lcm left_shift lexsort
         logical_and logical_not logical_or logical_xor may_share_memory nanargmax nanargmin ndim
         nextafter nonzero packbits ravel_multi_index result_type right_shift searchsorted shape
         shares_memory size spacing tril_indices_from triu_indices_from unpackbits unravel_index

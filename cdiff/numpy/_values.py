@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cdiff._core import Array, any_array, is_tracked, peek
-from cdiff.numpy._common import handles, like_ufunc, of_values, on_forms, on_values, plain
+from cdiff._core import is_tracked, peek
+from cdiff.numpy._common import handles, like_ufunc, on_forms, on_values, plain
 
 __all__ = [
     "all", "allclose", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
@@ -20,7 +20,7 @@ __all__ = [
     "bitwise_right_shift", "bitwise_xor", "can_cast", "common_type", "count_nonzero",
     "diag_indices_from", "digitize", "einsum_path", "flatnonzero", "gcd", "invert", "isclose",
     "iscomplex", "iscomplexobj", "isfortran", "isin", "isneginf", "isposinf", "isreal",
-    "isrealobj", "isscalar", "ix_", "lcm", "left_shift", "lexsort", "logical_and", "logical_not",
+    "isrealobj", "isscalar", "lcm", "left_shift", "lexsort", "logical_and", "logical_not",
     "logical_or", "logical_xor", "may_share_memory", "nanargmax", "nanargmin", "ndim",
     "nextafter", "nonzero", "packbits",
     "ravel_multi_index", "result_type", "right_shift", "searchsorted", "shape", "shares_memory",
@@ -107,15 +107,6 @@ def nextafter(x1: Any, x2: Any, /, out: Any = None, **kwargs: Any) -> Any:
 
 
 like_ufunc(nextafter, np.nextafter)
-
-
-@handles(np.ix_)
-def ix_(*args: Any) -> Any:
-    """As `numpy.ix_`; how many elements a mask takes is a decision of a program."""
-    if not any_array(*args):
-        return np.ix_(*args)
-    rows = [nonzero(x)[0] if type(x) is Array and x.dtype.kind == "b" else x for x in args]
-    return of_values(np.ix_, *rows)
 
 
 @handles(np.isfortran)
