@@ -46,8 +46,8 @@ _NUMPY = {
         einsum exp exp2 expand_dims expm1 extract fabs flip fliplr flipud float_power fmax fmin
         fmod frexp gradient heaviside histogram histogram2d histogram_bin_edges histogramdd
         hsplit hstack hypot i0 imag inner insert interp intersect1d ix_ kron ldexp log log10 log1p
-        log2 logaddexp logaddexp2 matmul matrix_transpose matvec max maximum mean median meshgrid min
-        minimum mod modf moveaxis multiply nan_to_num nancumprod nancumsum nanmax nanmean
+        log2 logaddexp logaddexp2 matmul matrix_transpose matvec max maximum mean median meshgrid
+        min minimum mod modf moveaxis multiply nan_to_num nancumprod nancumsum nanmax nanmean
         nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar negative outer
         pad partition percentile permute_dims piecewise poly polyadd polyder polydiv polyfit
         polyint polymul polysub polyval positive pow power prod ptp quantile rad2deg radians
