@@ -234,7 +234,7 @@ def test_rearrangements_at_random(data):
     for f in (
         lambda m, x: m.moveaxis(x, axis, other),
         lambda m, x: m.swapaxes(x, axis, other),
-        lambda m, x: m.rollaxis(x, axis, abs(other)),
+        lambda m, x: m.rollaxis(x, axis, other),
         lambda m, x: m.roll(x, shift, axis),
         lambda m, x: m.roll(x, shift),
         lambda m, x: m.flip(x, axis),

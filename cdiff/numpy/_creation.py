@@ -425,4 +425,4 @@ def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
 @mirrors(np.astype)
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """As `numpy.astype`; integers and booleans come as plain NumPy arrays."""
-    return as_array(x).astype(dtype)
+    return as_array(x).astype(dtype, copy=copy)

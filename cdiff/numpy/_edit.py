@@ -195,7 +195,7 @@ def block(arrays: Any) -> Array:
     depth = _depth(arrays, ())
     blocks = _leaves(arrays)
     ndim = max(depth, *[x.ndim for x in blocks])
-    return _joined(arrays, depth, ndim)
+    return _joined(arrays, depth, ndim) if depth else blocks[0].copy()
 
 
 def _depth(x: Any, place: tuple[int, ...]) -> int:

@@ -318,7 +318,7 @@ def sort(
     if order is not None:
         raise ValueError("sort: Cannot specify order when the array has no fields.")
     if kind is not None:
-        np.empty(0).sort(kind=kind)  # complains about a kind that there is not
+        NUMPY.sort(np.empty(0), kind=kind, stable=stable)  # NumPy's own errors
     a = as_array(a)
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0

@@ -88,7 +88,10 @@ def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
 @of_ufunc(np.vecdot)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.vecdot`."""
-    product = _core.conj(as_array(x1)) * as_array(x2)
+    a, b = as_array(x1), as_array(x2)
+    if not (a.ndim and b.ndim) or a.shape[-1] != b.shape[-1]:
+        raise misfit(f"vecdot: shapes {a.shape} and {b.shape} do not fit")
+    product = _core.conj(a) * b
     total = _core.sum(product, (axis_of(product, -1, "vecdot"),), False)
     # Unlike a sum, a product of small integers stays as small as they are.
     return total if total.dtype == product.dtype else _core.cast(total, product.dtype)

@@ -50,6 +50,11 @@ def _not_nan(a: Any, where: Any) -> Any:
     return ~np.isnan(a) & where
 
 
+def _check_floating(a: Array, dtype: Any, name: str) -> None:
+    if dtype is not None and a.dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
+        raise TypeError(f"{name}: if a is inexact, then dtype must be inexact, not {dtype}")
+
+
 @mirrors(np.nansum)
 def nansum(
     a: ArrayLike,
@@ -153,6 +158,9 @@ def nanmean(
 ) -> Array:
     """As `numpy.nanmean`."""
     a = as_array(a)
+    _check_floating(a, dtype, "nanmean")
+    if not a.ndim:  # unlike mean, it adds by a ufunc, which takes axis 0 of a number
+        axis = axes_of(a, axis, "nanmean", True)
     return _reduce.mean(a, axis, dtype, out, keepdims, where=_valid(a, where))
 
 

@@ -33,6 +33,7 @@ from cdiff.numpy._common import (
     store,
 )
 from cdiff.numpy._index import positions_of_ranks, sort, stable_order
+from cdiff.numpy._nan import nanmean
 from cdiff.numpy._shape import moveaxis
 
 __all__ = [
@@ -133,7 +134,9 @@ def nanmedian(
 
 
 def _hundredth(q: ArrayLike) -> ArrayLike:
-    return q / 100 if isinstance(q, (int, float, Array)) else np.true_divide(q, 100)
+    # NumPy's float64, unlike Python's float, makes the result of float32 a float64.
+    exact = type(q) in (int, float, Array)
+    return q / 100 if exact else np.asarray(np.true_divide(q, 100))
 
 
 def _quantile(
@@ -152,12 +155,12 @@ def _quantile(
     axis = listed_axes(axis)
     axes = axes_of(a, axis, name)
     shape = a.shape
+    if not a.size and name.startswith("nan"):  # whatever the quantiles are, as in NumPy
+        return nanmean(a, axis, None, out, keepdims)
     w = None if weights is None else _fitted(weights, a, axis, axes, name)
     rows = _last(a, axes)
-    if rows.shape[-1] == 0 and name in ("quantile", "percentile"):
-        raise IndexError(f"{name}: there are no elements along axes {axes} of shape {shape}")
     if rows.shape[-1] == 0:
-        rows = _core.array(np.full((*rows.shape[:-1], 1), np.nan, a.dtype))
+        raise IndexError(f"{name}: there are no elements along axes {axes} of shape {shape}")
     w = None if w is None else _last(w, axes)
     dtype = _dtype(a, q, method if w is None else "inverted_cdf")
     if w is None and not name.startswith("nan") and not any_array(q) and not in_program(rows):
@@ -274,7 +277,7 @@ def _q_first(result: Array, k: int) -> Array:
 
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
     """The dtype of NumPy's result."""
-    if isinstance(q, (int, float)):
+    if type(q) in (int, float):
         return _dtype_for(a.dtype, None, False, method)
     return _dtype_for(a.dtype, getattr(q, "dtype", None) or float, np.ndim(q) > 0, method)
 

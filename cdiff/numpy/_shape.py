@@ -12,6 +12,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.exceptions import AxisError
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from cdiff import _core
@@ -60,8 +61,12 @@ def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None 
     if type(shape) is not tuple:
         shape = (shape,) if type(shape) is int or not np.iterable(shape) else tuple(shape)
     if order != "C" and _by_columns(a, order, "reshape"):
-        return transpose(_core.reshape(transpose(a), shape[::-1]))
-    return _core.reshape(a, shape)
+        result = transpose(_core.reshape(transpose(a), shape[::-1]))
+    else:
+        result = _core.reshape(a, shape)
+    if copy is False and result.size and not _core.is_view(result):
+        raise misfit(f"reshape: {a.shape} becomes {result.shape} by a copy, and copy=False")
+    return result.copy() if copy else result
 
 
 @handles(np.ravel)
@@ -72,7 +77,10 @@ def ravel(a: ArrayLike, order: str = "C") -> Array:
             return NUMPY.ravel(a, order)
         a = as_array(a)
     columns = order != "C" and _by_columns(a, order, "ravel")
-    return _core.reshape(transpose(a) if columns else a, (a.size,))
+    flat = _core.reshape(transpose(a) if columns else a, (a.size,))
+    # What lies scattered NumPy copies, also where a view could be made.
+    apart = _core.is_view(flat) and flat.size > 1 and flat.strides != (flat.itemsize,)
+    return flat.copy() if apart else flat
 
 
 def _by_columns(a: Array, order: str | None, name: str) -> bool:
@@ -212,7 +220,10 @@ def rollaxis(a: ArrayLike, axis: int, start: int = 0) -> Array:
     """As `numpy.rollaxis`."""
     a = as_array(a)
     axis = axis_of(a, axis, "rollaxis")
-    start = noted(normalize_axis_index, operator.index(start), a.ndim + 1, "rollaxis: start")
+    start = operator.index(start)
+    if not -a.ndim <= start <= a.ndim:
+        raise misfit(f"rollaxis: start={start} is out of bounds for shape {a.shape}", AxisError)
+    start += a.ndim if start < 0 else 0  # of the axes, not of the places between them
     perm = [i for i in range(a.ndim) if i != axis]
     perm.insert(start - 1 if axis < start else start, axis)
     return _core.transpose(a, tuple(perm))
@@ -299,9 +310,17 @@ def concatenate(
     if axis is None:
         arrays, axis = [ravel(as_array(a)) for a in arrays], 0
     result = _core.concatenate(arrays, whole_axis(axis, "concatenate"))
+    if casting != "same_kind":
+        _check_casts(arrays, dtype, casting)
     if dtype is None and out is None:
         return result
     return _finished(result, out, dtype, casting, "concatenate")
+
+
+def _check_casts(arrays: Sequence[ArrayLike], dtype: Any, casting: str) -> None:
+    """Raise as NumPy does where a rule forbids to put these together in a dtype."""
+    empty = [np.empty(0, as_array(a).dtype) for a in arrays]
+    NUMPY.concatenate(empty, dtype=dtype, casting=casting)
 
 
 def _finished(result: Array, out: Any, dtype: Any, casting: str, name: str) -> Array:
@@ -339,6 +358,8 @@ def stack(
         axis = noted(normalize_axis_index, operator.index(axis), ndim, f"stack of shape {shape}")
     shape = (*shape[:axis], 1, *shape[axis:])
     rows = [_core.reshape(row, shape) for row in rows]
+    if casting != "same_kind":
+        _check_casts(rows, dtype, casting)
     return _finished(_core.concatenate(rows, axis), out, dtype, casting, "stack")
 
 

@@ -57,6 +57,8 @@ REDUCE: dict[Any, Any] = {
 ACCUMULATE: dict[Any, Any] = {np.add: _reduce.cumsum, np.multiply: _reduce.cumprod}
 SUMS = (np.add, np.multiply)  # of which booleans are no number of times
 
+REAL = (np.hypot, np.logaddexp, np.logaddexp2)
+
 # What a reduction over several axes, in whatever order, may be made of.
 ANY_ORDER = (np.fmax, np.fmin, np.hypot, np.logaddexp2)
 
@@ -72,6 +74,8 @@ def _reduce_of(
 ) -> Array:  # fmt: skip
     """`ufunc.reduce`: one fold along one axis, into which several are put together."""
     a, name = _cast(array, dtype), f"{ufunc.__name__}.reduce"
+    if a.dtype.kind == "c" and ufunc in REAL:
+        raise misfit(f"{name} is not defined for complex numbers, shape {a.shape}", TypeError)
     if ufunc in REDUCE:
         where = NO_VALUE if where is True else where
         given = {"dtype": dtype} if ufunc in SUMS else {}
@@ -116,10 +120,22 @@ def _fold(ufunc: Any, lines: Array, initial: Any, mask: Any, name: str) -> Array
     first = 1 if initial is None else 0
     initial = initial if first else initial_of(initial, lines.dtype, name)
     total = _core.index(lines, 0) if first else _core.broadcast_to(initial, lines.shape[1:])
+    if lines.shape[0] == first == 1:
+        return total.copy()  # of one line, which is no view of it
     for k in range(first, lines.shape[0]):
         longer = ufunc(total, _core.index(lines, k))
         total = longer if mask is None else _core.where(mask[k], longer, total)
     return total
+
+
+def _one_axis(a: Array, axis: Any, name: str) -> Any:
+    """The axis that None or a tuple stands for, where it is one."""
+    if axis is None or isinstance(axis, tuple):
+        axes = axes_of(a, axis, name)
+        if len(axes) != 1:
+            raise misfit(f"{name}: accumulate does not allow multiple axes, {axes} of {a.shape}")
+        return axes[0]
+    return axis
 
 
 def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = None) -> Array:
@@ -127,6 +143,7 @@ def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = Non
     a, name = _cast(array, dtype), f"{ufunc.__name__}.accumulate"
     if not a.ndim:
         raise TypeError(f"{name}: cannot accumulate on a scalar")
+    axis = _one_axis(a, axis, name)
     if ufunc in ACCUMULATE:
         return ACCUMULATE[ufunc](a, whole_axis(axis, name), dtype)
     axis = axis_of(a, axis, name)

@@ -203,6 +203,8 @@ def _half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name: str
     s, axes = lengths_of(a, s, axes, name)
     if not axes:
         raise misfit(f"{name}: at least one axis is needed, got shape {a.shape}", IndexError)
+    if len(set(axes)) < len(axes):  # the lengths are those from before the transform of an axis
+        s = [a.shape[k] if n is None else n for n, k in zip(s, axes, strict=True)]
     a = _half(a, s[-1], axes[-1], norm, name)
     return _along_all(a, s[:-1], axes[:-1], norm, out, False, name)
 

@@ -337,11 +337,11 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
         counted = np.asarray(_core.value(x) != 0).astype(real_dtype(x))
         return _core.sum(counted, axes, keepdims)
     size = _core.absolute(x)
-    if ord == np.inf:
+    if ord == np.inf and 0 not in [x.shape[k] for k in axes]:
         return _core.max(size, axes, keepdims)
     if ord == -np.inf:
         return _core.min(size, axes, keepdims)
-    if ord == 1:
+    if ord in (1, np.inf):  # the largest of no elements is 0, as their sum
         return _core.sum(size, axes, keepdims)
     if 0 < ord < 1:
         # The slope of size**ord is infinite at 0, where absolute's convention is slope 0.
@@ -351,7 +351,8 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
         terms = _core.power(size, ord)
     total = _core.sum(terms, axes, keepdims)
     zero = _core.equal(total, 0.0)
-    return _core.where(zero, 0.0, _core.power(_core.where(zero, 1.0, total), 1.0 / ord))
+    root = _core.power(_core.where(zero, 1.0, total), 1.0 / ord)
+    return _core.where(zero, 0.0 if ord > 0 else np.inf, root)
 
 
 def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
