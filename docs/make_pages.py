@@ -94,6 +94,17 @@ def make_benchmarks() -> None:
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 
 
+COVERAGE_OF_NUMPY = """# NumPy: what is tested
+
+{count} names of NumPy that carry a derivative, as measured by `tests/numpy_evidence.py` and kept in
+`docs/numpy_coverage.json`; a test measures each again. All have derivatives in forward and reverse
+mode, eager, compiled and mapped (`vmap`), to second order and beyond: derivatives are functions of
+the same kind, so higher orders are the same operation once more. First derivatives are compared
+with extrapolated differences of NumPy's own values, second ones with differences of first ones, in
+every dtype that stands in the row; values and their dtypes with NumPy's. What happens with all
+other names stands on [the page of functions](numpy.md).
+"""
+
 COVERAGE = """# SciPy: what is tested
 
 {count} names of `cdiff.scipy`, as measured by `tests/scipy_evidence.py` and kept in
@@ -106,10 +117,11 @@ and what has no derivative, stands on [the page of functions](scipy.md).
 """
 
 
-def coverage_page() -> str:
-    """The measured coverage of SciPy as a page: names that agree in all columns in one row."""
-    rows = json.loads((DOCS / "scipy_coverage.json").read_text(encoding="utf-8"))
-    parts = [COVERAGE.format(count=len(rows))]
+def coverage_page(library: str = "scipy") -> str:
+    """What was measured of NumPy or SciPy as a page: names that agree in all columns in one row."""
+    rows = json.loads((DOCS / f"{library}_coverage.json").read_text(encoding="utf-8"))
+    head = COVERAGE if library == "scipy" else COVERAGE_OF_NUMPY
+    parts = [head.format(count=len(rows))]
     for module in dict.fromkeys([row["module"] for row in rows]):
         alike: dict[tuple[str, ...], list[str]] = {}
         for row in [row for row in rows if row["module"] == module]:
@@ -125,5 +137,7 @@ def coverage_page() -> str:
 
 if __name__ == "__main__":
     make_pictures()
-    (DOCS / "scipy_coverage.md").write_text(coverage_page(), encoding="utf-8")
+    for library in ("numpy", "scipy"):
+        page = coverage_page(library)
+        (DOCS / f"{library}_coverage.md").write_text(page, encoding="utf-8")
     make_benchmarks()

@@ -8,15 +8,14 @@ hand. ``python tests/scipy_evidence.py docs/scipy_coverage.json`` writes the fil
 tests/test_scipy_coverage.py measures again and compares.
 """
 
-import json
 import sys
 import warnings
 from functools import cache
 from importlib import import_module
-from typing import NamedTuple
 
 import numpy as np
-from special_cases import difference, exact
+from evidence import Row, agree, as_json, derivatives, holds, in_dtype
+from special_cases import exact
 
 import cdiff as cd
 from cdiff.scipy import _coverage
@@ -27,17 +26,6 @@ FILES = ("linalg", "fft", "arrays", "interpolate", "ndimage")
 NO_CASE = "no case"
 # What has no derivative to measure: answers about a matrix, and the class of tracked matrices.
 ANSWERS = ("bandwidth", "ishermitian", "issymmetric", "SparseArray")
-
-
-class Row(NamedTuple):
-    """One name: what holds."""
-
-    module: str
-    name: str
-    modes: tuple[str, ...]
-    orders: int
-    dtypes: tuple[str, ...]
-    against: str
 
 
 def module_of(name):
@@ -212,27 +200,6 @@ def stats_case(name):
 # --- what holds -----------------------------------------------------------------------------------
 
 
-def loss_of(f):
-    def loss(*args):
-        y = f(*args)
-        parts = y if isinstance(y, (tuple, list)) else [y]
-        return sum([np.sum(np.real(x) * np.cos(np.real(x)) + np.imag(x)) for x in parts])
-
-    return loss
-
-
-def agree(x, y, rtol):
-    return bool(np.allclose(x, y, rtol=rtol, atol=1e-2 * rtol * (1 + np.max(np.abs(y), initial=0))))
-
-
-def holds(check):
-    """Whether a check is true; an error is a no."""
-    try:
-        return bool(check())
-    except Exception:
-        return False
-
-
 def measured(module, name):
     """The row of a name."""
     case = case_of(module, name)
@@ -250,72 +217,6 @@ def measured(module, name):
     return Row(module, name, tuple(modes), first, tuple([np.dtype(d).name for d in dtypes]), oracle)
 
 
-def directions(args):
-    rng = np.random.default_rng(7)
-    return [rng.uniform(0.2, 1.0, x.shape) * 0.1 for x in args]
-
-
-def derivatives(f, args):
-    """The order to which derivatives agree with differences, and the modes that do."""
-    loss, d = loss_of(f), directions(args)
-    places = tuple(range(len(args)))
-    gradient = cd.grad(loss, argnums=places)
-    moved = lambda t: [x + (t - 1.0) * z for x, z in zip(args, d, strict=True)]
-    along = lambda g: sum([np.sum(x * z) for x, z in zip(g, d, strict=True)])
-    want = difference(lambda t: float(loss(*moved(t))), (1.0,), 0, 1e-3)
-    checks = {
-        "forward": lambda: agree(cd.jvp(loss, args, tuple(d))[1], want, 1e-5),
-        "reverse": lambda: agree(along(gradient(*args)), want, 1e-5),
-        "compiled": lambda: compiled(gradient, args),
-        "mapped": lambda: mapped(gradient, args),
-    }
-    modes = [mode for mode, check in checks.items() if holds(check)]
-    second = difference(lambda t: float(along(gradient(*moved(t)))), (1.0,), 0, 1e-3)
-    order2 = lambda: agree(along(cd.jvp(lambda *z: gradient(*z), args, tuple(d))[1]), second, 1e-4)
-    return ("reverse" in modes) + ("reverse" in modes and holds(order2)), modes
-
-
-def compiled(gradient, args):
-    other = cd.compile(gradient)
-    other(*[1.003 * x for x in args])
-    return all(agree(x, y, 1e-9) for x, y in zip(other(*args), gradient(*args), strict=True))
-
-
-def mapped(gradient, args):
-    several = cd.vmap(gradient)(*[np.stack([x, x]) for x in args])
-    return all(agree(x[1], y, 1e-8) for x, y in zip(several, gradient(*args), strict=True))
-
-
-def in_dtype(f, args, dtype):
-    """Values and dtypes are SciPy's, and the derivative has the dtype of the argument."""
-    given = [x.astype(dtype) if x.dtype.kind in "fc" else x for x in args]
-    if np.dtype(dtype).kind == "c":
-        given = [x * (1 + 0.1j) for x in given]
-    want, got = f(*given), f(*[cd.array(x) for x in given])
-    rtol = 2e-3 if np.dtype(dtype).itemsize in (4,) or dtype == "c8" else 1e-7
-    for x, y in zip(flat(want), flat(got), strict=True):
-        if x.dtype != y.dtype or not agree(y, x, rtol):
-            return False
-    gradient = cd.grad(loss_of(f), argnums=tuple(range(len(args))))(*given)
-    if dtype == "c16" and not along_real(f, given, gradient):
-        return False
-    return all(g.dtype == x.dtype and np.isfinite(g).all()
-               for g, x in zip(gradient, given, strict=True) if x.dtype.kind in "fc")
-
-
-def along_real(f, args, gradient):
-    """The derivative in a real direction is the difference."""
-    d, loss = directions(args), loss_of(f)
-    moved = lambda t: [x + (t - 1.0) * z for x, z in zip(args, d, strict=True)]
-    want = difference(lambda t: float(loss(*moved(t))), (1.0,), 0, 1e-3)
-    found = sum([np.sum(np.real(g) * z) for g, z in zip(gradient, d, strict=True)])
-    return agree(found, want, 1e-5)
-
-
-def flat(y):
-    return [np.asarray(cd._core.value(x)) for x in (y if isinstance(y, (tuple, list)) else [y])]
-
-
 def by_mpmath(row):
     """The first derivative at the first sample."""
     point = [float(x) if d is not None else x for x, d in zip(row.samples[0], row.d, strict=True)]
@@ -323,11 +224,6 @@ def by_mpmath(row):
     orders = [int(i == k) for i in range(len(point))]
     want = exact(row, row.samples[0], np.real(row.plain()(*point)), orders)
     return agree(cd.grad(FUNCTIONS[row.name], argnums=k)(*point), want, 1e-6)
-
-
-def as_json(rows):
-    lines = ",\n".join([json.dumps(row._asdict()) for row in rows])
-    return f"[\n{lines}\n]\n"
 
 
 if __name__ == "__main__":

@@ -185,6 +185,7 @@ has functions of its own for 261 (`python -m benchmarks.names`). Each is tested 
 shapes, axes and keyword arguments: values, shapes and dtypes against NumPy's; derivatives of first
 and second order in forward and reverse mode, eager, compiled and mapped, against differences and
 against eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
+What was measured of each, dtype by dtype, stands on [a page of its own](numpy_coverage.md).
 
 Classes, constants and submodules are left out. At points where a function is not smooth, what cdiff
 gives stands on the [page of conventions](conventions.md).
