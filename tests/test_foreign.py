@@ -55,6 +55,27 @@ def test_nditer_says_what_to_write():
         np.asarray(x)
 
 
+@pytest.mark.parametrize("method", ["BFGS", "Nelder-Mead", "SLSQP", "COBYLA", "L-BFGS-B", "TNC",
+                                    "Powell", "CG", "trust-constr"])  # fmt: skip
+def test_minimizers_of_scipy_do_not_hide_what_to_write(method):
+    """SciPy puts "must return a scalar value" in the place of a TypeError of the objective."""
+    from scipy.optimize import minimize
+
+    def f(p):
+        return minimize(lambda x: np.sum((x - p) ** 2), V, method=method).x.sum()
+
+    with pytest.raises(NotImplementedError, match=r"cdiff\.optimize\.minimize"):
+        cd.grad(f)(0.5)
+
+
+def test_minpack_prints_what_to_write(capfd):
+    from scipy.optimize import fsolve
+
+    with pytest.raises(Exception, match="not a proper array of floats"):
+        cd.grad(lambda p: fsolve(lambda x: x**2 - p, V).sum())(0.5)
+    assert "cdiff.optimize" in capfd.readouterr().err
+
+
 def test_tables_of_pandas_say_what_to_write():
     """By the module that asks, so that pandas itself is not needed."""
     scope = {"np": np, "__name__": "pandas.core.frame"}

@@ -18,6 +18,11 @@ import numpy as np
 __all__ = ["instead_of", "sparse_product", "sparse_sum", "stand_in"]
 
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
+OF_OBJECTIVES = ("__call__", "function_wrapper")  # that make a number of what an objective gives
+OBJECTIVE = (
+    "SciPy's minimizers take plain numbers of an objective, and this one gives a tracked one, whose "
+    "derivative would be lost: call cdiff.optimize.minimize instead"
+)
 # By the package that asks: what to write instead.
 INSTEAD = {
     "numpy.ma": "masked arrays hold no derivatives: use np.where, or np.nansum and the like",
@@ -52,7 +57,8 @@ def stand_in(tracked: bool) -> Any:
     Raises
     ------
     NotImplementedError
-        For np.nditer, which puts a message of its own in the place of a TypeError.
+        For np.nditer and SciPy's minimizers, which put a message of their own in the place of a
+        TypeError.
     """
     frame = sys._getframe(1)
     package = frame.f_globals.get("__name__", "")
@@ -62,6 +68,9 @@ def stand_in(tracked: bool) -> Any:
         return None
     if "nditer" in frame.f_code.co_names and "nditer(" in _running(frame):
         raise NotImplementedError(NITER)
+    code = frame.f_code
+    if package.startswith("scipy.") and code.co_name in OF_OBJECTIVES and "item" in code.co_names:
+        raise NotImplementedError(OBJECTIVE)
     return None
 
 
