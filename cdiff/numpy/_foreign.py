@@ -20,8 +20,8 @@ __all__ = ["instead_of", "sparse_product", "sparse_sum", "stand_in"]
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
 OF_OBJECTIVES = ("__call__", "function_wrapper")  # that make a number of what an objective gives
 OBJECTIVE = (
-    "SciPy's minimizers take plain numbers of an objective, and this one gives a tracked one, whose "
-    "derivative would be lost: call cdiff.optimize.minimize instead"
+    "SciPy's minimizers take plain numbers of an objective, and this one gives a tracked one, "
+    "whose derivative would be lost: call cdiff.optimize.minimize instead"
 )
 # By the package that asks: what to write instead.
 INSTEAD = {
