@@ -82,3 +82,19 @@ def test_names_are_explained(name):
     assert len(set(module.__all__)) == len(module.__all__)
     for x in module.__all__:
         assert inspect.getdoc(getattr(module, x)), x
+
+
+def test_other_distributions_keep_their_methods():
+    """They are SciPy's own, for plain arguments."""
+    own, scipys = cs.stats, importlib.import_module("scipy.stats")
+    objects = [x for x in scipys.__all__ if hasattr(getattr(scipys, x), "rvs")]
+    assert len(objects) > 120
+    for name in objects:
+        method = "pdf" if hasattr(getattr(scipys, name), "pdf") else "rvs"
+        assert callable(getattr(getattr(own, name), method))
+    np.testing.assert_array_equal(own.randint.pmf([1, 2], 0, 4), scipys.randint.pmf([1, 2], 0, 4))
+    np.testing.assert_array_equal(own.landau.pdf(0.3), scipys.landau.pdf(0.3))
+    assert own.landau(loc=1.0).mean() == scipys.landau(loc=1.0).mean()
+    for f in (lambda x: own.landau.pdf(x), lambda x: own.levy_stable.logpdf(0.3, x, 0.2)):
+        with pytest.raises(NotImplementedError, match=r"\w\.\w+ has no derivative.*a table"):
+            cd.grad(f)(1.5)

@@ -203,10 +203,15 @@ def other(original: Any, module: str, name: str) -> Any:
     """
     if name.startswith("__") or not hasattr(original, name):
         raise AttributeError(f"module 'cdiff.scipy.{module}' has no attribute {name!r}")
-    function = getattr(original, name)
-    if inspect.isclass(function) or inspect.ismodule(function) or not callable(function):
-        return function
+    thing = getattr(original, name)
+    if inspect.isclass(thing) or inspect.ismodule(thing) or not callable(thing):
+        return thing
+    why = reason(module, name) or "write it with other functions"
+    full = f"scipy.{module}.{name}"
+    return _checked(thing, full, why) if inspect.isroutine(thing) else _Other(thing, full, why)
 
+
+def _checked(function: Any, full: str, why: str) -> Any:
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -215,10 +220,28 @@ def other(original: Any, module: str, name: str) -> Any:
             ours = "derivative" in str(error) or "cdiff" in str(error)
             if not ours or not any_tracked([*args, *kwargs.values()]):
                 raise
-            why = reason(module, name) or "write it with other functions"
             raise NotImplementedError(
-                f"scipy.{module}.{name} has no derivative in cdiff: {why}; or give it x.numpy() if "
-                f"none is needed"
+                f"{full} has no derivative in cdiff: {why}; or give it x.numpy() if none is needed"
             ) from error
 
     return checked
+
+
+class _Other:
+    """An object of SciPy, such as a distribution, of which calls and methods are checked."""
+
+    def __init__(self, thing: Any, full: str, why: str) -> None:
+        self._thing, self._full, self._why = thing, full, why
+
+    def __repr__(self) -> str:
+        return repr(self._thing)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _checked(self._thing, self._full, self._why)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{self._full} has no attribute {name!r} in cdiff")
+        found = getattr(self._thing, name)
+        full = f"{self._full}.{name}"
+        return _checked(found, full, self._why) if inspect.isroutine(found) else found
