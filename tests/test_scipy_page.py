@@ -95,7 +95,7 @@ def test_other_distributions_keep_their_methods():
         assert callable(getattr(getattr(own, name), method))
     np.testing.assert_array_equal(own.randint.pmf([1, 2], 0, 4), scipys.randint.pmf([1, 2], 0, 4))
     np.testing.assert_array_equal(own.landau.pdf(0.3), scipys.landau.pdf(0.3))
-    assert own.landau(loc=1.0).mean() == scipys.landau(loc=1.0).mean()
+    assert own.landau(loc=1.0).median() == scipys.landau(loc=1.0).median()
     for f in (lambda x: own.landau.pdf(x), lambda x: own.levy_stable.logpdf(0.3, x, 0.2)):
         with pytest.raises(NotImplementedError, match=r"\w\.\w+ has no derivative.*a table"):
             cd.grad(f)(1.5)
