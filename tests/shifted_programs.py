@@ -37,7 +37,7 @@ MOVES = {
     "embedded": embedded,
     "embedded_behind": embedded_behind,
 }
-# What becomes of the value y, given the input x, another value z, and a number of places k.  Nothing
+# What becomes of the value y, given the input x, another value z, and a number of places k. Nothing
 # grows so much that a sine makes much of the last digit.
 STEPS = {
     **{name: lambda r, x, y, z, k, move=move: r.apply("add", x, move(r, y, k))
