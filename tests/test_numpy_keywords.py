@@ -65,6 +65,11 @@ REFUSED = [
     (lambda m, x: m.interp(x, [0.0, 1.0], [1.0, 2.0], left=1j), TypeError, "interp"),
     (lambda m, x: m.choose([0, 1, 0, 1], [x, x], mode="bad"), ValueError, "choose.*bad"),
     (lambda m, x: m.vander(x, -1), ValueError, "vander"),
+    (lambda m, x: m.sort(x, kind="bad"), ValueError, "kind.*bad"),
+    (lambda m, x: m.argsort(x, kind="bad"), ValueError, "kind.*bad"),
+    (lambda m, x: m.tril(x[0]), ValueError, "tril.*at least 1-d"),
+    (lambda m, x: m.roll(x, [[1]], 0), ValueError, "roll.*1D"),
+    (lambda m, x: m.roots(x.reshape(2, 2)), ValueError, r"roots.*rank-1.*\(2, 2\)"),
     (lambda m, x: m.vander(x, 1.5), TypeError, "float"),
     (lambda m, x: np.exp(x, casting="bad"), ValueError, "exp.*bad"),
     (lambda m, x: m.matmul(x, x, casting="bad"), ValueError, "matmul.*bad"),
@@ -261,6 +266,13 @@ def test_compiled_derivatives_of_single_complex_numbers(f):
 def test_a_bound_of_clip_is_rounded_no_more_than_numpys():
     found = np.clip(cd.array(SINGLE), 0.3, np.float64(0.8))
     check_same(found, np.clip(SINGLE, 0.3, np.float64(0.8)))
+
+
+@pytest.mark.parametrize("name", ["arccos", "arcsin", "arctanh"])
+def test_the_ends_of_a_domain_are_no_complex_numbers(name):
+    x = np.array([1.0, -1.0])
+    with np.errstate(divide="ignore"):
+        check_same(getattr(cnp.emath, name)(x), getattr(np.emath, name)(x))
 
 
 def test_replacements_take_the_dtype_of_the_array():
