@@ -274,14 +274,14 @@ def _q_first(result: Array, k: int) -> Array:
 
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
     """The dtype of NumPy's result."""
-    if isinstance(q, (int, float)):
-        return _dtype_for(a.dtype, None, False, method)
-    return _dtype_for(a.dtype, getattr(q, "dtype", None) or float, np.ndim(q) > 0, method)
+    number = q.__class__ if isinstance(q, (int, float)) else None
+    return _dtype_for(a.dtype, number, np.dtype(getattr(q, "dtype", float)), method)
 
 
 @lru_cache(maxsize=64)
-def _dtype_for(dtype: Any, of_q: Any, several: bool, method: str) -> Any:
-    given = 0.5 if of_q is None else np.zeros((1,) if several else (), of_q)
+def _dtype_for(dtype: Any, number: Any, of_q: Any, method: str) -> Any:
+    # To NumPy a number of Python's and np.float64, which is a float as well, are not the same.
+    given = np.zeros((), of_q) if number is None else number(0)
     return np.asarray(NUMPY.quantile(np.zeros(1, dtype), given, method=method)).dtype
 
 
