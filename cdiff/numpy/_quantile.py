@@ -274,7 +274,7 @@ def _q_first(result: Array, k: int) -> Array:
 
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
     """The dtype of NumPy's result."""
-    number = q.__class__ if isinstance(q, (int, float)) else None
+    number: Any = q.__class__ if isinstance(q, (int, float)) else None
     return _dtype_for(a.dtype, number, np.dtype(getattr(q, "dtype", float)), method)
 
 
