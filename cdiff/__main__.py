@@ -17,6 +17,7 @@ import numpy as np
 
 import cdiff as cd
 from cdiff._core import kernels_in_use, use_machine_code
+from cdiff._profile import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +126,7 @@ def benchmark() -> None:
         ("the value alone, n = 1e6, NumPy", lambda: _f(large)),
     ]
     for name, run in cases:
-        print(f"  {name:40} {_duration(_best(run))}")
+        print(f"  {name:40} {duration(_best(run))}")
 
 
 def _best(run: Callable[[], Any], budget: float = 0.2) -> float:
@@ -141,13 +142,6 @@ def _best(run: Callable[[], Any], budget: float = 0.2) -> float:
             run()
         best = min(best, (time.perf_counter() - start) / count)
     return best
-
-
-def _duration(seconds: float) -> str:
-    for limit, unit, scale in ((1e-6, "ns", 1e9), (1e-3, "us", 1e6), (1.0, "ms", 1e3)):
-        if seconds < limit:
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def main(arguments: list[str] | None = None) -> int:

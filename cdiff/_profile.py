@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cdiff._core import Program
     from cdiff._svg import Picture
 
-__all__ = ["Profile", "ProfileRow", "measured"]
+__all__ = ["Profile", "ProfileRow", "duration", "measured"]
 
 SECONDS = 0.05  # that a profile may take, where one call is shorter
 ROUNDS = 100
@@ -98,7 +98,7 @@ class Profile:
 
     def __repr__(self) -> str:
         count = sum([row.instructions for row in self.rows])
-        head = f"{self.name}: {_duration(self.seconds)} a call, {count} instructions"
+        head = f"{self.name}: {duration(self.seconds)} a call, {count} instructions"
         operators = [(row.operator, row) for row in self.by_operator()]
         lines = [(_short(row.where), row) for row in self.by_line()]
         text = [head, *self._table("operator", operators)]
@@ -118,7 +118,7 @@ class Profile:
         for name, row in rows:
             spent, share = "", ""
             if row.seconds is not None:
-                spent = _duration(row.seconds)
+                spent = duration(row.seconds)
                 share = f"{100 * row.seconds / total:.0f} %" if total else ""
             moved = _size(row.bytes) if row.bytes else ""
             text.append(
@@ -139,13 +139,13 @@ class Profile:
         def group(rows: list[ProfileRow], names: list[str]) -> list[tuple[str, float, str]]:
             sizes = [row.instructions if row.seconds is None else row.seconds for row in rows]
             notes = [
-                f"{row.instructions}" if row.seconds is None else _duration(row.seconds)
+                f"{row.instructions}" if row.seconds is None else duration(row.seconds)
                 for row in rows
             ]
             return list(zip(names, [float(x) for x in sizes], notes, strict=True))
 
         operators, lines = self.by_operator(), self.by_line()
-        title = f"profile of {self.name}: {_duration(self.seconds)} a call"
+        title = f"profile of {self.name}: {duration(self.seconds)} a call"
         groups = [("by operator", group(operators, [row.operator for row in operators]))]
         if lines:
             names = [f"{_short(row.where)}  {_source(row.where)[:48]}".rstrip() for row in lines]
@@ -243,7 +243,8 @@ def _sampled(profile: Callable[[], list[Any]]) -> list[list[Any]]:
     return samples
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in the unit in which it is a number between 1 and 1000."""
     for limit, unit, scale in ((1e-6, "ns", 1e9), (1e-3, "us", 1e6), (1.0, "ms", 1e3)):
         if seconds < limit:
             return f"{seconds * scale:.3g} {unit}"

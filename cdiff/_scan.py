@@ -39,7 +39,7 @@ from cdiff._paths import NewPath
 from cdiff._progress import bar, is_on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cdiff._packing import Spec
 
@@ -384,6 +384,17 @@ class Scan(PointCallee):
         )
 
 
+def _derived(scan: Scan, operands: list[Array], key: Any, make: Callable[[list[Spec]], Any]) -> Any:
+    """A derivative of a scan's body, which is made once, with the forms of the constants."""
+    found = scan.body.derived.get(key)
+    if found is None:
+        scan.check_rules()
+        consts = operands[len(scan.carry) + len(scan.xs) :]
+        found = make([(np.dtype(x.dtype.type), x.shape) for x in consts])
+        scan.body.derived[key] = found
+    return found
+
+
 class _PulledBody:
     """The reverse derivative of a scan's body, as the body of a scan.
 
@@ -420,15 +431,10 @@ class _PulledBody:
         scan: Scan, operands: list[Array], want_xs: tuple[bool, ...],
         want_consts: tuple[bool, ...], live: tuple[int, ...],
     ) -> _PulledBody:  # fmt: skip
-        key = "pulled", want_xs, want_consts, live
-        found: _PulledBody | None = scan.body.derived.get(key)
-        if found is None:
-            scan.check_rules()
-            consts = [
-                (np.dtype(x.dtype.type), x.shape)
-                for x in operands[len(scan.carry) + len(scan.xs) :]
-            ]
-            found = scan.body.derived[key] = _PulledBody(scan, consts, *key[1:])
+        asked = want_xs, want_consts, live
+        found: _PulledBody = _derived(
+            scan, operands, ("pulled", *asked), lambda consts: _PulledBody(scan, consts, *asked)
+        )
         return found
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
@@ -478,14 +484,9 @@ class _PushedBody:
     @staticmethod
     def of(scan: Scan, operands: list[Array], moved: tuple[bool, ...]) -> _PushedBody:
         key = "pushed", moved, scan.saves
-        found: _PushedBody | None = scan.body.derived.get(key)
-        if found is None:
-            scan.check_rules()
-            consts = [
-                (np.dtype(x.dtype.type), x.shape)
-                for x in operands[len(scan.carry) + len(scan.xs) :]
-            ]
-            found = scan.body.derived[key] = _PushedBody(scan, consts, moved)
+        found: _PushedBody = _derived(
+            scan, operands, key, lambda consts: _PushedBody(scan, consts, moved)
+        )
         return found
 
     def __call__(self, nodes: list[Array]) -> list[Any]:

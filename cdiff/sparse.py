@@ -235,10 +235,12 @@ class IpoptProblem:
         An array of shape (m,) from an array of shape (n,).
     x0 : ndarray of shape (n,)
         A point at which the functions are prepared. Its structure is kept: where Python decides
-        otherwise at another point, entries that are not there are 0.
+        otherwise at another point, those of its entries that are not there are 0.
 
     Raises
     ------
+    TypeError
+        If `x0` is no vector of real numbers.
     ValueError
         By `jacobian` and `hessian`, where another path has entries that the structure lacks.
 
@@ -258,7 +260,7 @@ class IpoptProblem:
         constraints: Callable[[Any], Any] | None,
         x0: Any,
     ) -> None:
-        x0 = np.asarray(x0, np.float64)
+        x0 = _point(x0, "IpoptProblem")
         self._objective = objective
         self._constraints = constraints
         self._gradient = grad(objective)
@@ -328,6 +330,11 @@ def quadratic_model(
     c : ndarray
         Their values: a step d keeps l <= c + A d <= u.
 
+    Raises
+    ------
+    TypeError
+        If `x` is no vector of real numbers, or `objective` returns no number.
+
     Examples
     --------
     >>> import numpy as np, cdiff as cd
@@ -336,8 +343,18 @@ def quadratic_model(
     (array([[2., 0.],
            [0., 2.]]), array([2., 2.]), array([[ 1., -1.]]), array([0.]))
     """
-    x = np.asarray(x, np.float64)
+    x = _point(x, "quadratic_model")
     sparse = scipy_sparse()
     hessian = sparse.triu(sparse_hessian(objective, format="csc")(x), format="csc")
     values, jacobian = sparse_jacobian(constraints, format="csc", has_value=True)(x)
     return sparse.csc_matrix(hessian), grad(objective)(x), sparse.csc_matrix(jacobian), values
+
+
+def _point(x: Any, who: str) -> Any:
+    """x in float64; solvers know vectors of real numbers only."""
+    x = np.asarray(x)
+    if x.ndim != 1 or x.dtype.kind not in "fiu":
+        raise TypeError(
+            f"{who}: the point must be a vector of real numbers, got shape {x.shape} of {x.dtype}"
+        )
+    return x.astype(np.float64)

@@ -44,6 +44,15 @@ cdef class Program:
 
     Value i is the result of instruction i.  The first `n_inputs` instructions are the inputs.
     `outputs` are values; `guards` the decisions that were taken when it was recorded.
+
+    Examples
+    --------
+    >>> import cdiff as cd
+    >>> p = cd.programs.Program()
+    >>> x = p.input("float64")
+    >>> p.outputs = [p.apply("multiply", [x, x], "float64")]
+    >>> cd.programs.run(p, 3.0)
+    [9.0]
     """
     cdef Instr *code
     cdef Py_ssize_t count, capacity

@@ -170,7 +170,7 @@ def test_a_delay_is_a_number(delay):
     assert not cd.progress.state()[0]
 
 
-@pytest.mark.parametrize("max_steps", [0, -1, -(2**63), 0.5, float("nan")])
+@pytest.mark.parametrize("max_steps", [0, -1, -(2**63), 0.5, 2.5, float("nan")])
 def test_a_solver_takes_a_step_at_least(max_steps):
     # A negative number of steps was no step: the first state came back for all times.
     times = np.array([0.0, 0.1])

@@ -4,7 +4,6 @@ import inspect
 import math
 import signal
 import threading
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -308,6 +307,4 @@ def test_a_profile_of_what_is_no_program():
     f = cd.compile(lambda x: x * 2.0)
     with pytest.raises(TypeError, match="tracked"):
         cd.grad(lambda x: f.profile(x))(1.0)
-    start = time.perf_counter()
-    cd.compile(lambda: 1.0).profile()
-    assert time.perf_counter() - start < 60
+    assert cd.compile(lambda: 1.0).profile().rows == ()

@@ -570,3 +570,15 @@ def test_rules_are_freed(made):
     del f
     gc.collect()
     assert kept() is None and all(mark() is None for mark in marks)
+
+
+@pytest.mark.parametrize("make", [cd.custom_jvp, cd.custom_vjp])
+def test_arguments_of_a_rule_have_positions(make):
+    """One that can be given by keyword only would not reach the rule."""
+    rule = make(lambda x, *, k=2.0: x * k)
+    if make is cd.custom_jvp:
+        rule.defjvp(lambda p, t: (p[0], t[0]))
+    else:
+        rule.defvjp(lambda x: (x, ()), lambda r, g: (g,))
+    with pytest.raises(TypeError, match="k can only be given by keyword"):
+        cd.grad(lambda x: rule(x, k=3.0))(1.0)

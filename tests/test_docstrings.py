@@ -19,6 +19,8 @@ import cdiff.integrate
 import cdiff.matrix_calculus
 import cdiff.numpy
 import cdiff.optimize
+import cdiff.programs
+import cdiff.sparse
 import cdiff.testing
 import cdiff.uncertainty
 from cdiff import _core
@@ -29,13 +31,15 @@ MODULES = ["cdiff", *[module.name for module in pkgutil.walk_packages(cd.__path_
 PUBLIC = [
     (module.__name__, name)
     for module in (cd, cdiff.distributed, cdiff.integrate, cdiff.matrix_calculus, cdiff.optimize,
-                   cdiff.testing, cdiff.uncertainty)
+                   cdiff.programs, cdiff.sparse, cdiff.testing, cdiff.uncertainty)
     for name in module.__all__
 ]
 # They take anything and raise nothing of their own; they return nothing; they take nothing.
 WITHOUT = {"Raises": {"get_num_threads", "is_tracked", "made_at", "stop_gradient", "vec"},
            "Parameters": {"get_num_threads"},
            "Returns": {"check_grads", "register_container"}}  # fmt: skip
+PREFIXES = {"mc": "cdiff.matrix_calculus", "programs": "cdiff.programs", "sparse": "cdiff.sparse",
+            "cd": "cdiff"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -111,7 +115,9 @@ def test_numpy_names_are_explained(name):
 @pytest.mark.parametrize(("module", "name"), PUBLIC)
 def test_public_names_stand_in_the_documentation(module, name):
     page = (DOCS / "api.md").read_text(encoding="utf-8")
-    full = f"{module}.{name}".replace("cdiff.matrix_calculus.", "mc.").replace("cdiff.", "cd.")
+    full = f"{module}.{name}"
+    for written, prefix in PREFIXES.items():
+        full = full.replace(f"{prefix}.", f"{written}.")
     assert re.search(rf"`{re.escape(full)}\b", page), full
 
 

@@ -234,6 +234,7 @@ def test_dense_output():
     grid = np.linspace(0.0, 3.0, 31)
     y = cdi.ode_solution(logistic, 0.2, (0.0, 3.0), 1.3)
     np.testing.assert_allclose(y(grid), logistic_exact(0.2, 1.3, grid), rtol=1e-6)
+    assert y(0.0) == 0.2  # not continued backwards from a later step
     at = lambda t: y(t)
     slope = cd.elementwise_grad(at)(grid[1:-1])
     np.testing.assert_allclose(slope, logistic(0, y(grid[1:-1]), 1.3), rtol=1e-4)

@@ -6,7 +6,6 @@ knows loops and nothing of how they run.
 """
 
 import gc
-import time
 
 import numpy as np
 import pytest
@@ -392,20 +391,20 @@ def test_a_while_loop_of_many_steps(name, compiled, what, point):
 
 
 def test_a_compiled_while_loop_is_not_run_while_it_is_recorded():
-    """A step of Python's for each step would take a minute."""
-    calls = []
+    """Condition and step are called while they are recorded, not once for each step."""
+    calls, tests = [], []
 
     def f(x, n):
         step = lambda c: (calls.append(1), (c[0] + 1.0, np.sin(c[1]) + x))[1]
-        return cd.while_loop(lambda c: c[0] < n, step, (0.0, x))[1]
+        goes_on = lambda c: (tests.append(1), c[0] < n)[1]
+        return cd.while_loop(goes_on, step, (0.0, x))[1]
 
-    n = 3e6
-    start = time.perf_counter()
+    n = 3e5
     compiled = cd.compile(f)
     values = [compiled(0.5, n), compiled(0.5, n), f(0.5, n)]
-    assert time.perf_counter() - start < 20.0
     assert len(set(values)) == 1
     assert len(calls) == 2
+    assert len(tests) == 2
 
 
 def test_a_while_loop_says_when_it_goes_on_for_too_long():

@@ -55,6 +55,7 @@ BAD = [
     ),
     (lambda: cd.while_loop(lambda c: None, lambda c: c, 1.0), TypeError, "NoneType"),
     (lambda: cd.while_loop(lambda c: True, lambda c: c, 1.0, max_steps=3), RuntimeError, "3 steps"),
+    (lambda: cd.while_loop(lambda c: c < 0, abs, 1.0, max_steps=-1), ValueError, "negative"),
 ]
 
 

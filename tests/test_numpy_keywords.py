@@ -43,6 +43,7 @@ SAME = [
     (lambda x, r: np.clip(x, 0.3, r), (M, 0.5 + M)),
     (lambda x: np.choose([0, 1, 1, 0], [x, x[::-1]], mode="wrap"), (V,)),
     (lambda x: np.vander(x, np.int64(3)), (V,)),
+    (lambda x: np.polyfit([2.0], x[:1], 0), (V,)),
     (lambda x: np.interp(x, [0.0, 0.5, 1.0], [1, 4, 2j], left=1j).real, (V,)),
     (lambda x: np.nan_to_num(x * np.array([1, np.nan, np.inf, 1]), posinf=S), (V,)),
     (lambda x: np.add(x, x, order="F", casting="no", subok=False), (M,)),
@@ -65,6 +66,12 @@ REFUSED = [
     (lambda m, x: m.interp(x, [0.0, 1.0], [1.0, 2.0], left=1j), TypeError, "interp"),
     (lambda m, x: m.choose([0, 1, 0, 1], [x, x], mode="bad"), ValueError, "choose.*bad"),
     (lambda m, x: m.vander(x, -1), ValueError, "vander"),
+    (lambda m, x: m.polyfit(x[:0], x[:0], 1), TypeError, "polyfit: expected non-empty"),
+    (lambda m, x: m.sort(x, kind="bad"), ValueError, "kind.*bad"),
+    (lambda m, x: m.argsort(x, kind="bad"), ValueError, "kind.*bad"),
+    (lambda m, x: m.tril(x[0]), ValueError, "tril.*at least 1-d"),
+    (lambda m, x: m.roll(x, [[1]], 0), ValueError, "roll.*1D"),
+    (lambda m, x: m.roots(x.reshape(2, 2)), ValueError, r"roots.*rank-1.*\(2, 2\)"),
     (lambda m, x: m.vander(x, 1.5), TypeError, "float"),
     (lambda m, x: np.exp(x, casting="bad"), ValueError, "exp.*bad"),
     (lambda m, x: m.matmul(x, x, casting="bad"), ValueError, "matmul.*bad"),
@@ -261,6 +268,30 @@ def test_compiled_derivatives_of_single_complex_numbers(f):
 def test_a_bound_of_clip_is_rounded_no_more_than_numpys():
     found = np.clip(cd.array(SINGLE), 0.3, np.float64(0.8))
     check_same(found, np.clip(SINGLE, 0.3, np.float64(0.8)))
+
+
+@pytest.mark.parametrize("name", ["arccos", "arcsin", "arctanh"])
+def test_the_ends_of_a_domain_are_no_complex_numbers(name):
+    x = np.array([1.0, -1.0])
+    with np.errstate(divide="ignore"):
+        check_same(getattr(cnp.emath, name)(cd.array(x)), getattr(np.emath, name)(x))
+
+
+@pytest.mark.parametrize("q", [0.5, np.float64(0.5), np.array(0.5), [0.5], np.float32(0.5), 1])
+@pytest.mark.parametrize("method", ["linear", "nearest", "weibull"])
+def test_the_dtype_of_a_quantile(q, method):
+    want = np.quantile(SINGLE, q, method=method)
+    check_same(cnp.quantile(cd.array(SINGLE), q, method=method), want)
+
+
+def test_from_a_function_of_integers():
+    f = lambda i, j: i // 2 + j
+    check_same(cnp.fromfunction(f, (3, 2), dtype=int), np.fromfunction(f, (3, 2), dtype=int))
+
+
+def test_two_samples_at_one_place_have_no_slope():
+    at_the_end = cd.grad(lambda x: cnp.interp(x, [0.0, 1.0, 1.0], [0.0, 1.0, 3.0]))
+    assert [at_the_end(x) for x in (0.5, 1.0, 2.0)] == [1.0, 0.0, 0.0]
 
 
 def test_replacements_take_the_dtype_of_the_array():

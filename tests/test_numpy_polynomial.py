@@ -45,6 +45,7 @@ CASES = {
     "div": (lambda f, c, d: f(c, d), (C, D)),
     "div by more": (lambda f, c, d: f(d, c)[1], (C, D)),
     "pow": (lambda f, c: f(c, 3), (D,)),
+    "pow of a multiple": (lambda f, c: f(c, 2), (np.array([0.0, 0.7, -1.3]),)),
     "pow 0": (lambda f, c: f(c, 0), (D,)),
     "der": (lambda f, c: f(c), (C,)),
     "der twice": (lambda f, c, s: f(c, 2, s), (C, np.array(1.3))),

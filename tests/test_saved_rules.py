@@ -39,6 +39,26 @@ def doubled(x, n):
 doubled.defjvp(lambda p, t: (doubled(*p), 2.0 * p[1] * p[0] ** (p[1] - 1) * t[0]))
 
 
+@cd.custom_jvp(nondiff_argnums=(0, 2))
+def lifted(name, x, n):
+    """Arguments without derivatives around one that has: four times the derivative."""
+    return np.sin(x) if name == "sin" else x**n
+
+
+lifted.defjvp(
+    lambda name, n, p, t: (lifted(name, p[0], n),
+                           4.0 * t[0] * (np.cos(p[0]) if name == "sin" else n * p[0] ** (n - 1)))
+)  # fmt: skip
+
+
+@cd.custom_vjp(nondiff_argnums=0)
+def lowered(n, x):
+    return x**n
+
+
+lowered.defvjp(lambda n, x: (x**n, x), lambda n, x, g: (5.0 * g * n * x ** (n - 1),))
+
+
 def scaled_gamma(pair, factor):
     return {"out": np.vectorize(math.gamma)(pair.a) * factor, "count": np.asarray(pair.a).size}
 
@@ -53,7 +73,8 @@ def _(g, out, pair, factor):
     return Pair(g["out"] * out["out"] * csp.digamma(pair.a), None), None
 
 
-RULES = {"tripled": tripled, "doubled": doubled, "gamma": gamma}
+RULES = {"tripled": tripled, "doubled": doubled, "gamma": gamma, "lifted": lifted,
+         "lowered": lowered}  # fmt: skip
 
 
 def saved(compiled):
@@ -91,6 +112,8 @@ FUNCTIONS = {
     "custom_vjp in a loop": lambda x: cd.fori_loop(0, 3, lambda i, c: tripled(c) * x, x),
     "custom_jvp": lambda x: doubled(x, 3) * x,
     "custom_jvp in a loop": lambda x: cd.fori_loop(0, 3, lambda i, c: doubled(c, 2) + x, x),
+    "custom_jvp with fixed arguments": lambda x: lifted("sin", x, 2) * lifted("power", x, 3),
+    "custom_vjp with a fixed argument": lambda x: lowered(2, x) * x,
     "gradient of a rule": cd.grad(lambda x: (tripled(x) * doubled(x, 2)).sum()),
     "vmap of a rule": cd.vmap(lambda x: tripled(x) * doubled(x, 2)),
     "operator": gammas,

@@ -224,6 +224,9 @@ def test_pearson3_has_no_special_point_at_skew_zero():
     np.testing.assert_allclose(cd.grad(css.pearson3.logpdf, argnums=1)(x, 0.0), (x**3 - 3 * x) / 6)
     found = css.pearson3.cdf(cd.array(x), 0.0).item()
     np.testing.assert_allclose(found, st.norm.cdf(x), rtol=1e-12)
+    for skew in (0.02, -0.3, 0.44, 0.46):  # on both sides of where a series ends
+        near = css.pearson3.logpdf(cd.array(x), skew).item()
+        np.testing.assert_allclose(near, st.pearson3.logpdf(x, skew), rtol=1e-9)
     slope = -(x * x - 1) / 6 * st.norm.pdf(x)
     np.testing.assert_allclose(cd.grad(css.pearson3.cdf, argnums=1)(x, 0.0), slope, rtol=1e-9)
 

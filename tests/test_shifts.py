@@ -9,8 +9,8 @@ turns.
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from program_oracle import Recorder, check
+from shifted_programs import MOVES, ahead, behind, embedded, programs
 
 import cdiff as cd
 from cdiff import _core
@@ -22,35 +22,6 @@ SIZES = (16, 17, 23, 24, 31, 1000, 1031, 8191, 8192, 8193, 20_005)
 
 def numbers(n):
     return RANDOM.uniform(0.5, 1.5, n)
-
-
-def behind(r, y, k):
-    n = r.shape(y)[0]
-    return r.concatenate([r.constant(np.arange(1.0, k + 1)), r.slice(y, 0, 1, n - k)])
-
-
-def ahead(r, y, k):
-    n = r.shape(y)[0]
-    return r.concatenate([r.slice(y, k, 1, n - k), r.constant(np.arange(1.0, k + 1))])
-
-
-def embedded(r, y, k):
-    """Ahead, with zeros."""
-    n = r.shape(y)[0]
-    return r.apply("embed", r.slice(y, k, 1, n - k), attrs=((n,), (0, 1, n - k)))
-
-
-def embedded_behind(r, y, k):
-    n = r.shape(y)[0]
-    return r.apply("embed", r.slice(y, 0, 1, n - k), attrs=((n,), (k, 1, n - k)))
-
-
-MOVES = {
-    "behind": behind,
-    "ahead": ahead,
-    "embedded": embedded,
-    "embedded_behind": embedded_behind,
-}
 
 
 def operations(executable, *inputs):
@@ -164,38 +135,9 @@ def test_zeros_absorb_and_quotients_are_done_again(move):
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    steps=st.lists(
-        st.tuples(
-            st.sampled_from([*MOVES, "times", "sin", "keep", "sum", "first"]),
-            st.integers(1, 9),
-            st.integers(0, 5),
-        ),
-        min_size=2,
-        max_size=16,
-    ),
-    n=st.sampled_from(SIZES),
-)
-def test_random_programs(steps, n):
-    r = Recorder()
-    x = r.input(shape=(n,))
-    values, kept = [x, r.apply("multiply", x, x)], []
-    for what, k, back in steps:
-        y = values[-1 - back % len(values)]
-        if what in MOVES:
-            values.append(r.apply("add", x, MOVES[what](r, y, k)))
-        elif what == "times":
-            values.append(r.apply("multiply", y, values[0 - back % len(values)]))
-        elif what == "sin":
-            values.append(r.apply("sin", y))
-        elif what == "sum":
-            kept.append(r.apply("sum", y, attrs=((0,), False)))
-        elif what == "first":
-            values.append(r.concatenate([r.slice(y, 0, 1, n - k), r.slice(x, 0, 1, k)]))
-        else:
-            kept.append(y)
-    r.returns(*dict.fromkeys([*kept, values[-1]]))
-    check(r.program, [numbers(n) * 0.5], rtol=1e-10)
+@given(programs(SIZES, range(1, 10), 16))
+def test_random_programs(r):
+    check(r.program, [numbers(r.shape(0)[0]) * 0.5], rtol=1e-10, atol=1e-12)
 
 
 def moved(x, y, m):

@@ -105,6 +105,14 @@ def test_a_quadratic_model_is_what_osqp_checks():
     assert q.tolist() == [1.0, 1.0] and c.tolist() == [1.0]
 
 
+@pytest.mark.parametrize("x", [1.0, np.ones((2, 2)), np.array([1j, 1.0]), np.array(["a"])])
+def test_solvers_take_vectors_of_real_numbers(x):
+    # The imaginary part was dropped, and a matrix gave what no solver takes.
+    for made in (cd.sparse.quadratic_model, cd.sparse.IpoptProblem):
+        with pytest.raises(TypeError, match="the point must be a vector of real numbers"):
+            made(np.sum, lambda x: x[:1], x)
+
+
 def bratu(u):
     padded = np.concatenate([[0.0], u, [0.0]])
     return padded[2:] - 2 * u + padded[:-2] + 0.01 * np.exp(u)

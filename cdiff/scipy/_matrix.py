@@ -15,6 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._mapped import PointCallee
+from cdiff.scipy._linear import LinearSolution
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _linalg = scipy_module("linalg")
 TRANSPOSED = {"upper triangular": "lower triangular", "lower triangular": "upper triangular"}
 
 
-class Solve(PointCallee):
+class Solve(LinearSolution):
     """The solution y of a @ y = b, where a has a structure that SciPy makes use of.
 
     Parameters
@@ -58,12 +59,8 @@ class Solve(PointCallee):
         w = call(back, [a.mT, g])
         return [-_core.matmul(w, y.mT) if wanted[0] else None, w]
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        ta, tb = tangents
-        if ta is not None:
-            product = _core.matmul(ta, y)
-            tb = -product if tb is None else tb - product
-        return call(self, [operands[0], tb])
+    def times(self, a: Any, x: Any) -> Any:
+        return _core.matmul(a, x)
 
 
 class Sylvester(PointCallee):
@@ -190,7 +187,7 @@ def unpacked(y: Array) -> tuple[Array, Array]:
     return strict * y + np.eye(y.shape[-1], dtype=y.dtype), upper * y
 
 
-class Banded(PointCallee):
+class Banded(LinearSolution):
     """The solution of a banded system in LAPACK's storage: a[i, j] = ab[u + i - j, j].
 
     Parameters
@@ -236,13 +233,6 @@ class Banded(PointCallee):
             return [None, w]
         i, inside = self.rows(ab.shape[1])
         return [-_core.sum(w[i] * y, (2,)) * inside.astype(ab.dtype), w]
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        ta, tb = tangents
-        if ta is not None:
-            product = self.times(ta, y)
-            tb = -product if tb is None else tb - product
-        return call(self, [operands[0], tb])
 
 
 def joined(blocks: Sequence[Sequence[Any]]) -> Array:

@@ -14,6 +14,7 @@ only.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+from functools import partial
 from math import comb
 from typing import TYPE_CHECKING, Any
 
@@ -259,6 +260,19 @@ def reflected(n: int, v: Floats, positive: Callable[[int], Floats],
     return total
 
 
+def _by_order(which: int, n: int, v: Floats, x: Floats) -> Floats:
+    """Derivative n by the order of J, or of Y if `which` is 1."""
+    mu = np.abs(v)
+    parts = [first_kinds(m, mu, x) for m in range(n + 1)]
+
+    def left(k: int, m: int) -> Floats:
+        sine, cosine = wave(k, mu)
+        j, y = parts[m]
+        return sine * j + product(cosine, y) if which else cosine * j - product(sine, y)
+
+    return reflected(n, v, lambda n: parts[n][which], left)
+
+
 def jv_order_value(n: int, v: Any, x: Any) -> Floats:
     """Derivative n of J by its order.
 
@@ -277,18 +291,7 @@ def jv_order_value(n: int, v: Any, x: Any) -> Floats:
     >>> round(float(jv_order_value(1, 0.0, 1.0)), 12)  # pi / 2 * Y
     0.138633715204
     """
-
-    def kind(n: int, v: Floats, x: Floats) -> Floats:
-        mu = np.abs(v)
-        parts = [first_kinds(m, mu, x) for m in range(n + 1)]
-
-        def left(k: int, m: int) -> Floats:
-            sine, cosine = wave(k, mu)
-            return cosine * parts[m][0] - product(sine, parts[m][1])
-
-        return reflected(n, v, lambda n: parts[n][0], left)
-
-    return over_points(kind, n, v, x)
+    return over_points(partial(_by_order, 0), n, v, x)
 
 
 def yv_order_value(n: int, v: Any, x: Any) -> Floats:
@@ -299,18 +302,7 @@ def yv_order_value(n: int, v: Any, x: Any) -> Floats:
     >>> round(float(yv_order_value(1, 0.0, 1.0)), 12)  # -pi / 2 * J
     -1.201969715317
     """
-
-    def kind(n: int, v: Floats, x: Floats) -> Floats:
-        mu = np.abs(v)
-        parts = [first_kinds(m, mu, x) for m in range(n + 1)]
-
-        def left(k: int, m: int) -> Floats:
-            sine, cosine = wave(k, mu)
-            return sine * parts[m][0] + product(cosine, parts[m][1])
-
-        return reflected(n, v, lambda n: parts[n][1], left)
-
-    return over_points(kind, n, v, x)
+    return over_points(partial(_by_order, 1), n, v, x)
 
 
 def ive_order_value(n: int, v: Any, x: Any) -> Floats:

@@ -26,6 +26,7 @@ from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes, of_values
 from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
 from cdiff.scipy import _windows as windows
+from cdiff.scipy._linear import Bilinear
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
@@ -50,7 +51,7 @@ def _numbers(x: Any, name: str) -> Array:
 # --- convolution ----------------------------------------------------------------------------------
 
 
-class Convolution(PointCallee):
+class Convolution(Bilinear):
     """The full convolution of two arrays with as many axes."""
 
     def __init__(self, method: str) -> None:
@@ -75,11 +76,6 @@ class Convolution(PointCallee):
         a, b = operands
         return [self.back(g, b, a.shape) if wanted[0] else None,
                 self.back(g, a, b.shape) if wanted[1] else None]  # fmt: skip
-
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        terms = [call(self, [t if i == k else x for i, x in enumerate(operands)])
-                 for k, t in enumerate(tangents) if t is not None]  # fmt: skip
-        return sum(terms[1:], terms[0])
 
 
 def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:

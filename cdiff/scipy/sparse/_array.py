@@ -13,8 +13,8 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
-from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array
+from cdiff.scipy._linear import Bilinear, LinearSolution
 from cdiff.scipy._need import scipy_module
 
 __all__ = ["SparseArray", "as_sparse", "from_compressed", "from_coordinates", "matmul", "solved"]
@@ -46,7 +46,7 @@ class Structure:
         return _sparse.coo_array((data, (self.rows, self.columns)), self.shape)
 
 
-class Product(PointCallee):
+class Product(Bilinear):
     """The product of a sparse matrix with a matrix."""
 
     def __init__(self, structure: Structure) -> None:
@@ -64,13 +64,8 @@ class Product(PointCallee):
         by_data = _core.sum(g[at.rows] * x[at.columns], (1,)) if wanted[0] else None
         return [by_data, call(Product(at.flipped()), [data, g]) if wanted[1] else None]
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        terms = [call(self, [t if i == k else x for i, x in enumerate(operands)])
-                 for k, t in enumerate(tangents) if t is not None]  # fmt: skip
-        return sum(terms[1:], terms[0])
 
-
-class Solution(PointCallee):
+class Solution(LinearSolution):
     """The solution y of a @ y = b for a sparse matrix a."""
 
     def __init__(self, structure: Structure) -> None:
@@ -88,12 +83,8 @@ class Solution(PointCallee):
         by_data = -_core.sum(w[at.rows] * y[at.columns], (1,)) if wanted[0] else None
         return [by_data, w]
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        td, tb = tangents
-        if td is not None:
-            product = call(Product(self.structure), [td, y])
-            tb = -product if tb is None else tb - product
-        return call(self, [operands[0], tb])
+    def times(self, a: Any, x: Any) -> Any:
+        return call(Product(self.structure), [a, x])
 
 
 class SparseArray:
