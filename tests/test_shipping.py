@@ -95,6 +95,18 @@ def test_interpreters_with_and_without_a_lock_share_no_object(monkeypatch):
 
 
 @needs_sources
+def test_only_gcc_gets_flags_of_gcc():
+    pytest.importorskip("setuptools", reason="setuptools, which builds, is not installed")
+    build = runpy.run_path(str(ROOT / "setup.py"))
+    for names, gcc in ("__GNUC__ 12", True), ("__GNUC__ 4|__clang__ 1", False), ("", False):
+        lines = "".join(f"#define {name}\n" for name in names.split("|"))
+        assert build["is_gcc"]([sys.executable, "-c", f"print({lines!r})"]) == gcc
+    assert build["unit_flags"]("build/cython/src/_core.c", True)
+    assert build["unit_flags"]("build/cython/src/_core.c", False) == []
+    assert build["unit_flags"]("src/kernels_avx2.c", True) == []
+
+
+@needs_sources
 def test_the_guide_names_every_target_of_make():
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)

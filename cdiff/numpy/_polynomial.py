@@ -144,6 +144,8 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Array:
 def poly(seq_of_zeros: ArrayLike) -> Array:
     """As `numpy.poly`: from zeros, or the characteristic polynomial of a square matrix."""
     z = atleast_1d(as_array(seq_of_zeros))
+    if z.shape == (0,):
+        return _core.array(1.0)
     if z.ndim == 2 and z.shape[0] == z.shape[1] and z.shape[0]:
         return _characteristic(z)
     if z.ndim != 1:
