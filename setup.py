@@ -78,7 +78,7 @@ COLD_ROOMS = frozenset(
      "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
      "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile",
      "program", "reading", "registers", "schedule", "selections", "shifts", "storage",
-     "structural_rules", "surroundings", "typing", "views", "watch"]
+     "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

@@ -163,10 +163,28 @@ cdef Array get_advanced(Array a, object key):
 
 cdef np.ndarray places_of(tuple shape, object key):
     """The flat positions that NumPy's indexing of an array of a shape leads to."""
+    cdef Py_ssize_t lead = whole_before(key)
+    try:
+        if lead:                                  # the same in each: not found in all positions
+            inner = np.arange(product(shape[lead:])).reshape(shape[lead:])[key[lead:]]
+            starts = np.arange(product(shape[:lead])) * <Py_ssize_t>product(shape[lead:])
+            return np.add.outer(starts, inner).reshape(shape[:lead] + np.shape(inner))
+    except IndexError:
+        pass                                      # the whole key says which axis it is
     try:
         return np.asarray(np.arange(product(shape)).reshape(shape)[key])
     except IndexError as error:
         raise with_operands(error)
+
+
+cdef Py_ssize_t whole_before(object key) except -1:
+    """How many whole axes stand before integers and integer arrays, if that is all of the key."""
+    cdef Py_ssize_t lead = 0
+    if not isinstance(key, tuple):
+        return 0
+    while lead < len(key) and type(key[lead]) is slice and key[lead] == slice(None):
+        lead += 1
+    return lead if lead < len(key) and all_integers(key[lead:]) else 0
 
 
 cdef Array get_rows(Array a, tuple shape, object key):
@@ -278,7 +296,25 @@ cdef object product(object shape):
 
 cdef Array gather_rows(Array a, np.ndarray rows):
     """The rows of `a` (numbers, where it is a vector) at positions in memory of our own."""
-    return apply(OP_GATHER, [a, wrap_ndarray(rows)], None)
+    return apply(OP_GATHER, [a, constant_node(rows)], None)
+
+
+cdef Array constant_node(np.ndarray x):
+    """A node over memory of our own that nobody will change: a program reads it where it lies."""
+    x.flags.writeable = False
+    return wrap_ndarray(x)
+
+
+cdef np.ndarray own_constant(Array a):
+    """The ndarray that a constant of ours (see constant_node) is all of; None for others."""
+    cdef object base
+    if N(a).arr.base == NULL or N(a).arr.flags & ARR_BORROWED:
+        return None
+    base = <object>N(a).arr.base
+    if type(base) is not np.ndarray or np.PyArray_ISWRITEABLE(base) or base.base is not None \
+            or not np.PyArray_IS_C_CONTIGUOUS(base) or base.shape != shape_tuple(a):
+        return None
+    return base
 
 
 # ---------------------------------------------------------------- assigning
@@ -333,17 +369,20 @@ cdef int check_assignment(tuple shape, tuple target) except -1:
 cdef Array set_advanced(Array a, object key, Array v):
     """where(hit, v gathered, a): for repeated positions the last value wins, as in NumPy."""
     cdef tuple shape = shape_tuple(a)
-    size = product(shape)
-    positions = places_of(shape, key)
+    cdef np.ndarray positions = np.asarray(places_of(shape, key), dtype=np.int64, order="C")
+    cdef np.ndarray source, hit
+    cdef const int64_t *at = <const int64_t *>np.PyArray_DATA(positions)
+    cdef Py_ssize_t i, n = np.PyArray_SIZE(positions)
     v = apply_broadcast_to(drop_leading(v, positions.ndim), np.shape(positions))
-    source = np.zeros(size, dtype=np.int64)
-    hit = np.zeros(size, dtype=bool)
-    source[positions.ravel()] = np.arange(positions.size)
-    hit[positions.ravel()] = True
-    if not positions.size:
+    if not n:
         return apply_reshape(a, shape)
-    picked = gather_rows(apply_reshape(v, (positions.size,)), source)
-    return where3(wrap_ndarray(hit.reshape(shape)), apply_reshape(picked, shape), a)
+    source = np.zeros(product(shape), dtype=np.int64)
+    hit = np.zeros(shape, dtype=bool)
+    for i in range(n):
+        (<int64_t *>np.PyArray_DATA(source))[at[i]] = i
+        (<uint8_t *>np.PyArray_DATA(hit))[at[i]] = 1
+    picked = gather_rows(apply_reshape(v, (n,)), source)
+    return where3(constant_node(hit), apply_reshape(picked, shape), a)
 
 
 cdef Array drop_leading(Array v, int ndim):

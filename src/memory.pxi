@@ -24,7 +24,7 @@ cdef extern from *:
     enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
     static void *cdiff_aligned_alloc(size_t n) {
         void *p = NULL;
-        const size_t line = n < 16 * PAGE ? 64 : n < 2 * LARGE_PAGE ? PAGE : LARGE_PAGE;
+        const size_t line = n < 16 * PAGE ? 64 : n < LARGE_PAGE ? PAGE : LARGE_PAGE;
         return posix_memalign(&p, line, n) == 0 ? p : NULL;
     }
     static void cdiff_aligned_free(void *p) { free(p); }
@@ -44,16 +44,18 @@ cdef extern from *:
         memcpy(p, q, n);
     }
     /* Pages of 2 MB for what is large: a fresh one is one page fault instead of 512, and to run
-     * through memory needs few entries of the table of pages. Only whole ones, lest more memory be
-     * used than is asked for. */
-    static void cdiff_use_large_pages(void *p, size_t n) {
+     * through memory needs few entries of the table of pages. Only those of which half is used,
+     * lest much more memory be used than is asked for. */
+    static void cdiff_use_large_pages(void *p, size_t used, size_t size) {
     #if defined(MADV_HUGEPAGE)
         const size_t mask = ~(size_t)(LARGE_PAGE - 1);
-        const size_t start = ((size_t)p + LARGE_PAGE - 1) & mask, end = ((size_t)p + n) & mask;
-        if (n >= 2 * LARGE_PAGE && end > start)
+        const size_t start = ((size_t)p + LARGE_PAGE - 1) & mask;
+        const size_t wanted = ((size_t)p + used + LARGE_PAGE / 2) & mask;
+        const size_t whole = ((size_t)p + size) & mask, end = wanted < whole ? wanted : whole;
+        if (used >= LARGE_PAGE && end > start)
             (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
     #else
-        (void)p, (void)n;
+        (void)p, (void)used, (void)size;
     #endif
     }
     /* Sanitizer builds do without pools, so that a use after free is seen. */
@@ -65,7 +67,7 @@ cdef extern from *:
     """
     void *cdiff_aligned_alloc(size_t n) noexcept nogil
     void cdiff_aligned_free(void *p) noexcept nogil
-    void cdiff_use_large_pages(void *p, size_t n) noexcept nogil
+    void cdiff_use_large_pages(void *p, size_t used, size_t size) noexcept nogil
     void *cdiff_zeroed_alloc "PyMem_RawCalloc"(size_t n, size_t size) noexcept nogil
     void copy_bytes "cdiff_copy"(void *to, const void *source, size_t n) noexcept nogil
     void *cdiff_raw_alloc "PyMem_RawMalloc"(size_t n) noexcept nogil
@@ -128,7 +130,7 @@ cdef Arr *block_memory(size_t size, size_t used) noexcept:
     cdef char *p = <char *>cdiff_aligned_alloc(before + size)
     if p == NULL:
         return NULL
-    cdiff_use_large_pages(p, before + used)
+    cdiff_use_large_pages(p, before + used, before + size)
     return <Arr *>(p + before)
 
 
@@ -172,7 +174,7 @@ cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
     cdef Arr *r = <Arr *>cdiff_zeroed_alloc(1, header + payload)
     if r == NULL:
         raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
-    cdiff_use_large_pages(r, header + payload)
+    cdiff_use_large_pages(r, header + payload, header + payload)
     r.refcnt = 1
     r.data = <char *>r + header
     r.ndim = <uint8_t>ndim

@@ -10,7 +10,9 @@
 # at operands that are simple already.
 #
 # What holds for all rules: a value keeps its type, differs from what was
-# recorded by a few ulp at most, and is infinite or nan exactly where that was.
+# recorded by a few ulp at most (of the largest term, where terms are added in
+# another order), and is infinite or nan exactly where that was (but for sums
+# of which a part is larger than the largest number).
 # The sign of a zero is kept too, but for products with a partial derivative
 # (zmul), where the zero law makes nothing of it.
 
@@ -285,6 +287,7 @@ cdef class _Simplifier:
         cdef int nargs
         cdef _Sums sums = _Sums(self) if join and embeds_parts(self.p) else None
         cdef _Selections selections = _Selections(self) if chooses_rows(self.p) else None
+        cdef _Summed summed = summed_products(self, self.p)
         for i in range(self.p.count):
             x = &self.p.code[i]
             self.q.line = self.p.line_at(i)
@@ -294,6 +297,10 @@ cdef class _Simplifier:
                     continue
             if selections is not None and x.op == OP_GATHER:
                 self.moved[i] = selections.rows_at(i)
+                if self.moved[i] != NOTHING:
+                    continue
+            if summed is not None and (x.op == OP_SUM or x.op == OP_SUM_TO):
+                self.moved[i] = summed.sum_at(i)
                 if self.moved[i] != NOTHING:
                     continue
             if x.op < N_ELEMENTWISE:
@@ -496,8 +503,10 @@ cdef Program simplified(Program p, bint join=True):
     """
     cdef Program q = _Simplifier(p).run(join)
     cdef _Simplifier again
-    if not chooses_rows(q):
-        return q
-    # What read more than rows may be gone, or may have become rows, only now.
-    again = _Simplifier(q)
-    return again.run(join) if _Selections(again).gains() else q
+    if chooses_rows(q):
+        # What read more than rows may be gone, or may have become rows, only now.
+        again = _Simplifier(q)
+        q = again.run(join) if _Selections(again).gains() else q
+    while summed_products(None, q) is not None:   # so may what read more than a sum
+        q = _Simplifier(q).run(join)
+    return q

@@ -54,6 +54,7 @@ cdef class _Storage:
         self.place_given()
         self.place_outputs()
         self.find_last()
+        self.reach_outputs()
         for u in range(schedule.n_units):
             if schedule.units[u].kind == UNIT_NUMBERS:
                 self.place_numbers(&schedule.units[u])
@@ -159,6 +160,31 @@ cdef class _Storage:
                         root.flags |= STORED
         return 0
 
+    cdef int reach_outputs(self) except -1:
+        """What dies where an output is made is made there already: fewer pages of fresh memory."""
+        cdef const Unit *unit
+        cdef Py_ssize_t u, at
+        cdef int32_t i, r
+        for u in range(self.schedule.n_units - 1, -1, -1):
+            unit = &self.schedule.units[u]
+            if unit.kind == UNIT_NUMBERS:
+                continue
+            self.writes_over = not self.schedule.starts_anywhere(unit)
+            for at in range(unit.start, unit.start + unit.count):
+                i = self.schedule.order[at]
+                if self.is_made_outside(i):
+                    r = self.dying_operand(unit, at, BASE_REGISTERS)  # has no place yet
+                    if r >= 0 and self.is_lanes(r):
+                        self.plan.values[r].base = self.plan.values[i].base
+        return 0
+
+    cdef bint is_lanes(self, int32_t i) noexcept:
+        """Is it made point by point, and not as a part of something else?"""
+        return self.plan.values[i].kind == KIND_LANES and self.plan.joins[i] == NULL
+
+    cdef bint is_made_outside(self, int32_t i) noexcept:
+        return self.is_lanes(i) and self.plan.values[i].base >= self.first_output
+
     # ------------------------------------------------------------ registers
 
     cdef int new_register(self, Value *v) except -1:
@@ -256,7 +282,7 @@ cdef class _Storage:
                 v.base = BASE_LANES
                 return 0
             v.flags |= STORED
-            r = self.dying_operand(unit, at)
+            r = self.dying_operand(unit, at, BASE_ARENA)
             if r >= 0:
                 v.place = self.plan.values[r].place
                 self.plan.values[r].last = -2
@@ -284,8 +310,9 @@ cdef class _Storage:
             v.place = self.arena_take(self.nbytes(i))
         return 0
 
-    cdef int32_t dying_operand(self, const Unit *unit, Py_ssize_t at) except -2:
-        """An operand whose memory this result of a group may take: nobody reads it afterwards."""
+    cdef int32_t dying_operand(self, const Unit *unit, Py_ssize_t at, int base) except -2:
+        """An operand, of this base, whose memory this result of a group may take: nobody reads it
+        afterwards."""
         cdef int32_t *operands = NULL
         cdef int32_t i = self.schedule.order[at], r
         cdef int k, count = operands_at(self.plan.program, i, &operands)
@@ -295,7 +322,7 @@ cdef class _Storage:
         for k in range(count):
             r = self.plan.values[operands[k]].root
             root = &self.plan.values[r]
-            if root.base == BASE_ARENA and root.last == unit.start + unit.count - 1 \
+            if root.base == base and root.last == unit.start + unit.count - 1 \
                     and not root.flags & KEPT and root.kind != KIND_GIVEN \
                     and not self.plan.type(r).number \
                     and self.plan.type(r).typenum == self.plan.type(i).typenum \

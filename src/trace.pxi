@@ -133,10 +133,11 @@ cdef class Trace(Level):
         return freeze(self, nodes, self.rules if rules is None else rules)
 
     cdef np.ndarray original_of(self, Array copy):
-        """The ndarray that a constant was copied from, if it still holds that and may change."""
+        """The ndarray that a constant was copied from, if it still holds that and may change; or
+        that it is, if that is ours."""
         cdef object found = self.originals.get(<size_t><PyObject *>copy)
         if found is None:
-            return None
+            return own_constant(copy)
         original, base = found
         if (base.base is None and not base.flags.writeable) or not is_shared(base):
             return None

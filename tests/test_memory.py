@@ -141,3 +141,24 @@ def test_a_large_graph_is_given_back():
     for _ in range(20):
         use()
     assert resident() - before < 8 << 20
+
+
+@pytest.mark.memory
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc on this system")
+def test_what_a_result_is_made_of_lies_in_the_result():
+    x = np.linspace(0.0, 1.0, 1 << 21)
+
+    def softmax(x):
+        y = np.exp(x - np.max(x))
+        return y / np.sum(y)
+
+    f = cd.compile(softmax)
+    f(x[:100_000])
+    gc.collect()
+    cd._core.pool_clear()
+    before = resident()
+    result = f(x)
+    cd._core.pool_clear()  # the argument is copied while the function is recorded
+    assert resident() - before < 1.5 * result.nbytes
+    expected = np.exp(x - 1.0)
+    np.testing.assert_allclose(result, expected / expected.sum(), rtol=1e-13)

@@ -349,6 +349,60 @@ def test_an_empty_program() -> None:
     assert simple.outputs == []
 
 
+SUMS_OF_PRODUCTS: list[tuple[str, Any, tuple[int, ...], tuple[int, ...]]] = [
+    # operator, attributes, shapes of the matrices that are multiplied instead
+    ("sum_to", ((4, 1, 6),), (4, 1, 3), (4, 3, 6)),
+    ("sum_to", ((1, 6),), (4, 1, 3), (4, 3, 6)),
+    ("sum_to", ((4, 5, 1),), (4, 5, 3), (4, 3, 1)),
+    ("sum_to", ((),), (4, 1, 3), (4, 3, 1)),
+    ("sum", ((1,), False), (4, 1, 3), (4, 3, 6)),
+    ("sum", ((0, 1), True), (4, 1, 3), (4, 3, 6)),
+    ("sum", ((2,), False), (4, 5, 3), (4, 3, 1)),
+    ("sum", ((0,), False), (4, 5, 3), (4, 3, 6)),
+]
+
+
+@pytest.mark.parametrize(("name", "attrs", "first", "second"), SUMS_OF_PRODUCTS)
+def test_a_sum_of_a_product_is_a_product_of_sums(
+    name: str, attrs: Any, first: tuple[int, ...], second: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(5)
+    build = Builder(rng.uniform(1, 2, (4, 5, 3)), rng.uniform(1, 2, (4, 3, 6)))
+    simple = build.done(build(name, build("matmul", 0, 1), attrs=attrs))
+    rows = simple.instructions()
+    (product,) = (row for row in rows if row[0] == "matmul")
+    assert [rows[k][2] for k in product[3]] == [first, second]
+
+
+def test_only_a_product_that_one_sum_reads_is_one_of_sums() -> None:
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(1, 2, (5, 3)), rng.uniform(1, 2, (3, 6))
+
+    def left(*more: tuple[Any, ...], to: tuple[int, ...] = (1, 6), second: Any = y) -> list[str]:
+        build = Builder(x, second)
+        product = build("matmul", 0, 1)
+        total = build("sum_to", product, attrs=(to,))
+        return names(build.done(total, *[build(name, product) for name, in more]))
+
+    assert left() == ["sum_to", "matmul"]
+    assert left(("sin",)) == ["matmul", "sum_to", "sin"]
+    assert left(second=y[:, :1], to=(1, 1)) == ["matmul", "sum_to"]  # as much work as before
+    build = Builder(x, y)
+    product = build("matmul", 0, 1)
+    assert names(build.done(build("sum_to", product, attrs=((1, 6),)), product)) == [
+        "matmul", "sum_to"
+    ]  # fmt: skip
+
+
+def test_the_sum_of_a_chain_of_products_multiplies_rows() -> None:
+    rng = np.random.default_rng(7)
+    build = Builder(*[rng.uniform(1, 2, (4, 4)) for _ in range(4)])
+    y = build("matmul", build("matmul", build("matmul", 0, 1), 2), 3)
+    simple = build.done(build("sum_to", y, attrs=((1, 4),)))
+    shapes = [row[2] for row in simple.instructions() if row[0] == "matmul"]
+    assert shapes == [(1, 4)] * 3
+
+
 def test_calls_are_never_merged() -> None:
     class Callee:
         result_type = None

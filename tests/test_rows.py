@@ -5,12 +5,16 @@ the positions: results are the same to the last bit.  Other tests know what a pr
 positions that it computes.
 """
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cdiff as cd
+import cdiff.numpy as cnp
+from cdiff._core import set_deferred_size
 
 RANDOM = np.random.default_rng(8)
 BLOCK = 512  # positions that are checked at once
@@ -114,6 +118,9 @@ KEYS = {
     "after a slice with a step": (slice(None, None, 2), np.array([2, 0])),
     "a slice between": (np.array([3, 0]), slice(None), np.array([5, 1])),
     "a new axis": (None, np.array([3, 0])),
+    "arrays after a whole axis": (slice(None), np.array([2, 0, 2]), np.array([1, -1, 1])),
+    "broadcast after a whole axis": (slice(None), np.array([[2], [0]]), np.array([1, 0])),
+    "numbers after a whole axis": (slice(None), 1, -2),
     "an ellipsis": (Ellipsis, np.array([5, 0, 0])),
     "a mask beside": (np.array([3, 0]), np.array([True, False, True])),
     "lists": ([0, 3], [1, 2]),
@@ -127,11 +134,68 @@ def test_keys(name):
     check(KEYS[name], RANDOM.standard_normal((6, 3, 4)).T)
 
 
+@pytest.mark.parametrize("name", KEYS)
+def test_assigning_at_keys(name):
+    """As NumPy assigns: where a position is repeated, the last value stays."""
+    key, x = KEYS[name], RANDOM.standard_normal((4, 3, 6))
+    v = RANDOM.standard_normal(x[key].shape)
+    weights = RANDOM.standard_normal(x.shape)
+
+    def total(x, v):
+        y = 2.0 * x
+        y[key] = v
+        return np.sum(y * weights)
+
+    source = np.full(x.shape, -1)
+    source[key] = np.arange(v.size).reshape(v.shape)
+    wanted = np.zeros(v.size)
+    wanted[source[source >= 0]] = weights[source >= 0]
+    derivative = cd.grad(total, (0, 1))
+    compiled = cd.compile(derivative)
+    for f in (derivative, compiled, compiled):
+        by_x, by_v = f(x, v)
+        np.testing.assert_array_equal(by_x, np.where(source < 0, 2.0 * weights, 0.0))
+        np.testing.assert_array_equal(by_v, wanted.reshape(v.shape))
+    expected = 2.0 * x
+    expected[key] = v
+    np.testing.assert_allclose(cd.compile(total)(x, v), np.sum(expected * weights), atol=1e-12)
+
+
+def test_assigning_makes_few_tables():
+    """Positions and one table of places; the program copies neither that nor what was hit."""
+    n = 64
+    rows, columns = np.tril_indices(n, -1)
+
+    def total(v):
+        lower = cnp.zeros((100, n, n))
+        lower[:, rows, columns] = v
+        return np.sum(lower**2)
+
+    v = np.ones((100, rows.size))
+    cd.compile(cd.grad(lambda v: np.sum(v**2)))(v)  # and all imports
+    compiled = cd.compile(cd.grad(total))
+    before = set_deferred_size(1 << 40)  # memory that waits would be counted, too
+    tracemalloc.start()
+    try:
+        result = compiled(v)
+        now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        set_deferred_size(before)
+    table = 8 * 100 * n * n
+    assert now < 2 * table
+    assert most < 3.6 * table
+    np.testing.assert_array_equal(result, 2 * v)
+
+
 @pytest.mark.parametrize(
     "key",
     [
         (np.array([0, 4]), np.array([0, 1])),
         (slice(None), np.array([0, -4])),
+        (slice(None), np.array([0, 2]), np.array([0, 6])),
+        (slice(None), np.array([0, 3]), np.array([0, 1])),
+        (slice(None), slice(None), slice(None), 0, np.array([0])),
         (np.array([0, 1]), np.array([0, 1, 2])),
         (np.array([0, 1]), 3),
         (slice(None), slice(None), slice(None), np.array([0])),
