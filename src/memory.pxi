@@ -44,16 +44,19 @@ cdef extern from *:
         memcpy(p, q, n);
     }
     /* Pages of 2 MB for what is large: a fresh one is one page fault instead of 512, and to run
-     * through memory needs few entries of the table of pages. Only whole ones, lest more memory be
-     * used than is asked for. */
-    static void cdiff_use_large_pages(void *p, size_t n) {
+     * through memory needs few entries of the table of pages. Of n bytes that are used, in `room`,
+     * the last page only if they take three quarters of it, lest much more memory be used than is
+     * asked for. */
+    static void cdiff_use_large_pages(void *p, size_t n, size_t room) {
     #if defined(MADV_HUGEPAGE)
         const size_t mask = ~(size_t)(LARGE_PAGE - 1);
-        const size_t start = ((size_t)p + LARGE_PAGE - 1) & mask, end = ((size_t)p + n) & mask;
+        const size_t start = ((size_t)p + LARGE_PAGE - 1) & mask, last = ((size_t)p + room) & mask;
+        const size_t used = ((size_t)p + n + LARGE_PAGE / 4) & mask;
+        const size_t end = used < last ? used : last;
         if (n >= 2 * LARGE_PAGE && end > start)
             (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
     #else
-        (void)p, (void)n;
+        (void)p, (void)n, (void)room;
     #endif
     }
     /* Sanitizer builds do without pools, so that a use after free is seen. */
@@ -65,7 +68,7 @@ cdef extern from *:
     """
     void *cdiff_aligned_alloc(size_t n) noexcept nogil
     void cdiff_aligned_free(void *p) noexcept nogil
-    void cdiff_use_large_pages(void *p, size_t n) noexcept nogil
+    void cdiff_use_large_pages(void *p, size_t n, size_t room) noexcept nogil
     void *cdiff_zeroed_alloc "PyMem_RawCalloc"(size_t n, size_t size) noexcept nogil
     void copy_bytes "cdiff_copy"(void *to, const void *source, size_t n) noexcept nogil
     void *cdiff_raw_alloc "PyMem_RawMalloc"(size_t n) noexcept nogil
@@ -84,7 +87,6 @@ cdef size_t POOL_LIMIT = 256 << 20   # bytes kept for reuse, all buckets togethe
 
 cdef Arr *_free_blocks[N_BUCKETS]
 cdef size_t _pooled_bytes = 0
-cdef int _evicted_from = 0
 cdef Node *_free_nodes = NULL
 
 
@@ -128,7 +130,7 @@ cdef Arr *block_memory(size_t size, size_t used) noexcept:
     cdef char *p = <char *>cdiff_aligned_alloc(before + size)
     if p == NULL:
         return NULL
-    cdiff_use_large_pages(p, before + used)
+    cdiff_use_large_pages(p, before + used, before + size)
     return <Arr *>(p + before)
 
 
@@ -142,18 +144,18 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
     cdef size_t header = header_size(ndim)
     cdef int bucket
     cdef Arr *r
-    if payload > <size_t>PY_SSIZE_T_MAX - 4096:
-        raise MemoryError("cdiff: array is too large")
-    bucket = bucket_of(header + payload)
-    r = _free_blocks[bucket]
-    if r != NULL:
-        _free_blocks[bucket] = r.owner
-        _pooled_bytes -= bucket_size(bucket)
-    else:
-        take_memory(bucket_size(bucket))
-        r = block_memory(bucket_size(bucket), header + payload)
-        if r == NULL:
-            raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
+    if payload < SMALL_BUCKETS * LINE and header + payload <= SMALL_BUCKETS * LINE:
+        bucket = bucket_of(header + payload)
+        r = _free_blocks[bucket]
+        if r != NULL:
+            _free_blocks[bucket] = r.owner
+            _pooled_bytes -= <size_t>(bucket + 1) * LINE
+            block_begin(r, ndim, header, bucket)
+            return r
+    return block_of_any_size(ndim, payload)
+
+
+cdef inline void block_begin(Arr *r, int ndim, size_t header, int bucket) noexcept:
     r.refcnt = 1
     r.owner = NULL
     r.base = NULL
@@ -163,7 +165,6 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
     r.bucket = bucket
     r.holders = 0
     r.pins = 0
-    return r
 
 
 cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
@@ -172,7 +173,7 @@ cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
     cdef Arr *r = <Arr *>cdiff_zeroed_alloc(1, header + payload)
     if r == NULL:
         raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
-    cdiff_use_large_pages(r, header + payload)
+    cdiff_use_large_pages(r, header + payload, header + payload)
     r.refcnt = 1
     r.data = <char *>r + header
     r.ndim = <uint8_t>ndim
@@ -201,48 +202,18 @@ cdef Arr *block_untouched(int ndim, size_t payload) except NULL:
 cdef void block_release(Arr *r) noexcept:
     """Drop one reference; the last one returns the block to its size class."""
     global _pooled_bytes
-    cdef Arr *owner
-    cdef size_t size
-    while r != NULL:
-        r.refcnt -= 1
-        if r.refcnt > 0:
-            return
-        owner = r.owner
-        if r.flags & ARR_SNAPSHOT:
-            owner.pins -= 1
-        if r.base != NULL:
-            Py_DECREF(<object>r.base)
-        if r.bucket == UNPOOLED:
-            cdiff_zeroed_free(r)
-            r = owner
-            continue
-        size = bucket_size(r.bucket)
-        if POOLED and _pooled_bytes + size > POOL_LIMIT >= size:
-            make_room(size, <int>r.bucket)
-        if POOLED and _pooled_bytes + size <= POOL_LIMIT:
-            r.owner = _free_blocks[r.bucket]
-            _free_blocks[r.bucket] = r
-            _pooled_bytes += size
-        else:
-            free_block(r, <int>r.bucket)
-        r = owner
-
-
-cdef void make_room(size_t size, int bucket) noexcept:
-    """Give blocks of other sizes back to the operating system until `size` bytes can be kept: what
-    is released now is more likely to be asked for next."""
-    global _pooled_bytes, _evicted_from
-    cdef Arr *r
-    cdef int empty = 0
-    while _pooled_bytes + size > POOL_LIMIT and empty < N_BUCKETS:
-        _evicted_from = (_evicted_from + 1) % N_BUCKETS
-        empty += 1
-        r = _free_blocks[_evicted_from]
-        if r != NULL and _evicted_from != bucket:
-            empty = 0
-            _free_blocks[_evicted_from] = r.owner
-            _pooled_bytes -= bucket_size(_evicted_from)
-            free_block(r, _evicted_from)
+    if r == NULL:
+        return
+    r.refcnt -= 1
+    if r.refcnt > 0:
+        return
+    if POOLED and r.bucket < SMALL_BUCKETS and r.owner == NULL and r.base == NULL \
+            and _pooled_bytes + SMALL_BUCKETS * LINE <= POOL_LIMIT:
+        r.owner = _free_blocks[r.bucket]
+        _free_blocks[r.bucket] = r
+        _pooled_bytes += <size_t>(r.bucket + 1) * LINE
+    else:
+        block_of_any_size_released(r)
 
 
 cdef Node *node_refill() except NULL:

@@ -108,7 +108,7 @@ cdef class _Workspace:
         self.memory = <char *>cdiff_aligned_alloc(total)
         if self.memory == NULL or self.m.bases == NULL:
             raise MemoryError(f"cdiff: a program needs {total} bytes to run")
-        cdiff_use_large_pages(self.memory, total)
+        cdiff_use_large_pages(self.memory, total, total)
         memset(self.memory, 0, first)
         self.adopted = {}
         self.m.bases[BASE_REGISTERS] = self.memory
