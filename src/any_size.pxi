@@ -1,8 +1,8 @@
 # Blocks of any size: those that are not small, or that the pool has none of.
 #
 # Knows the size classes of memory.pxi and which of them to empty; it must not know what lies in
-# a block.  Cold, so that the way of small blocks is all that its callers have to save
-# registers for: it is a fifth of the instructions of an operation on ten elements.
+# a block.  Cold, so that block_new and block_release, which operations on few elements call, are a
+# few instructions and save no registers for what stands here.
 
 cdef int _evicted_from = 0
 
