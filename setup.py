@@ -74,11 +74,11 @@ DIRECTIVES = {
 # 15 kB of the wheel. complex, structural_rules and the methods below make it 44 kB smaller, for
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
-    ["algebra", "assemble", "batching", "behind", "check", "complex", "compressed", "deferred",
-     "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
-     "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile",
-     "program", "reading", "registers", "schedule", "selections", "shifts", "storage",
-     "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
+    ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
+     "deferred", "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products",
+     "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places", "plan",
+     "positions", "profile", "program", "reading", "registers", "schedule", "selections", "shifts",
+     "storage", "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

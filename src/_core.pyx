@@ -114,6 +114,7 @@ cdef PyTypeObject *ARRAY_TYPE
 
 include "headroom.pxi"
 include "memory.pxi"
+include "any_size.pxi"
 include "node.pxi"
 include "lead.pxi"
 include "watch.pxi"

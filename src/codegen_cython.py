@@ -147,7 +147,7 @@ def kernel_declarations(n):
         positions_fn positions
         take_fn take
         scatter_fn scatter
-    ew_fn kernels_far_value(const KernelTable *table, int op) noexcept nogil
+    ew_fn kernels_far_value(const KernelTable *table, int op, int64_t passing) noexcept nogil
     const KernelTable *kernels_select() noexcept nogil
 """
 

@@ -112,12 +112,28 @@ cdef Array array_value(int op, Array a, Array b):
     b = as_float(b)
     job_operand(&job, a)
     job_operand(&job, b)
-    job_execute(&job, value_kernel(op, job.size), NULL, N(y).arr, 0)
+    job_execute(&job, value_kernel(op, &job, N(y).arr), NULL, N(y).arr, 0)
     return y
 
 
-cdef inline ew_fn value_kernel(int op, Py_ssize_t size) noexcept nogil:
-    return KERNELS.value[op] if size < FAR_SIZE else kernels_far_value(KERNELS, op)
+cdef inline ew_fn value_kernel(int op, const Job *job, const Arr *out) noexcept nogil:
+    return KERNELS.value[op] if job.size < FAR_SIZE else kernels_far_value(KERNELS, op,
+                                                                           passing(job, out))
+
+
+cdef Py_ssize_t passing(const Job *job, const Arr *out) noexcept nogil:
+    """Elements that a large job reads and writes; 0 where it does not write long stretches of fresh
+    memory, so that its result is in the cache anyway."""
+    cdef const Operand *o
+    cdef Py_ssize_t total = job.size
+    cdef int k
+    for k in range(job.count):
+        o = &job.operands[k]
+        if o.mode == GATHER or o.data == out.data or out.typenum != NPY_DOUBLE:
+            return 0
+        if o.mode == DIRECT and (k == 0 or o.data != job.operands[0].data):
+            total += job.size
+    return total
 
 
 cdef inline bint plain_partner(Array a, Array b) noexcept:
@@ -327,7 +343,7 @@ cdef Array ew_over(int op, Array a, Array b, int last):
     job_shape(&job, op, a, b, None, None)
     job_operand(&job, a)
     job_operand(&job, b)
-    job_execute(&job, value_kernel(op, job.size), NULL, N(out).arr, 0)
+    job_execute(&job, value_kernel(op, &job, N(out).arr), NULL, N(out).arr, 0)
     return out
 
 

@@ -184,10 +184,12 @@ typedef struct {
 extern const KernelTable kernels_baseline;
 #if CDIFF_X86_KERNELS
 extern const KernelTable kernels_avx2, kernels_avx512;
+ew_fn kernels_far(int op, int64_t passing);
 #endif
 
-/* The value kernel of an operator for arrays that lie beyond the caches near the processor. */
-ew_fn kernels_far_value(const KernelTable *table, int op);
+/* The value kernel of an operator for arrays that lie beyond the caches near the processor; `passing`
+ * is how many elements of them go through these if nothing else is done, or 0. */
+ew_fn kernels_far_value(const KernelTable *table, int op, int64_t passing);
 
 /* The best table for this CPU; the environment variable CDIFF_ISA can ask for a lesser one. */
 const KernelTable *kernels_select(void);

@@ -22,6 +22,7 @@
 #define CDIFF_ISA avx512
 #define CDIFF_AVX512
 #include "generated/kernels.h"
+#include "far_loops.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -55,13 +55,17 @@ const KernelTable *kernels_select(void)
 #endif
 }
 
-/* Where memory is waited for, loads of 256 bits let it come a fifth faster than loads of 512 do (AMD
- * Zen 4, two operands and a result of 8 MB each); others do not mind. */
-ew_fn kernels_far_value(const KernelTable *table, int op)
+/* Operators that are no more than a few instructions wait for memory: see far_loops.h.  Those that
+ * have no kernel there at least load 256 bits at a time. */
+ew_fn kernels_far_value(const KernelTable *table, int op, int64_t passing)
 {
 #if CDIFF_X86_KERNELS
-    if (table == &kernels_avx512 && OP_SAME_EVERYWHERE[op])
-        return kernels_avx2.value[op];
+    if (table == &kernels_avx512 && OP_SAME_EVERYWHERE[op]) {
+        const ew_fn far = kernels_far(op, passing);
+        return far ? far : kernels_avx2.value[op];
+    }
+#else
+    (void)passing;
 #endif
     return table->value[op];
 }

@@ -86,7 +86,6 @@ cdef size_t POOL_LIMIT = 256 << 20   # bytes kept for reuse, all buckets togethe
 
 cdef Arr *_free_blocks[N_BUCKETS]
 cdef size_t _pooled_bytes = 0
-cdef int _evicted_from = 0
 cdef Node *_free_nodes = NULL
 
 
@@ -144,18 +143,18 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
     cdef size_t header = header_size(ndim)
     cdef int bucket
     cdef Arr *r
-    if payload > <size_t>PY_SSIZE_T_MAX - 4096:
-        raise MemoryError("cdiff: array is too large")
-    bucket = bucket_of(header + payload)
-    r = _free_blocks[bucket]
-    if r != NULL:
-        _free_blocks[bucket] = r.owner
-        _pooled_bytes -= bucket_size(bucket)
-    else:
-        take_memory(bucket_size(bucket))
-        r = block_memory(bucket_size(bucket), header + payload)
-        if r == NULL:
-            raise MemoryError(f"cdiff: cannot allocate an array of {payload} bytes")
+    if payload < SMALL_BUCKETS * LINE and header + payload <= SMALL_BUCKETS * LINE:
+        bucket = bucket_of(header + payload)
+        r = _free_blocks[bucket]
+        if r != NULL:
+            _free_blocks[bucket] = r.owner
+            _pooled_bytes -= <size_t>(bucket + 1) * LINE
+            block_begin(r, ndim, header, bucket)
+            return r
+    return block_of_any_size(ndim, payload)
+
+
+cdef inline void block_begin(Arr *r, int ndim, size_t header, int bucket) noexcept:
     r.refcnt = 1
     r.owner = NULL
     r.base = NULL
@@ -165,7 +164,6 @@ cdef Arr *block_new(int ndim, size_t payload) except NULL:
     r.bucket = bucket
     r.holders = 0
     r.pins = 0
-    return r
 
 
 cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
@@ -203,48 +201,18 @@ cdef Arr *block_untouched(int ndim, size_t payload) except NULL:
 cdef void block_release(Arr *r) noexcept:
     """Drop one reference; the last one returns the block to its size class."""
     global _pooled_bytes
-    cdef Arr *owner
-    cdef size_t size
-    while r != NULL:
-        r.refcnt -= 1
-        if r.refcnt > 0:
-            return
-        owner = r.owner
-        if r.flags & ARR_SNAPSHOT:
-            owner.pins -= 1
-        if r.base != NULL:
-            Py_DECREF(<object>r.base)
-        if r.bucket == UNPOOLED:
-            cdiff_zeroed_free(r)
-            r = owner
-            continue
-        size = bucket_size(r.bucket)
-        if POOLED and _pooled_bytes + size > POOL_LIMIT >= size:
-            make_room(size, <int>r.bucket)
-        if POOLED and _pooled_bytes + size <= POOL_LIMIT:
-            r.owner = _free_blocks[r.bucket]
-            _free_blocks[r.bucket] = r
-            _pooled_bytes += size
-        else:
-            free_block(r, <int>r.bucket)
-        r = owner
-
-
-cdef void make_room(size_t size, int bucket) noexcept:
-    """Give blocks of other sizes back to the operating system until `size` bytes can be kept: what
-    is released now is more likely to be asked for next."""
-    global _pooled_bytes, _evicted_from
-    cdef Arr *r
-    cdef int empty = 0
-    while _pooled_bytes + size > POOL_LIMIT and empty < N_BUCKETS:
-        _evicted_from = (_evicted_from + 1) % N_BUCKETS
-        empty += 1
-        r = _free_blocks[_evicted_from]
-        if r != NULL and _evicted_from != bucket:
-            empty = 0
-            _free_blocks[_evicted_from] = r.owner
-            _pooled_bytes -= bucket_size(_evicted_from)
-            free_block(r, _evicted_from)
+    if r == NULL:
+        return
+    r.refcnt -= 1
+    if r.refcnt > 0:
+        return
+    if POOLED and r.bucket < SMALL_BUCKETS and r.owner == NULL and r.base == NULL \
+            and _pooled_bytes + SMALL_BUCKETS * LINE <= POOL_LIMIT:
+        r.owner = _free_blocks[r.bucket]
+        _free_blocks[r.bucket] = r
+        _pooled_bytes += <size_t>(r.bucket + 1) * LINE
+    else:
+        block_of_any_size_released(r)
 
 
 cdef Node *node_refill() except NULL:

@@ -59,6 +59,11 @@ static inline __m512d quick_quotient(__m512d a, __m512d b)
 
 #define NUMBERS_AT(p, stride, i) ((stride) ? _mm512_loadu_pd((p) + (i)) : _mm512_set1_pd(*(p)))
 
+static inline __mmask8 first_lanes(int64_t n)
+{
+    return (__mmask8)((1 << n) - 1);
+}
+
 /* Of three rounds the divider makes one, meanwhile. */
 static void value_divide(int64_t n, double *out, const double *pa, const double *pb, int64_t sa,
                          int64_t sb)
@@ -79,8 +84,13 @@ static void value_divide(int64_t n, double *out, const double *pa, const double 
     }
     for (; i + LANES <= n; i += LANES)
         _mm512_storeu_pd(out + i, quick_quotient(NUMBERS_AT(pa, sa, i), NUMBERS_AT(pb, sb, i)));
-    for (; i < n; i++)
-        out[i] = pa[i * sa] / pb[i * sb];
+    if (i < n) {
+        const __mmask8 left = first_lanes(n - i);
+        const __m512d one = _mm512_set1_pd(1.0);
+        const __m512d a = sa ? _mm512_mask_loadu_pd(one, left, pa + i) : _mm512_set1_pd(*pa);
+        const __m512d b = sb ? _mm512_mask_loadu_pd(one, left, pb + i) : _mm512_set1_pd(*pb);
+        _mm512_mask_storeu_pd(out + i, left, _mm512_div_pd(a, b));
+    }
 }
 
 #define QUOTIENT_UNARY(name, newton, hardware, scalar)                                            \

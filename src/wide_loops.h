@@ -9,11 +9,6 @@
 
 #include "math/wide.h"
 
-static inline __mmask8 first_lanes(int64_t n)
-{
-    return (__mmask8)((1 << n) - 1);
-}
-
 /* A copy of the last n elements. */
 static inline const double *copy_last(double *copy, const double *in, int64_t n)
 {

@@ -125,6 +125,19 @@ def test_large_arrays_have_the_results_of_small_ones(name):
 
 
 @pytest.mark.parametrize("n", LENGTHS)
+def test_quotients_of_any_length(n):
+    """The last ones, that are no whole round, are computed otherwise."""
+    a, b = RANDOM.standard_normal((2, n))
+    a[-1:], b[-2:-1] = RANDOM.choice(SPECIAL, 2)
+    x, y = cd.array(a), cd.array(b)
+    with np.errstate(all="ignore"):
+        for found, wanted in ((x / y, a / b), (x / 0.3, a / 0.3), (0.3 / y, 0.3 / b)):
+            same_bits(found, wanted)
+        x /= y
+        same_bits(x, a / b)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_extremes_of_rows(name, n):
     x = RANDOM.standard_normal((3, n))

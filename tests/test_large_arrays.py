@@ -1,4 +1,4 @@
-"""Large arrays, whose adjoint kernels wait for each other: the same bits as piece by piece.
+"""Large arrays, whose kernels are others and wait for each other: the same bits as piece by piece.
 
 Pieces below the size from which kernels wait are the oracle: each element of an elementwise
 function and of its derivative depends on no other, so that nothing may change but the time.
@@ -131,3 +131,44 @@ def test_copies_a_little_beside_whole_pages(n, start):
     assert not np.any(x.grad[:start])
     y = np.concatenate([cd.array(np.ones(start), requires_grad=True), cd.array(seed)])
     np.testing.assert_array_equal(y.numpy(), [*np.ones(start), *seed])
+
+
+PAST = 1_000_003  # elements from which sums, differences and products go past the caches (24 MB)
+STRANGE = [np.nan, np.inf, -np.inf, -0.0, 5e-324, 1e300, -1e-300]
+
+
+def with_strange_numbers(n):
+    a = RANDOM.standard_normal(n)
+    for start in (0, 60, n - len(STRANGE)):
+        a[start : start + len(STRANGE)] = RANDOM.permutation(STRANGE)
+    return a
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum"])
+@pytest.mark.parametrize("n", [SIZE, PAST])
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+def test_one_operation_has_the_bits_of_numpy(n, name):
+    """With arrays at any distance, numbers, one operand twice, rows, and in place."""
+    f, given = getattr(np, name), (with_strange_numbers(n), with_strange_numbers(n))
+    x, y = (cd.array(a, requires_grad=True) for a in given)
+    a, b = given
+    np.testing.assert_array_equal(f(x, y).detach(), f(a, b))
+    np.testing.assert_array_equal(f(x[1:], y[:-1]).detach(), f(a[1:], b[:-1]))
+    np.testing.assert_array_equal(f(x, 2.5).detach(), f(a, 2.5))
+    np.testing.assert_array_equal(f(2.5, x).detach(), f(2.5, a))
+    np.testing.assert_array_equal(f(x, x).detach(), f(a, a))
+    np.testing.assert_array_equal((x**2).detach(), a**2)
+    whole, row = n // 301 * 301, b[:301]
+    table = a[:whole].reshape(-1, 301)
+    np.testing.assert_array_equal(f(x[:whole].reshape(-1, 301), row).detach(), f(table, row))
+    z = cd.array(a)
+    np.testing.assert_array_equal(f(z, y, out=z).detach(), f(a, b))
+
+
+def test_a_result_past_the_caches_is_read_at_once():
+    x = RANDOM.standard_normal(PAST)
+    t = cd.array(x, requires_grad=True)
+    total = cnp.sum(t * t + t)
+    total.backward()
+    np.testing.assert_allclose(float(total.detach()), np.sum(x * x + x), rtol=1e-12)
+    np.testing.assert_allclose(t.grad, 2 * x + 1, rtol=1e-14, atol=1e-15)

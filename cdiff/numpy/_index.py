@@ -46,6 +46,7 @@ __all__ = [
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
+SINGLE = np.dtype(np.float32)
 SMALL_MATRIX = 4096  # elements of a triangular mask that is kept
 
 FEW_RANKS = 8  # in a long row, that are looked for one by one
@@ -109,10 +110,9 @@ def clip(
     high = _bound(a_max, max, "max")
     where = kwargs.pop("where", True)
     result = as_array(a)
-    if low is not None and high is not None and result.dtype == np.float32 and not kwargs:
+    if not type(low) is type(high) is float and result.dtype == SINGLE and not kwargs:
         # One dtype for all three: a number must not be rounded before an array makes it wider.
-        bounds = [x if type(x) in (bool, int, float) else as_array(x).dtype for x in (low, high)]
-        result = _core.cast(result, NUMPY.result_type(result.dtype, *bounds))
+        result = _as_wide_as(result, low, high)
     if low is not None:
         result = _core.maximum(result, low, **kwargs)
     if high is not None:
@@ -122,6 +122,13 @@ def clip(
     if where is not True:
         return _core.positive(result, out=out, where=where)
     return result if out is None else store(out, result, "clip")
+
+
+def _as_wide_as(a: Array, low: ArrayLike, high: ArrayLike) -> Array:
+    if low is None or high is None:
+        return a
+    bounds = [x if type(x) in (bool, int, float) else as_array(x).dtype for x in (low, high)]
+    return _core.cast(a, NUMPY.result_type(a.dtype, *bounds))
 
 
 def _bound(old: ArrayLike, new: ArrayLike, name: str) -> ArrayLike:

@@ -147,6 +147,8 @@ def min(
 amax = max
 amin = min
 
+DOUBLE = np.dtype(np.float64)
+
 # How a reduction takes in `initial`, and what it reads where `where` is False (None: `initial`).
 _WITH: dict[str, tuple[Any, Any, float | None]] = {
     "sum": (_core.sum, _core.add, 0),
@@ -163,12 +165,16 @@ def _reduce_with(
     reduce, combine, neutral = _WITH[name]
     axes = axes_of(a, axis, name, True)
     keepdims = keepdims is not NO_VALUE and bool(keepdims)
-    if (a.dtype if dtype is None else np.dtype(dtype)).kind not in "fc":
+    kept = a.dtype if dtype is None else np.dtype(dtype)
+    if kept.kind not in "fc":
         result = _whole(name, a, axes, dtype, keepdims, initial, where)
         return result if out is None else store(out, result, name)
     a = a if dtype is None else _core.cast(a, dtype)
     initial = None if initial is NO_VALUE else initial
-    initial = initial if initial is None else initial_of(initial, a.dtype, name)
+    if type(initial) is float and kept is DOUBLE and (neutral is not None or a.size):
+        pass  # as it is
+    elif initial is not None:
+        initial = initial_of(initial, a.dtype, name)
     if where is not NO_VALUE and where is not True:
         if neutral is None and initial is None:
             raise ValueError(f"{name}: a where mask needs `initial`, since {name} has no identity")

@@ -78,8 +78,9 @@ def _reduce_of(
         raise misfit(f"{name} is not defined for complex numbers, shape {a.shape}", TypeError)
     if ufunc in REDUCE:
         where = NO_VALUE if where is True else where
-        given = {"dtype": dtype} if ufunc in SUMS else {}
-        return REDUCE[ufunc](a, axis, keepdims=keepdims, initial=initial, where=where, **given)
+        if dtype is not None and ufunc in SUMS:
+            return REDUCE[ufunc](a, axis, dtype, None, keepdims, initial, where)
+        return REDUCE[ufunc](a, axis, keepdims=keepdims, initial=initial, where=where)
     axes = axes_of(a, axis, name, True)
     if len(axes) != 1 and ufunc not in ANY_ORDER:
         raise misfit(f"{name}: the order of its operands matters, so one axis is reduced, "
@@ -145,7 +146,9 @@ def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = Non
         raise TypeError(f"{name}: cannot accumulate on a scalar")
     axis = _one_axis(a, axis, name)
     if ufunc in ACCUMULATE:
-        return ACCUMULATE[ufunc](a, whole_axis(axis, name), dtype)
+        axis = axis if type(axis) is int else whole_axis(axis, name)
+        given = () if dtype is None else (dtype,)  # the shorter call has a shorter way
+        return ACCUMULATE[ufunc](a, axis, *given)
     axis = axis_of(a, axis, name)
     if not a.shape[axis]:
         return a.copy()
