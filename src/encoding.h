@@ -20,6 +20,8 @@ typedef struct {
     int n_strides;
     int32_t strides[MAX_STRIDES]; /* of columns; the places of their points lie before the code */
     int ahead; /* bytes from what is read to what is asked for */
+    int looked; /* whether REG_LOOK has something in this round */
+    int root; /* the register of a root of which REG_T1 has half the reciprocal, or -1 */
 } Writer;
 
 /* A constant sequence of bytes. */
@@ -164,7 +166,8 @@ enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, LOW_OUT = 0x13, UNPACK = 0x14, HIGH_IN =
        ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
 enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 0x65,
        EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_ONE = 0x59,
-       SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3 };
+       SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3,
+       LOGIC = 0x25, MANTISSA = 0x26, SUBTRACT_INTEGERS = 0xfb };
 /* Of 0F3A: a quarter of a vector that is set or read (a half: plus 2), and two quarters of either
  * of two vectors; and all of two vectors, moved to the right by some numbers. */
 enum { ALIGN = 0x03, INSERT = 0x18, EXTRACT = 0x19, SHUFFLE = 0x23 };

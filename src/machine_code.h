@@ -42,7 +42,7 @@ typedef void (*native_fn)(int64_t n, char **pointers, char *lanes);
 
 enum { AHEAD = 4096 }; /* bytes: a page, since the processor foresees no further than its end */
 
-enum { MAX_STEP_BYTES = 128, MAX_COLUMNS_BYTES = 512, FRAME_BYTES = 512 + 64 * 16 };
+enum { MAX_STEP_BYTES = 160, MAX_COLUMNS_BYTES = 512, FRAME_BYTES = 512 + 64 * 16 };
 
 static void put_zmul(Writer *c, int y, int a, int b, int quick)
 {
@@ -58,10 +58,32 @@ static void put_zmul(Writer *c, int y, int a, int b, int quick)
     }
 }
 
+/* The largest exponent of operands of quotients so far, by magnitude (infinite for 0). */
+static void put_range(Writer *c, int a)
+{
+    put_vectors(c, MAP_0F38, EXPONENT, REG_T0, 0, a, 0, 0);
+    put_vectors(c, MAP_0F3A, RANGE, REG_RANGE, REG_RANGE, REG_T0, 0, 0);
+    *c->p++ = 0x0b; /* the larger magnitude, without its sign */
+}
+
+/* A divisor before a power of two, which Newton's method does not round well, counts like 0: the
+ * digits of the number after it are those of 1. */
+static void put_digits_range(Writer *c, int b)
+{
+    put_vectors(c, MAP_0F3A, LOGIC, REG_T0, REG_T0, REG_T0, 0, 0);
+    *c->p++ = 0xff; /* -1 */
+    put_vectors(c, MAP_0F, SUBTRACT_INTEGERS, REG_T0, b, REG_T0, 0, 0);
+    put_vectors(c, MAP_0F3A, MANTISSA, REG_T0, 0, REG_T0, 0, 0);
+    *c->p++ = 4; /* in [1, 2), without its sign */
+    put_vectors(c, MAP_0F, SUBTRACT, REG_T0, REG_T0, REG_ONE, 0, 0);
+    put_range(c, REG_T0);
+}
+
 /* newton_reciprocal() of quotients.h: into REG_T1. */
 static void put_reciprocal(Writer *c, int b)
 {
     const int guess = REG_T0, error = REG_T1, r = REG_T2;
+    put_digits_range(c, b);
     put_vectors(c, MAP_0F38, RECIPROCAL_14, guess, 0, b, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, b, guess);
@@ -114,10 +136,24 @@ static void put_divide(Writer *c, int y, int a, int b, int quick)
     put_quotient(c, y, a, b, REG_T1);
 }
 
+/* The reciprocal of a root from half of it, which has all digits but the last: one step. */
+static void put_root_reciprocal(Writer *c, int y, int root)
+{
+    const int r = REG_T1, error = REG_T0;
+    put_digits_range(c, root);
+    put_vectors(c, MAP_0F, ADD, r, r, r, 0, 0);
+    put_move(c, error, REG_ONE);
+    put_fnma(c, error, root, r);
+    put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0);
+    put_move(c, y, error);
+}
+
 /* The reciprocal that quotients by b share, and such a quotient. */
 static void put_shared(Writer *c, int y, int b, int quick)
 {
-    if (quick) {
+    if (quick && c->root == b) {
+        put_root_reciprocal(c, y, b);
+    } else if (quick) {
         put_reciprocal(c, b);
         put_move(c, y, REG_T1);
     } else {
@@ -131,14 +167,6 @@ static void put_sharing(Writer *c, int y, int a, int b, int r, int quick)
         put_quotient(c, y, a, b, r);
     else
         put_divide(c, y, a, b, 0);
-}
-
-/* The largest exponent of operands of quotients so far, by magnitude (infinite for 0). */
-static void put_range(Writer *c, int a)
-{
-    put_vectors(c, MAP_0F38, EXPONENT, REG_T0, 0, a, 0, 0);
-    put_vectors(c, MAP_0F3A, RANGE, REG_RANGE, REG_RANGE, REG_T0, 0, 0);
-    *c->p++ = 0x0b; /* the larger magnitude, without its sign */
 }
 
 static void put_comparison(Writer *c, int y, int a, int b, int predicate)
@@ -324,6 +352,30 @@ static void put_shift(Writer *c, const MachineStep *s)
                  s->b ? s->op : 8 - s->op);
 }
 
+/* Zero where a register has numbers, NaN for what is infinite or NaN: a difference in the place of
+ * REG_LOOK, others added to it. */
+static void put_look(Writer *c, int a)
+{
+    if (c->looked)
+        put_fma(c, REG_LOOK, a, REG_ZERO);
+    else
+        put_vectors(c, MAP_0F, SUBTRACT, REG_LOOK, a, a, 0, 0);
+    c->looked = 1;
+}
+
+/* After a step: is there still half the reciprocal of a root in REG_T1? */
+static void note_root(Writer *c, const MachineStep *s)
+{
+    const int keeps = s->kind == DO_OPERATOR
+        ? s->op == OP_ADD || s->op == OP_SUBTRACT || s->op == OP_MULTIPLY || s->op == OP_SQUARE
+        : s->kind != DO_GATHER && s->kind != DO_SCATTER && s->kind != DO_SHIFT;
+    const int writes = s->kind <= DO_SPREAD;
+    if (s->kind == DO_OPERATOR && s->op == OP_SQRT && !c->point)
+        c->root = s->y;
+    else if (!keeps || (writes && s->y == c->root))
+        c->root = -1;
+}
+
 static void put_step(Writer *c, const MachineStep *s, int quick)
 {
     if (s->kind != DO_OPERATOR && s->kind <= DO_SCATTER && s->kind != DO_LOAD_LANE
@@ -349,9 +401,10 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
             put_range(c, s->a);
         break;
     default:
-        if (quick) /* adds 0 for numbers, NaN for what is infinite or NaN */
-            put_fma(c, REG_LOOK, s->a, REG_ZERO);
+        if (quick)
+            put_look(c, s->a);
     }
+    note_root(c, s);
 }
 
 /* Constants, and all points of a round; returns what to land when the end is known: no points. */
@@ -380,19 +433,27 @@ static uint8_t *put_entry(Writer *c, int down)
  * exact one. */
 static uint8_t *put_round(Writer *c, const MachineStep *steps, int n, int look)
 {
-    int k;
-    if (look) {
-        put_move(c, REG_LOOK, REG_ZERO);
+    int k, ranged = 0;
+    c->looked = 0;
+    c->root = -1;
+    if (look)
         put_move(c, REG_RANGE, REG_ZERO);
-    }
-    for (k = 0; k < n; k++)
+    for (k = 0; k < n; k++) {
         put_step(c, &steps[k], look);
-    if (!look)
+        ranged |= steps[k].kind == DO_RANGE;
+    }
+    if (!look || !(ranged || c->looked))
         return NULL;
-    put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
-    put_compare(c, 3, REG_LOOK, REG_LOOK, UNORDERED, 1);
-    put_compare(c, 2, REG_RANGE, REG_T0, GT, 1);
-    PUT(c, 0xc5, 0xf9, 0x98, 0xda); /* kortestb k3, k2 */
+    /* One comparison, since what makes masks takes the time of a product. */
+    if (ranged)
+        put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
+    if (ranged && c->looked)
+        put_vectors(c, MAP_0F, ADD, REG_RANGE, REG_RANGE, REG_LOOK, 0, 0);
+    if (ranged)
+        put_compare(c, 2, REG_RANGE, REG_T0, NLE, 1);
+    else
+        put_compare(c, 2, REG_LOOK, REG_LOOK, UNORDERED, 1);
+    PUT(c, 0xc5, 0xf9, 0x98, 0xd2); /* kortestb k2, k2 */
     put_jump(c, IF_NOT_ZERO, c->p);
     return c->p;
 }
@@ -427,7 +488,7 @@ static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer, int down)
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
                           size_t *length)
 {
-    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD}, *c = &writer;
+    Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD, 0, -1}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
     const int down = goes_down(steps, n);
@@ -448,7 +509,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     put_next(c, top, fewer, down);
     land(none, c->p);
     PUT(c, 0xc5, 0xf8, 0x77, 0xc3); /* vzeroupper; ret */
-    if (look) {
+    if (exact) {
         land(exact, c->p);
         for (k = n_fixed; k < n; k++)
             put_step(c, &steps[k], 0);
@@ -463,7 +524,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
 static native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, int look,
                                 size_t *length)
 {
-    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}, AHEAD}, *c = &writer;
+    Writer writer = {memory, memory, 1, OF_TWO, 0, {0}, AHEAD, 1, -1}, *c = &writer;
     uint8_t *exact = NULL;
     int k;
     put_constant(c, REG_SIGN, UINT64_C(1) << 63);

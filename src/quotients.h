@@ -5,22 +5,27 @@
  * take five: whole rounds of eight are computed so, and divided in hardware where an operand is so
  * large or small that a step in between would overflow or lose digits.  The last step corrects a
  * guess of full precision by its exact residual, which rounds as the divider does (P. Markstein,
- * IA-64 and Elementary Functions, 2000, chapters 8 and 9).
+ * IA-64 and Elementary Functions, 2000, chapters 8 and 9) but for a divisor all of whose digits are
+ * ones, such as the number before 1: that is the divider's, too.
  */
 #ifndef CDIFF_QUOTIENTS_H
 #define CDIFF_QUOTIENTS_H
 
 #include <immintrin.h>
 
-/* Are all of them in [2^-256, 2^256) by magnitude, so that no step needs care?  What is below or
- * beyond has one of the two upper bits of the exponent set after the subtraction. */
+/* Are all of them in [2^-256, 2^256) by magnitude, so that no step needs care, and is b no number
+ * before a power of two?  What is below or beyond has one of the two upper bits of the exponent set
+ * after the subtraction. */
 static inline int are_moderate(__m512d a, __m512d b)
 {
     const __m512i low = _mm512_set1_epi64((1023LL - 256) << 52);
     const __m512i outside = _mm512_set1_epi64(3LL << 61);
     const __m512i x = _mm512_sub_epi64(_mm512_castpd_si512(a), low);
     const __m512i y = _mm512_sub_epi64(_mm512_castpd_si512(b), low);
-    return _mm512_test_epi64_mask(_mm512_or_si512(x, y), outside) == 0;
+    const __m512i after = _mm512_add_epi64(_mm512_castpd_si512(b), _mm512_set1_epi64(1));
+    const __m512i digits = _mm512_set1_epi64((1LL << 52) - 1);
+    return (_mm512_test_epi64_mask(_mm512_or_si512(x, y), outside)
+            | _mm512_testn_epi64_mask(after, digits)) == 0;
 }
 
 /* The relative error goes from 2^-14 to 2^-42 and to that of rounding. */

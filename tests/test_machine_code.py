@@ -260,6 +260,44 @@ def test_quotients_that_share_a_denominator():
         np.testing.assert_array_equal(y, z)
 
 
+def test_roots_and_their_reciprocals():
+    """The steps of the root have most of the reciprocal; whatever stands in between."""
+
+    def f(a, b):
+        root = np.sqrt(a)
+        other = np.sqrt(b)
+        first = (a + b) / root + 1.0 / root
+        middle = (a * b) / other - a / other
+        return first, middle, np.exp(-first) / root, 1.0 / other, (b - a) / np.sqrt(a + b)
+
+    rng = np.random.default_rng(0)
+    assert_same(f, np.abs(A), np.abs(B))
+    for n, size in itertools.product((1, 8, 1003), (1, 300)):
+        assert_same(f, *(np.exp(rng.uniform(-size, size, n)) for _ in range(2)))
+    assert_same(cd.elementwise_grad(lambda a, b: f(a, b)[0], 0), *np.exp(rng.normal(size=(2, 99))))
+
+
+@pytest.mark.parametrize("code", [True, False])
+def test_divisors_before_a_power_of_two(code):
+    """All their digits are ones; a quotient is NumPy's, whatever stands beside it."""
+    _core.use_machine_code(code)
+    rng = np.random.default_rng(0)
+    b = np.ldexp(rng.choice([1.0, -1.0], 99) * np.nextafter(1, 0), rng.integers(-9, 9, 99))
+    a, c = rng.uniform(1, 2, (2, 99))
+    a[::3] = 1.0
+    b[::7] = rng.uniform(1, 2, b[::7].size)
+    before_four = np.full(99, np.nextafter(4, 0))  # its root is a divisor of that kind
+
+    def f(a, b, c, d):
+        return a / b, 1.0 / b, c / b, 1.0 / np.sqrt(d), c / np.sqrt(d), np.reciprocal(b) * c
+
+    compiled = cd.compile(f)
+    compiled(a, b, c, before_four)
+    for y, z in zip(compiled(a, b, c, before_four), f(a, b, c, before_four), strict=True):
+        np.testing.assert_array_equal(y, z)
+    np.testing.assert_array_equal((cd.array(a) / cd.array(b)).numpy(), a / b)
+
+
 def aligned(n, offset):
     """n numbers that begin `offset` bytes after a cache line, between others."""
     room = np.full(n + 64, 77.0)

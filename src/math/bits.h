@@ -145,6 +145,15 @@ CDM_INLINE double cdm_two_sum(double a, double b, double *err) {
     return s;
 }
 
+/* (y + tail) * 2^k for 0 < y < 2 and -1140 <= k <= 0, rounded once, also when it is subnormal: c is
+ * the number whose last bit counts as much as theirs, so that c + y is rounded where they are. */
+CDM_INLINE double cdm_scale_sum(double y, double tail, double k_magic) {
+    double c = cdm_pow2_magic(CDM_MAGIC - 1022.0 - (k_magic - CDM_MAGIC)), lo, s;
+    c = cdm_scale_magic(y, k_magic) < 0x1p-1022 ? c : 0.0;
+    s = cdm_fast_two_sum(c, y, &lo);
+    return cdm_scale_magic((s + (lo + tail)) - c, k_magic);
+}
+
 /* The root of a in [2^-1000, 2^1000], 0.51 ulp, and half its reciprocal to 34 bits: both from one
  * guess of the reciprocal (error 0.035) by steps of second order (Goldschmidt). Fifteen short
  * operations instead of a square root and a division, of which a vector takes forty cycles. */

@@ -46,14 +46,14 @@ def of_square(g: Function) -> Function:
 
 
 def erfc_scaled(v: mpf) -> mpf:
-    """exp(x^2) erfc(x) (x + 15/4) with v = 8/(x + 15/4) - 153/128."""
-    u = (v + mpf(153) / 128) / 8
+    """exp(x^2) erfc(x) (x + 15/4) with v = 8/(x + 15/4) - 565/512."""
+    u = (v + mpf(565) / 512) / 8
     x = 1 / u - mpf(15) / 4
     return mp.exp(x * x) * mp.erfc(x) / u
 
 
 def erfc_variable(x: str) -> mpf:
-    return 8 / (mpf(x) + mpf(15) / 4) - mpf(153) / 128
+    return 8 / (mpf(x) + mpf(15) / 4) - mpf(565) / 512
 
 
 HALF_LN2 = mp.log(2) / 2 * mpf("1.0005")
@@ -135,7 +135,7 @@ FITS: dict[str, Fit] = {
         lambda z: z * z, mpf(0), HALF_LN2**2, 3,
     ),
     "tanh": Fit(
-        of_square(lambda x: (mp.tanh(x) - x) / x**3), lambda z: z, mpf(0), mpf("0.55") ** 2, 10
+        of_square(lambda x: (mp.tanh(x) - x) / x**3), lambda z: z, mpf(0), mpf("0.7") ** 2, 11
     ),
     "arctanh": Fit(
         of_square(lambda s: (mp.atanh(s) - s) / s**3), lambda z: z, mpf(0), mpf("0.21") ** 2, 7
@@ -265,15 +265,20 @@ def wide_inverse(piece: int) -> mpf:
 def wide_tables() -> dict[str, list[float]]:
     """The tables of wide.h: numbers, and what their rounding left over."""
     powers = [mpf(2) ** (mpf(j) / 16) for j in range(16)]
-    sines = [mp.sinpi(mpf(j) / 8) for j in range(16)]
+    sines = [mp.sinpi(mpf(j) / 8) for j in range(8)]
+    cosines = [mp.cospi(mpf(j) / 8) for j in range(8)]
     inverses = [wide_inverse(piece) for piece in range(16)]
     logs = [-mp.log(c) for c in inverses]
     heads = [mp.nint(log * 2**42) / mpf(2) ** 42 for log in logs]
     return {
         "powers": [float(p) for p in powers],
         "power_rests": [float(p / mpf(float(p)) - 1) for p in powers],
+        "even_powers": [float(p) for p in powers[::2]],
+        "even_power_rests": [float(p / mpf(float(p)) - 1) for p in powers[::2]],
         "sines": [float(s) for s in sines],
         "sine_rests": [float(s - mpf(float(s))) for s in sines],
+        "cosines": [float(c) for c in cosines],
+        "cosine_rests": [float(c - mpf(float(c))) for c in cosines],
         "inverses": [float(c) for c in inverses],
         "logs": [float(h) for h in heads],
         "log_rests": [float(log - head) for log, head in zip(logs, heads, strict=True)],
@@ -302,11 +307,12 @@ def print_wide_tables() -> None:
 
 
 WIDE_TABLES_OPENING = """\
-/* The tables of wide.h, of sixteen numbers each, which two registers hold.
+/* The tables of wide.h, of sixteen numbers each, which two registers hold, or of eight.
  *
- * Powers 2^(j/16) and sines of j pi/8; for each of sixteen pieces of an octave, of which the first
- * begins at the bits CDM_WIDE_LOG_START, 1/c and log c, a multiple of 2^-42.  The rests are what
- * rounding left over, of the powers relative to them.  It knows nothing of its use.  Printed by
+ * Powers 2^(j/16), every other one of them again, and sines and cosines of j pi/8; for each of
+ * sixteen pieces of an octave, of which the first begins at the bits CDM_WIDE_LOG_START, 1/c and
+ * log c, a multiple of 2^-42.  The rests are what rounding left over, of the powers relative to
+ * them.  It knows nothing of its use.  Printed by
  * `python coefficients.py wide_tables`; do not edit.
  */
 #ifndef CDM_WIDE_TABLES_H

@@ -30,15 +30,18 @@
 #define CDM_LN2_HI 0x1.62e42fee00000p-1 /* 32 bits: times any exponent it is exact */
 #define CDM_LN2_LO 0x1.a39ef35793c76p-33
 
-/* (e^r - 1 - r) / r^2 on |r| <= ln2/2; error of e^r 2^-57.9. */
-CDM_INLINE double cdm_exp_poly(double r) {
+/* (e^r - 1 - r) / r^2 on |r| <= ln2/2, error of e^r 2^-57.9, or with another constant term what is
+ * left of it. */
+CDM_INLINE double cdm_exp_poly_from(double first, double r) {
     double r2 = r * r, r4 = r2 * r2;
     double high = CDM_FMA(r4, cdm_poly2(r, 0x1.28ad9ae670555p-22, 0x1.ad7ec9a17267dp-26),
                           cdm_poly4(r, r2, 0x1.6c16c1843848ep-10, 0x1.a01a0129edeb3p-13,
                                     0x1.a01999e341a89p-16, 0x1.71df25fe1b47bp-19));
-    return CDM_FMA(r4, high, cdm_poly4(r, r2, 0x1.000000000000ap-1, 0x1.55555555554f9p-3,
+    return CDM_FMA(r4, high, cdm_poly4(r, r2, first, 0x1.55555555554f9p-3,
                                        0x1.5555555550841p-5, 0x1.1111111127d6cp-7));
 }
+
+CDM_INLINE double cdm_exp_poly(double r) { return cdm_exp_poly_from(0x1.000000000000ap-1, r); }
 
 CDM_INLINE double cdm_exp(double x) {
     double t = x < -746.0 ? -746.0 : x;
@@ -62,15 +65,17 @@ CDM_INLINE double cdm_exp_fast(double x) {
 }
 
 /* e^(x + lo) = 2^k (y + tail), y being the return value, for |x| < 800 and |lo| <= ulp(x).
- * The sum y + tail is good to 2^-57, so that rounding it once is all but correct rounding. */
+ * The sum y + tail is good to 2^-57, so that rounding it once is all but correct rounding: r and half
+ * its square are added first, and what that sum loses is added with the smaller terms. The tail may be
+ * a hundredth of y. */
 CDM_INLINE double cdm_exp_parts(double x, double lo, double *tail, double *k_magic) {
     *k_magic = CDM_FMA(x, CDM_LOG2E, CDM_MAGIC);
     double k = *k_magic - CDM_MAGIC, hi = CDM_FMA(-k, CDM_LN2_HI, x);
-    double r_lo, p_lo, y_lo, r = cdm_fast_two_sum(hi, CDM_FMA(-k, CDM_LN2_LO, lo), &r_lo);
-    double p = CDM_FMA(r * r, cdm_exp_poly(r), CDM_FMA(r, r_lo, r_lo));
-    p = cdm_fast_two_sum(r, p, &p_lo);
+    double r_lo, y_lo, r = cdm_fast_two_sum(hi, CDM_FMA(-k, CDM_LN2_LO, lo), &r_lo), r2 = r * r;
+    double p = CDM_FMA(r2, 0.5, r), p_lo = CDM_FMA(r2, 0.5, r - p);
+    double small = CDM_FMA(r2, cdm_exp_poly_from(0x1.3372bf0257a8ap-50, r), CDM_FMA(r, r_lo, r_lo));
     double y = cdm_fast_two_sum(1.0, p, &y_lo);
-    *tail = y_lo + p_lo;
+    *tail = y_lo + (p_lo + small);
     return y;
 }
 
@@ -370,7 +375,7 @@ CDM_INLINE double cdm_logaddexp(double a, double b) {
     double hi = a >= b ? a : b, err, d = cdm_gap(hi, a >= b ? b : a, &err);
     double tail, k_magic, k;
     double e = cdm_exp_parts(d > 750.0 ? -750.0 : -d, -err, &tail, &k_magic);
-    e = cdm_scale_magic(e, k_magic);
+    e = cdm_scale_magic(cdm_fast_two_sum(e, tail, &tail), k_magic);
     tail = cdm_scale_magic(tail, k_magic);
     double f = cdm_log1p_unit_parts(e, &k, &tail);
     double y = cdm_sum_parts(hi, k * CDM_LN2_HI, f, CDM_FMA(k, CDM_LN2_LO, tail));

@@ -36,17 +36,16 @@ CDM_INLINE CdmWide cdm_wide_look(const double *table, __m512i index) {
     return _mm512_permutex2var_pd(_mm512_loadu_pd(table), index, _mm512_loadu_pd(table + 8));
 }
 
-/* See cdm_two_prod and cdm_two_sum. */
+/* The same of eight. */
+CDM_INLINE CdmWide cdm_wide_look8(const double *table, __m512i index) {
+    return _mm512_permutexvar_pd(index, _mm512_loadu_pd(table));
+}
+
+/* See cdm_two_prod. */
 CDM_INLINE CdmWide cdm_wide_two_prod(CdmWide a, CdmWide b, CdmWide *err) {
     CdmWide p = CDM_WFMA(a, b, CDM_W(0.0));
     *err = _mm512_fmsub_pd(a, b, p);
     return p;
-}
-
-CDM_INLINE CdmWide cdm_wide_two_sum(CdmWide a, CdmWide b, CdmWide *err) {
-    CdmWide s = a + b, bb = s - a;
-    *err = (a - (s - bb)) + (b - bb);
-    return s;
 }
 
 /* Magnitude of y with the sign of x. */
@@ -130,12 +129,13 @@ typedef struct {
     __m512i k;
 } CdmWideAngle;
 
-/* (sin r - r)/r^3, error of sin r 2^-57.6; (cos r - 1 + r^2/2)/r^4, error of cos r 2^-67. */
+/* (sin r - r)/r^3, error of sin r 2^-57.6; (cos r - 1 + r^2/2)/r^4, error of cos r 2^-67.  The second
+ * part of pi/8 has 29 bits: times k it is exact. */
 CDM_INLINE CdmWideAngle cdm_wide_angle(CdmWide x) {
-    CdmWide magic = CDM_WFMA(x, CDM_W(0x1.45f306dc9c883p+1), CDM_W(CDM_MAGIC)), w_lo;
+    CdmWide magic = CDM_WFMA(x, CDM_W(0x1.45f306dc9c883p+1), CDM_W(CDM_MAGIC));
     CdmWide k = magic - CDM_W(CDM_MAGIC), t = CDM_WFNMA(k, CDM_W(0x1.921fb54442d18p-2), x);
-    CdmWide w = cdm_wide_two_prod(k, CDM_W(0x1.1a62633145c07p-56), &w_lo), r = t - w;
-    CdmWide lo = CDM_WFMA(k, CDM_W(0x1.f1976b7ed8fbcp-112), ((t - r) - w) - w_lo);
+    CdmWide w = k * CDM_W(0x1.1a62633000000p-56), r = t - w;
+    CdmWide lo = CDM_WFNMA(k, CDM_W(0x1.45c06e0e68948p-88), (t - r) - w);
     CdmWide z = r * r, z2 = z * z;
     CdmWide s = CDM_WPOLY4(z, z2, -0x1.55555555554cap-3, 0x1.111111108811ep-7,
                            -0x1.a019f72596776p-13, 0x1.718d5c2b31787p-19);
@@ -146,23 +146,25 @@ CDM_INLINE CdmWideAngle cdm_wide_angle(CdmWide x) {
     return angle;
 }
 
-#define CDM_WQUARTER(k) _mm512_add_epi64(k, _mm512_set1_epi64(4)) /* pi/2 further on */
+/* With its sign changed where k is in the second half of a turn. */
+CDM_INLINE CdmWide cdm_wide_turned(CdmWide y, __m512i k) {
+    __m512i sign = _mm512_and_epi64(_mm512_slli_epi64(k, 60), _mm512_set1_epi64((long long)CDM_SIGN_BIT));
+    return _mm512_castsi512_pd(_mm512_xor_epi64(CDM_WBITS(y), sign));
+}
 
+/* Next to 0 the smaller one of sine and angle, which of two zeros is the negative one. */
 CDM_INLINE CdmWide cdm_wide_sin_of(CdmWide x, CdmWideAngle a) {
-    CdmWide sine = cdm_wide_look(cdm_wide_sines, a.k);
-    CdmWide cosine = cdm_wide_look(cdm_wide_sines, CDM_WQUARTER(a.k));
-    CdmWide rest = CDM_WFMA(sine, a.cosine_rest, cdm_wide_look(cdm_wide_sine_rests, a.k));
+    CdmWide sine = cdm_wide_look8(cdm_wide_sines, a.k), cosine = cdm_wide_look8(cdm_wide_cosines, a.k);
+    CdmWide rest = CDM_WFMA(sine, a.cosine_rest, cdm_wide_look8(cdm_wide_sine_rests, a.k));
     rest = CDM_WFMA(cosine, a.r, CDM_WFMA(cosine, a.sine_rest, rest));
-    __mmask8 small = CDM_WBEYOND(x, 0x1p-27, _CMP_LT_OQ); /* among them -0 */
-    return _mm512_mask_mov_pd(sine + rest, small, x);
+    return _mm512_range_pd(cdm_wide_turned(sine + rest, a.k), x, 6);
 }
 
 CDM_INLINE CdmWide cdm_wide_cos_of(CdmWideAngle a) {
-    __m512i k = CDM_WQUARTER(a.k);
-    CdmWide sine = cdm_wide_look(cdm_wide_sines, a.k), cosine = cdm_wide_look(cdm_wide_sines, k);
-    CdmWide rest = CDM_WFMA(cosine, a.cosine_rest, cdm_wide_look(cdm_wide_sine_rests, k));
+    CdmWide sine = cdm_wide_look8(cdm_wide_sines, a.k), cosine = cdm_wide_look8(cdm_wide_cosines, a.k);
+    CdmWide rest = CDM_WFMA(cosine, a.cosine_rest, cdm_wide_look8(cdm_wide_cosine_rests, a.k));
     rest = CDM_WFNMA(sine, a.r, CDM_WFNMA(sine, a.sine_rest, rest));
-    return cosine + rest;
+    return cdm_wide_turned(cosine + rest, a.k);
 }
 
 #define CDM_WFAR_ANGLE(x) CDM_WBEYOND(x, CDM_TRIG_FAST_MAX, _CMP_NLE_UQ)
@@ -190,11 +192,10 @@ typedef struct {
     __m512i j, k;             /* k as an exponent, and below it j */
 } CdmWideHyper;
 
-/* 2^k 2^(j/16); the bits of k below its exponent are those of j. */
-CDM_INLINE CdmWide cdm_wide_power(__m512i j, __m512i k) {
-    __m512i base = CDM_WBITS(cdm_wide_look(cdm_wide_powers, j));
+/* base 2^k; the bits of k below its exponent are those of j. */
+CDM_INLINE CdmWide cdm_wide_scaled(CdmWide base, __m512i k) {
     __m512i low = _mm512_and_si512(k, CDM_WEXPONENT);
-    return _mm512_castsi512_pd(_mm512_add_epi64(base, low));
+    return _mm512_castsi512_pd(_mm512_add_epi64(CDM_WBITS(base), low));
 }
 
 CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
@@ -206,7 +207,8 @@ CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
     h.k = _mm512_slli_epi64(h.j, 48);
     h.r = r;
     h.rest = cdm_wide_exp_rest(r);
-    CdmWide power = cdm_wide_power(h.j, h.k), lost = cdm_wide_look(cdm_wide_power_rests, h.j);
+    CdmWide power = cdm_wide_scaled(cdm_wide_look(cdm_wide_powers, h.j), h.k);
+    CdmWide lost = cdm_wide_look(cdm_wide_power_rests, h.j);
     h.u = CDM_WFMA(power, (h.rest + lost) + r, power);
     h.divisor = CDM_WFMA(h.u, h.u, CDM_W(1.0));
     h.inverse = CDM_W(1.0) / h.divisor;
@@ -216,10 +218,10 @@ CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
 /* With n + n_lo = 1 - u^2 it is n/(2 - n).  u^2 is s e^2r, where s is a power of 2^(1/8), so 1 - s is
  * known with its rest; and as q is about n/(2 - n), n - 2 q is exact, from which the residual. */
 CDM_INLINE CdmWide cdm_wide_tanh_of(CdmWide x, CdmWideHyper h) {
-    __m512i j = _mm512_add_epi64(h.j, h.j);
-    CdmWide s = cdm_wide_power(j, _mm512_add_epi64(h.k, h.k)), one = CDM_W(1.0);
+    CdmWide one = CDM_W(1.0), even = cdm_wide_look8(cdm_wide_even_powers, h.j);
+    CdmWide s = cdm_wide_scaled(even, _mm512_add_epi64(h.k, h.k));
     CdmWide half = h.rest + h.r, r = h.r + h.r; /* e^2r - 1 is r and p */
-    CdmWide p = CDM_WFMA(half, half, (h.rest + h.rest) + cdm_wide_look(cdm_wide_power_rests, j));
+    CdmWide p = CDM_WFMA(half, half, (h.rest + h.rest) + cdm_wide_look8(cdm_wide_even_power_rests, h.j));
     CdmWide a = one - s, a_lo = (one - a) - s, n = CDM_WFNMA(s, p + r, a);
     CdmWide n_lo = CDM_WFNMA(s, p, CDM_WFNMA(s, r, (a - n) + a_lo));
     CdmWide q = n * h.inverse, residual = CDM_WFMA(q, n, CDM_WFNMA(CDM_W(2.0), q, n));
@@ -269,40 +271,46 @@ CDM_INLINE CdmWide cdm_wide_limited(CdmWide x) {
     return _mm512_min_pd(CDM_W(28.0), _mm512_abs_pd(x));
 }
 
+/* The sum scaled, for m = |x|: but where that is subnormal, and would be rounded twice, by cdm_gauss. */
+CDM_INLINE CdmWide cdm_wide_gauss_of(CdmWide m, CdmWide y, CdmWide tail, CdmWide k) {
+    __mmask8 tiny = CDM_WBEYOND(m - CDM_W(26.96), 0.35, _CMP_LT_OQ);
+    return cdm_wide_or(cdm_gauss, m, _mm512_scalef_pd(y + tail, k), tiny);
+}
+
 CDM_INLINE CdmWide cdm_wide_gauss(CdmWide x) {
-    CdmWide tail, k, y = cdm_wide_gauss_parts(cdm_wide_limited(x), &tail, &k);
-    return _mm512_scalef_pd(y + tail, k);
+    CdmWide m = cdm_wide_limited(x), tail, k, y = cdm_wide_gauss_parts(m, &tail, &k);
+    return cdm_wide_gauss_of(m, y, tail, k);
 }
 
 /* See cdm_erfc_poly, whose coefficients these are. */
 CDM_INLINE CdmWide cdm_wide_erfc_poly(CdmWide v, CdmWide v_lo, CdmWide *lo) {
-    CdmWide v2 = v * v, v4 = v2 * v2, v8 = v4 * v4, linear_lo, c1 = CDM_W(0x1.165dad73d104dp+0);
+    CdmWide v2 = v * v, v4 = v2 * v2, v8 = v4 * v4, linear_lo, c1 = CDM_W(0x1.e57b10382abf0p-1);
     CdmWide p5 = CDM_WFMA(v4, CDM_W(-0x1.3abb3d9d34cdap-32),
-                          CDM_WPOLY4(v, v2, -0x1.035ddc20103dbp-25, -0x1.2ca6fc3a24b4bp-28,
-                                     0x1.eeb77bbf6fbbdp-29, 0x1.585deb1d137f8p-32));
-    CdmWide p4 = CDM_WPOLY4(v, v2, -0x1.2b99efa56c2e9p-19, -0x1.0e177ce458925p-22,
-                            0x1.0a143f94e8823p-22, 0x1.4a549dadf59b7p-25);
-    CdmWide p3 = CDM_WPOLY4(v, v2, -0x1.635794dc611e0p-13, 0x1.a65d8de1b44edp-16,
-                            0x1.62fce14935f09p-16, 0x1.1abcc6b8095fep-21);
-    CdmWide p2 = CDM_WPOLY4(v, v2, 0x1.4d8c9657dd320p-5, 0x1.0f18f443d12fap-7,
-                            -0x1.030757402f9c9p-14, -0x1.625af9129f695p-11);
-    CdmWide p1 = CDM_WPOLY4(v, v2, 0x1.a74673aa0003ap-1, 0x1.109391d4c33abp-1,
-                            0x1.24c7fd7e40fb2p-2, 0x1.fc6e69b8f44a6p-4);
-    CdmWide high = CDM_WFMA(v4, CDM_WFMA(v4, p5, p4), p3);
-    CdmWide rest = CDM_WFMA(v8, high, CDM_WFMA(v4, p2, p1));
-    CdmWide linear = cdm_wide_two_prod(v, c1, &linear_lo), c0 = CDM_W(0x1.381c8ccb22b60p+0);
+                          CDM_WPOLY4(v, v2, -0x1.28b819f48ad52p-26, -0x1.5aa22ce164765p-27,
+                                     0x1.4f27c24306639p-29, 0x1.e9fd0745c7916p-31));
+    CdmWide p4 = CDM_WPOLY4(v, v2, -0x1.be0acd60a21eap-20, -0x1.2963d2a407850p-21,
+                            0x1.49452d45a310bp-23, 0x1.53850134752f5p-24);
+    CdmWide p3 = CDM_WPOLY4(v, v2, -0x1.8089fb7416c29p-13, 0x1.793cae518977dp-19,
+                            0x1.3db79f8ba7d2fp-16, 0x1.9c86b24419a3ep-19);
+    CdmWide p2 = CDM_WPOLY4(v, v2, 0x1.2237cfe6f8100p-5, 0x1.0a656cef48533p-7,
+                            0x1.c2c9e75f2d45bp-12, -0x1.0c8c85355c317p-11);
+    CdmWide high = CDM_WFMA(v8, CDM_WFMA(v4, p5, p4), CDM_WFMA(v4, p3, p2));
+    CdmWide p1 = CDM_WFMA(v2, high, CDM_WPOLY2(v, 0x1.def69ac383c34p-3, 0x1.a68f1ba8f89dep-4));
+    CdmWide rest = CDM_WFMA(v2, p1, CDM_WPOLY2(v, 0x1.632447f0c51c6p-1, 0x1.bfbbf7ace3bc8p-2));
+    CdmWide linear = cdm_wide_two_prod(v, c1, &linear_lo), c0 = CDM_W(0x1.203dca943229dp+0);
     CdmWide head = c0 + linear, head_lo = (c0 - head) + linear;
-    CdmWide slope = CDM_WFMA(v2, CDM_W(3.0 * 0x1.109391d4c33abp-1),
-                             CDM_WFMA(v, CDM_W(2.0 * 0x1.a74673aa0003ap-1), c1));
-    CdmWide small = CDM_WFMA(v_lo, slope, linear_lo) + head_lo;
-    return cdm_wide_two_sum(head, CDM_WFMA(v2, rest, small), lo);
+    CdmWide small = CDM_WFMA(v_lo, CDM_WPOLY4(v, v2, 0.9035, 1.4001, 1.7982, 1.136), linear_lo);
+    CdmWide sum = CDM_WFMA(v2, rest, head);
+    *lo = CDM_WFMA(v2, rest, head - sum) + (small + head_lo);
+    return sum;
 }
 
 /* 2^-k erfc(m), given gauss(m) as 2^k (y + y_lo); see cdm_erfc_parts. */
 CDM_INLINE CdmWide cdm_wide_erfc_parts(CdmWide m, CdmWide y, CdmWide y_lo) {
-    CdmWide d_lo, p_lo, w_lo, d = cdm_wide_two_sum(m, CDM_W(3.75), &d_lo), u = CDM_W(1.0) / d;
+    CdmWide d = m + CDM_W(3.75), d_lo = (CDM_W(3.75) - d) + m, p_lo, w_lo;
+    CdmWide v = CDM_WFMA(CDM_W(8.0), CDM_W(1.0) / d, CDM_W(-1.103515625));
+    CdmWide u = CDM_WFMA(CDM_W(0.125), v, CDM_W(0.137939453125));
     CdmWide u_lo = CDM_WFNMA(u, d_lo, CDM_WFNMA(u, d, CDM_W(1.0))) * u;
-    CdmWide v = CDM_WFMA(CDM_W(8.0), u, CDM_W(-1.1953125));
     CdmWide p = cdm_wide_erfc_poly(v, CDM_W(8.0) * u_lo, &p_lo);
     CdmWide w = cdm_wide_two_prod(y, u, &w_lo), result_lo;
     w_lo = w_lo + CDM_WFMA(y, u_lo, y_lo * u);
@@ -313,7 +321,7 @@ CDM_INLINE CdmWide cdm_wide_erfc_parts(CdmWide m, CdmWide y, CdmWide y_lo) {
 /* Either of the two beside gauss. */
 CDM_INLINE CdmWide cdm_wide_erfc_pair(CdmWide x, CdmWide *gauss) {
     CdmWide m = cdm_wide_limited(x), tail, k, y = cdm_wide_gauss_parts(m, &tail, &k);
-    *gauss = _mm512_scalef_pd(y + tail, k);
+    *gauss = cdm_wide_gauss_of(m, y, tail, k);
     y = _mm512_scalef_pd(cdm_wide_erfc_parts(m, y, tail), k);
     CdmWide near = CDM_WFNMA(m, CDM_W(0x1.20dd750429b6dp+0), CDM_W(1.0));
     y = _mm512_mask_mov_pd(y, _mm512_cmp_pd_mask(m, CDM_W(0x1p-30), _CMP_LT_OQ), near);

@@ -1,8 +1,9 @@
-/* The tables of wide.h, of sixteen numbers each, which two registers hold.
+/* The tables of wide.h, of sixteen numbers each, which two registers hold, or of eight.
  *
- * Powers 2^(j/16) and sines of j pi/8; for each of sixteen pieces of an octave, of which the first
- * begins at the bits CDM_WIDE_LOG_START, 1/c and log c, a multiple of 2^-42.  The rests are what
- * rounding left over, of the powers relative to them.  It knows nothing of its use.  Printed by
+ * Powers 2^(j/16), every other one of them again, and sines and cosines of j pi/8; for each of
+ * sixteen pieces of an octave, of which the first begins at the bits CDM_WIDE_LOG_START, 1/c and
+ * log c, a multiple of 2^-42.  The rests are what rounding left over, of the powers relative to
+ * them.  It knows nothing of its use.  Printed by
  * `python coefficients.py wide_tables`; do not edit.
  */
 #ifndef CDM_WIDE_TABLES_H
@@ -24,18 +25,34 @@ static const double cdm_wide_power_rests[16] = {
     0x1.c1a7792cb3387p-55, 0x1.36eae30af0cb3p-56, 0x1.4a385a63d07a7p-56, -0x1.ff7128fd391f0p-55,
 };
 
-static const double cdm_wide_sines[16] = {
-    0x0.0p+0, 0x1.87de2a6aea963p-2, 0x1.6a09e667f3bcdp-1, 0x1.d906bcf328d46p-1,
-    0x1.0000000000000p+0, 0x1.d906bcf328d46p-1, 0x1.6a09e667f3bcdp-1, 0x1.87de2a6aea963p-2,
-    0x0.0p+0, -0x1.87de2a6aea963p-2, -0x1.6a09e667f3bcdp-1, -0x1.d906bcf328d46p-1,
-    -0x1.0000000000000p+0, -0x1.d906bcf328d46p-1, -0x1.6a09e667f3bcdp-1, -0x1.87de2a6aea963p-2,
+static const double cdm_wide_even_powers[8] = {
+    0x1.0000000000000p+0, 0x1.172b83c7d517bp+0, 0x1.306fe0a31b715p+0, 0x1.4bfdad5362a27p+0,
+    0x1.6a09e667f3bcdp+0, 0x1.8ace5422aa0dbp+0, 0x1.ae89f995ad3adp+0, 0x1.d5818dcfba487p+0,
 };
 
-static const double cdm_wide_sine_rests[16] = {
+static const double cdm_wide_even_power_rests[8] = {
+    0x0.0p+0, -0x1.01b15eaa59348p-55, 0x1.34d754db0abb6p-55, 0x1.690cebb7aafb0p-56,
+    -0x1.3b3efbf5e2228p-54, 0x1.db72fc1f0eab4p-55, 0x1.c1a7792cb3387p-55, 0x1.4a385a63d07a7p-56,
+};
+
+static const double cdm_wide_sines[8] = {
+    0x0.0p+0, 0x1.87de2a6aea963p-2, 0x1.6a09e667f3bcdp-1, 0x1.d906bcf328d46p-1,
+    0x1.0000000000000p+0, 0x1.d906bcf328d46p-1, 0x1.6a09e667f3bcdp-1, 0x1.87de2a6aea963p-2,
+};
+
+static const double cdm_wide_sine_rests[8] = {
     0x0.0p+0, -0x1.72cedd3d5a610p-57, -0x1.bdd3413b26456p-55, 0x1.457e610231ac2p-56,
     0x0.0p+0, 0x1.457e610231ac2p-56, -0x1.bdd3413b26456p-55, -0x1.72cedd3d5a610p-57,
+};
+
+static const double cdm_wide_cosines[8] = {
+    0x1.0000000000000p+0, 0x1.d906bcf328d46p-1, 0x1.6a09e667f3bcdp-1, 0x1.87de2a6aea963p-2,
+    0x0.0p+0, -0x1.87de2a6aea963p-2, -0x1.6a09e667f3bcdp-1, -0x1.d906bcf328d46p-1,
+};
+
+static const double cdm_wide_cosine_rests[8] = {
+    0x0.0p+0, 0x1.457e610231ac2p-56, -0x1.bdd3413b26456p-55, -0x1.72cedd3d5a610p-57,
     0x0.0p+0, 0x1.72cedd3d5a610p-57, 0x1.bdd3413b26456p-55, -0x1.457e610231ac2p-56,
-    0x0.0p+0, -0x1.457e610231ac2p-56, 0x1.bdd3413b26456p-55, 0x1.72cedd3d5a610p-57,
 };
 
 static const double cdm_wide_inverses[16] = {
