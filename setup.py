@@ -75,9 +75,9 @@ DIRECTIVES = {
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
     ["algebra", "assemble", "batching", "behind", "check", "complex", "compressed", "deferred",
-     "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make", "native",
-     "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions", "profile",
-     "program", "reading", "registers", "schedule", "selections", "shifts", "storage",
+     "ended", "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products", "make",
+     "native", "numbers", "parts", "pattern", "pattern_numbers", "places", "plan", "positions",
+     "profile", "program", "reading", "registers", "schedule", "selections", "shifts", "storage",
      "structural_rules", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
