@@ -3,13 +3,13 @@
 A program that is recorded keeps the rules that were used in it. They may read what was returned
 with the residuals; a value of the program that they take from a closure instead would be that of
 the recording ever after. This file knows functions and their cells; it must not know what a rule
-is for. It looks once, where a derivative of a loop is made; what is read elsewhere, or where a recording has
-ended, `_ended` finds when the rule runs.
+is for. It looks once, where a derivative of a loop is made; what is read in other ways `_ended`
+finds when the rule runs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdiff._beside import tracked_reads
 from cdiff._body import rules_of

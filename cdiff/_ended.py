@@ -2,9 +2,9 @@
 
 A function with a rule that is called inside `vmap`, a loop or a compiled function may have its
 derivative taken when that recording is over. What the rule gets as arguments and residuals is then
-that of the call; a value of the recording that it finds elsewhere is one point's or one step's. This
-file knows when a rule was made and when it runs; it must not know what it computes. It costs one
-look at a tuple where the rule was made outside of all recordings.
+that of the call; a value of the recording that it finds elsewhere is one point's or one step's.
+This file knows when a rule was made and when it runs; it must not know what it computes. It costs
+one look at a tuple where the rule was made outside of all recordings.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["READS_ENDED", "apart"]
 
 READS_ENDED = (
-    "a derivative rule reads a value from its closure, a global or an attribute that a transformation "
-    "tracks, and is used where that has ended (for points of vmap, steps of a loop, a checkpoint); "
-    "return the value from fwd with the residuals, or make it an argument of the function with the "
-    "rule"
+    "a derivative rule reads a value from its closure, a global or an attribute that a "
+    "transformation tracks, and is used where that has ended (for points of vmap, steps of a loop, "
+    "a checkpoint); return the value from fwd with the residuals, or make it an argument of the "
+    "function with the rule"
 )
 
 

@@ -1,8 +1,8 @@
 """Objects of the core's types that are made by hand: refused, or as good as others.
 
 A type of the core that has an __init__ relies on it, and Python can make an object without: by
-`T.__new__(T)`, by a subclass, by copying and unpickling. Each type is tried in a process of its own,
-which must not end otherwise than it says.
+`T.__new__(T)`, by a subclass, by copying and unpickling. Each type is tried in a process of its
+own, which must not end otherwise than it says.
 """
 
 import copyreg

@@ -1,9 +1,9 @@
 """Errors that come out of work which was put off, or is done by a program: they arrive, once.
 
 A function of the user's that raises (an operator, its rule, the body of a loop) is called when a
-function is recorded, when a large value that waited is looked at, in a sweep, and by programs. It is
-made to raise at each of its calls in turn. Every time either that error comes out or the result is
-right, and afterwards everything is as if nothing had been.
+function is recorded, when a large value that waited is looked at, in a sweep, and by programs. It
+is made to raise at each of its calls in turn. Every time either that error comes out or the result
+is right, and afterwards everything is as if nothing had been.
 """
 
 import numpy as np
@@ -129,4 +129,3 @@ def test_an_error_at_any_call_comes_out(deferred, error, function, way):
             fuse.left = MANY
             np.testing.assert_allclose(f(V), want, rtol=1e-12)
     assert raised
-
