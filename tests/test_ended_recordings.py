@@ -6,6 +6,7 @@ a rule gets by its residuals, is right.
 """
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -281,3 +282,20 @@ def test_errors_in_a_rule_leave_nothing_behind():
             assert cd._core.recordings() == ()
             assert not cd.is_tracked(cd.array(XS) * 2.0)
             np.testing.assert_allclose(cd.grad(mapped(with_residual))(W), sum(XS))
+
+
+def test_rules_that_are_used_in_other_threads():
+    """They were used in the recording of the thread that leads."""
+
+    def elsewhere(f, *args):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(f, *args).result()
+
+    for form in (mapped, both_mapped, scanned):
+        f = form(lambda w, x: elsewhere(lambda: vjp(lambda: x)(w)))
+        with pytest.raises(ERRORS, match=SAYS):
+            cd.grad(f)(W)
+        g = form(lambda w, x: elsewhere(lambda: with_residual(w, x)))
+        np.testing.assert_allclose(cd.grad(g)(W), sum(XS))
+    slope = lambda x: elsewhere(lambda: cd.grad(vjp(lambda: x))(W))
+    np.testing.assert_allclose(cd.vmap(slope)(XS), XS)
