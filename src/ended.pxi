@@ -9,22 +9,27 @@
 # outside of all recordings costs one look at a tuple.
 
 def recordings():
-    """(level, number) of the recordings in progress."""
+    """(level, number) of the recordings in progress, in this thread and in the leading one."""
     cdef int k
-    return tuple([(k, cdiff_tls.serial[k]) for k in range(1, cdiff_tls.depth + 1)
-                  if cdiff_tls.tracing & <uint32_t>level_bit(k)])
+    cdef list out = []
+    for k in range(1, MAX_LEVEL + 1):
+        if cdiff_tls.tracing & <uint32_t>level_bit(k):
+            out.append((k, cdiff_tls.serial[k]))
+        elif lead_tracing & <uint32_t>level_bit(k):
+            out.append((k, lead.serial[k]))
+    return tuple(out)
 
 
 def ended(recordings):
     """The levels of those of these recordings that have ended, and that no Ended holds."""
-    cdef int k
+    cdef int k, bit
     cdef list out = []
     for k, serial in recordings:
-        if k <= cdiff_tls.depth and cdiff_tls.trace[k] != NULL \
-                and (<Trace><object>cdiff_tls.trace[k]).is_over:
+        bit = level_bit(k)
+        if tracing(bit) and (cdiff_tls.serial[k] == serial
+                             or (<Trace><object>cdiff_tls.trace[k]).is_over):
             continue
-        if k > cdiff_tls.depth or cdiff_tls.serial[k] != serial \
-                or not cdiff_tls.tracing & <uint32_t>level_bit(<int>k):
+        if not lead_tracing & <uint32_t>bit or lead.serial[k] != serial:
             out.append(k)
     return out
 
