@@ -75,10 +75,10 @@ DIRECTIVES = {
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
     ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
-     "deferred", "groups", "guarded", "headroom", "hosted", "joins", "look", "loop_products",
-     "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places", "plan",
-     "positions", "profile", "program", "reading", "registers", "schedule", "selections", "shifts",
-     "storage", "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
+     "deferred", "ended", "groups", "guarded", "headroom", "hosted", "joins", "look",
+     "loop_products", "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
+     "plan", "positions", "profile", "program", "reading", "registers", "schedule", "selections",
+     "shifts", "storage", "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

@@ -3,43 +3,26 @@
 A program that is recorded keeps the rules that were used in it. They may read what was returned
 with the residuals; a value of the program that they take from a closure instead would be that of
 the recording ever after. This file knows functions and their cells; it must not know what a rule
-is for. It looks once, where a derivative of a loop is made or a rule is applied to many points.
+is for. It looks once, where a derivative of a loop is made; what is read in other ways `_ended`
+finds when the rule runs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdiff._beside import tracked_reads
-from cdiff._body import next_level, rules_of
-from cdiff._core import LEVELS, in_trace
+from cdiff._body import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cdiff._core import Program
 
-__all__ = ["READS_MORE", "check_rules", "reads_ended"]
+__all__ = ["READS_MORE", "check_rules"]
 
 READS_MORE = (
     "a derivative rule reads a value from its closure that a transformation tracks; return it from "
     "fwd with the residuals, or make it an argument of the function with the rule"
 )
-
-
-def reads_ended(functions: Sequence[Any]) -> bool:
-    """Whether values of a transformation that has ended are among them.
-
-    Parameters
-    ----------
-    functions : sequence
-
-    Returns
-    -------
-    bool
-    """
-    reads = tracked_reads(functions)
-    return any(in_trace(x, k) for x in reads for k in range(next_level(), LEVELS))
 
 
 def check_rules(program: Program, who: str) -> None:

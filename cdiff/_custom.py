@@ -14,9 +14,8 @@ from operator import add
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cdiff._body import next_level
-from cdiff._closures import READS_MORE, reads_ended
-from cdiff._core import Array, below, call, lower
-from cdiff._mapped import PointCallee
+from cdiff._core import Array, below, call, lower, recordings
+from cdiff._mapped import RuleCallee
 from cdiff._rules import (
     Arguments,
     Results,
@@ -32,8 +31,6 @@ from cdiff._wrap import Transformed, check_argnums, check_function, function_nam
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cdiff._core import Callee
-
 __all__ = ["CustomJvp", "CustomVjp", "JvpRule", "VjpRule", "custom_jvp", "custom_vjp"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -41,7 +38,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 RECORDED_DEPTH = 4  # orders of derivative of a program for which `fwd` meets its own rule
 
 
-class Rule(PointCallee):
+class Rule(RuleCallee):
     """The operator that a function's result passes through: the value stays, the rule is new.
 
     It is called `who`, as the rule is in messages.
@@ -56,10 +53,10 @@ class Rule(PointCallee):
     """
 
     who: str
-    is_stale = False
 
     def __init__(self, arguments: Arguments, results: Results, *functions: Any) -> None:
         self.is_first = True
+        self.made_in = recordings()
         self.functions = functions
         self.arguments = arguments.forget()
         self.results = results.forget()
@@ -74,16 +71,9 @@ class Rule(PointCallee):
         """The operands that are leaves of the arguments."""
         return operands[1 : 1 + len(self.arguments.places)]
 
-    def batched(self, n: int, flags: tuple[bool, ...]) -> Callee:
-        """The rule for n points, of which one must not be in its closure."""
-        self.is_stale = reads_ended(self.functions)
-        return super().batched(n, flags)
-
     def is_outside(self, asked: list[bool]) -> bool:
         """Is no argument asked for, but the result?  It depends on what the function read from
         outside, by derivatives of its own operations."""
-        if self.is_stale:
-            raise TypeError(f"{self.who}: {READS_MORE}")
         return asked[0] and not any(asked[1 : 1 + len(self.arguments.places)])
 
 
@@ -107,7 +97,7 @@ class VjpRule(Rule):
             self.saved[k] = None
         return taken
 
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+    def _pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
         if self.is_outside(wanted):
             return [g, *[None] * (len(operands) - 1)]
         saved = list(self.saved)
@@ -119,7 +109,7 @@ class VjpRule(Rule):
         cotangents = self.arguments.cotangents(found, self.who)
         return [None, *cotangents, *[None] * len(self.saved_places)]
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+    def _push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         if self.is_outside([t is not None for t in tangents]):
             return tangents[0]
         last = 1 + len(self.arguments.places)
@@ -137,7 +127,7 @@ class JvpRule(Rule):
         self.rule = owner._rule
         self.who = owner._rule_name()
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+    def _push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         inputs, given = self.inputs(operands), self.inputs(cast("list[Array]", tangents))
         if self.is_outside([t is not None for t in tangents]):
             return tangents[0]
@@ -150,7 +140,7 @@ class JvpRule(Rule):
             raise TypeError(f"{self.who} must return a pair (output, tangent of the output)")
         return self.results.tangents(found[1], self.who)
 
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+    def _pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
         if self.is_outside(wanted):
             return [g, *[None] * (len(operands) - 1)]
         return transposed_pull(self, y, operands, g, [False, *wanted[1:]])

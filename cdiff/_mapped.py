@@ -13,11 +13,12 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, Callee, array, concatenate, reshape
+from cdiff._ended import apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Broadcast", "Mapped", "PointCallee", "Stacked"]
+__all__ = ["Broadcast", "Mapped", "PointCallee", "RuleCallee", "Stacked"]
 
 
 class PointCallee(Callee):
@@ -28,7 +29,28 @@ class PointCallee(Callee):
         return Mapped(self, n, flags)
 
 
-class Mapped(PointCallee):
+class RuleCallee(PointCallee):
+    """One whose derivative is a rule of the user's, given by `_pull` and `_push`.
+
+    It knows the recordings that it was `made_in`.
+    """
+
+    made_in: tuple[tuple[int, int], ...] = ()
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+        return apart(self, self._pull, y, operands, g, wanted)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        return apart(self, self._push, y, operands, tangents)
+
+    def _pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+        raise NotImplementedError
+
+    def _push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        raise NotImplementedError
+
+
+class Mapped(RuleCallee):
     """A callee applied to n points.
 
     Parameters
@@ -44,6 +66,7 @@ class Mapped(PointCallee):
         self.callee = callee
         self.n = n
         self.flags = flags
+        self.made_in = getattr(callee, "made_in", ())
 
     def __repr__(self) -> str:
         return f"{self.callee!r} at {self.n} points"
@@ -61,7 +84,7 @@ class Mapped(PointCallee):
     def differentiated(self, operands: list[Array]) -> Callee:
         return Mapped(self.callee.differentiated(self._point(operands, 0)), self.n, self.flags)
 
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+    def _pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         rows = [self._pull_point(i, y, operands, g, wanted) for i in range(self.n)]
         found: list[Any] = []
         for k, batched in enumerate(self.flags):
@@ -74,7 +97,7 @@ class Mapped(PointCallee):
                 found.append(sum([part for part in parts if part is not None]))
         return found
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+    def _push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         parts = [self._push_point(i, y, operands, tangents) for i in range(self.n)]
         return None if all(part is None for part in parts) else _stacked(parts)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from cdiff._core import Array, Callee, array, call, is_tracked, peek
-from cdiff._mapped import Mapped, PointCallee
+from cdiff._core import Array, Callee, array, call, is_tracked, peek, recordings
+from cdiff._mapped import Mapped, RuleCallee
 from cdiff._packing import spec_of
 from cdiff._rules import Arguments, Results, by_position, transposed_pull, transposed_push
 from cdiff._tree import flatten_like, leaf_paths
@@ -27,7 +27,7 @@ __all__ = ["Operator", "OperatorCall", "operator"]
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class OperatorCall(PointCallee):
+class OperatorCall(RuleCallee):
     """One call of an operator, without its operands.
 
     Parameters
@@ -38,6 +38,7 @@ class OperatorCall(PointCallee):
     """
 
     def __init__(self, owner: Operator, arguments: Arguments, results: Results) -> None:
+        self.made_in = recordings()
         self.owner = owner
         self.arguments = arguments.forget()
         self.results = results.forget()
@@ -74,7 +75,7 @@ class OperatorCall(PointCallee):
     def _container(self, packed: Array) -> Any:
         return self.results.filled(self.results.packing.unpack(packed), self.results.leaves)
 
-    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
+    def _pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> Any:
         rule = self.owner._vjp
         if rule is None:
             self.owner._check_rule()
@@ -83,7 +84,7 @@ class OperatorCall(PointCallee):
         found = rule(self._container(g), out, *args)
         return self.arguments.cotangents(found, f"the vjp rule of {self.owner._name}")
 
-    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+    def _push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
         rule = self.owner._jvp
         if rule is None:
             self.owner._check_rule()

@@ -80,6 +80,8 @@ cdef extern from "node.h":
         uint32_t op
         uint32_t flags
         uint32_t mark
+    ctypedef struct Traces:
+        PyObject *trace[18]       # as many as node.h says
     ctypedef struct ThreadState:
         int paused
         int depth
@@ -91,6 +93,7 @@ cdef extern from "node.h":
         PyObject *trace[18]
         uint32_t serial[18]
     ThreadState cdiff_tls
+    int *threads_at "cdiff_threads_at"
     void set_kind "cdiff_set_kind"(Node *, uint32_t op, uint32_t flags) noexcept nogil
     Node *cdiff_next_dead(Node *) noexcept nogil
     void cdiff_set_next_dead(Node *, Node *) noexcept nogil
@@ -176,6 +179,7 @@ include "indexing.pxi"
 include "in_place.pxi"
 include "guarded.pxi"
 include "trace.pxi"
+include "ended.pxi"
 include "hosted.pxi"
 include "replay.pxi"
 include "call.pxi"
@@ -209,6 +213,7 @@ include "dispatch.pxi"
 
 ARRAY_TYPE = <PyTypeObject *>Array
 install_slots()
+install_calls()
 install_face_methods()
 install_values()
 install_deferring()

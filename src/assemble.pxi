@@ -22,7 +22,7 @@ cdef class _Sums:
     cdef int32_t *in_sums         # by additions of its type
     cdef dict boxes               # the parts that a value was put together from
 
-    def __cinit__(self, _Simplifier s):
+    def __cinit__(self, _Simplifier s not None):
         cdef Program p = s.p
         cdef Py_ssize_t i
         cdef int32_t *operands = NULL

@@ -84,8 +84,8 @@ cdef class CallForm:
     cdef Item *made
     cdef Py_ssize_t n_args, n_inputs, n_outputs
 
-    def __init__(self, Runner runner, tuple args, dict kwargs, template, fixed=(), list statics=[],
-                 surroundings=None, list apart=None):
+    def __init__(self, Runner runner not None, tuple args not None, dict kwargs not None, template,
+                 fixed=(), list statics not None=[], surroundings=None, list apart=None):
         cdef Py_ssize_t i, found = 0
         cdef list items = [], made = []
         cdef Program p = runner.program

@@ -54,7 +54,7 @@ cdef class DirectCall(VectorCallable):
                                        or is_plain_ndarray(<object>args[k])):
                 return False
         return self.count > 0 and cdiff_tls.depth < MAX_LEVEL \
-            and (lead == NULL or cdiff_tls.depth > 0)
+            and (highest_depth == 0 or cdiff_tls.depth > 0)
 
     cdef tuple with_leaves(self, PyObject *const *args, Py_ssize_t n):
         """The arguments of a call with leaves in the chosen places."""

@@ -15,7 +15,7 @@ cdef class _GroupCompiler:
     cdef Py_ssize_t capacity
     cdef dict known               # (base, offset, step, strides) -> slot
 
-    def __init__(self, _Plan plan):
+    def __init__(self, _Plan plan not None):
         self.plan = plan
 
     cdef Group *compile(self, _Schedule schedule, Py_ssize_t unit) except NULL:

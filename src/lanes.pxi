@@ -154,7 +154,7 @@ cdef list arrived_at_once(list ys, list xs, int level, bint forward):
     cdef Array a
     cdef list found = []
     cdef int depth = cdiff_tls.depth
-    cdiff_tls.depth = larger(depth, level_of_graph(ys, xs, level))
+    go_to(larger(depth, level_of_graph(ys, xs, level)))
     try:
         for a in xs if forward else ys:
             found.append(swept_at_once(a, ys if forward else [a], [a] if forward else xs, level,
@@ -162,7 +162,7 @@ cdef list arrived_at_once(list ys, list xs, int level, bint forward):
             if found[len(found) - 1] is None:
                 return None
     finally:
-        cdiff_tls.depth = depth
+        go_to(depth)
     return found if not forward else [[column[k] for column in found] for k in range(len(ys))]
 
 

@@ -115,7 +115,8 @@ cdef class _ArrayLoop:
     cdef Py_ssize_t step, stop    # of the run
     cdef bint free_running        # no step and no guard needs Python
 
-    def __cinit__(self, Executable e, list carry, list xs, list consts, list ys):
+    def __cinit__(self, Executable e not None, list carry not None, list xs not None,
+                  list consts not None, list ys not None):
         cdef Py_ssize_t k, n = len(carry), m = len(carry) + len(xs)
         cdef Py_ssize_t place = 0
         if m + len(consts) != e.n_inputs or n + len(ys) != e.n_outputs:

@@ -120,7 +120,7 @@ cdef class _Stacking:
     cdef list readers             # how often each value is read
     cdef list rows, sums, others
 
-    def __init__(self, Program p, Py_ssize_t n_carry, Py_ssize_t n_xs):
+    def __init__(self, Program p not None, Py_ssize_t n_carry, Py_ssize_t n_xs):
         cdef Py_ssize_t i
         self.p = p
         self.n_carry, self.first_const = n_carry, n_carry + n_xs

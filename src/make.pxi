@@ -13,7 +13,7 @@ cdef class _StepMaker:
     cdef _Schedule schedule
     cdef _Storage storage
 
-    def __init__(self, Executable e):
+    def __init__(self, Executable e not None):
         self.e = e
         self.program = e.program
         self.plan = _Plan(e.program, e.pool)

@@ -84,7 +84,7 @@ cdef class _Runs:
     cdef int n_slots              # without those of tables
     cdef _Registers registers
 
-    def __init__(self, _Pool pool, _Pool scratch):
+    def __init__(self, _Pool pool not None, _Pool scratch not None):
         self.pool = pool
         self.scratch = scratch
 

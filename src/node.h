@@ -129,6 +129,11 @@ static inline void cdiff_set_kind(Node *n, uint32_t op, uint32_t flags) {
     n->flags = flags;
 }
 
+/* The Trace of each level that records a program. */
+typedef struct {
+    PyObject *trace[MAX_LEVEL + 1];
+} Traces;
+
 /* Per thread: is recording switched off, how many transformations are we
  * inside (counted from `base`, the levels of another thread) and which number
  * has each of them, which of them record programs (the bits of their levels,
@@ -146,6 +151,9 @@ typedef struct {
     PyObject *trace[MAX_LEVEL + 1];
     uint32_t serial[MAX_LEVEL + 1];
 } ThreadState;
+
+/* How many threads are at each depth but the lowest. */
+static int cdiff_threads_at[MAX_LEVEL + 1];
 
 /* One load instead of a call, where the loader is known to have room for it. */
 #if defined(__GLIBC__) && defined(__GNUC__)

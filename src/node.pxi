@@ -562,3 +562,13 @@ cdef inline int recording(int levels) noexcept:
 cdef inline int tracing(int levels) noexcept:
     """Those that record everything, whether it has a derivative or not."""
     return levels & <int>cdiff_tls.tracing
+
+
+cdef int tracing_level(int levels) noexcept:
+    """The innermost of these levels that traces; -1 if none does."""
+    cdef int level
+    levels = tracing(levels)
+    for level in range(MAX_LEVEL, -1, -1):
+        if levels & level_bit(level):
+            return level
+    return -1

@@ -64,7 +64,7 @@ cdef class _Run:
     cdef list roots               # (sets, place) of what comes from outside
     cdef dict known               # of numbers from outside: the reference
 
-    def __cinit__(self, _Pattern s, Py_ssize_t first, Py_ssize_t end):
+    def __cinit__(self, _Pattern s not None, Py_ssize_t first, Py_ssize_t end):
         self.s = s
         self.first = first
         self.end = end

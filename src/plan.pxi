@@ -97,7 +97,7 @@ cdef class _Plan:
     cdef int32_t *first_edge
     cdef int32_t *edges
 
-    def __init__(self, Program program, _Pool pool):
+    def __init__(self, Program program not None, _Pool pool not None):
         self.program = program
         self.pool = pool
         self.scratch = _Pool()

@@ -60,7 +60,8 @@ cdef class _Reading:
     cdef uint8_t *known           # of each entry
     cdef uint8_t *used            # of each color
 
-    def __init__(self, _Bipartite g, np.ndarray colors, Py_ssize_t n_columns, double backward):
+    def __init__(self, _Bipartite g not None, np.ndarray colors not None, Py_ssize_t n_columns,
+                 double backward):
         cdef Py_ssize_t entries = g.row_items.size
         self.g = g
         self.color = <const int32_t *>np.PyArray_DATA(colors)

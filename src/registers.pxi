@@ -132,7 +132,7 @@ cdef class _Registers:
     cdef const char *pointed      # where each slot is; NULL: all are lanes
     cdef int32_t[VALUE_REGISTERS] content   # the slot in each register, -1: free
 
-    def __init__(self, _Pool scratch, Py_ssize_t n_slots, bint divides):
+    def __init__(self, _Pool scratch not None, Py_ssize_t n_slots, bint divides):
         self.next_use = <int32_t *>scratch.take((n_slots + 1) * sizeof(int32_t))
         self.register_of = <int8_t *>scratch.take(n_slots + 1)
         self.known = <char *>scratch.take(n_slots + 1)

@@ -80,7 +80,7 @@ cdef class _Schedule:
     cdef int32_t *later           # what waits for the end of the group
     cdef Py_ssize_t n_later, later_capacity
 
-    def __init__(self, _Plan plan):
+    def __init__(self, _Plan plan not None):
         cdef Py_ssize_t i
         self.plan = plan
         self.n_keys = len(plan.keys)

@@ -23,7 +23,7 @@ cdef class _Selections:
     def __dealloc__(self):
         PyMem_Free(self.all_read)
 
-    def __init__(self, _Simplifier s):
+    def __init__(self, _Simplifier s not None):
         cdef Py_ssize_t i
         self.s = s
         self.p = s.p

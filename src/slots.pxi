@@ -246,6 +246,18 @@ cdef extern from *:
         PyErr_SetString(PyExc_TypeError, "make arrays with cdiff.array(data)");
         return NULL;
     }
+    static PyObject *cdiff_no_bare(PyTypeObject *t, PyObject *args, PyObject *kwargs) {
+        PyErr_Format(PyExc_TypeError, "%s: made by calling it", t->tp_name);
+        return NULL;
+    }
+    /* T.__new__(T) without T.__init__ leaves what the methods rely on unset.  A call of T, which
+     * does both, goes by tp_vectorcall. */
+    static void cdiff_only_called(PyTypeObject *t) {
+        if (t->tp_vectorcall != NULL) {
+            t->tp_new = cdiff_no_bare;
+            PyType_Modified(t);
+        }
+    }
     static void cdiff_install_slots(PyTypeObject *t, binaryfunc add, binaryfunc subtract,
                                     binaryfunc multiply, binaryfunc divide, unaryfunc negative,
                                     ternaryfunc power, destructor dealloc) {
@@ -267,6 +279,7 @@ cdef extern from *:
     ctypedef PyObject *(*unaryfunc)(PyObject *) except NULL
     ctypedef PyObject *(*ternaryfunc)(PyObject *, PyObject *, PyObject *) except NULL
     ctypedef void (*destructor)(PyObject *) noexcept
+    void cdiff_only_called(PyTypeObject *)
     void cdiff_install_slots(PyTypeObject *, binaryfunc, binaryfunc, binaryfunc, binaryfunc,
                              unaryfunc, ternaryfunc, destructor)
 
@@ -328,3 +341,11 @@ cdef void install_slots():
     else:
         cdiff_install_slots(ARRAY_TYPE, slot_add, slot_subtract, slot_multiply, slot_divide,
                             slot_negative, slot_power, node_dealloc)
+
+
+cdef int install_calls() except -1:
+    """Objects of a type that has an __init__ are made by calling it, in no other way."""
+    for found in tuple(globals().values()):
+        if isinstance(found, type) and "__init__" in vars(found):
+            cdiff_only_called(<PyTypeObject *>found)
+    return 0

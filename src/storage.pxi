@@ -42,7 +42,7 @@ cdef class _Storage:
     cdef dict pieces              # call -> the outputs that are all that is made of its result
     cdef bint writes_over         # may results of this unit lie over operands?
 
-    def __init__(self, _Schedule schedule):
+    def __init__(self, _Schedule schedule not None):
         cdef Program p = schedule.plan.program
         cdef Py_ssize_t u
         self.schedule = schedule

@@ -87,7 +87,7 @@ cdef class _Stars(_TwoColored):
     cdef int32_t *hub             # of each star
     cdef int64_t n_stars
 
-    def __init__(self, _Bipartite g):
+    def __init__(self, _Bipartite g not None):
         cdef Py_ssize_t n = g.n + 1, entries = g.row_items.size
         self.open(g, 2, 2)
         self.treated = <int32_t *>(self.first_edge + 4 * n)
@@ -139,7 +139,7 @@ cdef class _Trees(_TwoColored):
     cdef int32_t *seen_by         # of each root: the vertex that came to the tree last, and
     cdef int32_t *seen_from       # the neighbour that it came from
 
-    def __init__(self, _Bipartite g):
+    def __init__(self, _Bipartite g not None):
         cdef Py_ssize_t entries = g.row_items.size
         self.open(g, 0, 3)
         self.parent = self.edge + entries

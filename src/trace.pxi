@@ -32,7 +32,8 @@ cdef class Trace(Level):
     """
     cdef int level
     cdef bint past
-    cdef PyObject *outer_trace[18]
+    cdef bint is_over             # a place holder: see ended.pxi
+    cdef Traces outer
     cdef uint32_t outer_tracing, outer_deferring
     cdef readonly bint rules
     cdef readonly bint has_computed  # work that its program would have to do again
@@ -77,7 +78,7 @@ cdef class Trace(Level):
         """Take the place of the traces below."""
         cdef int k
         for k in range(self.level):
-            self.outer_trace[k] = cdiff_tls.trace[k]
+            self.outer.trace[k] = cdiff_tls.trace[k]
             cdiff_tls.trace[k] = <PyObject *>self
         cdiff_tls.tracing |= <uint32_t>(level_bit(self.level) - level_bit(0))
         cdiff_tls.deferring &= <uint32_t>level_bit(self.level)
@@ -90,11 +91,15 @@ cdef class Trace(Level):
             N(a).mark = LEFT_MARK
         cdiff_tls.trace[self.level] = NULL
         for k in range(self.level if self.past else 0):
-            cdiff_tls.trace[k] = self.outer_trace[k]
+            cdiff_tls.trace[k] = self.outer.trace[k]
         self.copies = {}
         cdiff_tls.tracing = self.outer_tracing
         cdiff_tls.deferring = self.outer_deferring
         Level.__exit__(self, *exception)
+
+    cdef int decided(self, tuple decision) except -1:
+        self.decisions.append(decision)
+        return 0
 
     def input(self, x):
         """A fresh input of the program with the value of `x`, of any dtype."""
@@ -191,17 +196,20 @@ cdef Array remembered(Array a):
 
 
 cdef Trace innermost_trace():
-    cdef int level = MAX_LEVEL
-    while cdiff_tls.trace[level] == NULL:
-        level -= 1
-    return <Trace><object>cdiff_tls.trace[level]
+    cdef Trace found = None
+    cdef int level
+    for level in range(MAX_LEVEL, -1, -1):
+        if cdiff_tls.trace[level] != NULL and (found is None or found.is_over):
+            found = <Trace><object>cdiff_tls.trace[level]
+    return found
 
 
 cdef Trace trace_above(Array a):
     """The innermost program being recorded inside the transformation that a dual belongs to."""
     cdef int level, lowest = <int>N(a).mark >> SERIAL_BITS
     for level in range(MAX_LEVEL, lowest, -1):
-        if cdiff_tls.tracing & <uint32_t>level_bit(level):
+        if cdiff_tls.tracing & <uint32_t>level_bit(level) \
+                and not (<Trace><object>cdiff_tls.trace[level]).is_over:
             return <Trace><object>cdiff_tls.trace[level]
     return None
 
@@ -262,19 +270,9 @@ cdef int decide(Array a, str lost="") except -1:
     a = innermost(a)
     level = tracing_level(levels_of(N(a)))
     if level >= 0:
-        (<Trace><object>cdiff_tls.trace[level]).decisions.append(
+        (<Trace><object>cdiff_tls.trace[level]).decided(
             (a, np.array(ndarray_of(a)), line_text(calling_line()), lost))
     return 0
-
-
-cdef int tracing_level(int levels) noexcept:
-    """The innermost of these levels that traces; -1 if none does."""
-    cdef int level
-    levels = tracing(levels)
-    for level in range(MAX_LEVEL, -1, -1):
-        if levels & level_bit(level):
-            return level
-    return -1
 
 
 cdef str PACKAGE = __import__("os").path.join(__import__("os").path.dirname(__file__), "")

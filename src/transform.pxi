@@ -26,7 +26,7 @@ cdef class Level:
                 "derivative twice"
             )
         if not cdiff_tls.depth:
-            cdiff_tls.base = lead_depth
+            cdiff_tls.base = taken_elsewhere()
         go_to(taken_levels() + 1)
         cdiff_tls.paused = 0
         next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)

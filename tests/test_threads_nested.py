@@ -1,11 +1,13 @@
 """Transformations begun in other threads, of values that one in this thread tracks."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
 
 import cdiff as cd
+from cdiff import _core
 
 POINTS = [0.3, 0.7, 1.1]
 
@@ -72,3 +74,61 @@ def test_threads_of_their_own():
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(work, POINTS * 3))
     np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+def elsewhere(f, *args):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(f, *args).result()
+
+
+# Each takes a function of one number to one of its derivative, or to a value of many points.
+STAGES = {
+    "grad": cd.grad,
+    "jacfwd": cd.jacfwd,
+    "jvp": lambda f: lambda x: cd.jvp(f, (x,), (1.0,))[1],
+    "vmap": lambda f: lambda x: np.sum(cd.vmap(lambda r: f(x * r))(np.array([1.0, 0.5]))),
+    "compile": lambda f: lambda x: cd.compile(lambda y: f(y * 1.0))(x),
+}
+
+
+@pytest.mark.parametrize("inner", STAGES)
+@pytest.mark.parametrize("middle", STAGES)
+@pytest.mark.parametrize("outer", OUTER)
+def test_threads_of_threads(outer, middle, inner):
+    """Their levels were those of the thread that began them, whose derivatives were lost."""
+
+    def f(a, run):
+        innermost = lambda b: STAGES[inner](lambda c: np.sin(a * b * c) * b * c * c)(0.7 * b)
+        return run(lambda: STAGES[middle](lambda b: run(lambda: innermost(b)))(0.5 * a))
+
+    want = OUTER[outer](lambda a: f(a, lambda g: g()))(1.3)
+    found = OUTER[outer](lambda a: f(a, elsewhere))(1.3)
+    np.testing.assert_allclose(found, want, rtol=1e-11)
+
+
+def test_a_thread_that_stays_behind():
+    """The thread that began first ends first; the levels of the other one stay taken."""
+    began, go_on = Event(), Event()
+
+    def second():
+        def f(b):
+            began.set()
+            assert go_on.wait(60)
+            return elsewhere(lambda: cd.grad(lambda c: np.sin(b * c) * c)(0.7))
+
+        return cd.grad(f)(0.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = []
+
+        def first(a):
+            waiting.append(pool.submit(second))
+            assert began.wait(60)
+            return a * a
+
+        assert cd.grad(first)(3.0) == 6.0
+        go_on.set()
+        found = waiting[0].result(60)
+    want = cd.grad(lambda b: cd.grad(lambda c: np.sin(b * c) * c)(0.7))(0.5)
+    np.testing.assert_allclose(found, want, rtol=1e-12)
+    assert _core.depth() == 0
