@@ -72,7 +72,7 @@ def ravel(a: ArrayLike, order: str = "C") -> Array:
             return NUMPY.ravel(a, order)
         a = as_array(a)
     columns = order != "C" and _by_columns(a, order, "ravel")
-    return _core.reshape(transpose(a) if columns else a, (a.size,))
+    return _core.ravel(transpose(a) if columns else a)
 
 
 def _by_columns(a: Array, order: str | None, name: str) -> bool:
