@@ -261,10 +261,9 @@ cdef class Array:
             assign(self, key, value)
 
     def __iter__(self):
-        cdef Py_ssize_t i
         if not self.shape:
             raise TypeError("iteration over a scalar array")
-        return iter([get_item(self, i) for i in range(self.shape[0])])
+        return map(self.__getitem__, range(self.shape[0]))  # each is read in its turn
 
     def __contains__(self, value):
         return bool(np.any(shown(self) == plain_key(value)))

@@ -98,14 +98,19 @@ cdef Array batch_slice(_Step s):
     return apply_slice(s.operands[0], all_points(s.n, s.attrs[0]))
 
 
+cdef Array filling(_Step s, Py_ssize_t k, tuple index):
+    """Operand k as large as the part of every point that it is put into."""
+    cdef tuple kept = tuple([count for count in index[2::3] if count >= 0])
+    return apply_broadcast_to(s.raised(k, len(kept)), (s.n,) + kept)
+
+
 cdef Array batch_embed(_Step s):
-    return apply_embed(s.operands[0], (s.n,) + <tuple>s.attrs[0], all_points(s.n, s.attrs[1]))
+    return apply_embed(filling(s, 0, s.attrs[1]), (s.n,) + <tuple>s.attrs[0],
+                       all_points(s.n, s.attrs[1]))
 
 
 cdef Array batch_index_set(_Step s):
-    cdef tuple kept = tuple([count for count in s.attrs[0][2::3] if count >= 0])
-    v = apply_broadcast_to(s.raised(1, len(kept)), (s.n,) + kept)
-    return apply_index_set(s.spread(0), v, all_points(s.n, s.attrs[0]))
+    return apply_index_set(s.spread(0), filling(s, 1, s.attrs[0]), all_points(s.n, s.attrs[0]))
 
 
 cdef Array batch_concatenate(_Step s):

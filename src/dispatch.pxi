@@ -105,6 +105,16 @@ def reshape(a, shape):
     return view_of(n, OP_RESHAPE, (resolve_shape(shape, size_of(innermost(n)), shape_tuple(n)),))
 
 
+def ravel(a):
+    """`a` as a vector: a view of what lies in C order, a copy of anything else, as in NumPy."""
+    cdef Array n = object_of(a)
+    cdef Array inner = innermost(current(n))
+    cdef Array out = view_of(n, OP_RESHAPE, ((size_of(inner),),))
+    if N(out).flags & NODE_VIEW and not N(inner).arr.flags & ARR_CONTIGUOUS:
+        return own_copy(current(out))
+    return out
+
+
 def transpose(a, perm):
     """A view of `a` with its axes permuted."""
     cdef Array n = object_of(a)

@@ -169,7 +169,9 @@ cdef Array dual_structural(int op, list operands, object attrs):
         level = larger(level, dual_level(a))
     primals = [primal_at(a, level) for a in operands]
     tangents = [tangent_at(a, level) for a in operands]
-    y = apply(op, primals, attrs)
+    # `apply` pins operands of a recording, which moves a part of memory that is assigned into: a
+    # view of that part would be one of the old memory.
+    y = apply1(op, <Array>primals[0], attrs) if len(primals) == 1 else apply(op, primals, attrs)
     if TAN[op] == NULL:
         return y
     return make_dual(y, like_primal(TAN[op](y, tuple(primals), tuple(tangents), attrs), y), level)

@@ -341,8 +341,9 @@ cdef Array updated(Array a, Array v, tuple index, bint spare):
     cdef Array y
     if (N(a).flags | N(v).flags) & NODE_DUAL:
         return updated_dual(a, v, index, spare)
-    # A program may read a constant again: its memory stays what it is.
-    if spare and N(a).flags & NODE_ARRAY and (levels_of(N(a)) or not is_traced_value(v)):
+    # A program that records v reads what comes from outside of it again, in another run or
+    # derivative: the memory of that stays what it is.
+    if spare and N(a).flags & NODE_ARRAY and not tracing(levels_of(N(v)) & ~levels_of(N(a))):
         need(a)
         y = successor(a)
         copy_in_place(slice_view(y, index), v)

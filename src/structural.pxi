@@ -351,9 +351,11 @@ cdef int add_in_place(Array view, Array g) except -1:
 
 
 cdef int copy_in_place(Array view, Array v) except -1:
-    """view[...] = v, broadcast and cast as NumPy's assignment does; not from its own memory."""
+    """view[...] = v, broadcast and cast as NumPy's assignment does."""
     cdef Arr *r = N(view).arr
     need(innermost(v))
+    if same_memory(view, v):
+        v = contiguous_copy(innermost(v))
     if r.size == 1 and r.typenum == NPY_DOUBLE and size_of(v) == 1:
         (<double *>r.data)[0] = float_of(v)
     elif not move(MOVE_COPY, r, N(as_block(innermost(v))).arr):

@@ -289,6 +289,7 @@ cdef int32_t index_set_rule(_Simplifier s, int type, int32_t a, int32_t b, tuple
     """The whole is replaced; the same part was replaced before; zeros around it; nothing new."""
     cdef Instr *x = &s.q.code[a]
     cdef Instr *y = &s.q.code[b]
+    cdef tuple part
     cdef double v
     if is_whole(index, s.q.types[type][1]):
         return fit_type(s, b, type)
@@ -298,7 +299,10 @@ cdef int32_t index_set_rule(_Simplifier s, int type, int32_t a, int32_t b, tuple
         return a
     if (s.uniform(a, &v) and v == 0.0 and not signbit(v)
             and s.q.types[y.type][0] == s.q.types[type][0]):
-        return applied(s, OP_EMBED, type, b, -1, (s.q.types[type][1], index))
+        part = tuple([n for n in index[2::3] if n >= 0])
+        b = fit_type(s, b, s.q.type_of(s.q.types[type][0], part))
+        return NOTHING if b == NOTHING else applied(s, OP_EMBED, type, b, -1,
+                                                    (s.q.types[type][1], index))
     return NOTHING
 
 

@@ -50,6 +50,18 @@ def test_a_global_number(world):
     assert recordings(f) == 4
 
 
+def test_functions_of_exec_in_a_plain_dict():
+    """Python says that they belong to `builtins`, which is not looked through."""
+    world = {"rate": 2.0, "table": np.array([1.0, 2.0])}
+    exec("def helper(x): return x * rate\ndef f(x): return helper(x).sum() + table[0]", world)
+    f = cd.compile(world["f"])
+    assert f(np.ones(2)) == 5.0
+    world["rate"] = 3.0
+    assert f(np.ones(2)) == 7.0
+    world["table"][0] = 2.0
+    assert f(np.ones(2)) == 8.0
+
+
 def test_a_helper_that_is_defined_again(world):
     h = cd.compile(nested)
     assert h(1.0) == 3.0

@@ -56,6 +56,8 @@ class Flat:
 
     def __iter__(self) -> Iterator[Array]:
         rest = _core.reshape(self.base, (-1,))
+        if not np.may_share_memory(_core.value(rest), _core.value(self.base)):
+            return self  # a copy would not show what is changed while one goes through it
         rest = _core.index(rest, slice(self.index, None)) if self.index else rest
         self.index = self.base.size
         return iter(rest)
@@ -63,8 +65,9 @@ class Flat:
     def __next__(self) -> Array:
         if self.index >= self.base.size:
             raise StopIteration
+        place = self.coords
         self.index += 1
-        return _core.index(_core.reshape(self.base, (-1,)), self.index - 1)
+        return _core.index(self.base, place)
 
     def __getitem__(self, key: Any) -> Array:
         part = _core.index(_core.reshape(self.base, (-1,)), key)

@@ -77,10 +77,7 @@ def ravel(a: ArrayLike, order: str = "C") -> Array:
             return NUMPY.ravel(a, order)
         a = as_array(a)
     columns = order != "C" and _by_columns(a, order, "ravel")
-    flat = _core.reshape(transpose(a) if columns else a, (a.size,))
-    # What lies scattered NumPy copies, also where a view could be made.
-    apart = _core.is_view(flat) and flat.size > 1 and flat.strides != (flat.itemsize,)
-    return flat.copy() if apart else flat
+    return _core.ravel(transpose(a) if columns else a)
 
 
 def _by_columns(a: Array, order: str | None, name: str) -> bool:
