@@ -2,9 +2,9 @@
  *
  * Knows three operations and lines of the cache, and nothing of nodes.  Fast because memory is all
  * that such a loop waits for: loads of 256 bits let it come a fifth faster than loads of 512 do
- * (AMD Zen 4), a result that is stored a whole line at a time need not be fetched before (a tenth of
- * the time for two operands and a result of 8 MB), and one too large for any cache goes past them
- * all, so that it drives out nothing that will be read.  For AVX-512 only.
+ * (AMD Zen 4), lines are stored whole, and where operands and result are too large for any cache the
+ * lines go past them all: they are not fetched before they are written and drive out nothing that
+ * will be read (0.6 to 0.8 of the time for a million elements and more).  For AVX-512 only.
  */
 #ifndef CDIFF_FAR_LOOPS_H
 #define CDIFF_FAR_LOOPS_H
