@@ -396,8 +396,8 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_GATHER:
     case DO_SCATTER: put_columns(c, s); break;
     case DO_SHIFT: put_shift(c, s); break;
-    case DO_RANGE:
-        if (quick)
+    case DO_RANGE: /* a root is moderate where its operand is */
+        if (quick && c->root != s->a)
             put_range(c, s->a);
         break;
     default:
