@@ -295,5 +295,7 @@ def test_rules_that_are_used_in_other_threads():
         f = form(lambda w, x: elsewhere(lambda: vjp(lambda: x)(w)))
         with pytest.raises(ERRORS, match=SAYS):
             cd.grad(f)(W)
+        g = form(lambda w, x: elsewhere(lambda: with_residual(w, x)))
+        np.testing.assert_allclose(cd.grad(g)(W), sum(XS))
     slope = lambda x: elsewhere(lambda: cd.grad(vjp(lambda: x))(W))
     np.testing.assert_allclose(cd.vmap(slope)(XS), XS)
