@@ -132,3 +132,40 @@ def test_a_thread_that_stays_behind():
     want = cd.grad(lambda b: cd.grad(lambda c: np.sin(b * c) * c)(0.7))(0.5)
     np.testing.assert_allclose(found, want, rtol=1e-12)
     assert _core.depth() == 0
+
+
+def sine_by_vjp():
+    f = cd.custom_vjp(np.sin)
+    f.defvjp(lambda x: (np.sin(x), x), lambda x, g: (g * np.cos(x),))
+    return f
+
+
+def sine_by_jvp():
+    f = cd.custom_jvp(np.sin)
+    f.defjvp(lambda p, t: (np.sin(p[0]), t[0] * np.cos(p[0])))
+    return f
+
+
+def called_again(f):
+    f = cd.compile(f)
+    return lambda xs: np.array([f(x) for x in xs])
+
+
+OVER_POINTS = {
+    "vmap": cd.vmap,
+    "scan": lambda f: lambda xs: cd.scan(lambda c, x: (c, f(x)), 0.0, xs)[1],
+    "compile": called_again,
+}
+
+
+@pytest.mark.parametrize("rule", [sine_by_vjp, sine_by_jvp])
+@pytest.mark.parametrize("over", OVER_POINTS)
+def test_functions_with_rules_in_other_threads(over, rule):
+    """They took the values of the first point for those of all."""
+    sine, xs = rule(), np.array(POINTS)
+    f = lambda x: elsewhere(lambda: sine(x))
+    np.testing.assert_allclose(OVER_POINTS[over](f)(xs), np.sin(xs), rtol=1e-12)
+    np.testing.assert_allclose(OVER_POINTS[over](cd.grad(f))(xs), np.cos(xs), rtol=1e-12)
+    if over != "compile":
+        total = lambda xs: np.sum(OVER_POINTS[over](f)(xs))
+        np.testing.assert_allclose(cd.grad(total)(xs), np.cos(xs), rtol=1e-12)
