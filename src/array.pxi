@@ -221,6 +221,9 @@ cdef class Array:
 
     def reshape(self, *shape, order="C", copy=None):
         """The elements in another shape, as `ndarray.reshape`."""
+        if copy is not None:
+            shape = shape[0] if len(shape) == 1 else shape
+            return face_function(np.reshape)(self, shape, order, copy=copy)
         if watching:
             return watched_function(_reshape, (self, shape, order), {})
         return reshaped(self, shape, order)

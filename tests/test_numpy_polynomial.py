@@ -188,3 +188,21 @@ def test_plain_is_numpys_own():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("tensor", [True, False])
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
+def test_values_from_roots(shape, tensor):
+    """np.polynomial itself takes an Array for one number, so that its result would be another."""
+    ours, numpys = cp.polynomial.polyvalfromroots, np.polynomial.polynomial.polyvalfromroots
+    rng = np.random.default_rng(3)
+    x = rng.uniform(size=shape)
+    for r in (rng.uniform(size=3), rng.uniform(size=(3, *shape)), rng.uniform(size=(3, 2, 1))):
+        try:
+            want = numpys(x, r, tensor)
+        except ValueError:
+            with pytest.raises(ValueError, match="polyvalfromroots"):
+                ours(cd.array(x), r, tensor)
+            continue
+        np.testing.assert_allclose(ours(cd.array(x), r, tensor).numpy(), want, rtol=1e-13)
+        cd.testing.check_grads(lambda x, r: ours(x, r, tensor), (x, r), order=2)

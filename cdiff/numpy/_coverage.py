@@ -174,7 +174,9 @@ Gumbel, Rayleigh, Weibull, Pareto and power distributions (the numbers are NumPy
 covariance of `multivariate_normal` with `method="cholesky"`. `cdiff.numpy.polynomial` has the
 classes (`Polynomial`, `Chebyshev`, ...) and functions (`chebval`, `legfit`, ...) of
 `numpy.polynomial`, by coefficients, points and domains; `np.polynomial` itself gives no library a
-say. `np.nditer` cannot go over an array that is differentiated: iterate over `x.flat`.
+say: its `polyval` and relatives take an `Array` for one number, which makes another result where
+coefficients have several axes, and `polyvalfromroots` too. `np.bmat` of an `Array` in no list is
+None. `np.nditer` cannot go over an array that is differentiated: iterate over `x.flat`.
 
 {work} functions work. {carrying} of them have the right derivative: {constant} are constant but for
 their steps, all others carry it. The other {rest} answer with what has no derivative, or make a

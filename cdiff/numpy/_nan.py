@@ -212,6 +212,7 @@ def _spread(
 ) -> Array:
     """nanvar or nanstd: NaN, not inf, where there are too few elements."""
     a = as_array(a)
+    _check_floating(a, dtype, f"nan{name}")
     valid = _valid(a, where)
     function = getattr(_reduce, name)
     result = function(

@@ -134,9 +134,8 @@ def nanmedian(
 
 
 def _hundredth(q: ArrayLike) -> ArrayLike:
-    # NumPy's float64, unlike Python's float, makes the result of float32 a float64.
-    exact = type(q) in (int, float, Array)
-    return q / 100 if exact else np.asarray(np.true_divide(q, 100))
+    # NumPy's float64 stays one: it makes the result of float32 a float64, unlike Python's float.
+    return q / 100 if type(q) in (int, float, Array) else np.true_divide(q, 100)
 
 
 def _quantile(
@@ -278,14 +277,18 @@ def _q_first(result: Array, k: int) -> Array:
 def _dtype(a: Array, q: ArrayLike, method: str) -> Any:
     """The dtype of NumPy's result."""
     if type(q) in (int, float):
-        return _dtype_for(a.dtype, None, False, method)
-    return _dtype_for(a.dtype, getattr(q, "dtype", None) or float, np.ndim(q) > 0, method)
+        return _dtype_for(a.dtype, None, None, method)
+    of_q = getattr(q, "dtype", None) or (float if any_array(q) else np.asarray(q).dtype)
+    return _dtype_for(a.dtype, of_q, None if isinstance(q, np.generic) else np.ndim(q) > 0, method)
 
 
 @lru_cache(maxsize=64)
-def _dtype_for(dtype: Any, of_q: Any, several: bool, method: str) -> Any:
-    given = 0.5 if of_q is None else np.zeros((1,) if several else (), of_q)
-    return np.asarray(NUMPY.quantile(np.zeros(1, dtype), given, method=method)).dtype
+def _dtype_for(dtype: Any, of_q: Any, several: bool | None, method: str) -> Any:
+    """Of quantiles in an array of several or one, or (None) in a number, Python's without dtype."""
+    given = np.zeros((1,) if several else (), of_q)
+    number = 0.5 if of_q is None else given[()]
+    q = number if several is None else given
+    return np.asarray(NUMPY.quantile(np.zeros(1, dtype), q, method=method)).dtype
 
 
 # --- where places are known and values may decide -------------------------------------------------

@@ -108,7 +108,8 @@ def intersect1d(
     """As `numpy.intersect1d`; the derivative is that of the element of `ar1`."""
     a = as_array(ar1)
     _, first, second = np.intersect1d(plain(a), plain(ar2), assume_unique, True)
-    values = _core.index(ravel(a), first)
+    dtype = np.result_type(a.dtype, plain(as_array(ar2)).dtype)
+    values = _core.cast(_core.index(ravel(a), first), dtype)
     return (values, first, second) if return_indices else values
 
 

@@ -10,10 +10,32 @@ from typing import Any
 
 import numpy as np
 
+from cdiff._core import any_array
+from cdiff._face import misfit
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array
+from cdiff.numpy._reduce import prod
+from cdiff.numpy._shape import atleast_1d
 from cdiff.numpy.polynomial._basis import Basis
 
 BASIS = Basis(np.polynomial.polynomial, "poly", lambda k: (1.0, 0.0, 0.0))
-FUNCTIONS = BASIS.functions()
+
+
+def polyvalfromroots(x: ArrayLike, r: ArrayLike, tensor: bool = True) -> Any:
+    """As `numpy.polynomial.polynomial.polyvalfromroots`."""
+    if not any_array(x, r):
+        return NUMPY.polynomial.polynomial.polyvalfromroots(x, r, tensor)
+    x, r = as_array(x), atleast_1d(as_array(r))
+    if tensor:
+        r = r.reshape(r.shape + (1,) * x.ndim)
+    elif x.ndim and x.ndim >= r.ndim:
+        raise misfit(
+            f"polyvalfromroots: x.ndim must be < r.ndim when tensor == False, not {x.shape} and "
+            f"{r.shape}"
+        )
+    return prod(x - r, axis=0)
+
+
+FUNCTIONS = {**BASIS.functions(), "polyvalfromroots": polyvalfromroots}
 
 __all__ = ["BASIS", "FUNCTIONS"]
 
