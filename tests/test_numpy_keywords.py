@@ -284,6 +284,11 @@ def test_the_dtype_of_a_quantile(q, method):
     check_same(cnp.quantile(cd.array(SINGLE), q, method=method), want)
 
 
+def test_the_sign_of_a_singular_matrix_keeps_its_dtype():
+    singular = np.ones((2, 2), np.complex64)
+    check_same(cnp.linalg.slogdet(cd.array(singular)).sign, np.linalg.slogdet(singular).sign)
+
+
 def test_from_a_function_of_integers():
     f = lambda i, j: i // 2 + j
     check_same(cnp.fromfunction(f, (3, 2), dtype=int), np.fromfunction(f, (3, 2), dtype=int))

@@ -99,6 +99,8 @@ SPLINES = {
     "bspline antiderivative": (lambda c, q: cip.BSpline(KNOTS, c, 3, axis=1).antiderivative(2)(q),
                                (C62, AWAY)),
     "bspline integrate": (lambda c, a: cip.BSpline(KNOTS, c, 3).integrate(a, 2.5), (C6, AWAY[0])),
+    "bspline integrate beyond": (
+        lambda c, b: cip.BSpline(KNOTS, c, 3).integrate(0.7, b), (C6, AWAY[2])),
     "bspline integrate inside": (lambda c, a: cip.BSpline(KNOTS, c, 3).integrate(
         a - 1.0, 9.0, extrapolate=False), (C6, AT[0, 0])),
     "bspline steps": (lambda c: cip.BSpline(KNOTS[3:7], c, 0)(AT), (C6[:3],)),

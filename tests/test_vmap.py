@@ -465,3 +465,10 @@ def test_every_point_has_its_own_extreme():
     for f in (lambda x: x.max(), lambda x: np.min(x) * x[0]):
         same(cd.grad(f), rows)
         same(cd.jacfwd(f), rows)
+
+
+def test_a_decision_by_an_empty_array():
+    x = np.arange(6.0).reshape(2, 3)
+    f = lambda x, limit: x.sum() if np.nonzero(x > limit)[0].tolist() == [] else -x.sum()
+    for limit, want in [(50.0, [3.0, 12.0]), (2.5, [3.0, -12.0])]:
+        np.testing.assert_array_equal(cd.vmap(f, in_axes=(0, None))(x, limit), want)
