@@ -319,7 +319,7 @@ def static_key(x: Any) -> Any:
     if cls is slice:
         return cls, static_key((x.start, x.stop, x.step))
     if isinstance(x, np.generic):
-        return cls, x.tobytes()
+        return cls, x.dtype, x.tobytes()  # the class knows no unit of time and no length
     return cls, x
 
 
@@ -346,7 +346,7 @@ def static_value(key: Any) -> Any:
     if issubclass(cls, tuple):
         return tuple.__new__(cls, map(static_value, parts[0]))
     if issubclass(cls, np.generic):
-        return np.frombuffer(parts[0], cls)[0]
+        return np.ndarray((), *parts)[()]
     return parts[0]
 
 

@@ -234,5 +234,6 @@ cdef bint equal_values(PyObject *x, PyObject *y) except -1:
         b = float_value(y)
         return memcmp(&a, &b, sizeof(double)) == 0
     if isinstance(<object>x, np.generic):
-        return (<object>x).tobytes() == (<object>y).tobytes()
+        return ((<object>x).dtype == (<object>y).dtype           # times have units
+                and (<object>x).tobytes() == (<object>y).tobytes())
     return <object>x == <object>y

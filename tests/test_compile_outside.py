@@ -10,6 +10,7 @@ import pytest
 import cdiff as cd
 from cdiff._core import Surroundings
 from cdiff._reads import variables_of_programs
+from cdiff._signature import static_key, static_value
 from cdiff._surroundings import Observer
 
 RATE = 2.0
@@ -481,6 +482,36 @@ def test_equal_static_values_of_different_kinds(pair):
     for k in pair * 2:
         assert f(1.0, k) == (1.0, repr(k))
     assert recordings(f) == 2
+
+
+DAY, HOUR = np.timedelta64(1, "D"), np.timedelta64(1, "h")
+
+
+def test_static_times_have_units():
+    f = cd.compile(lambda x, k: x * (k / HOUR), static_argnums=1)
+    assert [f(1.0, k) for k in (DAY, HOUR, DAY)] == [24.0, 1.0, 24.0]
+
+
+@pytest.mark.parametrize(
+    "static",
+    [DAY, np.str_("ab"), np.str_(""), np.bytes_(b"ab"), np.float32(2.5), np.complex64(1 + 2j),
+     1 + 2j, frozenset([1, 2.5]), slice(1, 2.0), -0.0],
+)  # fmt: skip
+def test_static_values_come_back_from_their_keys(static):
+    key = static_key(static)
+    again = static_value(key)
+    assert repr(again) == repr(static) and type(again) is type(static)
+    assert static_key(again) == key and hash(static_key(again)) == hash(key)
+
+
+def test_times_from_outside_have_units():
+    unit = DAY
+    f = cd.compile(lambda x: x * (unit / HOUR))
+    assert f(1.0) == 24.0
+    unit = HOUR
+    assert f(1.0) == 1.0
+    unit = DAY
+    assert f(1.0) == 24.0 and recordings(f) == 2
 
 
 def test_equal_keys_of_different_kinds():
