@@ -55,7 +55,7 @@ def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
 def _is_library(x: Any) -> bool:
     """Does a function, a class or a module belong to a library that is not looked through?"""
     if isinstance(x, types.FunctionType) and "__name__" not in x.__globals__:
-        return False  # of `exec` with a plain dict, which Python ascribes to `builtins`
+        return False  # made by `exec` in a plain dict: it belongs to no module
     module = getattr(x, "__name__" if isinstance(x, types.ModuleType) else "__module__", None)
     return not isinstance(module, str) or module.partition(".")[0] in LIBRARIES
 

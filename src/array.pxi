@@ -302,7 +302,7 @@ cdef class Array:
         return int(self)
 
     def __reversed__(self):
-        return reversed(list(self))
+        return map(self.__getitem__, range(len(self) - 1, -1, -1))
 
     def __index__(self):
         if is_inexact(typenum_of(innermost(self))):

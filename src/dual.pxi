@@ -171,7 +171,8 @@ cdef Array dual_structural(int op, list operands, object attrs):
     tangents = [tangent_at(a, level) for a in operands]
     # `apply` pins operands of a recording, which moves a part of memory that is assigned into: a
     # view of that part would be one of the old memory.
-    y = apply1(op, <Array>primals[0], attrs) if len(primals) == 1 else apply(op, primals, attrs)
+    y = (apply1(op, <Array>primals[0], attrs) if is_view_operator(op)
+         else apply(op, primals, attrs))
     if TAN[op] == NULL:
         return y
     return make_dual(y, like_primal(TAN[op](y, tuple(primals), tuple(tangents), attrs), y), level)

@@ -52,7 +52,7 @@ def test_a_global_number(world):
 
 
 def test_functions_of_exec_in_a_plain_dict():
-    """Python says that they belong to `builtins`, which is not looked through."""
+    """They belong to no module, and are looked through like any function of a user."""
     world = {"rate": 2.0, "table": np.array([1.0, 2.0])}
     exec("def helper(x): return x * rate\ndef f(x): return helper(x).sum() + table[0]", world)
     f = cd.compile(world["f"])
