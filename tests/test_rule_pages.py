@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the documentation is 
 def run(page):
     """The names that the blocks of a page define, run one after the other."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(?!>>>)(.*?)```", text, re.DOTALL)  # test_pages.py has the rest
+    blocks = re.findall(r"```python\n(?!>>>)(.*?)```", text, re.DOTALL)  # test_pages has >>>
     names = {}
     for block in blocks:
         exec(block, names)
