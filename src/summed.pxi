@@ -12,7 +12,7 @@ cdef class _Summed:
     cdef Program p
     cdef dict lone                # sum -> its axes among the last two of the product
 
-    def __init__(self, _Simplifier s not None, Program p not None):
+    def __init__(self, _Simplifier s, Program p not None):
         cdef dict readers = {}
         cdef int32_t *operands = NULL
         cdef Py_ssize_t i, k
