@@ -25,6 +25,13 @@ class Row(NamedTuple):
     against: str
 
 
+def claimed(file):
+    """The rows of a list; none where the documentation is not installed."""
+    if not file.exists():
+        return []
+    return [Row(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+
+
 def difference(f, scale=1e-3):
     """The derivative of a function of a number at 1, by extrapolated differences."""
     table = [(f(1.0 + h) - f(1.0 - h)) / (2 * h) for h in [scale / 2**i for i in range(6)]]

@@ -4,12 +4,11 @@ The file may claim less than holds (another NumPy may do better in single precis
 and it has every name once. The page made of it says the same.
 """
 
-import json
 import runpy
 from pathlib import Path
 
 import pytest
-from evidence import Row
+from evidence import claimed
 from numpy_evidence import has, measured, names
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -21,21 +20,15 @@ SINGLE = {"float32", "float64"}
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the documentation is not installed")
 
 
-def rows():
-    if not FILE.exists():
-        return []
-    return [Row(**row) for row in json.loads(FILE.read_text(encoding="utf-8"))]
-
-
 def test_every_name_stands_in_the_list_once():
-    assert [(row.module, row.name) for row in rows()] == names()
+    assert [(row.module, row.name) for row in claimed(FILE)] == names()
 
 
 def test_names_are_numpys():
-    assert {row.name for row in rows() if not has(row.module, row.name)} <= COMING_OR_GOING
+    assert {row.name for row in claimed(FILE) if not has(row.module, row.name)} <= COMING_OR_GOING
 
 
-@pytest.mark.parametrize("row", [row for row in rows() if has(row.module, row.name)],
+@pytest.mark.parametrize("row", [row for row in claimed(FILE) if has(row.module, row.name)],
                          ids=lambda row: f"{row.module}.{row.name}")  # fmt: skip
 def test_what_the_list_claims_holds(row):
     found = measured(row.module, row.name)
@@ -47,6 +40,6 @@ def test_what_the_list_claims_holds(row):
 
 def test_the_page_says_what_the_list_says():
     page = runpy.run_path(str(DOCS / "make_pages.py"))["coverage_page"]("numpy")
-    for row in rows():
+    for row in claimed(FILE):
         assert f"`{row.name}`" in page
-    assert f"{len(rows())} names" in page
+    assert f"{len(claimed(FILE))} names" in page
