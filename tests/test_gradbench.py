@@ -28,6 +28,7 @@ if not (ROOT / "benchmarks").exists():
 import cdiff as cd  # noqa: E402
 from benchmarks.gradbench import _checks, _tool, ba, ht, kmeans, workloads  # noqa: E402
 from benchmarks.gradbench._child import leaves  # noqa: E402
+from benchmarks.gradbench.peers import numpy as alone  # noqa: E402
 from benchmarks.gradbench.peers import python as pure  # noqa: E402
 
 COUNTS = {
@@ -109,6 +110,14 @@ def test_pure_python_agrees(name, function):
     data = small(name)
     want = pure.EVALS[name, function](data)()
     np.testing.assert_allclose(flat(run(name, function, data)), flat(want), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name, function", sorted(alone.EVALS))
+def test_numpy_agrees(name, function):
+    """The function alone, which the table shows beside its derivatives."""
+    data = small(name)
+    want = alone.EVALS[name, function](data)()
+    np.testing.assert_allclose(flat(run(name, function, data)), flat(want), rtol=1e-12)
 
 
 def test_det_of_all_sizes():

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks._report import Bound, Report, environment
 from benchmarks._timing import Failure, Missing, Worker
 from benchmarks.gradbench import _checks, published, workloads
-from benchmarks.gradbench.peers import TOOLS
+from benchmarks.gradbench.peers import ALONE, TOOLS
 
 CHILD = "benchmarks.gradbench._child:measure"
 OWN = "cdiff"
@@ -110,6 +110,8 @@ class Table:
         tools = [OWN, *self.options.tools]
         self.report.say()
         self.report.say("least CPU milliseconds of an evaluation (ratio to cdiff); MB; first call")
+        if ALONE in tools:
+            self.report.say(f"{ALONE}: the function alone, in the rows of its derivatives too")
         heads = [f"{tool} ms" for tool in tools[:1]] + tools[1:]
         self.line(["eval", "workload", "function", *heads, "MB", "first", "jax first", "check"])
         for module in self.options.evals:
@@ -158,7 +160,8 @@ class Table:
         """What a child process of its own measures, or why it does not."""
         if (tool, found.module) in self.hopeless:
             return "a smaller workload took too long"
-        arguments = (found.module, found.workload, found.function, self.options.seconds, path)
+        function = PRIMALS.get(found.module, "") if tool == ALONE else found.function
+        arguments = (found.module, found.workload, function, self.options.seconds, path)
         try:
             with Worker(self.options.limit) as worker:
                 outcome: dict[str, float] = worker.call(CHILD, tool, *arguments)
@@ -181,6 +184,7 @@ class Table:
             tool: _checks.error(own, np.load(paths[tool]))
             for tool in self.options.tools
             if not isinstance(found.outcomes[tool], str)
+            and (tool != ALONE or found.function == PRIMALS.get(found.module))
         }
         if not errors and found.module in _checks.UNKNOWNS:
             module = __import__(f"benchmarks.gradbench.{found.module}", fromlist=["read"])

@@ -53,14 +53,7 @@ def kmeans(data: Any) -> Run:
 
 def ode(data: Any) -> Run:
     x, steps = data
-
-    def last(x: Any) -> Any:
-        y = np.zeros(x.shape)
-        for _ in range(steps):
-            y = shared.runge_kutta_step(NAMES, x, y, 2.0 / steps)
-        return y[-1]
-
-    return run_of(last, x)
+    return run_of(lambda x: shared.runge_kutta(NAMES, x, steps)[-1], x)
 
 
 EVALS: dict[tuple[str, str], Callable[[Any], Run]] = {

@@ -86,6 +86,14 @@ def runge_kutta_step(names: Names, x: Any, y: Any, h: float) -> Any:
     return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
+def runge_kutta(names: Names, x: Any, steps: int) -> Any:
+    """ode's solution by a loop in Python."""
+    y = names.constant(np.zeros(x.shape))
+    for _ in range(steps):
+        y = runge_kutta_step(names, x, y, 2.0 / steps)
+    return y
+
+
 def ba_structure(data: Any) -> tuple[np.ndarray, np.ndarray]:
     """Row pointers and columns of ba's Jacobian in compressed rows."""
     n, m, p = len(data.cameras), len(data.points), len(data.weights)
