@@ -67,7 +67,10 @@ class Settings:
         self.who = who
 
     def steps(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Iterator[Any]:
-        """The steps of one of our own methods, see `plain_steps`."""
+        """The steps of one of our own methods, see `plain_steps`.
+
+        A step that goes wrong is tried again, shorter: whoever takes them turns warnings off.
+        """
         attempt, slope = _Attempt.of(body, self, consts), plain_function(body, consts)
         return plain_steps(
             METHODS[self.method].order, slope, attempt, v, stops, self.rtol, self.atol,
@@ -79,8 +82,9 @@ class Settings:
         found = np.empty((len(stops), v.size))
         found[:] = v
         if self.method in METHODS:
-            for _, _, _, after, k in self.steps(body, v, stops, consts):
-                found[k:] = after
+            with np.errstate(all="ignore"):
+                for _, _, _, after, k in self.steps(body, v, stops, consts):
+                    found[k:] = after
             return found
         options: dict[str, Any] = {}
         if self.method in IMPLICIT:
@@ -170,14 +174,15 @@ class _Attempt:
     def of(slope: Body, settings: Settings, consts: list[Any]) -> Callable[..., Any]:
         """The function ``attempt(t, v, h, first)`` of plain values, see `plain_steps`."""
 
-        def attempt(*inputs: Any) -> Any:
+        which = ("attempt", settings.method, settings.rtol, settings.atol)
+
+        def attempt(t: float, v: Any, h: float, first: Any) -> Any:
             outer = [*consts, *[peek(x) for x in slope.captured[len(consts) :]]]
-            key = ("attempt", len(outer), settings.method, settings.rtol, settings.atol)
-            body: Body | None = slope.derived.get(key)
+            body: Body | None = slope.derived.get((which, len(outer)))
             if body is None:
                 made = Body(_Attempt(slope, settings), 4 + len(outer))
-                body = slope.derived[key] = made
-            return body.run([*[np.asarray(x) for x in inputs], *outer])
+                body = slope.derived[which, len(outer)] = made
+            return body.run([t, v, h, first, *outer])
 
         return attempt
 

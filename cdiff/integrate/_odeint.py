@@ -288,11 +288,11 @@ class _Choice:
     def _table(self, n: int, *inputs: Any) -> Any:
         """All in one vector, with steps of no width at the end; n decides its length."""
         steps = self._found(*inputs)
-        more = max(n - len(steps.start), 0)
-        last = max(len(inputs[1]) - 2, 0)
-        padded = [np.pad(x, (0, more), constant_values=fill)[:n]
-                  for x, fill in zip(steps[:3], (1.0, 0.0, last), strict=True)]  # fmt: skip
-        return np.concatenate([*padded, np.minimum(steps.ends, n)]).astype(float)
+        table = np.empty((3, n))
+        table[:] = [[1.0], [0.0], [max(len(inputs[1]) - 2, 0)]]
+        for row, values in zip(table, steps[:3], strict=True):
+            row[: len(values)] = values[:n]
+        return np.concatenate([table.ravel(), np.minimum(steps.ends, n)])
 
 
 class _OdeSolution:
@@ -497,24 +497,24 @@ def _first_event(
     slope: Body, consts: Any, number: Any, v: Any, stops: Any, direction: int, settings: Settings
 ) -> float:
     """The time of the first event, for plain values."""
-    before = None
     method, system = METHODS[settings.method], plain_system(slope, consts)
-    for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
-        first = float(number(t, state)) if before is None else before
-        last = float(number(t + h, after))
-        before = last
-        if last == first or (first > 0) == (last > 0) or first == 0.0:
-            continue
-        if direction and (last > first) != (direction > 0):
-            continue
-        low, high = 0.0, 1.0
-        while high - low > 1e-16:
-            middle = 0.5 * (low + high)
-            if not low < middle < high:
-                break
-            there = float(number(t + middle * h, method.step(system, t, state, middle * h)))
-            low, high = (middle, high) if (there > 0) == (first > 0) else (low, middle)
-        return float(t + high * h)
+    first = None
+    with np.errstate(all="ignore"):
+        for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
+            before = float(number(t, state)) if first is None else first
+            first = float(number(t + h, after))
+            if first == before or (before > 0) == (first > 0) or before == 0.0:
+                continue
+            if direction and (first > before) != (direction > 0):
+                continue
+            low, high = 0.0, 1.0
+            while high - low > 1e-16:
+                middle = 0.5 * (low + high)
+                if not low < middle < high:
+                    break
+                there = float(number(t + middle * h, method.step(system, t, state, middle * h)))
+                low, high = (middle, high) if (there > 0) == (before > 0) else (low, middle)
+            return float(t + high * h)
     raise RuntimeError(
         f"ode_event: no event between t = {float(stops[0]):.6g} and {float(stops[1]):.6g}"
     )

@@ -8,6 +8,7 @@ search costs one run of a compiled program for each step that is tried.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -202,47 +203,102 @@ def plain_steps(
     RuntimeError
         If there are too many steps, or a state or the function is not finite.
     """
-    tol = _Tolerance(rtol, atol)
-    t, slope = float(stops[0]), slope_of(float(stops[0]), v)
-    width = -1.0
-    if not np.all(np.isfinite(slope)):
-        raise RuntimeError(f"{who}: the function is not finite at the first state (t = {t:.6g})")
+    search = _Search(order, attempt, float(stops[0]), v, slope_of(float(stops[0]), v))
+    if not np.all(np.isfinite(search.slope)):
+        raise RuntimeError(
+            f"{who}: the function is not finite at the first state (t = {search.t:.6g})"
+        )
     for k in range(1, len(stops)):
-        end = float(stops[k])
-        sign = 1.0 if end > t else -1.0
+        end, t, v = float(stops[k]), search.t, search.v
         if end == t:  # no step at all, but one that has a derivative by the times
             yield t, 0.0, v, v, k
             continue
-        if width < 0.0:
-            width = _first_width(slope_of, t, v, slope, sign, tol)
-        for count in range(max_steps + 1):
-            if count == max_steps:
+        sign = 1.0 if end > t else -1.0
+        if search.width < 0.0:
+            tol = _Tolerance(rtol, atol)
+            search.width = _first_width(slope_of, t, v, search.slope, sign, tol)
+        left = max_steps
+        while search.t != end:
+            left = search.advance(end, sign, left)
+            if left < 0:
                 raise RuntimeError(
-                    f"{who}: more than {max_steps} steps between two times (at t = {t:.6g}, with "
-                    f"steps of {width:.2g}); the problem may be stiff (method='rodas4' is for "
-                    "that), the tolerances too small (for float32 in particular), or max_steps"
+                    f"{who}: more than {max_steps} steps between two times (at t = {search.t:.6g}, "
+                    f"with steps of {search.width:.2g}); the problem may be stiff (method='rodas4' "
+                    "is for that), the tolerances too small (for float32 in particular), or "
+                    "max_steps"
                 )
-            is_last = abs(end - t) <= width * (1.0 + 1e-12)
-            h = end - t if is_last else sign * width
-            with np.errstate(all="ignore"):  # a step that goes wrong is tried again, shorter
-                new, error, behind = attempt(t, v, h, slope)
-                error = float(error)
-            if not np.isfinite(error):
+            if not search.h:
+                raise RuntimeError(f"{who}: the solution is not finite behind t = {search.t:.6g}")
+            yield t, search.h, v, search.v, k
+            t, v = search.t, search.v
+
+
+class _Search:
+    """Where a search for steps is: a state, the slope there, and the width that is to be tried.
+
+    It runs for each step of each solution, and so it does with floats what floats can.
+
+    Parameters
+    ----------
+    order : int
+    attempt : callable
+        Both as for `plain_steps`.
+    t : float
+    v, slope : ndarray
+        The first state.
+    """
+
+    __slots__ = ("attempt", "exponent", "h", "slope", "t", "v", "width")
+
+    def __init__(self, order: int, attempt: Callable[..., Any], t: float, v: Any, slope: Any):
+        self.attempt = attempt
+        self.exponent = -1.0 / order
+        self.t, self.v, self.slope = t, v, slope
+        self.width = -1.0
+        self.h = 0.0
+
+    def advance(self, end: float, sign: float, left: int) -> int:
+        """Take one step, by as many attempts as it needs.
+
+        Parameters
+        ----------
+        end : float
+            Where a step must end; the time becomes exactly this there.
+        sign : float
+            1 forward, -1 backward.
+        left : int
+            How many attempts are allowed.
+
+        Returns
+        -------
+        int
+            How many are left, -1 if none was; `h` is the width of the step, 0 if there is none
+            because the solution is not finite.
+        """
+        t, v = self.t, self.v
+        while left > 0:
+            left -= 1
+            whole = abs(end - t)
+            is_last = whole <= self.width * (1.0 + 1e-12)
+            h = end - t if is_last else sign * self.width
+            new, error, behind = self.attempt(t, v, h, self.slope)
+            error = float(error)
+            if not isfinite(error):
                 if abs(h) < 1e-14 * max(abs(t), 1e-10):
-                    raise RuntimeError(f"{who}: the solution is not finite behind t = {t:.6g}")
-                width = 0.1 * abs(h)
+                    self.h = 0.0
+                    return left
+                self.width = 0.1 * abs(h)
                 continue
-            factor = 0.9 * max(error, 1e-10) ** (-1.0 / order)
-            if error <= 1.0:
-                yield t, h, v, new, k
-                t, v, slope = end if is_last else t + h, new, behind
-                # A step that was cut short to end at a stop says nothing against a longer one.
-                width = max(width, abs(h) * min(10.0, factor)) if is_last else width * min(
-                    10.0, max(0.2, factor))  # fmt: skip
-                if is_last:
-                    break
-            else:
-                width = abs(h) * max(0.2, factor)
+            factor = 0.9 * max(error, 1e-10) ** self.exponent
+            if error > 1.0:
+                self.width = abs(h) * max(0.2, factor)
+                continue
+            self.h, self.t, self.v, self.slope = h, end if is_last else t + h, new, behind
+            # A step that was cut short to end at a stop says nothing against a longer one.
+            self.width = max(self.width, abs(h) * min(10.0, factor)) if is_last else (
+                self.width * min(10.0, max(0.2, factor)))  # fmt: skip
+            return left
+        return -1
 
 
 class Steps(NamedTuple):
@@ -275,15 +331,17 @@ def chosen_steps(steps: Iterator[Any], stops: Any) -> Steps:
     -------
     Steps
     """
-    start, width, interval, ends = [], [], [], np.zeros(len(stops), dtype=int)
-    for t, h, _, _, k in steps:
-        whole = float(stops[k] - stops[k - 1])
-        start.append((t - float(stops[k - 1])) / whole if whole else 0.0)
-        width.append(h / whole if whole else 1.0)
-        interval.append(k - 1)
-        ends[k] = len(start)
-    ends = np.maximum.accumulate(ends)
-    return Steps(np.array(start), np.array(width), np.array(interval, dtype=int), ends)
+    times = stops.tolist()
+    start, width, interval, ends = [], [], [], [0] * len(times)
+    with np.errstate(all="ignore"):
+        for t, h, _, _, k in steps:
+            whole = times[k] - times[k - 1]
+            start.append((t - times[k - 1]) / whole if whole else 0.0)
+            width.append(h / whole if whole else 1.0)
+            interval.append(k - 1)
+            ends[k] = len(start)
+    before = np.maximum.accumulate(np.array(ends, dtype=int))
+    return Steps(np.array(start), np.array(width), np.array(interval, dtype=int), before)
 
 
 def round_number(n: int) -> int:
