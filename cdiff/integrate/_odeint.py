@@ -289,7 +289,7 @@ class _Choice:
         """All in one vector, with steps of no width at the end; n decides its length."""
         steps = self._found(*inputs)
         table = np.empty((3, n))
-        table[:] = [[1.0], [0.0], [max(len(inputs[1]) - 2, 0)]]
+        table[0], table[1], table[2] = 1.0, 0.0, max(len(inputs[1]) - 2, 0)
         for row, values in zip(table, steps[:3], strict=True):
             row[: len(values)] = values[:n]
         return np.concatenate([table.ravel(), np.minimum(steps.ends, n)])
