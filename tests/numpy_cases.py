@@ -10,6 +10,15 @@ from numpy_plain_cases import PIECEWISE, PLAIN
 
 _rng = np.random.default_rng(20240607)
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
+
+
+def since(cases, versions):
+    """Leave out the cases in which NumPy itself does so in later versions only."""
+    for name, version in versions.items():
+        if version > NUMPY:
+            del cases[name]
+
+
 _square = _rng.standard_normal((4, 4))
 
 OPERANDS = {

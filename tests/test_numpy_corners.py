@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy_cases import since
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -51,6 +52,7 @@ VALUES = {
     "tri": lambda m, t: m.tril(t(np.ones((70, 80))), 2),
     "piecewise of one condition": lambda m, t: m.piecewise(t(X), [X > 0], [lambda x: x * x, 0.1]),
 }
+since(VALUES, {"clip without bounds": (2, 1), "pad by a dict": (2, 4)})
 
 ERRORS = {
     "compress": lambda m, t: m.compress([[True, False]], t(X)),
@@ -111,6 +113,7 @@ ERRORS = {
     "cross": lambda m, t: m.linalg.cross(t(X), X),
     "multi_dot": lambda m, t: m.linalg.multi_dot([t(A), t(np.ones((1, 1, 1))), t(A)]),
 }
+since(ERRORS, {"trim_zeros": (2, 2)})
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -10,6 +10,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy_cases import NUMPY
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -59,7 +60,7 @@ def test_it_is_like_a_function(function):
     assert inspect.isroutine(function) and inspect.getdoc(function).startswith("As `numpy.")
     assert function.__module__.startswith("cdiff.numpy.")
     assert function.__name__ in repr(function)
-    if not isinstance(original, np.ufunc):
+    if not isinstance(original, np.ufunc) and NUMPY >= (2, 4):  # before, some show no signature
         ours = [*inspect.signature(function).parameters][:2]
         assert ours == [*inspect.signature(original).parameters][:2]
     assert pickle.loads(pickle.dumps(function)) is function
