@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy
 import scipy.sparse as sp
+from numpy_cases import NUMPY
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -47,10 +48,9 @@ def test_nditer_says_what_to_write():
     x = cd.array(V, requires_grad=True)
     with pytest.raises(NotImplementedError, match=r"iterate over x\.flat"):
         list(np.nditer(x))
-    with pytest.raises(NotImplementedError, match="nditer"):
-        np.nditer(
-            [x, None],
-        )
+    if NUMPY >= (2, 3):  # before, NumPy itself crashes where one operand raises and one is None
+        with pytest.raises(NotImplementedError, match="nditer"):
+            np.nditer([x, None])
     with pytest.raises(TypeError, match="lose its derivative"):
         np.asarray(x)
 

@@ -215,7 +215,8 @@ def test_attributes():
     assert f"`self.w`: float64 (2, 2), assigned at line {at('attribute')}" in note_of(layer.call, X)
     assert "`self.computed`, made on this line" in note_of(layer.turned, X)
     slots = Slots(X)
-    assert f"`slots.w`: float64 (3,), assigned at line {at('slot')}" in note_of(lambda: slots.w + Y)
+    note = note_of(lambda: slots.w + Y)
+    assert f"`slots.w`: float64 (3,), assigned at line {at('slot')}" in note
     pair = Pair(X, Y)  # pair
     note = note_of(lambda: pair.left + pair.right)
     assert f"`pair.left`: float64 (3,), of `pair`, assigned at line {at('pair')}" in note
