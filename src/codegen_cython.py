@@ -164,6 +164,22 @@ cdef cdiff_call DIRECT_CALL[{n}]
 """
 
 
+def example(row):
+    """A call of `grad` and what it gives; NumPy's names assume ``import cdiff.numpy as cnp``."""
+    if row.example is None:
+        return []
+    function = f"cnp.{row.numpy}" if row.numpy else f"cd.{row.name}"
+    if isinstance(row.example, float):
+        operands = "x, 2.0" if len(row.operands) > 1 else "x"
+        call, found = f"(lambda x: cnp.where({function}({operands}), x**2, x))(1.0)", row.example
+    else:
+        point, found = row.example
+        several = isinstance(point, tuple)
+        call = f"({function}, argnums=(0, 1)){point!r}" if several else f"({function})({point!r})"
+    lines = [] if row.numpy else [">>> import cdiff as cd"]
+    return ["\n".join(["Examples\n--------", *lines, f">>> cd.grad{call}", repr(found)])]
+
+
 def docstring(row, operands):
     """What the row says of itself, in the form of NumPy's docstrings."""
     given = [f"{name} = {operand}" for name, operand in zip(row.operands, operands, strict=True)]
@@ -179,10 +195,7 @@ def docstring(row, operands):
         f"Notes\n-----\nPartial derivatives, with {', '.join(given)} and the result y:\n"
         + "\n".join(f"- ``{d}``" for d in row.d),
     ]
-    if row.example:
-        point, derivative = row.example
-        parts.append("Examples\n--------\n>>> import cdiff as cd\n"
-                     f">>> cd.grad(cd.{row.name})({point!r})\n{derivative!r}")
+    parts += example(row)
     return "\n\n".join(parts).replace("\n", "\n    ").replace("\n    \n", "\n\n")
 
 

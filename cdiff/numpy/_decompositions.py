@@ -192,14 +192,23 @@ def _mirrored(a: Any, uplo: str) -> Any:
 
 @mirrors(np.linalg.eigh)
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
-    """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error, and
-    are turned by a fixed rotation, which shows whether a derivative would need them."""
+    """As `numpy.linalg.eigh`: values and vectors of hermitian matrices. Vectors of equal values
+    have no derivative and raise an error, and are turned by a fixed rotation, which shows whether a
+    derivative would need them.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eigh(t * np.diag([1.0, 2.0]))[0][1])(3.0), 6)
+    2.0
+    """
     return EighResult(*Eigh(_half(UPLO, "eigh"), TURNED)(_square(a, "eigh")))
 
 
 @mirrors(np.linalg.eigvalsh)
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
-    """As `numpy.linalg.eigvalsh`."""
+    """As `numpy.linalg.eigvalsh`: the values of `eigh`, in ascending order.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eigvalsh(t * np.diag([1.0, 2.0]))[1])(3.0), 6)
+    2.0
+    """
     a = _square(a, "eigvalsh")
     operator = Eigvalsh(_half(UPLO, "eigvalsh"))
     operator.keeps_vectors = _keeps_vectors(a)
@@ -347,7 +356,12 @@ class EigResult(NamedTuple):
 
 @mirrors(np.linalg.eig)
 def eig(a: ArrayLike) -> EigResult:
-    """As `numpy.linalg.eig`; vectors of equal values have no derivative and raise an error."""
+    """As `numpy.linalg.eig`: values and vectors; vectors of equal values have no derivative and
+    raise an error.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eig(t * np.diag([1.0, 2.0]))[0][1].real)(3.0), 6)
+    2.0
+    """
     a, real = _operand(a, "eig")
     return EigResult(*TURNED_EIGS[real](a))
 
@@ -360,7 +374,11 @@ def eigenvalues(a: ArrayLike, name: str, by_dtype: bool) -> Array:
 
 @mirrors(np.linalg.eigvals)
 def eigvals(a: ArrayLike) -> Array:
-    """As `numpy.linalg.eigvals`."""
+    """As `numpy.linalg.eigvals`: the values of `eig`.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eigvals(t * np.diag([1.0, 2.0]))[1].real)(3.0), 6)
+    2.0
+    """
     return eigenvalues(a, "eigvals", True)
 
 
@@ -525,7 +543,12 @@ class SVDResult(NamedTuple):
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    """As `numpy.linalg.svd`; vectors of equal values have no derivative and raise an error."""
+    """As `numpy.linalg.svd`: U, the singular values, and V transposed; vectors of equal values have
+    no derivative and raise an error.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.svd(t * np.diag([2.0, 1.0]))[1][0])(3.0), 6)
+    2.0
+    """
     a = symmetric_of(a, "L", "svd") if hermitian else matrix_of(a, "svd")
     if not compute_uv:
         return singular_values(a)
@@ -541,5 +564,9 @@ def svd(
 
 @mirrors(np.linalg.svdvals)
 def svdvals(x: ArrayLike, /) -> Array:
-    """As `numpy.linalg.svdvals`."""
+    """As `numpy.linalg.svdvals`: the singular values, in descending order.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.svdvals(t * np.diag([2.0, 1.0]))[0])(3.0), 6)
+    2.0
+    """
     return singular_values(matrix_of(x, "svdvals"))
