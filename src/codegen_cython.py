@@ -76,8 +76,8 @@ def scalar_declarations(table):
 {functions}"""
 
 
-def kernel_declarations(n):
-    return f"""cdef extern from "kernel_table.h":
+# N_KERNELS stands for the number of operators of one or two operands that have kernels.
+KERNEL_DECLARATIONS = """cdef extern from "kernel_table.h":
     ctypedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b,
                            int64_t sa, int64_t sb) noexcept nogil
     ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
@@ -131,10 +131,10 @@ def kernel_declarations(n):
     const double FACTOR_SMALL, FACTOR_LARGE
     ctypedef struct KernelTable:
         const char *isa
-        ew_fn value[{n}]
-        adj_fn adjoint[{n}][2]
+        ew_fn value[N_KERNELS]
+        adj_fn adjoint[N_KERNELS][2]
         where_fn where
-        pair_fn pair[{n}]
+        pair_fn pair[N_KERNELS]
         fused_fn fused[N_FIRST][N_THEN]
         products_fn products[2][2][2]
         row_fn row[N_ROW_KINDS]
@@ -150,6 +150,10 @@ def kernel_declarations(n):
     ew_fn kernels_far_value(const KernelTable *table, int op, int64_t passing) noexcept nogil
     const KernelTable *kernels_select() noexcept nogil
 """
+
+
+def kernel_declarations(n):
+    return KERNEL_DECLARATIONS.replace("N_KERNELS", str(n))
 
 
 def call_declarations(n):

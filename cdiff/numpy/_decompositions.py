@@ -41,7 +41,7 @@ from cdiff.numpy._index import diagonal
 
 __all__ = [
     "TURNED", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
-    "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals",
+    "floating", "matrix_of", "places_of_largest", "singular_values", "square_of", "svd", "svdvals",
     "symmetric_of",
 ]  # fmt: skip
 
@@ -67,8 +67,9 @@ def matrix_of(a: ArrayLike, name: str) -> Array:
     return a
 
 
-def _square(a: ArrayLike, name: str) -> Array:
-    a = floating(a)
+def square_of(a: ArrayLike, name: str) -> Array:
+    """Square matrices, in the last two axes, or an error."""
+    a = as_array(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
     return a
@@ -178,7 +179,7 @@ def _half(uplo: str, name: str) -> str:
 
 def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
     """The Hermitian matrix that one half stands for; the halves share the derivative."""
-    a, uplo = _square(a, name), _half(uplo, name)
+    a, uplo = floating(square_of(a, name)), _half(uplo, name)
     # The value is read from one half; as a function both halves count evenly.
     half = of_values(_mirrored, a, uplo)
     mean = (a + adjoint(a)) * 0.5
@@ -199,7 +200,7 @@ def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
     >>> round(cd.grad(lambda t: cnp.linalg.eigh(t * np.diag([1.0, 2.0]))[0][1])(3.0), 6)
     2.0
     """
-    return EighResult(*Eigh(_half(UPLO, "eigh"), TURNED)(_square(a, "eigh")))
+    return EighResult(*Eigh(_half(UPLO, "eigh"), TURNED)(floating(square_of(a, "eigh"))))
 
 
 @mirrors(np.linalg.eigvalsh)
@@ -209,7 +210,7 @@ def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
     >>> round(cd.grad(lambda t: cnp.linalg.eigvalsh(t * np.diag([1.0, 2.0]))[1])(3.0), 6)
     2.0
     """
-    a = _square(a, "eigvalsh")
+    a = floating(square_of(a, "eigvalsh"))
     operator = Eigvalsh(_half(UPLO, "eigvalsh"))
     operator.keeps_vectors = _keeps_vectors(a)
     return operator(a)[0]
@@ -227,7 +228,7 @@ def _turns(a: Any, by_dtype: bool) -> Any:
 
 def _operand(a: ArrayLike, name: str, by_dtype: bool = True) -> tuple[Array, bool]:
     """A matrix in the type of its eigenvalues, and whether it is real."""
-    a = _square(a, name)
+    a = floating(square_of(a, name))
     if a.dtype.kind == "f" and bool(of_values(_turns, a, by_dtype)):
         return _core.cast(a, np.result_type(a.dtype, np.complex64)), True
     return a, a.dtype.kind == "f"

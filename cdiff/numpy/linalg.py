@@ -38,6 +38,7 @@ from cdiff.numpy._decompositions import (
     eigvals,
     eigvalsh,
     floating,
+    square_of,
     svd,
     svdvals,
 )
@@ -73,13 +74,6 @@ handles(np.linalg.matrix_transpose)(matrix_transpose)
 handles(np.linalg.tensordot)(tensordot)
 
 
-def _square(a: ArrayLike, name: str) -> Array:
-    a = as_array(a)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
-    return a
-
-
 # --- systems --------------------------------------------------------------------------------------
 
 
@@ -90,7 +84,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     >>> cd.grad(lambda b: cnp.linalg.solve([[4.0]], b)[0])(np.ones(1))
     array([0.25])
     """
-    a, b = _square(a, "solve"), as_array(b)
+    a, b = square_of(a, "solve"), as_array(b)
     if b.ndim == 1:
         if a.shape[-1] != b.size:
             raise misfit(f"solve: shapes {a.shape} and {b.shape} do not fit")
@@ -117,7 +111,7 @@ def inv(a: ArrayLike) -> Array:
     try:
         return _core.inv(a)
     except LinAlgError:
-        _square(a, "inv")
+        square_of(a, "inv")
         raise
 
 
@@ -129,7 +123,7 @@ def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
     >>> cd.grad(lambda a: cnp.linalg.cholesky(a)[0, 0])(np.array([[4.0]]))
     array([[0.25]])
     """
-    a = _square(a, "cholesky")
+    a = square_of(a, "cholesky")
     return adjoint(_core.cholesky(adjoint(a))) if upper else _core.cholesky(a)
 
 
@@ -190,7 +184,7 @@ def slogdet(a: ArrayLike) -> SlogdetResult:
     >>> cd.grad(lambda t: cnp.linalg.slogdet(t * np.eye(3))[1])(2.0)
     1.5
     """
-    a = floating(_square(a, "slogdet"))
+    a = floating(square_of(a, "slogdet"))
     sign = as_array(np.asarray(_sign_of_det(_core.value(a))))
     if a.dtype.kind == "c":
         singular = np.equal(_core.value(sign), 0)
@@ -223,7 +217,7 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
     >>> cd.grad(lambda t: cnp.linalg.matrix_power(t * np.eye(2), 3)[0, 0])(2.0)
     12.0
     """
-    a = _square(a, "matrix_power")
+    a = square_of(a, "matrix_power")
     try:
         n = n.__index__()
     except AttributeError:
@@ -369,7 +363,7 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
         large, small = (_matrix_norm(x, k, axes, False) for k in ((-2, 2) if p == -2 else (2, -2)))
         empty = _core.equal(small, 0.0)
         return _core.where(empty, np.inf, large / _core.where(empty, 1.0, small))
-    x = _square(x, "cond")
+    x = square_of(x, "cond")
     singular = of_values(_is_singular, x)
     unit = np.eye(x.shape[-1], dtype=x.dtype)
     regular = _core.where(singular[..., np.newaxis, np.newaxis], unit, x)

@@ -8,6 +8,7 @@ derivative is made.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -213,11 +214,11 @@ def gaussian_filter1d(
 
 
 def _one_by_one(
-    f: Any, a: Array, axes: tuple[int, ...], **lists: Sequence[Any]
-) -> Array:  # fmt: skip
-    """A filter along one axis after the other, each with its own arguments."""
-    for i, axis in enumerate(axes):
-        a = f(a, axis=axis, **{name: values[i] for name, values in lists.items()})
+    f: Any, a: Array, axes: tuple[int, ...], used: list[int], **lists: Sequence[Any]
+) -> Array:
+    """A filter along each of the axes that are used, with its own element of each list."""
+    for i in used:
+        a = f(a, axis=axes[i], **{name: values[i] for name, values in lists.items()})
     return a
 
 
@@ -238,13 +239,8 @@ def gaussian_filter(
         _per_axis(x, n, "gaussian_filter") for x in (sigma, order, mode, radius)
     ]
     used = [i for i, s in enumerate(sigmas) if s > 1e-15]
-
-    def along(x: Any, axis: int, **given: Any) -> Array:
-        return gaussian_filter1d(x, axis=axis, cval=cval, truncate=truncate, **given)
-
-    parts = {"sigma": sigmas, "order": orders, "mode": modes, "radius": radii}
-    kept = {name: [values[i] for i in used] for name, values in parts.items()}
-    return _one_by_one(along, a, tuple([chosen[i] for i in used]), **kept)
+    along = partial(gaussian_filter1d, cval=cval, truncate=truncate)
+    return _one_by_one(along, a, chosen, used, sigma=sigmas, order=orders, mode=modes, radius=radii)
 
 
 @_mirrors
@@ -278,15 +274,10 @@ def uniform_filter(
     sizes, modes, origins = [
         _per_axis(x, len(chosen), "uniform_filter") for x in (size, mode, origin)
     ]
-
     used = [i for i, m in enumerate(sizes) if m > 1]
-
-    def along(x: Any, axis: int, **given: Any) -> Array:
-        return uniform_filter1d(x, axis=axis, cval=cval, **given)
-
-    parts = {"size": [int(m) for m in sizes], "mode": modes, "origin": origins}
-    kept = {name: [values[i] for i in used] for name, values in parts.items()}
-    return _one_by_one(along, a, tuple([chosen[i] for i in used]), **kept)
+    whole = [int(m) for m in sizes]
+    along = partial(uniform_filter1d, cval=cval)
+    return _one_by_one(along, a, chosen, used, size=whole, mode=modes, origin=origins)
 
 
 # --- slopes ---------------------------------------------------------------------------------------
