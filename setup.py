@@ -66,6 +66,8 @@ DIRECTIVES = {
     "linetrace": COVERAGE,
     # What can be pickled says how (__reduce__); the rest would carry methods that only refuse.
     "auto_pickle": False,
+    # Doctest finds the functions themselves; __test__ would be a second copy of their docstrings.
+    "autotestdict": False,
 }
 
 # Rooms that work once for a program, or whose work is mostly that of a function of Python or NumPy

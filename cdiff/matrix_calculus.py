@@ -395,3 +395,7 @@ def explain(
     if all(isinstance(part, (int, float)) for part in flatten(x)[0]):
         x = _argument(x)
     return record(f, x, layout, kwargs)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -345,3 +345,7 @@ def _other_path(program: Program, failed: int, seen: Any) -> ValueError:
         f"the program was recorded where {guard.where} found {guard.expected}; here it is {seen}, "
         "and the function has to be recorded for it"
     )
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

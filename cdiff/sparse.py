@@ -358,3 +358,7 @@ def _point(x: Any, who: str) -> Any:
             f"{who}: the point must be a vector of real numbers, got shape {x.shape} of {x.dtype}"
         )
     return x.astype(np.float64)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

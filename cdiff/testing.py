@@ -412,3 +412,7 @@ def _worst_reverse(case: Case, gradient: Vector, weights: Vector, limits: _Limit
         got = dot(gradient, unit)
         worst = worst.than("(weighted sum of the outputs)", name, got, want, lambda: weights, unit)
     return worst.message(case, "the reverse derivative (vjp)", limits)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

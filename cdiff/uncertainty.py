@@ -410,3 +410,7 @@ def standard_errors(information: Any, like: Any) -> Any:
         ) from None
     inverse = np.linalg.inv(root) / scale
     return variables.tree(np.sqrt(np.sum(inverse**2, axis=0)))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -76,8 +76,8 @@ def scalar_declarations(table):
 {functions}"""
 
 
-def kernel_declarations(n):
-    return f"""cdef extern from "kernel_table.h":
+# N_KERNELS stands for the number of operators of one or two operands that have kernels.
+KERNEL_DECLARATIONS = """cdef extern from "kernel_table.h":
     ctypedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b,
                            int64_t sa, int64_t sb) noexcept nogil
     ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
@@ -131,10 +131,10 @@ def kernel_declarations(n):
     const double FACTOR_SMALL, FACTOR_LARGE
     ctypedef struct KernelTable:
         const char *isa
-        ew_fn value[{n}]
-        adj_fn adjoint[{n}][2]
+        ew_fn value[N_KERNELS]
+        adj_fn adjoint[N_KERNELS][2]
         where_fn where
-        pair_fn pair[{n}]
+        pair_fn pair[N_KERNELS]
         fused_fn fused[N_FIRST][N_THEN]
         products_fn products[2][2][2]
         row_fn row[N_ROW_KINDS]
@@ -152,6 +152,10 @@ def kernel_declarations(n):
 """
 
 
+def kernel_declarations(n):
+    return KERNEL_DECLARATIONS.replace("N_KERNELS", str(n))
+
+
 def call_declarations(n):
     return f"""cdef extern from "direct_call.h":
     ctypedef PyObject *(*cdiff_call)(PyObject *, PyObject *const *, Py_ssize_t,
@@ -162,6 +166,22 @@ def call_declarations(n):
 cdef cdiff_call GENERAL_CALL[{n}]
 cdef cdiff_call DIRECT_CALL[{n}]
 """
+
+
+def example(row):
+    """A call of `grad` and what it gives; NumPy's names assume ``import cdiff.numpy as cnp``."""
+    if row.example is None:
+        return []
+    function = f"cnp.{row.numpy}" if row.numpy else f"cd.{row.name}"
+    if isinstance(row.example, float):
+        operands = "x, 2.0" if len(row.operands) > 1 else "x"
+        call, found = f"(lambda x: cnp.where({function}({operands}), x**2, x))(1.0)", row.example
+    else:
+        point, found = row.example
+        several = isinstance(point, tuple)
+        call = f"({function}, argnums=(0, 1)){point!r}" if several else f"({function})({point!r})"
+    lines = [] if row.numpy else [">>> import cdiff as cd"]
+    return ["\n".join(["Examples\n--------", *lines, f">>> cd.grad{call}", repr(found)])]
 
 
 def docstring(row, operands):
@@ -179,10 +199,7 @@ def docstring(row, operands):
         f"Notes\n-----\nPartial derivatives, with {', '.join(given)} and the result y:\n"
         + "\n".join(f"- ``{d}``" for d in row.d),
     ]
-    if row.example:
-        point, derivative = row.example
-        parts.append("Examples\n--------\n>>> import cdiff as cd\n"
-                     f">>> cd.grad(cd.{row.name})({point!r})\n{derivative!r}")
+    parts += example(row)
     return "\n\n".join(parts).replace("\n", "\n    ").replace("\n    \n", "\n\n")
 
 

@@ -201,6 +201,52 @@ def adjoint_entry(row, k):
     return f"adjoint{k}_{row.name}" if what == GENERAL else kinds.get(what, "NULL")
 
 
+KERNELS_HEADER = """/* Compiled once per instruction set, which the including file names. */
+#include "values.h"
+#include "../kernel_loops.h"
+#ifdef CDIFF_AVX512
+#include "../quotients.h"
+#include "../wide_loops.h"
+#include "../absorbing.h"
+#endif
+#include "../product_loops.h"
+#include "../factor_loops.h"
+#include "../digest_loop.h"
+#include "../fused_loops.h"
+#include "../row_loops.h"
+
+{values}
+{pairs}
+{adjoints}
+ADJOINT_DIRECT(, one, sg)
+ADJOINT_DIRECT(, minus_one, sg)
+
+const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
+    CDIFF_QUOTE(CDIFF_ISA),
+    {{
+{value_table}    }},
+    {{
+{adjoint_table}    }},
+    where_kernel,
+    {{
+{pair_table}    }},
+    FUSED_TABLE,
+    PRODUCTS_TABLE,
+    {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
+      [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
+    rows_kernel,
+    columns_kernel,
+    product_kernel,
+    triangle_kernel,
+    panel_kernel,
+    digest_kernel,
+    positions_kernel,
+    take_kernel,
+    scatter_kernel,
+}};
+"""
+
+
 def kernels_header(table):
     rows = {row.name: row for row in table.elementwise}
     small = unary_or_binary(table.elementwise)
@@ -218,47 +264,6 @@ def kernels_header(table):
         value_table.append(f"        [{constant(row.name)}] = value_{row.name},\n")
         entries = pair([adjoint_entry(row, k) for k in range(len(row.partials))], "NULL")
         adjoint_table.append(f"        [{constant(row.name)}] = {entries},\n")
-    return NOTICE + f"""/* Compiled once per instruction set, which the including file names. */
-#include "values.h"
-#include "../kernel_loops.h"
-#ifdef CDIFF_AVX512
-#include "../quotients.h"
-#include "../wide_loops.h"
-#include "../absorbing.h"
-#endif
-#include "../product_loops.h"
-#include "../factor_loops.h"
-#include "../digest_loop.h"
-#include "../fused_loops.h"
-#include "../row_loops.h"
-
-{''.join(values)}
-{''.join(pairs)}
-{''.join(adjoints)}
-ADJOINT_DIRECT(, one, sg)
-ADJOINT_DIRECT(, minus_one, sg)
-
-const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
-    CDIFF_QUOTE(CDIFF_ISA),
-    {{
-{''.join(value_table)}    }},
-    {{
-{''.join(adjoint_table)}    }},
-    where_kernel,
-    {{
-{''.join(pair_table)}    }},
-    FUSED_TABLE,
-    PRODUCTS_TABLE,
-    {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
-      [ROW_MAX] = row_max, [ROW_MIN] = row_min}},
-    rows_kernel,
-    columns_kernel,
-    product_kernel,
-    triangle_kernel,
-    panel_kernel,
-    digest_kernel,
-    positions_kernel,
-    take_kernel,
-    scatter_kernel,
-}};
-"""
+    parts = {"values": values, "pairs": pairs, "adjoints": adjoints, "value_table": value_table,
+             "adjoint_table": adjoint_table, "pair_table": pair_table}
+    return NOTICE + KERNELS_HEADER.format(**{name: "".join(x) for name, x in parts.items()})

@@ -12,7 +12,7 @@ cdef extern from *:
     #include <stdint.h>
     #include <stdlib.h>
     #include <string.h>
-    #if defined(_MSC_VER)
+    #if defined(_WIN32)
     #include <malloc.h>
     enum { PAGE = 4096 };
     static void *cdiff_aligned_alloc(size_t n) {

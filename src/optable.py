@@ -37,7 +37,9 @@ Fields of an elementwise row:
     complex   what the row is for a complex operand, in the language of structural rows; rows
               without either of the two refuse complex operands
     public    False for rows that exist for the sake of derivatives
-    example   (point, derivative there) for the docstring of a function that NumPy lacks
+    example   for the docstring: (point, derivative there), chosen so that nothing is rounded; of a
+              question q, which has none, the derivative of where(q, x**2, x) at 1 (of two operands
+              the other one is 2)
     doc       one line
 
 Structural rows are explained above them, further down.
@@ -102,121 +104,132 @@ def op(name, operands, d, doc, *, c=None, value=None, light=False, pair=None, do
 
 # --- arithmetic -----------------------------------------------------------------------------------
 
-op("add", "a b", ("1", "1"), "The sum a + b.", c="a + b", light=True, mp="a + b", holomorphic=True)
+op("add", "a b", ("1", "1"), "The sum a + b.", c="a + b", light=True, mp="a + b", holomorphic=True,
+   example=((2.0, 3.0), (1.0, 1.0)))
 op("subtract", "a b", ("1", "-1"), "The difference a - b.", c="a - b", light=True, mp="a - b",
-   holomorphic=True)
+   holomorphic=True, example=((2.0, 3.0), (1.0, -1.0)))
 op("multiply", "a b", ("b", "a"), "The product a * b.", c="a * b", light=True, mp="a * b",
-   holomorphic=True)
+   holomorphic=True, example=((2.0, 3.0), (3.0, 2.0)))
 op("divide", "a b", ("reciprocal(b)", "-y / b"), "The quotient a / b.",
    c="a / b", light=True, domain="b != 0", mp="a / b", samples=PAIRS + ((1e200, 1e100),),
-   holomorphic=True)
-op("negative", "a", "-1", "The opposite -a.", c="-a", light=True, mp="-a", holomorphic=True)
-op("positive", "a", "1", "The operand itself.", c="a", light=True, mp="a", holomorphic=True)
+   holomorphic=True, example=((6.0, 2.0), (0.5, -1.5)))
+op("negative", "a", "-1", "The opposite -a.", c="-a", light=True, mp="-a", holomorphic=True,
+   example=(2.0, -1.0))
+op("positive", "a", "1", "The operand itself.", c="a", light=True, mp="a", holomorphic=True,
+   example=(2.0, 1.0))
 # zmul, not where: at b == 0 the derivative in b of the first partial must stay 1 / a.
 op("power", "a b", ("zmul(b, power(a, b - 1))", "power_log(a, b)"), "a to the power b.",
    domain="a > 0", mp="a**b",
    samples=((0.3, 2.0), (2.5, -1.5), (1e-3, 0.5), (40.0, 3.0), (1.7, 0.0), (1e-200, 2.0)),
    at_kink=(((0.0, 0.0), (0.0, 0.0)), ((0.0, 1.0), (1.0, 0.0)), ((0.0, 2.0), (0.0, 0.0)),
             ((0.0, 0.5), (INF, 0.0)), ((-2.0, 3.0), (12.0, NAN)), ((-2.0, 0.0), (0.0, NAN)),
-            ((-3.0, -1.0), (-1 / 9, NAN))), holomorphic=True)
+            ((-3.0, -1.0), (-1 / 9, NAN))), holomorphic=True, example=((1.0, 3.0), (3.0, 0.0)))
 op("floor_divide", "a b", ("0", "0"), "The largest integer not above a / b.",
-   kink="a == b * y", mp="floor(a / b)", domain="b != 0")
+   kink="a == b * y", mp="floor(a / b)", domain="b != 0", example=((7.0, 2.0), (0.0, 0.0)))
 op("remainder", "a b", ("1", "-floor_divide(a, b)"), "a - b * floor(a / b): the sign is b's.",
-   kink="y == 0", domain="b != 0", mp="a - b * floor(a / b)")
+   kink="y == 0", domain="b != 0", mp="a - b * floor(a / b)", example=((7.0, 2.0), (1.0, -3.0)))
 # (a - y) / b is an integer but for rounding; trunc(a / b) can round up to the next one.
 op("fmod", "a b", ("1", "-rint((a - y) / b)"), "a - b * trunc(a / b): the sign is a's.",
    kink="y == 0", domain="b != 0",
    mp="a - b * (floor(a / b) if a / b >= 0 else ceil(a / b))",
-   samples=PAIRS + ((-7.5, 2.0), (7.5, -2.0)))
+   samples=PAIRS + ((-7.5, 2.0), (7.5, -2.0)), example=((-7.0, 2.0), (1.0, 3.0)))
 op("absolute", "a", "sign(a)", "The absolute value.", c="fabs(a)", light=True,
    kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0)), mp="abs(a)", aliases=("fabs",),
-   complex="modulus(a)")
+   complex="modulus(a)", example=(-2.0, -1.0))
 op("sign", "a", "0", "-1, 0 or 1; nan stays nan.", light=True,
    c="(a > 0.0 ? 1.0 : 0.0) - (a < 0.0 ? 1.0 : 0.0) + (a != a ? a : 0.0)",
-   kink="a == 0", mp="sign(a)", complex="safe_divide(a, modulus(a))")
-op("square", "a", "2 * a", "a * a.", c="a * a", light=True, mp="a * a", holomorphic=True)
+   kink="a == 0", mp="sign(a)", complex="safe_divide(a, modulus(a))", example=(2.0, 0.0))
+op("square", "a", "2 * a", "a * a.", c="a * a", light=True, mp="a * a", holomorphic=True,
+   example=(3.0, 6.0))
 op("sqrt", "a", "0.5 * reciprocal(y)", "The square root.", c="sqrt(a)", light=True, domain="a > 0",
-   at_kink=((0.0, INF),), samples=POSITIVE + (1e-300, 1e300), mp="sqrt(a)", holomorphic=True)
+   at_kink=((0.0, INF),), samples=POSITIVE + (1e-300, 1e300), mp="sqrt(a)", holomorphic=True,
+   example=(4.0, 0.25))
 # square(reciprocal(y)), not reciprocal(square(y)): the terms of its derivatives have one sign, so
 # that they overflow to an infinity, not to a difference of two.
 op("cbrt", "a", "square(reciprocal(y)) / 3", "The cube root.", domain="a != 0",
-   at_kink=((0.0, INF),), mp="cbrt(a) if a >= 0 else -cbrt(-a)", samples=REAL + (1e-300, 1e300))
+   at_kink=((0.0, INF),), mp="cbrt(a) if a >= 0 else -cbrt(-a)", samples=REAL + (1e-300, 1e300),
+   example=(1.0, 1 / 3))
 op("reciprocal", "a", "-square(y)", "1 / a.", c="1.0 / a", light=True, domain="a != 0", mp="1 / a",
-   holomorphic=True)
+   holomorphic=True, example=(2.0, -0.25))
 
 # --- exponentials and logarithms ------------------------------------------------------------------
 
 op("exp", "a", "y", "e to the power a.", mp="exp(a)", samples=REAL + (-700.0, 700.0),
-   holomorphic=True)
+   holomorphic=True, example=(0.0, 1.0))
 op("exp2", "a", f"{LN2} * y", "2 to the power a.", mp="mpf(2)**a",
-   samples=REAL + (-1000.0, 1000.0), holomorphic=True)
+   samples=REAL + (-1000.0, 1000.0), holomorphic=True, example=(0.0, LN2))
 op("expm1", "a", "exp(a)", "exp(a) - 1, exact for small a.", mp="expm1(a)",
-   samples=REAL + (1e-12, -50.0, 700.0), holomorphic=True)
+   samples=REAL + (1e-12, -50.0, 700.0), holomorphic=True, example=(0.0, 1.0))
 op("log", "a", "reciprocal(a)", "The natural logarithm.", domain="a > 0", samples=POSITIVE,
-   at_kink=((0.0, INF),), mp="log(a)", holomorphic=True)
+   at_kink=((0.0, INF),), mp="log(a)", holomorphic=True, example=(2.0, 0.5))
 op("log2", "a", f"{LOG2E} / a", "The logarithm to base 2.", domain="a > 0", samples=POSITIVE,
-   at_kink=((0.0, INF),), mp="log(a) / log(2)", holomorphic=True)
+   at_kink=((0.0, INF),), mp="log(a) / log(2)", holomorphic=True, example=(1.0, LOG2E))
 op("log10", "a", f"{LOG10E} / a", "The logarithm to base 10.", domain="a > 0", samples=POSITIVE,
-   at_kink=((0.0, INF),), mp="log(a) / log(10)", holomorphic=True)
+   at_kink=((0.0, INF),), mp="log(a) / log(10)", holomorphic=True, example=(1.0, LOG10E))
 op("log1p", "a", "1 / (1 + a)", "log(1 + a), exact for small a.", domain="a > -1",
    samples=(-0.999, -0.3, 1e-12, 0.7, 40.0), at_kink=((-1.0, INF),), mp="log1p(a)",
-   holomorphic=True)
+   holomorphic=True, example=(1.0, 0.5))
 op("logaddexp", "a b", ("sigmoid(safe_subtract(a, b))", "sigmoid(safe_subtract(b, a))"),
    "log(exp(a) + exp(b)) without overflow.", mp="log(exp(a) + exp(b))",
    samples=PAIRS + ((1.0, 1.0), (1000.0, 1003.0), (-900.0, -800.0), (500.0, 1.0)),
    at_kink=(((-INF, -INF), (0.5, 0.5)), ((INF, INF), (0.5, 0.5)), ((-INF, 1.0), (0.0, 1.0)),
-            ((1.0, 1.0), (0.5, 0.5))))
+            ((1.0, 1.0), (0.5, 0.5))), example=((0.0, 0.0), (0.5, 0.5)))
 op("logaddexp2", "a b",
    (f"sigmoid({LN2} * safe_subtract(a, b))", f"sigmoid({LN2} * safe_subtract(b, a))"),
    "log2(2**a + 2**b) without overflow.", mp="log(mpf(2)**a + mpf(2)**b) / log(2)",
    samples=PAIRS + ((1.0, 1.0), (1000.0, 1003.0), (-900.0, -800.0)),
-   at_kink=(((-INF, -INF), (0.5, 0.5)), ((INF, INF), (0.5, 0.5)), ((-INF, 1.0), (0.0, 1.0))))
+   at_kink=(((-INF, -INF), (0.5, 0.5)), ((INF, INF), (0.5, 0.5)), ((-INF, 1.0), (0.0, 1.0))),
+   example=((0.0, 0.0), (0.5, 0.5)))
 
 # --- trigonometric and hyperbolic -----------------------------------------------------------------
 
 op("sin", "a", "cos(a)", "The sine.", pair="cos", mp="sin(a)", samples=REAL + (1e5, 1e22),
-   holomorphic=True)
-op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22), holomorphic=True)
+   holomorphic=True, example=(0.0, 1.0))
+op("cos", "a", "-sin(a)", "The cosine.", mp="cos(a)", samples=REAL + (1e5, 1e22), holomorphic=True,
+   example=(1.5707963267948966, -1.0))
 op("tan", "a", "1 + square(y)", "The tangent.", mp="tan(a)", samples=REAL + (1.57, 1e5),
-   holomorphic=True)
+   holomorphic=True, example=(0.0, 1.0))
 # For complex a, sums that keep the sign of an imaginary part 0, which says on which side of a
 # branch cut a lies (W. Kahan, Branch Cuts for Complex Elementary Functions, 1987).
 op("arcsin", "a", "1 / sqrt((1 - a) * (1 + a))", "The inverse sine.", domain="absolute(a) < 1",
    samples=UNIT, at_kink=((1.0, INF), (-1.0, INF)), mp="asin(a)",
-   holomorphic="1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))")
+   holomorphic="1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))", example=(0.0, 1.0))
 op("arccos", "a", "-1 / sqrt((1 - a) * (1 + a))", "The inverse cosine.", domain="absolute(a) < 1",
    samples=UNIT, at_kink=((1.0, -INF), (-1.0, -INF)), mp="acos(a)",
-   holomorphic="-1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))")
+   holomorphic="-1 / (sqrt(-(a - 1)) * sqrt(a - (-1)))", example=(0.0, -1.0))
 op("arctan", "a", "1 / (1 + square(a))", "The inverse tangent.", mp="atan(a)",
-   samples=REAL + (1e8,), at_kink=((INF, 0.0), (-INF, 0.0)), holomorphic=True)
+   samples=REAL + (1e8,), at_kink=((INF, 0.0), (-INF, 0.0)), holomorphic=True, example=(1.0, 0.5))
 op("arctan2", "a b",
    ("safe_divide(safe_divide(b, hypot(a, b)), hypot(a, b))",
     "-safe_divide(safe_divide(a, hypot(a, b)), hypot(a, b))"),
    "The angle of the point (b, a), between -pi and pi.", kink="(b < 0) * (a == 0)",
    domain="hypot(a, b) > 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
-   mp="atan2(a, b)", samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200)))
+   mp="atan2(a, b)", samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200)),
+   example=((2.0, 0.0), (0.0, -0.5)))
 op("sinh", "a", "cosh(a)", "The hyperbolic sine.", pair="cosh", mp="sinh(a)",
-   samples=REAL + (700.0,), holomorphic=True)
+   samples=REAL + (700.0,), holomorphic=True, example=(0.0, 1.0))
 op("cosh", "a", "sinh(a)", "The hyperbolic cosine.", mp="cosh(a)", samples=REAL + (-700.0, 1e-9),
-   holomorphic=True)
+   holomorphic=True, example=(0.0, 0.0))
 # 1 - y*y would lose every digit for |a| > 19.
 op("tanh", "a", "square(sech(a))", "The hyperbolic tangent.", pair="sech", mp="tanh(a)",
-   samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True)
+   samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True, example=(0.0, 1.0))
 # 1 + a*a would overflow where the partial is still 1e-155.
 op("arcsinh", "a", "1 / hypot(a, 1)", "The inverse hyperbolic sine.", mp="asinh(a)",
-   samples=REAL + (1e-9, 1e200), holomorphic="1 / sqrt(1 + square(a))")
+   samples=REAL + (1e-9, 1e200), holomorphic="1 / sqrt(1 + square(a))", example=(0.0, 1.0))
 op("arccosh", "a", "1 / (sqrt(a - 1) * sqrt(a + 1))", "The inverse hyperbolic cosine.",
    domain="a > 1", samples=(1.0001, 1.5, 3.0, 1e200), at_kink=((1.0, INF),), mp="acosh(a)",
-   holomorphic="1 / (sqrt(a - 1) * sqrt(a - (-1)))")
+   holomorphic="1 / (sqrt(a - 1) * sqrt(a - (-1)))", example=(1.25, 4 / 3))
 op("arctanh", "a", "1 / ((1 - a) * (1 + a))", "The inverse hyperbolic tangent.",
-   domain="absolute(a) < 1", samples=UNIT, at_kink=((1.0, INF),), mp="atanh(a)", holomorphic=True)
+   domain="absolute(a) < 1", samples=UNIT, at_kink=((1.0, INF),), mp="atanh(a)", holomorphic=True,
+   example=(0.5, 4 / 3))
 op("hypot", "a b", ("direction(a, b)", "direction(b, a)"),
    "sqrt(a*a + b*b) without overflow.", kink="y == 0", at_kink=(((0.0, 0.0), (0.0, 0.0)),),
    mp="hypot(a, b)",
-   samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200), (1e-9, 1.0), (1.0, 1e-9)))
+   samples=PAIRS + ((1e200, 1e200), (1e-200, 3e-200), (1e-9, 1.0), (1.0, 1e-9)),
+   example=((0.0, -2.0), (0.0, -1.0)))
 op("sinc", "a", "sinc_derivative(a, 1)", "sin(pi a) / (pi a), and 1 at 0.", ufunc=False,
    at_kink=((0.0, 0.0),), mp="sincpi(a)", samples=(-2.6, -0.3, 1e-9, 1e-3, 0.2, 0.7, 12.25),
-   edges=(0.0, -0.0, NAN, TINY), holomorphic=True)
+   edges=(0.0, -0.0, NAN, TINY), holomorphic=True, example=(1.0, -1.0))
 
 # --- smooth steps, ramps and the error function ---------------------------------------------------
 
@@ -247,22 +260,25 @@ op("maximum", "a b", ("0.5 * (1 + (a > b) - (a < b) + isnan(a) - isnan(b))",
    "The larger operand; nan if either is nan.", c="((a > b) | (a != a)) ? a : b", light=True,
    kink="a == b", mp="max(a, b)",
    at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (1.0, 0.0)), ((1.0, NAN), (0.0, 1.0)),
-            ((INF, INF), (0.5, 0.5))))
+            ((INF, INF), (0.5, 0.5))), example=((1.0, 1.0), (0.5, 0.5)))
 op("minimum", "a b", ("0.5 * (1 - (a > b) + (a < b) + isnan(a) - isnan(b))",
                       "0.5 * (1 + (a > b) - (a < b) - isnan(a) + isnan(b))"),
    "The smaller operand; nan if either is nan.", c="((a < b) | (a != a)) ? a : b", light=True,
    kink="a == b", mp="min(a, b)",
-   at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (1.0, 0.0)), ((1.0, NAN), (0.0, 1.0))))
+   at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (1.0, 0.0)), ((1.0, NAN), (0.0, 1.0))),
+   example=((1.0, 2.0), (1.0, 0.0)))
 op("fmax", "a b", ("0.5 * (1 + (a > b) - (a < b) - isnan(a) + isnan(b))",
                    "0.5 * (1 - (a > b) + (a < b) + isnan(a) - isnan(b))"),
    "The larger operand, ignoring nan.", c="((a >= b) | (b != b)) ? a : b", light=True,
    kink="a == b", mp="max(a, b)",
-   at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (0.0, 1.0)), ((1.0, NAN), (1.0, 0.0))))
+   at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (0.0, 1.0)), ((1.0, NAN), (1.0, 0.0))),
+   example=((1.0, 2.0), (0.0, 1.0)))
 op("fmin", "a b", ("0.5 * (1 - (a > b) + (a < b) - isnan(a) + isnan(b))",
                    "0.5 * (1 + (a > b) - (a < b) + isnan(a) - isnan(b))"),
    "The smaller operand, ignoring nan.", c="((a <= b) | (b != b)) ? a : b", light=True,
    kink="a == b", mp="min(a, b)",
-   at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (0.0, 1.0)), ((1.0, NAN), (1.0, 0.0))))
+   at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (0.0, 1.0)), ((1.0, NAN), (1.0, 0.0))),
+   example=((1.0, 1.0), (0.5, 0.5)))
 op("where", "c a b", ("0", "c != 0", "c == 0"), "a where c is true, else b.",
    c="c != 0.0 ? a : b", light=True, ufunc=False, mp="a if c else b",
    samples=((1.0, 2.0, 3.0), (0.0, 2.0, 3.0)), edges=((NAN, 2.0, 3.0), (0.0, INF, 1.0)))
@@ -270,46 +286,48 @@ op("where", "c a b", ("0", "c != 0", "c == 0"), "a where c is true, else b.",
 # --- rounding and signs ---------------------------------------------------------------------------
 
 op("floor", "a", "0", "The largest integer not above a.", light=True, kink="a == y", mp="floor(a)",
-   samples=BROKEN)
+   samples=BROKEN, example=(1.2, 0.0))
 op("ceil", "a", "0", "The smallest integer not below a.", light=True, kink="a == y", mp="ceil(a)",
-   samples=BROKEN)
+   samples=BROKEN, example=(1.2, 0.0))
 op("trunc", "a", "0", "a without its fraction.", light=True, kink="a == y",
-   mp="floor(a) if a >= 0 else ceil(a)", samples=BROKEN)
+   mp="floor(a) if a >= 0 else ceil(a)", samples=BROKEN, example=(1.2, 0.0))
 op("rint", "a", "0", "The nearest integer, ties to even.", light=True, mp="nint(a)",
-   kink="absolute(a - trunc(a)) == 0.5", samples=BROKEN)
+   kink="absolute(a - trunc(a)) == 0.5", samples=BROKEN, example=(1.2, 0.0))
 op("heaviside", "a b", ("0", "a == 0"), "0 for a < 0, b at 0, 1 for a > 0.", light=True,
    c="a > 0.0 ? 1.0 : (a < 0.0 ? 0.0 : (a == 0.0 ? b : a))", kink="a == 0",
-   at_kink=(((0.0, 0.5), (0.0, 1.0)),), mp="mpf(a > 0) if a else b")
+   at_kink=(((0.0, 0.5), (0.0, 1.0)),), mp="mpf(a > 0) if a else b",
+   example=((0.0, 0.5), (0.0, 1.0)))
 op("copysign", "a b", ("sign(a) * copysign(1, b)", "0"), "The size of a with the sign of b.",
    c="copysign(a, b)", light=True, kink="a * b == 0", at_kink=(((0.0, -1.0), (0.0, 0.0)),),
-   mp="abs(a) if b >= 0 else -abs(a)")
+   mp="abs(a) if b >= 0 else -abs(a)", example=((2.0, -1.0), (-1.0, 0.0)))
 op("deg2rad", "a", f"{DEGREE}", "Degrees to radians.", c=f"a * {DEGREE}", light=True,
-   mp="radians(a)", aliases=("radians",))
+   mp="radians(a)", aliases=("radians",), example=(90.0, DEGREE))
 op("rad2deg", "a", f"{RADIAN}", "Radians to degrees.", c=f"a * {RADIAN}", light=True,
-   mp="degrees(a)", aliases=("degrees",))
+   mp="degrees(a)", aliases=("degrees",), example=(1.0, RADIAN))
 
 # --- questions: worth 0 or 1, no derivative -------------------------------------------------------
 
 op("less", "a b", ("0", "0"), "1 where a < b.", c="a < b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a < b)")
+   kink="a == b", mp="mpf(a < b)", example=2.0)
 op("less_equal", "a b", ("0", "0"), "1 where a <= b.", c="a <= b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a <= b)")
+   kink="a == b", mp="mpf(a <= b)", example=2.0)
 op("greater", "a b", ("0", "0"), "1 where a > b.", c="a > b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a > b)")
+   kink="a == b", mp="mpf(a > b)", example=1.0)
 op("greater_equal", "a b", ("0", "0"), "1 where a >= b.", c="a >= b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a >= b)")
+   kink="a == b", mp="mpf(a >= b)", example=1.0)
 op("equal", "a b", ("0", "0"), "1 where a == b.", c="a == b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a == b)", holomorphic=True)
+   kink="a == b", mp="mpf(a == b)", holomorphic=True, example=1.0)
 op("not_equal", "a b", ("0", "0"), "1 where a != b.", c="a != b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a != b)", holomorphic=True)
+   kink="a == b", mp="mpf(a != b)", holomorphic=True, example=2.0)
 op("isnan", "a", "0", "1 where a is nan.", c="a != a ? 1.0 : 0.0", light=True, mp="mpf(0)",
-   holomorphic=True)
+   holomorphic=True, example=1.0)
 op("isfinite", "a", "0", "1 where a is neither infinite nor nan.",
-   c="a - a == 0.0 ? 1.0 : 0.0", light=True, mp="mpf(1)", holomorphic=True)
+   c="a - a == 0.0 ? 1.0 : 0.0", light=True, mp="mpf(1)", holomorphic=True, example=2.0)
 op("isinf", "a", "0", "1 where a is infinite.",
-   c="fabs(a) > 1.7976931348623157e308 ? 1.0 : 0.0", light=True, mp="mpf(0)", holomorphic=True)
+   c="fabs(a) > 1.7976931348623157e308 ? 1.0 : 0.0", light=True, mp="mpf(0)", holomorphic=True,
+   example=1.0)
 op("signbit", "a", "0", "1 where the sign of a is negative, -0.0 included.",
-   c="copysign(1.0, a) < 0.0 ? 1.0 : 0.0", light=True, kink="a == 0", mp="mpf(a < 0)")
+   c="copysign(1.0, a) < 0.0 ? 1.0 : 0.0", light=True, kink="a == 0", mp="mpf(a < 0)", example=1.0)
 
 # --- rows that exist so that the derivatives above are exact --------------------------------------
 

@@ -15,7 +15,7 @@ enum { MAX_THREADS = 64 };
 /* Called with the number of the worker; has to take pieces until none is left. */
 typedef void (*work_fn)(void *context, int worker);
 
-#if defined(_MSC_VER)
+#if defined(_WIN32)
 
 static void cdiff_pool_prepare(void) {}
 

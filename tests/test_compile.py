@@ -96,6 +96,14 @@ def test_static_argnums():
         f(2.0, [3.0])
 
 
+def test_static_arguments_given_by_name():
+    f = cd.compile(lambda x, y, k, op: op(x) * k + y, static_argnames=("k", "op"))
+    for op in (np.square, np.negative):  # a name that is first, or last
+        assert f(4.0, op=op, k=1.0, y=0.0) == op(4.0)
+        assert f(4.0, y=1.0, k=0.5, op=op) == op(4.0) * 0.5 + 1.0
+    assert f.stats()["signatures"] == 4
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_dtypes(dtype):
     x = np.arange(1.0, 4.0).astype(dtype)
@@ -332,6 +340,30 @@ def test_exceptions_pass_and_leave_no_trace():
             f(2.0)
     assert f(0.25) == 0.5
     assert cd.grad(lambda x: x * x)(3.0) == 6.0
+
+
+def test_the_warning_of_too_many_programs_names_three_causes_at_most():
+    f = cd.compile(lambda a, b, c, d: a * b * c * d)
+    with pytest.warns(cd.CompileWarning) as caught:
+        for n in range(300):
+            f(n, n, n, n)
+    names = [f"argument {k}" for k in range(4)]
+    assert [name in str(caught[0].message) for name in names] == [True, True, True, False]
+
+
+def test_the_warning_of_too_many_programs_names_the_last_decision():
+    def f(x):
+        y = x if x > -1.0 else -x
+        for k in range(400):
+            if x < k:
+                return y * k
+        return x
+
+    line = f.__code__.co_firstlineno + 3
+    f = cd.compile(f)
+    with pytest.warns(cd.CompileWarning, match=rf"last at .*:{line}\b"):
+        for n in range(300):
+            assert f(n + 0.5) == (n + 0.5) * (n + 1)
 
 
 def test_too_many_programs():

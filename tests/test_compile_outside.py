@@ -457,6 +457,16 @@ def test_recursive_structures_are_looked_through_once():
     assert g(1.0) == 1000.0
 
 
+def test_the_warning_names_three_things_from_outside_at_most():
+    a = b = c = d = 0.0
+    f = cd.compile(lambda x: x * a * b * c * d)
+    with pytest.warns(cd.CompileWarning) as caught:
+        for i in range(300):
+            a = b = c = d = float(i)
+            f(2.0)
+    assert "what changes is a, b, c, from outside" in str(caught[0].message)
+
+
 def test_the_warning_names_what_changes():
     k = 0.0
     f = cd.compile(lambda x: x * k)

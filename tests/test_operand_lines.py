@@ -598,3 +598,15 @@ def test_what_was_left_behind_or_freed_has_a_name():
     assert f"`y`: float64 (), assigned at line {at('freed')}" in note
     note = note_of(lambda: X.backward(Y), error=RuntimeError)
     assert f"`X`: float64 (3,), assigned at line {at('data')}" in note
+
+
+def test_the_names_of_a_module_are_still_there_after_a_note():
+    space = {"a": cd.array([1.0, 2.0]), "b": cd.array([1.0, 2.0, 3.0])}
+    code = """
+try:
+    a + b
+except ValueError as error:
+    note = error.__notes__[0]
+"""
+    exec(compile(code, "module.py", "exec"), space)
+    assert "`a`" in space["note"] and set("ab") < set(space)

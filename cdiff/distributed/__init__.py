@@ -21,3 +21,7 @@ from __future__ import annotations
 from cdiff.distributed._sum import PartitionedSum, sum_over
 
 __all__ = ["PartitionedSum", "sum_over"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

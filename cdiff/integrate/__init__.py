@@ -20,3 +20,7 @@ from cdiff.integrate._quad import quad
 from cdiff.integrate._scipy import solve_ivp
 
 __all__ = ["ode_event", "ode_solution", "odeint", "quad", "solve_bvp", "solve_ivp"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

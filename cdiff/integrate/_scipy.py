@@ -108,20 +108,7 @@ def solve_ivp(
         out = fun(t, variables.tree(v), *args)
         return variables.joined(variables.opened(out, "what fun returned"))
 
-    name = getattr(method, "__name__", method)  # SciPy takes its classes, too
-    if sparse and name not in SPARSE:
-        raise ValueError(
-            f"solve_ivp: sparse=True is for the methods {' and '.join(SPARSE)}, not {name!r}"
-        )
-    if callable(given_jac := options.get("jac")):
-        options["jac"] = lambda t, v, *args: given_jac(t, variables.tree(v), *args)
-    elif name in IMPLICIT and given_jac is None:
-        kinds = {dtype.kind for dtype, _ in variables.packing.specs}
-        if sparse:  # sparse derivatives are programs already
-            options["jac"] = sparse_jacobian(slope, 1)
-        elif len(kinds) == 1:  # beside real numbers, complex ones are not a holomorphic function
-            by_state = jacobian(slope, argnums=1, holomorphic=kinds == {"c"})
-            options["jac"] = made(by_state)
+    options |= _jacobian_option(method, sparse, slope, variables, made, options.get("jac"))
     if events is not None:
         single = callable(events)
         given = [_event(e, variables) for e in ([events] if single else events)]
@@ -142,6 +129,27 @@ def solve_ivp(
     if result.sol is not None:
         result.sol = Dense(result.sol, variables)
     return result
+
+
+def _jacobian_option(
+    method: Any, sparse: bool, slope: Any, variables: Variables, made: Any, given: Any
+) -> dict[str, Any]:
+    """What SciPy is told of the Jacobian: the caller's own, that of the slope, or nothing."""
+    name = getattr(method, "__name__", method)  # SciPy takes its classes, too
+    if sparse and name not in SPARSE:
+        raise ValueError(
+            f"solve_ivp: sparse=True is for the methods {' and '.join(SPARSE)}, not {name!r}"
+        )
+    if callable(given):
+        return {"jac": lambda t, v, *args: given(t, variables.tree(v), *args)}
+    if name not in IMPLICIT or given is not None:
+        return {}
+    kinds = {dtype.kind for dtype, _ in variables.packing.specs}
+    if sparse:  # sparse derivatives are programs already
+        return {"jac": sparse_jacobian(slope, 1)}
+    if len(kinds) > 1:  # beside real numbers, complex ones are not a holomorphic function
+        return {}
+    return {"jac": made(jacobian(slope, argnums=1, holomorphic=kinds == {"c"}))}
 
 
 def _span(t_span: Any) -> tuple[float, float]:

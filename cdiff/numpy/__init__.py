@@ -9,6 +9,10 @@ This file only collects names: elementwise functions from the core, the others f
 this package, each of which is imported when one of its names is first used (`_files.py`); what is
 not here (`mgrid`, `loadtxt`, `ndarray`, ...) is NumPy's own.
 
+The docstrings of the functions say what is particular to derivatives and show one; arguments are
+described by NumPy and SciPy. Their examples assume that `numpy`, `cdiff` and this module are
+imported as ``np``, ``cd`` and ``cnp``, those of `cdiff.scipy` what the head of a module imports.
+
 Examples
 --------
 >>> import cdiff as cd
@@ -149,6 +153,7 @@ if TYPE_CHECKING:
     from cdiff.numpy._rounding import *  # noqa: F403
     from cdiff.numpy._sets import *  # noqa: F403
     from cdiff.numpy._shape import *  # noqa: F403
+    from cdiff.numpy._splitting import *  # noqa: F403
     from cdiff.numpy._statistics import *  # noqa: F403
     from cdiff.numpy._values import *  # noqa: F403
 
@@ -305,4 +310,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *[name for name in dir(np) if not name.startswith("_")]})
+    return sorted({*__all__, *[name for name in dir(np) if not name.startswith("_")]})

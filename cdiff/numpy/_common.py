@@ -213,30 +213,45 @@ def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return function(*[plain(x) for x in args], **{name: plain(x) for name, x in kwargs.items()})
 
 
-def on_values(original: Any) -> Callable[..., Any]:
-    """A NumPy function whose results have no derivative, called on values."""
+def _explained(f: F, original: Any, call: str, result: str) -> F:
+    """NumPy's docstring below what is particular here, and one example."""
+    text = (original.__doc__ or "").lstrip("\n")
+    before = "\n" + " " * (len(text) - len(text.lstrip()))
+    name, _, given = call.partition("(")
+    first = [">>> x = cd.array([3.0, 1.0, 2.0])"] if "x" in given else []
+    lines = [f"As `numpy.{name}`, of the values: the result has no derivative.", "", *first,
+             f">>> cnp.{call}", result, ""]  # fmt: skip
+    f.__doc__ = before.join(lines) + "\n" + text
+    return f
 
+
+def on_values(original: Any, call: str, result: str) -> Callable[..., Any]:
+    """A NumPy function whose results have no derivative, called on values.
+
+    The docstring shows what a `call`, with ``x`` an `Array` of three numbers, gives.
+    """
     is_ufunc = isinstance(original, np.ufunc)
 
     @wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def f(*args: Any, **kwargs: Any) -> Any:
         if kwargs and any_array(kwargs.get("out")):
             if is_ufunc:
                 return original(*args, **kwargs)
             return store(kwargs.pop("out"), of_values(original, *args, **kwargs), original.__name__)
         return of_values(original, *args, **kwargs)
 
-    return like_ufunc(handles(original)(call), original) if is_ufunc else handles(original)(call)
+    f = handles(original)(_explained(f, original, call, result))
+    return like_ufunc(f, original) if is_ufunc else f
 
 
-def on_forms(original: Any) -> Callable[..., Any]:
+def on_forms(original: Any, call: str, result: str) -> Callable[..., Any]:
     """A NumPy function of shapes and dtypes only: no decision of a program being recorded."""
 
     @wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def f(*args: Any, **kwargs: Any) -> Any:
         return original(*map(_form, args), **{name: _form(x) for name, x in kwargs.items()})
 
-    return handles(original)(call)
+    return handles(original)(_explained(f, original, call, result))
 
 
 def _form(x: Any) -> Any:

@@ -33,7 +33,10 @@ class _Concatenator:
 
     def __init__(self, name: str) -> None:
         self._original = getattr(NUMPY, name)
-        self.__doc__ = f"As `numpy.{name}`; arrays that are put together keep their derivatives."
+        self.__doc__ = (
+            f"As `numpy.{name}`; arrays that are put together keep their derivatives.\n\n"
+            f">>> cd.grad(lambda x: cnp.{name}[x, x**2].sum())(3.0)\n7.0"
+        )
 
     def __len__(self) -> int:
         return 0

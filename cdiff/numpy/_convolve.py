@@ -81,7 +81,11 @@ FULL, VALID = Convolution("full"), Convolution("valid")
 
 @mirrors(np.convolve)
 def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Array:
-    """As `numpy.convolve`."""
+    """As `numpy.convolve`: sums of products with the reversed second vector, by both.
+
+    >>> cd.grad(lambda x: cnp.convolve(x, [1.0, 2.0])[1])(np.ones(3))
+    array([2., 1., 0.])
+    """
     left, right = _sequences(a, v, "convolve", mode)
     if left.dtype.kind not in "fc":
         return as_array(of_values(NUMPY.convolve, left, right, mode))
@@ -98,7 +102,11 @@ def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Array:
 
 @mirrors(np.correlate)
 def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
-    """As `numpy.correlate`."""
+    """As `numpy.correlate`: sums of products with the (conjugate) second vector, by both.
+
+    >>> cd.grad(lambda x: cnp.correlate(x, [1.0, 2.0])[0])(np.ones(3))
+    array([1., 2., 0.])
+    """
     left, right = _sequences(a, v, "correlate", mode)
     right = _core.conj(right)
     if left.size < right.size:

@@ -189,7 +189,8 @@ and second order in forward and reverse mode, eager, compiled and mapped, agains
 against eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
 What was measured of each, dtype by dtype, stands on [a page of its own](numpy_coverage.md).
 
-Classes, constants and submodules are left out. At points where a function is not smooth, what cdiff
+`help(cdiff.numpy.f)` says what is particular to the derivative of `f`, and shows one. Classes,
+constants and submodules are left out. At points where a function is not smooth, what cdiff
 gives stands on the [page of conventions](conventions.md).
 """
 

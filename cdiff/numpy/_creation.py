@@ -57,7 +57,8 @@ def _filled(original: Any) -> Any:
         return _made(original(plain(shape), dtype, order))
 
     name = original.__name__
-    return named(filled, name, f"As `numpy.{name}`; an `Array` where the dtype is floating.")
+    text = f"As `numpy.{name}`; an `Array` where the dtype is floating."
+    return named(filled, name, f"{text}\n\n>>> cnp.{name}((2, 3)).shape\n(2, 3)")
 
 
 zeros = _filled(np.zeros)
@@ -75,7 +76,12 @@ def full(
     device: Any = None,
     like: Any = None,
 ) -> Any:
-    """As `numpy.full`, differentiable in the fill value; an `Array` where it is floating."""
+    """As `numpy.full`: one number everywhere; differentiable in it, an `Array` where it is
+    floating.
+
+    >>> cd.grad(lambda v: cnp.full(3, v).sum())(2.0)
+    3.0
+    """
     if not any_array(fill_value):
         return _made(NUMPY.full(plain(shape), fill_value, dtype, order))
     shape = tuple(shape) if np.iterable(shape) else (shape,)
@@ -100,7 +106,9 @@ def _filled_like(make: Any, original: Any) -> Any:
         return make(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
 
     name = original.__name__
-    return named(filled_like, name, f"As `numpy.{name}`; an `Array` where it is floating.")
+    example = f">>> cnp.{name}(np.ones((2, 3))).shape\n(2, 3)"
+    text = f"As `numpy.{name}`; an `Array` where it is floating.\n\n{example}"
+    return named(filled_like, name, text)
 
 
 zeros_like = _filled_like(zeros, np.zeros_like)
@@ -119,7 +127,11 @@ def full_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As `numpy.full_like`, differentiable in the fill value."""
+    """As `numpy.full_like`: one number everywhere, in the shape of `a`; differentiable in it.
+
+    >>> cd.grad(lambda v: cnp.full_like(np.ones(3), v).sum())(2.0)
+    3.0
+    """
     a = a if type(a) is Array else np.asarray(plain(a))
     return full(
         a.shape if shape is None else shape, fill_value, a.dtype if dtype is None else dtype
@@ -137,19 +149,31 @@ def eye(
     device: Any = None,
     like: Any = None,
 ) -> Any:
-    """As `numpy.eye`; an `Array` where the dtype is floating."""
+    """As `numpy.eye`: ones on a diagonal; an `Array` where the dtype is floating.
+
+    >>> cd.grad(lambda x: (x * cnp.eye(2)).sum())(3.0)
+    2.0
+    """
     return _made(np.eye(N, M, k, dtype))
 
 
 @handles(np.identity)
 def identity(n: int, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.identity`; an `Array` where the dtype is floating."""
+    """As `numpy.identity`: the unit matrix; an `Array` where the dtype is floating.
+
+    >>> cd.grad(lambda x: (x * cnp.identity(2)).sum())(3.0)
+    2.0
+    """
     return _made(np.identity(n, dtype))
 
 
 @handles(np.tri)
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = float, *, like: Any = None) -> Any:
-    """As `numpy.tri`; an `Array` where the dtype is floating."""
+    """As `numpy.tri`: ones on and below a diagonal; an `Array` where the dtype is floating.
+
+    >>> cd.grad(lambda x: (x * cnp.tri(2)).sum())(3.0)
+    3.0
+    """
     return _made(np.tri(N, M, k, dtype))
 
 
@@ -167,7 +191,12 @@ def arange(
     device: Any = None,
     like: Any = None,
 ) -> Any:
-    """As `numpy.arange`, differentiable in start and step; the number of elements is fixed."""
+    """As `numpy.arange`: steps from start to before stop, differentiable in start and step; their
+    number is constant.
+
+    >>> cd.grad(lambda h: cnp.arange(0.0, 3.0, h)[2])(1.0)
+    2.0
+    """
     if not any_array(start, stop, step):
         step = 1 if step is None else step
         return _made(NUMPY.arange(start, stop, step, dtype))
@@ -190,7 +219,11 @@ def linspace(
     *,
     device: Any = None,
 ) -> Any:
-    """As `numpy.linspace`, differentiable in start and stop."""
+    """As `numpy.linspace`: equal steps, differentiable in start and stop.
+
+    >>> cd.grad(lambda a: cnp.linspace(a, 1.0, 5)[1])(0.0)
+    0.75
+    """
     if not any_array(start, stop):
         out = NUMPY.linspace(start, stop, num, endpoint, retstep, dtype, axis)
         return (_made(out[0]), out[1]) if retstep else _made(out)
@@ -228,7 +261,11 @@ def logspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """As `numpy.logspace`, differentiable in start, stop and base."""
+    """As `numpy.logspace`: powers of a base, differentiable in start, stop and base.
+
+    >>> round(cd.grad(lambda b: cnp.logspace(0.0, 2.0, 3, base=b)[2])(3.0), 6)
+    6.0
+    """
     if not any_array(start, stop, base):
         return _made(NUMPY.logspace(start, stop, num, endpoint, base, dtype, axis))
     if np.ndim(base):
@@ -253,7 +290,11 @@ def geomspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """As `numpy.geomspace`, differentiable in start and stop."""
+    """As `numpy.geomspace`: equal factors, differentiable in start and stop.
+
+    >>> round(cd.grad(lambda b: cnp.geomspace(1.0, b, 3)[1])(4.0), 6)
+    0.25
+    """
     if not any_array(start, stop):
         return _made(NUMPY.geomspace(start, stop, num, endpoint, dtype, axis))
     start, stop = as_array(start), as_array(stop)
@@ -280,7 +321,11 @@ def geomspace(
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """As `numpy.from_dlpack`; an `Array` where the dtype is floating, of memory of its own."""
+    """As `numpy.from_dlpack`; an `Array` where the dtype is floating, of memory of its own.
+
+    >>> cnp.from_dlpack(np.ones(2))
+    Array([1., 1.])
+    """
     options = {"device": device, "copy": copy}
     given = {name: option for name, option in options.items() if option is not None}
     return _made(NUMPY.from_dlpack(x, **given))
@@ -290,7 +335,11 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 def meshgrid(
     *xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy"
 ) -> tuple[Array, ...]:
-    """As `numpy.meshgrid`."""
+    """As `numpy.meshgrid`: coordinates of the points of a grid.
+
+    >>> cd.grad(lambda x: cnp.meshgrid(x, np.ones(3))[0].sum())(np.ones(2))
+    array([3., 3.])
+    """
     if indexing not in ("xy", "ij"):
         raise ValueError("meshgrid: valid values for `indexing` are 'xy' and 'ij'.")
     ndim = len(xi)
@@ -308,7 +357,13 @@ def meshgrid(
 
 @mirrors(np.ix_)
 def ix_(*args: ArrayLike) -> tuple[Any, ...]:
-    """As `numpy.ix_`; how many elements a mask takes is a decision of a program."""
+    """As `numpy.ix_`: an index of chosen rows and columns; how many elements a mask takes is a
+    decision of a program.
+
+    >>> cd.grad(lambda x: x[cnp.ix_([1], [0])].sum())(np.ones((2, 2)))
+    array([[0., 0.],
+           [1., 0.]])
+    """
     rows = [_line_of_mesh(as_array(x) if any_array(x) else x) for x in args]
     shape = (1,) * len(rows)
     return tuple([x.reshape(*shape[:k], -1, *shape[k + 1 :]) for k, x in enumerate(rows)])
@@ -337,7 +392,11 @@ def array(
     ndmin: int = 0,
     like: Any = None,
 ) -> Any:
-    """As `numpy.array`; nested sequences may hold tracked values, whose derivatives are kept."""
+    """As `numpy.array`; nested sequences may hold tracked values, whose derivatives are kept.
+
+    >>> cd.grad(lambda x: cnp.array([x, x**2]).sum())(3.0)
+    7.0
+    """
     if not any_array(object):
         return _made(np.array(object, dtype, ndmin=ndmin))
     if type(object) is Array and not copy:
@@ -359,7 +418,11 @@ def asarray(
     copy: bool | None = None,
     like: Any = None,
 ) -> Any:
-    """As `numpy.asarray`: an `Array` as it is, floating numbers as a new `Array`."""
+    """As `numpy.asarray`: an `Array` as it is, floating numbers as a new `Array`.
+
+    >>> cd.grad(lambda x: cnp.asarray([x, x**2]).sum())(3.0)
+    7.0
+    """
     return array(a, dtype, copy=copy)
 
 
@@ -367,7 +430,11 @@ asanyarray = asarray
 
 
 def asarray_chkfinite(a: ArrayLike, dtype: Any = None, order: Any = None) -> Any:
-    """As `numpy.asarray_chkfinite`."""
+    """As `numpy.asarray_chkfinite`: as `asarray`, and an error for NaN and infinity.
+
+    >>> cd.grad(lambda x: cnp.asarray_chkfinite([x, x**2]).sum())(3.0)
+    7.0
+    """
     result = asarray(a, dtype)
     if bool(of_values(_has_no_finite, result)):
         raise misfit(
@@ -381,24 +448,40 @@ def _has_no_finite(a: Any) -> Any:
 
 
 def ascontiguousarray(a: ArrayLike, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.ascontiguousarray`: one axis at least; how an `Array` lies in memory is its own."""
+    """As `numpy.ascontiguousarray`: one axis at least; how an `Array` lies in memory is its own.
+
+    >>> cd.grad(lambda x: cnp.ascontiguousarray(x)[0])(3.0)
+    1.0
+    """
     return array(a, dtype, copy=False, ndmin=1)
 
 
 def asfortranarray(a: ArrayLike, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.asfortranarray`: one axis at least; how an `Array` lies in memory is its own."""
+    """As `numpy.asfortranarray`: one axis at least; how an `Array` lies in memory is its own.
+
+    >>> cd.grad(lambda x: cnp.asfortranarray(x)[0])(3.0)
+    1.0
+    """
     return array(a, dtype, copy=False, ndmin=1)
 
 
 def require(a: ArrayLike, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.require`; how an `Array` lies in memory is its own."""
+    """As `numpy.require`: as `asarray`; how an `Array` lies in memory is its own.
+
+    >>> cnp.require(cd.array([1.0]), requirements="C")
+    Array([1.])
+    """
     given = [requirements] if isinstance(requirements, str) else requirements or ()
     NUMPY.require(np.empty(0), None, list(given))  # NumPy's own errors
     return asarray(a, dtype)
 
 
 def fromiter(iter: Any, dtype: Any, count: int = -1, *, like: Any = None) -> Any:
-    """As `numpy.fromiter`, of numbers that may be tracked."""
+    """As `numpy.fromiter`, of numbers that may be tracked.
+
+    >>> cd.grad(lambda x: cnp.fromiter((x**k for k in range(3)), float).sum())(3.0)
+    7.0
+    """
     items = list(iter) if count < 0 else list(islice(iter, count))
     if len(items) < count:
         raise ValueError(f"fromiter: iterator too short: expected {count} but iterator had only "
@@ -411,18 +494,30 @@ def fromiter(iter: Any, dtype: Any, count: int = -1, *, like: Any = None) -> Any
 def fromfunction(
     function: Any, shape: Any, *, dtype: Any = float, like: Any = None, **kwargs: Any
 ) -> Any:
-    """As `numpy.fromfunction`; what the function closes over may be tracked."""
+    """As `numpy.fromfunction`; what the function closes over may be tracked.
+
+    >>> cd.grad(lambda a: cnp.fromfunction(lambda i: a * i, (3,)).sum())(2.0)
+    3.0
+    """
     result = NUMPY.fromfunction(function, shape, dtype=dtype, **kwargs)
     return _made(result) if isinstance(result, np.ndarray) else result
 
 
 @mirrors(np.copy)
 def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
-    """As `numpy.copy`."""
+    """As `numpy.copy`: new memory, the same derivative.
+
+    >>> cd.grad(lambda x: cnp.copy(x).sum())(np.ones(2))
+    array([1., 1.])
+    """
     return as_array(a).copy()
 
 
 @mirrors(np.astype)
 def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    """As `numpy.astype`; integers and booleans come as plain NumPy arrays."""
+    """As `numpy.astype`; integers and booleans come as plain NumPy arrays.
+
+    >>> cd.grad(lambda x: cnp.astype(x, np.float32).sum())(np.ones(2))
+    array([1., 1.])
+    """
     return as_array(x).astype(dtype, copy=copy)

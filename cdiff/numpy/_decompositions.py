@@ -41,7 +41,7 @@ from cdiff.numpy._index import diagonal
 
 __all__ = [
     "TURNED", "Eig", "Eigh", "eig", "eigenvalues", "eigh", "eigvals", "eigvalsh",
-    "floating", "matrix_of", "places_of_largest", "singular_values", "svd", "svdvals",
+    "floating", "matrix_of", "places_of_largest", "singular_values", "square_of", "svd", "svdvals",
     "symmetric_of",
 ]  # fmt: skip
 
@@ -67,8 +67,9 @@ def matrix_of(a: ArrayLike, name: str) -> Array:
     return a
 
 
-def _square(a: ArrayLike, name: str) -> Array:
-    a = floating(a)
+def square_of(a: ArrayLike, name: str) -> Array:
+    """Square matrices, in the last two axes, or an error."""
+    a = as_array(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
     return a
@@ -178,7 +179,7 @@ def _half(uplo: str, name: str) -> str:
 
 def symmetric_of(a: ArrayLike, uplo: str, name: str) -> Array:
     """The Hermitian matrix that one half stands for; the halves share the derivative."""
-    a, uplo = _square(a, name), _half(uplo, name)
+    a, uplo = floating(square_of(a, name)), _half(uplo, name)
     # The value is read from one half; as a function both halves count evenly.
     half = of_values(_mirrored, a, uplo)
     mean = (a + adjoint(a)) * 0.5
@@ -192,15 +193,24 @@ def _mirrored(a: Any, uplo: str) -> Any:
 
 @mirrors(np.linalg.eigh)
 def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:
-    """As `numpy.linalg.eigh`; vectors of equal values have no derivative and raise an error, and
-    are turned by a fixed rotation, which shows whether a derivative would need them."""
-    return EighResult(*Eigh(_half(UPLO, "eigh"), TURNED)(_square(a, "eigh")))
+    """As `numpy.linalg.eigh`: values and vectors of hermitian matrices. Vectors of equal values
+    have no derivative and raise an error, and are turned by a fixed rotation, which shows whether a
+    derivative would need them.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eigh(t * np.diag([1.0, 2.0]))[0][1])(3.0), 6)
+    2.0
+    """
+    return EighResult(*Eigh(_half(UPLO, "eigh"), TURNED)(floating(square_of(a, "eigh"))))
 
 
 @mirrors(np.linalg.eigvalsh)
 def eigvalsh(a: ArrayLike, UPLO: str = "L") -> Array:
-    """As `numpy.linalg.eigvalsh`."""
-    a = _square(a, "eigvalsh")
+    """As `numpy.linalg.eigvalsh`: the values of `eigh`, in ascending order.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eigvalsh(t * np.diag([1.0, 2.0]))[1])(3.0), 6)
+    2.0
+    """
+    a = floating(square_of(a, "eigvalsh"))
     operator = Eigvalsh(_half(UPLO, "eigvalsh"))
     operator.keeps_vectors = _keeps_vectors(a)
     return operator(a)[0]
@@ -218,7 +228,7 @@ def _turns(a: Any, by_dtype: bool) -> Any:
 
 def _operand(a: ArrayLike, name: str, by_dtype: bool = True) -> tuple[Array, bool]:
     """A matrix in the type of its eigenvalues, and whether it is real."""
-    a = _square(a, name)
+    a = floating(square_of(a, name))
     if a.dtype.kind == "f" and bool(of_values(_turns, a, by_dtype)):
         return _core.cast(a, np.result_type(a.dtype, np.complex64)), True
     return a, a.dtype.kind == "f"
@@ -347,7 +357,12 @@ class EigResult(NamedTuple):
 
 @mirrors(np.linalg.eig)
 def eig(a: ArrayLike) -> EigResult:
-    """As `numpy.linalg.eig`; vectors of equal values have no derivative and raise an error."""
+    """As `numpy.linalg.eig`: values and vectors; vectors of equal values have no derivative and
+    raise an error.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eig(t * np.diag([1.0, 2.0]))[0][1].real)(3.0), 6)
+    2.0
+    """
     a, real = _operand(a, "eig")
     return EigResult(*TURNED_EIGS[real](a))
 
@@ -360,7 +375,11 @@ def eigenvalues(a: ArrayLike, name: str, by_dtype: bool) -> Array:
 
 @mirrors(np.linalg.eigvals)
 def eigvals(a: ArrayLike) -> Array:
-    """As `numpy.linalg.eigvals`."""
+    """As `numpy.linalg.eigvals`: the values of `eig`.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.eigvals(t * np.diag([1.0, 2.0]))[1].real)(3.0), 6)
+    2.0
+    """
     return eigenvalues(a, "eigvals", True)
 
 
@@ -525,7 +544,12 @@ class SVDResult(NamedTuple):
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    """As `numpy.linalg.svd`; vectors of equal values have no derivative and raise an error."""
+    """As `numpy.linalg.svd`: U, the singular values, and V transposed; vectors of equal values have
+    no derivative and raise an error.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.svd(t * np.diag([2.0, 1.0]))[1][0])(3.0), 6)
+    2.0
+    """
     a = symmetric_of(a, "L", "svd") if hermitian else matrix_of(a, "svd")
     if not compute_uv:
         return singular_values(a)
@@ -541,5 +565,9 @@ def svd(
 
 @mirrors(np.linalg.svdvals)
 def svdvals(x: ArrayLike, /) -> Array:
-    """As `numpy.linalg.svdvals`."""
+    """As `numpy.linalg.svdvals`: the singular values, in descending order.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.svdvals(t * np.diag([2.0, 1.0]))[0])(3.0), 6)
+    2.0
+    """
     return singular_values(matrix_of(x, "svdvals"))

@@ -33,7 +33,12 @@ WELL_CONDITIONED = 1e4
 
 @mirrors(np.linalg.det)
 def det(a: ArrayLike) -> Array:
-    """As `numpy.linalg.det`; all derivatives are exact at singular matrices too."""
+    """As `numpy.linalg.det`: determinants; all derivatives are exact at singular matrices too.
+
+    >>> cd.grad(cnp.linalg.det)(np.array([[2.0, 4.0], [1.0, 2.0]]))
+    array([[ 2., -1.],
+           [-4.,  2.]])
+    """
     a = as_array(a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise misfit(

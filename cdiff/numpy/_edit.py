@@ -46,14 +46,22 @@ def _flat(a: ArrayLike, axis: int | None, name: str) -> tuple[Array, int]:
 
 @mirrors(np.delete)
 def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
-    """As `numpy.delete`."""
+    """As `numpy.delete`: without the elements at some places.
+
+    >>> cd.grad(lambda x: cnp.delete(x, 1).sum())(np.ones(3))
+    array([1., 0., 1.])
+    """
     a, axis = _flat(arr, axis, "delete")
     return _core.index(a, index_along(axis, np.delete(np.arange(a.shape[axis]), plain(obj))))
 
 
 @mirrors(np.insert)
 def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None) -> Array:
-    """As `numpy.insert`, differentiable in `arr` and `values`."""
+    """As `numpy.insert`: values put between the elements, differentiable in `arr` and `values`.
+
+    >>> cd.grad(lambda v: cnp.insert(np.ones(2), 1, v).prod())(3.0)
+    1.0
+    """
     a, axis = _flat(arr, axis, "insert")
     obj = plain(obj)
     new = as_array(values)
@@ -86,7 +94,11 @@ def _moved_first(ndim: int, axis: int) -> list[int]:
 
 @mirrors(np.compress)
 def compress(condition: Any, a: ArrayLike, axis: int | None = None, out: Any = None) -> Array:
-    """As `numpy.compress`."""
+    """As `numpy.compress`: the elements or slices where a condition is true.
+
+    >>> cd.grad(lambda x: cnp.compress([True, False, True], x).sum())(np.ones(3))
+    array([1., 0., 1.])
+    """
     chosen = condition if type(condition) is Array else np.asarray(condition)
     if chosen.ndim != 1:
         raise misfit(f"compress: condition must be a 1-d array, not of shape {chosen.shape}")
@@ -95,7 +107,12 @@ def compress(condition: Any, a: ArrayLike, axis: int | None = None, out: Any = N
 
 @mirrors(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
-    """As `numpy.choose`, differentiable in the choices."""
+    """As `numpy.choose`: each element from the array whose number stands in `a`; differentiable in
+    the choices.
+
+    >>> cd.grad(lambda x: cnp.choose([0, 1], [x, x**2]).sum())(np.array([1.0, 2.0]))
+    array([1., 4.])
+    """
     rows = [as_array(x) for x in choices]
     number = of_values(_chosen, a, len(rows), mode)
     shape = np.broadcast_shapes(number.shape, *[x.shape for x in rows])
@@ -136,7 +153,11 @@ def _one_row(number: Any, shape: tuple[int, ...]) -> Any:
 def partition(
     a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
 ) -> Array:
-    """As `numpy.partition`; the derivative follows each element."""
+    """As `numpy.partition`; the derivative follows each element.
+
+    >>> cd.grad(lambda x: cnp.partition(x, 0)[0])(np.array([3.0, 1.0, 2.0]))
+    array([0., 1., 0.])
+    """
     if order is not None:
         raise ValueError("partition: Cannot specify order when the array has no fields.")
     a, axis = _flat(a, axis, "partition")
@@ -145,7 +166,11 @@ def partition(
 
 @mirrors(np.resize)
 def resize(a: ArrayLike, new_shape: Any) -> Array:
-    """As `numpy.resize`: the elements one after another, repeated as often as needed."""
+    """As `numpy.resize`: the elements one after another, repeated as often as needed.
+
+    >>> cd.grad(lambda x: cnp.resize(x, 3).sum())(np.ones(2))
+    array([2., 1.])
+    """
     shape = tuple(new_shape) if np.iterable(new_shape) else (new_shape,)
     shape = tuple([operator.index(n) for n in shape])
     if any(n < 0 for n in shape):
@@ -159,13 +184,21 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
 
 @mirrors(np.diagflat)
 def diagflat(v: ArrayLike, k: int = 0) -> Array:
-    """As `numpy.diagflat`."""
+    """As `numpy.diagflat`: a matrix with the elements on a diagonal.
+
+    >>> cd.grad(lambda x: cnp.diagflat(x)[1, 1])(np.ones(2))
+    array([0., 1.])
+    """
     return diag(ravel(as_array(v)), k)
 
 
 @mirrors(np.trim_zeros)
 def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
-    """As `numpy.trim_zeros`."""
+    """As `numpy.trim_zeros`: without the zeros at the ends; how many is decided by the values.
+
+    >>> cd.grad(lambda x: cnp.trim_zeros(x).sum())(np.array([0.0, 2.0]))
+    array([0., 1.])
+    """
     a = as_array(filt)
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
@@ -191,7 +224,11 @@ def trim_zeros(filt: ArrayLike, trim: str = "fb", axis: Any = None) -> Array:
 
 @mirrors(np.block)
 def block(arrays: Any) -> Array:
-    """As `numpy.block`: nested lists of blocks, the innermost joined along the last axis."""
+    """As `numpy.block`: nested lists of blocks, the innermost joined along the last axis.
+
+    >>> cd.grad(lambda x: cnp.block([[x, 2.0 * x]]).sum())(np.ones(2))
+    array([3., 3.])
+    """
     depth = _depth(arrays, ())
     blocks = _leaves(arrays)
     ndim = max(depth, *[x.ndim for x in blocks])

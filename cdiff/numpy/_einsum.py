@@ -61,7 +61,11 @@ def einsum(
     order: str = "K",
     casting: str = "safe",
 ) -> Array:
-    """As `numpy.einsum`; the order of contraction is always optimised."""
+    """As `numpy.einsum`: sums of products by indices; the order of contraction is always optimised.
+
+    >>> cd.grad(lambda x: cnp.einsum("i,i->", x, x))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     spec, arrays = _split_operands(operands)
     if dtype is not None:
         for a in arrays:

@@ -48,11 +48,12 @@ FILES = {
         unique_values
     """,
     "_shape": """
-        append array_split atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to
-        column_stack concat concatenate dsplit dstack expand_dims flip fliplr flipud hsplit hstack
-        matrix_transpose moveaxis permute_dims ravel repeat reshape roll rollaxis rot90 split
-        squeeze stack swapaxes tile transpose unstack vsplit vstack
+        append atleast_1d atleast_2d atleast_3d broadcast_arrays broadcast_to column_stack
+        concat concatenate dstack expand_dims flip fliplr flipud hstack matrix_transpose
+        moveaxis permute_dims ravel repeat reshape roll rollaxis rot90 squeeze stack swapaxes
+        tile transpose vstack
     """,
+    "_splitting": "array_split dsplit hsplit split unstack vsplit",
     "_statistics": "bincount corrcoef cov histogram histogram2d histogram_bin_edges histogramdd",
     "_values": """
         all allclose any argmax argmin argpartition argsort argwhere array2string array_equal

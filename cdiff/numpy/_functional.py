@@ -46,7 +46,12 @@ def restacked(vectors: list[Array], a: Array, axis: int) -> Array:
 def apply_along_axis(
     func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any
 ) -> Array:
-    """As `numpy.apply_along_axis`."""
+    """As `numpy.apply_along_axis`: a function of vectors, called for each line along an axis.
+
+    >>> f = lambda x: cnp.apply_along_axis(cnp.max, 1, x).sum()
+    >>> cd.grad(f)(np.array([[1.0, 2.0, 0.0]]))
+    array([[0., 1., 0.]])
+    """
     a = as_array(arr)
     axis = axis_of(a, axis, "apply_along_axis")
     parts = lines(a, axis)
@@ -57,7 +62,12 @@ def apply_along_axis(
 
 @mirrors(np.apply_over_axes)
 def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Array:
-    """As `numpy.apply_over_axes`."""
+    """As `numpy.apply_over_axes`: a function with an axis, called for one axis after another.
+
+    >>> cd.grad(lambda x: cnp.apply_over_axes(cnp.prod, x, [0]).sum())(np.array([[1.0], [3.0]]))
+    array([[3.],
+           [1.]])
+    """
     value = as_array(a)
     ndim = value.ndim
     for axis in np.atleast_1d(axes):
@@ -74,7 +84,12 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Array:
 
 @mirrors(np.piecewise)
 def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
-    """As `numpy.piecewise`: each function sees only the elements for which it was chosen."""
+    """As `numpy.piecewise`: each function sees only the elements for which it was chosen.
+
+    >>> f = lambda x: cnp.piecewise(x, [x < 0], [0.0, lambda t: t**2]).sum()
+    >>> cd.grad(f)(np.array([-1.0, 3.0]))
+    array([0., 6.])
+    """
     a = as_array(x)
     conditions = np.asarray(plain(condlist), dtype=bool)
     if conditions.ndim == 0 or (

@@ -62,7 +62,13 @@ def _cycled(values: Array, count: int) -> Array:
 
 @changes(np.copyto)
 def copyto(dst: Array, src: ArrayLike, casting: str = "same_kind", where: Any = True) -> None:
-    """As `numpy.copyto`."""
+    """As `numpy.copyto`: `dst[...] = src` where a mask allows it; differentiable in both.
+
+    >>> a = cnp.zeros(2)
+    >>> cnp.copyto(a, 3.0, where=[True, False])
+    >>> a
+    Array([3., 0.])
+    """
     # NumPy 2 does not look at the values of Python numbers: only their kind has to fit.
     given = np.result_type(src, dst.dtype) if isinstance(src, (int, float)) else as_array(src).dtype
     if not NUMPY.can_cast(given, dst.dtype, casting):
@@ -78,7 +84,14 @@ def copyto(dst: Array, src: ArrayLike, casting: str = "same_kind", where: Any = 
 
 @changes(np.put)
 def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
-    """As `numpy.put`; where positions are repeated, the last value counts."""
+    """As `numpy.put`: values at flat positions; where positions are repeated, the last value
+    counts.
+
+    >>> a = cnp.zeros(3)
+    >>> cnp.put(a, [0, 2], 5.0)
+    >>> a
+    Array([5., 0., 5.])
+    """
     positions = np.asarray(plain(ind)).reshape(-1)
     if positions.size and not np.can_cast(positions.dtype, np.intp, "safe"):
         raise misfit(f"put: positions must be integers, not {positions.dtype}", TypeError)
@@ -104,7 +117,13 @@ def put_flat(a: Array, positions: Any, v: Array) -> None:
 
 @changes(np.place)
 def place(arr: Array, mask: Any, vals: ArrayLike) -> None:
-    """As `numpy.place`: the values one after another where `mask` is true."""
+    """As `numpy.place`: the values one after another where `mask` is true.
+
+    >>> a = cnp.zeros(3)
+    >>> cnp.place(a, [True, False, True], [1.0, 2.0])
+    >>> a
+    Array([1., 0., 2.])
+    """
     positions = np.flatnonzero(_mask_of(arr, mask, "place"))
     vals = as_array(vals)
     if positions.size and not vals.size:
@@ -114,7 +133,13 @@ def place(arr: Array, mask: Any, vals: ArrayLike) -> None:
 
 @changes(np.putmask)
 def putmask(a: Array, mask: Any, values: ArrayLike) -> None:
-    """As `numpy.putmask`: where `mask` is true, the value that stands at the same place."""
+    """As `numpy.putmask`: where `mask` is true, the value that stands at the same place.
+
+    >>> a = cnp.zeros(3)
+    >>> cnp.putmask(a, [True, False, True], [1.0, 2.0, 3.0])
+    >>> a
+    Array([1., 0., 3.])
+    """
     positions = np.flatnonzero(_mask_of(a, mask, "putmask"))
     values = as_array(values)
     if positions.size and values.size:
@@ -130,7 +155,14 @@ def _mask_of(a: Array, mask: Any, name: str) -> Any:
 
 @changes(np.fill_diagonal)
 def fill_diagonal(a: Array, val: ArrayLike, wrap: bool = False) -> None:
-    """As `numpy.fill_diagonal`."""
+    """As `numpy.fill_diagonal`: values written into the diagonal.
+
+    >>> a = cnp.zeros((2, 2))
+    >>> cnp.fill_diagonal(a, 3.0)
+    >>> a
+    Array([[3., 0.],
+           [0., 3.]])
+    """
     shape = a.shape
     if len(shape) < 2:
         raise ValueError("fill_diagonal: array must be at least 2-d")
@@ -143,7 +175,14 @@ def fill_diagonal(a: Array, val: ArrayLike, wrap: bool = False) -> None:
 
 @changes(np.put_along_axis)
 def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None) -> None:
-    """As `numpy.put_along_axis`; where positions are repeated, the last value counts."""
+    """As `numpy.put_along_axis`: values at positions along an axis; where they are repeated, the
+    last value counts.
+
+    >>> a = cnp.zeros(3)
+    >>> cnp.put_along_axis(a, np.array([1]), 4.0, 0)
+    >>> a
+    Array([0., 4., 0.])
+    """
     indices = np.asarray(plain(indices))
     if indices.dtype.kind not in "iu":
         raise IndexError("put_along_axis: `indices` must be an integer array")

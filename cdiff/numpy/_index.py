@@ -58,7 +58,12 @@ LONG_ROW = 1000  # elements from where a second look at a sorted row costs less 
 @handles(np.where)
 @shortcut(_core.where, 3, "any")
 def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -> Any:
-    """As `numpy.where`; the branch that is not taken contributes no derivative, not even NaN."""
+    """As `numpy.where`: `x` where a condition is true, else `y`; the branch that is not taken
+    contributes no derivative, not even NaN.
+
+    >>> cd.grad(lambda x: cnp.where(x > 0, x**2, 0.0).sum())(np.array([-1.0, 3.0]))
+    array([0., 6.])
+    """
     if y is NO_VALUE:
         if x is not NO_VALUE:
             raise ValueError("where: either both or neither of x and y should be given")
@@ -70,7 +75,12 @@ def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -
 
 @mirrors(np.select)
 def select(condlist: Any, choicelist: Any, default: ArrayLike = 0) -> Array:
-    """As `numpy.select`; a choice that is not taken contributes no derivative."""
+    """As `numpy.select`: the choice of the first true condition; one that is not taken contributes
+    no derivative.
+
+    >>> cd.grad(lambda x: cnp.select([x < 0, x < 9], [0.0, x**2]).sum())(np.array([-1.0, 3.0]))
+    array([0., 6.])
+    """
     if len(condlist) != len(choicelist):
         raise ValueError(
             f"select: list of cases must be same length as list of conditions, got "
@@ -89,7 +99,11 @@ def select(condlist: Any, choicelist: Any, default: ArrayLike = 0) -> Array:
 
 @mirrors(np.extract)
 def extract(condition: Any, arr: ArrayLike) -> Array:
-    """As `numpy.extract`."""
+    """As `numpy.extract`: the elements where a condition is true.
+
+    >>> cd.grad(lambda x: cnp.extract(x > 0, x).sum())(np.array([-1.0, 3.0]))
+    array([0., 1.])
+    """
     a = as_array(arr)
     return take(a, flatnonzero(condition))
 
@@ -105,7 +119,12 @@ def clip(
     max: ArrayLike = NO_VALUE,
     **kwargs: Any,
 ) -> Array:
-    """As `numpy.clip`; at a bound the derivative is shared evenly between element and bound."""
+    """As `numpy.clip`: elements moved to the nearest bound; at a bound the derivative is shared
+    evenly between element and bound.
+
+    >>> cd.grad(lambda x: cnp.clip(x, 0.0, 1.0).sum())(np.array([-1.0, 0.5, 1.0]))
+    array([0. , 1. , 0.5])
+    """
     low = _bound(a_min, min, "min")
     high = _bound(a_max, max, "max")
     where = kwargs.pop("where", True)
@@ -147,7 +166,11 @@ def _bound(old: ArrayLike, new: ArrayLike, name: str) -> ArrayLike:
 def take(
     a: ArrayLike, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
 ) -> Array:
-    """As `numpy.take`."""
+    """As `numpy.take`: elements or slices at positions along an axis.
+
+    >>> cd.grad(lambda x: cnp.take(x, [1, 1]).sum())(np.ones(3))
+    array([0., 2., 0.])
+    """
     a, axis = line_of(a, axis, "take")
     positions = _positions(indices)
     if positions.dtype != np.intp:
@@ -172,7 +195,11 @@ def _positions(indices: Any) -> Any:
 
 @mirrors(np.take_along_axis)
 def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Array:
-    """As `numpy.take_along_axis`."""
+    """As `numpy.take_along_axis`: elements at positions that differ from line to line.
+
+    >>> cd.grad(lambda x: cnp.take_along_axis(x, np.array([1, 1]), 0).sum())(np.ones(3))
+    array([0., 2., 0.])
+    """
     a = as_array(arr)
     indices = _positions(indices)
     if axis is None:
@@ -192,7 +219,12 @@ def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Arra
 
 @mirrors(np.diagonal)
 def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """As `numpy.diagonal`: a read-only view."""
+    """As `numpy.diagonal`: a read-only view of a diagonal, along the last axis.
+
+    >>> cd.grad(lambda x: cnp.diagonal(x).sum())(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
     return _core.set_writeable(diagonal_view(a, offset, axis1, axis2), False)
 
 
@@ -226,7 +258,11 @@ def _diagonal_slice(rows: int, columns: int, offset: int) -> slice:
 
 @mirrors(np.diag)
 def diag(v: ArrayLike, k: int = 0) -> Array:
-    """As `numpy.diag`."""
+    """As `numpy.diag`: the diagonal of a matrix, or the matrix of a diagonal.
+
+    >>> cd.grad(lambda x: cnp.diag(x)[1, 1])(np.ones(2))
+    array([0., 1.])
+    """
     v = as_array(v)
     if v.ndim == 2:
         return diagonal(v, k)
@@ -239,14 +275,24 @@ def diag(v: ArrayLike, k: int = 0) -> Array:
 
 @mirrors(np.tril)
 def tril(m: ArrayLike, k: int = 0) -> Array:
-    """As `numpy.tril`."""
+    """As `numpy.tril`: zeros above a diagonal.
+
+    >>> cd.grad(lambda x: cnp.tril(x).sum())(np.ones((2, 2)))
+    array([[1., 0.],
+           [1., 1.]])
+    """
     m = as_array(m)
     return _core.where(lower_half(_matrix(m, "tril"), k), m, np.zeros(1, m.dtype))
 
 
 @mirrors(np.triu)
 def triu(m: ArrayLike, k: int = 0) -> Array:
-    """As `numpy.triu`."""
+    """As `numpy.triu`: zeros below a diagonal.
+
+    >>> cd.grad(lambda x: cnp.triu(x).sum())(np.ones((2, 2)))
+    array([[1., 1.],
+           [0., 1.]])
+    """
     m = as_array(m)
     return _core.where(lower_half(_matrix(m, "triu"), k - 1), np.zeros(1, m.dtype), m)
 
@@ -281,7 +327,11 @@ def diff(
     prepend: ArrayLike = NO_VALUE,
     append: ArrayLike = NO_VALUE,
 ) -> Array:
-    """As `numpy.diff`."""
+    """As `numpy.diff`: differences of neighbours.
+
+    >>> cd.grad(lambda x: cnp.diff(x)[0])(np.ones(3))
+    array([-1.,  1.,  0.])
+    """
     a = as_array(a)
     if n < 0:
         raise ValueError(f"diff: order must be non-negative but got {n}")
@@ -321,7 +371,11 @@ def sort(
     stable: Any = None,
     descending: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.sort`; the derivative follows each element, equal elements keep their order."""
+    """As `numpy.sort`; the derivative follows each element, equal elements keep their order.
+
+    >>> cd.grad(lambda x: cnp.sort(x)[0])(np.array([3.0, 1.0, 2.0]))
+    array([0., 1., 0.])
+    """
     if order is not None:
         raise ValueError("sort: Cannot specify order when the array has no fields.")
     if kind is not None:
@@ -381,7 +435,11 @@ def positions_of_ranks(values: Any, ranks: Any) -> Any:
 
 @mirrors(np.sort_complex)
 def sort_complex(a: ArrayLike) -> Array:
-    """As `numpy.sort_complex`: in order along the last axis, and complex."""
+    """As `numpy.sort_complex`: in order along the last axis, and complex.
+
+    >>> cnp.sort_complex(cd.array([3.0, 1.0]))
+    Array([1.+0.j, 3.+0.j], dtype=complex128)
+    """
     a = sort(a)
     if a.dtype.kind == "c":
         return a
@@ -396,7 +454,11 @@ def median(
     overwrite_input: bool = False,
     keepdims: bool = False,
 ) -> Array:
-    """As `numpy.median`; the derivative goes to the element(s) in the middle."""
+    """As `numpy.median`; the derivative goes to the element(s) in the middle.
+
+    >>> cd.grad(cnp.median)(np.array([3.0, 1.0, 2.0, 9.0]))
+    array([0.5, 0. , 0.5, 0. ])
+    """
     a = as_array(a)
     axes = axes_of(a, listed_axes(axis), "median")
     shape = a.shape

@@ -42,7 +42,11 @@ def interp(
     right: ArrayLike = None,
     period: ArrayLike = None,
 ) -> Array:
-    """As `numpy.interp`, differentiable in all arguments."""
+    """As `numpy.interp`: straight lines between points, differentiable in all arguments.
+
+    >>> cd.grad(lambda x: cnp.interp(x, [0.0, 1.0, 2.0], [0.0, 3.0, 4.0]))(0.5)
+    3.0
+    """
     x, xp = (_core.cast(as_array(a), np.float64) for a in (x, xp))
     fp = as_array(fp)
     fp = _core.cast(fp, np.complex128 if fp.dtype.kind == "c" else np.float64)
@@ -97,7 +101,11 @@ def _periodic(x: Array, xp: Array, fp: Array, period: Array) -> tuple[Array, Arr
 
 @mirrors(np.ediff1d)
 def ediff1d(ary: ArrayLike, to_end: ArrayLike = None, to_begin: ArrayLike = None) -> Array:
-    """As `numpy.ediff1d`."""
+    """As `numpy.ediff1d`: differences of neighbours of the flat array.
+
+    >>> cd.grad(lambda x: cnp.ediff1d(x)[0])(np.ones(3))
+    array([-1.,  1.,  0.])
+    """
     a = ravel(as_array(ary))
     parts = [_core.index(a, slice(1, None)) - _core.index(a, slice(None, -1))]
     for extra, place in ((to_begin, 0), (to_end, 2)):
@@ -116,7 +124,11 @@ def ediff1d(ary: ArrayLike, to_end: ArrayLike = None, to_begin: ArrayLike = None
 
 @mirrors(np.trapezoid)
 def trapezoid(y: ArrayLike, x: ArrayLike = None, dx: ArrayLike = 1.0, axis: int = -1) -> Array:
-    """As `numpy.trapezoid`."""
+    """As `numpy.trapezoid`: the integral by straight lines, by samples and places.
+
+    >>> cd.grad(lambda y: cnp.trapezoid(y, dx=0.5))(np.ones(3))
+    array([0.25, 0.5 , 0.25])
+    """
     y = as_array(y)
     axis = axis_of(y, axis, "trapezoid")
     width: Any = dx
@@ -146,7 +158,11 @@ def _earlier(a: Array, axis: int) -> Array:
 def unwrap(
     p: ArrayLike, discont: float | None = None, axis: int = -1, *, period: ArrayLike = TURN
 ) -> Array:
-    """As `numpy.unwrap`; the number of turns has no derivative."""
+    """As `numpy.unwrap`: angles without jumps; the number of turns has no derivative.
+
+    >>> cd.grad(lambda x: cnp.unwrap(x)[1])(np.array([0.0, 6.0]))
+    array([0., 1.])
+    """
     p = as_array(p)
     axis = axis_of(p, axis, "unwrap")
     p = p if p.dtype.kind == "f" else _core.cast(p, float)
@@ -164,7 +180,12 @@ def _turns(p: Any, discont: Any, axis: int, period: Any) -> Any:
 
 @mirrors(np.gradient)
 def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: int = 1) -> Any:
-    """As `numpy.gradient`, differentiable in the samples and in their spacing or places."""
+    """As `numpy.gradient`: slopes by differences, differentiable in the samples and in their
+    spacing or places.
+
+    >>> cd.grad(lambda y: cnp.gradient(y, 0.5)[1])(np.ones(3))
+    array([-1.,  0.,  1.])
+    """
     f = as_array(f)
     f = f if f.dtype.kind in "fc" else _core.cast(f, float)
     axes = _gradient_axes(f, axis)

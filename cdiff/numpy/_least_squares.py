@@ -120,7 +120,11 @@ def _truncated(a: Array, cut: Any, more: float) -> Array:
 def pinv(
     a: ArrayLike, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE
 ) -> Array:
-    """As `numpy.linalg.pinv`, differentiable where the rank is constant."""
+    """As `numpy.linalg.pinv`: the pseudoinverse, differentiable where the rank is constant.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.pinv([[t], [0.0]])[0, 0])(2.0), 6)
+    -0.25
+    """
     a = symmetric_of(a, "L", "pinv") if hermitian else matrix_of(a, "pinv")
     if rcond is not None and rtol is not NO_VALUE:
         raise ValueError("pinv: `rtol` and `rcond` can't be both set.")
@@ -151,7 +155,12 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
 
 @mirrors(np.linalg.lstsq)
 def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> Any:
-    """As `numpy.linalg.lstsq`, differentiable where the rank is constant."""
+    """As `numpy.linalg.lstsq`: the solution of least squares, differentiable where the rank is
+    constant.
+
+    >>> cd.grad(lambda b: cnp.linalg.lstsq([[1.0], [1.0]], b)[0][0])(np.array([1.0, 3.0])).round(6)
+    array([0.5, 0.5])
+    """
     a, b = floating(a), floating(b)
     if a.ndim != 2 or b.ndim not in (1, 2):
         raise misfit(f"lstsq: a matrix and one or two axes are needed, not {a.shape} and "

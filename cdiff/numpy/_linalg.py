@@ -38,13 +38,21 @@ __all__ = [
 @shortcut(_core.matmul, 2, "any")
 @of_ufunc(np.matmul)
 def matmul(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """As `numpy.matmul`."""
+    """As `numpy.matmul`: products of matrices, of stacks of them, and with vectors.
+
+    >>> cd.grad(lambda x: cnp.matmul(x, x))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     return _core.matmul(x1, x2)
 
 
 @handles(np.dot)
 def dot(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
-    """As `numpy.dot`."""
+    """As `numpy.dot`: sums of products over the last axis and the last but one.
+
+    >>> cd.grad(lambda x: cnp.dot(x, x))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     if type(a) is not Array or type(b) is not Array:
         if not any_array(a, b, out):
             return NUMPY.dot(a, b, out)
@@ -61,14 +69,22 @@ def dot(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
 
 @mirrors(np.vdot)
 def vdot(a: ArrayLike, b: ArrayLike, /) -> Array:
-    """As `numpy.vdot`."""
+    """As `numpy.vdot`: the flat operands' product, the first one conjugate.
+
+    >>> cd.grad(lambda x: cnp.vdot(x, x))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     a, b = as_array(a), as_array(b)
     return _core.matmul(_core.conj(_core.reshape(a, (a.size,))), _core.reshape(b, (b.size,)))
 
 
 @mirrors(np.inner)
 def inner(a: ArrayLike, b: ArrayLike, /) -> Array:
-    """As `numpy.inner`."""
+    """As `numpy.inner`: sums of products over the last axes.
+
+    >>> cd.grad(lambda x: cnp.inner(x, x))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     a, b = as_array(a), as_array(b)
     if not a.ndim or not b.ndim:
         return a * b
@@ -79,7 +95,11 @@ def inner(a: ArrayLike, b: ArrayLike, /) -> Array:
 
 @mirrors(np.outer)
 def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
-    """As `numpy.outer`."""
+    """As `numpy.outer`: all products of the elements of two vectors.
+
+    >>> cd.grad(lambda x: cnp.outer(x, x).sum())(np.array([1.0, 2.0]))
+    array([6., 6.])
+    """
     a, b = as_array(a), as_array(b)
     result = _core.reshape(a, (a.size, 1)) * _core.reshape(b, (1, b.size))
     return result if out is None else store(out, result, "outer")
@@ -87,7 +107,11 @@ def outer(a: ArrayLike, b: ArrayLike, out: Any = None) -> Array:
 
 @of_ufunc(np.vecdot)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """As `numpy.vecdot`."""
+    """As `numpy.vecdot`: sums of products along an axis, the first operand conjugate.
+
+    >>> cd.grad(lambda x: cnp.vecdot(x, x))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     a, b = as_array(x1), as_array(x2)
     if not (a.ndim and b.ndim) or a.shape[-1] != b.shape[-1]:
         raise misfit(f"vecdot: shapes {a.shape} and {b.shape} do not fit")
@@ -102,7 +126,11 @@ handles(np.linalg.vecdot)(vecdot)
 
 @of_ufunc(getattr(np, "matvec", None))
 def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """As `numpy.matvec`: stacks of matrices times stacks of vectors."""
+    """As `numpy.matvec`: stacks of matrices times stacks of vectors.
+
+    >>> cd.grad(lambda x: cnp.matvec(np.eye(2), x)[1])(np.array([1.0, 2.0]))
+    array([0., 1.])
+    """
     a, v = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-1] != v.shape[-1]:
         raise misfit(f"matvec: shapes {a.shape} and {v.shape} do not fit")
@@ -112,7 +140,11 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 @of_ufunc(getattr(np, "vecmat", None))
 def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """As `numpy.vecmat`: stacks of vectors times stacks of matrices."""
+    """As `numpy.vecmat`: stacks of vectors times stacks of matrices.
+
+    >>> cd.grad(lambda x: cnp.vecmat(x, np.eye(2))[1])(np.array([1.0, 2.0]))
+    array([0., 1.])
+    """
     v, a = as_array(x1), as_array(x2)
     if a.ndim < 2 or not v.ndim or a.shape[-2] != v.shape[-1]:
         raise misfit(f"vecmat: shapes {v.shape} and {a.shape} do not fit")
@@ -129,7 +161,12 @@ def cross(
     axisc: int = -1,
     axis: int | None = None,
 ) -> Array:
-    """As `numpy.cross`, of vectors of three numbers (or two, while NumPy takes them)."""
+    """As `numpy.cross`: the vector product, of vectors of three numbers (or two, while NumPy takes
+    them).
+
+    >>> cd.grad(lambda x: cnp.cross(x, [0.0, 1.0, 0.0])[2])(np.ones(3))
+    array([1., 0., 0.])
+    """
     if axis is not None:
         axisa, axisb, axisc = (axis,) * 3
     a, b = as_array(a), as_array(b)
@@ -159,7 +196,11 @@ def _axis_last(a: Array, axis: int) -> Array:
 
 @mirrors(np.tensordot)
 def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Array:
-    """As `numpy.tensordot`."""
+    """As `numpy.tensordot`: sums of products over pairs of axes.
+
+    >>> cd.grad(lambda x: cnp.tensordot(x, x, 1))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     a, b = as_array(a), as_array(b)
     if np.iterable(axes):
         a_axes, b_axes = (tuple(x) if np.iterable(x) else (x,) for x in axes)
@@ -192,7 +233,11 @@ def _flattened(a: Array, perm: tuple[int, ...], shape: tuple[int, int]) -> Array
 
 @mirrors(np.kron)
 def kron(a: ArrayLike, b: ArrayLike) -> Array:
-    """As `numpy.kron`."""
+    """As `numpy.kron`: a block of the second array for each element of the first.
+
+    >>> cd.grad(lambda x: cnp.kron(x, [1.0, 2.0]).sum())(np.ones(2))
+    array([3., 3.])
+    """
     a, b = as_array(a), as_array(b)
     ndim = max(a.ndim, b.ndim)
     a_shape = (1,) * (ndim - a.ndim) + a.shape
@@ -212,7 +257,12 @@ def trace(
     dtype: Any = None,
     out: Any = None,
 ) -> Array:
-    """As `numpy.trace`."""
+    """As `numpy.trace`: the sum of a diagonal.
+
+    >>> cd.grad(cnp.trace)(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
     values = diagonal(as_array(a), offset, axis1, axis2)
     values = values if dtype is None else _core.cast(values, dtype)
     result = _core.sum(values, (values.ndim - 1,), False)

@@ -65,7 +65,11 @@ def nansum(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nansum`."""
+    """As `numpy.nansum`: the sum without NaN.
+
+    >>> cd.grad(cnp.nansum)(np.array([2.0, np.nan]))
+    array([1., 0.])
+    """
     return _reduce.sum(_without_nan(a, 0.0), axis, dtype, out, keepdims, initial, where)
 
 
@@ -79,19 +83,32 @@ def nanprod(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanprod`; the derivative is exact where factors are zero."""
+    """As `numpy.nanprod`: the product without NaN; the derivative is exact where factors are zero.
+
+    >>> cd.grad(cnp.nanprod)(np.array([0.0, np.nan, 3.0]))
+    array([3., 0., 0.])
+    """
     return _reduce.prod(_without_nan(a, 1.0), axis, dtype, out, keepdims, initial, where)
 
 
 @mirrors(np.nancumsum)
 def nancumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
-    """As `numpy.nancumsum`."""
+    """As `numpy.nancumsum`: running sums, NaN counting as 0.
+
+    >>> cd.grad(lambda x: cnp.nancumsum(x)[-1])(np.array([2.0, np.nan]))
+    array([1., 0.])
+    """
     return _reduce.cumsum(_without_nan(a, 0.0), axis, dtype, out)
 
 
 @mirrors(np.nancumprod)
 def nancumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
-    """As `numpy.nancumprod`; the derivative is exact where factors are zero."""
+    """As `numpy.nancumprod`: running products, NaN counting as 1; the derivative is exact where
+    factors are zero.
+
+    >>> cd.grad(lambda x: cnp.nancumprod(x)[-1])(np.array([0.0, np.nan, 3.0]))
+    array([3., 0., 0.])
+    """
     return _reduce.cumprod(_without_nan(a, 1.0), axis, dtype, out)
 
 
@@ -104,7 +121,11 @@ def nanmax(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanmax`; equal largest elements share the derivative evenly."""
+    """As `numpy.nanmax`; equal largest elements share the derivative evenly.
+
+    >>> cd.grad(cnp.nanmax)(np.array([2.0, np.nan, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
     return _extreme("nanmax", a, axis, out, keepdims, initial, where)
 
 
@@ -117,7 +138,11 @@ def nanmin(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanmin`; equal smallest elements share the derivative evenly."""
+    """As `numpy.nanmin`; equal smallest elements share the derivative evenly.
+
+    >>> cd.grad(cnp.nanmin)(np.array([2.0, np.nan, 5.0]))
+    array([1., 0., 0.])
+    """
     return _extreme("nanmin", a, axis, out, keepdims, initial, where)
 
 
@@ -156,7 +181,11 @@ def nanmean(
     *,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanmean`."""
+    """As `numpy.nanmean`: the mean without NaN.
+
+    >>> cd.grad(cnp.nanmean)(np.array([2.0, np.nan, 5.0]))
+    array([0.5, 0. , 0.5])
+    """
     a = as_array(a)
     _check_floating(a, dtype, "nanmean")
     if not a.ndim:  # unlike mean, it adds by a ufunc, which takes axis 0 of a number
@@ -177,7 +206,11 @@ def nanvar(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanvar`."""
+    """As `numpy.nanvar`: the variance without NaN.
+
+    >>> cd.grad(cnp.nanvar)(np.array([2.0, np.nan, 6.0]))
+    array([-2.,  0.,  2.])
+    """
     return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
@@ -194,7 +227,12 @@ def nanstd(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanstd`; the derivative is 0 where all elements are equal."""
+    """As `numpy.nanstd`: the standard deviation without NaN; the derivative is 0 where all elements
+    are equal.
+
+    >>> cd.grad(cnp.nanstd)(np.array([2.0, np.nan, 6.0]))
+    array([-0.5,  0. ,  0.5])
+    """
     return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 

@@ -36,7 +36,12 @@ ALLOWED = {
 
 @mirrors(np.pad)
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
-    """As `numpy.pad`, with every mode, differentiable in constant and end values too."""
+    """As `numpy.pad`: more elements at the ends, with every mode, differentiable in constant and
+    end values too.
+
+    >>> cd.grad(lambda x: cnp.pad(x, 1, mode="edge").sum())(np.ones(3))
+    array([2., 1., 2.])
+    """
     a = as_array(array)
     widths = _widths(pad_width, a.ndim)
     if callable(mode):

@@ -33,7 +33,12 @@ __all__ = [
 
 @mirrors(np.polyval)
 def polyval(p: ArrayLike, x: ArrayLike) -> Array:
-    """As `numpy.polyval`, differentiable in the coefficients and in `x`."""
+    """As `numpy.polyval`: a polynomial's value, differentiable in the coefficients (highest first)
+    and in `x`.
+
+    >>> cd.grad(lambda x: cnp.polyval([1.0, 0.0, 2.0], x))(3.0)
+    6.0
+    """
     coefficients = as_array(p)
     point = as_array(x)
     if not coefficients.ndim:
@@ -59,7 +64,11 @@ def _leading(a: Array, n: int) -> Array:
 
 @mirrors(np.polyadd)
 def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """As `numpy.polyadd`."""
+    """As `numpy.polyadd`: the sum of polynomials.
+
+    >>> cd.grad(lambda p: cnp.polyadd(p, [1.0])[1])(np.ones(2))
+    array([0., 1.])
+    """
     a, b = _line(a1, "polyadd"), _line(a2, "polyadd")
     n = max(a.size, b.size)
     return _leading(a, n) + _leading(b, n)
@@ -67,7 +76,11 @@ def polyadd(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 @mirrors(np.polysub)
 def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """As `numpy.polysub`."""
+    """As `numpy.polysub`: the difference of polynomials.
+
+    >>> cd.grad(lambda p: cnp.polysub([1.0], p).sum())(np.ones(2))
+    array([-1., -1.])
+    """
     a, b = _line(a1, "polysub"), _line(a2, "polysub")
     n = max(a.size, b.size)
     return _leading(a, n) - _leading(b, n)
@@ -75,7 +88,11 @@ def polysub(a1: ArrayLike, a2: ArrayLike) -> Array:
 
 @mirrors(np.polymul)
 def polymul(a1: ArrayLike, a2: ArrayLike) -> Array:
-    """As `numpy.polymul`; leading zeros of the operands are dropped."""
+    """As `numpy.polymul`: the product of polynomials; leading zeros of the operands are dropped.
+
+    >>> cd.grad(lambda p: cnp.polymul(p, p)[0])(np.array([3.0, 1.0]))
+    array([6., 0.])
+    """
     return convolve(_trimmed(_line(a1, "polymul")), _trimmed(_line(a2, "polymul")))
 
 
@@ -88,7 +105,11 @@ def _trimmed(a: Array) -> Array:
 
 @mirrors(np.polydiv)
 def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
-    """As `numpy.polydiv`: quotient and remainder."""
+    """As `numpy.polydiv`: quotient and remainder.
+
+    >>> cd.grad(lambda p: cnp.polydiv(p, [2.0, 0.0])[0][0])(np.ones(2))
+    array([0.5, 0. ])
+    """
     a, b = _line(u, "polydiv") + 0.0, _line(v, "polydiv") + 0.0
     dtype = np.result_type(a.dtype, b.dtype)
     n = b.size
@@ -111,7 +132,11 @@ def polydiv(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
 
 @mirrors(np.polyder)
 def polyder(p: ArrayLike, m: int = 1) -> Array:
-    """As `numpy.polyder`."""
+    """As `numpy.polyder`: the coefficients of the derivative.
+
+    >>> cd.grad(lambda p: cnp.polyder(p)[0])(np.ones(3))
+    array([2., 0., 0.])
+    """
     m = int(m)
     if m < 0:
         raise ValueError("polyder: Order of derivative must be positive (see polyint)")
@@ -124,7 +149,11 @@ def polyder(p: ArrayLike, m: int = 1) -> Array:
 
 @mirrors(np.polyint)
 def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Array:
-    """As `numpy.polyint`, differentiable in the constants `k` too."""
+    """As `numpy.polyint`: the coefficients of an integral, differentiable in the constants `k` too.
+
+    >>> cd.grad(lambda p: cnp.polyint(p)[0])(np.ones(2))
+    array([0.5, 0. ])
+    """
     m = int(m)
     if m < 0:
         raise ValueError("polyint: Order of integral must be positive (see polyder)")
@@ -142,7 +171,11 @@ def polyint(p: ArrayLike, m: int = 1, k: ArrayLike = None) -> Array:
 
 @mirrors(np.poly)
 def poly(seq_of_zeros: ArrayLike) -> Array:
-    """As `numpy.poly`: from zeros, or the characteristic polynomial of a square matrix."""
+    """As `numpy.poly`: from zeros, or the characteristic polynomial of a square matrix.
+
+    >>> cd.grad(lambda z: cnp.poly(z)[2])(np.array([2.0, 3.0]))
+    array([3., 2.])
+    """
     z = atleast_1d(as_array(seq_of_zeros))
     if z.shape == (0,):
         return _core.array(1.0)
@@ -173,7 +206,11 @@ def _characteristic(a: Array) -> Array:
 
 @mirrors(np.roots)
 def roots(p: ArrayLike) -> Array:
-    """As `numpy.roots` where all roots are different, so that they have a derivative."""
+    """As `numpy.roots` where all roots are different, so that they have a derivative.
+
+    >>> cd.grad(lambda p: cnp.roots(p)[0].real)(np.array([1.0, 0.0, -4.0])).round(6) + 0.0
+    array([ 1.  , -0.5 ,  0.25])
+    """
     a = _line(p, "roots")
     places = flatnonzero(a)
     if not places.size:
@@ -191,7 +228,11 @@ def roots(p: ArrayLike) -> Array:
 
 @mirrors(np.vander)
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
-    """As `numpy.vander`."""
+    """As `numpy.vander`: the powers of the elements as rows.
+
+    >>> cd.grad(lambda x: cnp.vander(x, 3)[0, 0])(np.array([3.0, 1.0]))
+    array([6., 0.])
+    """
     a = as_array(x)
     if a.ndim != 1:
         raise misfit(f"vander: x must be a one-dimensional array or sequence, not {a.shape}")
@@ -213,7 +254,11 @@ def polyfit(
     w: ArrayLike = None,
     cov: Any = False,
 ) -> Any:
-    """As `numpy.polyfit`, differentiable in `x`, `y` and `w`."""
+    """As `numpy.polyfit`: the polynomial of least squares, differentiable in `x`, `y` and `w`.
+
+    >>> cd.grad(lambda y: cnp.polyfit([0.0, 1.0, 2.0], y, 1)[0])(np.ones(3)).round(6) + 0.0
+    array([-0.5,  0. ,  0.5])
+    """
     order = int(deg) + 1
     at, right = as_array(x) + 0.0, as_array(y) + 0.0
     _check_fit(at, right, deg)

@@ -57,7 +57,11 @@ class QRResult(NamedTuple):
 
 @mirrors(np.linalg.qr)
 def qr(a: ArrayLike, mode: str = "reduced") -> Any:
-    """As `numpy.linalg.qr` with the modes reduced, r, and complete where Q is unique."""
+    """As `numpy.linalg.qr`: Q and R, with the modes reduced, r, and complete where Q is unique.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.qr([[3.0], [t]])[1][0, 0] ** 2)(4.0), 6)
+    8.0
+    """
     if mode not in ("reduced", "complete", "r"):
         if mode == "raw":
             raise NotImplementedError("qr: Householder vectors (mode 'raw') have no derivative "

@@ -69,7 +69,11 @@ def quantile(
     *,
     weights: ArrayLike = None,
 ) -> Array:
-    """As `numpy.quantile`, differentiable in `a` and in `q`."""
+    """As `numpy.quantile`, differentiable in `a` and in `q`.
+
+    >>> cd.grad(lambda x: cnp.quantile(x, 0.25))(np.array([1.0, 4.0, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
     return _quantile("quantile", a, q, axis, out, method, keepdims, weights)
 
 
@@ -85,7 +89,11 @@ def percentile(
     *,
     weights: ArrayLike = None,
 ) -> Array:
-    """As `numpy.percentile`, differentiable in `a` and in `q`."""
+    """As `numpy.percentile`, differentiable in `a` and in `q`.
+
+    >>> cd.grad(lambda x: cnp.percentile(x, 25))(np.array([1.0, 4.0, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
     return _quantile("percentile", a, _hundredth(q), axis, out, method, keepdims, weights)
 
 
@@ -101,7 +109,11 @@ def nanquantile(
     *,
     weights: ArrayLike = None,
 ) -> Array:
-    """As `numpy.nanquantile`, differentiable in `a` and in `q`."""
+    """As `numpy.nanquantile`: the quantile without NaN, differentiable in `a` and in `q`.
+
+    >>> cd.grad(lambda x: cnp.nanquantile(x, 0.5))(np.array([1.0, np.nan, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
     return _quantile("nanquantile", a, q, axis, out, method, keepdims, weights)
 
 
@@ -117,7 +129,11 @@ def nanpercentile(
     *,
     weights: ArrayLike = None,
 ) -> Array:
-    """As `numpy.nanpercentile`, differentiable in `a` and in `q`."""
+    """As `numpy.nanpercentile`: the percentile without NaN, differentiable in `a` and in `q`.
+
+    >>> cd.grad(lambda x: cnp.nanpercentile(x, 50))(np.array([1.0, np.nan, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
     return _quantile("nanpercentile", a, _hundredth(q), axis, out, method, keepdims, weights)
 
 
@@ -129,7 +145,11 @@ def nanmedian(
     overwrite_input: bool = False,
     keepdims: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.nanmedian`; the derivative goes to the element(s) in the middle."""
+    """As `numpy.nanmedian`; the derivative goes to the element(s) in the middle.
+
+    >>> cd.grad(cnp.nanmedian)(np.array([1.0, np.nan, 2.0]))
+    array([0.5, 0. , 0.5])
+    """
     return _quantile("nanmedian", a, 0.5, axis, out, "linear", keepdims, None)
 
 

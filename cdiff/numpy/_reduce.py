@@ -71,7 +71,11 @@ def sum(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.sum`."""
+    """As `numpy.sum`: over all elements or over axes.
+
+    >>> cd.grad(lambda x: cnp.sum(x**2))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     plain = dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
@@ -93,7 +97,11 @@ def prod(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.prod`; the derivative is exact where factors are zero."""
+    """As `numpy.prod`: the product; the derivative is exact where factors are zero.
+
+    >>> cd.grad(cnp.prod)(np.array([0.0, 2.0, 3.0]))
+    array([6., 0., 0.])
+    """
     plain = dtype is None and out is None and initial is NO_VALUE and where is NO_VALUE
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
@@ -114,7 +122,11 @@ def max(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.max`; equal largest elements share the derivative evenly."""
+    """As `numpy.max`; equal largest elements share the derivative evenly.
+
+    >>> cd.grad(cnp.max)(np.array([3.0, 1.0, 3.0]))
+    array([0.5, 0. , 0.5])
+    """
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
             return NUMPY.max(a, axis, out, keepdims, initial, where)
@@ -134,7 +146,11 @@ def min(
     initial: Any = NO_VALUE,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.min`; equal smallest elements share the derivative evenly."""
+    """As `numpy.min`; equal smallest elements share the derivative evenly.
+
+    >>> cd.grad(cnp.min)(np.array([3.0, 1.0, 2.0]))
+    array([0., 1., 0.])
+    """
     if type(a) is not Array:
         if not any_array(a, out, initial, where):
             return NUMPY.min(a, axis, out, keepdims, initial, where)
@@ -206,7 +222,11 @@ def _whole(
 
 @mirrors(np.ptp)
 def ptp(a: ArrayLike, axis: Any = None, out: Any = None, keepdims: Any = NO_VALUE) -> Array:
-    """As `numpy.ptp` (largest minus smallest); ties share the derivative evenly."""
+    """As `numpy.ptp` (largest minus smallest); ties share the derivative evenly.
+
+    >>> cd.grad(cnp.ptp)(np.array([3.0, 1.0, 2.0]))
+    array([ 1., -1.,  0.])
+    """
     result = max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
     return result if out is None else store(out, result, "ptp")
 
@@ -225,7 +245,11 @@ def mean(
     *,
     where: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.mean`."""
+    """As `numpy.mean`: the sum divided by the number of elements.
+
+    >>> cd.grad(cnp.mean)(np.array([1.0, 2.0]))
+    array([0.5, 0.5])
+    """
     if type(a) is not Array:
         if not any_array(a, out, where):
             return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
@@ -256,7 +280,11 @@ def var(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.var`."""
+    """As `numpy.var`: the mean square of the distance from the mean.
+
+    >>> cd.grad(cnp.var)(np.array([1.0, 3.0]))
+    array([-1.,  1.])
+    """
     return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
@@ -273,7 +301,11 @@ def std(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Array:
-    """As `numpy.std`; the derivative is 0 where all elements are equal."""
+    """As `numpy.std`: the root of the variance; the derivative is 0 where all elements are equal.
+
+    >>> cd.grad(cnp.std)(np.array([1.0, 3.0]))
+    array([-0.5,  0.5])
+    """
     return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
@@ -391,7 +423,11 @@ def average(
     *,
     keepdims: Any = NO_VALUE,
 ) -> Any:
-    """As `numpy.average`, differentiable in the weights too."""
+    """As `numpy.average`: a mean with weights, differentiable in them too.
+
+    >>> cd.grad(lambda w: cnp.average([0.0, 4.0], weights=w))(np.ones(2))
+    array([-1.,  1.])
+    """
     a = as_array(a)
     keepdims = keepdims is not NO_VALUE and keepdims
     axis = listed_axes(axis)
@@ -437,7 +473,11 @@ def _fitted_weights(a: Array, axis: Any, w: Array) -> Array:
 @handles(np.cumsum)
 @shortcut(_core.cumsum, 2)
 def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
-    """As `numpy.cumsum`."""
+    """As `numpy.cumsum`: running sums.
+
+    >>> cd.grad(lambda x: cnp.cumsum(x)[1])(np.ones(3))
+    array([1., 1., 0.])
+    """
     if type(a) is not Array and not any_array(a, out):
         return NUMPY.cumsum(a, axis, dtype, out)
     a, axis = _line(a, axis, dtype, "cumsum")
@@ -448,7 +488,11 @@ def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -
 
 @mirrors(np.cumprod)
 def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
-    """As `numpy.cumprod`; the derivative is exact where factors are zero."""
+    """As `numpy.cumprod`: running products; the derivative is exact where factors are zero.
+
+    >>> cd.grad(lambda x: cnp.cumprod(x)[-1])(np.array([0.0, 2.0, 3.0]))
+    array([6., 0., 0.])
+    """
     a, axis = _line(a, axis, dtype, "cumprod")
     if a.dtype.kind not in "fc":
         result = as_array(of_values(np.cumprod, a, axis, dtype))
@@ -473,7 +517,11 @@ def cumulative_sum(
     out: Any = None,
     include_initial: bool = False,
 ) -> Array:
-    """As `numpy.cumulative_sum`."""
+    """As `numpy.cumulative_sum`: running sums, from 0 if so asked.
+
+    >>> cd.grad(lambda x: cnp.cumulative_sum(x)[1])(np.ones(3))
+    array([1., 1., 0.])
+    """
     return _cumulative(cumsum, x, axis, dtype, out, include_initial, 0)
 
 
@@ -487,7 +535,11 @@ def cumulative_prod(
     out: Any = None,
     include_initial: bool = False,
 ) -> Array:
-    """As `numpy.cumulative_prod`; the derivative is exact where factors are zero."""
+    """As `numpy.cumulative_prod`: running products; the derivative is exact where factors are zero.
+
+    >>> cd.grad(lambda x: cnp.cumulative_prod(x)[-1])(np.array([0.0, 2.0, 3.0]))
+    array([6., 0., 0.])
+    """
     return _cumulative(cumprod, x, axis, dtype, out, include_initial, 1)
 
 

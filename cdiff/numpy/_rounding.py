@@ -19,7 +19,11 @@ __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
 
 @mirrors(np.round, np.around)
 def round(a: ArrayLike, decimals: int = 0, out: Any = None) -> Array:
-    """As `numpy.round`; the derivative is 0."""
+    """As `numpy.round`: to a number of decimals; the derivative is 0.
+
+    >>> cd.grad(cnp.round)(2.4)
+    0.0
+    """
     a = as_array(a)
     result = as_array(of_values(_rounded, a, decimals))
     return result if out is None else store(out, result, "round")
@@ -34,27 +38,43 @@ around = round
 
 @of_ufunc(np.divmod)
 def divmod(x1: ArrayLike, x2: ArrayLike, /) -> tuple[Array, Array]:
-    """As `numpy.divmod`: quotient (whose derivative is 0) and remainder."""
+    """As `numpy.divmod`: quotient (whose derivative is 0) and remainder.
+
+    >>> cd.grad(lambda x: cnp.divmod(x, 2.0)[1])(7.5)
+    1.0
+    """
     return _core.floor_divide(x1, x2), _core.remainder(x1, x2)
 
 
 @mirrors(getattr(np, "fix", np.trunc))  # deprecated in NumPy 2.5, to be removed
 def fix(x: ArrayLike, out: Any = None) -> Array:
-    """As `numpy.fix`; the derivative is 0."""
+    """As `numpy.fix`: towards zero; the derivative is 0.
+
+    >>> cd.grad(cnp.fix)(2.4)
+    0.0
+    """
     result: Array = _core.trunc(x)
     return result if out is None else store(out, result, "fix")
 
 
 @mirrors(np.real)
 def real(val: ArrayLike) -> Array:
-    """As `numpy.real`; a real array itself."""
+    """As `numpy.real`; a real array itself.
+
+    >>> cd.grad(lambda x: cnp.real((1.0 + 2.0j) * x))(3.0)
+    1.0
+    """
     part: Array = as_array(val).real
     return part
 
 
 @mirrors(np.imag)
 def imag(val: ArrayLike) -> Array:
-    """As `numpy.imag`; zeros for a real array."""
+    """As `numpy.imag`; zeros for a real array.
+
+    >>> cd.grad(lambda x: cnp.imag((1.0 + 2.0j) * x))(3.0)
+    2.0
+    """
     part: Array = as_array(val).imag
     return part
 
@@ -67,7 +87,11 @@ def nan_to_num(
     posinf: ArrayLike = None,
     neginf: ArrayLike = None,
 ) -> Array:
-    """As `numpy.nan_to_num`; replaced elements have derivative 0."""
+    """As `numpy.nan_to_num`: NaN and infinities replaced by numbers, which have derivative 0.
+
+    >>> cd.grad(lambda x: cnp.nan_to_num(x).sum())(np.array([np.nan, 2.0]))
+    array([0., 1.])
+    """
     a = as_array(x)
     if a.dtype.kind == "c":
         parts = [

@@ -34,7 +34,12 @@ def unique(
     equal_nan: bool = True,
     sorted: bool = True,
 ) -> Any:
-    """As `numpy.unique`; the derivative is that of the first of equal elements."""
+    """As `numpy.unique`: distinct elements in order; the derivative is that of the first of equal
+    elements.
+
+    >>> cd.grad(lambda x: cnp.unique(x).sum())(np.array([2.0, 1.0, 2.0]))
+    array([1., 1., 0.])
+    """
     a = as_array(ar)
     found = NUMPY.unique(plain(a), True, True, True, axis, equal_nan=equal_nan)
     _, index, inverse, counts = found
@@ -73,31 +78,51 @@ class UniqueInverseResult(NamedTuple):
 
 @mirrors(np.unique_all)
 def unique_all(x: ArrayLike) -> UniqueAllResult:
-    """As `numpy.unique_all`."""
+    """As `numpy.unique_all`: values, their first places, the place of each element, and counts.
+
+    >>> cnp.unique_all(cd.array([2.0, 1.0, 2.0])).counts
+    array([1, 2])
+    """
     return UniqueAllResult(*unique(x, True, True, True, equal_nan=False))
 
 
 @mirrors(np.unique_counts)
 def unique_counts(x: ArrayLike) -> UniqueCountsResult:
-    """As `numpy.unique_counts`."""
+    """As `numpy.unique_counts`: values and how often they occur.
+
+    >>> cnp.unique_counts(cd.array([2.0, 1.0, 2.0])).counts
+    array([1, 2])
+    """
     return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
 
 
 @mirrors(np.unique_inverse)
 def unique_inverse(x: ArrayLike) -> UniqueInverseResult:
-    """As `numpy.unique_inverse`."""
+    """As `numpy.unique_inverse`: values and the place of each element among them.
+
+    >>> cnp.unique_inverse(cd.array([2.0, 1.0, 2.0])).inverse_indices
+    array([1, 0, 1])
+    """
     return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @mirrors(np.unique_values)
 def unique_values(x: ArrayLike) -> Array:
-    """As `numpy.unique_values`, in ascending order."""
+    """As `numpy.unique_values`, in ascending order.
+
+    >>> cnp.unique_values(cd.array([2.0, 1.0, 2.0]))
+    Array([1., 2.])
+    """
     return unique(x, equal_nan=False)
 
 
 @mirrors(np.union1d)
 def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
-    """As `numpy.union1d`."""
+    """As `numpy.union1d`: what is in one of two sets; of equal elements that of `ar1` counts.
+
+    >>> cd.grad(lambda x: cnp.union1d(x, [1.0]).sum())(np.array([1.0, 2.0]))
+    array([1., 1.])
+    """
     return unique(_core.concatenate([ravel(as_array(ar1)), ravel(as_array(ar2))], 0))
 
 
@@ -105,7 +130,11 @@ def union1d(ar1: ArrayLike, ar2: ArrayLike) -> Array:
 def intersect1d(
     ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False, return_indices: bool = False
 ) -> Any:
-    """As `numpy.intersect1d`; the derivative is that of the element of `ar1`."""
+    """As `numpy.intersect1d`: what is in both; the derivative is that of the element of `ar1`.
+
+    >>> cd.grad(lambda x: cnp.intersect1d(x, [1.0]).sum())(np.array([1.0, 2.0]))
+    array([1., 0.])
+    """
     a = as_array(ar1)
     _, first, second = np.intersect1d(plain(a), plain(ar2), assume_unique, True)
     dtype = np.result_type(a.dtype, plain(as_array(ar2)).dtype)
@@ -115,7 +144,11 @@ def intersect1d(
 
 @mirrors(np.setxor1d)
 def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
-    """As `numpy.setxor1d`."""
+    """As `numpy.setxor1d`: what is in one of two sets only.
+
+    >>> cd.grad(lambda x: cnp.setxor1d(x, [1.0]).sum())(np.array([1.0, 2.0]))
+    array([0., 1.])
+    """
     a, b = ravel(as_array(ar1)), ravel(as_array(ar2))
     if not assume_unique:
         a, b = unique(a), unique(b)
@@ -129,6 +162,10 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Arr
 
 @mirrors(np.setdiff1d)
 def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Array:
-    """As `numpy.setdiff1d`."""
+    """As `numpy.setdiff1d`: what is in `ar1` and not in `ar2`.
+
+    >>> cd.grad(lambda x: cnp.setdiff1d(x, [1.0]).sum())(np.array([1.0, 2.0]))
+    array([0., 1.])
+    """
     a = ravel(as_array(ar1)) if assume_unique else unique(ar1)
     return _core.index(a, np.flatnonzero(np.isin(plain(a), plain(ar2), invert=True)))

@@ -43,7 +43,11 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Array:
-    """As `numpy.cov`, differentiable in `m`, `y` and `aweights`."""
+    """As `numpy.cov`: the matrix of covariances, differentiable in `m`, `y` and `aweights`.
+
+    >>> cd.grad(cnp.cov)(np.array([1.0, 3.0]))
+    array([-2.,  2.])
+    """
     if ddof is not None and ddof != int(ddof):
         raise ValueError("cov: ddof must be integer")
     rows = _variables(m, rowvar, dtype, "cov: m")
@@ -76,7 +80,11 @@ def cov(
 
 @mirrors(np.corrcoef)
 def corrcoef(x: ArrayLike, y: ArrayLike = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
-    """As `numpy.corrcoef`."""
+    """As `numpy.corrcoef`: the matrix of correlations.
+
+    >>> round(cd.grad(lambda t: cnp.corrcoef([0.0, 1.0, 2.0], [0.0, 1.0, t])[0, 1])(1.0), 6)
+    0.433013
+    """
     c = as_array(cov(x, y, rowvar, dtype=dtype))
     if c.ndim == 0:
         return c / c
@@ -131,7 +139,12 @@ def _check_weights(w: Any, n: int, name: str) -> None:
 
 @mirrors(np.bincount)
 def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
-    """As `numpy.bincount`, differentiable in the weights; without them plain counts."""
+    """As `numpy.bincount`: sums of weights by number, differentiable in the weights; without them
+    plain counts.
+
+    >>> cd.grad(lambda w: cnp.bincount([0, 1, 1], w)[1])(np.ones(3))
+    array([0., 1., 1.])
+    """
     if not any_array(weights):
         return of_values(np.bincount, x, weights, minlength)
     positions, w = np.asarray(plain(x)), as_array(weights)
@@ -149,7 +162,11 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
 def histogram_bin_edges(
     a: ArrayLike, bins: Any = 10, range: Any = None, weights: ArrayLike = None
 ) -> Any:
-    """As `numpy.histogram_bin_edges`, differentiable in the elements at both ends."""
+    """As `numpy.histogram_bin_edges`, differentiable in the elements at both ends.
+
+    >>> cd.grad(lambda x: cnp.histogram_bin_edges(x, 2)[1])(np.array([0.0, 1.0, 4.0]))
+    array([0.5, 0. , 0.5])
+    """
     if weights is not None and np.shape(weights) != np.shape(a):
         raise ValueError(
             f"histogram: weights of shape {np.shape(weights)} do not fit data of shape "
@@ -168,7 +185,12 @@ def histogram(
     density: bool | None = None,
     weights: ArrayLike = None,
 ) -> tuple[Any, Any]:
-    """As `numpy.histogram`, differentiable in the weights and in the edges."""
+    """As `numpy.histogram`: sums of weights by bins, differentiable in the weights and in the
+    edges.
+
+    >>> cd.grad(lambda w: cnp.histogram([0.1, 0.9], 2, weights=w)[0][1])(np.ones(2))
+    array([0., 1.])
+    """
     edges = histogram_bin_edges(a, bins, range, weights)
     w = ravel(as_array(weights)) if any_array(weights) else weights
     flat = ravel(as_array(a))
@@ -189,7 +211,13 @@ def histogram2d(
     density: bool | None = None,
     weights: ArrayLike = None,
 ) -> tuple[Any, Any, Any]:
-    """As `numpy.histogram2d`, differentiable in the weights and in the edges."""
+    """As `numpy.histogram2d`: sums of weights by bins of pairs, differentiable in the weights and
+    in the edges.
+
+    >>> f = lambda w: cnp.histogram2d([0.1, 0.9], [0.1, 0.9], 2, weights=w)[0][1, 1]
+    >>> cd.grad(f)(np.ones(2))
+    array([0., 1.])
+    """
     if np.shape(x) != np.shape(y):
         raise misfit(
             f"histogram2d: x and y must have the same length, not {np.shape(x)} and {np.shape(y)}."
@@ -212,7 +240,13 @@ def histogramdd(
     density: bool | None = None,
     weights: ArrayLike = None,
 ) -> tuple[Any, tuple[Any, ...]]:
-    """As `numpy.histogramdd`, differentiable in the weights and in the edges."""
+    """As `numpy.histogramdd`: sums of weights by bins of points, differentiable in the weights and
+    in the edges.
+
+    >>> f = lambda w: cnp.histogramdd(np.array([[0.1], [0.9]]), 2, weights=w)[0][1]
+    >>> cd.grad(f)(np.ones(2))
+    array([0., 1.])
+    """
     columns = _columns(sample)
     try:
         if len(bins) != len(columns):

@@ -37,37 +37,61 @@ def _extended(x: ArrayLike) -> Array:
 
 @mirrors(np.emath.sqrt)
 def sqrt(x: ArrayLike) -> Array:
-    """As `numpy.emath.sqrt`."""
+    """As `numpy.emath.sqrt`: the root, complex where `x` is negative.
+
+    >>> cd.grad(lambda x: cnp.emath.sqrt(x).imag)(-4.0)
+    -0.25
+    """
     return _core.sqrt(_extended(x))
 
 
 @mirrors(np.emath.log)
 def log(x: ArrayLike) -> Array:
-    """As `numpy.emath.log`."""
+    """As `numpy.emath.log`: the logarithm, complex where `x` is negative.
+
+    >>> cd.grad(lambda x: cnp.emath.log(x).real)(-4.0)
+    -0.25
+    """
     return _core.log(_extended(x))
 
 
 @mirrors(np.emath.log2)
 def log2(x: ArrayLike) -> Array:
-    """As `numpy.emath.log2`."""
+    """As `numpy.emath.log2`: to the base 2, complex where `x` is negative.
+
+    >>> round(cd.grad(lambda x: cnp.emath.log2(x).real)(-1.0), 6)
+    -1.442695
+    """
     return _core.log2(_extended(x))
 
 
 @mirrors(np.emath.log10)
 def log10(x: ArrayLike) -> Array:
-    """As `numpy.emath.log10`."""
+    """As `numpy.emath.log10`: to the base 10, complex where `x` is negative.
+
+    >>> round(cd.grad(lambda x: cnp.emath.log10(x).real)(-1.0), 6)
+    -0.434294
+    """
     return _core.log10(_extended(x))
 
 
 @mirrors(np.emath.logn)
 def logn(n: ArrayLike, x: ArrayLike) -> Array:
-    """As `numpy.emath.logn`: the logarithm of `x` to the base `n`, by both."""
+    """As `numpy.emath.logn`: the logarithm of `x` to the base `n`, by both.
+
+    >>> round(cd.grad(lambda x: cnp.emath.logn(2.0, x).real)(-1.0), 6)
+    -1.442695
+    """
     return _core.log(_extended(x)) / _core.log(_extended(n))
 
 
 @mirrors(np.emath.power)
 def power(x: ArrayLike, p: ArrayLike) -> Array:
-    """As `numpy.emath.power`, by both."""
+    """As `numpy.emath.power`: a power, complex where `x` is negative, by both.
+
+    >>> round(cd.grad(lambda p: cnp.emath.power(-1.0, p).imag)(1.0), 6)
+    -3.141593
+    """
     exponent = as_array(p)
     if exponent.dtype.kind in "iub" and bool(of_values(_negative, exponent)):
         exponent = _core.cast(exponent, float)
@@ -99,7 +123,11 @@ def _is_plain(x: ArrayLike) -> bool:
 
 @mirrors(np.emath.arccos)
 def arccos(x: ArrayLike) -> Array:
-    """As `numpy.emath.arccos`."""
+    """As `numpy.emath.arccos`, complex where abs(x) > 1.
+
+    >>> round(cd.grad(lambda x: cnp.emath.arccos(x).imag)(1.25), 6)
+    -1.333333
+    """
     if _is_plain(x):
         return _core.arccos(x)
     a, inside, near, far = _split(x)
@@ -109,7 +137,11 @@ def arccos(x: ArrayLike) -> Array:
 
 @mirrors(np.emath.arcsin)
 def arcsin(x: ArrayLike) -> Array:
-    """As `numpy.emath.arcsin`."""
+    """As `numpy.emath.arcsin`, complex where abs(x) > 1.
+
+    >>> round(cd.grad(lambda x: cnp.emath.arcsin(x).imag)(1.25), 6)
+    1.333333
+    """
     if _is_plain(x):
         return _core.arcsin(x)
     a, inside, near, far = _split(x)
@@ -119,9 +151,17 @@ def arcsin(x: ArrayLike) -> Array:
 
 @mirrors(np.emath.arctanh)
 def arctanh(x: ArrayLike) -> Array:
-    """As `numpy.emath.arctanh`."""
+    """As `numpy.emath.arctanh`, complex where abs(x) > 1.
+
+    >>> round(cd.grad(lambda x: cnp.emath.arctanh(x).real)(2.0), 6)
+    -0.333333
+    """
     if _is_plain(x):
         return _core.arctanh(x)
     _, inside, near, far = _split(x)
     half_turn = 0.0 * far + np.pi / 2
     return _joined(inside, _core.arctanh(near), _core.arctanh(1.0 / far), half_turn)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -71,13 +71,21 @@ def _finished(result: Array, out: Any, name: str) -> Array:
 
 @mirrors(np.fft.fft)
 def fft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
-    """As `numpy.fft.fft`."""
+    """As `numpy.fft.fft`: the transform along one axis.
+
+    >>> cd.grad(lambda x: cnp.fft.fft(x)[1].real)(np.ones(4)).round(6) + 0.0
+    array([ 1.,  0., -1.,  0.])
+    """
     return _along(a, n, axis, norm, out, False, "fft")
 
 
 @mirrors(np.fft.ifft)
 def ifft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
-    """As `numpy.fft.ifft`."""
+    """As `numpy.fft.ifft`: the inverse of `fft`.
+
+    >>> cd.grad(lambda x: cnp.fft.ifft(x)[0].real)(np.ones(4))
+    array([0.25, 0.25, 0.25, 0.25])
+    """
     return _along(a, n, axis, norm, out, True, "ifft")
 
 
@@ -110,26 +118,42 @@ def _from_half(a: ArrayLike, n: Any, axis: Any, norm: str, name: str) -> Array:
 
 @mirrors(np.fft.rfft)
 def rfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
-    """As `numpy.fft.rfft`."""
+    """As `numpy.fft.rfft`: the n // 2 + 1 nonnegative frequencies of n real numbers.
+
+    >>> cd.grad(lambda x: cnp.fft.rfft(x)[0].real)(np.ones(4))
+    array([1., 1., 1., 1.])
+    """
     return _finished(_half(a, n, axis, _norm(norm, "rfft"), "rfft"), out, "rfft")
 
 
 @mirrors(np.fft.irfft)
 def irfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
-    """As `numpy.fft.irfft`."""
+    """As `numpy.fft.irfft`: the inverse of `rfft`, n real numbers.
+
+    >>> cd.grad(lambda x: cnp.fft.irfft(x)[0])(np.ones(3))
+    array([0.25, 0.5 , 0.25])
+    """
     return _finished(_from_half(a, n, axis, _norm(norm, "irfft"), "irfft"), out, "irfft")
 
 
 @mirrors(np.fft.hfft)
 def hfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
-    """As `numpy.fft.hfft`."""
+    """As `numpy.fft.hfft`: n real numbers, the transform of half a hermitian signal.
+
+    >>> cd.grad(lambda x: cnp.fft.hfft(x)[0])(np.ones(3))
+    array([1., 2., 1.])
+    """
     norm = OTHER_WAY[_norm(norm, "hfft")]
     return _finished(_from_half(_core.conj(as_array(a)), n, axis, norm, "hfft"), out, "hfft")
 
 
 @mirrors(np.fft.ihfft)
 def ihfft(a: ArrayLike, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Array:
-    """As `numpy.fft.ihfft`."""
+    """As `numpy.fft.ihfft`: the inverse of `hfft`.
+
+    >>> cd.grad(lambda x: cnp.fft.ihfft(x)[0].real)(np.ones(4))
+    array([0.25, 0.25, 0.25, 0.25])
+    """
     norm = OTHER_WAY[_norm(norm, "ihfft")]
     return _finished(_core.conj(_half(a, n, axis, norm, "ihfft")), out, "ihfft")
 
@@ -170,7 +194,11 @@ def _along_all(
 def fftn(
     a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
 ) -> Array:  # fmt: skip
-    """As `numpy.fft.fftn`."""
+    """As `numpy.fft.fftn`: the transform along several axes.
+
+    >>> cd.grad(lambda x: cnp.fft.fftn(x)[0, 0].real)(np.ones((1, 2)))
+    array([[1., 1.]])
+    """
     return _along_all(a, s, axes, norm, out, False, "fftn")
 
 
@@ -178,7 +206,11 @@ def fftn(
 def ifftn(
     a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
 ) -> Array:  # fmt: skip
-    """As `numpy.fft.ifftn`."""
+    """As `numpy.fft.ifftn`: the inverse of `fftn`.
+
+    >>> cd.grad(lambda x: cnp.fft.ifftn(x)[0, 0].real)(np.ones((1, 2)))
+    array([[0.5, 0.5]])
+    """
     return _along_all(a, s, axes, norm, out, True, "ifftn")
 
 
@@ -186,7 +218,11 @@ def ifftn(
 def fft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
 ) -> Array:
-    """As `numpy.fft.fft2`."""
+    """As `numpy.fft.fft2`: the transform along two axes.
+
+    >>> cd.grad(lambda x: cnp.fft.fft2(x)[0, 0].real)(np.ones((1, 2)))
+    array([[1., 1.]])
+    """
     return _along_all(a, s, axes, norm, out, False, "fft2")
 
 
@@ -194,7 +230,11 @@ def fft2(
 def ifft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
 ) -> Array:
-    """As `numpy.fft.ifft2`."""
+    """As `numpy.fft.ifft2`: the inverse of `fft2`.
+
+    >>> cd.grad(lambda x: cnp.fft.ifft2(x)[0, 0].real)(np.ones((1, 2)))
+    array([[0.5, 0.5]])
+    """
     return _along_all(a, s, axes, norm, out, True, "ifft2")
 
 
@@ -222,7 +262,11 @@ def _from_half_of_all(a: ArrayLike, s: Any, axes: Any, norm: Any, out: Any, name
 def rfftn(
     a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
 ) -> Array:  # fmt: skip
-    """As `numpy.fft.rfftn`."""
+    """As `numpy.fft.rfftn`: the transform of real numbers, half of it along the last axis.
+
+    >>> cd.grad(lambda x: cnp.fft.rfftn(x)[0, 0].real)(np.ones((1, 2)))
+    array([[1., 1.]])
+    """
     return _half_of_all(a, s, axes, norm, out, "rfftn")
 
 
@@ -230,7 +274,11 @@ def rfftn(
 def rfft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
 ) -> Array:
-    """As `numpy.fft.rfft2`."""
+    """As `numpy.fft.rfft2`: as `rfftn`, along two axes.
+
+    >>> cd.grad(lambda x: cnp.fft.rfft2(x)[0, 0].real)(np.ones((1, 2)))
+    array([[1., 1.]])
+    """
     return _half_of_all(a, s, axes, norm, out, "rfft2")
 
 
@@ -238,7 +286,11 @@ def rfft2(
 def irfftn(
     a: ArrayLike, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
 ) -> Array:  # fmt: skip
-    """As `numpy.fft.irfftn`."""
+    """As `numpy.fft.irfftn`: the inverse of `rfftn`, real numbers.
+
+    >>> cd.grad(lambda x: cnp.fft.irfftn(x)[0, 0])(np.ones((1, 2)))
+    array([[0.5, 0.5]])
+    """
     return _from_half_of_all(a, s, axes, norm, out, "irfftn")
 
 
@@ -246,7 +298,11 @@ def irfftn(
 def irfft2(
     a: ArrayLike, s: Any = None, axes: Sequence[int] = LAST_TWO, norm: Any = None, out: Any = None
 ) -> Array:
-    """As `numpy.fft.irfft2`."""
+    """As `numpy.fft.irfft2`: the inverse of `rfft2`, real numbers.
+
+    >>> cd.grad(lambda x: cnp.fft.irfft2(x)[0, 0])(np.ones((1, 2)))
+    array([[0.5, 0.5]])
+    """
     return _from_half_of_all(a, s, axes, norm, out, "irfft2")
 
 
@@ -255,16 +311,28 @@ def irfft2(
 
 @mirrors(np.fft.fftshift)
 def fftshift(x: ArrayLike, axes: Any = None) -> Array:
-    """As `numpy.fft.fftshift`."""
+    """As `numpy.fft.fftshift`: frequency 0 in the middle.
+
+    >>> cd.grad(lambda x: cnp.fft.fftshift(x)[0])(np.ones(3))
+    array([0., 0., 1.])
+    """
     return _shifted(as_array(x), axes, 1)
 
 
 @mirrors(np.fft.ifftshift)
 def ifftshift(x: ArrayLike, axes: Any = None) -> Array:
-    """As `numpy.fft.ifftshift`."""
+    """As `numpy.fft.ifftshift`: the inverse of `fftshift`.
+
+    >>> cd.grad(lambda x: cnp.fft.ifftshift(x)[0])(np.ones(3))
+    array([0., 1., 0.])
+    """
     return _shifted(as_array(x), axes, -1)
 
 
 def _shifted(a: Array, axes: Any, direction: int) -> Array:
     axes = tuple(range(a.ndim)) if axes is None else axes if np.iterable(axes) else (axes,)
     return roll(a, [direction * (a.shape[k] // 2) for k in axes], tuple(axes))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

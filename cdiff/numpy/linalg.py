@@ -38,6 +38,7 @@ from cdiff.numpy._decompositions import (
     eigvals,
     eigvalsh,
     floating,
+    square_of,
     svd,
     svdvals,
 )
@@ -64,18 +65,13 @@ __all__ = [
 
 LinAlgError = np.linalg.LinAlgError
 
-matrix_rank = on_values(np.linalg.matrix_rank)
+matrix_rank = on_values(
+    np.linalg.matrix_rank, "linalg.matrix_rank([[1.0, 2.0], [2.0, 4.0]])", "np.int64(1)"
+)
 
 handles(np.linalg.matmul)(matmul)
 handles(np.linalg.matrix_transpose)(matrix_transpose)
 handles(np.linalg.tensordot)(tensordot)
-
-
-def _square(a: ArrayLike, name: str) -> Array:
-    a = as_array(a)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise misfit(f"{name}: the last two axes must be square, got shape {a.shape}", LinAlgError)
-    return a
 
 
 # --- systems --------------------------------------------------------------------------------------
@@ -83,8 +79,12 @@ def _square(a: ArrayLike, name: str) -> Array:
 
 @mirrors(np.linalg.solve)
 def solve(a: ArrayLike, b: ArrayLike) -> Array:
-    """As `numpy.linalg.solve`."""
-    a, b = _square(a, "solve"), as_array(b)
+    """As `numpy.linalg.solve`: x of a @ x = b, by both.
+
+    >>> cd.grad(lambda b: cnp.linalg.solve([[4.0]], b)[0])(np.ones(1))
+    array([0.25])
+    """
+    a, b = square_of(a, "solve"), as_array(b)
     if b.ndim == 1:
         if a.shape[-1] != b.size:
             raise misfit(f"solve: shapes {a.shape} and {b.shape} do not fit")
@@ -101,26 +101,39 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
 @handles(np.linalg.inv)
 @shortcut(_core.inv)
 def inv(a: ArrayLike) -> Array:
-    """As `numpy.linalg.inv`."""
+    """As `numpy.linalg.inv`: inverse matrices.
+
+    >>> cd.grad(lambda a: cnp.linalg.inv(a)[0, 0])(np.array([[2.0]]))
+    array([[-0.25]])
+    """
     if type(a) is not Array and not any_array(a):
         return NUMPY.linalg.inv(a)
     try:
         return _core.inv(a)
     except LinAlgError:
-        _square(a, "inv")
+        square_of(a, "inv")
         raise
 
 
 @mirrors(np.linalg.cholesky)
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
-    """As `numpy.linalg.cholesky`."""
-    a = _square(a, "cholesky")
+    """As `numpy.linalg.cholesky`: the lower factor L of L @ L.mT (or, of the upper one, its
+    transpose); one triangle is read.
+
+    >>> cd.grad(lambda a: cnp.linalg.cholesky(a)[0, 0])(np.array([[4.0]]))
+    array([[0.25]])
+    """
+    a = square_of(a, "cholesky")
     return adjoint(_core.cholesky(adjoint(a))) if upper else _core.cholesky(a)
 
 
 @mirrors(np.linalg.tensorsolve)
 def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Array:
-    """As `numpy.linalg.tensorsolve`."""
+    """As `numpy.linalg.tensorsolve`: x of tensordot(a, x, x.ndim) = b, by both.
+
+    >>> cd.grad(lambda b: cnp.linalg.tensorsolve([[4.0]], b)[0])(np.ones(1))
+    array([0.25])
+    """
     a, b = as_array(a), as_array(b)
     if axes is not None:
         last = [axis_of(a, k, "tensorsolve") for k in axes]
@@ -139,7 +152,11 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Any = None) -> Array:
 
 @mirrors(np.linalg.tensorinv)
 def tensorinv(a: ArrayLike, ind: int = 2) -> Array:
-    """As `numpy.linalg.tensorinv`."""
+    """As `numpy.linalg.tensorinv`: the inverse of an array as a matrix of its first `ind` axes.
+
+    >>> cd.grad(lambda a: cnp.linalg.tensorinv(a, ind=1)[0, 0])(np.array([[2.0]]))
+    array([[-0.25]])
+    """
     a = as_array(a)
     if ind <= 0:
         raise ValueError("tensorinv: Invalid ind argument.")
@@ -161,8 +178,13 @@ class SlogdetResult(NamedTuple):
 
 @mirrors(np.linalg.slogdet)
 def slogdet(a: ArrayLike) -> SlogdetResult:
-    """As `numpy.linalg.slogdet`; the sign of real matrices has no derivative."""
-    a = floating(_square(a, "slogdet"))
+    """As `numpy.linalg.slogdet`: sign and logarithm of the determinant; the sign of real matrices
+    has no derivative.
+
+    >>> cd.grad(lambda t: cnp.linalg.slogdet(t * np.eye(3))[1])(2.0)
+    1.5
+    """
+    a = floating(square_of(a, "slogdet"))
     sign = as_array(np.asarray(_sign_of_det(_core.value(a))))
     if a.dtype.kind == "c":
         singular = np.equal(_core.value(sign), 0)
@@ -190,8 +212,12 @@ def _sign_of_det(a: Any) -> Any:
 
 @mirrors(np.linalg.matrix_power)
 def matrix_power(a: ArrayLike, n: int) -> Array:
-    """As `numpy.linalg.matrix_power`."""
-    a = _square(a, "matrix_power")
+    """As `numpy.linalg.matrix_power`: products of a matrix with itself, of its inverse for n < 0.
+
+    >>> cd.grad(lambda t: cnp.linalg.matrix_power(t * np.eye(2), 3)[0, 0])(2.0)
+    12.0
+    """
+    a = square_of(a, "matrix_power")
     try:
         n = n.__index__()
     except AttributeError:
@@ -211,7 +237,11 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
 
 @mirrors(np.linalg.multi_dot)
 def multi_dot(arrays: Sequence[ArrayLike], *, out: Any = None) -> Array:
-    """As `numpy.linalg.multi_dot`: the cheapest order of products."""
+    """As `numpy.linalg.multi_dot`: the product of several matrices, in the cheapest order.
+
+    >>> cd.grad(lambda x: cnp.linalg.multi_dot([x, np.eye(2), x]))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
     chain = [as_array(a) for a in arrays]
     if len(chain) < 2:
         raise ValueError("multi_dot: expecting at least two arrays.")
@@ -262,7 +292,12 @@ def _product(chain: list[Array], split: dict[tuple[int, int], int], i: int, j: i
 @handles(np.linalg.norm)
 @shortcut(_core.norm2)
 def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    """As `numpy.linalg.norm`; the derivative is 0 where the norm is 0."""
+    """As `numpy.linalg.norm`: of vectors or matrices, with every `ord`; the derivative is 0 where
+    the norm is 0.
+
+    >>> cd.grad(cnp.linalg.norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    """
     if type(x) is not Array and not any_array(x):
         return NUMPY.linalg.norm(x, ord, axis, keepdims)
     if ord is None and axis is None:
@@ -287,14 +322,22 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
 def vector_norm(
     x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
 ) -> Array:  # fmt: skip
-    """As `numpy.linalg.vector_norm`; the derivative is 0 where the norm is 0."""
+    """As `numpy.linalg.vector_norm`; the derivative is 0 where the norm is 0.
+
+    >>> cd.grad(cnp.linalg.vector_norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    """
     x = floating(x)
     return _vector_norm(x, 2 if ord is None else ord, axes_of(x, axis, "vector_norm"), keepdims)
 
 
 @mirrors(np.linalg.matrix_norm)
 def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """As `numpy.linalg.matrix_norm`; the derivative is 0 where the norm is 0."""
+    """As `numpy.linalg.matrix_norm`; the derivative is 0 where the norm is 0.
+
+    >>> cd.grad(cnp.linalg.matrix_norm)(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
     x = floating(x)
     if x.ndim < 2:
         raise misfit(f"matrix_norm: an array of two axes or more is needed, not {x.shape}")
@@ -303,7 +346,12 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
 
 @mirrors(np.linalg.cond)
 def cond(x: ArrayLike, p: Any = None) -> Array:
-    """As `numpy.linalg.cond`."""
+    """As `numpy.linalg.cond`: the largest singular value divided by the smallest, or another
+    norm's.
+
+    >>> round(cd.grad(lambda t: cnp.linalg.cond([[t, 0.0], [0.0, 2.0]]))(4.0), 6)
+    0.5
+    """
     x = as_array(x)
     if x.ndim < 2 or not x.size:
         raise misfit(
@@ -315,7 +363,7 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
         large, small = (_matrix_norm(x, k, axes, False) for k in ((-2, 2) if p == -2 else (2, -2)))
         empty = _core.equal(small, 0.0)
         return _core.where(empty, np.inf, large / _core.where(empty, 1.0, small))
-    x = _square(x, "cond")
+    x = square_of(x, "cond")
     singular = of_values(_is_singular, x)
     unit = np.eye(x.shape[-1], dtype=x.dtype)
     regular = _core.where(singular[..., np.newaxis, np.newaxis], unit, x)
@@ -379,7 +427,11 @@ def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
 
 @mirrors(np.linalg.outer)
 def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
-    """As `numpy.linalg.outer`."""
+    """As `numpy.linalg.outer`: all products of the elements of two vectors.
+
+    >>> cd.grad(lambda x: cnp.linalg.outer(x, x).sum())(np.array([1.0, 2.0]))
+    array([6., 6.])
+    """
     a, b = as_array(x1), as_array(x2)
     if a.ndim != 1 or b.ndim != 1:
         raise misfit(
@@ -390,7 +442,11 @@ def outer(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
 @mirrors(np.linalg.cross)
 def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
-    """As `numpy.linalg.cross`."""
+    """As `numpy.linalg.cross`: the product of vectors of three numbers.
+
+    >>> cd.grad(lambda x: cnp.linalg.cross(x, [0.0, 1.0, 0.0])[2])(np.ones(3))
+    array([1., 0., 0.])
+    """
     a, b = as_array(x1), as_array(x2)
     if a.shape[axis] != 3 or b.shape[axis] != 3:
         raise misfit(f"cross: both arrays must hold vectors of length three, not {a.shape} and "
@@ -400,11 +456,25 @@ def cross(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
 
 @mirrors(np.linalg.diagonal)
 def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Array:
-    """As `numpy.linalg.diagonal`."""
+    """As `numpy.linalg.diagonal`: the diagonals of matrices, in the last two axes.
+
+    >>> cd.grad(lambda x: cnp.linalg.diagonal(x).sum())(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
     return _diagonal(x, offset, -2, -1)
 
 
 @mirrors(np.linalg.trace)
 def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Array:
-    """As `numpy.linalg.trace`."""
+    """As `numpy.linalg.trace`: sums of diagonals, in the last two axes.
+
+    >>> cd.grad(cnp.linalg.trace)(np.ones((2, 2)))
+    array([[1., 0.],
+           [0., 1.]])
+    """
     return _trace(x, offset, -2, -1, dtype)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

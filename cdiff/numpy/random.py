@@ -154,11 +154,21 @@ def _method(name: str, base: Any) -> Any:
 
 
 class Generator(np.random.Generator):
-    """As `numpy.random.Generator`; samples are differentiated by the parameters."""
+    """As `numpy.random.Generator`; samples are differentiated by the parameters.
+
+    >>> f = lambda s: cnp.random.Generator(np.random.PCG64(1)).exponential(s)
+    >>> cd.grad(f)(2.0) == f(1.0)
+    True
+    """
 
 
 class RandomState(np.random.RandomState):
-    """As `numpy.random.RandomState`; samples are differentiated by the parameters."""
+    """As `numpy.random.RandomState`; samples are differentiated by the parameters.
+
+    >>> f = lambda s: cnp.random.RandomState(1).exponential(s)
+    >>> cd.grad(f)(2.0) == f(1.0)
+    True
+    """
 
 
 for _name in _DRAWS:
@@ -167,8 +177,24 @@ for _name in _DRAWS:
 
 
 def default_rng(seed: Any = None) -> Generator:
-    """As `numpy.random.default_rng`."""
+    """As `numpy.random.default_rng`: a `Generator` whose samples are differentiated.
+
+    >>> f = lambda s: cnp.random.default_rng(1).uniform(0.0, s)
+    >>> cd.grad(f)(2.0) == f(1.0)
+    True
+    """
     return Generator(np.random.default_rng(seed).bit_generator)
+
+
+_SEEDED = ">>> np.random.seed(1)\n>>> cd.grad(cnp.random.{0})(2.0) > 0\nTrue"
+_EXAMPLES = {
+    "uniform": ">>> round(sum(cd.grad(cnp.random.uniform, argnums=(0, 1))(0.0, 1.0)), 6)\n1.0",
+    "pareto": ">>> cd.grad(cnp.random.pareto)(2.0) < 0\nTrue",
+    "multivariate_normal":
+        ">>> rng = cnp.random.default_rng(1)\n"
+        '>>> cd.grad(lambda m: rng.multivariate_normal([m], [[1.0]], method="cholesky")[0])(2.0)\n'
+        "1.0",
+}  # fmt: skip
 
 
 def _function(name: str) -> Any:
@@ -181,6 +207,9 @@ def _function(name: str) -> Any:
             return draw(np.random, *args, **kwargs)
         return original(*args, **kwargs)
 
+    lines = (f"As `numpy.random.{name}`; the sample is differentiated by the parameters.", "",
+             *_EXAMPLES.get(name, _SEEDED.format(name)).split("\n"), "")  # fmt: skip
+    function.__doc__ = "\n    ".join(lines) + (original.__doc__ or "")
     return function
 
 
@@ -193,3 +222,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(np.random, name):
         raise AttributeError(f"module 'cdiff.numpy.random' has no attribute {name!r}")
     return getattr(np.random, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

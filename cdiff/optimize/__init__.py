@@ -22,3 +22,7 @@ from cdiff.optimize._minimize import minimize
 from cdiff.optimize._root import root
 
 __all__ = ["CurveFit", "curve_fit", "least_squares", "minimize", "root"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

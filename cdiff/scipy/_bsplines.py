@@ -56,7 +56,7 @@ class BSpline:
     Examples
     --------
     >>> import cdiff as cd
-    >>> tent = lambda c: BSpline([0.0, 0.0, 1.0, 1.0], c, 1)(0.25)
+    >>> tent = lambda c: csi.BSpline([0.0, 0.0, 1.0, 1.0], c, 1)(0.25)
     >>> cd.grad(tent)(np.array([3.0, 5.0]))
     array([0.75, 0.25])
     """
@@ -202,7 +202,12 @@ def make_interp_spline(
     x: Any, y: Any, k: int = 3, t: Any = None, bc_type: Any = None, axis: int = 0,
     check_finite: bool = True,
 ) -> BSpline:  # fmt: skip
-    """As `scipy.interpolate.make_interp_spline`."""
+    """As `scipy.interpolate.make_interp_spline`: the spline of degree k through points, by points
+    and values.
+
+    >>> cd.grad(lambda y: csi.make_interp_spline([0.0, 1.0, 2.0], y, k=1)(0.5))(np.ones(3))
+    array([0.5, 0.5, 0. ])
+    """
     conditions = () if bc_type is None or isinstance(bc_type, str) else bc_type
     values = [v for end in conditions if end is not None and not isinstance(end, str)
               for _, v in end]  # fmt: skip

@@ -66,6 +66,10 @@ class RegularGridInterpolator:
     The coefficients of splines come from a direct solver; SciPy's default is an iterative one,
     which stops where three to six digits are right. Arguments `solver` and `solver_args` count
     where everything is plain.
+
+    >>> f = lambda x: csi.RegularGridInterpolator([[0.0, 1.0]], [2.0, 5.0])(x)[0]
+    >>> cd.grad(f)(np.array([0.5]))
+    array([3.])
     """
 
     def __init__(self, points: Any, values: Any, method: str = "linear", bounds_error: bool = True,
@@ -265,7 +269,12 @@ def interpn(
     points: Any, values: Any, xi: Any, method: str = "linear", bounds_error: bool = True,
     fill_value: Any = np.nan,
 ) -> Any:  # fmt: skip
-    """As `scipy.interpolate.interpn`, with the methods of `RegularGridInterpolator`."""
+    """As `scipy.interpolate.interpn`: values between the points of a grid, with the methods of
+    `RegularGridInterpolator`.
+
+    >>> cd.grad(lambda x: csi.interpn([[0.0, 1.0]], [2.0, 5.0], x)[0])(np.array([0.5]))
+    array([3.])
+    """
     if method not in LEAST and not any_array(values, xi, *points):
         return _interpolate.interpn(points, values, xi, method, bounds_error, fill_value)
     return RegularGridInterpolator(points, values, method, bounds_error, fill_value)(xi)

@@ -47,7 +47,12 @@ def _step(x: Any, query: Any, kind: str) -> Any:
 
 
 class interp1d(Interpolant):
-    """As `scipy.interpolate.interp1d`, with every `kind`."""
+    """As `scipy.interpolate.interp1d`: a function through points, with every `kind`, by points,
+    values and where it is called.
+
+    >>> cd.grad(lambda x: csi.interp1d([0.0, 1.0], [2.0, 5.0])(x))(0.5)
+    3.0
+    """
 
     def __init__(self, x: Any, y: Any, kind: Any = "linear", axis: int = -1, copy: bool = True,
                  bounds_error: bool | None = None, fill_value: Any = np.nan,

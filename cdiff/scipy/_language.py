@@ -257,20 +257,25 @@ def _reduced(phi: Any) -> tuple[Any, Any]:
     return phi - turns * pi, turns
 
 
-def _ellipkinc_by_m(phi: Any, m: Any) -> Any:
-    """The derivative of ellipkinc by m (Carlson's form, which is smooth at m = 0)."""
+def _incomplete(phi: Any, m: Any, complete: str, sign: int) -> Any:
+    """The derivative by m of an incomplete elliptic integral (Carlson's form, which is smooth at
+    m = 0), with that of the complete one for each half turn."""
     angle, turns = _reduced(phi)
     s, c = _core.sin(angle), _core.cos(angle)
-    whole = _where(turns == 0, 0.0, 2 * turns * ROWS["ellipk"].partial(0)(_call("ellipk", m), m))
-    return s**3 * _call("elliprd", c * c, 1.0, 1 - m * s * s) / 6 + whole
+    ends = (1.0, 1 - m * s * s)[::sign]
+    slope = ROWS[complete].partial(0)(_call(complete, m), m)
+    whole = _where(turns == 0, 0.0, 2 * turns * slope)
+    return sign * s**3 * _call("elliprd", c * c, *ends) / 6 + whole
+
+
+def _ellipkinc_by_m(phi: Any, m: Any) -> Any:
+    """The derivative of ellipkinc by m."""
+    return _incomplete(phi, m, "ellipk", 1)
 
 
 def _ellipeinc_by_m(phi: Any, m: Any) -> Any:
     """The derivative of ellipeinc by m."""
-    angle, turns = _reduced(phi)
-    s, c = _core.sin(angle), _core.cos(angle)
-    whole = _where(turns == 0, 0.0, 2 * turns * ROWS["ellipe"].partial(0)(_call("ellipe", m), m))
-    return -(s**3) * _call("elliprd", c * c, 1 - m * s * s, 1.0) / 6 + whole
+    return _incomplete(phi, m, "ellipe", -1)
 
 
 def _amplitude_by_m(u: Any, m: Any) -> Any:

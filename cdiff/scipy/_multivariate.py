@@ -128,7 +128,11 @@ def _definite(allow_singular: bool, name: str) -> None:
 
 
 def _normal(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Array:
-    """As `scipy.stats.multivariate_normal`: logpdf and pdf, by x, mean and cov (definite)."""
+    """As `scipy.stats.multivariate_normal`: logpdf and pdf, by x, mean and cov (definite).
+
+    >>> cd.grad(lambda m: css.multivariate_normal.logpdf(np.ones(2), m))(np.zeros(2))
+    array([1., 1.])
+    """
     _definite(allow_singular, "multivariate_normal")
     squares, log_det, n = _distances(x, mean, cov, "multivariate_normal")
     return -0.5 * (squares + log_det + n * log(2 * pi))
@@ -137,7 +141,11 @@ def _normal(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False
 def _student(
     x: Any, loc: Any = None, shape: Any = 1, df: Any = 1, allow_singular: bool = False
 ) -> Array:
-    """As `scipy.stats.multivariate_t`: logpdf and pdf, by x, loc, shape (definite) and df."""
+    """As `scipy.stats.multivariate_t`: logpdf and pdf, by x, loc, shape (definite) and df.
+
+    >>> cd.grad(lambda m: css.multivariate_t.logpdf(np.ones(2), m, df=2.0))(np.zeros(2))
+    array([1., 1.])
+    """
     _definite(allow_singular, "multivariate_t")
     df = 1 if df is None else df
     _positive(df, "multivariate_t", "df")
@@ -164,6 +172,9 @@ def _dirichlet(x: Any, alpha: Any) -> Array:
     """As `scipy.stats.dirichlet`: logpdf and pdf, by x (one point, or one a column) and alpha.
 
     Of an x with one row less than alpha, the last one is what remains of 1.
+
+    >>> cd.grad(lambda a: css.dirichlet.logpdf([0.5, 0.5], a))(np.array([1.0, 1.0])).round(4)
+    array([0.3069, 0.3069])
     """
     x, alpha = as_array(x), as_array(alpha)
     if alpha.ndim != 1 or x.ndim not in (1, 2) or x.shape[0] not in (alpha.size, alpha.size - 1):
@@ -197,7 +208,11 @@ def _counted(x: Any, p: Any, n: Any, name: str) -> tuple[Any, Array, Any]:
 
 def _multinomial(x: Any, n: Any, p: Any) -> Array:
     """As `scipy.stats.multinomial`: logpmf and pmf, by p, whose last element is what remains of
-    1, as in SciPy, and has derivative 0."""
+    1, as in SciPy, and has derivative 0.
+
+    >>> round(cd.grad(lambda t: css.multinomial.logpmf([2, 2], 4, [t, 1 - t]))(0.25), 4)
+    5.3333
+    """
     x, p, allowed = _counted(x, p, n, "multinomial")
     first = p[..., :-1]
     p = _core.concatenate([first, 1.0 - _core.sum(first, (-1,), True)], p.ndim - 1)
@@ -207,7 +222,12 @@ def _multinomial(x: Any, n: Any, p: Any) -> Array:
 
 
 def _dirichlet_multinomial(x: Any, alpha: Any, n: Any) -> Array:
-    """As `scipy.stats.dirichlet_multinomial`: logpmf and pmf, by alpha."""
+    """As `scipy.stats.dirichlet_multinomial`: logpmf and pmf, by alpha.
+
+    >>> f = lambda a: css.dirichlet_multinomial.logpmf([1, 3], a, 4)
+    >>> cd.grad(f)(np.array([1.0, 1.0])).round(4)
+    array([-0.2833,  0.55  ])
+    """
     x, alpha, allowed = _counted(x, alpha, n, "dirichlet_multinomial")
     if np.any((x < 0) | (x != np.floor(x))) or np.any((np.asarray(n) < 0) | (n != np.floor(n))):
         raise ValueError("dirichlet_multinomial: x and n must be non-negative integers")
@@ -240,7 +260,11 @@ def _trace_of_quotient(a: Array, b: Array) -> Array:
 
 
 def _wishart(x: Any, df: Any, scale: Any) -> Array:
-    """As `scipy.stats.wishart`: logpdf and pdf, by x, df and scale (both definite)."""
+    """As `scipy.stats.wishart`: logpdf and pdf, by x, df and scale (both definite).
+
+    >>> cd.grad(lambda x: css.wishart.logpdf([[x]], 3, [[1.0]]))(2.0)
+    -0.25
+    """
     x, scale = _definite_matrices(x, scale, "wishart")
     p = scale.shape[0]
     by_x = 0.5 * (df - p - 1) * _log_det(_core.cholesky(x)) - 0.5 * _trace_of_quotient(scale, x)
@@ -249,7 +273,11 @@ def _wishart(x: Any, df: Any, scale: Any) -> Array:
 
 
 def _invwishart(x: Any, df: Any, scale: Any) -> Array:
-    """As `scipy.stats.invwishart`: logpdf and pdf, by x, df and scale (both definite)."""
+    """As `scipy.stats.invwishart`: logpdf and pdf, by x, df and scale (both definite).
+
+    >>> cd.grad(lambda x: css.invwishart.logpdf([[x]], 3, [[1.0]]))(1.0)
+    -2.0
+    """
     x, scale = _definite_matrices(x, scale, "invwishart")
     p = scale.shape[0]
     by_x = -0.5 * (df + p + 1) * _log_det(_core.cholesky(x)) - 0.5 * _trace_of_quotient(x, scale)
@@ -258,7 +286,11 @@ def _invwishart(x: Any, df: Any, scale: Any) -> Array:
 
 
 def _matrix_normal(X: Any, mean: Any = None, rowcov: Any = 1, colcov: Any = 1) -> Array:
-    """As `scipy.stats.matrix_normal`: logpdf and pdf, by X, mean, rowcov and colcov (definite)."""
+    """As `scipy.stats.matrix_normal`: logpdf and pdf, by X, mean, rowcov and colcov (definite).
+
+    >>> cd.grad(lambda x: css.matrix_normal.logpdf(x))(np.ones((1, 1)))
+    array([[-1.]])
+    """
     if mean is not None and np.ndim(mean) != 2:
         raise misfit(f"matrix_normal: the mean is a matrix, its shape is {np.shape(mean)}")
     x = as_array(X) if mean is None else as_array(X) - as_array(mean)
@@ -286,7 +318,11 @@ def _no_unit(x: Any) -> Any:
 
 
 def _vonmises_fisher(x: Any, mu: Any, kappa: Any) -> Array:
-    """As `scipy.stats.vonmises_fisher`: logpdf and pdf, by x, mu (unit vectors) and kappa."""
+    """As `scipy.stats.vonmises_fisher`: logpdf and pdf, by x, mu (unit vectors) and kappa.
+
+    >>> round(cd.grad(lambda k: css.vonmises_fisher.logpdf([1.0, 0.0], [1.0, 0.0], k))(1.0), 6)
+    0.55361
+    """
     x, mu = as_array(x), as_array(mu)
     if mu.ndim != 1 or not x.ndim or x.shape[-1] != mu.size:
         raise misfit(f"vonmises_fisher: x of shape {x.shape} and mu of shape {mu.shape} do not fit")
@@ -302,7 +338,11 @@ def _vonmises_fisher(x: Any, mu: Any, kappa: Any) -> Array:
 def _normal_inverse_gamma(
     x: Any, s2: Any, mu: Any = 0.0, lmbda: Any = 1.0, a: Any = 1.0, b: Any = 1.0
 ) -> Array:
-    """As `scipy.stats.normal_inverse_gamma`: logpdf and pdf, by all arguments, elementwise."""
+    """As `scipy.stats.normal_inverse_gamma`: logpdf and pdf, by all arguments, elementwise.
+
+    >>> cd.grad(lambda x: css.normal_inverse_gamma.logpdf(x, 1.0))(0.5)
+    -0.5
+    """
     x, s2, mu, lmbda, a, b = (as_array(z) for z in (x, s2, mu, lmbda, a, b))
     inside = _core.where(_core.greater(s2, 0), s2, 1.0)
     constant = 0.5 * (_core.log(lmbda) - log(2 * pi)) + a * _core.log(b) - special.gammaln(a)

@@ -61,7 +61,11 @@ def _unitary(a: Array) -> Array:
 @_mirrors
 @over_stacks(2)
 def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
-    """As `scipy.linalg.polar`, of one matrix of full rank."""
+    """As `scipy.linalg.polar`: unitary times positive definite, of one matrix of full rank.
+
+    >>> round(cd.grad(lambda t: csl.polar([[t]])[1][0, 0])(2.0), 6)
+    1.0
+    """
     if side not in ("right", "left"):
         raise ValueError(f"polar: `side` must be either 'right' or 'left', not {side!r}")
     a = matrix_of(a, "polar")
@@ -72,7 +76,12 @@ def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
 
 @_mirrors
 def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[Array, Array]:
-    """As `scipy.linalg.orthogonal_procrustes`, where A^H B has full rank."""
+    """As `scipy.linalg.orthogonal_procrustes`: the best rotation of A into B and its scale, where
+    A^H B has full rank.
+
+    >>> round(cd.grad(lambda t: csl.orthogonal_procrustes(t * np.eye(2), np.eye(2))[1])(3.0), 6)
+    2.0
+    """
     a, b = promoted(matrix_of(A, "orthogonal_procrustes"), matrix_of(B, "orthogonal_procrustes"))
     if a.shape != b.shape:
         raise misfit(f"orthogonal_procrustes: shapes {a.shape} and {b.shape} differ")

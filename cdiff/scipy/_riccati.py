@@ -113,7 +113,9 @@ def _solved(discrete: bool, a: Any, b: Any, q: Any, r: Any, e: Any, s: Any) -> A
     return call(operator, [a, b @ _core.solve(r, b.mT), q])
 
 
-def _function(discrete: bool) -> Callable[..., Array]:
+def _function(discrete: bool, slope: float) -> Callable[..., Array]:
+    """One of the two equations; `slope` is what its example shows."""
+
     def function(
         a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: bool = True
     ) -> Array:
@@ -122,10 +124,13 @@ def _function(discrete: bool) -> Callable[..., Array]:
     function.__name__ = function.__qualname__ = Riccati(discrete).name
     function.__doc__ = (
         f"As `scipy.linalg.{function.__name__}`, by all matrices, which are real; q and r count by "
-        "their symmetric parts, and r must have an inverse."
+        "their symmetric parts, and r must have an inverse.\n\n"
+        ">>> one = np.eye(1)\n"
+        f">>> f = lambda q: csl.{function.__name__}(one, one, q * one, one).sum()\n"
+        f">>> round(cd.grad(f)(1.0), 4)\n{slope}"
     )
     return function
 
 
-solve_continuous_are = _function(False)
-solve_discrete_are = _function(True)
+solve_continuous_are = _function(False, 0.3536)
+solve_discrete_are = _function(True, 1.1708)

@@ -18,6 +18,7 @@ import numpy as np
 
 from cdiff._core import Array, Callee, any_array, array, call, cast, zmul
 from cdiff._mapped import Broadcast
+from cdiff.scipy._examples import example
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -239,4 +240,5 @@ def description(row: Row) -> str:
         lines.append("No derivative is known.")
     for text in (row.domain and f"They hold for {row.domain}.", row.note):
         lines += ["", text] if text else []
-    return "\n".join(lines)
+    last = max([k for k, d in enumerate(row.d) if d is not None], default=0)
+    return "\n".join(lines) + example("special", row.name, f"csp.{row.name}", last)

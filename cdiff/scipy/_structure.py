@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["hermitian_of", "matrices_of", "matrix_of", "over_stacks", "promoted", "square_of",
-           "symmetric_of"]  # fmt: skip
+           "symmetric_of", "vector_of"]  # fmt: skip
 
 
 def square_of(a: Any, name: str) -> Array:
@@ -32,6 +32,14 @@ def square_of(a: Any, name: str) -> Array:
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise misfit(f"{name}: expected a square matrix, got shape {a.shape}")
     return a
+
+
+def vector_of(c: Any, name: str) -> Array:
+    """The operand, which is a vector."""
+    c = as_array(c)
+    if c.ndim != 1:
+        raise misfit(f"{name}: expected a vector, got shape {c.shape}")
+    return c
 
 
 def matrix_of(a: Any, name: str) -> Array:

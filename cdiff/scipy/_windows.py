@@ -55,7 +55,11 @@ def _places(M: int, sym: bool) -> Any:
 
 @_mirrors
 def gaussian(M: int, std: Any, sym: bool = True) -> Array:
-    """As `scipy.signal.windows.gaussian`, by std."""
+    """As `scipy.signal.windows.gaussian`, by std.
+
+    >>> round(cd.grad(lambda s: css.windows.gaussian(3, s)[0])(1.0), 6)
+    0.606531
+    """
     k, length = _places(M, sym)
     result: Array = _core.exp(-0.5 * _core.square((k - 0.5 * (length - 1)) / std))
     return result
@@ -63,7 +67,11 @@ def gaussian(M: int, std: Any, sym: bool = True) -> Array:
 
 @_mirrors
 def general_gaussian(M: int, p: Any, sig: Any, sym: bool = True) -> Array:
-    """As `scipy.signal.windows.general_gaussian`, by p and sig."""
+    """As `scipy.signal.windows.general_gaussian`, by p and sig.
+
+    >>> round(cd.grad(lambda s: css.windows.general_gaussian(3, 1.0, s)[0])(1.0), 6)
+    0.606531
+    """
     k, length = _places(M, sym)
     distance = _core.absolute((k - 0.5 * (length - 1)) / sig)
     result: Array = _core.exp(-0.5 * _core.power(distance, 2 * p))
@@ -72,7 +80,11 @@ def general_gaussian(M: int, p: Any, sig: Any, sym: bool = True) -> Array:
 
 @_mirrors
 def exponential(M: int, center: Any = None, tau: Any = 1.0, sym: bool = True) -> Array:
-    """As `scipy.signal.windows.exponential`, by tau (and by center, for a window of the filter)."""
+    """As `scipy.signal.windows.exponential`, by tau (and by center, for a window of the filter).
+
+    >>> round(cd.grad(lambda t: css.windows.exponential(3, tau=t)[0])(1.0), 6)
+    0.367879
+    """
     k, length = _places(M, sym)
     if sym and center is not None:
         raise ValueError("If sym==True, center must be None.")
@@ -83,7 +95,11 @@ def exponential(M: int, center: Any = None, tau: Any = 1.0, sym: bool = True) ->
 
 @_mirrors
 def kaiser(M: int, beta: Any, sym: bool = True) -> Array:
-    """As `scipy.signal.windows.kaiser`, by beta."""
+    """As `scipy.signal.windows.kaiser`, by beta.
+
+    >>> round(cd.grad(lambda b: css.windows.kaiser(3, b)[0])(1.0), 6)
+    -0.35258
+    """
     k, length = _places(M, sym)
     if length == 1:
         return _core.array(np.ones(1))
@@ -95,7 +111,11 @@ def kaiser(M: int, beta: Any, sym: bool = True) -> Array:
 
 @_mirrors
 def general_cosine(M: int, a: Any, sym: bool = True) -> Array:
-    """As `scipy.signal.windows.general_cosine`, by the coefficients."""
+    """As `scipy.signal.windows.general_cosine`, by the coefficients.
+
+    >>> cd.grad(lambda a: css.windows.general_cosine(3, a)[0])(np.ones(2))
+    array([ 1., -1.])
+    """
     _, length = _places(M, sym)
     angle = np.linspace(-np.pi, np.pi, length)[:M]
     total: Any = sum([a[j] * np.cos(j * angle) for j in range(len(a))])
@@ -104,7 +124,11 @@ def general_cosine(M: int, a: Any, sym: bool = True) -> Array:
 
 @_mirrors
 def general_hamming(M: int, alpha: Any, sym: bool = True) -> Array:
-    """As `scipy.signal.windows.general_hamming`, by alpha."""
+    """As `scipy.signal.windows.general_hamming`, by alpha.
+
+    >>> cd.grad(lambda a: css.windows.general_hamming(3, a)[0])(0.5)
+    2.0
+    """
     return general_cosine(M, [alpha, 1.0 - alpha], sym)  # type: ignore[no-any-return]
 
 
@@ -115,3 +139,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_windows, name):
         raise AttributeError(f"module 'cdiff.scipy.signal.windows' has no attribute {name!r}")
     return getattr(_windows, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -159,9 +159,24 @@ def _listed(x: Array, s: Any, axes: Any, name: str) -> tuple[Any, Any]:
     return s, axes
 
 
+# The results of the examples: of an array that s multiplies, the derivative of one element by s.
+_SHOWN = {
+    "dct": -27.7128, "dctn": 72.0, "dst": -27.7128, "dstn": 72.0, "fft": -11.5, "fft2": 9.0,
+    "fftn": 9.0, "fht": 2.8932, "hfft": -16.0, "hfft2": 75.1577, "hfftn": 75.1577, "idct":
+    -6.8333, "idctn": 4.8889, "idst": -1.1667, "idstn": -0.4444, "ifft": -3.8333, "ifft2": 1.0,
+    "ifftn": 1.0, "ifht": 2.8932, "ihfft": -3.8333, "ihfft2": 1.0, "ihfftn": 1.0, "irfft": -4.0,
+    "irfft2": 6.2631, "irfftn": 6.2631, "rfft": -11.5, "rfft2": 9.0, "rfftn": 9.0,
+}  # fmt: skip
+
+
 def _named(transform: Any, name: str) -> Any:
     transform.__name__ = transform.__qualname__ = name
-    transform.__doc__ = f"As `scipy.fft.{name}`."
+    of = f"{name}(s * np.arange(9.0).reshape(3, 3) ** 2)[1, 1].real"
+    if "fht" in name:
+        of = f"{name}(s * np.arange(1.0, 4.0), 0.1, 0.0)[0]"
+    transform.__doc__ = (
+        f"As `scipy.fft.{name}`.\n\n>>> round(cd.grad(lambda s: csf.{of})(1.0), 4)\n{_SHOWN[name]}"
+    )
     return _mirrors(transform)
 
 
@@ -272,13 +287,21 @@ for _name, _function in (("hfft", _hermitian), ("ihfft", _inverse_hermitian)):
 
 @_mirrors
 def fftshift(x: Any, axes: Any = None) -> Array:
-    """As `scipy.fft.fftshift`."""
+    """As `scipy.fft.fftshift`: frequency 0 in the middle.
+
+    >>> cd.grad(lambda x: csf.fftshift(x)[0])(np.zeros(3))
+    array([0., 0., 1.])
+    """
     return _numpy_fft.fftshift(x, axes)
 
 
 @_mirrors
 def ifftshift(x: Any, axes: Any = None) -> Array:
-    """As `scipy.fft.ifftshift`."""
+    """As `scipy.fft.ifftshift`: the inverse of `fftshift`.
+
+    >>> cd.grad(lambda x: csf.ifftshift(x)[0])(np.zeros(3))
+    array([0., 1., 0.])
+    """
     return _numpy_fft.ifftshift(x, axes)
 
 
@@ -289,3 +312,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_fft, name):
         raise AttributeError(f"module 'cdiff.scipy.fft' has no attribute {name!r}")
     return getattr(_fft, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -38,3 +38,7 @@ __all__ = ["Akima1DInterpolator", "BSpline", "CubicHermiteSpline", "CubicSpline"
 
 def __getattr__(name: str) -> Any:
     return other(_interpolate, "interpolate", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

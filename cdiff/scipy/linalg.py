@@ -28,13 +28,14 @@ from cdiff.numpy._common import adjoint, as_array, of_values
 from cdiff.numpy._index import tril as _tril
 from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
-from cdiff.scipy import _polar, _powers, _riccati, _spectral
-from cdiff.scipy._matrix import Banded, PackedLU, Solve, Sylvester, joined, unpacked
+from cdiff.scipy import _polar, _powers, _riccati, _special_matrices, _spectral
+from cdiff.scipy._matrix import Banded, PackedLU, Solve, Sylvester, unpacked
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
 from cdiff.scipy._powers import *  # noqa: F403
+from cdiff.scipy._special_matrices import *  # noqa: F403
 from cdiff.scipy._spectral import *  # noqa: F403
 from cdiff.scipy._structure import (
     check_method,
@@ -44,10 +45,12 @@ from cdiff.scipy._structure import (
     promoted,
     square_of,
     symmetric_of,
+    vector_of,
 )
 
 _linalg = scipy_module("linalg")
-__all__: list[str] = [*_polar.__all__, *_powers.__all__, *_spectral.__all__]
+__all__: list[str] = [*_polar.__all__, *_powers.__all__, *_special_matrices.__all__,
+                      *_spectral.__all__]  # fmt: skip
 _mirrors = mirror_of(_linalg, __all__)
 
 _SHORT = {
@@ -102,7 +105,11 @@ def solve(
     a: Any, b: Any, lower: bool = False, overwrite_a: bool = False, overwrite_b: bool = False,
     check_finite: bool = True, assume_a: str | None = None, transposed: bool = False,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.solve`, with every `assume_a`."""
+    """As `scipy.linalg.solve`: x of a @ x = b, with every `assume_a`.
+
+    >>> cd.grad(lambda b: csl.solve([[4.0]], b)[0])(np.ones(1))
+    array([0.25])
+    """
     a = square_of(a, "solve")
     kind = _kind_of("solve", assume_a)
     a = _read_part(a, kind, lower)
@@ -118,7 +125,12 @@ def solve_triangular(
     a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False,
     overwrite_b: bool = False, check_finite: bool = True,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.solve_triangular`."""
+    """As `scipy.linalg.solve_triangular`: one triangle of `a` is read, the other one has derivative
+    0.
+
+    >>> cd.grad(lambda a: csl.solve_triangular(a, np.ones(1))[0])(np.eye(1))
+    array([[-1.]])
+    """
     a = square_of(a, "solve_triangular")
     if trans not in (0, 1, 2, "N", "T", "C"):
         raise ValueError(f"solve_triangular: trans is 0, 1, 2, 'N', 'T' or 'C', not {trans!r}")
@@ -138,7 +150,11 @@ def solve_banded(
     l_and_u: tuple[int, int], ab: Any, b: Any, overwrite_ab: bool = False,
     overwrite_b: bool = False, check_finite: bool = True,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.solve_banded`; elements of `ab` outside the matrix have derivative 0."""
+    """As `scipy.linalg.solve_banded`; elements of `ab` outside the matrix have derivative 0.
+
+    >>> cd.grad(lambda b: csl.solve_banded((0, 0), [[4.0]], b)[0])(np.ones(1))
+    array([0.25])
+    """
     low, up = l_and_u
     ab, b = promoted(matrix_of(ab, "solve_banded"), b)
     if ab.shape[0] != low + up + 1:
@@ -155,7 +171,11 @@ def solveh_banded(
     ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False, lower: bool = False,
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.solveh_banded`."""
+    """As `scipy.linalg.solveh_banded`: of a positive definite matrix given by its bands.
+
+    >>> cd.grad(lambda b: csl.solveh_banded([[4.0]], b)[0])(np.ones(1))
+    array([0.25])
+    """
     ab = matrix_of(ab, "solveh_banded")
     width = ab.shape[0] - 1
     if ab.dtype.kind == "c":
@@ -173,7 +193,11 @@ def solveh_banded(
 def cholesky(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> Array:
-    """As `scipy.linalg.cholesky`."""
+    """As `scipy.linalg.cholesky`: the triangular factor (upper, unless `lower`).
+
+    >>> cd.grad(lambda a: csl.cholesky(a)[0, 0])(np.array([[4.0]]))
+    array([[0.25]])
+    """
     factor = _core.cholesky(hermitian_of(square_of(a, "cholesky"), lower))
     return factor if lower else adjoint(factor)
 
@@ -182,7 +206,11 @@ def cholesky(
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> tuple[Array, bool]:
-    """As `scipy.linalg.cho_factor`; the other triangle, where SciPy leaves anything, is 0."""
+    """As `scipy.linalg.cho_factor`; the other triangle, where SciPy leaves anything, is 0.
+
+    >>> cd.grad(lambda a: csl.cho_factor(a)[0][0, 0])(np.array([[4.0]]))
+    array([[0.25]])
+    """
     return cholesky(square_of(a, "cho_factor"), lower), lower
 
 
@@ -190,7 +218,11 @@ def cho_factor(
 def cho_solve(
     c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, check_finite: bool = True
 ) -> Array:
-    """As `scipy.linalg.cho_solve`."""
+    """As `scipy.linalg.cho_solve`: x of a @ x = b from `cho_factor`.
+
+    >>> cd.grad(lambda b: csl.cho_solve(([[2.0]], True), b)[0])(np.ones(1))
+    array([0.25])
+    """
     c, lower = c_and_lower
     first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
     return solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
@@ -245,7 +277,12 @@ def lu(
     a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True,
     p_indices: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """As `scipy.linalg.lu`, of matrices of full rank."""
+    """As `scipy.linalg.lu`: P, L and U of matrices of full rank; P is constant.
+
+    >>> cd.grad(lambda a: csl.lu(a)[2][1, 1])(np.array([[2.0, 1.0], [1.0, 3.0]]))
+    array([[ 0.25, -0.5 ],
+           [-0.5 ,  1.  ]])
+    """
     order, low, up = _lu_factors(matrix_of(a, "lu"))
     if permute_l:
         return rows_at(low, of_values(_inverse_order, order)), up
@@ -255,7 +292,12 @@ def lu(
 @_mirrors
 @over_stacks(2)
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
-    """As `scipy.linalg.lu_factor`, of square matrices."""
+    """As `scipy.linalg.lu_factor`: L and U in one square matrix, and the exchanged rows.
+
+    >>> cd.grad(lambda a: csl.lu_factor(a)[0][1, 1])(np.array([[2.0, 1.0], [1.0, 3.0]]))
+    array([[ 0.25, -0.5 ],
+           [-0.5 ,  1.  ]])
+    """
     a = square_of(matrix_of(a, "lu_factor"), "lu_factor")
     return call(PackedLU(), [rows_at(a, of_values(_pivot_order, a))]), of_values(_pivots, a)
 
@@ -265,7 +307,11 @@ def lu_solve(
     lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: bool = False,
     check_finite: bool = True,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.lu_solve`."""
+    """As `scipy.linalg.lu_solve`: x of a @ x = b from `lu_factor`.
+
+    >>> cd.grad(lambda b: csl.lu_solve((np.array([[2.0]]), [0]), b)[0])(np.ones(1))
+    array([0.5])
+    """
     packed, piv = lu_and_piv
     packed, b = promoted(square_of(matrix_of(packed, "lu_solve"), "lu_solve"), b)
     if trans not in (0, 1, 2):
@@ -287,7 +333,11 @@ def lu_solve(
 @_mirrors
 @over_stacks(2, 2, 2)
 def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
-    """As `scipy.linalg.solve_sylvester`."""
+    """As `scipy.linalg.solve_sylvester`: x of a @ x + x @ b = q, by all three.
+
+    >>> cd.grad(lambda t: csl.solve_sylvester([[t]], [[1.0]], [[8.0]]).sum())(1.0)
+    -2.0
+    """
     a, b = square_of(a, "solve_sylvester"), square_of(b, "solve_sylvester")
     q = matrix_of(q, "solve_sylvester")
     if q.shape != (a.shape[0], b.shape[0]):
@@ -298,7 +348,11 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
 @_mirrors
 @over_stacks(2, 2)
 def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
-    """As `scipy.linalg.solve_continuous_lyapunov`."""
+    """As `scipy.linalg.solve_continuous_lyapunov`: x of a @ x + x @ a^H = q.
+
+    >>> cd.grad(lambda t: csl.solve_continuous_lyapunov([[t]], [[8.0]]).sum())(1.0)
+    -4.0
+    """
     a = square_of(a, "solve_continuous_lyapunov")
     return solve_sylvester(a, adjoint(a), matrix_of(q, "solve_continuous_lyapunov"))
 
@@ -306,7 +360,12 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 @_mirrors
 @over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
-    """As `scipy.linalg.solve_discrete_lyapunov`, by the direct method."""
+    """As `scipy.linalg.solve_discrete_lyapunov`: x of a @ x @ a^H - x + q = 0, by the direct
+    method.
+
+    >>> round(cd.grad(lambda q: csl.solve_discrete_lyapunov([[0.5]], [[q]]).sum())(3.0), 6)
+    1.333333
+    """
     check_method("solve_discrete_lyapunov", method and method.lower(), "direct", "bilinear")
     a, q = square_of(a, "solve_discrete_lyapunov"), square_of(q, "solve_discrete_lyapunov")
     n = a.shape[0]
@@ -324,7 +383,11 @@ def _bandwidth(a: Any) -> Any:
 
 @_mirrors
 def bandwidth(a: Any) -> Any:
-    """As `scipy.linalg.bandwidth`: whole numbers, without a derivative."""
+    """As `scipy.linalg.bandwidth`: whole numbers, without a derivative.
+
+    >>> csl.bandwidth(cd.array([[1.0, 2.0], [0.0, 3.0]]))
+    (0, 1)
+    """
     return of_values(_bandwidth, as_array(a))
 
 
@@ -337,111 +400,30 @@ def _is(name: str) -> Any:
         return of_values(_is_equal, as_array(a), name == "ishermitian", atol, rtol)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As `scipy.linalg.{name}`, without a derivative."
+    function.__doc__ = (
+        f"As `scipy.linalg.{name}`, without a derivative.\n\n"
+        f">>> csl.{name}(cd.array([[1.0, 2.0], [2.0, 1.0]]))\nTrue"
+    )
     return _mirrors(function)
 
 
 issymmetric, ishermitian = _is("issymmetric"), _is("ishermitian")
 
 
-# --- special matrices -----------------------------------------------------------------------------
-
-
-def _vector(c: Any, name: str) -> Array:
-    c = as_array(c)
-    if c.ndim != 1:
-        raise misfit(f"{name}: expected a vector, got shape {c.shape}")
-    return c
-
-
-@_mirrors
-@over_stacks(1, 1)
-def toeplitz(c: Any, r: Any = None) -> Array:
-    """As `scipy.linalg.toeplitz`, of vectors."""
-    c = _vector(c, "toeplitz")
-    r = _core.conj(c) if r is None else _vector(r, "toeplitz")
-    values = _core.concatenate([c[::-1], r[1:]], 0)
-    i, j = np.arange(c.size)[:, None], np.arange(r.size)
-    return values[c.size - 1 - i + j]
-
-
-@_mirrors
-def hankel(c: Any, r: Any = None) -> Array:
-    """As `scipy.linalg.hankel`, of vectors."""
-    c = _vector(c, "hankel")
-    r = np.zeros(c.size) if r is None else _vector(r, "hankel")
-    values = _core.concatenate([c, as_array(r[1:])], 0)
-    return values[np.arange(c.size)[:, None] + np.arange(r.size)]
-
-
-@_mirrors
-@over_stacks(1)
-def circulant(c: Any) -> Array:
-    """As `scipy.linalg.circulant`, of a vector."""
-    c = _vector(c, "circulant")
-    return c[(np.arange(c.size)[:, None] - np.arange(c.size)) % c.size]
-
-
-@_mirrors
-@over_stacks(1)
-def companion(a: Any) -> Array:
-    """As `scipy.linalg.companion`, of a vector."""
-    a = _vector(a, "companion")
-    if a.size < 2:
-        raise ValueError(f"companion: at least two coefficients are needed, not {a.size}")
-    first = _core.reshape(-a[1:] / a[0], (1, a.size - 1))
-    return _core.concatenate([first, as_array(np.eye(a.size - 2, a.size - 1))], 0)
-
-
-@_mirrors
-@over_stacks(1)
-def convolution_matrix(a: Any, n: int, mode: str = "full") -> Array:
-    """As `scipy.linalg.convolution_matrix`, of a vector."""
-    a = _vector(a, "convolution_matrix")
-    if n <= 0 or not a.size:
-        raise ValueError(f"convolution_matrix: n={n} and the length {a.size} must be positive")
-    starts = {"full": (0, a.size + n - 1), "same": ((min(a.size, n) - 1) // 2, max(a.size, n)),
-              "valid": (min(a.size, n) - 1, max(a.size, n) - min(a.size, n) + 1)}  # fmt: skip
-    if mode not in starts:
-        raise ValueError(f"convolution_matrix: mode is full, same or valid, not {mode!r}")
-    start, count = starts[mode]
-    place = np.arange(start, start + count)[:, None] - np.arange(n)
-    inside = (place >= 0) & (place < a.size)
-    return a[np.where(inside, place, 0)] * inside.astype(a.dtype)
-
-
-@_mirrors
-def block_diag(*arrs: Any) -> Array:
-    """As `scipy.linalg.block_diag`."""
-    blocks = [as_array(x) for x in arrs]
-    blocks = [_core.reshape(x, (1, x.size)) if x.ndim < 2 else x for x in blocks]
-    if any(x.ndim > 2 for x in blocks):
-        raise misfit(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
-    rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
-    for x in blocks:
-        after = total - before - x.shape[1]
-        left, right = np.zeros((x.shape[0], before)), np.zeros((x.shape[0], after))
-        rows.append([as_array(left), x, as_array(right)])
-        before += x.shape[1]
-    return joined(rows)
-
-
-@_mirrors
-@over_stacks(2, 2)
-def khatri_rao(a: Any, b: Any) -> Array:
-    """As `scipy.linalg.khatri_rao`."""
-    a, b = matrix_of(a, "khatri_rao"), matrix_of(b, "khatri_rao")
-    if a.shape[1] != b.shape[1]:
-        raise misfit(f"khatri_rao: the numbers of columns of {a.shape} and {b.shape} differ")
-    product = _core.reshape(a, (a.shape[0], 1, a.shape[1])) * b
-    return _core.reshape(product, (a.shape[0] * b.shape[0], a.shape[1]))
+# --- systems of special matrices ------------------------------------------------------------------
 
 
 @_mirrors
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
-    """As `scipy.linalg.solve_toeplitz`, by the general solver."""
+    """As `scipy.linalg.solve_toeplitz`: by the general solver.
+
+    >>> cd.grad(lambda b: csl.solve_toeplitz([4.0], b)[0])(np.ones(1))
+    array([0.25])
+    """
     pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
-    return _solved(toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz")
+    return _solved(
+        _special_matrices.toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz"
+    )
 
 
 @_mirrors
@@ -449,37 +431,20 @@ def solve_circulant(
     c: Any, b: Any, singular: str = "raise", tol: Any = None, caxis: int = -1, baxis: int = 0,
     outaxis: int = 0,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.solve_circulant`, of one circulant matrix, by the general solver."""
+    """As `scipy.linalg.solve_circulant`: of one circulant matrix, by the general solver.
+
+    >>> cd.grad(lambda b: csl.solve_circulant([4.0], b)[0])(np.ones(1))
+    array([0.25])
+    """
     no_keywords("solve_circulant", singular=(singular, "raise"), tol=(tol, None),
                 caxis=(caxis, -1), baxis=(baxis, 0), outaxis=(outaxis, 0))  # fmt: skip
     if np.ndim(c) != 1 or np.ndim(b) > 2:
         raise misfit("solve_circulant: for several systems use cd.vmap")
-    return _solved(circulant(as_array(c)), b, None, "solve_circulant")
-
-
-@_mirrors
-def matmul_toeplitz(
-    c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None
-) -> Array:
-    """As `scipy.linalg.matmul_toeplitz`, as a product of matrices."""
-    pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
-    table, x = promoted(toeplitz(*[as_array(z) for z in pair]), x)
-    return _core.matmul(table, x)
-
-
-@_mirrors
-@over_stacks(1, 1)
-def leslie(f: Any, s: Any) -> Array:
-    """As `scipy.linalg.leslie`, of vectors."""
-    f, s = promoted(_vector(f, "leslie"), _vector(s, "leslie"))
-    if not s.size or f.size != s.size + 1:
-        raise ValueError(f"leslie: f of {f.size} and s of {s.size} elements do not fit")
-    below = _core.reshape(s, (s.size, 1)) * np.eye(s.size, f.size)
-    return _core.concatenate([_core.reshape(f, (1, f.size)), below], 0)
+    return _solved(_special_matrices.circulant(as_array(c)), b, None, "solve_circulant")
 
 
 def _tridiagonal(d: Any, e: Any, name: str) -> Array:
-    d, e = promoted(_vector(d, name), _vector(e, name))
+    d, e = promoted(vector_of(d, name), vector_of(e, name))
     if d.size != e.size + 1 or d.dtype.kind == "c":
         raise ValueError(f"{name}: real diagonals of {d.size} and {e.size} elements do not fit")
     main = _core.reshape(d, (d.size, 1)) * np.eye(d.size)
@@ -504,7 +469,11 @@ def eigh_tridiagonal(
     d: Any, e: Any, eigvals_only: bool = False, select: Any = "a", select_range: Any = None,
     check_finite: bool = True, tol: float = 0.0, lapack_driver: str = "auto",
 ) -> Any:  # fmt: skip
-    """As `scipy.linalg.eigh_tridiagonal`, by the whole matrix."""
+    """As `scipy.linalg.eigh_tridiagonal`: values and vectors, by the whole matrix.
+
+    >>> cd.grad(lambda d: csl.eigh_tridiagonal(d, [0.0])[0][1])(np.array([1.0, 2.0]))
+    array([0., 1.])
+    """
     name = "eigh_tridiagonal"
     chosen = _selected(select, select_range, name)
     return _spectral.eigh(_tridiagonal(d, e, name), eigvals_only=eigvals_only, **chosen)
@@ -515,7 +484,11 @@ def eigvalsh_tridiagonal(
     d: Any, e: Any, select: Any = "a", select_range: Any = None, check_finite: bool = True,
     tol: float = 0.0, lapack_driver: str = "auto",
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.eigvalsh_tridiagonal`, by the whole matrix."""
+    """As `scipy.linalg.eigvalsh_tridiagonal`: values, by the whole matrix.
+
+    >>> cd.grad(lambda d: csl.eigvalsh_tridiagonal(d, [0.0])[1])(np.array([1.0, 2.0]))
+    array([0., 1.])
+    """
     name = "eigvalsh_tridiagonal"
     return _spectral.eigvalsh(_tridiagonal(d, e, name), **_selected(select, select_range, name))
 
@@ -525,7 +498,12 @@ def eigvalsh_tridiagonal(
 
 @_mirrors
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
-    """As `scipy.linalg.det`; exact at singular matrices too."""
+    """As `scipy.linalg.det`: determinants; exact at singular matrices too.
+
+    >>> cd.grad(csl.det)(np.array([[2.0, 4.0], [1.0, 2.0]]))
+    array([[ 2., -1.],
+           [-4.,  2.]])
+    """
     return _numpy_linalg.det(square_of(a, "det"))
 
 
@@ -534,7 +512,11 @@ def inv(
     a: Any, overwrite_a: bool = False, check_finite: bool = True, *, assume_a: str | None = None,
     lower: bool = False,
 ) -> Array:  # fmt: skip
-    """As `scipy.linalg.inv`."""
+    """As `scipy.linalg.inv`: inverse matrices.
+
+    >>> cd.grad(lambda a: csl.inv(a)[0, 0])(np.array([[2.0]]))
+    array([[-0.25]])
+    """
     a = square_of(a, "inv")
     kind = _kind_of("inv", assume_a)
     return _numpy_linalg.inv(_read_part(a, kind, lower))
@@ -544,7 +526,11 @@ def inv(
 def norm(
     a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True
 ) -> Array:
-    """As `scipy.linalg.norm`; the derivative is 0 where the norm is 0."""
+    """As `scipy.linalg.norm`; the derivative is 0 where the norm is 0.
+
+    >>> cd.grad(csl.norm)(np.array([3.0, 4.0]))
+    array([0.6, 0.8])
+    """
     return _numpy_linalg.norm(a, ord, axis, keepdims)
 
 
@@ -555,3 +541,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_linalg, name):
         raise AttributeError(f"module 'cdiff.scipy.linalg' has no attribute {name!r}")
     return without_derivative(getattr(_linalg, name), f"scipy.linalg.{name}", INSTEAD.get(name))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

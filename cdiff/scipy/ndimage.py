@@ -29,3 +29,7 @@ __all__: list[str] = sorted([*_filters.__all__, *_resample.__all__])
 
 def __getattr__(name: str) -> Any:
     return other(_ndimage, "ndimage", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -138,25 +138,41 @@ def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Arr
 
 @_mirrors
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
-    """As `scipy.signal.convolve`, by both."""
+    """As `scipy.signal.convolve`: in any number of axes, by both.
+
+    >>> cd.grad(lambda x: css.convolve(x, [1.0, 2.0])[1])(np.ones(3))
+    array([2., 1., 0.])
+    """
     return _convolved(in1, in2, mode, method, "convolve")
 
 
 @_mirrors
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Array:
-    """As `scipy.signal.fftconvolve`, by both."""
+    """As `scipy.signal.fftconvolve`: as `convolve`, by transforms, by both.
+
+    >>> cd.grad(lambda x: css.fftconvolve(x, [1.0, 2.0])[1])(np.ones(3)).round(6) + 0.0
+    array([2., 1., 0.])
+    """
     return _convolved_along(in1, in2, mode, axes, "fftconvolve")
 
 
 @_mirrors
 def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Array:
-    """As `scipy.signal.oaconvolve`, by both."""
+    """As `scipy.signal.oaconvolve`: as `convolve`, in blocks, by both.
+
+    >>> cd.grad(lambda x: css.oaconvolve(x, [1.0, 2.0])[1])(np.ones(3)).round(6) + 0.0
+    array([2., 1., 0.])
+    """
     return _convolved_along(in1, in2, mode, axes, "oaconvolve")
 
 
 @_mirrors
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
-    """As `scipy.signal.correlate`, by both."""
+    """As `scipy.signal.correlate`: in any number of axes, by both.
+
+    >>> cd.grad(lambda x: css.correlate(x, [1.0, 2.0])[1])(np.ones(3))
+    array([1., 2., 0.])
+    """
     turned = _flipped(_core.conj(_numbers(in2, "correlate")))
     return _convolved(in1, turned, mode, method, "correlate")
 
@@ -166,7 +182,11 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
 
 @_mirrors
 def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Array:
-    """As `scipy.signal.hilbert`: the analytic signal of real numbers."""
+    """As `scipy.signal.hilbert`: the analytic signal of real numbers.
+
+    >>> cd.grad(lambda x: css.hilbert(x)[0].imag)(np.ones(4)).round(6) + 0.0
+    array([ 0. , -0.5,  0. ,  0.5])
+    """
     x = _numbers(x, "hilbert")
     if x.dtype.kind == "c":
         raise ValueError("hilbert: x must be real")
@@ -229,7 +249,12 @@ def _lagged(w: Array, x: Array, count: int) -> Array:
 
 @_mirrors
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
-    """As `scipy.signal.lfilter`, by the signal, the coefficients and the state before it."""
+    """As `scipy.signal.lfilter`: a recursive filter, by the signal, the coefficients and the state
+    before it.
+
+    >>> cd.grad(lambda a: css.lfilter([1.0], cnp.array([1.0, -a]), [1.0, 0.0, 0.0])[2])(0.5)
+    1.0
+    """
     given = [_numbers(c, "lfilter") for c in (b, a, x)]
     given += [] if zi is None else [as_array(zi)]
     kind = np.result_type(*[c.dtype for c in given])
@@ -275,7 +300,12 @@ def _not_one(x: Any) -> Any:
 
 @_mirrors
 def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
-    """As `scipy.signal.sosfilt`, by the signal, the sections and the state before it."""
+    """As `scipy.signal.sosfilt`: sections of second order, by the signal, the sections and the
+    state before it.
+
+    >>> cd.grad(lambda x: css.sosfilt([[1.0, 0.0, 0.0, 1.0, -0.5, 0.0]], x)[1])(np.ones(2))
+    array([0.5, 1. ])
+    """
     sos, y = _numbers(sos, "sosfilt"), _numbers(x, "sosfilt")
     sos = _core.reshape(sos, (1, sos.size)) if sos.ndim == 1 else sos
     if sos.ndim != 2 or sos.shape[1] != 6:
@@ -301,7 +331,11 @@ def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
 def detrend(
     data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
 ) -> Array:
-    """As `scipy.signal.detrend`."""
+    """As `scipy.signal.detrend`: without the mean or the straight line of least squares.
+
+    >>> cd.grad(lambda x: css.detrend(x, type="constant")[0])(np.ones(4))
+    array([ 0.75, -0.25, -0.25, -0.25])
+    """
     x = _numbers(data, "detrend")
     axis = axis_of(x, axis, "detrend")
     n = x.shape[axis]
@@ -329,3 +363,7 @@ __all__.sort()
 
 def __getattr__(name: str) -> Any:
     return other(_signal, "signal", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

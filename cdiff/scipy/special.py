@@ -34,6 +34,7 @@ from cdiff.numpy._exponentials import logsumexp as _logsumexp
 from cdiff.numpy._exponentials import softmax as _softmax
 from cdiff.numpy._reduce import max as _max
 from cdiff.numpy._reduce import sum as _sum
+from cdiff.scipy._examples import example
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
@@ -66,7 +67,10 @@ def _several(name: str, count: int, args: str) -> Any:
         return jointly(name, count, given)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As `scipy.special.{name}({args})`: a tuple of {count} results."
+    first = f"lambda {args}: csp.{name}({args})[0]"
+    function.__doc__ = f"As `scipy.special.{name}({args})`: a tuple of {count} results." + example(
+        "special", name, first, args.count(",")
+    )
     return _mirrors(function)
 
 
@@ -82,7 +86,9 @@ for _name, _function in OWN.items():
         return function(x)
 
     _own.__name__ = _own.__qualname__ = _name
-    _own.__doc__ = f"As `scipy.special.{_name}(x)`; an operator of the core."
+    _own.__doc__ = f"As `scipy.special.{_name}(x)`; an operator of the core." + example(
+        "special", _name, f"csp.{_name}", 0
+    )
     globals()[_name] = _mirrors(_own)
 
 for _name, _count, _args in (
@@ -107,7 +113,10 @@ def _spherical(kind: str) -> Any:
         return row.partial(1)(y, n, z) if derivative else y
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As `scipy.special.{name}(n, z, derivative=False)`, by the argument z."
+    function.__doc__ = (
+        f"As `scipy.special.{name}(n, z, derivative=False)`, by the argument z."
+        + example("special", name, f"csp.{name}", 1)
+    )
     return _mirrors(function)
 
 
@@ -126,7 +135,10 @@ def _bessel_derivative(kind: str, sign: int, factor: float) -> Any:
         return (0.5 * factor) ** n * sum(terms)
 
     derivative.__name__ = derivative.__qualname__ = name
-    derivative.__doc__ = f"As `scipy.special.{name}(v, z, n=1)`: derivative n of {kind}v by z."
+    derivative.__doc__ = (
+        f"As `scipy.special.{name}(v, z, n=1)`: derivative n of {kind}v by z."
+        + example("special", name, f"csp.{name}", 1)
+    )
     return _mirrors(derivative)
 
 
@@ -139,7 +151,11 @@ for _kind, _sign, _factor in (("j", -1, 1.0), ("y", -1, 1.0), ("i", 1, 1.0), ("k
 
 @_mirrors
 def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
-    """As `scipy.special.zeta`, by both arguments."""
+    """As `scipy.special.zeta`: Riemann's and Hurwitz's function, by both arguments.
+
+    >>> round(cd.grad(csp.zeta)(2.0, 1.0), 6)
+    -0.937548
+    """
     if out is not None:
         raise TypeError("zeta: out= cannot be used with cdiff arrays; assign the result instead")
     if q is None:
@@ -153,6 +169,9 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
 
     SciPy returns complex numbers, which have no derivative here: an `Array` gives an `Array` of the
     real values, nan where there is none.
+
+    >>> cd.grad(csp.lambertw)(0.0)
+    1.0
     """
     if any_array(k) or k not in (0, -1):
         raise ValueError(f"lambertw: only the branches k = 0 and k = -1 are real, not {k}")
@@ -161,7 +180,12 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
 
 @_mirrors
 def multigammaln(a: Any, d: int) -> Any:
-    """As `scipy.special.multigammaln(a, d)`, by a."""
+    """As `scipy.special.multigammaln(a, d)`: the logarithm of the gamma function of dimension d, by
+    a.
+
+    >>> round(cd.grad(csp.multigammaln)(3.0, 2), 6)
+    1.625941
+    """
     if any_array(d) or int(d) != d or d < 1:
         raise misfit("multigammaln: d must be a positive integer (dimension), and is constant")
     terms = [FUNCTIONS["gammaln"](a - 0.5 * j) for j in range(int(d))]
@@ -171,7 +195,11 @@ def multigammaln(a: Any, d: int) -> Any:
 @_mirrors
 def diric(x: Any, n: Any) -> Any:
     """As `scipy.special.diric(x, n)`, by x: a Chebyshev polynomial of cos(x / 2), so that the
-    multiples of 2 pi are no special points."""
+    multiples of 2 pi are no special points.
+
+    >>> round(cd.grad(csp.diric)(1.0, 3), 6)
+    -0.560981
+    """
     if any_array(n):
         raise TypeError("diric: n counts, and has no derivative; give it as a plain number")
     whole = np.asarray(n) == np.floor(n)
@@ -181,7 +209,11 @@ def diric(x: Any, n: Any) -> Any:
 
 @_mirrors
 def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
-    """As `scipy.special.factorial(n)`: gamma(n + 1), 0 with derivative 0 for negative n."""
+    """As `scipy.special.factorial(n)`: gamma(n + 1), 0 with derivative 0 for negative n.
+
+    >>> round(cd.grad(csp.factorial)(3.0), 6)
+    7.536706
+    """
     if exact or extend != "zero":
         raise TypeError("factorial: exact= and extend= cannot be used with cdiff arrays")
     return _core.where(_core.less(n, 0), 0.0, FUNCTIONS["gamma"](n + 1))
@@ -189,7 +221,12 @@ def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
 
 @_mirrors
 def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
-    """As `scipy.special.comb(N, k)`, by both arguments; 0 outside 0 <= k <= N."""
+    """As `scipy.special.comb(N, k)`: binomial coefficients, by both arguments; 0 outside 0 <= k <=
+    N.
+
+    >>> round(cd.grad(csp.comb)(4.0, 2.0), 6)
+    3.5
+    """
     if exact:
         raise TypeError("comb: exact=True counts with integers, which have no derivative")
     if repetition:
@@ -199,7 +236,11 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
 
 @_mirrors
 def perm(N: Any, k: Any, exact: bool = False) -> Any:
-    """As `scipy.special.perm(N, k)`, by both arguments; 0 outside 0 <= k <= N."""
+    """As `scipy.special.perm(N, k)`: N! / (N - k)!, by both arguments; 0 outside 0 <= k <= N.
+
+    >>> round(cd.grad(csp.perm)(4.0, 2.0), 6)
+    7.0
+    """
     if exact:
         raise TypeError("perm: exact=True counts with integers, which have no derivative")
     return _between(k, N, FUNCTIONS["poch"](N - k + 1, k))
@@ -215,13 +256,21 @@ def _between(k: Any, N: Any, y: Any) -> Any:
 
 @_mirrors
 def softmax(x: Any, axis: Any = None) -> Any:
-    """As `scipy.special.softmax`."""
+    """As `scipy.special.softmax`: exp(x) divided by its sum over axes.
+
+    >>> cd.grad(lambda x: csp.softmax(x)[0])(np.zeros(2))
+    array([ 0.25, -0.25])
+    """
     return _softmax(x, axis)
 
 
 @_mirrors
 def log_softmax(x: Any, axis: Any = None) -> Any:
-    """As `scipy.special.log_softmax`."""
+    """As `scipy.special.log_softmax`: the logarithm of `softmax`, exact where that underflows.
+
+    >>> cd.grad(lambda x: csp.log_softmax(x)[0])(np.zeros(2))
+    array([ 0.5, -0.5])
+    """
     return _log_softmax(x, axis)
 
 
@@ -229,7 +278,12 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
 def logsumexp(
     a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> Any:
-    """As `scipy.special.logsumexp`; the sign, where it is asked for, has no derivative."""
+    """As `scipy.special.logsumexp`: log(sum(b exp(a))) without overflow; the sign, where it is
+    asked for, has no derivative.
+
+    >>> cd.grad(csp.logsumexp)(np.zeros(2))
+    array([0.5, 0.5])
+    """
     if not return_sign:
         return _logsumexp(a, axis, b, keepdims)
     if b is None:
@@ -250,4 +304,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(globals())
+    return sorted(__all__)

@@ -28,6 +28,7 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import any_true, as_array, of_values
 from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
+from cdiff.scipy._examples import example
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
 from cdiff.scipy._multivariate import *  # noqa: F403
@@ -161,8 +162,12 @@ class _Distribution:
         self.__doc__ = (
             f"As `scipy.stats.{family.name}`, differentiated by the variable, "
             f"{''.join([s + ', ' for s in family.shapes])}loc and scale.\n\n"
-            f"The logarithm of the density at the standardised x is ``{family.logpdf}``.\n"
+            f"The logarithm of the density at the standardised x is ``{family.logpdf}``."
         )
+        known = [k for k, s in enumerate(family.shapes, 1) if s not in family.constant]
+        density = "logpmf" if family.name in DISCRETE else "logpdf"
+        call = f"css.{family.name}.{density}"
+        self.__doc__ += example("stats", family.name, call, max(known, default=0))
 
     def __repr__(self) -> str:
         return f"<cdiff.scipy.stats.{self._family.name}>"
@@ -414,3 +419,7 @@ __all__ = sorted([*CONTINUOUS, *DISCRETE, *_multivariate.__all__, "reciprocal"])
 
 def __getattr__(name: str) -> Any:
     return other(_stats, "stats", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -95,7 +95,11 @@ def _class(name: str, module: Any) -> Any:
     functions = {
         f"_{part}": staticmethod(module.FUNCTIONS[module.BASIS.prefix + part]) for part in parts
     }
-    doc = f"As `numpy.polynomial.{name}`, differentiable by coefficients, arguments and domain."
+    doc = (
+        f"As `numpy.polynomial.{name}`, differentiable by coefficients, arguments and domain.\n\n"
+        f">>> squared = cnp.polynomial.{name}.identity() ** 2\n"
+        ">>> round(cd.grad(squared)(3.0), 6)\n6.0"
+    )
     return type(name, (_Series, base), {**functions, "__doc__": doc, "__module__": __name__})
 
 
@@ -109,3 +113,7 @@ Laguerre = _class("Laguerre", laguerre)
 
 def __getattr__(name: str) -> Any:
     return getattr(np.polynomial, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -53,6 +53,29 @@ def _padded(a: Array, n: int) -> Array:
     return _core.concatenate([a, zeros], 0) if missing > 0 else a
 
 
+# What is differentiated by s at 3, with {p} for the module and prefix, and the result.
+EXAMPLES = {
+    "val": "{p}val(2.0, s * x) = 2.0",
+    "val2d": "{p}val2d(s, 2.0, np.outer(x, x)) = 2.0",
+    "val3d": "{p}val3d(s, 2.0, 2.0, np.multiply.outer(np.outer(x, x), x)) = 4.0",
+    "grid2d": "{p}grid2d([s], [2.0], np.outer(x, x)).sum() = 2.0",
+    "grid3d": "{p}grid3d([s], [2.0], [2.0], np.multiply.outer(np.outer(x, x), x)).sum() = 4.0",
+    "vander": "({p}vander(s, 1) @ x).sum() = 1.0",
+    "add": "{p}val(2.0, {p}add(s * x, s * x)) = 4.0",
+    "sub": "{p}val(2.0, {p}sub([1.0], s * x)) = -2.0",
+    "mul": "{p}val(2.0, {p}mul(s * x, s * x)) = 24.0",
+    "mulx": "{p}val(2.0, {p}mulx(s * x)) = 4.0",
+    "div": "{p}val(2.0, {p}div(s * x, [2.0])[0]) = 1.0",
+    "pow": "{p}val(2.0, {p}pow(s * x, 2)) = 24.0",
+    "der": "{p}val(2.0, {p}der(s * x)) = 1.0",
+    "int": "{p}val(2.0, {p}int(s * x)) = 2.0",
+    "line": "{p}val(2.0, {p}line(0.0, s)) = 2.0",
+    "fromroots": "{p}val(2.0, {p}fromroots([s])) = -1.0",
+    "roots": "{p}roots({p}fromroots([s]))[0] = 1.0",
+    "fit": "{p}val(2.0, {p}fit([0.0, 1.0], [s, 2.0 * s], 1)) = 3.0",
+}
+
+
 class Basis:
     """The functions of one module of `numpy.polynomial`.
 
@@ -85,8 +108,23 @@ class Basis:
             return (ours if tracked else theirs)(*args, **kwargs)
 
         mirror.__name__ = mirror.__qualname__ = self.prefix + name
-        mirror.__doc__ = f"As `{theirs.__module__}.{self.prefix}{name}`.\n\n{theirs.__doc__}"
+        mirror.__doc__ = self._explained(name, theirs)
         return mirror
+
+    def _explained(self, name: str, theirs: Any) -> str:
+        """NumPy's docstring below an example, which is about s * x and has the same result in every
+        basis."""
+        call, found = EXAMPLES[name].format(p=f"p.{self.prefix}").rsplit(" = ", 1)
+        lines = (
+            f"As `{theirs.__module__}.{self.prefix}{name}`, also of Arrays.",
+            "",
+            f">>> p = cnp.polynomial.{theirs.__module__.rpartition('.')[2]}",
+            f">>> x = p.{self.prefix}line(0.0, 1.0)",
+            f">>> round(cd.grad(lambda s: {call})(3.0), 6)",
+            found,
+            "",
+        )
+        return "\n    ".join(lines) + (theirs.__doc__ or "")
 
     # --- values -----------------------------------------------------------------------------------
 

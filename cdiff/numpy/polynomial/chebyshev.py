@@ -15,8 +15,12 @@ from cdiff.numpy.polynomial._basis import Basis
 BASIS = Basis(np.polynomial.chebyshev, "cheb", lambda k: (2.0 if k else 1.0, 0.0, 1.0))
 FUNCTIONS = BASIS.functions()
 
-__all__ = ["BASIS", "FUNCTIONS"]
+__all__ = [*FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:
     return FUNCTIONS[name] if name in FUNCTIONS else getattr(np.polynomial.chebyshev, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,8 +15,12 @@ from cdiff.numpy.polynomial._basis import Basis
 BASIS = Basis(np.polynomial.hermite, "herm", lambda k: (2.0, 0.0, 2.0 * k))
 FUNCTIONS = BASIS.functions()
 
-__all__ = ["BASIS", "FUNCTIONS"]
+__all__ = [*FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:
     return FUNCTIONS[name] if name in FUNCTIONS else getattr(np.polynomial.hermite, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

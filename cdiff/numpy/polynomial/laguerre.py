@@ -17,8 +17,12 @@ BASIS = Basis(
 )
 FUNCTIONS = BASIS.functions()
 
-__all__ = ["BASIS", "FUNCTIONS"]
+__all__ = [*FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:
     return FUNCTIONS[name] if name in FUNCTIONS else getattr(np.polynomial.laguerre, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -21,7 +21,11 @@ BASIS = Basis(np.polynomial.polynomial, "poly", lambda k: (1.0, 0.0, 0.0))
 
 
 def polyvalfromroots(x: ArrayLike, r: ArrayLike, tensor: bool = True) -> Any:
-    """As `numpy.polynomial.polynomial.polyvalfromroots`."""
+    """As `numpy.polynomial.polynomial.polyvalfromroots`: the product of x - r over the roots.
+
+    >>> cd.grad(lambda x: cnp.polynomial.polynomial.polyvalfromroots(x, [1.0, 2.0]))(3.0)
+    3.0
+    """
     if not any_array(x, r):
         return NUMPY.polynomial.polynomial.polyvalfromroots(x, r, tensor)
     x, r = as_array(x), atleast_1d(as_array(r))
@@ -37,8 +41,12 @@ def polyvalfromroots(x: ArrayLike, r: ArrayLike, tensor: bool = True) -> Any:
 
 FUNCTIONS = {**BASIS.functions(), "polyvalfromroots": polyvalfromroots}
 
-__all__ = ["BASIS", "FUNCTIONS"]
+__all__ = [*FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:
     return FUNCTIONS[name] if name in FUNCTIONS else getattr(np.polynomial.polynomial, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

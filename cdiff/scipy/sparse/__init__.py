@@ -43,7 +43,12 @@ def _maker(name: str) -> Any:
         return from_compressed(data, indices, indptr, shape, by_columns=name.startswith("csc"))
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"As `scipy.sparse.{name}`; with an `Array` as data a `SparseArray`."
+    places = "([1, 0], [0, 1])" if name.startswith("coo") else "[1, 0], [0, 1, 2]"
+    make.__doc__ = (
+        f"As `scipy.sparse.{name}`; with an `Array` as data a `SparseArray`.\n\n"
+        f">>> f = lambda d: (css.{name}((d, {places}), (2, 2)) @ np.ones(2)).sum()\n"
+        ">>> cd.grad(f)(np.array([2.0, 3.0]))\narray([1., 1.])"
+    )
     return make
 
 
@@ -56,3 +61,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or not hasattr(_sparse, name):
         raise AttributeError(f"module 'cdiff.scipy.sparse' has no attribute {name!r}")
     return getattr(_sparse, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

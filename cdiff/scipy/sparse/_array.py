@@ -281,6 +281,13 @@ def matmul(a: Any, x: Any) -> Any:
         If neither is sparse.
     ValueError
         If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import scipy.sparse, cdiff as cd, cdiff.scipy.sparse as css
+    >>> a = scipy.sparse.csr_array([[1.0, 0.0], [2.0, 3.0]])
+    >>> cd.grad(lambda x: css.matmul(a, x)[1])(np.ones(2))
+    array([2., 3.])
     """
     if isinstance(a, SparseArray) or _sparse.issparse(a):
         return as_sparse(a, "matmul") @ x

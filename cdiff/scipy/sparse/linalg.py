@@ -28,7 +28,11 @@ __all__ = ["spsolve"]
 
 
 def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) -> Any:
-    """As `scipy.sparse.linalg.spsolve`, for a dense b."""
+    """As `scipy.sparse.linalg.spsolve`: x of A @ x = b, by both, for a dense b.
+
+    >>> cd.grad(lambda b: csl.spsolve(scipy.sparse.csc_array([[4.0]]), b)[0])(np.ones(1))
+    array([0.25])
+    """
     if not isinstance(A, SparseArray) and not any_array(b):
         return _linalg.spsolve(A, b, permc_spec, use_umfpack)
     if permc_spec not in (None, "NATURAL", "MMD_ATA", "MMD_AT_PLUS_A", "COLAMD"):
@@ -44,3 +48,7 @@ def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) ->
 
 def __getattr__(name: str) -> Any:
     return other(_linalg, "sparse.linalg", name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

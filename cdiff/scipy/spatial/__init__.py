@@ -13,3 +13,7 @@ from __future__ import annotations
 from cdiff.scipy.spatial import distance
 
 __all__ = ["distance"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -162,7 +162,9 @@ def _measured(name: str, u: Array, v: Array, *args: Any, **kwargs: Any) -> Array
     return METRICS[name](*given.args, **given.kwargs)
 
 
-def _between_points(name: str, arguments: str) -> Any:
+def _between_points(name: str, arguments: str, slope: str, given: str = "") -> Any:
+    """A metric of two vectors; `slope` is what its example shows, with more arguments `given`."""
+
     def distance(u: Any, v: Any, *args: Any, **kwargs: Any) -> Array:
         u, v = as_array(u), as_array(v)
         if u.ndim != 1 or v.shape != u.shape:
@@ -172,28 +174,36 @@ def _between_points(name: str, arguments: str) -> Any:
         return _measured(name, u, v, *args, **kwargs)
 
     distance.__name__ = distance.__qualname__ = name
-    distance.__doc__ = f"As `scipy.spatial.distance.{name}(u, v{arguments})`."
+    distance.__doc__ = (
+        f"As `scipy.spatial.distance.{name}(u, v{arguments})`.\n\n"
+        f">>> f = lambda v: csd.{name}([3.0, 0.0, 1.0], v{given})\n"
+        f">>> cd.grad(f)(np.array([1.0, 2.0, 3.0])).round(4) + 0.0\narray([{slope}])"
+    )
     return _mirrors(distance)
 
 
-sqeuclidean = _between_points("sqeuclidean", ", w=None")
-cityblock = _between_points("cityblock", ", w=None")
-chebyshev = _between_points("chebyshev", ", w=None")
-canberra = _between_points("canberra", ", w=None")
-braycurtis = _between_points("braycurtis", ", w=None")
-cosine = _between_points("cosine", ", w=None")
-correlation = _between_points("correlation", ", w=None, centered=True")
-euclidean = _between_points("euclidean", ", w=None")
-minkowski = _between_points("minkowski", ", p=2, w=None")
-seuclidean = _between_points("seuclidean", ", V")
-mahalanobis = _between_points("mahalanobis", ", VI")
+sqeuclidean = _between_points("sqeuclidean", ", w=None", "-4.,  4.,  4.")
+cityblock = _between_points("cityblock", ", w=None", "-1.,  1.,  1.")
+chebyshev = _between_points("chebyshev", ", w=None", "-0.3333,  0.3333,  0.3333")
+canberra = _between_points("canberra", ", w=None", "-0.375,  0.   ,  0.125")
+braycurtis = _between_points("braycurtis", ", w=None", "-0.16,  0.04,  0.04")
+cosine = _between_points("cosine", ", w=None", "-0.2173,  0.0724,  0.0241")
+correlation = _between_points("correlation", ", w=None, centered=True", "-0.2182,  0.4364, -0.2182")
+euclidean = _between_points("euclidean", ", w=None", "-0.5774,  0.5774,  0.5774")
+minkowski = _between_points("minkowski", ", p=2, w=None", "-0.4807,  0.4807,  0.4807", ", 3")
+seuclidean = _between_points("seuclidean", ", V", "-0.6667,  0.1667,  0.6667", ", [1.0, 4.0, 1.0]")
+mahalanobis = _between_points("mahalanobis", ", VI", "-0.5774,  0.5774,  0.5774", ", np.eye(3)")
 
 
 @_mirrors
 def jensenshannon(
     p: Any, q: Any, base: Any = None, *, axis: Any = 0, keepdims: bool = False
 ) -> Array:
-    """As `scipy.spatial.distance.jensenshannon`, of arrays along an axis."""
+    """As `scipy.spatial.distance.jensenshannon`: a distance of distributions, along an axis.
+
+    >>> cd.grad(lambda q: csd.jensenshannon([1.0, 1.0], q))(np.array([1.0, 3.0])).round(4)
+    array([-0.1498,  0.0499])
+    """
     return _divergence(as_array(p), as_array(q), base, listed_axes(axis), keepdims)
 
 
@@ -260,7 +270,12 @@ def _metric(metric: Any, name: str) -> Any:
 
 @_mirrors
 def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Array:
-    """As `scipy.spatial.distance.cdist`, by both sets of points and the metric's parameters."""
+    """As `scipy.spatial.distance.cdist`: all distances between two sets of points, by both and the
+    metric's parameters.
+
+    >>> cd.grad(lambda x: csd.cdist([[0.0, 0.0]], x)[0, 0])(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
     a, b = _points(XA, "cdist"), _points(XB, "cdist")
     if out is not None:
         raise TypeError("cdist: out= cannot be used with cdiff arrays; assign the result instead")
@@ -277,7 +292,13 @@ def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwa
 
 @_mirrors
 def pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Array:
-    """As `scipy.spatial.distance.pdist`, by the points and the metric's parameters."""
+    """As `scipy.spatial.distance.pdist`: the n (n - 1) / 2 distances within a set of points, by
+    these and the metric's parameters.
+
+    >>> cd.grad(lambda x: csd.pdist(x)[0])(np.array([[0.0], [2.0]]))
+    array([[-1.],
+           [ 1.]])
+    """
     x = _points(X, "pdist")
     if out is not None:
         raise TypeError("pdist: out= cannot be used with cdiff arrays; assign the result instead")
@@ -294,7 +315,11 @@ def _asymmetric(x: Any) -> Any:
 
 @_mirrors
 def squareform(X: Any, force: str = "no", checks: bool = True) -> Array:
-    """As `scipy.spatial.distance.squareform`, both ways."""
+    """As `scipy.spatial.distance.squareform`: distances as a vector or as a matrix, both ways.
+
+    >>> cd.grad(lambda d: csd.squareform(d).sum())(np.ones(1))
+    array([2.])
+    """
     x = as_array(X)
     if x.ndim != {"tomatrix": 1, "tovector": 2}.get(force.lower(), x.ndim):
         raise misfit(f"squareform: {force=} does not fit X of shape {x.shape}")
@@ -329,3 +354,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'cdiff.scipy.spatial.distance' has no attribute {name!r}")
     full = f"scipy.spatial.distance.{name}"
     return without_derivative(getattr(_distance, name), full, _INSTEAD.get(name, _BOOLEAN))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
