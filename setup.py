@@ -76,7 +76,7 @@ DIRECTIVES = {
 COLD_ROOMS = frozenset(
     ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
      "deferred", "ended", "groups", "guarded", "headroom", "hosted", "joins", "look",
-     "loop_products", "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
+     "loop_products", "make", "mingled", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
      "plan", "positions", "profile", "program", "reading", "registers", "schedule", "selections",
      "shifts", "storage", "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip

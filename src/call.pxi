@@ -345,7 +345,7 @@ def below(operands):
     while not levels & level_bit(top):
         top -= 1
     mark = highest_dual(nodes)
-    if (tracing(level_bit(top)) or lead_tracing & <uint32_t>level_bit(top)
+    if (all_tracing & <uint32_t>level_bit(top)
             or (mark >= 0 and mark >> SERIAL_BITS != top)):
         return nodes, -1
     return [lower_node(a, top) for a in nodes], top

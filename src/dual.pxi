@@ -12,7 +12,7 @@
 cdef enum:
     SERIAL_BITS = 26              # below the level in a dual node's mark
 
-cdef uint32_t next_serial = 0
+cdef uint32_t next_serial = 0     # the number of the transformation begun last, in any thread
 
 
 cdef inline int dual_mark(int level) noexcept nogil:

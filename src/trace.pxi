@@ -65,6 +65,8 @@ cdef class Trace(Level):
         self.copies = {}
         self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
+        if cdiff_tls.mingles:
+            self.level = above_all(self.level)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         if self.defers:
             cdiff_tls.deferring |= <uint32_t>level_bit(self.level)
@@ -135,6 +137,9 @@ cdef class Trace(Level):
         """
         cdef list nodes = [entered(as_node(y)) for y in outputs]
         refuse_left(nodes, self.level)
+        if cdiff_tls.mingles:
+            refuse_mingled([innermost(a) for a in nodes] + [d[0] for d in self.decisions],
+                           self.level)
         return freeze(self, nodes, self.rules if rules is None else rules)
 
     cdef np.ndarray original_of(self, Array copy):
@@ -206,7 +211,8 @@ cdef Trace innermost_trace():
 
 cdef Trace trace_above(Array a):
     """The innermost program being recorded inside the transformation that a dual belongs to."""
-    cdef int level, lowest = <int>N(a).mark >> SERIAL_BITS
+    cdef int level, lowest = cdiff_tls.base if is_dual_elsewhere(N(a)) \
+        else <int>N(a).mark >> SERIAL_BITS
     for level in range(MAX_LEVEL, lowest, -1):
         if cdiff_tls.tracing & <uint32_t>level_bit(level) \
                 and not (<Trace><object>cdiff_tls.trace[level]).is_over:
