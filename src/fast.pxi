@@ -109,7 +109,7 @@ cdef class GradientCall(DirectCall):
                 sort_leaf(&s, N(<Array>given[self.places[i]]), True)
             s.n_leaves = self.count
             sort_from(&s, N(y))
-            if (s.has_calls and cdiff_tls.depth) or (s.prunes and cdiff_tls.mingles):
+            if s.has_calls or (s.prunes and cdiff_tls.mingles):
                 return None
             cdiff_tls.paused = 1
             s.order[N(y).mark].slot.number = 1.0

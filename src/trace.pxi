@@ -46,6 +46,7 @@ cdef class Trace(Level):
     cdef dict originals           # the same by the address of the copy
     cdef dict by_memory           # the copies by the address of their memory
     cdef dict copies              # constants that a program has, by address, until the trace ends
+    cdef dict versions            # outer values as they were before they were changed, by address
 
     def __init__(self, rules=False, closed=None, defers=False, past=False):
         self.rules = rules
@@ -63,6 +64,7 @@ cdef class Trace(Level):
         self.originals = {}
         self.by_memory = {}
         self.copies = {}
+        self.versions = {}
         self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
         if cdiff_tls.mingles:
@@ -95,6 +97,7 @@ cdef class Trace(Level):
         for k in range(self.level if self.past else 0):
             cdiff_tls.trace[k] = self.outer.trace[k]
         self.copies = {}
+        self.versions = {}
         cdiff_tls.tracing = self.outer_tracing
         cdiff_tls.deferring = self.outer_deferring
         Level.__exit__(self, *exception)
@@ -141,6 +144,14 @@ cdef class Trace(Level):
             refuse_mingled([innermost(a) for a in nodes] + [d[0] for d in self.decisions],
                            self.level)
         return freeze(self, nodes, self.rules if rules is None else rules)
+
+    cdef Array version(self, Array a):
+        """An outer value that the function read before it changed that in place, apart from what it
+        has become: the same one for all programs of this trace."""
+        cdef Array found = self.versions.get(<size_t><PyObject *>a, a)
+        if found is a and N(a).flags & NODE_ALIAS:
+            found = self.versions[<size_t><PyObject *>a] = ew1(OP_POSITIVE, a)
+        return found
 
     cdef np.ndarray original_of(self, Array copy):
         """The ndarray that a constant was copied from, if it still holds that and may change; or
@@ -496,7 +507,7 @@ cdef int capture(Sweep *s, Node *p, _Frozen f) except -1:
     if p == NULL or p.flags & s.bit or not p.flags & outer or <size_t>p in f.constants:
         return 0
     f.constants[<size_t>p] = f.program.emit_input(node_type(f.program, p))
-    f.captured.append(<Array><PyObject *>p)
+    f.captured.append(f.trace.version(<Array><PyObject *>p))
     return 0
 
 

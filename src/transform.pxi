@@ -254,9 +254,9 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
         recorded = recorded or (a is not None and outer_levels(a, level) != 0)
     try:
         sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
-        if s.has_calls and level > 1 and not recorded:
-            sweep_free(&s)
-            recorded = True
+        if s.has_calls and not recorded and (level > 1 or s.by_trees):
+            sweep_free(&s)             # what a rule does may mark the nodes of this graph anew
+            recorded = level > 1
             sweep_begin(&s, leaves, outputs, level, False)
         s.recorded = recorded
         at_leaves = positions_of(&s, leaves)
@@ -442,6 +442,11 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
         s.all_leaves = True
         s.frees = not retain_graph and sweeps_running == 1 and not watching
         sort_from(&s, N(y))
+        if s.has_calls and s.by_trees:
+            sweep_free(&s)
+            sweep_init(&s, 0)
+            s.all_leaves = True
+            sort_from(&s, N(y))
         cdiff_tls.paused = 1
         put_seed(&s, N(y).mark, y, seed)
         reverse_run(&s)
