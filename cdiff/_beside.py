@@ -55,9 +55,7 @@ def _content(cell: Any) -> list[Any]:
         return []
 
 
-def reads_beside(
-    program: Program, n_own: int, fine: set[Any]
-) -> list[tuple[set[int], set[int]]]:
+def reads_beside(program: Program, n_own: int, fine: set[Any]) -> list[tuple[set[int], set[int]]]:
     """For each rule the inputs that its function reads beside the arguments, and those in these.
 
     Parameters

@@ -185,7 +185,7 @@ def _is_tracked_at(y: Array, level: int) -> bool:
 
 
 class CustomVjp(_Custom):
-    _rules = ("_fwd", "_bwd")
+    _rule_names = ("_fwd", "_bwd")
     _fwd: Callable[..., Any] | None = None
     _bwd: Any = None
 
@@ -248,7 +248,7 @@ def _with_vjp(f: Any, options: dict[str, Any], fwd: Any, bwd: Any) -> Any:
 
 
 class CustomJvp(_Custom):
-    _rules = ("_rule",)
+    _rule_names = ("_rule",)
     _rule: Any = None
 
     def defjvp(self, rule: F) -> F:

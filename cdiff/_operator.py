@@ -117,7 +117,7 @@ def _given(x: Any) -> Any:
 class Operator(Transformed):
     """What `operator` returns."""
 
-    _rules = ("_vjp", "_jvp")
+    _rule_names = ("_vjp", "_jvp")
     _vjp: Any = None
     _jvp: Any = None
 

@@ -244,7 +244,7 @@ class Observer:
     def _look_into_object(self, x: Any, label: str) -> None:
         """A method, a transformation, or an instance of the user's class."""
         self._look(getattr(x, "__wrapped__", None), label)
-        for name in x._rules if isinstance(x, Transformed) else ():
+        for name in x._rule_names if isinstance(x, Transformed) else ():
             self._place(vars(x), name, f"{label}.{name}", getattr(x, name))
         if _is_library(x.__class__):
             return

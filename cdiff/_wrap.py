@@ -138,7 +138,7 @@ class Transformed:
         The transformation's keyword arguments.
     """
 
-    _rules: tuple[str, ...] = ()  # attributes with other functions of the user's
+    _rule_names: tuple[str, ...] = ()  # attributes with other functions of the user's
 
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         check_function(f, factory.__name__)

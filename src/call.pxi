@@ -25,6 +25,9 @@ cdef class Callee:
     """
     cdef public bint is_first    # y is operand 0, and only the derivative is another one
     cdef public bint is_direct   # value keeps none of its operands, and nobody keeps its result
+    cdef NumberCode code          # of a step, if it is a loop that `run_inside` runs (see loop.pxi)
+    cdef Py_ssize_t n_carry, n_rows, length
+    cdef bint counted, backward
 
     def value(self, arrays):
         """The result for these ndarrays."""

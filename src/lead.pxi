@@ -70,6 +70,22 @@ cdef void tell_tracing() noexcept:
         t = t.next
 
 
+def only_thread():
+    """In the child of a fork no other thread is in a transformation."""
+    global busy, highest_depth
+    cdef int level
+    for level in range(MAX_LEVEL + 1):
+        threads_at[level] = level == cdiff_tls.depth
+    highest_depth = cdiff_tls.depth
+    busy = &cdiff_tls if cdiff_tls.depth else NULL
+    cdiff_tls.next = NULL
+    tell_tracing()
+
+
+if hasattr(__import__("os"), "register_at_fork"):
+    __import__("os").register_at_fork(after_in_child=only_thread)
+
+
 cdef inline void new_number(int level) noexcept:
     """A number for the transformation that this thread begins at a level."""
     global next_serial

@@ -209,9 +209,7 @@ EAGER = {
     "jacrev": cd.jacrev,
     "hessian": cd.hessian,
     "hvp": lambda f: lambda x: cd.hvp(f, (x,), (1.0,)),
-    "array": lambda f: lambda x: np.sum(
-        cd.grad(lambda v: f(v @ v))(np.array([0.3, 0.5]) * x)
-    ),
+    "array": lambda f: lambda x: np.sum(cd.grad(lambda v: f(v @ v))(np.array([0.3, 0.5]) * x)),
     "value": lambda f: lambda x: cd.value_and_grad(f)(x)[0],
 }
 CROWDS = [(9,), (5, 4), (3, 3, 3), (12,)]
@@ -256,7 +254,7 @@ def test_recordings_in_more_threads_than_levels(middle, inner, crowded):
         try:
             found = f(elsewhere)
         except RecursionError as error:
-            assert "in all threads" in str(error) or "more than 17 deep" in str(error)  # noqa: PT017
+            assert "in all threads" in str(error) or "more than 17 deep" in str(error)
             return
     np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-12)
 
