@@ -292,24 +292,6 @@ cdef int decide(Array a, str lost="") except -1:
     return 0
 
 
-cdef str PACKAGE = __import__("os").path.join(__import__("os").path.dirname(__file__), "")
-cdef object _getframe = __import__("sys")._getframe
-
-
-cdef tuple calling_line():
-    """(file, line, function) of the user's code that is being executed; None if there is none."""
-    cdef object frame
-    try:
-        frame = _getframe()
-    except ValueError:                           # called from C alone
-        return None
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
-    if frame is None:
-        return None
-    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
-
-
 cdef Array seen(Array a):
     """An Array of which somebody will use the plain value."""
     a = current(a)

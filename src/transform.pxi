@@ -180,29 +180,6 @@ cdef inline Array unweak(Array a):
     return a
 
 
-def undual(y, int level):
-    """(primal, tangent) of a result of forward mode; the tangent is None where it is zero.
-
-    To be called before the level is left.
-    """
-    cdef Array a = as_node(y)
-    cdef int mark = dual_mark(level)
-    while dual_level(a) > mark:   # left behind by a transformation inside this one
-        if is_dual_elsewhere(N(a)):
-            return undual_inside(a, level)
-        a = primal_at(a, N(a).mark)
-    return primal_at(a, mark), tangent_at(a, mark)
-
-
-cdef tuple undual_inside(Array a, int level):
-    """The same of a dual of another thread, which goes on being one."""
-    cdef int mark = N(a).mark
-    cdef Array primal, along, across = None, slope = scalar(0.0)
-    primal, along = undual(primal_at(a, mark), level)
-    slope, across = undual(tangent_at(a, mark), level)
-    return make_dual(primal, slope, mark), dual_or_none(along, across, mark)
-
-
 def lower(y, int level):
     """A result of the transformation at `level`, as the world outside sees it."""
     cdef Array a = as_node(y)

@@ -358,12 +358,14 @@ def forks(x):
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         return x * x
     threading.Timer(10, os._exit, (1,)).start()
-    new = [threading.Thread(target=cd.compile(cd.grad(lambda y: y * y)), args=(k,)) for k in (1., 2.)]
+    g = cd.compile(cd.grad(lambda y: y * y))
+    new = [threading.Thread(target=g, args=(k,)) for k in (1.0, 2.0)]
     for thread in new:
         thread.start()
     for thread in new:
         thread.join()
-    assert cd.grad(lambda y: cd.vmap(lambda z: z * x)(y).sum())(_core.array([1.0, 2.0])).shape == (2,)
+    total = lambda y: cd.vmap(lambda z: z * x)(y).sum()
+    assert cd.grad(total)(_core.array([1.0, 2.0])).shape == (2,)
     return x * x * x
 parent = os.getpid()
 found = cd.grad(forks)(3.0)

@@ -219,7 +219,7 @@ def inner_of(limit):
         def outer(state):
             k, y = state
             go_on = lambda t: t[0] < 2.0 + np.where(y > 0.5, 1.0, 0.0) + 0.0 * x
-            n, z = cd.while_loop(
+            _, z = cd.while_loop(
                 go_on, lambda t: (t[0] + 1.0, np.sin(t[1]) + 0.1 * y), (0.0, y), max_steps=limit
             )
             return k + 1.0, z * 0.9 + 0.05 * x * np.cos(k)
