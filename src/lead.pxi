@@ -24,7 +24,7 @@ cdef inline int taken_elsewhere() noexcept:
     return highest_depth if highest_depth <= MAX_LEVEL // 2 else MAX_LEVEL // 2
 
 
-cdef inline void go_to(int depth) noexcept:
+cdef void go_to(int depth) noexcept:
     global highest_depth
     if not cdiff_tls.depth:
         come()

@@ -53,7 +53,7 @@ cdef int levels_elsewhere(Array a) except -1:
     return found
 
 
-cdef inline int outer_levels(Array a, int level) except -1:
+cdef int outer_levels(Array a, int level) except -1:
     """The levels of a value that are outside of the transformation of this thread at `level`."""
     cdef int outer = levels_of(N(a)) & (level_bit(level) - 1)
     if cdiff_tls.mingles and outer != levels_of(N(a)):

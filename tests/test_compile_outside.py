@@ -600,36 +600,36 @@ def test_surroundings():
         Surroundings([(1.0, None, "number")])
 
 
-TABLE = np.ones(3)
+SLOPES = np.ones(3)
 
 
 def summed_by_vjp():
     f = cd.custom_vjp(np.sum)
-    f.defvjp(lambda x: (np.sum(x), None), lambda _, g: (g * TABLE,))
+    f.defvjp(lambda x: (np.sum(x), None), lambda _, g: (g * SLOPES,))
     return f
 
 
 def summed_by_plain_arrays():
     f = cd.custom_vjp(np.sum)
-    f.defvjp(lambda x: (np.sum(x), None), lambda _, g: (TABLE * 1.0,))
+    f.defvjp(lambda x: (np.sum(x), None), lambda _, g: (SLOPES * 1.0,))
     return f
 
 
 def summed_by_jvp():
     f = cd.custom_jvp(np.sum)
-    f.defjvp(lambda p, t: (np.sum(p[0]), t[0] @ TABLE))
+    f.defjvp(lambda p, t: (np.sum(p[0]), t[0] @ SLOPES))
     return f
 
 
 def summed_by_parts():
     f = cd.custom_jvp(np.sum)
-    f.defjvps(lambda t, out, x: t @ TABLE)
+    f.defjvps(lambda t, out, x: t @ SLOPES)
     return f
 
 
 def summed_by_operator():
     f = cd.operator(lambda x: float(np.sum(x)))
-    f.defvjp(lambda g, out, x: (g * TABLE,))
+    f.defvjp(lambda g, out, x: (g * SLOPES,))
     return f
 
 
@@ -643,7 +643,7 @@ def test_an_array_that_only_a_rule_reads(made, derivative):
     x = np.arange(3.0)
     f = cd.compile(derivative(made()))
     for values in ([1.0, 1.0, 1.0], [2.0, 3.0, 4.0], [-1.0, 0.5, 0.0]):
-        TABLE[:] = values
+        SLOPES[:] = values
         want = derivative(made())(x)
         np.testing.assert_allclose(f(x), want)
 
