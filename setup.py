@@ -78,9 +78,10 @@ DIRECTIVES = {
 COLD_ROOMS = frozenset(
     ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
      "deferred", "ended", "groups", "guarded", "headroom", "hosted", "joins", "look",
-     "loop_products", "make", "native", "numbers", "parts", "pattern", "pattern_numbers", "places",
-     "plan", "positions", "profile", "program", "reading", "registers", "schedule", "selections",
-     "shifts", "storage", "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
+     "loop_products", "make", "mingled", "native", "numbers", "parts", "pattern",
+     "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
+     "registers", "schedule", "selections", "shifts", "storage", "structural_rules", "summed",
+     "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

@@ -55,7 +55,7 @@ def _content(cell: Any) -> list[Any]:
         return []
 
 
-def reads_beside(program: Program, n_own: int) -> list[tuple[set[int], set[int]]]:
+def reads_beside(program: Program, n_own: int, fine: set[Any]) -> list[tuple[set[int], set[int]]]:
     """For each rule the inputs that its function reads beside the arguments, and those in these.
 
     Parameters
@@ -66,6 +66,10 @@ def reads_beside(program: Program, n_own: int) -> list[tuple[set[int], set[int]]
         How many inputs are those of the recording. The others are values from outside, which may
         have been computed there from the arguments; they count where the function has some in its
         closure.
+    fine : set of Callee
+        Rules whose functions were found to read nothing beside when they were recorded: not looked
+        at again, for in the derivative of a recording all inputs seem to be its own. More are
+        added.
 
     Returns
     -------
@@ -79,13 +83,15 @@ def reads_beside(program: Program, n_own: int) -> list[tuple[set[int], set[int]]
             continue
         while hasattr(rule, "callee"):  # at many points
             rule = rule.callee
-        if hasattr(rule, "arguments"):
+        if hasattr(rule, "arguments") and rule not in fine:
             given = rule.inputs(operands)
             beside = _inputs(rows, program.n_inputs, [operands[0]], set(given))
             if beside and not tracked_reads([rule.owner.__wrapped__]):
                 beside = {k for k in beside if k < n_own}
             if beside:
                 found.append((beside, _inputs(rows, program.n_inputs, list(given), set())))
+            else:
+                fine.add(rule)
     return found
 
 

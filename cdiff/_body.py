@@ -56,6 +56,8 @@ class Body:
         self.results: list[Spec] = []
         self.paths: Paths | None = None
         self.derived: dict[Any, Any] = {}
+        base = getattr(function, "base", None)  # of which this is a derivative
+        self.fine: set[Any] = base.fine if isinstance(base, Body) else set()  # see `reads_beside`
         self._lock = shared_lock()
         self._level = next_level()
 
@@ -192,7 +194,7 @@ class Body:
             order = [*range(self.n_inputs), *[self.n_inputs + k for k in self._order(captured)]]
             path.reads = [
                 ({order[k] for k in beside}, {order[k] for k in given})
-                for beside, given in reads_beside(program, self.n_inputs)
+                for beside, given in reads_beside(program, self.n_inputs, self.fine)
             ]
         return path, outputs
 

@@ -185,6 +185,7 @@ def _is_tracked_at(y: Array, level: int) -> bool:
 
 
 class CustomVjp(_Custom):
+    _rule_names = ("_fwd", "_bwd")
     _fwd: Callable[..., Any] | None = None
     _bwd: Any = None
 
@@ -247,6 +248,7 @@ def _with_vjp(f: Any, options: dict[str, Any], fwd: Any, bwd: Any) -> Any:
 
 
 class CustomJvp(_Custom):
+    _rule_names = ("_rule",)
     _rule: Any = None
 
     def defjvp(self, rule: F) -> F:
@@ -297,7 +299,7 @@ class _Separate:
 
     def __init__(self, owner: CustomJvp, rules: tuple[Any, ...]) -> None:
         self.owner = owner
-        self.rules = rules
+        self.rules = self.__wrapped__ = rules
 
     def __call__(self, *args: Any) -> tuple[Any, Any]:
         *static, primals, tangents = args

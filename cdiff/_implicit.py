@@ -104,13 +104,13 @@ class _GradientOf:
     """The gradient of a recorded objective by the unknowns, as the function of a body."""
 
     def __init__(self, objective: Body, n: int) -> None:
-        self.objective = objective
+        self.base = objective
         self.n = n
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
         with Level() as level:
             leaves = [leaf(x, level) for x in nodes[: self.n]]
-            out = self.objective.apply([*leaves, *nodes[self.n :]])
+            out = self.base.apply([*leaves, *nodes[self.n :]])
             found = pullback(out, [None], leaves, level)
         pairs = zip(found, nodes, strict=False)
         return [zeros(x) if c is None else c for c, x in pairs]

@@ -117,6 +117,7 @@ def _given(x: Any) -> Any:
 class Operator(Transformed):
     """What `operator` returns."""
 
+    _rule_names = ("_vjp", "_jvp")
     _vjp: Any = None
     _jvp: Any = None
 

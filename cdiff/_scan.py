@@ -31,6 +31,7 @@ from cdiff._core import (
     peek,
     pullback,
     run_steps,
+    runs_inside,
     undual,
 )
 from cdiff._mapped import PointCallee
@@ -48,6 +49,7 @@ __all__ = ["Scan"]
 PIECES = 100  # of a loop with a bar
 
 FLOAT64 = np.dtype(np.float64)
+NUMBER = (FLOAT64, ())
 
 
 def floats(specs: Sequence[Spec]) -> list[int]:
@@ -114,6 +116,7 @@ class Scan(PointCallee):
             [*self.carry, *[(dtype, (length, *shape)) for dtype, shape in stacked]], bare=False
         )
         self.is_direct = True
+        self.is_known = False  # to the core, which runs it inside of programs
 
     def __repr__(self) -> str:
         return f"scan of {self.length} steps"
@@ -169,7 +172,25 @@ class Scan(PointCallee):
         ]
 
     def value(self, arrays: list[Any]) -> Any:
-        return self.pack(*self.run(*self._fitted(arrays)))
+        found = self.pack(*self.run(*self._fitted(arrays)))
+        self.make_known(self)
+        return found
+
+    def make_known(self, callee: Any) -> None:
+        """Let the core run the steps inside of programs that call it, if they are of numbers.
+
+        Parameters
+        ----------
+        callee : Callee
+            This, or what gives the same.
+        """
+        if callee.is_known:
+            return
+        callee.is_known = True
+        path = self._path_body().only_path()
+        if path is not None and all(x == NUMBER for x in [*self.carry, *self.xs, *self.rows]):
+            n, m = len(self.carry), len(self.xs)
+            runs_inside(callee, path.runner, n, m, self.length, True, self.reverse)
 
     def value_into(self, arrays: list[Any], parts: list[tuple[int, Any]]) -> None:
         """See `Callee`: whole rows go straight into their part."""
@@ -185,6 +206,7 @@ class Scan(PointCallee):
         for k, y in enumerate(self._run_into(carry, self._rows(xs), consts, rooms)):
             if k in rooms:
                 rooms[k][...] = exact(y).reshape(-1)[: rooms[k].size]
+        self.make_known(self)
 
     def _run_into(
         self, carry: list[Any], xs: list[Any], consts: list[Any], rooms: dict[int, Any]

@@ -23,6 +23,7 @@ from cdiff._core import (
     scatter_add,
     subtract_in_order,
 )
+from cdiff._paths import NewPath
 
 if TYPE_CHECKING:
     from cdiff._core import Program
@@ -134,7 +135,10 @@ class Workspace:
         Array or None
             None where a guard does not hold.
         """
-        outputs, _, _ = replay_deciding(self._replayed(), inputs)
+        try:
+            outputs, _, _ = replay_deciding(self._replayed(), inputs)
+        except NewPath:  # of a loop: a guard that is known to the loop alone
+            return None
         if outputs is None:
             return None
         flat: list[Any] = [np.reshape(y, (-1,)) for y in outputs[self._n_kept :]]
@@ -173,7 +177,10 @@ class Workspace:
         into += [view.array(values) for view in self._views]
         arrays = len(into)
         into += [None] * (self._first_constant - self._first_number)
-        outputs, _, _ = self.runner.run(inputs, into)
+        try:
+            outputs, _, _ = self.runner.run(inputs, into)
+        except NewPath:
+            return None
         if outputs is None:
             return None
         for view, x in zip(self._views, outputs[first:arrays], strict=True):

@@ -18,6 +18,7 @@ import numpy as np
 
 from cdiff._core import Array, Surroundings, is_tracked
 from cdiff._reads import innermost, variables_of_programs
+from cdiff._wrap import Transformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -243,6 +244,8 @@ class Observer:
     def _look_into_object(self, x: Any, label: str) -> None:
         """A method, a transformation, or an instance of the user's class."""
         self._look(getattr(x, "__wrapped__", None), label)
+        for name in x._rule_names if isinstance(x, Transformed) else ():
+            self._place(vars(x), name, f"{label}.{name}", getattr(x, name))
         if _is_library(x.__class__):
             return
         self._owners.append((x, label))

@@ -65,9 +65,8 @@ class Way:
         leaves: list[Any],
     ) -> None:
         self.program = program.simplify()
-        self.reads = (
-            reads_beside(program, program.n_inputs - len(captured)) if has_rules(program) else []
-        )
+        n_own = program.n_inputs - len(captured)
+        self.reads = reads_beside(program, n_own, set()) if has_rules(program) else []
         self.captured = captured
         self.treedef = treedef
         self.places = places

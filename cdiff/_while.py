@@ -24,11 +24,12 @@ from cdiff._core import (
     may_wait,
     peek,
     run_steps,
+    runs_inside,
     watch,
 )
 from cdiff._mapped import Mapped, PointCallee
 from cdiff._packing import Packing
-from cdiff._scan import FLOAT64, Scan, fitting
+from cdiff._scan import FLOAT64, NUMBER, Scan, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +83,7 @@ class While(PointCallee):
         self.limit = limit
         self.packing = Packing(self.carry, bare=False)
         self.is_direct = True
+        self.is_known = False  # to the core, which runs it inside of programs
 
     def __repr__(self) -> str:
         return "while_loop"
@@ -101,6 +103,10 @@ class While(PointCallee):
         carry, consts, others = self._parts(arrays)
         carry = [fitting(a, spec) for a, spec in zip(carry, self.carry, strict=True)]
         last, _ = while_steps(self.body, self.condition, carry, consts, others, self.limit)
+        guarded = self.body.derived.get("guarded")
+        if guarded is not None and not self.is_known and all(x == NUMBER for x in self.carry):
+            self.is_known = True
+            runs_inside(self, guarded, len(self.carry), 0, self.limit, False, False)
         return self.packing.pack_plain(last)
 
     def count(self, *arrays: Any) -> int:
@@ -139,6 +145,7 @@ class Counted(PointCallee):
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         self.is_direct = True
+        self.is_known = False
         self.n = len(scan.carry) + len(scan.body.captured)
         self.width = scan.packing.size
 
@@ -150,7 +157,9 @@ class Counted(PointCallee):
         return self.scan.profiled(arrays[: self.n])
 
     def value(self, arrays: list[Any]) -> Any:
-        return self.scan.value(arrays[: self.n])
+        found = self.scan.value(arrays[: self.n])
+        self.scan.make_known(self)
+        return found
 
     def waiting(self, operands: list[Array]) -> Spec | None:
         return self.scan.waiting(operands[: self.n])
@@ -251,23 +260,35 @@ def while_steps(
     RuntimeError
         If the condition still holds after `limit` steps.
     """
-    n = 0
-    known = body.derived.get("guarded")
-    if known is not None and not watch():
-        carry = list(carry)
-        n = run_steps(known, 0, limit, carry, [], [*consts, *others], [])
-    while condition.run([*carry, *others])[0]:
+    n, known = 0, None if watch() else body.derived.get("guarded")
+    while known is None and condition.run([*carry, *others])[0]:
         others += [peek(x) for x in condition.captured[len(others) :]]
         if n == limit:
-            raise RuntimeError(f"while_loop: the condition still holds after {limit} steps")
+            raise _endless(limit)
         carry = body.run([*carry, *consts])
         consts += [peek(x) for x in body.captured[len(consts) :]]
         n += 1
-        if n == FEW_STEPS and not watch() and _guarded(body, condition):
-            carry = list(carry)
-            runner = body.derived["guarded"]
-            n = run_steps(runner, n, limit, carry, [], [*consts, *others], [])
+        known = _guarded_soon(body, condition)
+    if known is not None:
+        carry = list(carry)
+        n = run_steps(known, n, limit, carry, [], [*consts, *others], [])
+        # Nothing but the condition ends these steps before the limit.
+        if n == limit and condition.run([*carry, *others])[0]:
+            raise _endless(limit)
     return carry, n
+
+
+def _endless(limit: int) -> RuntimeError:
+    return RuntimeError(f"while_loop: the condition still holds after {limit} steps")
+
+
+def _guarded_soon(body: Body, condition: Body) -> Any:
+    """What runs the next steps in the core, once there have been some, also of earlier runs (as a
+    loop in a loop it may be short and run often)."""
+    steps = body.derived["steps"] = body.derived.get("steps", 0) + 1
+    if steps % FEW_STEPS or watch() or not _guarded(body, condition):
+        return None
+    return body.derived["guarded"]
 
 
 def _guarded(body: Body, condition: Body) -> bool:

@@ -138,6 +138,8 @@ class Transformed:
         The transformation's keyword arguments.
     """
 
+    _rule_names: tuple[str, ...] = ()  # attributes with other functions of the user's
+
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         check_function(f, factory.__name__)
         for name in ("__module__", "__name__", "__qualname__", "__doc__"):

@@ -92,6 +92,9 @@ cdef extern from "node.h":
         uint32_t deferring
         PyObject *trace[18]
         uint32_t serial[18]
+        uint32_t told
+        int mingles
+        ThreadState *next
     ThreadState cdiff_tls
     int *threads_at "cdiff_threads_at"
     void set_kind "cdiff_set_kind"(Node *, uint32_t op, uint32_t flags) noexcept nogil
@@ -169,6 +172,7 @@ include "profile.pxi"
 include "make.pxi"
 include "put_off.pxi"
 include "sweep.pxi"
+include "mingled.pxi"
 include "transform.pxi"
 include "look.pxi"
 include "fan.pxi"

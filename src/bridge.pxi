@@ -211,7 +211,7 @@ cdef np.ndarray shown(Array a):
     if is_traced_value(a):
         decide(a)
     elif levels_of(N(a)):
-        refuse_elsewhere(levels_of(N(a)))
+        refuse_elsewhere(a)
     return ndarray_of(a)
 
 

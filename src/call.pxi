@@ -25,6 +25,9 @@ cdef class Callee:
     """
     cdef public bint is_first    # y is operand 0, and only the derivative is another one
     cdef public bint is_direct   # value keeps none of its operands, and nobody keeps its result
+    cdef NumberCode code          # of a step, if it is a loop that `run_inside` runs (see loop.pxi)
+    cdef Py_ssize_t n_carry, n_rows, length
+    cdef bint counted, backward
 
     def value(self, arrays):
         """The result for these ndarrays."""
@@ -345,7 +348,7 @@ def below(operands):
     while not levels & level_bit(top):
         top -= 1
     mark = highest_dual(nodes)
-    if (tracing(level_bit(top)) or lead_tracing & <uint32_t>level_bit(top)
+    if (all_tracing & <uint32_t>level_bit(top)
             or (mark >= 0 and mark >> SERIAL_BITS != top)):
         return nodes, -1
     return [lower_node(a, top) for a in nodes], top

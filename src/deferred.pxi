@@ -68,6 +68,7 @@ cdef Array waiting_leaf(Array a, int level):
     N(out).op = OP_LEAF
     N(out).flags |= <uint32_t>level_bit(level)
     N(out).p0 = hold(saved(a))
+    set_number(N(out), level)
     return saved(out)                              # nothing is written into what is missing
 
 

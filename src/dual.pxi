@@ -12,7 +12,7 @@
 cdef enum:
     SERIAL_BITS = 26              # below the level in a dual node's mark
 
-cdef uint32_t next_serial = 0
+cdef uint32_t next_serial = 0     # the number of the transformation begun last, in any thread
 
 
 cdef inline int dual_mark(int level) noexcept nogil:
@@ -95,6 +95,29 @@ cdef Array innermost(Array a):
     while N(a).flags & NODE_DUAL:
         a = primal_at(a, N(a).mark)
     return a
+
+
+def undual(y, int level):
+    """(primal, tangent) of a result of forward mode; the tangent is None where it is zero.
+
+    To be called before the level is left.
+    """
+    cdef Array a = as_node(y)
+    cdef int mark = dual_mark(level)
+    while dual_level(a) > mark:   # left behind by a transformation inside this one
+        if is_dual_elsewhere(N(a)):
+            return undual_inside(a, level)
+        a = primal_at(a, N(a).mark)
+    return primal_at(a, mark), tangent_at(a, mark)
+
+
+cdef tuple undual_inside(Array a, int level):
+    """The same of a dual of another thread, which goes on being one."""
+    cdef int mark = N(a).mark
+    cdef Array primal, along, across = None, slope = scalar(0.0)
+    primal, along = undual(primal_at(a, mark), level)
+    slope, across = undual(tangent_at(a, mark), level)
+    return make_dual(primal, slope, mark), dual_or_none(along, across, mark)
 
 
 cdef Array add_tangents(Array s, Array t):

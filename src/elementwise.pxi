@@ -392,7 +392,7 @@ cdef Array numpy_elementwise(int op, Array a, Array b):
         return complex_elementwise(op, a, b)
     if is_traced_value(a) or (b is not None and is_traced_value(b)):
         return traced_whole_numbers(op, ufunc, a, b)
-    refuse_elsewhere(levels_of(N(a)) | (levels_of(N(b)) if b is not None else 0))
+    refuse_elsewhere(a, b)
     if levels_of(N(a)) or (b is not None and levels_of(N(b))):
         a, b = as_float(a), as_float(b)
         return ew1(op, a) if b is None else ew2(op, a, b)

@@ -9,14 +9,18 @@
 # outside of all recordings costs one look at a tuple.
 
 def recordings():
-    """(level, number) of the recordings in progress, in this thread and in the leading one."""
+    """(level, number) of the recordings in progress, in this thread and in those that may have
+    begun it."""
     cdef int k
     cdef list out = []
-    for k in range(1, MAX_LEVEL + 1):
-        if cdiff_tls.tracing & <uint32_t>level_bit(k):
-            out.append((k, cdiff_tls.serial[k]))
-        elif lead_tracing & <uint32_t>level_bit(k):
-            out.append((k, lead.serial[k]))
+    cdef bint any_level = not cdiff_tls.depth or cdiff_tls.mingles
+    cdef ThreadState *t = busy
+    while t != NULL:
+        for k in range(1, MAX_LEVEL + 1):
+            if t.told & <uint32_t>level_bit(k) and (t == &cdiff_tls or any_level
+                                                    or k <= cdiff_tls.base):
+                out.append((k, t.serial[k]))
+        t = t.next
     return tuple(out)
 
 
@@ -29,7 +33,7 @@ def ended(recordings):
         if tracing(bit) and (cdiff_tls.serial[k] == serial
                              or (<Trace><object>cdiff_tls.trace[k]).is_over):
             continue
-        if not lead_tracing & <uint32_t>bit or lead.serial[k] != serial:
+        if not bit_elsewhere(<uint32_t>k << SERIAL_BITS | <uint32_t>serial):
             out.append(k)
     return out
 

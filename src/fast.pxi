@@ -61,6 +61,7 @@ cdef class DirectCall(VectorCallable):
         cdef tuple given = PyTuple_New(n)
         cdef Py_ssize_t i, k
         cdef object x
+        new_number(cdiff_tls.depth + 1)
         for k in range(n):
             x = <object>args[k]
             for i in range(self.count):
@@ -108,7 +109,7 @@ cdef class GradientCall(DirectCall):
                 sort_leaf(&s, N(<Array>given[self.places[i]]), True)
             s.n_leaves = self.count
             sort_from(&s, N(y))
-            if s.has_calls and cdiff_tls.depth:
+            if s.has_calls or (s.prunes and cdiff_tls.mingles):
                 return None
             cdiff_tls.paused = 1
             s.order[N(y).mark].slot.number = 1.0
@@ -178,6 +179,7 @@ cdef inline Array float_leaf(double v, int level):
     n.v = v
     n.op = OP_LEAF
     n.flags = <uint32_t>level_bit(level)
+    set_number(n, level)
     return steal(n)
 
 
@@ -258,6 +260,7 @@ cdef inline Array array_leaf(np.ndarray x, int level):
     cdef Array a = own_array(x)
     N(a).op = OP_LEAF
     N(a).flags |= <uint32_t>level_bit(level)
+    set_number(N(a), level)
     return a
 
 

@@ -132,9 +132,9 @@ cdef int write_row(np.ndarray matrix, Py_ssize_t row, Array v) except -1:
     return 0
 
 
-cdef bint is_plain_at(Array a, int level) noexcept:
+cdef bint is_plain_at(Array a, int level) except -1:
     """Has nothing but the transformation at this level to do with it?"""
-    return not N(a).flags & NODE_DUAL and levels_of(N(a)) & (level_bit(level) - 1) == 0
+    return not N(a).flags & NODE_DUAL and outer_levels(a, level) == 0
 
 
 cdef bint has_calls(list outputs, list leaves, int level) except -1:

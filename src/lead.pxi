@@ -1,17 +1,17 @@
 # Levels of several threads: which are taken, and whose values may decide.
 #
-# The first thread that is inside a transformation leads.  Others count their levels from the
-# highest that any thread is at, so that what the threads before them track is outside of what they
-# begin, as it is where the same thread begins it; or from the depth of the leading one where so
-# many are at work that levels would run out.  All of this is kept under the global lock.  Nothing
-# here knows what a transformation does.  Fast: a thread alone pays a few operations for each
-# transformation that it begins or leaves, and one comparison for each tracked value that Python
-# looks at.
+# A thread that is in no transformation counts its levels from the highest that any thread is at, so
+# that what the threads before it track is outside of what it begins, as it is where the same thread
+# begins it.  Where so many are at work that levels would run out it begins below some of them, and
+# mingles: then the bits of a value's levels do not tell what is outside, and its graph is searched
+# for leaves and duals of transformations that are in progress in other threads, by their numbers
+# (see mingled.pxi).  All of this is kept under the global lock.  Nothing here knows what a
+# transformation does.  Fast: a thread alone pays a few operations for each transformation that it
+# begins or leaves, and one comparison for each tracked value that Python looks at.
 
-cdef ThreadState *lead = NULL
-cdef int lead_depth = 0
-cdef uint32_t lead_tracing = 0    # the levels at which it records programs
+cdef ThreadState *busy = NULL     # the first of the threads in transformations, as they began
 cdef int highest_depth = 0        # of all threads
+cdef uint32_t all_tracing = 0     # the levels at which any thread records programs
 
 
 cdef inline int taken_levels() noexcept:
@@ -21,11 +21,13 @@ cdef inline int taken_levels() noexcept:
 
 cdef inline int taken_elsewhere() noexcept:
     """The same for a thread that is in none."""
-    return highest_depth if highest_depth <= MAX_LEVEL // 2 else lead_depth
+    return highest_depth if highest_depth <= MAX_LEVEL // 2 else MAX_LEVEL // 2
 
 
-cdef inline void go_to(int depth) noexcept:
+cdef void go_to(int depth) noexcept:
     global highest_depth
+    if not cdiff_tls.depth:
+        come()
     threads_at[cdiff_tls.depth] -= 1
     threads_at[depth] += 1
     if depth > highest_depth:
@@ -33,28 +35,83 @@ cdef inline void go_to(int depth) noexcept:
     while highest_depth and threads_at[highest_depth] <= 0:
         highest_depth -= 1
     cdiff_tls.depth = depth
-    if lead == NULL or lead == &cdiff_tls:
-        note_lead()
+    if cdiff_tls.told != cdiff_tls.tracing:
+        tell_tracing()
+    if not depth:
+        leave()
 
 
-cdef void note_lead() noexcept:
-    global lead, lead_depth, lead_tracing
-    lead = &cdiff_tls if cdiff_tls.depth else NULL
-    lead_depth = cdiff_tls.depth
-    lead_tracing = cdiff_tls.tracing
+cdef void come() noexcept:
+    """This thread begins the outermost of its transformations."""
+    cdef ThreadState **last = &busy
+    cdiff_tls.base = taken_elsewhere()
+    cdiff_tls.mingles = highest_depth > cdiff_tls.base
+    while last[0] != NULL:
+        last = &last[0].next
+    last[0] = &cdiff_tls
+    cdiff_tls.next = NULL
 
 
-cdef inline int refuse_elsewhere(int levels) except -1:
+cdef void leave() noexcept:
+    cdef ThreadState **at = &busy
+    while at[0] != NULL and at[0] != &cdiff_tls:
+        at = &at[0].next
+    if at[0] != NULL:
+        at[0] = cdiff_tls.next
+
+
+cdef void tell_tracing() noexcept:
+    global all_tracing
+    cdef ThreadState *t = busy
+    all_tracing = 0
+    cdiff_tls.told = cdiff_tls.tracing
+    while t != NULL:
+        all_tracing |= t.told
+        t = t.next
+
+
+def only_thread():
+    """In the child of a fork no other thread is in a transformation."""
+    global busy, highest_depth
+    cdef int level
+    for level in range(MAX_LEVEL + 1):
+        threads_at[level] = level == cdiff_tls.depth
+    highest_depth = cdiff_tls.depth
+    busy = &cdiff_tls if cdiff_tls.depth else NULL
+    cdiff_tls.next = NULL
+    tell_tracing()
+
+
+if hasattr(__import__("os"), "register_at_fork"):
+    __import__("os").register_at_fork(after_in_child=only_thread)
+
+
+cdef inline void new_number(int level) noexcept:
+    """A number for the transformation that this thread begins at a level."""
+    global next_serial
+    next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)
+    cdiff_tls.serial[level] = next_serial
+
+
+cdef int above_all(int level) noexcept:
+    """A level for a recording that begins at `level` in a thread that mingles: one that no thread
+    is at, while enough are left above it for what the recording nests."""
+    if highest_depth <= 2 * MAX_LEVEL // 3 and (highest_depth > level or threads_at[level] > 1):
+        level = highest_depth + 1
+        go_to(level)
+        new_number(level)
+    return level
+
+
+cdef inline void set_number(Node *leaf, int level) noexcept:
+    """Note whose leaf this is: not all of its levels need be lower."""
+    leaf.obj = <PyObject *>(<size_t>dual_mark(level) << 1 | 1)
+
+
+cdef inline int refuse_elsewhere(Array a, Array b=None) except -1:
     """An error for a decision by a value of a program that another thread records: it would not
     know."""
-    if levels & <int>lead_tracing and lead != &cdiff_tls:
-        raise_elsewhere(levels & <int>lead_tracing)
-    return 0
-
-
-cdef int raise_elsewhere(int levels) except -1:
-    cdef int own = level_bit(cdiff_tls.depth + 1) - level_bit(cdiff_tls.base + 1)
-    if levels & ~(own if cdiff_tls.depth else 0):
-        raise TypeError("cdiff: a decision by a value that a function is being recorded with in "
-                        "another thread (compile, vmap, scan); decide in the thread that calls it")
+    if all_tracing & <uint32_t>(N(a).flags | (N(b).flags if b is not None else 0)):
+        raise_elsewhere(a)
+        raise_elsewhere(b)
     return 0

@@ -92,6 +92,115 @@ cdef Py_ssize_t number_steps(NumberCode code, Py_ssize_t start, Py_ssize_t stop,
     return stop
 
 
+# ---------------------------------------------------------------- loops inside of programs
+
+cdef enum:
+    SHORT_LOOP = 1000             # steps, of which Python would take longer to begin than to run
+    LOOP_NUMBERS = 64             # inputs and outputs of one
+
+
+def runs_inside(Callee callee not None, Runner runner not None, Py_ssize_t n_carry,
+                Py_ssize_t n_rows, Py_ssize_t length, bint counted, bint backward):
+    """Let programs run a callee without Python: a loop of a program of numbers.
+
+    Its operands are those of a step, with `n_rows` vectors of `length` behind the carry; its result
+    is the last carry and the rows.  It takes `length` steps if it is `counted`, else as many as a
+    guard holds for, and fewer than that; one that is longer than usual is left to the callee.
+    """
+    cdef NumberCode code = runner.numbers
+    if not counted and length > SHORT_LOOP:
+        length = SHORT_LOOP
+    if code is None or code.n_inputs + code.n_outputs > LOOP_NUMBERS or length > SHORT_LOOP \
+            or (counted and code.n_guards):
+        return
+    callee.n_carry, callee.n_rows, callee.length = n_carry, n_rows, length
+    callee.counted, callee.backward = counted, backward
+    callee.code = code
+
+
+cdef bint run_inside(const Step *s, _Workspace w, object given) except -1:
+    """Run such a callee; False where it is none, or an operand lies otherwise."""
+    cdef Callee callee
+    cdef NumberLoop loop
+    cdef double room[LOOP_NUMBERS]
+    cdef const double *xs[LOOP_NUMBERS]
+    cdef double *ys[LOOP_NUMBERS]
+    cdef np.ndarray y
+    cdef np.npy_intp size
+    cdef Py_ssize_t k
+    if watching or not isinstance(given, Callee) or (<Callee>given).code is None:
+        return False
+    callee = <Callee>given
+    loop.n_carry, loop.n_xs = callee.n_carry, callee.n_rows
+    loop.n_ys = callee.code.n_outputs - loop.n_carry
+    if s.n_operands < callee.code.n_inputs:
+        return False
+    for k in range(callee.code.n_inputs):
+        if not find_number(&s.operands[k], w, &room[k], &xs[k], callee.length
+                           if loop.n_carry <= k < loop.n_carry + loop.n_xs else -1):
+            return False
+    loop.inputs = room
+    loop.outputs = &room[callee.code.n_inputs]
+    loop.xs = &xs[loop.n_carry]
+    loop.ys = ys
+    size = loop.n_carry + loop.n_ys * callee.length
+    y = np.PyArray_EMPTY(1, &size, NPY_DOUBLE, 0)
+    for k in range(loop.n_ys):
+        ys[k] = <double *>np.PyArray_DATA(y) + loop.n_carry + k * callee.length
+    if not run_short(callee, &loop):
+        return False
+    memcpy(np.PyArray_DATA(y), room, loop.n_carry * sizeof(double))
+    return keep_vector(s, w, y)
+
+
+cdef bint find_number(const Part *p, _Workspace w, double *number, const double **row,
+                      Py_ssize_t length) noexcept:
+    """The number of an operand, or where its row of numbers is if there is a `length`."""
+    cdef const double *at
+    if p.typenum != NPY_DOUBLE or not (p.number or p.contiguous) \
+            or p.ndim != (length >= 0) or (length >= 0 and p.dims[0] != length):
+        return False
+    at = <const double *>part_data(p, w.m.bases)
+    row[0] = at
+    number[0] = at[0] if length < 0 else 0.0
+    return True
+
+
+cdef bint run_short(Callee callee, NumberLoop *loop) noexcept:
+    """All steps; False where one goes another way, or where there are unusually many of them."""
+    cdef Py_ssize_t n = callee.length
+    if not callee.counted:
+        if number_steps(callee.code, 0, n, loop) < n:
+            return True
+        callee.code = None
+        return False
+    if callee.backward:
+        return number_steps(callee.code, n - 1, -1, loop) == -1
+    return number_steps(callee.code, 0, n, loop) == n
+
+
+cdef bint keep_vector(const Step *s, _Workspace w, np.ndarray y) except -1:
+    """The result of a callee, as `run_arrays` keeps it; False if it has another form."""
+    cdef const double *data = <const double *>np.PyArray_DATA(y)
+    cdef Py_ssize_t k, size = np.PyArray_SIZE(y)
+    for k in range(s.n_pieces):
+        if s.pieces[k].typenum != NPY_DOUBLE or not s.pieces[k].contiguous \
+                or s.firsts[k] + s.pieces[k].size > size:
+            return False
+    for k in range(s.n_pieces):
+        memcpy(part_data(&s.pieces[k], w.m.bases), data + s.firsts[k],
+               s.pieces[k].size * sizeof(double))
+    if s.n_pieces:
+        return True
+    if s.out.typenum != NPY_DOUBLE or s.out.number or s.out.size != size:
+        return False
+    if s.adopts:
+        adopt_value(s, w, y)
+    else:
+        memcpy(part_data(&s.out, w.m.bases), data, size * sizeof(double))
+    return True
+
+
 # ---------------------------------------------------------------- loops over arrays
 
 # Where one value of a step comes from or goes to.

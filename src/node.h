@@ -90,7 +90,8 @@ typedef struct Ext {
  *               untracked (p is NULL) its slot holds the operand's value
  *   ext         array or structural node: extra operands
  *   obj         structural node: its attributes, a plain tuple of ints (also in an
- *               untracked or dual view: those of its view operator)
+ *               untracked or dual view: those of its view operator); leaf of a level:
+ *               no object but the number of its transformation (see lead.pxi)
  *   d1          array elementwise node: the value of a scalar constant operand
  *   flags       NODE_* bits below, then one bit per differentiation level (with
  *               op in one word: eight bits are enough for that)
@@ -135,12 +136,14 @@ typedef struct {
 } Traces;
 
 /* Per thread: is recording switched off, how many transformations are we
- * inside (counted from `base`, the levels of another thread) and which number
- * has each of them, which of them record programs (the bits of their levels,
- * and the Trace of each) and which of these without computing large values,
- * and the list of nodes waiting to be freed (so that freeing a chain of a
- * million nodes does not recurse). */
-typedef struct {
+ * inside (counted from `base`, the levels of other threads, some of which may
+ * be higher if it `mingles` with them) and which number has each of them, which
+ * of them record programs (the bits of their levels, as it is and as it was
+ * told to all threads, and the Trace of each) and which of these without
+ * computing large values, the list of nodes waiting to be freed (so that
+ * freeing a chain of a million nodes does not recurse), and the thread that
+ * began next (see lead.pxi). */
+typedef struct ThreadState {
     int paused;
     int depth;
     int freeing;
@@ -150,6 +153,9 @@ typedef struct {
     uint32_t deferring;
     PyObject *trace[MAX_LEVEL + 1];
     uint32_t serial[MAX_LEVEL + 1];
+    uint32_t told;
+    int mingles;
+    struct ThreadState *next;
 } ThreadState;
 
 /* How many threads are at each depth but the lowest. */

@@ -30,6 +30,11 @@ cdef inline int level_bit(int level) noexcept nogil:
     return 1 << (LEVEL_SHIFT + level)
 
 
+cdef inline bint is_number_of_leaf(PyObject *obj) noexcept nogil:
+    """Is this no object but the number that a leaf has in place of one?  Those are odd."""
+    return <size_t>obj & 1
+
+
 # ---------------------------------------------------------------- holding and letting go
 
 cdef inline Node *hold_node(Node *n) noexcept:
@@ -97,7 +102,7 @@ cdef void _release_payload(Node *n) noexcept:
             for i in range(ext.nparents):
                 _drop(ext.parents[i])
             PyMem_Free(ext)
-        if n.op >= N_LOCAL and n.obj != NULL:
+        if n.op >= N_LOCAL and n.obj != NULL and not is_number_of_leaf(n.obj):
             Py_DECREF(<object>n.obj)
     if n.op == OP_LEAF:
         Py_XDECREF(<PyObject *>n.p1)         # the gradient

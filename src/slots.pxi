@@ -112,7 +112,7 @@ cdef int[6] COMPARISON_CODES = [OP_LESS, OP_LESS_EQUAL, OP_EQUAL, OP_NOT_EQUAL, 
 cdef object compare(Array a, object other, int op):
     """Comparisons have no derivative: plain NumPy results."""
     cdef Array b
-    if not N(a).flags & NODE_SLOW and not cdiff_tls.tracing | lead_tracing:
+    if not N(a).flags & NODE_SLOW and not all_tracing:
         if type(other) is float:
             return compare_numbers(N(a).v, <double>other, op)
         if type(other) is Array and not N(<Array>other).flags & NODE_SLOW:
@@ -127,7 +127,7 @@ cdef object compare(Array a, object other, int op):
     b = innermost(b)
     if is_traced_value(a) or is_traced_value(b):
         return traced_question(COMPARISON_CODES[op], a, b)
-    refuse_elsewhere(levels_of(N(a)) | levels_of(N(b)))
+    refuse_elsewhere(a, b)
     try:
         return COMPARISONS[op](numpy_operand(a), numpy_operand(b))
     except ValueError as error:

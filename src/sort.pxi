@@ -15,6 +15,7 @@ cdef enum EntryFlag:
     ENTRY_LEAF = 2
     ENTRY_SCALAR = 4           # its cotangent or tangent is a number
     ENTRY_LOCAL = 8            # its partials are numbers, in d0 and d1 of the node
+    ENTRY_LEFT = 16            # a leaf of a recording that has ended, whose mark said so
 
 cdef enum:
     SMALL_SWEEP = 48           # entries that a sweep holds without an allocation
@@ -195,8 +196,9 @@ cdef inline Entry *sort_append(Sweep *s, Node *n) except NULL:
 
 
 cdef int sort_leaf(Sweep *s, Node *n, bint active) except -1:
+    cdef int left = ENTRY_LEFT if n.mark == LEFT_MARK else 0
     cdef Entry *e = sort_append(s, n)
-    e.flags |= ENTRY_LEAF | (ENTRY_ACTIVE if active else 0)
+    e.flags |= ENTRY_LEAF | (ENTRY_ACTIVE if active else 0) | left
     s.has_values |= (n.flags & NODE_ARRAY) != 0
     s.prunes |= not active
     return 0

@@ -285,6 +285,8 @@ cdef int run_arrays(const Step *s, _Workspace w, Program program) except -1:
         np.copyto(part_array(&s.out, w, NPY_ARRAY_WRITEABLE), part_value(&s.operands[0], w))
         return 0
     attrs = program.attrs_of(s.instruction)
+    if s.op == OP_CALL and run_inside(s, w, attrs[0]):
+        return 0
     if s.n_pieces:
         attrs[0].value_into([lent_value(&s.operands[k], w) for k in range(s.n_operands)],
                             [(s.firsts[k], part_array(&s.pieces[k], w, NPY_ARRAY_WRITEABLE))

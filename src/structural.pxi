@@ -76,7 +76,8 @@ cdef Array fresh_result(Array y, list operands):
 
 
 cdef object y_attrs(Array y):
-    return <object>N(y).obj if N(y).obj != NULL else None
+    cdef PyObject *obj = N(y).obj
+    return <object>obj if obj != NULL and not is_number_of_leaf(obj) else None
 
 
 cdef inline bint is_traced(Array a) noexcept:

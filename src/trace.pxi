@@ -46,6 +46,7 @@ cdef class Trace(Level):
     cdef dict originals           # the same by the address of the copy
     cdef dict by_memory           # the copies by the address of their memory
     cdef dict copies              # constants that a program has, by address, until the trace ends
+    cdef dict versions            # outer values as they were before they were changed, by address
 
     def __init__(self, rules=False, closed=None, defers=False, past=False):
         self.rules = rules
@@ -63,8 +64,11 @@ cdef class Trace(Level):
         self.originals = {}
         self.by_memory = {}
         self.copies = {}
+        self.versions = {}
         self.has_computed = self.has_failed = False
         self.level = Level.__enter__(self)
+        if cdiff_tls.mingles:
+            self.level = above_all(self.level)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         if self.defers:
             cdiff_tls.deferring |= <uint32_t>level_bit(self.level)
@@ -93,6 +97,7 @@ cdef class Trace(Level):
         for k in range(self.level if self.past else 0):
             cdiff_tls.trace[k] = self.outer.trace[k]
         self.copies = {}
+        self.versions = {}
         cdiff_tls.tracing = self.outer_tracing
         cdiff_tls.deferring = self.outer_deferring
         Level.__exit__(self, *exception)
@@ -135,7 +140,18 @@ cdef class Trace(Level):
         """
         cdef list nodes = [entered(as_node(y)) for y in outputs]
         refuse_left(nodes, self.level)
+        if cdiff_tls.mingles:
+            refuse_mingled([innermost(a) for a in nodes] + [d[0] for d in self.decisions],
+                           self.level)
         return freeze(self, nodes, self.rules if rules is None else rules)
+
+    cdef Array version(self, Array a):
+        """An outer value that the function read before it changed that in place, apart from what it
+        has become: the same one for all programs of this trace."""
+        cdef Array found = self.versions.get(<size_t><PyObject *>a, a)
+        if found is a and N(a).flags & NODE_ALIAS:
+            found = self.versions[<size_t><PyObject *>a] = ew1(OP_POSITIVE, a)
+        return found
 
     cdef np.ndarray original_of(self, Array copy):
         """The ndarray that a constant was copied from, if it still holds that and may change; or
@@ -206,7 +222,8 @@ cdef Trace innermost_trace():
 
 cdef Trace trace_above(Array a):
     """The innermost program being recorded inside the transformation that a dual belongs to."""
-    cdef int level, lowest = <int>N(a).mark >> SERIAL_BITS
+    cdef int level, lowest = cdiff_tls.base if is_dual_elsewhere(N(a)) \
+        else <int>N(a).mark >> SERIAL_BITS
     for level in range(MAX_LEVEL, lowest, -1):
         if cdiff_tls.tracing & <uint32_t>level_bit(level) \
                 and not (<Trace><object>cdiff_tls.trace[level]).is_over:
@@ -273,24 +290,6 @@ cdef int decide(Array a, str lost="") except -1:
         (<Trace><object>cdiff_tls.trace[level]).decided(
             (a, np.array(ndarray_of(a)), line_text(calling_line()), lost))
     return 0
-
-
-cdef str PACKAGE = __import__("os").path.join(__import__("os").path.dirname(__file__), "")
-cdef object _getframe = __import__("sys")._getframe
-
-
-cdef tuple calling_line():
-    """(file, line, function) of the user's code that is being executed; None if there is none."""
-    cdef object frame
-    try:
-        frame = _getframe()
-    except ValueError:                           # called from C alone
-        return None
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
-    if frame is None:
-        return None
-    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
 
 
 cdef Array seen(Array a):
@@ -490,7 +489,7 @@ cdef int capture(Sweep *s, Node *p, _Frozen f) except -1:
     if p == NULL or p.flags & s.bit or not p.flags & outer or <size_t>p in f.constants:
         return 0
     f.constants[<size_t>p] = f.program.emit_input(node_type(f.program, p))
-    f.captured.append(<Array><PyObject *>p)
+    f.captured.append(f.trace.version(<Array><PyObject *>p))
     return 0
 
 

@@ -16,7 +16,6 @@ cdef class Level:
     cdef int outer_paused
 
     def __enter__(self):
-        global next_serial
         self.outer_depth = cdiff_tls.depth
         self.outer_paused = cdiff_tls.paused
         if taken_levels() >= MAX_LEVEL:
@@ -25,12 +24,9 @@ cdef class Level:
                 "vmap, recording and loop around this one counts, and every loop inside a "
                 "derivative twice"
             )
-        if not cdiff_tls.depth:
-            cdiff_tls.base = taken_elsewhere()
         go_to(taken_levels() + 1)
         cdiff_tls.paused = 0
-        next_serial = (next_serial + 1) & ((1 << SERIAL_BITS) - 1)
-        cdiff_tls.serial[cdiff_tls.depth] = next_serial
+        new_number(cdiff_tls.depth)
         return cdiff_tls.depth
 
     def __exit__(self, *exception):
@@ -132,6 +128,8 @@ cdef Array make_leaf(Array a, int level):
     cdef Array out = detached(a)
     N(out).op = OP_LEAF
     N(out).flags = <uint32_t>((N(out).flags & ~(LEVEL_MASK | NODE_WEAK)) | level_bit(level))
+    if level:
+        set_number(N(out), level)
     return out
 
 
@@ -157,6 +155,7 @@ cdef Array leaf_node(Array a, int level):
     if levels_of(N(a)):
         out = ew1(OP_POSITIVE, a)
         N(out).flags |= <uint32_t>level_bit(level)
+        set_number(N(out), level)
         return out
     if N(a).flags & NODE_ARRAY and is_borrowed(a):
         a = contiguous_copy(a)
@@ -181,18 +180,6 @@ cdef inline Array unweak(Array a):
     return a
 
 
-def undual(y, int level):
-    """(primal, tangent) of a result of forward mode; the tangent is None where it is zero.
-
-    To be called before the level is left.
-    """
-    cdef Array a = as_node(y)
-    cdef int mark = dual_mark(level)
-    while dual_level(a) > mark:   # left behind by a transformation inside this one
-        a = primal_at(a, N(a).mark)
-    return primal_at(a, mark), tangent_at(a, mark)
-
-
 def lower(y, int level):
     """A result of the transformation at `level`, as the world outside sees it."""
     cdef Array a = as_node(y)
@@ -213,11 +200,12 @@ def leaf_value(Array x, int level):
 
 
 cdef Array lower_node(Array a, int level):
-    cdef int outer = levels_of(N(a)) & (level_bit(level) - 1)
+    cdef int outer = outer_levels(a, level)
     cdef Array out
-    if levels_of(N(a)) == outer:
+    if levels_of(N(a)) == outer and not (cdiff_tls.mingles and N(a).flags & NODE_DUAL):
         return a
-    if N(a).flags & NODE_DUAL and <int>N(a).mark >> SERIAL_BITS >= level:
+    if N(a).flags & NODE_DUAL and <int>N(a).mark >> SERIAL_BITS >= level \
+            and not is_dual_elsewhere(N(a)):
         return lower_node(primal_at(a, N(a).mark), level)
     if N(a).flags & NODE_DUAL:
         return make_dual(lower_node(primal_at(a, N(a).mark), level),
@@ -240,12 +228,12 @@ cdef list sweep_through(list outputs, list seeds, list leaves, int level, bint f
     cdef bint recorded = kept >= 0
     cdef int paused = cdiff_tls.paused
     for a in outputs + seeds + leaves:
-        recorded |= a is not None and levels_of(N(a)) & (level_bit(level) - 1) != 0
+        recorded = recorded or (a is not None and outer_levels(a, level) != 0)
     try:
         sweep_begin(&s, leaves, outputs, level, not (forward or recorded))
-        if s.has_calls and level > 1 and not recorded:
-            sweep_free(&s)
-            recorded = True
+        if s.has_calls and not recorded and (level > 1 or s.by_trees):
+            sweep_free(&s)             # what a rule does may mark the nodes of this graph anew
+            recorded = level > 1
             sweep_begin(&s, leaves, outputs, level, False)
         s.recorded = recorded
         at_leaves = positions_of(&s, leaves)
@@ -431,6 +419,11 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
         s.all_leaves = True
         s.frees = not retain_graph and sweeps_running == 1 and not watching
         sort_from(&s, N(y))
+        if s.has_calls and s.by_trees:
+            sweep_free(&s)
+            sweep_init(&s, 0)
+            s.all_leaves = True
+            sort_from(&s, N(y))
         cdiff_tls.paused = 1
         put_seed(&s, N(y).mark, y, seed)
         reverse_run(&s)

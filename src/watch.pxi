@@ -91,6 +91,24 @@ def made_at(x):
     return (line_text(line_of(N(<Array>x))) or None) if type(x) is Array else None
 
 
+cdef str PACKAGE = __import__("os").path.join(__import__("os").path.dirname(__file__), "")
+cdef object _getframe = __import__("sys")._getframe
+
+
+cdef tuple calling_line():
+    """(file, line, function) of the user's code that is being executed; None if there is none."""
+    cdef object frame
+    try:
+        frame = _getframe()
+    except ValueError:                           # called from C alone
+        return None
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
+
+
 # ---------------------------------------------------------------- operators
 
 cdef int quiet() noexcept:

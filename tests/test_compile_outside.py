@@ -608,3 +608,60 @@ def test_surroundings():
     assert not s.holds()
     with pytest.raises(TypeError, match="no place"):
         Surroundings([(1.0, None, "number")])
+
+
+SLOPES = np.ones(3)
+
+
+def summed_by_vjp():
+    f = cd.custom_vjp(np.sum)
+    f.defvjp(lambda x: (np.sum(x), None), lambda _, g: (g * SLOPES,))
+    return f
+
+
+def summed_by_plain_arrays():
+    f = cd.custom_vjp(np.sum)
+    f.defvjp(lambda x: (np.sum(x), None), lambda _, g: (SLOPES * 1.0,))
+    return f
+
+
+def summed_by_jvp():
+    f = cd.custom_jvp(np.sum)
+    f.defjvp(lambda p, t: (np.sum(p[0]), t[0] @ SLOPES))
+    return f
+
+
+def summed_by_parts():
+    f = cd.custom_jvp(np.sum)
+    f.defjvps(lambda t, out, x: t @ SLOPES)
+    return f
+
+
+def summed_by_operator():
+    f = cd.operator(lambda x: float(np.sum(x)))
+    f.defvjp(lambda g, out, x: (g * SLOPES,))
+    return f
+
+
+@pytest.mark.parametrize(
+    "made",
+    [summed_by_vjp, summed_by_plain_arrays, summed_by_jvp, summed_by_parts, summed_by_operator],
+)
+@pytest.mark.parametrize("derivative", [cd.grad, cd.jacfwd, lambda f: cd.grad(cd.checkpoint(f))])
+def test_an_array_that_only_a_rule_reads(made, derivative):
+    """Combined with a cotangent that nothing tracks it was a constant of the program."""
+    x = np.arange(3.0)
+    f = cd.compile(derivative(made()))
+    for values in ([1.0, 1.0, 1.0], [2.0, 3.0, 4.0], [-1.0, 0.5, 0.0]):
+        SLOPES[:] = values
+        want = derivative(made())(x)
+        np.testing.assert_allclose(f(x), want)
+
+
+def test_a_rule_that_is_given_anew():
+    f = cd.custom_vjp(np.sin)
+    f.defvjp(lambda x: (np.sin(x), x), lambda x, g: (g * np.cos(x),))
+    g = cd.compile(cd.grad(f))
+    assert g(0.0) == 1.0
+    f.defvjp(lambda x: (np.sin(x), x), lambda x, g: (g * 7.0,))
+    assert g(0.0) == 7.0

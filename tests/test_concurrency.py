@@ -335,6 +335,52 @@ def test_fork():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_fork_while_other_threads_take_levels():
+    """They are gone in the child, with the memory of theirs that levels are read from."""
+    text = """
+import os, threading, warnings
+import cdiff as cd
+from cdiff import _core
+warnings.simplefilter("ignore")
+go_on, began = threading.Event(), threading.Barrier(9)
+def f(x):
+    began.wait(20)
+    go_on.wait(20)
+    return x * x
+threads = [threading.Thread(target=cd.compile(cd.grad(f)), args=(2.0,)) for _ in range(8)]
+for thread in threads:
+    thread.start()
+began.wait(20)
+assert _core.depth() > 0
+def forks(x):
+    pid = os.fork()
+    if pid:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        return x * x
+    threading.Timer(10, os._exit, (1,)).start()
+    g = cd.compile(cd.grad(lambda y: y * y))
+    new = [threading.Thread(target=g, args=(k,)) for k in (1.0, 2.0)]
+    for thread in new:
+        thread.start()
+    for thread in new:
+        thread.join()
+    total = lambda y: cd.vmap(lambda z: z * x)(y).sum()
+    assert cd.grad(total)(_core.array([1.0, 2.0])).shape == (2,)
+    return x * x * x
+parent = os.getpid()
+found = cd.grad(forks)(3.0)
+if os.getpid() != parent:
+    os._exit(0 if found == 27.0 and _core.depth() == 0 else 2)
+print(found)
+go_on.set()
+for thread in threads:
+    thread.join()
+assert _core.depth() == 0
+"""
+    assert run_script(text).split() == ["6.0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_fork_while_another_thread_records():
     # The child waited for ever for what that thread held.
     text = """

@@ -207,3 +207,106 @@ def test_what_keeps_the_result_of_a_body_that_reads_it_is_collected(loop):
     del model
     gc.collect()
     assert found() is None
+
+
+# ------------------------------------------------------------------ short loops inside of programs
+
+
+def inner_of(limit):
+    """An outer loop, in each of whose steps the state says how long the inner one is."""
+
+    def f(x, length=150.0):
+        def outer(state):
+            k, y = state
+            go_on = lambda t: t[0] < 2.0 + np.where(y > 0.5, 1.0, 0.0) + 0.0 * x
+            _, z = cd.while_loop(
+                go_on, lambda t: (t[0] + 1.0, np.sin(t[1]) + 0.1 * y), (0.0, y), max_steps=limit
+            )
+            return k + 1.0, z * 0.9 + 0.05 * x * np.cos(k)
+
+        return cd.while_loop(lambda s: s[0] < length, outer, (0.0, x))[1]
+
+    return f
+
+
+def plain_inner(x, length=150):
+    y = x
+    for k in range(length):
+        z = y
+        for _ in range(3 if y > 0.5 else 2):
+            z = np.sin(z) + 0.1 * y
+        y = z * 0.9 + 0.05 * x * np.cos(float(k))
+    return y
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, cd.compile], ids=["eager", "compiled"])
+@pytest.mark.parametrize("d", [lambda f: f, cd.grad, cd.jacfwd, lambda f: cd.jacfwd(cd.grad(f))])
+def test_short_loops_in_a_loop(d, wrap):
+    found, want = wrap(d(inner_of(None))), d(plain_inner)
+    for x in (0.7, -0.4, 0.7, 2.0, 0.1):
+        np.testing.assert_allclose(found(x), want(x), rtol=1e-11)
+    points = np.array([0.7, -0.4, 2.0])
+    at_once = wrap(lambda xs: cd.vmap(d(inner_of(None)))(xs))
+    for _ in range(2):
+        np.testing.assert_allclose(at_once(points), [want(x) for x in points], rtol=1e-11)
+
+
+def test_the_limit_of_a_short_loop_in_a_loop():
+    f = cd.compile(inner_of(3))
+    np.testing.assert_allclose(f(0.7), plain_inner(0.7), rtol=1e-12)
+    for x in (0.7, 2.0):
+        np.testing.assert_allclose(f(x), plain_inner(x), rtol=1e-12)
+    g = cd.compile(inner_of(2))
+    with pytest.raises(RuntimeError, match="still holds after 2 steps"):
+        g(0.7)
+    with pytest.raises(RuntimeError, match="still holds after 2 steps"):
+        g(0.7)
+
+
+def test_loops_in_a_loop_that_become_long():
+    """The core runs the short ones; a long one is the loop's own."""
+
+    def f(x):
+        def outer(state):
+            k, y = state
+            z = cd.while_loop(lambda t: t[0] < k * k, lambda t: (t[0] + 1.0, t[1] * x), (0.0, y))
+            return k + 1.0, z[1] * 0.5
+
+        return cd.while_loop(lambda s: s[0] < 40.0, outer, (0.0, x))[1]
+
+    def plain(x):
+        y = x
+        for k in range(40):
+            y = y * x ** float(k * k) * 0.5
+        return y
+
+    for d in (lambda f: f, cd.grad):
+        found, want = cd.compile(d(f)), d(plain)
+        for x in (1.0, 1.0001, 0.9999, 1.0):
+            np.testing.assert_allclose(found(x), want(x), rtol=1e-8)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scans_of_numbers_in_a_program(reverse):
+    xs, ys = np.linspace(0.5, 1.5, 7), np.linspace(-1.0, 1.0, 7)
+
+    def f(a, xs, ys):
+        step = lambda c, r: (c * r[0] + a * r[1], (c, c * r[1]))
+        last, (first, second) = cd.scan(step, a, (xs, ys), reverse=reverse)
+        return last + np.sum(first * np.arange(7.0)) + second[2] * second[-1]
+
+    def plain(a, xs, ys):
+        c, first, second = a, [None] * 7, [None] * 7
+        for k in range(7)[:: -1 if reverse else 1]:
+            first[k], second[k] = c, c * ys[k]
+            c = c * xs[k] + a * ys[k]
+        return c + sum(first[k] * float(k) for k in range(7)) + second[2] * second[-1]
+
+    whole = lambda f: lambda a, xs, ys: cd.grad(f, argnums=(0, 1, 2))(a, xs, ys)
+    for d in (lambda f: f, whole, lambda f: cd.hessian(f)):
+        found = cd.compile(d(f))
+        for a in (0.3, 0.3, -1.2, 2.0):
+            for y, z in zip(np.atleast_1d(found(a, xs, ys)) if d is not whole else
+                            found(a, xs, ys), np.atleast_1d(d(plain)(a, xs, ys)) if d is not whole
+                            else d(plain)(a, xs, ys), strict=True):  # fmt: skip
+                np.testing.assert_allclose(y, z, rtol=1e-11)

@@ -92,3 +92,35 @@ def test_one_of_them_alone(rule):
             np.testing.assert_allclose(
                 cd.grad(f, argnums=k)(2.0, 0.5), cd.grad(g, argnums=k)(2.0, 0.5), rtol=1e-12
             )
+
+
+def test_what_a_recording_computed_outside_of_itself():
+    """In a derivative of a loop it counted as read beside the arguments that it was made of."""
+    inner = lambda x, w: cd.grad(lambda y: np.sin(y * w) * w)(x)
+    ruled = cd.custom_vjp(inner)
+    slopes = cd.grad(inner, argnums=(0, 1))
+    ruled.defvjp(
+        lambda x, w: (inner(x, w), (x, w)), lambda r, g: tuple(g * part for part in slopes(*r))
+    )
+    loop = lambda f: lambda x, w: cd.scan(lambda c, r: (c + f(c * r, w), None), x, np.ones(2))[0]
+    both = (0, 1)
+    for outer, within in ((cd.jacfwd, cd.jacfwd), (cd.jacrev, cd.jacfwd), (cd.jacfwd, cd.grad)):
+        twice = lambda f: outer(within(loop(f), argnums=both), argnums=both)  # noqa: B023
+        for found, want in zip(twice(ruled)(0.7, 1.3), twice(inner)(0.7, 1.3), strict=True):
+            np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("derivative", [cd.grad, cd.jacfwd, cd.hessian])
+def test_a_jvp_rule_that_reads_the_argument_from_its_closure(derivative):
+    """The sweep said that two threads differentiate the same graph."""
+
+    def f(x):
+        sine = cd.custom_jvp(np.sin)
+        sine.defjvp(lambda p, t: (np.sin(p[0]), t[0] * np.cos(x * x)))
+        return sine(x * x) * x
+
+    plain = lambda x: np.sin(x * x) * x
+    np.testing.assert_allclose(derivative(f)(0.7), derivative(plain)(0.7), rtol=1e-12)
+    x = cd.array(0.7, requires_grad=True)
+    f(x).backward()
+    np.testing.assert_allclose(x.grad.item(), cd.grad(plain)(0.7), rtol=1e-12)

@@ -377,3 +377,33 @@ def test_out_of_another_structure_with_as_many_entries():
         prepared(-np.ones(3), out=out)
     x = np.array([-1.0, 2.0, 3.0])
     np.testing.assert_array_equal(prepared(x).toarray(), cd.jacobian(f)(x))
+
+
+def looping(x):
+    def step(c, r):
+        c = c * r if c > 1.0 else c + r * x[0]
+        return c, c
+
+    return cd.scan(step, x[1], x)[1]
+
+
+def going_round(x):
+    step = lambda s: (s[0] * 2.0 if s[0] > 3.0 else s[0] + 1.0, s[1] + s[0] * x[0])
+    return x * cd.while_loop(lambda s: s[0] < 10.0, step, (x[0], 0.0))[1]
+
+
+@pytest.mark.filterwarnings("ignore::cdiff.SparsityWarning")
+@pytest.mark.parametrize("f", [looping, going_round])
+def test_a_loop_that_decides_otherwise_at_another_point(f):
+    """It was an error that spoke of what no user has to know."""
+    g = lambda x: np.sum(f(x) ** 2)
+    points = np.random.default_rng(0).normal(scale=3.0, size=(6, 3))
+    jacobian, hessian = cd.sparse_jacobian(f), cd.sparse_hessian(g)
+    prepared = cd.sparse_jacobian(f).prepare(points[0])
+    entries = cd.compile(lambda x: prepared.values(x))
+    for x in [*points, *points]:
+        want = cd.jacobian(f)(x)
+        np.testing.assert_allclose(jacobian(x).toarray(), want, rtol=1e-12)
+        np.testing.assert_allclose(prepared(x).toarray(), want, rtol=1e-12)
+        np.testing.assert_allclose(np.sum(entries(x)), np.sum(want), rtol=1e-9)
+        np.testing.assert_allclose(hessian(x).toarray(), cd.hessian(g)(x), rtol=1e-9)

@@ -1,6 +1,7 @@
 """Transformations begun in other threads, of values that one in this thread tracks."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from threading import Event
 
 import numpy as np
@@ -169,3 +170,127 @@ def test_functions_with_rules_in_other_threads(over, rule):
     if over != "compile":
         total = lambda xs: np.sum(OVER_POINTS[over](f)(xs))
         np.testing.assert_allclose(cd.grad(total)(xs), np.cos(xs), rtol=1e-12)
+
+
+# ------------------------------------------------------------------ more threads than levels
+
+
+@contextmanager
+def crowd(depths):
+    """Threads that are inside as many transformations, one after the other."""
+    go_on = Event()
+
+    def occupy(depth, began):
+        with ExitStack() as stack:
+            for _ in range(depth):
+                stack.enter_context(_core.Level())
+            began.set()
+            assert go_on.wait(120)
+
+    with ThreadPoolExecutor(len(depths)) as pool:
+        waiting = []
+        try:
+            for depth in depths:
+                began = Event()
+                waiting.append(pool.submit(occupy, depth, began))
+                assert began.wait(60)
+            yield
+        finally:
+            go_on.set()
+        for task in waiting:
+            task.result(60)
+
+
+EAGER = {
+    "grad": cd.grad,
+    "reverse": lambda f: lambda x: cd.vjp(f, x)[1](1.0)[0],
+    "linearize": lambda f: lambda x: cd.linearize(f, x)[1](1.0),
+    "jvp": STAGES["jvp"],
+    "jacrev": cd.jacrev,
+    "hessian": cd.hessian,
+    "hvp": lambda f: lambda x: cd.hvp(f, (x,), (1.0,)),
+    "array": lambda f: lambda x: np.sum(cd.grad(lambda v: f(v @ v))(np.array([0.3, 0.5]) * x)),
+    "value": lambda f: lambda x: cd.value_and_grad(f)(x)[0],
+}
+CROWDS = [(9,), (5, 4), (3, 3, 3), (12,)]
+
+
+@pytest.mark.parametrize("crowded", CROWDS, ids=str)
+@pytest.mark.parametrize("inner", EAGER)
+@pytest.mark.parametrize("middle", EAGER)
+@pytest.mark.parametrize("outer", EAGER)
+def test_more_threads_than_levels(outer, middle, inner, crowded):
+    """The derivatives of threads of threads were lost where levels ran out."""
+
+    def f(run):
+        innermost = lambda a, b: EAGER[inner](lambda c: np.sin(a * b * c) * b * c * c)(0.7 * b)
+        outermost = lambda a: run(
+            lambda: EAGER[middle](lambda b: run(lambda: innermost(a, b)))(0.5 * a)
+        )
+        return run(lambda: EAGER[outer](outermost)(1.3))
+
+    want = f(lambda g: g())
+    with crowd(crowded):
+        found = f(elsewhere)
+    assert not cd.is_tracked(found)
+    np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("crowded", CROWDS, ids=str)
+@pytest.mark.parametrize("inner", STAGES)
+@pytest.mark.parametrize("middle", STAGES)
+def test_recordings_in_more_threads_than_levels(middle, inner, crowded):
+    """They are right, or say what is the matter."""
+
+    def f(run):
+        innermost = lambda a, b: STAGES[inner](lambda c: np.sin(a * b * c) * b * c * c)(0.7 * b)
+        outermost = lambda a: run(
+            lambda: STAGES[middle](lambda b: run(lambda: innermost(a, b)))(0.5 * a)
+        )
+        return run(lambda: cd.grad(outermost)(1.3))
+
+    want = f(lambda g: g())
+    with crowd(crowded):
+        try:
+            found = f(elsewhere)
+        except RecursionError as error:
+            assert "in all threads" in str(error) or "more than 17 deep" in str(error)
+            return
+    np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-12)
+
+
+def test_pools_in_sibling_threads():
+    """Several threads that start workers at the same time, any of which may find levels taken."""
+
+    def derivative(a):
+        f = lambda b: sum(in_threads(lambda x: cd.grad(lambda x: np.sin(b * x) * x)(x)))
+        return cd.grad(f)(a)
+
+    points = np.linspace(0.3, 1.5, 12)
+    x = np.array(POINTS)[:, None]
+    want = np.sum(2 * x * np.cos(points * x) - points * x * x * np.sin(points * x), axis=0)
+    for _ in range(5):
+        with ThreadPoolExecutor(6) as pool:
+            np.testing.assert_allclose(list(pool.map(derivative, points)), want, rtol=1e-11)
+
+
+def test_decisions_in_threads_of_a_thread_that_records():
+    """Of a thread that is not the first one in a transformation, too."""
+    began, go_on = Event(), Event()
+
+    def first(a):
+        began.set()
+        assert go_on.wait(60)
+        return a * a
+
+    f = lambda x: elsewhere(lambda: x * 3.0 if x > 1.0 else x * x)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cd.grad(first), 3.0)
+        assert began.wait(60)
+        try:
+            with pytest.raises(TypeError, match="another thread"):
+                elsewhere(lambda: cd.compile(f)(2.0))
+            assert cd.grad(f)(2.0) == 3.0
+        finally:
+            go_on.set()
+        assert waiting.result(60) == 6.0

@@ -134,7 +134,7 @@ class _Linear:
     """The derivatives of a recorded slope by the state and by the time, as a function of a body."""
 
     def __init__(self, slope: Body) -> None:
-        self.slope = slope
+        self.base = slope
 
     @staticmethod
     def of(slope: Body) -> Body:
@@ -147,7 +147,7 @@ class _Linear:
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
         t, v, *consts = nodes
-        return list(_tracked_system(self.slope, consts).linear(t, v))
+        return list(_tracked_system(self.base, consts).linear(t, v))
 
 
 def _tracked_system(slope: Body, consts: list[Any]) -> System:
@@ -167,7 +167,7 @@ class _Attempt:
     """A step of a method, its error and the slope behind it, as a function of a body."""
 
     def __init__(self, slope: Body, settings: Settings) -> None:
-        self.slope = slope
+        self.base = slope
         self.settings = settings
 
     @staticmethod
@@ -188,7 +188,7 @@ class _Attempt:
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
         t, v, h, first, *consts = nodes
-        settings, system = self.settings, _tracked_system(self.slope, consts)
+        settings, system = self.settings, _tracked_system(self.base, consts)
         new, wrong, behind = METHODS[settings.method].attempt(system, t, v, h, first)
         tolerated = settings.atol + settings.rtol * np.maximum(abs(v), abs(new))
         # A state may be empty, which has no mean.

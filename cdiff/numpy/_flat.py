@@ -56,7 +56,7 @@ class Flat:
 
     def __iter__(self) -> Iterator[Array]:
         rest = _core.reshape(self.base, (-1,))
-        if not np.may_share_memory(_core.value(rest), _core.value(self.base)):
+        if not np.may_share_memory(_core.peek(rest), _core.peek(self.base)):
             return self  # a copy would not show what is changed while one goes through it
         rest = _core.index(rest, slice(self.index, None)) if self.index else rest
         self.index = self.base.size
