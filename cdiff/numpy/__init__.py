@@ -166,7 +166,6 @@ atan = arctan
 atan2 = arctan2
 atanh = arctanh
 degrees = rad2deg
-fabs = absolute
 mod = remainder
 pow = power
 radians = deg2rad
@@ -213,7 +212,6 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
-    "fabs",
     "fft",
     "finfo",
     "float32",

@@ -26,6 +26,7 @@ from cdiff._core import (
     array,
     hosted,
     index,
+    is_tracked,
     is_waiting,
     levels,
     peek,
@@ -51,6 +52,7 @@ __all__ = [
     "axes_of",
     "axis_of",
     "handles",
+    "holds_tracked",
     "index_along",
     "initial_of",
     "like_ufunc",
@@ -202,6 +204,11 @@ def plain(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and any_array(x):
         return [plain(item) for item in x]
     return x
+
+
+def holds_tracked(x: Any) -> bool:
+    """Is `x` an array with a derivative, or one of them in lists and tuples?"""
+    return any(map(holds_tracked, x)) if isinstance(x, (list, tuple)) else is_tracked(x)
 
 
 def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

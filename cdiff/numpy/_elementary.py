@@ -59,6 +59,15 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     return as_array(result if type(result) is Array else np.asarray(result))
 
 
+@of_ufunc(np.fabs)
+def fabs(x: ArrayLike, /) -> Array:
+    """As `numpy.fabs`: absolute values of real numbers, as floats."""
+    a = as_array(x)
+    if a.dtype.kind == "c":
+        raise misfit(f"fabs is not defined for complex numbers, shape {a.shape}; use abs", TypeError)
+    return _core.absolute(_core.cast(a, np.promote_types(a.dtype, np.float32)))
+
+
 @of_ufunc(np.float_power)
 def float_power(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     """As `numpy.float_power`: a power in float64 at least."""

@@ -19,7 +19,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
-from cdiff.numpy._common import HANDLERS, as_array, like_ufunc
+from cdiff.numpy._common import HANDLERS, NUMPY, as_array, like_ufunc
 from cdiff.numpy._shape import expand_dims, moveaxis
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _joined(x: Any) -> Any:
 
 def _called(
     ufunc: Any, f: Callable[..., Any], args: Any, *, dtype: Any = None, axes: Any = None,
-    axis: Any = None, keepdims: Any = False, **unknown: Any,
+    axis: Any = None, keepdims: Any = False, casting: str = "same_kind", **unknown: Any,
 ) -> Any:  # fmt: skip
     """A function of operands alone, computed in a dtype and along other axes than the last."""
     for name in unknown:
@@ -91,10 +91,10 @@ def _called(
     args = [as_array(x) for x in args]
     if dtype is not None:
         for x in args:
-            if not np.can_cast(x.dtype, dtype, "same_kind"):
+            if not NUMPY.can_cast(x.dtype, dtype, casting):
                 raise misfit(
                     f"{ufunc.__name__}: cannot cast from {x.dtype} to {np.dtype(dtype)} by the "
-                    "rule 'same_kind'",
+                    f"rule {casting!r}",
                     TypeError,
                 )
         args = [_core.cast(x, dtype) if x.dtype.kind in "fc" else x for x in args]

@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, is_tracked, value
 from cdiff._face import misfit
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, plain
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, holds_tracked, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None
             given = [*args, *kwargs.values()]
             if type(a) is Array:
                 f(*args, **kwargs)
-            elif any(map(_is_tracked, given)):
+            elif any(map(holds_tracked, given)):
                 raise TypeError(
                     f"{name}: {type(a).__name__} cannot hold a derivative; change an array made by "
                     "cdiff.numpy.zeros or cdiff.numpy.array instead of a plain ndarray"
@@ -48,10 +48,6 @@ def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None
         return change if isinstance(original, np.ufunc) else handles(original)(change)
 
     return decorate
-
-
-def _is_tracked(x: Any) -> bool:
-    return any(map(_is_tracked, x)) if isinstance(x, (list, tuple)) else is_tracked(x)
 
 
 def _cycled(values: Array, count: int) -> Array:

@@ -49,6 +49,48 @@ def _logaddexp_reduce(
     return _core.logaddexp(total, initial_of(initial, a.dtype, "logaddexp.reduce"))
 
 
+def operands_of_loop(
+    ufunc: Any, inputs: tuple[Any, ...], out: Any, words: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The operands of a call in the dtypes that its keywords ask for, as NumPy itself finds them.
+
+    What has been seen to is taken out of the keywords.
+    """
+    name, dtype, casting = ufunc.__name__, words.get("dtype"), words.get("casting", "same_kind")
+    subok, signature = words.pop("subok", True), words.pop("signature", None)
+    if type(subok) is not bool:
+        raise TypeError(f"{name}: 'subok' must be a boolean, not {subok!r}")
+    try:
+        np.empty(0).astype(float, order=words.pop("order", None) or "K", casting=casting)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+    if signature is None and casting in ("same_kind", "unsafe"):
+        return inputs
+    if signature is None and dtype is not None:
+        signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+    elif dtype is not None:
+        raise TypeError(f"{name}: cannot specify both 'signature' and 'dtype'")
+    outs = out if isinstance(out, tuple) else (out,) * ufunc.nout
+    asked = [*map(_promoted, inputs), *[None if x is None else x.dtype for x in outs]]
+    given = {} if signature is None else {"signature": signature}
+    loop = ufunc.resolve_dtypes(tuple(asked), casting=casting, **given)
+    words.pop("dtype", None)
+    words.pop("casting", None)
+    return tuple([
+        x if isinstance(kind, type) else as_array(x).astype(_carried(to), copy=False)
+        for x, kind, to in zip(inputs, asked, loop, strict=False)
+    ])  # fmt: skip
+
+
+def _promoted(x: Any) -> Any:
+    """The dtype of an operand; the type of a Python number, which does not decide one."""
+    return type(x) if type(x) in (int, float, complex) else as_array(x).dtype
+
+
+def _carried(dtype: Any) -> Any:
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
 # Reductions of the core, with all of NumPy's arguments.
 REDUCE: dict[Any, Any] = {
     np.add: _reduce.sum, np.multiply: _reduce.prod, np.maximum: _reduce.max,
