@@ -71,16 +71,36 @@ cdef Array masked(Array result, Array out, object mask):
 
 cdef object finish_call(object result, object out, object mask):
     """A result, or several, in the arrays that the caller gave for them, where the mask is True."""
-    if out is None:
-        if mask is not True:
-            raise TypeError("where= without out= leaves elements undefined: pass a cdiff array as "
-                            "out=, or write cdiff.numpy.where(mask, f(x), y)")
+    cdef tuple results, outs
+    if out is None and mask is True:
         return result
-    out = out if isinstance(out, tuple) else (out,)
-    if not isinstance(result, tuple):
-        return store_out(as_node(result), out[0], mask)
-    return tuple([y if o is None else store_out(as_node(y), o, mask)
-                  for y, o in zip(result, out)])
+    results = result if isinstance(result, tuple) else (result,)
+    outs = out if isinstance(out, tuple) else (out,) if out is not None else (None,) * len(results)
+    if len(outs) != len(results):
+        raise ValueError(f"out= is a tuple of one array for each result: {len(results)}, "
+                         f"not {len(outs)}")
+    results = tuple([finished(y, o, mask) for y, o in zip(results, outs)])
+    return results if isinstance(result, tuple) else results[0]
+
+
+cdef object finished(object result, object out, object mask):
+    if out is not None:
+        return store_out(as_node(result), out, mask)
+    if mask is not True:
+        raise TypeError("where= without out= leaves elements undefined: pass a cdiff array as "
+                        "out=, or write cdiff.numpy.where(mask, f(x), y)")
+    return result
+
+
+cdef object finish_method(object ufunc, str method, object result, object out):
+    """What a method of a ufunc returns: the result in an array of its own shape, if one is given.
+    """
+    if isinstance(out, tuple) and len(out) == 1 and method != "outer":
+        shape = np.shape(out[0])
+        if out[0] is not None and shape != np.shape(result):
+            raise misfit(f"{ufunc.__name__}.{method}: out has shape {shape}, the result "
+                         f"{np.shape(result)}")
+    return finish_call(result, out, True)
 
 
 cdef Array as_asked(object x, object dtype, str casting, int op):
@@ -188,10 +208,12 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True) if method == "__call__" else True
     if ufunc in PLAIN_UFUNCS:
-        called = ufunc if method == "__call__" else getattr(ufunc, method)
-        return finish_call(plain_call_of(called, inputs, kwargs), out, where)
+        if method != "__call__":
+            return finish_method(ufunc, method,
+                                 plain_call_of(getattr(ufunc, method), inputs, kwargs), out)
+        return finish_call(plain_call_of(ufunc, inputs, kwargs), out, where)
     if method != "__call__":
-        return finish_call(ufunc_method(ufunc, method)(*inputs, **kwargs), out, True)
+        return finish_method(ufunc, method, ufunc_method(ufunc, method)(*inputs, **kwargs), out)
     if kwargs:
         inputs = face_method("__loop__")(ufunc, inputs, out, kwargs)
     if code is None:

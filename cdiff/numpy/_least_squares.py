@@ -158,6 +158,6 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> Any:
                           f"{b.shape}", LinAlgError)  # fmt: skip
     if rcond is None:
         rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps) * max(a.shape)
-    elif rcond < 0:
+    elif rcond < 0 or rcond >= 1:  # as LAPACK reads it
         rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps)
     return least_squares(a, b, rcond, "lstsq")

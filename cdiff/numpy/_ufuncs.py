@@ -31,6 +31,7 @@ from cdiff.numpy._common import (
     of_values,
     whole_axis,
 )
+from cdiff.numpy._gufuncs import in_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,24 +72,9 @@ def operands_of_loop(
     elif dtype is not None:
         raise TypeError(f"{name}: cannot specify both 'signature' and 'dtype'")
     outs = out if isinstance(out, tuple) else (out,) * ufunc.nout
-    asked = [*map(_promoted, inputs), *[None if x is None else x.dtype for x in outs]]
-    given = {} if signature is None else {"signature": signature}
-    loop = ufunc.resolve_dtypes(tuple(asked), casting=casting, **given)
     words.pop("dtype", None)
     words.pop("casting", None)
-    return tuple([
-        x if isinstance(kind, type) else as_array(x).astype(_carried(to), copy=False)
-        for x, kind, to in zip(inputs, asked, loop, strict=False)
-    ])  # fmt: skip
-
-
-def _promoted(x: Any) -> Any:
-    """The dtype of an operand; the type of a Python number, which does not decide one."""
-    return type(x) if type(x) in (int, float, complex) else as_array(x).dtype
-
-
-def _carried(dtype: Any) -> Any:
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+    return in_loop(ufunc, inputs, outs, casting, signature)
 
 
 # Reductions of the core, with all of NumPy's arguments.
