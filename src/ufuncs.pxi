@@ -137,36 +137,24 @@ cdef object question_as_asked(int op, tuple operands, object out, object where, 
                                      {} if dtype is None else {"dtype": dtype}), out, where)
 
 
-cdef object worded_call(int op, tuple args, object out, object where, dict words):
+cdef object worded_call(int op, tuple args, object out, object where, object dtype, dict words):
     """A call with keywords that hardly anybody gives: NumPy reads them, and asks Arrays."""
     ufunc = NUMPY_UFUNCS.get(op)
     if ufunc is None:
-        if "signature" in words:
-            raise TypeError(f"{op_name(op)}: keyword signature is not supported")
-        check_words(op_name(op), words["order"], words["casting"])
-        words = {"dtype": words.get("dtype")}
+        check_words(op_name(op), words.pop("order", None), words.pop("casting", "same_kind"))
+        words.pop("subok", None)
+        for name in words:
+            raise TypeError(f"{op_name(op)}: keyword {name} is not supported")
         ufunc = globals()[op_name(op)]
-    args = tuple([as_node(x) if holds_nodes(x) else x for x in args])
-    return ufunc(*args, out=out, where=where, **words)
-
-
-cdef dict given_words(object dtype, object casting, object order, object subok, object signature):
-    """The keywords of a call by their names; None if all are what they are by default."""
-    if casting == "same_kind" and order == "K" and subok is True and signature is None:
-        return None
-    words = {"casting": casting, "order": order, "subok": subok}
     if dtype is not None:
         words["dtype"] = dtype
-    if signature is not None:
-        words["signature"] = signature
-    return words
+    return ufunc(*[as_node(x) if holds_nodes(x) else x for x in args], out=out, where=where,
+                 **words)
 
 
-cdef object ufunc_call1(int op, object x, object out, object where, object dtype, object casting,
-                        object order, object subok, object signature):
-    cdef dict words = given_words(dtype, casting, order, subok, signature)
-    if words is not None:
-        return worded_call(op, (x,), out, where, words)
+cdef object ufunc_call1(int op, object x, object out, object where, object dtype, dict words):
+    if words:
+        return worded_call(op, (x,), out, where, dtype, words)
     if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
         return ew1(op, current(<Array>x))
     if type(x) is Array or holds_nodes(x):
@@ -181,10 +169,9 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
 
 
 cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype,
-                        object casting, object order, object subok, object signature):
-    cdef dict words = given_words(dtype, casting, order, subok, signature)
-    if words is not None:
-        return worded_call(op, (x1, x2), out, where, words)
+                        dict words):
+    if words:
+        return worded_call(op, (x1, x2), out, where, dtype, words)
     if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
         if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
             if out is not None or where is not True or dtype is not None:

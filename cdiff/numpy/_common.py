@@ -227,6 +227,8 @@ def on_values(original: Any) -> Callable[..., Any]:
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if is_ufunc and len(args) > original.nin:
+            return original(*args, **kwargs)  # which knows where its result goes
         if kwargs and any_array(kwargs.get("out")):
             if is_ufunc:
                 return original(*args, **kwargs)

@@ -18,7 +18,7 @@ from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values
 from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = [
-    "angle", "conj", "conjugate", "float_power", "frexp", "i0", "kaiser", "ldexp", "modf",
+    "angle", "conj", "conjugate", "fabs", "float_power", "frexp", "i0", "kaiser", "ldexp", "modf",
     "real_if_close",
 ]  # fmt: skip
 
@@ -64,7 +64,9 @@ def fabs(x: ArrayLike, /) -> Array:
     """As `numpy.fabs`: absolute values of real numbers, as floats."""
     a = as_array(x)
     if a.dtype.kind == "c":
-        raise misfit(f"fabs is not defined for complex numbers, shape {a.shape}; use abs", TypeError)
+        raise misfit(
+            f"fabs is not defined for complex numbers, shape {a.shape}; use abs", TypeError
+        )
     return _core.absolute(_core.cast(a, np.promote_types(a.dtype, np.float32)))
 
 

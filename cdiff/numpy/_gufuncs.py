@@ -25,7 +25,7 @@ from cdiff.numpy._shape import expand_dims, moveaxis
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["core_ndims", "in_loop", "of_ufunc"]
+__all__ = ["carried", "core_ndims", "in_loop", "of_ufunc"]
 
 
 def core_ndims(side: str) -> list[int]:
@@ -116,7 +116,7 @@ def in_loop(ufunc: Any, inputs: Any, outs: Any, casting: str, signature: Any) ->
     given = {} if signature is None else {"signature": signature}
     loop = ufunc.resolve_dtypes(tuple(asked), casting=casting, **given)
     return tuple([
-        x if isinstance(kind, type) else as_array(x).astype(_carried(to), copy=False)
+        x if isinstance(kind, type) else as_array(x).astype(carried(to), copy=False)
         for x, kind, to in zip(inputs, asked, loop, strict=False)
     ])  # fmt: skip
 
@@ -126,7 +126,8 @@ def _promoted(x: Any) -> Any:
     return type(x) if type(x) in (int, float, complex) else as_array(x).dtype
 
 
-def _carried(dtype: Any) -> Any:
+def carried(dtype: Any) -> Any:
+    """The dtype that is computed in: half precision is not."""
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 

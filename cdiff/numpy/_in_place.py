@@ -166,12 +166,14 @@ def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None
 @changes(np.add)
 def add_at(a: Array, indices: Any, b: ArrayLike) -> None:
     """As `numpy.add.at`: every repetition of a position counts."""
+    _check_axes(a, np.add)
     a += _scattered(a, indices, b, np.add)
 
 
 @changes(np.subtract)
 def subtract_at(a: Array, indices: Any, b: ArrayLike) -> None:
     """As `numpy.subtract.at`: every repetition of a position counts."""
+    _check_axes(a, np.subtract)
     a -= _scattered(a, indices, b, np.subtract)
 
 
@@ -183,9 +185,11 @@ def at_of(ufunc: Any) -> Callable[..., None]:
 
     @changes(ufunc)
     def at(a: Array, indices: Any, *b: ArrayLike) -> None:
+        _check_axes(a, ufunc)
         positions = _positions(a, indices)
         flat = positions.reshape(-1)
-        others = [_core.reshape(_core.broadcast_to(x, positions.shape), (-1,)) for x in b]
+        others = [as_array(x) for x in b]  # of a number, too, one that has a dtype
+        others = [_core.reshape(_core.broadcast_to(x, positions.shape), (-1,)) for x in others]
         for chosen in _rounds(flat):
             key = np.unravel_index(flat[chosen], a.shape)
             changed = ufunc(a[key], *[_core.index(x, chosen) for x in others])
@@ -198,6 +202,13 @@ def at_of(ufunc: Any) -> Callable[..., None]:
             a[key] = changed
 
     return at
+
+
+def _check_axes(a: Array, ufunc: Any) -> None:
+    if not a.ndim:
+        raise TypeError(
+            f"{ufunc.__name__}.at: a scalar cannot be changed in place; assign to the name instead"
+        )
 
 
 def _positions(a: Array, indices: Any) -> Any:

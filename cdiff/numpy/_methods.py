@@ -190,6 +190,7 @@ def _data(self: Array) -> Any:
 
 
 def _no_pointer(self: Array) -> Any:
+    """Always an error: memory is handed out read-only, as `x.numpy()`."""
     raise AttributeError(
         "an Array gives no pointer to its memory, which other arrays may share and a derivative "
         "may need as it is; write a = np.array(x), and a.ctypes"
