@@ -34,9 +34,10 @@ def check_same(f, *args):
 # --- keywords of ufuncs ---------------------------------------------------------------------------
 
 WORDS = [
-    ({"casting": "bad"}, ValueError), ({"casting": None}, TypeError), ({"order": "bad"}, ValueError),
-    ({"order": 1}, TypeError), ({"subok": "bad"}, TypeError), ({"subok": 1}, TypeError),
-    ({"signature": "bad"}, (TypeError, ValueError)), ({"dtype": float, "signature": "dd->d"}, TypeError),
+    ({"casting": "bad"}, ValueError), ({"casting": None}, TypeError),
+    ({"order": "bad"}, ValueError), ({"order": 1}, TypeError), ({"subok": "bad"}, TypeError), ({"subok": 1}, TypeError),
+    ({"signature": "bad"}, (TypeError, ValueError)),
+    ({"dtype": float, "signature": "dd->d"}, TypeError),
     ({"casting": "no"}, TypeError), ({"casting": "equiv", "dtype": float}, TypeError),
     ({"signature": "ff->f", "casting": "safe"}, TypeError), ({"signature": "ll->l"}, TypeError),
 ]  # fmt: skip
@@ -70,9 +71,9 @@ def test_ufuncs_compute_in_the_loop_that_is_asked_for(words):
 def test_words_of_functions_that_numpy_does_not_have():
     x = cd.array(A)
     np.testing.assert_allclose(cnp.sinc(x, order="F", subok=False).numpy(), np.sinc(A), rtol=1e-12)
-    with pytest.raises(ValueError, match="sinc.*bad"):
+    with pytest.raises(ValueError, match=r"sinc.*bad"):
         cnp.sinc(x, casting="bad")
-    with pytest.raises(TypeError, match="sinc.*signature"):
+    with pytest.raises(TypeError, match=r"sinc.*signature"):
         cnp.sinc(x, signature="d->d")
 
 
@@ -156,7 +157,7 @@ def test_bits_of_what_is_differentiated(change):
 def test_tuples_of_results_have_one_entry_each(out):
     """An empty one ended the process."""
     for f in (cnp.absolute, cnp.sin, np.exp, np.add.reduce, cnp.isnan):
-        with pytest.raises((TypeError, ValueError), match="tuple|out"):
+        with pytest.raises((TypeError, ValueError), match=r"tuple|out"):
             f(cd.array([1.0, -2.0, 3.0]), out=out)
     x = cd.array([1.0, -2.0, 3.0])
     assert cnp.absolute(x, out=(None,)).tolist() == [1.0, 2.0, 3.0]
@@ -225,21 +226,21 @@ def test_bytes_of_arrays_without_derivative():
         assert bytes(x) == bytes(x.data) == data.tobytes()
         assert x.byteswap().tobytes() == data.byteswap().tobytes()
         assert x.getfield(data.dtype).tobytes() == data.tobytes()
-    with pytest.raises(TypeError, match="read-only|cannot modify"):
+    with pytest.raises(TypeError, match=r"read-only|cannot modify"):
         cd.array(A).data[0, 0] = 1.0
     tracked = cd.array(A, requires_grad=True)
     for read in (bytes, lambda x: x.byteswap(), lambda x: x.getfield(float)):
         with pytest.raises(TypeError, match="lose its derivative"):
             read(tracked)
     with pytest.raises(AttributeError, match="lose its derivative"):
-        tracked.data  # noqa: B018
+        tracked.data
 
 
 def test_what_arrays_do_not_give():
     x = cd.array(A)
     assert not hasattr(x, "ctypes")
     with pytest.raises(AttributeError, match=r"np\.array\(x\)"):
-        x.ctypes  # noqa: B018
+        x.ctypes
     with pytest.raises(TypeError, match=r"x\[\.\.\.\] = v"):
         x.setfield(1.0, float)
 
@@ -255,8 +256,8 @@ def test_fill_and_put():
 
 
 @pytest.mark.parametrize("f", [
-    lambda x: np.min_scalar_type(x), lambda x: np.save(BUFFER(), x), lambda x: np.savez(BUFFER(), x),
-    lambda x: np.savetxt(BUFFER(), x), lambda x: np.busday_count("2020-01", "2020-02"),
+    np.min_scalar_type, lambda x: np.save(BUFFER(), x), lambda x: np.savez(BUFFER(), x),
+    lambda x: np.savetxt(BUFFER(), x),
 ])  # fmt: skip
 def test_functions_without_counterpart(f):
     """They are NumPy's for arrays without derivative."""
@@ -302,7 +303,8 @@ def test_norms_of_empty_matrices(shape, order):
 
 @pytest.mark.parametrize("f", [
     lambda m, x: m.nanvar(x[0, 0], axis=0), lambda m, x: m.nanstd(x[0, 0], axis=-1),
-    lambda m, x: m.linalg.lstsq(x.T, m.arange(3.0) ** 2, rcond=1)[0], lambda m, x: m.unwrap(x.astype(int), period=3),
+    lambda m, x: m.linalg.lstsq(x.T, m.arange(3.0) ** 2, rcond=1)[0],
+    lambda m, x: m.polyfit(x[0], x[1] ** 2, 1, rcond=1), lambda m, x: m.unwrap(m.rint(x), period=3),
     lambda m, x: m.add.reduceat(x, [0, 1], axis=1, out=m.zeros((2, 2))),
 ])  # fmt: skip
 def test_results_at_the_edges(f):

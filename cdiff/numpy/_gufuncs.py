@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import HANDLERS, NUMPY, as_array, like_ufunc

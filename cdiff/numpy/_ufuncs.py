@@ -208,6 +208,7 @@ def _reduceat_of(
     """`ufunc.reduceat`: reductions from each position to the next one."""
     a = _cast(array, dtype) if ufunc in REDUCE else _in_loop(ufunc, array, dtype)
     starts, name = np.asarray(indices), f"{ufunc.__name__}.reduceat"
+    starts = starts if starts.size else starts.astype(np.intp)
     dtype = dtype if ufunc in SUMS else None
     axis = axis_of(a, axis, name)
     n = a.shape[axis]
