@@ -35,7 +35,8 @@ def check_same(f, *args):
 
 WORDS = [
     ({"casting": "bad"}, ValueError), ({"casting": None}, TypeError),
-    ({"order": "bad"}, ValueError), ({"order": 1}, TypeError), ({"subok": "bad"}, TypeError), ({"subok": 1}, TypeError),
+    ({"order": "bad"}, ValueError), ({"order": 1}, TypeError),
+    ({"subok": "bad"}, TypeError), ({"subok": 1}, TypeError),
     ({"signature": "bad"}, (TypeError, ValueError)),
     ({"dtype": float, "signature": "dd->d"}, TypeError),
     ({"casting": "no"}, TypeError), ({"casting": "equiv", "dtype": float}, TypeError),
