@@ -85,6 +85,14 @@ cdef class Array:
         return view_of(self, OP_TRANSPOSE, (tuple(range(ndim - 2)) + (ndim - 1, ndim - 2),))
 
     @property
+    def base(self):
+        """The array whose memory this one is a view of; None if it is no view."""
+        cdef Array a = self
+        while N(a).flags & NODE_VIEW:
+            a = base_of(a)
+        return None if a is self else a
+
+    @property
     def flat(self):
         """The elements in C order: iterated, indexed and assigned into as NumPy's."""
         return face_method("flat")(self)

@@ -46,9 +46,9 @@ cdef Array wrap_ndarray(np.ndarray x, bint borrowed=False):
 cdef np.ndarray supported_layout(np.ndarray x):
     """Aligned native-endian data of a numeric type, or a clear error."""
     cdef int typenum = np.PyArray_TYPE(x)
-    if typenum > NPY_LONGDOUBLE and typenum != NPY_HALF:
-        if typenum == NPY_CLONGDOUBLE:
-            x = x.astype(np.complex128)
+    if typenum >= NPY_LONGDOUBLE and typenum != NPY_HALF:
+        if typenum == NPY_LONGDOUBLE or typenum == NPY_CLONGDOUBLE:
+            x = in_doubles(x)
         elif not is_complex(typenum):
             raise bad_dtype(f"cdiff: arrays of dtype {x.dtype} cannot be used; convert to "
                             "float64" + (" (an object array may hold tracked values: use "
@@ -56,9 +56,15 @@ cdef np.ndarray supported_layout(np.ndarray x):
                                          if typenum == NPY_OBJECT else ""))
     if np.PyArray_ISBYTESWAPPED(x) or not np.PyArray_ISALIGNED(x):
         x = np.require(x, x.dtype.newbyteorder("="), ["A"])
-    if typenum == NPY_LONGDOUBLE or typenum == NPY_HALF:
-        x = x.astype(np.float64 if typenum == NPY_LONGDOUBLE else np.float32)
-    return x
+    return x.astype(np.float32) if typenum == NPY_HALF else x
+
+
+cdef np.ndarray in_doubles(np.ndarray x):
+    """Long doubles where these are doubles; wider ones would lose digits without a word."""
+    if np.PyArray_ITEMSIZE(x) > (8 if np.PyArray_TYPE(x) == NPY_LONGDOUBLE else 16):
+        raise bad_dtype(f"cdiff: values of dtype {x.dtype} would lose digits, derivatives are "
+                        "computed in float64; convert with x.astype(float) or complex")
+    return x.astype(np.float64 if np.PyArray_TYPE(x) == NPY_LONGDOUBLE else np.complex128)
 
 
 cdef Array try_node(object x):
@@ -75,7 +81,7 @@ cdef Array try_node(object x):
         return scalar(x)
     if isinstance(x, np.generic):
         return wrap_ndarray(np.asarray(x))
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, (list, tuple, range)):
         return node_from_sequence(x)
     if isinstance(x, bool):
         return wrap_ndarray(np.asarray(x))

@@ -8,7 +8,7 @@ functions of the core that the Python functions call.
 from codegen_c import codes, constant, ufunc_names, unary_or_binary
 
 NOTICE = "# Generated from src/optable.py by src/codegen.py. Do not edit.\n"
-KEYWORDS = '*, where=True, casting="same_kind", order="K", dtype=None, subok=True'
+KEYWORDS = "*, where=True, dtype=None, **words"  # all others by NumPy's names
 DIVIDER = "# <elementwise functions>\n"
 
 
@@ -206,7 +206,7 @@ def docstring(row, operands):
 def python_function(row):
     operands = ["x"] if len(row.operands) == 1 else ["x1", "x2"]
     names = ", ".join(operands)
-    call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype, casting)"
+    call = f"ufunc_call{len(operands)}({constant(row.name)}, {names}, out, where, dtype, words)"
     return (f"def {row.name}({names}, /, out=None, {KEYWORDS}):\n"
             f'    """{docstring(row, operands)}\n    """\n    return {call}\n'
             f"{direct_function(row) if any(d != '0' for d in row.d) else ''}")

@@ -11,12 +11,12 @@ cdef object operands_noter = None  # error -> the same with a note about its ope
 
 # Methods that the package has and the core has not.
 cdef tuple FACE_METHODS = (
-    "_repr_html_",
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress",
-    "cumprod", "cumsum", "diagonal", "dot", "dump", "dumps", "fill", "flags", "flatten", "max",
-    "mean", "min", "nonzero", "partition", "prod", "ptp", "put", "ravel", "repeat", "resize",
-    "round", "searchsorted", "setflags", "sort", "squeeze", "std", "strides", "swapaxes", "take",
-    "tobytes", "tofile", "trace", "var", "view")
+    "_repr_html_", "__bytes__",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "byteswap", "choose", "clip",
+    "compress", "ctypes", "cumprod", "cumsum", "data", "diagonal", "dot", "dump", "dumps", "fill",
+    "flags", "flatten", "getfield", "max", "mean", "min", "nonzero", "partition", "prod", "ptp",
+    "put", "ravel", "repeat", "resize", "round", "searchsorted", "setfield", "setflags", "sort",
+    "squeeze", "std", "strides", "swapaxes", "take", "tobytes", "tofile", "trace", "var", "view")
 
 cdef extern from *:
     """

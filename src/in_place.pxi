@@ -491,6 +491,9 @@ cdef object in_place(int op, Array a, object other):
     check_changeable(a)
     if not is_inexact(typenum_of(innermost(old))):
         refuse_in_integers(old, b)
+        if op == OP_MATMUL and ndim_of(innermost(b)) < 2:
+            raise misfit(f"in-place matmul: the second operand, of shape {shape_tuple(b)}, needs "
+                         f"two axes at least")
         new = whole_numbers(IN_PLACE_UFUNCS[op], old, plain_key(other))
     else:
         new = matmul(old, b) if op == OP_MATMUL else ew2(op, old, b)
@@ -511,7 +514,7 @@ cdef dict IN_PLACE_UFUNCS = {
 
 cdef Array whole_numbers(object ufunc, Array a, object other):
     """An in-place operator on integers or booleans: NumPy's rules, and its errors."""
-    cdef Array out = contiguous_copy(a)
+    cdef Array out = contiguous_copy(innermost(a))
     ufunc(shown(a), other, out=export(out, NPY_ARRAY_WRITEABLE))
     return out
 

@@ -8,6 +8,7 @@
 # positions by NumPy itself, so their meaning is NumPy's by construction.
 
 cdef extern from "Python.h":
+    Py_ssize_t PyNumber_AsSsize_t(object, object) except? -1
     int PySlice_Unpack(object, Py_ssize_t *, Py_ssize_t *, Py_ssize_t *) except -1
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t *, Py_ssize_t *, Py_ssize_t) noexcept
 
@@ -28,7 +29,7 @@ cdef bint is_basic(object k):
 
 
 cdef Py_ssize_t wrap_index(object k, Py_ssize_t extent, int axis) except -1:
-    cdef Py_ssize_t i = k
+    cdef Py_ssize_t i = PyNumber_AsSsize_t(k, IndexError)
     if i < -extent or i >= extent:
         raise bad_index(f"index {i} is out of bounds for axis {axis} with size {extent}")
     return i + extent if i < 0 else i

@@ -134,7 +134,7 @@ op("fmod", "a b", ("1", "-rint((a - y) / b)"), "a - b * trunc(a / b): the sign i
    mp="a - b * (floor(a / b) if a / b >= 0 else ceil(a / b))",
    samples=PAIRS + ((-7.5, 2.0), (7.5, -2.0)), example=((-7.0, 2.0), (1.0, 3.0)))
 op("absolute", "a", "sign(a)", "The absolute value.", c="fabs(a)", light=True,
-   kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0)), mp="abs(a)", aliases=("fabs",),
+   kink="a == 0", at_kink=((0.0, 0.0), (-0.0, 0.0)), mp="abs(a)",
    complex="modulus(a)", example=(-2.0, -1.0))
 op("sign", "a", "0", "-1, 0 or 1; nan stays nan.", light=True,
    c="(a > 0.0 ? 1.0 : 0.0) - (a < 0.0 ? 1.0 : 0.0) + (a != a ? a : 0.0)",

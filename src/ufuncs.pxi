@@ -71,16 +71,36 @@ cdef Array masked(Array result, Array out, object mask):
 
 cdef object finish_call(object result, object out, object mask):
     """A result, or several, in the arrays that the caller gave for them, where the mask is True."""
-    if out is None:
-        if mask is not True:
-            raise TypeError("where= without out= leaves elements undefined: pass a cdiff array as "
-                            "out=, or write cdiff.numpy.where(mask, f(x), y)")
+    cdef tuple results, outs
+    if out is None and mask is True:
         return result
-    out = out if isinstance(out, tuple) else (out,)
-    if not isinstance(result, tuple):
-        return store_out(as_node(result), out[0], mask)
-    return tuple([y if o is None else store_out(as_node(y), o, mask)
-                  for y, o in zip(result, out)])
+    results = result if isinstance(result, tuple) else (result,)
+    outs = out if isinstance(out, tuple) else (out,) if out is not None else (None,) * len(results)
+    if len(outs) != len(results):
+        raise ValueError(f"out= is a tuple of one array for each result: {len(results)}, "
+                         f"not {len(outs)}")
+    results = tuple([finished(y, o, mask) for y, o in zip(results, outs)])
+    return results if isinstance(result, tuple) else results[0]
+
+
+cdef object finished(object result, object out, object mask):
+    if out is not None:
+        return store_out(as_node(result), out, mask)
+    if mask is not True:
+        raise TypeError("where= without out= leaves elements undefined: pass a cdiff array as "
+                        "out=, or write cdiff.numpy.where(mask, f(x), y)")
+    return result
+
+
+cdef object finish_method(object ufunc, str method, object result, object out):
+    """What a method of a ufunc returns: the result in an array of its own shape, if one is given.
+    """
+    if isinstance(out, tuple) and len(out) == 1 and method != "outer":
+        shape = np.shape(out[0])
+        if out[0] is not None and shape != np.shape(result):
+            raise misfit(f"{ufunc.__name__}.{method}: out has shape {shape}, the result "
+                         f"{np.shape(result)}")
+    return finish_call(result, out, True)
 
 
 cdef Array as_asked(object x, object dtype, str casting, int op):
@@ -95,14 +115,14 @@ cdef Array as_asked(object x, object dtype, str casting, int op):
     return cast_as_asked(a, dtype.num)
 
 
-cdef object plain_call(int op, tuple args, object out, object where, object dtype, str casting):
+cdef object plain_call(int op, tuple args, object out, object where, object dtype):
     """No Array among the operands: NumPy's function if it has one, our kernel if not."""
     ufunc = NUMPY_UFUNCS.get(op)
     if ufunc is not None:
-        if out is None and where is True and dtype is None and casting == "same_kind":
+        if out is None and where is True and dtype is None:
             return ufunc(*args)
-        return ufunc(*args, out=out, where=where, dtype=dtype, casting=casting)
-    nodes = [as_float(as_asked(x, dtype, casting, op)) for x in args]
+        return ufunc(*args, out=out, where=where, dtype=dtype)
+    nodes = [as_float(as_asked(x, dtype, "same_kind", op)) for x in args]
     result = ew1(op, nodes[0]) if len(nodes) == 1 else ew2(op, nodes[0], nodes[1])
     value = plain_value(finish_call(result, None, where))
     if out is None:
@@ -117,7 +137,24 @@ cdef object question_as_asked(int op, tuple operands, object out, object where, 
                                      {} if dtype is None else {"dtype": dtype}), out, where)
 
 
-cdef object ufunc_call1(int op, object x, object out, object where, object dtype, object casting):
+cdef object worded_call(int op, tuple args, object out, object where, object dtype, dict words):
+    """A call with keywords that hardly anybody gives: NumPy reads them, and asks Arrays."""
+    ufunc = NUMPY_UFUNCS.get(op)
+    if ufunc is None:
+        check_words(op_name(op), words.pop("order", None), words.pop("casting", "same_kind"))
+        words.pop("subok", None)
+        for name in words:
+            raise TypeError(f"{op_name(op)}: keyword {name} is not supported")
+        ufunc = globals()[op_name(op)]
+    if dtype is not None:
+        words["dtype"] = dtype
+    return ufunc(*[as_node(x) if holds_nodes(x) else x for x in args], out=out, where=where,
+                 **words)
+
+
+cdef object ufunc_call1(int op, object x, object out, object where, object dtype, dict words):
+    if words:
+        return worded_call(op, (x,), out, where, dtype, words)
     if type(x) is Array and out is None and where is True and dtype is None and has_partial(op):
         return ew1(op, current(<Array>x))
     if type(x) is Array or holds_nodes(x):
@@ -127,12 +164,14 @@ cdef object ufunc_call1(int op, object x, object out, object where, object dtype
             if any_traced((x,)):
                 return traced_question(op, as_node(x), None)
             return NUMPY_UFUNCS[op](shown(as_node(x)))
-        return finish_call(ufunc_value(op, (x,), dtype, casting), out, where)
-    return plain_call(op, (x,), out, where, dtype, casting)
+        return finish_call(ufunc_value(op, (x,), dtype), out, where)
+    return plain_call(op, (x,), out, where, dtype)
 
 
 cdef object ufunc_call2(int op, object x1, object x2, object out, object where, object dtype,
-                        object casting):
+                        dict words):
+    if words:
+        return worded_call(op, (x1, x2), out, where, dtype, words)
     if type(x1) is Array or type(x2) is Array or holds_nodes(x1) or holds_nodes(x2):
         if NUMPY_UFUNCS.get(op) in PLAIN_UFUNCS:
             if out is not None or where is not True or dtype is not None:
@@ -141,8 +180,8 @@ cdef object ufunc_call2(int op, object x1, object x2, object out, object where, 
                 return traced_question(op, as_node(x1), as_node(x2))
             return NUMPY_UFUNCS[op](numpy_operand(innermost(as_node(x1))),
                                     numpy_operand(innermost(as_node(x2))))
-        return finish_call(ufunc_value(op, (x1, x2), dtype, casting), out, where)
-    return plain_call(op, (x1, x2), out, where, dtype, casting)
+        return finish_call(ufunc_value(op, (x1, x2), dtype), out, where)
+    return plain_call(op, (x1, x2), out, where, dtype)
 
 
 cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
@@ -152,19 +191,21 @@ cdef object array_ufunc(object ufunc, str method, tuple inputs, dict kwargs):
         if has_own_protocol(x):
             return NotImplemented
     if not kwargs and code is not None and method == "__call__" and ufunc not in PLAIN_UFUNCS:
-        return ufunc_value(code, inputs, None, "same_kind")
+        return ufunc_value(code, inputs, None)
     out = kwargs.pop("out", None)
     where = kwargs.pop("where", True) if method == "__call__" else True
     if ufunc in PLAIN_UFUNCS:
-        called = ufunc if method == "__call__" else getattr(ufunc, method)
-        return finish_call(plain_call_of(called, inputs, kwargs), out, where)
+        if method != "__call__":
+            return finish_method(ufunc, method,
+                                 plain_call_of(getattr(ufunc, method), inputs, kwargs), out)
+        return finish_call(plain_call_of(ufunc, inputs, kwargs), out, where)
     if method != "__call__":
-        return finish_call(ufunc_method(ufunc, method)(*inputs, **kwargs), out, True)
-    casting = kwargs.pop("casting", "same_kind")
-    check_words(ufunc, kwargs.pop("order", None), casting)
-    kwargs.pop("subok", None)
+        return finish_method(ufunc, method, ufunc_method(ufunc, method)(*inputs, **kwargs), out)
+    if kwargs:
+        inputs = face_method("__loop__")(ufunc, inputs, out, kwargs)
     if code is None:
         return finish_call(face_function(ufunc)(*inputs, **kwargs), out, where)
+    casting = kwargs.pop("casting", "same_kind")
     dtype = kwargs.pop("dtype", None)
     for name in kwargs:
         raise TypeError(f"{ufunc.__name__}: keyword {name} is not supported on cdiff arrays")
@@ -178,12 +219,15 @@ cdef int check_words(object called, object order, object casting) except -1:
     return 0
 
 
-cdef object ufunc_value(int op, tuple inputs, object dtype, str casting):
+cdef object ufunc_value(int op, tuple inputs, object dtype, str casting="same_kind"):
     """The value of an operator for operands of any kind, computed in a dtype if one is given."""
     if len(inputs) == 1:
         return ew1(op, as_asked(inputs[0], dtype, casting, op))
-    if op == OP_POWER and type(inputs[0]) is Array and dtype is None:
-        return power_of(inputs[0], inputs[1])
+    if op == OP_POWER and type(inputs[0]) is Array and dtype is None \
+            and not counts_whole(inputs[0]):
+        out = power_of(inputs[0], inputs[1])
+        if out is not NotImplemented:
+            return out
     return ew2(op, as_asked(inputs[0], dtype, casting, op),
                as_asked(inputs[1], dtype, casting, op))
 

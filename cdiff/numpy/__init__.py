@@ -171,7 +171,6 @@ atan = arctan
 atan2 = arctan2
 atanh = arctanh
 degrees = rad2deg
-fabs = absolute
 mod = remainder
 pow = power
 radians = deg2rad
@@ -218,7 +217,6 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
-    "fabs",
     "fft",
     "finfo",
     "float32",

@@ -26,6 +26,7 @@ from cdiff._core import (
     array,
     hosted,
     index,
+    is_tracked,
     is_waiting,
     levels,
     peek,
@@ -51,6 +52,7 @@ __all__ = [
     "axes_of",
     "axis_of",
     "handles",
+    "holds_tracked",
     "index_along",
     "initial_of",
     "like_ufunc",
@@ -204,6 +206,11 @@ def plain(x: Any) -> Any:
     return x
 
 
+def holds_tracked(x: Any) -> bool:
+    """Is `x` an array with a derivative, or one of them in lists and tuples?"""
+    return any(map(holds_tracked, x)) if isinstance(x, (list, tuple)) else is_tracked(x)
+
+
 def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """A function without derivative of the values of Arrays: plain, or part of a program."""
     result = hosted(function, args, kwargs)
@@ -234,6 +241,8 @@ def on_values(original: Any, call: str, result: str) -> Callable[..., Any]:
 
     @wraps(original)
     def f(*args: Any, **kwargs: Any) -> Any:
+        if is_ufunc and len(args) > original.nin:
+            return original(*args, **kwargs)  # which knows where its result goes
         if kwargs and any_array(kwargs.get("out")):
             if is_ufunc:
                 return original(*args, **kwargs)

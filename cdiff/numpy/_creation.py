@@ -230,6 +230,8 @@ def linspace(
     kinds = [x.dtype if hasattr(x, "dtype") else x for x in (start, stop)]
     kind = NUMPY.result_type(*[x if np.ndim(x) == 0 else as_array(x).dtype for x in kinds], 1.0)
     start, stop = _core.cast(as_array(start), kind), _core.cast(as_array(stop), kind)
+    if device not in (None, "cpu"):
+        raise ValueError(f"linspace: arrays are on the device 'cpu' only, got {device!r}")
     if num < 0:
         raise ValueError(f"linspace: Number of samples, {num}, must be non-negative.")
     delta = stop - start
@@ -510,7 +512,7 @@ def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
     >>> cd.grad(lambda x: cnp.copy(x).sum())(np.ones(2))
     array([1., 1.])
     """
-    return as_array(a).copy()
+    return as_array(a).copy(order)
 
 
 @mirrors(np.astype)

@@ -11,11 +11,13 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cdiff.numpy._common import HANDLERS
+import numpy as np
+
+from cdiff.numpy._common import HANDLERS, holds_tracked, plain
 from cdiff.numpy._files import FILES, PACKAGES, WHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["find"]
 
@@ -43,7 +45,21 @@ def find(wanted: Any) -> Any:
         # found is whole.
         if wanted in HANDLERS:
             return HANDLERS[wanted]
-    return None
+    return None if isinstance(wanted, np.ufunc) else _of_values_only(wanted)
+
+
+def _of_values_only(function: Any) -> Callable[..., Any]:
+    """A NumPy function that nothing stands for: of arrays without derivative it is itself."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any(map(holds_tracked, (*args, *kwargs.values()))):
+            raise TypeError(
+                f"{function.__module__}.{function.__name__} is not differentiated by cdiff; write "
+                "it with other functions, or apply it to x.numpy() if its derivative is not needed"
+            )
+        return function(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+
+    return call
 
 
 def _likely_files(function: Any) -> Iterator[str]:

@@ -18,7 +18,7 @@ from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values
 from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = [
-    "angle", "conj", "conjugate", "float_power", "frexp", "i0", "kaiser", "ldexp", "modf",
+    "angle", "conj", "conjugate", "fabs", "float_power", "frexp", "i0", "kaiser", "ldexp", "modf",
     "real_if_close",
 ]  # fmt: skip
 
@@ -70,6 +70,17 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
         return _core.rad2deg(turn) if deg else turn
     result = of_values(np.angle, as_array(z), deg)
     return as_array(result if type(result) is Array else np.asarray(result))
+
+
+@of_ufunc(np.fabs)
+def fabs(x: ArrayLike, /) -> Array:
+    """As `numpy.fabs`: absolute values of real numbers, as floats."""
+    a = as_array(x)
+    if a.dtype.kind == "c":
+        raise misfit(
+            f"fabs is not defined for complex numbers, shape {a.shape}; use abs", TypeError
+        )
+    return _core.absolute(_core.cast(a, np.promote_types(a.dtype, np.float32)))
 
 
 @of_ufunc(np.float_power)

@@ -22,7 +22,7 @@ FILES = {
     """,
     "_edit": "block choose compress delete diagflat insert partition resize trim_zeros",
     "_einsum": "einsum",
-    "_elementary": "angle conj conjugate float_power frexp i0 kaiser ldexp modf real_if_close",
+    "_elementary": "angle conj conjugate fabs float_power frexp i0 kaiser ldexp modf real_if_close",
     "_exponentials": "log_softmax logsumexp softmax",
     "_functional": "apply_along_axis apply_over_axes piecewise vectorize",
     "_in_place": "copyto fill_diagonal place put put_along_axis putmask",

@@ -16,16 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
-from cdiff.numpy._common import HANDLERS, as_array, like_ufunc
+from cdiff.numpy._common import HANDLERS, NUMPY, as_array, like_ufunc
 from cdiff.numpy._shape import expand_dims, moveaxis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["core_ndims", "of_ufunc"]
+__all__ = ["carried", "core_ndims", "in_loop", "of_ufunc"]
 
 
 def core_ndims(side: str) -> list[int]:
@@ -83,7 +82,7 @@ def _joined(x: Any) -> Any:
 
 def _called(
     ufunc: Any, f: Callable[..., Any], args: Any, *, dtype: Any = None, axes: Any = None,
-    axis: Any = None, keepdims: Any = False, **unknown: Any,
+    axis: Any = None, keepdims: Any = False, casting: str = "same_kind", **unknown: Any,
 ) -> Any:  # fmt: skip
     """A function of operands alone, computed in a dtype and along other axes than the last."""
     for name in unknown:
@@ -91,13 +90,14 @@ def _called(
     args = [as_array(x) for x in args]
     if dtype is not None:
         for x in args:
-            if not np.can_cast(x.dtype, dtype, "same_kind"):
+            if not NUMPY.can_cast(x.dtype, dtype, casting):
                 raise misfit(
                     f"{ufunc.__name__}: cannot cast from {x.dtype} to {np.dtype(dtype)} by the "
-                    "rule 'same_kind'",
+                    f"rule {casting!r}",
                     TypeError,
                 )
-        args = [_core.cast(x, dtype) if x.dtype.kind in "fc" else x for x in args]
+        signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+        args = [*in_loop(ufunc, args, (None,) * ufunc.nout, casting, signature)]
     if axes is None and axis is None and not keepdims:
         return f(*args)
     if ufunc.signature is None:
@@ -107,6 +107,27 @@ def _called(
     if keepdims:
         return expand_dims(result, places[-1])
     return moveaxis(result, range(-len(places[-1]), 0), places[-1]) if places[-1] else result
+
+
+def in_loop(ufunc: Any, inputs: Any, outs: Any, casting: str, signature: Any) -> tuple[Any, ...]:
+    """Operands in the dtypes of the loop that NumPy would take for them and for these results."""
+    asked = [*map(_promoted, inputs), *[None if x is None else x.dtype for x in outs]]
+    given = {} if signature is None else {"signature": signature}
+    loop = ufunc.resolve_dtypes(tuple(asked), casting=casting, **given)
+    return tuple([
+        x if isinstance(kind, type) else as_array(x).astype(carried(to), copy=False)
+        for x, kind, to in zip(inputs, asked, loop, strict=False)
+    ])  # fmt: skip
+
+
+def _promoted(x: Any) -> Any:
+    """The dtype of an operand; the type of a Python number, which does not decide one."""
+    return type(x) if type(x) in (int, float, complex) else as_array(x).dtype
+
+
+def carried(dtype: Any) -> Any:
+    """The dtype that is computed in: half precision is not."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def _places(ufunc: Any, args: Any, axes: Any, axis: Any, keepdims: Any) -> list[tuple[int, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, is_tracked, value
 from cdiff._face import misfit
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, plain
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, holds_tracked, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None
             given = [*args, *kwargs.values()]
             if type(a) is Array:
                 f(*args, **kwargs)
-            elif any(map(_is_tracked, given)):
+            elif any(map(holds_tracked, given)):
                 raise TypeError(
                     f"{name}: {type(a).__name__} cannot hold a derivative; change an array made by "
                     "cdiff.numpy.zeros or cdiff.numpy.array instead of a plain ndarray"
@@ -48,10 +48,6 @@ def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None
         return change if isinstance(original, np.ufunc) else handles(original)(change)
 
     return decorate
-
-
-def _is_tracked(x: Any) -> bool:
-    return any(map(_is_tracked, x)) if isinstance(x, (list, tuple)) else is_tracked(x)
 
 
 def _cycled(values: Array, count: int) -> Array:
@@ -209,12 +205,14 @@ def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None
 @changes(np.add)
 def add_at(a: Array, indices: Any, b: ArrayLike) -> None:
     """As `numpy.add.at`: every repetition of a position counts."""
+    _check_axes(a, np.add)
     a += _scattered(a, indices, b, np.add)
 
 
 @changes(np.subtract)
 def subtract_at(a: Array, indices: Any, b: ArrayLike) -> None:
     """As `numpy.subtract.at`: every repetition of a position counts."""
+    _check_axes(a, np.subtract)
     a -= _scattered(a, indices, b, np.subtract)
 
 
@@ -226,9 +224,11 @@ def at_of(ufunc: Any) -> Callable[..., None]:
 
     @changes(ufunc)
     def at(a: Array, indices: Any, *b: ArrayLike) -> None:
+        _check_axes(a, ufunc)
         positions = _positions(a, indices)
         flat = positions.reshape(-1)
-        others = [_core.reshape(_core.broadcast_to(x, positions.shape), (-1,)) for x in b]
+        others = [as_array(x) for x in b]  # of a number, too, one that has a dtype
+        others = [_core.reshape(_core.broadcast_to(x, positions.shape), (-1,)) for x in others]
         for chosen in _rounds(flat):
             key = np.unravel_index(flat[chosen], a.shape)
             changed = ufunc(a[key], *[_core.index(x, chosen) for x in others])
@@ -241,6 +241,13 @@ def at_of(ufunc: Any) -> Callable[..., None]:
             a[key] = changed
 
     return at
+
+
+def _check_axes(a: Array, ufunc: Any) -> None:
+    if not a.ndim:
+        raise TypeError(
+            f"{ufunc.__name__}.at: a scalar cannot be changed in place; assign to the name instead"
+        )
 
 
 def _positions(a: Array, indices: Any) -> Any:

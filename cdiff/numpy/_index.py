@@ -137,7 +137,7 @@ def clip(
     if high is not None:
         result = _core.minimum(result, high, **kwargs)
     if low is None and high is None:
-        result = _core.positive(result)
+        result = _core.positive(result, **kwargs)
     if where is not True:
         return _core.positive(result, out=out, where=where)
     return result if out is None else store(out, result, "clip")

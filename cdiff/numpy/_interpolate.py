@@ -165,6 +165,8 @@ def unwrap(
     """
     p = as_array(p)
     axis = axis_of(p, axis, "unwrap")
+    if p.dtype.kind in "iu" and not _core.is_tracked(period):  # whole numbers may stay so
+        return as_array(of_values(np.unwrap, p, discont, axis, period=period))
     p = p if p.dtype.kind == "f" else _core.cast(p, float)
     return p + of_values(_turns, p, discont, axis, period) * period
 

@@ -143,6 +143,8 @@ def least_squares(a: Array, b: Array, rcond: float, name: str) -> tuple[Any, Any
         raise misfit(f"{name}: Incompatible dimensions: {a.shape} and {b.shape}", LinAlgError)
     dtype = np.result_type(a.dtype, b.dtype)
     a, b = _core.cast(a, dtype), _core.cast(b, dtype)
+    if rcond < 0 or rcond >= 1:  # as LAPACK reads it
+        rcond = float(NUMPY.finfo(dtype).eps)
     x = _core.matmul(pseudo_inverse(a, np.asarray(rcond)), b)
     s = singular_values(a)
     rank = np.int32(np.count_nonzero(np.greater(s, s.max() * rcond)) if s.size else 0)
@@ -167,6 +169,4 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> Any:
                           f"{b.shape}", LinAlgError)  # fmt: skip
     if rcond is None:
         rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps) * max(a.shape)
-    elif rcond < 0:
-        rcond = float(NUMPY.finfo(np.result_type(a.dtype, b.dtype)).eps)
     return least_squares(a, b, rcond, "lstsq")

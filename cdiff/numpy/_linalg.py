@@ -266,4 +266,5 @@ def trace(
     values = diagonal(as_array(a), offset, axis1, axis2)
     values = values if dtype is None else _core.cast(values, dtype)
     result = _core.sum(values, (values.ndim - 1,), False)
+    result = result if dtype is None else _core.cast(result, dtype)
     return result if out is None else store(out, result, "trace")

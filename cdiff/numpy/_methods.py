@@ -41,7 +41,9 @@ def _sort_in_place(
 
 
 def _fill(self: Array, value: ArrayLike) -> None:
-    """Set every element, as `ndarray.fill`."""
+    """Set every element to one number, as `ndarray.fill`."""
+    if np.size(value) != 1:
+        raise misfit(f"fill: one number is needed, not an array of shape {np.shape(value)}")
     self[...] = value
 
 
@@ -62,6 +64,11 @@ def _clip(
 ) -> Array:
     """Limit the elements, as `ndarray.clip`."""
     return _index.clip(self, min, max, out, **kwargs)
+
+
+def _put(self: Array, indices: Any, values: ArrayLike, mode: str = "raise") -> None:
+    """Assign to places of the flattened array, as `ndarray.put`."""
+    _in_place.put(self, indices, values, mode)
 
 
 def _flatten(self: Array, order: str = "C") -> Array:
@@ -174,6 +181,27 @@ def _bytes_of(name: str) -> Any:
     return named(write, name, f"As `ndarray.{name}`, of an array without derivative.")
 
 
+def _data(self: Array) -> Any:
+    """A read-only view of the bytes, as `ndarray.data`, of an array without derivative."""
+    if is_tracked(self):
+        raise AttributeError("data of a tracked array would lose its derivative; write "
+                             "x.numpy().data if it may be dropped")  # fmt: skip
+    return self.numpy().data
+
+
+def _no_pointer(self: Array) -> Any:
+    """Always an error: memory is handed out read-only, as `x.numpy()`."""
+    raise AttributeError(
+        "an Array gives no pointer to its memory, which other arrays may share and a derivative "
+        "may need as it is; write a = np.array(x), and a.ctypes"
+    )
+
+
+def _set_field(self: Array, val: ArrayLike, dtype: Any, offset: int = 0) -> None:
+    """Always an error: elements are assigned as a whole."""
+    raise TypeError("setfield: the elements of an Array have no fields; write x[...] = v")
+
+
 def _resize_in_place(self: Array, *shape: Any, refcheck: bool = True) -> None:
     """Always an error: the number of elements does not change."""
     raise misfit(
@@ -216,6 +244,11 @@ def _check_words(called: Any, order: Any, casting: Any) -> None:
         raise type(error)(f"{getattr(called, '__name__', called)}: {error}") from None
 
 
+def _operands_of_loop(ufunc: Any, inputs: tuple[Any, ...], out: Any, words: Any) -> Any:
+    """The operands of a ufunc in the dtypes that its keywords ask for."""
+    return import_module("cdiff.numpy._ufuncs").operands_of_loop(ufunc, inputs, out, words)
+
+
 def _repr_html(self: Array) -> str:
     """The HTML that a notebook shows for an Array."""
     html: str = import_module("cdiff._html").array_html(self)  # which takes a millisecond
@@ -226,29 +259,37 @@ METHODS: dict[str, Any] = {
     "_repr_html_": _repr_html,
     "__array__": stand_in,
     "__array_namespace__": _namespace,
+    "__loop__": _operands_of_loop,
     "__lost__": instead_of,
     "__matmul__": sparse_product,
     "__sum__": sparse_sum,
     "__words__": _check_words,
+    "byteswap": _bytes_of("byteswap"),
     "clip": _clip,
     "compress": _compress,
+    "ctypes": property(_no_pointer),
+    "data": property(_data),
     "fill": _fill,
     "flatten": _flatten,
     "partition": _partition_in_place,
+    "put": _put,
     "dump": _bytes_of("dump"),
     "dumps": _bytes_of("dumps"),
     "flags": property(_flags),
     "flat": Flat,
     "flat=": _set_flat,
+    "getfield": _bytes_of("getfield"),
     "imag=": _set_imag,
     "real=": _set_real,
     "reshape": _shape.reshape,
     "resize": _resize_in_place,
     "round": _rounding.round,
+    "setfield": _set_field,
     "setflags": _set_flags,
     "sort": _sort_in_place,
     "strides": property(_strides),
     "sum": _method_sum,
+    "__bytes__": _bytes_of("tobytes"),
     "tobytes": _bytes_of("tobytes"),
     "tofile": _bytes_of("tofile"),
     "view": _view,
@@ -257,7 +298,6 @@ for _module, _names in (
     (_reduce, "cumprod cumsum max mean min prod ptp std var"),
     (_edit, "choose"),
     (_index, "diagonal take"),
-    (_in_place, "put"),
     (_linalg, "dot trace"),
     (_shape, "ravel repeat squeeze swapaxes"),
     (_values, "all any argmax argmin argpartition argsort nonzero searchsorted"),

@@ -251,6 +251,8 @@ def _spread(
     """nanvar or nanstd: NaN, not inf, where there are too few elements."""
     a = as_array(a)
     _check_floating(a, dtype, f"nan{name}")
+    if not a.ndim and a.dtype.kind in "fc":
+        axis = axes_of(a, axis, f"nan{name}", True)
     valid = _valid(a, where)
     function = getattr(_reduce, name)
     result = function(

@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     along,
     as_array,
     axes_of,
+    holds_tracked,
     listed_axes,
     mirrors,
     of_values,
@@ -169,9 +170,11 @@ def _quantile(
     weights: ArrayLike,
 ) -> Array:
     a = as_array(a)
+    axis = listed_axes(axis)
+    if a.dtype.kind in "iu" and not holds_tracked(q):
+        return _of_whole_numbers(name, a, q, axis, out, method, keepdims, weights)
     if a.dtype.kind != "f":
         a = _core.cast(a, float)
-    axis = listed_axes(axis)
     axes = axes_of(a, axis, name)
     shape = a.shape
     if not a.size and name.startswith("nan"):  # whatever the quantiles are, as in NumPy
@@ -190,6 +193,18 @@ def _quantile(
     if keepdims is not NO_VALUE and keepdims:
         kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         result = _core.reshape(result, (*np.shape(q), *kept))
+    return result if out is None else store(out, result, name)
+
+
+def _of_whole_numbers(
+    name: str, a: Array, q: ArrayLike, axis: Any, out: Any, method: str, keepdims: Any,
+    weights: ArrayLike,
+) -> Array:  # fmt: skip
+    """As NumPy has it: elements of integers are integers, however large, and have no derivative."""
+    function = NUMPY.nanquantile if name.startswith("nan") else NUMPY.quantile
+    given = {} if keepdims is NO_VALUE else {"keepdims": keepdims}
+    result = of_values(function, a, q, axis, method=method, weights=weights, **given)
+    result = as_array(result)
     return result if out is None else store(out, result, name)
 
 

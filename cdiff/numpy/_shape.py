@@ -66,10 +66,11 @@ def reshape(a: ArrayLike, /, shape: Any, order: str = "C", *, copy: bool | None 
     if type(shape) is not tuple:
         shape = (shape,) if type(shape) is int or not np.iterable(shape) else tuple(shape)
     if order != "C" and _by_columns(a, order, "reshape"):
-        result = transpose(_core.reshape(transpose(a), shape[::-1]))
+        made = _core.reshape(transpose(a), shape[::-1])
+        result = transpose(made)
     else:
-        result = _core.reshape(a, shape)
-    if copy is False and result.size and not _core.is_view(result):
+        result = made = _core.reshape(a, shape)
+    if copy is False and result.size and not _core.is_view(made):
         raise misfit(f"reshape: {a.shape} becomes {result.shape} by a copy, and copy=False")
     return result.copy() if copy else result
 

@@ -100,7 +100,10 @@ def _variables(m: ArrayLike, rowvar: bool, dtype: Any, name: str) -> Array:
     m = as_array(m)
     if m.ndim > 2:
         raise misfit(f"{name} has more than 2 dimensions: shape {m.shape}")
-    m = _core.cast(m, np.result_type(m.dtype, np.float64) if dtype is None else dtype)
+    dtype = np.result_type(m.dtype, np.float64) if dtype is None else np.dtype(dtype)
+    if dtype.kind not in "fc":
+        raise misfit(f"{name} would be cut to {dtype}; its means are no integers", TypeError)
+    m = _core.cast(m, dtype)
     if m.ndim < 2:
         return _core.reshape(m, (1, m.size))
     return m if rowvar else m.T

@@ -31,6 +31,7 @@ from cdiff.numpy._common import (
     of_values,
     whole_axis,
 )
+from cdiff.numpy._gufuncs import carried, in_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,33 @@ def _logaddexp_reduce(
     if initial is NO_VALUE or initial is None:
         return total
     return _core.logaddexp(total, initial_of(initial, a.dtype, "logaddexp.reduce"))
+
+
+def operands_of_loop(
+    ufunc: Any, inputs: tuple[Any, ...], out: Any, words: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The operands of a call in the dtypes that its keywords ask for, as NumPy itself finds them.
+
+    What has been seen to is taken out of the keywords.
+    """
+    name, dtype, casting = ufunc.__name__, words.get("dtype"), words.get("casting", "same_kind")
+    subok, signature = words.pop("subok", True), words.pop("signature", None)
+    if type(subok) is not bool:
+        raise TypeError(f"{name}: 'subok' must be a boolean, not {subok!r}")
+    try:
+        np.empty(0).astype(float, order=words.pop("order", None) or "K", casting=casting)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+    if signature is None and casting in ("same_kind", "unsafe"):
+        return inputs
+    if signature is None and dtype is not None:
+        signature = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+    elif dtype is not None:
+        raise TypeError(f"{name}: cannot specify both 'signature' and 'dtype'")
+    outs = out if isinstance(out, tuple) else (out,) * ufunc.nout
+    words.pop("dtype", None)
+    words.pop("casting", None)
+    return in_loop(ufunc, inputs, outs, casting, signature)
 
 
 # Reductions of the core, with all of NumPy's arguments.
@@ -68,12 +96,21 @@ def _cast(array: ArrayLike, dtype: Any) -> Array:
     return a if dtype is None else _core.cast(a, dtype)
 
 
+def _in_loop(ufunc: Any, array: ArrayLike, dtype: Any) -> Array:
+    """The operand of a method in the dtype in which NumPy would put its elements together."""
+    a = as_array(array)
+    given = {} if dtype is None else {"signature": (np.dtype(dtype), None, None)}
+    loop = ufunc.resolve_dtypes((None, a.dtype, None), reduction=True, casting="unsafe", **given)
+    return _core.cast(a, carried(loop[1]))
+
+
 def _reduce_of(
     ufunc: Any, array: ArrayLike, axis: Any = 0, dtype: Any = None, *, keepdims: Any = False,
     initial: Any = NO_VALUE, where: Any = True,
 ) -> Array:  # fmt: skip
     """`ufunc.reduce`: one fold along one axis, into which several are put together."""
-    a, name = _cast(array, dtype), f"{ufunc.__name__}.reduce"
+    name = f"{ufunc.__name__}.reduce"
+    a = _cast(array, dtype) if ufunc in REDUCE else _in_loop(ufunc, array, dtype)
     if a.dtype.kind == "c" and ufunc in REAL:
         raise misfit(f"{name} is not defined for complex numbers, shape {a.shape}", TypeError)
     if ufunc in REDUCE:
@@ -141,7 +178,8 @@ def _one_axis(a: Array, axis: Any, name: str) -> Any:
 
 def _accumulate_of(ufunc: Any, array: ArrayLike, axis: int = 0, dtype: Any = None) -> Array:
     """`ufunc.accumulate`: what the first element becomes with each further one."""
-    a, name = _cast(array, dtype), f"{ufunc.__name__}.accumulate"
+    name = f"{ufunc.__name__}.accumulate"
+    a = _cast(array, dtype) if ufunc in ACCUMULATE else _in_loop(ufunc, array, dtype)
     if not a.ndim:
         raise TypeError(f"{name}: cannot accumulate on a scalar")
     axis = _one_axis(a, axis, name)
@@ -168,7 +206,10 @@ def _reduceat_of(
     ufunc: Any, array: ArrayLike, indices: Any, axis: int = 0, dtype: Any = None
 ) -> Array:
     """`ufunc.reduceat`: reductions from each position to the next one."""
-    a, starts, name = _cast(array, dtype), np.asarray(indices), f"{ufunc.__name__}.reduceat"
+    a = _cast(array, dtype) if ufunc in REDUCE else _in_loop(ufunc, array, dtype)
+    starts, name = np.asarray(indices), f"{ufunc.__name__}.reduceat"
+    starts = starts if starts.size else starts.astype(np.intp)
+    dtype = dtype if ufunc in SUMS else None
     axis = axis_of(a, axis, name)
     n = a.shape[axis]
     if starts.ndim != 1 or starts.dtype.kind not in "iu":
@@ -176,7 +217,7 @@ def _reduceat_of(
     if starts.size and not (starts.min() >= 0 and starts.max() < n):
         raise IndexError(f"{name}: indices {starts} are out of range for axis of length {n}")
     parts = [
-        _reduce_of(ufunc, _core.index(a, index_along(axis, slice(i, max(i + 1, j)))), axis,
+        _reduce_of(ufunc, _core.index(a, index_along(axis, slice(i, max(i + 1, j)))), axis, dtype,
                    keepdims=True, initial=None)
         for i, j in pairwise([*starts, n])
     ]  # fmt: skip

@@ -407,13 +407,16 @@ def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     row, column = axes
     if ord == "fro":
         return _core.norm2(x, tuple(sorted(axes)), keepdims)
-    if ord in ("nuc", 2, -2):
+    if ord in (2, "nuc") and not x.shape[row] * x.shape[column]:
+        result = _core.sum(_core.absolute(x), tuple(sorted(axes)), True)  # the largest of none
+    elif ord in ("nuc", 2, -2):
         batch = [i for i in range(x.ndim) if i not in axes]
         result = singular_norm(_core.transpose(x, (*batch, row, column)), ord)
     elif ord in (1, -1, np.inf, -np.inf):
         inner, outer = (row, column) if abs(ord) == 1 else (column, row)
         sums = _core.sum(_core.absolute(x), (inner,), True)
-        result = (_core.max if ord > 0 else _core.min)(sums, (outer,), True)
+        none = ord > 0 and not x.shape[outer]
+        result = (_core.sum if none else _core.max if ord > 0 else _core.min)(sums, (outer,), True)
     else:
         raise ValueError(f"norm: Invalid norm order {ord!r} for matrices.")
     kept = enumerate(x.shape)
