@@ -136,7 +136,7 @@ def array(m):
 
 
 def is_complex(a):
-    return np.iscomplexobj(plain(a))
+    return any(isinstance(x.v, COMPLEXES) for x in np.asarray(a).reshape(-1))
 
 
 def aligned(vectors, theirs):

@@ -209,6 +209,8 @@ def element(name):
         y = function(*map(lifted, args))
         if name in ANSWERS:
             return bool(y)
+        if name == "frexp":
+            return Number(y[0]), y[1]
         return tuple(map(Number, y)) if name in PAIRS else Number(y)
 
     return f
@@ -276,6 +278,8 @@ class Exact(np.ndarray):
         y = use(*map(bare, inputs), **kwargs)
         if name in ANSWERS:
             return np.asarray(y).astype(bool)[()]
+        if name == "frexp":
+            return wrapped(y[0]), np.asarray(y[1]).astype(int)
         return out[0] if out is not None and len(out) == 1 else wrapped(y)
 
     def __array_function__(self, func, types, args, kwargs):
@@ -329,7 +333,10 @@ def of(values):
     out = np.array(values, dtype=object)
     flat = out.reshape(-1)
     for k, x in enumerate(flat):
-        flat[k] = Number(lifted(x))
+        v = lifted(x)
+        if v is None:
+            raise TypeError(f"no number: {x!r}")
+        flat[k] = Number(v)
     return flat.reshape(out.shape).view(Exact)
 
 

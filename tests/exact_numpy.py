@@ -45,7 +45,7 @@ def imag(x):
 @transcribed(np.angle)
 def angle(z, deg=False):
     a = np.arctan2(z.imag, z.real)
-    return a * 180 / exact(mp.pi) if deg else a
+    return a * 180 / exact(+mp.pi) if deg else a
 
 
 @transcribed(np.sort_complex)
@@ -55,7 +55,10 @@ def sort_complex(a):
 
 @transcribed(np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    return np.array(x).view(Exact)
+    ends = np.finfo(float)
+    posinf, neginf = (ends.max if posinf is None else posinf), neginf or ends.min
+    y = np.where(np.isnan(x), nan, x)
+    return np.where(np.isinf(x), np.where(x.real > 0, posinf, neginf), y)
 
 
 @transcribed(np.real_if_close)
@@ -111,11 +114,27 @@ def corrcoef(x, y=None, rowvar=True):
     return np.squeeze(np.atleast_2d(c) / size / size[:, None])
 
 
+@transcribed(np.nanvar)
+def nanvar(a, *args, where=True, **kwargs):
+    return var(a, *args, where=where & ~np.isnan(a), **kwargs)
+
+
+@transcribed(np.nanstd)
+def nanstd(a, *args, **kwargs):
+    return np.sqrt(nanvar(a, *args, **kwargs))
+
+
+@transcribed(np.correlate)
+def correlate(a, v, mode="valid"):
+    """NumPy's code for objects forgets the conjugate."""
+    return np.correlate.__wrapped__(a, np.conj(v), mode)
+
+
 # --- ranges ---------------------------------------------------------------------------------------
 
 
 def arange(start, stop, step=1.0):
-    count = int(np.ceil((float(plain(stop)) - float(plain(start))) / float(plain(step))))
+    count = len(np.arange(*[plain(x)[()] for x in (start, stop, step)]))
     return exact(start) + exact(step) * np.arange(count)
 
 

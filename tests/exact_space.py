@@ -7,7 +7,7 @@ class no say in (functions that make arrays) is here, everything else goes throu
 import exact_linalg  # noqa: F401 -- fills the table
 import exact_numpy
 import numpy as np
-from exact_numbers import Exact, exact, wrapped
+from exact_numbers import COMPLEXES, Exact, exact, wrapped
 
 __all__ = ["space"]
 
@@ -66,7 +66,11 @@ def arange(*args, **kwargs):
     return exact_numpy.arange(*args) if exactly else PLAIN_RANGE(*args, **kwargs)
 
 
+def iscomplexobj(x):
+    return any(isinstance(v.v, COMPLEXES) for v in np.asarray(x).reshape(-1))
+
+
 space = Space(np, {
-    **OWN, "arange": arange, "linalg": Space(np.linalg, {}), "fft": Space(np.fft, {}),
+    **OWN, "arange": arange, "iscomplexobj": iscomplexobj, "linalg": Space(np.linalg, {}), "fft": Space(np.fft, {}),
     "emath": Space(np.emath, {}),
 })  # fmt: skip

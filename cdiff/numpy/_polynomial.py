@@ -228,7 +228,9 @@ def polyfit(
         column = _core.reshape(weights, (-1, 1))
         left = left * column
         right = right * (column if right.ndim == 2 else weights)
-    scale = _core.norm2(left, (0,), False)
+    # NumPy squares complex numbers too, and its singular values are those of this quotient.
+    of_complex = left.dtype.kind == "c"
+    scale = _core.sqrt(_core.sum(left * left, (0,), False)) if of_complex else _core.norm2(left, (0,), False)
     left = left / scale
     c, resids, rank, s = least_squares(left, right, rcond, "polyfit")
     c = (c.T / scale).T
