@@ -1,9 +1,9 @@
 """`numpy.linalg` in numbers of fifty digits: elimination, and mpmath's eigenvalues and singular
 values.
 
-What a decomposition leaves to choice (signs and phases of vectors, the order of eigenvalues, a basis
-of a complement) is taken from NumPy's own answer for the rounded matrix. Must not know cdiff, nor
-any derivative.
+What a decomposition leaves to choice (signs and phases of vectors, the order of eigenvalues, a
+basis of a complement) is taken from NumPy's own answer for the rounded matrix. Must not know cdiff,
+nor any derivative.
 """
 
 from collections import namedtuple
@@ -248,7 +248,7 @@ def lstsq(a, b, rcond=None):
 # --- norms ----------------------------------------------------------------------------------------
 
 
-def vector_norm_of(x, ord, axis, keepdims):  # noqa: A002
+def vector_norm_of(x, ord, axis, keepdims):
     size = np.abs(x)
     total = lambda y: np.sum(y, axis=axis, keepdims=keepdims)
     if ord is None or ord == 2:
@@ -260,7 +260,7 @@ def vector_norm_of(x, ord, axis, keepdims):  # noqa: A002
     return total(size ** exact(ord)) ** (1 / exact(ord))
 
 
-def matrix_norm_of(x, ord, axes, keepdims):  # noqa: A002
+def matrix_norm_of(x, ord, axes, keepdims):
     m = np.moveaxis(x, axes, (-2, -1))
     if ord in (None, "fro"):
         y = np.sqrt(np.sum(np.abs(m) ** 2, (-2, -1)))
@@ -275,7 +275,7 @@ def matrix_norm_of(x, ord, axes, keepdims):  # noqa: A002
 
 
 @transcribed(np.linalg.norm)
-def norm(x, ord=None, axis=None, keepdims=False):  # noqa: A002
+def norm(x, ord=None, axis=None, keepdims=False):
     if axis is None and (ord is None or x.ndim == 1):
         return vector_norm_of(x.reshape(-1), ord, 0, False)
     if axis is None:
@@ -286,7 +286,7 @@ def norm(x, ord=None, axis=None, keepdims=False):  # noqa: A002
 
 
 @transcribed(np.linalg.vector_norm)
-def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):  # noqa: A002
+def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     y = vector_norm_of(x.reshape(-1), ord, 0, False) if axis is None else None
     if y is None:
         return vector_norm_of(x, ord, axis, keepdims)
@@ -294,7 +294,7 @@ def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):  # noqa: A002
 
 
 @transcribed(np.linalg.matrix_norm)
-def matrix_norm(x, /, *, keepdims=False, ord="fro"):  # noqa: A002
+def matrix_norm(x, /, *, keepdims=False, ord="fro"):
     return matrix_norm_of(x, ord, (-2, -1), keepdims)
 
 

@@ -1,10 +1,10 @@
 """Derivatives of cdiff in every mode beside the exact ones, to order two: `compare`.
 
-The exact value, and the first and second derivative along a direction, are those of the same call in
-numbers of fifty digits, by central differences over a step of 1e-14: nothing in them knows a rule of
-differentiation, and their error is far below that of float64. cdiff computes the same in each mode:
-forward and forward over forward, reverse, forward over reverse, reverse over forward, reverse over
-reverse; eager, compiled, and for several points at once.
+The exact value, and the first and second derivative along a direction, are those of the same call
+in numbers of fifty digits, by central differences over a step of 1e-14: nothing in them knows a
+rule of differentiation, and their error is far below that of float64. cdiff computes the same in
+each mode: forward and forward over forward, reverse, forward over reverse, reverse over forward,
+reverse over reverse; eager, compiled, and for several points at once.
 """
 
 from typing import NamedTuple

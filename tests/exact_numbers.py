@@ -1,11 +1,11 @@
 """Numbers of fifty digits in NumPy's arrays: the value of a function, with no derivative in sight.
 
 `Number` is an element, `Exact` an array of them, on which NumPy's own Python code runs: sums,
-products, `var`, `einsum` and whatever is composed of arithmetic. Elementwise functions are mpmath's;
-functions that NumPy computes in C (of float64 only) are looked up in `TRANSCRIBED`, which other
-files fill. A number never becomes a float on the way: that raises, so no digit is lost unseen. With
-so many digits a difference over a step of 1e-14 is a derivative, exact to more places than float64
-has. Knows NumPy and mpmath; must not know cdiff.
+products, `einsum` and whatever is composed of arithmetic. Elementwise functions are mpmath's; what
+NumPy computes in C (of float64 only) is looked up in `TRANSCRIBED`, which other files fill. A number
+never becomes a float on the way: that raises, so no digit is lost unseen. With so many digits a
+difference over a step of 1e-14 is a derivative, exact to more places than float64 has. Knows NumPy
+and mpmath; must not know cdiff.
 """
 
 import math
@@ -14,7 +14,8 @@ import mpmath
 import numpy as np
 from mpmath import mp
 
-__all__ = ["DIGITS", "TRANSCRIBED", "Exact", "Number", "each", "exact", "of", "plain", "transcribed"]
+__all__ = ["COMPLEXES", "DIGITS", "ELEMENTWISE", "TRANSCRIBED", "Exact", "Number", "each", "exact",
+           "lifted", "plain", "transcribed", "wrapped"]  # fmt: skip
 
 DIGITS = 50
 REALS, COMPLEXES = (mpmath.mpf,), (mpmath.mpc,)
@@ -194,8 +195,9 @@ ELEMENTWISE = {
 }  # fmt: skip
 ANSWERS = ("isnan", "isfinite", "isinf", "signbit")
 PAIRS = ("frexp", "modf", "divmod")
-OF_TWO = """arctan2 power float_power hypot logaddexp logaddexp2 copysign heaviside ldexp fmod
-            remainder floor_divide divmod fmax fmin""".split()
+_OF_TWO = """arctan2 power float_power hypot logaddexp logaddexp2 copysign heaviside ldexp fmod
+             remainder floor_divide divmod fmax fmin"""
+OF_TWO = _OF_TWO.split()
 
 
 NEUTRAL = {"add": 0, "multiply": 1, "logaddexp": -np.inf, "logaddexp2": -np.inf, "hypot": 0}
@@ -320,7 +322,8 @@ class Exact(np.ndarray):
         return np.std(self, *args, **kwargs)
 
 
-for _name in "sum mean prod max min cumsum cumprod trace diagonal clip take repeat round".split():
+_METHODS = "sum mean prod max min cumsum cumprod trace diagonal clip take repeat round"
+for _name in _METHODS.split():
 
     def _method(self, *args, _name=_name, **kwargs):
         return wrapped(getattr(np.ndarray, _name)(self, *args, **kwargs))
@@ -328,7 +331,7 @@ for _name in "sum mean prod max min cumsum cumprod trace diagonal clip take repe
     setattr(Exact, _name, _method)
 
 
-def of(values):
+def exact(values):
     """An exact array of numbers of mpmath or of floats, in nested lists or arrays."""
     out = np.array(values, dtype=object)
     flat = out.reshape(-1)
@@ -338,9 +341,6 @@ def of(values):
             raise TypeError(f"no number: {x!r}")
         flat[k] = Number(v)
     return flat.reshape(out.shape).view(Exact)
-
-
-exact = of
 
 
 def each(function, x):

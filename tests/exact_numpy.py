@@ -234,12 +234,12 @@ def edges_of(a, bins, within):
 
 
 @transcribed(np.histogram_bin_edges)
-def histogram_bin_edges(a, bins=10, range=None, weights=None):  # noqa: A002
+def histogram_bin_edges(a, bins=10, range=None, weights=None):
     return edges_of(a, bins, range)
 
 
 @transcribed(np.histogramdd)
-def histogramdd(sample, bins=10, range=None, density=None, weights=None):  # noqa: A002
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     sample = list(sample) if isinstance(sample, tuple) else list(sample.T)
     bins = bins if isinstance(bins, (list, tuple)) else [bins] * len(sample)
     ranges = range if range is not None else [None] * len(sample)
@@ -265,14 +265,14 @@ def places(a, edges):
 
 
 @transcribed(np.histogram)
-def histogram(a, bins=10, range=None, density=None, weights=None):  # noqa: A002
+def histogram(a, bins=10, range=None, density=None, weights=None):
     flat = None if weights is None else exact(plain_or(weights)).reshape(-1)
     sums, edges = histogramdd((plain_or(a).reshape(-1),), (bins,), (range,), density, flat)
     return sums, edges[0]
 
 
 @transcribed(np.histogram2d)
-def histogram2d(x, y, bins=10, range=None, density=None, weights=None):  # noqa: A002
+def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
     sums, edges = histogramdd((x, y), bins, range, density, weights)
     return sums, edges[0], edges[1]
 

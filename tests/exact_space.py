@@ -1,7 +1,7 @@
 """A namespace like `numpy`, whose functions make and take arrays of fifty digits: `space`.
 
-Calls of the tests are texts over `m`; with `m = space` they are computed exactly. What NumPy gives a
-class no say in (functions that make arrays) is here, everything else goes through NumPy itself.
+Calls of the tests are texts over `m`; with `m = space` they are computed exactly. What NumPy gives
+a class no say in (functions that make arrays) is here, everything else goes through NumPy itself.
 """
 
 import exact_linalg  # noqa: F401 -- fills the table
@@ -26,8 +26,7 @@ class Space:
         return lambda *args, **kwargs: wrapped(thing(*args, **kwargs))
 
 
-MAKERS = """array asarray asanyarray asarray_chkfinite ascontiguousarray asfortranarray
-            require""".split()
+_MAKERS = """array asarray asanyarray asarray_chkfinite ascontiguousarray asfortranarray require"""
 
 
 def as_array(values, dtype=None, ndmin=0, **kwargs):
@@ -53,7 +52,7 @@ def fromfunction(f, shape, **kwargs):
 
 
 OWN = {
-    **dict.fromkeys(MAKERS, as_array), "full": full, "fromiter": fromiter, "vectorize": vectorize,
+    **dict.fromkeys(_MAKERS.split(), as_array), "full": full, "fromiter": fromiter, "vectorize": vectorize,
     "fromfunction": fromfunction, "linspace": exact_numpy.linspace,
     "logspace": exact_numpy.logspace, "geomspace": exact_numpy.geomspace,
     "kaiser": exact_numpy.kaiser,
@@ -71,6 +70,7 @@ def iscomplexobj(x):
 
 
 space = Space(np, {
-    **OWN, "arange": arange, "iscomplexobj": iscomplexobj, "linalg": Space(np.linalg, {}), "fft": Space(np.fft, {}),
+    **OWN, "arange": arange, "iscomplexobj": iscomplexobj, "linalg": Space(np.linalg, {}),
+    "fft": Space(np.fft, {}),
     "emath": Space(np.emath, {}),
 })  # fmt: skip

@@ -229,8 +229,10 @@ def polyfit(
         left = left * column
         right = right * (column if right.ndim == 2 else weights)
     # NumPy squares complex numbers too, and its singular values are those of this quotient.
-    of_complex = left.dtype.kind == "c"
-    scale = _core.sqrt(_core.sum(left * left, (0,), False)) if of_complex else _core.norm2(left, (0,), False)
+    if left.dtype.kind == "c":
+        scale = _core.sqrt(_core.sum(left * left, (0,), False))
+    else:
+        scale = _core.norm2(left, (0,), False)
     left = left / scale
     c, resids, rank, s = least_squares(left, right, rcond, "polyfit")
     c = (c.T / scale).T
