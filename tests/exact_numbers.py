@@ -280,6 +280,8 @@ class Exact(np.ndarray):
         y = use(*map(bare, inputs), **kwargs)
         if name in ANSWERS:
             return np.asarray(y).astype(bool)[()]
+        if method == "reduce" and isinstance(y, (int, float)):
+            return exact(y)  # of no elements
         if name == "frexp":
             return wrapped(y[0]), np.asarray(y[1]).astype(int)
         return out[0] if out is not None and len(out) == 1 else wrapped(y)
@@ -326,7 +328,8 @@ _METHODS = "sum mean prod max min cumsum cumprod trace diagonal clip take repeat
 for _name in _METHODS.split():
 
     def _method(self, *args, _name=_name, **kwargs):
-        return wrapped(getattr(np.ndarray, _name)(self, *args, **kwargs))
+        y = getattr(np.ndarray, _name)(self, *args, **kwargs)
+        return exact(y) if isinstance(y, int) else wrapped(y)
 
     setattr(Exact, _name, _method)
 
