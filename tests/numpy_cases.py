@@ -432,8 +432,8 @@ SMOOTH = {
         "m.linalg.matmul(c, d)",
         "m.linalg.vecdot(a, b)",
         # a function of a symmetric matrix, so that the differences stay symmetric
-        "m.linalg.cholesky(p + p.T)",
-        "m.linalg.cholesky(pp + m.matrix_transpose(pp), upper=True)",
+        "m.linalg.cholesky(p + m.conj(p.T))",
+        "m.linalg.cholesky(pp + m.conj(m.matrix_transpose(pp)), upper=True)",
     ],
     "methods": [
         "c.sum()",

@@ -16,8 +16,8 @@ METHODS = (
     "hazen", "weibull", "linear", "median_unbiased", "normal_unbiased", "lower", "higher",
     "midpoint", "nearest",
 )  # fmt: skip
-# A symmetric function of its argument, so that numerical differences stay symmetric.
-SYMMETRIC = "(p + p.T)"
+# A symmetric (Hermitian) function of its argument, so that differences stay symmetric.
+SYMMETRIC = "(p + m.conj(p.T))"
 TRANSFORMS = {
     "fft": "c", "ifft": "(c + 1j * c * c)", "rfft": "c", "irfft": "(c + 1j * c * c)",
     "hfft": "(c + 1j * c * c)", "ihfft": "c",
@@ -322,22 +322,22 @@ MORE = {
     ],
     "decompositions": [
         f"m.linalg.eigh{SYMMETRIC}[0]",
-        f"m.linalg.eigh{SYMMETRIC}[1] ** 2",
-        "m.linalg.eigh(p + p.T, 'U')[0]",
+        f"m.abs(m.linalg.eigh{SYMMETRIC}[1]) ** 2",
+        "m.linalg.eigh(p + m.conj(p.T), 'U')[0]",
         f"m.linalg.eigvalsh{SYMMETRIC}",
-        "m.linalg.eigvalsh(pp + m.matrix_transpose(pp) + m.diag(t[0]))",
+        "m.linalg.eigvalsh(pp + m.conj(m.matrix_transpose(pp)) + m.diag(m.real(t[0])))",
         # From NumPy 2.5 on, their dtype is complex also where all eigenvalues are real.
         f"m.real(m.linalg.eig({REAL})[0])",
         f"m.real(m.linalg.eig({REAL}).eigenvectors) ** 2",
         f"m.real(m.linalg.eigvals({REAL}))",
         "m.linalg.svd(c)[1]",
-        "m.linalg.svd(a, False)[0] ** 2",
-        "m.linalg.svd(m.matrix_transpose(a), False).Vh ** 2",
+        "m.abs(m.linalg.svd(a, False)[0]) ** 2",
+        "m.abs(m.linalg.svd(m.matrix_transpose(a), False).Vh) ** 2",
         "m.linalg.svd(q).U[:, 0] * m.linalg.svd(q).Vh[0]",
-        "m.linalg.svd(d)[0][:, 3:] @ m.linalg.svd(d)[0][:, 3:].T",
-        "m.linalg.svd(c)[2][3:].T @ m.linalg.svd(c)[2][3:]",
+        "m.linalg.svd(d)[0][:, 3:] @ m.conj(m.linalg.svd(d)[0][:, 3:].T)",
+        "m.conj(m.linalg.svd(c)[2][3:].T) @ m.linalg.svd(c)[2][3:]",
         "m.linalg.svd(a, compute_uv=False)",
-        "m.linalg.svd(p + p.T, hermitian=True)[1]",
+        "m.linalg.svd(p + m.conj(p.T), hermitian=True)[1]",
         "m.linalg.svdvals(a)",
         "m.linalg.qr(d)[0]",
         "m.linalg.qr(d).R",
@@ -349,7 +349,7 @@ MORE = {
         "m.linalg.pinv(d)",
         "m.linalg.pinv(a)",
         "m.linalg.pinv(a, rtol=1e-10)",
-        "m.linalg.pinv(p + p.T, hermitian=True)",
+        "m.linalg.pinv(p + m.conj(p.T), hermitian=True)",
         "m.linalg.lstsq(d, q[0])[0]",
         "m.linalg.lstsq(d, q)[0]",
         "m.linalg.lstsq(d, q)[1]",

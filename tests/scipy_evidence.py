@@ -1,10 +1,10 @@
 """What holds of every name of `cdiff.scipy`, as measured: the source of docs/scipy_coverage.json.
 
 For each name one call of the tests' own cases that goes through it is taken, and everything that a
-function has to be is tried: values against SciPy's, derivatives in both modes and of second order
-against extrapolated differences of SciPy's values (or mpmath, where a row of the tables says how),
-compiled and mapped gradients, and the other dtypes. What holds is the row; nothing is typed by
-hand. ``python tests/scipy_evidence.py docs/scipy_coverage.json`` writes the file (two minutes);
+function has to be is tried: values against SciPy's, derivatives in all modes and to second order
+against the exact ones of `exact_scipy.py` (or, where it has none, against extrapolated differences
+of SciPy's values), and the other dtypes. What holds is the row; nothing is typed by hand.
+``python tests/scipy_evidence.py docs/scipy_coverage.json`` writes the file (two minutes);
 tests/test_scipy_coverage.py measures again and compares.
 """
 
@@ -14,8 +14,9 @@ from functools import cache
 from importlib import import_module
 
 import numpy as np
-from evidence import Row, agree, as_json, derivatives, holds, in_dtype
-from special_cases import exact
+from evidence import Row, as_json, derivatives, directions, holds, in_dtype
+from exact_modes import MODES, compare
+from exact_scipy import bent, truth_of
 
 import cdiff as cd
 from cdiff.scipy import _coverage
@@ -23,7 +24,8 @@ from cdiff.scipy._language import FUNCTIONS, ROWS
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 
 FILES = ("linalg", "fft", "arrays", "interpolate", "ndimage")
-NO_CASE = "no case"
+NO_CASE, DIFFERENCES = "no case", "differences"
+CLOSE = 1e-9  # how far from the exact derivative, in units of the largest number of the result
 # What has no derivative to measure: answers about a matrix, and the class of tracked matrices.
 ANSWERS = ("bandwidth", "ishermitian", "issymmetric", "SparseArray")
 
@@ -209,21 +211,27 @@ def measured(module, name):
     args = tuple([np.asarray(x) for x in args])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        first, modes = derivatives(f, args)
+        order, modes, oracle = exactly(module, name, f, args) or (*derivatives(f, args), DIFFERENCES)
         dtypes = [d for d in ("f4", "f8", "c8", "c16") if holds(lambda d=d: in_dtype(f, args, d))]
         dtypes = [d for d in dtypes if d != "c8" or "c16" in dtypes]
-        row = ROWS.get(name) if module == "special" else None
-        oracle = "mpmath" if row is not None and holds(lambda: by_mpmath(row)) else "differences"
-    return Row(module, name, tuple(modes), first, tuple([np.dtype(d).name for d in dtypes]), oracle)
+    return Row(module, name, tuple(modes), order, tuple([np.dtype(d).name for d in dtypes]), oracle)
 
 
-def by_mpmath(row):
-    """The first derivative at the first sample."""
-    point = [float(x) if d is not None else x for x, d in zip(row.samples[0], row.d, strict=True)]
-    k = next(k for k, d in enumerate(row.d) if d is not None)
-    orders = [int(i == k) for i in range(len(point))]
-    want = exact(row, row.samples[0], np.real(row.plain()(*point)), orders)
-    return agree(cd.grad(FUNCTIONS[row.name], argnums=k)(*point), want, 1e-6)
+def exactly(module, name, f, args):
+    """Order and modes to which derivatives are the exact ones, and what those come from; or None."""
+    args = [np.asarray(x, float) for x in args]
+    row = ROWS.get(name) if module == "special" else None
+    d = getattr(module_of("stats"), name) if module == "stats" else None
+    along = directions(args)
+    found = truth_of(module, name, f, args, along, row, d)
+    if found is None:
+        return None
+    errors = compare(bent(f), found[0], args, along)
+    right = lambda kind, modes: all(errors[kind][mode] < CLOSE for mode in modes)
+    twice = [mode for mode in errors["eager"] if len(mode.split()) > 1]
+    modes = [mode for mode in MODES[:2] if right("eager", [mode])]
+    modes += [kind for kind in MODES[2:] if right(kind, errors[kind])]
+    return ("reverse" in modes) + ("reverse" in modes and right("eager", twice)), modes, found[1]
 
 
 if __name__ == "__main__":

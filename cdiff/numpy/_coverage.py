@@ -170,8 +170,11 @@ nothing to do with derivatives (`cdiff.numpy.mgrid`, `loadtxt`, `ndarray`, ...) 
 Methods of ufuncs (`np.add.outer`, `np.maximum.accumulate`, `np.subtract.at`, ...) and
 `sliding_window_view` are differentiated too, and `cdiff.numpy.random` draws samples that are
 differentiated by the parameters of normal, uniform, exponential, lognormal, Laplace, logistic,
-Gumbel, Rayleigh, Weibull, Pareto and power distributions (the numbers are NumPy's), and by mean and
-covariance of `multivariate_normal` with `method="cholesky"`. `cdiff.numpy.polynomial` has the
+Gumbel, Rayleigh, Weibull, Pareto, power and triangular distributions (the numbers are NumPy's), by
+the scale of gamma ones, and by mean and covariance of `multivariate_normal` with
+`method="cholesky"`; `choice`, `permutation`, `permuted` and `shuffle` of an `Array` keep the
+derivatives of its elements. All other parameters raise an error where they are tracked. A compiled
+function draws when it is recorded, and not again. `cdiff.numpy.polynomial` has the
 classes (`Polynomial`, `Chebyshev`, ...) and functions (`chebval`, `legfit`, ...) of
 `numpy.polynomial`, by coefficients, points and domains; `np.polynomial` itself gives no library a
 say: its `polyval` and relatives take an `Array` for one number, which makes another result where
@@ -185,8 +188,9 @@ fresh array. {without} raise an error on tracked arrays, or take no numbers.
 Of the names below that are differentiable, autograd 1.9.1 has a derivative for 148, and JAX 0.10.2
 has functions of its own for 261 (`python -m benchmarks.names`). Each is tested at random
 shapes, axes and keyword arguments: values, shapes and dtypes against NumPy's; derivatives of first
-and second order in forward and reverse mode, eager, compiled and mapped, against differences and
-against eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
+and second order in forward and reverse mode, eager, compiled and mapped, against exact ones of the
+same calls in numbers of 50 digits (`tests/test_exact_drawn.py`), against differences and against
+eager code (`tests/test_numpy_*.py`), complex ones where NumPy takes complex numbers.
 What was measured of each, dtype by dtype, stands on [a page of its own](numpy_coverage.md).
 
 `help(cdiff.numpy.f)` says what is particular to the derivative of `f`, and shows one. Classes,

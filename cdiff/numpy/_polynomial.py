@@ -273,7 +273,11 @@ def polyfit(
         column = _core.reshape(weights, (-1, 1))
         left = left * column
         right = right * (column if right.ndim == 2 else weights)
-    scale = _core.norm2(left, (0,), False)
+    # NumPy squares complex numbers too, and its singular values are those of this quotient.
+    if left.dtype.kind == "c":
+        scale = _core.sqrt(_core.sum(left * left, (0,), False))
+    else:
+        scale = _core.norm2(left, (0,), False)
     left = left / scale
     c, resids, rank, s = least_squares(left, right, rcond, "polyfit")
     c = (c.T / scale).T

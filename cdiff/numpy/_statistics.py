@@ -56,6 +56,8 @@ def cov(
     if y is not None:
         rows = _core.concatenate([rows, _variables(y, rowvar, dtype, "cov: y")], 0)
     ddof = (0 if bias else 1) if ddof is None else ddof
+    if aweights is not None and as_array(aweights).dtype.kind == "c":
+        raise TypeError(f"cov: aweights must be real, not {as_array(aweights).dtype}")
     w = _weights(rows.shape[1], fweights, aweights)
     mean, total = average(rows, 1, w, True)
     total = _core.index(total, 0)

@@ -4,8 +4,9 @@ A sample of a family of location and scale is drawn at the standard parameters a
 numbers are those that NumPy would draw with the same seed, and the derivative by `loc` and `scale`
 is that of the move (reparameterisation). Exponents of powers of such samples are differentiated
 too. Where a sample is no such move (`gamma` by its shape, `poisson`), a tracked parameter raises an
-error. Calls without an `Array` are NumPy's, and so is every name that is not here. This file must
-not know derivatives.
+error. `choice`, `permutation`, `permuted` and `shuffle` of an `Array` draw positions, and the
+elements keep their derivatives. Calls without an `Array` are NumPy's, and so is every name that is
+not here. This file must not know derivatives.
 
 Examples
 --------
@@ -27,6 +28,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
+from cdiff.numpy._index import take, take_along_axis
 
 __all__ = ["Generator", "RandomState", "default_rng"]
 
@@ -111,6 +113,27 @@ def _power(rng: Any, a: Any, size: Any = None) -> Array:
     return _core.power(-np.expm1(-rng.standard_exponential(_shape_of(size, a))), 1.0 / a)
 
 
+def _gamma(rng: Any, shape: Any, scale: Any = 1.0, size: Any = None) -> Array:
+    scale = _scale(scale)
+    return scale * rng.standard_gamma(np.asarray(shape), _shape_of(size, shape, scale))
+
+
+def _triangular(rng: Any, left: Any, mode: Any, right: Any, size: Any = None) -> Array:
+    """The inverse of the distribution function, of the uniform number that NumPy draws."""
+    left, mode, right = as_array(left), as_array(mode), as_array(right)
+    for low, high, wrong in ((left, mode, "left > mode"), (mode, right, "mode > right")):
+        if bool(of_values(_any_negative, high - low)):
+            raise ValueError(f"triangular: {wrong}")
+    u, width = rng.random(_shape_of(size, left, mode, right)), right - left
+    if bool(of_values(_any_not_positive, width)):
+        raise ValueError("triangular: left == right")
+    return _core.where(
+        np.less_equal(u, (mode - left) / width),
+        left + _core.sqrt(u * ((mode - left) * width)),
+        right - _core.sqrt((1.0 - u) * ((right - mode) * width)),
+    )
+
+
 def _multivariate_normal(
     rng: Any, mean: Any, cov: Any, size: Any = None, check_valid: str = "warn", tol: float = 1e-8,
     *, method: str = "svd",
@@ -133,11 +156,68 @@ def _multivariate_normal(
     )
 
 
+# --- positions ------------------------------------------------------------------------------------
+
+
+def _of_elements(x: Any, name: str) -> Array:
+    x = as_array(x)
+    if x.ndim == 0:
+        raise misfit(f"{name}: of an array without axes, got shape ()", TypeError)
+    return x
+
+
+def _permutation(rng: Any, x: Any, axis: int = 0) -> Any:
+    x = _of_elements(x, "permutation")
+    return take(x, rng.permutation(x.shape[axis]), axis)
+
+
+def _shuffle(rng: Any, x: Any, axis: int = 0) -> None:
+    """In place. NumPy draws otherwise for arrays of several axes: so the positions have as many."""
+    x = _of_elements(x, "shuffle")
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    order = np.arange(x.shape[axis]).reshape(shape)
+    rng.shuffle(order, **({"axis": axis} if axis else {}))
+    x[...] = take(x, order.reshape(-1), axis)
+
+
+def _permuted(rng: Any, x: Any, *, axis: int | None = None, out: Any = None) -> Any:
+    x = _of_elements(x, "permuted")
+    if axis is None:
+        y = take(x, rng.permuted(np.arange(x.size)).reshape(x.shape))
+    else:
+        order = np.moveaxis(np.empty(x.shape, np.intp), axis, -1)
+        order[...] = np.arange(x.shape[axis])
+        y = take_along_axis(x, rng.permuted(np.moveaxis(order, -1, axis), axis=axis), axis)
+    if out is None:
+        return y
+    out[...] = y
+    return out
+
+
+def _choice(
+    rng: Any, a: Any, size: Any = None, replace: bool = True, p: Any = None, axis: int = 0,
+    shuffle: bool = True,
+) -> Any:  # fmt: skip
+    p, more = None if p is None else np.asarray(p), {} if shuffle else {"shuffle": False}
+    if not isinstance(a, Array):
+        return rng.choice(a, size, replace, p, **more, **({"axis": axis} if axis else {}))
+    a = _of_elements(a, "choice")
+    if a.ndim != 1 and not isinstance(rng, Generator):
+        raise misfit(f"choice: a must be 1-dimensional, got shape {a.shape}")
+    return take(a, rng.choice(a.shape[axis], size, replace, p, **more), axis)
+
+
+# --- all of them ----------------------------------------------------------------------------------
+
+
 _DRAWS: dict[str, Any] = {
     **{name: _moved(name) for name in ("normal", "laplace", "logistic", "gumbel")},
     **{name: _scaled(name) for name in ("exponential", "rayleigh")},
     "uniform": _uniform, "lognormal": _lognormal, "weibull": _weibull, "pareto": _pareto,
-    "power": _power, "multivariate_normal": _multivariate_normal,
+    "power": _power, "multivariate_normal": _multivariate_normal, "gamma": _gamma,
+    "triangular": _triangular, "permutation": _permutation, "shuffle": _shuffle,
+    "permuted": _permuted, "choice": _choice,
 }  # fmt: skip
 
 
@@ -172,8 +252,9 @@ class RandomState(np.random.RandomState):
 
 
 for _name in _DRAWS:
-    setattr(Generator, _name, _method(_name, np.random.Generator))
-    setattr(RandomState, _name, _method(_name, np.random.RandomState))
+    for _base in (Generator, RandomState):
+        if hasattr(_base, _name):
+            setattr(_base, _name, _method(_name, _base.__base__))
 
 
 def default_rng(seed: Any = None) -> Generator:
@@ -213,9 +294,10 @@ def _function(name: str) -> Any:
     return function
 
 
-for _name in _DRAWS:
+_FUNCTIONS = [name for name in _DRAWS if hasattr(np.random, name)]
+for _name in _FUNCTIONS:
     globals()[_name] = _function(_name)
-__all__ += list(_DRAWS)
+__all__ += _FUNCTIONS
 
 
 def __getattr__(name: str) -> Any:
