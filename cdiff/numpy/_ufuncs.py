@@ -9,7 +9,7 @@ each step one operation on arrays. `out=` is the core's business.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from cdiff.numpy import _in_place, _reduce
 from cdiff.numpy._common import (
     NO_VALUE,
     ArrayLike,
+    any_array,
     as_array,
     axes_of,
     axis_of,
@@ -35,7 +36,7 @@ from cdiff.numpy._common import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["method_of"]
+__all__ = ["method_of", "taking_lists"]
 
 
 def _logaddexp_reduce(
@@ -189,6 +190,17 @@ PAIRED: dict[str, Callable[..., Any]] = {
     "accumulate": _accumulate_of, "outer": _outer_of, "reduce": _reduce_of,
     "reduceat": _reduceat_of,
 }  # fmt: skip
+
+
+def taking_lists(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a ufunc that takes lists of Arrays too."""
+
+    @wraps(method)
+    def called(array: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        holds = type(array) in (list, tuple) and any_array(array)
+        return method(as_array(array) if holds else array, *args, **kwargs)
+
+    return called
 
 
 def method_of(ufunc: Any, method: str) -> Callable[..., Any] | None:
