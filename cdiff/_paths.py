@@ -207,7 +207,9 @@ class Paths:
                 continue
             try:
                 outputs, _, _ = path.runner.run(inputs)
-            except (NewPath, *OF_VALUES):
+            except NewPath:
+                continue
+            except OF_VALUES:
                 continue
             if outputs is not None:
                 self.last = path

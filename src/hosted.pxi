@@ -103,7 +103,7 @@ def result_shape(function, *args, **kwargs):
 
 
 # Errors that other values might not have raised.
-OF_VALUES = (ArithmeticError, LookupError, ValueError)
+OF_VALUES = (ArithmeticError, LookupError, RuntimeError, ValueError)
 
 
 def refuses(function, *args):

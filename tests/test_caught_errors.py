@@ -64,11 +64,20 @@ def by_operator(x):
         return x**3
 
 
+def by_root(x):
+    """There is no solution for large x."""
+    try:
+        return cd.custom_root(lambda y, x: y * y + x - 1.0)(1.0, x) * x
+    except RuntimeError:
+        return x**3
+
+
 FUNCTIONS = {
     "jitter": (with_jitter, [GOOD, BAD, WORSE]),
     "scipy": (by_scipy, [GOOD, BAD, WORSE]),
     "solve": (by_solve, [GOOD, 1.0, WORSE]),
     "operator": (by_operator, [GOOD, BAD, WORSE]),
+    "root": (by_root, [GOOD, BAD, WORSE]),
 }
 ORDERS = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)]
 

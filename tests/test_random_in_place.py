@@ -1,9 +1,9 @@
-"""Random programs that change arrays in place, through views that are kept, parts, masks and `out=`.
+"""Random programs that change arrays in place, through parts, masks and views, and by `out=`.
 
-They are run as NumPy code first, which says what the value is; derivatives forward and in reverse,
-compiled, mapped and recomputed have to agree with each other and with differences. Programs begin
-with constants, into which tracked values get only later, and views of these are kept meanwhile. This
-file must not know how changes in place are made.
+They are run as NumPy code first, which says what the value is; derivatives in forward and reverse
+mode, compiled, mapped and recomputed have to agree with each other and with differences. Programs
+begin with constants, into which tracked values get only later, and views of these are kept
+meanwhile. This file must not know how changes in place are made.
 """
 
 import random

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy import _in_place, _reduce
 from cdiff.numpy._common import (
     NO_VALUE,
     ArrayLike,
-    any_array,
     as_array,
     axes_of,
     axis_of,
