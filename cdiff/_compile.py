@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._compile_warning import MAX_PATHS, CompileWarning, not_kept, too_many
-from cdiff._core import CallForm, CompiledCall, Fixed, watch
+from cdiff._core import OF_VALUES, CallForm, CompiledCall, Fixed, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import Trust
 from cdiff._locks import shared_lock
@@ -142,7 +142,12 @@ class Compiled(CompiledCall, Transformed):
             return None
         if buffers is not None:
             buffers.outside = self._reads_outside(entry)
-        found = entry.paths.run(signature.inputs, buffers)
+        try:
+            found = entry.paths.run(signature.inputs, buffers)
+        except OF_VALUES:
+            if buffers is not None or not self._own:
+                raise
+            return None  # the function may catch it; else it is raised by the line that makes it
         if found is not None:
             self._put_first(found[0], signature, entry)
         return found

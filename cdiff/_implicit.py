@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, Level, array, leaf, peek, pullback
+from cdiff._core import Array, Level, array, hosted, leaf, peek, pullback, refuses
 from cdiff._face import misfit
 from cdiff._leaves import check_output
 from cdiff._newton import iterate, newton_minimum, newton_root
@@ -144,7 +144,13 @@ class _Implicit(Transformed):
 
         plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in operands]
         body.run(plain)
-        found = find(plain[: len(leaves)], plain[len(leaves) :])
+        try:
+            found = find(plain[: len(leaves)], plain[len(leaves) :])
+        except Exception:  # the function that is being recorded may catch it
+            body.sealed = True
+            given = operands[len(leaves) :] + body.captured
+            hosted(refuses, (find, operands[: len(leaves)], given), {})
+            raise
         body.sealed = True
         equations = self._equations(body, unknown)
         callee = Solution(equations, unknown, find, self._linear(unknown), self.symmetric)

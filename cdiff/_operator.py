@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from cdiff._core import Array, Callee, array, call, is_tracked, peek, recordings
+from cdiff._core import Array, Callee, array, call, hosted, is_tracked, peek, recordings, refuses
 from cdiff._mapped import Mapped, RuleCallee
 from cdiff._packing import spec_of
 from cdiff._rules import Arguments, Results, by_position, transposed_pull, transposed_push
@@ -114,6 +114,11 @@ def _given(x: Any) -> Any:
     return float(x) if spec_of(x)[0] == np.float64 else np.asarray(x)[()]
 
 
+def _again(f: Callable[..., Any], arguments: Arguments, operands: list[Any]) -> Any:
+    """The function for plain operands in the arguments of a call."""
+    return arguments.call(f, [_given(x) for x in operands])
+
+
 class Operator(Transformed):
     """What `operator` returns."""
 
@@ -149,7 +154,11 @@ class Operator(Transformed):
         arguments = Arguments(by_position(self._f, args, kwargs), ())
         operands = arguments.operands()
         values = [_given(peek(x)) if isinstance(x, Array) else x for x in operands]
-        out = arguments.call(self._f, values)
+        try:
+            out = arguments.call(self._f, values)
+        except Exception:  # the function that is being recorded may catch it
+            hosted(refuses, (_again, self._f, arguments.forget(), operands), {})
+            raise
         if not any(isinstance(x, Array) and is_tracked(x) for x in operands):
             return out
         results = Results(out, self._name, whole=True)

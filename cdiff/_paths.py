@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import NewDecision, Runner, peek
+from cdiff._core import OF_VALUES, NewDecision, Runner, peek, refuses
 from cdiff._tree import unflatten
 
 if TYPE_CHECKING:
@@ -134,6 +134,12 @@ def content(x: Any) -> tuple[str, tuple[int, ...], bytes]:
     return x.dtype.str, x.shape, x.tobytes()
 
 
+def refusal(program: Program, k: int) -> bool:
+    """Is guard k that an operation raises an error?  Where none is raised nothing is decided."""
+    operator, *_, attrs = program.instruction(program.guards[k].value)
+    return operator == "call" and getattr(attrs[0], "function", None) is refuses
+
+
 class Paths:
     """The recorded paths for one signature, found by the decisions that lead to them."""
 
@@ -176,23 +182,34 @@ class Paths:
                 outputs, failed, seen = path.runner.run(inputs, into)
             except NewPath:
                 return self._among_others(path, inputs)
+            except OF_VALUES:  # which the function may have caught when it was recorded
+                found = self._among_others(path, inputs) if buffers is None else None
+                if found is None:
+                    raise
+                return found
             if outputs is not None:
                 self.last = path
                 return path, outputs
             if failed <= held:
                 return None  # paths of a damaged file may lead in a circle
             held = failed
-            path = self.by_decisions.get((*path.decisions[:failed], content(seen)))
+            known = self.by_decisions.get((*path.decisions[:failed], content(seen)))
+            if known is None and refusal(path.runner.program, failed):
+                return self._among_others(path, inputs)
+            path = known
         return None
 
     def _among_others(self, stuck: Path, inputs: list[Any]) -> tuple[Path, list[Any]] | None:
-        """The path in which a loop knows the decisions that it does not know in this one."""
+        """The path in which a loop knows the decisions that it does not know in this one, or no
+        error was raised where one is now, or the other way round."""
         for path in self.known:
             if path is stuck:
                 continue
             try:
                 outputs, _, _ = path.runner.run(inputs)
             except NewPath:
+                continue
+            except OF_VALUES:
                 continue
             if outputs is not None:
                 self.last = path

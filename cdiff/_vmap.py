@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 from cdiff import _core
 from cdiff._axes import MappedCall, check_axes, out_axis, spread_axes
@@ -170,7 +171,8 @@ class Grouping:
             others = len(self.pending)
             try:
                 self._finish(way, fresh, points, rows, tries)
-            except NewPath:  # a loop does not know what it decides at one of these points
+            except (NewPath, LinAlgError):  # a loop does not know what it decides at one of these
+                # points, or the function may catch the error that one of them makes
                 if fresh and len(rows) == 1:
                     raise
                 del self.pending[others:]

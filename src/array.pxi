@@ -361,14 +361,16 @@ cdef class Array:
 
     def __getstate__(self):
         if is_tracked(self) and not self.requires_grad:
-            raise TypeError("a tracked array cannot be pickled or deep-copied: its graph would be "
-                            "lost; pickle x.detach(), or the leaves")
+            raise TypeError("a tracked array cannot be pickled: its graph would be lost; pickle "
+                            "x.detach(), or the leaves")
         return np.array(shown(self))
 
     def __copy__(self):
         return self.copy()
 
     def __deepcopy__(self, memo):
+        if not self.requires_grad and self.grad is None:
+            return self.copy()
         return rebuild(self.__getstate__(), self.requires_grad, self.grad)
 
     # ------------------------------------------------------------ operators

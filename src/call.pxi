@@ -164,7 +164,14 @@ cdef Array first_part(object callee, Array y, tuple shape):
 cdef Array called(object callee, list operands):
     """The value of a call in memory of its own."""
     cdef Array a
-    cdef object x = np.asarray(callee.value([ndarray_of(a) for a in operands]))
+    cdef object x
+    try:
+        x = np.asarray(callee.value([ndarray_of(a) for a in operands]))
+    except (NewDecision, MemoryError):
+        raise
+    except Exception:
+        note_refusal(callee.value, (operands,))
+        raise
     return plain_node(x if x.flags.owndata and x.flags.writeable else np.array(x))
 
 

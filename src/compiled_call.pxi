@@ -224,6 +224,10 @@ cdef class CallForm:
                 return NO_ANSWER
         except NewDecision:
             return NO_ANSWER                     # there the whole function is recorded again
+        except OF_VALUES:                        # the function may catch it, and go another way
+            if given != NULL:
+                raise                            # what it reads may have been written over
+            return NO_ANSWER
         return self.built(&made, outputs, fresh)
 
     # ------------------------------------------------------------ out=

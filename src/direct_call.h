@@ -43,13 +43,29 @@ static PyObject *cdiff_of_ufunc(PyObject *f, void *name)
     return found;
 }
 
+/* The same for a method of an array, which may be a list that holds Arrays: NumPy asks none of
+ * them. */
+static PyObject *cdiff_of_array(PyObject *f, void *name)
+{
+    PyObject *own = PyImport_ImportModule("cdiff.numpy._ufuncs"), *found, *out = NULL;
+    if (own == NULL)
+        return NULL;
+    found = cdiff_of_ufunc(f, name);
+    if (found != NULL)
+        out = PyObject_CallMethod(own, "taking_lists", "N", found);
+    Py_DECREF(own);
+    return out;
+}
+
 #define OF_UFUNC(name) {name, cdiff_of_ufunc, NULL, "As NumPy's ufunc has it.", name}
+#define OF_ARRAY(name) {name, cdiff_of_array, NULL, "As NumPy's ufunc has it.", name}
 static PyGetSetDef cdiff_ufunc_attributes[] = {
-    OF_UFUNC("accumulate"), OF_UFUNC("at"), OF_UFUNC("outer"), OF_UFUNC("reduce"),
-    OF_UFUNC("reduceat"), OF_UFUNC("identity"), OF_UFUNC("nargs"), OF_UFUNC("nin"),
+    OF_ARRAY("accumulate"), OF_UFUNC("at"), OF_UFUNC("outer"), OF_ARRAY("reduce"),
+    OF_ARRAY("reduceat"), OF_UFUNC("identity"), OF_UFUNC("nargs"), OF_UFUNC("nin"),
     OF_UFUNC("nout"), OF_UFUNC("ntypes"), OF_UFUNC("signature"), OF_UFUNC("types"),
     {NULL, NULL, NULL, NULL, NULL}};
 #undef OF_UFUNC
+#undef OF_ARRAY
 
 static PyTypeObject cdiff_ufunc_type = {
     PyVarObject_HEAD_INIT(NULL, 0)

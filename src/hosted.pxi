@@ -102,6 +102,27 @@ def result_shape(function, *args, **kwargs):
     return np.array(np.shape(result[0] if isinstance(result, tuple) else result), np.int64)
 
 
+# Errors that other values might not have raised.
+OF_VALUES = (ArithmeticError, LookupError, RuntimeError, ValueError)
+
+
+def refuses(function, *args):
+    """Does a function raise an error for these values?"""
+    try:
+        function(*args)
+    except Exception:
+        return True
+    return False
+
+
+cdef int note_refusal(object function, tuple args) except -1:
+    """An operation cannot be done: what the function being recorded does where it catches the
+    error must not be done for values with which it can."""
+    if cdiff_tls.tracing:
+        hosted(refuses, (function, *args), {})
+    return 0
+
+
 def hosted(function, tuple args, dict kwargs):
     """Call a function of plain values; its results are part of the program being recorded.
 

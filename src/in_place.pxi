@@ -139,7 +139,10 @@ cdef bint is_fresh(Array a, Array base):
         return N(a).ext != NULL and N(a).ext.seen == N(base)
     if N(shows).p0 != NULL:
         return N(shows).p0 == N(base)
-    return same_memory(shows, base)
+    # A version that is tracked may have taken over the memory of the constant that the view was
+    # made of (`successor`): the same numbers, and no derivative.
+    return same_memory(shows, base) and (N(a).arr.flags & ARR_UNTRACKED
+                                         or not recording(levels_of(N(base))))
 
 
 cdef Array refreshed(Array a, Array base):

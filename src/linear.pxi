@@ -35,6 +35,7 @@ cdef object linalg_call(object function, str name, list operands):
     try:
         return function(*[ndarray_of(a) for a in operands])
     except LINALG_ERROR as error:
+        note_refusal(function, tuple(operands))
         shapes = ", ".join([str(shape_tuple(a)) for a in operands])
         text = f"{name}: {error} (operands of shape {shapes})"
         raise with_operands(LINALG_ERROR(text)) from None

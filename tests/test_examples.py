@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cdiff
@@ -97,6 +98,28 @@ def test_the_bundle_is_adjusted():
     far = re.search(r"residual differs by (\S+), first row by (\S+)", printed)
     assert float(far[1]) < 1e-9 and float(far[2]) < 1e-8
     assert float(re.findall(r"cost (\S+)", printed)[-1]) < 1e-15
+
+
+def test_the_ground_is_found_from_echoes():
+    pytest.importorskip("scipy", reason="the example needs SciPy")
+    printed = run("ground_radar.py")
+    assert float(printed.split()[-1]) < 1e-4
+
+
+def test_a_gaussian_process_is_fitted():
+    pytest.importorskip("scipy", reason="the example needs SciPy")
+    printed = run("gaussian_process.py")
+    assert float(re.search(r"period (\S+)", printed)[1]) == pytest.approx(np.pi, rel=0.02)
+    failures = [int(n) for n in re.findall(r"(\d+) failures", printed)]
+    assert failures[0] == failures[2] == 0 < failures[1]
+    points = printed.splitlines()[-3:]
+    assert points[0] == points[2]
+
+
+def test_tolls_have_derivatives():
+    printed = run("toll_roads.py")
+    whole, differences = re.search(r"together (\S+), by differences (\S+)", printed).groups()
+    assert float(whole) == pytest.approx(float(differences), rel=1e-5)
 
 
 def test_the_brusselator_runs():

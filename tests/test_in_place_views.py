@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+import cdiff.numpy as cnp
 
 A = np.arange(1.0, 13.0).reshape(3, 4) / 7.0
 windows = np.lib.stride_tricks.sliding_window_view
@@ -258,3 +259,49 @@ def test_orders_that_cannot_matter(order):
     for part in (A[0], A[0, ::-1], A[:, :1], A[:0], A[:1, None]):
         np.testing.assert_array_equal(cd.array(part).ravel(order), part.ravel(order))
         np.testing.assert_array_equal(np.ravel(tracked(part), order).numpy(), part.ravel(order))
+
+
+LAYOUTS = {
+    "whole": lambda a: a,
+    "transposed": lambda a: a.T,
+    "backward": lambda a: a[::-1],
+    "every other": lambda a: a[:, ::2],
+    "a row": lambda a: a[1:2],
+}
+CONVERTED = {
+    "ascontiguousarray": lambda a, xp: xp.ascontiguousarray(a),
+    "asfortranarray": lambda a, xp: xp.asfortranarray(a),
+    "asarray C": lambda a, xp: xp.asarray(a, order="C"),
+    "asarray F": lambda a, xp: xp.asarray(a, order="F"),
+    "asarray": lambda a, xp: xp.asarray(a),
+    "require C": lambda a, xp: xp.require(a, requirements="C"),
+    "require F": lambda a, xp: xp.require(a, requirements=["F_CONTIGUOUS"]),
+    "require own": lambda a, xp: xp.require(a, requirements=["O"]),
+    "tile": lambda a, xp: xp.tile(a[:1], (3, 1)),
+    "tile of a number": lambda a, xp: xp.tile(a[0, 0], (2, 2)),
+    "repeat": lambda a, xp: xp.repeat(a[:1], 3, axis=0),
+    "repeat of one": lambda a, xp: xp.repeat(a[:1, :1], 3),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", CONVERTED)
+def test_arrays_are_copied_where_numpy_copies(name, layout):
+    """What is written to the result is seen in what was given if NumPy shows it there, and the
+    other way round."""
+
+    def f(p, xp):
+        a = A * p
+        part = LAYOUTS[layout](a)
+        b = CONVERTED[name](part, xp)
+        b[(0,) * b.ndim] = 10.0 * p
+        seen = b * 1.0
+        part[0, 0] += 5.0
+        return np.sum(a * A) + np.sum(seen) + 2.0 * np.sum(b)
+
+    want = f(2.0, np)
+    slope = (f(2.0 + 1e-6, np) - f(2.0 - 1e-6, np)) / 2e-6
+    for found in (cd.value_and_grad(f)(2.0, cnp), cd.jvp(lambda p: f(p, cnp), (2.0,), (1.0,))):
+        assert found == pytest.approx((want, slope), rel=1e-8)
+    compiled = cd.compile(cd.value_and_grad(lambda p: f(p, cnp)))
+    assert [compiled(2.0), compiled(2.0)] == [pytest.approx((want, slope), rel=1e-8)] * 2

@@ -85,3 +85,20 @@ def test_a_compiled_root_of_either_kind():
     for x in (4.0, -4.0, 9.0):
         assert f(np.float64(x)) == pytest.approx(abs(x))
     assert cd.grad(lambda x: cnp.imag(cnp.emath.sqrt(x)))(-4.0) == pytest.approx(-0.25)
+
+
+@pytest.mark.parametrize("name", ["maximum", "add", "logaddexp", "multiply", "hypot"])
+def test_methods_of_ufuncs_take_lists_of_tracked_values(name):
+    def f(x):
+        rows = [x, np.sin(x), [2.0, x[0], x[1] * x[2]]]
+        ufunc = getattr(cnp, name)
+        return cnp.stack([ufunc.reduce(rows), ufunc.accumulate((x, x * x))[1],
+                          ufunc.reduceat(rows, [0, 2])[0]])  # fmt: skip
+
+    x = np.array([0.4, 1.3, -0.6])
+    ufunc = getattr(np, name)
+    rows = [x, np.sin(x), [2.0, x[0], x[1] * x[2]]]
+    want = np.stack([ufunc.reduce(rows), ufunc.accumulate((x, x * x))[1],
+                     ufunc.reduceat(rows, [0, 2])[0]])  # fmt: skip
+    np.testing.assert_allclose(f(x), want, rtol=1e-14)
+    cd.testing.check_grads(f, (x,), order=2)

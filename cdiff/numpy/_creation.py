@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array
+from cdiff._core import Array, any_array, is_waiting
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NUMPY,
@@ -425,7 +425,18 @@ def asarray(
     >>> cd.grad(lambda x: cnp.asarray([x, x**2]).sum())(3.0)
     7.0
     """
-    return array(a, dtype, copy=copy)
+    return _apart(array(a, dtype, copy=copy), a, order)
+
+
+def _apart(result: Any, given: Any, order: Any) -> Any:
+    """The result, or a copy where NumPy makes one for the order of the elements: changes of one are
+    not seen in the other. How an `Array` lies in memory is its own."""
+    if result is not given or type(given) is not Array or order not in ("C", "F"):
+        return result
+    if is_waiting(given):
+        return result if order == "C" or given.ndim < 2 else given.copy()
+    flags = given.flags
+    return result if (flags.c_contiguous if order == "C" else flags.f_contiguous) else given.copy()
 
 
 asanyarray = asarray
@@ -450,32 +461,38 @@ def _has_no_finite(a: Any) -> Any:
 
 
 def ascontiguousarray(a: ArrayLike, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.ascontiguousarray`: one axis at least; how an `Array` lies in memory is its own.
+    """As `numpy.ascontiguousarray`: one axis at least.
 
     >>> cd.grad(lambda x: cnp.ascontiguousarray(x)[0])(3.0)
     1.0
     """
-    return array(a, dtype, copy=False, ndmin=1)
+    return _apart(array(a, dtype, copy=False, ndmin=1), a, "C")
 
 
 def asfortranarray(a: ArrayLike, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.asfortranarray`: one axis at least; how an `Array` lies in memory is its own.
+    """As `numpy.asfortranarray`: one axis at least.
 
     >>> cd.grad(lambda x: cnp.asfortranarray(x)[0])(3.0)
     1.0
     """
-    return array(a, dtype, copy=False, ndmin=1)
+    return _apart(array(a, dtype, copy=False, ndmin=1), a, "F")
 
 
 def require(a: ArrayLike, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.require`: as `asarray`; how an `Array` lies in memory is its own.
+    """As `numpy.require`: as `asarray`.
 
     >>> cnp.require(cd.array([1.0]), requirements="C")
     Array([1.])
     """
     given = [requirements] if isinstance(requirements, str) else requirements or ()
     NUMPY.require(np.empty(0), None, list(given))  # NumPy's own errors
-    return asarray(a, dtype)
+    asked = {str(name)[0].upper() for name in given}
+    result = asarray(a, dtype, "C" if "C" in asked else "F" if "F" in asked else None)
+    own = type(result) is not Array or (
+        not ("O" in asked and _core.is_view(result))
+        and not ("W" in asked and not _core.is_writeable(result))
+    )
+    return result if own else result.copy()
 
 
 def fromiter(iter: Any, dtype: Any, count: int = -1, *, like: Any = None) -> Any:

@@ -526,7 +526,7 @@ def repeat(a: ArrayLike, repeats: Any, axis: int | None = None) -> Array:
     spread = _core.broadcast_to(
         _core.reshape(a, (*before, n, 1, *after)), (*before, n, times, *after)
     )
-    return _core.reshape(spread, (*before, n * times, *after))
+    return _own(_core.reshape(spread, (*before, n * times, *after)))
 
 
 @mirrors(np.tile)
@@ -548,4 +548,9 @@ def tile(A: ArrayLike, reps: Any) -> Array:
         apart += (1, n)
         spread += (times, n)
     a = _core.broadcast_to(_core.reshape(a, tuple(apart)), tuple(spread))
-    return _core.reshape(a, tuple([times * n for times, n in zip(reps, shape, strict=True)]))
+    return _own(_core.reshape(a, tuple([times * n for times, n in zip(reps, shape, strict=True)])))
+
+
+def _own(a: Array) -> Array:
+    """A result that users may assign to: some reshapes of what was broadcast are views of it."""
+    return a if _core.is_writeable(a) else a.copy()

@@ -9,14 +9,14 @@ each step one operation on arrays. `out=` is the core's business.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy import _in_place, _reduce
 from cdiff.numpy._common import (
@@ -36,7 +36,7 @@ from cdiff.numpy._gufuncs import carried, in_loop
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["method_of"]
+__all__ = ["method_of", "taking_lists"]
 
 
 def _logaddexp_reduce(
@@ -230,6 +230,17 @@ PAIRED: dict[str, Callable[..., Any]] = {
     "accumulate": _accumulate_of, "outer": _outer_of, "reduce": _reduce_of,
     "reduceat": _reduceat_of,
 }  # fmt: skip
+
+
+def taking_lists(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a ufunc that takes lists of Arrays too."""
+
+    @wraps(method)
+    def called(array: ArrayLike, *args: Any, **kwargs: Any) -> Any:
+        holds = type(array) in (list, tuple) and any_array(array)
+        return method(as_array(array) if holds else array, *args, **kwargs)
+
+    return called
 
 
 def method_of(ufunc: Any, method: str) -> Callable[..., Any] | None:
