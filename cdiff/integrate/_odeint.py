@@ -503,7 +503,7 @@ def _first_event(
         first = float(number(t, state)) if before is None else before
         last = float(number(t + h, after))
         before = last
-        if last == first or (first > 0) == (last > 0) or first == 0.0:
+        if not (first < 0.0 <= last or first > 0.0 >= last):
             continue
         if direction and (last > first) != (direction > 0):
             continue
