@@ -238,7 +238,8 @@ def modified_first(n: int, v: Floats, x: Floats) -> Floats:
 def over_points(
     kind: Callable[[int, Floats, Floats], Floats], n: int, v: Any, x: Any, vanishes: bool = False
 ) -> Floats:
-    """A function of flat arrays with x > 0, of any arrays; nan elsewhere, or 0 at x = 0 for v > 0."""
+    """A function of flat arrays with x > 0, of any arrays; nan elsewhere, but where it vanishes for
+    x = 0 and v > 0."""
     v, x = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float))
     out = np.full(v.size, np.nan)
     flat_v, flat_x = v.ravel(), x.ravel()

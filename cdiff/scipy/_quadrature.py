@@ -342,9 +342,7 @@ def voigt_order_value(n: int, k: int, x: Any, sigma: Any, gamma: Any) -> Floats:
     -0.159154943092
     """
     special = scipy_module("special")
-    x, sigma, gamma = np.broadcast_arrays(
-        *[np.asarray(a, dtype=float) for a in (x, sigma, gamma)]
-    )
+    x, sigma, gamma = np.broadcast_arrays(*[np.asarray(a, dtype=float) for a in (x, sigma, gamma)])
     place = x + 1j * gamma
     with np.errstate(all="ignore"):
         far = (np.abs(place) > 6 * np.sqrt(2) * sigma) & (gamma >= 0)

@@ -257,5 +257,6 @@ discrete("dlaplace", "a", "log(tanh(0.5 * a)) - a * absolute(x)",
 discrete("skellam", "mu1 mu2", "-square(sqrt(mu1) - sqrt(mu2)) + 0.5 * x * log(mu1 / mu2)"
          " + log(ive(absolute(x), 2 * sqrt(mu1 * mu2)))", None, None, None, None,
          "(mu1 > 0) * (mu2 > 0)", (2.3, 1.7))
-discrete("yulesimon", "alpha", "log(alpha) + betaln(x, alpha + 1)", "1 - zmul(beta(x, alpha + 1), x)",
+discrete("yulesimon", "alpha", "log(alpha) + betaln(x, alpha + 1)",
+         "1 - zmul(beta(x, alpha + 1), x)",
          "zmul(beta(x, alpha + 1), x)", "1", None, "alpha > 0", (2.7,))

@@ -330,7 +330,7 @@ family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))",
 family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
        "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,),
        isf="exp(log1p(-q) / a)")
-RISES = "(x < c) + (c == 1)"  # with c = 1 up to its end
+RISES = "x < where(c == 1, inf, c)"  # with c = 1 up to its end
 family("triang", "c", f"log(2 * where({RISES}, x / c, (1 - x) / (1 - c)))",
        f"where({RISES}, square(x) / c, 1 - square(1 - x) / (1 - c))",
        f"where({RISES}, 1 - square(x) / c, square(1 - x) / (1 - c))",

@@ -65,11 +65,13 @@ row("betainc", "a b x", "betainc_order(1, 0, a, b, x)", "betainc_order(0, 1, a, 
 row("betaincc", "a b x", "-betainc_order(1, 0, a, b, x)", "-betainc_order(0, 1, a, b, x)",
     "-beta_density(a, b, x)", mp=f"1 - {RATIO}", at=BETA_AT, domain="a > 0, b > 0, 0 < x < 1")
 row("betaincinv", "a b p", "-safe_divide(betainc_order(1, 0, a, b, y), beta_density(a, b, y))",
-    "-safe_divide(betainc_order(0, 1, a, b, y), beta_density(a, b, y))", "1 / beta_density(a, b, y)",
+    "-safe_divide(betainc_order(0, 1, a, b, y), beta_density(a, b, y))",
+    "1 / beta_density(a, b, y)",
     mp="inverse(lambda x: betainc(a, b, 0, x, regularized=True), p, y)",
     at=((1.4, 0.7, 0.2), (2.5, 1.3, 0.8)), domain="a > 0, b > 0, 0 < p < 1")
 row("betainccinv", "a b p", "-safe_divide(betainc_order(1, 0, a, b, y), beta_density(a, b, y))",
-    "-safe_divide(betainc_order(0, 1, a, b, y), beta_density(a, b, y))", "-1 / beta_density(a, b, y)",
+    "-safe_divide(betainc_order(0, 1, a, b, y), beta_density(a, b, y))",
+    "-1 / beta_density(a, b, y)",
     mp="inverse(lambda x: betainc(a, b, x, 1, regularized=True), p, y)",
     at=((1.4, 0.7, 0.2), (2.5, 1.3, 0.8)), domain="a > 0, b > 0, 0 < p < 1")
 

@@ -100,8 +100,7 @@ def _stirling_rest(t: Any) -> Any:
 
 
 def _middle_mass(x: Any, beta: Any) -> Any:
-    """The mass of gennorm between 0 and an x near it: the series of gammainc, of which x itself is a
-    factor."""
+    """The mass of gennorm between 0 and an x near it: the series of gammainc, x its factor."""
     s, u = 1 / beta, _core.minimum(_compiled(POWER, ("x", "beta"))(x, beta), 1e-3)
     total: Any = 1.0
     for k, factor in ((1, -1.0), (2, 1 / 2), (3, -1 / 6), (4, 1 / 24)):
