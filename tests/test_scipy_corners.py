@@ -15,6 +15,7 @@ import scipy.stats as ss
 import cdiff as cd
 import cdiff.integrate as cdi
 import cdiff.scipy.sparse as csparse
+import cdiff.scipy.spatial.distance as cdistance
 import cdiff.scipy.special as csp
 import cdiff.scipy.stats as css
 
@@ -70,6 +71,8 @@ def slopes(f, point):
     (csp.voigt_profile, (0.3, 0.0, 1.0), (-0.160749037715911, 0.0, -0.243802707202466)),
     (csp.voigt_profile, (0.3, 1e-6, 1.0), (-0.160749037715173, -3.5885870805e-7, -0.2438027072021)),
     (lambda x: csp.hyp2f1(0.0, 0.0, 1.0, x), (1.0,), (0.0,)),
+    (lambda a: csp.eval_gegenbauer(-0.5, a, 0.0), (0.3,), (-63.8262611106,)),
+    (lambda p: csp.eval_sh_jacobi(0.5, p, 0.0, 0.5), (-0.7,), (-7.8771356252,)),
 ])  # fmt: skip
 def test_special_functions(f, point, want):
     np.testing.assert_allclose(slopes(f, point), want, rtol=3e-11, atol=1e-300)
@@ -229,6 +232,12 @@ def test_an_objective_of_differential_evolution():
 def test_an_event_that_is_met_at_the_end_of_a_step():
     t, _ = cdi.ode_event(lambda t, y: 0.0 * y, 1.0, (0.0, 1.0), lambda t, y: t - 1.0)
     assert t == 1.0
+
+
+def test_the_distance_of_equal_distributions():
+    x = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 0.5], [1.0, 2.0, 3.0]])
+    found = cd.grad(lambda x: np.sum(cdistance.pdist(x, "jensenshannon")[1]))(x)
+    assert np.array_equal(found, np.zeros((3, 3)))
 
 
 def test_products_and_sums_of_sparse_matrices():

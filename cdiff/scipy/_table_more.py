@@ -136,7 +136,8 @@ row("eval_genlaguerre", "n alpha x", None,
     f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, alpha + 1, x)",
     mp="laguerre(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, 0.6)))
 row("eval_gegenbauer", "n alpha x", None,
-    "by_steps('eval_gegenbauer', 1, n, alpha, x)",
+    "by_steps_within(where(n == floor(n), 1.0, 0.5 * pole_free(n + 2 * alpha)),"
+    " 'eval_gegenbauer', 1, n, alpha, x)",
     f"where(n == 0, 0.0, 2.0 * alpha) * eval_gegenbauer({LOW}, alpha + 1, x)",
     mp="gegenbauer(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, -0.6)))
 row("eval_jacobi", "n alpha beta x", None,
@@ -144,7 +145,8 @@ row("eval_jacobi", "n alpha beta x", None,
     "by_steps('eval_jacobi', 2, n, alpha, beta, x)", "where(n == 0, 0.0, 0.5 * (n + alpha"
     f" + beta + 1)) * eval_jacobi({LOW}, alpha + 1, beta + 1, x)",
     mp="jacobi(n, alpha, beta, x)", at=((0, 0.4, 0.7, 0.3), (4, 1.2, 0.5, -0.6)))
-row("eval_sh_jacobi", "n p q x", None, "by_steps('eval_sh_jacobi', 1, n, p, q, x)",
+row("eval_sh_jacobi", "n p q x", None, "by_steps_within(where(n == 0, 1.0, pole_free(2 * n + p)),"
+    " 'eval_sh_jacobi', 1, n, p, q, x)",
     "by_steps_within(q, 'eval_sh_jacobi', 2, n, p, q, x)",
     f"n * eval_sh_jacobi({LOW}, p + 2, q + 1, x)",
     mp="jacobi(n, p - q, q - 1, 2 * x - 1) / binomial(2 * n + p - 1, n)",
