@@ -14,6 +14,7 @@ import scipy.stats as ss
 
 import cdiff as cd
 import cdiff.integrate as cdi
+import cdiff.scipy.linalg as cslinalg
 import cdiff.scipy.sparse as csparse
 import cdiff.scipy.spatial.distance as cdistance
 import cdiff.scipy.special as csp
@@ -203,6 +204,31 @@ def test_a_mean_of_tracked_numbers_in_a_list():
     cov = [[1.0, 0.2], [0.2, 1.0]]
     found = cd.grad(lambda m: css.multivariate_normal.logpdf([1.0, 2.0], [m, 1.0], cov))(0.3)
     np.testing.assert_allclose(found, 0.5208333333333333, rtol=1e-14)
+
+
+# --- matrices
+
+
+@pytest.mark.parametrize("f", [
+    cslinalg.sqrtm, cslinalg.logm, lambda a: cslinalg.fractional_matrix_power(a, 0.3),
+])  # fmt: skip
+def test_roots_of_a_singular_matrix_have_no_derivative(f):
+    loss = lambda a: np.sum(f(a))
+    for gradient in (cd.grad(loss), cd.compile(cd.grad(loss)), cd.jacfwd(loss)):
+        assert np.all(np.isfinite(gradient(np.array([[2.0, 1.0], [1.0, 2.0]]))))
+        with pytest.raises(np.linalg.LinAlgError, match="add a small multiple of the identity"):
+            gradient(np.ones((2, 2)))
+    several = np.stack([np.eye(2), np.array([[2.0, 1.0], [1.0, 2.0]])])
+    mapped = cd.vmap(cd.grad(loss))(several)
+    np.testing.assert_allclose(mapped, [cd.grad(loss)(a) for a in several], rtol=1e-12)
+
+
+@pytest.mark.parametrize("solve", [cslinalg.solve_continuous_are, cslinalg.solve_discrete_are])
+def test_riccati_equations_without_control(solve):
+    a = np.diag([-0.5, -0.25])
+    f = lambda t: np.sum(solve(t * a, np.zeros((2, 1)), np.eye(2), np.eye(1)))
+    np.testing.assert_allclose(f(cd.array(1.0)), f(1.0), rtol=1e-14)
+    np.testing.assert_allclose(cd.grad(f)(1.0), (f(1.0001) - f(0.9999)) / 2e-4, rtol=1e-6)
 
 
 # --- solvers
