@@ -162,6 +162,10 @@ class Given:
 
     def __call__(self, x: Any) -> Any:
         leaves = self._unknown.opened(x, "the argument of the function")
+        # Solvers ask by whole numbers, too: SciPy's LinearOperator for its dtype.
+        specs = self._unknown.packing.specs
+        leaves = [x if isinstance(x, Array) else _number(np.asarray(x, dtype))
+                  for x, (dtype, _) in zip(leaves, specs, strict=True)]  # fmt: skip
         return self._closed(self._values(leaves), leaves)
 
     def vector(self, v: Any) -> Any:

@@ -503,7 +503,7 @@ def _first_event(
         for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
             before = float(number(t, state)) if first is None else first
             first = float(number(t + h, after))
-            if first == before or (before > 0) == (first > 0) or before == 0.0:
+            if not (before < 0.0 <= first or before > 0.0 >= first):
                 continue
             if direction and (first > before) != (direction > 0):
                 continue

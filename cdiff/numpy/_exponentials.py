@@ -57,11 +57,11 @@ def _weighted_logsumexp(a: Array, axis: Any, b: Array, keepdims: bool) -> Array:
     shape = np.broadcast_shapes(a.shape, b.shape)
     a = _core.broadcast_to(a, shape)
     axes = axes_of(a, axis, "logsumexp", True)
-    a = _core.where(_core.equal(b, 0.0), -np.inf, a)
     # Any shift is exact: what it adds to the result it takes from the exponents.
-    shift = _core.max(a, axes, True)
+    shift = _core.max(_core.where(_core.equal(b, 0.0), -np.inf, a), axes, True)
     shift = _core.where(_core.isfinite(shift), shift, 0.0)
-    result = _core.log(_core.sum(b * _core.exp(a - shift), axes, True)) + shift
+    # A factor 0 takes its exponential out, whatever that is, and still has a derivative.
+    result = _core.log(_core.sum(_core.zmul(b, _core.exp(a - shift)), axes, True)) + shift
     if keepdims:
         return result
     kept = tuple([n for i, n in enumerate(result.shape) if i not in axes])

@@ -19,6 +19,7 @@ __all__ = ["instead_of", "sparse_product", "sparse_sum", "stand_in"]
 
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
 OF_OBJECTIVES = ("__call__", "function_wrapper")  # that make a number of what an objective gives
+OF_POPULATIONS = "_calculate_population_energies"  # the same of differential_evolution
 OBJECTIVE = (
     "SciPy's minimizers take plain numbers of an objective, and this one gives a tracked one, "
     "whose derivative would be lost: call cdiff.optimize.minimize instead"
@@ -70,6 +71,9 @@ def stand_in(tracked: bool) -> Any:
         raise NotImplementedError(NITER)
     code = frame.f_code
     if package.startswith("scipy.") and code.co_name in OF_OBJECTIVES and "item" in code.co_names:
+        raise NotImplementedError(OBJECTIVE)
+    calls = _calls(frame)
+    if calls and calls[-1].f_code.co_name == OF_POPULATIONS:
         raise NotImplementedError(OBJECTIVE)
     return None
 

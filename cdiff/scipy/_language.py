@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import any_array
+from cdiff._core import any_array, zmul
 from cdiff.scipy import _orders, _quadrature
 from cdiff.scipy._differences import by_steps
 from cdiff.scipy._need import scipy_module
@@ -55,10 +55,6 @@ _special = scipy_module("special")
 ROWS["lambertw_real"].value = lambda x, k: _real(_special.lambertw(x, k))
 ROWS["zeta_riemann"].value = lambda x: _special.zeta(x)
 ROWS["zeta_hurwitz"].value = lambda x, q: _special.zeta(x, q)
-ROWS["voigt_imaginary"].value = lambda x, sigma, gamma: (
-    np.imag(_special.wofz((x + 1j * gamma) / (sigma * np.sqrt(2)))) / (sigma * np.sqrt(2 * pi))
-)
-
 # The core has these itself: an operator of its table is faster than a call.
 OWN = {
     "cbrt": _core.cbrt, "erf": _core.erf, "erfc": _core.erfc, "exp2": _core.exp2,
@@ -96,6 +92,15 @@ FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
     "betainc_order": (2, "a b x", lambda m, n: (
         f"betainc_order({m + 1}, {n}, a, b, x)", f"betainc_order({m}, {n + 1}, a, b, x)",
         f"beta_density_order({m}, {n}, a, b, x)")),
+    "voigt_order": (2, "x sigma gamma", lambda n, k: (
+        f"voigt_order({n + 1}, {k}, x, sigma, gamma)",
+        f"sigma * voigt_order({n + 2}, {k}, x, sigma, gamma)",
+        f"{'+' if k else '-'}voigt_order({n + 1}, {1 - k}, x, sigma, gamma)")),
+    "carlson": (4, "x y_ z p", lambda i, j, k, n: (
+        f"{-i - 0.5} * carlson({i + 1}, {j}, {k}, {n}, x, y_, z, p)",
+        f"{-j - 0.5} * carlson({i}, {j + 1}, {k}, {n}, x, y_, z, p)",
+        f"{-k - 0.5} * carlson({i}, {j}, {k + 1}, {n}, x, y_, z, p)",
+        f"{-n} * carlson({i}, {j}, {k}, {n + 1}, x, y_, z, p)")),
     "erfcx_order": (1, "x", lambda n: (f"erfcx_order({n + 1}, x)",)),
     "dawsn_order": (1, "x", lambda n: (f"dawsn_order({n + 1}, x)",)),
     "zeta_order": (1, "x q", lambda n: (
@@ -178,26 +183,59 @@ def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
 # --- compositions ---------------------------------------------------------------------------------
 
 
-def _voigt_x(x: Any, sigma: Any, gamma: Any) -> Any:
-    """The derivative of voigt_profile by x: from that of the function w, -2zw + 2i/sqrt(pi)."""
-    v, w = _call("voigt_profile", x, sigma, gamma), _call("voigt_imaginary", x, sigma, gamma)
-    return (gamma * w - x * v) / (sigma * sigma)
+def _beta_rest(y: Any, a: Any, b: Any) -> Any:
+    """beta(a, b) * digamma(a + b); where a + b is a pole, of 1 / gamma, which is smooth there."""
+    total = a + b
+    near = _core.minimum(total, 0.5)
+    small = _where(total > 0, 1.0, a), _where(total > 0, 1.0, b)
+    left = -_call("gamma", small[0]) * _call("gamma", small[1]) * ROWS["rgamma"].partial(0)(
+        _call("rgamma", near), near)  # fmt: skip
+    return _where(total > 0, y * _call("digamma", _where(total > 0, total, 1.0)), left)
 
 
-def _voigt_gamma(x: Any, sigma: Any, gamma: Any) -> Any:
-    """The derivative of voigt_profile by gamma."""
-    v, w = _call("voigt_profile", x, sigma, gamma), _call("voigt_imaginary", x, sigma, gamma)
-    return (x * w + gamma * v - 1 / pi) / (sigma * sigma)
+def _poch_slope(y: Any, z: Any, m: Any) -> Any:
+    """The derivative of poch by z: where z is a pole, of 1 / gamma, which is smooth there; where
+    z + m is one, too, by reflection, which only whole m allow."""
+    end, digamma = z + m, LANGUAGE["digamma"]
+    both = y * (digamma(_where(end > 0, 1.0, 1 - z)) - digamma(_where(end > 0, 1.0, 1 - end)))
+    near = _core.minimum(z, 0.5)
+    one = _call("gamma", _where(end > 0, end, 1.0))
+    one = zmul(y, digamma(_where(end > 0, end, 1.0))) + one * ROWS["rgamma"].partial(0)(
+        _call("rgamma", near), near)  # fmt: skip
+    usual = y * (digamma(end) - digamma(z))
+    left = _where(end > 0, one, _where(m == _core.floor(m), both, usual))
+    return _where(z > 0, usual, left)
+
+
+def _binom_rest(y: Any, n: Any, k: Any) -> Any:
+    """binom(n, k) * digamma(n - k + 1), as `_beta_rest`."""
+    rest, gammaln = n - k + 1, LANGUAGE["gammaln"]
+    near = _core.minimum(rest, 0.5)
+    ratio = _core.exp(gammaln(_where(rest > 0, 1.0, n + 1)) - gammaln(_where(rest > 0, 1.0, k + 1)))
+    left = -ratio * ROWS["rgamma"].partial(0)(_call("rgamma", near), near)
+    return _where(rest > 0, y * _call("digamma", _where(rest > 0, rest, 1.0)), left)
+
+
+def _boxcox_slope(u: Any, lmbda: Any, y: Any) -> Any:
+    """The derivative of (exp(lmbda * u) - 1) / lmbda, which is y, by lmbda."""
+    z = lmbda * u
+    near = _core.absolute(z) < 1
+    inside = _where(near, z, 0.0)
+    series = _core.square(_where(near, u, 0.0)) * ROWS["exprel"].partial(0)(
+        _call("exprel", inside), inside)  # fmt: skip
+    return _where(near, series, (zmul(_core.exp(z), u) - y) / _where(near, 1.0, lmbda))
 
 
 def _student_density(df: Any, t: Any) -> Any:
     """The density of Student's distribution."""
+    df = _core.minimum(df, 1e15)  # beyond it is the normal distribution
     exponent = -0.5 * (df + 1) * _core.log1p(t * t / df) - _call("betaln", 0.5 * df, 0.5)
     return _core.exp(exponent) / _core.sqrt(df)
 
 
 def _student_by_df(df: Any, t: Any) -> Any:
     """The derivative of stdtr by df: of the parameter of betainc, and of its argument."""
+    df, t = _core.minimum(df, 1e15), _clip(t, -1e150, 1e150)
     square = t * t
     near = _call("betainc_order", 0, 1, 0.5, 0.5 * df, square / (df + square))
     far = -_call("betainc_order", 1, 0, 0.5 * df, 0.5, df / (df + square))
@@ -237,18 +275,23 @@ def _pole_free(x: Any) -> Any:
 
 
 def _kolmogorov_density(x: Any) -> Any:
-    """-1 times the derivative of kolmogorov, by its series."""
-    terms = [
-        (-1.0) ** (k - 1) * k * k * _core.exp(-2.0 * k * k * _core.square(x)) for k in range(1, 40)
-    ]
-    return 8.0 * x * sum(terms)
+    """-1 times the derivative of kolmogorov, by its series, left of 1 by that of the transformed
+    theta function."""
+    near = x < 1
+    far, inside = _where(near, 1.0, x), _where(near, _core.maximum(x, 1e-3), 1.0)
+    terms = [(-1.0) ** (k - 1) * k * k * _core.exp(-2.0 * k * k * _core.square(far))
+             for k in range(1, 6)]  # fmt: skip
+    q = 1 / _core.square(inside)
+    rates = [(k * pi) ** 2 / 8 for k in (1, 3, 5)]
+    others = [(2 * r * q - 1) * q * _core.exp(-r * q) for r in rates]
+    return _where(near, (2 * pi) ** 0.5 * sum(others), 8.0 * far * sum(terms))
 
 
 def _tukey_slope(p: Any, lmbda: Any) -> Any:
     """The derivative by lmbda of Tukey's quantile function (p**lmbda - (1 - p)**lmbda) / lmbda."""
-    left, right = _core.power(p, lmbda), _core.power(1 - p, lmbda)
-    by_power = left * _core.log(p) - right * _core.log1p(-p)
-    return (by_power - (left - right) / lmbda) / lmbda
+    both = [ROWS[f"boxcox{k}"].partial(1)(_call(f"boxcox{k}", x, lmbda), x, lmbda)
+            for k, x in (("", p), ("1p", -p))]  # fmt: skip
+    return both[0] - both[1]
 
 
 def _reduced(phi: Any) -> tuple[Any, Any]:
@@ -279,10 +322,8 @@ def _ellipeinc_by_m(phi: Any, m: Any) -> Any:
 
 
 def _amplitude_by_m(u: Any, m: Any) -> Any:
-    """The derivative of Jacobi's amplitude by m (Byrd and Friedman, 710.50)."""
-    sn, cn, dn, phi = (_call(f"ellipj_{k}", u, m) for k in range(4))
-    rest = (m - 1) * u + _call("ellipeinc", phi, m) - m * sn * cn / dn
-    return dn * rest / (2 * m * (m - 1))
+    """The derivative of Jacobi's amplitude by m, as that of the inverse of ellipkinc."""
+    return -_call("ellipj_2", u, m) * _ellipkinc_by_m(_call("ellipj_3", u, m), m)
 
 
 def _call(name: str, *args: Any) -> Any:
@@ -317,8 +358,8 @@ _ELEMENTWISE = (
 _HELPERS = {
     name[1:]: value
     for name, value in list(globals().items())
-    if name.endswith(("_order", "_density", "_slope", "_by_m", "_by_df"))
-    or name in ("_voigt_x", "_voigt_gamma", "_by_steps", "_by_steps_within", "_pole_free")
+    if name.endswith(("_order", "_density", "_slope", "_rest", "_by_m", "_by_df"))
+    or name in ("_by_steps", "_by_steps_within", "_pole_free")
 }
 
 LANGUAGE.update({name: getattr(_core, name) for name in _ELEMENTWISE.split()})

@@ -15,6 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._mapped import PointCallee
+from cdiff.numpy._common import of_values
 from cdiff.scipy._linear import LinearSolution
 from cdiff.scipy._need import scipy_module
 
@@ -95,6 +96,14 @@ FUNCTIONS = frozenset((
 ))  # fmt: skip
 
 
+ROOTS = ("logm", "sqrtm")  # whose slopes are infinite at eigenvalues 0
+
+
+def _singular(a: Any) -> Any:
+    s = np.linalg.svd(a, compute_uv=False)
+    return s[..., -1:] <= s[..., :1] * a.shape[-1] * np.finfo(a.dtype).eps
+
+
 class MatrixFunction(PointCallee):
     """A function of a square matrix, like the exponential.
 
@@ -135,6 +144,12 @@ class MatrixFunction(PointCallee):
 
     def along(self, a: Array, direction: Array) -> Array:
         """The derivative at a in a direction."""
+        is_root = self.name in ROOTS or (self.arguments and self.arguments[0] < 1)
+        if is_root and np.any(of_values(_singular, a)):
+            raise np.linalg.LinAlgError(
+                f"{self.name}: at a singular matrix it has no derivative; add a small multiple of "
+                "the identity"
+            )
         n = a.shape[-1]
         zeros = np.zeros(a.shape, a.dtype)
         whole = call(self, [joined([[a, direction], [zeros, a]])])

@@ -98,7 +98,8 @@ def _centred(x: Any, mean: Any, cov: Any, name: str) -> tuple[Any, Any]:
 
     Without a mean, one number as covariance means one variable: a vector is many points.
     """
-    n = np.size(mean) if mean is not None else cov.shape[-1] if cov.ndim else 1
+    mean = None if mean is None else as_array(mean)
+    n = mean.size if mean is not None else cov.shape[-1] if cov.ndim else 1
     cov = cov * np.eye(n) if cov.ndim < 2 else cov
     if n == 1 and x.ndim < 2:
         x = _core.reshape(x, (-1, 1))
@@ -107,7 +108,7 @@ def _centred(x: Any, mean: Any, cov: Any, name: str) -> tuple[Any, Any]:
             f"{name}: x of shape {x.shape}, mean of shape {np.shape(mean)} and cov of "
             f"shape {cov.shape} do not fit: mean is a vector, the last axis of x is as long"
         )
-    return x if mean is None else x - as_array(mean), cov
+    return x if mean is None else x - mean, cov
 
 
 def _distances(x: Any, mean: Any, cov: Any, name: str) -> tuple[Array, Array, int]:

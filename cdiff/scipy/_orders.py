@@ -235,8 +235,11 @@ def modified_first(n: int, v: Floats, x: Floats) -> Floats:
     return out
 
 
-def over_points(kind: Callable[[int, Floats, Floats], Floats], n: int, v: Any, x: Any) -> Floats:
-    """A function of flat arrays with x > 0, of any arrays; nan elsewhere."""
+def over_points(
+    kind: Callable[[int, Floats, Floats], Floats], n: int, v: Any, x: Any, vanishes: bool = False
+) -> Floats:
+    """A function of flat arrays with x > 0, of any arrays; nan elsewhere, but where it vanishes for
+    x = 0 and v > 0."""
     v, x = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float))
     out = np.full(v.size, np.nan)
     flat_v, flat_x = v.ravel(), x.ravel()
@@ -246,6 +249,8 @@ def over_points(kind: Callable[[int, Floats, Floats], Floats], n: int, v: Any, x
             chosen = known[start : start + CHUNK]
             out[chosen] = kind(n, flat_v[chosen], flat_x[chosen])
     out[(flat_x == np.inf) & np.isfinite(flat_v)] = 0.0
+    if vanishes:
+        out[(flat_x == 0.0) & (flat_v > 0.0)] = 0.0
     return out.reshape(v.shape)
 
 
@@ -291,7 +296,7 @@ def jv_order_value(n: int, v: Any, x: Any) -> Floats:
     >>> round(float(jv_order_value(1, 0.0, 1.0)), 12)  # pi / 2 * Y
     0.138633715204
     """
-    return over_points(partial(_by_order, 0), n, v, x)
+    return over_points(partial(_by_order, 0), n, v, x, True)
 
 
 def yv_order_value(n: int, v: Any, x: Any) -> Floats:
@@ -323,7 +328,7 @@ def ive_order_value(n: int, v: Any, x: Any) -> Floats:
 
         return reflected(n, v, lambda n: modified_first(n, mu, x), left)
 
-    return over_points(kind, n, v, x)
+    return over_points(kind, n, v, x, True)
 
 
 def kve_order_value(n: int, v: Any, x: Any) -> Floats:

@@ -51,7 +51,8 @@ class Riccati(PointCallee):
         a, g, q = arrays
         w, v = np.linalg.eigh((g + g.T) / 2)
         some = np.abs(w) > len(w) * np.finfo(w.dtype).eps * np.abs(w).max(initial=0.0)
-        b, r = v[:, some] * np.sqrt(np.abs(w[some])), np.diag(np.sign(w[some]))
+        some[-1] |= not some.any()  # without control there is still a column, of zeros
+        b, r = v[:, some] * np.sqrt(np.abs(w[some])), np.diag(np.where(w[some] < 0, -1.0, 1.0))
         return getattr(_linalg, self.name)(a, b, (q + q.T) / 2, r).astype(a.dtype, copy=False)
 
     def loop(self, y: Array, a: Array, g: Array) -> Array:

@@ -87,11 +87,15 @@ family("vonmises", "kappa", VONMISES, valid="kappa >= 0", at=(1.7,))
 
 R = "(df + square(x))"
 Z = f"(0.5 * square(nc * x) / {R})"
+# Where the two terms cancel, their difference is one function; of large df it underflows.
+FAR = f"(nc * x < 0) * ({Z} > 0.5) * (df < 200)"
 family("nct", "df nc", f"0.5 * df * log(df / {R}) + gammaln(df + 1) - df * log(2)"
        f" - gammaln(0.5 * df) - gammaln(0.5 * df + 1) - 0.5 * df * square(nc) / {R}"
-       f" + log(sqrt(2) * nc * x / {R} * hyp1f1(0.5 - 0.5 * df, 1.5, -{Z})"
+       f" + where({FAR}, gammaln(0.5 * df + 1) - 0.5 * log(pi * {R}) - {Z}"
+       f" + log(hyperu(0.5 * df + 0.5, 0.5, where({FAR}, {Z}, 1.0))),"
+       f" log(where({FAR}, 1.0, sqrt(2) * nc * x / {R} * hyp1f1(0.5 - 0.5 * df, 1.5, -{Z})"
        f" * exp(gammaln(0.5 * df + 1) - gammaln(0.5 * df + 0.5))"
-       f" + hyp1f1(-0.5 * df, 0.5, -{Z}) / sqrt({R}))", valid="df > 0", mode="nc", at=(5.3, 0.7))
+       f" + hyp1f1(-0.5 * df, 0.5, -{Z}) / sqrt({R}))))", valid="df > 0", mode="nc", at=(5.3, 0.7))
 # (1 + k x)**(1 / k**2 - 1) with k = skew / 2: no special point at skew = 0.
 family("pearson3", "skew", "-0.5 * log(2 * pi) - stirling_rest(square(0.5 * skew))"
        " - log1p(0.5 * skew * x) - 0.5 * square(x) * hyp2f1(2.0, 1.0, 3.0, -0.5 * skew * x)",
@@ -145,7 +149,7 @@ family("ncf", "dfn dfd nc", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5
        high="inf", valid="(dfn > 0) * (dfd > 0) * (nc >= 0)", mode="(dfn + nc) / dfn",
        at=(7.4, 6.1, 1.3))
 family("powerlognorm", "c s", "log(c) - log(s * x) - 0.5 * square(log(x) / s) - log(2 * pi) / 2"
-       " + (c - 1) * log_ndtr(-log(x) / s)", "-expm1(c * log_ndtr(-log(x) / s))",
+       " + zmul(c - 1, log_ndtr(-log(x) / s))", "-expm1(c * log_ndtr(-log(x) / s))",
        "exp(c * log_ndtr(-log(x) / s))", "exp(s * ndtri(-expm1(log1p(-q) / c)))",
        isf="exp(-s * ndtri(power(q, 1 / c)))", logsf="c * log_ndtr(-log(x) / s)",
        low="0", vanishes=True, at=(1.7, 0.8),
@@ -182,7 +186,7 @@ family("gausshyper", "a b c z", "xlogy(a - 1, x) + xlog1py(b - 1, -x) - c * log1
        " - betaln(a, b) - log(hyp2f1(c, a, a + b, -z))", low="0", high="1", mode="0.5 + 0.0 * a",
        valid="(a > 0) * (b > 0) * (z > -1)", at=(2.3, 1.8, 0.7, 1.4))
 HALF = "x * log1prel(-c * x)"
-family("genhalflogistic", "c", f"log(2) - (1 - c) * {HALF} - 2 * log1p(exp(-{HALF}))",
+family("genhalflogistic", "c", f"log(2) - zmul(1 - c, {HALF}) - 2 * log1p(exp(-{HALF}))",
        f"tanh(0.5 * {HALF})", f"2 * expit(-{HALF})", "-expm1(-2 * c * arctanh(q)) / c",
        isf="-expm1(-c * (log1p(1 - q) - log(q))) / c", low="0", high="1 / c",
        at=(0.4,))
@@ -253,5 +257,6 @@ discrete("dlaplace", "a", "log(tanh(0.5 * a)) - a * absolute(x)",
 discrete("skellam", "mu1 mu2", "-square(sqrt(mu1) - sqrt(mu2)) + 0.5 * x * log(mu1 / mu2)"
          " + log(ive(absolute(x), 2 * sqrt(mu1 * mu2)))", None, None, None, None,
          "(mu1 > 0) * (mu2 > 0)", (2.3, 1.7))
-discrete("yulesimon", "alpha", "log(alpha) + betaln(x, alpha + 1)", "1 - x * beta(x, alpha + 1)",
-         "x * beta(x, alpha + 1)", "1", None, "alpha > 0", (2.7,))
+discrete("yulesimon", "alpha", "log(alpha) + betaln(x, alpha + 1)",
+         "1 - zmul(beta(x, alpha + 1), x)",
+         "zmul(beta(x, alpha + 1), x)", "1", None, "alpha > 0", (2.7,))

@@ -99,8 +99,8 @@ family("laplace", "", "-absolute(x) - log(2)", "where(x < 0, 0.5 * exp(x), 1 - 0
        "where(x < 0, 1 - 0.5 * exp(x), 0.5 * exp(-x))",
        "where(q < 0.5, log(2 * q), -log(2 * (1 - q)))",
        isf="where(q < 0.5, -log(2 * q), log(2 * (1 - q)))",
-       logcdf="where(x < 0, x - log(2), log1p(-0.5 * exp(-absolute(x))))",
-       logsf="where(x > 0, -x - log(2), log1p(-0.5 * exp(-absolute(x))))")
+       logcdf="where(x < 0, x - log(2), log1p(-0.5 * exp(where(x < 0, 0.0, -x))))",
+       logsf="where(x > 0, -x - log(2), log1p(-0.5 * exp(where(x > 0, 0.0, x))))")
 family("cauchy", "", "-log(pi) - 2 * log(hypot(1.0, x))", "arctan2(1.0, -x) / pi",
        "arctan2(1.0, x) / pi", "where(q < 0.25, -1 / tan(pi * q), tan(pi * (q - 0.5)))",
        isf="where(q < 0.25, 1 / tan(pi * q), tan(pi * (0.5 - q)))")
@@ -128,7 +128,7 @@ family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
        "maximum(ndtr(x) - 2 * owens_t(x, a), 0.0)",
        "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", at=(1.7,),
        floor=1e-4)
-family("powernorm", "c", f"log(c) + (c - 1) * log_ndtr(-x) + ({NORMAL})",
+family("powernorm", "c", f"log(c) + zmul(c - 1, log_ndtr(-x)) + ({NORMAL})",
        "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "ndtri(-expm1(log1p(-q) / c))",
        logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))",
        logcdf="where(x < -9, log(c) + log_ndtr(x),"
@@ -138,37 +138,39 @@ family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x
        isf="-log(2 * square(erfinv(q)))",
        logcdf="where(x < 0, log(2) + log_ndtr(-exp(-0.5 * x)),"
        " log_of(erfc(exp(-0.5 * x) / sqrt(2)), erf(exp(-0.5 * x) / sqrt(2))))")
+# Both sides as functions of where the point is, not of its modulus, whose slope at 0 is none.
+UP, DOWN = "where(x > 0, x, 0.0)", "where(x > 0, 0.0, -x)"
 family("dgamma", "a", "xlogy(a - 1, absolute(x)) - absolute(x) - log(2) - gammaln(a)",
-       "where(x > 0, 0.5 + 0.5 * gammainc(a, absolute(x)), 0.5 * gammaincc(a, absolute(x)))",
-       "where(x > 0, 0.5 * gammaincc(a, absolute(x)), 0.5 + 0.5 * gammainc(a, absolute(x)))",
+       f"where(x > 0, 0.5 + 0.5 * gammainc(a, {UP}), 0.5 * gammaincc(a, {DOWN}))",
+       f"where(x > 0, 0.5 * gammaincc(a, {UP}), 0.5 + 0.5 * gammainc(a, {DOWN}))",
        "where(q > 0.5, gammainccinv(a, 2 * (1 - q)), -gammainccinv(a, 2 * q))", at=(1.6,),
        isf="where(q > 0.5, -gammainccinv(a, 2 * (1 - q)), gammainccinv(a, 2 * q))",
-       logcdf="where(x > 0, log1p(-0.5 * gammaincc(a, absolute(x))),"
-       " log_upper(a, absolute(x)) - log(2))",
-       logsf="where(x < 0, log1p(-0.5 * gammaincc(a, absolute(x))),"
-       " log_upper(a, absolute(x)) - log(2))")
+       logcdf=f"where(x > 0, log1p(-0.5 * gammaincc(a, {UP})), log_upper(a, {DOWN}) - log(2))",
+       logsf=f"where(x > 0, log_upper(a, {UP}) - log(2), log1p(-0.5 * gammaincc(a, {DOWN})))")
+RIGHT, LEFT = f"-power({UP}, c)", f"-power({DOWN}, c)"
 family("dweibull", "c", "log(0.5 * c) + xlogy(c - 1, absolute(x)) - power(absolute(x), c)",
-       "where(x > 0, 1 - 0.5 * exp(-power(absolute(x), c)), 0.5 * exp(-power(absolute(x), c)))",
-       "where(x > 0, 0.5 * exp(-power(absolute(x), c)), 1 - 0.5 * exp(-power(absolute(x), c)))",
+       f"where(x > 0, 1 - 0.5 * exp({RIGHT}), 0.5 * exp({LEFT}))",
+       f"where(x > 0, 0.5 * exp({RIGHT}), 1 - 0.5 * exp({LEFT}))",
        "where(q > 0.5, power(-log(2 * (1 - q)), 1 / c), -power(-log(2 * q), 1 / c))", at=(1.6,),
        isf="where(q > 0.5, -power(-log(2 * (1 - q)), 1 / c), power(-log(2 * q), 1 / c))",
-       logcdf="where(x > 0, log1p(-0.5 * exp(-power(absolute(x), c))),"
-       " -power(absolute(x), c) - log(2))",
-       logsf="where(x < 0, log1p(-0.5 * exp(-power(absolute(x), c))),"
-       " -power(absolute(x), c) - log(2))")
-family("gennorm", "beta", "log(0.5 * beta) - gammaln(1 / beta) - power(absolute(x), beta)",
-       "where(x > 0, 0.5 + 0.5 * gammainc(1 / beta, power(absolute(x), beta)),"
-       " 0.5 * gammaincc(1 / beta, power(absolute(x), beta)))",
-       "where(x > 0, 0.5 * gammaincc(1 / beta, power(absolute(x), beta)),"
-       " 0.5 + 0.5 * gammainc(1 / beta, power(absolute(x), beta)))",
-       "where(q > 0.5, 1.0, -1.0)"
-       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)", at=(1.7,),
-       isf="where(q > 0.5, -1.0, 1.0)"
-       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta)",
-       logcdf="where(x > 0, log1p(-0.5 * gammaincc(1 / beta, power(absolute(x), beta))),"
-       " log_upper(1 / beta, power(absolute(x), beta)) - log(2))",
-       logsf="where(x < 0, log1p(-0.5 * gammaincc(1 / beta, power(absolute(x), beta))),"
-       " log_upper(1 / beta, power(absolute(x), beta)) - log(2))")
+       logcdf=f"where(x > 0, log1p(-0.5 * exp({RIGHT})), {LEFT} - log(2))",
+       logsf=f"where(x > 0, {RIGHT} - log(2), log1p(-0.5 * exp({LEFT})))")
+# The square is smooth at 0, where the modulus has no second derivative.
+POWER = "where(beta < 2, power(absolute(x), beta), power(square(x), 0.5 * beta))"
+MIDDLE = f"where({POWER} < 1e-3, {{}}, {{}})"
+family("gennorm", "beta", f"log(0.5 * beta) - gammaln(1 / beta) - {POWER}",
+       MIDDLE.format("0.5 + middle_mass(x, beta)", "where(x > 0,"
+       f" 0.5 + 0.5 * gammainc(1 / beta, {POWER}), 0.5 * gammaincc(1 / beta, {POWER}))"),
+       MIDDLE.format("0.5 - middle_mass(x, beta)", "where(x > 0,"
+       f" 0.5 * gammaincc(1 / beta, {POWER}), 0.5 + 0.5 * gammainc(1 / beta, {POWER}))"),
+       "where(q == 0.5, (2 * q - 1) * gamma(1 / beta + 1), where(q > 0.5, 1.0, -1.0)"
+       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta))", at=(1.7,),
+       isf="where(q == 0.5, (1 - 2 * q) * gamma(1 / beta + 1), where(q > 0.5, -1.0, 1.0)"
+       " * power(gammainccinv(1 / beta, 2 * minimum(q, 1 - q)), 1 / beta))",
+       logcdf=MIDDLE.format("log(0.5 + middle_mass(x, beta))", "where(x > 0,"
+       f" log1p(-0.5 * gammaincc(1 / beta, {POWER})), log_upper(1 / beta, {POWER}) - log(2))"),
+       logsf=MIDDLE.format("log(0.5 - middle_mass(x, beta))", "where(x < 0,"
+       f" log1p(-0.5 * gammaincc(1 / beta, {POWER})), log_upper(1 / beta, {POWER}) - log(2))"))
 family("johnsonsu", "a b",
        "log(b) - 0.5 * log1p(square(x)) - log(2 * pi) / 2 - 0.5 * square(a + b * arcsinh(x))",
        "ndtr(a + b * arcsinh(x))", "ndtr(-a - b * arcsinh(x))", "sinh((ndtri(q) - a) / b)",
@@ -236,7 +238,7 @@ family("invweibull", "c", "log(c) - (c + 1) * log(x) - power(x, -c)", "exp(-powe
        "-expm1(-power(x, -c))", "power(-log(q), -1 / c)", logcdf="-power(x, -c)",
        low="0", vanishes=True,
        at=(2.6,), isf="power(-log1p(-q), -1 / c)")
-family("exponweib", "a c", "log(a * c) + (a - 1) * log(-expm1(-power(x, c))) + xlogy(c - 1, x)"
+family("exponweib", "a c", "log(a * c) + xlogy(a - 1, -expm1(-power(x, c))) + xlogy(c - 1, x)"
        " - power(x, c)", "power(-expm1(-power(x, c)), a)",
        "-expm1(a * log_of(-expm1(-power(x, c)), exp(-power(x, c))))",
        "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3),
@@ -305,7 +307,7 @@ family("burr12", "c d", "log(c * d) + xlogy(c - 1, x) - (d + 1) * log1p(power(x,
        "-expm1(-d * log1p(power(x, c)))", "exp(-d * log1p(power(x, c)))",
        "power(expm1(-log1p(-q) / d), 1 / c)", logsf="-d * log1p(power(x, c))", low="0",
        at=(1.9, 0.8), isf="power(expm1(-log(q) / d), 1 / c)")
-family("loglaplace", "c", "log(0.5 * c) + where(x < 1, c - 1, -c - 1) * log(x)",
+family("loglaplace", "c", "log(0.5 * c) + xlogy(where(x < 1, c - 1, -c - 1), x)",
        "where(x < 1, 0.5 * power(x, c), 1 - 0.5 * power(x, -c))",
        "where(x < 1, 1 - 0.5 * power(x, c), 0.5 * power(x, -c))",
        "where(q < 0.5, power(2 * q, 1 / c), power(2 * (1 - q), -1 / c))", low="0", at=(1.9,),
@@ -328,9 +330,10 @@ family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))",
 family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
        "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,),
        isf="exp(log1p(-q) / a)")
-family("triang", "c", "log(2 * where(x < c, x / c, (1 - x) / (1 - c)))",
-       "where(x < c, square(x) / c, 1 - square(1 - x) / (1 - c))",
-       "where(x < c, 1 - square(x) / c, square(1 - x) / (1 - c))",
+RISES = "x < where(c == 1, inf, c)"  # with c = 1 up to its end
+family("triang", "c", f"log(2 * where({RISES}, x / c, (1 - x) / (1 - c)))",
+       f"where({RISES}, square(x) / c, 1 - square(1 - x) / (1 - c))",
+       f"where({RISES}, 1 - square(x) / c, square(1 - x) / (1 - c))",
        "where(q < c, sqrt(c * q), 1 - sqrt((1 - c) * (1 - q)))", low="0", high="1",
        valid="(c >= 0) * (c <= 1)", at=(0.4,),
        isf="where(q > 1 - c, sqrt(c * (1 - q)), 1 - sqrt((1 - c) * q))")

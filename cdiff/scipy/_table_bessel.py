@@ -57,11 +57,11 @@ row("yn", "n x", None, "0.5 * (yn(trunc(n) - 1, x) - yn(trunc(n) + 1, x))",
     mp="bessely(n, x)", at=WHOLE)
 row("yve", "v x", "yv_order(1, v, x)", "0.5 * (yve(v - 1, x) - yve(v + 1, x))", mp="bessely(v, x)",
     at=ORDERS)
-row("iv", "v x", "exp(x) * ive_order(1, v, x)", "0.5 * (iv(v - 1, x) + iv(v + 1, x))",
+row("iv", "v x", "zmul(ive_order(1, v, x), exp(x))", "0.5 * (iv(v - 1, x) + iv(v + 1, x))",
     mp="besseli(v, x)", at=ORDERS)
 row("ive", "v x", "ive_order(1, v, x)", "0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y",
     mp="exp(-abs(x)) * besseli(v, x)", at=ORDERS)
-row("kv", "v x", "exp(-x) * kve_order(1, v, x)", "-0.5 * (kv(v - 1, x) + kv(v + 1, x))",
+row("kv", "v x", "zmul(exp(-x), kve_order(1, v, x))", "-0.5 * (kv(v - 1, x) + kv(v + 1, x))",
     mp="besselk(v, x)", at=EVEN)
 row("kn", "n x", None, "-0.5 * (kv(trunc(n) - 1, x) + kv(trunc(n) + 1, x))",
     mp="besselk(n, x)", at=WHOLE)
@@ -105,13 +105,15 @@ row("airy_1", "x", "x * airy_0(x)", mp="airyai(x, derivative=1)", at=AIRY, publi
 row("airy_2", "x", "airy_3(x)", mp="airybi(x)", at=AIRY, public=False)
 row("airy_3", "x", "x * airy_2(x)", mp="airybi(x, derivative=1)", at=AIRY, public=False)
 EXP = "2 * x * sqrt(x) / 3"
+# Left of 0 the second two are not scaled.
+UP = "sqrt(maximum(x, 0.0))"
 row("airye_0", "x", "airye_1(x) + sqrt(x) * y", mp=f"exp({EXP}) * airyai(x)", at=(0.8, 4.0),
     public=False)
 row("airye_1", "x", "x * airye_0(x) + sqrt(x) * y", mp=f"exp({EXP}) * airyai(x, derivative=1)",
     at=(0.8, 4.0), public=False)
-row("airye_2", "x", "airye_3(x) - sqrt(x) * y", mp=f"exp(-{EXP}) * airybi(x)", at=(0.8, 4.0),
+row("airye_2", "x", f"airye_3(x) - {UP} * y", mp=f"exp(-{EXP}) * airybi(x)", at=(0.8, 4.0),
     public=False)
-row("airye_3", "x", "x * airye_2(x) - sqrt(x) * y", mp=f"exp(-{EXP}) * airybi(x, derivative=1)",
+row("airye_3", "x", f"x * airye_2(x) - {UP} * y", mp=f"exp(-{EXP}) * airybi(x, derivative=1)",
     at=(0.8, 4.0), public=False)
 row("itairy_0", "x", "airy_0(x)", mp="quad(lambda t: airyai(t), [0, x])",
     at=(0.8, 2.0), public=False)
@@ -125,9 +127,14 @@ row("itj0y0_0", "x", "j0(x)", at=(0.8, 7.0), public=False)
 row("itj0y0_1", "x", "y0(x)", at=(0.8, 7.0), public=False)
 row("iti0k0_0", "x", "i0(x)", at=(0.8, 4.0), public=False)
 row("iti0k0_1", "x", "k0(x)", at=(0.8, 4.0), public=False)
-row("it2j0y0_0", "x", "(1 - j0(x)) / x", at=(0.8, 7.0), public=False)
+# Near 0 by their series: the difference of two numbers near 1 has no digits.
+SERIES = "0.25 * x * (1 {0} q / 4 * (1 {0} q / 9 * (1 {0} q / 16 * (1 {0} q / 25))))"
+LESS, MORE_THAN = [SERIES.format(s).replace("q", "square(0.5 * clip(x, -0.5, 0.5))") for s in "-+"]
+row("it2j0y0_0", "x", f"where(absolute(x) < 0.5, {LESS}, safe_divide(1 - j0(x), x))",
+    at=(0.8, 7.0), public=False)
 row("it2j0y0_1", "x", "-y0(x) / x", at=(0.8, 7.0), public=False)
-row("it2i0k0_0", "x", "(i0(x) - 1) / x", at=(0.8, 4.0), public=False)
+row("it2i0k0_0", "x", f"where(absolute(x) < 0.5, {MORE_THAN}, safe_divide(i0(x) - 1, x))",
+    at=(0.8, 4.0), public=False)
 row("it2i0k0_1", "x", "-k0(x) / x", at=(0.8, 4.0), public=False)
 row("itstruve0", "x", "struve(0, x)", at=(0.8, 4.0), domain="x > 0")
 row("it2struve0", "x", "-struve(0, x) / x", at=(0.8, 4.0), domain="x > 0")

@@ -35,25 +35,25 @@ row("psi", "x", "polygamma(1, x)", mp="digamma(x)", at=(0.3, 1.7, 60.0, -1.4))
 row("polygamma", "n x", None, "polygamma(n + 1, x)", mp="polygamma(int(n), x)",
     at=((1, 0.3), (2, 1.7), (3, 12.0)))
 row("gammasgn", "x", "0.0 * x", mp="sign(gamma(x))", at=(0.3, -1.4))
-row("beta", "a b", "y * (digamma(a) - digamma(a + b))", "y * (digamma(b) - digamma(a + b))",
-    mp="beta(a, b)", at=((0.4, 2.1), (3.3, 0.2), (5.0, 7.5)))
+row("beta", "a b", "y * digamma(a) - beta_rest(y, a, b)", "y * digamma(b) - beta_rest(y, a, b)",
+    mp="beta(a, b)", at=((0.4, 2.1), (3.3, 0.2), (5.0, 7.5), (0.5, -0.5), (0.3, -7.3)))
 row("betaln", "a b", "digamma(a) - digamma(a + b)", "digamma(b) - digamma(a + b)",
     mp="log(beta(a, b))", at=((0.4, 2.1), (3.3, 0.2), (5.0, 7.5)))
-row("poch", "z m", "y * (digamma(z + m) - digamma(z))", "y * digamma(z + m)", mp="rf(z, m)",
-    at=((0.4, 2.1), (3.3, 0.2)), domain="z > 0, z + m > 0")
-row("binom", "n k", "y * (digamma(n + 1) - digamma(n - k + 1))",
-    "y * (digamma(n - k + 1) - digamma(k + 1))", mp="binomial(n, k)",
-    at=((4.4, 2.1), (3.3, 0.2)), domain="-1 < k < n + 1")
+row("poch", "z m", "poch_slope(y, z, m)", "zmul(y, digamma(z + m))", mp="rf(z, m)",
+    at=((0.4, 2.1), (3.3, 0.2), (0.0, 3.0)), domain="z + m > 0, or m whole; by m: z > 0")
+row("binom", "n k", "y * digamma(n + 1) - binom_rest(y, n, k)",
+    "binom_rest(y, n, k) - y * digamma(k + 1)", mp="binomial(n, k)",
+    at=((4.4, 2.1), (3.3, 0.2), (3.0, 5.0), (0.5, 1.5)), domain="n > -1, k > -1")
 
 P = "gammainc(a, 0, x, regularized=True)"
 row("gammainc", "a x", "gammainc_order(1, a, x)", "gamma_density(a, x)", mp=P,
     at=((0.4, 0.2), (2.5, 1.3), (2.5, 6.0), (30.0, 31.0)), domain="a > 0, x > 0")
 row("gammaincc", "a x", "-gammainc_order(1, a, x)", "-gamma_density(a, x)", mp=f"1 - {P}",
     at=((0.4, 0.2), (2.5, 1.3), (2.5, 6.0), (30.0, 31.0)), domain="a > 0, x > 0")
-row("gammaincinv", "a p", "-gammainc_order(1, a, y) / gamma_density(a, y)",
+row("gammaincinv", "a p", "-safe_divide(gammainc_order(1, a, y), gamma_density(a, y))",
     "1 / gamma_density(a, y)", mp="inverse(lambda x: gammainc(a, 0, x, regularized=True), p, y)",
     at=((0.8, 0.3), (2.5, 0.6), (12.0, 0.97)), domain="a > 0, 0 < p < 1", accuracy=1e-8)
-row("gammainccinv", "a p", "-gammainc_order(1, a, y) / gamma_density(a, y)",
+row("gammainccinv", "a p", "-safe_divide(gammainc_order(1, a, y), gamma_density(a, y))",
     "-1 / gamma_density(a, y)",
     mp="inverse(lambda x: gammainc(a, x, inf, regularized=True), p, y)",
     at=((0.8, 0.3), (2.5, 0.6), (12.0, 0.97)), domain="a > 0, 0 < p < 1", accuracy=1e-8)
@@ -64,12 +64,14 @@ row("betainc", "a b x", "betainc_order(1, 0, a, b, x)", "betainc_order(0, 1, a, 
     "beta_density(a, b, x)", mp=RATIO, at=BETA_AT, domain="a > 0, b > 0, 0 < x < 1")
 row("betaincc", "a b x", "-betainc_order(1, 0, a, b, x)", "-betainc_order(0, 1, a, b, x)",
     "-beta_density(a, b, x)", mp=f"1 - {RATIO}", at=BETA_AT, domain="a > 0, b > 0, 0 < x < 1")
-row("betaincinv", "a b p", "-betainc_order(1, 0, a, b, y) / beta_density(a, b, y)",
-    "-betainc_order(0, 1, a, b, y) / beta_density(a, b, y)", "1 / beta_density(a, b, y)",
+row("betaincinv", "a b p", "-safe_divide(betainc_order(1, 0, a, b, y), beta_density(a, b, y))",
+    "-safe_divide(betainc_order(0, 1, a, b, y), beta_density(a, b, y))",
+    "1 / beta_density(a, b, y)",
     mp="inverse(lambda x: betainc(a, b, 0, x, regularized=True), p, y)",
     at=((1.4, 0.7, 0.2), (2.5, 1.3, 0.8)), domain="a > 0, b > 0, 0 < p < 1")
-row("betainccinv", "a b p", "-betainc_order(1, 0, a, b, y) / beta_density(a, b, y)",
-    "-betainc_order(0, 1, a, b, y) / beta_density(a, b, y)", "-1 / beta_density(a, b, y)",
+row("betainccinv", "a b p", "-safe_divide(betainc_order(1, 0, a, b, y), beta_density(a, b, y))",
+    "-safe_divide(betainc_order(0, 1, a, b, y), beta_density(a, b, y))",
+    "-1 / beta_density(a, b, y)",
     mp="inverse(lambda x: betainc(a, b, x, 1, regularized=True), p, y)",
     at=((1.4, 0.7, 0.2), (2.5, 1.3, 0.8)), domain="a > 0, b > 0, 0 < p < 1")
 
@@ -94,16 +96,12 @@ row("owens_t", "h a", "-exp(-0.5 * square(h)) * erf(a * h * sqrt(0.5)) / sqrt(8 
     "exp(-0.5 * square(h) * (1 + square(a))) / (2 * pi * (1 + square(a)))",
     mp="quad(lambda t: exp(-h * h * (1 + t * t) / 2) / (1 + t * t), [0, a]) / (2 * pi)",
     at=((0.4, 0.7), (-1.2, 2.0), (0.3, -3.0)))
-row("voigt_profile", "x sigma gamma", "voigt_x(x, sigma, gamma)",
-    "-(y + x * voigt_x(x, sigma, gamma) + gamma * voigt_gamma(x, sigma, gamma)) / sigma",
-    "voigt_gamma(x, sigma, gamma)",
+# The real part of a function of x + i gamma that solves the heat equation in sigma**2 / 2.
+row("voigt_profile", "x sigma gamma", "voigt_order(1, 0, x, sigma, gamma)",
+    "sigma * voigt_order(2, 0, x, sigma, gamma)", "-voigt_order(1, 1, x, sigma, gamma)",
     mp="re(faddeeva((x + 1j * gamma) / (sigma * sqrt(2)))) / (sigma * sqrt(2 * pi))",
-    at=((0.3, 0.8, 0.5), (-2.0, 1.5, 0.2)), domain="sigma > 0, gamma > 0")
-row("voigt_imaginary", "x sigma gamma", "-voigt_gamma(x, sigma, gamma)",
-    "-(y - x * voigt_gamma(x, sigma, gamma) + gamma * voigt_x(x, sigma, gamma)) / sigma",
-    "voigt_x(x, sigma, gamma)",
-    mp="im(faddeeva((x + 1j * gamma) / (sigma * sqrt(2)))) / (sigma * sqrt(2 * pi))",
-    at=((0.3, 0.8, 0.5), (-2.0, 1.5, 0.2)), public=False)
+    at=((0.3, 0.8, 0.5), (-2.0, 1.5, 0.2), (0.3, 0.01, 1.0)),
+    domain="sigma >= 0, gamma >= 0, not both 0")
 
 # --- distributions as special functions
 
@@ -169,23 +167,24 @@ row("pseudo_huber", "delta r", "2 * y / delta - r * (r / delta) / hypot(1.0, r /
     at=((1.0, 0.4), (1.0, -3.0), (0.5, 2.0)), domain="delta > 0")
 row("xlogy", "x y_", "log(y_)", "safe_divide(x, y_)", mp="x * log(y_)",
     at=((0.3, 2.0), (-2.0, 0.7), (0.0, 3.0)), domain="y > 0")
-row("xlog1py", "x y_", "log1p(y_)", "x / (1 + y_)", mp="x * log1p(y_)",
+row("xlog1py", "x y_", "log1p(y_)", "safe_divide(x, 1 + y_)", mp="x * log1p(y_)",
     at=((0.3, 2.0), (-2.0, -0.7), (0.0, 3.0)), domain="y > -1")
 row("logit", "p", "1 / (p * (1 - p))", mp="log(p / (1 - p))", at=UNIT, domain="0 < p < 1")
-# By exprel, so that lmbda = 0 is no special point.
-equal("boxcox", "x lmbda", "log(x) * exprel(lmbda * log(x))", "x lmbda",
-      mp="log(x) * hyp1f1(1, 2, lmbda * log(x))", at=((2.0, 0.7), (0.3, -1.5), (3.0, 0.0)))
-equal("boxcox1p", "x lmbda", "log1p(x) * exprel(lmbda * log1p(x))", "x lmbda",
-      at=((1.0, 0.7), (-0.3, -1.5)), mp="((1 + x)**lmbda - 1) / lmbda")
+row("boxcox", "x lmbda", "power(x, lmbda - 1)", "boxcox_slope(log(x), lmbda, y)",
+    mp="log(x) * hyp1f1(1, 2, lmbda * log(x))",
+    at=((2.0, 0.7), (0.3, -1.5), (3.0, 0.0), (1e-6, 7.3)))
+row("boxcox1p", "x lmbda", "exp((lmbda - 1) * log1p(x))", "boxcox_slope(log1p(x), lmbda, y)",
+    at=((1.0, 0.7), (-0.3, -1.5)), mp="((1 + x)**lmbda - 1) / lmbda")
+# By log1prel, so that lmbda = 0 is no special point.
 equal("inv_boxcox", "x lmbda", "exp(x * log1prel(lmbda * x))", "x lmbda",
       at=((2.0, 0.7), (0.3, -1.5), (1.2, 0.0)), mp="exp(x * hyp2f1(1, 1, 2, -lmbda * x))")
 equal("inv_boxcox1p", "x lmbda", "expm1(x * log1prel(lmbda * x))", "x lmbda",
       at=((1.0, 0.7), (-0.3, -1.5)), mp="(lmbda * x + 1)**(1 / lmbda) - 1")
 row("log1prel", "u", "where(absolute(u) < 0.5, -0.5 * hyp2f1(2.0, 2.0, 3.0, -clip(u, -0.5, 0.5)),"
-    " safe_divide(1 / (1 + u) - y, u))", mp="log1p(u) / u", at=(-0.9, -0.3, 0.4, 7.0),
+    " safe_divide(1 - zmul(1 + u, y), u * (1 + u)))", mp="log1p(u) / u", at=(-0.9, -0.3, 0.4, 7.0),
     value=lambda u: _log1prel(u), public=False)
 row("softplus", "x", "expit(x)", mp="log1p(exp(x))", at=REAL)
-row("powm1", "x y_", "y_ * power(x, y_ - 1)", "power(x, y_) * log(x)", mp="x**y_ - 1",
+row("powm1", "x y_", "zmul(power(x, y_ - 1), y_)", "zmul(power(x, y_), log(x))", mp="x**y_ - 1",
     at=((2.0, 0.7), (0.3, -1.5)), domain="x > 0")
 
 

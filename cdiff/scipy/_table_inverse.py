@@ -98,9 +98,8 @@ for _name, _factor in (("pbdv", WEBER), ("pbvv", WEBER), ("pbwa", "v - 0.25 * sq
     row(f"{_name}_1", "v x", f"by_steps('{_name}_1', 0, v, x)", f"({_factor}) * {_name}_0(v, x)",
     at=((1.5, 0.7), (0.3, 2.0)),
         public=False)
-row("elliprj", "x y_ z p", "0.5 * (elliprd(y_, z, x) - y) / (x - p)",
-    "0.5 * (elliprd(x, z, y_) - y) / (y_ - p)", "0.5 * (elliprd(x, y_, z) - y) / (z - p)",
-    "-(1.5 * y + 0.5 * zmul(x, elliprd(y_, z, x) - y) / (x - p)"
-    " + 0.5 * zmul(y_, elliprd(x, z, y_) - y) / (y_ - p)"
-    " + 0.5 * zmul(z, elliprd(x, y_, z) - y) / (z - p)) / p", mp="elliprj(x, y_, z, p)",
-    at=((0.7, 1.3, 2.0, 3.1),), domain="all arguments > 0, p equal to no other")
+BY_ROOT = "-0.75 * carlson({}, x, y_, z, p)"
+row("elliprj", "x y_ z p", BY_ROOT.format("1, 0, 0, 1"), BY_ROOT.format("0, 1, 0, 1"),
+    BY_ROOT.format("0, 0, 1, 1"), "-1.5 * carlson(0, 0, 0, 2, x, y_, z, p)",
+    mp="elliprj(x, y_, z, p)", at=((0.7, 1.3, 2.0, 3.1), (1.0, 2.0, 3.0, 3.0)),
+    domain="all arguments > 0")

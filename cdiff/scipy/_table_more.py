@@ -73,35 +73,34 @@ row("ellipj_3", "u m", "ellipj_2(u, m)", "amplitude_by_m(u, m)",
 row("elliprf", "x y_ z", "-elliprd(y_, z, x) / 6", "-elliprd(x, z, y_) / 6",
     "-elliprd(x, y_, z) / 6", mp="elliprf(x, y_, z)", at=((0.7, 1.3, 2.0),),
     domain="x, y, z > 0")
-row("elliprd", "x y_ z", "0.5 * (elliprd(y_, z, x) - y) / (x - z)",
-    "0.5 * (elliprd(x, z, y_) - y) / (y_ - z)",
-    "-(1.5 * y + 0.5 * zmul(x, elliprd(y_, z, x) - y) / (x - z)"
-    " + 0.5 * zmul(y_, elliprd(x, z, y_) - y) / (y_ - z)) / z",
-    mp="elliprd(x, y_, z)", at=((0.7, 1.3, 2.0),), domain="x, y, z > 0, z equal to neither")
-row("elliprc", "x y_", "0.5 * (y - 1 / sqrt(x)) / (y_ - x)",
-    "0.5 * (sqrt(x) / y_ - y) / (y_ - x)", mp="elliprc(x, y_)", at=((0.7, 1.3), (2.0, 0.4)),
-    domain="x, y > 0, x != y")
-equal("elliprg", "x y_ z", "0.5 * (z * elliprf(x, y_, z) - (x - z) * (y_ - z) / 3"
-      " * elliprd(x, y_, z) + sqrt(x * y_ / z))", "x y_ z", mp="elliprg(x, y_, z)",
-      at=((0.7, 1.3, 2.0),), domain="x, y, z > 0, z equal to neither")
+row("elliprd", "x y_ z", "-0.75 * carlson(1, 0, 1, 0, x, y_, z, 1.0)",
+    "-0.75 * carlson(0, 1, 1, 0, x, y_, z, 1.0)", "-2.25 * carlson(0, 0, 2, 0, x, y_, z, 1.0)",
+    mp="elliprd(x, y_, z)", at=((0.7, 1.3, 2.0), (1.0, 0.4, 1.0), (2.0, 2.0, 2.0)),
+    domain="x, y, z > 0")
+row("elliprc", "x y_", "-elliprd(y_, y_, x) / 6", "-elliprd(x, y_, y_) / 3", mp="elliprc(x, y_)",
+    at=((0.7, 1.3), (2.0, 0.4), (1.5, 1.5)), domain="x, y > 0")
+row("elliprg", "x y_ z", "0.25 * (elliprf(x, y_, z) - zmul(x, elliprd(y_, z, x)) / 3)",
+    "0.25 * (elliprf(x, y_, z) - zmul(y_, elliprd(x, z, y_)) / 3)",
+    "0.25 * (elliprf(x, y_, z) - zmul(z, elliprd(x, y_, z)) / 3)", mp="elliprg(x, y_, z)",
+    at=((0.7, 1.3, 2.0), (1.0, 1.0, 1.0)), domain="x, y, z > 0")
 row("agm", "a b", "2 * a / (3 * pi) * square(y) * elliprd(0.0, square(b), square(a))",
     "2 * b / (3 * pi) * square(y) * elliprd(0.0, square(a), square(b))", mp="agm(a, b)",
-    at=((0.7, 1.3), (5.0, 0.4)), domain="a, b > 0; the second derivatives a != b")
+    at=((0.7, 1.3), (5.0, 0.4)), domain="a, b > 0")
 
 # --- hypergeometric functions, by the argument
 
 row("hyp0f1", "v x", "by_steps_within(pole_free(v), 'hyp0f1', 0, v, x)", "hyp0f1(v + 1, x) / v",
     mp="hyp0f1(v, x)", at=((1.3, 0.7), (0.4, -2.0)))
 row("hyp1f1", "a b x", "by_steps('hyp1f1', 0, a, b, x)",
-    "by_steps_within(pole_free(b), 'hyp1f1', 1, a, b, x)", "a / b * hyp1f1(a + 1, b + 1, x)",
+    "by_steps_within(pole_free(b), 'hyp1f1', 1, a, b, x)", "zmul(a / b, hyp1f1(a + 1, b + 1, x))",
     mp="hyp1f1(a, b, x)",
     at=((1.3, 0.7, 0.5), (0.4, 2.2, -2.0)))
 row("hyp2f1", "a b c x", "by_steps('hyp2f1', 0, a, b, c, x)", "by_steps('hyp2f1', 1, a, b, c, x)",
     "by_steps_within(pole_free(c), 'hyp2f1', 2, a, b, c, x)",
-    "a * b / c * hyp2f1(a + 1, b + 1, c + 1, x)",
+    "zmul(a * b / c, hyp2f1(a + 1, b + 1, c + 1, x))",
     mp="hyp2f1(a, b, c, x)", at=((1.3, 0.7, 2.0, 0.5), (0.4, 2.2, 1.5, -2.0)), domain="x < 1")
 row("hyperu", "a b x", "by_steps('hyperu', 0, a, b, x)", "by_steps('hyperu', 1, a, b, x)",
-    "-a * hyperu(a + 1, b + 1, x)", mp="hyperu(a, b, x)",
+    "-zmul(a, hyperu(a + 1, b + 1, x))", mp="hyperu(a, b, x)",
     at=((1.3, 0.7, 0.5), (0.4, 2.2, 2.0)), domain="x > 0")
 
 # --- orthogonal polynomials, by the argument and not by the degree
@@ -137,7 +136,8 @@ row("eval_genlaguerre", "n alpha x", None,
     f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, alpha + 1, x)",
     mp="laguerre(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, 0.6)))
 row("eval_gegenbauer", "n alpha x", None,
-    "by_steps('eval_gegenbauer', 1, n, alpha, x)",
+    "by_steps_within(where(n == floor(n), 1.0, 0.5 * pole_free(n + 2 * alpha)),"
+    " 'eval_gegenbauer', 1, n, alpha, x)",
     f"where(n == 0, 0.0, 2.0 * alpha) * eval_gegenbauer({LOW}, alpha + 1, x)",
     mp="gegenbauer(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, -0.6)))
 row("eval_jacobi", "n alpha beta x", None,
@@ -145,7 +145,8 @@ row("eval_jacobi", "n alpha beta x", None,
     "by_steps('eval_jacobi', 2, n, alpha, beta, x)", "where(n == 0, 0.0, 0.5 * (n + alpha"
     f" + beta + 1)) * eval_jacobi({LOW}, alpha + 1, beta + 1, x)",
     mp="jacobi(n, alpha, beta, x)", at=((0, 0.4, 0.7, 0.3), (4, 1.2, 0.5, -0.6)))
-row("eval_sh_jacobi", "n p q x", None, "by_steps('eval_sh_jacobi', 1, n, p, q, x)",
+row("eval_sh_jacobi", "n p q x", None, "by_steps_within(where(n == 0, 1.0, pole_free(2 * n + p)),"
+    " 'eval_sh_jacobi', 1, n, p, q, x)",
     "by_steps_within(q, 'eval_sh_jacobi', 2, n, p, q, x)",
     f"n * eval_sh_jacobi({LOW}, p + 2, q + 1, x)",
     mp="jacobi(n, p - q, q - 1, 2 * x - 1) / binomial(2 * n + p - 1, n)",

@@ -18,19 +18,24 @@ import numpy as np
 from cdiff import _core
 from cdiff._reverse import stop_gradient
 from cdiff.scipy._differences import column
-from cdiff.scipy._quadrature import NODES, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["log_mass"]
 
+COUNT = 250
+# To infinity: nodes that reach 1e41 widths, so that tails may fall like any power.
+_S = np.linspace(-3.6, 4.8, COUNT)
+NODES = np.exp(0.5 * np.pi * np.sinh(_S))
+WEIGHTS = (_S[1] - _S[0]) * 0.5 * np.pi * np.cosh(_S) * NODES
 # Between two ends, by as many nodes: u and 1 - u, both with all their digits.
-_S = np.linspace(-4.6, 4.6, NODES.size)
-NEAR = 1.0 / (1.0 + np.exp(-np.pi * np.sinh(_S)))
-BETWEEN = (_S[1] - _S[0]) * np.pi * np.cosh(_S) * NEAR / (1.0 + np.exp(np.pi * np.sinh(_S)))
+_U = np.linspace(-4.6, 4.6, COUNT)
+NEAR = 1.0 / (1.0 + np.exp(-np.pi * np.sinh(_U)))
+BETWEEN = (_U[1] - _U[0]) * np.pi * np.cosh(_U) * NEAR / (1.0 + np.exp(np.pi * np.sinh(_U)))
 # An end farther away than that many widths is not seen.
 FAR = 60.0
+EPS = float(np.finfo(float).eps)
 
 
 def log_mass(
@@ -64,7 +69,9 @@ def log_mass(
         close = _core.less(length, FAR * (1.0 + _core.absolute(z)))
         safe = column(_core.where(close, length, 1.0))
         last = column(_core.where(close, end, z))
-        points = _core.where(column(close), last - side * safe * NEAR, points)
+        # At the end itself, where rounding would put the first ones, a factor may be log(0).
+        apart = _core.maximum(safe * NEAR, stop_gradient(EPS * _core.absolute(last)))
+        points = _core.where(column(close), last - side * apart, points)
         weights = _core.where(column(close), safe * BETWEEN, weights)
     relative = _core.exp(log_density(points, *columns) - column(at))
     # Outside of the support an expression has no value.

@@ -178,6 +178,14 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     return apply_row(ROWS["lambertw_real"], (z, k))
 
 
+# What SciPy's own functions of these names call, where an Array meets it.
+for _name, _handler in (
+    ("_riemann_zeta", zeta), ("_zeta", zeta), ("_lambertw", lambda z, k, tol: lambertw(z, k)),
+):  # fmt: skip
+    if hasattr(_special._ufuncs, _name):
+        HANDLERS[getattr(_special._ufuncs, _name)] = _handler
+
+
 @_mirrors
 def multigammaln(a: Any, d: int) -> Any:
     """As `scipy.special.multigammaln(a, d)`: the logarithm of the gamma function of dimension d, by

@@ -35,7 +35,7 @@ from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
-from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, Family
+from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, POWER, Family
 from cdiff.scipy._tails import log_mass
 
 _stats = scipy_module("stats")
@@ -100,12 +100,21 @@ def _stirling_rest(t: Any) -> Any:
     return _core.where(near, u * series, whole)
 
 
+def _middle_mass(x: Any, beta: Any) -> Any:
+    """The mass of gennorm between 0 and an x near it: the series of gammainc, x its factor."""
+    s, u = 1 / beta, _core.minimum(_compiled(POWER, ("x", "beta"))(x, beta), 1e-3)
+    total: Any = 1.0
+    for k, factor in ((1, -1.0), (2, 1 / 2), (3, -1 / 6), (4, 1 / 24)):
+        total = total + factor * s / (s + k) * u**k
+    return 0.5 * x / LANGUAGE["gamma"](s + 1) * total
+
+
 _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
 _WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
               log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower,
-              stirling_rest=_stirling_rest)  # fmt: skip
+              middle_mass=_middle_mass, stirling_rest=_stirling_rest)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {

@@ -138,10 +138,14 @@ class SparseArray:
     def __repr__(self) -> str:
         return f"<SparseArray of shape {self.shape} with {self.nnz} nonzeros>"
 
-    def __matmul__(self, x: Any) -> Array:
+    def __matmul__(self, x: Any) -> Any:
+        if isinstance(x, SparseArray) or _sparse.issparse(x):
+            return _sparse_product(self, as_sparse(x, "sparse matmul"))
         return _product(self, as_array(x))
 
-    def __rmatmul__(self, x: Any) -> Array:
+    def __rmatmul__(self, x: Any) -> Any:
+        if _sparse.issparse(x):
+            return _sparse_product(as_sparse(x, "sparse matmul"), self)
         x = as_array(x)
         return _product(self.T, x) if x.ndim == 1 else _product(self.T, x.T).T
 
@@ -181,6 +185,16 @@ class SparseArray:
     def __rsub__(self, other: Any) -> Any:
         return -self + other
 
+    def sum(self, axis: int | None = None) -> Array:
+        """The sum of all elements, or along an axis."""
+        if axis is None:
+            return _core.sum(self.data, (0,))
+        if axis not in (0, 1, -1, -2):
+            raise ValueError(f"a SparseArray has the axes 0 and 1, not {axis}")
+        at = self.structure
+        kept = at.columns if axis in (0, -2) else at.rows
+        return _core.scatter_add(self.data, kept, at.shape[1 if axis in (0, -2) else 0])
+
     def toarray(self) -> Array:
         """The dense matrix."""
         at = self.structure
@@ -193,6 +207,25 @@ class SparseArray:
         at = self.structure
         on = np.flatnonzero(at.rows == at.columns)
         return _core.scatter_add(self.data[on], at.rows[on], min(at.shape))
+
+
+def _sparse_product(a: SparseArray, b: SparseArray) -> SparseArray:
+    """The product of two sparse matrices: a product for each pair of nonzeros that meet, and their
+    sums at the places of the result."""
+    if a.shape[1] != b.shape[0]:
+        raise misfit(f"sparse matmul: shapes {a.shape} and {b.shape} do not fit")
+    order = np.argsort(b.structure.rows, kind="stable")
+    first = np.searchsorted(b.structure.rows[order], np.arange(b.shape[0] + 1))
+    start, count = first[a.structure.columns], np.diff(first)[a.structure.columns]
+    left = np.repeat(np.arange(a.nnz), count)
+    right = order[np.arange(left.size) - np.repeat(np.cumsum(count) - count - start, count)]
+    shape = (a.shape[0], b.shape[1])
+    places, where = np.unique(
+        a.structure.rows[left].astype(np.int64) * shape[1] + b.structure.columns[right],
+        return_inverse=True,
+    )
+    data = _core.scatter_add(a.data[left] * b.data[right], where, places.size)
+    return SparseArray(data, Structure(places // shape[1], places % shape[1], shape))
 
 
 def _product(a: SparseArray, x: Array) -> Array:

@@ -107,8 +107,11 @@ def _seuclidean(u: Array, v: Array, V: Any) -> Array:
 def _mahalanobis(u: Array, v: Array, VI: Any) -> Array:
     d, VI = u - v, as_array(VI)
     product = _core.matmul(d, VI if VI.ndim > 1 else _core.reshape(VI, (1, VI.size)))
-    squares = _total(product * d)
-    # The derivative of the root is 0 at equal points, as that of every norm.
+    return _root(_total(product * d))
+
+
+def _root(squares: Array) -> Array:
+    """The square root, whose derivative is 0 at equal points, as that of every norm."""
     zero = _core.equal(squares, 0.0)
     return _core.where(zero, 0.0, _core.sqrt(_core.where(zero, 1.0, squares)))
 
@@ -122,7 +125,7 @@ def _divergence(p: Array, q: Array, base: Any, axis: Any, keepdims: bool) -> Arr
     m = 0.5 * (p + q)
     rel_entr = FUNCTIONS["rel_entr"]
     total = _core.sum(rel_entr(p, m) + rel_entr(q, m), axes_of(m, axis, "jensenshannon"), keepdims)
-    return _core.sqrt(0.5 * total / (1.0 if base is None else _core.log(base)))
+    return _root(0.5 * total / (1.0 if base is None else _core.log(base)))
 
 
 METRICS: dict[str, Callable[..., Array]] = {
