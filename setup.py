@@ -80,8 +80,8 @@ COLD_ROOMS = frozenset(
      "deferred", "ended", "groups", "guarded", "headroom", "hosted", "joins", "look",
      "loop_products", "make", "mingled", "native", "numbers", "parts", "pattern",
      "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
-     "registers", "schedule", "selections", "shifts", "storage", "structural_rules", "summed",
-     "surroundings", "typing", "views", "watch"]
+     "registers", "schedule", "selections", "sheets", "shifts", "storage", "strips",
+     "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

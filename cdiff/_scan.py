@@ -29,6 +29,7 @@ from cdiff._core import (
     leaf,
     may_wait,
     peek,
+    pooled,
     pullback,
     run_steps,
     runs_inside,
@@ -204,15 +205,20 @@ class Scan(PointCallee):
             rooms[k] = part
         carry, xs, consts = self._fitted(arrays)
         for k, y in enumerate(self._run_into(carry, self._rows(xs), consts, rooms)):
-            if k in rooms:
+            if k in rooms and y is not None:
                 rooms[k][...] = exact(y).reshape(-1)[: rooms[k].size]
         self.make_known(self)
 
     def _run_into(
         self, carry: list[Any], xs: list[Any], consts: list[Any], rooms: dict[int, Any]
     ) -> list[Any]:
-        """The last carry; rows go to their rooms, vectors that may end before the last one."""
+        """The last carry, None for what is in its room already; rows go to their rooms, vectors
+        that may end before the last one."""
         carry = list(carry)
+        last = [
+            rooms[k].reshape(shape) if k in rooms and rooms[k].size == prod(shape) else None
+            for k, (_, shape) in enumerate(self.packing.specs[: len(carry)])
+        ]
         forms = list(enumerate(self.packing.specs))[len(carry) :]
         widths = {k: prod(shape[1:]) for k, (_, shape) in forms}
         whole = min([self.length, *[rooms[k].size // widths[k] for k, _ in forms if k in rooms]])
@@ -226,12 +232,12 @@ class Scan(PointCallee):
         halves = [(whole, 0, ys), (self.length - whole, whole, rest)]
         for count, first, outputs in reversed(halves) if self.reverse else halves:
             rows = [x[first : first + count] for x in xs]
-            self._steps(count, carry, rows, consts, outputs)
+            self._steps(count, carry, rows, consts, outputs, last)
         for (k, _), y in zip(forms, rest, strict=True):
             if k in rooms:
                 left = rooms[k][whole * widths[k] :]
                 left[...] = y.reshape(-1)[: left.size]
-        return carry
+        return [None if x is room else x for x, room in zip(carry, last, strict=True)]
 
     def _rows(self, xs: list[Any]) -> list[Any]:
         return [np.ascontiguousarray(x, dtype) for x, (dtype, _) in zip(xs, self.xs, strict=True)]
@@ -252,38 +258,51 @@ class Scan(PointCallee):
         flat : ndarray
             Their packing, in which only the rows of its dtype are filled in.
         """
-        flat = np.empty(self.packing.size, self.packing.dtype)
-        ys = []
-        for k in range(len(carry), len(self.packing.specs)):
-            dtype, shape = self.packing.specs[k]
-            part = flat[self.packing.starts[k] : self.packing.starts[k + 1]].reshape(shape)
-            ys.append(part if dtype == self.packing.dtype else np.empty(shape, dtype))
+        flat = pooled(self.packing.size, self.packing.dtype)
+        n = len(carry)
+        parts = [
+            flat[start:stop].reshape(shape) if dtype == flat.dtype else None
+            for (dtype, shape), start, stop in zip(
+                self.packing.specs, self.packing.starts, self.packing.starts[1:], strict=False
+            )
+        ]
+        ys = [
+            np.empty(shape, dtype) if part is None else part
+            for part, (dtype, shape) in zip(parts[n:], self.packing.specs[n:], strict=True)
+        ]
         carry = list(carry)
-        self._steps(self.length, carry, self._rows(xs), consts, ys)
+        self._steps(self.length, carry, self._rows(xs), consts, ys, parts[:n])
         return [*carry, *ys], flat
 
     def pack(self, values: list[Any], flat: Any) -> Any:
         """Fill in the rest of what `run` gave."""
         for k, y in enumerate(values):
-            if k < len(self.carry) or y.dtype != self.packing.dtype:
+            if getattr(y, "base", None) is not flat:
                 part = flat[self.packing.starts[k] : self.packing.starts[k + 1]]
                 part[...] = exact(y).reshape(-1)
         return flat
 
     def _steps(
-        self, count: int, carry: list[Any], xs: list[Any], consts: list[Any], ys: list[Any]
+        self,
+        count: int,
+        carry: list[Any],
+        xs: list[Any],
+        consts: list[Any],
+        ys: list[Any],
+        last: list[Any],
     ) -> None:
-        """So many steps, in pieces where a bar shows how far they are."""
+        """So many steps, in pieces where a bar shows how far they are; arrays for the last carry
+        may be given."""
         i, stop = (count - 1, -1) if self.reverse else (0, count)
         if not is_on():
-            self._piece(i, stop, carry, xs, consts, ys)
+            self._piece(i, stop, carry, xs, consts, ys, last)
             return
         meter = bar(count, "scan")
         most = max(1, count // PIECES)
         try:
             while i != stop:
                 pause = max(i - most, stop) if self.reverse else min(i + most, stop)
-                self._piece(i, pause, carry, xs, consts, ys)
+                self._piece(i, pause, carry, xs, consts, ys, last)
                 meter.update(abs(pause - i))
                 i = pause
         finally:
@@ -297,6 +316,7 @@ class Scan(PointCallee):
         xs: list[Any],
         consts: list[Any],
         ys: list[Any],
+        last: list[Any],
     ) -> None:
         """Some steps: in the core as long as the path stays the same, else by the body."""
         body = self._path_body()
@@ -307,7 +327,7 @@ class Scan(PointCallee):
             if path is not None and path is not stuck:
                 stuck, moved = None, list(carry)
                 try:
-                    i = run_steps(path.runner, i, stop, moved, xs, consts, ys)
+                    i = run_steps(path.runner, i, stop, moved, xs, consts, ys, last)
                     carry[:] = moved
                 except NewPath:  # at some step from here on, to which the body goes by single ones
                     stuck = path

@@ -48,7 +48,7 @@ cdef int count_root_reads(_Plan plan, int32_t *uses) except -1:
     cdef int k, count
     for i in range(plan.n):
         if plan.values[i].kind != KIND_VIEW:
-            count = operands_at(plan.program, i, &operands)
+            count = plan.operands(i, &operands)
             for k in range(count):
                 uses[plan.values[operands[k]].root] += 1
     for value in plan.program.outputs:

@@ -20,12 +20,13 @@ cdef struct NumberLoop:
 
 
 def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list xs, list consts,
-              list ys):
+              list ys, list into=None):
     """Run steps from `start` up to `stop`, or down where that is less; the step that was not run.
 
     That is `stop`, or the first step with a guard that does not hold.  Inputs of the program are
     `carry` (replaced by what the last step gave), a row of each array in `xs`, and `consts`;
-    outputs are the next carry and a row for each array in `ys`.
+    outputs are the next carry and a row for each array in `ys`.  The last carry is made in the
+    arrays `into` (C order, None: anywhere) where that needs no copy.
     """
     if start == stop:
         return stop
@@ -36,7 +37,7 @@ def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list
     found = stacked(runner, len(carry), len(xs))
     if found is not None:
         return (<_Stacked>found).run(start, stop, carry, xs, consts, ys)
-    return _ArrayLoop(runner.arrays, carry, xs, consts, ys).run(start, stop)
+    return _ArrayLoop(runner.arrays, carry, xs, consts, ys, into).run(start, stop)
 
 
 cdef Py_ssize_t run_number_loop(NumberCode code, Py_ssize_t start, Py_ssize_t stop, list carry,
@@ -203,13 +204,16 @@ cdef bint keep_vector(const Step *s, _Workspace w, np.ndarray y) except -1:
 
 # ---------------------------------------------------------------- loops over arrays
 
-# Where one value of a step comes from or goes to.
+# Where one value of a step comes from or goes to.  A carry is read where it was given, written into
+# one of two places by steps that are an even number before the last one, and by the others into the
+# other; or, if a result is the carry as it came, into the rows of that, and at last into a place.
 cdef struct Row:
     const Part *part
-    char *data
+    char *data                    # of a carry: as it was given
     Py_ssize_t step               # from one row to the next
-    bint carried                  # there are two of it, for odd and for even steps,
-    const Row *kept               # or it is in those rows, if a result is the carry as it came
+    char *last                    # where the last step writes a carry,
+    char *other                   # and where the one before does
+    const Row *kept
 
 
 @cython.final
@@ -218,34 +222,27 @@ cdef class _ArrayLoop:
     cdef Executable e
     cdef _Workspace w
     cdef list carry, held
+    cdef list last, other         # the memory of carries, see Row
     cdef Row *rows                # the inputs, then the outputs
-    cdef char *memory             # two sets of carries: of a step and of the next
-    cdef Py_ssize_t half
-    cdef Py_ssize_t step, stop    # of the run
+    cdef Py_ssize_t count         # steps of the run
+    cdef Py_ssize_t step, stop
     cdef bint free_running        # no step and no guard needs Python
 
     def __cinit__(self, Executable e not None, list carry not None, list xs not None,
-                  list consts not None, list ys not None):
+                  list consts not None, list ys not None, list into):
         cdef Py_ssize_t k, n = len(carry), m = len(carry) + len(xs)
-        cdef Py_ssize_t place = 0
         if m + len(consts) != e.n_inputs or n + len(ys) != e.n_outputs:
             raise ValueError(f"a loop over a program of {e.n_inputs} inputs and {e.n_outputs} "
                              f"outputs got {m + len(consts)} and {n + len(ys)}")
         self.e = e
         self.carry, self.held = carry, [xs, consts, ys]
+        self.last, self.other = [], []
         self.rows = <Row *>PyMem_Calloc(e.n_inputs + e.n_outputs + 1, sizeof(Row))
-        for k in range(n):
-            self.half += room_of(&e.inputs[k])
-        self.memory = <char *>cdiff_aligned_alloc(2 * self.half + LINE)
-        if self.rows == NULL or self.memory == NULL:
+        if self.rows == NULL:
             raise MemoryError("cdiff: no memory for the steps of a loop")
         for k in range(n):
-            self.add(k, &e.inputs[k], None, False)
+            self.add(k, &e.inputs[k], carry[k], False)
             self.add(e.n_inputs + k, &e.results[k], None, False)
-            self.rows[k].data = self.rows[e.n_inputs + k].data = self.memory + place
-            self.rows[k].carried = self.rows[e.n_inputs + k].carried = True
-            place += room_of(&e.inputs[k])
-            copy_in(&e.inputs[k], self.rows[k].data, carry[k])
         for k in range(len(xs)):
             self.add(n + k, &e.inputs[n + k], xs[k], True)
         for k in range(len(consts)):
@@ -253,23 +250,34 @@ cdef class _ArrayLoop:
         for k in range(len(ys)):
             self.add(e.n_inputs + n + k, &e.results[n + k], ys[k], True)
             self.keep_carry(n + k)
+        for k in range(n):
+            self.place_carry(k, None if into is None else into[k])
         self.free_running = e.n_guards == 0
         for k in range(e.n_stretches):
             self.free_running = self.free_running and not e.stretches[k].python
 
     def __dealloc__(self):
         PyMem_Free(self.rows)
-        if self.memory != NULL:
-            cdiff_aligned_free(self.memory)
 
     cdef int keep_carry(self, Py_ssize_t k) except -1:
         """If output k is a carry as it came, the steps before write it there at once."""
         cdef Py_ssize_t carry = self.e.program.outputs[k]
         cdef Row *row = &self.rows[carry]
-        if carry >= len(self.carry) or not row.carried or row.part.number:
+        if carry >= len(self.carry) or row.kept != NULL or row.part.number:
             return 0
-        row.kept = self.rows[self.e.n_inputs + carry].kept = &self.rows[self.e.n_inputs + k]
-        row.carried = self.rows[self.e.n_inputs + carry].carried = False
+        row.kept = &self.rows[self.e.n_inputs + k]
+        return 0
+
+    cdef int place_carry(self, Py_ssize_t k, object into) except -1:
+        """Memory for a carry: `into` for the last one, unless the first one lies there."""
+        cdef Row *row = &self.rows[k]
+        if into is None or np.PyArray_BYTES(<np.ndarray>into) == row.data:
+            into = part_memory(row.part)
+        self.last.append(into)
+        row.last = np.PyArray_BYTES(<np.ndarray>into)
+        self.other.append(None if row.kept != NULL else part_memory(row.part))
+        if row.kept == NULL:
+            row.other = np.PyArray_BYTES(<np.ndarray>self.other[k])
         return 0
 
     cdef int add(self, Py_ssize_t k, const Part *part, object x, bint moves) except -1:
@@ -279,6 +287,8 @@ cdef class _ArrayLoop:
         if x is None:
             return 0
         a = np.asarray(x)
+        if k < len(self.carry):
+            a = np.asarray(a, np.PyArray_DescrFromType(part.typenum))
         if a.dtype != np.PyArray_DescrFromType(part.typenum) \
                 or a.shape[1 if moves else 0:] != tuple([part.dims[i] for i in range(part.ndim)]):
             raise ValueError(f"a loop over {part_text(part)} got {a.dtype} of shape {a.shape}")
@@ -296,26 +306,27 @@ cdef class _ArrayLoop:
         for k in range(self.e.n_steps):
             work += self.e.steps[k].work
         most = STRETCH_WORK // work + 1
-        self.step, self.stop = step, stop
+        self.step, self.stop, self.count = step, stop, (stop - start) * step
         for k in range(len(self.carry)):
             if self.rows[k].kept != NULL:
-                memcpy(self.carried(k, start, False), self.rows[k].data, self.rows[k].part.nbytes)
+                memcpy(self.rows[k].kept.data + start * self.rows[k].kept.step, self.rows[k].data,
+                       self.rows[k].part.nbytes)
         self.w = self.e.acquire()
         try:
             while i != stop:
                 if self.free_running:
-                    k = (stop - i) * step
+                    k = self.count - done
                     k = k if k < most else most
                     self.run_free(i, step, k, done)
                     i += k * step
                     done += k
                     PyErr_CheckSignals()
                     continue
-                self.bind(i, done & 1)
+                self.bind(i, done)
                 failed = self.e.execute(self.w)
                 if failed >= 0:
                     break
-                self.take(i, done & 1)
+                self.take(i, done)
                 i += step
                 done += 1
                 if done % CHECK_STEPS == 0:
@@ -323,15 +334,31 @@ cdef class _ArrayLoop:
         finally:
             self.e.give_back(self.w)
         for k in range(len(self.carry)):
-            self.carry[k] = copy_out(&self.e.inputs[k], self.carried(k, i, done & 1))
+            self.take_carry(k, i, done)
         return i
 
-    cdef inline char *carried(self, Py_ssize_t k, Py_ssize_t i, bint odd) noexcept nogil:
-        """Where carry k is before step i."""
+    cdef int take_carry(self, Py_ssize_t k, Py_ssize_t i, Py_ssize_t done) except -1:
+        """The carry before step i, which was not run."""
+        cdef char *data = self.carried(k, i, done)
+        if done == 0:
+            return 0
+        if data == self.rows[k].last:
+            self.carry[k] = self.last[k]
+        elif self.rows[k].kept == NULL:
+            self.carry[k] = self.other[k]
+        else:
+            memcpy(self.rows[k].last, data, self.rows[k].part.nbytes)
+            self.carry[k] = self.last[k]
+        return 0
+
+    cdef inline char *carried(self, Py_ssize_t k, Py_ssize_t i, Py_ssize_t done) noexcept nogil:
+        """Where carry k is before step i, behind so many steps of the run."""
         cdef const Row *row = &self.rows[k]
         if row.kept != NULL and i != self.stop:
             return row.kept.data + i * row.kept.step
-        return row.data + (self.half if row.carried and odd else 0)
+        if done == 0:
+            return row.data
+        return row.last if row.kept != NULL or (self.count - done) % 2 == 0 else row.other
 
     cdef int run_free(self, Py_ssize_t i, Py_ssize_t step, Py_ssize_t count,
                       Py_ssize_t done) except -1:
@@ -340,20 +367,20 @@ cdef class _ArrayLoop:
         cdef bint fine = True
         with nogil:
             for k in range(count):
-                self.bind(i, (done + k) & 1)
+                self.bind(i, done + k)
                 for j in range(self.e.n_stretches):
                     fine = self.e.run_stretch(&self.e.stretches[j], &self.w.m, &at)
                     if not fine:
                         break
                 if not fine:
                     break
-                self.take(i, (done + k) & 1)
+                self.take(i, done + k)
                 i += step
         if not fine:
             self.e.raise_step(at, self.w)
         return 0
 
-    cdef void bind(self, Py_ssize_t i, bint odd) noexcept nogil:
+    cdef void bind(self, Py_ssize_t i, Py_ssize_t done) noexcept nogil:
         """Inputs and outputs of step i."""
         cdef Row *row
         cdef char *data
@@ -361,7 +388,7 @@ cdef class _ArrayLoop:
         cdef Py_ssize_t k
         for k in range(self.e.n_inputs):
             row = &self.rows[k]
-            data = self.carried(k, i, odd) + i * row.step
+            data = row.data + i * row.step if row.last == NULL else self.carried(k, i, done)
             if not row.part.number:
                 bases[row.part.base] = data
             elif row.part.typenum == NPY_DOUBLE:
@@ -369,16 +396,16 @@ cdef class _ArrayLoop:
             else:
                 (<double *>part_data(row.part, bases))[0] = (<uint8_t *>data)[0]
         for k in range(self.e.n_outputs):
-            bases[self.e.first_output + k] = self.place(k, i, odd)
+            bases[self.e.first_output + k] = self.place(k, i, done)
 
-    cdef inline char *place(self, Py_ssize_t k, Py_ssize_t i, bint odd) noexcept nogil:
+    cdef inline char *place(self, Py_ssize_t k, Py_ssize_t i, Py_ssize_t done) noexcept nogil:
         """Where output k of step i goes."""
         cdef Row *row = &self.rows[self.e.n_inputs + k]
-        if row.kept != NULL:
-            return self.carried(k, i + self.step, not odd)
-        return row.data + i * row.step + (self.half if row.carried and not odd else 0)
+        if row.data == NULL:
+            return self.carried(k, i + self.step, done + 1)
+        return row.data + i * row.step
 
-    cdef void take(self, Py_ssize_t i, bint odd) noexcept nogil:
+    cdef void take(self, Py_ssize_t i, Py_ssize_t done) noexcept nogil:
         """The numbers among the outputs, from their registers."""
         cdef Py_ssize_t k
         cdef double v
@@ -389,25 +416,6 @@ cdef class _ArrayLoop:
                 continue
             v = (<double *>part_data(part, self.w.m.bases))[0]
             if part.typenum == NPY_DOUBLE:
-                (<double *>self.place(k, i, odd))[0] = v
+                (<double *>self.place(k, i, done))[0] = v
             else:
-                (<uint8_t *>self.place(k, i, odd))[0] = v != 0.0
-
-
-cdef Py_ssize_t room_of(const Part *p) noexcept:
-    """Its bytes, in whole cache lines."""
-    return (p.nbytes + LINE) & ~<Py_ssize_t>(LINE - 1)
-
-
-cdef int copy_in(const Part *p, char *to, object x) except -1:
-    cdef np.ndarray a = np.ascontiguousarray(x, np.PyArray_DescrFromType(p.typenum))
-    if np.PyArray_NBYTES(a) != p.nbytes:
-        raise ValueError(f"the carry of a loop over {part_text(p)} has shape {(<object>a).shape}")
-    memcpy(to, np.PyArray_DATA(a), p.nbytes)
-    return 0
-
-
-cdef np.ndarray copy_out(const Part *p, const char *source):
-    cdef np.ndarray out = np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
-    memcpy(np.PyArray_DATA(out), source, p.nbytes)
-    return out
+                (<uint8_t *>self.place(k, i, done))[0] = v != 0.0

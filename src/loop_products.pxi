@@ -54,7 +54,8 @@ cdef class _Stacked:
             part = slice(low, low + n)
             rows = [x[part] for x in xs]
             loop = _ArrayLoop(self.runner.arrays, kept, rows + self.products(rows, consts),
-                              consts + totals, [y[part] for y in ys] + [x[:n] for x in stacks])
+                              consts + totals, [y[part] for y in ys] + [x[:n] for x in stacks],
+                              None)
             done = loop.run(0, n) if step > 0 else n - 1 - loop.run(n - 1, -1)
             self.add_products(totals, stacks, 0 if step > 0 else n - done, done)
             i += done * step

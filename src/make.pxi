@@ -43,6 +43,8 @@ cdef class _StepMaker:
                 self.make_group(s, u)
             else:
                 self.make_single(s)
+        for u in range(self.plan.n_makers):
+            self.make_maker(&self.plan.makers[u])
         e.n_steps = schedule.n_units
         self.make_outputs()
         self.make_inputs()
@@ -85,7 +87,11 @@ cdef class _StepMaker:
     cdef int set_operands(self, Step *s) except -1:
         cdef int32_t *operands = NULL
         cdef int k
-        s.n_operands = self.plan.operands(s.instruction, &operands)
+        s.strip = self.plan.strips[s.instruction]
+        if s.strip != NULL:
+            s.n_operands = operands_at(self.program, s.instruction, &operands)
+        else:
+            s.n_operands = self.plan.operands(s.instruction, &operands)
         s.operands = <Part *>self.plan.pool.take((s.n_operands + 1) * sizeof(Part))
         for k in range(s.n_operands):
             self.set_part(&s.operands[k], operands[k])
@@ -149,6 +155,18 @@ cdef class _StepMaker:
         s.work = s.group.size * s.group.weight
         if s.group.lane_bytes > self.e.lane_bytes:
             self.e.lane_bytes = s.group.lane_bytes
+        return 0
+
+    cdef int make_maker(self, Maker *m) except -1:
+        """Where the operands of an array that is made in strips are."""
+        cdef const Value *v
+        cdef const Value *root
+        cdef int k
+        for k in range(2):
+            v = &self.plan.values[self.program.operand(m.value, k)]
+            root = &self.plan.values[v.root]
+            m.bases[k] = root.base
+            m.offsets[k] = root.place + v.offset
         return 0
 
     cdef int make_single(self, Step *s) except -1:
@@ -226,7 +244,7 @@ cdef class _StepMaker:
         s.work = s.out.size * a.dims[a.ndim - 1]
         if a.ndim == b.ndim and are_own_products(a.ndim, a.dims, b.dims, a.base == b.base
                                                  and a.offset == b.offset):
-            s.kind = STEP_PRODUCT
+            s.kind = STEP_PRODUCT if s.strip == NULL else STEP_STRIPS
             self.e.has_products = True
         return 0
 

@@ -126,15 +126,25 @@ cdef inline size_t room_before(size_t size) noexcept nogil:
 
 cdef Arr *block_memory(size_t size, size_t used) noexcept:
     cdef size_t before = room_before(size)
-    cdef char *p = <char *>cdiff_aligned_alloc(before + size)
+    cdef char *p = take_of_sheet(before + size) if before else NULL
+    cdef Sheet *sheet = _open_sheet if p != NULL else NULL
     if p == NULL:
-        return NULL
-    cdiff_use_large_pages(p, before + used, before + size)
-    return <Arr *>(p + before)
+        p = <char *>cdiff_aligned_alloc(before + size)
+        if p == NULL:
+            return NULL
+        cdiff_use_large_pages(p, before + used, before + size)
+    p += before
+    if before:
+        (<Sheet **>p)[-1] = sheet
+    return <Arr *>p
 
 
-cdef inline void free_block(Arr *r, int bucket) noexcept:
-    cdiff_aligned_free(<char *>r - room_before(bucket_size(bucket)))
+cdef void free_block(Arr *r, int bucket) noexcept:
+    cdef size_t before = room_before(bucket_size(bucket))
+    if before and (<Sheet **>r)[-1] != NULL:
+        leave_sheet((<Sheet **>r)[-1])
+    else:
+        cdiff_aligned_free(<char *>r - before)
 
 
 cdef Arr *block_new(int ndim, size_t payload) except NULL:
@@ -182,10 +192,10 @@ cdef Arr *block_zeroed(int ndim, size_t payload) except NULL:
 
 cdef Arr *block_untouched(int ndim, size_t payload) except NULL:
     """A block whose data may never be written: for the header of a large one no page of 2 MB is
-    taken, and it goes back to the operating system."""
+    taken or shared, and it goes back to the operating system."""
     cdef size_t header = header_size(ndim)
     cdef Arr *r
-    if payload < LAZY_ZEROS:
+    if payload < 16 * PAGE:
         return block_new(ndim, payload)
     r = <Arr *>cdiff_raw_alloc(header + payload)
     if r == NULL:

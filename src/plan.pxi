@@ -52,6 +52,8 @@ cdef struct Look:
     Py_ssize_t strides[MAX_NDIM]
 
 cdef struct Join                  # joins.pxi
+cdef struct Maker                 # strips.pxi
+cdef struct Strip
 cdef struct Shift                 # shifts.pxi
 
 # Questions are worth 0 or 1.
@@ -93,6 +95,9 @@ cdef class _Plan:
     cdef Join **joins             # for each concatenation that is planned as a whole
     cdef int n_given              # operands of concatenations that go along with computed ones
     cdef dict scatters            # root -> [(concatenation, number of its region)]
+    cdef Strip **strips           # for each product that makes an operand in strips, else NULL
+    cdef Maker *makers
+    cdef int n_makers
     # The instructions that read each root: edges[first_edge[r]] to edges[first_edge[r + 1] - 1]
     cdef int32_t *first_edge
     cdef int32_t *edges
@@ -105,12 +110,14 @@ cdef class _Plan:
         self.keys = {}
         self.values = <Value *>self.scratch.take((self.n + 1) * sizeof(Value))
         self.shifts = <Shift **>self.scratch.take((self.n + 1) * sizeof(void *))
+        self.strips = <Strip **>self.scratch.take((self.n + 1) * sizeof(void *))
         self.read_types()
         for i in range(self.n):
             self.read_instruction(i)
         find_shifts(self)
         self.keep_takes()
         find_joins(self)
+        find_strips(self)
         self.find_edges()
 
     cdef inline Type *type(self, Py_ssize_t i) noexcept:
@@ -119,6 +126,10 @@ cdef class _Plan:
     cdef int operands(self, Py_ssize_t i, int32_t **operands) noexcept:
         """The values that instruction i waits for."""
         cdef const Join *join = self.joins[i]
+        cdef const Strip *strip = self.strips[i]
+        if strip != NULL:
+            operands[0] = strip.operands
+            return strip.count
         if join == NULL:
             return operands_at(self.program, i, operands)
         operands[0] = join.operands

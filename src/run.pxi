@@ -273,7 +273,7 @@ cdef class Executable:
         """A position that is out of range: NumPy's error names it; or no memory, or a signal."""
         cdef const Step *s = &self.steps[step]
         cdef int k
-        if s.kind == STEP_PRODUCT:
+        if s.kind == STEP_PRODUCT or s.kind == STEP_STRIPS:
             raise_no_room()
         if s.kind == STEP_GROUP:
             k = taking_outside(s.group, w.m.bases)
@@ -375,6 +375,11 @@ cdef class Executable:
         return [(i, self.steps[i].weave.count) for i in range(self.n_steps)
                 if self.steps[i].weave != NULL]
 
+    def stripped(self):
+        """(step, matrices at a time) of the products that make an operand on the way."""
+        return [(i, self.steps[i].strip.maker.most) for i in range(self.n_steps)
+                if self.steps[i].kind == STEP_STRIPS]
+
     def profile(self, list inputs):
         """Where the time of one call goes, on one thread: (step, operator, shape, where, seconds,
         calls, bytes) for each step, and for each instruction of a step that fuses several.
@@ -409,12 +414,7 @@ cdef class Executable:
 
     cdef np.ndarray fresh(self, Py_ssize_t i):
         """Fresh memory for an output (None for a number): large memory comes from the pool."""
-        cdef const Part *p = &self.results[i]
-        if p.number:
-            return None
-        if p.size > 64:
-            return export(new_array(p.ndim, p.dims, p.typenum), NPY_ARRAY_WRITEABLE)
-        return np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
+        return None if self.results[i].number else part_memory(&self.results[i])
 
     cdef int bind_all(self, _Workspace w, list inputs, list held) except -1:
         cdef Py_ssize_t i
@@ -451,6 +451,25 @@ cdef class Executable:
         held.append(a)
         w.m.bases[p.base] = np.PyArray_BYTES(a)
         return 0
+
+
+cdef np.ndarray part_memory(const Part *p):
+    """An array for such a value, large ones from the pool."""
+    if p.size > 64:
+        return export(new_array(p.ndim, p.dims, p.typenum), NPY_ARRAY_WRITEABLE)
+    return np.PyArray_EMPTY(p.ndim, <np.npy_intp *>p.dims, p.typenum, 0)
+
+
+def pooled(Py_ssize_t size, dtype):
+    """A vector of any content, large ones from the pool: pages that were used before cost nothing.
+
+    >>> from cdiff import _core
+    >>> _core.pooled(3, float).shape
+    (3,)
+    """
+    if size <= 64:
+        return np.empty(size, dtype)
+    return export(new_array(1, &size, np.dtype(dtype).num), NPY_ARRAY_WRITEABLE)
 
 
 cdef bint has_dims(np.ndarray a, const Part *p) noexcept:

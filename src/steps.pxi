@@ -18,6 +18,7 @@ cdef enum StepKind:
     STEP_MOVES                    # copies of parts, after zeros if there are gaps
     STEP_REDUCE
     STEP_PRODUCT                  # of matrices, by kernels of our own
+    STEP_STRIPS                   # the same where an operand is made on the way
     STEP_GATHER
     STEP_SCATTER
     STEP_PYTHON                   # from here on with the GIL
@@ -84,6 +85,7 @@ cdef struct Step:
     Load *loads
     MovePart *moves
     Group *group
+    Strip *strip
     Weave *weave                  # of this step and the next ones, if they run as one
     Layout layout
     Taking taking                 # of a gather or a scatter
@@ -179,6 +181,72 @@ cdef bint run_product(const Step *s, char **bases) noexcept nogil:
                            <double *>part_data(&s.out, bases), product_threads)
 
 
+cdef void make_rows(const Maker *m, int axis, const char *a, const char *b,
+                    double **out) noexcept nogil:
+    """A part of a matrix, along the axes from `axis` on."""
+    cdef const Py_ssize_t *strides = m.strides[axis]
+    cdef Py_ssize_t i
+    if axis == m.ndim - 1:
+        m.kernel(m.shape[axis], out[0], <const double *>a, <const double *>b, strides[0] != 0,
+                 strides[1] != 0)
+        out[0] += m.shape[axis]
+        return
+    for i in range(m.shape[axis]):
+        make_rows(m, axis + 1, a + i * strides[0], b + i * strides[1], out)
+
+
+# A strip that several threads make, by matrices.
+cdef struct StripRun:
+    const Maker *maker
+    char **bases
+    double *room
+    Py_ssize_t first
+    int64_t next, count
+
+
+cdef void share_strip(void *context, int worker) noexcept nogil:
+    """Take matrices until none is left."""
+    cdef StripRun *r = <StripRun *>context
+    cdef const Maker *m = r.maker
+    cdef int64_t i = cdiff_take(&r.next, 1)
+    cdef double *out
+    while i < r.count:
+        out = r.room + i * m.matrix
+        make_rows(m, 0, r.bases[m.bases[0]] + m.offsets[0] + (r.first + i) * m.along[0],
+                  r.bases[m.bases[1]] + m.offsets[1] + (r.first + i) * m.along[1], &out)
+        i = cdiff_take(&r.next, 1)
+
+
+cdef bint run_strips(const Step *s, const Memory *m) noexcept nogil:
+    """A product of which an operand is made strip by strip."""
+    cdef Py_ssize_t dims[2][2 * MAX_NDIM]
+    cdef const Part *a = &s.operands[0]
+    cdef const Part *b = &s.operands[1]
+    cdef const Maker *x = s.strip.maker
+    cdef char **bases = m.bases
+    cdef Py_ssize_t count = a.dims[0]
+    cdef StripRun r
+    r.maker = x
+    r.bases = bases
+    r.room = <double *>(bases[BASE_ARENA] + s.strip.room)
+    r.first = 0
+    memcpy(dims[0], a.dims, 2 * a.ndim * sizeof(Py_ssize_t))
+    memcpy(dims[1], b.dims, 2 * b.ndim * sizeof(Py_ssize_t))
+    while r.first < count:
+        r.next = 0
+        r.count = x.most if x.most < count - r.first else count - r.first
+        dims[0][0] = dims[1][0] = r.count
+        bases[x.base] = <char *>(r.room - r.first * x.matrix)
+        cdiff_parallel(share_strip, &r, m.workers if r.count * x.matrix >= SHARED_WORK else 1)
+        if not matrix_products(a.ndim, dims[0], part_data(a, bases) + r.first * a.dims[a.ndim],
+                               dims[1], part_data(b, bases) + r.first * b.dims[b.ndim],
+                               <double *>(part_data(&s.out, bases) + r.first * s.out.dims[a.ndim]),
+                               product_threads):
+            return False
+        r.first += r.count
+    return True
+
+
 cdef bint run_rows(const Step *s, char **bases) noexcept nogil:
     """Rows of operand 0 at the positions of operand 1, or these rows added to zeros there; False
     where one is out of range."""
@@ -208,6 +276,8 @@ cdef bint run_step(const Step *s, const Memory *memory) noexcept nogil:
         run_reduce(s, bases)
     elif s.kind == STEP_PRODUCT:
         return run_product(s, bases)
+    elif s.kind == STEP_STRIPS:
+        return run_strips(s, memory)
     else:
         return run_rows(s, bases)
     return True

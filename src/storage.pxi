@@ -53,6 +53,7 @@ cdef class _Storage:
         self.n_bases = self.first_output + <int>len(p.outputs)
         self.place_given()
         self.place_outputs()
+        self.place_strips()
         self.find_last()
         self.reach_outputs()
         for u in range(schedule.n_units):
@@ -78,6 +79,18 @@ cdef class _Storage:
                 v.base = FIRST_INPUT + p.code[i].a
             else:
                 v.base = self.first_constant + p.code[i].a
+        return 0
+
+    cdef int place_strips(self) except -1:
+        """An array that is made in strips has a base of its own, which goes on with them."""
+        cdef Maker *m
+        cdef int k
+        for k in range(self.plan.n_makers):
+            m = &self.plan.makers[k]
+            m.base = self.n_bases
+            self.n_bases += 1
+            self.plan.values[m.value].base = m.base
+            self.plan.values[m.value].flags |= STORED
         return 0
 
     cdef int place_outputs(self) except -1:
@@ -249,6 +262,8 @@ cdef class _Storage:
             for k in range(count):
                 self.let_go(self.plan.values[operands[k]].root, end)
             self.let_go(i, -1)
+            if self.plan.strips[i] != NULL:
+                self.arena_free(self.plan.strips[i].room, strip_bytes(self.plan.strips[i]))
             if self.plan.values[i].kind == KIND_SUM:
                 self.arena_free(self.plan.values[i].scratch, self.scratch_size(i))
         return 0
@@ -263,6 +278,8 @@ cdef class _Storage:
         cdef Value *v = &self.plan.values[i]
         if v.kind == KIND_SUM:
             v.scratch = self.arena_take(self.scratch_size(i))
+        if self.plan.strips[i] != NULL:
+            self.plan.strips[i].room = self.arena_take(strip_bytes(self.plan.strips[i]))
         if self.plan.type(i).number:
             return self.new_register(v)
         if self.plan.joins[i] != NULL:

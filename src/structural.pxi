@@ -370,13 +370,16 @@ cdef Array value_embed(Array a, list operands, object attrs):
     cdef int i, ndim = read_shape(attrs[0], shape)
     cdef Py_ssize_t left = size_of(a)
     cdef Array out
-    if ndim == 1 and index[1] == 1 and index[2] >= 0 and typenum_of(a) == NPY_DOUBLE:
+    # Of a constant of a program only the part that is not zero is read: the rest is never touched.
+    cdef Py_ssize_t used = 0 if cdiff_tls.tracing else left
+    if ndim == 1 and index[1] == 1 and index[2] >= 0 and typenum_of(a) == NPY_DOUBLE \
+            and (used or (shape[0] - left) * <Py_ssize_t>sizeof(double) < LAZY_ZEROS):
         return padded(contiguous(as_block(a)), shape[0], index[0])
     for i in range(ndim):
         left //= shape[i] if shape[i] > 0 else 1
     # As many elements as there are places: all are written, and need no zeros before.
     out = (new_array(ndim, shape, typenum_of(a)) if left == 1
-           else zeros_array(ndim, shape, typenum_of(a), size_of(a)))
+           else zeros_array(ndim, shape, typenum_of(a), used))
     copy_in_place(slice_view(out, index), a)
     return out
 

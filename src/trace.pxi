@@ -119,7 +119,11 @@ cdef class Trace(Level):
         """A leaf with this value, which waits with it where it may."""
         if self.defers and is_deferred(a):
             return waiting_leaf(a, self.level)
-        return make_leaf(contiguous_copy(a) if N(a).flags & NODE_ARRAY else a, self.level)
+        if not N(a).flags & NODE_ARRAY:
+            return make_leaf(a, self.level)
+        if is_borrowed(a) or levels_of(N(a)) or not N(a).arr.flags & ARR_CONTIGUOUS:
+            return make_leaf(contiguous_copy(a), self.level)
+        return make_leaf(saved(a), self.level)  # who changes it in place makes a copy
 
     cdef Array dual_input(self, Array dual):
         """The input that stands for a dual from outside, which only the program's caller knows."""
