@@ -22,7 +22,7 @@ from codegen_c import (
 )
 
 # math/wide.h has these for AVX-512.
-WIDE = ("exp", "log", "sin", "cos", "tanh", "sech", "erf", "erfc", "gauss")
+WIDE = ("exp", "log", "sin", "cos", "tanh", "tanh_slope", "erf", "erfc", "gauss")
 
 
 class Formula:

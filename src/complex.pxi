@@ -115,9 +115,9 @@ def _power_log(a, b):
     return np.where(np.equal(a, 0) & np.equal(b, 0), y.dtype.type(0), y)
 
 
-def _sech(a):
+def _tanh_slope(a):
     smaller = np.exp(np.where(np.real(a) > 0, -a, a))
-    return 2 * smaller / (1 + np.square(smaller))
+    return np.square(2 * smaller / (1 + np.square(smaller)))
 
 
 def _sinc_derivative(a, order):
@@ -150,7 +150,7 @@ def _sinc_closed(z, n):
 # Rows that NumPy has no ufunc for.
 cdef dict COMPLEX_VALUES = {
     OP_ZMUL: _zmul, OP_SAFE_DIVIDE: _safe_divide, OP_SAFE_SUBTRACT: _safe_subtract,
-    OP_POWER_LOG: _power_log, OP_SECH: _sech, OP_SINC: np.sinc,
+    OP_POWER_LOG: _power_log, OP_TANH_SLOPE: _tanh_slope, OP_SINC: np.sinc,
     OP_SINC_DERIVATIVE: _sinc_derivative}
 
 

@@ -22,6 +22,8 @@ typedef struct {
     int ahead; /* bytes from what is read to what is asked for */
     int looked; /* whether REG_LOOK has something in this round */
     int root; /* the register of a root of which REG_T1 has half the reciprocal, or -1 */
+    const uint8_t *surplus; /* where a number for reciprocals is */
+    int divider, others; /* cycles that the divider, and other units, take for a round */
 } Writer;
 
 /* A constant sequence of bytes. */
@@ -152,6 +154,15 @@ static void put_literal(Writer *c, int opcode, int reg, const uint8_t *place)
     put_int32(c, place - (c->p + 4));
 }
 
+/* y = a and a number that lies before the code, in all lanes. */
+static void put_with_number(Writer *c, int opcode, int y, int a, const uint8_t *place)
+{
+    put_evex(c, MAP_0F, opcode, y, a, 0, 0, 0, 0);
+    c->p[-2] |= 0x10; /* one number for all */
+    *c->p++ = (uint8_t)((y & 7) << 3 | 5); /* rip */
+    put_int32(c, place - (c->p + 4));
+}
+
 /* mov rax, [rsi + 8 slot] */
 static void put_pointer(Writer *c, int64_t slot)
 {
@@ -166,8 +177,7 @@ enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, LOW_OUT = 0x13, UNPACK = 0x14, HIGH_IN =
        ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
 enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 0x65,
        EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_ONE = 0x59,
-       SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3,
-       LOGIC = 0x25, MANTISSA = 0x26, SUBTRACT_INTEGERS = 0xfb };
+       SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3 };
 /* Of 0F3A: a quarter of a vector that is set or read (a half: plus 2), and two quarters of either
  * of two vectors; and all of two vectors, moved to the right by some numbers. */
 enum { ALIGN = 0x03, INSERT = 0x18, EXTRACT = 0x19, SHUFFLE = 0x23 };

@@ -191,6 +191,10 @@ ew_fn kernels_far(int op, int64_t passing);
  * is how many elements of them go through these if nothing else is done, or 0. */
 ew_fn kernels_far_value(const KernelTable *table, int op, int64_t passing);
 
+/* Whether the divider makes eight quotients in the time of nine products (AMD Zen 4), not of thirty:
+ * then it takes a larger part of them.  Known after kernels_select(). */
+extern int cdiff_quick_divider;
+
 /* The best table for this CPU; the environment variable CDIFF_ISA can ask for a lesser one. */
 const KernelTable *kernels_select(void);
 

@@ -9,13 +9,17 @@
 
 #include "kernel_table.h"
 
+int cdiff_quick_divider;
+
 #if CDIFF_X86_KERNELS
 #include <cpuid.h>
 
 enum {
     SAVES_YMM = 0x06, /* XCR0: the operating system saves these registers */
     SAVES_ZMM = 0xe6,
-    AVX2_BITS = bit_AVX2 | bit_BMI2
+    AVX2_BITS = bit_AVX2 | bit_BMI2,
+    ALL_FAMILY = 0x0ff00f00,
+    ZEN4_FAMILY = 0x00a00f00 /* Zen 3, too, which has no AVX-512 */
 };
 #define AVX512_BITS (bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL)
 
@@ -28,6 +32,7 @@ static int read_features(unsigned *saved, unsigned *features)
     if (highest < 7)
         return 0;
     __cpuid(1, a, b, c, d);
+    cdiff_quick_divider = (a & ALL_FAMILY) == ZEN4_FAMILY;
     if ((c & needed) != needed)
         return 0;
     __asm__("xgetbv" : "=a"(*saved), "=d"(high) : "c"(0));

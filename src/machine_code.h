@@ -15,7 +15,8 @@
  * Two bodies do the same: the quick one takes a plain product for one in which a zero absorbs,
  * which differs only where the product is NaN, and divides by Newton's method (see quotients.h);
  * whatever leaves it is looked at for NaN, operands of quotients for their size, and the exact body
- * does a round again where that fails.
+ * does a round again where that fails.  Where the divider is quick, the quick body leaves it as many
+ * quotients and roots as it makes while the other units do the rest.
  */
 #ifndef CDIFF_MACHINE_CODE_H
 #define CDIFF_MACHINE_CODE_H
@@ -66,24 +67,38 @@ static void put_range(Writer *c, int a)
     *c->p++ = 0x0b; /* the larger magnitude, without its sign */
 }
 
-/* A divisor before a power of two, which Newton's method does not round well, counts like 0: the
- * digits of the number after it are those of 1. */
-static void put_digits_range(Writer *c, int b)
+/* About how many cycles an operator takes that are not the divider's, by Newton's method where it has
+ * a choice; how long a quick divider is busy otherwise, and how much that takes of the others. */
+enum { QUOTIENT_BUSY = 9, ROOT_BUSY = 16, BUSY_TOO = 3 };
+
+static int cycles_of(const MachineStep *s)
 {
-    put_vectors(c, MAP_0F3A, LOGIC, REG_T0, REG_T0, REG_T0, 0, 0);
-    *c->p++ = 0xff; /* -1 */
-    put_vectors(c, MAP_0F, SUBTRACT_INTEGERS, REG_T0, b, REG_T0, 0, 0);
-    put_vectors(c, MAP_0F3A, MANTISSA, REG_T0, 0, REG_T0, 0, 0);
-    *c->p++ = 4; /* in [1, 2), without its sign */
-    put_vectors(c, MAP_0F, SUBTRACT, REG_T0, REG_T0, REG_ONE, 0, 0);
-    put_range(c, REG_T0);
+    if (s->kind != DO_OPERATOR)
+        return s->kind == DO_STORE || s->kind == DO_STORE_PAST || s->kind == DO_STORE_LANE;
+    switch (s->op) {
+    case OP_SQRT: return 11;
+    case OP_DIVIDE: case OP_RECIPROCAL: return 10;
+    case SHARED_RECIPROCAL: return 7;
+    case SHARING_DIVIDE: case SHARING_RECIPROCAL: return 3;
+    default: return 1;
+    }
+}
+
+/* Does the divider take a quotient or root?  If that is quick, and done before the other units are. */
+static int on_divider(Writer *c, const MachineStep *s)
+{
+    const int busy = s->op == OP_SQRT ? ROOT_BUSY : QUOTIENT_BUSY;
+    if (!cdiff_quick_divider || c->divider + busy > c->others)
+        return 0;
+    c->divider += busy;
+    c->others -= cycles_of(s) - BUSY_TOO;
+    return 1;
 }
 
 /* newton_reciprocal() of quotients.h: into REG_T1. */
 static void put_reciprocal(Writer *c, int b)
 {
     const int guess = REG_T0, error = REG_T1, r = REG_T2;
-    put_digits_range(c, b);
     put_vectors(c, MAP_0F38, RECIPROCAL_14, guess, 0, b, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, b, guess);
@@ -92,6 +107,7 @@ static void put_reciprocal(Writer *c, int b)
     put_vectors(c, MAP_0F38, FMA_213, r, guess, guess, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, b, r);
+    put_with_number(c, ADD, error, error, c->surplus);
     put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0);
 }
 
@@ -99,7 +115,10 @@ static void put_reciprocal(Writer *c, int b)
 static void put_quotient(Writer *c, int y, int a, int b, int r)
 {
     const int q = REG_T0, rest = REG_T2;
-    put_product(c, q, a, r);
+    if (a == REG_ONE)
+        put_move(c, q, r);
+    else
+        put_product(c, q, a, r);
     put_move(c, rest, a);
     put_fnma(c, rest, b, q);
     put_fma(c, q, rest, r);
@@ -126,47 +145,58 @@ static void put_root(Writer *c, int y, int a)
     put_move(c, y, g);
 }
 
-static void put_divide(Writer *c, int y, int a, int b, int quick)
+static void put_divide(Writer *c, const MachineStep *s, int a, int b, int quick)
 {
-    if (!quick || c->point) {
-        put_vectors(c, MAP_0F, DIVIDE, y, a, b, 0, 0);
+    if (!quick || c->point || on_divider(c, s)) {
+        put_vectors(c, MAP_0F, DIVIDE, s->y, a, b, 0, 0);
         return;
     }
     put_reciprocal(c, b);
-    put_quotient(c, y, a, b, REG_T1);
+    put_quotient(c, s->y, a, b, REG_T1);
+}
+
+static void put_sqrt(Writer *c, const MachineStep *s, int quick)
+{
+    if (quick && !c->point && !on_divider(c, s)) {
+        put_root(c, s->y, s->a);
+        c->root = s->y;
+    } else {
+        put_vectors(c, MAP_0F, SQRT, s->y, 0, s->a, 0, 0);
+        c->root = -1;
+    }
 }
 
 /* The reciprocal of a root from half of it, which has all digits but the last: one step. */
 static void put_root_reciprocal(Writer *c, int y, int root)
 {
     const int r = REG_T1, error = REG_T0;
-    put_digits_range(c, root);
     put_vectors(c, MAP_0F, ADD, r, r, r, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, root, r);
+    put_with_number(c, ADD, error, error, c->surplus);
     put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0);
     put_move(c, y, error);
 }
 
 /* The reciprocal that quotients by b share, and such a quotient. */
-static void put_shared(Writer *c, int y, int b, int quick)
+static void put_shared(Writer *c, const MachineStep *s, int quick)
 {
-    if (quick && c->root == b) {
-        put_root_reciprocal(c, y, b);
-    } else if (quick) {
-        put_reciprocal(c, b);
-        put_move(c, y, REG_T1);
+    if (quick && c->root == s->a) {
+        put_root_reciprocal(c, s->y, s->a);
+    } else if (quick && !on_divider(c, s)) {
+        put_reciprocal(c, s->a);
+        put_move(c, s->y, REG_T1);
     } else {
-        put_divide(c, y, REG_ONE, b, 0);
+        put_divide(c, s, REG_ONE, s->a, 0);
     }
 }
 
-static void put_sharing(Writer *c, int y, int a, int b, int r, int quick)
+static void put_sharing(Writer *c, const MachineStep *s, int a, int b, int r, int quick)
 {
     if (quick)
-        put_quotient(c, y, a, b, r);
+        put_quotient(c, s->y, a, b, r);
     else
-        put_divide(c, y, a, b, 0);
+        put_divide(c, s, a, b, 0);
 }
 
 static void put_comparison(Writer *c, int y, int a, int b, int predicate)
@@ -250,17 +280,12 @@ static void put_operator(Writer *c, const MachineStep *s, int quick)
     case OP_SUBTRACT: put_vectors(c, MAP_0F, SUBTRACT, y, a, b, 0, 0); break;
     case OP_MULTIPLY: put_product(c, y, a, b); break;
     case OP_SQUARE: put_product(c, y, a, a); break;
-    case OP_DIVIDE: put_divide(c, y, a, b, quick); break;
-    case OP_RECIPROCAL: put_divide(c, y, REG_ONE, a, quick); break;
-    case SHARED_RECIPROCAL: put_shared(c, y, a, quick); break;
-    case SHARING_RECIPROCAL: put_sharing(c, y, REG_ONE, a, b, quick); break;
-    case SHARING_DIVIDE: put_sharing(c, y, a, b, s->c, quick); break;
-    case OP_SQRT:
-        if (quick && !c->point)
-            put_root(c, y, a);
-        else
-            put_vectors(c, MAP_0F, SQRT, y, 0, a, 0, 0);
-        break;
+    case OP_DIVIDE: put_divide(c, s, a, b, quick); break;
+    case OP_RECIPROCAL: put_divide(c, s, REG_ONE, a, quick); break;
+    case SHARED_RECIPROCAL: put_shared(c, s, quick); break;
+    case SHARING_RECIPROCAL: put_sharing(c, s, REG_ONE, a, b, quick); break;
+    case SHARING_DIVIDE: put_sharing(c, s, a, b, s->c, quick); break;
+    case OP_SQRT: put_sqrt(c, s, quick); break;
     case OP_NEGATIVE: put_vectors(c, MAP_0F, XOR, y, a, REG_SIGN, 0, 0); break;
     case OP_ABSOLUTE: put_vectors(c, MAP_0F, AND_NOT, y, REG_SIGN, a, 0, 0); break;
     case OP_POSITIVE:
@@ -370,9 +395,9 @@ static void note_root(Writer *c, const MachineStep *s)
         ? s->op == OP_ADD || s->op == OP_SUBTRACT || s->op == OP_MULTIPLY || s->op == OP_SQUARE
         : s->kind != DO_GATHER && s->kind != DO_SCATTER && s->kind != DO_SHIFT;
     const int writes = s->kind <= DO_SPREAD;
-    if (s->kind == DO_OPERATOR && s->op == OP_SQRT && !c->point)
-        c->root = s->y;
-    else if (!keeps || (writes && s->y == c->root))
+    if (s->kind == DO_OPERATOR && s->op == OP_SQRT)
+        return; /* put_sqrt() knows */
+    if (!keeps || (writes && s->y == c->root))
         c->root = -1;
 }
 
@@ -436,6 +461,12 @@ static uint8_t *put_round(Writer *c, const MachineStep *steps, int n, int look)
     int k, ranged = 0;
     c->looked = 0;
     c->root = -1;
+    c->divider = c->others = 0;
+    for (k = 0; k < n; k++) {
+        c->others += cycles_of(&steps[k]);
+        if (steps[k].kind == DO_OPERATOR && steps[k].op == OP_SAFE_DIVIDE)
+            c->divider += QUOTIENT_BUSY;
+    }
     if (look)
         put_move(c, REG_RANGE, REG_ZERO);
     for (k = 0; k < n; k++) {
@@ -491,11 +522,15 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD, 0, -1}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
+    const double surplus = 0x1p-80; /* NEWTON_SURPLUS of quotients.h */
     const int down = goes_down(steps, n);
     int k;
     if (down)
         c->ahead = -AHEAD;
     put_strides(c, steps, n);
+    c->surplus = c->p;
+    memcpy(c->p, &surplus, 8);
+    c->p += 8;
     entry = c->p;
     none = put_entry(c, down);
     put_past(c, steps, n);

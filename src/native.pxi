@@ -233,37 +233,48 @@ cdef class _Runs:
 
     cdef int bring_together(self) except -1:
         """Reorder calls so that light ones stand together, as far as one does not wait for
-        another: all light ones that can be done, some others, and so on."""
+        another: light ones that the next others wait for, these others, and so on."""
         cdef Group *g = self.g
         cdef Micro *left = <Micro *>self.scratch.take((g.n_micros + 1) * sizeof(Micro))
         cdef char *held = <char *>self.scratch.take(g.n_slots + 1)
-        cdef char *wanted = self.find_wanted()
-        cdef int n = g.n_micros, done = 0
-        cdef bint light = True
+        cdef char *wanted = <char *>self.scratch.take(g.n_micros + 1)
+        cdef int n = g.n_micros, done = 0, before
         memcpy(left, g.micros, n * sizeof(Micro))
         while n:
-            n = self.take_those(left, n, held, wanted, light, &done)
-            light = not light
-            wanted = NULL
+            before = done
+            n = self.take_those(left, n, held, self.find_wanted(left, n, held, wanted), True, &done)
+            n = self.take_those(left, n, held, NULL, False, &done)
+            if done == before:        # what is wanted waits for what is not
+                n = self.take_those(left, n, held, NULL, True, &done)
         return 0
 
-    cdef char *find_wanted(self) except? NULL:
-        """The calls that others than light ones wait for, if these work on lanes.  The first run
-        does no more: what it would hand on in lanes is in memory."""
-        cdef Group *g = self.g
-        cdef char *wanted = <char *>self.scratch.take(g.n_micros + 1)
-        cdef char *read = <char *>self.scratch.take(g.n_slots + 1)
+    cdef char *find_wanted(self, const Micro *left, int n, char *behind, char *wanted) noexcept:
+        """The light calls that the next others wait for, if these work on lanes; NULL: all.  A run
+        does no more, since what it hands on in lanes is stored and loaded, and what it makes it of
+        lies in lanes or memory.  Sums are never next: nobody waits for them."""
         cdef int32_t slots[4]
-        cdef int k, j
-        for k in range(g.n_micros - 1, -1, -1):
-            wanted[k] = not is_light(&g.micros[k])
-            if wanted[k] and (g.micros[k].kind == MICRO_SCATTER
-                              or self.writes_memory(&g.micros[k])):
+        cdef bint waits
+        cdef int k, j, limit = HEAVY_AT_ONCE
+        memset(behind, 0, self.g.n_slots)
+        for k in range(n):
+            waits = False
+            for j in range(slots_read(&left[k], slots)):
+                waits |= behind[slots[j]]
+            wanted[k] = limit and not (waits or is_light(&left[k]) or left[k].kind == MICRO_SUM)
+            if wanted[k] and (left[k].kind == MICRO_SCATTER or self.writes_memory(&left[k])):
                 return NULL
-            for j in range(slots_written(&g.micros[k], slots)):
-                wanted[k] |= read[slots[j]]
-            for j in range(slots_read(&g.micros[k], slots)):
-                read[slots[j]] |= wanted[k]
+            limit -= wanted[k]
+            for j in range(slots_written(&left[k], slots)):
+                behind[slots[j]] = waits or not is_light(&left[k])
+        if limit == HEAVY_AT_ONCE:
+            return NULL
+        memset(behind, 0, self.g.n_slots)
+        for k in range(n - 1, -1, -1):
+            if is_light(&left[k]):
+                for j in range(slots_written(&left[k], slots)):
+                    wanted[k] |= behind[slots[j]]
+            for j in range(slots_read(&left[k], slots)):
+                behind[slots[j]] |= wanted[k]
         return wanted
 
     cdef int take_those(self, Micro *left, int n, char *held, const char *wanted, bint light,

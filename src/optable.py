@@ -211,7 +211,7 @@ op("sinh", "a", "cosh(a)", "The hyperbolic sine.", pair="cosh", mp="sinh(a)",
 op("cosh", "a", "sinh(a)", "The hyperbolic cosine.", mp="cosh(a)", samples=REAL + (-700.0, 1e-9),
    holomorphic=True, example=(0.0, 0.0))
 # 1 - y*y would lose every digit for |a| > 19.
-op("tanh", "a", "square(sech(a))", "The hyperbolic tangent.", pair="sech", mp="tanh(a)",
+op("tanh", "a", "tanh_slope(a)", "The hyperbolic tangent.", pair="tanh_slope", mp="tanh(a)",
    samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True, example=(0.0, 1.0))
 # 1 + a*a would overflow where the partial is still 1e-155.
 op("arcsinh", "a", "1 / hypot(a, 1)", "The inverse hyperbolic sine.", mp="asinh(a)",
@@ -362,8 +362,8 @@ op("power_log", "a b",
    numpy=None, public=False, domain="a > 0", mp="a**b * log(a) if a else mpf(0)",
    samples=((0.3, 2.0), (2.5, -1.5), (1e-3, 0.5), (40.0, 3.0), (1.7, 0.0)),
    at_kink=(((0.0, 3.0), (0.0, 0.0)),), holomorphic=True)
-op("sech", "a", "-y * tanh(a)", "1 / cosh(a) without overflow.",
-   numpy=None, public=False, mp="sech(a)", samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True)
+op("tanh_slope", "a", "-2 * y * tanh(a)", "1 / cosh(a)**2 without overflow.",
+   numpy=None, public=False, mp="sech(a)**2", samples=REAL + (1e-9, 20.0, -300.0), holomorphic=True)
 op("gauss", "a", "-2.0 * zmul(y, a)", "exp(-a**2), without rounding a**2.",
    numpy=None, public=False, mp="exp(-a * a)", samples=REAL + (1e-9, 6.0, -20.0))
 op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),

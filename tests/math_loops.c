@@ -53,7 +53,7 @@ UNARY_FAST(log) UNARY_FAST(log2) UNARY_FAST(log10) UNARY_FAST(log1p)
 UNARY(sigmoid) UNARY_PARTS(softplus) UNARY_PARTS(log_sigmoid) BINARY(logaddexp) BINARY(logaddexp2)
 UNARY_FAST(sin) UNARY_FAST(cos) UNARY_FAST(tan) UNARY(sinc) UNARY(dsinc)
 UNARY(arcsin) UNARY(arccos) UNARY(arctan) BINARY(arctan2)
-UNARY(sinh) UNARY(cosh) UNARY(tanh) UNARY(sech)
+UNARY(sinh) UNARY(cosh) UNARY(tanh) UNARY(tanh_slope)
 UNARY_PARTS(arcsinh) UNARY_PARTS(arccosh) UNARY(arctanh)
 BINARY_PARTS(power) BINARY(hypot) UNARY(cbrt) UNARY(erf) UNARY_FAST(erfc) UNARY_FAST(gauss)
 UNARY(floor) UNARY(ceil) UNARY(trunc) UNARY(rint) UNARY(sign) BINARY(copysign)
@@ -81,6 +81,6 @@ BINARY_FAST(fmod) BINARY_FAST(remainder) BINARY_FAST(floor_divide)
     WIDE_LOOP(first_##name, cdm_wide_##name##_pair(x, &second))       \
     WIDE_LOOP(second_##name, (first = cdm_wide_##name##_pair(x, &second), second))
 
-WIDE(exp) WIDE(log) WIDE(sin) WIDE(cos) WIDE(tanh) WIDE(sech) WIDE(erf) WIDE(erfc) WIDE(gauss)
+WIDE(exp) WIDE(log) WIDE(sin) WIDE(cos) WIDE(tanh) WIDE(tanh_slope) WIDE(erf) WIDE(erfc) WIDE(gauss)
 WIDE_PAIR(sin) WIDE_PAIR(tanh) WIDE_PAIR(erf) WIDE_PAIR(erfc)
 #endif

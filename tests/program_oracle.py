@@ -11,7 +11,7 @@ import cdiff._core as core
 SPECIAL = {
     "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
     "relu": lambda a: np.maximum(a, 0),
-    "sech": lambda a: 1 / np.cosh(a),
+    "tanh_slope": lambda a: 1 / np.cosh(a) ** 2,
     "gauss": lambda a: np.exp(-a * a),
     "zmul": lambda a, b: np.where((a == 0) | (b == 0), 0.0, a * b),
     "safe_divide": lambda a, b: np.where(b == 0, 0.0, a / np.where(b == 0, 1.0, b)),

@@ -6,6 +6,7 @@ may differ in the last bits, since blocks of points may have other sizes.
 
 import itertools
 import threading
+from random import Random
 
 import numpy as np
 import pytest
@@ -296,6 +297,40 @@ def test_divisors_before_a_power_of_two(code):
     for y, z in zip(compiled(a, b, c, before_four), f(a, b, c, before_four), strict=True):
         np.testing.assert_array_equal(y, z)
     np.testing.assert_array_equal((cd.array(a) / cd.array(b)).numpy(), a / b)
+
+
+def next_to_a_middle(random, count):
+    """a and b whose quotient is all but the middle of two numbers: a 2^k = b m + s, m odd, 54 bits.
+    Some b have digits that are nearly all ones, for which reciprocals are hardest."""
+    pairs = []
+    while len(pairs) < count:
+        below = random.choice((1 << 10, 1 << 27, 1 << 30, 1 << 52))
+        b, k = (1 << 53) - 1 - 2 * random.randrange(below // 2), random.choice((53, 54))
+        s = random.choice((-5, -3, -1, 1, 3, 5))
+        m = -s * pow(b, -1, 1 << k) % (1 << k) + ((1 << 53) if k == 53 else 0)
+        a = (b * m + s) >> k
+        if m >> 53 and a >> 52 == 1:
+            pairs.append((float(a), float(b)))
+    return np.array(pairs).T
+
+
+@pytest.mark.parametrize("code", [True, False])
+def test_quotients_next_to_the_middle_between_two_numbers(code):
+    """So many in one run that the divider makes some, and Newton's method the others."""
+    _core.use_machine_code(code)
+    random = Random(1)
+    operands = [x for _ in range(5) for x in next_to_a_middle(random, 4001)]
+
+    def f(*x):
+        return [x[k] / x[k + 1] for k in range(0, 10, 2)], 1.0 / x[1], x[2] / x[1], x[0] / x[1]
+
+    compiled = cd.compile(f)
+    compiled(*operands)
+    for y, z in zip(leaves(compiled(*operands)), leaves(f(*operands)), strict=True):
+        np.testing.assert_array_equal(y, z)
+    for k in range(0, 10, 2):
+        a, b = map(cd.array, operands[k : k + 2])
+        np.testing.assert_array_equal((a / b).numpy(), operands[k] / operands[k + 1])
 
 
 def aligned(n, offset):

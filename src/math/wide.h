@@ -87,12 +87,11 @@ CDM_INLINE CdmWide cdm_wide_exp(CdmWide x) {
     return _mm512_scalef_pd(CDM_WFMA(power, CDM_WFMA(r2, p, r), power), k);
 }
 
-/* e^r - 1 - r; error of e^r - 1 2^-60. */
-CDM_INLINE CdmWide cdm_wide_exp_rest(CdmWide r) {
-    CdmWide r2 = r * r;
+/* (e^r - 1 - r)/r^2; error of e^r - 1 2^-60. */
+CDM_INLINE CdmWide cdm_wide_exp_rest(CdmWide r, CdmWide r2) {
     CdmWide high = CDM_WPOLY4(r, r2, 0x1.55555554acaadp-5, 0x1.11111110f0a3cp-7,
                               0x1.6c181fe03b86ap-10, 0x1.a01ae0c91fa7bp-13);
-    return r2 * CDM_WFMA(r2, high, CDM_WPOLY2(r, 0x1.0000000000003p-1, 0x1.5555555555555p-3));
+    return CDM_WFMA(r2, high, CDM_WPOLY2(r, 0x1.0000000000003p-1, 0x1.5555555555555p-3));
 }
 
 /* --- log: k ln2 + log c + log(1 + r), where x = 2^k z and r = z/c - 1 ----------------------------- */
@@ -184,70 +183,66 @@ CDM_INLINE CdmWide cdm_wide_sin_pair(CdmWide x, CdmWide *cosine) {
     return cdm_wide_or(sin, x, cdm_wide_sin_of(x, a), far);
 }
 
-/* --- tanh and sech: from u = e^-|x| = 2^k 2^(j/16) e^r -------------------------------------------- */
+/* --- tanh and its derivative: from u = e^-2|x| = 2^k 2^(j/16) e^r ----------------------------------- */
 
 typedef struct {
-    CdmWide r, rest, u;       /* e^r - 1 - r */
-    CdmWide divisor, inverse; /* 1 + u^2 */
-    __m512i j, k;             /* k as an exponent, and below it j */
+    CdmWide power, r, rest, all; /* u = power (1 + all), where all is r + rest */
+    CdmWide u;
 } CdmWideHyper;
 
-/* base 2^k; the bits of k below its exponent are those of j. */
+/* base 2^k, given k as an exponent; the bits below are ignored. */
 CDM_INLINE CdmWide cdm_wide_scaled(CdmWide base, __m512i k) {
     __m512i low = _mm512_and_si512(k, CDM_WEXPONENT);
     return _mm512_castsi512_pd(_mm512_add_epi64(CDM_WBITS(base), low));
 }
 
 CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
-    CdmWide m = _mm512_abs_pd(x), magic = CDM_WFNMA(m, CDM_W(CDM_LOG2E), CDM_W(CDM_MAGIC_16));
+    CdmWide m = _mm512_abs_pd(x), magic = CDM_WFNMA(m, CDM_W(2.0 * CDM_LOG2E), CDM_W(CDM_MAGIC_16));
     CdmWide k = magic - CDM_W(CDM_MAGIC_16);
-    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2_LO), CDM_WFNMA(k, CDM_W(CDM_LN2_HI), -m));
-    CdmWideHyper h;
-    h.j = CDM_WBITS(magic);
-    h.k = _mm512_slli_epi64(h.j, 48);
-    h.r = r;
-    h.rest = cdm_wide_exp_rest(r);
-    CdmWide power = cdm_wide_scaled(cdm_wide_look(cdm_wide_powers, h.j), h.k);
-    CdmWide lost = cdm_wide_look(cdm_wide_power_rests, h.j);
-    h.u = CDM_WFMA(power, (h.rest + lost) + r, power);
-    h.divisor = CDM_WFMA(h.u, h.u, CDM_W(1.0));
-    h.inverse = CDM_W(1.0) / h.divisor;
+    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2_LO), CDM_WFNMA(k, CDM_W(CDM_LN2_HI), -(m + m)));
+    CdmWide r2 = r * r, rest = cdm_wide_exp_rest(r, r2);
+    __m512i j = CDM_WBITS(magic);
+    CdmWide lost = cdm_wide_look(cdm_wide_power_rests, j);
+    CdmWide power = cdm_wide_scaled(cdm_wide_look(cdm_wide_powers, j), _mm512_slli_epi64(j, 48));
+    rest = CDM_WFMA(r2, rest, lost);
+    CdmWideHyper h = {power, r, rest, rest + r, CDM_WFMA(power, rest + r, power)};
     return h;
 }
 
-/* With n + n_lo = 1 - u^2 it is n/(2 - n).  u^2 is s e^2r, where s is a power of 2^(1/8), so 1 - s is
- * known with its rest; and as q is about n/(2 - n), n - 2 q is exact, from which the residual. */
+/* With n + n_lo = 1 - u and d + d_lo = 1 + u it is their quotient q, and what its residual adds.  All
+ * that does not wait for the division is made meanwhile: 1 - power is known with its rest, and that of
+ * d follows from n. */
 CDM_INLINE CdmWide cdm_wide_tanh_of(CdmWide x, CdmWideHyper h) {
-    CdmWide one = CDM_W(1.0), even = cdm_wide_look8(cdm_wide_even_powers, h.j);
-    CdmWide s = cdm_wide_scaled(even, _mm512_add_epi64(h.k, h.k));
-    CdmWide half = h.rest + h.r, r = h.r + h.r; /* e^2r - 1 is r and p */
-    CdmWide p = CDM_WFMA(half, half, (h.rest + h.rest) + cdm_wide_look8(cdm_wide_even_power_rests, h.j));
-    CdmWide a = one - s, a_lo = (one - a) - s, n = CDM_WFNMA(s, p + r, a);
-    CdmWide n_lo = CDM_WFNMA(s, p, CDM_WFNMA(s, r, (a - n) + a_lo));
-    CdmWide q = n * h.inverse, residual = CDM_WFMA(q, n, CDM_WFNMA(CDM_W(2.0), q, n));
-    return cdm_wide_signed(CDM_WFMA(CDM_WFMA(n_lo, q + one, residual), h.inverse, q), x);
+    CdmWide one = CDM_W(1.0), a = one - h.power, a_lo = (one - a) - h.power;
+    CdmWide n = CDM_WFNMA(h.power, h.all, a), d = one + h.u;
+    CdmWide n_lo = CDM_WFNMA(h.power, h.rest, CDM_WFNMA(h.power, h.r, (a - n) + a_lo));
+    CdmWide d_lo = (CDM_W(2.0) - d) - n, inverse = one / d, q = n * inverse;
+    CdmWide residual = CDM_WFNMA(q, d, n) + CDM_WFNMA(q, d_lo - n_lo, n_lo);
+    return cdm_wide_signed(CDM_WFMA(residual, inverse, q), x);
 }
 
-CDM_INLINE CdmWide cdm_wide_sech_of(CdmWideHyper h) {
-    CdmWide u = h.u + h.u, y = u * h.inverse;
-    return CDM_WFMA(CDM_WFNMA(h.divisor, y, u), h.inverse, y);
+/* 4 u/(1 + u)^2 */
+CDM_INLINE CdmWide cdm_wide_slope_of(CdmWideHyper h) {
+    CdmWide square = CDM_WFMA(h.u, h.u + CDM_W(2.0), CDM_W(1.0));
+    __m512i four_u = _mm512_add_epi64(CDM_WBITS(h.u), _mm512_set1_epi64(2LL << 52));
+    return _mm512_castsi512_pd(four_u) / square;
 }
 
-/* Where the exponent of u^2 would leave the range. */
+/* Where the exponent of u would leave the range. */
 #define CDM_WFAR_HYPER(x) CDM_WBEYOND(x, 354.0, _CMP_NLT_UQ)
 
 CDM_INLINE CdmWide cdm_wide_tanh(CdmWide x) {
     return cdm_wide_or(tanh, x, cdm_wide_tanh_of(x, cdm_wide_hyper(x)), CDM_WFAR_HYPER(x));
 }
 
-CDM_INLINE CdmWide cdm_wide_sech(CdmWide x) {
-    return cdm_wide_or(cdm_sech, x, cdm_wide_sech_of(cdm_wide_hyper(x)), CDM_WFAR_HYPER(x));
+CDM_INLINE CdmWide cdm_wide_tanh_slope(CdmWide x) {
+    return cdm_wide_or(cdm_tanh_slope, x, cdm_wide_slope_of(cdm_wide_hyper(x)), CDM_WFAR_HYPER(x));
 }
 
-CDM_INLINE CdmWide cdm_wide_tanh_pair(CdmWide x, CdmWide *sech) {
+CDM_INLINE CdmWide cdm_wide_tanh_pair(CdmWide x, CdmWide *slope) {
     CdmWideHyper h = cdm_wide_hyper(x);
     __mmask8 far = CDM_WFAR_HYPER(x);
-    *sech = cdm_wide_or(cdm_sech, x, cdm_wide_sech_of(h), far);
+    *slope = cdm_wide_or(cdm_tanh_slope, x, cdm_wide_slope_of(h), far);
     return cdm_wide_or(tanh, x, cdm_wide_tanh_of(x, h), far);
 }
 
@@ -261,7 +256,7 @@ CDM_INLINE CdmWide cdm_wide_gauss_parts(CdmWide m, CdmWide *tail, CdmWide *k) {
     CdmWide lo = CDM_WFMA(*k, CDM_W(CDM_LN2_LO), square_lo);
     CdmWide r = CDM_WFNMA(*k, CDM_W(CDM_LN2_HI), -square) - lo;
     CdmWide lost = cdm_wide_look(cdm_wide_power_rests, CDM_WBITS(magic));
-    CdmWide p = r + (cdm_wide_exp_rest(r) + lost);
+    CdmWide r2 = r * r, p = r + CDM_WFMA(r2, cdm_wide_exp_rest(r, r2), lost);
     CdmWide power = cdm_wide_look(cdm_wide_powers, CDM_WBITS(magic)), y = CDM_WFMA(power, p, power);
     *tail = CDM_WFMA(power, p, power - y);
     return y;
