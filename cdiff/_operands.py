@@ -15,6 +15,7 @@ import linecache
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
 from typing import Any, TypeVar
 
@@ -371,9 +372,12 @@ class _Scope:
         if _is(part.owner, ModuleType):
             return ""
         lines = _bindings.attribute_lines(self.frame, part.owner, part.step.argval)
-        if lines:
-            return f"assigned at {self._places(lines)}"
-        return self._inner_origin("of", part.parts[0], callers)
+        made = self._inner_origin("of", part.parts[0], callers)
+        if not lines:
+            return made
+        # What __init__ assigns has no line in a dataclass: then the object itself may be the last.
+        last = f", or {made}" if made and is_dataclass(part.owner) else ""
+        return f"assigned at {self._places(lines)}{last}"
 
     def _inner_origin(self, word: str, whole: _Part, callers: int) -> str:
         origin = self.origin(whole, callers)

@@ -122,12 +122,24 @@ def test_conversion_to_numpy():
 # ------------------------------------------------------------------ items
 
 
+def test_partition_in_place_is_along_the_last_axis():
+    rows = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    x = cd.array(rows)
+    x.partition(1)
+    rows.partition(1)
+    assert x.tolist() == rows.tolist()
+
+
 def test_len_and_iteration():
     x = cd.array([[1.0, 2.0], [3.0, 4.0]])
     assert len(x) == 2
     assert [row.tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
     assert [row.tolist() for row in reversed(x)] == [[3.0, 4.0], [1.0, 2.0]]
     assert [v.item() for v in x.flat] == [1.0, 2.0, 3.0, 4.0]
+    ours, theirs = x.flat, x.numpy().flat
+    for _ in range(4):
+        assert ours.coords == theirs.coords
+        assert next(ours).item() == next(theirs)
     a, b = x[0]
     assert (a.item(), b.item()) == (1.0, 2.0)
     assert list(cd.array(np.zeros((0, 2)))) == []

@@ -178,6 +178,8 @@ def test_errors():
     x = cd.array(-1.0, requires_grad=True)
     with pytest.raises(ValueError, match="scale < 0"):
         rng.normal(0.0, x)
+    with pytest.raises(ValueError, match="a < 0"):
+        rng.weibull(x)
     with pytest.raises(ValueError, match="a <= 0"):
         rng.pareto(x)
     with pytest.raises(ValueError, match=r"shape \(2,\) do not fit samples of size \(3,\)"):

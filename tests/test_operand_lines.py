@@ -202,6 +202,10 @@ Pair = namedtuple("Pair", "left right")
 class Model:
     w: object
 
+    def scaled(self):
+        self.w = self.w * 2.0  # scaled
+        return self.w + np.ones(4)
+
 
 class Slots:
     __slots__ = ("w",)
@@ -222,10 +226,14 @@ def test_attributes():
     assert f"`pair.left`: float64 (3,), of `pair`, assigned at line {at('pair')}" in note
     model = Model(X)  # model
     note = note_of(lambda: model.w + Y)
-    assert f"`model.w`: float64 (3,), of `model`, assigned at line {at('model')}" in note
+    made = f"of `model`, assigned at line {at('model')}"
+    assert f"`model.w`: float64 (3,), assigned at line {at('scaled')}, or {made}" in note
+    note = note_of(model.scaled)
+    assert f"`self.w`: float64 (3,), assigned at line {at('scaled')}" in note
     model.w = cd.array(np.ones(5))  # set
     note = note_of(use_of, model)  # which assigns to it too
-    assert f"`model.w`: float64 (5,), assigned at line {at('set')} or {at('other')}" in note
+    lines = f"{at('scaled')} or {at('set')} or {at('other')}"
+    assert f"`model.w`: float64 (5,), assigned at line {lines}" in note
 
 
 def use_of(model):
