@@ -89,6 +89,18 @@ def test_dtypes_of_results(f):
     check_same(f, WHOLE)
 
 
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+def test_integers_padded_by_odd_reflections(mode):
+    for x in (WHOLE, WHOLE.astype(np.int8), HUGE):
+        check_same(lambda m, x: m.pad(x, (3, 2), mode, reflect_type="odd"), x)
+
+
+def test_weights_of_cov_are_computed_in_full():
+    weights = np.array([0.1, 0.7, 0.3], np.float32)
+    want, got = np.cov(A, aweights=weights), cnp.cov(cd.array(A), aweights=cd.array(weights))
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-13)
+
+
 @pytest.mark.parametrize("name", ["fabs", "positive", "square", "sqrt", "trunc", "exp"])
 def test_dtypes_of_functions_of_short_integers(name):
     for dtype in (np.int8, np.uint8, np.int16, np.uint16, np.int32):

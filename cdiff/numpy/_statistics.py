@@ -52,6 +52,7 @@ def cov(
     if y is not None:
         rows = _core.concatenate([rows, _variables(y, rowvar, dtype, "cov: y")], 0)
     ddof = (0 if bias else 1) if ddof is None else ddof
+    aweights = None if aweights is None else _core.cast(as_array(aweights), float)
     w = _weights(rows.shape[1], fweights, aweights)
     mean, total = average(rows, 1, w, True)
     total = _core.index(total, 0)
