@@ -286,6 +286,7 @@ MORE = {
         "m.piecewise(s, [s > 0], [m.exp, 0.0])",
     ],
     "elementary": [
+        "m.fabs(v)",
         "m.float_power(m.abs(c), 2.5)",
         "m.float_power(t, row)",
         "m.modf(c * 3)[0]",

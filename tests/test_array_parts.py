@@ -170,7 +170,7 @@ REFUSED = {
     "integers asked for": (lambda: np.add(LEAF, 1, dtype=int), TypeError, "add: cannot cast"),
     "float32 safely": (
         lambda: np.add(LEAF, 1, dtype=np.float32, casting="safe"), TypeError, "rule 'safe'"),
-    "unknown keyword": (lambda: np.add(LEAF, 1, signature="dd->d"), TypeError, "signature"),
+    "unknown keyword": (lambda: np.add(LEAF, 1, axis=0), TypeError, "axis"),
     "order matters": (
         lambda: np.subtract.reduce(LEAF.reshape(2, 3), axis=None), ValueError, "order of its"),
     "no identity": (lambda: np.fmax.reduce(LEAF, where=X > 2), ValueError, "pass initial="),

@@ -31,6 +31,10 @@ def check_same(f, *args):
     np.testing.assert_allclose(np.asarray(got), want, rtol=1e-3 if dtype != want.dtype else 1e-6)
 
 
+def integers(m):
+    return np.zeros(3, int) if m is np else cd.array(np.zeros(3, int))
+
+
 # --- keywords of ufuncs ---------------------------------------------------------------------------
 
 WORDS = [
@@ -82,11 +86,24 @@ def test_words_of_functions_that_numpy_does_not_have():
     lambda m, x: m.matmul(x, x.T, dtype=float), lambda m, x: m.vecdot(x, x, dtype=complex),
     lambda m, x: m.matmul(x, x.T, dtype=np.float32, casting="unsafe"),
     lambda m, x: m.ldexp(x, 2, dtype=float), lambda m, x: m.conjugate(x, dtype="f4"),
-    lambda m, x: m.fabs(x), lambda m, x: m.power(x, 2), lambda m, x: m.trace(x / 2, dtype=bool),
+    lambda m, x: m.fabs(x), lambda m, x: m.unwrap(x, period=3),
+    lambda m, x: m.trace(x / 2, dtype=bool),
     lambda m, x: m.trace(x / 2, dtype="i1"), lambda m, x: m.clip(x, dtype="f4"),
 ])  # fmt: skip
 def test_dtypes_of_results(f):
     check_same(f, WHOLE)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+def test_integers_padded_by_odd_reflections(mode):
+    for x in (WHOLE, WHOLE.astype(np.int8), HUGE):
+        check_same(lambda m, x: m.pad(x, (3, 2), mode, reflect_type="odd"), x)
+
+
+def test_weights_of_cov_are_computed_in_full():
+    weights = np.array([0.1, 0.7, 0.3], np.float32)
+    want, got = np.cov(A, aweights=weights), cnp.cov(cd.array(A), aweights=cd.array(weights))
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["fabs", "positive", "square", "sqrt", "trunc", "exp"])
@@ -192,7 +209,7 @@ def test_powers_of_nothing():
     for x in (np.array([1, 2]), A):
         for nothing in (None, "a", {}):
             with pytest.raises(TypeError):
-                np.power(cd.array(x), nothing)
+                cnp.power(cd.array(x), nothing)
 
 
 def test_vectors_of_integers_multiplied_in_place():
@@ -305,7 +322,7 @@ def test_norms_of_empty_matrices(shape, order):
 @pytest.mark.parametrize("f", [
     lambda m, x: m.nanvar(x[0, 0], axis=0), lambda m, x: m.nanstd(x[0, 0], axis=-1),
     lambda m, x: m.linalg.lstsq(x.T, m.arange(3.0) ** 2, rcond=1)[0],
-    lambda m, x: m.polyfit(x[0], x[1] ** 2, 1, rcond=1), lambda m, x: m.unwrap(m.rint(x), period=3),
+    lambda m, x: m.polyfit(x[0], x[1] ** 2, 1, rcond=1),
     lambda m, x: m.add.reduceat(x, [0, 1], axis=1, out=m.zeros((2, 2))),
 ])  # fmt: skip
 def test_results_at_the_edges(f):
@@ -319,6 +336,11 @@ def test_results_at_the_edges(f):
     (lambda m, x: m.clip(x, nonsense=1), TypeError),
     (lambda m, x: m.fabs(x + 1j), TypeError),
     (lambda m, x: m.linspace(x, 2, 3, device="gpu"), ValueError),
+    (lambda m, x: m.ptp(x, 0, out=integers(m)), TypeError),
+    (lambda m, x: m.std(x, 0, out=integers(m)), TypeError),
+    (lambda m, x: m.nanstd(x, 0, out=integers(m)), TypeError),
+    (lambda m, x: m.percentile(x, 30, 0, out=integers(m)), TypeError),
+    (lambda m, x: m.std(x, 0, out=3), TypeError),
     (lambda m, x: m.reshape(x, (3, 2), order="F", copy=False), ValueError),
     (lambda m, x: m.ldexp(x, 2, dtype=np.float32), TypeError),
     (lambda m, x: m.add.reduceat(x, [0], axis=1, out=m.zeros((1, 1))), ValueError),

@@ -395,8 +395,17 @@ def index_along(axis: int, key: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, key)
 
 
-def store(out: Any, result: Any, name: str) -> Array:
-    """Give a result to the caller's `out`, which must be able to hold its derivative."""
+def store(out: Any, result: Any, name: str, casting: Any = "unsafe") -> Array:
+    """Give a result to the caller's `out`, which must be able to hold its derivative.
+
+    NumPy's sums and extremes cut a result to the dtype of `out`; for others `casting` says more.
+    """
+    kind = getattr(out, "dtype", None)  # of what is no array something is said below
+    if casting != "unsafe" and kind and not np.can_cast(result.dtype, kind, casting):
+        raise misfit(
+            f"{name}: out= has dtype {kind}, which cannot hold a result of dtype {result.dtype}",
+            TypeError,
+        )
     if type(out) is not Array:
         if isinstance(out, np.ndarray) and not levels(as_array(result)):
             np.copyto(out, plain(result), casting="same_kind")

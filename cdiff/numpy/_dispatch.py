@@ -2,7 +2,8 @@
 
 The core asks once for each and remembers the answer. Only the file that has the function is
 imported, which its name tells; where it does not, all files are, before the answer is that there
-is none. This file must not know what any function does.
+is none: then NumPy's own function answers for arrays without derivative. This file must not know
+what any function does.
 """
 
 from __future__ import annotations

@@ -265,7 +265,7 @@ def _spread(
         few = of_values(_too_few, valid, axes, kept, lost)
         if any_true(few):
             result = _core.where(few, np.asarray(np.nan, result.dtype), result)
-    return result if out is None else store(out, result, "nan" + name)
+    return result if out is None else store(out, result, "nan" + name, "same_kind")
 
 
 def _too_few(valid: Any, axes: tuple[int, ...], keepdims: bool, lost: float) -> Any:

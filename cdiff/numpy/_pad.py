@@ -16,7 +16,15 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff.numpy import _index, _reduce
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, index_along, mirrors, plain
+from cdiff.numpy._common import (
+    NUMPY,
+    ArrayLike,
+    as_array,
+    index_along,
+    mirrors,
+    of_values,
+    plain,
+)
 from cdiff.numpy._creation import linspace
 from cdiff.numpy._functional import lines, restacked
 
@@ -129,6 +137,8 @@ def _repeated(a: Array, widths: list[tuple[int, int]], mode: str, reflect_type: 
     if mode not in ("reflect", "symmetric") or reflect_type == "even":
         positions = NUMPY.pad(np.arange(a.size).reshape(a.shape), widths, mode)
         return _core.index(_core.reshape(a, (a.size,)), positions)
+    if a.dtype.kind not in "fc":
+        return as_array(of_values(NUMPY.pad, a, widths, mode, reflect_type=reflect_type))
     for axis, width in enumerate(widths):
         a = _odd(a, axis, width, mode) if any(width) else a
     return a

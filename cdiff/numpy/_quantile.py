@@ -193,7 +193,7 @@ def _quantile(
     if keepdims is not NO_VALUE and keepdims:
         kept = tuple([1 if i in axes else n for i, n in enumerate(shape)])
         result = _core.reshape(result, (*np.shape(q), *kept))
-    return result if out is None else store(out, result, name)
+    return result if out is None else store(out, result, name, "same_kind")
 
 
 def _of_whole_numbers(
@@ -205,7 +205,7 @@ def _of_whole_numbers(
     given = {} if keepdims is NO_VALUE else {"keepdims": keepdims}
     result = of_values(function, a, q, axis, method=method, weights=weights, **given)
     result = as_array(result)
-    return result if out is None else store(out, result, name)
+    return result if out is None else store(out, result, name, "same_kind")
 
 
 def _fitted(weights: ArrayLike, a: Array, axis: Any, axes: tuple[int, ...], name: str) -> Any:

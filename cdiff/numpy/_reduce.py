@@ -228,7 +228,7 @@ def ptp(a: ArrayLike, axis: Any = None, out: Any = None, keepdims: Any = NO_VALU
     array([ 1., -1.,  0.])
     """
     result = max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
-    return result if out is None else store(out, result, "ptp")
+    return result if out is None else store(out, result, "ptp", "same_kind")
 
 
 # --- moments --------------------------------------------------------------------------------------
@@ -339,7 +339,8 @@ def _spread(
         result = _core.norm2(deviation, axes, keepdims) / dof**0.5
     if dtype is not None:
         result = _core.cast(result, dtype)  # complex numbers stay so
-    return result if out is None else store(out, result, name)
+    casting = "same_kind" if name == "std" else "unsafe"
+    return result if out is None else store(out, result, name, casting)
 
 
 def _has_fractions(dtype: Any, name: str) -> bool:

@@ -58,6 +58,7 @@ def cov(
     ddof = (0 if bias else 1) if ddof is None else ddof
     if aweights is not None and as_array(aweights).dtype.kind == "c":
         raise TypeError(f"cov: aweights must be real, not {as_array(aweights).dtype}")
+    aweights = None if aweights is None else _core.cast(as_array(aweights), float)
     w = _weights(rows.shape[1], fweights, aweights)
     mean, total = average(rows, 1, w, True)
     total = _core.index(total, 0)
