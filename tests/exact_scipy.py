@@ -10,6 +10,7 @@ import numpy as np
 from exact_circle import circle
 from exact_modes import parts_of, truth
 from exact_numbers import DIGITS, Number, exact, lifted, wrapped
+from exact_scipy_calls import WRITTEN
 from exact_special import log_beta, normal
 from mpmath import mp
 from special_cases import namespace
@@ -147,6 +148,8 @@ def ways(module, name, f, row, d):
         yield by_row(row), MPMATH
     if module == "special":
         yield f, MPMATH
+    if (module, name) in WRITTEN:
+        yield WRITTEN[module, name], MPMATH
 
 
 def truth_of(module, name, f, args, directions, row=None, d=None):
