@@ -1,4 +1,4 @@
-"""Exact derivatives of functions that take complex numbers, from their values on a circle: `circle`.
+"""Exact derivatives of functions of complex numbers, from their values on a circle: `circle`.
 
 Cauchy's integrals of a holomorphic function over a circle around the point are its Taylor
 coefficients, and the mean of few values is such an integral to the last digits: no difference is

@@ -112,7 +112,8 @@ def by_row(row):
     """The expression of a row for mpmath, of the arguments that have a derivative."""
     places = [k for k, d in enumerate(row.d) if d is not None]
     point = row.samples[0]
-    guess = float(np.real(row.plain()(*[float(x) if k in places else x for k, x in enumerate(point)])))
+    at = [float(x) if k in places else x for k, x in enumerate(point)]
+    guess = float(np.real(row.plain()(*at)))
 
     def number(*moved):
         scope = namespace(guess)

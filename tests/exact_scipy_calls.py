@@ -1,14 +1,15 @@
 """Calls of SciPy's functions, written once more for arrays of fifty digits: `WRITTEN`.
 
 For functions of real numbers only, whose code no such array can go through: transforms,
-decompositions, distances. Each is the call of the tests' cases; that its value is SciPy's is checked
-where it is used. Must not know cdiff, nor any derivative.
+decompositions, distances. Each is the call of the tests' cases; that its value is SciPy's is
+checked where it is used. Must not know cdiff, nor any derivative.
 """
 
 import exact_linalg  # noqa: F401 -- fills the table
 import numpy as np
-from exact_numbers import exact
+from exact_numbers import each, exact
 from exact_numpy import SWAPPED
+from mpmath import mp
 
 __all__ = ["WRITTEN"]
 
@@ -26,9 +27,11 @@ def hfftn(x, s, axes):
 
 
 for _name in ("fft", "ifft", "rfft", "ihfft"):
-    WRITTEN["fft", _name] = lambda x, f=getattr(np.fft, _name): np.abs(f(x, 6, 0, "ortho"))
+    _f = getattr(np.fft, _name)
+    WRITTEN["fft", _name] = lambda x, f=_f: np.abs(f(x, 6, 0, "ortho"))
 for _name in ("irfft", "hfft"):
-    WRITTEN["fft", _name] = lambda x, f=getattr(np.fft, _name): f(x * TURNED, 5)
+    _f = getattr(np.fft, _name)
+    WRITTEN["fft", _name] = lambda x, f=_f: f(x * TURNED, 5)
 for _name in ("fft2", "ifft2", "fftn", "ifftn", "rfft2", "rfftn", "ihfft2", "ihfftn"):
     _f = ihfftn if _name.startswith("ihfft") else getattr(np.fft, _name)
     WRITTEN["fft", _name] = lambda x, f=_f: np.abs(f(x, norm="forward"))
@@ -98,3 +101,24 @@ DISTANCES = {
     "seuclidean": lambda u, v, w: np.sqrt(np.sum((u - v) ** 2 / w)),
 }  # fmt: skip
 WRITTEN.update({("spatial.distance", name): f for name, f in DISTANCES.items()})
+
+
+# --- special functions of several results, or in Python -------------------------------------------
+
+
+def several(*functions):
+    """Of one argument, one result each."""
+    return lambda x: tuple([each(f, x) for f in functions])
+
+
+WRITTEN.update({
+    ("special", "comb"): lambda x: each(lambda k: mp.binomial(mp.mpf(5.3), k), x),
+    ("special", "perm"): lambda x: each(
+        lambda k: mp.gamma(mp.mpf(5.3) + 1) / mp.gamma(mp.mpf(5.3) - k + 1), x),
+    ("special", "factorial"): lambda x: each(mp.factorial, x),
+    ("special", "multigammaln"): lambda x: each(
+        lambda a: mp.log(mp.pi) / 2 + mp.loggamma(a + 2) + mp.loggamma(a + 1.5), x),
+    ("special", "lambertw"): lambda x: each(mp.lambertw, x),
+    ("special", "pbdv"): several(lambda x: mp.pcfd(mp.mpf(0.4), x), lambda x: (
+        x / 2 * mp.pcfd(mp.mpf(0.4), x) - mp.pcfd(mp.mpf(0.4) + 1, x))),
+})  # fmt: skip
