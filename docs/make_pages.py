@@ -115,8 +115,8 @@ COVERAGE = """# SciPy: what is tested
 mode, eager, compiled and mapped (`vmap`), to second order and beyond: derivatives are functions of
 the same kind, so higher orders are the same operation once more. First and second derivatives, in
 each mode and nesting of modes, are compared to nine digits with exact ones that know no rule of
-differentiation, from what stands in the last column: SciPy's own Python code or mpmath in numbers of
-50 digits, where a difference over a step of 1e-14 is right to more digits than float64 has, or
+differentiation, from what stands in the last column: SciPy's own Python code or mpmath in numbers
+of 50 digits, where a difference over a step of 1e-14 is right to more digits than float64 has, or
 SciPy's values on a circle of complex numbers, whose means are derivatives (Cauchy). Where SciPy
 computes in C, of real numbers only, and mpmath has no such function (Mathieu functions, splines by
 their knots, filters of images, symmetric matrices of which SciPy reads one half), extrapolated
