@@ -121,8 +121,8 @@ SciPy's values on a circle of complex numbers, whose means are derivatives (Cauc
 computes in C, of real numbers only, and mpmath has no such function (Mathieu functions, splines by
 their knots, filters of images, densities of vectors and matrices, symmetric matrices of which SciPy
 reads one half), extrapolated differences of SciPy's values remain: five digits, four in second
-order. Values and their dtypes are compared with SciPy's. Which arguments, and what has no derivative, stands on
-[the page of functions](scipy.md).
+order. Values and their dtypes are compared with SciPy's. Which arguments, and what has no
+derivative, stands on [the page of functions](scipy.md).
 """
 
 
