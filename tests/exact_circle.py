@@ -1,4 +1,4 @@
-"""Exact derivatives of functions that take complex numbers, from their values on a circle: `circle`.
+"""Exact derivatives of functions of complex numbers, from their values on a circle: `circle`.
 
 Cauchy's integrals of a holomorphic function over a circle around the point are its Taylor
 coefficients, and the mean of few values is such an integral to the last digits: no difference is
@@ -11,15 +11,24 @@ from exact_modes import Truth, inexact
 
 __all__ = ["NotHolomorphic", "circle"]
 
-RADIUS, POINTS = 0.03, 24
+RADII, POINTS = (0.3, 0.1, 0.03), 24  # the larger, the less of the rounding is left
 
 
 class NotHolomorphic(ValueError):
     """The function has no derivative in the complex sense, or a singular point is too near."""
 
 
-def circle(f, args, directions, radius=RADIUS):
+def circle(f, args, directions):
     """The values and first two derivatives along directions, as `exact_modes.truth` gives them."""
+    for radius in RADII[:-1]:
+        try:
+            return of_radius(f, args, directions, radius)
+        except (ArithmeticError, ValueError):
+            continue
+    return of_radius(f, args, directions, RADII[-1])
+
+
+def of_radius(f, args, directions, radius):
     turns = np.exp(2j * np.pi * np.arange(POINTS) / POINTS)
     moved = [[x + radius * t * d for x, d in zip(args, directions, strict=True)] for t in turns]
     rows = list(zip(*[inexact(f(*row)) for row in moved], strict=True))

@@ -2,8 +2,8 @@
 
 `Number` is an element, `Exact` an array of them, on which NumPy's own Python code runs: sums,
 products, `einsum` and whatever is composed of arithmetic. Elementwise functions are mpmath's; what
-NumPy computes in C (of float64 only) is looked up in `TRANSCRIBED`, which other files fill. A number
-never becomes a float on the way: that raises, so no digit is lost unseen. With so many digits a
+NumPy computes in C (of float64 only) is looked up in `TRANSCRIBED`, which other files fill. No
+number becomes a float on the way: that raises, so no digit is lost unseen. With so many digits a
 difference over a step of 1e-14 is a derivative, exact to more places than float64 has. Knows NumPy
 and mpmath; must not know cdiff.
 """

@@ -10,6 +10,7 @@ import numpy as np
 from exact_circle import circle
 from exact_modes import parts_of, truth
 from exact_numbers import DIGITS, Number, exact, lifted, wrapped
+from exact_scipy_calls import WRITTEN
 from exact_special import log_beta, normal
 from mpmath import mp
 from special_cases import namespace
@@ -111,7 +112,8 @@ def by_row(row):
     """The expression of a row for mpmath, of the arguments that have a derivative."""
     places = [k for k, d in enumerate(row.d) if d is not None]
     point = row.samples[0]
-    guess = float(np.real(row.plain()(*[float(x) if k in places else x for k, x in enumerate(point)])))
+    at = [float(x) if k in places else x for k, x in enumerate(point)]
+    guess = float(np.real(row.plain()(*at)))
 
     def number(*moved):
         scope = namespace(guess)
@@ -147,6 +149,8 @@ def ways(module, name, f, row, d):
         yield by_row(row), MPMATH
     if module == "special":
         yield f, MPMATH
+    if (module, name) in WRITTEN:
+        yield WRITTEN[module, name], MPMATH
 
 
 def truth_of(module, name, f, args, directions, row=None, d=None):

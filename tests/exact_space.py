@@ -52,8 +52,8 @@ def fromfunction(f, shape, **kwargs):
 
 
 OWN = {
-    **dict.fromkeys(_MAKERS.split(), as_array), "full": full, "fromiter": fromiter, "vectorize": vectorize,
-    "fromfunction": fromfunction, "linspace": exact_numpy.linspace,
+    **dict.fromkeys(_MAKERS.split(), as_array), "full": full, "fromiter": fromiter,
+    "vectorize": vectorize, "fromfunction": fromfunction, "linspace": exact_numpy.linspace,
     "logspace": exact_numpy.logspace, "geomspace": exact_numpy.geomspace,
     "kaiser": exact_numpy.kaiser,
 }  # fmt: skip

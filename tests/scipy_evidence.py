@@ -211,14 +211,15 @@ def measured(module, name):
     args = tuple([np.asarray(x) for x in args])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        order, modes, oracle = exactly(module, name, f, args) or (*derivatives(f, args), DIFFERENCES)
+        exact = exactly(module, name, f, args)
+        order, modes, oracle = exact or (*derivatives(f, args), DIFFERENCES)
         dtypes = [d for d in ("f4", "f8", "c8", "c16") if holds(lambda d=d: in_dtype(f, args, d))]
         dtypes = [d for d in dtypes if d != "c8" or "c16" in dtypes]
     return Row(module, name, tuple(modes), order, tuple([np.dtype(d).name for d in dtypes]), oracle)
 
 
 def exactly(module, name, f, args):
-    """Order and modes to which derivatives are the exact ones, and what those come from; or None."""
+    """Order and modes to which derivatives are the exact ones, and what those are; or None."""
     args = [np.asarray(x, float) for x in args]
     row = ROWS.get(name) if module == "special" else None
     d = getattr(module_of("stats"), name) if module == "stats" else None

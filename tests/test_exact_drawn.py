@@ -243,6 +243,42 @@ def test_transforms(data, name, seed, norm):
     check(lambda m, x: getattr(m.fft, name)(x * x, n, axis, norm), x)
 
 
+# --- points at which a formula is singular and the function is not --------------------------------
+
+RANK_ONE = np.outer([1.0, 2.0, -1.0], [3.0, 1.0, 2.0])
+SMOOTH_AT = {
+    "sinc": (lambda m, x: m.sinc(x), [0.0, 0.5]),
+    "square": (lambda m, x: m.power(x, 2), [0.0, 1.0]),
+    "cube": (lambda m, x: x**3, [0.0, -2.0]), "power 0": (lambda m, x: x**0 + x, [0.0, 1.0]),
+    "power 1": (lambda m, x: m.float_power(x, 1.0), [0.0, -1.0]),
+    "prod": (lambda m, x: m.prod(x), [0.0, 2.0, 3.0]),
+    "prod of two zeros": (lambda m, x: m.prod(x), [0.0, 2.0, 0.0]),
+    "cumprod": (lambda m, x: m.cumprod(x), [2.0, 0.0, 3.0, 0.0]),
+    "det": (lambda m, x: m.linalg.det(x), [[1.0, 2.0], [2.0, 4.0]]),
+    "det of zeros": (lambda m, x: m.linalg.det(x), np.zeros((2, 2))),
+    "det of rank one": (lambda m, x: m.linalg.det(x), RANK_ONE),
+    "det of rank two": (lambda m, x: m.linalg.det(x), RANK_ONE + np.diag([0.0, 0.0, 1.0])),
+    "norm": (lambda m, x: m.linalg.norm(x), [0.0, 3.0]),
+    "norm 4": (lambda m, x: m.linalg.norm(x, 4), [0.0, 3.0]),
+    "var": (lambda m, x: m.var(x), [2.0, 2.0]), "i0": (lambda m, x: m.i0(x), [0.0, 1.0]),
+    "logaddexp": (lambda m, x: m.logaddexp(x, x[::-1]), [1.0, 1.0]),
+    "hypot": (lambda m, x: m.hypot(x, x[::-1]), [0.0, 2.0]),
+    "arctan2": (lambda m, x: m.arctan2(x, x[::-1]), [0.0, 2.0]),
+    "convolve": (lambda m, x: m.convolve(x, x), [0.0, 0.0, 1.0]),
+    "poly": (lambda m, x: m.poly(x), [0.0, 0.0, 1.0]),
+    "vander": (lambda m, x: m.vander(x, 4), [0.0, 1.0]),
+    "inv": (lambda m, x: m.linalg.inv(x), np.eye(2)),
+    "matrix_power": (lambda m, x: m.linalg.matrix_power(x, 3), np.zeros((2, 2))),
+    "polyval": (lambda m, x: m.polyval([1.0, 0.0, 0.0, 2.0], x), [0.0, 1.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMOOTH_AT)
+def test_smooth_functions_where_their_formula_is_singular(name):
+    f, point = SMOOTH_AT[name]
+    check(f, np.array(point))
+
+
 # --- the tests themselves -------------------------------------------------------------------------
 
 

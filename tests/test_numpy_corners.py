@@ -163,3 +163,19 @@ def test_nan_to_num_in_place():
     x = cd.array([1.0, np.nan])
     assert cnp.nan_to_num(x, copy=False, nan=0.5) is x
     assert np.asarray(x).tolist() == [1.0, 0.5]
+
+
+def test_cov_refuses_complex_weights():
+    """NumPy drops their imaginary parts, with a warning."""
+    x, w = np.ones((2, 3)), np.array([1.0, 2.0, 1.0]) + 0.5j
+    for weights in (w, cd.array(w)):
+        with pytest.raises(TypeError, match="cov: aweights must be real, not complex128"):
+            cnp.cov(cd.array(x), aweights=weights)
+
+
+def test_singular_values_of_a_fit_to_complex_points_are_numpys():
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((2, 6)) + 1j * rng.standard_normal((2, 6))
+    want = np.polyfit(x, y, 2, full=True)
+    for got, value in zip(cnp.polyfit(cd.array(x), y, 2, full=True), want, strict=True):
+        np.testing.assert_allclose(got, value, rtol=1e-10)
