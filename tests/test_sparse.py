@@ -377,3 +377,20 @@ def test_out_of_another_structure_with_as_many_entries():
         prepared(-np.ones(3), out=out)
     x = np.array([-1.0, 2.0, 3.0])
     np.testing.assert_array_equal(prepared(x).toarray(), cd.jacobian(f)(x))
+
+
+def test_one_warning_for_operators_of_one_kind():
+    """A function that goes through ten decompositions is not told ten times."""
+
+    def f(x):
+        for _ in range(10):
+            x = np.linalg.eigvalsh(0.01 * np.outer(x, x) + np.diag(x))
+        return x
+
+    with pytest.warns(cd.SparsityWarning) as seen:
+        cd.sparse_jacobian(f)(np.array([1.0, 2.0, 4.0]))
+    said = [str(w.message) for w in seen if "eigvalsh" in str(w.message)]
+    assert len(said) == 1 and said[0].endswith("; and 9 more of the kind")
+    with pytest.warns(cd.SparsityWarning) as seen:
+        cd.sparsity(f, np.array([1.0, 2.0, 4.0]))
+    assert len([w for w in seen if "eigvalsh" in str(w.message)]) == 1
