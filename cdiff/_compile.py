@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
+FAILED = object()  # in place of a path whose program raises an error
 MAX_FORMS = 8  # that the core tries before it asks for the general way
 
 
@@ -105,12 +106,12 @@ class Compiled(CompiledCall, Transformed):
         if watch() & VALUES and self._own:
             return self._record(signature, buffers)
         found = self._find(signature, buffers)
-        if found is None:
+        if found is None or found is FAILED:
             with self._lock:
                 # Another thread may have recorded it meanwhile.
                 found = self._find(signature, buffers)
-                if found is None:
-                    return self._record(signature, buffers)
+                if found is None or found is FAILED:
+                    return self._record(signature, buffers, found is FAILED)
         path, outputs = found
         return path.result(outputs) if buffers is None else buffers.filled(path, outputs)
 
@@ -136,7 +137,8 @@ class Compiled(CompiledCall, Transformed):
                 return entry
         return None
 
-    def _find(self, signature: Signature, buffers: Buffers | None) -> tuple[Path, list[Any]] | None:
+    def _find(self, signature: Signature, buffers: Buffers | None) -> Any:
+        """The path that fits and its outputs; None, or FAILED if it raises an error."""
         entry = self._entry(signature.key)
         if entry is None:
             return None
@@ -147,7 +149,7 @@ class Compiled(CompiledCall, Transformed):
         except OF_VALUES:
             if buffers is not None or not self._own:
                 raise
-            return None  # the function may catch it; else it is raised by the line that makes it
+            return FAILED  # the function may catch it; else its line raises it
         if found is not None:
             self._put_first(found[0], signature, entry)
         return found
@@ -167,8 +169,14 @@ class Compiled(CompiledCall, Transformed):
             others = [form for form in forms if form is not path.form]
             self.forms = (path.form, *others[: MAX_FORMS - 1])
 
-    def _record(self, signature: Signature, buffers: Buffers | None) -> Any:
-        """Run the function itself and keep the program of what it did."""
+    def _record(
+        self, signature: Signature, buffers: Buffers | None, has_failed: bool = False
+    ) -> Any:
+        """Run the function itself and keep the program of what it did.
+
+        One that comes after an error, and decides nothing else than the one that raised it, would
+        be taken for that.
+        """
         observer = Observer(self._f, signature.statics)
         if buffers is not None:
             buffers.apart = observer.arrays()  # whose content is looked at when all is done
@@ -179,11 +187,18 @@ class Compiled(CompiledCall, Transformed):
             passing = [x for x in found.passing if not observer.knows(x)]
             if passing:
                 warnings.warn(not_kept(self, passing[0]), CompileWarning, stacklevel=4)
-            else:
+            elif not (has_failed and self._knows(signature, path)):
                 self._keep(signature, path, observer)
         if buffers is not None:
             return buffers.copied(treedef, values)
         return unflatten(treedef, values)
+
+    def _knows(self, signature: Signature, path: Path) -> bool:
+        """Is there a path of the same decisions?"""
+        entry = self._entry(signature.key)
+        return entry is not None and any(
+            other.decisions == path.decisions for other in entry.paths.known
+        )
 
     def _run(
         self, signature: Signature, buffers: Buffers | None = None

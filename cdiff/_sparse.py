@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import part_of_program, pattern_of
-from cdiff._sparse_plan import SparsityWarning, scipy_sparse
+from cdiff._sparse_plan import SparsityWarning, in_few_words, scipy_sparse
 from cdiff._sparse_prepared import Prepared, check_plain
 from cdiff._sparse_record import Call, record_gradient, record_values
 from cdiff._wrap import Transformed, check_argnums, function_name
@@ -269,7 +269,7 @@ def sparsity(
     firsts = call.firsts() + [None] * len(recording.captured)
     program = part_of_program(recording.program, [], recording.program.outputs[:n_outputs])
     sets, _, notes = pattern_of(program, firsts, recording.inputs(call) if local else None)
-    for note in notes:
+    for note in in_few_words(notes):
         warnings.warn(f"sparsity of {function_name(f)}: {note}", SparsityWarning, stacklevel=2)
     blocks = [
         sparse.csr_array((np.ones(items.size, bool), items, start), shape=(start.size - 1, n))

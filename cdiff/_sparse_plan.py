@@ -7,6 +7,7 @@ with the least work wins. Knows no operators and no containers of results.
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Plan", "SparsityWarning", "lines_of", "scipy_sparse"]
+__all__ = ["Plan", "SparsityWarning", "in_few_words", "lines_of", "scipy_sparse"]
 
 DENSE = 0.3  # of all entries, from which sparse matrices do not pay
 SMALL = 10_000  # entries of a matrix that may well be dense
@@ -292,10 +293,30 @@ def _check_room(best: Candidate, name: str, who: str) -> None:
         )
 
 
+def in_few_words(notes: list[str]) -> list[str]:
+    """The first note of each kind (operator, and what is said of it), and how many more there are.
+
+    Parameters
+    ----------
+    notes : list of str
+
+    Returns
+    -------
+    list of str
+    """
+    kinds: dict[str, list[str]] = {}
+    for note in notes:
+        kinds.setdefault(re.sub(r" \(%\d+\)", "", note), []).append(note)
+    return [
+        found[0] + (f"; and {len(found) - 1} more of the kind" if len(found) > 1 else "")
+        for found in kinds.values()
+    ]
+
+
 def _say(plan: Plan, name: str, who: str) -> None:
     """Warn of what is dense."""
     m, n = plan.shape
-    for note in plan.notes:
+    for note in in_few_words(plan.notes):
         warnings.warn(f"{who} of {name}: {note}", SparsityWarning, stacklevel=6)
     if m * n > SMALL and len(plan.items) > DENSE * m * n:
         dense = "cd.hessian" if who == "sparse_hessian" else "cd.jacobian"

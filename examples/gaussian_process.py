@@ -2,7 +2,9 @@
 
 Classes with operators of their own, parameters in a dict, and a factorisation that is tried again
 with more on the diagonal where it fails: what the function does when it catches the error is a
-decision like any other, for a compiled function too. Run as ``python examples/gaussian_process.py``.
+decision like any other, for a compiled function too.
+
+Run as ``python examples/gaussian_process.py``.
 """
 
 import numpy as np

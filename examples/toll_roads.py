@@ -38,7 +38,7 @@ def shortest(times, start, end):
 
 def settled(tolls, rounds=40):
     """Roads slow down with traffic, which moves to quicker roads a little at a time."""
-    free = {road: time * (1.0 + toll) for (road, time), toll in zip(ROADS.items(), tolls)}
+    free = {road: ROADS[road] * (1.0 + toll) for road, toll in zip(ROADS, tolls, strict=True)}
     traffic = dict.fromkeys(ROADS, 0.0)
     for k in range(1, rounds + 1):
         times = {road: free[road] * (1.0 + 0.05 * traffic[road] ** 2) for road in ROADS}
@@ -60,7 +60,7 @@ def main():
     tolls = np.full(len(ROADS), 0.05)
     value, slope = cd.value_and_grad(total)(tolls)
     print(f"total time {value:.4f}")
-    for road, by_toll in zip(ROADS, slope):
+    for road, by_toll in zip(ROADS, slope, strict=True):
         if by_toll:
             print(f"road {'-'.join(road)}: {by_toll:8.4f} by its toll")
     step = 1e-7

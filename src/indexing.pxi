@@ -121,7 +121,7 @@ cdef Array get_item(Array a, object key):
         if not is_basic(k):
             traced = traced_key(key, current(a))
             if traced is not None:
-                return get_traced(current(a), traced)
+                return get_computed(current(a), traced)
             return get_advanced(current(a), plain_key(key))
     return get_basic(a, parse_basic(a, keys))
 

@@ -155,6 +155,20 @@ cdef Array computed_positions(tuple shape, tuple parts, Py_ssize_t lead, bint as
 
 # ---------------------------------------------------------------- reading
 
+def choice(shape, key):
+    """What a key chooses of an array of this shape; IndexError if it does not fit."""
+    return np.broadcast_to(np.int8(0), shape)[key]
+
+
+cdef Array get_computed(Array a, tuple parts):
+    """a[parts] for a key that holds positions of a trace, or an error that it may catch."""
+    try:
+        return get_traced(a, parts)
+    except IndexError:
+        note_refusal(choice, (shape_tuple(a), parts))
+        raise
+
+
 cdef Array get_traced(Array a, tuple parts):
     """a[parts] for a key that holds positions of a trace."""
     cdef tuple shape = shape_tuple(a)
@@ -204,7 +218,13 @@ cdef Array set_computed(Array a, object key, Array v):
     if is_mask(key) and not ndim_of(innermost(v)) and shape_tuple(<Array>key) == shape_tuple(a):
         return where3(innermost(current(<Array>key)), v, a)
     parts = traced_key(key, a)
-    return None if parts is None else set_traced(a, parts, v)
+    if parts is None:
+        return None
+    try:
+        return set_traced(a, parts, v)
+    except IndexError:
+        note_refusal(choice, (shape_tuple(a), parts))
+        raise
 
 
 cdef Array set_traced(Array a, tuple parts, Array v):

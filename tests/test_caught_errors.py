@@ -72,12 +72,35 @@ def by_root(x):
         return x**3
 
 
+TABLE = np.array([0.0, 0.4, 0.7, 1.1])
+
+
+def by_index(x):
+    """Beyond the end of a table."""
+    table = TABLE * x
+    try:
+        return table[np.searchsorted(TABLE, x)] * x
+    except IndexError:
+        return 5.0 * x
+
+
+def by_assignment(x):
+    table = TABLE * x
+    try:
+        table[np.searchsorted(TABLE, x)] = x * x
+    except IndexError:
+        table = table * table
+    return table.sum()
+
+
 FUNCTIONS = {
     "jitter": (with_jitter, [GOOD, BAD, WORSE]),
     "scipy": (by_scipy, [GOOD, BAD, WORSE]),
     "solve": (by_solve, [GOOD, 1.0, WORSE]),
     "operator": (by_operator, [GOOD, BAD, WORSE]),
     "root": (by_root, [GOOD, BAD, WORSE]),
+    "index": (by_index, [GOOD, BAD, WORSE]),
+    "assignment": (by_assignment, [GOOD, BAD, WORSE]),
 }
 ORDERS = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)]
 
@@ -111,6 +134,16 @@ def test_mapped_functions_of_an_operator_that_raised_at_the_first_point():
     """Points at which it does raise an error when others do not are an error, never a number."""
     xs = np.array([BAD, WORSE])
     np.testing.assert_allclose(cd.vmap(by_operator)(xs), xs**3)
+
+
+def test_a_program_that_cannot_be_told_from_another_is_not_kept():
+    """What is computed differently for a reason that no decision tells is run as Python."""
+    f = cd.operator(lambda x: x if x[0] > 0.0 else x[:1])
+    compiled = cd.compile(lambda x: f(x) * 2.0)
+    x = np.array([1.0, 2.0])
+    for y in (x, -x, x, -x):
+        np.testing.assert_array_equal(compiled(y), f(y) * 2.0)
+    assert compiled.stats()["recordings"] == 1
 
 
 def test_errors_that_nobody_catches_come_from_the_line_that_makes_them():

@@ -110,7 +110,7 @@ def ways(f):
     yield "backward", (y.item(), leaf.grad.item())
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", range(330, 460))
 def test_changes_in_place(seed):
     text = source(seed)
     plain = made(text, np)

@@ -407,3 +407,20 @@ def test_a_loop_that_decides_otherwise_at_another_point(f):
         np.testing.assert_allclose(prepared(x).toarray(), want, rtol=1e-12)
         np.testing.assert_allclose(np.sum(entries(x)), np.sum(want), rtol=1e-9)
         np.testing.assert_allclose(hessian(x).toarray(), cd.hessian(g)(x), rtol=1e-9)
+
+
+def test_one_warning_for_operators_of_one_kind():
+    """A function that goes through ten decompositions is not told ten times."""
+
+    def f(x):
+        for _ in range(10):
+            x = np.linalg.eigvalsh(0.01 * np.outer(x, x) + np.diag(x))
+        return x
+
+    with pytest.warns(cd.SparsityWarning) as seen:
+        cd.sparse_jacobian(f)(np.array([1.0, 2.0, 4.0]))
+    said = [str(w.message) for w in seen if "eigvalsh" in str(w.message)]
+    assert len(said) == 1 and said[0].endswith("; and 9 more of the kind")
+    with pytest.warns(cd.SparsityWarning) as seen:
+        cd.sparsity(f, np.array([1.0, 2.0, 4.0]))
+    assert len([w for w in seen if "eigvalsh" in str(w.message)]) == 1
