@@ -124,6 +124,10 @@ class Body:
         given = inputs[self.n_inputs :]
         return [*given, *[peek(x) for x in self.captured[len(given) :]]]
 
+    def _filled(self, inputs: list[Array]) -> list[Array]:
+        """Inputs with what was captured since they were collected."""
+        return [*inputs, *self.captured[len(inputs) - self.n_inputs :]]
+
     def apply(self, inputs: list[Array]) -> list[Array]:
         """The outputs for Arrays, by operations that outer transformations see.
 
@@ -141,9 +145,11 @@ class Body:
         TypeError
             If a derivative by an input would lose what a function with a rule reads of it.
         """
-        path = self.only_path()
+        path, given = self.only_path(), inputs
         if path is None:
-            path, _ = self._run([peek(x) for x in inputs])
+            path, _ = self._run([peek(x) for x in self._filled(given)])
+        # A new path may read more from outside than whoever calls this knew of.
+        inputs = self._filled(given)
         refuse_beside(path.reads, inputs)
         outputs, _, _ = replay_deciding(path.program, inputs)
         if outputs is None:

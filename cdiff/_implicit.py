@@ -294,7 +294,8 @@ def linear_solve(
     Raises
     ------
     ValueError
-        If `matvec` is not linear, or its result has another shape than `b`.
+        If `matvec` is not linear, or its result has another shape than `b`, or it is seen not to be
+        symmetric although `symmetric` says so.
     numpy.linalg.LinAlgError
         If no `solve` is given and the matrix is singular.
     TypeError, RuntimeError
@@ -341,6 +342,8 @@ def linear_solve(
     plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in leaves]
     found = find(plain, plain)
     _check_linear(products(plain).vector, found, who)
+    if symmetric and unknown.packing.dtype.kind == "f":
+        _check_symmetric(products(plain).vector, found, unknown.packing.pack_plain(plain[:n]), who)
     body.sealed = True
     linear = None if solve is None else _Products(unknown, solve, transpose_solve, symmetric)
     callee = Solution(body, unknown, find, linear, symmetric)
@@ -354,6 +357,17 @@ def _check_linear(product: Callable[[Any], Any], v: Any, who: str) -> None:
         raise ValueError(
             f"{who}: the function is not linear: at minus twice the solution it is not minus twice "
             "what it is there; cdiff.custom_root solves nonlinear equations"
+        )
+
+
+def _check_symmetric(product: Callable[[Any], Any], v: Any, w: Any, who: str) -> None:
+    """Raise where two vectors tell that a matrix, said to be symmetric, is not."""
+    there, back = product(v), product(w)
+    size = np.linalg.norm(w) * np.linalg.norm(there) + np.linalg.norm(v) * np.linalg.norm(back)
+    if np.abs(w @ there - v @ back) > 1e-4 * size:
+        raise ValueError(
+            f"{who}: the function is not symmetric, and its derivative would be wrong: leave "
+            "symmetric=True out"
         )
 
 

@@ -260,6 +260,49 @@ def test_an_event_that_is_met_at_the_end_of_a_step():
     assert t == 1.0
 
 
+def test_differential_equations_that_read_more_on_another_way():
+    def bent(a):  # -2 * a is computed outside of what is recorded
+        f = lambda t, y: -a * y if t < 0.5 else -2 * a * y
+        return cdi.odeint(f, 1.0, np.array([0.0, 0.5, 1.0]))[-1]
+
+    def met(a):
+        f = lambda t, y: -a if t < 0.5 else -3 * a
+        return cdi.ode_event(f, 3.0, (0.0, 10.0), lambda t, y: y)[0]
+
+    for f, value, slope in (
+        (bent, lambda a: np.exp(-1.5 * a), lambda a: -1.5 * np.exp(-1.5 * a)),
+        (met, lambda a: 1 / a + 1 / 3, lambda a: -1 / a**2),
+    ):
+        compiled = cd.compile(f), cd.compile(cd.grad(f))
+        for a in (1.3, 0.4, 5.0):
+            np.testing.assert_allclose(f(a), value(a), rtol=1e-4)
+            np.testing.assert_allclose(cd.grad(f)(a), slope(a), rtol=1e-4)
+            assert (compiled[0](a), compiled[1](a)) == (f(a), cd.grad(f)(a))
+
+
+def test_times_that_move_where_the_slope_jumps():
+    f = lambda t: cdi.odeint(lambda s, y: -y * (1.0 if s < 0.5 else 3.0), 1.0, t, rtol=1e-10)
+    times = np.array([0.0, 0.3, 1.0, 1.4])
+    y = f(times)
+    want = np.diag(-y * np.where(times < 0.5, 1.0, 3.0))
+    want[:, 0] += y
+    np.testing.assert_allclose(cd.jacobian(f)(times), want, atol=1e-7)
+    np.testing.assert_allclose(cd.jacfwd(f)(times), want, atol=1e-7)
+
+
+def test_a_state_at_one_time_only():
+    last = lambda y: cdi.odeint(lambda t, y: -y, y, np.array([1.0]))[0]
+    assert (last(1.3), cd.grad(last)(1.3), cd.compile(cd.grad(last))(1.3)) == (1.3, 1.0, 1.0)
+
+
+def test_a_matrix_that_is_said_to_be_symmetric():
+    a, b = np.array([[1.0, 2.0], [0.0, 3.0]]), np.array([1.0, 5.0])
+    with pytest.raises(ValueError, match="not symmetric"):
+        cd.linear_solve(lambda x: a @ x, b, symmetric=True)
+    found = cd.linear_solve(lambda x: (a @ a.T) @ x, b, symmetric=True)
+    np.testing.assert_allclose(a @ a.T @ found, b)
+
+
 def test_the_distance_of_equal_distributions():
     x = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 0.5], [1.0, 2.0, 3.0]])
     found = cd.grad(lambda x: np.sum(cdistance.pdist(x, "jensenshannon")[1]))(x)

@@ -21,6 +21,7 @@ from cdiff._implicit import custom_root
 from cdiff._jacobian import jacobian
 from cdiff._leaves import unwrapped
 from cdiff._loops import scan
+from cdiff._reverse import stop_gradient
 from cdiff._solution import Unknown
 from cdiff._tree import flatten, unflatten
 from cdiff._wrap import check_function, function_name
@@ -168,7 +169,9 @@ def odeint(
     -----
     The choice of the steps is no function of anything: it has no derivative. The adjoint equation
     follows the state backward, where a strongly damped solution cannot be followed: for such
-    problems take the discrete derivative of "rodas4".
+    problems take the discrete derivative of "rodas4". `f` may jump at given times; where it jumps
+    as the state crosses something, the derivative misses what the moment of the crossing changes:
+    go from piece to piece by `ode_event`.
 
     Examples
     --------
@@ -183,6 +186,8 @@ def odeint(
     """
     problem = _Problem(f, y0, args, "odeint")
     times = _times(t, "odeint")
+    if times.shape == (1,):
+        return problem.rows(problem.start.reshape((1, -1)))
     settings = Settings(method, rtol, atol, max_steps, "odeint")
     if adjoint == "continuous":
         return problem.rows(flow(problem.slope, problem.start, times, settings))
@@ -221,9 +226,7 @@ class _Taken:
         one_step = self.step = partial(_one_step, METHODS[settings.method], problem)
         choice = _Choice(problem, times, settings)
         self.steps = steps = choice.steps()
-        first = _core.gather(times, steps.interval)
-        whole = _core.gather(times, steps.interval + 1) - first
-        self.begin, self.width = first + steps.start * whole, steps.width * whole
+        self.begin, self.width = _placed(steps, times)
 
         def step(v: Any, row: Any) -> Any:
             after = one_step(row[0], v, row[1])
@@ -236,6 +239,24 @@ class _Taken:
     def at_times(self) -> Array:
         """The states at the times."""
         return _core.gather(self.states, self.steps.ends)
+
+
+def _placed(steps: Steps, times: Array) -> tuple[Array, Array]:
+    """Where each step begins, and its width: of the times by which an interval begins and ends.
+
+    What lies between them stays where it is when they move: a function that is not smooth at some
+    time would have been followed on the wrong side of it.
+    """
+    fixed = stop_gradient(times)
+    first, last = (_core.gather(fixed, steps.interval + k) for k in (0, 1))
+    begin, width = first + steps.start * (last - first), steps.width * (last - first)
+    moves, number = times - fixed, np.arange(steps.start.shape[0])
+    taken = _core.greater(_core.absolute(steps.width), 0.0)
+    at_first = _core.equal(_core.gather(steps.ends, steps.interval), number) & taken
+    at_last = _core.equal(_core.gather(steps.ends, steps.interval + 1), number + 1) & taken
+    from_first = _core.where(at_first, _core.gather(moves, steps.interval), 0.0)
+    from_last = _core.where(at_last, _core.gather(moves, steps.interval + 1), 0.0)
+    return begin + from_first, width + from_last - from_first
 
 
 def _one_step(method: Any, problem: _Problem, t: Any, v: Any, h: Any) -> Any:
@@ -255,8 +276,12 @@ class _Choice:
     def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
         self._body = captured_body(problem.slope, times[0], problem.start)
         self._settings = settings
-        self._inputs = (problem.start, times, *self._body.captured)
         self._last: tuple[Any, Any] = (None, None)
+        # The search itself tells what the function reads from outside, on all ways that it takes.
+        steps = self._found(peek(problem.start), peek(times))
+        self._body.sealed = True
+        self._inputs = (problem.start, times, *self._body.captured)
+        self._last = _contents([peek(x) for x in self._inputs]), steps
 
     def __repr__(self) -> str:
         return "odeint"
@@ -274,7 +299,7 @@ class _Choice:
 
     def _found(self, v: Any, times: Any, *consts: Any) -> Steps:
         """The steps for plain values; those of the last call are remembered."""
-        key = [np.asarray(x).tobytes() for x in (v, times, *consts)]
+        key = _contents([v, times, *consts])
         known, steps = self._last
         if known != key:
             taken = self._settings.steps(self._body, v, times, list(consts))
@@ -293,6 +318,10 @@ class _Choice:
         for row, values in zip(table, steps[:3], strict=True):
             row[: len(values)] = values[:n]
         return np.concatenate([table.ravel(), np.minimum(steps.ends, n)])
+
+
+def _contents(arrays: list[Any]) -> list[bytes]:
+    return [np.asarray(x).tobytes() for x in arrays]
 
 
 class _OdeSolution:
@@ -465,16 +494,18 @@ def ode_event(
 
     slope = captured_body(problem.slope, span[0], problem.start)
     number = captured_body(condition, span[0], problem.start)
-    n = len(slope.captured)
 
     def search(v: Any, stops: Any, *consts: Any) -> Any:
+        n = len(slope.captured) if slope.sealed else 0
         seen = plain_function(number, [*consts[n:]])
         return np.asarray(_first_event(slope, [*consts[:n]], seen, v, stops, direction, settings))
 
+    # As for the choice of steps: what is read from outside is known once it has been searched.
+    first = search(peek(problem.start), peek(span))
+    slope.sealed = number.sealed = True
     inputs = (problem.start, span, *slope.captured, *number.captured)
     when = hosted(search, inputs, {})
-    if when is NotImplemented:
-        when = search(*[peek(x) for x in inputs])
+    when = first if when is NotImplemented else when
 
     def state(t: Any) -> Any:
         ends = _core.concatenate([span[:1], array(t).reshape((1,))], 0)

@@ -80,7 +80,7 @@ def _in_dtype(value: Any, *leading: int) -> Any:
     def compute(*args: Any) -> Any:
         dtype = np.result_type(*args)
         found = value(*leading, *args)
-        return found.astype(dtype, copy=False) if dtype.kind == "f" else found
+        return found.astype(dtype, copy=False) if dtype.kind in "fc" else found
 
     return compute
 

@@ -63,8 +63,8 @@ def half_line(integrand: Callable[..., Floats], scale: Any, *parameters: Any) ->
     ndarray
     """
     given = np.broadcast_arrays(scale, *parameters)
-    flat = [np.asarray(x, dtype=float).ravel() for x in given]
-    out = np.empty(flat[0].shape)
+    flat = [np.asarray(x, dtype=np.result_type(x, float)).ravel() for x in given]
+    out = np.empty(flat[0].shape, np.result_type(*flat))
     with np.errstate(all="ignore"):
         for start in range(0, out.size, CHUNK):
             s, *rest = (x[start : start + CHUNK] for x in flat)
@@ -303,7 +303,9 @@ def carlson_value(i: int, j: int, k: int, n: int, x: Any, y: Any, z: Any, p: Any
     >>> round(float(carlson_value(0, 0, 1, 0, 1.0, 1.0, 1.0, 1.0)), 12)
     0.666666666667
     """
-    x, y, z, p = np.broadcast_arrays(*[np.asarray(a, dtype=float) for a in (x, y, z, p)])
+    x, y, z, p = np.broadcast_arrays(
+        *[np.asarray(a, dtype=np.result_type(a, float)) for a in (x, y, z, p)]
+    )
 
     def integrand(s: Floats, x: Floats, y: Floats, z: Floats, p: Floats) -> Floats:
         t = s * s
@@ -311,11 +313,13 @@ def carlson_value(i: int, j: int, k: int, n: int, x: Any, y: Any, z: Any, p: Any
         return 2 * s / (a**i * b**j * c**k * (t + p) ** n * np.sqrt(a) * np.sqrt(b) * np.sqrt(c))
 
     with np.errstate(all="ignore"):
-        all_of = np.stack([x, y, z, p]) if n else np.stack([x, y, z])
+        all_of = np.abs([x, y, z, p] if n else [x, y, z])
         # Beyond the largest the integrand soon vanishes, so the nodes may begin at the smallest.
         least = np.where(all_of > 0, all_of, np.inf).min(axis=0)
         scale = np.sqrt(np.maximum(least, 1e-6 * all_of.max(axis=0)))
         found = half_line(integrand, scale, x, y, z, p)
+        if found.dtype.kind == "c":
+            return found
         inside = (np.minimum(np.minimum(x, y), z) >= 0) & ((p > 0) | (n == 0))
         diverges = (i > 0) & (x == 0) | (j > 0) & (y == 0) | (k > 0) & (z == 0)
         return np.where(inside, np.where(diverges, np.inf, found), np.nan)
