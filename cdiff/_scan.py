@@ -11,6 +11,7 @@ It is fast because all steps run in the core, straight into the arrays of the re
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,11 @@ class Scan(PointCallee):
         self.is_direct = True
         self.is_known = False  # to the core, which runs it inside of programs
 
+    @cached_property
+    def _unsaved(self) -> Scan:
+        """The same loop with the first of these results."""
+        return Scan(self.body, self.carry, self.xs, self.length, self.reverse)
+
     def __repr__(self) -> str:
         return f"scan of {self.length} steps"
 
@@ -194,7 +200,11 @@ class Scan(PointCallee):
             runs_inside(callee, path.runner, n, m, self.length, True, self.reverse)
 
     def value_into(self, arrays: list[Any], parts: list[tuple[int, Any]]) -> None:
-        """See `Callee`: whole rows go straight into their part."""
+        """See `Callee`: whole rows go straight into their part, and what is saved for a reverse
+        sweep is left out where nobody reads it."""
+        if self.saves and all(at + part.size <= self._unsaved.packing.size for at, part in parts):
+            self._unsaved.value_into(arrays, parts)
+            return
         packing, rooms = self.packing, {}
         for at, part in parts:
             k = bisect_right(packing.starts, at) - 1

@@ -323,6 +323,7 @@ cdef class _ArrayLoop:
                     PyErr_CheckSignals()
                     continue
                 self.bind(i, done)
+                self.w.adopted.clear()           # what callees made in the step before
                 failed = self.e.execute(self.w)
                 if failed >= 0:
                     break

@@ -2,8 +2,8 @@
 #
 # Knows sizes and addresses; it must not know what lies in a block, nor which are free.  Fast
 # because a fresh page of 2 MB costs a quarter of the 512 small ones that it stands for, and blocks
-# that are made one after the other lie side by side in it.  A process that makes few such blocks does
-# without: it would not fill the first page.  A block knows its sheet by the address in front of it.
+# that are made one after the other lie side by side in it.  A process that makes few such blocks
+# does without: it would not fill the first page.  A block knows its sheet by the address in front.
 
 cdef enum:
     SHEET = 8 << 20               # bytes
