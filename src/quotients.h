@@ -106,11 +106,13 @@ static void value_divide(int64_t n, double *out, const double *pa, const double 
     }
 }
 
-#define QUOTIENT_UNARY(name, newton, hardware, scalar)                                            \
+/* Of three rounds a quick divider makes those whose bits are set in `turns`. */
+#define QUOTIENT_UNARY(name, turns, newton, hardware, scalar)                                     \
     static void value_##name(int64_t n, double *out, const double *pa, const double *pb,          \
                              int64_t sa, int64_t sb)                                              \
     {                                                                                             \
         int64_t i = 0;                                                                            \
+        int turn = cdiff_quick_divider ? (turns) : 0;                                             \
         (void)pb, (void)sb;                                                                       \
         if (sa == 0 && n > 0) {                                                                   \
             const double a = *pa;                                                                 \
@@ -119,7 +121,9 @@ static void value_divide(int64_t n, double *out, const double *pa, const double 
         }                                                                                         \
         for (; i + LANES <= n; i += LANES) {                                                      \
             const __m512d a = _mm512_loadu_pd(pa + i);                                            \
-            _mm512_storeu_pd(out + i, are_moderate(a, a) ? (newton) : (hardware));            \
+            const int divider = turn & 1;                                                         \
+            _mm512_storeu_pd(out + i, !divider && are_moderate(a, a) ? (newton) : (hardware));    \
+            turn = turn >> 1 | divider << 2;                                                      \
         }                                                                                         \
         for (; i < n; i++) {                                                                      \
             const double a = pa[i];                                                               \
@@ -127,11 +131,11 @@ static void value_divide(int64_t n, double *out, const double *pa, const double 
         }                                                                                         \
     }
 
-QUOTIENT_UNARY(reciprocal, newton_quotient(_mm512_set1_pd(1.0), a),
+QUOTIENT_UNARY(reciprocal, 3, newton_quotient(_mm512_set1_pd(1.0), a),
                _mm512_div_pd(_mm512_set1_pd(1.0), a), 1.0 / a)
 /* The root of a negative number is the hardware's NaN. */
-QUOTIENT_UNARY(sqrt, _mm512_movepi64_mask(_mm512_castpd_si512(a)) ? _mm512_sqrt_pd(a)
-                                                                  : newton_root(a),
+QUOTIENT_UNARY(sqrt, 1, _mm512_movepi64_mask(_mm512_castpd_si512(a)) ? _mm512_sqrt_pd(a)
+                                                                     : newton_root(a),
                _mm512_sqrt_pd(a), sqrt(a))
 
 #endif

@@ -43,23 +43,41 @@ static inline void store_last(double *out, const double *result, int64_t n)
             fill(out, *few, n);                                                                   \
     }
 
+/* The round from i on: what is left of the numbers, or the last eight of them. */
+static inline CdmWide load_round(const double *in, int64_t i, int64_t n, int overlap)
+{
+    const int64_t left = n - i;
+    if (left < LANES && !overlap)
+        return _mm512_mask_loadu_pd(_mm512_set1_pd(1.0), first_lanes(left), in + i);
+    return _mm512_loadu_pd(in + (left < LANES ? n - LANES : i));
+}
+
+static inline void store_round(double *out, int64_t i, int64_t n, int overlap, CdmWide y)
+{
+    const int64_t left = n - i;
+    if (left < LANES && !overlap)
+        _mm512_mask_storeu_pd(out + i, first_lanes(left), y);
+    else
+        _mm512_storeu_pd(out + (left < LANES ? n - LANES : i), y);
+}
+
+/* What both functions need first is made one round ahead: a round alone is a chain of steps that wait
+ * for each other, more of them than the processor looks ahead at once. */
 #define WIDE_PAIR(name)                                                                           \
     static void pair_##name(int64_t n, double *out, double *out2, const double *pa)               \
     {                                                                                             \
-        double few[LANES], few2[LANES];                                                           \
         const int overlap = n >= LANES && out != pa && out2 != pa;                                \
+        CdmWide x = load_round(pa, 0, n, overlap);                                                \
+        CdmWideBegun_##name begun = cdm_wide_##name##_begin(x);                                   \
         int64_t i;                                                                                \
         for (i = 0; i < n; i += LANES) {                                                          \
-            const int64_t left = n - i, at = left < LANES && overlap ? n - LANES : i;             \
-            const int copied = left < LANES && !overlap;                                          \
-            const double *src = copied ? copy_last(few, pa + i, left) : pa + at;                  \
-            CdmWide second, first = cdm_wide_##name##_pair(_mm512_loadu_pd(src), &second);        \
-            _mm512_storeu_pd(copied ? few : out + at, first);                                     \
-            _mm512_storeu_pd(copied ? few2 : out2 + at, second);                                  \
-            if (copied) {                                                                         \
-                store_last(out + i, few, left);                                                   \
-                store_last(out2 + i, few2, left);                                                 \
-            }                                                                                     \
+            const CdmWide next = load_round(pa, i + LANES < n ? i + LANES : i, n, overlap);       \
+            const CdmWideBegun_##name ahead = cdm_wide_##name##_begin(next);                      \
+            CdmWide second, first = cdm_wide_##name##_pair_of(x, begun, &second);                 \
+            store_round(out, i, n, overlap, first);                                               \
+            store_round(out2, i, n, overlap, second);                                             \
+            x = next;                                                                             \
+            begun = ahead;                                                                        \
         }                                                                                         \
     }
 

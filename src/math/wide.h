@@ -70,6 +70,14 @@ CDM_INLINE CdmWide cdm_wide_or(cdm_scalar f, CdmWide x, CdmWide y, __mmask8 rare
     return __builtin_expect(rare, 0) ? cdm_wide_mend(f, x, y, rare) : y;
 }
 
+/* Two functions of x from what both need first, for loops that make it one round ahead; and at once. */
+#define CDM_WPAIR(name, Begun, begin)                                                   \
+    typedef Begun CdmWideBegun_##name;                                                  \
+    CDM_INLINE Begun cdm_wide_##name##_begin(CdmWide x) { return begin(x); }            \
+    CDM_INLINE CdmWide cdm_wide_##name##_pair(CdmWide x, CdmWide *second) {             \
+        return cdm_wide_##name##_pair_of(x, begin(x), second);                          \
+    }
+
 /* The lanes in which |x| is not below (or at) a limit, or NaN. */
 #define CDM_WBEYOND(x, limit, than) _mm512_cmp_pd_mask(_mm512_abs_pd(x), CDM_W(limit), than)
 
@@ -133,7 +141,7 @@ typedef struct {
 CDM_INLINE CdmWideAngle cdm_wide_angle(CdmWide x) {
     CdmWide magic = CDM_WFMA(x, CDM_W(0x1.45f306dc9c883p+1), CDM_W(CDM_MAGIC));
     CdmWide k = magic - CDM_W(CDM_MAGIC), t = CDM_WFNMA(k, CDM_W(0x1.921fb54442d18p-2), x);
-    CdmWide w = k * CDM_W(0x1.1a62633000000p-56), r = t - w;
+    CdmWide w = CDM_WFMA(k, CDM_W(0x1.1a62633000000p-56), CDM_W(0.0)), r = t - w;
     CdmWide lo = CDM_WFNMA(k, CDM_W(0x1.45c06e0e68948p-88), (t - r) - w);
     CdmWide z = r * r, z2 = z * z;
     CdmWide s = CDM_WPOLY4(z, z2, -0x1.55555555554cap-3, 0x1.111111108811ep-7,
@@ -176,12 +184,13 @@ CDM_INLINE CdmWide cdm_wide_cos(CdmWide x) {
     return cdm_wide_or(cos, x, cdm_wide_cos_of(cdm_wide_angle(x)), CDM_WFAR_ANGLE(x));
 }
 
-CDM_INLINE CdmWide cdm_wide_sin_pair(CdmWide x, CdmWide *cosine) {
-    CdmWideAngle a = cdm_wide_angle(x);
+CDM_INLINE CdmWide cdm_wide_sin_pair_of(CdmWide x, CdmWideAngle a, CdmWide *cosine) {
     __mmask8 far = CDM_WFAR_ANGLE(x);
     *cosine = cdm_wide_or(cos, x, cdm_wide_cos_of(a), far);
     return cdm_wide_or(sin, x, cdm_wide_sin_of(x, a), far);
 }
+
+CDM_WPAIR(sin, CdmWideAngle, cdm_wide_angle)
 
 /* --- tanh and its derivative: from u = e^-2|x| = 2^k 2^(j/16) e^r ----------------------------------- */
 
@@ -239,43 +248,40 @@ CDM_INLINE CdmWide cdm_wide_tanh_slope(CdmWide x) {
     return cdm_wide_or(cdm_tanh_slope, x, cdm_wide_slope_of(cdm_wide_hyper(x)), CDM_WFAR_HYPER(x));
 }
 
-CDM_INLINE CdmWide cdm_wide_tanh_pair(CdmWide x, CdmWide *slope) {
-    CdmWideHyper h = cdm_wide_hyper(x);
+CDM_INLINE CdmWide cdm_wide_tanh_pair_of(CdmWide x, CdmWideHyper h, CdmWide *slope) {
     __mmask8 far = CDM_WFAR_HYPER(x);
     *slope = cdm_wide_or(cdm_tanh_slope, x, cdm_wide_slope_of(h), far);
     return cdm_wide_or(tanh, x, cdm_wide_tanh_of(x, h), far);
 }
 
+CDM_WPAIR(tanh, CdmWideHyper, cdm_wide_hyper)
+
 /* --- gauss, erfc, erf: see special.h -------------------------------------------------------------- */
 
-/* e^(-m^2) for 0 <= m <= 28 as 2^k (y + tail), y being the return value; scalef rounds k down. */
-CDM_INLINE CdmWide cdm_wide_gauss_parts(CdmWide m, CdmWide *tail, CdmWide *k) {
-    CdmWide square_lo, square = cdm_wide_two_prod(m, m, &square_lo);
+/* e^(-m^2) as 2^k (y + tail) for m = |x|, or 28 beyond; scalef rounds k down. */
+typedef struct {
+    CdmWide m, y, tail, k;
+} CdmWideGauss;
+
+CDM_INLINE CdmWideGauss cdm_wide_gauss_parts(CdmWide x) {
+    CdmWide m = _mm512_min_pd(CDM_W(28.0), _mm512_abs_pd(x)), square_lo, square = cdm_wide_two_prod(m, m, &square_lo);
     CdmWide magic = CDM_WFNMA(square, CDM_W(CDM_LOG2E), CDM_W(CDM_MAGIC_16));
-    *k = magic - CDM_W(CDM_MAGIC_16);
-    CdmWide lo = CDM_WFMA(*k, CDM_W(CDM_LN2_LO), square_lo);
-    CdmWide r = CDM_WFNMA(*k, CDM_W(CDM_LN2_HI), -square) - lo;
+    CdmWide k = magic - CDM_W(CDM_MAGIC_16), lo = CDM_WFMA(k, CDM_W(CDM_LN2_LO), square_lo);
+    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2_HI), -square) - lo;
     CdmWide lost = cdm_wide_look(cdm_wide_power_rests, CDM_WBITS(magic));
     CdmWide r2 = r * r, p = r + CDM_WFMA(r2, cdm_wide_exp_rest(r, r2), lost);
     CdmWide power = cdm_wide_look(cdm_wide_powers, CDM_WBITS(magic)), y = CDM_WFMA(power, p, power);
-    *tail = CDM_WFMA(power, p, power - y);
-    return y;
+    CdmWideGauss g = {m, y, CDM_WFMA(power, p, power - y), k};
+    return g;
 }
 
-CDM_INLINE CdmWide cdm_wide_limited(CdmWide x) {
-    return _mm512_min_pd(CDM_W(28.0), _mm512_abs_pd(x));
+/* The sum scaled; but where that is subnormal, and would be rounded twice, by cdm_gauss. */
+CDM_INLINE CdmWide cdm_wide_gauss_of(CdmWideGauss g) {
+    __mmask8 tiny = CDM_WBEYOND(g.m - CDM_W(26.96), 0.35, _CMP_LT_OQ);
+    return cdm_wide_or(cdm_gauss, g.m, _mm512_scalef_pd(g.y + g.tail, g.k), tiny);
 }
 
-/* The sum scaled, for m = |x|: but where that is subnormal, and would be rounded twice, by cdm_gauss. */
-CDM_INLINE CdmWide cdm_wide_gauss_of(CdmWide m, CdmWide y, CdmWide tail, CdmWide k) {
-    __mmask8 tiny = CDM_WBEYOND(m - CDM_W(26.96), 0.35, _CMP_LT_OQ);
-    return cdm_wide_or(cdm_gauss, m, _mm512_scalef_pd(y + tail, k), tiny);
-}
-
-CDM_INLINE CdmWide cdm_wide_gauss(CdmWide x) {
-    CdmWide m = cdm_wide_limited(x), tail, k, y = cdm_wide_gauss_parts(m, &tail, &k);
-    return cdm_wide_gauss_of(m, y, tail, k);
-}
+CDM_INLINE CdmWide cdm_wide_gauss(CdmWide x) { return cdm_wide_gauss_of(cdm_wide_gauss_parts(x)); }
 
 /* See cdm_erfc_poly, whose coefficients these are. */
 CDM_INLINE CdmWide cdm_wide_erfc_poly(CdmWide v, CdmWide v_lo, CdmWide *lo) {
@@ -314,15 +320,16 @@ CDM_INLINE CdmWide cdm_wide_erfc_parts(CdmWide m, CdmWide y, CdmWide y_lo) {
 }
 
 /* Either of the two beside gauss. */
-CDM_INLINE CdmWide cdm_wide_erfc_pair(CdmWide x, CdmWide *gauss) {
-    CdmWide m = cdm_wide_limited(x), tail, k, y = cdm_wide_gauss_parts(m, &tail, &k);
-    *gauss = cdm_wide_gauss_of(m, y, tail, k);
-    y = _mm512_scalef_pd(cdm_wide_erfc_parts(m, y, tail), k);
-    CdmWide near = CDM_WFNMA(m, CDM_W(0x1.20dd750429b6dp+0), CDM_W(1.0));
-    y = _mm512_mask_mov_pd(y, _mm512_cmp_pd_mask(m, CDM_W(0x1p-30), _CMP_LT_OQ), near);
+CDM_INLINE CdmWide cdm_wide_erfc_pair_of(CdmWide x, CdmWideGauss g, CdmWide *gauss) {
+    CdmWide y = _mm512_scalef_pd(cdm_wide_erfc_parts(g.m, g.y, g.tail), g.k);
+    CdmWide near = CDM_WFNMA(g.m, CDM_W(0x1.20dd750429b6dp+0), CDM_W(1.0));
+    *gauss = cdm_wide_gauss_of(g);
+    y = _mm512_mask_mov_pd(y, _mm512_cmp_pd_mask(g.m, CDM_W(0x1p-30), _CMP_LT_OQ), near);
     __mmask8 left = _mm512_cmp_pd_mask(x, CDM_W(0.0), _CMP_LT_OQ);
     return _mm512_mask_sub_pd(y, left, CDM_W(2.0), y);
 }
+
+CDM_WPAIR(erfc, CdmWideGauss, cdm_wide_gauss_parts)
 
 CDM_INLINE CdmWide cdm_wide_erfc(CdmWide x) {
     CdmWide gauss;
@@ -330,8 +337,8 @@ CDM_INLINE CdmWide cdm_wide_erfc(CdmWide x) {
 }
 
 /* See cdm_erf_poly, whose coefficients these are. */
-CDM_INLINE CdmWide cdm_wide_erf_pair(CdmWide x, CdmWide *gauss) {
-    CdmWide m = _mm512_abs_pd(x), far = CDM_W(1.0) - cdm_wide_erfc_pair(m, gauss);
+CDM_INLINE CdmWide cdm_wide_erf_pair_of(CdmWide x, CdmWideGauss g, CdmWide *gauss) {
+    CdmWide m = _mm512_abs_pd(x), far = CDM_W(1.0) - cdm_wide_erfc_pair_of(m, g, gauss);
     CdmWide z = m * m, z2 = z * z, z4 = z2 * z2;
     CdmWide high = CDM_WFMA(z2, CDM_W(0x1.8734279690f75p-27),
                             CDM_WPOLY2(z, 0x1.b8fbea8fd0c08p-20, -0x1.55ccf3573af35p-23));
@@ -343,6 +350,8 @@ CDM_INLINE CdmWide cdm_wide_erf_pair(CdmWide x, CdmWide *gauss) {
     far = _mm512_mask_mov_pd(far, _mm512_cmp_pd_mask(m, CDM_W(CDM_ERF_SPLIT), _CMP_LT_OQ), near);
     return cdm_wide_signed(far, x);
 }
+
+CDM_WPAIR(erf, CdmWideGauss, cdm_wide_gauss_parts)
 
 CDM_INLINE CdmWide cdm_wide_erf(CdmWide x) {
     CdmWide gauss;
