@@ -89,8 +89,9 @@ wheel: $(VENV)/.dev
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 	if [ "$$(uname)" = Linux ]; then \
-		$(WITH_BIN) auditwheel repair --zip-compression-level 9 --wheel-dir dist/repaired dist/*.whl \
+		$(WITH_BIN) auditwheel repair --wheel-dir dist/repaired dist/*.whl \
 		&& rm dist/*.whl && mv dist/repaired/*.whl dist && rmdir dist/repaired \
+		&& $(BIN)/python .ci/repack.py dist/*.whl \
 		&& $(BIN)/auditwheel show dist/*.whl; \
 	fi
 
