@@ -36,7 +36,7 @@ NUMPY = frozenset((
     "flatnonzero", "isclose", "iscomplex", "isin", "isneginf", "isposinf", "isreal", "ix_",
     "lexsort", "linalg.matrix_rank", "max", "may_share_memory", "min", "nanargmax", "nanargmin",
     "nonzero", "packbits", "prod", "ravel_multi_index", "result_type", "searchsorted",
-    "shares_memory", "sum", "unpackbits", "unravel_index", "where",
+    "shares_memory", "sum", "unpackbits", "unravel_index", "unwrap", "where",
 ))  # fmt: skip
 
 # Functions and operators of this package.
@@ -71,7 +71,7 @@ OWN = {
     "cdiff.scipy._curves": "interval",
     "cdiff.scipy._grid": "_any_nan _flat_places _nearest _out_of",
     "cdiff.scipy._interp1d": "_order _outside _step",
-    "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester",
+    "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester _singular",
     "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
     "cdiff.scipy._resample": "_first _flat_places _fold _outside _places",
     "cdiff.scipy._riccati": "Riccati",

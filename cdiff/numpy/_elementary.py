@@ -74,7 +74,11 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
 
 @of_ufunc(np.fabs)
 def fabs(x: ArrayLike, /) -> Array:
-    """As `numpy.fabs`: absolute values of real numbers, as floats."""
+    """As `numpy.fabs`: absolute values of real numbers, as floats.
+
+    >>> cd.grad(cnp.fabs)(-2.0)
+    -1.0
+    """
     a = as_array(x)
     if a.dtype.kind == "c":
         raise misfit(

@@ -270,6 +270,15 @@ def default_rng(seed: Any = None) -> Generator:
 _SEEDED = ">>> np.random.seed(1)\n>>> cd.grad(cnp.random.{0})(2.0) > 0\nTrue"
 _EXAMPLES = {
     "uniform": ">>> round(sum(cd.grad(cnp.random.uniform, argnums=(0, 1))(0.0, 1.0)), 6)\n1.0",
+    "triangular":
+        ">>> by_all = cd.grad(cnp.random.triangular, argnums=(0, 1, 2))(0.0, 1.0, 3.0)\n"
+        ">>> round(sum(by_all), 6)\n1.0",
+    "gamma": ">>> cd.grad(lambda scale: cnp.random.gamma(2.0, scale))(1.0) > 0\nTrue",
+    "choice": ">>> cd.grad(lambda x: cnp.random.choice(x, 2).sum())(np.array([3.0]))\narray([2.])",
+    "permutation":
+        ">>> cd.grad(lambda x: cnp.random.permutation(x).sum())(np.ones(3))\narray([1., 1., 1.])",
+    "shuffle":
+        ">>> x = cd.array([3.0, 3.0])\n>>> cnp.random.shuffle(x)\n>>> x\nArray([3., 3.])",
     "pareto": ">>> cd.grad(cnp.random.pareto)(2.0) < 0\nTrue",
     "multivariate_normal":
         ">>> rng = cnp.random.default_rng(1)\n"
