@@ -35,7 +35,7 @@ NUMPY = frozenset((
     "broadcast_to", "convolve", "count_nonzero", "cumprod", "cumsum", "diff", "digitize",
     "flatnonzero", "isclose", "iscomplex", "isin", "isneginf", "isposinf", "isreal", "ix_",
     "lexsort", "linalg.matrix_rank", "max", "may_share_memory", "min", "nanargmax", "nanargmin",
-    "nonzero", "packbits", "prod", "ravel_multi_index", "result_type", "searchsorted",
+    "nonzero", "packbits", "pad", "prod", "ravel_multi_index", "result_type", "searchsorted",
     "shares_memory", "sum", "unpackbits", "unravel_index", "unwrap", "where",
 ))  # fmt: skip
 
