@@ -201,6 +201,7 @@ def peak(f):
     return found + core.pool_info()["pooled_bytes"]  # of which Python knows nothing
 
 
+@pytest.mark.memory
 def test_memory_of_checkpointed_loops():
     n, size = 400, 500
 
