@@ -66,6 +66,9 @@ static inline int cdiff_lowest_bit(uint64_t x)
 #define CDIFF_UNROLLED
 #endif
 
+/* What reciprocals by Newton's method get added, relative to them: quotients.h says why. */
+#define NEWTON_SURPLUS 0x1p-80
+
 /* Kernels for more than the baseline are built from the same source under a target pragma. */
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__) && !defined(CDIFF_BASELINE_ONLY)
 #define CDIFF_X86_KERNELS 1

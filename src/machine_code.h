@@ -383,7 +383,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD, 0, -1}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
-    const double surplus = 0x1p-80; /* NEWTON_SURPLUS of quotients.h */
+    const double surplus = NEWTON_SURPLUS;
     const int down = goes_down(steps, n);
     int k;
     if (down)

@@ -20,6 +20,8 @@
 
 #include <immintrin.h>
 
+#include "kernel_table.h"
+
 /* Are all of them in [2^-256, 2^256) by magnitude, so that no step needs care?  What is below or
  * beyond has one of the two upper bits of the exponent set after the subtraction. */
 static inline int are_moderate(__m512d a, __m512d b)
@@ -32,8 +34,6 @@ static inline int are_moderate(__m512d a, __m512d b)
 }
 
 /* The relative error goes from 2^-14 to 2^-42 and to that of rounding, but for NEWTON_SURPLUS. */
-#define NEWTON_SURPLUS 0x1p-80
-
 static inline __m512d newton_reciprocal(__m512d b)
 {
     const __m512d one = _mm512_set1_pd(1.0), guess = _mm512_rcp14_pd(b);
