@@ -88,10 +88,10 @@ def best_time(run: Callable[[], Any], seconds: float) -> float:
     return 1e3 * best
 
 
-def measure(
-    tool: str, module: str, workload: str, function: str, seconds: float, path: str
-) -> dict[str, float]:
-    """First call and best evaluation in milliseconds, peak memory in megabytes."""
+def begun(
+    tool: str, module: str, workload: str, function: str
+) -> tuple[Callable[[], Any], Any, float]:
+    """The run, the result of the first call where it has one, and what both took: milliseconds."""
     data = importlib.import_module(f"benchmarks.gradbench.{module}").read(
         workloads.message(module, workload)
     )
@@ -101,7 +101,19 @@ def measure(
     start = time.perf_counter()
     run = prepared(tool, module, function, data)
     result = None if tool in EVALUATED else run()
-    first = 1e3 * (time.perf_counter() - start)
+    return run, result, 1e3 * (time.perf_counter() - start)
+
+
+def first_call(tool: str, module: str, workload: str, function: str) -> float:
+    """The first call alone, in milliseconds."""
+    return begun(tool, module, workload, function)[2]
+
+
+def measure(
+    tool: str, module: str, workload: str, function: str, seconds: float, path: str
+) -> dict[str, float]:
+    """First call and best evaluation in milliseconds, peak memory in megabytes."""
+    run, result, first = begun(tool, module, workload, function)
     result = run() if result is None else result
     most = peak()
     if path:

@@ -2,9 +2,10 @@
 
 A process for each tool and workload, so that first calls are first calls and memory is that of one
 tool. A row has the least CPU time of an evaluation in cdiff, that of each peer with the ratio to
-cdiff's, the peak of the memory, the first call (recording or compiling included), and how the
-result was checked. Below the rows stand the geometric means, and the times published elsewhere for
-tools that are not run here, scaled by what both places have measured.
+cdiff's, the peak of the memory, the first call (recording or compiling included; the least of some
+fresh processes, which cdiff and the peer take in turn), and how the result was checked. Below the
+rows stand the geometric means, and the times published elsewhere for tools that are not run here,
+scaled by what both places have measured.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from benchmarks._timing import Failure, Missing, Worker
 from benchmarks.gradbench import _checks, published, workloads
 from benchmarks.gradbench.peers import ALONE, TOOLS
 
-CHILD = "benchmarks.gradbench._child:measure"
 OWN = "cdiff"
+CHILD = "benchmarks.gradbench._child:measure"
+FIRST_CALL = "benchmarks.gradbench._child:first_call"
+BEGUN = (OWN, "jax")  # whose first calls are compared
 DERIVATIVES = {
     "ba": ["jacobian"], "det": ["gradient"], "gmm": ["jacobian"], "ht": ["jacobian"],
     "kmeans": ["dir"], "llsq": ["gradient"], "lse": ["gradient"], "lstm": ["jacobian"],
@@ -52,6 +55,7 @@ class Options:
     which: str
     seconds: float
     limit: float
+    processes: int
     primal: bool
 
 
@@ -64,6 +68,11 @@ class Found:
     function: str
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     check: str = ""
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What was run."""
+        return self.module, self.workload, self.function
 
     def figure(self, tool: str, name: str) -> float | None:
         """One figure of one tool."""
@@ -109,7 +118,10 @@ class Table:
         self.verified()
         tools = [OWN, *self.options.tools]
         self.report.say()
-        self.report.say("least CPU milliseconds of an evaluation (ratio to cdiff); MB; first call")
+        self.report.say(
+            "least CPU milliseconds of an evaluation (ratio to cdiff); MB; first call, the least "
+            f"of {self.options.processes} fresh processes"
+        )
         if ALONE in tools:
             self.report.say(f"{ALONE}: the function alone, in the rows of its derivatives too")
         heads = [f"{tool} ms" for tool in tools[:1]] + tools[1:]
@@ -144,6 +156,7 @@ class Table:
             for tool in (OWN, *self.options.tools):
                 found.outcomes[tool] = self.outcome(tool, found, paths[tool])
             found.check = self.checked(found, paths)
+        self.begin_again(found)
         self.rows.append(found)
         cells = [module, workload, function, milliseconds(found.figure(OWN, "best"))]
         for tool in self.options.tools:
@@ -173,6 +186,21 @@ class Table:
                 self.report.say(f"  ! {tool} {found.module} {found.workload}: {str(error)[:150]}")
             return str(error)
         return outcome
+
+    def begin_again(self, found: Found) -> None:
+        """The least first call of some fresh processes, in place of that of one."""
+        for _ in range(self.options.processes - 1):
+            for tool in BEGUN:
+                outcome = found.outcomes.get(tool, "")
+                if isinstance(outcome, str):
+                    continue
+                try:
+                    with Worker(self.options.limit) as worker:
+                        again: float = worker.call(FIRST_CALL, tool, *found.name)
+                except Failure as error:
+                    self.report.say(f"  ! {tool} {' '.join(found.name)}: {str(error)[:150]}")
+                    continue
+                outcome["first"] = min(outcome["first"], again)
 
     def checked(self, found: Found, paths: dict[str, str]) -> str:
         """The largest error against the other tools, against differences where there are none."""
@@ -292,12 +320,13 @@ def parsed(arguments: list[str]) -> tuple[Options, Any]:
     )  # fmt: skip
     parser.add_argument("--seconds", type=float, default=0.3, help="of each measurement")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds a child may take")
+    parser.add_argument("--processes", type=int, default=3, help="fresh ones, for first calls")
     parser.add_argument("--primal", action="store_true", help="the functions alone, too")
     parser.add_argument("--write", type=Path, help="append what was printed to this file")
     given = parser.parse_args(arguments)
     options = Options(
         list(given.evals), list(given.tools), given.workloads, given.seconds, given.limit,
-        given.primal,
+        given.processes, given.primal,
     )  # fmt: skip
     return options, given.write
 
