@@ -40,6 +40,7 @@ class OperatorCall(RuleCallee):
     def __init__(self, owner: Operator, arguments: Arguments, results: Results) -> None:
         self.made_in = recordings()
         self.owner = owner
+        self.functions = owner._vjp, owner._jvp
         self.arguments = arguments.forget()
         self.results = results.forget()
 
