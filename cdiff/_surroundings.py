@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cdiff._core import Array, Surroundings, is_tracked
+from cdiff._drawing import Draws
 from cdiff._reads import innermost, variables_of_programs
 from cdiff._wrap import Transformed
 
@@ -161,6 +162,7 @@ class Observer:
         self._texts: set[str] = set()  # that may be names
         self._asks = False  # whether by texts
         self._owners: list[tuple[Any, str]] = []
+        self._draws = Draws()
         self._look(f, "the function")
         for x in statics:
             self._look(x, "a static argument")
@@ -169,6 +171,8 @@ class Observer:
             known = found
             for owner, label in tuple(self._owners):
                 self._look_at_attributes(owner, label)
+        if "random" in self._attributes and "numpy.random" in sys.modules:
+            self._draws.add(sys.modules["numpy.random"])
         self._before = Surroundings(self._places.values())
 
     def surroundings(
@@ -188,6 +192,10 @@ class Observer:
         """
         found = self._before.without_changed(self.content(linked, alone))
         return found if len(found) else None
+
+    def has_drawn(self) -> bool:
+        """Have random numbers been drawn since?"""
+        return self._draws.happened()
 
     def arrays(self) -> list[Any]:
         """All arrays that were found.
@@ -333,6 +341,8 @@ class Observer:
             self._place(cell, None, name, *_content(cell))
         for name in sorted(names.variables):
             x = outside.get(name)
+            if isinstance(x, (types.ModuleType, types.BuiltinFunctionType)):
+                self._draws.add(x)
             if _is_fixed(x):
                 self._look(x, name)
             elif name in outside or not hasattr(builtins, name):
@@ -341,6 +351,7 @@ class Observer:
             self._owners.append((_Namespace(outside), "the module"))
         if names.modules:
             for module, name in _modules(names.modules, outside.get("__package__") or ""):
+                self._draws.add(module)
                 self._look(module, name)
         self._look((f.__defaults__, f.__kwdefaults__), f"a default of {f.__name__}")
         if f.__dict__:
@@ -376,6 +387,8 @@ class Observer:
         self._look(x.__wrapped__ if is_ours else _own(x).get("__wrapped__"), label)
         for name in x._rule_names if is_ours else ():
             self._place(vars(x), name, f"{label}.{name}", getattr(x, name))
+        if _is_library(cls):
+            self._draws.add(x)
         if _is_library(cls) and (cls.__module__, cls.__name__) not in _OPEN:
             if cls.__module__ == "collections" and cls.__name__ in _WRAPPERS:
                 self._look(vars(x), label)
