@@ -19,6 +19,7 @@ import types
 import weakref
 from array import array as typed_array
 from collections import deque
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Observer"]
 
 MAX_ENTRIES = 100  # of a dict or list that is looked through
-MAX_OBJECTS = 1000  # that are looked through
+MAX_OBJECTS = 20_000  # that are looked through
 LIBRARIES = frozenset(("cdiff", "numpy", "scipy", "builtins")) | sys.stdlib_module_names
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"))
@@ -376,9 +377,10 @@ class Observer:
     def _look_from_outside(self, x: Any, label: str) -> None:
         """An object of which a function gives what is in it."""
         seen = _SEEN[x.__class__]
-        content = seen(x)
-        if len(content) <= MAX_ENTRIES:
-            self._place(x, seen, f"the content of {label}", *content)
+        with suppress(ValueError, RuntimeError):  # let go of, or changed by another thread
+            content = seen(x)
+            if len(content) <= MAX_ENTRIES:
+                self._place(x, seen, f"the content of {label}", *content)
 
     def _look_into_object(self, x: Any, label: str) -> None:
         """A method, a transformation, or an instance of the user's class."""

@@ -585,3 +585,13 @@ def test_random_numbers_from_a_seed_are_constants_rightly():
         warnings.simplefilter("error")
         f(1.0, 3)
         g(1.0)
+
+
+def test_many_objects():
+    """Behind a thousand nothing was seen."""
+    layers = [{name: np.ones(1) for name in "abcdefghijkl"} for _ in range(99)]
+    compiled = cd.compile(lambda v: v * sum(float(layer["c"][0]) for layer in layers))
+    assert compiled(1.0) == 99.0
+    for k in (0, 50, 98):
+        layers[k]["c"] += 1.0
+    assert compiled(1.0) == 102.0
