@@ -2,9 +2,9 @@
 
 A recorded program holds whatever number stood there as a constant, so it may be used only while
 they stand there still. This file finds the places, by looking through the code of the function and
-of the Python functions that it names; the core looks at them at each call. Libraries and modules
-are not looked through, nor are containers of more than a hundred entries. It runs once for each
-recording, and the instructions of a function are read once.
+of the Python functions that it names; the core looks at them at each call. Nothing of the user's
+runs for it, and libraries are not looked through, nor are containers of more than a hundred entries.
+It runs once for each recording, and the instructions of a function are read once.
 """
 
 from __future__ import annotations
@@ -422,6 +422,8 @@ class Observer:
             if not is_class and name in own:
                 self._place(own, name, whole)
                 self._look_through(own[name], whole)
+                if any(hasattr(vars(c).get(name), "__set__") for c in type(owner).__mro__):
+                    self._look_at_class(owner, {}, name, whole)  # a property goes before
             elif isinstance(owner, (types.ModuleType, types.FunctionType, _Namespace)):
                 if self._asks and name in self._texts:
                     self._place(own, name, whole)

@@ -360,6 +360,28 @@ def property_of_a_class():
     return lambda v: v * x.gain, lambda: setattr(cls, "gain", property(lambda self: AFTER))
 
 
+class Scaled:
+    """A property that stands before an entry of the instance's own."""
+
+    def __init__(self):
+        self.scale = BEFORE
+        self.__dict__["gain"] = 1.0
+
+    @property
+    def gain(self):
+        return self.__dict__["gain"] * self.scale
+
+    @gain.setter
+    def gain(self, value):
+        self.__dict__["gain"] = value
+
+
+@case
+def property_before_an_own_attribute():
+    x = Scaled()
+    return lambda v: v * x.gain, attribute(x, "scale")
+
+
 @case
 def class_made_again():
     HELD["cls"] = type("Own", (), {"gain": BEFORE})
