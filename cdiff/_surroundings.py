@@ -2,9 +2,9 @@
 
 A recorded program holds whatever number stood there as a constant, so it may be used only while
 they stand there still. This file finds the places, by looking through the code of the function and
-of the Python functions that it names; the core looks at them at each call. Nothing of the user's
-runs for it, and libraries are not looked through, nor are containers of more than a hundred entries.
-It runs once for each recording, and the instructions of a function are read once.
+of the Python functions that it names; the core looks at them at each call. Libraries are not looked
+through, nor are containers of more than a hundred entries. It runs once for each recording, and the
+instructions of a function are read once.
 """
 
 from __future__ import annotations
