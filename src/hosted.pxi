@@ -148,9 +148,24 @@ cdef object handler_code(handler):
 cdef int note_refusal(object function, tuple args) except -1:
     """An operation cannot be done: what the function being recorded does where it catches the
     error must not be done for values with which it can."""
-    if cdiff_tls.tracing:
-        hosted(refuses, (function, *args), {})
+    if cdiff_tls.tracing and hosted(refuses, (function, *args), {}) is False:
+        hosted(moment, args, {})                # an accident: no other call may go this way
     return 0
+
+
+def moment(*args):
+    """A number that is another one each time."""
+    global moments
+    moments += 1
+    return moments
+
+
+cdef int64_t moments = 0
+
+
+def refused(function, *args):
+    """`note_refusal` for the face."""
+    note_refusal(function, args)
 
 
 def hosted(function, tuple args, dict kwargs):

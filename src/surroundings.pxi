@@ -13,7 +13,10 @@ cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *) except? NULL
     bint PyCell_Check(object) noexcept
 
-from types import FunctionType, MemberDescriptorType
+import types
+
+cdef object FunctionType = types.FunctionType
+cdef object MemberDescriptorType = types.MemberDescriptorType
 
 cdef enum:
     PLACE_CELL = 0

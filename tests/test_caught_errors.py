@@ -7,6 +7,7 @@ decisions are kept.
 
 import functools
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -199,11 +200,11 @@ HANDLERS = {
 @pytest.fixture
 def bell():
     """Something that raises a signal where it is called, once it is armed."""
-    armed = [False]
+    armed = threading.Event()  # which no recording looks into
 
     def bell():
-        if armed[0]:
-            armed[0] = False
+        if armed.is_set():
+            armed.clear()
             signal.raise_signal(signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
@@ -237,8 +238,33 @@ def test_errors_of_handlers_of_signals_are_no_decisions(bell, handler, catches):
             assert compiled(np.full(3, x)) == f(np.full(3, x))
         count = compiled.stats()["recordings"]
         signal.signal(signal.SIGTERM, HANDLERS[handler])
-        bell.armed[0] = True
+        bell.armed.set()
         with pytest.raises(ValueError, match="the bell"):
             compiled(np.ones(3))
         assert compiled.stats()["recordings"] == count
         assert compiled(np.ones(3)) == f(np.ones(3))
+
+
+@pytest.mark.parametrize("size", [(), (3,)])
+def test_errors_that_do_not_come_again_are_accidents(size):
+    """The branch for such an error answered for the calls that came after it."""
+    errors = iter([False, True])
+
+    @cd.operator
+    def sine(x):
+        if next(errors, False):
+            raise ValueError("this time")
+        return np.sin(x)
+
+    @cd.compile
+    def f(x):
+        try:
+            return np.sum(sine(x * 2.0))
+        except ValueError:
+            return np.sum(x) * 100.0
+
+    points = [np.full(size, k) for k in (1.0, 1.1, 1.2)]
+    assert next(errors) is False
+    assert f(points[0]) == np.sum(points[0]) * 100.0
+    for x in points:
+        assert f(x) == pytest.approx(np.sum(np.sin(2.0 * x)), rel=1e-14)
