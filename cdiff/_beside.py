@@ -9,6 +9,7 @@ costs nothing where a program has no rules.
 
 from __future__ import annotations
 
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ __all__ = ["reads_beside", "refuse_beside", "tracked_reads"]
 
 
 def tracked_reads(functions: Sequence[Any]) -> list[Array]:
-    """The tracked Arrays in closures of functions, and of functions and containers in these.
+    """The tracked Arrays in closures and defaults of functions, and of what stands in these.
 
     Parameters
     ----------
@@ -43,6 +44,9 @@ def tracked_reads(functions: Sequence[Any]) -> list[Array]:
             found += [x] if is_tracked(x) else []
         elif isinstance(x, FunctionType):
             todo += [value for cell in x.__closure__ or () for value in _content(cell)]
+            todo += [x.__defaults__, x.__kwdefaults__]
+        elif isinstance(x, partial):
+            todo += [x.func, x.args, x.keywords]
         elif isinstance(x, (list, tuple, dict)):
             todo += x.values() if isinstance(x, dict) else x
     return found

@@ -13,7 +13,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from cdiff._beside import reads_beside, refuse_beside
-from cdiff._core import Array, Callee, Level, Trace, depth, leaf, peek, replay_deciding
+from cdiff._core import (
+    Array,
+    Callee,
+    Level,
+    Trace,
+    depth,
+    from_signal,
+    leaf,
+    peek,
+    replay_deciding,
+)
 from cdiff._locks import shared_lock
 from cdiff._packing import Spec, spec_of
 from cdiff._paths import NewPath, Path, Paths
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
 
     from cdiff._core import Program
 
-__all__ = ["Body", "SavingBody", "has_rules", "next_level", "refuse_lost", "rules_of"]
+__all__ = ["Body", "SavingBody", "callees_of", "has_rules", "next_level", "refuse_lost", "rules_of"]
 
 
 class Body:
@@ -103,7 +113,7 @@ class Body:
         try:
             return self._record(inputs)
         except Exception as error:
-            if self.sealed:
+            if self.sealed and not from_signal(error):
                 raise NewPath from error
             raise
 

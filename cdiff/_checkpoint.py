@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body, refuse_lost
+from cdiff._closures import reads_closures
 from cdiff._core import (
     Array,
     Level,
@@ -94,10 +95,13 @@ class _Checkpoint(Transformed):
         recording = _Recording(self._f, arguments.forget())
         body = Body(recording, len(operands))
         values = body.run([peek(array(x)) for x in operands])
+        assert body.paths is not None
+        program = body.paths.last.program
+        if reads_closures(program):  # where a rule would find the values of this recording
+            return self._f(*args, **kwargs)
         body.seal()
         given = [*map(array, operands), *body.captured]
-        assert body.paths is not None
-        refuse_lost(body.paths.last.program, [peek(x) for x in given], [*map(is_tracked, given)])
+        refuse_lost(program, [peek(x) for x in given], [*map(is_tracked, given)])
         recorded = Recorded(body)
         value = recorded.packing.pack_plain(values)
         y = call(recorded, [*operands, *body.captured], value)
@@ -162,7 +166,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     Notes
     -----
     The operations are recorded once and replayed, so random numbers stay the same, and side
-    effects happen once.
+    effects happen once. A function with a derivative rule that reads a tracked value from its
+    closure is run a second time instead, and remembered.
 
     Examples
     --------

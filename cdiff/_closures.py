@@ -9,15 +9,15 @@ finds when the rule runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cdiff._beside import tracked_reads
-from cdiff._body import rules_of
+from cdiff._body import callees_of, rules_of
 
 if TYPE_CHECKING:
     from cdiff._core import Program
 
-__all__ = ["READS_MORE", "check_rules"]
+__all__ = ["READS_MORE", "check_rules", "reads_closures"]
 
 READS_MORE = (
     "a derivative rule reads a value from its closure that a transformation tracks; return it from "
@@ -40,3 +40,23 @@ def check_rules(program: Program, who: str) -> None:
     for rule in rules_of(program):
         if tracked_reads(getattr(rule, "functions", ())):
             raise TypeError(f"{who}: {READS_MORE}")
+
+
+def reads_closures(program: Program) -> bool:
+    """Do rules of the operators in a program read tracked values from closures?
+
+    Parameters
+    ----------
+    program : Program
+
+    Returns
+    -------
+    bool
+    """
+    for callee in callees_of(program):
+        found: Any = callee
+        while hasattr(found, "callee"):  # at many points
+            found = found.callee
+        if tracked_reads(getattr(found, "functions", ())):
+            return True
+    return False

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compile_warning import MAX_PATHS, CompileWarning, not_kept, too_many
-from cdiff._core import OF_VALUES, CallForm, CompiledCall, Fixed, watch
+from cdiff._compile_warning import MAX_PATHS, CompileWarning, drawn, not_kept, too_many
+from cdiff._core import OF_VALUES, CallForm, CompiledCall, Fixed, from_signal, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import Trust
 from cdiff._locks import shared_lock
@@ -146,8 +146,8 @@ class Compiled(CompiledCall, Transformed):
             buffers.outside = self._reads_outside(entry)
         try:
             found = entry.paths.run(signature.inputs, buffers)
-        except OF_VALUES:
-            if buffers is not None or not self._own:
+        except OF_VALUES as error:
+            if buffers is not None or not self._own or from_signal(error):
                 raise
             return FAILED  # the function may catch it; else its line raises it
         if found is not None:
@@ -189,6 +189,8 @@ class Compiled(CompiledCall, Transformed):
                 warnings.warn(not_kept(self, passing[0]), CompileWarning, stacklevel=4)
             elif not (has_failed and self._knows(signature, path)):
                 self._keep(signature, path, observer)
+                if observer.has_drawn():
+                    warnings.warn(drawn(self), CompileWarning, stacklevel=4)
         if buffers is not None:
             return buffers.copied(treedef, values)
         return unflatten(treedef, values)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cdiff._compile import Compiled
     from cdiff._signature import Signature
 
-__all__ = ["MAX_PATHS", "CompileWarning", "not_kept", "too_many"]
+__all__ = ["MAX_PATHS", "CompileWarning", "drawn", "not_kept", "too_many"]
 
 MAX_PATHS = 256  # programs that one compiled function keeps
 
@@ -96,4 +96,22 @@ def not_kept(compiled: Compiled, x: Any) -> str:
         f"compile: {name} returned {what}, which a program cannot make, so {name} runs as Python "
         "at each call; return numbers and arrays, in tuples, lists, dicts, namedtuples, "
         "dataclasses or classes given to register_container"
+    )
+
+
+def drawn(compiled: Compiled) -> str:
+    """That random numbers are constants of a program.
+
+    Parameters
+    ----------
+    compiled : Compiled
+
+    Returns
+    -------
+    str
+    """
+    name = function_name(compiled._f)
+    return (
+        f"compile: {name} has drawn random numbers, which are the same at every later call; draw "
+        "them outside and give them as an argument, or make the generator inside from a seed"
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, Level, array, hosted, leaf, peek, pullback, refuses
+from cdiff._core import Array, Level, array, leaf, peek, pullback, refused
 from cdiff._face import misfit
 from cdiff._leaves import check_output
 from cdiff._newton import iterate, newton_minimum, newton_root
@@ -149,7 +149,7 @@ class _Implicit(Transformed):
         except Exception:  # the function that is being recorded may catch it
             body.sealed = True
             given = operands[len(leaves) :] + body.captured
-            hosted(refuses, (find, operands[: len(leaves)], given), {})
+            refused(find, operands[: len(leaves)], given)
             raise
         body.sealed = True
         equations = self._equations(body, unknown)

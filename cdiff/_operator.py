@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from cdiff._core import Array, Callee, array, call, hosted, is_tracked, peek, recordings, refuses
+from cdiff._core import Array, Callee, array, call, is_tracked, peek, recordings, refused
 from cdiff._mapped import Mapped, RuleCallee
 from cdiff._packing import spec_of
 from cdiff._rules import Arguments, Results, by_position, transposed_pull, transposed_push
@@ -40,6 +40,7 @@ class OperatorCall(RuleCallee):
     def __init__(self, owner: Operator, arguments: Arguments, results: Results) -> None:
         self.made_in = recordings()
         self.owner = owner
+        self.functions = owner._vjp, owner._jvp
         self.arguments = arguments.forget()
         self.results = results.forget()
 
@@ -157,7 +158,7 @@ class Operator(Transformed):
         try:
             out = arguments.call(self._f, values)
         except Exception:  # the function that is being recorded may catch it
-            hosted(refuses, (_again, self._f, arguments.forget(), operands), {})
+            refused(_again, self._f, arguments.forget(), operands)
             raise
         if not any(isinstance(x, Array) and is_tracked(x) for x in operands):
             return out

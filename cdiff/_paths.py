@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import OF_VALUES, NewDecision, Runner, peek, refuses
+from cdiff._core import OF_VALUES, NewDecision, Runner, from_signal, peek, refuses
 from cdiff._tree import unflatten
 
 if TYPE_CHECKING:
@@ -182,8 +182,9 @@ class Paths:
                 outputs, failed, seen = path.runner.run(inputs, into)
             except NewPath:
                 return self._among_others(path, inputs)
-            except OF_VALUES:  # which the function may have caught when it was recorded
-                found = self._among_others(path, inputs) if buffers is None else None
+            except OF_VALUES as error:  # which the function may have caught when it was recorded
+                again = buffers is None and not from_signal(error)
+                found = self._among_others(path, inputs) if again else None
                 if found is None:
                     raise
                 return found
@@ -209,7 +210,9 @@ class Paths:
                 outputs, _, _ = path.runner.run(inputs)
             except NewPath:
                 continue
-            except OF_VALUES:
+            except OF_VALUES as error:
+                if from_signal(error):
+                    raise
                 continue
             if outputs is not None:
                 self.last = path

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import has_rules
-from cdiff._core import Array, Trace, is_waiting, leaf_value, let_out, peek, texts_made
+from cdiff._core import (
+    Array,
+    Trace,
+    from_signal,
+    is_waiting,
+    leaf_value,
+    let_out,
+    peek,
+    texts_made,
+)
 from cdiff._leaves import is_lasting, outside
 from cdiff._paths import NewPath, Path
 from cdiff._tree import flatten
@@ -59,14 +68,15 @@ def recorded(
     try:
         found = Recorded(function, inputs, trace)
     except Exception as error:
-        if not trace.has_failed and not (defers and isinstance(error, NewPath)):
+        again = trace.has_failed or (defers and isinstance(error, NewPath))
+        if not again or from_signal(error):
             raise
     else:
         if not trace.has_failed:
             try:
                 return found, found.values(buffers)
-            except Exception:
-                if not defers:
+            except Exception as error:
+                if not defers or from_signal(error):
                     raise
     return recorded(function, inputs, False, buffers)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, result_shape
+from cdiff._core import Callee, Hole, Hosted, HostedRows, Positions, refuses, result_shape
 from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import is_tagged, loop_of, plain_loop
@@ -127,6 +127,11 @@ def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
 
 
 def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
+    if call.function is refuses:
+        raise TypeError(
+            "a branch of it is for an error that an operation raises (try: ... except), which no "
+            "file can hold; save what is before and after it, or decide by values (if)"
+        )
     named = tuple([(key, _plain_argument(x)) for key, x in call.kwargs.items()])
     given = tuple(map(_plain_argument, call.args))
     loop = getattr(call.function, "__self__", None)

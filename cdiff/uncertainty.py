@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff._jacobian import hessian, jacobian
 from cdiff._leaves import check_output
@@ -106,18 +107,33 @@ class _Outputs:
     def covariance(self, given: Any) -> Any:
         """The covariance of the inputs as a matrix, from what the user gave."""
         inputs, size = self.inputs, self.inputs.packing.size
-        matrix = np.asarray(given, dtype=float) if isinstance(given, (np.ndarray, list)) else None
+        matrix = _matrix(given)
         if matrix is not None and matrix.shape == (size, size):
+            if inputs.packing.specs[0][1] == (1, 1):
+                raise ValueError(
+                    f"{inputs.who}: for an input of shape (1, 1) this could be its standard "
+                    "deviation or its variance; give the input as a number or a vector"
+                )
             if not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):
                 raise ValueError(f"{inputs.who}: the covariance is not symmetric")
             _refuse_indefinite(matrix, inputs.who)
             return matrix
         errors = inputs.vector(given, "the standard deviations")
-        if not np.all(errors >= 0):
-            k = int(np.argmin(errors))
+        if not np.all((errors >= 0) & (errors < np.inf)):
+            k = int(np.argmax(~((errors >= 0) & (errors < np.inf))))
             name = inputs.name(k).replace("the unknown", "the input", 1)
             raise ValueError(f"{inputs.who}: the standard deviation of {name} is {errors[k]:g}")
         return np.diag(errors**2)
+
+
+def _matrix(given: Any) -> Any:
+    """What may be a covariance as an array; None for other containers."""
+    if isinstance(given, (np.ndarray, Array)):
+        return np.asarray(given, dtype=float)
+    try:
+        return np.asarray(given, dtype=float) if isinstance(given, list) else None
+    except (TypeError, ValueError):  # a list of arrays of several shapes, or of tracked numbers
+        return None
 
 
 def _refuse_indefinite(matrix: Any, who: str) -> None:

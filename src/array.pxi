@@ -580,6 +580,10 @@ cdef class Array:
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
+        for kind in types:
+            if kind is not Array and kind is not np.ndarray and \
+                    kind.__array_function__ is not np.ndarray.__array_function__:
+                return NotImplemented                  # who has rules of its own is asked next
         if watching:
             return watched_function(face_function(func), args, kwargs)
         function = face_function(func)

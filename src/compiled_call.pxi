@@ -224,8 +224,8 @@ cdef class CallForm:
                 return NO_ANSWER
         except NewDecision:
             return NO_ANSWER                     # there the whole function is recorded again
-        except OF_VALUES:                        # the function may catch it, and go another way
-            if given != NULL:
+        except OF_VALUES as error:               # the function may catch it, and go another way
+            if given != NULL or from_signal(error):
                 raise                            # what it reads may have been written over
             return NO_ANSWER
         return self.built(&made, outputs, fresh)

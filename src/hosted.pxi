@@ -110,17 +110,62 @@ def refuses(function, *args):
     """Does a function raise an error for these values?"""
     try:
         function(*args)
-    except Exception:
+    except Exception as error:
+        if from_signal(error):
+            raise
         return True
     return False
+
+
+def from_signal(error):
+    """Has a handler of a signal raised this error, and not what it has interrupted?
+
+    No value decides that: whoever waits for an error of an operation must let it pass.
+    """
+    import signal  # seldom needed
+
+    codes, trace = set(), error.__traceback__
+    while trace is not None:
+        codes.add(trace.tb_frame.f_code)
+        trace = trace.tb_next
+    for k in signal.valid_signals():
+        if handler_code(signal.getsignal(k)) in codes:
+            return True
+    return False
+
+
+cdef object handler_code(handler):
+    """The code that a handler of signals runs; None if it is not written in Python."""
+    if not callable(handler):
+        return None
+    handler = getattr(handler, "func", handler)              # of a partial
+    handler = getattr(handler, "__func__", handler)          # of a method
+    if not hasattr(handler, "__code__"):                     # an object
+        handler = getattr(type(handler), "__call__", None)
+    return getattr(handler, "__code__", None)
 
 
 cdef int note_refusal(object function, tuple args) except -1:
     """An operation cannot be done: what the function being recorded does where it catches the
     error must not be done for values with which it can."""
-    if cdiff_tls.tracing:
-        hosted(refuses, (function, *args), {})
+    if cdiff_tls.tracing and hosted(refuses, (function, *args), {}) is False:
+        hosted(moment, args, {})                # an accident: no other call may go this way
     return 0
+
+
+def moment(*args):
+    """A number that is another one each time."""
+    global moments
+    moments += 1
+    return moments
+
+
+cdef int64_t moments = 0
+
+
+def refused(function, *args):
+    """`note_refusal` for the face."""
+    note_refusal(function, args)
 
 
 def hosted(function, tuple args, dict kwargs):

@@ -240,7 +240,9 @@ cdef class Executable:
                     fine = self.run_stretch(s, &w.m, &step)
                 if not fine:
                     self.raise_step(step, w)
-        except Exception:
+        except Exception as error:
+            if from_signal(error):
+                raise
             # Why the step cannot be done may be a decision that was taken otherwise: one that is
             # known by now, or one that the plan has put off.
             step = self.failed_guard(w, step)

@@ -13,12 +13,19 @@ cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(PyObject *, PyObject *) except? NULL
     bint PyCell_Check(object) noexcept
 
+import types
+
+cdef object FunctionType = types.FunctionType
+cdef object MemberDescriptorType = types.MemberDescriptorType
+
 cdef enum:
     PLACE_CELL = 0
     PLACE_KEY = 1                 # of a dict: a global variable, an attribute
     PLACE_INDEX = 2               # of a list
     PLACE_LENGTH = 3              # of a dict or a list
     PLACE_CONTENT = 4             # the bytes of an array
+    PLACE_SLOT = 5                # of an instance, by the member of its class that reads it
+    PLACE_SEEN = 6                # what a function makes of an object: a tuple
 
     WHOLE_CONTENT = 65536         # bytes that are kept as they are; of more, a digest
 
@@ -35,7 +42,8 @@ cdef class Surroundings:
     """Places outside a function, and what stood there: `holds()` tells whether it still does.
 
     A place is (container, key, label): a cell and None, a dict or class and its key, a list and an
-    index, or a dict or list and `len`.  An ndarray or an Array and None stand for its content.
+    index, or a dict or list and `len`; an instance and the descriptor of a slot; an object and a
+    function that gives a tuple for it.  An ndarray or an Array and None stand for its content.
     Numbers and strings are compared by value, other objects by identity.
     """
     cdef Place *places
@@ -75,17 +83,26 @@ cdef class Surroundings:
             content = content_bytes(place_array(p))
             p.expected = <PyObject *>content
             self.kept.append(content)
+            if type(where) is np.ndarray and where.dtype.hasobject:
+                self.kept.append(where.tolist())       # whose addresses are compared
         elif key is len:
             p.kind = PLACE_LENGTH
             p.number = len(where)
-        elif type(where) is list:
+        elif isinstance(where, list):
             p.kind = PLACE_INDEX
             p.number = key
-        elif type(where) is dict:
+        elif isinstance(where, dict):
             p.kind = PLACE_KEY
+        elif type(key) is MemberDescriptorType:
+            p.kind = PLACE_SLOT
+        elif callable(key):
+            p.kind = PLACE_SEEN
+            content = key(where)
+            p.expected = <PyObject *>content
+            self.kept.append(content)
         else:
             raise TypeError(f"a {type(where).__name__} is no place to look at")
-        if p.kind <= PLACE_INDEX:
+        if p.kind <= PLACE_INDEX or p.kind == PLACE_SLOT:
             found = content_of(p)
             p.expected = found
             if found != NULL:
@@ -143,7 +160,7 @@ cdef class Surroundings:
             p = &self.places[i]
             if p.kind == PLACE_LENGTH:
                 out.append((self.labels[i], p.number))
-            elif p.kind == PLACE_CONTENT:
+            elif p.kind == PLACE_CONTENT or p.kind == PLACE_SEEN:
                 return None
             elif p.expected == NULL:
                 out.append((self.labels[i], ("nothing",)))
@@ -158,7 +175,10 @@ cdef class Surroundings:
 
 
 cdef tuple import_name(object x):
-    """("named", module, name) of a function that can be imported, else None."""
+    """("named", module, name) of a function that can be imported, the kind of a property, else
+    None."""
+    if hasattr(type(x), "__get__") and type(x) is not FunctionType:
+        return ("member", type(x).__name__, "")
     module, name = getattr(x, "__module__", None), getattr(x, "__qualname__", None)
     if type(module) is not str or type(name) is not str or "<" in name:
         return None
@@ -171,21 +191,44 @@ cdef inline PyObject *content_of(const Place *p) except? NULL:
         return cell_content(p.where)
     if p.kind == PLACE_KEY:
         return PyDict_GetItemWithError(p.where, p.key)
+    if p.kind == PLACE_SLOT:
+        return slot_content(p)
     return list_item(p.where, p.number) if p.number < sequence_size(p.where) else NULL
+
+
+cdef PyObject *slot_content(const Place *p) except? NULL:
+    try:
+        found = (<object>p.key).__get__(<object>p.where)
+    except AttributeError:                             # nothing yet, or nothing any more
+        return NULL
+    return <PyObject *>found                           # which the slot holds
 
 
 cdef inline bint place_holds(const Place *p) except -1:
     cdef PyObject *found
     if p.kind == PLACE_LENGTH:
-        if type(<object>p.where) is list:
+        if isinstance(<object>p.where, list):
             return sequence_size(p.where) == p.number
         return dict_size(p.where) == p.number
     if p.kind == PLACE_CONTENT:
         return same_bytes(place_array(p), <bytes>p.expected)
+    if p.kind == PLACE_SEEN:
+        return same_parts((<object>p.key)(<object>p.where), <tuple>p.expected)
     found = content_of(p)
     if found == p.expected:
         return True
     return found != NULL and p.expected != NULL and equal_values(found, p.expected)
+
+
+cdef bint same_parts(tuple found, tuple expected) except -1:
+    cdef Py_ssize_t i
+    if len(found) != len(expected):
+        return False
+    for i in range(len(found)):
+        if found[i] is not expected[i] and not equal_values(<PyObject *>found[i],
+                                                            <PyObject *>expected[i]):
+            return False
+    return True
 
 
 cdef np.ndarray place_array(const Place *p):
@@ -221,7 +264,7 @@ cdef bint is_number_or_text(PyObject *x) noexcept:
     """A number or a string, which is the same if it is equal."""
     cdef object y = <object>x
     return (type(y) is float or type(y) is int or type(y) is bool or type(y) is str or y is None
-            or isinstance(y, np.generic))
+            or type(y) is bytes or isinstance(y, np.generic))
 
 
 cdef bint equal_values(PyObject *x, PyObject *y) except -1:

@@ -5,6 +5,10 @@ and the other way round; whether it is compiled, mapped, or both. This file must
 decisions are kept.
 """
 
+import functools
+import signal
+import threading
+
 import numpy as np
 import pytest
 from numpy.linalg import LinAlgError
@@ -176,3 +180,91 @@ def test_results_in_arrays_of_ones_own_raise_since_these_may_be_written_over():
     with pytest.raises(LinAlgError):
         f(np.array([BAD, 2.0]), out=out)
     np.testing.assert_allclose(f(np.array([BAD, 2.0])), [[1.0, 2.0], [2.0, 1.0]])
+
+
+class Ringing:
+    def ring(self, *_):
+        raise ValueError("the bell")
+
+    __call__ = ring
+
+
+HANDLERS = {
+    "function": lambda *_: Ringing().ring(),
+    "method": Ringing().ring,
+    "object": Ringing(),
+    "partial": functools.partial(Ringing.ring, None),
+}
+
+
+@pytest.fixture
+def bell():
+    """Something that raises a signal where it is called, once it is armed."""
+    armed = threading.Event()  # which no recording looks into
+
+    def bell():
+        if armed.is_set():
+            armed.clear()
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    bell.armed = armed
+    yield bell
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+@pytest.mark.parametrize("catches", [False, True])
+def test_errors_of_handlers_of_signals_are_no_decisions(bell, handler, catches):
+    """They ended nothing: the function was run anew, as if an operation could not be done."""
+
+    @cd.operator
+    def sine(x):
+        bell()
+        if np.any(x < 0.0):
+            raise ValueError("negative")
+        return np.sin(x)
+
+    def caught(x):
+        try:
+            return np.sum(sine(x * 2.0)) * x[0]
+        except ValueError:
+            return x[0]
+
+    f = caught if catches else lambda x: np.sum(sine(x * 2.0)) * x[0]
+    for points in ([1.0, 2.0], [-1.0, 1.0, 2.0])[: 1 + catches]:
+        compiled = cd.compile(f)
+        for x in points:
+            assert compiled(np.full(3, x)) == f(np.full(3, x))
+        count = compiled.stats()["recordings"]
+        signal.signal(signal.SIGTERM, HANDLERS[handler])
+        bell.armed.set()
+        with pytest.raises(ValueError, match="the bell"):
+            compiled(np.ones(3))
+        assert compiled.stats()["recordings"] == count
+        assert compiled(np.ones(3)) == f(np.ones(3))
+
+
+@pytest.mark.parametrize("size", [(), (3,)])
+def test_errors_that_do_not_come_again_are_accidents(size):
+    """The branch for such an error answered for the calls that came after it."""
+    errors = iter([False, True])
+
+    @cd.operator
+    def sine(x):
+        if next(errors, False):
+            raise ValueError("this time")
+        return np.sin(x)
+
+    @cd.compile
+    def f(x):
+        try:
+            return np.sum(sine(x * 2.0))
+        except ValueError:
+            return np.sum(x) * 100.0
+
+    points = [np.full(size, k) for k in (1.0, 1.1, 1.2)]
+    assert next(errors) is False
+    assert f(points[0]) == np.sum(points[0]) * 100.0
+    for x in points:
+        assert f(x) == pytest.approx(np.sum(np.sin(2.0 * x)), rel=1e-14)

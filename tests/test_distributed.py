@@ -401,6 +401,21 @@ def test_what_the_function_reads_from_outside_may_change(executor, monkeypatch):
 # --- mistakes -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_results_of_several_shapes_are_an_error(executor):
+    """They were stretched to one shape."""
+    with sum_over(lambda p, x: p * x, [np.ones(1), np.ones(3)], executor) as total:
+        for f in (total, cd.grad(lambda p: np.sum(total(p))), cd.jacobian(total)):
+            with pytest.raises(ValueError, match=r"one shape, .* shapes \(1,\) and \(3,\)"):
+                f(2.0)
+
+
+def test_a_dict_is_no_list_of_partitions():
+    """Its keys were."""
+    with pytest.raises(TypeError, match=r"keys of a dict.*parts\.values"):
+        sum_over(lambda p, x: p * np.sum(x), {0: np.ones(1), 1: np.ones(3)})
+
+
 def test_an_error_names_the_partition():
     with pytest.raises(ZeroDivisionError) as error:
         sum_over(fails, PARTS)(PARAMETERS)

@@ -259,9 +259,26 @@ def test_a_pull_in_another_place():
         g = slope(g)
 
 
-def test_a_checkpoint_that_a_rule_reads_from():
-    """The derivative by what it reads was lost: 0 for 1."""
-    f = cd.checkpoint(lambda w, x: vjp(lambda: x)(w))
+@pytest.mark.parametrize("place", ["closure", "default", "partial"])
+@pytest.mark.parametrize("rule", RULES, ids=lambda f: f.__name__)
+def test_a_checkpoint_that_a_rule_reads_from(rule, place):
+    """The derivative by what it reads was lost: 0 for 1; then it was an error. Now the function is
+    remembered, as it is without a checkpoint."""
+    plain = lambda w, x: rule(PLACES[place](x))(w) * w
+    f = cd.checkpoint(plain)
+    assert cd.grad(lambda x: cd.grad(lambda w: f(w, x))(W))(0.7) == W
+    point = np.array([W, 0.7])
+    for way in (cd.grad, cd.jacfwd, cd.hessian, lambda f: cd.compile(cd.hessian(f))):
+        found, want = (way(lambda p, f=f: f(p[0], p[1]))(point) for f in (f, plain))
+        np.testing.assert_allclose(found, want, rtol=1e-12)
+    rows = np.stack([point, 2.0 * point])
+    found, want = (cd.vmap(cd.grad(lambda p, f=f: f(p[0], p[1])))(rows) for f in (f, plain))
+    np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("place", ["global", "attribute", "method"])
+def test_a_checkpoint_that_a_rule_reads_from_in_other_ways(place):
+    f = cd.checkpoint(lambda w, x: vjp(PLACES[place](x))(w))
     with pytest.raises(ERRORS, match=SAYS):
         cd.grad(lambda x: cd.grad(lambda w: f(w, x))(W))(0.7)
     g = cd.checkpoint(with_residual)

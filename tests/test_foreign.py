@@ -188,3 +188,30 @@ def test_transforms_over_no_axis_raise_numpys_error():
                 f(x, axes=())
     with pytest.raises(TypeError, match="integer or a tuple"):
         np.linalg.norm(cd.array(X, requires_grad=True), axis=[0])
+
+
+class Sevens(np.ndarray):
+    """Its class answers for NumPy's functions, and for those that it does not know NumPy."""
+
+    def __array_function__(self, func, types, args, kwargs):
+        if func is np.dot:
+            return 7.0
+        return super().__array_function__(func, types, args, kwargs)
+
+
+def test_arrays_whose_class_answers_for_functions():
+    """They were taken for ndarrays."""
+    x, sevens = np.array([1.0, 2.0]), np.ones(2).view(Sevens)
+    for f in (lambda x: np.dot(x, sevens), lambda x: np.dot(sevens, x)):
+        assert f(x) == 7.0
+        assert cd.value_and_grad(lambda x, f=f: f(x) * x[0])(x)[0] == 7.0
+        assert cd.compile(lambda x, f=f: f(x) * x[0])(x) == 7.0
+
+
+def test_functions_that_no_class_answers_for():
+    class Nothing:
+        def __array_function__(self, func, types, args, kwargs):
+            return NotImplemented
+
+    with pytest.raises(TypeError, match="no implementation found"):
+        cd.grad(lambda x: np.dot(x, Nothing()))(np.ones(2))

@@ -268,3 +268,16 @@ def test_damaged_files_with_calls(seed):
     for damaged in (damage_bytes, exchange_parts):
         seen = damaged(saved_sort(), call_sort, rng)
         assert seen["refused"] > 50
+
+
+def test_branches_for_errors_say_why_they_cannot_be_saved():
+    @cd.compile
+    def f(x):
+        try:
+            return np.linalg.solve(cd.numpy.array([[1.0, x], [x, 1.0]]), np.ones(2)).sum()
+        except np.linalg.LinAlgError:
+            return 5.0 * x
+
+    assert f(1.0) == 5.0
+    with pytest.raises(TypeError, match="f cannot be saved: a branch of it is for an error"):
+        f.save(io.BytesIO())

@@ -143,6 +143,27 @@ def test_what_is_no_covariance_is_refused():
         assert np.all(np.diag(found.covariance) >= 0.0)
 
 
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, -1.0])
+def test_a_deviation_that_is_none_is_refused(wrong):
+    """An infinite one made the others nan."""
+    with pytest.raises(ValueError, match=rf"standard deviation of the input\[1\] is {wrong:g}"):
+        cdu.propagate(lambda x: x * 1.0, np.ones(3), np.array([0.1, wrong, 0.1]))
+
+
+def test_deviations_and_covariances_in_every_form():
+    f = lambda p: np.sum(p[0]) * p[1]
+    found = cdu.propagate(f, [np.ones(3), 2.0], [np.full(3, 0.1), 0.2])
+    assert found.errors == pytest.approx(np.hypot(0.2 * np.sqrt(3.0), 0.6))
+    matrix = np.diag([0.04, 0.09])
+    for given in (matrix, matrix.tolist(), cd.array(matrix), np.array([0.2, 0.3]), [0.2, 0.3]):
+        errors = cdu.propagate(lambda x: 2.0 * x, np.ones(2), given).errors
+        np.testing.assert_allclose(errors, [0.4, 0.6])
+    slope = cd.grad(lambda a: cdu.propagate(lambda p: p[0] * p[1], [3.0, 2.0], [a, 0.2]).errors)
+    assert slope(0.1) == pytest.approx(0.4 / np.sqrt(0.4))
+    with pytest.raises(ValueError, match=r"of shape \(1, 1\)"):
+        cdu.propagate(lambda x: x[0, 0] ** 2, np.array([[3.0]]), np.array([[0.5]]))
+
+
 def test_shares_of_correlated_inputs_are_refused():
     correlated = np.array([[1.0, 0.5], [0.5, 1.0]])
     with pytest.raises(ValueError, match="inputs are correlated"):

@@ -7,6 +7,7 @@ of the schedulers is imported here unless it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -29,7 +30,17 @@ __all__ = ["engine_for", "tree_sum"]
 TASKS_PER_WORKER = 4  # so that a slow worker keeps nobody waiting for long
 
 
-def tree_sum(parts: Sequence[Any], add: Callable[[Any, Any], Any] = np.add) -> Any:
+def _added(a: Any, b: Any) -> Any:
+    """The sum of two results, which are of one shape: others would be stretched to fit."""
+    if np.shape(a) != np.shape(b):
+        raise ValueError(
+            "sum_over: the results for the partitions must have one shape, but they have shapes "
+            f"{np.shape(a)} and {np.shape(b)}; return their sum over the rows of a partition"
+        )
+    return np.add(a, b)
+
+
+def tree_sum(parts: Sequence[Any], add: Callable[[Any, Any], Any] = _added) -> Any:
     """The sum of neighbours, of neighbouring sums, and so on: the same for every engine.
 
     Parameters
@@ -212,7 +223,7 @@ class Dask:
     def _tree(self, code: Any, given: Any) -> Any:
         """The sum as a task, of tasks that stay where their operands are."""
         run = self.dask.delayed(_run_one, pure=False)
-        add = self.dask.delayed(np.add, pure=False)
+        add = self.dask.delayed(_added, pure=False)
         return tree_sum([run(code, given, part, k) for k, part in enumerate(self.parts)], add)
 
     def close(self) -> None:
@@ -303,6 +314,11 @@ class Ranks(Serial):
 
 
 def _listed(parts: Any) -> list[Any]:
+    if isinstance(parts, Mapping):
+        raise TypeError(
+            "sum_over: the partitions are the keys of a dict; give the list of them, such as "
+            "list(parts.values())"
+        )
     found = list(parts)
     if not found:
         raise ValueError("sum_over: there are no partitions")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import is_column
+from cdiff._core import from_signal, is_column
 from cdiff._face import misfit
 from cdiff._tree import LEAF, flatten, unflatten
 from cdiff._wrap import function_name
@@ -92,7 +92,9 @@ class _Kept:
         try:
             for f in made:
                 f(start, *data)
-        except Exception:  # data may go into functions that take plain arrays only
+        except Exception as error:  # data may go into functions that take plain arrays only
+            if from_signal(error):
+                raise
             self.function = None
         else:
             if sum([f._recordings for f in made]) > RECORDINGS:
