@@ -25,20 +25,9 @@ from cdiff._reverse import stop_gradient
 from cdiff._solution import Unknown
 from cdiff._tree import flatten, unflatten
 from cdiff._wrap import check_function, function_name
-from cdiff.integrate._adjoint import (
-    Settings,
-    captured_body,
-    flow,
-    plain_function,
-    plain_system,
-)
-from cdiff.integrate._runge_kutta import (
-    METHODS,
-    Steps,
-    System,
-    chosen_steps,
-    round_number,
-)
+from cdiff.integrate._adjoint import Settings, captured_body, flow
+from cdiff.integrate._runge_kutta import METHODS, Steps, System, placed_steps, round_number
+from cdiff.integrate._search import Search, plain_function, plain_system
 from cdiff.numpy.linalg import inv
 from cdiff.optimize._vector import as_float, refuse_complex
 
@@ -302,8 +291,10 @@ class _Choice:
         key = _contents([v, times, *consts])
         known, steps = self._last
         if known != key:
-            taken = self._settings.steps(self._body, v, times, list(consts))
-            steps = chosen_steps(taken, times)
+            with np.errstate(all="ignore"):
+                search = Search(self._settings, self._body, list(consts), float(times[0]), v)
+                t, h = search.through(times[1:][np.diff(times) != 0.0])
+            steps = placed_steps(t, h, times)
             self._last = key, steps
         return steps  # type: ignore[no-any-return]
 
@@ -529,14 +520,18 @@ def _first_event(
 ) -> float:
     """The time of the first event, for plain values."""
     method, system = METHODS[settings.method], plain_system(slope, consts)
-    first = None
     with np.errstate(all="ignore"):
-        for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
-            before = float(number(t, state)) if first is None else first
-            first = float(number(t + h, after))
-            if not (before < 0.0 <= first or before > 0.0 >= first):
-                continue
-            if direction and (first > before) != (direction > 0):
+        search = Search(settings, slope, list(consts), float(stops[0]), v)
+        search.aim(stops[1:])
+        before = float(number(search.t, v))
+        while search.is_going():
+            state = search.v
+            (t,), (h,) = search.attempts(1)
+            first = before if not h else float(number(search.t, search.v))
+            if not (before < 0.0 <= first or before > 0.0 >= first) or (
+                direction and (first > before) != (direction > 0)
+            ):
+                before = first
                 continue
             low, high = 0.0, 1.0
             while high - low > 1e-16:
