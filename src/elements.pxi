@@ -26,10 +26,10 @@ cdef class _ElementCode:
         return <const int64_t *>np.PyArray_DATA(self.sizes)
 
 
-cdef _ElementCode element_code(Runner runner, Py_ssize_t runs):
-    """The code of a runner that has run so many times more; None if there is none, or not yet."""
+cdef _ElementCode element_code(Runner runner):
+    """The code of a runner; None if there is none, or not yet."""
     cdef _Elements made
-    if runner.elements is None and (runner.numbers is not None or runner.count_runs(runs)):
+    if runner.elements is None and (runner.numbers is not None or runner.runs >= SOON_ELEMENTS):
         made = _Elements(runner.program)
         runner.elements = made.result(runner.numbers) or False
     return runner.elements or None

@@ -31,17 +31,20 @@ def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list
     outputs are the next carry and a row for each array in `ys`.  The last carry is made in the
     arrays `into` (C order, None: anywhere) where that needs no copy.
     """
+    cdef Py_ssize_t i
     if start == stop:
         return stop
     if watching & WATCH_VALUES:
         return watched_steps(runner, start, stop, carry, xs, consts, ys)
-    code = element_code(runner, abs(stop - start))
+    code = element_code(runner)
     if code is not None:
         return run_number_loop(code, start, stop, carry, xs, consts, ys)
     found = stacked(runner, len(carry), len(xs))
     if found is not None:
         return (<_Stacked>found).run(start, stop, carry, xs, consts, ys)
-    return _ArrayLoop(runner.arrays, carry, xs, consts, ys, into).run(start, stop)
+    i = _ArrayLoop(runner.arrays, carry, xs, consts, ys, into).run(start, stop)
+    runner.runs += abs(i - start)
+    return i
 
 
 cdef Py_ssize_t run_number_loop(_ElementCode code, Py_ssize_t start, Py_ssize_t stop, list carry,
@@ -171,7 +174,7 @@ def runs_inside(Callee callee not None, Runner runner not None, Py_ssize_t n_car
     as a guard holds for, and fewer than that; one that is longer than usual is left to the callee.
     False where that may be known later.
     """
-    cdef _ElementCode code = element_code(runner, 0)
+    cdef _ElementCode code = element_code(runner)
     if not counted and length > SHORT_LOOP:
         length = SHORT_LOOP
     if code is None:
@@ -200,7 +203,8 @@ cdef bint run_inside(const Step *s, _Workspace w, object given) except -1:
     callee = <Callee>given
     loop.inputs, loop.xs, loop.ys = room, xs, ys
     loop.outputs = &room[callee.code.code.n_inputs]
-    if not find_operands(s, w, callee, &loop):
+    held = []
+    if not find_operands(s, w, callee, &loop, held):
         return False
     size = loop.n_carry
     for k in range(loop.n_ys):
@@ -216,29 +220,34 @@ cdef bint run_inside(const Step *s, _Workspace w, object given) except -1:
     return keep_vector(s, w, y)
 
 
-cdef bint find_operands(const Step *s, _Workspace w, Callee callee, NumberLoop *loop) except -1:
-    """The numbers of carry and constants, and where rows are; False if something is elsewhere."""
+cdef bint find_operands(const Step *s, _Workspace w, Callee callee, NumberLoop *loop,
+                        list held) except -1:
+    """The numbers of carry and constants, and where rows are (in copies if need be, which are
+    `held`); False if something is of another type."""
     cdef _ElementCode code = callee.code
     cdef Py_ssize_t k, n = 0, first = callee.n_carry, end = callee.n_carry + callee.n_rows
     cdef const Part *p
-    loop.n_xs, loop.n_ys = callee.n_rows, code.sizes.size - code.n_inputs - first
+    cdef const double *at
+    loop.n_carry, loop.n_xs = 0, callee.n_rows
+    loop.n_ys = code.sizes.size - code.n_inputs - first
     loop.x_widths, loop.y_widths = &code.size()[first], &code.size()[code.n_inputs + first]
     if s.n_operands < code.n_inputs:
         return False
     for k in range(code.n_inputs):
         p = &s.operands[k]
-        if k == first:
-            loop.n_carry = n
-        if p.typenum != NPY_DOUBLE or not (p.number or p.contiguous) \
+        if p.typenum != NPY_DOUBLE \
                 or p.size != code.size()[k] * (callee.length if first <= k < end else 1):
             return False
+        if not (p.number or p.contiguous):
+            held.append(np.ascontiguousarray(part_array(p, w, 0)))
+        at = <const double *>(part_data(p, w.m.bases) if p.number or p.contiguous
+                              else np.PyArray_DATA(<np.ndarray>held[len(held) - 1]))
         if first <= k < end:
-            loop.xs[k - first] = <const double *>part_data(p, w.m.bases)
+            loop.xs[k - first] = at
         else:
-            memcpy(&loop.inputs[n], part_data(p, w.m.bases), p.size * sizeof(double))
+            memcpy(&loop.inputs[n], at, p.size * sizeof(double))
         n += code.size()[k]
-    if first == code.n_inputs:
-        loop.n_carry = n
+        loop.n_carry += code.size()[k] if k < first else 0
     for x in code.arrays:
         n += put_array(x, &loop.inputs[n], x.size)
     return True

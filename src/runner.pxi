@@ -16,7 +16,7 @@ cdef class Runner:
     cdef list truths                  # for each output: is it a boolean?
     cdef object stacked               # see loop_products.pxi
     cdef object elements              # see elements.pxi
-    cdef Py_ssize_t runs              # of which we know, until there are many
+    cdef Py_ssize_t runs              # as steps of loops
 
     def __init__(self, Program program not None):
         cdef Py_ssize_t i
@@ -29,11 +29,6 @@ cdef class Runner:
                 self.arrays = Executable(program)
                 return
         self.numbers = NumberCode(program)
-
-    cdef inline bint count_runs(self, Py_ssize_t more) noexcept:
-        """There are so many runs more: are they many together?"""
-        self.runs += more
-        return self.runs >= SOON_ELEMENTS
 
     cdef inline object as_output(self, Py_ssize_t k, double v):
         """A number that is output k, as the caller gets it."""

@@ -71,7 +71,7 @@ class Settings:
         if self.method in METHODS:
             with np.errstate(all="ignore"):
                 search = Search(self, body, consts, float(stops[0]), v)
-                for k in np.flatnonzero(np.diff(stops)) + 1:
+                for k in np.flatnonzero(stops[1:] != stops[:-1]) + 1:
                     search.through(stops[k : k + 1])
                     found[k:] = search.v
             return found

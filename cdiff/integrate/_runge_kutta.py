@@ -168,17 +168,18 @@ def placed_steps(t: Any, h: Any, stops: Any) -> Steps:
     Steps
     """
     way = stops if stops[-1] >= stops[0] else -stops
-    behind = np.searchsorted(way, t if way is stops else -t, side="right")
-    whole = stops[behind] - stops[behind - 1]
-    start, width, interval = (t - stops[behind - 1]) / whole, h / whole, behind - 1
-    empty = np.flatnonzero(way[1:] == way[:-1])
-    if empty.size:  # no step at all, but one that has a derivative by the times
+    interval = way.searchsorted(t if way is stops else -t, side="right") - 1
+    first, whole = stops[interval], (stops[1:] - stops[:-1])[interval]
+    start, width = (t - first) / whole, h / whole
+    repeated = way[1:] == way[:-1]
+    if repeated.any():  # no step at all, but one that has a derivative by the times
+        empty = repeated.nonzero()[0]
         order = np.argsort(np.concatenate([interval, empty]), kind="stable")
         start, width, interval = (
             np.concatenate([x, np.full(empty.size, y) if y is not None else empty])[order]
             for x, y in ((start, 0.0), (width, 1.0), (interval, None))
         )
-    return Steps(start, width, interval, np.searchsorted(interval, np.arange(stops.size)))
+    return Steps(start, width, interval, interval.searchsorted(np.arange(stops.size)))
 
 
 def round_number(n: int) -> int:

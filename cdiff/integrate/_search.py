@@ -9,7 +9,7 @@ function of anything: it has no derivative.
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,8 +164,11 @@ class _Attempt:
 
     n_inputs = 6
 
-    def __init__(self, slope: Body, method: str, rtol: float, atol: float, most: int) -> None:
+    def __init__(
+        self, slope: Body, method: str, rtol: float, atol: float, most: int, room: int
+    ) -> None:
         self.base = slope
+        self.room = room
         self.method = METHODS[method]
         self.rtol = rtol
         self.atol = atol
@@ -173,6 +176,7 @@ class _Attempt:
 
     def __call__(self, nodes: list[Array]) -> list[Any]:
         t, v, first, width, left, ends, *consts = nodes
+        assert ends.shape == (self.room,)
         end = ends[0]
         if not np.minimum(np.minimum(left, width), inf - end) > 0.0:  # the only decision
             raise AssertionError("an attempt where there is nothing to do")
@@ -239,7 +243,7 @@ class Search:
         self._settings, self._slope, self._consts = settings, slope, consts
         self.t, self.v = t, v
         first = plain_function(slope, consts)(t, v)
-        if not np.all(np.isfinite(first)):
+        if not np.isfinite(first).all():
             raise RuntimeError(
                 f"{settings.who}: the function is not finite at the first state (t = {t:.6g})"
             )
@@ -252,7 +256,7 @@ class Search:
         Parameters
         ----------
         ends : ndarray
-            Monotonic, none of them twice, behind the time that was reached.
+            At least one; monotonic, none of them twice, behind the time that was reached.
         most : int
             How many attempts in a row.
 
@@ -266,15 +270,14 @@ class Search:
         RuntimeError
             If there are too many steps, or a state is not finite.
         """
-        begins, widths = [np.empty(0)], [np.empty(0)]
+        rows = []
         for k in range(0, len(ends), WINDOW):
             self.aim(ends[k : k + WINDOW])
             while self.is_going():
-                t, h = self.attempts(most)
-                taken = h != 0.0
-                begins.append(t[taken])
-                widths.append(h[taken])
-        return np.concatenate(begins), np.concatenate(widths)
+                rows.append(self.attempts(most))
+        t, h = rows[0] if len(rows) == 1 else map(np.concatenate, zip(*rows, strict=True))
+        taken = h != 0.0
+        return t[taken], h[taken]
 
     def aim(self, ends: Any) -> None:
         """The next times that are to be reached, at most so many as are reached in a row."""
@@ -282,20 +285,27 @@ class Search:
         while room < len(ends):  # few different numbers of them
             room *= 4
         self._inputs[4] = float(self._settings.max_steps)
-        self._inputs[5] = np.concatenate([ends, np.full(room - len(ends), inf)])
+        self._inputs[5] = window = np.empty(room)
+        window[: len(ends)] = ends
+        window[len(ends) :] = inf
         if self._inputs[3] < 0.0:
             self._inputs[3] = self._first_width(1.0 if ends[0] > self.t else -1.0)
 
     def _first_width(self, sign: float) -> float:
-        settings, outer = self._settings, _outer(self._slope, self._consts)
-        body = _derived(self._slope, len(outer), _First, settings.rtol, settings.atol)
-        return float(body.run([*self._inputs[:3], sign, *outer])[0])
+        settings, slope = self._settings, self._slope
+        inputs = [*self._inputs[:3], sign, *_outer(slope, self._consts)]
+        if "searched" not in slope.derived:  # what runs only once is not worth a program
+            slope.derived["searched"] = True
+            first = _First(slope, settings.rtol, settings.atol)
+            return float(peek(first([array(x) for x in inputs])[0]))
+        body = _derived(slope, len(inputs) - 4, _First, settings.rtol, settings.atol)
+        return float(body.run(inputs)[0])
 
     def is_going(self) -> bool:
         """Is there a time left to be reached? RuntimeError if it cannot be."""
-        settings, (width, left) = self._settings, map(float, self._inputs[3:5])
-        if not isfinite(self._inputs[5][0]):
+        if self._inputs[5][0] == inf:
             return False
+        settings, width, left = self._settings, float(self._inputs[3]), self._inputs[4]
         if not left > 0.0:
             raise RuntimeError(
                 f"{settings.who}: more than {settings.max_steps} steps between two times (at t = "
@@ -314,7 +324,7 @@ class Search:
         settings, outer = self._settings, _outer(self._slope, self._consts)
         body = _derived(
             self._slope, len(outer), _Attempt, settings.method, settings.rtol, settings.atol,
-            settings.max_steps,
+            settings.max_steps, len(self._inputs[5]),
         )  # fmt: skip
         rows = [np.empty(most), np.empty(most)]
         count = self._row(body, outer, rows)
