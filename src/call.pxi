@@ -31,6 +31,7 @@ cdef class Callee:
     cdef _ElementCode code        # of a step, if it is a loop that `run_inside` runs (see loop.pxi)
     cdef Py_ssize_t n_carry, n_rows, length
     cdef bint counted, backward
+    cdef bint called              # by a program
 
     def value(self, arrays):
         """The result for these ndarrays."""

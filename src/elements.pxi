@@ -9,9 +9,10 @@
 cdef enum:
     MOST_ELEMENTS = 4000          # of all values of a program together
     SOON_ELEMENTS = 200           # runs of a program after which this pays
-    # Gains and costs, in units of what one light instruction over numbers costs.
-    GAIN_OF_STEP = 24
-    COST_OF_HEAVY = 13            # more than its share of a loop over an array
+    # What instructions over arrays cost, and one over a number, if a light one of these costs 1.
+    COST_OF_LIGHT = 10            # among others
+    COST_OF_MOVE = 50             # a join, a gather, a reduction
+    COST_OF_HEAVY = 12            # for each number, more than for each of many
 
 
 @cython.final
@@ -26,10 +27,11 @@ cdef class _ElementCode:
         return <const int64_t *>np.PyArray_DATA(self.sizes)
 
 
-cdef _ElementCode element_code(Runner runner):
-    """The code of a runner; None if there is none, or not yet."""
+cdef _ElementCode element_code(Runner runner, bint often):
+    """The code of a runner that will run `often`, or does; None if there is none, or not yet."""
     cdef _Elements made
-    if runner.elements is None and (runner.numbers is not None or runner.runs >= SOON_ELEMENTS):
+    often = often or runner.numbers is not None or runner.runs >= SOON_ELEMENTS
+    if runner.elements is None and often:
         made = _Elements(runner.program)
         runner.elements = made.result(runner.numbers) or False
     return runner.elements or None
@@ -151,16 +153,19 @@ cdef class _Elements:
             operands.append(found)
         found = [self.q.emit(x.op, type, xs[0], xs[1], xs[2])
                  for xs in zip(*(operands + [[-1] * len(operands[0])] * 2))]
-        self.gain += GAIN_OF_STEP - len(found)
-        if native_kind(x.op) == NOT_NATIVE and x.op != OP_WHERE:
-            self.gain -= (COST_OF_HEAVY - 1) * len(found)
+        self.gain += COST_OF_LIGHT - len(found)
+        if native_kind(x.op) == NOT_NATIVE:
+            self.gain -= COST_OF_HEAVY * len(found)
         return found
 
     cdef list moved(self, Py_ssize_t i):
         """The elements of a value that has all its elements from its operands, or zeros."""
         cdef list found = [self.zero] * product(self.places.shape(i)), own
         cdef Py_ssize_t k, e, place
-        for k in range(1 if self.p.code[i].op == OP_GATHER else self.p.n_operands(i)):
+        cdef int op = self.p.code[i].op
+        if op == OP_CONCATENATE or op == OP_GATHER or op == OP_INDEX_SET or op == OP_EMBED:
+            self.gain += COST_OF_MOVE
+        for k in range(1 if op == OP_GATHER else self.p.n_operands(i)):
             source = self.places.source(i, k)
             own = self.at[self.p.operand(i, k)]
             if source is NotImplemented or own is None \
@@ -182,7 +187,7 @@ cdef class _Elements:
             groups[place].append(v)
         if self.p.code[i].op == OP_SCATTER_ADD or not own and op == OP_ADD:
             groups = [[self.zero] + group for group in groups]
-        self.gain += GAIN_OF_STEP - len(own)
+        self.gain += COST_OF_MOVE - len(own)
         return [self.total(op, group) for group in groups] if own or op == OP_ADD else None
 
     cdef list multiplied(self, Py_ssize_t i):
@@ -195,7 +200,7 @@ cdef class _Elements:
                 or self.typenum(self.p.code[i].b) != NPY_DOUBLE:
             return None
         inner, m = right
-        self.gain += GAIN_OF_STEP - 2 * len(a) * m
+        self.gain += COST_OF_MOVE - 2 * len(a) * m
         return [self.total(OP_ADD, [
                     self.q.emit(OP_MULTIPLY, TYPE_NUMBER, a[row * inner + k], b[k * m + column], -1)
                     for k in range(inner)]) for row in range(left[0]) for column in range(m)]

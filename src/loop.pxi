@@ -23,20 +23,21 @@ cdef struct NumberLoop:
 
 
 def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list xs, list consts,
-              list ys, list into=None):
+              list ys, list into=None, bint often=False):
     """Run steps from `start` up to `stop`, or down where that is less; the step that was not run.
 
     That is `stop`, or the first step with a guard that does not hold.  Inputs of the program are
     `carry` (replaced by what the last step gave), a row of each array in `xs`, and `consts`;
     outputs are the next carry and a row for each array in `ys`.  The last carry is made in the
-    arrays `into` (C order, None: anywhere) where that needs no copy.
+    arrays `into` (C order, None: anywhere) where that needs no copy.  Steps that are taken `often`
+    are worth a program of the elements of their arrays at once.
     """
     cdef Py_ssize_t i
     if start == stop:
         return stop
     if watching & WATCH_VALUES:
         return watched_steps(runner, start, stop, carry, xs, consts, ys)
-    code = element_code(runner)
+    code = element_code(runner, often)
     if code is not None:
         return run_number_loop(code, start, stop, carry, xs, consts, ys)
     found = stacked(runner, len(carry), len(xs))
@@ -174,7 +175,7 @@ def runs_inside(Callee callee not None, Runner runner not None, Py_ssize_t n_car
     as a guard holds for, and fewer than that; one that is longer than usual is left to the callee.
     False where that may be known later.
     """
-    cdef _ElementCode code = element_code(runner)
+    cdef _ElementCode code = element_code(runner, callee.called)
     if not counted and length > SHORT_LOOP:
         length = SHORT_LOOP
     if code is None:
@@ -198,9 +199,12 @@ cdef bint run_inside(const Step *s, _Workspace w, object given) except -1:
     cdef np.ndarray y
     cdef np.npy_intp size
     cdef Py_ssize_t k
-    if watching or not isinstance(given, Callee) or (<Callee>given).code is None:
+    if watching or not isinstance(given, Callee):
         return False
     callee = <Callee>given
+    callee.called = True
+    if callee.code is None:
+        return False
     loop.inputs, loop.xs, loop.ys = room, xs, ys
     loop.outputs = &room[callee.code.code.n_inputs]
     held = []

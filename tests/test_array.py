@@ -467,7 +467,7 @@ def test_arrays_of_results_of_loops_and_rules_keep_their_derivatives():
     }
     x = np.array([1.0, 2.0])
     for name, f in makers.items():
-        for made in (lambda x: cd.array(x, dtype=float), cd.array):  # noqa: B023
+        for made in (lambda x: cd.array(x, dtype=float), cd.array):
             total = lambda x, f=f, made=made: (made(f(x)) ** 2).sum()
             expected = 2.0 * x if name == "rule" else 8.0 * x
             np.testing.assert_allclose(cd.grad(total)(x), expected, err_msg=name)

@@ -235,7 +235,7 @@ class Search:
         If the function is not finite there.
     """
 
-    __slots__ = ("_consts", "_inputs", "_settings", "_slope", "_stuck", "t", "v")
+    __slots__ = ("_consts", "_inputs", "_often", "_settings", "_slope", "_stuck", "t", "v")
 
     def __init__(
         self, settings: Settings, slope: Body, consts: list[Any], t: float, v: Any
@@ -249,6 +249,8 @@ class Search:
             )
         self._inputs: list[Any] = [t, v, first, -1.0, 0.0, np.full(1, inf)]
         self._stuck: Any = None
+        self._often = "searched" in slope.derived
+        slope.derived["searched"] = True
 
     def through(self, ends: Any, most: int = MANY) -> tuple[Any, Any]:
         """Take steps through some times.
@@ -294,8 +296,7 @@ class Search:
     def _first_width(self, sign: float) -> float:
         settings, slope = self._settings, self._slope
         inputs = [*self._inputs[:3], sign, *_outer(slope, self._consts)]
-        if "searched" not in slope.derived:  # what runs only once is not worth a program
-            slope.derived["searched"] = True
+        if not self._often:  # what runs only once is not worth a program
             first = _First(slope, settings.rtol, settings.atol)
             return float(peek(first([array(x) for x in inputs])[0]))
         body = _derived(slope, len(inputs) - 4, _First, settings.rtol, settings.atol)
@@ -344,7 +345,9 @@ class Search:
         carry = list(self._inputs)
         known = [*outer, *[peek(x) for x in body.captured]]
         try:
-            count: int = run_steps(path.runner, 0, len(rows[0]), carry, [], known, rows)
+            count: int = run_steps(
+                path.runner, 0, len(rows[0]), carry, [], known, rows, None, self._often
+            )
         except ROW_ERRORS:  # at one of them, to which single ones go
             self._stuck = path
             return 0
