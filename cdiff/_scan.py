@@ -51,7 +51,6 @@ __all__ = ["Scan"]
 PIECES = 100  # of a loop with a bar
 
 FLOAT64 = np.dtype(np.float64)
-NUMBER = (FLOAT64, ())
 
 
 def floats(specs: Sequence[Spec]) -> list[int]:
@@ -184,7 +183,7 @@ class Scan(PointCallee):
         return found
 
     def make_known(self, callee: Any) -> None:
-        """Let the core run the steps inside of programs that call it, if they are of numbers.
+        """Let the core run the steps inside of programs that call it, if they are of few numbers.
 
         Parameters
         ----------
@@ -193,11 +192,14 @@ class Scan(PointCallee):
         """
         if callee.is_known:
             return
-        callee.is_known = True
         path = self._path_body().only_path()
-        if path is not None and all(x == NUMBER for x in [*self.carry, *self.xs, *self.rows]):
-            n, m = len(self.carry), len(self.xs)
-            runs_inside(callee, path.runner, n, m, self.length, True, self.reverse)
+        forms = [*self.carry, *self.xs, *self.rows]
+        n, m = len(self.carry), len(self.xs)
+        callee.is_known = (
+            path is None
+            or any(dtype != FLOAT64 for dtype, _ in forms)
+            or runs_inside(callee, path.runner, n, m, self.length, True, self.reverse)
+        )
 
     def value_into(self, arrays: list[Any], parts: list[tuple[int, Any]]) -> None:
         """See `Callee`: whole rows go straight into their part, and what is saved for a reverse

@@ -29,7 +29,7 @@ from cdiff._core import (
 )
 from cdiff._mapped import Mapped, PointCallee
 from cdiff._packing import Packing
-from cdiff._scan import FLOAT64, NUMBER, Scan, fitting
+from cdiff._scan import FLOAT64, Scan, fitting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,9 +104,10 @@ class While(PointCallee):
         carry = [fitting(a, spec) for a, spec in zip(carry, self.carry, strict=True)]
         last, _ = while_steps(self.body, self.condition, carry, consts, others, self.limit)
         guarded = self.body.derived.get("guarded")
-        if guarded is not None and not self.is_known and all(x == NUMBER for x in self.carry):
-            self.is_known = True
-            runs_inside(self, guarded, len(self.carry), 0, self.limit, False, False)
+        if guarded is not None and not self.is_known:
+            self.is_known = any(dtype != FLOAT64 for dtype, _ in self.carry) or runs_inside(
+                self, guarded, len(self.carry), 0, self.limit, False, False
+            )
         return self.packing.pack_plain(last)
 
     def count(self, *arrays: Any) -> int:

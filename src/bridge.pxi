@@ -377,7 +377,8 @@ def array(data, dtype=None, requires_grad=False, copy=True):
         if dtype is not None:
             raise TypeError(f"array: requires_grad needs real or complex floats, not {dtype}")
         a = apply_cast(a, NPY_DOUBLE)
-    if (copy or requires_grad) and N(a).flags & NODE_ARRAY and is_borrowed(a):
+    if (copy or requires_grad) and N(a).flags & NODE_ARRAY and not levels_of(N(a)) \
+            and is_borrowed(a):
         a = contiguous_copy(a)
     elif type(data) is Array:
         a = own_copy(a)

@@ -14,6 +14,9 @@ cdef enum:
     MOST_LOOKS = 64               # at what is added up, to say that a part of it is zero
 
 
+cdef class _ElementCode
+
+
 cdef class Callee:
     """A function of arrays with a derivative of its own, as one operator: the base class.
 
@@ -25,9 +28,10 @@ cdef class Callee:
     """
     cdef public bint is_first    # y is operand 0, and only the derivative is another one
     cdef public bint is_direct   # value keeps none of its operands, and nobody keeps its result
-    cdef NumberCode code          # of a step, if it is a loop that `run_inside` runs (see loop.pxi)
+    cdef _ElementCode code        # of a step, if it is a loop that `run_inside` runs (see loop.pxi)
     cdef Py_ssize_t n_carry, n_rows, length
     cdef bint counted, backward
+    cdef bint called              # by a program
 
     def value(self, arrays):
         """The result for these ndarrays."""

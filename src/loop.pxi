@@ -16,79 +16,145 @@ cdef struct NumberLoop:
     double *outputs               # the next carry, rows
     const double **xs
     double **ys
-    Py_ssize_t n_carry, n_xs, n_ys
+    const int64_t *x_widths       # how many numbers each row has
+    const int64_t *y_widths
+    Py_ssize_t n_carry            # numbers
+    Py_ssize_t n_xs, n_ys         # arrays
 
 
 def run_steps(Runner runner, Py_ssize_t start, Py_ssize_t stop, list carry, list xs, list consts,
-              list ys, list into=None):
+              list ys, list into=None, bint often=False):
     """Run steps from `start` up to `stop`, or down where that is less; the step that was not run.
 
     That is `stop`, or the first step with a guard that does not hold.  Inputs of the program are
     `carry` (replaced by what the last step gave), a row of each array in `xs`, and `consts`;
     outputs are the next carry and a row for each array in `ys`.  The last carry is made in the
-    arrays `into` (C order, None: anywhere) where that needs no copy.
+    arrays `into` (C order, None: anywhere) where that needs no copy.  Steps that are taken `often`
+    are worth a program of the elements of their arrays at once.
     """
+    cdef Py_ssize_t i
     if start == stop:
         return stop
     if watching & WATCH_VALUES:
         return watched_steps(runner, start, stop, carry, xs, consts, ys)
-    if runner.numbers is not None:
-        return run_number_loop(runner.numbers, start, stop, carry, xs, consts, ys)
+    code = element_code(runner, often)
+    if code is not None:
+        return run_number_loop(code, start, stop, carry, xs, consts, ys)
     found = stacked(runner, len(carry), len(xs))
     if found is not None:
         return (<_Stacked>found).run(start, stop, carry, xs, consts, ys)
-    return _ArrayLoop(runner.arrays, carry, xs, consts, ys, into).run(start, stop)
+    i = _ArrayLoop(runner.arrays, carry, xs, consts, ys, into).run(start, stop)
+    runner.runs += abs(i - start)
+    return i
 
 
-cdef Py_ssize_t run_number_loop(NumberCode code, Py_ssize_t start, Py_ssize_t stop, list carry,
+cdef Py_ssize_t run_number_loop(_ElementCode code, Py_ssize_t start, Py_ssize_t stop, list carry,
                                 list xs, list consts, list ys) except -2:
     cdef NumberLoop loop
-    cdef Py_ssize_t k, pause, i = start
-    loop.n_carry, loop.n_xs, loop.n_ys = len(carry), len(xs), len(ys)
-    k = code.n_inputs + code.n_outputs
-    loop.inputs = <double *>PyMem_Calloc(k + loop.n_xs + loop.n_ys + 1, sizeof(double))
+    cdef Py_ssize_t k, pause, i = start, n = len(carry), m = len(carry) + len(xs)
+    cdef list rows = [np.ascontiguousarray(x, np.float64) for x in xs]
+    cdef list made = [y if y.dtype == np.float64 else np.empty(y.shape) for y in ys]
+    loop.n_xs, loop.n_ys = len(xs), len(ys)
+    loop.x_widths, loop.y_widths = &code.size()[n], &code.size()[code.n_inputs + n]
+    if m + len(consts) != code.n_inputs or code.n_inputs + n + loop.n_ys != code.sizes.size:
+        raise ValueError("a loop over a program of other inputs and outputs")
+    loop.inputs = <double *>PyMem_Calloc(
+        code.code.n_inputs + code.code.n_outputs + loop.n_xs + loop.n_ys + 1, sizeof(double))
     if loop.inputs == NULL:
         raise MemoryError("cdiff: no memory for the steps of a loop")
-    loop.outputs = &loop.inputs[code.n_inputs]
-    loop.xs = <const double **>&loop.inputs[k]
-    loop.ys = <double **>&loop.inputs[k + loop.n_xs]
+    loop.outputs = &loop.inputs[code.code.n_inputs]
+    loop.xs = <const double **>&loop.outputs[code.code.n_outputs]
+    loop.ys = <double **>&loop.xs[loop.n_xs]
     try:
-        for k in range(loop.n_carry):
-            loop.inputs[k] = carry[k]
-        for k in range(len(consts)):
-            loop.inputs[loop.n_carry + loop.n_xs + k] = consts[k]
+        loop.n_carry = k = put_numbers(code, 0, carry, loop.inputs)
+        for x in range(n, m):
+            k += code.size()[<Py_ssize_t>x]
+        k += put_numbers(code, m, consts, &loop.inputs[k])
+        for x in code.arrays:
+            k += put_array(x, &loop.inputs[k], x.size)
         for k in range(loop.n_xs):
-            loop.xs[k] = <const double *>np.PyArray_DATA(<np.ndarray>xs[k])
+            loop.xs[k] = <const double *>np.PyArray_DATA(<np.ndarray>rows[k])
         for k in range(loop.n_ys):
-            loop.ys[k] = <double *>np.PyArray_DATA(<np.ndarray>ys[k])
+            loop.ys[k] = <double *>np.PyArray_DATA(<np.ndarray>made[k])
         while i != stop:
             if stop > start:
                 pause = i + SIGNAL_STEPS if stop - i > SIGNAL_STEPS else stop
             else:
                 pause = i - SIGNAL_STEPS if i - stop > SIGNAL_STEPS else stop
             with nogil:
-                i = number_steps(code, i, pause, &loop)
+                i = number_steps(code.code, i, pause, &loop)
             PyErr_CheckSignals()
             if i != pause:
                 break
-        for k in range(loop.n_carry):
-            carry[k] = loop.inputs[k]
+        take_numbers(carry, loop.inputs)
+        done = slice(start, i) if i >= start else slice(i + 1, start + 1)
+        for y, x in zip(ys, made):
+            if x is not y:            # truth values, which are numbers here
+                np.not_equal(x[done], 0.0, out=y[done])
         return i
     finally:
         PyMem_Free(loop.inputs)
 
 
+cdef Py_ssize_t put_numbers(_ElementCode code, Py_ssize_t first, list values,
+                            double *at) except -1:
+    """Write the elements of numbers and arrays, which are the inputs from `first` on; how many."""
+    cdef Py_ssize_t k, n = 0
+    for k in range(len(values)):
+        n += put_array(values[k], &at[n], code.size()[first + k])
+    return n
+
+
+cdef Py_ssize_t put_array(object x, double *at, Py_ssize_t size) except -1:
+    """Write the elements of a number or an array; there must be so many."""
+    cdef np.ndarray a
+    if type(x) is float and size == 1:
+        at[0] = x
+        return 1
+    if type(x) is np.ndarray and np.PyArray_TYPE(<np.ndarray>x) == NPY_DOUBLE \
+            and np.PyArray_ISCARRAY_RO(<np.ndarray>x):
+        a = x
+    else:
+        a = np.ascontiguousarray(x, np.float64)
+    if np.PyArray_SIZE(a) != size:
+        raise ValueError(f"a loop got {np.PyArray_SIZE(a)} numbers, not {size}")
+    memcpy(at, np.PyArray_DATA(a), size * sizeof(double))
+    return size
+
+
+cdef int take_numbers(list carry, const double *at) except -1:
+    """Put numbers, and new arrays, in the places of those that are there."""
+    cdef Py_ssize_t k, n = 0
+    cdef np.ndarray a
+    for k in range(len(carry)):
+        if type(carry[k]) is not np.ndarray or not np.PyArray_NDIM(<np.ndarray>carry[k]):
+            carry[k] = at[n]
+            n += 1
+            continue
+        a = np.empty((<object>carry[k]).shape)
+        memcpy(np.PyArray_DATA(a), &at[n], np.PyArray_NBYTES(a))
+        n += np.PyArray_SIZE(a)
+        carry[k] = a
+    return 0
+
+
 cdef Py_ssize_t number_steps(NumberCode code, Py_ssize_t start, Py_ssize_t stop,
                              NumberLoop *loop) noexcept nogil:
-    cdef Py_ssize_t i = start, k, step = 1 if stop > start else -1
+    cdef Py_ssize_t i = start, j, k, n, step = 1 if stop > start else -1
     while i != stop:
+        n = loop.n_carry
         for k in range(loop.n_xs):
-            loop.inputs[loop.n_carry + k] = loop.xs[k][i]
+            for j in range(loop.x_widths[k]):
+                loop.inputs[n] = loop.xs[k][i * loop.x_widths[k] + j]
+                n += 1
         if code.run(loop.inputs, loop.outputs, NULL) != RUN_OK:
             return i
         memcpy(loop.inputs, loop.outputs, loop.n_carry * sizeof(double))
+        n = loop.n_carry
         for k in range(loop.n_ys):
-            loop.ys[k][i] = loop.outputs[loop.n_carry + k]
+            for j in range(loop.y_widths[k]):
+                loop.ys[k][i * loop.y_widths[k] + j] = loop.outputs[n]
+                n += 1
         i += step
     return stop
 
@@ -97,26 +163,30 @@ cdef Py_ssize_t number_steps(NumberCode code, Py_ssize_t start, Py_ssize_t stop,
 
 cdef enum:
     SHORT_LOOP = 1000             # steps, of which Python would take longer to begin than to run
-    LOOP_NUMBERS = 64             # inputs and outputs of one
+    LOOP_NUMBERS = 200            # inputs and outputs of one
 
 
 def runs_inside(Callee callee not None, Runner runner not None, Py_ssize_t n_carry,
                 Py_ssize_t n_rows, Py_ssize_t length, bint counted, bint backward):
-    """Let programs run a callee without Python: a loop of a program of numbers.
+    """Let programs run a callee without Python: a loop of a program of numbers or small arrays.
 
-    Its operands are those of a step, with `n_rows` vectors of `length` behind the carry; its result
-    is the last carry and the rows.  It takes `length` steps if it is `counted`, else as many as a
-    guard holds for, and fewer than that; one that is longer than usual is left to the callee.
+    Its operands are those of a step, with `n_rows` arrays of `length` rows behind the carry; its
+    result is the last carry and the rows.  It takes `length` steps if it is `counted`, else as many
+    as a guard holds for, and fewer than that; one that is longer than usual is left to the callee.
+    False where that may be known later.
     """
-    cdef NumberCode code = runner.numbers
+    cdef _ElementCode code = element_code(runner, callee.called)
     if not counted and length > SHORT_LOOP:
         length = SHORT_LOOP
-    if code is None or code.n_inputs + code.n_outputs > LOOP_NUMBERS or length > SHORT_LOOP \
-            or (counted and code.n_guards):
-        return
+    if code is None:
+        return runner.elements is not None
+    if code.code.n_inputs + code.code.n_outputs > LOOP_NUMBERS or length > SHORT_LOOP \
+            or (counted and code.code.n_guards):
+        return True
     callee.n_carry, callee.n_rows, callee.length = n_carry, n_rows, length
     callee.counted, callee.backward = counted, backward
     callee.code = code
+    return True
 
 
 cdef bint run_inside(const Step *s, _Workspace w, object given) except -1:
@@ -129,41 +199,61 @@ cdef bint run_inside(const Step *s, _Workspace w, object given) except -1:
     cdef np.ndarray y
     cdef np.npy_intp size
     cdef Py_ssize_t k
-    if watching or not isinstance(given, Callee) or (<Callee>given).code is None:
+    if watching or not isinstance(given, Callee):
         return False
     callee = <Callee>given
-    loop.n_carry, loop.n_xs = callee.n_carry, callee.n_rows
-    loop.n_ys = callee.code.n_outputs - loop.n_carry
-    if s.n_operands < callee.code.n_inputs:
+    callee.called = True
+    if callee.code is None:
         return False
-    for k in range(callee.code.n_inputs):
-        if not find_number(&s.operands[k], w, &room[k], &xs[k], callee.length
-                           if loop.n_carry <= k < loop.n_carry + loop.n_xs else -1):
-            return False
-    loop.inputs = room
-    loop.outputs = &room[callee.code.n_inputs]
-    loop.xs = &xs[loop.n_carry]
-    loop.ys = ys
-    size = loop.n_carry + loop.n_ys * callee.length
-    y = np.PyArray_EMPTY(1, &size, NPY_DOUBLE, 0)
+    loop.inputs, loop.xs, loop.ys = room, xs, ys
+    loop.outputs = &room[callee.code.code.n_inputs]
+    held = []
+    if not find_operands(s, w, callee, &loop, held):
+        return False
+    size = loop.n_carry
     for k in range(loop.n_ys):
-        ys[k] = <double *>np.PyArray_DATA(y) + loop.n_carry + k * callee.length
+        size += loop.y_widths[k] * callee.length
+    y = np.PyArray_EMPTY(1, &size, NPY_DOUBLE, 0)
+    size = loop.n_carry
+    for k in range(loop.n_ys):
+        ys[k] = <double *>np.PyArray_DATA(y) + size
+        size += loop.y_widths[k] * callee.length
     if not run_short(callee, &loop):
         return False
     memcpy(np.PyArray_DATA(y), room, loop.n_carry * sizeof(double))
     return keep_vector(s, w, y)
 
 
-cdef bint find_number(const Part *p, _Workspace w, double *number, const double **row,
-                      Py_ssize_t length) noexcept:
-    """The number of an operand, or where its row of numbers is if there is a `length`."""
+cdef bint find_operands(const Step *s, _Workspace w, Callee callee, NumberLoop *loop,
+                        list held) except -1:
+    """The numbers of carry and constants, and where rows are (in copies if need be, which are
+    `held`); False if something is of another type."""
+    cdef _ElementCode code = callee.code
+    cdef Py_ssize_t k, n = 0, first = callee.n_carry, end = callee.n_carry + callee.n_rows
+    cdef const Part *p
     cdef const double *at
-    if p.typenum != NPY_DOUBLE or not (p.number or p.contiguous) \
-            or p.ndim != (length >= 0) or (length >= 0 and p.dims[0] != length):
+    loop.n_carry, loop.n_xs = 0, callee.n_rows
+    loop.n_ys = code.sizes.size - code.n_inputs - first
+    loop.x_widths, loop.y_widths = &code.size()[first], &code.size()[code.n_inputs + first]
+    if s.n_operands < code.n_inputs:
         return False
-    at = <const double *>part_data(p, w.m.bases)
-    row[0] = at
-    number[0] = at[0] if length < 0 else 0.0
+    for k in range(code.n_inputs):
+        p = &s.operands[k]
+        if p.typenum != NPY_DOUBLE \
+                or p.size != code.size()[k] * (callee.length if first <= k < end else 1):
+            return False
+        if not (p.number or p.contiguous):
+            held.append(np.ascontiguousarray(part_array(p, w, 0)))
+        at = <const double *>(part_data(p, w.m.bases) if p.number or p.contiguous
+                              else np.PyArray_DATA(<np.ndarray>held[len(held) - 1]))
+        if first <= k < end:
+            loop.xs[k - first] = at
+        else:
+            memcpy(&loop.inputs[n], at, p.size * sizeof(double))
+        n += code.size()[k]
+        loop.n_carry += code.size()[k] if k < first else 0
+    for x in code.arrays:
+        n += put_array(x, &loop.inputs[n], x.size)
     return True
 
 
@@ -171,13 +261,13 @@ cdef bint run_short(Callee callee, NumberLoop *loop) noexcept:
     """All steps; False where one goes another way, or where there are unusually many of them."""
     cdef Py_ssize_t n = callee.length
     if not callee.counted:
-        if number_steps(callee.code, 0, n, loop) < n:
+        if number_steps(callee.code.code, 0, n, loop) < n:
             return True
         callee.code = None
         return False
     if callee.backward:
-        return number_steps(callee.code, n - 1, -1, loop) == -1
-    return number_steps(callee.code, 0, n, loop) == n
+        return number_steps(callee.code.code, n - 1, -1, loop) == -1
+    return number_steps(callee.code.code, 0, n, loop) == n
 
 
 cdef bint keep_vector(const Step *s, _Workspace w, np.ndarray y) except -1:

@@ -109,7 +109,8 @@ cdef class _Stacked:
 cdef object stacked(Runner runner, Py_ssize_t n_carry, Py_ssize_t n_xs):
     """The _Stacked of a loop's program, made once; None if it has no such products."""
     if runner.stacked is None:
-        runner.stacked = _Stacking(runner.program, n_carry, n_xs).result() or False
+        runner.stacked = (runner.program.count_of("matmul") != 0
+                          and _Stacking(runner.program, n_carry, n_xs).result()) or False
     return runner.stacked or None
 
 

@@ -15,6 +15,8 @@ cdef class Runner:
     cdef Executable arrays            # None where there are none
     cdef list truths                  # for each output: is it a boolean?
     cdef object stacked               # see loop_products.pxi
+    cdef object elements              # see elements.pxi
+    cdef Py_ssize_t runs              # as steps of loops
 
     def __init__(self, Program program not None):
         cdef Py_ssize_t i

@@ -455,3 +455,23 @@ def test_columns_of_tables_are_their_values():
         got, want = cd.value_and_grad(lambda a, c=column, f=f: np.sum(f(a, c)))(2.0), f(2.0, values)
         assert got[0] == np.sum(want)
         assert got[1] == cd.grad(lambda a, f=f: np.sum(f(a, values)))(2.0)
+
+
+def test_arrays_of_results_of_loops_and_rules_keep_their_derivatives():
+    square = cd.custom_vjp(lambda x: x * x)
+    square.defvjp(lambda x: (x * x, x), lambda x, g: (2.0 * x * g,))
+    makers = {
+        "scan": lambda x: cd.scan(lambda c, a: (c + a * x, None), 0.0 * x, np.ones(2))[0],
+        "checkpoint": lambda x: cd.checkpoint(lambda x: 2.0 * x)(x),
+        "rule": lambda x: square(x) / x,
+    }
+    x = np.array([1.0, 2.0])
+    for name, f in makers.items():
+        for made in (lambda x: cd.array(x, dtype=float), cd.array):
+            total = lambda x, f=f, made=made: (made(f(x)) ** 2).sum()
+            expected = 2.0 * x if name == "rule" else 8.0 * x
+            np.testing.assert_allclose(cd.grad(total)(x), expected, err_msg=name)
+            np.testing.assert_allclose(cd.jacfwd(total)(x), expected, err_msg=name)
+            compiled = cd.compile(total)
+            for y in (x, 3.0 * x):
+                np.testing.assert_allclose(compiled(y), total(y), err_msg=name)

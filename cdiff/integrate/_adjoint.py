@@ -15,19 +15,17 @@ import numpy as np
 from cdiff._body import Body
 from cdiff._checkpoint import Recorded
 from cdiff._core import Array, array, call, concatenate, is_tracked, peek
-from cdiff._forward import jvp
-from cdiff._jacobian import jacobian
 from cdiff._loops import scan
 from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, spec_of
-from cdiff.integrate._runge_kutta import METHODS, System, plain_steps
-from cdiff.numpy.linalg import inv
+from cdiff.integrate._runge_kutta import METHODS
+from cdiff.integrate._search import Search, plain_function, plain_system
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-__all__ = ["IMPLICIT", "Settings", "captured_body", "flow", "plain_function", "plain_system"]
+__all__ = ["IMPLICIT", "Settings", "captured_body", "flow"]
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
 EXPLICIT = ("RK23", "RK45", "DOP853")
@@ -66,25 +64,16 @@ class Settings:
         self.max_steps = int(max_steps)
         self.who = who
 
-    def steps(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Iterator[Any]:
-        """The steps of one of our own methods, see `plain_steps`.
-
-        A step that goes wrong is tried again, shorter: whoever takes them turns warnings off.
-        """
-        attempt, slope = _Attempt.of(body, self, consts), plain_function(body, consts)
-        return plain_steps(
-            METHODS[self.method].order, slope, attempt, v, stops, self.rtol, self.atol,
-            self.max_steps, self.who,
-        )  # fmt: skip
-
     def solve(self, body: Body, v: Any, stops: Any, consts: list[Any]) -> Any:
         """The states at the times, for plain values."""
         found = np.empty((len(stops), v.size))
         found[:] = v
         if self.method in METHODS:
             with np.errstate(all="ignore"):
-                for _, _, _, after, k in self.steps(body, v, stops, consts):
-                    found[k:] = after
+                search = Search(self, body, consts, float(stops[0]), v)
+                for k in np.flatnonzero(stops[1:] != stops[:-1]) + 1:
+                    search.through(stops[k : k + 1])
+                    found[k:] = search.v
             return found
         options: dict[str, Any] = {}
         if self.method in IMPLICIT:
@@ -106,116 +95,6 @@ class Settings:
             raise RuntimeError(f"{self.who}: {result.message} (stiff: method='rodas4')")
         found[:] = result.y.T
         return found
-
-
-def plain_function(body: Body, consts: list[Any]) -> Callable[..., Any]:
-    """The only result of a body as a function of its own inputs, for plain values.
-
-    Parameters
-    ----------
-    body : Body
-    consts : list
-        The values of what it captured, as far as it is known.
-
-    Returns
-    -------
-    callable
-    """
-    known = len(consts)
-
-    def f(*inputs: Any) -> Any:
-        outer = [*consts, *[peek(x) for x in body.captured[known:]]]
-        return body.run([*[np.asarray(x) for x in inputs], *outer])[0]
-
-    return f
-
-
-class _Linear:
-    """The derivatives of a recorded slope by the state and by the time, as a function of a body."""
-
-    def __init__(self, slope: Body) -> None:
-        self.base = slope
-
-    @staticmethod
-    def of(slope: Body) -> Body:
-        """The body for a slope with what it has captured by now."""
-        n = 2 + len(slope.captured)
-        found: Body | None = slope.derived.get(("linear", n))
-        if found is None:
-            found = slope.derived["linear", n] = Body(_Linear(slope), n)
-        return found
-
-    def __call__(self, nodes: list[Array]) -> list[Any]:
-        t, v, *consts = nodes
-        return list(_tracked_system(self.base, consts).linear(t, v))
-
-
-def _tracked_system(slope: Body, consts: list[Any]) -> System:
-    """A recorded slope as methods see it, for tracked values."""
-
-    def f(t: Any, v: Any) -> Any:
-        return slope.apply([array(t), array(v), *consts])[0]
-
-    def linear(t: Any, v: Any) -> tuple[Any, Any]:
-        by_time = jvp(lambda s: f(s, v), (t,), (1.0,))[1]
-        return jacobian(lambda x: f(t, x))(v), by_time
-
-    return System(f, linear, inv)
-
-
-class _Attempt:
-    """A step of a method, its error and the slope behind it, as a function of a body."""
-
-    def __init__(self, slope: Body, settings: Settings) -> None:
-        self.base = slope
-        self.settings = settings
-
-    @staticmethod
-    def of(slope: Body, settings: Settings, consts: list[Any]) -> Callable[..., Any]:
-        """The function ``attempt(t, v, h, first)`` of plain values, see `plain_steps`."""
-
-        which = ("attempt", settings.method, settings.rtol, settings.atol)
-
-        def attempt(t: float, v: Any, h: float, first: Any) -> Any:
-            outer = [*consts, *[peek(x) for x in slope.captured[len(consts) :]]]
-            body: Body | None = slope.derived.get((which, len(outer)))
-            if body is None:
-                made = Body(_Attempt(slope, settings), 4 + len(outer))
-                body = slope.derived[which, len(outer)] = made
-            return body.run([t, v, h, first, *outer])
-
-        return attempt
-
-    def __call__(self, nodes: list[Array]) -> list[Any]:
-        t, v, h, first, *consts = nodes
-        settings, system = self.settings, _tracked_system(self.base, consts)
-        new, wrong, behind = METHODS[settings.method].attempt(system, t, v, h, first)
-        tolerated = settings.atol + settings.rtol * np.maximum(abs(v), abs(new))
-        # A state may be empty, which has no mean.
-        size = np.sqrt(np.sum((wrong / tolerated) ** 2) / max(v.size, 1))
-        return [new, size, behind]
-
-
-def plain_system(body: Body, consts: list[Any]) -> System:
-    """A recorded slope as methods see it, for plain values.
-
-    Parameters
-    ----------
-    body : Body
-    consts : list
-        The values of what it captured.
-
-    Returns
-    -------
-    System
-    """
-
-    def linear(t: Any, v: Any) -> tuple[Any, Any]:
-        outer = [*consts, *[peek(x) for x in body.captured[len(consts) :]]]
-        by_state, by_time = _Linear.of(body).run([np.asarray(t), np.asarray(v), *outer])
-        return by_state, by_time
-
-    return System(plain_function(body, consts), linear, np.linalg.inv)
 
 
 def captured_body(f: Callable[..., Any], *inputs: Any) -> Body:

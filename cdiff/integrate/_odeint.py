@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, array, hosted, peek
+from cdiff._core import Array, array, hosted, is_tracked, peek
 from cdiff._face import misfit
 from cdiff._forward import jvp
 from cdiff._implicit import custom_root
@@ -25,20 +25,9 @@ from cdiff._reverse import stop_gradient
 from cdiff._solution import Unknown
 from cdiff._tree import flatten, unflatten
 from cdiff._wrap import check_function, function_name
-from cdiff.integrate._adjoint import (
-    Settings,
-    captured_body,
-    flow,
-    plain_function,
-    plain_system,
-)
-from cdiff.integrate._runge_kutta import (
-    METHODS,
-    Steps,
-    System,
-    chosen_steps,
-    round_number,
-)
+from cdiff.integrate._adjoint import Settings, captured_body, flow
+from cdiff.integrate._runge_kutta import METHODS, Steps, System, placed_steps, round_number
+from cdiff.integrate._search import Search, plain_function, plain_system
 from cdiff.numpy.linalg import inv
 from cdiff.optimize._vector import as_float, refuse_complex
 
@@ -248,14 +237,16 @@ def _placed(steps: Steps, times: Array) -> tuple[Array, Array]:
     time would have been followed on the wrong side of it.
     """
     fixed = stop_gradient(times)
-    first, last = (_core.gather(fixed, steps.interval + k) for k in (0, 1))
+    first, last = (_core.gather(fixed[k:], steps.interval) for k in (0, 1))
     begin, width = first + steps.start * (last - first), steps.width * (last - first)
+    if not is_tracked(times):
+        return begin, width
     moves, number = times - fixed, np.arange(steps.start.shape[0])
     taken = _core.greater(_core.absolute(steps.width), 0.0)
     at_first = _core.equal(_core.gather(steps.ends, steps.interval), number) & taken
-    at_last = _core.equal(_core.gather(steps.ends, steps.interval + 1), number + 1) & taken
+    at_last = _core.equal(_core.gather(steps.ends[1:], steps.interval), number + 1) & taken
     from_first = _core.where(at_first, _core.gather(moves, steps.interval), 0.0)
-    from_last = _core.where(at_last, _core.gather(moves, steps.interval + 1), 0.0)
+    from_last = _core.where(at_last, _core.gather(moves[1:], steps.interval), 0.0)
     return begin + from_first, width + from_last - from_first
 
 
@@ -302,8 +293,11 @@ class _Choice:
         key = _contents([v, times, *consts])
         known, steps = self._last
         if known != key:
-            taken = self._settings.steps(self._body, v, times, list(consts))
-            steps = chosen_steps(taken, times)
+            with np.errstate(all="ignore"):
+                search = Search(self._settings, self._body, list(consts), float(times[0]), v)
+                ends = times[1:][times[1:] != times[:-1]]
+                t, h = search.through(ends) if ends.size else (ends, ends)
+            steps = placed_steps(t, h, times)
             self._last = key, steps
         return steps  # type: ignore[no-any-return]
 
@@ -313,11 +307,13 @@ class _Choice:
     def _table(self, n: int, *inputs: Any) -> Any:
         """All in one vector, with steps of no width at the end; n decides its length."""
         steps = self._found(*inputs)
-        table = np.empty((3, n))
-        table[0], table[1], table[2] = 1.0, 0.0, max(len(inputs[1]) - 2, 0)
-        for row, values in zip(table, steps[:3], strict=True):
+        flat = np.empty(3 * n + len(steps.ends))
+        np.minimum(steps.ends, n, out=flat[3 * n :])
+        nowhere = 1.0, 0.0, max(len(inputs[1]) - 2, 0)
+        for row, values, empty in zip(flat[: 3 * n].reshape(3, n), steps, nowhere, strict=False):
             row[: len(values)] = values[:n]
-        return np.concatenate([table.ravel(), np.minimum(steps.ends, n)])
+            row[len(values) :] = empty
+        return flat
 
 
 def _contents(arrays: list[Any]) -> list[bytes]:
@@ -529,14 +525,18 @@ def _first_event(
 ) -> float:
     """The time of the first event, for plain values."""
     method, system = METHODS[settings.method], plain_system(slope, consts)
-    first = None
     with np.errstate(all="ignore"):
-        for t, h, state, after, _ in settings.steps(slope, v, stops, consts):
-            before = float(number(t, state)) if first is None else first
-            first = float(number(t + h, after))
-            if not (before < 0.0 <= first or before > 0.0 >= first):
-                continue
-            if direction and (first > before) != (direction > 0):
+        search = Search(settings, slope, list(consts), float(stops[0]), v)
+        search.aim(stops[1:])
+        before = float(number(search.t, v))
+        while search.is_going():
+            state = search.v
+            (t,), (h,) = search.attempts(1)
+            first = before if not h else float(number(search.t, search.v))
+            if not (before < 0.0 <= first or before > 0.0 >= first) or (
+                direction and (first > before) != (direction > 0)
+            ):
+                before = first
                 continue
             low, high = 0.0, 1.0
             while high - low > 1e-16:

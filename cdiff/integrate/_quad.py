@@ -20,7 +20,8 @@ from cdiff._mapped import PointCallee
 from cdiff._packing import Packing, spec_of
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import check_function, function_name
-from cdiff.integrate._adjoint import captured_body, plain_function
+from cdiff.integrate._adjoint import captured_body
+from cdiff.integrate._search import plain_function
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:

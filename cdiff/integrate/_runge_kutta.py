@@ -1,19 +1,18 @@
-"""Methods for differential equations: a step, plain or tracked, and the choice of steps.
+"""Methods for differential equations: a step, plain or tracked, and steps relative to times.
 
-The choice is made on plain values and has no derivative; the steps that were chosen are then taken
-again by whoever differentiates. This file knows vectors and functions of (t, v) only. The plain
-search costs one run of a compiled program for each step that is tried.
+The steps that a search has chosen are taken again by whoever differentiates. This file knows
+vectors and functions of (t, v) only; the search it must not know. A step is as few operations on
+vectors as it can be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import isfinite
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["METHODS", "Steps", "System", "chosen_steps", "plain_steps", "round_number"]
+__all__ = ["METHODS", "Steps", "System", "placed_steps", "round_number"]
 
 NODES = (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0)
 WEIGHTS = (
@@ -137,170 +136,6 @@ class Rodas4:
 METHODS: dict[str, Dopri5 | Rodas4] = {"dopri5": Dopri5(), "rodas4": Rodas4()}
 
 
-class _Tolerance(NamedTuple):
-    rtol: float
-    atol: float
-
-    def norm(self, x: Any, *around: Any) -> float:
-        """The size of x in units of what is tolerated."""
-        scale = self.atol + self.rtol * np.max(np.abs(np.stack(around)), axis=0)
-        return float(np.sqrt(np.mean((x / scale) ** 2))) if x.size else 0.0
-
-
-def _first_width(f: Any, t: float, v: Any, slope: Any, sign: float, tol: _Tolerance) -> float:
-    """A width for the first step, after Hairer, Norsett and Wanner (II.4)."""
-    size, speed = tol.norm(v, v), tol.norm(slope, v)
-    width = 1e-6 if size < 1e-5 or speed < 1e-5 else 0.01 * size / speed
-    ahead = f(t + sign * width, v + sign * width * slope)
-    bend = tol.norm(ahead - slope, v) / width
-    most = max(speed, bend)
-    return float(min(100 * width, max(1e-6, width * 1e-3) if most <= 1e-15
-                     else (0.01 / most) ** 0.2))  # fmt: skip
-
-
-def plain_steps(
-    order: int,
-    slope_of: Callable[[Any, Any], Any],
-    attempt: Callable[..., Any],
-    v: Any,
-    stops: Any,
-    rtol: float,
-    atol: float,
-    max_steps: int,
-    who: str,
-) -> Iterator[tuple[float, float, Any, Any, int]]:
-    """The steps through a sequence of times, for plain values.
-
-    Parameters
-    ----------
-    order : int
-        Of the method.
-    slope_of : callable
-        ``slope_of(t, v)``.
-    attempt : callable
-        ``attempt(t, v, h, slope)``: the state behind a step, its error (1 is what is tolerated),
-        and the slope there.
-    v : ndarray
-        The state at the first of the times.
-    stops : ndarray
-        Monotonic; every one of them is the end of a step.
-    rtol, atol : float
-    max_steps : int
-        In all, between two of the times.
-    who : str
-        For messages.
-
-    Yields
-    ------
-    t, h : float
-        Beginning and width of a step.
-    before, after : ndarray
-    k : int
-        The number of the stop behind the step.
-
-    Raises
-    ------
-    RuntimeError
-        If there are too many steps, or a state or the function is not finite.
-    """
-    search = _Search(order, attempt, float(stops[0]), v, slope_of(float(stops[0]), v))
-    if not np.all(np.isfinite(search.slope)):
-        raise RuntimeError(
-            f"{who}: the function is not finite at the first state (t = {search.t:.6g})"
-        )
-    for k in range(1, len(stops)):
-        end, t, v = float(stops[k]), search.t, search.v
-        if end == t:  # no step at all, but one that has a derivative by the times
-            yield t, 0.0, v, v, k
-            continue
-        sign = 1.0 if end > t else -1.0
-        if search.width < 0.0:
-            tol = _Tolerance(rtol, atol)
-            search.width = _first_width(slope_of, t, v, search.slope, sign, tol)
-        left = max_steps
-        while search.t != end:
-            left = search.advance(end, sign, left)
-            if left < 0:
-                raise RuntimeError(
-                    f"{who}: more than {max_steps} steps between two times (at t = {search.t:.6g}, "
-                    f"with steps of {search.width:.2g}); the problem may be stiff (method='rodas4' "
-                    "is for that), the tolerances too small (for float32 in particular), or "
-                    "max_steps"
-                )
-            if not search.h:
-                raise RuntimeError(f"{who}: the solution is not finite behind t = {search.t:.6g}")
-            yield t, search.h, v, search.v, k
-            t, v = search.t, search.v
-
-
-class _Search:
-    """Where a search for steps is: a state, the slope there, and the width that is to be tried.
-
-    It runs for each step of each solution, and so it does with floats what floats can.
-
-    Parameters
-    ----------
-    order : int
-    attempt : callable
-        Both as for `plain_steps`.
-    t : float
-    v, slope : ndarray
-        The first state.
-    """
-
-    __slots__ = ("attempt", "exponent", "h", "slope", "t", "v", "width")
-
-    def __init__(self, order: int, attempt: Callable[..., Any], t: float, v: Any, slope: Any):
-        self.attempt = attempt
-        self.exponent = -1.0 / order
-        self.t, self.v, self.slope = t, v, slope
-        self.width = -1.0
-        self.h = 0.0
-
-    def advance(self, end: float, sign: float, left: int) -> int:
-        """Take one step, by as many attempts as it needs.
-
-        Parameters
-        ----------
-        end : float
-            Where a step must end; the time becomes exactly this there.
-        sign : float
-            1 forward, -1 backward.
-        left : int
-            How many attempts are allowed.
-
-        Returns
-        -------
-        int
-            How many are left, -1 if none was; `h` is the width of the step, 0 if there is none
-            because the solution is not finite.
-        """
-        t, v = self.t, self.v
-        while left > 0:
-            left -= 1
-            whole = abs(end - t)
-            is_last = whole <= self.width * (1.0 + 1e-12)
-            h = end - t if is_last else sign * self.width
-            new, error, behind = self.attempt(t, v, h, self.slope)
-            error = float(error)
-            if not isfinite(error):
-                if abs(h) < 1e-14 * max(abs(t), 1e-10):
-                    self.h = 0.0
-                    return left
-                self.width = 0.1 * abs(h)
-                continue
-            factor = 0.9 * max(error, 1e-10) ** self.exponent
-            if error > 1.0:
-                self.width = abs(h) * max(0.2, factor)
-                continue
-            self.h, self.t, self.v, self.slope = h, end if is_last else t + h, new, behind
-            # A step that was cut short to end at a stop says nothing against a longer one.
-            self.width = max(self.width, abs(h) * min(10.0, factor)) if is_last else (
-                self.width * min(10.0, max(0.2, factor)))  # fmt: skip
-            return left
-        return -1
-
-
 class Steps(NamedTuple):
     """Steps that were chosen, relative to the times between which they lie.
 
@@ -319,29 +154,32 @@ class Steps(NamedTuple):
     ends: Any
 
 
-def chosen_steps(steps: Iterator[Any], stops: Any) -> Steps:
-    """The steps of `plain_steps` in a form that has a derivative by the times.
+def placed_steps(t: Any, h: Any, stops: Any) -> Steps:
+    """Steps through all of some times in a form that has a derivative by these.
 
     Parameters
     ----------
-    steps : iterator
+    t, h : ndarray
+        Where each step begins, and its width.
     stops : ndarray
 
     Returns
     -------
     Steps
     """
-    times = stops.tolist()
-    start, width, interval, ends = [], [], [], [0] * len(times)
-    with np.errstate(all="ignore"):
-        for t, h, _, _, k in steps:
-            whole = times[k] - times[k - 1]
-            start.append((t - times[k - 1]) / whole if whole else 0.0)
-            width.append(h / whole if whole else 1.0)
-            interval.append(k - 1)
-            ends[k] = len(start)
-    before = np.maximum.accumulate(np.array(ends, dtype=int))
-    return Steps(np.array(start), np.array(width), np.array(interval, dtype=int), before)
+    way = stops if stops[-1] >= stops[0] else -stops
+    interval = way.searchsorted(t if way is stops else -t, side="right") - 1
+    first, whole = stops[interval], (stops[1:] - stops[:-1])[interval]
+    start, width = (t - first) / whole, h / whole
+    repeated = way[1:] == way[:-1]
+    if repeated.any():  # no step at all, but one that has a derivative by the times
+        empty = repeated.nonzero()[0]
+        order = np.argsort(np.concatenate([interval, empty]), kind="stable")
+        start, width, interval = (
+            np.concatenate([x, np.full(empty.size, y) if y is not None else empty])[order]
+            for x, y in ((start, 0.0), (width, 1.0), (interval, None))
+        )
+    return Steps(start, width, interval, interval.searchsorted(np.arange(stops.size)))
 
 
 def round_number(n: int) -> int:
