@@ -65,8 +65,23 @@ def test_results_are_computed_where_they_are_wanted(made_in):
     assert result[0] is plain and result[1][0] is across and result[4] == 66.0
     for part, expected in zip((plain, across, out[2]), (x + 1.0, x * 2.0, x - 1.0), strict=True):
         np.testing.assert_array_equal(part, expected)
-    f(x, out=(x, None, None, None, None))
-    assert made_in[-1][0] is None, "it shares memory with what is read"
+    shared = np.empty((4, 4))
+    for wrong in (np.empty((2, 3)), np.empty((3, 4), "f4"), "text"):
+        with pytest.raises((ValueError, TypeError)):
+            f(x, out=(wrong, None, None, None, None))
+    with pytest.raises(ValueError, match="share memory"):
+        f(x, out=(shared[:3], None, shared[1:], None, None))
+    assert made_in[1:] == [None] * 4
+
+
+def test_results_are_not_computed_into_what_is_read(made_in):
+    f = cd.compile(lambda x, y: (x + 1.0, 2.0 * y))
+    x, y = np.ones((2, 2), order="F"), np.arange(4.0).reshape(2, 2)
+    f(x, y)
+    out, doubled = f(x, y, out=(y, None))
+    assert out is y and made_in == [[None, None]]
+    np.testing.assert_array_equal(out, x + 1.0)
+    np.testing.assert_array_equal(doubled, [[0.0, 2.0], [4.0, 6.0]])
 
 
 def test_nothing_is_written_before_a_decision_that_others_may_read_after(made_in):
