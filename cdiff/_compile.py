@@ -550,8 +550,9 @@ def compile(
     -------
     callable
         Takes the arguments of `f`; gives floats for scalars and ndarrays for arrays, in the
-        containers that `f` returns. It has ``program`` (the last one recorded), ``stats()`` and
-        ``clear()``, and can be pickled if `f` can.
+        containers that `f` returns, or writes them into ``out=``. It has ``program`` (the last one
+        recorded), ``stats()``, ``profile(*args)``, ``draw(*args)``, ``save(file)`` and ``clear()``,
+        and can be pickled if `f` can.
 
     Raises
     ------

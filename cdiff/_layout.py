@@ -58,11 +58,8 @@ def layered(sizes: list[Point], edges: list[tuple[int, int]]) -> Placed:
         _order(rows, above)
         _order(rows[::-1], below)
     x = _positions(rows, widths, above, below)
-    tops, total = [], 0.0
-    for row in rows:
-        tops.append(total)
-        total += max([sizes[i][1] for i in row if i < len(sizes)], default=0.0) + GAP_Y
     heights = [max([sizes[i][1] for i in r if i < len(sizes)], default=0.0) for r in rows]
+    tops = [0.0, *itertools.accumulate([height + GAP_Y for height in heights])]
     y = [tops[layer[i]] + heights[layer[i]] / 2 for i in range(len(layer))]
     routes = []
     for chain in chains:
@@ -71,7 +68,7 @@ def layered(sizes: list[Point], edges: list[tuple[int, int]]) -> Placed:
         route += [(x[i], y[i]) for i in chain[1:-1]]
         routes.append([*route, (x[end], y[end] - sizes[end][1] / 2)])
     width = max([at + w / 2 for at, w in zip(x, widths, strict=True)], default=0.0)
-    return Placed([(x[i], y[i]) for i in range(len(sizes))], routes, (width, total - GAP_Y))
+    return Placed([(x[i], y[i]) for i in range(len(sizes))], routes, (width, tops[-1] - GAP_Y))
 
 
 def _layers(n: int, edges: list[tuple[int, int]]) -> list[int]:

@@ -142,9 +142,7 @@ def _attribute(owner: Any, name: str) -> Any:
         return None if found is UNKNOWN else found  # None: a function that is imported when needed
     if type(found) is MemberDescriptorType or type(found).__name__ == "_tuplegetter":
         return found.__get__(owner)
-    if found is UNKNOWN or hasattr(type(found), "__get__"):
-        return UNKNOWN
-    return found
+    return UNKNOWN if hasattr(type(found), "__get__") else found
 
 
 def _item(owner: Any, key: Any) -> Any:

@@ -135,7 +135,7 @@ class Buffers:
         given = [v if b is None else b for b, v in zip(buffers, values, strict=True)]
         if all(map(is_, given, values)):
             return unflatten(treedef, given)  # all in their places, which `into` has looked at
-        names = self._names(treedef)
+        names = leaf_paths(treedef, "out")
         for buffer, value, name in zip(buffers, values, names, strict=True):
             if buffer is None or buffer is value:
                 continue
@@ -147,9 +147,6 @@ class Buffers:
             if buffer is not None and buffer is not value:
                 np.copyto(buffer, value)
         return unflatten(treedef, given)
-
-    def _names(self, treedef: TreeDef) -> list[str]:
-        return leaf_paths(treedef, "out")
 
 
 def leaf_dtype_of(value: Any) -> np.dtype[Any]:

@@ -1,4 +1,4 @@
-"""Make what the pages show: pictures, and the page of benchmarks.
+"""Make what the pages show: pictures, the pages of coverage, and that of benchmarks.
 
 A page with an image `pictures/NAME.svg` has a variable NAME in its examples, which are run here as
 the tests run them; so a picture cannot disagree with the code above it. Needs the built package.

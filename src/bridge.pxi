@@ -6,10 +6,6 @@
 # without touching NumPy, and because arrays cross in both directions without a
 # copy wherever nobody else can change them.
 
-cdef object SEE_DETACH = ("; use x.item(), x.numpy() or cd.stop_gradient(x) if the derivative may "
-                          "be dropped here")
-
-
 # Python ints up to the first are exact doubles, up to the second int64.
 cdef object EXACT_INTEGER = 2 ** 53
 cdef object LARGE_INTEGER = 2 ** 63

@@ -457,7 +457,7 @@ cdef int fan_run(Fan *f) except -1:
     return 0
 
 
-cdef int fan_begin(Fan *f, Sweep *s, list leaves, list at_outputs) except -1:
+cdef int fan_begin(Fan *f, Sweep *s, list at_outputs) except -1:
     """Room for all bundles, and the last reader of each."""
     cdef Py_ssize_t i, total = 0
     f.sweep = s

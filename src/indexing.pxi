@@ -192,7 +192,7 @@ cdef Array get_rows(Array a, tuple shape, object key):
     cdef int lead
     cdef Array out
     if not shape:
-        raise_too_many(shape, key)
+        raise_too_many(shape)
     if key.dtype.kind == "b":
         lead = key.ndim
         if key.shape != shape[:lead]:
@@ -257,7 +257,7 @@ cdef bint broadcast_together(tuple arrays) except -1:
     return True
 
 
-cdef object raise_too_many(tuple shape, object key):
+cdef object raise_too_many(tuple shape):
     raise bad_index(f"too many indices for array: array is {len(shape)}-dimensional")
 
 

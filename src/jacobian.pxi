@@ -64,7 +64,7 @@ cdef list forward_blocks(list outputs, list leaves, int level):
         sweep_begin(&s, leaves, outputs, level, False)
         cdiff_tls.paused = 1
         at_outputs = positions_of(&s, outputs)
-        fan_begin(&f, &s, leaves, at_outputs)
+        fan_begin(&f, &s, at_outputs)
         total = f.starts[s.n_leaves]
         width = directions_per_pass(&s, total)
         f.scratch = <Tangent *>PyMem_Calloc(width, sizeof(Tangent))
@@ -152,7 +152,7 @@ def jacobian_blocks(outputs, leaves, int level, str mode):
 
     `mode` is "fwd", "rev" or "auto".  None where an outer transformation has to see the entries.
     """
-    cdef list ys = checked_nodes(outputs, "outputs"), xs = list(leaves)
+    cdef list ys = entered_nodes(outputs), xs = list(leaves)
     cdef Array a
     for a in ys + xs:
         if not is_plain_at(a, level):

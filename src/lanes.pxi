@@ -135,7 +135,7 @@ def jacobian_lanes(outputs, leaves, int level, str mode):
     None where directions one by one are faster, where duals are among the values, or where
     directions may differ in what they decide.
     """
-    cdef list ys = checked_nodes(outputs, "outputs"), xs = list(leaves)
+    cdef list ys = entered_nodes(outputs), xs = list(leaves)
     cdef bint forward = mode == "fwd"
     cdef Py_ssize_t n = total_size(xs if forward else ys)
     cdef Array a

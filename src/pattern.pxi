@@ -101,12 +101,12 @@ cdef _Sets pattern_elementwise(_Pattern s, Py_ssize_t i):
             continue
         if x.op < N_LOCAL and OP_PARTIAL[x.op][k] == PARTIAL_ZERO:
             continue
-        part = spread_sets(s, part, s.shape_of(i, k), shape)
+        part = spread_sets(part, s.shape_of(i, k), shape)
         out = joined(out, without_zeros(s, i, k, part))
     return out
 
 
-cdef _Sets spread_sets(_Pattern s, _Sets a, tuple shape, tuple target):
+cdef _Sets spread_sets(_Sets a, tuple shape, tuple target):
     """Sets of an operand, broadcast."""
     return a if shape == target else taken(a, broadcast_places(shape, target))
 
@@ -224,7 +224,7 @@ cdef _Sets pattern_running(_Pattern s, Py_ssize_t i):
     cdef Py_ssize_t k
     axis, backward = s.p.attrs_of(i)
     for k in range(OP_NARGS[x.op]):
-        a = joined(a, spread_sets(s, s.of(i, k), s.shape_of(i, k), shape))
+        a = joined(a, spread_sets(s.of(i, k), s.shape_of(i, k), shape))
     if a is None:
         return None
     order = np.moveaxis(all_places(shape), axis, -1)

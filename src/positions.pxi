@@ -192,7 +192,7 @@ cdef Array rows_along(Array a, tuple parts):
     cdef Array out, rows = None
     if len(parts) == 1:
         if not ndim_of(innermost(a)):
-            raise_too_many((), None)
+            raise_too_many(())
         return apply(OP_GATHER, [a, parts[0]], None)
     for k in parts:
         used += k is not None and k is not Ellipsis

@@ -7,10 +7,6 @@
 # functions are built-in functions whose C function is replaced likewise, since
 # filling in seven arguments takes longer than the operator on a small array.
 
-cdef inline Array weak_or_node(PyObject *x):
-    return try_node(<object>x)
-
-
 cdef object binary(int op, object x, object y):
     """x op y for operands of any type; NotImplemented where one is not ours."""
     cdef Array a = try_node(x)

@@ -348,7 +348,7 @@ cdef Array dual_or_none(Array primal, Array tangent, int level):
     return make_dual(primal, tangent, level)
 
 
-cdef list checked_nodes(object xs, str what):
+cdef list entered_nodes(object xs):
     cdef list out = []
     for x in xs:
         out.append(None if x is None else entered(as_node(x)))
@@ -361,8 +361,8 @@ def pullback(outputs, cotangents, leaves, int level):
     The sweep is recorded where an outer transformation tracks something.  None in the result
     means that no output depends on that leaf.
     """
-    ys = checked_nodes(outputs, "outputs")
-    cs = checked_nodes(cotangents, "cotangents")
+    ys = entered_nodes(outputs)
+    cs = entered_nodes(cotangents)
     for y, c in zip(ys, cs):
         if c is not None and shape_tuple(y) != shape_tuple(c):
             raise misfit(f"vjp: the cotangent has shape {shape_tuple(c)}, the output "
@@ -374,8 +374,8 @@ def pullback(outputs, cotangents, leaves, int level):
 
 def pushforward(outputs, leaves, tangents, int level):
     """Tangents of `outputs` from tangents of `leaves` (None: ones), along the recorded graph."""
-    ys = checked_nodes(outputs, "outputs")
-    ts = checked_nodes(tangents, "tangents")
+    ys = entered_nodes(outputs)
+    ts = entered_nodes(tangents)
     if highest_dual(ys) >= 0 or highest_dual([t for t in ts if t is not None]) >= 0:
         return [t if t is None else lower_node(<Array>t, level)
                 for t in push_duals(ys, list(leaves), ts, level)]

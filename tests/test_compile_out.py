@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+from cdiff._out import Buffers
 from cdiff._signature import takes
 
 POINT = np.array([0.5, -1.2, 2.0, 0.7])
@@ -39,6 +40,57 @@ def test_one_array():
     out = np.empty(4)
     assert twice(cd.grad(rosenbrock), POINT, out=out) is out
     np.testing.assert_allclose(out, cd.grad(rosenbrock)(POINT), rtol=1e-13)
+
+
+@pytest.fixture
+def made_in(monkeypatch):
+    """The arrays that programs were to compute into, call by call."""
+    calls, into = [], Buffers.into
+    monkeypatch.setattr(
+        Buffers, "into", lambda *args: calls.append(into(*args)) or calls[-1]
+    )
+    return calls
+
+
+def test_results_are_computed_where_they_are_wanted(made_in):
+    """Where the core leaves a call to Python: an operand in Fortran order."""
+    x = np.asfortranarray(np.arange(12.0).reshape(3, 4))
+    f = cd.compile(lambda x: (x + 1.0, [x * 2.0], x - 1.0, 5, np.sum(x)))
+    f(x)
+    plain, across, odd = np.empty((3, 4)), np.empty((4, 3)).T, np.empty(97, "u1")[1:].view(float)
+    out = (plain, [across], odd.reshape(3, 4), None, None)
+    result = f(x, out=out)
+    (found,) = made_in
+    assert found[0] is plain and found[1:] == [None] * 3
+    assert result[0] is plain and result[1][0] is across and result[4] == 66.0
+    for part, expected in zip((plain, across, out[2]), (x + 1.0, x * 2.0, x - 1.0), strict=True):
+        np.testing.assert_array_equal(part, expected)
+    shared = np.empty((4, 4))
+    for wrong in (np.empty((2, 3)), np.empty((3, 4), "f4"), "text"):
+        with pytest.raises((ValueError, TypeError)):
+            f(x, out=(wrong, None, None, None, None))
+    with pytest.raises(ValueError, match="share memory"):
+        f(x, out=(shared[:3], None, shared[1:], None, None))
+    assert made_in[1:] == [None] * 4
+
+
+def test_results_are_not_computed_into_what_is_read(made_in):
+    f = cd.compile(lambda x, y: (x + 1.0, 2.0 * y))
+    x, y = np.ones((2, 2), order="F"), np.arange(4.0).reshape(2, 2)
+    f(x, y)
+    out, doubled = f(x, y, out=(y, None))
+    assert out is y and made_in == [[None, None]]
+    np.testing.assert_array_equal(out, x + 1.0)
+    np.testing.assert_array_equal(doubled, [[0.0, 2.0], [4.0, 6.0]])
+
+
+def test_nothing_is_written_before_a_decision_that_others_may_read_after(made_in):
+    world = {"scale": 2.0}
+    f = cd.compile(lambda x: x * world["scale"] if x[0, 0] > 0 else x - 1.0)
+    x, out = np.ones((2, 2), order="F"), np.empty((2, 2))
+    f(x)
+    np.testing.assert_array_equal(f(x, out=out), 2.0 * x)
+    assert made_in == [None]
 
 
 def test_containers_and_numbers():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cdiff as cd
-from cdiff._layout import layered
+from cdiff._layout import GAP_X, GAP_Y, layered
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -233,6 +233,50 @@ def test_boxes_do_not_overlap_and_edges_go_down(graph):
         assert route[0] == pytest.approx((placed.centers[a][0], corners[a][3]))
         assert route[-1] == pytest.approx((placed.centers[b][0], corners[b][1]))
         assert all(p[1] < q[1] + 1e-9 for p, q in itertools.pairwise(route))
+
+
+def test_boxes_below_each_other_share_a_middle_and_fill_the_picture():
+    placed = layered([(40.0, 20.0), (60.0, 30.0)], [(0, 1)])
+    assert placed.centers == [(30.0, 10.0), (30.0, 20.0 + GAP_Y + 15.0)]
+    assert placed.routes == [[(30.0, 20.0), (30.0, 20.0 + GAP_Y)]]
+    assert placed.size == (60.0, 20.0 + GAP_Y + 30.0)
+    assert layered([(40.0, 20.0)], []).size == (40.0, 20.0)
+    assert layered([(40.0, 20.0)] * 3, []).size == (3 * 40.0 + 2 * GAP_X, 20.0)
+
+
+def test_edges_do_not_cross_where_they_need_not():
+    boxes = [(20.0, 10.0)] * 8
+    for ends in itertools.permutations(range(4)):
+        edges = sorted(((a, 4 + b) for a, b in enumerate(ends)), key=lambda edge: edge[1])
+        x = [at for at, _ in layered(boxes, edges).centers]
+        assert [x[4 + b] for _, b in enumerate(ends)] == pytest.approx(x[:4])
+
+
+def test_rows_are_put_in_order_from_both_sides():
+    x = [at for at, _ in layered([(20.0, 10.0)] * 5, [(0, 2), (1, 3), (0, 4)]).centers]
+    assert x[0] < x[1] and x[2] < x[4] < x[3]  # which from below alone could not be told
+    # From above the two boxes below are equal; it is 1 and 2 that have to change their places.
+    placed = layered([(20.0, 10.0)] * 5, [(0, 3), (2, 3), (1, 4)])
+    x = [at for at, _ in placed.centers]
+    assert x[0] < x[2] < x[1] and x[3] < x[4]
+    assert x[3] == pytest.approx((x[0] + x[2]) / 2) and x[4] == pytest.approx(x[1])
+
+
+def test_what_has_no_operands_stands_just_above_its_first_user():
+    boxes = [(20.0, 10.0)] * 6
+    y = [at for _, at in layered(boxes, [(0, 1), (1, 2), (3, 4), (2, 4), (3, 5), (4, 5)]).centers]
+    assert y[3] == y[2] and y[0] < y[1] < y[2] < y[4] < y[5]
+    y = [at for _, at in layered(boxes, [(0, 1), (2, 3), (3, 4), (1, 5), (4, 5)]).centers]
+    assert y[0] < y[1] == y[3] < y[4], "what has some stands just below them"
+
+
+def test_a_long_edge_goes_around_the_boxes_between():
+    boxes = [(80.0, 10.0)] * 4
+    placed = layered(boxes, [(0, 1), (1, 2), (2, 3), (0, 3)])
+    *_, long = placed.routes
+    assert [at for _, at in long[1:-1]] == [placed.centers[1][1], placed.centers[2][1]]
+    for (at, _), box in zip(long[1:-1], (1, 2), strict=True):
+        assert abs(at - placed.centers[box][0]) >= 40.0 + GAP_X
 
 
 # --- arrays and explanations in notebooks ---------------------------------------------------------

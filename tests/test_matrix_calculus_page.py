@@ -1,4 +1,4 @@
-"""The documentation page on matrix calculus runs, and its tables have their sixty rows."""
+"""The documentation page on matrix calculus runs, and its tables have their hundred rows."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ bad tables must be refused with a message that names the row.
 import itertools
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -438,3 +439,16 @@ def test_broken_structural_rows_are_refused(fields, message):
             optable.ELEMENTWISE, [*optable.STRUCTURAL, row], optable.FUSED, optable.MACROS,
             codegen.helpers())
     assert message in str(error.value)
+
+
+GUIDE = SRC.parent / "CONTRIBUTING.md"
+
+
+@pytest.mark.skipif(not GUIDE.exists(), reason="the guide for contributors is not here")
+def test_the_worked_example_of_the_guide_is_a_row(monkeypatch):
+    [code] = re.findall(r"```python\n(op\(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.setattr(optable, "ELEMENTWISE", optable.ELEMENTWISE.copy())
+    exec(code, {"op": optable.op})
+    table = codegen.load()
+    assert "`softsign(a)`" in codegen.operator_page(table, optable.MACROS)
+    assert codegen.files(table)["scalar.h"].count("softsign") > 1

@@ -210,6 +210,15 @@ def test_the_face_has_no_import_cycles():
 
 
 @needs_sources
+def test_the_map_names_every_room_and_every_file_of_the_face():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)(?:\.\w+)?`", page))
+    rooms = {path.stem for path in (ROOT / "src").glob("*.pxi")}
+    files = {path.stem for path in (ROOT / "cdiff").glob("*.py")} - {"__init__", "__main__"}
+    assert rooms and files and (rooms | files) - named == set()
+
+
+@needs_sources
 def test_nothing_takes_public_names_from_init():
     own = {path.stem for path in (ROOT / "cdiff").iterdir()} | {"_core"}
     for path in (ROOT / "cdiff").rglob("*.py"):

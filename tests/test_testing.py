@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -291,3 +292,15 @@ def test_verify_needs_something_to_check():
         cd.verify(np.sin)
     with pytest.raises(TypeError, match="argument 0 is the integer"):
         cd.verify(np.sin, 1)
+
+
+def test_a_kink_keeps_its_slopes_and_their_order():
+    assert sides(lambda h: abs(h), 1.0) == (-1.0, 1.0)
+    assert sides(lambda h: max(h, 3.0 * h), 1.0) == (1.0, 3.0)
+    assert sides(lambda h: h * h, 1.0) is None
+
+    def turning(h):
+        """Slopes of one size whose signs change from one step to the next that is looked at."""
+        return abs(h) * math.cos(math.pi / 2 * (math.log2(1.0 / abs(h)) - 1)) if h else 0.0
+
+    assert sides(turning, 1.0) is None

@@ -63,8 +63,8 @@ class Base:
         return array(out, dtype=float)
 
 
-class Pulled:
-    """The reverse derivative of a kernel: its leaves and a cotangent to a vector.
+class _Made:
+    """A kernel made from another one.
 
     Parameters
     ----------
@@ -73,6 +73,10 @@ class Pulled:
 
     def __init__(self, base: Any) -> None:
         self.base = self.__wrapped__ = base
+
+
+class Pulled(_Made):
+    """The reverse derivative of a kernel: its leaves and a cotangent to a vector."""
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         *own, g = leaves
@@ -80,16 +84,8 @@ class Pulled:
         return _joined(back(g))
 
 
-class Pushed:
-    """The forward derivative of a kernel: its leaves and their tangents to its own tangent.
-
-    Parameters
-    ----------
-    base : kernel
-    """
-
-    def __init__(self, base: Any) -> None:
-        self.base = self.__wrapped__ = base
+class Pushed(_Made):
+    """The forward derivative of a kernel: its leaves and their tangents to its own tangent."""
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         half = len(leaves) // 2
@@ -97,16 +93,8 @@ class Pushed:
         return jvp(lambda *x: self.base(x, part), own, tangents)[1]
 
 
-class Both:
-    """A number and its gradient together, as one vector.
-
-    Parameters
-    ----------
-    base : kernel
-    """
-
-    def __init__(self, base: Any) -> None:
-        self.base = self.__wrapped__ = base
+class Both(_Made):
+    """A number and its gradient together, as one vector."""
 
     def __call__(self, leaves: Any, part: Any) -> Any:
         out, back = vjp(lambda *x: self.base(x, part), *leaves)

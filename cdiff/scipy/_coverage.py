@@ -18,7 +18,10 @@ from cdiff.scipy._others import OTHERS, reason
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 from cdiff.scipy.stats import has_method
 
-__all__ = ["counts", "others", "page"]
+__all__ = ["ANSWERS", "counts", "others", "page"]
+
+# What has no derivative to measure: answers about a matrix, and the class of tracked matrices.
+ANSWERS = ("bandwidth", "ishermitian", "issymmetric", "SparseArray")
 
 MODULES = ("linalg", "fft", "signal", "signal.windows", "interpolate", "integrate", "ndimage",
            "spatial.distance", "sparse", "sparse.linalg")  # fmt: skip
@@ -85,7 +88,7 @@ SciPy's own, for plain arguments. With a tracked Array they raise an error that 
 
 
 def counts() -> dict[str, int]:
-    """How many names each module differentiates.
+    """How many names each module has that take an `Array`.
 
     Returns
     -------
@@ -174,7 +177,8 @@ def page() -> str:
     total = counts()
     listed = ", ".join([f"{n} in `{name}`" for name, n in total.items()])
     discrete = ", ".join([f"`{name}`" for name in DISCRETE])
-    lines = [HEAD, f"{sum(total.values())} names: {listed}.", ""]
+    but = ", ".join([f"`{name}`" for name in ANSWERS])
+    lines = [HEAD, f"{sum(total.values())} names: {listed}. All but {but} carry derivatives.", ""]
     lines += [f"## special: {total['special']} functions", "", *_special(), ""]
     lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
     lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, most `cdf`: {discrete}.", ""]
