@@ -251,6 +251,13 @@ def log_table(size: int = 128) -> list[tuple[float, float]]:
     return rows
 
 
+def ends_of(start: int, piece: int, shift: int) -> tuple[mpf, mpf]:
+    """The numbers at the ends of a piece of 2^shift bit patterns."""
+    ends = [start + ((piece + i) << shift) for i in (0, 1)]
+    low, high = (mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends)
+    return low, high
+
+
 WIDE_LOG_START = 0x3FE7555600000000  # 1 is in the middle of a piece
 
 
@@ -261,24 +268,16 @@ def wide_inverse(piece: int) -> mpf:
     z/c - 1 is a double for every z where the sum with log c cancels.
     """
     few = {7: mpf(33) / 32, 8: mpf(1), 9: mpf(61) / 64}
-    ends = [WIDE_LOG_START + ((piece + i) << 48) for i in (0, 1)]
-    low, high = (mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends)
+    low, high = ends_of(WIDE_LOG_START, piece, 48)
     step = mpf(2) ** (-8 if low < 1 else -9)
     return few.get(piece, mp.nint(2 / (low + high) / step) * step)
-
-
-def ends_of(start: int, piece: int, shift: int) -> tuple[mpf, mpf]:
-    """The numbers at the ends of a piece of 2^shift bit patterns."""
-    ends = [start + ((piece + i) << shift) for i in (0, 1)]
-    low, high = (mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends)
-    return low, high
 
 
 WIDE_POWER_START = 0x3FE6C00000000000  # 1 is in the middle of a piece
 
 
 def power_inverse(piece: int) -> tuple[mpf, mpf]:
-    """About 1/z for z in one of 32 pieces, so that z/c - 1 is a double for every z, and its reach."""
+    """About 1/z for z in one of 32 pieces, so that z/c - 1 is a double, and its largest value."""
     low, high = ends_of(WIDE_POWER_START, piece, 47)
     if low < 1 < high:
         return mpf(1), high - 1
@@ -294,8 +293,7 @@ def power_inverse(piece: int) -> tuple[mpf, mpf]:
 
 
 def cube_root_pieces() -> list[list[float]]:
-    """m^(-1/3) on sixteen pieces of [1, 2), as parabolas in m; the last column is by how much it
-    changes with a factor 1, 2 or 4 of m."""
+    """m^(-1/3) on sixteen pieces of [1, 2), as parabolas in m: a column for each power of m."""
     rows = []
     for piece in range(16):
         low, high = 1 + mpf(piece) / 16, 1 + mpf(piece + 1) / 16
@@ -363,8 +361,8 @@ def wide_tables() -> dict[str, list[float]]:
 
 
 def logs_to_base(name: str, base: int, logs: list[mpf]) -> dict[str, list[float]]:
-    """Logarithms of c to another base, as those in wide_tables; then of 2 and of e, each in two parts,
-    where the first of 2 times any exponent is a multiple of 2^-42."""
+    """Logarithms of c to another base, as those in wide_tables; then of 2 and of e, each in two
+    parts, where the first of 2 times any exponent is a multiple of 2^-42."""
     scaled = [log / mp.log(base) for log in logs]
     heads = [mp.nint(log * 2**42) / mpf(2) ** 42 for log in scaled]
     two, e = mp.log(2) / mp.log(base), 1 / mp.log(base)
@@ -408,9 +406,10 @@ WIDE_TABLES_OPENING = """\
  * sixteen pieces of an octave, of which the first begins at the bits CDM_WIDE_LOG_START, 1/c and
  * log c, a multiple of 2^-42.  The rests are what rounding left over, of the powers relative to
  * them.  To other bases log c and its rest, then the logarithms of 2 and of e, in two parts each.
- * For m^(-1/3) on sixteen pieces of [1, 2) parabolas, and factors for m, 2m and 4m.  For powers 1/c and log c once more, of 32 pieces from CDM_WIDE_POWER_START, in halves of
- * 32 bits: all that 1/c needs is its upper half; of log c it is that one's number and the rest, a
- * double.  It knows nothing of its use.  Printed by `python coefficients.py wide_tables`; do not edit.
+ * For m^(-1/3) on sixteen pieces of [1, 2) parabolas, and factors for m, 2m and 4m.  For powers
+ * 1/c and log c once more, of 32 pieces from CDM_WIDE_POWER_START, in halves of 32 bits: all that
+ * 1/c needs is its upper half; of log c it is that one's number and the rest, a double.  It knows
+ * nothing of its use.  Printed by `python coefficients.py wide_tables`; do not edit.
  */
 #ifndef CDM_WIDE_TABLES_H
 #define CDM_WIDE_TABLES_H

@@ -1,8 +1,9 @@
 /* The functions of which vectors are made most often, on eight doubles at once, for AVX-512.
  *
  * Knows the instruction set and the tables of wide_tables.h; must not know operators or loops.  Why
- * it is fast: a table of sixteen numbers lies in two registers, so that looking up is one
- * instruction, and after it the polynomials are half as long as those of the plain formulas.  Every
+ * it is fast: a table of sixteen numbers, or of the upper halves of 32, lies in two registers, so that
+ * looking up is one instruction (collecting eight numbers from memory takes as long as twenty), and
+ * after it the polynomials are half as long as those of the plain formulas.  Every
  * number depends on its operand alone: where one is outside of what a formula is for, that one is
  * the library's, and its neighbours stay what they are.
  *
@@ -239,9 +240,9 @@ CDM_INLINE CdmWide cdm_wide_cbrt(CdmWide x) {
     CdmWide q = _mm512_roundscale_pd(CDM_WFMA(e, CDM_W(1.0 / 3.0), CDM_W(-1.0 / 3.0)), 0);
     CdmWide down = CDM_W(-3.0) * q, m = _mm512_scalef_pd(a, down);
     __m512i piece = _mm512_srli_epi64(CDM_WBITS(z), 48), j = CDM_WBITS(CDM_W(CDM_MAGIC) + (e + down));
-    CdmWide slope = CDM_WFMA(z, cdm_wide_look(cdm_wide_root_squares, piece), cdm_wide_look(cdm_wide_root_slopes, piece));
-    CdmWide r = CDM_WFMA(z, slope, cdm_wide_look(cdm_wide_root_constants, piece));
-    r = r * cdm_wide_look8(cdm_wide_root_factors, j);
+    CdmWide slope = cdm_wide_look(cdm_wide_root_slopes, piece), r = cdm_wide_look(cdm_wide_root_constants, piece);
+    slope = CDM_WFMA(z, cdm_wide_look(cdm_wide_root_squares, piece), slope);
+    r = CDM_WFMA(z, slope, r) * cdm_wide_look8(cdm_wide_root_factors, j);
     CdmWide r2 = r * r, r3 = r2 * r, mr = m * r, h = CDM_WFNMA(mr, r2, CDM_W(1.0));
     __m512i few = _mm512_and_si512(CDM_WBITS(mr * r), _mm512_set1_epi64((long long)0xfffffff000000000ULL));
     CdmWide t = _mm512_castsi512_pd(few), inverse = CDM_WFMA(h, CDM_WFMA(h, r3, r3), r3);

@@ -4,9 +4,10 @@
  * sixteen pieces of an octave, of which the first begins at the bits CDM_WIDE_LOG_START, 1/c and
  * log c, a multiple of 2^-42.  The rests are what rounding left over, of the powers relative to
  * them.  To other bases log c and its rest, then the logarithms of 2 and of e, in two parts each.
- * For m^(-1/3) on sixteen pieces of [1, 2) parabolas, and factors for m, 2m and 4m.  For powers 1/c and log c once more, of 32 pieces from CDM_WIDE_POWER_START, in halves of
- * 32 bits: all that 1/c needs is its upper half; of log c it is that one's number and the rest, a
- * double.  It knows nothing of its use.  Printed by `python coefficients.py wide_tables`; do not edit.
+ * For m^(-1/3) on sixteen pieces of [1, 2) parabolas, and factors for m, 2m and 4m.  For powers
+ * 1/c and log c once more, of 32 pieces from CDM_WIDE_POWER_START, in halves of 32 bits: all that
+ * 1/c needs is its upper half; of log c it is that one's number and the rest, a double.  It knows
+ * nothing of its use.  Printed by `python coefficients.py wide_tables`; do not edit.
  */
 #ifndef CDM_WIDE_TABLES_H
 #define CDM_WIDE_TABLES_H
