@@ -213,7 +213,7 @@ def test_the_exponent_one_half_is_a_root(dtype):
     with np.errstate(invalid="ignore"):
         wanted = x**0.5
         found = [
-            cd.array(x, requires_grad=True) ** 0.5,
+            (cd.array(x, requires_grad=True) ** 0.5).detach(),
             cnp.power(cd.array(x), 0.5),
             cd.compile(lambda x: x**0.5)(x),
             cd.jvp(lambda x: x**0.5, (x,), (np.ones_like(x),))[0],
