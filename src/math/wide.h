@@ -2,8 +2,8 @@
  *
  * Knows the instruction set and the tables of wide_tables.h; must not know operators or loops.  Why
  * it is fast: a table of sixteen numbers, or of the upper halves of 32, lies in two registers, so that
- * looking up is one instruction (collecting eight numbers from memory takes as long as twenty), and
- * after it the polynomials are half as long as those of the plain formulas.  Every
+ * looking up is one instruction, and after it the polynomials are half as long as those of the plain
+ * formulas.  Every
  * number depends on its operand alone: where one is outside of what a formula is for, that one is
  * the library's, and its neighbours stay what they are.
  *
