@@ -40,6 +40,8 @@ cdef struct Job:
 cdef extern from "widening.h":
     void widen_bytes(int64_t n, double *out, const uint8_t *p) noexcept nogil
     void widen_floats(int64_t n, double *out, const float *p) noexcept nogil
+    void narrow_doubles(int64_t n, float *out, const double *p) noexcept nogil
+    void round_doubles(int64_t n, double *p) noexcept nogil
 
 cdef extern from "moving.h":
     void copy_backwards(int64_t n, double *out, const double *last) noexcept nogil
@@ -344,7 +346,7 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
     cdef double buffers[5][BLOCK]
     cdef const double *p[4]
     cdef double *dst
-    cdef Py_ssize_t start, n, i, block, blocks, step
+    cdef Py_ssize_t start, n, block, blocks, step
     cdef bint single = out.typenum == NPY_FLOAT
     cdef int k, inside
     if goes_by_rows(job, out):
@@ -362,8 +364,7 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
         for k in range(job.count):
             p[k] = block_operand(job, k, start, n, dst if k == inside else buffers[k])
         if single and accumulate:
-            for i in range(n):
-                dst[i] = (<float *>out.data)[start + i]
+            widen_floats(n, dst, <const float *>out.data + start)
         if value != NULL:
             value(n, dst, p[0], p[1], job.operands[0].mode != BROADCAST,
                   job.operands[1].mode != BROADCAST)
@@ -372,8 +373,7 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
                     job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST,
                     accumulate)
         if single:
-            for i in range(n):
-                (<float *>out.data)[start + i] = <float>dst[i]
+            narrow_doubles(n, <float *>out.data + start, dst)
 
 
 cdef bint _falling = False

@@ -22,7 +22,8 @@ from codegen_c import (
 )
 
 # math/wide.h has these for AVX-512.
-WIDE = ("exp", "log", "sin", "cos", "tanh", "tanh_slope", "erf", "erfc", "gauss")
+WIDE = ("exp", "log", "sin", "cos", "tanh", "tanh_slope", "erf", "erfc", "gauss",
+        "log2", "log10", "cbrt", "power")
 
 
 class Formula:
@@ -110,7 +111,7 @@ def plain_value(row):
         return f"#ifndef CDIFF_AVX512\n{plain}#endif\n" if row.name in BETTER_WIDE else plain
     macro = f"{count}_ROUNDS"
     plain = in_parts(macro, row) if row.c is None else rounds(macro, row.name, [row])
-    return or_wide("VALUE", row, plain)
+    return or_wide("VALUE" if len(row.operands) == 1 else "VALUE2", row, plain)
 
 
 def rounds(macro, name, rows):

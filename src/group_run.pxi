@@ -241,18 +241,13 @@ cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double 
 
 cdef void round_lanes(MicroKind kind, Py_ssize_t n, double *p, char *out) noexcept nogil:
     cdef Py_ssize_t i
-    cdef float x
     if kind == MICRO_BOOL:
         for i in range(n):
             out[i] = p[i] != 0.0
-    elif kind == MICRO_ROUND:
-        for i in range(n):
-            p[i] = <float>p[i]
-    else:
-        for i in range(n):
-            x = <float>p[i]
-            (<float *>out)[i] = x
-            p[i] = x
+        return
+    round_doubles(n, p)
+    if kind != MICRO_ROUND:
+        narrow_doubles(n, <float *>out, p)
 
 
 cdef void finish_sums(const Group *g, char **bases) noexcept nogil:

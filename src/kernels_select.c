@@ -65,10 +65,11 @@ const KernelTable *kernels_select(void)
 ew_fn kernels_far_value(const KernelTable *table, int op, int64_t passing)
 {
 #if CDIFF_X86_KERNELS
-    if (table == &kernels_avx512 && OP_SAME_EVERYWHERE[op]) {
-        const ew_fn far = kernels_far(op, passing);
-        return far ? far : kernels_avx2.value[op];
-    }
+    const ew_fn far = table == &kernels_avx512 ? kernels_far(op, passing) : NULL;
+    if (far)
+        return far;
+    if (table == &kernels_avx512 && OP_SAME_EVERYWHERE[op])
+        return kernels_avx2.value[op];
 #else
     (void)passing;
 #endif

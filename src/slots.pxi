@@ -47,6 +47,9 @@ cdef object power_of(object x, object y):
             return ew1(OP_POSITIVE, base)
         if exponent.v == -1.0:
             return ew1(OP_RECIPROCAL, base)
+        if exponent.v == 0.5 and is_float(typenum_of(innermost(base))) \
+                and N(innermost(base)).flags & NODE_ARRAY:
+            return ew1(OP_SQRT, base)
         if not N(base).flags & NODE_SLOW and not watching:
             return steal(scalar2(OP_POWER, N(base), &exponent))
     return binary(OP_POWER, x, y)

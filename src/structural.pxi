@@ -462,7 +462,7 @@ cdef void where_run(const Job *job, Arr *out, bint falling) noexcept nogil:
     cdef double buffers[4][BLOCK]
     cdef const double *p[3]
     cdef double *dst
-    cdef Py_ssize_t block, blocks = (job.size + BLOCK - 1) // BLOCK, start, n, i
+    cdef Py_ssize_t block, blocks = (job.size + BLOCK - 1) // BLOCK, start, n
     cdef bint single = out.typenum == NPY_FLOAT
     cdef int k
     for block in range(blocks):
@@ -477,8 +477,7 @@ cdef void where_run(const Job *job, Arr *out, bint falling) noexcept nogil:
         KERNELS.where(n, dst, p[0], p[1], p[2], job.operands[0].mode != BROADCAST,
                       job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST)
         if single:
-            for i in range(n):
-                (<float *>out.data)[start + i] = <float>dst[i]
+            narrow_doubles(n, <float *>out.data + start, dst)
 
 
 cdef Array where3(Array c, Array a, Array b):

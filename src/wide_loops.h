@@ -52,6 +52,11 @@ static inline CdmWide load_round(const double *in, int64_t i, int64_t n, int ove
     return _mm512_loadu_pd(in + (left < LANES ? n - LANES : i));
 }
 
+static inline CdmWide load_operand(const double *p, int64_t stride, int64_t i, int64_t n, int overlap)
+{
+    return stride ? load_round(p, i, n, overlap) : CDM_W(*p);
+}
+
 static inline void store_round(double *out, int64_t i, int64_t n, int overlap, CdmWide y)
 {
     const int64_t left = n - i;
@@ -60,6 +65,39 @@ static inline void store_round(double *out, int64_t i, int64_t n, int overlap, C
     else
         _mm512_storeu_pd(out + (left < LANES ? n - LANES : i), y);
 }
+
+/* A function of two operands, each an array or a number, in two parts, which leave numbers in between
+ * in the first-level cache: of a long formula a processor has few rounds under way. */
+#define WIDE_VALUE2(name)                                                                         \
+    static void value_##name(int64_t n, double *out, const double *pa, const double *pb, int64_t sa,\
+                             int64_t sb)                                                          \
+    {                                                                                             \
+        double part[STRETCH], part2[STRETCH];                                                     \
+        __mmask8 rare[STRETCH / LANES];                                                           \
+        const int64_t count = sa || sb ? n : n > 0;                                               \
+        const int overlap = count >= LANES && out != pa && out != pb;                             \
+        int64_t start, i, k;                                                                      \
+        for (start = 0; start < count; start += STRETCH) {                                        \
+            const int64_t end = count - start < STRETCH ? count : start + STRETCH;                \
+            for (i = start, k = 0; i < end; i += LANES, k++) {                                    \
+                const CdmWide a = load_operand(pa, sa, i, count, overlap);                        \
+                const CdmWide b = load_operand(pb, sb, i, count, overlap);                        \
+                CdmWide second, first = cdm_wide_##name##_first(a, b, &second, rare + k);         \
+                _mm512_storeu_pd(part + k * LANES, first);                                        \
+                _mm512_storeu_pd(part2 + k * LANES, second);                                      \
+            }                                                                                     \
+            for (i = start, k = 0; i < end; i += LANES, k++) {                                    \
+                const CdmWide first = _mm512_loadu_pd(part + k * LANES);                          \
+                CdmWide y = cdm_wide_##name##_then(first, _mm512_loadu_pd(part2 + k * LANES));    \
+                if (rare[k])                                                                      \
+                    y = cdm_wide_##name##_mend(load_operand(pa, sa, i, count, overlap),           \
+                                               load_operand(pb, sb, i, count, overlap), y, rare[k]);\
+                store_round(out, i, count, overlap, y);                                           \
+            }                                                                                     \
+        }                                                                                         \
+        if (count < n)                                                                            \
+            fill(out, *out, n);                                                                   \
+    }
 
 /* What both functions need first is made one round ahead: a round alone is a chain of steps that wait
  * for each other, more of them than the processor looks ahead at once. */

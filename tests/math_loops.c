@@ -67,20 +67,29 @@ BINARY_FAST(fmod) BINARY_FAST(remainder) BINARY_FAST(floor_divide)
 
 #define WIDE_LOOP(name, value)                                                          \
     void loop_##name(ARGUMENTS) {                                                       \
-        (void)b;                                                                        \
         for (int64_t i = 0; i < n; i += 8) {                                            \
             __mmask8 few = (__mmask8)(n - i < 8 ? (1 << (n - i)) - 1 : 255);            \
             CdmWide x = _mm512_mask_loadu_pd(_mm512_set1_pd(1.0), few, a + i), first, second; \
-            (void)first, (void)second;                                                  \
+            CdmWide y = _mm512_mask_loadu_pd(_mm512_set1_pd(1.0), few, b + i);          \
+            (void)first, (void)second, (void)y;                                         \
             _mm512_mask_storeu_pd(out + i, few, value);                                 \
         }                                                                               \
     }
 
 #define WIDE(name) WIDE_LOOP(wide_##name, cdm_wide_##name(x))
+#define WIDE2(name) WIDE_LOOP(wide_##name, cdm_wide_##name(x, y))
 #define WIDE_PAIR(name)                                               \
     WIDE_LOOP(first_##name, cdm_wide_##name##_pair(x, &second))       \
     WIDE_LOOP(second_##name, (first = cdm_wide_##name##_pair(x, &second), second))
 
 WIDE(exp) WIDE(log) WIDE(sin) WIDE(cos) WIDE(tanh) WIDE(tanh_slope) WIDE(erf) WIDE(erfc) WIDE(gauss)
+
+static CdmWide cdm_wide_power(CdmWide a, CdmWide b) {
+    __mmask8 rare;
+    CdmWide second, first = cdm_wide_power_first(a, b, &second, &rare);
+    return cdm_wide_power_mend(a, b, cdm_wide_power_then(first, second), rare);
+}
+
+WIDE2(power) WIDE(log2) WIDE(log10) WIDE(cbrt)
 WIDE_PAIR(sin) WIDE_PAIR(tanh) WIDE_PAIR(erf) WIDE_PAIR(erfc)
 #endif

@@ -206,6 +206,27 @@ def test_ufuncs_compute_in_the_dtype_that_is_asked_for():
         np.testing.assert_allclose(got.numpy(), want, rtol=3e-7)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_exponent_one_half_is_a_root(dtype):
+    """As in NumPy, whose root of -0.0 is -0.0 and whose root of -inf is NaN."""
+    x = np.array([4.0, 2.0, 0.0, -0.0, -1.0, -np.inf, np.inf, np.nan], dtype)
+    with np.errstate(invalid="ignore"):
+        wanted = x**0.5
+        found = [
+            (cd.array(x, requires_grad=True) ** 0.5).detach(),
+            cnp.power(cd.array(x), 0.5),
+            cd.compile(lambda x: x**0.5)(x),
+            cd.jvp(lambda x: x**0.5, (x,), (np.ones_like(x),))[0],
+        ]
+    for y in map(np.asarray, found):
+        np.testing.assert_array_equal(y, wanted)
+        np.testing.assert_array_equal(np.signbit(y), np.signbit(wanted))
+        assert y.dtype == dtype
+    slope = cd.elementwise_grad(lambda x: x**0.5)
+    np.testing.assert_array_equal(slope(np.array([4.0, 0.25, 0.0])), [0.25, 1.0, np.inf])
+    np.testing.assert_array_equal(cd.elementwise_grad(slope)(np.array([4.0])), [-1 / 32])
+
+
 def test_float_power_computes_in_float64():
     for dtype in (np.float32, np.int32):
         x = np.arange(1, 4, dtype=dtype)

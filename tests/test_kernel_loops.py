@@ -17,7 +17,9 @@ from cdiff import _core
 
 LENGTHS = [1, 2, 7, 8, 9, 10, 15, 16, 63, 64, 65, 71, 72, 73, 127, 128, 136, 200, 1000]
 HEAVY = ["exp", "log", "sin", "cos", "tan", "tanh", "log1p", "exp2", "arcsinh", "cbrt", "sinh"]
+HEAVY += ["log2", "log10"]
 BEYOND = {"exp": -745.0, "exp2": -1074.0, "log": 5e-324, "log1p": 1e305, "arcsinh": 1e200}
+BEYOND |= dict.fromkeys(["log2", "log10", "cbrt"], 5e-324)
 RANDOM = np.random.default_rng(5)
 
 
@@ -39,6 +41,30 @@ def test_elements_do_not_depend_on_their_neighbours(name, n):
     np.testing.assert_array_equal(whole, alone)
     with np.errstate(all="ignore"):
         wanted = getattr(np, name)(x)
+    np.testing.assert_allclose(whole, wanted, rtol=1e-14, atol=1e-320)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+@pytest.mark.parametrize("base, exponent", [(None, None), (None, 1.3), (2.3, None)])
+def test_powers_do_not_depend_on_their_neighbours(n, base, exponent):
+    """Of arrays and numbers; a negative base and results beyond the range are among them."""
+    x, y = RANDOM.uniform(0.1, 3.0, n), RANDOM.uniform(-3.0, 3.0, n)
+    if n > 9:
+        x[[1, n - 3]], y[[1, n - 3]] = (-2.0, 5e-324), (3.0, 0.5)
+        y[n // 2] = -2000.0
+
+    def powers(part):
+        return np.asarray(cn.power(*operands(part, cd.array)))
+
+    def operands(part, array):
+        return (array(x[part]) if base is None else base,
+                array(y[part]) if exponent is None else exponent)
+
+    whole = powers(slice(None))
+    alone = np.concatenate([powers(slice(i, i + 1)) for i in range(n)])
+    np.testing.assert_array_equal(whole, alone)
+    with np.errstate(all="ignore"):
+        wanted = np.power(*operands(slice(None), np.asarray))
     np.testing.assert_allclose(whole, wanted, rtol=1e-14, atol=1e-320)
 
 

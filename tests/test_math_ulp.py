@@ -111,7 +111,7 @@ INTERVALS: dict[str, list[tuple[float, float]]] = {
     "gauss": [(-1, 1), (-6, 6), (3, 27.3)],
     "arctan2": [(-1, 1), (-30, 30)],
     "hypot": [(-1, 1), (-30, 30)],
-    "power": [(0.5, 1.5), (0.001, 30)],
+    "power": [(0.5, 1.5), (0.001, 30), (0.97, 1.03)],
     "logaddexp": [(-1, 1), (-40, 40)],
     "logaddexp2": [(-1, 1), (-40, 40)],
 }
@@ -152,6 +152,7 @@ WITH_FAST += ["erfc", "gauss"]
 WITH_FAST += ["softplus", "log_sigmoid", "arcsinh", "arccosh", "sin", "cos", "tan", "power"]
 WITH_FAST += ["fmod", "remainder", "floor_divide"]
 WIDE = ["exp", "log", "sin", "cos", "tanh", "tanh_slope", "erf", "erfc", "gauss"]
+WIDE += ["log2", "log10", "cbrt", "power"]
 WIDE_PAIRS = {"sin": "cos", "tanh": "tanh_slope", "erf": "gauss", "erfc": "gauss"}
 
 
@@ -312,16 +313,18 @@ def test_error_bound_of_fast_version(library, name):
 @pytest.mark.parametrize("name", WIDE)
 def test_error_bound_of_wide_version(wide, name):
     a, b, answers = references(name)
-    ulps, where = worst(name, wide.call(f"wide_{name}", a), a, b, answers)
+    ulps, where = worst(name, wide.call(f"wide_{name}", a, b), a, b, answers)
     assert ulps <= WITH_TABLES.get(name, bounds()[name]), where
 
 
 @pytest.mark.parametrize("name", WIDE)
 def test_wide_version_has_the_plain_ones_special_values(wide, name):
-    a = np.concatenate([SPECIAL, scattered(np.random.default_rng(8), 4000)])
-    got, expected = wide.call(f"wide_{name}", a), wide.call(name, a)
+    random = np.random.default_rng(8)
+    a = np.concatenate([SPECIAL.repeat(SPECIAL.size), scattered(random, 4000)])
+    b = np.concatenate([np.resize(SPECIAL, SPECIAL.size**2), random.uniform(-9, 9, 4000)])
+    got, expected = wide.call(f"wide_{name}", a, b), wide.call(name, a, b)
     special = ~np.isfinite(expected) | (expected == 0) | (a == 0)
-    assert_identical(name, a[special], a[special], got[special], expected[special])
+    assert_identical(name, a[special], b[special], got[special], expected[special])
     np.testing.assert_allclose(got[~special], expected[~special], rtol=2e-15, atol=5e-323)
 
 
@@ -330,11 +333,14 @@ def test_wide_version_depends_on_its_operand_alone(wide, name):
     """Not on neighbours, rare ones included, nor on the place in a vector, bit for bit."""
     random = np.random.default_rng(9)
     a = np.concatenate([SPECIAL, random.uniform(-3, 3, 800), scattered(random, 200)])
+    b = random.uniform(-9, 9, a.size)
     order = random.permutation(a.size)
-    got = wide.call(f"wide_{name}", a)
-    assert_identical(name, a[order], a[order], wide.call(f"wide_{name}", a[order]), got[order])
-    apart = np.array([wide.call(f"wide_{name}", a[i : i + 1])[0] for i in range(a.size)])
-    assert_identical(name, a, a, apart, got)
+    got = wide.call(f"wide_{name}", a, b)
+    moved = wide.call(f"wide_{name}", a[order], b[order])
+    assert_identical(name, a[order], b[order], moved, got[order])
+    one = [slice(i, i + 1) for i in range(a.size)]
+    apart = np.array([wide.call(f"wide_{name}", a[k], b[k])[0] for k in one])
+    assert_identical(name, a, b, apart, got)
 
 
 @pytest.mark.parametrize("name", WIDE_PAIRS)

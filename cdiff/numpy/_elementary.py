@@ -84,7 +84,9 @@ def fabs(x: ArrayLike, /) -> Array:
         raise misfit(
             f"fabs is not defined for complex numbers, shape {a.shape}; use abs", TypeError
         )
-    return _core.absolute(_core.cast(a, np.promote_types(a.dtype, np.float32)))
+    if a.dtype.kind != "f":
+        a = _core.cast(a, np.promote_types(a.dtype, np.float32))
+    return _core.absolute(a)
 
 
 @of_ufunc(np.float_power)
@@ -95,8 +97,10 @@ def float_power(x1: ArrayLike, x2: ArrayLike, /) -> Array:
     6.0
     """
     x1, x2 = as_array(x1), as_array(x2)
-    wide = np.result_type(x1.dtype, x2.dtype, float)
-    return _core.power(_core.cast(x1, wide), _core.cast(x2, wide))
+    if not x1.dtype.char == x2.dtype.char == "d":
+        wide = np.result_type(x1.dtype, x2.dtype, float)
+        x1, x2 = _core.cast(x1, wide), _core.cast(x2, wide)
+    return _core.power(x1, x2)
 
 
 @of_ufunc(np.modf)

@@ -64,6 +64,7 @@ LN2 = mp.log(2)
 PIECE = LN2 / 32 * mpf("1.0005")  # of the exponential in wide.h
 PIECE_OF_TURN2 = (mp.pi / 16 * mpf("1.0001")) ** 2
 TABLE_REACH = mpf("0.00585")  # what log_table leaves of |log z|
+POWER_REACH = mpf("0.0205")  # what the table for powers in wide.h leaves of it
 
 FITS: dict[str, Fit] = {
     "exp": Fit(
@@ -80,6 +81,10 @@ FITS: dict[str, Fit] = {
     "wide_log": Fit(
         away_from_zero(lambda r: (mp.log1p(r) - r + r * r / 2) / r**3),
         lambda r: r**2, -mpf("0.0305"), mpf("0.0325"), 6,
+    ),
+    "wide_power_log": Fit(
+        away_from_zero(lambda r: (mp.log1p(r) - r + r * r / 2) / r**3),
+        lambda r: r**2, -POWER_REACH, POWER_REACH, 7,
     ),
     "wide_sin": Fit(
         of_square(lambda r: (mp.sin(r) - r) / r**3), lambda z: z, mpf(0), PIECE_OF_TURN2, 3
@@ -246,6 +251,13 @@ def log_table(size: int = 128) -> list[tuple[float, float]]:
     return rows
 
 
+def ends_of(start: int, piece: int, shift: int) -> tuple[mpf, mpf]:
+    """The numbers at the ends of a piece of 2^shift bit patterns."""
+    ends = [start + ((piece + i) << shift) for i in (0, 1)]
+    low, high = (mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends)
+    return low, high
+
+
 WIDE_LOG_START = 0x3FE7555600000000  # 1 is in the middle of a piece
 
 
@@ -256,10 +268,66 @@ def wide_inverse(piece: int) -> mpf:
     z/c - 1 is a double for every z where the sum with log c cancels.
     """
     few = {7: mpf(33) / 32, 8: mpf(1), 9: mpf(61) / 64}
-    ends = [WIDE_LOG_START + ((piece + i) << 48) for i in (0, 1)]
-    low, high = (mpf(struct.unpack("<d", struct.pack("<Q", end))[0]) for end in ends)
+    low, high = ends_of(WIDE_LOG_START, piece, 48)
     step = mpf(2) ** (-8 if low < 1 else -9)
     return few.get(piece, mp.nint(2 / (low + high) / step) * step)
+
+
+WIDE_POWER_START = 0x3FE6C00000000000  # 1 is in the middle of a piece
+
+
+def power_inverse(piece: int) -> tuple[mpf, mpf]:
+    """About 1/z for z in one of 32 pieces, so that z/c - 1 is a double, and its largest value."""
+    low, high = ends_of(WIDE_POWER_START, piece, 47)
+    if low < 1 < high:
+        return mpf(1), high - 1
+    found = []
+    for bits in range(4, 12):
+        for n in range(int(2**bits / high), int(2**bits / low) + 2):
+            inverse = mpf(n) / 2**bits
+            reach = max(abs(low * inverse - 1), abs(high * inverse - 1))
+            if reach <= mpf(2) ** ((0 if low < 1 else 1) - bits):
+                found.append((reach, inverse))
+    reach, inverse = min(found)
+    return inverse, reach
+
+
+def cube_root_pieces() -> list[list[float]]:
+    """m^(-1/3) on sixteen pieces of [1, 2), as parabolas in m: a column for each power of m."""
+    rows = []
+    for piece in range(16):
+        low, high = 1 + mpf(piece) / 16, 1 + mpf(piece + 1) / 16
+        fit = Fit(lambda m: 1 / mp.cbrt(m), lambda m: mp.cbrt(m), low, high, 2)
+        rows.append([float(c) for c in remez(fit)[0]])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def upper_word(x: mpf) -> mpf:
+    """What a double's upper 32 bits hold of x."""
+    bits = struct.unpack("<Q", struct.pack("<d", float(x)))[0]
+    return mpf(struct.unpack("<d", struct.pack("<Q", bits & ~0xFFFFFFFF))[0])
+
+
+def words(column: list[mpf], shift: int) -> list[int]:
+    """The upper (shift 32) or lower (0) halves of doubles."""
+    return [
+        struct.unpack("<Q", struct.pack("<d", float(x)))[0] >> shift & 0xFFFFFFFF for x in column
+    ]
+
+
+def power_tables() -> dict[str, list[int]]:
+    """The tables for powers in wide.h: halves of doubles, of which one register holds sixteen."""
+    inverses = [power_inverse(piece)[0] for piece in range(32)]
+    logs = [-mp.log(c) for c in inverses]
+    heads = [upper_word(log) for log in logs]
+    rests = [log - head for log, head in zip(logs, heads, strict=True)]
+    assert max(power_inverse(piece)[1] for piece in range(32)) < POWER_REACH
+    return {
+        "inverse": words(inverses, 32),
+        "log_upper": words(heads, 32),
+        "log_rest_upper": words(rests, 32),
+        "log_rest_lower": words(rests, 0),
+    }
 
 
 def wide_tables() -> dict[str, list[float]]:
@@ -270,6 +338,7 @@ def wide_tables() -> dict[str, list[float]]:
     inverses = [wide_inverse(piece) for piece in range(16)]
     logs = [-mp.log(c) for c in inverses]
     heads = [mp.nint(log * 2**42) / mpf(2) ** 42 for log in logs]
+    roots = cube_root_pieces()
     return {
         "powers": [float(p) for p in powers],
         "power_rests": [float(p / mpf(float(p)) - 1) for p in powers],
@@ -282,15 +351,36 @@ def wide_tables() -> dict[str, list[float]]:
         "inverses": [float(c) for c in inverses],
         "logs": [float(h) for h in heads],
         "log_rests": [float(log - head) for log, head in zip(logs, heads, strict=True)],
+        **logs_to_base("two", 2, logs),
+        **logs_to_base("ten", 10, logs),
+        "root_constants": roots[0],
+        "root_slopes": roots[1],
+        "root_squares": roots[2],
+        "root_factors": [float(1 / mp.cbrt(2 ** (j % 3))) for j in range(8)],
     }
 
 
-def print_columns(opening: str, columns: dict[str, list[float]]) -> None:
+def logs_to_base(name: str, base: int, logs: list[mpf]) -> dict[str, list[float]]:
+    """Logarithms of c to another base, as those in wide_tables; then of 2 and of e, each in two
+    parts, where the first of 2 times any exponent is a multiple of 2^-42."""
+    scaled = [log / mp.log(base) for log in logs]
+    heads = [mp.nint(log * 2**42) / mpf(2) ** 42 for log in scaled]
+    two, e = mp.log(2) / mp.log(base), 1 / mp.log(base)
+    two_head = mp.nint(two * 2**42) / mpf(2) ** 42
+    rests = [log - head for log, head in zip(scaled, heads, strict=True)]
+    numbers = [two_head, two - two_head, mpf(float(e)), e - mpf(float(e))]
+    return {f"logs_to_{name}": [float(x) for x in [*heads, *rests, *numbers]]}
+
+
+def print_columns(opening: str, columns: dict[str, list[float] | list[int]]) -> None:
     print(opening)
     for name, column in columns.items():
-        print(f"static const double {name}[{len(column)}] = {{")
-        for i in range(0, len(column), 4):
-            print("    " + ", ".join(c.hex() for c in column[i : i + 4]) + ",")
+        whole = isinstance(column[0], int)
+        print(f"static const {'uint32_t' if whole else 'double'} {name}[{len(column)}] = {{")
+        shown = [f"{c:#010x}" if whole else c.hex() for c in column]
+        per_line = 8 if whole else 4
+        for i in range(0, len(column), per_line):
+            print("    " + ", ".join(shown[i : i + per_line]) + ",")
         print("};\n")
     print("#endif")
 
@@ -302,8 +392,11 @@ def print_log_table() -> None:
 
 
 def print_wide_tables() -> None:
-    opening = WIDE_TABLES_OPENING.format(start=f"{WIDE_LOG_START:#x}")
-    print_columns(opening, {f"cdm_wide_{name}": t for name, t in wide_tables().items()})
+    opening = WIDE_TABLES_OPENING.format(
+        start=f"{WIDE_LOG_START:#x}", power_start=f"{WIDE_POWER_START:#x}"
+    )
+    columns = wide_tables() | power_tables()
+    print_columns(opening, {f"cdm_wide_{name}": column for name, column in columns.items()})
 
 
 WIDE_TABLES_OPENING = """\
@@ -312,13 +405,19 @@ WIDE_TABLES_OPENING = """\
  * Powers 2^(j/16), every other one of them again, and sines and cosines of j pi/8; for each of
  * sixteen pieces of an octave, of which the first begins at the bits CDM_WIDE_LOG_START, 1/c and
  * log c, a multiple of 2^-42.  The rests are what rounding left over, of the powers relative to
- * them.  It knows nothing of its use.  Printed by
- * `python coefficients.py wide_tables`; do not edit.
+ * them.  To other bases log c and its rest, then the logarithms of 2 and of e, in two parts each.
+ * For m^(-1/3) on sixteen pieces of [1, 2) parabolas, and factors for m, 2m and 4m.  For powers
+ * 1/c and log c once more, of 32 pieces from CDM_WIDE_POWER_START, in halves of 32 bits: all that
+ * 1/c needs is its upper half; of log c it is that one's number and the rest, a double.  It knows
+ * nothing of its use.  Printed by `python coefficients.py wide_tables`; do not edit.
  */
 #ifndef CDM_WIDE_TABLES_H
 #define CDM_WIDE_TABLES_H
 
+#include <stdint.h>
+
 #define CDM_WIDE_LOG_START {start}LL
+#define CDM_WIDE_POWER_START {power_start}LL
 """
 
 

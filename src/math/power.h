@@ -16,6 +16,8 @@
  * results do not need. They need fma, without which the exact products would make them slower than
  * the library: then it is the library's pow too.
  *
+ * For AVX-512 wide.h has power and cbrt with tables in registers; what is out of the ordinary comes here.
+ *
  * Method of the logarithm: P. T. P. Tang, Table-driven implementation of the logarithm function,
  * ACM TOMS 16 (1990) 378.
  */

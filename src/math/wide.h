@@ -1,8 +1,9 @@
 /* The functions of which vectors are made most often, on eight doubles at once, for AVX-512.
  *
  * Knows the instruction set and the tables of wide_tables.h; must not know operators or loops.  Why
- * it is fast: a table of sixteen numbers lies in two registers, so that looking up is one
- * instruction, and after it the polynomials are half as long as those of the plain formulas.  Every
+ * it is fast: a table of sixteen numbers, or of the upper halves of 32, lies in two registers, so that
+ * looking up is one instruction, and after it the polynomials are half as long as those of the plain
+ * formulas.  Every
  * number depends on its operand alone: where one is outside of what a formula is for, that one is
  * the library's, and its neighbours stay what they are.
  *
@@ -52,6 +53,13 @@ CDM_INLINE CdmWide cdm_wide_two_prod(CdmWide a, CdmWide b, CdmWide *err) {
 CDM_INLINE CdmWide cdm_wide_signed(CdmWide y, CdmWide x) {
     __m512i sign = _mm512_set1_epi64((long long)CDM_SIGN_BIT);
     return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(sign, CDM_WBITS(x), CDM_WBITS(y), 0xca));
+}
+
+/* The doubles of 32 of which the table has the upper halves and the others are zero; the low five bits
+ * of the upper halves of `index` say which. */
+CDM_INLINE CdmWide cdm_wide_look32(const uint32_t *table, __m512i index) {
+    __m512i first = _mm512_loadu_si512(table), second = _mm512_loadu_si512(table + 16);
+    return _mm512_castsi512_pd(_mm512_maskz_permutex2var_epi32(0xaaaa, first, index, second));
 }
 
 /* y, but f(x) in the lanes of `rare`: seldom called, so neither inlined nor fast. */
@@ -104,8 +112,13 @@ CDM_INLINE CdmWide cdm_wide_exp_rest(CdmWide r, CdmWide r2) {
 
 /* --- log: k ln2 + log c + log(1 + r), where x = 2^k z and r = z/c - 1 ----------------------------- */
 
+typedef struct {
+    CdmWide k, r, r2, p; /* log(1 + r) = r + r2 p */
+    __m512i piece;
+} CdmWideLog;
+
 /* (log(1 + r) - r + r^2/2)/r^3 on -0.0305 <= r <= 0.0325, error 2^-55.6 of r. */
-CDM_INLINE CdmWide cdm_wide_log_normal(CdmWide x) {
+CDM_INLINE CdmWideLog cdm_wide_log_parts(CdmWide x) {
     __m512i offset = _mm512_sub_epi64(CDM_WBITS(x), _mm512_set1_epi64(CDM_WIDE_LOG_START));
     __m512i exponent = _mm512_and_si512(offset, CDM_WEXPONENT);
     __m512i piece = _mm512_srli_epi64(offset, 48);
@@ -117,16 +130,126 @@ CDM_INLINE CdmWide cdm_wide_log_normal(CdmWide x) {
                            0x1.2492eafc9bea5p-3, -0x1.00691c7d08bf3p-3);
     p = CDM_WFMA(r2, CDM_WFMA(r4, CDM_W(0x1.c4651856adabcp-4), p),
                  CDM_WPOLY2(r, 0x1.55555555559f1p-2, -0x1.0000000068358p-2));
-    CdmWide hi = CDM_WFMA(k, CDM_W(0x1.62e42fefa3800p-1), cdm_wide_look(cdm_wide_logs, piece));
-    CdmWide lo = CDM_WFMA(k, CDM_W(0x1.ef35793c76730p-45), cdm_wide_look(cdm_wide_log_rests, piece));
+    CdmWideLog parts = {k, r, r2, CDM_WFMA(r, p, CDM_W(-0.5)), piece};
+    return parts;
+}
+
+CDM_INLINE CdmWide cdm_wide_log_normal(CdmWide x) {
+    CdmWideLog l = cdm_wide_log_parts(x);
+    CdmWide hi = CDM_WFMA(l.k, CDM_W(0x1.62e42fefa3800p-1), cdm_wide_look(cdm_wide_logs, l.piece));
+    CdmWide lo = CDM_WFMA(l.k, CDM_W(0x1.ef35793c76730p-45), cdm_wide_look(cdm_wide_log_rests, l.piece));
+    CdmWide sum = hi + l.r, rest = (hi - sum) + l.r;
+    return sum + (rest + CDM_WFMA(l.r2, l.p, lo));
+}
+
+/* To the base of a table: as before, with r over the logarithm of the base in two parts. */
+CDM_INLINE CdmWide cdm_wide_log_to(const double *table, CdmWide x) {
+    CdmWideLog l = cdm_wide_log_parts(x);
+    CdmWide hi = CDM_WFMA(l.k, CDM_W(table[32]), cdm_wide_look(table, l.piece));
+    CdmWide lo = CDM_WFMA(l.k, CDM_W(table[33]), cdm_wide_look(table + 16, l.piece));
+    CdmWide r_lo, e = CDM_W(table[34]), r = cdm_wide_two_prod(l.r, e, &r_lo);
     CdmWide sum = hi + r, rest = (hi - sum) + r;
-    return sum + (rest + CDM_WFMA(r2, CDM_WFMA(r, p, CDM_W(-0.5)), lo));
+    lo = CDM_WFMA(l.r2 * l.p, e, lo) + CDM_WFMA(l.r, CDM_W(table[35]), r_lo);
+    return sum + (rest + lo);
+}
+
+/* The lanes in which x is not normal and positive. */
+CDM_INLINE __mmask8 cdm_wide_unusual(CdmWide x) {
+    __m512i above = _mm512_sub_epi64(CDM_WBITS(x), _mm512_set1_epi64(1LL << 52));
+    return _mm512_cmpge_epu64_mask(above, _mm512_set1_epi64(0x7feLL << 52));
 }
 
 CDM_INLINE CdmWide cdm_wide_log(CdmWide x) {
-    __m512i above = _mm512_sub_epi64(CDM_WBITS(x), _mm512_set1_epi64(1LL << 52));
-    __mmask8 rare = _mm512_cmpge_epu64_mask(above, _mm512_set1_epi64(0x7feLL << 52));
-    return cdm_wide_or(log, x, cdm_wide_log_normal(x), rare);
+    return cdm_wide_or(log, x, cdm_wide_log_normal(x), cdm_wide_unusual(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_log2(CdmWide x) {
+    return cdm_wide_or(log2, x, cdm_wide_log_to(cdm_wide_logs_to_two, x), cdm_wide_unusual(x));
+}
+
+CDM_INLINE CdmWide cdm_wide_log10(CdmWide x) {
+    return cdm_wide_or(log10, x, cdm_wide_log_to(cdm_wide_logs_to_ten, x), cdm_wide_unusual(x));
+}
+
+/* --- power: see power.h, whose bound holds here -------------------------------------------------- */
+
+/* cdm_log_pair of a normal positive number by a table of 32 pieces, in registers.
+ * (log(1 + r) - r + r^2/2)/r^3 on |r| <= 0.0205, error 2^-68.4 of r. */
+CDM_INLINE CdmWide cdm_wide_log_pair(CdmWide x, CdmWide *lo) {
+    __m512i offset = _mm512_sub_epi64(CDM_WBITS(x), _mm512_set1_epi64(CDM_WIDE_POWER_START));
+    __m512i exponent = _mm512_and_si512(offset, CDM_WEXPONENT);
+    __m512i piece = _mm512_srli_epi32(offset, 15);
+    CdmWide k = _mm512_cvtepi64_pd(_mm512_srai_epi64(offset, 52));
+    CdmWide z = _mm512_castsi512_pd(_mm512_sub_epi64(CDM_WBITS(x), exponent));
+    CdmWide r = _mm512_fmsub_pd(z, cdm_wide_look32(cdm_wide_inverse, piece), CDM_W(1.0));
+    CdmWide rest2, r2 = cdm_wide_two_prod(r, r, &rest2), r4 = r2 * r2;
+    CdmWide p = CDM_WFMA(r4, CDM_WPOLY4(r, r2, 0x1.249244bca42ccp-3, -0x1.fffff43df59d5p-4,
+                                        0x1.c77e0c7b65bc0p-4, -0x1.9a0361dbfa5b5p-4),
+                         CDM_WPOLY4(r, r2, 0x1.5555555555552p-2, -0x1.fffffffffffeep-3,
+                                    0x1.99999999c1b16p-3, -0x1.555555559b740p-3));
+    CdmWide head = CDM_WFMA(k, CDM_W(0x1.62e42fefa3800p-1), cdm_wide_look32(cdm_wide_log_upper, piece));
+    __m512i upper = CDM_WBITS(cdm_wide_look32(cdm_wide_log_rest_upper, piece));
+    __m512i lower = CDM_WBITS(cdm_wide_look32(cdm_wide_log_rest_lower, piece));
+    CdmWide rest = _mm512_castsi512_pd(_mm512_or_si512(upper, _mm512_srli_epi64(lower, 32)));
+    rest = CDM_WFMA(k, CDM_W(0x1.ef35793c76730p-45), rest);
+    CdmWide linear = head + r, half = CDM_W(0.5), sum = CDM_WFNMA(half, r2, linear);
+    rest = rest + ((head - linear) + r) + CDM_WFNMA(half, r2, linear - sum);
+    *lo = CDM_WFMA(r * r2, p, CDM_WFNMA(half, rest2, rest));
+    return sum;
+}
+
+/* b log a as the return value plus *lo, and which numbers are not normal and positive, or have a
+ * result next to the ends of the range. */
+CDM_INLINE CdmWide cdm_wide_power_first(CdmWide a, CdmWide b, CdmWide *lo, __mmask8 *rare) {
+    CdmWide log_lo, x_lo, hi = cdm_wide_log_pair(a, &log_lo), x = cdm_wide_two_prod(b, hi, &x_lo);
+    *lo = CDM_WFMA(b, log_lo, x_lo);
+    *rare = CDM_WBEYOND(x, 708.0, _CMP_NLT_UQ) | cdm_wide_unusual(a);
+    return x;
+}
+
+/* e^(x + lo), where 2^(j/16) comes with what its rounding left over. */
+CDM_INLINE CdmWide cdm_wide_power_then(CdmWide x, CdmWide lo) {
+    CdmWide magic = CDM_WFMA(x + lo, CDM_W(CDM_LOG2E), CDM_W(CDM_MAGIC_16));
+    CdmWide k = magic - CDM_W(CDM_MAGIC_16), reduced = CDM_WFNMA(k, CDM_W(CDM_LN2_HI), x);
+    CdmWide r = reduced + CDM_WFNMA(k, CDM_W(CDM_LN2_LO), lo), r2 = r * r;
+    CdmWide lost = cdm_wide_look(cdm_wide_power_rests, CDM_WBITS(magic));
+    CdmWide power = cdm_wide_look(cdm_wide_powers, CDM_WBITS(magic));
+    CdmWide p = CDM_WFMA(r2, cdm_wide_exp_rest(r, r2), lost) + r;
+    return _mm512_scalef_pd(CDM_WFMA(power, p, power), k);
+}
+
+/* y, but a^b in the lanes of `rare`. */
+static __attribute__((noinline, unused)) CdmWide cdm_wide_power_mend(CdmWide a, CdmWide b, CdmWide y,
+                                                                     __mmask8 rare) {
+    double in[8], exponent[8], out[8];
+    int i;
+    _mm512_storeu_pd(in, a);
+    _mm512_storeu_pd(exponent, b);
+    _Pragma("omp simd")
+    for (i = 0; i < 8; i++)
+        out[i] = cdm_power(in[i], exponent[i]);
+    return _mm512_mask_loadu_pd(y, rare, out);
+}
+
+/* --- cbrt: see power.h ----------------------------------------------------------------------------- */
+
+/* |x| = 2^(3q + j) z, 1 <= z < 2, and m = 2^j z.  r is m^(-1/3) to 2^-19, so that 1/m follows from r^3
+ * and h = 1 - m r^3.  What is 0 or not finite is its own root. */
+CDM_INLINE CdmWide cdm_wide_cbrt(CdmWide x) {
+    CdmWide a = _mm512_abs_pd(x), e = _mm512_getexp_pd(a), z = _mm512_getmant_pd(a, 0, 0);
+    CdmWide q = _mm512_roundscale_pd(CDM_WFMA(e, CDM_W(1.0 / 3.0), CDM_W(-1.0 / 3.0)), 0);
+    CdmWide down = CDM_W(-3.0) * q, m = _mm512_scalef_pd(a, down);
+    __m512i piece = _mm512_srli_epi64(CDM_WBITS(z), 48), j = CDM_WBITS(CDM_W(CDM_MAGIC) + (e + down));
+    CdmWide slope = cdm_wide_look(cdm_wide_root_slopes, piece), r = cdm_wide_look(cdm_wide_root_constants, piece);
+    slope = CDM_WFMA(z, cdm_wide_look(cdm_wide_root_squares, piece), slope);
+    r = CDM_WFMA(z, slope, r) * cdm_wide_look8(cdm_wide_root_factors, j);
+    CdmWide r2 = r * r, r3 = r2 * r, mr = m * r, h = CDM_WFNMA(mr, r2, CDM_W(1.0));
+    __m512i few = _mm512_and_si512(CDM_WBITS(mr * r), _mm512_set1_epi64((long long)0xfffffff000000000ULL));
+    CdmWide t = _mm512_castsi512_pd(few), inverse = CDM_WFMA(h, CDM_WFMA(h, r3, r3), r3);
+    CdmWide u = CDM_WFNMA(t * t, t, m) * inverse;
+    CdmWide p = CDM_WFMA(u, CDM_WFMA(u, CDM_W(14.0 / 81.0), CDM_W(2.0 / 9.0)), CDM_W(1.0 / 3.0));
+    CdmWide y = _mm512_scalef_pd(CDM_WFMA(t * u, p, t), q);
+    return _mm512_mask_mov_pd(cdm_wide_signed(y, x), _mm512_fpclass_pd_mask(x, 0x9f), x);
 }
 
 /* --- sin and cos: of k pi/8 from a table, of r, |r| <= pi/16, by polynomials --------------------- */
@@ -223,7 +346,7 @@ CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
  * d follows from n. */
 CDM_INLINE CdmWide cdm_wide_tanh_of(CdmWide x, CdmWideHyper h) {
     CdmWide one = CDM_W(1.0), a = one - h.power, a_lo = (one - a) - h.power;
-    CdmWide n = CDM_WFNMA(h.power, h.all, a), d = one + h.u;
+    CdmWide n = CDM_WFNMA(h.power, h.all, a), d = CDM_WFMA(h.power, h.all, one + h.power);
     CdmWide n_lo = CDM_WFNMA(h.power, h.rest, CDM_WFNMA(h.power, h.r, (a - n) + a_lo));
     CdmWide d_lo = (CDM_W(2.0) - d) - n, inverse = one / d, q = n * inverse;
     CdmWide residual = CDM_WFNMA(q, d, n) + CDM_WFNMA(q, d_lo - n_lo, n_lo);
