@@ -94,6 +94,12 @@ COLD_METHODS = (
     r"|astype|to_device))\(.*(\{|, )$"
 )
 
+# Where an error was seen, which 24,000 places keep, and the frames that are made of it: lines of
+# files that a user does not have. Without them a traceback has the lines of Python alone, as
+# that of an error in NumPy.
+ERROR_PLACE = "#define __PYX_MARK_ERR_POS(f_index, lineno)"
+TRACEBACK = r"\s+__Pyx_AddTraceback\(\"[\w.]+\", __pyx_clineno, __pyx_lineno, __pyx_filename\);$"
+
 
 def unix_flags() -> tuple[list[str], list[str]]:
     """Compiler and linker flags of gcc and clang."""
@@ -193,15 +199,15 @@ def translate(pyx: str) -> str:
         force=COVERAGE,
     )
     if not (DEBUG or COVERAGE):
-        mark_cold(Path(unit.sources[0]))
+        make_small(Path(unit.sources[0]))
     return unit.sources[0]
 
 
-def mark_cold(unit: Path) -> None:
-    """Make the functions of the cold rooms cold; what room they are of, Cython says before each.
+def make_small(unit: Path) -> None:
+    """Make the functions of the cold rooms cold, and leave the core out of tracebacks.
 
-    Not the inline ones: what calls a cold function on its way is taken for cold itself, and others
-    call these everywhere.
+    What room a function is of, Cython says before it. Not the inline ones: what calls a cold
+    function on its way is taken for cold itself, and others call these everywhere.
     """
     text = unit.read_text(encoding="utf-8")
     marked, cold, defined = [], False, False
@@ -211,6 +217,10 @@ def mark_cold(unit: Path) -> None:
             cold = bool(room) and room[1] in COLD_ROOMS
         elif "define CYTHON_SMALL_CODE" in line:
             defined = True
+        elif line.startswith(ERROR_PLACE):
+            line = ERROR_PLACE + " {}\n"
+        elif re.match(TRACEBACK, line):
+            line = ""
         elif (cold and re.match(COLD_FUNCTIONS, line)) or (
             defined and re.match(COLD_METHODS, line)
         ):
