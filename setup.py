@@ -77,8 +77,8 @@ DIRECTIVES = {
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
     ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
-     "deferred", "elements", "ended", "groups", "guarded", "headroom", "hosted", "joins", "look",
-     "loop_products", "make", "mingled", "native", "numbers", "parts", "pattern",
+     "deferred", "elements", "ended", "forms", "groups", "guarded", "headroom", "hosted", "joins",
+     "look", "loop_products", "make", "mingled", "native", "nested", "numbers", "parts", "pattern",
      "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
      "registers", "schedule", "selections", "sheets", "shifts", "storage", "strips",
      "structural_rules", "summed", "surroundings", "typing", "views", "watch"]

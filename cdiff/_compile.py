@@ -42,7 +42,7 @@ from cdiff._saving import (
 )
 from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
-from cdiff._tree import class_name, unflatten
+from cdiff._tree import class_name, fields_of, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
@@ -497,14 +497,14 @@ def call_form(
     try:
         return CallForm(
             path.runner, signature.args, signature.kwargs, template, signature.fixed, inside,
-            surroundings, apart,
+            surroundings, apart, fields_of,
         )  # fmt: skip
     except ValueError:
         return None
 
 
 def is_plain(treedef: TreeDef) -> bool:
-    """Are all containers tuples, lists, dicts and None themselves?
+    """Are all containers tuples, lists, dicts and None themselves, or dataclasses?
 
     Parameters
     ----------
@@ -516,7 +516,8 @@ def is_plain(treedef: TreeDef) -> bool:
     """
     if treedef.family is None:
         return True
-    return treedef.cls in (tuple, list, dict, type(None)) and all(map(is_plain, treedef.children))
+    known = treedef.cls in (tuple, list, dict, type(None)) or fields_of(treedef.cls) is not None
+    return known and all(map(is_plain, treedef.children))
 
 
 def compile(

@@ -408,10 +408,14 @@ def jacrev(
 
 
 class _Hessian(Transformed):
+    def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
+        super().__init__(f, factory, options)
+        nested: Any = jacfwd(jacrev(f, **options), **options)
+        nested.prepare_mode("symmetric")  # where nothing is around: no mode is asked for
+        self._nested = nested
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        options = dict(self._options)
-        argnums = options.pop("argnums")
-        return jacfwd(jacrev(self._f, argnums, **options), argnums, **options)(*args, **kwargs)
+        return self._nested(*args, **kwargs)
 
 
 def hessian(
@@ -420,7 +424,7 @@ def hessian(
     has_aux: bool = False,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
-    """The function that computes all second derivatives, forward over reverse.
+    """The function that computes all second derivatives, forward or in reverse over reverse.
 
     Parameters
     ----------

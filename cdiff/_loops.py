@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, array, call, deferring, is_tracked, peek, swept
+from cdiff._core import Array, array, call, deferring, held, is_tracked, peek, swept
 from cdiff._face import misfit
 from cdiff._packing import Spec, spec_of
 from cdiff._scan import Scan
@@ -300,8 +300,10 @@ def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
         return _one_step(f, carry, rows)
     function = _ScanFunction(f, carry, rows.treedef)
     body = Body(function, len(carry.leaves) + len(rows.leaves))
-    operands = [operand(x) for x in [*carry.leaves, *rows.leaves]]
     waits = deferring() and rows.length > 0
+    if waits:  # an array is copied once, for the operand and the first step
+        carry.leaves = [held(x) if _is_large(x) else x for x in carry.leaves]
+    operands = [operand(x) for x in [*carry.leaves, *rows.leaves]]
     init, arrays = [
         [x if waits and isinstance(x, Array) else plain(x) for x in leaves]
         for leaves in (carry.leaves, rows.leaves)
@@ -317,6 +319,10 @@ def _scan(f: Any, carry: _Carry, rows: _Rows, reverse: bool) -> tuple[Any, Any]:
     assert function.results.treedef is not None
     ys = unflatten(function.results.treedef, results[n:])
     return unflatten(carry.treedef, results[:n]), ys
+
+
+def _is_large(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.ndim > 0
 
 
 def _run_now(loop: Scan, operands: list[Any], init: list[Any], arrays: list[Any]) -> list[Any]:

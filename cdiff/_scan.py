@@ -23,8 +23,8 @@ from cdiff._core import (
     Array,
     Callee,
     Level,
-    array,
     call,
+    constant,
     dual,
     is_zero_part,
     leaf,
@@ -59,9 +59,9 @@ def floats(specs: Sequence[Spec]) -> list[int]:
 
 
 def zero(spec: Spec) -> Array:
-    """A zero derivative."""
+    """A zero derivative, in memory that nobody writes to: programs read it where it is."""
     dtype, shape = spec
-    return array(np.zeros(shape, dtype if has_derivative(spec) else FLOAT64))
+    return constant(np.zeros(shape, dtype if has_derivative(spec) else FLOAT64))
 
 
 def fitting(x: Any, spec: Spec) -> Any:

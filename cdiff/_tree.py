@@ -24,6 +24,7 @@ __all__ = [
     "class_name",
     "describe",
     "family_of",
+    "fields_of",
     "flatten",
     "flatten_like",
     "is_named",
@@ -141,11 +142,37 @@ def _open_namedtuple(tree: Any) -> tuple[Iterable[Any], tuple[Any, ...], Any]:
 
 
 def _open_dataclass(tree: Any) -> tuple[Iterable[Any], tuple[Any, ...], Any]:
+    names, n = _field_names(tree.__class__)
+    static = {name: getattr(tree, name) for name in names[n:]}
+    return [getattr(tree, name) for name in names[:n]], names[:n], static
+
+
+def _field_names(cls: type) -> tuple[tuple[str, ...], int]:
+    """The fields of a dataclass, static ones last, and how many are not."""
     # Somebody has imported dataclasses already, else there would be no dataclass here.
-    fields = sys.modules["dataclasses"].fields(tree)
-    names = tuple([f.name for f in fields if not f.metadata.get("static", False)])
-    static = {f.name: getattr(tree, f.name) for f in fields if f.metadata.get("static", False)}
-    return [getattr(tree, name) for name in names], names, static
+    fields = sys.modules["dataclasses"].fields(cls)
+    static = [f.name for f in fields if f.metadata.get("static", False)]
+    names = [f.name for f in fields if f.name not in static]
+    return (*names, *static), len(names)
+
+
+def fields_of(cls: type) -> tuple[tuple[str, ...], int] | None:
+    """How a dataclass is taken apart.
+
+    Parameters
+    ----------
+    cls : type
+
+    Returns
+    -------
+    names : tuple of str
+        Of the fields, static ones last.
+    count : int
+        How many are not static.
+
+    None for any other class.
+    """
+    return _field_names(cls) if family_of(cls) is _DATACLASS else None
 
 
 def _close_dataclass(cls: Any, keys: tuple[Any, ...], meta: Any, children: Sequence[Any]) -> Any:

@@ -111,6 +111,8 @@ def check_argnums(argnums: Any, who: str) -> Argnums:
     ValueError
         If it is empty or names an argument twice.
     """
+    if argnums.__class__ is int:
+        return argnums
     if isinstance(argnums, (tuple, list)):
         positions = tuple(argnums)
         if not positions:

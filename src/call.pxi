@@ -309,6 +309,16 @@ cdef Array lowered_seed(Array g, int level):
     return out
 
 
+cdef bint is_all_zero(np.ndarray x) except -1:
+    """Are all numbers 0?  They are where the first one is, and each is like the one before: NumPy's
+    `any` makes booleans of all."""
+    cdef Py_ssize_t size = np.PyArray_ITEMSIZE(x)
+    cdef const char *data = np.PyArray_BYTES(x)
+    if not np.PyArray_IS_C_CONTIGUOUS(x) or np.PyArray_SIZE(x) == 0:
+        return not x.any()
+    return not x[0] and memcmp(data, data + size, np.PyArray_NBYTES(x) - size) == 0
+
+
 def is_zero_part(y, Py_ssize_t start, Py_ssize_t stop):
     """Is this part of a vector zero for certain?
 
@@ -325,7 +335,7 @@ def is_zero_part(y, Py_ssize_t start, Py_ssize_t stop):
         if a is None or N(a).flags & NODE_DUAL or looks > MOST_LOOKS or ndim_of(a) != 1:
             return False
         if not levels_of(N(a)):
-            if ndarray_of(a)[start:stop].any():
+            if not is_all_zero(ndarray_of(a)[start:stop]):
                 return False
         elif N(a).op == OP_POSITIVE:               # as which a lower level sees it
             todo.append(parent(a, 0))

@@ -25,18 +25,20 @@ cdef enum:
     ITEM_TUPLE = 3                # also a namedtuple; its parts follow
     ITEM_LIST = 4
     ITEM_DICT = 5
+    ITEM_FIELDS = 6               # of a dataclass
     # What a result, or a part of one, is made of.
     MADE_OUTPUT = 0
     MADE_FIXED = 1
     MADE_TUPLE = 2
     MADE_LIST = 3
     MADE_DICT = 4
+    MADE_FIELDS = 5
 
 # A part of the arguments or of the result, in preorder.
 cdef struct Item:
     int kind
     int32_t count                 # parts of a container; the number of an output
-    PyObject *object              # class, static value or keys; kept alive by the form
+    PyObject *object              # class, static value, keys, or class and fields; the form's
 
 cdef struct Reading:
     const Item *item
@@ -49,6 +51,7 @@ cdef struct Reading:
 
 cdef object NO_ANSWER = object()  # in place of a result
 cdef PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
+cdef object made_empty = object.__new__, set_field = object.__setattr__
 
 
 @cython.final
@@ -69,7 +72,8 @@ cdef class CallForm:
     `template` is the result with the number of an output in place of each number or array, and a
     Fixed for anything else.  `surroundings` is None, or what the program has been recorded in.
     `apart` are the arrays that results must not be computed into; None where calls with the keyword
-    `out` are not of this form.
+    `out` are not of this form.  `fields(cls)` gives the names of a dataclass's fields, static ones
+    last, and how many are not; None for other classes.
 
     ValueError for arguments and results that only the general way can handle.
     """
@@ -78,14 +82,14 @@ cdef class CallForm:
     cdef Surroundings around
     cdef NumberCode code
     cdef tuple names              # of keyword arguments
-    cdef list kept
-    cdef list apart
+    cdef list kept, apart
     cdef Item *items
     cdef Item *made
     cdef Py_ssize_t n_args, n_inputs, n_outputs
 
     def __init__(self, Runner runner not None, tuple args not None, dict kwargs not None, template,
-                 fixed=(), list statics not None=[], surroundings=None, list apart=None):
+                 fixed=(), list statics not None=[], surroundings=None, list apart=None,
+                 fields=None):
         cdef Py_ssize_t i, found = 0
         cdef list items = [], made = []
         cdef Program p = runner.program
@@ -104,10 +108,10 @@ cdef class CallForm:
             if i in fixed:
                 items.append((ITEM_STATIC, 0, x))
             else:
-                found = argument_items(p, x, items, found, statics)
+                found = argument_items(fields, p, x, items, found, statics)
         if found != p.n_inputs:
             raise ValueError(f"{found} inputs among the arguments, not {p.n_inputs}")
-        result_items(template, self.n_outputs, made)
+        result_items(fields, template, self.n_outputs, made)
         self.items = self.stored(items)
         self.made = self.stored(made)
 
@@ -301,6 +305,12 @@ cdef class CallForm:
             return [self.built(at, outputs, fresh) for i in range(item.count)]
         if item.kind == MADE_DICT:
             return {key: self.built(at, outputs, fresh) for key in <tuple>item.object}
+        if item.kind == MADE_FIELDS:
+            cls, names = <tuple>item.object
+            parts = made_empty(cls)              # past __init__, as the general way does it
+            for name in names:
+                set_field(parts, name, self.built(at, outputs, fresh))
+            return parts
         parts = PyTuple_New(item.count)
         for i in range(item.count):
             part = self.built(at, outputs, fresh)
@@ -352,36 +362,6 @@ cdef bint meets_array(np.ndarray room, np.ndarray a) noexcept:
 
 
 # ---------------------------------------------------------------- the form of arguments
-
-cdef Py_ssize_t argument_items(Program p, object x, list items, Py_ssize_t n,
-                               list statics) except -1:
-    """Append the items of an argument with inputs from n on; the number of the next input."""
-    cdef type cls = type(x)
-    if cls is float or cls is np.float64:
-        if n >= p.n_inputs or p.code[n].type > TYPE_WEAK:
-            raise ValueError("a float in place of an array")
-        items.append((ITEM_FLOAT, 0, cls))
-        return n + 1
-    if cls is np.ndarray:
-        if n >= p.n_inputs or not x.ndim or p.types[p.code[n].type] != (x.dtype.num, x.shape):
-            raise ValueError("an array of another type")
-        items.append((ITEM_ARRAY, 0, None))
-        return n + 1
-    if x is None or contains(statics, x):
-        items.append((ITEM_STATIC, 0, x))
-        return n
-    if cls is dict:
-        items.append((ITEM_DICT, len(x), tuple(x)))
-        parts = x.values()
-    elif cls is tuple or cls is list or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
-        items.append((ITEM_LIST if cls is list else ITEM_TUPLE, len(x), cls))
-        parts = x
-    else:
-        raise ValueError(f"a {cls.__name__} as an argument")
-    for part in parts:
-        n = argument_items(p, part, items, n, statics)
-    return n
-
 
 cdef bint contains(list xs, object x) noexcept:
     """This very object?"""
@@ -465,6 +445,8 @@ cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
     # Another thread may take an array out of here while the run has released the GIL.
     if r.pointers != NULL:
         hold_list(r)
+    if item.kind == ITEM_FIELDS:
+        return read_fields(<object>x, <tuple>item.object, r)
     if item.kind == ITEM_LIST:
         fits = type(<object>x) is list and sequence_size(x) == item.count
         for i in range(item.count):
@@ -477,6 +459,17 @@ cdef bint read_parts(PyObject *x, const Item *item, Reading *r) except -1:
     return fits
 
 
+cdef bint read_fields(object x, tuple form, Reading *r) except -1:
+    """A dataclass, with all that is in it."""
+    if type(x) is not form[0]:
+        return False
+    for name in <tuple>form[1]:
+        part = getattr(x, name, NO_ANSWER)
+        if not read_item(<PyObject *>part, r):
+            return False                         # also for a field that is missing
+    return True
+
+
 cdef inline bint same_static(PyObject *x, PyObject *expected) except -1:
     """The same object, or an equal int or string."""
     if x == expected:
@@ -486,34 +479,6 @@ cdef inline bint same_static(PyObject *x, PyObject *expected) except -1:
     if type(<object>x) is int or type(<object>x) is str:
         return <object>x == <object>expected
     return False
-
-
-# ---------------------------------------------------------------- the form of results
-
-cdef int result_items(object template, Py_ssize_t n_outputs, list items) except -1:
-    """Append the items of a result."""
-    cdef type cls = type(template)
-    if cls is int:
-        if not 0 <= template < n_outputs:
-            raise ValueError(f"there is no output {template} among {n_outputs}")
-        items.append((MADE_OUTPUT, template, None))
-        return 0
-    if cls is Fixed:
-        items.append((MADE_FIXED, 0, (<Fixed>template).value))
-        return 0
-    if template is None:
-        items.append((MADE_FIXED, 0, None))
-        return 0
-    if cls is dict:
-        items.append((MADE_DICT, len(template), tuple(template)))
-        template = template.values()
-    elif cls is tuple or cls is list:
-        items.append((MADE_LIST if cls is list else MADE_TUPLE, len(template), None))
-    else:
-        raise ValueError(f"a result is nested in tuples, lists and dicts, not in {cls.__name__}")
-    for part in template:
-        result_items(part, n_outputs, items)
-    return 0
 
 
 # ---------------------------------------------------------------- the callable

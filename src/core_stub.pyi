@@ -258,6 +258,8 @@ class Runner:
 
 def runs_inside(callee: Callee, runner: Runner, n_carry: int, n_rows: int, length: int,
                 counted: bool, backward: bool) -> bool: ...
+def constant(x: NDArray[Any]) -> Array: ...
+def held(x: Any) -> Array: ...
 def pooled(size: int, dtype: DTypeLike) -> NDArray[Any]: ...
 def run_steps(runner: Runner, start: int, stop: int, carry: list[Any], xs: list[Any],
               consts: list[Any], ys: list[Any], into: list[Any] | None = None,
@@ -442,7 +444,9 @@ class CallForm:
     def __init__(self, runner: Runner, args: tuple[Any, ...], kwargs: dict[str, Any],
                  template: Any, fixed: Container[int] = (), statics: list[Any] = ...,
                  surroundings: Surroundings | None = None,
-                 apart: list[Any] | None = None) -> None: ...
+                 apart: list[Any] | None = None,
+                 fields: Callable[[type], tuple[tuple[str, ...], int] | None] | None = None
+                 ) -> None: ...
 
 class CompiledCall(VectorCallable):
     forms: tuple[CallForm, ...]

@@ -81,6 +81,8 @@ cdef object call_direct(PyObject *called, PyObject *const *args, size_t nargsf, 
     cdef tuple given
     cdef object out, result
     if names != NULL or not self.takes(args, n):
+        if names == NULL and takes_arrays(self, args, n):
+            return call_nested(self, args, n)
         return self.general(positional(args, n), named(args + n, names), None)
     given = self.with_leaves(args, n)
     out = call_recorded(self.function, given)
@@ -136,7 +138,7 @@ cdef class JacobianCall(DirectCall):
     cdef str mode
 
     def prepare_mode(self, str mode):
-        """"fwd", "rev" or "auto"; to be called once, by the subclass."""
+        """"fwd", "rev" or "auto", or "symmetric" for a function that is a gradient."""
         self.mode = mode
 
     cdef object derivative(self, Array y, tuple given):

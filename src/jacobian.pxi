@@ -150,7 +150,8 @@ cdef bint has_calls(list outputs, list leaves, int level) except -1:
 def jacobian_blocks(outputs, leaves, int level, str mode):
     """For each output a list with a matrix (outputs by inputs) for each leaf, as ndarrays.
 
-    `mode` is "fwd", "rev" or "auto".  None where an outer transformation has to see the entries.
+    `mode` is "fwd", "rev" or "auto"; or "symmetric" for that of a gradient.  None where an outer
+    transformation has to see the entries.
     """
     cdef list ys = entered_nodes(outputs), xs = list(leaves)
     cdef Array a
@@ -161,6 +162,8 @@ def jacobian_blocks(outputs, leaves, int level, str mode):
         return None
     if watching:                          # one sweep after another can be looked into
         return reverse_blocks(ys, xs, level)
+    if mode == "symmetric":
+        mode = "rev" if puts_together(ys, xs, level) else "fwd"
     if mode == "auto":
         mode = "fwd" if prefers_forward(ys, xs) else "rev"
     if products_pay(ys, xs, level, total_size(xs if mode == "fwd" else ys)):
@@ -174,6 +177,23 @@ cdef bint prefers_forward(list outputs, list leaves):
     """A direction is cheaper than a cotangent: all go together, and partials are computed once."""
     cdef Py_ssize_t n_in = total_size(leaves), n_out = total_size(outputs)
     return n_in <= 1 or (n_out > 1 and n_in <= 2 * n_out)
+
+
+cdef bint puts_together(list outputs, list leaves, int level) except -1:
+    """Does a gradient put together what belongs to parts of the argument?  A cotangent is taken
+    apart by views, while each direction would be put together once more."""
+    cdef Sweep s
+    cdef Py_ssize_t i
+    try:
+        sweep_begin(&s, leaves, outputs, level, False)
+        if s.has_calls:
+            return False
+        for i in range(s.n_leaves, s.count):
+            if s.order[i].node.op == OP_EMBED:
+                return True
+        return False
+    finally:
+        sweep_free(&s)
 
 
 cdef Py_ssize_t total_size(list nodes) except -1:

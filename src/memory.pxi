@@ -52,10 +52,21 @@ cdef extern from *:
         const size_t start = ((size_t)p + LARGE_PAGE - 1) & mask;
         const size_t wanted = ((size_t)p + used + LARGE_PAGE / 2) & mask;
         const size_t whole = ((size_t)p + size) & mask, end = wanted < whole ? wanted : whole;
-        if (used >= LARGE_PAGE && end > start)
+        if (2 * used >= LARGE_PAGE && end > start)
             (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
     #else
         (void)p, (void)used, (void)size;
+    #endif
+    }
+    /* The size of a block of which so much is used: whole large pages, if that adds a third at
+     * most. */
+    static size_t cdiff_whole_pages(size_t used, size_t size) {
+    #if defined(MADV_HUGEPAGE)
+        const size_t whole = (used + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1);
+        return whole > size && whole - used <= used / 3 ? whole : size;
+    #else
+        (void)used;
+        return size;
     #endif
     }
     /* Sanitizer builds do without pools, so that a use after free is seen. */
@@ -68,6 +79,7 @@ cdef extern from *:
     void *cdiff_aligned_alloc(size_t n) noexcept nogil
     void cdiff_aligned_free(void *p) noexcept nogil
     void cdiff_use_large_pages(void *p, size_t used, size_t size) noexcept nogil
+    size_t cdiff_whole_pages(size_t used, size_t size) noexcept nogil
     void *cdiff_zeroed_alloc "PyMem_RawCalloc"(size_t n, size_t size) noexcept nogil
     void copy_bytes "cdiff_copy"(void *to, const void *source, size_t n) noexcept nogil
     void *cdiff_raw_alloc "PyMem_RawMalloc"(size_t n) noexcept nogil
@@ -129,10 +141,11 @@ cdef Arr *block_memory(size_t size, size_t used) noexcept:
     cdef char *p = take_of_sheet(before + size) if before else NULL
     cdef Sheet *sheet = _open_sheet if p != NULL else NULL
     if p == NULL:
-        p = <char *>cdiff_aligned_alloc(before + size)
+        size = cdiff_whole_pages(before + used, before + size)
+        p = <char *>cdiff_aligned_alloc(size)
         if p == NULL:
             return NULL
-        cdiff_use_large_pages(p, before + used, before + size)
+        cdiff_use_large_pages(p, before + used, size)
     p += before
     if before:
         (<Sheet **>p)[-1] = sheet

@@ -105,6 +105,7 @@ cdef class _Workspace:
         cdef Py_ssize_t total = first + num_threads * lanes + arena + LINE
         cdef double one = 1.0
         self.m.bases = <char **>PyMem_Calloc(n_bases, sizeof(char *))
+        total = cdiff_whole_pages(total, total)
         self.memory = <char *>cdiff_aligned_alloc(total)
         if self.memory == NULL or self.m.bases == NULL:
             raise MemoryError(f"cdiff: a program needs {total} bytes to run")

@@ -8,7 +8,7 @@
 cdef enum:
     SHEET = 8 << 20               # bytes
     LARGEST_SHARING = 1 << 20     # bytes of a block that shares a page
-    NOT_SHARED = 4 << 20          # bytes of the first such blocks
+    NOT_SHARED = 1 << 20          # bytes of the first such blocks
 
 # What stands at the start of a sheet, where the first block has room before it.
 cdef struct Sheet:

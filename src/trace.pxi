@@ -121,7 +121,7 @@ cdef class Trace(Level):
             return waiting_leaf(a, self.level)
         if not N(a).flags & NODE_ARRAY:
             return make_leaf(a, self.level)
-        if is_borrowed(a) or levels_of(N(a)) or not N(a).arr.flags & ARR_CONTIGUOUS:
+        if is_borrowed(a) or not N(a).arr.flags & ARR_CONTIGUOUS:
             return make_leaf(contiguous_copy(a), self.level)
         return make_leaf(saved(a), self.level)  # who changes it in place makes a copy
 
@@ -207,12 +207,25 @@ cdef Array remembered(Array a):
     cdef Array copy
     if found is not None and same_content(ndarray_of(found), ndarray_of(a)):
         return found
-    copy = contiguous_copy(a)
-    N(copy).flags |= NODE_SAVED
+    # A program can read memory of NumPy's where it lies: large arrays are copied only once.
+    copy = contiguous_copy(a) if r.size < defer_from \
+        else constant_node(np.array(ndarray_of(a), order="C"))
+    saved(copy)
     trace.outside[key] = copy
     trace.originals[<size_t><PyObject *>copy] = (export(a, NPY_ARRAY_WRITEABLE), base)
     trace.by_memory[<size_t>root_of(N(copy).arr)] = copy
     return copy
+
+
+def held(x):
+    """An ndarray as an operand of what is being recorded, as it is now: the copy that stands for
+    it there."""
+    return saved(as_node(x))
+
+
+def constant(np.ndarray x not None):
+    """A constant of our own, which a program reads where it lies; `x` must not change any more."""
+    return saved(constant_node(x))
 
 
 cdef Trace innermost_trace():
@@ -534,6 +547,9 @@ cdef int32_t emit_constant(Array a, _Frozen f) except -1:
     cdef np.ndarray x
     if original is not None and np.PyArray_IS_C_CONTIGUOUS(original):
         return f.program.emit_array(original)
+    x = own_constant(a) if original is None else None
+    if x is not None:
+        return f.program.emit_array(x)
     x = f.trace.copies.get(<size_t><PyObject *>a)
     if x is None or not same_content(x, ndarray_of(a)):
         x = np.array(ndarray_of(a), order="C")
