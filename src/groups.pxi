@@ -345,20 +345,24 @@ cdef class _GroupCompiler:
     cdef int set_geometry(self) except -1:
         """The points of a block: as many as have room where all lanes are; and of a chunk."""
         cdef Group *g = self.group
-        cdef Py_ssize_t lane
+        cdef Py_ssize_t lane, step = LANE_STEP * sizeof(double)
         cdef int k, lanes = self.share_lanes()
-        g.block = LANE_ROOM // (lanes + 1) & ~<Py_ssize_t>15
+        # Of long blocks each lane lies, modulo pages, where the others do or far from there.
+        g.block = LANE_ROOM // (lanes + 1)
+        g.block &= ~<Py_ssize_t>(15 if g.block < 4 * LANE_STEP else LANE_STEP - 1)
         g.block = MAX_BLOCK if g.block > MAX_BLOCK else 64 if g.block < 64 else g.block
-        g.chunk = chunk_points(g.row)
-        if g.chunk > g.size:
-            g.chunk = g.size
         if 0 < g.row < g.block:
             g.block = g.block // g.row * g.row
+        g.chunk = chunk_points(CHUNK if g.n_sums else SHORT_CHUNK, g.row, g.block)
+        if g.chunk > g.size:
+            g.chunk = g.size
         if g.block > g.chunk:
             g.block = g.chunk
         # Machine code writes whole vectors into lanes, on its way back beginning before them.
         lane = (g.block * sizeof(double) + LINE - 1) & ~<Py_ssize_t>(LINE - 1)
         lane += LINE * g.descends
+        if -lane & (step - 1) < lane >> 3:
+            lane += -lane & (step - 1)
         g.spilled = g.lane_bytes = lanes * lane
         g.n_chunks = (g.size + g.chunk - 1) // g.chunk if g.size else 0
         for k in range(g.n_slots):

@@ -18,6 +18,8 @@ cdef enum:
     STRETCH_WORK = 50000000       # elements after which a long run looks for signals
     FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
     SHARED_WORK = 400000          # points times instructions from which threads share a group
+    TAKES = 64                    # of chunks, by each of them, at most
+    SHIFTED_POINTS = 8192         # that are taken at once, at least, where there are shifts
 
 # What the steps of a call work on.
 cdef struct Memory:
@@ -47,6 +49,7 @@ cdef enum:
     # Five for each instruction, what is scattered besides, and tables (native.pxi).
     MAX_SLOTS = 6 * MAX_GROUP + 64
     MOST_HALO = 4096              # points that are computed again at the start of a chunk
+    LANE_STEP = 64                # doubles: lanes lie multiples of that apart
     LANE_ROOM = 3584              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.

@@ -8,7 +8,7 @@
 cdef enum:
     MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
-    FAR_FROM = 1 << 24            # bytes of a group that caches do not hold
+    FAR_FROM = 12 << 20           # bytes of a group that a core's part of the caches does not hold
 
 # While calls are reordered.
 cdef enum:
