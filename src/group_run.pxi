@@ -322,8 +322,8 @@ cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
 
 cdef inline Py_ssize_t taken_at_once(const Group *g, Py_ssize_t count,
                                      int workers) noexcept nogil:
-    """Of so many chunks: few, since the others wait for whoever takes the last ones; of a group with
-    shifts more, since whoever takes some computes points before them."""
+    """Of so many chunks: few, since the others wait for whoever takes the last ones; of a group
+    with shifts more, since whoever takes some computes points before them."""
     cdef Py_ssize_t n = 1 + count // (TAKES * workers), least = SHIFTED_POINTS // g.chunk
     return least if g.n_shifts and n < least else n
 

@@ -49,7 +49,6 @@ cdef enum:
     # Five for each instruction, what is scattered besides, and tables (native.pxi).
     MAX_SLOTS = 6 * MAX_GROUP + 64
     MOST_HALO = 4096              # points that are computed again at the start of a chunk
-    LANE_STEP = 64                # doubles: lanes lie multiples of that apart
     LANE_ROOM = 3584              # doubles that all lanes of a group may take: most of L1
 
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.

@@ -102,12 +102,8 @@ cdef class _Workspace:
                   Py_ssize_t lanes):
         cdef Py_ssize_t first = (registers * <Py_ssize_t>sizeof(double) + LINE) & ~<Py_ssize_t>(
             LINE - 1)
-        cdef Py_ssize_t total
+        cdef Py_ssize_t total = first + num_threads * lanes + arena + LINE
         cdef double one = 1.0
-        # Lanes begin with a page, as large arrays do: see room_before().
-        cdef Py_ssize_t page = PAGE if lanes >= <Py_ssize_t>PAGE else LINE
-        lanes = (lanes + page - 1) & ~(page - 1)
-        total = first + num_threads * lanes + arena + LINE + page
         self.m.bases = <char **>PyMem_Calloc(n_bases, sizeof(char *))
         self.memory = <char *>cdiff_aligned_alloc(total)
         if self.memory == NULL or self.m.bases == NULL:
@@ -117,7 +113,6 @@ cdef class _Workspace:
         self.adopted = {}
         self.m.bases[BASE_REGISTERS] = self.memory
         self.m.lanes = self.memory + first
-        self.m.lanes += -<Py_ssize_t>self.m.lanes & (page - 1)
         self.m.lane_bytes = lanes
         self.m.workers = num_threads
         self.m.bases[BASE_ARENA] = self.m.lanes + num_threads * lanes
