@@ -290,6 +290,10 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_GATHER:
     case DO_SCATTER: put_columns(c, s); break;
     case DO_SHIFT: put_shift(c, s); break;
+    case DO_FETCH:
+        put_pointer(c, s->slot);
+        put_fetch(c, s);
+        break;
     case DO_RANGE:
         if (quick)
             put_range(c, s->a);

@@ -8,7 +8,8 @@
 cdef enum:
     MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
-    FAR_FROM = 12 << 20           # bytes of a group that a core's part of the caches does not hold
+    MOST_FETCHED = 480            # bytes of a row that is asked for before it is written
+    FAR_FROM = 15 << 20           # bytes of a group that a core's part of the caches does not hold
 
 # While calls are reordered.
 cdef enum:
@@ -378,6 +379,7 @@ cdef class _Runs:
         r.steps = <MachineStep *>self.scratch.take(
             (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
         registers.begin(calls, n, end, self.place, r.steps, r.touched)
+        self.fetch_rows(first, end)
         k = 0
         while k < n:
             if self.g.micros[first + k].gather == NULL:
@@ -396,6 +398,20 @@ cdef class _Runs:
 
     cdef int32_t *pool_numbers(self, Py_ssize_t n) except NULL:
         return <int32_t *>self.pool.take((n + 1) * sizeof(int32_t))
+
+    cdef int fetch_rows(self, int first, int end) except -1:
+        """Ask for the tables of which a run writes most columns, if that goes far."""
+        cdef const Gather *x
+        cdef dict bytes_of = {}
+        cdef int k
+        for k in range(first, end if self.g.far and not self.g.descends else first):
+            x = self.g.micros[k].gather
+            if self.g.micros[k].kind == MICRO_SCATTER and 8 < x.strides[0] <= MOST_FETCHED:
+                bytes_of[x.table, x.strides[0]] = bytes_of.get((x.table, x.strides[0]), 0) + 8
+        for (table, stride), count in bytes_of.items():
+            if 2 * count > stride:
+                self.registers.put(DO_FETCH, 0, 0, 0, 0, 0, table).stride = stride
+        return 0
 
     cdef int sort_columns(self, int first, int end) except -1:
         """Columns side by side go together: where the first of them is read, or where the last is
@@ -561,8 +577,7 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
             r = g.micros[k].run
             room += FRAME_BYTES
             for j in range(r.n_steps):
-                room += 2 * (MAX_COLUMNS_BYTES if r.steps[j].kind == DO_GATHER
-                             or r.steps[j].kind == DO_SCATTER else MAX_STEP_BYTES)
+                room += 2 * step_bytes(r.steps[j].kind)
     if not room:
         return 0
     room = (room + page - 1) & ~(page - 1)

@@ -17,7 +17,7 @@ cdef extern from "machine_code.h":
         VALUE_REGISTERS
         DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD
         DO_STORE, DO_STORE_PAST, DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
-        DO_SHIFT
+        DO_SHIFT, DO_FETCH
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
         SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE, SHIFT_BEHIND, SHIFT_AHEAD
         MAX_STEP_BYTES, MAX_COLUMNS_BYTES, FRAME_BYTES, MAX_STRIDES
@@ -85,6 +85,12 @@ cdef bint machine_code_works() noexcept:
         call(0, NULL, NULL)
     code_free(p, 4096)
     return works
+
+
+cdef inline size_t step_bytes(int kind) noexcept nogil:
+    """The most that a step takes in machine code."""
+    return (MAX_COLUMNS_BYTES if kind == DO_GATHER or kind == DO_SCATTER or kind == DO_FETCH
+            else MAX_STEP_BYTES)
 
 
 # An operator over slots.
