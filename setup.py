@@ -77,7 +77,7 @@ DIRECTIVES = {
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
     ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
-     "deferred", "ended", "groups", "guarded", "headroom", "hosted", "joins", "look",
+     "deferred", "ended", "fetching", "groups", "guarded", "headroom", "hosted", "joins", "look",
      "loop_products", "make", "mingled", "native", "numbers", "parts", "pattern",
      "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
      "registers", "schedule", "selections", "sheets", "shifts", "storage", "strips",

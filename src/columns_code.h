@@ -20,7 +20,7 @@ enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, R
 /* What a step does besides applying an operator: DO_LOAD_FAR and DO_STORE_PAST are for memory that is
  * in no cache, DO_LOOK looks for NaN, DO_RANGE for what is so large or small that Newton's method
  * fails, DO_SHIFT puts `op` points of the vector before in front of a (or behind it, if b is 1), and
- * DO_FETCH asks for the rows of a table that are written two rounds later. */
+ * DO_FETCH asks for the rows of a table that are read (or written, if `op` is 1) two rounds later. */
 enum { DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_PAST,
        DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE, DO_SHIFT, DO_FETCH };
 
@@ -161,14 +161,17 @@ static void put_first_row(Writer *c, const MachineStep *s)
     PUT(c, 0x4c, 0x01, 0xc0); /* add rax, r8 */
 }
 
-/* All lines of eight rows, to be written: a store that waits for memory holds up those behind it. */
+/* All lines of eight rows. */
 static void put_fetch(Writer *c, const MachineStep *s)
 {
     const int64_t rows = 8 * (int64_t)s->stride;
     int64_t at;
     put_first_row(c, s);
     for (at = 0; at < rows; at += 64) {
-        PUT(c, 0x0f, 0x0d, 0x88); /* prefetchw [rax + ...] */
+        if (s->op)
+            PUT(c, 0x0f, 0x0d, 0x88); /* prefetchw [rax + ...] */
+        else
+            PUT(c, 0x0f, 0x18, 0x90); /* prefetcht1 [rax + ...] */
         put_int32(c, 2 * rows + at);
     }
 }

@@ -8,7 +8,6 @@
 cdef enum:
     MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
-    MOST_FETCHED = 480            # bytes of a row that is asked for before it is written
     FAR_FROM = 15 << 20           # bytes of a group that a core's part of the caches does not hold
 
 # While calls are reordered.
@@ -84,10 +83,12 @@ cdef class _Runs:
     cdef int32_t *last_use        # of a slot, in the whole group
     cdef int n_slots              # without those of tables
     cdef _Registers registers
+    cdef set fetched              # tables that a run has asked for
 
     def __init__(self, _Pool pool not None, _Pool scratch not None):
         self.pool = pool
         self.scratch = scratch
+        self.fetched = set()
 
     cdef int make(self, Group *g) except -1:
         cdef int k = 0, kept = 0, end
@@ -379,7 +380,7 @@ cdef class _Runs:
         r.steps = <MachineStep *>self.scratch.take(
             (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
         registers.begin(calls, n, end, self.place, r.steps, r.touched)
-        self.fetch_rows(first, end)
+        fetch_rows(self.g, registers, self.fetched, first, end)
         k = 0
         while k < n:
             if self.g.micros[first + k].gather == NULL:
@@ -398,20 +399,6 @@ cdef class _Runs:
 
     cdef int32_t *pool_numbers(self, Py_ssize_t n) except NULL:
         return <int32_t *>self.pool.take((n + 1) * sizeof(int32_t))
-
-    cdef int fetch_rows(self, int first, int end) except -1:
-        """Ask for the tables of which a run writes most columns, if that goes far."""
-        cdef const Gather *x
-        cdef dict bytes_of = {}
-        cdef int k
-        for k in range(first, end if self.g.far and not self.g.descends else first):
-            x = self.g.micros[k].gather
-            if self.g.micros[k].kind == MICRO_SCATTER and 8 < x.strides[0] <= MOST_FETCHED:
-                bytes_of[x.table, x.strides[0]] = bytes_of.get((x.table, x.strides[0]), 0) + 8
-        for (table, stride), count in bytes_of.items():
-            if 2 * count > stride:
-                self.registers.put(DO_FETCH, 0, 0, 0, 0, 0, table).stride = stride
-        return 0
 
     cdef int sort_columns(self, int first, int end) except -1:
         """Columns side by side go together: where the first of them is read, or where the last is
