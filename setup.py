@@ -76,12 +76,13 @@ DIRECTIVES = {
 # 15 kB of the wheel. complex, structural_rules and the methods below make it 44 kB smaller, for
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
-    ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex", "compressed",
-     "deferred", "elements", "ended", "forms", "groups", "guarded", "headroom", "hosted", "joins",
-     "look", "loop_products", "make", "mingled", "native", "nested", "numbers", "parts", "pattern",
-     "pattern_numbers", "places", "plan", "positions", "profile", "program", "reading",
-     "registers", "schedule", "selections", "sheets", "shifts", "storage", "strips",
-     "structural_rules", "summed", "surroundings", "typing", "views", "watch"]
+    ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex",
+     "compressed", "deferred", "elements", "ended", "fetching", "forms", "groups", "guarded",
+     "headroom", "hosted", "joins", "look", "loop_products", "make", "mingled", "native",
+     "nested", "numbers", "parts", "pattern", "pattern_numbers", "places", "plan",
+     "positions", "profile", "program", "reading", "registers", "schedule", "selections",
+     "sheets", "shifts", "storage", "strips", "structural_rules", "summed", "surroundings",
+     "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

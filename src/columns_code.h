@@ -19,9 +19,10 @@ enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, R
        REG_LOOK, REG_ZERO };
 /* What a step does besides applying an operator: DO_LOAD_FAR and DO_STORE_PAST are for memory that is
  * in no cache, DO_LOOK looks for NaN, DO_RANGE for what is so large or small that Newton's method
- * fails, DO_SHIFT puts `op` points of the vector before in front of a (or behind it, if b is 1). */
+ * fails, DO_SHIFT puts `op` points of the vector before in front of a (or behind it, if b is 1), and
+ * DO_FETCH asks for the rows of a table that are read (or written, if `op` is 1) two rounds later. */
 enum { DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_PAST,
-       DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE, DO_SHIFT };
+       DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE, DO_SHIFT, DO_FETCH };
 
 /* Operators besides those of the interpreter: what quotients by one number share, and those of them
  * whose last operand that is; and what is moved by some points. */
@@ -152,15 +153,36 @@ static void put_crossed(Writer *c, const MachineStep *s, const int *reg)
     }
 }
 
-/* From one, two or four columns side by side into registers, or back: rax becomes the place of the
- * first of eight points. */
+/* rax becomes the place of the first of eight points. */
+static void put_first_row(Writer *c, const MachineStep *s)
+{
+    PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
+    put_int32(c, s->stride);
+    PUT(c, 0x4c, 0x01, 0xc0); /* add rax, r8 */
+}
+
+/* All lines of eight rows. */
+static void put_fetch(Writer *c, const MachineStep *s)
+{
+    const int64_t rows = 8 * (int64_t)s->stride;
+    int64_t at;
+    put_first_row(c, s);
+    for (at = 0; at < rows; at += 64) {
+        if (s->op)
+            PUT(c, 0x0f, 0x0d, 0x88); /* prefetchw [rax + ...] */
+        else
+            PUT(c, 0x0f, 0x18, 0x90); /* prefetcht1 [rax + ...] */
+        put_int32(c, 2 * rows + at);
+    }
+}
+
+/* From one, two or four columns side by side into registers, or back. */
 static void put_columns(Writer *c, const MachineStep *s)
 {
     const int reg[] = {s->y, s->a, s->b, s->c};
     uint8_t *fewer, *end;
-    PUT(c, 0x4c, 0x69, 0xc1); /* imul r8, rcx, stride */
-    put_int32(c, s->stride);
-    PUT(c, 0x4c, 0x01, 0xc0, 0x48, 0x83, 0xff, 0x08); /* add rax, r8; cmp rdi, 8 */
+    put_first_row(c, s);
+    PUT(c, 0x48, 0x83, 0xff, 0x08); /* cmp rdi, 8 */
     put_jump(c, IF_LESS, c->p);
     fewer = c->p;
     if (s->op == 1)

@@ -22,8 +22,10 @@ typedef struct {
     int ahead; /* bytes from what is read to what is asked for */
     int looked; /* whether REG_LOOK has something in this round */
     int root; /* the register of a root of which REG_T1 has half the reciprocal, or -1 */
-    const uint8_t *surplus; /* where a number for reciprocals is */
+    const uint8_t *numbers; /* where those for quotients are */
     int divider, others; /* cycles that the divider, and other units, take for a round */
+    int exact; /* the register of a reciprocal that the divider has made, or -1 */
+    int ranged, ranges; /* operands of quotients whose size is looked at, and those still to come */
 } Writer;
 
 /* A constant sequence of bytes. */
@@ -45,6 +47,8 @@ static void put_int32(Writer *c, int64_t v)
     memcpy(c->p, &x, 4);
     c->p += 4;
 }
+
+enum { COMPARE = 0xc2 };
 
 /* Where an opcode is. */
 enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
@@ -85,7 +89,7 @@ static void put_quarters(Writer *c, int opcode, int reg, int v, int rm, int mask
 
 static void put_compare(Writer *c, int k, int a, int b, int predicate, int mask)
 {
-    put_vectors(c, MAP_0F, 0xc2, k, a, b, mask, 0);
+    put_vectors(c, MAP_0F, COMPARE, k, a, b, mask, 0);
     *c->p++ = (uint8_t)predicate;
 }
 
@@ -154,13 +158,16 @@ static void put_literal(Writer *c, int opcode, int reg, const uint8_t *place)
     put_int32(c, place - (c->p + 4));
 }
 
-/* y = a and a number that lies before the code, in all lanes. */
-static void put_with_number(Writer *c, int opcode, int y, int a, const uint8_t *place)
+/* y from a and a number that lies before the code, in all lanes; -1 is no predicate. */
+static void put_with_number(Writer *c, int opcode, int y, int a, const uint8_t *place, int mask,
+                            int predicate)
 {
-    put_evex(c, MAP_0F, opcode, y, a, 0, 0, 0, 0);
+    put_evex(c, MAP_0F, opcode, y, a, 0, 0, mask, 0);
     c->p[-2] |= 0x10; /* one number for all */
     *c->p++ = (uint8_t)((y & 7) << 3 | 5); /* rip */
-    put_int32(c, place - (c->p + 4));
+    put_int32(c, place - (c->p + 4 + (predicate >= 0)));
+    if (predicate >= 0)
+        *c->p++ = (uint8_t)predicate;
 }
 
 /* mov rax, [rsi + 8 slot] */

@@ -12,18 +12,20 @@ cdef void run_chunks(const Group *g, char **bases, char *lanes, Py_ssize_t first
     `seconds`, if given, is where the time of each instruction is added up.
     """
     cdef double sums[MAX_GROUP]
-    cdef Py_ssize_t start, stop, chunk
+    cdef Py_ssize_t start = first * g.chunk, stop
     cdef int k
-    for chunk in range(first, end):
-        start = chunk * g.chunk
-        stop = start + g.chunk if start + g.chunk < g.size else g.size
-        if g.n_shifts and (start == 0 or chunk == first and not g.alone):
-            begin_shifts(g, bases, lanes, start)
+    if g.n_shifts and first < end and (start == 0 or not g.alone):
+        begin_shifts(g, bases, lanes, start)
+    while first < end:
+        # Only sums tell one chunk from the next.
+        first = first + 1 if g.n_sums else end
+        stop = first * g.chunk if first < g.n_chunks else g.size
         for k in range(g.n_sums):
             sums[k] = 0.0
         run_points(g, bases, lanes, sums, start, stop, seconds)
         for k in range(g.n_sums):
-            (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[chunk] = sums[k]
+            (<double *>(bases[BASE_ARENA] + g.sums[k].scratch))[first - 1] = sums[k]
+        start = stop
     if g.far:
         code_fence()
 
@@ -264,17 +266,18 @@ cdef struct GroupRun:
     char **bases
     char *lanes
     Py_ssize_t lane_bytes
+    Py_ssize_t taken              # chunks at a time
     int64_t next, end
 
 
 cdef void share_group(void *context, int worker) noexcept nogil:
     """Take chunks until none is left."""
     cdef GroupRun *r = <GroupRun *>context
-    cdef int64_t first = cdiff_take(&r.next, 1)
+    cdef int64_t first = cdiff_take(&r.next, r.taken), last
     while first < r.end:
-        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, first + 1,
-                   NULL)
-        first = cdiff_take(&r.next, 1)
+        last = first + r.taken if first + r.taken < r.end else r.end
+        run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, last, NULL)
+        first = cdiff_take(&r.next, r.taken)
 
 
 cdef int taking_outside(const Group *g, char **bases) noexcept nogil:
@@ -304,11 +307,20 @@ cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
         first += some
         r.end = first if first < g.n_chunks else g.n_chunks
         if m.workers > 1 and g.n_chunks > 1 and not g.alone and g.size * g.weight >= SHARED_WORK:
+            r.taken = taken_at_once(g, r.end - r.next, m.workers)
             cdiff_parallel(share_group, &r, m.workers)
         else:
             run_chunks(g, m.bases, m.lanes, r.next, r.end, NULL)
     finish_sums(g, m.bases)
     return True
+
+
+cdef inline Py_ssize_t taken_at_once(const Group *g, Py_ssize_t count,
+                                     int workers) noexcept nogil:
+    """Of so many chunks: few, since the others wait for whoever takes the last ones; of a group
+    with shifts more, since whoever takes some computes points before them."""
+    cdef Py_ssize_t n = 1 + count // (TAKES * workers), least = SHIFTED_POINTS // g.chunk
+    return least if g.n_shifts and n < least else n
 
 
 cdef bint signalled() noexcept nogil:

@@ -30,7 +30,9 @@ cdef class Hosted:
         """The result for these operands, as an ndarray."""
         args = [filled(x, arrays) for x in self.args]
         kwargs = {name: filled(x, arrays) for name, x in self.kwargs.items()}
-        result = self.function(*args, **kwargs)
+        result = extreme_places(self.function, args, kwargs)
+        if result is None:
+            result = self.function(*args, **kwargs)
         return np.asarray(result if self.item is None else result[self.item])
 
     def __reduce__(self):

@@ -239,9 +239,13 @@ static void put_shift(Writer *c, const MachineStep *s)
 }
 
 /* Zero where a register has numbers, NaN for what is infinite or NaN: a difference in the place of
- * REG_LOOK, others added to it. */
+ * REG_LOOK, others added to it, or to the largest exponent, which a later one would put NaN out of. */
 static void put_look(Writer *c, int a)
 {
+    if (c->ranged && !c->ranges) {
+        put_fma(c, REG_RANGE, a, REG_ZERO);
+        return;
+    }
     if (c->looked)
         put_fma(c, REG_LOOK, a, REG_ZERO);
     else
@@ -249,13 +253,17 @@ static void put_look(Writer *c, int a)
     c->looked = 1;
 }
 
-/* After a step: is there still half the reciprocal of a root in REG_T1? */
-static void note_root(Writer *c, const MachineStep *s)
+/* After a step: is there still half the reciprocal of a root in REG_T1, and the divider's reciprocal
+ * where it was? */
+static void note_kept(Writer *c, const MachineStep *s)
 {
     const int keeps = s->kind == DO_OPERATOR
         ? s->op == OP_ADD || s->op == OP_SUBTRACT || s->op == OP_MULTIPLY || s->op == OP_SQUARE
         : s->kind != DO_GATHER && s->kind != DO_SCATTER && s->kind != DO_SHIFT;
     const int writes = s->kind <= DO_SPREAD;
+    if (s->kind == DO_GATHER || s->kind == DO_SHIFT
+        || (writes && s->y == c->exact && s->op != SHARED_RECIPROCAL))
+        c->exact = -1;
     if (s->kind == DO_OPERATOR && s->op == OP_SQRT)
         return; /* put_sqrt() knows */
     if (!keeps || (writes && s->y == c->root))
@@ -282,15 +290,20 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     case DO_GATHER:
     case DO_SCATTER: put_columns(c, s); break;
     case DO_SHIFT: put_shift(c, s); break;
-    case DO_RANGE: /* a root is moderate where its operand is */
-        if (quick && c->root != s->a)
+    case DO_FETCH:
+        put_pointer(c, s->slot);
+        put_fetch(c, s);
+        break;
+    case DO_RANGE:
+        if (quick)
             put_range(c, s->a);
+        c->ranges--;
         break;
     default:
         if (quick)
             put_look(c, s->a);
     }
-    note_root(c, s);
+    note_kept(c, s);
 }
 
 /* Constants, and all points of a round; returns what to land when the end is known: no points. */
@@ -319,30 +332,27 @@ static uint8_t *put_entry(Writer *c, int down)
  * exact one. */
 static uint8_t *put_round(Writer *c, const MachineStep *steps, int n, int look)
 {
-    int k, ranged = 0;
-    c->looked = 0;
-    c->root = -1;
-    c->divider = c->others = 0;
+    int k;
+    c->looked = c->ranged = c->divider = c->others = 0;
+    c->root = c->exact = -1;
     for (k = 0; k < n; k++) {
         c->others += cycles_of(&steps[k]);
+        c->ranged += steps[k].kind == DO_RANGE;
         if (steps[k].kind == DO_OPERATOR && steps[k].op == OP_SAFE_DIVIDE)
             c->divider += QUOTIENT_BUSY;
     }
     if (look)
         put_move(c, REG_RANGE, REG_ZERO);
-    for (k = 0; k < n; k++) {
+    c->ranges = c->ranged;
+    for (k = 0; k < n; k++)
         put_step(c, &steps[k], look);
-        ranged |= steps[k].kind == DO_RANGE;
-    }
-    if (!look || !(ranged || c->looked))
+    if (!look || !(c->ranged || c->looked))
         return NULL;
     /* One comparison, since what makes masks takes the time of a product. */
-    if (ranged)
-        put_constant(c, REG_T0, UINT64_C(0x407f300000000000)); /* 499 */
-    if (ranged && c->looked)
+    if (c->ranged && c->looked)
         put_vectors(c, MAP_0F, ADD, REG_RANGE, REG_RANGE, REG_LOOK, 0, 0);
-    if (ranged)
-        put_compare(c, 2, REG_RANGE, REG_T0, NLE, 1);
+    if (c->ranged)
+        put_with_number(c, COMPARE, 2, REG_RANGE, c->numbers + LARGEST, 1, NLE);
     else
         put_compare(c, 2, REG_LOOK, REG_LOOK, UNORDERED, 1);
     PUT(c, 0xc5, 0xf9, 0x98, 0xd2); /* kortestb k2, k2 */
@@ -383,15 +393,12 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
     Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD, 0, -1}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
     const uint8_t *top, *next;
-    const double surplus = NEWTON_SURPLUS;
     const int down = goes_down(steps, n);
     int k;
     if (down)
         c->ahead = -AHEAD;
     put_strides(c, steps, n);
-    c->surplus = c->p;
-    memcpy(c->p, &surplus, 8);
-    c->p += 8;
+    put_numbers(c);
     entry = c->p;
     none = put_entry(c, down);
     put_past(c, steps, n);

@@ -18,6 +18,8 @@ cdef enum:
     STRETCH_WORK = 50000000       # elements after which a long run looks for signals
     FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
     SHARED_WORK = 400000          # points times instructions from which threads share a group
+    TAKES = 64                    # of chunks, by each of them, at most
+    SHIFTED_POINTS = 8192         # that are taken at once, at least, where there are shifts
 
 # What the steps of a call work on.
 cdef struct Memory:

@@ -8,7 +8,7 @@
 cdef enum:
     MAX_TABLES = 64               # whose columns are read or written
     HEAVY_AT_ONCE = 16            # calls between two runs: what they compute takes lanes
-    FAR_FROM = 1 << 24            # bytes of a group that caches do not hold
+    FAR_FROM = 15 << 20           # bytes of a group that a core's part of the caches does not hold
 
 # While calls are reordered.
 cdef enum:
@@ -83,10 +83,12 @@ cdef class _Runs:
     cdef int32_t *last_use        # of a slot, in the whole group
     cdef int n_slots              # without those of tables
     cdef _Registers registers
+    cdef set fetched              # tables that a run has asked for
 
     def __init__(self, _Pool pool not None, _Pool scratch not None):
         self.pool = pool
         self.scratch = scratch
+        self.fetched = set()
 
     cdef int make(self, Group *g) except -1:
         cdef int k = 0, kept = 0, end
@@ -378,6 +380,7 @@ cdef class _Runs:
         r.steps = <MachineStep *>self.scratch.take(
             (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
         registers.begin(calls, n, end, self.place, r.steps, r.touched)
+        fetch_rows(self.g, registers, self.fetched, first, end)
         k = 0
         while k < n:
             if self.g.micros[first + k].gather == NULL:
@@ -561,8 +564,7 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
             r = g.micros[k].run
             room += FRAME_BYTES
             for j in range(r.n_steps):
-                room += 2 * (MAX_COLUMNS_BYTES if r.steps[j].kind == DO_GATHER
-                             or r.steps[j].kind == DO_SCATTER else MAX_STEP_BYTES)
+                room += 2 * step_bytes(r.steps[j].kind)
     if not room:
         return 0
     room = (room + page - 1) & ~(page - 1)

@@ -12,6 +12,18 @@
 #include "encoding.h"
 #include "kernel_table.h"
 
+/* Numbers that lie before the code.  The exponents of operands are at most LARGEST by magnitude:
+ * dividing a quotient of such operands by another one still gives none beyond a thousand. */
+enum { SURPLUS = 0, LARGEST = 8, NUMBERS_BYTES = 16 };
+
+static void put_numbers(Writer *c)
+{
+    const double numbers[] = {NEWTON_SURPLUS, 330.0};
+    c->numbers = c->p;
+    memcpy(c->p, numbers, NUMBERS_BYTES);
+    c->p += NUMBERS_BYTES;
+}
+
 /* The largest exponent of operands of quotients so far, by magnitude (infinite for 0). */
 static void put_range(Writer *c, int a)
 {
@@ -60,7 +72,7 @@ static void put_reciprocal(Writer *c, int b)
     put_vectors(c, MAP_0F38, FMA_213, r, guess, guess, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, b, r);
-    put_with_number(c, ADD, error, error, c->surplus);
+    put_with_number(c, ADD, error, error, c->numbers + SURPLUS, 0, -1);
     put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0);
 }
 
@@ -126,7 +138,7 @@ static void put_root_reciprocal(Writer *c, int y, int root)
     put_vectors(c, MAP_0F, ADD, r, r, r, 0, 0);
     put_move(c, error, REG_ONE);
     put_fnma(c, error, root, r);
-    put_with_number(c, ADD, error, error, c->surplus);
+    put_with_number(c, ADD, error, error, c->numbers + SURPLUS, 0, -1);
     put_vectors(c, MAP_0F38, FMA_213, error, r, r, 0, 0);
     put_move(c, y, error);
 }
@@ -134,6 +146,7 @@ static void put_root_reciprocal(Writer *c, int y, int root)
 /* The reciprocal that quotients by b share, and such a quotient. */
 static void put_shared(Writer *c, const MachineStep *s, int quick)
 {
+    c->exact = -1;
     if (quick && c->root == s->a) {
         put_root_reciprocal(c, s->y, s->a);
     } else if (quick && !on_divider(c, s)) {
@@ -141,12 +154,15 @@ static void put_shared(Writer *c, const MachineStep *s, int quick)
         put_move(c, s->y, REG_T1);
     } else {
         put_divide(c, s, REG_ONE, s->a, 0);
+        c->exact = s->y;
     }
 }
 
 static void put_sharing(Writer *c, const MachineStep *s, int a, int b, int r, int quick)
 {
-    if (quick)
+    if (quick && a == REG_ONE && r == c->exact)
+        put_move(c, s->y, r);
+    else if (quick)
         put_quotient(c, s->y, a, b, r);
     else
         put_divide(c, s, a, b, 0);

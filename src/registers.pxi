@@ -17,7 +17,7 @@ cdef extern from "machine_code.h":
         VALUE_REGISTERS
         DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD
         DO_STORE, DO_STORE_PAST, DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE
-        DO_SHIFT
+        DO_SHIFT, DO_FETCH
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
         SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE, SHIFT_BEHIND, SHIFT_AHEAD
         MAX_STEP_BYTES, MAX_COLUMNS_BYTES, FRAME_BYTES, MAX_STRIDES
@@ -42,6 +42,7 @@ cdef enum:
     TAINTED = 4                   # the quick body may have made it NaN
     TOUCHED = 8                   # its memory is used
     RANGED = 16                   # it is known whether it is too large or small to divide
+    MODERATE = 32                 # the same for a numerator or a root: a quotient of such
 
 # Where a slot is, for _Registers.pointed.
 cdef enum:
@@ -86,6 +87,12 @@ cdef bint machine_code_works() noexcept:
     return works
 
 
+cdef inline size_t step_bytes(int kind) noexcept nogil:
+    """The most that a step takes in machine code."""
+    return (MAX_COLUMNS_BYTES if kind == DO_GATHER or kind == DO_SCATTER or kind == DO_FETCH
+            else MAX_STEP_BYTES)
+
+
 # An operator over slots.
 cdef struct Call:
     int op, n                     # of operands
@@ -115,6 +122,10 @@ cdef void find_next_uses(Call *calls, int n, int first, int32_t *next_use) noexc
 
 cdef inline bint is_shared_reciprocal(const Call *c, int j) noexcept nogil:
     return j == c.n - 1 and (c.op == SHARING_RECIPROCAL or c.op == SHARING_DIVIDE)
+
+
+cdef inline bint is_denominator(const Call *c, int j) noexcept nogil:
+    return c.op != OP_SQRT and (c.op != OP_DIVIDE and c.op != SHARING_DIVIDE or j == 1)
 
 
 @cython.final
@@ -237,7 +248,8 @@ cdef class _Registers:
         cdef int j, y, kind = native_kind(c.op)
         cdef int r[3]
         cdef uint32_t busy = 0
-        cdef char taint = TAINTED if kind == NATIVE_ABSORBS else 0
+        cdef bint ranges = kind == NATIVE_DIVIDES and self.divides and self.look
+        cdef char taint = TAINTED if kind == NATIVE_ABSORBS else 0, size = 0
         r[1] = r[2] = 0
         for j in range(c.n):
             r[j] = self.bring(c.slots[j], c.spread[j], busy)
@@ -247,10 +259,12 @@ cdef class _Registers:
                 taint = TAINTED
                 if kind == NATIVE_SWALLOWS or kind == NATIVE_CHOOSES and j == 0:
                     self.put(DO_LOOK, 0, 0, r[j], 0, 0, 0)
-            if kind == NATIVE_DIVIDES and self.divides and self.look \
-                    and not is_shared_reciprocal(c, j):
-                self.range(c.slots[j], r[j])
+            if ranges and not is_shared_reciprocal(c, j):
+                self.range(c.slots[j], r[j], is_denominator(c, j))
             self.next_use[c.slots[j]] = c.next[j + 1]
+        if ranges:
+            size = RANGED if c.op != OP_DIVIDE and c.op != SHARING_DIVIDE else \
+                MODERATE if self.known[c.slots[0]] & RANGED else 0
         for j in range(c.n):
             self.let_go(c.slots[j], r[j])
         # Where an operand was, a product needs no instruction that moves it; where the summand was,
@@ -262,14 +276,14 @@ cdef class _Registers:
             self.put(DO_SHIFT, c.count, y, r[0], c.op == SHIFT_AHEAD, 0, c.kept)
         else:
             self.put(DO_OPERATOR, c.op, y, r[0], r[1], r[2], 0)
-        return self.add_result(c.y, y, c.next[0], taint)
+        return self.add_result(c.y, y, c.next[0], taint | size)
 
-    cdef int add_result(self, int32_t slot, int r, int32_t next_use, char taint) noexcept:
-        """A register holds a value that the run has made."""
+    cdef int add_result(self, int32_t slot, int r, int32_t next_use, char known) noexcept:
+        """A register holds a value that the run has made, of which so much is known."""
         self.content[r] = slot
         self.register_of[slot] = <int8_t>r
         self.next_use[slot] = next_use
-        self.known[slot] = self.known[slot] & TOUCHED | MADE | taint
+        self.known[slot] = self.known[slot] & TOUCHED | MADE | known
         if self.is_pointed(slot):
             self.store(slot, r)
         return self.let_go(slot, r)
@@ -277,9 +291,9 @@ cdef class _Registers:
     cdef inline bint is_pointed(self, int32_t slot) noexcept:
         return self.pointed != NULL and self.pointed[slot] != IN_LANES
 
-    cdef int range(self, int32_t slot, int r) noexcept:
-        """Look at the size of what takes part in a quotient, once."""
-        if not self.known[slot] & RANGED:
+    cdef int range(self, int32_t slot, int r, bint divides) noexcept:
+        """Look at the size of what takes part in a quotient (or `divides`), once."""
+        if not self.known[slot] & (RANGED if divides else RANGED | MODERATE):
             self.known[slot] |= RANGED
             self.put(DO_RANGE, 0, 0, r, 0, 0, 0)
         return 0

@@ -14,7 +14,8 @@ cdef enum:
     FIRST_INPUT = 2               # then the inputs, constant arrays and outputs
 
 cdef enum:
-    CHUNK = 8192                  # points of a group that one thread takes at a time
+    CHUNK = 2048                  # points of a group that have sums of their own
+    SHORT_CHUNK = 512             # and that one thread takes at a time, if there are no sums
     MAX_BLOCK = 1024              # points that go through a group together
 
 # Free parts of the arena, by offset.
@@ -23,9 +24,11 @@ cdef struct Gap:
     Py_ssize_t size
 
 
-cdef inline Py_ssize_t chunk_points(Py_ssize_t row) noexcept nogil:
-    """Points of a chunk: whole rows."""
-    return CHUNK if row == 0 else CHUNK // row * row if row < CHUNK else row
+cdef inline Py_ssize_t chunk_points(Py_ssize_t most, Py_ssize_t row,
+                                    Py_ssize_t block) noexcept nogil:
+    """Points of a chunk: whole blocks, or rows that are longer; more than half of `most`."""
+    cdef Py_ssize_t n = row if row > block else block
+    return most // n * n if n < most else n
 
 
 @cython.final

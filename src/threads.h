@@ -2,8 +2,9 @@
  *
  * Knows threads of the platform and nothing of the work.  Cheap because the threads persist and the
  * calling thread works too: one that wakes up late finds nothing left to do, and nobody waits for
- * it.  One job at a time; whoever comes while the pool is busy works alone.  After a fork the child
- * begins with an empty pool.  Where there are no POSIX threads all work is done by the caller.
+ * it; and because what comes soon is waited for awake.  One job at a time; whoever comes while the
+ * pool is busy works alone.  After a fork the child begins with an empty pool.  Where there are no
+ * POSIX threads all work is done by the caller.
  */
 #ifndef CDIFF_THREADS_H
 #define CDIFF_THREADS_H
@@ -56,25 +57,42 @@ static struct {
     void *context;
 } cdiff_pool;
 
+/* How often a thread looks for what it waits for before it sleeps: 20 to 80 us, about as long as it
+ * takes to be woken up. */
+enum { SPINS = 2000 };
+
+static inline void cdiff_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 static void *cdiff_pool_thread(void *number)
 {
     const int worker = (int)(intptr_t)number;
     uint64_t seen = 0;
-    pthread_mutex_lock(&cdiff_pool.lock);
     for (;;) {
         work_fn work;
         void *context;
+        int k;
+        for (k = 0; k < SPINS && __atomic_load_n(&cdiff_pool.job, __ATOMIC_RELAXED) == seen; k++)
+            cdiff_pause();
+        pthread_mutex_lock(&cdiff_pool.lock);
         while (cdiff_pool.job == seen || worker > cdiff_pool.wanted)
             pthread_cond_wait(&cdiff_pool.begin, &cdiff_pool.lock);
         seen = cdiff_pool.job;
         work = cdiff_pool.work;
         context = cdiff_pool.context;
-        cdiff_pool.active++;
+        __atomic_add_fetch(&cdiff_pool.active, 1, __ATOMIC_RELAXED);
         pthread_mutex_unlock(&cdiff_pool.lock);
         work(context, worker);
         pthread_mutex_lock(&cdiff_pool.lock);
-        if (--cdiff_pool.active == 0)
+        if (__atomic_sub_fetch(&cdiff_pool.active, 1, __ATOMIC_RELAXED) == 0)
             pthread_cond_signal(&cdiff_pool.done);
+        pthread_mutex_unlock(&cdiff_pool.lock);
     }
     return NULL;
 }
@@ -119,6 +137,7 @@ static void cdiff_pool_prepare(void)
 /* Up to n workers; returns when all work is done. */
 static void cdiff_parallel(work_fn work, void *context, int n)
 {
+    int k;
     if (n < 2 || pthread_mutex_trylock(&cdiff_pool.busy) != 0) {
         work(context, 0);
         return;
@@ -128,12 +147,16 @@ static void cdiff_parallel(work_fn work, void *context, int n)
     cdiff_pool.work = work;
     cdiff_pool.context = context;
     cdiff_pool.wanted = n - 1;
-    cdiff_pool.job++;
+    __atomic_add_fetch(&cdiff_pool.job, 1, __ATOMIC_RELAXED);
     pthread_cond_broadcast(&cdiff_pool.begin);
     pthread_mutex_unlock(&cdiff_pool.lock);
     work(context, 0);
     pthread_mutex_lock(&cdiff_pool.lock);
     cdiff_pool.wanted = 0;
+    pthread_mutex_unlock(&cdiff_pool.lock);
+    for (k = 0; k < SPINS && __atomic_load_n(&cdiff_pool.active, __ATOMIC_RELAXED); k++)
+        cdiff_pause();
+    pthread_mutex_lock(&cdiff_pool.lock);
     while (cdiff_pool.active)
         pthread_cond_wait(&cdiff_pool.done, &cdiff_pool.lock);
     pthread_mutex_unlock(&cdiff_pool.lock);

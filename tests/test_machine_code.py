@@ -222,6 +222,18 @@ def test_values_that_find_no_register(n):
     assert_same(f, *np.random.default_rng(n).normal(size=(2, n)))
 
 
+@pytest.mark.parametrize("columns", [2, 22, 40, 61])
+def test_tables_that_no_cache_holds(columns):
+    """Their rows are asked for before they are written; some are too long for that."""
+    a = np.random.default_rng(columns).normal(size=(2_000_003 // columns, 3))
+
+    def f(a):
+        parts = [a[:, k % 3] * (k + 0.5) - a[:, 0] for k in range(columns)]
+        return np.stack(parts, axis=1), np.stack(parts[:2], axis=1)
+
+    assert_same(f, a)
+
+
 def test_more_strides_than_there_is_room_for():
     """What has no room for its places goes through kernels."""
     tables = [np.random.default_rng(k).normal(size=(101, k + 2)) for k in range(24)]
