@@ -9,6 +9,10 @@ import faulthandler
 import os
 import time
 
+# Matrices are small here, and as many processes at work as there are processors: threads of BLAS
+# would wait for one another most of the time. Read when NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 from hypothesis import HealthCheck, settings
 
@@ -30,11 +34,12 @@ _watch = {"stderr": None, "since": float("-inf")}
 def pytest_configure(config):
     # Under pytest the second descriptor is a file of its own, but for this moment.
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        _watch["stderr"] = os.fdopen(os.dup(2), "w")
+        _watch["stderr"] = os.dup(2)
 
 
 def pytest_unconfigure():
     faulthandler.cancel_dump_traceback_later()
+    os.close(_watch["stderr"])
 
 
 def pytest_runtest_setup(item):

@@ -30,6 +30,7 @@ CLOSE = 1e-9  # how far from the exact derivative, in units of the largest numbe
 ANSWERS = ("bandwidth", "ishermitian", "issymmetric", "SparseArray")
 
 
+@cache
 def module_of(name):
     full = "_windows" if name == "signal.windows" else name
     return import_module(f"cdiff.scipy.{full}")
