@@ -45,7 +45,8 @@ def pytest_unconfigure():
 def pytest_runtest_setup(item):
     """A test that hangs says where, after ten minutes or one more.
 
-    What pytest has for this begins and ends a thread for each test: an eleventh of all their time.
+    What pytest has for this begins and ends a thread for each test, which takes as long as a small
+    test itself.
     """
     if time.monotonic() - _watch["since"] > _WATCHED_AGAIN:
         _watch["since"] = time.monotonic()
