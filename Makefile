@@ -4,14 +4,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
-PYTEST_ARGS ?= -n $(JOBS)
+# A part of the files to each process: what one test has compiled or computed serves the next.
+PYTEST_ARGS ?= -n $(JOBS) --dist worksteal
 BENCH_ARGS ?=
 # The part of the tests that runs under valgrind, which makes it some fifty times slower.
 VALGRIND_TESTS ?= tests/test_array.py tests/test_backward.py tests/test_debug.py tests/test_in_place.py
 SANITIZERS ?= address,undefined
 SANITIZE_VENV ?= .venv-sanitize
 # Sanitizers slow a program down and keep freed memory: bounds on time and memory mean nothing.
-SANITIZE_ARGS ?= -n $(JOBS) -m "not timing and not memory"
+SANITIZE_ARGS ?= -n $(JOBS) --dist worksteal -m "not timing and not memory"
 
 BIN := $(VENV)/bin
 # cython-lint and auditwheel start their helpers by name.

@@ -6,6 +6,7 @@ of the files and not of their compressed form. `python .ci/repack.py WHEEL...` r
 
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 from deflate import deflate_compress
@@ -14,9 +15,9 @@ LEVEL = 12  # libdeflate's highest; zlib ends at 9
 
 
 class Compressor:
-    """What `zipfile` asks of a compressor; everything is compressed at the end."""
+    """In the place of zlib.compressobj, which `zipfile` calls; compresses everything at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *_: int) -> None:
         self.parts: list[bytes] = []
 
     def compress(self, data: bytes) -> bytes:
@@ -40,6 +41,6 @@ def repack(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    zipfile._get_compressor = lambda *_: Compressor()  # type: ignore[attr-defined]
+    zlib.compressobj = Compressor  # type: ignore[assignment, misc]
     for name in sys.argv[1:]:
         repack(Path(name))

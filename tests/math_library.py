@@ -66,6 +66,7 @@ class MathLibrary:
     """The loops of one variant; `call("sin", x)` applies cdm_sin to every element."""
 
     def __init__(self, variant: Variant, folder: Path) -> None:
+        self.variant = variant
         target = folder / f"math_{variant.name}.so"
         cc = compiler()
         assert cc is not None

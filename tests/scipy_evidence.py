@@ -28,6 +28,7 @@ NO_CASE, DIFFERENCES = "no case", "differences"
 CLOSE = 1e-9  # how far from the exact derivative, in units of the largest number of the result
 
 
+@cache
 def module_of(name):
     full = "_windows" if name == "signal.windows" else name
     return import_module(f"cdiff.scipy.{full}")
