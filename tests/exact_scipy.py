@@ -6,6 +6,8 @@ none of these is possible the answer is None, and differences have to do. Must n
 makes a derivative.
 """
 
+import exact_scipy_curves  # noqa: F401 -- fills the table
+import exact_scipy_forms  # noqa: F401 -- fills the table
 import numpy as np
 from exact_circle import circle
 from exact_modes import parts_of, truth

@@ -27,7 +27,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import any_true, as_array, of_values
-from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
+from cdiff.scipy import _language, _multivariate, _statistics, _stats_more  # noqa: F401 -- fill the language, the tables
 from cdiff.scipy._examples import example
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
@@ -35,6 +35,7 @@ from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
+from cdiff.scipy._statistics import *  # noqa: F403
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, POWER, Family
 from cdiff.scipy._tails import log_mass
 
@@ -423,7 +424,9 @@ for _name, _family in DISCRETE.items():
 reciprocal = globals()["loguniform"]
 
 
-__all__ = sorted([*CONTINUOUS, *DISCRETE, *_multivariate.__all__, "reciprocal"])
+__all__ = sorted(
+    [*CONTINUOUS, *DISCRETE, *_multivariate.__all__, *_statistics.__all__, "reciprocal"]
+)
 
 
 def __getattr__(name: str) -> Any:
