@@ -20,6 +20,7 @@ from exact_scipy import bent, truth_of
 from test_scipy_arrays import CUBE, CUBE_TABLE, CUBE_XI
 from test_scipy_interpolate import FAR, Y2
 from test_scipy_interpolate import X as X8
+from test_scipy_more import CASES
 from test_scipy_ndimage import FAR as PLACES
 from test_scipy_ndimage import TURN
 from test_scipy_ndimage import M as IMAGE
@@ -166,6 +167,7 @@ CALLS = {
     **{("special", f"mathieu_{kind}"): (
         lambda q, x, name=f"mathieu_{kind}": getattr(module_of("special"), name)(2, q, x),
         (U, 30.0 * V)) for kind in ("cem", "sem")},
+    ("stats", "gaussian_kde"): CASES["gaussian_kde"],
     ("signal.windows", "general_cosine"): (
         lambda a: module_of("signal.windows").general_cosine(6, a), (U,)),
     ("interpolate", "RegularGridInterpolator"): (

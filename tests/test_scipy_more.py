@@ -43,7 +43,6 @@ SIGNAL = {
     "filtfilt even": (lambda x: csg.filtfilt(B, A, x, 0, "even", 2), (M,)),
     "filtfilt constant": (lambda a, x: csg.filtfilt(B[:1], a, x, padtype="constant", padlen=5),
                           (A, M)),
-    "filtfilt alone": (lambda b, x: csg.filtfilt(b, [1.0], x, padtype=None), (B[:1], V)),
     "sosfiltfilt": (lambda s, x: csg.sosfiltfilt(sections(s), x, padlen=4), (SOS, M)),
     "sosfiltfilt axis": (lambda x: csg.sosfiltfilt(sections(SOS[:1]), x, 0, "even", 3), (M,)),
     **{f"savgol_filter {mode}": (
@@ -151,6 +150,11 @@ STATS = {
     "linregress": (lambda x, y: tuple(cst.linregress(x, y))[:5], (V, W)),
     "wasserstein_distance": (cst.wasserstein_distance, (V, W[:4])),
     "wasserstein_distance weights": (cst.wasserstein_distance, (V[:7], W[:4], PART, PART[:4])),
+    "gaussian_kde": (lambda d, w, x: cst.gaussian_kde(d, "silverman", w)(x),
+                     (M[:2], PART.repeat(2)[:9], SMALL)),
+    "gaussian_kde log": (lambda d, x: cst.gaussian_kde(d).logpdf(x), (V, W)),
+    "gaussian_kde width": (lambda d, h: cst.gaussian_kde(d, h).pdf(np.ones((3, 1))),
+                           (M[:3], np.array(0.8))),
     "energy_distance": (cst.energy_distance, (V, W[:4])),
 }  # fmt: skip
 CASES = {**SIGNAL, **RANKS, **STATS}

@@ -17,7 +17,7 @@ import numpy as np
 
 import cdiff.numpy as cnp
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
@@ -563,6 +563,11 @@ class gaussian_kde:  # noqa: N801 -- SciPy's name
     """
 
     def __init__(self, dataset: Any, bw_method: Any = None, weights: Any = None) -> None:
+        self._own: Any = None
+        if not any_array(dataset, bw_method, weights):
+            width = bw_method[()] if isinstance(bw_method, np.ndarray) else bw_method
+            self._own = _stats.gaussian_kde(dataset, width, weights)
+            bw_method = self._own.factor
         data = _real(dataset, "gaussian_kde")
         self.dataset = _core.reshape(data, (1, data.size)) if data.ndim < 2 else data
         self.d, self.n = self.dataset.shape
@@ -585,8 +590,15 @@ class gaussian_kde:  # noqa: N801 -- SciPy's name
         spread = _core.matmul(centred * self.weights, _core.transpose(centred, (1, 0)))
         self.covariance = spread / (1.0 - 1.0 / self.neff) * _core.square(self.factor)
 
-    def logpdf(self, x: Any) -> Array:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or self._own is None:
+            raise AttributeError(f"gaussian_kde of cdiff arrays has no {name!r}: it has logpdf, pdf")
+        return getattr(self._own, name)
+
+    def logpdf(self, x: Any) -> Any:
         """The logarithm of the density at points, the columns of x."""
+        if self._own is not None and not any_array(x):
+            return self._own.logpdf(x)
         points = as_array(x)
         points = _core.reshape(points, (1, points.size)) if points.ndim < 2 else points
         if points.shape[0] != self.d and points.shape == (1, self.d):
@@ -602,8 +614,10 @@ class gaussian_kde:  # noqa: N801 -- SciPy's name
         top = cnp.max(logs, axis=0)
         return top + _core.log(_core.sum(_core.exp(logs - top), (0,), False)) - size
 
-    def evaluate(self, points: Any) -> Array:
+    def evaluate(self, points: Any) -> Any:
         """The density at points."""
+        if self._own is not None and not any_array(points):
+            return self._own.evaluate(points)
         return _core.exp(self.logpdf(points))
 
     __call__ = pdf = evaluate
