@@ -9,6 +9,7 @@ makes a derivative.
 import exact_scipy_curves  # noqa: F401 -- fills the table
 import exact_scipy_forms  # noqa: F401 -- fills the table
 import exact_scipy_samples  # noqa: F401 -- fills the table
+import exact_scipy_through  # noqa: F401 -- fills the table
 import numpy as np
 from exact_circle import circle
 from exact_modes import parts_of, truth

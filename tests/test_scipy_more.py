@@ -1,4 +1,5 @@
-"""`cdiff.scipy`: filters there and back, spectra, filters that sort, and statistics of samples.
+"""`cdiff.scipy`: filters there and back, spectra, filters that sort, statistics of samples, and
+interpolants by FITPACK's names and of scattered points.
 
 Values against SciPy, derivatives in both modes to order two against differences (and against exact
 ones by `scipy_evidence`, which takes its calls from here), compiled against eager, mapped against
@@ -10,6 +11,7 @@ import pytest
 from scipy_checks import compiled_agrees, mapped_agrees, values_are_scipys
 
 import cdiff as cd
+import cdiff.scipy.interpolate as cip
 import cdiff.scipy.ndimage as cn
 import cdiff.scipy.signal as csg
 import cdiff.scipy.stats as cst
@@ -157,7 +159,75 @@ STATS = {
                            (M[:3], np.array(0.8))),
     "energy_distance": (cst.energy_distance, (V, W[:4])),
 }  # fmt: skip
-CASES = {**SIGNAL, **RANKS, **STATS}
+X7 = np.cumsum(rng.uniform(0.4, 1.0, 7))
+Y7 = rng.normal(size=7)
+INSIDE = np.array([X7[0] + 0.1, X7[3] + 0.2, X7[6] - 0.3])
+BEYOND = np.array([X7[0] - 0.4, X7[2] + 0.1, X7[6] + 0.3])
+GX, GY = np.array([0.0, 0.8, 1.5, 2.9]), np.array([-1.0, 0.1, 0.9, 2.0, 2.4])
+SURFACE = rng.normal(size=(4, 5))
+QX, QY = np.array([0.3, 1.1, 2.2]), np.array([-0.7, 1.3, 2.1])
+SITES = rng.uniform(-1.0, 1.0, size=(9, 2))
+HEIGHTS = rng.normal(size=9)
+HEIGHTS2 = rng.normal(size=(9, 2))
+AMONG = np.array([[0.05, 0.1], [-0.2, 0.12]])
+
+
+def made_spline(x, y, **more):
+    return cip.InterpolatedUnivariateSpline(x, y, **more)
+
+
+THROUGH = {
+    **{f"splrep {k}": (lambda x, y, q, k=k: cip.splev(q, cip.splrep(x, y, k=k)), (X7, Y7, BEYOND))
+       for k in (1, 2, 3, 4, 5)},
+    "splrep coefficients": (lambda x, y: cip.splrep(x, y)[1], (X7, Y7)),
+    "splev slope": (lambda y, q: cip.splev(q, cip.splrep(X7, y), 1, 1), (Y7, BEYOND)),
+    "splev ends": (lambda y, q: cip.splev(q, cip.splrep(X7, y), ext=3), (Y7, BEYOND)),
+    "splint": (lambda y, a, b: cip.splint(a, b, cip.splrep(X7, y)), (Y7, INSIDE[0], BEYOND[2])),
+    "pchip_interpolate": (cip.pchip_interpolate, (X7, Y7, INSIDE)),
+    "pchip_interpolate slopes": (lambda y, q: cip.pchip_interpolate(X7, y, q, [0, 1]),
+                                 (Y7, INSIDE)),
+    "InterpolatedUnivariateSpline": (lambda x, y, q: made_spline(x, y)(q), (X7, Y7, INSIDE)),
+    "InterpolatedUnivariateSpline slope": (
+        lambda y, q: made_spline(X7, y, k=4).derivative()(q), (Y7, INSIDE)),
+    "InterpolatedUnivariateSpline zeros": (
+        lambda y, q: made_spline(X7, y, ext=1)(q), (Y7, BEYOND)),
+    "InterpolatedUnivariateSpline integral": (
+        lambda y, a: made_spline(X7, y).integral(a, 9.0), (Y7, BEYOND[1])),
+    "RectBivariateSpline": (
+        lambda x, z, p, q: cip.RectBivariateSpline(x, GY, z).ev(p, q), (GX, SURFACE, QX, QY)),
+    "RectBivariateSpline grid": (
+        lambda z, p: cip.RectBivariateSpline(GX, GY, z, kx=2, ky=1)(p, QY[:2]), (SURFACE, QX)),
+    "RectBivariateSpline slope": (
+        lambda z, p: cip.RectBivariateSpline(GX, GY, z)(p, QY, 1, 1, grid=False), (SURFACE, QX)),
+    "RectBivariateSpline beyond": (
+        lambda z, p: cip.RectBivariateSpline(GX, GY, z).ev(p, 9.0), (SURFACE, QX - 0.9)),
+    "BarycentricInterpolator": (
+        lambda x, y, q: cip.BarycentricInterpolator(x, y)(q), (X7, Y7, INSIDE)),
+    "BarycentricInterpolator at a point": (
+        lambda y: cip.BarycentricInterpolator(GY, y, axis=1)(GY[[1, 3]]), (SURFACE,)),
+    "barycentric_interpolate": (
+        lambda x, y, q: cip.barycentric_interpolate(x, y, q[:2, None]), (X7, Y7, INSIDE)),
+    **{f"RBFInterpolator {kernel}": (
+        lambda y, d, x, k=kernel: cip.RBFInterpolator(y, d, kernel=k, epsilon=e)(x),
+        (SITES, HEIGHTS2, AMONG))
+       for kernel in ("thin_plate_spline", "linear", "cubic", "quintic", "multiquadric",
+                      "inverse_multiquadric", "inverse_quadratic", "gaussian") for e in (0.7,)},
+    "RBFInterpolator smooth": (
+        lambda d, s, e: cip.RBFInterpolator(SITES, d, None, s, "gaussian", e, -1)(AMONG),
+        (HEIGHTS, np.array(0.3), np.array(1.7))),
+    "LinearNDInterpolator": (
+        lambda v, q: cip.LinearNDInterpolator(SITES, v)(q), (HEIGHTS2, AMONG)),
+    "LinearNDInterpolator filled": (
+        lambda v, x, y: cip.LinearNDInterpolator(SITES, v, 0.5, True)(x, y),
+        (HEIGHTS, np.array([0.05, 7.0]), np.array([0.1]))),
+    "NearestNDInterpolator": (lambda v: cip.NearestNDInterpolator(SITES, v)(AMONG), (HEIGHTS,)),
+    "griddata": (lambda v, q: cip.griddata(SITES, v, q), (HEIGHTS, AMONG)),
+    "griddata nearest": (
+        lambda v: cip.griddata(tuple(SITES.T), v, (0.1, [0.2, 0.3]), "nearest"), (HEIGHTS,)),
+    "griddata of a line": (
+        lambda v, q: cip.griddata(X7, v, q, "cubic"), (Y7, INSIDE)),
+}  # fmt: skip
+CASES = {**SIGNAL, **RANKS, **STATS, **THROUGH}
 
 
 @pytest.mark.parametrize("name", CASES)
