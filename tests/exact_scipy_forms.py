@@ -172,6 +172,11 @@ def parts(f, count):
     )
 
 
+def complex_valued(f):
+    """Real and imaginary part."""
+    return parts(lambda *x: (mp.re(f(*x)), mp.im(f(*x))), 2)
+
+
 def with_slope(f):
     return several(f, lambda x: mp.diff(f, x))
 
@@ -193,6 +198,12 @@ WRITTEN.update({
     ("special", "mathieu_b"): lambda q: each(lambda t: mathieu("s", t)[0], q),
     ("special", "mathieu_cem"): parts(lambda q, x: mathieu_function("c", q, x), 2),
     ("special", "mathieu_sem"): parts(lambda q, x: mathieu_function("s", q, x), 2),
+    **{("special", f"hankel{kind}{end}"): complex_valued(
+        lambda x, k=kind, e=end: (mp.hankel1 if k == 1 else mp.hankel2)(1, x)
+        * (mp.expj(-x if k == 1 else x) if e else 1)) for kind in (1, 2) for end in ("", "e")},
+    ("special", "wofz"): complex_valued(lambda x: mp.exp(-x * x) * mp.erfc(-1j * x)),
+    ("special", "sph_harm_y"): lambda t, p: complex_valued(lambda *z: mp.spherharm(*z))(
+        constant([[0], [2], [3]]), constant([[0], [-1], [2]]), t, p),
     ("special", "pbvv"): with_slope(lambda x: mp.pcfv(-mp.mpf(0.4) - 0.5, x)),
     ("special", "pbwa"): with_slope(lambda x: mp.pcfw(mp.mpf(0.4), x)),
 })  # fmt: skip

@@ -9,6 +9,7 @@ these elements are taken. They fill `exact_scipy_calls.WRITTEN`, each for the ca
 import numpy as np
 import scipy.ndimage as sn
 import scipy.signal as sg
+import test_scipy_more as cases
 from exact_numbers import each, exact, plain
 from exact_scipy_calls import WRITTEN
 from exact_scipy_forms import affine, constant, log_pi, numbers
@@ -34,7 +35,7 @@ def picked(f):
 
 
 SIZE = (2, 3)
-WRITTEN.update({("ndimage", name): picked(lambda a, f=getattr(sn, name): f(a, SIZE))
+WRITTEN.update({("ndimage", name): picked(lambda a, n=name: getattr(sn, n)(a, SIZE))
                 for name in ("maximum_filter", "minimum_filter", "median_filter", "grey_erosion",
                              "grey_dilation", "grey_opening", "grey_closing")})  # fmt: skip
 _eroded, _dilated, _opened, _closed = (
@@ -111,6 +112,26 @@ WRITTEN.update({
     ("signal", "welch"): lambda x, fs: mean_powers(x, x, fs).real,
     ("signal", "csd"): lambda x, y: np.abs(mean_powers(x, y)),
     ("signal", "spectrogram"): spectrogram, ("signal", "stft"): stft,
+})  # fmt: skip
+
+
+def response(b, a, w):
+    """The quotient of two polynomials on the circle, its size."""
+    waves = [exact(np.exp(-1j * np.outer(w, np.arange(len(c))))) for c in (b, a)]
+    up, down = (np.matmul(e, c) for e, c in zip(waves, (b, a), strict=True))
+    return np.abs(up / down)
+
+
+def of_sections(s, w):
+    one = exact([1.0])
+    rows = [(row[:3], np.concatenate([one, row[3:]])) for row in s]
+    return np.prod(np.stack([response(b, a, w) for b, a in rows]), 0)
+
+
+WRITTEN.update({
+    ("signal", "freqz"): lambda b, a: response(b, a, np.arange(5) * 0.4 * np.pi),
+    ("signal", "freqz_sos"): lambda s: of_sections(s, np.arange(4) * 0.25 * np.pi),
+    ("signal", "sosfreqz"): lambda s: of_sections(s, cases.PART),
 })  # fmt: skip
 
 

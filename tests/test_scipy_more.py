@@ -11,9 +11,11 @@ import pytest
 from scipy_checks import compiled_agrees, mapped_agrees, values_are_scipys
 
 import cdiff as cd
+import cdiff.scipy.integrate as ci
 import cdiff.scipy.interpolate as cip
 import cdiff.scipy.ndimage as cn
 import cdiff.scipy.signal as csg
+import cdiff.scipy.special as csp
 import cdiff.scipy.stats as cst
 
 rng = np.random.default_rng(21)
@@ -227,7 +229,27 @@ THROUGH = {
     "griddata of a line": (
         lambda v, q: cip.griddata(X7, v, q, "cubic"), (Y7, INSIDE)),
 }  # fmt: skip
-CASES = {**SIGNAL, **RANKS, **STATS, **THROUGH}
+def both(y):
+    return np.real(y), np.imag(y)
+
+
+OTHERS = {
+    "romb": (ci.romb, (V[:9],)),
+    "romb rows": (lambda y, h: ci.romb(y, h, axis=0), (M[:3], np.array(0.4))),
+    "freqz": (lambda b, a: np.abs(csg.freqz(b, a, 5, True)[1]), (B, A)),
+    "freqz places": (lambda b, w: np.abs(csg.freqz(b, 2.0, w, fs=3.0)[1]), (B, PART)),
+    "freqz_sos": (lambda s: np.abs(csg.freqz_sos(sections(s), 4)[1]), (SOS,)),
+    "sosfreqz": (lambda s: np.abs(csg.sosfreqz(sections(s), PART)[1]), (SOS,)),
+    **{name: (lambda x, n=name: both(getattr(csp, n)(1.0, x)), (PART,))
+       for name in ("hankel1", "hankel2", "hankel1e", "hankel2e")},
+    "hankel1 order": (lambda v, x: np.abs(csp.hankel1(v, x)), (PART[:3], PART[:3] + 1.0)),
+    "wofz": (lambda x: both(csp.wofz(x)), (V,)),
+    "sph_harm_y": (lambda t, p: both(csp.sph_harm_y([[0], [2], [3]], [[0], [-1], [2]], t, p)),
+                   (ANGLES, 1.7 * ANGLES)),
+    "vonmises cdf": (lambda x, k: cst.vonmises.cdf(x, k), (4.0 * V[:4], np.array(1.7))),
+    "vonmises rest": (lambda x, k: cst.vonmises.logsf(x, k, 0.2, 0.9), (V[:4], np.array(0.4))),
+}  # fmt: skip
+CASES = {**SIGNAL, **RANKS, **STATS, **THROUGH, **OTHERS}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -20,7 +20,7 @@ from cdiff.numpy._common import as_array, axis_of
 from cdiff.numpy._pad import pad
 from cdiff.scipy import signal as _signal
 from cdiff.scipy._images import PADS, as_given, image, per_axis
-from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:

@@ -261,7 +261,7 @@ def griddata(
     if form == () and not isinstance(points, tuple):
         xi = xi[0] if isinstance(xi, tuple) and len(xi) == 1 else xi
         fill = "extrapolate" if method == "nearest" else fill_value
-        return interp1d(points, values, kind=method, axis=0, bounds_error=False, fill_value=fill)(xi)
+        return interp1d(points, values, method, 0, bounds_error=False, fill_value=fill)(xi)
     if method == "nearest":
         return NearestNDInterpolator(points, values, rescale=rescale)(xi)
     if method != "linear":

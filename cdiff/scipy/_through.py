@@ -78,7 +78,8 @@ def splint(a: Any, b: Any, tck: Any, full_output: int = 0) -> Any:
     """As `scipy.interpolate.splint`: the integral of a spline of `splrep`, which is 0 beyond its
     points, by the limits, knots and coefficients.
 
-    >>> cd.grad(lambda b: csi.splint(0.0, b, csi.splrep([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], k=1)))(1.5)
+    >>> line = csi.splrep([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], k=1)
+    >>> cd.grad(lambda b: csi.splint(0.0, b, line))(1.5)
     1.5
     """
     no_keywords("splint", full_output=(full_output, 0))

@@ -25,7 +25,7 @@ from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes, of_values
 from cdiff.numpy._pad import pad
 from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
-from cdiff.scipy import _periodograms, _ranks, _samples
+from cdiff.scipy import _periodograms, _ranks, _responses, _samples
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._linear import Bilinear
 from cdiff.scipy._mirror import mirror_of
@@ -33,6 +33,7 @@ from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._periodograms import *  # noqa: F403
 from cdiff.scipy._ranks import medfilt, medfilt2d, order_filter  # noqa: F401
+from cdiff.scipy._responses import *  # noqa: F403
 from cdiff.scipy._samples import *  # noqa: F403
 from cdiff.scipy._samples import last_axis
 from cdiff.scipy._samples import numbers as _numbers
@@ -578,7 +579,7 @@ def wiener(im: Any, mysize: Any = None, noise: Any = None) -> Array:
     return _core.where(inside, mean, mean + (x - mean) * factor)
 
 
-__all__ += [*_samples.__all__, *_periodograms.__all__, *_ranks.OF_SIGNALS]
+__all__ += [*_samples.__all__, *_periodograms.__all__, *_ranks.OF_SIGNALS, *_responses.__all__]
 __all__.sort()
 
 

@@ -110,12 +110,20 @@ def _middle_mass(x: Any, beta: Any) -> Any:
     return 0.5 * x / LANGUAGE["gamma"](s + 1) * total
 
 
+def _turned_mass(x: Any, kappa: Any) -> Any:
+    """The distribution function of von Mises's distribution: one more for each turn."""
+    turns = _core.rint(x / (2 * np.pi))
+    line = globals()["vonmises_line"]
+    return turns + line._integral("cdf", x - 2 * np.pi * turns, [kappa])
+
+
 _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
 _WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
               log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower,
-              middle_mass=_middle_mass, stirling_rest=_stirling_rest)  # fmt: skip
+              middle_mass=_middle_mass, stirling_rest=_stirling_rest,
+              turned_mass=_turned_mass)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
