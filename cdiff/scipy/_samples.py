@@ -88,7 +88,7 @@ def resample(
     half, paired = m // 2, m % 2 == 0 and num != n  # the highest frequency stands for two
     spectrum = rfft(rows) if real else fft(rows)
     low, top = spectrum[..., : (m + 1) // 2], spectrum[..., half : half + 1]
-    parts = [low]
+    parts: list[Any] = [low]
     if m % 2 == 0:
         parts.append(top * (2.0 if num < n else 0.5) if paired and real else top)
     if not real:

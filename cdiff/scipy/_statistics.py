@@ -8,7 +8,7 @@ policies for it are refused. It must not know how a derivative is made.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from math import pi
 from typing import Any, NamedTuple
@@ -463,7 +463,7 @@ def pearsonr(x: Any, y: Any, *, axis: Any = 0, keepdims: bool = False) -> Correl
     if _count(y, axis) != n or n < 2:
         raise misfit(f"pearsonr: two samples of 2 or more, not shapes {x.shape} and {y.shape}")
     x, y = (z - cnp.mean(z, axis=axis, keepdims=True) for z in (x, y))
-    total = lambda z: cnp.sum(z, axis=axis, keepdims=keepdims)  # noqa: E731
+    total = partial(cnp.sum, axis=axis, keepdims=keepdims)
     r = total(x * y) / _core.sqrt(total(x * x) * total(y * y))
     if n == 2:
         return Correlation(r, _core.where(_core.equal(r, r), 1.0, np.nan))

@@ -354,7 +354,8 @@ def sosfilt_zi(sos: Any) -> Array:
     >>> cd.grad(lambda a: css.sosfilt_zi(cnp.array([[1.0, 0, 0, 1.0, -a, 0]]))[0, 0])(0.5)
     4.0
     """
-    sos, scale, states = _numbers(sos, "sosfilt_zi"), 1.0, []
+    sos, states = _numbers(sos, "sosfilt_zi"), []
+    scale: Any = 1.0
     if sos.ndim != 2 or sos.shape[1] != 6:
         raise misfit(f"sosfilt_zi: sos must have shape (n_sections, 6), not {sos.shape}")
     for k in range(sos.shape[0]):
