@@ -43,7 +43,7 @@ def _hankel(kind: int, scaled: bool) -> Any:
     function.__doc__ = (
         f"As `scipy.special.{name}(v, z)` of real numbers: jv(v, z) {'+' if kind == 1 else '-'} "
         f"1j * yv(v, z){f' times exp({-sign:g}j * z)' if scaled else ''}, by both.\n\n"
-        f">>> round(cd.grad(lambda z: abs(csp.{name}(0.0, z)) ** 2)(1.0), 4)\n-0.5478"
+        f">>> round(cd.grad(lambda z: abs(csp.{name}(0.0, z)) ** 2)(1.0), 4)\n-0.5356"
     )
     return _mirrors(function)
 

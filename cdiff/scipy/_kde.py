@@ -49,7 +49,7 @@ class gaussian_kde:
     Examples
     --------
     >>> import cdiff as cd
-    >>> cd.grad(lambda x: css.gaussian_kde([0.0, 2.0], 1.0)(x)[0])(1.5).round(4)
+    >>> round(cd.grad(lambda x: css.gaussian_kde([0.0, 2.0], 1.0)(x)[0])(1.5), 4)
     -0.0647
     """
 

@@ -38,6 +38,7 @@ def _polynomial(c: Array, w: Any) -> Array:
     shape = np.shape(w)
     angle = _core.reshape(as_array(w), (*shape, 1)) * np.arange(float(c.size))
     waves = of_parts(_core.cos(angle), -_core.sin(angle))
+    waves = _core.cast(waves, np.result_type(c.dtype, np.complex64))
     return _core.sum(waves * c, (len(shape),), False)
 
 
@@ -58,6 +59,8 @@ def freqz(
     if b.ndim != 1 or a.ndim != 1:
         raise misfit(f"freqz: b and a are vectors here, got shapes {b.shape} and {a.shape}")
     w = _angles(worN, whole, fs, include_nyquist)
+    if type(w) is not Array:
+        w = w.astype(np.result_type(b.dtype, a.dtype).char.lower())
     return w * (fs / (2 * pi)), _polynomial(b, w) / _polynomial(a, w)
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from functools import partial, wraps
 from inspect import signature
-from math import pi
+from math import log, pi
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import cdiff.numpy as cnp
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy import _kde
@@ -182,7 +182,7 @@ def kurtosis(
     """As `scipy.stats.kurtosis`, by the sample.
 
     >>> cd.grad(css.kurtosis)(np.array([1.0, 2.0, 3.0, 5.0])).round(4) + 0.0
-    array([ 0.0691, -0.4043, -0.5494,  0.8846])
+    array([ 0.0627,  0.2508, -0.5016,  0.1881])
     """
     y, n = _standardized(a, 4, axis, keepdims, "kurtosis")
     if not bias and n > 3:
@@ -255,7 +255,7 @@ def gstd(a: Any, axis: Any = 0, ddof: int = 1, *, keepdims: bool = False) -> Any
     """As `scipy.stats.gstd`: the geometric standard deviation, by the sample.
 
     >>> cd.grad(css.gstd)(np.array([1.0, 2.0, 4.0])).round(4) + 0.0
-    array([-1.,  0.,  0.25])
+    array([-1.  ,  0.  ,  0.25])
     """
     logs = _core.log(_real(a, "gstd"))
     return _core.exp(cnp.std(logs, axis=axis, ddof=ddof, keepdims=keepdims))
@@ -275,7 +275,8 @@ def iqr(
     array([-0.5,  0. ,  0.5])
     """
     x = _real(x, "iqr")
-    low, high = cnp.percentile(x, sorted(rng), axis=axis, method=interpolation, keepdims=keepdims)
+    low, high = (cnp.percentile(x, q, axis=axis, method=interpolation, keepdims=keepdims)
+                 for q in sorted(rng))  # fmt: skip
     return (high - low) / (2 * NORMAL if scale == "normal" else scale)
 
 
@@ -312,7 +313,7 @@ def entropy(
         qk = _real(qk, "entropy")
         terms = LANGUAGE["rel_entr"](pk, qk / cnp.sum(qk, axis=axis, keepdims=True))
     found = cnp.sum(terms, axis=axis, keepdims=keepdims)
-    return found if base is None else found / _core.log(base)
+    return found if base is None else found / (_core.log(base) if any_array(base) else log(base))
 
 
 # --- angles ---------------------------------------------------------------------------------------
@@ -334,7 +335,7 @@ def circmean(
     """
     s, c = _mean_point(samples, high, low, axis, keepdims, "circmean")
     angle = _core.arctan2(s, c)
-    angle = angle + _core.where(_core.less(angle, 0), 2 * pi, 0.0)
+    angle = _core.where(_core.less(angle, 0), angle + 2 * pi, angle)
     return angle * ((high - low) / (2 * pi)) + low
 
 
@@ -373,7 +374,7 @@ def circstd(
 def boxcox(x: Any, lmbda: Any = None, alpha: Any = None, optimizer: Any = None) -> Array:
     """As `scipy.stats.boxcox` with its lmbda: a power less one, by the sample and by lmbda.
 
-    >>> cd.grad(lambda l: css.boxcox([2.0], l)[0])(0.0).round(4)
+    >>> round(cd.grad(lambda l: css.boxcox([2.0], l)[0])(0.0), 4)
     0.2402
     """
     if lmbda is None or alpha is not None:
@@ -390,7 +391,7 @@ def boxcox_llf(lmb: Any, data: Any, *, axis: Any = 0, keepdims: bool = False) ->
     """As `scipy.stats.boxcox_llf`: the logarithm of the likelihood of lmb, by it and by the sample.
 
     >>> round(cd.grad(css.boxcox_llf)(0.5, [1.0, 2.0, 4.0]), 4)
-    -0.7842
+    -0.2955
     """
     x = _real(data, "boxcox_llf")
     sums = cnp.sum(_core.log(x), axis=axis, keepdims=keepdims)
@@ -421,7 +422,7 @@ def yeojohnson_llf(lmb: Any, data: Any, *, axis: Any = 0, keepdims: bool = False
     """As `scipy.stats.yeojohnson_llf`: the logarithm of the likelihood of lmb, by both.
 
     >>> round(cd.grad(css.yeojohnson_llf)(0.5, [1.0, 2.0, 4.0]), 4)
-    -0.2986
+    -0.2061
     """
     x = _real(data, "yeojohnson_llf")
     sums = cnp.sum(_core.sign(x) * _core.log1p(_core.absolute(x)), axis=axis, keepdims=keepdims)
@@ -456,7 +457,7 @@ def pearsonr(x: Any, y: Any, *, axis: Any = 0, keepdims: bool = False) -> Correl
     of a larger one, by both.
 
     >>> cd.grad(lambda x: css.pearsonr(x, [1.0, 2.0, 4.0])[0])(np.array([1.0, 3.0, 2.0])).round(4)
-    array([-0.4583, -0.0654,  0.5237])
+    array([-0.2728, -0.2728,  0.5455])
     """
     x, y = _real(x, "pearsonr"), _real(y, "pearsonr")
     n = _count(x, axis)
@@ -466,7 +467,7 @@ def pearsonr(x: Any, y: Any, *, axis: Any = 0, keepdims: bool = False) -> Correl
     total = partial(cnp.sum, axis=axis, keepdims=keepdims)
     r = total(x * y) / _core.sqrt(total(x * x) * total(y * y))
     if n == 2:
-        return Correlation(r, _core.where(_core.equal(r, r), 1.0, np.nan))
+        return Correlation(r, _core.cast(_core.where(_core.equal(r, r), 1.0, np.nan), r.dtype))
     half = 0.5 * n - 1.0
     tail = LANGUAGE["betainc"](half, half, 0.5 * _core.maximum(1.0 - _core.absolute(r), 0.0))
     return Correlation(r, 2.0 * tail)
@@ -484,6 +485,7 @@ def linregress(x: Any, y: Any, alternative: str = "two-sided") -> Line:
     x, y = _real(x, "linregress"), _real(y, "linregress")
     if x.ndim != 1 or x.shape != y.shape or x.size < 3:
         raise misfit(f"linregress: two vectors of 3 or more, not shapes {x.shape} and {y.shape}")
+    x, y = _core.cast(x, float), _core.cast(y, float)
     middle, n = cnp.mean(x), x.size
     dx, dy = x - middle, y - cnp.mean(y)
     sxx, sxy, syy = (_core.sum(z) / n for z in (dx * dx, dx * dy, dy * dy))

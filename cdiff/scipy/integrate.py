@@ -140,7 +140,9 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
 
     end = n if n % 2 else n - 1  # an odd number of samples
     samples = [pick(y, k, end - 2 + k, 2) for k in range(3)]
-    widths = [pick(d, k, end - 1, 2) for k in range(2)] if np.ndim(d) else [as_array(d)] * 2
+    kind = np.result_type(y.dtype, np.float32)
+    step = d if type(d) is Array else _core.array(d, dtype=None if np.ndim(d) else kind)
+    widths = [pick(d, k, end - 1, 2) for k in range(2)] if np.ndim(d) else [step] * 2
     total = _core.sum(_pairs(*samples, *widths), (axis,))
     if n % 2:
         return total
@@ -217,7 +219,7 @@ def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Array:
     count = y.shape[axis] - 1
     if count < 1 or count & (count - 1):
         raise ValueError("romb: Number of samples must be one plus a non-negative power of 2.")
-    y = moveaxis(y, axis, 0)
+    y = _core.cast(moveaxis(y, axis, 0), np.result_type(y.dtype, float))
     width: Any = dx * count
     row = [(y[0] + y[-1]) * 0.5 * width]
     step = count

@@ -341,10 +341,12 @@ def lfilter_zi(b: Any, a: Any) -> Array:
     if b.ndim != 1 or a.ndim != 1:
         raise misfit(f"lfilter_zi: b and a are vectors, got shapes {b.shape} and {a.shape}")
     n = max(b.size, a.size)
+    if n < 2:
+        raise misfit("lfilter_zi: The length of `a` along the last axis must be at least 2.")
     b, a = (pad(c / a[0], (0, n - c.size)) for c in (b, a))
     rest = b[1:] - a[1:] * b[0]
     first = _core.sum(rest) / _core.sum(a)
-    return _core.cumsum(a[:-1], 0) * first - _core.cumsum(pad(rest[:-1], (min(n - 1, 1), 0)), 0)
+    return _core.cumsum(a[:-1], 0) * first - _core.cumsum(pad(rest[:-1], (1, 0)), 0)
 
 
 @_mirrors
@@ -412,7 +414,7 @@ def filtfilt(
     given = [_core.reshape(c, (c.size,)) if c.ndim == 0 else c
              for c in (_numbers(b, "filtfilt"), _numbers(a, "filtfilt"))]  # fmt: skip
     count = max([c.size for c in given])
-    zi = lfilter_zi(*given)
+    zi: Any = lfilter_zi(*given) if count > 1 else None
 
     def run(v: Array, first: Array) -> Any:
         return lfilter(*given, v, zi=zi * first)[0] if count > 1 else lfilter(*given, v)
@@ -571,7 +573,7 @@ def wiener(im: Any, mysize: Any = None, noise: Any = None) -> Array:
     """
     x = _numbers(im, "wiener")
     sizes = [3 if mysize is None else mysize] * x.ndim if np.ndim(mysize) == 0 else list(mysize)
-    ones = np.full(sizes, 1.0 / np.prod(sizes), x.dtype)
+    ones = np.full(sizes, 1.0 / np.prod(sizes))
     mean = correlate(x, ones, "same")
     variance = correlate(x * x, ones, "same") - mean * mean
     noise = _core.sum(variance) / variance.size if noise is None else noise
