@@ -50,7 +50,7 @@ class gaussian_kde:
     --------
     >>> import cdiff as cd
     >>> round(cd.grad(lambda x: css.gaussian_kde([0.0, 2.0], 1.0)(x)[0])(1.5), 4)
-    -0.0647
+    -0.0271
     """
 
     def __init__(self, dataset: Any, bw_method: Any = None, weights: Any = None) -> None:

@@ -472,7 +472,8 @@ def rotate(
     shape = _rotated_shape(_core.value(turn), plane) if reshape else plane
     shape = tuple(np.asarray(shape).tolist())
     middle = (np.array(shape) - 1) / 2
-    c = _moved(turn, (plane - 1) / 2 - _core.matmul(turn, as_array(middle)), shape)
+    by = as_array((plane - 1) / 2) - _core.matmul(turn, as_array(middle))
+    c = _moved(turn, by, shape)
     # Plane by plane, as SciPy: the filter of short lines is not exact, so other axes have none.
     there = [i, j, *[k for k in range(a.ndim) if k not in (i, j)]]
     found = _taken(_core.transpose(a, there), c, order, mode, cval, prefilter)
