@@ -79,7 +79,7 @@ OWN = {
     "cdiff.scipy.integrate": "_no_steps",
     "cdiff.scipy.linalg": "_bandwidth _inverse_order _is_equal _order_of_pivots _permutation "
     "_pivot_order _pivots",
-    "cdiff.scipy.signal": "Convolution Filter _not_one",
+    "cdiff.scipy.signal": "Convolution Filter _is_zero _not_one",
     "cdiff.scipy.spatial.distance": "_asymmetric _negative",
     "cdiff.scipy.stats": "_no_probability",
 }

@@ -118,11 +118,12 @@ each mode and nesting of modes, are compared to nine digits with exact ones that
 differentiation, from what stands in the last column: SciPy's own Python code or mpmath in numbers
 of 50 digits, where a difference over a step of 1e-14 is right to more digits than float64 has, or
 SciPy's values on a circle of complex numbers, whose means are derivatives (Cauchy). Where SciPy
-computes in C, of real numbers only, and mpmath has no such function (Mathieu functions, splines by
-their knots, filters of images, densities of vectors and matrices, symmetric matrices of which SciPy
-reads one half), extrapolated differences of SciPy's values remain: five digits, four in second
-order. Values and their dtypes are compared with SciPy's. Which arguments, and what has no
-derivative, stands on [the page of functions](scipy.md).
+computes in C, of real numbers only, and mpmath has no such function, the function is written once
+more with mpmath (Mathieu functions by the eigenvectors of their recurrence, splines by the
+conditions that they solve, Riccati equations by Newton's steps, filters of images by their weights)
+and compared with SciPy's value; of filters that sort, SciPy's values say which elements they
+choose. Nothing is left to differences. Values and their dtypes are compared with SciPy's. Which
+arguments, and what has no derivative, stands on [the page of functions](scipy.md).
 """
 
 

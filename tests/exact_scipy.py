@@ -1,11 +1,15 @@
 """Exact derivatives of SciPy's functions, and what they come from: `truth_of`.
 
 Densities are SciPy's own formulas in numbers of fifty digits; special functions are mpmath's; what
-takes complex numbers is evaluated by SciPy on a complex circle; some are written once more. Where
-none of these is possible the answer is None, and differences have to do. Must not know how cdiff
-makes a derivative.
+takes complex numbers is evaluated by SciPy on a complex circle; the others are written once more
+(`exact_scipy_*.py`). For a name with none of these the answer is None, and differences have to do:
+today there is no such name. Must not know how cdiff makes a derivative.
 """
 
+import exact_scipy_curves  # noqa: F401 -- fills the table
+import exact_scipy_forms  # noqa: F401 -- fills the table
+import exact_scipy_samples  # noqa: F401 -- fills the table
+import exact_scipy_through  # noqa: F401 -- fills the table
 import numpy as np
 from exact_circle import circle
 from exact_modes import parts_of, truth

@@ -17,13 +17,20 @@ import numpy as np
 from evidence import Row, as_json, derivatives, directions, holds, in_dtype
 from exact_modes import MODES, compare
 from exact_scipy import bent, truth_of
+from test_scipy_arrays import CUBE, CUBE_TABLE, CUBE_XI
+from test_scipy_interpolate import FAR, Y2
+from test_scipy_interpolate import X as X8
+from test_scipy_more import CASES
+from test_scipy_ndimage import FAR as PLACES
+from test_scipy_ndimage import TURN
+from test_scipy_ndimage import M as IMAGE
 
 import cdiff as cd
-from cdiff.scipy import _coverage
+from cdiff.scipy import _complex_valued, _coverage, _statistics
 from cdiff.scipy._language import FUNCTIONS, ROWS
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 
-FILES = ("linalg", "fft", "arrays", "interpolate", "ndimage")
+FILES = ("linalg", "fft", "arrays", "interpolate", "ndimage", "more")
 NO_CASE, DIFFERENCES = "no case", "differences"
 CLOSE = 1e-9  # how far from the exact derivative, in units of the largest number of the result
 
@@ -66,7 +73,11 @@ def reached(f, args):
     seen, put_back = held(f), []
     for module, name in names():
         target, function = module_of(module), original(module, name)
-        if module in ("special", "stats") or not callable(function):
+        if module == "special" and name not in _complex_valued.__all__:
+            continue
+        if not callable(function):
+            continue
+        if module == "stats" and name not in _statistics.__all__:
             continue
 
         def stand_in(*a, _key=(module, name), _f=function, **k):
@@ -95,9 +106,9 @@ def case_of(module, name):
     """A function and its arguments; None where no test has a case."""
     if (module, name) in CALLS:
         return CALLS[module, name]
-    if module == "special":
+    if module == "special" and name not in _complex_valued.__all__:
         return special_case(name)
-    if module == "stats":
+    if module == "stats" and name not in _statistics.__all__:
         return stats_case(name)
     return called().get((module, name))
 
@@ -144,10 +155,33 @@ def distance(name, *more):
     return function, (U, V, *more)
 
 
+def in_mirror(name, *args, **keywords):
+    """A transformation of an image that goes on as in a mirror."""
+    return lambda *z: getattr(module_of("ndimage"), name)(*z, mode="mirror", **keywords), args
+
+
 CALLS = {
     ("linalg", "eig"): (lambda a: module_of("linalg").eig(a)[0], (SQUARE,)),
     ("linalg", "eigvals"): (lambda a: module_of("linalg").eigvals(a), (SQUARE,)),
     ("signal", "hilbert"): (lambda x: module_of("signal").hilbert(x), (U,)),
+    ("special", "ellipj"): (lambda u, m: module_of("special").ellipj(u, m), (U, W / 2)),
+    **{("special", f"mathieu_{kind}"): (
+        lambda q, x, name=f"mathieu_{kind}": getattr(module_of("special"), name)(2, q, x),
+        (U, 30.0 * V)) for kind in ("cem", "sem")},
+    ("stats", "gaussian_kde"): CASES["gaussian_kde"],
+    ("signal.windows", "general_cosine"): (
+        lambda a: module_of("signal.windows").general_cosine(6, a), (U,)),
+    ("interpolate", "RegularGridInterpolator"): (
+        lambda g, v, q: module_of("interpolate").RegularGridInterpolator(
+            (g, CUBE[1]), v, "cubic")(q), (CUBE[0], CUBE_TABLE, CUBE_XI)),
+    ("interpolate", "make_interp_spline"): (
+        lambda x, y, q: module_of("interpolate").make_interp_spline(x, y)(q), (X8, Y2, FAR)),
+    ("ndimage", "map_coordinates"): in_mirror("map_coordinates", IMAGE, PLACES),
+    ("ndimage", "shift"): in_mirror("shift", IMAGE, PLACES[:, 0]),
+    ("ndimage", "affine_transform"): in_mirror("affine_transform", IMAGE, TURN, PLACES[:, 2]),
+    ("ndimage", "rotate"): in_mirror("rotate", IMAGE, np.array(21.0), reshape=False),
+    ("ndimage", "gaussian_filter"): (
+        lambda a, s: module_of("ndimage").gaussian_filter(a, s), (IMAGE, np.array([0.5, 0.8]))),
     **{("spatial.distance", name): distance(name) for name in (
         "braycurtis", "canberra", "chebyshev", "cityblock", "correlation", "cosine", "euclidean",
         "jensenshannon", "sqeuclidean")},
@@ -221,7 +255,7 @@ def exactly(module, name, f, args):
     """Order and modes to which derivatives are the exact ones, and what those are; or None."""
     args = [np.asarray(x, float) for x in args]
     row = ROWS.get(name) if module == "special" else None
-    d = getattr(module_of("stats"), name) if module == "stats" else None
+    d = original(module, name) if module == "stats" else None
     along = directions(args)
     found = truth_of(module, name, f, args, along, row, d)
     if found is None:

@@ -11,7 +11,7 @@ from inspect import ismodule
 
 import scipy
 
-from cdiff.scipy import _multivariate
+from cdiff.scipy import _multivariate, _statistics
 from cdiff.scipy._frozen import CONTINUOUS_METHODS
 from cdiff.scipy._language import OWN, ROWS
 from cdiff.scipy._others import OTHERS, reason
@@ -57,6 +57,16 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
 - `linalg`, `fft`, filters and `convolve` with its relatives take complex numbers; other functions
   are for real ones.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
+- `filtfilt`, `sosfiltfilt` (method "pad"), `savgol_filter`, `welch` and its relatives (with the
+  mean of segments), `freqz`, `convolve2d` and `correlate2d` go by signals and coefficients,
+  `resample` without a window.
+- Filters of ranks and extrema (`medfilt`, `median_filter`, `maximum_filter`, morphology) have the
+  derivative of the element that they choose.
+- Statistics of samples pass nan on (`nan_policy="propagate"`); tests of hypotheses are SciPy's own.
+- `splrep`, `InterpolatedUnivariateSpline` and `RectBivariateSpline` without smoothing,
+  `RBFInterpolator` with all neighbours; `LinearNDInterpolator`, `NearestNDInterpolator` and
+  `griddata` by values and queries, not by the points.
+- `hankel1`, `hankel2` (also scaled), `wofz` and `sph_harm_y` take real points.
 - `ndimage`: orders 0 to 5 and all modes, by the image, the places, `shift`, `matrix`, `offset`,
   `angle`, `weights` and `sigma`; results of images of integers are not rounded.
 - Logarithms of probabilities (`logcdf`, `logsf`) keep value and slope where the probability
@@ -81,6 +91,8 @@ MULTIVARIATE = (
     """With `logpdf` and `pdf` (or `logpmf` and `pmf`), by points and all real parameters: """
 )
 
+
+STATISTICS = "Of samples, by their elements and all real parameters: "
 
 ABSENT_HEAD = "## Without a derivative"
 ABSENT = """All other public names of these modules in SciPy {}, each with its reason; they are
@@ -180,9 +192,11 @@ def page() -> str:
     but = ", ".join([f"`{name}`" for name in ANSWERS])
     lines = [HEAD, f"{sum(total.values())} names: {listed}. All but {but} carry derivatives.", ""]
     lines += [f"## special: {total['special']} functions", "", *_special(), ""]
-    lines += [f"## stats: {total['stats']} distributions", "", METHODS, "", *_stats(), ""]
+    lines += [f"## stats: {total['stats']}", "", METHODS, "", *_stats(), ""]
     lines += [f"Discrete, by the parameters, `logpmf`, `pmf`, most `cdf`: {discrete}.", ""]
     lines += [MULTIVARIATE + ", ".join([f"`{name}`" for name in _multivariate.__all__]) + ".", ""]
+    samples = ", ".join([f"`{name}`" for name in _statistics.__all__])
+    lines += [STATISTICS + samples + ".", ""]
     for name in MODULES:
         listed = ", ".join([f"`{x}`" for x in _names(name)])
         lines += [f"## {name}: {total[name]}", "", listed + ".", ""]

@@ -16,10 +16,11 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes
+from cdiff.numpy._common import as_array, axis_of
 from cdiff.numpy._pad import pad
 from cdiff.scipy import signal as _signal
-from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._images import PADS, as_given, image, per_axis
+from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -28,17 +29,6 @@ if TYPE_CHECKING:
 _ndimage = scipy_module("ndimage")
 __all__: list[str] = []
 _mirrors = mirror_of(_ndimage, __all__)
-
-# SciPy's names of continuations, and NumPy's.
-PADS = {"reflect": "symmetric", "grid-mirror": "symmetric", "constant": "constant",
-        "grid-constant": "constant", "nearest": "edge", "mirror": "reflect", "wrap": "wrap",
-        "grid-wrap": "wrap"}  # fmt: skip
-
-
-def _image(input: Any, output: Any, name: str) -> Array:
-    no_keywords(name, output=(output, None))
-    a = as_array(input)
-    return a if a.dtype.kind in "fc" else _core.cast(a, float)
 
 
 def _correlated(a: Array, w: Array, mode: Any, cval: Any, origins: Any, name: str) -> Array:
@@ -67,29 +57,12 @@ def _turned(w: Array, origins: list[Any]) -> tuple[Array, list[Any]]:
     return _core.conj(w[(slice(None, None, -1),) * w.ndim]), back
 
 
-def _per_axis(given: Any, count: int, name: str) -> list[Any]:
-    """One entry for each axis."""
-    several = isinstance(given, (list, tuple))
-    if isinstance(given, str) or (not several and np.ndim(given) == 0):
-        return [given] * count
-    if len(given) != count:
-        raise RuntimeError(f"{name}: {len(given)} entries for {count} axes")
-    return list(given)
-
-
-def _as_given(a: Array, axes: Any, name: str) -> tuple[int, ...]:
-    """Axes in the order in which they are given, as that of the entries for each."""
-    axes = listed_axes(axes)
-    chosen = axes_of(a, axes, name)
-    return tuple([axis_of(a, k, name) for k in axes]) if isinstance(axes, tuple) else chosen
-
-
 def _along(
     input: Any, weights: Any, axis: int, output: Any, mode: str, cval: Any, origin: int,
     name: str, convolve: bool = False,
 ) -> Array:  # fmt: skip
     """The sums along one axis."""
-    a, w = _image(input, output, name), as_array(weights)
+    a, w = image(input, output, name), as_array(weights)
     if w.ndim != 1 or not w.size:
         raise misfit(f"{name}: no filter weights given: shape {w.shape}", RuntimeError)
     axis = axis_of(a, axis, name)
@@ -132,15 +105,15 @@ def _over(
     name: str, convolve: bool = False,
 ) -> Array:  # fmt: skip
     """The sums over some axes; those of the weights belong to them in ascending order."""
-    a, w = _image(input, output, name), as_array(weights)
-    given = _as_given(a, axes, name)
+    a, w = image(input, output, name), as_array(weights)
+    given = as_given(a, axes, name)
     if w.ndim != len(given) or not w.size:
         raise misfit(f"{name}: weights of shape {w.shape} for {len(given)} axes", RuntimeError)
     chosen, origins = sorted(given), [0] * a.ndim
     sizes = dict(zip(chosen, w.shape, strict=True))
     w = _core.reshape(w, tuple([sizes.get(k, 1) for k in range(a.ndim)]))
     places = chosen if len(chosen) == a.ndim else given  # which SciPy tells apart
-    for k, o in zip(places, _per_axis(origin, len(given), name), strict=True):
+    for k, o in zip(places, per_axis(origin, len(given), name), strict=True):
         origins[k] = o
     if convolve:
         w, origins = _turned(w, origins)
@@ -232,11 +205,11 @@ def gaussian_filter(
     >>> round(cd.grad(lambda s: csn.gaussian_filter([0.0, 1.0, 0.0], s)[1])(1.0), 4)
     -0.328
     """
-    a = _image(input, output, "gaussian_filter")
-    chosen = _as_given(a, axes, "gaussian_filter")
+    a = image(input, output, "gaussian_filter")
+    chosen = as_given(a, axes, "gaussian_filter")
     n = len(chosen)
     sigmas, orders, modes, radii = [
-        _per_axis(x, n, "gaussian_filter") for x in (sigma, order, mode, radius)
+        per_axis(x, n, "gaussian_filter") for x in (sigma, order, mode, radius)
     ]
     used = [i for i, s in enumerate(sigmas) if s > 1e-15]
     along = partial(gaussian_filter1d, cval=cval, truncate=truncate)
@@ -255,7 +228,7 @@ def uniform_filter1d(
     """
     if size < 1:
         raise RuntimeError(f"uniform_filter1d: incorrect filter size {size}")
-    a = _image(input, output, "uniform_filter1d")
+    a = image(input, output, "uniform_filter1d")
     return correlate1d(a, np.full(size, 1.0 / size), axis, None, mode, cval, origin)
 
 
@@ -269,10 +242,10 @@ def uniform_filter(
     >>> cd.grad(lambda x: csn.uniform_filter(x, 2)[1])(np.ones(3))
     array([0.5, 0.5, 0. ])
     """
-    a = _image(input, output, "uniform_filter")
-    chosen = _as_given(a, axes, "uniform_filter")
+    a = image(input, output, "uniform_filter")
+    chosen = as_given(a, axes, "uniform_filter")
     sizes, modes, origins = [
-        _per_axis(x, len(chosen), "uniform_filter") for x in (size, mode, origin)
+        per_axis(x, len(chosen), "uniform_filter") for x in (size, mode, origin)
     ]
     used = [i for i, m in enumerate(sizes) if m > 1]
     whole = [int(m) for m in sizes]
@@ -285,8 +258,8 @@ def uniform_filter(
 
 def _slope(input: Any, axis: int, output: Any, mode: Any, cval: float, smooth: Any,
            name: str) -> Array:  # fmt: skip
-    a = _image(input, output, name)
-    axis, modes = axis_of(a, axis, name), _per_axis(mode, a.ndim, name)
+    a = image(input, output, name)
+    axis, modes = axis_of(a, axis, name), per_axis(mode, a.ndim, name)
     y = correlate1d(a, [-1.0, 0.0, 1.0], axis, None, modes[axis], cval)
     for k in range(a.ndim):
         y = y if k == axis else correlate1d(y, smooth, k, None, modes[k], cval)
@@ -326,9 +299,9 @@ def laplace(
     >>> cd.grad(lambda x: csn.laplace(x)[1])(np.ones(3))
     array([ 1., -2.,  1.])
     """
-    a = _image(input, output, "laplace")
-    chosen = _as_given(a, axes, "laplace")
-    modes = _per_axis(mode, len(chosen), "laplace")
+    a = image(input, output, "laplace")
+    chosen = as_given(a, axes, "laplace")
+    modes = per_axis(mode, len(chosen), "laplace")
     terms = [correlate1d(a, [1.0, -2.0, 1.0], k, None, m, cval)
              for k, m in zip(chosen, modes, strict=True)]  # fmt: skip
     return sum(terms[1:], terms[0]) if terms else a
@@ -339,7 +312,7 @@ def _bends(
     keywords: dict[str, Any], name: str,
 ) -> list[Array]:  # fmt: skip
     """Derivatives along each axis, smoothed along all axes with the mode of that one."""
-    modes = _per_axis(mode, len(axes), name)
+    modes = per_axis(mode, len(axes), name)
     found = []
     for j, m in zip(axes, modes, strict=True):
         orders = [order if k == j else 0 for k in range(a.ndim)]
@@ -358,9 +331,9 @@ def gaussian_laplace(
     >>> round(cd.grad(lambda s: csn.gaussian_laplace([0.0, 1.0, 0.0], s)[1])(1.0), 4)
     1.4627
     """
-    a = _image(input, output, "gaussian_laplace")
-    chosen = _as_given(a, axes, "gaussian_laplace")
-    sigmas = _per_axis(sigma, len(chosen), "gaussian_laplace")
+    a = image(input, output, "gaussian_laplace")
+    chosen = as_given(a, axes, "gaussian_laplace")
+    sigmas = per_axis(sigma, len(chosen), "gaussian_laplace")
     if len(chosen) < a.ndim:  # SciPy's: without smoothing elsewhere
         own = dict(zip(chosen, sigmas, strict=True))
         sigmas = [own.get(k, 0) for k in range(a.ndim)]
@@ -380,8 +353,8 @@ def gaussian_gradient_magnitude(
     -1.5316
     """
     name = "gaussian_gradient_magnitude"
-    a = _image(input, output, name)
-    chosen = _as_given(a, axes, name)
+    a = image(input, output, name)
+    chosen = as_given(a, axes, name)
     terms = [_core.square(x) for x in _bends(a, sigma, 1, mode, cval, chosen, kwargs, name)]
     return _core.sqrt(sum(terms[1:], terms[0])) if terms else a
 

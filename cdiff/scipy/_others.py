@@ -31,13 +31,12 @@ OTHERS: dict[str, dict[str, str]] = {
         "polynomials as objects: use eval_* of the same name, which have derivatives":
             "legendre cheby? laguerre genlaguerre hermite hermitenorm gegenbauer jacobi sh_*",
         "SciPy's own formula, which Arrays pass through with their derivatives": "assoc_laguerre",
-        COMPLEX + "of real points use voigt_profile, erfcx and dawsn": "wofz",
-        COMPLEX + "use jv and yv": "hankel* h?vp",
+        COMPLEX + "use jvp and yvp": "h?vp",
         COMPLEX + "use ber, bei, ker, kei and their derivatives": "kelvin",
         COMPLEX + "use fresnel": "modfresnel*",
         "returns a series of functions or their derivatives: use eval_legendre or lpmv":
             "legendre_p* assoc_legendre_p* sph_legendre_p* lqmn lqn",
-        COMPLEX + "use lpmv": "sph_harm_y*",
+        COMPLEX + "use sph_harm_y": "sph_harm_y_all",
         "returns a series of functions: use spherical_jn and spherical_yn": "riccati_*",
         "returns a series of functions: use jv": "lmbda besselpoly",
         "its derivative is in no table": "obl_* pro_* mathieu_mod* ellip_harm*",
@@ -56,12 +55,10 @@ OTHERS: dict[str, dict[str, str]] = {
             "dpareto_lognorm matrix_t",
         "makes random numbers or matrices": "ortho_group special_ortho_group unitary_group "
             "random_correlation random_table uniform_direction",
-        "makes a distribution of its own: write its density": "rv_* gaussian_kde",
-        WRITE: "gmean hmean pmean gstd gzscore zscore zmap skew kurtosis kstat* moment lmoment sem "
-               "variation describe entropy differential_entropy circ* directional_stats t???? "
-               "t??? linregress pearsonr pointbiserialr obrientransform expectile quantile "
-               "scoreatpercentile iqr median_abs_deviation trim* wasserstein_distance* "
-               "energy_distance yeojohnson boxcox sigmaclip",
+        "makes a distribution of its own: write its density": "rv_*",
+        WRITE: "kstat* lmoment describe differential_entropy directional_stats t???? t??? "
+               "pointbiserialr obrientransform expectile quantile scoreatpercentile trim1 trimboth "
+               "wasserstein_distance_nd sigmaclip",
         TESTS: "*",
     },
     "linalg": {
@@ -76,15 +73,11 @@ OTHERS: dict[str, dict[str, str]] = {
         "answers with places, counts or shapes": "argrel* find_peaks* peak_* correlation_lags "
             "check_* unique_roots max_len_seq unit_impulse closest_* vectorstrength czt_points",
         "windows are constants; those with parameters are in signal.windows": "get_window",
-        "sorts; the derivative is that of np.median of windows, by sliding_window_view":
-            "medfilt* order_filter",
         "write it with lfilter, convolve or the transforms of cdiff.scipy.fft":
-            "filtfilt sosfiltfilt savgol_filter decimate resample* upfirdn deconvolve convolve2d "
-            "correlate2d sepfir2d symiirorder? wiener envelope hilbert2 czt zoom_fft CZT ZoomFFT "
-            "cspline* qspline* gauss_spline spline_filter",
-        "write it with the transforms of cdiff.scipy.fft": "welch periodogram csd coherence stft "
-            "istft spectrogram ShortTimeFFT lombscargle freq* sosfreqz group_delay dfreqresp "
-            "findfreqs",
+            "decimate resample_poly upfirdn sepfir2d symiirorder? envelope hilbert2 czt zoom_fft "
+            "CZT ZoomFFT cspline* qspline* gauss_spline spline_filter",
+        "write it with the transforms of cdiff.scipy.fft": "istft ShortTimeFFT lombscargle freq* "
+            "group_delay dfreqresp findfreqs",
         "write the wave with NumPy's functions": "chirp gausspulse sawtooth square sweep_poly",
         "solve the differential or difference equation with cdiff.integrate, or use lfilter":
             "lsim dlsim step impulse dstep dimpulse bode dbode lti dlti",
@@ -96,16 +89,17 @@ OTHERS: dict[str, dict[str, str]] = {
         "its parameter has no derivative here": "*",
     },
     "interpolate": {
-        "use PchipInterpolator, CubicSpline or PPoly": "pchip_interpolate BPoly",
+        "use PchipInterpolator, CubicSpline or PPoly": "BPoly",
         "use make_interp_spline and BSpline": "spl* sproot spalde bispl* make_* *UnivariateSpline "
             "generate_knots insert UnivariateSpline",
         "use RegularGridInterpolator": "*BivariateSpline NdBSpline NdPPoly interp2d RectSphere* "
             "*SphereBivariateSpline",
-        "write Lagrange's formula with NumPy's functions": "Barycentric* barycentric_* Krogh* "
-            "krogh_* lagrange approximate_taylor_polynomial",
-        "write the kernel matrix with cdist, and solve": "RBFInterpolator Rbf",
-        "its triangulation, or its choice of points, has no derivative": "*NDInterpolator griddata "
-            "CloughTocher2DInterpolator AAA FloaterHormannInterpolator pade",
+        "write Lagrange's formula with NumPy's functions": "Krogh* krogh_* "
+            "approximate_taylor_polynomial",
+        "SciPy's own formula, which Arrays pass through with their derivatives": "lagrange",
+        "use RBFInterpolator": "Rbf",
+        "its triangulation, or its choice of points, has no derivative": "AAA "
+            "CloughTocher2DInterpolator FloaterHormannInterpolator pade",
     },
     "integrate": {
         SETTINGS: "*Warning",
@@ -113,20 +107,18 @@ OTHERS: dict[str, dict[str, str]] = {
         "use the solvers of cdiff.integrate": "solve_* ode* *ode OdeSol* RK* DOP853 Radau BDF "
             "LSODA DenseOutput ODE*",
         "SciPy's own formula, which Arrays pass through with their derivatives": "fixed_quad",
+        "use quad of cdiff.integrate": "quad quad_vec dblquad tplquad nquad cubature tanhsinh",
         "evaluate the function at points and use simpson or trapezoid": "*",
     },
     "ndimage": {
         "works on booleans, labels or places, which have no derivative": "binary_* label "
             "find_objects generate_binary_structure iterate_structure value_indices watershed_ift "
             "distance_transform_* *_position extrema histogram labeled_comprehension",
-        "sorts or compares; use np.max, np.min or np.median of sliding_window_view":
-            "*maximum* *minimum* median* percentile_filter rank_filter grey_* *tophat "
-            "morphological_*",
         "use the transforms of cdiff.scipy.fft": "fourier_*",
         "calls a function for each point: use sliding_window_view, or map_coordinates":
             "generic_* geometric_transform vectorized_filter",
-        "write it with np.sum of masked arrays": "center_of_mass mean standard_deviation sum "
-            "sum_labels variance",
+        "write it with NumPy's functions of the elements of a label": "center_of_mass maximum mean "
+            "median minimum standard_deviation sum sum_labels variance",
     },
     "spatial.distance": {
         "it compares and counts": "dice hamming jaccard rogerstanimoto russellrao sokal* yule",

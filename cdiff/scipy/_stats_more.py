@@ -83,7 +83,8 @@ family("tukeylambda", "lam",
        high="where(lam > 0, 1 / maximum(lam, 1e-300), 1.7e308)",
        isf="boxcox1p(-q, lam) - boxcox(q, lam)", at=(-0.3,))
 VONMISES = "kappa * cosm1(x) - log(2 * pi) - log(i0e(kappa))"
-family("vonmises", "kappa", VONMISES, valid="kappa >= 0", at=(1.7,))
+family("vonmises", "kappa", VONMISES, "turned_mass(x, kappa)", valid="kappa >= 0", low="-inf",
+       high="inf", at=(1.7,))
 
 R = "(df + square(x))"
 Z = f"(0.5 * square(nc * x) / {R})"

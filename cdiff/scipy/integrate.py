@@ -21,6 +21,7 @@ from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, index_along, of_values
+from cdiff.numpy._shape import moveaxis
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
@@ -139,7 +140,9 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
 
     end = n if n % 2 else n - 1  # an odd number of samples
     samples = [pick(y, k, end - 2 + k, 2) for k in range(3)]
-    widths = [pick(d, k, end - 1, 2) for k in range(2)] if np.ndim(d) else [as_array(d)] * 2
+    kind = np.result_type(y.dtype, np.float32)
+    step = d if type(d) is Array else _core.array(d, dtype=None if np.ndim(d) else kind)
+    widths = [pick(d, k, end - 1, 2) for k in range(2)] if np.ndim(d) else [step] * 2
     total = _core.sum(_pairs(*samples, *widths), (axis,))
     if n % 2:
         return total
@@ -202,6 +205,30 @@ def cumulative_simpson(
     shape[axis] = n - 1
     even = (np.arange(n - 1) % 2 == 0).reshape(shape)
     return _running(_core.where(even, first, second), axis, initial)
+
+
+@_mirrors
+def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Array:
+    """As `scipy.integrate.romb`: Romberg's rule for 2**k + 1 samples.
+
+    >>> cd.grad(csi.romb)(np.ones(3)).round(6)
+    array([0.333333, 1.333333, 0.333333])
+    """
+    y = as_array(y)
+    axis = axis_of(y, axis, "romb")
+    count = y.shape[axis] - 1
+    if count < 1 or count & (count - 1):
+        raise ValueError("romb: Number of samples must be one plus a non-negative power of 2.")
+    y = _core.cast(moveaxis(y, axis, 0), np.result_type(y.dtype, float))
+    width: Any = dx * count
+    row = [(y[0] + y[-1]) * 0.5 * width]
+    step = count
+    while step > 1:
+        new = [0.5 * (row[0] + width * _core.sum(y[step // 2 :: step], (0,), False))]
+        for j, last in enumerate(row, 1):
+            new.append(new[-1] + (new[-1] - last) / (4.0**j - 1.0))
+        row, width, step = new, 0.5 * width, step // 2
+    return row[-1]
 
 
 __all__.sort()

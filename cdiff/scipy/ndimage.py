@@ -1,7 +1,8 @@
 """`scipy.ndimage`: images at other places, and linear filters.
 
 Names only: `_resample.py` has the transformations, by the image and by the places, `_filters.py`
-the filters, by the image and by their weights. Other names are SciPy's.
+the linear filters, by the image and by their weights, `_ranks.py` those that sort or compare. Other
+names are SciPy's.
 
 Examples
 --------
@@ -16,15 +17,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdiff.scipy import _filters, _resample
+from cdiff.scipy import _filters, _ranks, _resample
 from cdiff.scipy._filters import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
+from cdiff.scipy._ranks import *  # noqa: F403
 from cdiff.scipy._resample import *  # noqa: F403
 
 _ndimage = scipy_module("ndimage")
 
-__all__: list[str] = sorted([*_filters.__all__, *_resample.__all__])
+__all__: list[str] = sorted([*_filters.__all__, *_ranks.__all__, *_resample.__all__])
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,6 @@ Array([1.  , 0.5 , 0.25])
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,20 @@ from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes, of_values
+from cdiff.numpy._pad import pad
 from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
+from cdiff.scipy import _periodograms, _ranks, _responses, _samples
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._linear import Bilinear
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
+from cdiff.scipy._periodograms import *  # noqa: F403
+from cdiff.scipy._ranks import medfilt, medfilt2d, order_filter  # noqa: F401
+from cdiff.scipy._responses import *  # noqa: F403
+from cdiff.scipy._samples import *  # noqa: F403
+from cdiff.scipy._samples import last_axis
+from cdiff.scipy._samples import numbers as _numbers
 
 _signal = scipy_module("signal")
 __all__: list[str] = ["windows"]
@@ -38,14 +45,6 @@ _mirrors = mirror_of(_signal, __all__)
 
 def _flipped(x: Array) -> Array:
     return x[(slice(None, None, -1),) * x.ndim]
-
-
-def _numbers(x: Any, name: str) -> Array:
-    """Real or complex numbers, some."""
-    x = as_array(x)
-    if x.size == 0:
-        raise misfit(f"{name}: an operand has no elements: shape {x.shape}")
-    return x if x.dtype.kind in "fc" else _core.cast(x, float)
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -327,37 +326,263 @@ def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     return y, _core.concatenate(ends, 0)
 
 
+# --- filters there and back -----------------------------------------------------------------------
+
+
 @_mirrors
-def detrend(
-    data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
-) -> Array:
-    """As `scipy.signal.detrend`: without the mean or the straight line of least squares.
+def lfilter_zi(b: Any, a: Any) -> Array:
+    """As `scipy.signal.lfilter_zi`: the state of a filter that has answered a step for ever, by the
+    coefficients, of which a[0] is not 0.
 
-    >>> cd.grad(lambda x: css.detrend(x, type="constant")[0])(np.ones(4))
-    array([ 0.75, -0.25, -0.25, -0.25])
+    >>> cd.grad(lambda a: css.lfilter_zi([1.0], cnp.array([1.0, -a]))[0])(0.5)
+    4.0
     """
-    x = _numbers(data, "detrend")
-    axis = axis_of(x, axis, "detrend")
-    n = x.shape[axis]
-    if type in ("constant", "c"):
-        projection = np.full((n, n), 1.0 / n)
-    elif type in ("linear", "l"):
-        edges = np.unique(np.concatenate([[0], np.ravel(bp), [n]])).astype(int)
-        if edges[-1] > n or edges[0] < 0:
-            raise ValueError(f"detrend: breakpoints {bp} must lie in the axis of length {n}")
-        projection = np.zeros((n, n))
-        for start, stop in pairwise(edges):
-            basis = np.stack([np.ones(stop - start), np.arange(stop - start) + 1.0], axis=1)
-            q = np.linalg.qr(basis)[0]
-            projection[start:stop, start:stop] = q @ q.T
+    b, a = _numbers(b, "lfilter_zi"), _numbers(a, "lfilter_zi")
+    if b.ndim != 1 or a.ndim != 1:
+        raise misfit(f"lfilter_zi: b and a are vectors, got shapes {b.shape} and {a.shape}")
+    n = max(b.size, a.size)
+    if n < 2:
+        raise misfit("lfilter_zi: The length of `a` along the last axis must be at least 2.")
+    b, a = (pad(c / a[0], (0, n - c.size)) for c in (b, a))
+    rest = b[1:] - a[1:] * b[0]
+    first = _core.sum(rest) / _core.sum(a)
+    return _core.cumsum(a[:-1], 0) * first - _core.cumsum(pad(rest[:-1], (1, 0)), 0)
+
+
+@_mirrors
+def sosfilt_zi(sos: Any) -> Array:
+    """As `scipy.signal.sosfilt_zi`: the states of sections that have answered a step for ever.
+
+    >>> cd.grad(lambda a: css.sosfilt_zi(cnp.array([[1.0, 0, 0, 1.0, -a, 0]]))[0, 0])(0.5)
+    4.0
+    """
+    sos, states = _numbers(sos, "sosfilt_zi"), []
+    scale: Any = 1.0
+    if sos.ndim != 2 or sos.shape[1] != 6:
+        raise misfit(f"sosfilt_zi: sos must have shape (n_sections, 6), not {sos.shape}")
+    for k in range(sos.shape[0]):
+        b, a = sos[k, :3], sos[k, 3:]
+        states.append(_core.reshape(scale * lfilter_zi(b, a), (1, 2)))
+        scale = scale * (_core.sum(b) / _core.sum(a))
+    return _core.concatenate(states, 0)
+
+
+def _extended(x: Array, kind: str | None, count: int) -> Array:
+    """The signal, along its last axis, with as many samples more at both ends."""
+    if not count:
+        return x
+    first, last = x[..., :1], x[..., -1:]
+    before, after = x[..., count:0:-1], x[..., -2 : -count - 2 : -1]
+    if kind == "odd":
+        before, after = 2.0 * first - before, 2.0 * last - after
+    elif kind == "constant":
+        before, after = (_core.broadcast_to(v, before.shape) for v in (first, last))
+    return _core.concatenate([before, x, after], x.ndim - 1)
+
+
+def _there_and_back(
+    run: Any, x: Any, axis: int, padtype: Any, padlen: Any, usual: int, name: str
+) -> Array:
+    """A filter over the extended signal, once in each direction."""
+    x = _numbers(x, name)
+    axis = axis_of(x, axis, name)
+    if padtype not in ("even", "odd", "constant", None):
+        raise ValueError(f"{name}: padtype is 'even', 'odd', 'constant' or None, not {padtype!r}")
+    n, edge = x.shape[axis], 0 if padtype is None else usual if padlen is None else int(padlen)
+    if not 0 <= edge < n:
+        raise ValueError(f"{name}: padlen={edge} needs a signal that is longer, not one of {n}")
+    rows, back = last_axis(x, axis)
+    y = _extended(rows, padtype, edge)
+    for _ in range(2):
+        y = run(y, y[..., :1])[..., ::-1]
+    return back(y[..., edge : edge + n])
+
+
+@_mirrors
+def filtfilt(
+    b: Any, a: Any, x: Any, axis: int = -1, padtype: str | None = "odd", padlen: Any = None,
+    method: str = "pad", irlen: Any = None,
+) -> Array:  # fmt: skip
+    """As `scipy.signal.filtfilt` with its method "pad": a filter there and back, without delay, by
+    the signal and the coefficients.
+
+    >>> cd.grad(lambda x: css.filtfilt([0.5, 0.5], [1.0], x, padtype=None)[1])(np.ones(3))
+    array([0.25, 0.5 , 0.25])
+    """
+    if method != "pad":
+        raise ValueError(f"filtfilt: the method of cdiff arrays is 'pad', not {method!r}")
+    given = [_core.reshape(c, (c.size,)) if c.ndim == 0 else c
+             for c in (_numbers(b, "filtfilt"), _numbers(a, "filtfilt"))]  # fmt: skip
+    count = max([c.size for c in given])
+    zi: Any = lfilter_zi(*given) if count > 1 else None
+
+    def run(v: Array, first: Array) -> Any:
+        return lfilter(*given, v, zi=zi * first)[0] if count > 1 else lfilter(*given, v)
+
+    return _there_and_back(run, x, axis, padtype, padlen, 3 * count, "filtfilt")
+
+
+@_mirrors
+def sosfiltfilt(
+    sos: Any, x: Any, axis: int = -1, padtype: str | None = "odd", padlen: Any = None
+) -> Array:
+    """As `scipy.signal.sosfiltfilt`: sections of second order there and back, by the signal and the
+    sections.
+
+    >>> half = [[0.5, 0.5, 0.0, 1.0, 0.0, 0.0]]
+    >>> cd.grad(lambda x: css.sosfiltfilt(half, x, padtype=None)[1])(np.ones(3))
+    array([0.25, 0.5 , 0.25])
+    """
+    sos = _numbers(sos, "sosfiltfilt")
+    zi = sosfilt_zi(sos)
+    count = sos.shape[0]
+    trimmed = min([sum([bool(of_values(_is_zero, sos[k, j])) for k in range(count)])
+                   for j in (2, 5)])  # fmt: skip
+
+    def run(v: Array, first: Array) -> Any:
+        states = _core.reshape(zi, (count, *(1,) * (v.ndim - 1), 2))
+        return sosfilt(sos, v, zi=states * first)[0]
+
+    usual = 3 * (2 * count + 1 - trimmed)
+    return _there_and_back(run, x, axis, padtype, padlen, usual, "sosfiltfilt")
+
+
+def _is_zero(x: Any) -> Any:
+    return x == 0
+
+
+SMOOTHED = {"mirror": "reflect", "constant": "constant", "nearest": "edge", "wrap": "wrap"}
+
+
+@_mirrors
+def savgol_filter(
+    x: Any, window_length: int, polyorder: int, deriv: int = 0, delta: Any = 1.0, axis: int = -1,
+    mode: str = "interp", cval: Any = 0.0,
+) -> Array:  # fmt: skip
+    """As `scipy.signal.savgol_filter`: the polynomial of least squares in each window, or its
+    derivative, by the signal and by the step.
+
+    >>> cd.grad(lambda x: css.savgol_filter(x, 3, 1)[1])(np.ones(4)).round(6)
+    array([0.333333, 0.333333, 0.333333, 0.      ])
+    """
+    x, w = _numbers(x, "savgol_filter"), int(window_length)
+    axis = axis_of(x, axis, "savgol_filter")
+    if mode not in (*SMOOTHED, "interp"):
+        raise ValueError(f"savgol_filter: mode is interp or {', '.join(SMOOTHED)}, not {mode!r}")
+    rows, back = last_axis(x, axis)
+    weights = _signal.savgol_coeffs(w, polyorder, deriv).reshape((1,) * (x.ndim - 1) + (-1,))
+    weights = weights.astype(x.dtype)
+    if mode == "interp":
+        if w > rows.shape[-1]:
+            raise ValueError("savgol_filter: in mode 'interp' the window must fit into the signal")
+        ends = _signal.savgol_filter(np.eye(w), w, polyorder, deriv, axis=0).astype(x.dtype)
+        half = w // 2
+        middle = _convolved(rows, weights, "valid", "direct", "savgol_filter")
+        left = _core.matmul(rows[..., :w], np.ascontiguousarray(ends[:half].T))
+        right = _core.matmul(rows[..., -w:], np.ascontiguousarray(ends[w - half :].T))
+        # With an even window the last of the middle is fitted, too.
+        y = _core.concatenate([left, middle[..., 1 - w % 2 :], right], x.ndim - 1)
     else:
-        raise ValueError("Trend type must be 'linear' or 'constant'.")
-    perm = [k for k in range(x.ndim) if k != axis] + [axis]
-    rows = _core.transpose(x, perm)
-    trend = _core.matmul(rows, projection.astype(x.dtype))
-    return _core.transpose(rows - trend, np.argsort(perm).tolist())
+        around = [(0, 0)] * (x.ndim - 1) + [((w - 1) // 2, w // 2)]
+        values = {"constant_values": cval} if mode == "constant" else {}
+        whole = pad(rows, around, SMOOTHED[mode], **values)
+        y = _convolved(whole, weights, "valid", "direct", "savgol_filter")
+    return back(y / delta**deriv if deriv else y)
 
 
+@_mirrors
+def deconvolve(signal: Any, divisor: Any) -> tuple[Array, Array]:
+    """As `scipy.signal.deconvolve`: quotient and remainder of a division of polynomials, by both.
+
+    >>> cd.grad(lambda x: css.deconvolve(x, [2.0, 1.0])[0][1])(np.ones(3))
+    array([-0.25,  0.5 ,  0.  ])
+    """
+    num, den = _numbers(signal, "deconvolve"), _numbers(divisor, "deconvolve")
+    if num.ndim != 1 or den.ndim != 1:
+        raise misfit(f"deconvolve: two vectors are needed, not {num.shape} and {den.shape}")
+    if den.size > num.size:
+        return num[:0], num
+    step = np.zeros(num.size - den.size + 1)
+    step[0] = 1.0
+    quotient = lfilter(num, den, step)
+    return quotient, num - _convolved(den, quotient, "full", "auto", "deconvolve")
+
+
+# --- images, and other rates ----------------------------------------------------------------------
+
+
+BOUNDARIES = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
+
+
+def _in_plane(
+    in1: Any, in2: Any, mode: str, boundary: str, fillvalue: Any, name: str, turned: bool
+) -> Array:
+    a, b = _numbers(in1, name), _numbers(in2, name)
+    if a.ndim != 2 or b.ndim != 2:
+        raise misfit(f"{name}: both are images, got shapes {a.shape} and {b.shape}")
+    if mode not in ("full", "same", "valid") or boundary not in BOUNDARIES:
+        raise ValueError(
+            f"{name}: mode is full, same or valid, boundary {', '.join(BOUNDARIES)}; not {mode!r} "
+            f"and {boundary!r}"
+        )
+    swapped = mode == "valid" and any(n < m for n, m in zip(a.shape, b.shape, strict=True))
+    a, b = (b, a) if swapped else (a, b)
+    b = _flipped(_core.conj(b)) if turned else b
+    if mode != "valid":
+        values = {"constant_values": fillvalue} if boundary == "fill" else {}
+        around = [(m - 1, m - 1) for m in b.shape]
+        shape, a = a.shape, pad(a, around, BOUNDARIES[boundary], **values)
+    y = _convolved(a, b, "valid", "direct", name)
+    if mode == "same":
+        starts = [m // 2 if turned else (m - 1) // 2 for m in b.shape]
+        y = y[tuple([slice(k, k + n) for k, n in zip(starts, shape, strict=True)])]
+    return _flipped(y) if swapped and turned else y
+
+
+@_mirrors
+def convolve2d(
+    in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
+) -> Array:
+    """As `scipy.signal.convolve2d`: of two images, by both and by the value around the first.
+
+    >>> cd.grad(lambda x: css.convolve2d(x, [[1.0, 2.0]], "same", "wrap")[0, 0])(np.ones((1, 3)))
+    array([[1., 0., 2.]])
+    """
+    return _in_plane(in1, in2, mode, boundary, fillvalue, "convolve2d", False)
+
+
+@_mirrors
+def correlate2d(
+    in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
+) -> Array:
+    """As `scipy.signal.correlate2d`: of two images, by both and by the value around the first.
+
+    >>> cd.grad(lambda x: css.correlate2d(x, [[1.0, 2.0]], "valid")[0, 0])(np.ones((1, 3)))
+    array([[1., 2., 0.]])
+    """
+    return _in_plane(in1, in2, mode, boundary, fillvalue, "correlate2d", True)
+
+
+@_mirrors
+def wiener(im: Any, mysize: Any = None, noise: Any = None) -> Array:
+    """As `scipy.signal.wiener`: nearer to the local mean, the less the local variance exceeds the
+    noise; by the image and the noise.
+
+    >>> cd.grad(lambda x: css.wiener(x, 3, 9.0)[1])(np.ones(3)).round(6)
+    array([0.333333, 0.333333, 0.333333])
+    """
+    x = _numbers(im, "wiener")
+    sizes = [3 if mysize is None else mysize] * x.ndim if np.ndim(mysize) == 0 else list(mysize)
+    ones = np.full(sizes, 1.0 / np.prod(sizes))
+    mean = correlate(x, ones, "same")
+    variance = correlate(x * x, ones, "same") - mean * mean
+    noise = _core.sum(variance) / variance.size if noise is None else noise
+    inside = _core.less(variance, noise)
+    factor = 1.0 - noise / _core.where(inside, 1.0, variance)
+    return _core.where(inside, mean, mean + (x - mean) * factor)
+
+
+__all__ += [*_samples.__all__, *_periodograms.__all__, *_ranks.OF_SIGNALS, *_responses.__all__]
 __all__.sort()
 
 

@@ -34,6 +34,8 @@ from cdiff.numpy._exponentials import logsumexp as _logsumexp
 from cdiff.numpy._exponentials import softmax as _softmax
 from cdiff.numpy._reduce import max as _max
 from cdiff.numpy._reduce import sum as _sum
+from cdiff.scipy import _complex_valued
+from cdiff.scipy._complex_valued import *  # noqa: F403
 from cdiff.scipy._examples import example
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
 from cdiff.scipy._need import scipy_module
@@ -304,6 +306,7 @@ def logsumexp(
     return found, _core.reshape(sign, found.shape)
 
 
+__all__ += _complex_valued.__all__
 __all__.sort()
 
 

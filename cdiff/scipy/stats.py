@@ -27,7 +27,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff.numpy._common import any_true, as_array, of_values
-from cdiff.scipy import _language, _multivariate, _stats_more  # noqa: F401 -- fill the language, the tables
+from cdiff.scipy import _language, _multivariate, _statistics, _stats_more  # noqa: F401 -- fill the language, the tables
 from cdiff.scipy._examples import example
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
 from cdiff.scipy._mirror import holds_arrays
@@ -35,6 +35,7 @@ from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import LANGUAGE
+from cdiff.scipy._statistics import *  # noqa: F403
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, POWER, Family
 from cdiff.scipy._tails import log_mass
 
@@ -109,12 +110,20 @@ def _middle_mass(x: Any, beta: Any) -> Any:
     return 0.5 * x / LANGUAGE["gamma"](s + 1) * total
 
 
+def _turned_mass(x: Any, kappa: Any) -> Any:
+    """The distribution function of von Mises's distribution: one more for each turn."""
+    turns = _core.rint(x / (2 * np.pi))
+    line = globals()["vonmises_line"]
+    return turns + line._integral("cdf", x - 2 * np.pi * turns, [kappa])
+
+
 _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
 _WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
               log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower,
-              middle_mass=_middle_mass, stirling_rest=_stirling_rest)  # fmt: skip
+              middle_mass=_middle_mass, stirling_rest=_stirling_rest,
+              turned_mass=_turned_mass)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
@@ -423,7 +432,9 @@ for _name, _family in DISCRETE.items():
 reciprocal = globals()["loguniform"]
 
 
-__all__ = sorted([*CONTINUOUS, *DISCRETE, *_multivariate.__all__, "reciprocal"])
+__all__ = sorted(
+    [*CONTINUOUS, *DISCRETE, *_multivariate.__all__, *_statistics.__all__, "reciprocal"]
+)
 
 
 def __getattr__(name: str) -> Any:
