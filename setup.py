@@ -96,10 +96,14 @@ COLD_METHODS = (
 )
 
 # Where an error was seen, which 24,000 places keep, and the frames that are made of it: lines of
-# files that a user does not have. Without them a traceback has the lines of Python alone, as
-# that of an error in NumPy.
+# files that a user does not have. Without them a traceback has the lines of Python alone, as that
+# of an error in NumPy. A handler of the core itself needs a frame, since it hands on a traceback.
 ERROR_PLACE = "#define __PYX_MARK_ERR_POS(f_index, lineno)"
-TRACEBACK = r"\s+__Pyx_AddTraceback\(\"[\w.]+\", __pyx_clineno, __pyx_lineno, __pyx_filename\);$"
+TRACEBACK = re.compile(
+    r"^\s+__Pyx_AddTraceback\(\"[\w.]+\", __pyx_clineno, __pyx_lineno, __pyx_filename\);\n"
+    r"(?P<handler>\s+if \(__Pyx_GetException)?",
+    re.MULTILINE,
+)
 
 
 def unix_flags() -> tuple[list[str], list[str]]:
@@ -212,16 +216,14 @@ def make_small(unit: Path) -> None:
     """
     text = unit.read_text(encoding="utf-8")
     marked, cold, defined = [], False, False
-    for line in text.splitlines(keepends=True):
+    for line in TRACEBACK.sub(frame, text).splitlines(keepends=True):
         if line.startswith('/* "'):
             room = re.match(r'/\* "(?:.*/)?(\w+)\.pxi":', line)
             cold = bool(room) and room[1] in COLD_ROOMS
         elif "define CYTHON_SMALL_CODE" in line:
             defined = True
         elif line.startswith(ERROR_PLACE):
-            line = ERROR_PLACE + " {}\n"
-        elif re.match(TRACEBACK, line):
-            line = ""
+            line = re.sub(r"\w+ = [^;]*; ", "", line)
         elif (cold and re.match(COLD_FUNCTIONS, line)) or (
             defined and re.match(COLD_METHODS, line)
         ):
@@ -229,6 +231,14 @@ def make_small(unit: Path) -> None:
         marked.append(line)
     if (changed := "".join(marked)) != text:  # else it was translated earlier: a date is kept
         unit.write_text(changed, encoding="utf-8")
+
+
+def frame(found: re.Match[str]) -> str:
+    """The frame of a handler, with a line of the C file; none elsewhere."""
+    if not found["handler"]:
+        return ""
+    place = "__pyx_clineno, __pyx_lineno, __pyx_filename"
+    return found[0].replace(place, '0, __LINE__, "cdiff/_core.c"')
 
 
 def up_to_date(obj: Path) -> bool:
