@@ -75,6 +75,7 @@ OWN = {
     "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
     "cdiff.scipy._resample": "_first _flat_places _fold _outside _places",
     "cdiff.scipy._riccati": "Riccati",
+    "cdiff.scipy._scattered": "_corners _nearest _simplex",
     "cdiff.scipy._splines": "_as_rows _band_places _chosen _span",
     "cdiff.scipy.integrate": "_no_steps",
     "cdiff.scipy.linalg": "_bandwidth _inverse_order _is_equal _order_of_pivots _permutation "

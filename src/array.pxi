@@ -581,8 +581,7 @@ cdef class Array:
 
     def __array_function__(self, func, types, args, kwargs):
         for kind in types:
-            if kind is not Array and kind is not np.ndarray and \
-                    kind.__array_function__ is not np.ndarray.__array_function__:
+            if kind is not Array and kind.__array_function__ is not np.ndarray.__array_function__:
                 return NotImplemented                  # who has rules of its own is asked next
         if watching:
             return watched_function(face_function(func), args, kwargs)

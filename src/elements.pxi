@@ -58,7 +58,7 @@ cdef class _Elements:
         if numbers is None:
             if not self.fits(ends) or not self.write():
                 return None
-            numbers = NumberCode(simplified(self.q, True))
+            numbers = NumberCode(simplified(self.q, True), False)  # rounded as arrays are
         found.code, found.arrays, found.n_inputs = numbers, self.arrays, self.p.n_inputs
         found.sizes = np.array([product(self.places.shape(v)) for v in ends], np.int64)
         return found

@@ -75,6 +75,7 @@ cdef struct Making:
     int32_t *last                 # the last instruction of the code that reads it
     int32_t *vacant               # a stack of registers to be used again
     Py_ssize_t n_vacant
+    bint fuses                    # products with the sums that only they are for: one rounding
 
 
 @cython.final
@@ -93,7 +94,7 @@ cdef class NumberCode:
     cdef void *spare[SPARE_REGISTERS]
     cdef readonly Py_ssize_t n_instructions, n_registers, n_inputs, n_constants, n_outputs, n_guards
 
-    def __cinit__(self, Program program not None):
+    def __cinit__(self, Program program not None, bint fuses=True):
         cdef Making m
         cdef Py_ssize_t n = program.count
         check_results(program)
@@ -101,7 +102,7 @@ cdef class NumberCode:
         self.n_inputs = program.n_inputs
         self.n_outputs = len(program.outputs)
         self.n_guards = len(program.guards)
-        m.n_vacant = 0
+        m.n_vacant, m.fuses = 0, fuses
         m.uses = <int32_t *>PyMem_Calloc(n + 1, sizeof(int32_t))
         m.fate = <uint8_t *>PyMem_Calloc(n + 1, 1)
         m.place = <int32_t *>PyMem_Calloc(n + 1, sizeof(int32_t))
@@ -397,13 +398,13 @@ cdef void write_code(Program p, Making *m, int32_t i, Code *out) noexcept:
         return
     right = mergeable(p, m, x.b)
     left = mergeable(p, m, x.a)
-    if is_product(right):
+    if m.fuses and is_product(right):
         take_operands(p, m, x.b, x.a, out)
         if x.op == OP_ADD:
             out.op = CODE_ZMUL_ADD if right == OP_ZMUL else CODE_MULTIPLY_ADD
         else:
             out.op = CODE_SUBTRACT_ZMUL if right == OP_ZMUL else CODE_SUBTRACT_PRODUCT
-    elif is_product(left):
+    elif m.fuses and is_product(left):
         take_operands(p, m, x.a, x.b, out)
         if x.op == OP_ADD:
             out.op = CODE_ZMUL_ADD if left == OP_ZMUL else CODE_MULTIPLY_ADD

@@ -189,6 +189,19 @@ class _Scattered:
         return _core.reshape(x, x.shape + (1,) * (self._values.ndim - 1))
 
 
+def _simplex(x: Any, mesh: Any) -> Any:
+    """In which one each query lies, -1 outside all."""
+    return mesh.find_simplex(x)
+
+
+def _corners(simplices: Any, places: Any) -> Any:
+    return simplices[places]
+
+
+def _nearest(x: Any, tree: Any) -> Any:
+    return np.asarray(tree.query(x)[1])
+
+
 class LinearNDInterpolator(_Scattered):
     """As `scipy.interpolate.LinearNDInterpolator`: linear in the triangles (or their like) between
     points, by the values and the queries.
@@ -207,13 +220,13 @@ class LinearNDInterpolator(_Scattered):
 
     def _found(self, x: Array) -> Array:
         mesh, dim = self._mesh, x.shape[1]
-        place = of_values(mesh.find_simplex, x)
+        place = of_values(_simplex, x, mesh)
         inside = of_values(np.maximum, place, 0)
         frame = rows_at(as_array(mesh.transform), inside)
         part = _core.matmul(frame[:, :dim], cnp.expand_dims(x - frame[:, dim], 2))[:, :, 0]
         last = 1.0 - _core.sum(part, (1,), True)
         weights = self._spread(_core.concatenate([part, last], 1))
-        corners = rows_at(self._values, of_values(np.take, mesh.simplices, inside, 0))
+        corners = rows_at(self._values, of_values(_corners, mesh.simplices, inside))
         found = _core.sum(weights * corners, (1,), False)
         outside = self._spread(as_array(of_values(np.less, place, 0)))
         return _core.where(outside, self._more["fill_value"], found)
@@ -234,10 +247,7 @@ class NearestNDInterpolator(_Scattered):
         self._tree = scipy_module("spatial").cKDTree(points)
 
     def _found(self, x: Array) -> Array:
-        return rows_at(self._values, of_values(self._nearest, x))
-
-    def _nearest(self, x: Any) -> Any:
-        return np.asarray(self._tree.query(x)[1])
+        return rows_at(self._values, of_values(_nearest, x, self._tree))
 
 
 def griddata(
