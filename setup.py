@@ -7,7 +7,7 @@ read for it has changed.
 
 Switches, read from the environment (each combination builds in its own folder under build/):
 
-    CDIFF_DEBUG=1                     bounds checks, C asserts, -O1 -g
+    CDIFF_DEBUG=1                     bounds checks, C asserts, -O1 -g, the core in tracebacks
     CDIFF_SANITIZE=address,undefined  the debug build under these sanitizers
     CDIFF_NO_POOL=1                   every block and node from malloc, for valgrind
     CDIFF_COVERAGE=1                  line tracing of the Cython sources
@@ -98,10 +98,11 @@ COLD_METHODS = (
 # Where an error was seen, which 24,000 places keep, and the frames that are made of it: lines of
 # files that a user does not have. Without them a traceback has the lines of Python alone, as that
 # of an error in NumPy. A handler of the core itself needs a frame, since it hands on a traceback.
-ERROR_PLACE = "#define __PYX_MARK_ERR_POS(f_index, lineno)"
+ERROR_PLACE = re.compile(r"^#define __PYX_MARK_ERR_POS\(.*$", re.MULTILINE)
+FRAME = "__pyx_clineno, __pyx_lineno, __pyx_filename);"
+FRAME_OF_HANDLER = '0, __LINE__, "cdiff/_core.c");'
 TRACEBACK = re.compile(
-    r"^\s+__Pyx_AddTraceback\(\"[\w.]+\", __pyx_clineno, __pyx_lineno, __pyx_filename\);\n"
-    r"(?P<handler>\s+if \(__Pyx_GetException)?",
+    rf"^\s+__Pyx_AddTraceback\(\"[^\"]+\", {re.escape(FRAME)}\n(?P<handler>.*__Pyx_GetException)?",
     re.MULTILINE,
 )
 
@@ -216,14 +217,12 @@ def make_small(unit: Path) -> None:
     """
     text = unit.read_text(encoding="utf-8")
     marked, cold, defined = [], False, False
-    for line in TRACEBACK.sub(frame, text).splitlines(keepends=True):
+    for line in without_frames(text).splitlines(keepends=True):
         if line.startswith('/* "'):
             room = re.match(r'/\* "(?:.*/)?(\w+)\.pxi":', line)
             cold = bool(room) and room[1] in COLD_ROOMS
         elif "define CYTHON_SMALL_CODE" in line:
             defined = True
-        elif line.startswith(ERROR_PLACE):
-            line = re.sub(r"\w+ = [^;]*; ", "", line)
         elif (cold and re.match(COLD_FUNCTIONS, line)) or (
             defined and re.match(COLD_METHODS, line)
         ):
@@ -233,12 +232,16 @@ def make_small(unit: Path) -> None:
         unit.write_text(changed, encoding="utf-8")
 
 
-def frame(found: re.Match[str]) -> str:
-    """The frame of a handler, with a line of the C file; none elsewhere."""
-    if not found["handler"]:
-        return ""
-    place = "__pyx_clineno, __pyx_lineno, __pyx_filename"
-    return found[0].replace(place, '0, __LINE__, "cdiff/_core.c"')
+def without_frames(text: str) -> str:
+    """The C file without frames but those of handlers; as it is if Cython wrote them otherwise."""
+
+    def frame(found: re.Match[str]) -> str:
+        return found[0].replace(FRAME, FRAME_OF_HANDLER) if found["handler"] else ""
+
+    small = TRACEBACK.sub(frame, text)
+    if FRAME in small or FRAME_OF_HANDLER not in small or not ERROR_PLACE.search(small):
+        return text
+    return ERROR_PLACE.sub(lambda place: re.sub(r"\w+ = [^;]*; ", "", place[0]), small)
 
 
 def up_to_date(obj: Path) -> bool:

@@ -79,6 +79,21 @@ def test_import_needs_numpy_only():
     assert others.isdisjoint(run.stdout.split())
 
 
+def test_without_numpy_the_core_is_an_import_error():
+    code = """
+import importlib.util, sys
+sys.modules["numpy"] = None
+spec = importlib.util.spec_from_file_location("cdiff._core", sys.argv[1])
+try:
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+except ImportError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, cdiff._core.__file__]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "numpy" in run.stdout
+
+
 def test_import_brings_the_core_and_nothing_that_can_wait():
     code = "import cdiff, sys; print(*[name for name in sys.modules if name.startswith('cdiff.')])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
