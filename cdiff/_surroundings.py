@@ -47,6 +47,7 @@ _BY_TEXT = frozenset(("getattr", "hasattr", "vars", "globals", "attrgetter", "me
 # Objects of the standard library that are nothing but their attributes, or what those hold.
 _OPEN = frozenset((("types", "SimpleNamespace"), ("argparse", "Namespace")))
 _WRAPPERS = frozenset(("ChainMap", "UserDict", "UserList"))  # of `collections`
+_MADE_OF_ARRAYS = frozenset(("numpy", "scipy"))
 # Methods that Python calls for operators, and that no result depends on.
 _SILENT = frozenset(("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__del__",
                      "__getstate__", "__setstate__", "__setattr__", "__dir__"))  # fmt: skip
@@ -394,9 +395,23 @@ class Observer:
         if _is_library(cls) and (cls.__module__, cls.__name__) not in _OPEN:
             if cls.__module__ == "collections" and cls.__name__ in _WRAPPERS:
                 self._look(vars(x), label)
+            elif cls.__module__.partition(".")[0] in _MADE_OF_ARRAYS:
+                self._look_at_parts(x, label)
             return
         self._owners.append((x, label))
         self._look_at_operators(cls, label, _SILENT | _MAKING)
+
+    def _look_at_parts(self, x: Any, label: str) -> None:
+        """An object that is made of arrays: a sparse matrix, a polynomial, a spline."""
+        for name, y in tuple(_own(x).items()):
+            if isinstance(y, np.ndarray):
+                self._place(_own(x), name, f"{label}.{name}", y)
+        for cls in type(x).__mro__:
+            for name, member in vars(cls).items():
+                if member.__class__ is types.MemberDescriptorType:
+                    content = _slot(x, member)
+                    if content and isinstance(content[0], np.ndarray):
+                        self._place(x, member, f"{label}.{name}", *content)
 
     def _look_at_operators(self, cls: Any, label: str, besides: frozenset[str]) -> None:
         """The methods that Python calls for operators, `len(x)`, `for`, `with`, new instances."""

@@ -19,6 +19,7 @@ import weakref
 
 import numpy as np
 import pytest
+from scipy import interpolate, sparse
 
 import cdiff as cd
 
@@ -526,6 +527,36 @@ def check(f, change):
 @pytest.mark.parametrize("name", CASES)
 def test_changes_are_seen(name):
     check(*CASES[name]())
+
+
+def changed_parts(x):
+    """Double each array that an object is made of, in place."""
+    for name in ("data", "coeffs", "coef", "c", "values"):
+        part = getattr(x, name, None)
+        if isinstance(part, np.ndarray):
+            part *= AFTER / BEFORE
+
+
+GRID = np.arange(4.0)
+MADE_OF_ARRAYS = {
+    "sparse matrix": (sparse.csr_matrix([[1.0, 2.0], [3.0, 4.0]]), lambda a: a[0, 1]),
+    "sparse array": (sparse.coo_array([[1.0, 2.0], [3.0, 4.0]]), lambda a: (a @ np.ones(2))[0]),
+    "poly1d": (np.poly1d([1.0, 2.0]), lambda p: p(2.0)),
+    "polynomial": (np.polynomial.Polynomial([1.0, 2.0]), lambda p: p(2.0)),
+    "spline": (interpolate.CubicSpline(GRID, GRID**2), lambda s: s(1.5)),
+    "grid": (interpolate.RegularGridInterpolator((GRID,), GRID**2), lambda s: s([1.5])[0]),
+}
+
+
+@pytest.mark.parametrize("name", MADE_OF_ARRAYS)
+def test_arrays_that_objects_of_libraries_are_made_of(name):
+    x, read = MADE_OF_ARRAYS[name]
+    check(lambda v: v * float(read(x)), lambda: changed_parts(x))
+
+
+def test_a_sparse_matrix_with_another_entry():
+    a = sparse.csr_matrix([[1.0, 0.0], [3.0, 4.0]])
+    check(lambda v: v * float(a.sum()), lambda: a.__setitem__((1, 1), AFTER))
 
 
 def test_no_code_of_the_user_runs_to_look():
