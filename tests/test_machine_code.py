@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine_code import both_ways, leaves, needs_machine_code
 
 import cdiff as cd
 from cdiff import _core
 
-HAS_MACHINE_CODE = _core.use_machine_code()
-pytestmark = pytest.mark.skipif(
-    not HAS_MACHINE_CODE, reason="the processor has no AVX-512, or memory cannot be executed")
+pytestmark = needs_machine_code
 
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 SPECIAL = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 5e-324, 1e-300, -1e300, 1e160, 3e-160]
@@ -28,22 +27,6 @@ SPECIAL = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 5e-324, 1e-300, -1e300
 def switch_on_again():
     yield
     _core.use_machine_code(True)
-
-
-def both_ways(f, *args):
-    """The results with machine code and without, as lists of arrays."""
-    found = []
-    for on in (True, False):
-        _core.use_machine_code(on)
-        compiled = cd.compile(f)
-        with np.errstate(all="ignore"):
-            compiled(*args)
-            found.append([np.asarray(y) for y in leaves(compiled(*args))])
-    return found
-
-
-def leaves(y):
-    return [z for part in y for z in leaves(part)] if isinstance(y, (tuple, list)) else [y]
 
 
 def assert_same(f, *args):

@@ -9,33 +9,18 @@ import itertools
 
 import numpy as np
 import pytest
+from machine_code import both_ways, needs_machine_code
 
 import cdiff as cd
-from cdiff import _core
 
-pytestmark = pytest.mark.skipif(
-    not _core.use_machine_code(),
-    reason="the processor has no AVX-512, or memory cannot be executed")
+pytestmark = needs_machine_code
 
 LIMIT = 330  # exponents of operands up to which a round is made by the quick body
 EDGES = [-1074, -1022, -700, -500, -LIMIT - 1, -LIMIT, -1, 0, LIMIT, LIMIT + 1, 500, 1023]
 
 
-@pytest.fixture(autouse=True)
-def switch_on_again():
-    yield
-    _core.use_machine_code(True)
-
-
 def assert_same(f, *args):
-    found = []
-    for on in (True, False):
-        _core.use_machine_code(on)
-        compiled = cd.compile(f)
-        with np.errstate(all="ignore"):
-            compiled(*args)
-            found.append(compiled(*args))
-    for with_code, without in zip(*found, strict=True):
+    for with_code, without in zip(*both_ways(f, *args), strict=True):
         np.testing.assert_array_equal(with_code.view(np.int64), without.view(np.int64))
 
 

@@ -1,6 +1,6 @@
 """The choice of steps of `odeint`: attempts in a row, against the same rules in NumPy."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -285,21 +285,10 @@ def test_threads():
     compiled = cd.compile(cd.grad(end))
     points = [np.array([1.1, 0.9, 0.8, 0.7]) * k for k in (0.9, 1.0, 1.1, 1.2)]
     expected = [cd.grad(end)(p) for p in points]
-    found = [[] for _ in points]
-
-    def work(k):
-        for _ in range(12):
-            found[k].append(compiled(points[k]))
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    for k in range(4):
-        assert len(found[k]) == 12
-        for x in found[k]:
-            np.testing.assert_allclose(x, expected[k], rtol=1e-9)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda p: [compiled(p) for _ in range(12)], points))
+    for results, x in zip(found, expected, strict=True):
+        np.testing.assert_allclose(results, [x] * 12, rtol=1e-9)
 
 
 def test_the_steps_of_neighbours_are_not_taken_for_others():

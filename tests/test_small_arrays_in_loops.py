@@ -4,7 +4,7 @@ Every kind of instruction that has elements is compared with the loop written ou
 the derivatives of the unrolled loop; and what has none must go on as before.
 """
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -203,17 +203,7 @@ def test_many_threads_at_once():
     compiled = cd.compile(cd.grad(lambda c: np.sum(cd.scan(chosen, c, ROWS)[1])))
     points = [np.array([0.1, 0.2, 0.3]) * k for k in range(1, 5)]
     expected = [compiled(p) for p in points]
-    found = [[] for _ in points]
-
-    def work(k):
-        for _ in range(30):
-            found[k].append(compiled(points[k]))
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    for k in range(4):
-        for x in found[k]:
-            np.testing.assert_allclose(x, expected[k], rtol=1e-13)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda p: [compiled(p) for _ in range(30)], points))
+    for results, x in zip(found, expected, strict=True):
+        np.testing.assert_allclose(results, [x] * 30, rtol=1e-13)
