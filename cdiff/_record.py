@@ -63,7 +63,7 @@ class Record:
         self.aux = None
         with Level() as level:
             self.traced = [leaf(x, level) for x in points or inputs.leaves]
-            out = f(*inputs.call(self.traced))
+            out = inputs.run(f, self.traced)
             if has_aux:
                 out, self.aux = split_aux(out, f, level)
             self.outputs = Outputs(out, f, level)

@@ -18,13 +18,6 @@ import cdiff._core as core
 EPS = np.finfo(float).eps
 
 
-@pytest.fixture
-def threads():
-    before = core.get_num_threads()
-    yield core.set_num_threads
-    core.set_num_threads(before)
-
-
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 

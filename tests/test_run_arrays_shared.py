@@ -41,12 +41,6 @@ def test_many_threads_in_one_executable():
     assert wrong == []
 
 
-@pytest.fixture
-def threads():
-    yield core.set_num_threads
-    core.set_num_threads(1)
-
-
 def large():
     r = Recorder()
     x = r.input(shape=(300, 1000))
