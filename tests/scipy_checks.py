@@ -52,7 +52,7 @@ def mapped_agrees(f, args, factor=1.003, rtol=1e-9):
             np.testing.assert_allclose(x[k], y, rtol=rtol, atol=0.01 * rtol)
 
 
-def tests_of(cases):
+def checks_of(cases):
     """The tests of all cases of a module: values, derivatives, compiled, mapped."""
     each = pytest.mark.parametrize("name", cases)
 

@@ -10,7 +10,7 @@ import scipy.interpolate as si
 import scipy.sparse as ss
 import scipy.spatial.distance as sd
 from scipy.sparse import linalg as ss_linalg
-from scipy_checks import compiled_agrees, tests_of, values_are_scipys
+from scipy_checks import checks_of, compiled_agrees, values_are_scipys
 
 import cdiff as cd
 import cdiff.scipy.integrate as ci
@@ -205,7 +205,7 @@ CASES = {
         ("distance", DISTANCE), ("sparse", SPARSE))
     for name, case in cases.items()
 }  # fmt: skip
-test_values_are_scipys, test_derivatives, test_compiled, test_mapped = tests_of(CASES)
+test_values_are_scipys, test_derivatives, test_compiled, test_mapped = checks_of(CASES)
 
 
 def test_other_intervals_when_compiled():

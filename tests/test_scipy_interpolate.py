@@ -7,7 +7,7 @@ eager, mapped against one by one. It must not know how a derivative is made.
 import numpy as np
 import pytest
 import scipy.interpolate as si
-from scipy_checks import compiled_agrees, tests_of
+from scipy_checks import checks_of, compiled_agrees
 
 import cdiff as cd
 import cdiff.scipy.interpolate as cip
@@ -119,7 +119,7 @@ SPLINES |= {f"made {k}": (lambda x, y, q, k=k: cip.make_interp_spline(x, y, k)(q
 SPLINES |= {f"made {bc}": (lambda y, q, b=bc: cip.make_interp_spline(X, y, bc_type=b)(q), (V, FAR))
             for bc in ("clamped", "natural", "not-a-knot")}  # fmt: skip
 CASES = STEPS | CURVES | SPLINES
-test_values_are_scipys, test_derivatives, _, test_mapped = tests_of(CASES)
+test_values_are_scipys, test_derivatives, _, test_mapped = checks_of(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -7,7 +7,7 @@ one by one. It must not know how a derivative is made.
 """
 
 import numpy as np
-from scipy_checks import tests_of
+from scipy_checks import checks_of
 
 import cdiff.scipy.integrate as ci
 import cdiff.scipy.interpolate as cip
@@ -248,4 +248,4 @@ OTHERS = {
     "vonmises rest": (lambda x, k: cst.vonmises.logsf(x, k, 0.2, 0.9), (V[:4], np.array(0.4))),
 }  # fmt: skip
 CASES = {**SIGNAL, **RANKS, **STATS, **THROUGH, **OTHERS}
-test_values_are_scipys, test_derivatives, test_compiled, test_mapped = tests_of(CASES)
+test_values_are_scipys, test_derivatives, test_compiled, test_mapped = checks_of(CASES)

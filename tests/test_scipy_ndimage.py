@@ -10,7 +10,7 @@ import pytest
 import scipy.ndimage as sn
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy_checks import tests_of
+from scipy_checks import checks_of
 
 import cdiff as cd
 import cdiff.scipy.ndimage as cn
@@ -98,7 +98,7 @@ CASES |= {
                                     (M, np.array(0.6))),
 }  # fmt: skip
 
-test_values_are_scipys, test_derivatives, test_compiled, test_mapped = tests_of(CASES)
+test_values_are_scipys, test_derivatives, test_compiled, test_mapped = checks_of(CASES)
 
 
 def test_every_name_is_tested():
