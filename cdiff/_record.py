@@ -78,14 +78,6 @@ class Record:
         The level of this record is closed, so its number may since have been given to another
         transformation. If that one tracks a vector, sweeping this graph would confuse the two;
         the function is then run once more, at a level above.
-
-        Parameters
-        ----------
-        vectors : list of Array
-
-        Returns
-        -------
-        Record
         """
         level = self.outputs.level
         if all(lower(v, level) is v for v in vectors):

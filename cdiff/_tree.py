@@ -247,16 +247,7 @@ def is_named(cls: Any) -> bool:
 
 
 def is_plain(treedef: TreeDef) -> bool:
-    """Are all containers tuples, lists, dicts and None themselves, or dataclasses?
-
-    Parameters
-    ----------
-    treedef : TreeDef
-
-    Returns
-    -------
-    bool
-    """
+    """Are all containers tuples, lists, dicts and None themselves, or dataclasses?"""
     if treedef.family is None:
         return True
     known = treedef.cls in (tuple, list, dict, type(None)) or fields_of(treedef.cls) is not None
@@ -264,16 +255,7 @@ def is_plain(treedef: TreeDef) -> bool:
 
 
 def class_name(cls: type) -> str:
-    """The full name of a class.
-
-    Parameters
-    ----------
-    cls : type
-
-    Returns
-    -------
-    str
-    """
+    """The full name of a class."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
