@@ -201,7 +201,11 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"cdiff.{_LATER[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'cdiff' has no attribute {name!r}")
+    hint = ""
+    if not name.startswith("_") and name in vars(import_module("numpy")):
+        hint = f"; NumPy's functions are in cdiff.numpy, and np.{name} takes an Array as well"
+    module = import_module("cdiff")  # which a traceback looks through for a similar name
+    raise AttributeError(f"module 'cdiff' has no attribute {name!r}{hint}", name=name, obj=module)
 
 
 def __dir__() -> list[str]:

@@ -24,16 +24,7 @@ __all__ = ["reads_beside", "refuse_beside", "tracked_reads"]
 
 
 def tracked_reads(functions: Sequence[Any]) -> list[Array]:
-    """The tracked Arrays in closures and defaults of functions, and of what stands in these.
-
-    Parameters
-    ----------
-    functions : sequence
-
-    Returns
-    -------
-    list of Array
-    """
+    """The tracked Arrays in closures and defaults of functions, and of what stands in these."""
     found, todo, seen = [], list(functions), set()
     while todo:
         x = todo.pop()

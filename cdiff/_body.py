@@ -177,12 +177,7 @@ class Body:
             self.function = None
 
     def only_path(self) -> Path | None:
-        """The path that all inputs take, if nothing in it decides.
-
-        Returns
-        -------
-        Path or None
-        """
+        """The path that all inputs take, if nothing in it decides."""
         path = None if self.paths is None else self.paths.last
         return None if path is None or path.decides else path
 
@@ -311,16 +306,7 @@ def next_level() -> int:
 
 
 def has_rules(program: Program) -> bool:
-    """Are there operators in it that stand for another derivative only?
-
-    Parameters
-    ----------
-    program : Program
-
-    Returns
-    -------
-    bool
-    """
+    """Are there operators in it that stand for another derivative only?"""
     return bool(rules_of(program))
 
 
@@ -354,16 +340,7 @@ def callees_of(program: Program) -> list[Any]:
 
 
 def bodies_of(callee: Callee) -> list[Body]:
-    """The bodies that such an operator runs.
-
-    Parameters
-    ----------
-    callee : Callee
-
-    Returns
-    -------
-    list of Body
-    """
+    """The bodies that such an operator runs."""
     found, todo = [], [callee]
     while todo:
         for x in getattr(todo.pop(), "__dict__", {}).values():

@@ -43,16 +43,7 @@ def check_rules(program: Program, who: str) -> None:
 
 
 def reads_closures(program: Program) -> bool:
-    """Do rules of the operators in a program read tracked values from closures?
-
-    Parameters
-    ----------
-    program : Program
-
-    Returns
-    -------
-    bool
-    """
+    """Do rules of the operators in a program read tracked values from closures?"""
     for callee in callees_of(program):
         found: Any = callee
         while hasattr(found, "callee"):  # at many points

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -42,16 +42,20 @@ from cdiff._saving import (
 )
 from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
-from cdiff._tree import class_name, fields_of, unflatten
+from cdiff._tree import class_name, fields_of, is_plain, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import ParamSpec, TypeVar
 
+    from cdiff import _types
     from cdiff._core import Program, Surroundings
     from cdiff._profile import Profile
     from cdiff._svg import Picture
-    from cdiff._tree import TreeDef
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 __all__ = ["CompileWarning", "Compiled", "compile"]
 
@@ -503,23 +507,26 @@ def call_form(
         return None
 
 
-def is_plain(treedef: TreeDef) -> bool:
-    """Are all containers tuples, lists, dicts and None themselves, or dataclasses?
-
-    Parameters
-    ----------
-    treedef : TreeDef
-
-    Returns
-    -------
-    bool
-    """
-    if treedef.family is None:
-        return True
-    known = treedef.cls in (tuple, list, dict, type(None)) or fields_of(treedef.cls) is not None
-    return known and all(map(is_plain, treedef.children))
-
-
+@overload
+def compile(
+    f: Callable[P, _types.Arrays],
+    *,
+    static_argnums: int | tuple[int, ...] = (),
+    static_argnames: str | tuple[str, ...] = (),
+) -> _types.Compiled[P, Any]: ...
+@overload
+def compile(
+    f: Callable[P, R],
+    *,
+    static_argnums: int | tuple[int, ...] = (),
+    static_argnames: str | tuple[str, ...] = (),
+) -> _types.Compiled[P, R]: ...
+@overload
+def compile(
+    *,
+    static_argnums: int | tuple[int, ...] = (),
+    static_argnames: str | tuple[str, ...] = (),
+) -> _types.Compile: ...
 def compile(
     f: Callable[..., Any] | None = None,
     *,
@@ -576,5 +583,5 @@ def compile(
     """
     options = {"static_argnums": static_argnums, "static_argnames": static_argnames}
     if f is None:
-        return partial(compile, **options)  # type: ignore[arg-type]
+        return partial(compile, **options)
     return Compiled(f, compile, options)

@@ -100,16 +100,7 @@ def not_kept(compiled: Compiled, x: Any) -> str:
 
 
 def drawn(compiled: Compiled) -> str:
-    """That random numbers are constants of a program.
-
-    Parameters
-    ----------
-    compiled : Compiled
-
-    Returns
-    -------
-    str
-    """
+    """That random numbers are constants of a program."""
     name = function_name(compiled._f)
     return (
         f"compile: {name} has drawn random numbers, which are the same at every later call; draw "

@@ -165,7 +165,7 @@ def _draw_function(
         before = sys.getprofile()
         sys.setprofile(note)
         try:
-            out = f(*inputs.call(traced), **kwargs)
+            out = inputs.run(f, traced, kwargs)
         finally:
             _profile_again(before)
         outputs = Outputs(out, f, level)

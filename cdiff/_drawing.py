@@ -33,12 +33,7 @@ class Draws:
         self._before: list[tuple[Any, bytes]] = []
 
     def add(self, x: Any) -> None:
-        """Watch an object, or what a method of it or a module draws from, if that is a generator.
-
-        Parameters
-        ----------
-        x : object
-        """
+        """Watch an object, or what a method or a module draws from, if that is a generator."""
         if isinstance(x, ModuleType):
             x = x.random if x.__name__ in ("numpy.random", "random") else None
         x = getattr(x, "__self__", x)
@@ -49,10 +44,5 @@ class Draws:
                 self._before.append((x, _state(x)))
 
     def happened(self) -> bool:
-        """Has a state changed?
-
-        Returns
-        -------
-        bool
-        """
+        """Has a state changed?"""
         return any(_state(x) != state for x, state in self._before)

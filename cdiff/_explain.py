@@ -301,7 +301,7 @@ def record(f: Callable[..., Any], x: Any, layout: str, kwargs: dict[str, Any]) -
         raise TypeError("explain: the argument holds no number or array")
     with Level() as level:
         traced = [leaf(part, level) for part in inputs.leaves]
-        outputs = Outputs(f(*inputs.call(traced), **kwargs), f, level)
+        outputs = Outputs(inputs.run(f, traced, kwargs), f, level)
         y = outputs.leaves[0] if len(outputs.leaves) == 1 else None
         if y is None or outputs.treedef.family is not None:
             raise TypeError("explain needs a function that returns one number or array")

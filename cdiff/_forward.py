@@ -9,7 +9,7 @@ done in compiled code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cdiff._core import Array, Level, array, direct_jvp, dual, lower, pushforward, undual
 from cdiff._leaves import as_direction, leaf_dtype, shape_of, unwrapped, zeros_like_output
@@ -61,6 +61,22 @@ def _tangent_outside(y: Any, tangent: Any) -> Any:
     return zeros_like_output(y) if tangent is None else unwrapped(tangent)
 
 
+@overload
+def jvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: Literal[False] = False,
+) -> tuple[Any, Any]: ...
+@overload
+def jvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool,
+) -> tuple[Any, ...]: ...
 def jvp(
     f: Callable[..., Any],
     primals: Sequence[Any],
@@ -115,7 +131,7 @@ def jvp(
         directions = _tangents(inputs, tangents, "jvp")
         with Level() as level:
             pairs = zip(inputs.leaves, directions, strict=True)
-            out = f(*inputs.call([dual(x, t, level) for x, t in pairs]))
+            out = inputs.run(f, [dual(x, t, level) for x, t in pairs])
             if has_aux:
                 out, aux = split_aux(out, f, level)
             found = _taken_apart(out, f, level)

@@ -22,12 +22,7 @@ CELL = "style='text-align:right;font-family:monospace;padding:1px 8px'"
 
 
 def array_html(self: Array) -> str:
-    """The HTML that a notebook shows for an Array.
-
-    Returns
-    -------
-    str
-    """
+    """The HTML that a notebook shows for an Array."""
     value = np.asarray(peek(self))
     shape = " x ".join([str(n) for n in value.shape]) or "scalar"
     facts = [f"Array, {shape}, {value.dtype}"]

@@ -195,7 +195,7 @@ class _Jacobian(JacobianCall, Transformed):
         with Level() as level:
             if found is None:
                 traced = [leaf(x, level) for x in inputs.leaves]
-                out = f(*inputs.call(traced), **kwargs)
+                out = inputs.run(f, traced, kwargs)
             else:
                 out, traced = found
             if options["has_aux"]:

@@ -69,16 +69,7 @@ def is_lasting(x: Any) -> bool:
 
 
 def is_differentiable(x: Any) -> bool:
-    """Does a derivative with respect to `x` exist?
-
-    Parameters
-    ----------
-    x : object
-
-    Returns
-    -------
-    bool
-    """
+    """Does a derivative with respect to `x` exist?"""
     cls = x.__class__
     if cls is float or cls is complex:
         return True

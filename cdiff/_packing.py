@@ -150,16 +150,7 @@ class Packing:
         return cast(part if dtype.kind == "c" else real(part), dtype)
 
     def unpack(self, y: Array) -> list[Array]:
-        """All results.
-
-        Parameters
-        ----------
-        y : Array
-
-        Returns
-        -------
-        list of Array
-        """
+        """All results."""
         return [self.at(y, k) for k in range(len(self.specs))]
 
 

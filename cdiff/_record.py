@@ -63,7 +63,7 @@ class Record:
         self.aux = None
         with Level() as level:
             self.traced = [leaf(x, level) for x in points or inputs.leaves]
-            out = f(*inputs.call(self.traced))
+            out = inputs.run(f, self.traced)
             if has_aux:
                 out, self.aux = split_aux(out, f, level)
             self.outputs = Outputs(out, f, level)
@@ -78,14 +78,6 @@ class Record:
         The level of this record is closed, so its number may since have been given to another
         transformation. If that one tracks a vector, sweeping this graph would confuse the two;
         the function is then run once more, at a level above.
-
-        Parameters
-        ----------
-        vectors : list of Array
-
-        Returns
-        -------
-        Record
         """
         level = self.outputs.level
         if all(lower(v, level) is v for v in vectors):

@@ -8,7 +8,7 @@ operator: a few checks on the way in and out, all else in compiled code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cdiff._core import Array, GradientCall, Level, leaf, pullback, refuse_left
 from cdiff._holomorphic import check_for_reverse, promise
@@ -34,8 +34,12 @@ from cdiff._wrap import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Concatenate, ParamSpec
+
+    from cdiff._types import Gradient, ValueAndGradient
 
     Argnums = int | tuple[int, ...]
+    P = ParamSpec("P")
 
 __all__ = ["elementwise_grad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -63,7 +67,7 @@ class _Gradient(GradientCall, Transformed):
         with Level() as level:
             if found is None:
                 traced = [leaf(x, level) for x in inputs.leaves]
-                out = self._f(*inputs.call(traced), **kwargs)
+                out = inputs.run(self._f, traced, kwargs)
             else:
                 out, traced = found
             if not self._direct:
@@ -116,6 +120,20 @@ def _check_scalar(out: Any, f: Callable[..., Any], who: str) -> None:
         )
 
 
+@overload
+def grad(
+    f: Callable[Concatenate[Any, P], Any],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+    holomorphic: bool = False,
+) -> Gradient[P]: ...
+@overload
+def grad(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]: ...
 def grad(
     f: Callable[..., Any],
     argnums: Argnums = 0,
@@ -173,6 +191,20 @@ def grad(
     return _Gradient(f, grad, options)
 
 
+@overload
+def value_and_grad(
+    f: Callable[Concatenate[Any, P], Any],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+    holomorphic: bool = False,
+) -> ValueAndGradient[P]: ...
+@overload
+def value_and_grad(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., tuple[Any, Any]]: ...
 def value_and_grad(
     f: Callable[..., Any],
     argnums: Argnums = 0,
@@ -217,7 +249,7 @@ class _ElementwiseGrad(Transformed):
         inputs = Inputs(args, self._options["argnums"], "elementwise_grad")
         with Level() as level:
             traced = [leaf(x, level) for x in inputs.leaves]
-            outputs = Outputs(self._f(*inputs.call(traced), **kwargs), self._f, level)
+            outputs = Outputs(inputs.run(self._f, traced, kwargs), self._f, level)
             check_for_reverse(
                 inputs.leaves,
                 outputs.leaves,
@@ -229,6 +261,14 @@ class _ElementwiseGrad(Transformed):
         return inputs.gradient(grads)
 
 
+@overload
+def elementwise_grad(
+    f: Callable[Concatenate[Any, P], Any], argnums: Literal[0] = 0, holomorphic: bool = False
+) -> Gradient[P]: ...
+@overload
+def elementwise_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+) -> Callable[..., Any]: ...
 def elementwise_grad(
     f: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
 ) -> Callable[..., Any]:

@@ -338,16 +338,7 @@ def transposed_pull(
 
 
 def any_given(tangents: Sequence[Any]) -> bool:
-    """Whether there is a tangent at all.
-
-    Parameters
-    ----------
-    tangents : sequence
-
-    Returns
-    -------
-    bool
-    """
+    """Whether there is a tangent at all."""
     return any(t is not None for t in tangents)
 
 

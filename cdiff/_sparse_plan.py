@@ -124,16 +124,7 @@ class Plan:
         self.workspace = Workspace(whole, structure, parts, kept, inputs)
 
     def fits(self, call: Call) -> bool:
-        """May the plan be used for another call of the same form?
-
-        Parameters
-        ----------
-        call : Call
-
-        Returns
-        -------
-        bool
-        """
+        """May the plan be used for another call of the same form?"""
         surroundings = self.recording.surroundings
         if surroundings is not None and not surroundings.holds():
             return False
@@ -294,16 +285,7 @@ def _check_room(best: Candidate, name: str, who: str) -> None:
 
 
 def in_few_words(notes: list[str]) -> list[str]:
-    """The first note of each kind (operator, and what is said of it), and how many more there are.
-
-    Parameters
-    ----------
-    notes : list of str
-
-    Returns
-    -------
-    list of str
-    """
+    """The first note of each kind (operator, and what is said of it), and how many more."""
     kinds: dict[str, list[str]] = {}
     for note in notes:
         kinds.setdefault(re.sub(r" \(%\d+\)", "", note), []).append(note)

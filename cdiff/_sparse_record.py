@@ -211,16 +211,7 @@ class Recording:
         self.treedef = treedef
 
     def inputs(self, call: Call) -> list[Any]:
-        """The inputs of the program for a call.
-
-        Parameters
-        ----------
-        call : Call
-
-        Returns
-        -------
-        list
-        """
+        """The inputs of the program for a call."""
         return [*map(as_input, call.inputs), *[as_input(peek(x)) for x in self.captured]]
 
 

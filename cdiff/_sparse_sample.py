@@ -59,14 +59,6 @@ class Pattern:
     def fewest(self, backward: float) -> float:
         """Work below which no directions give all entries: a forward one gives an entry of each
         row at most, a reverse one (which costs `backward`) one of each column.
-
-        Parameters
-        ----------
-        backward : float
-
-        Returns
-        -------
-        float
         """
         forward_gives = int(np.count_nonzero(self.row_lengths))
         backward_gives = int(np.count_nonzero(self.column_lengths)) / backward

@@ -21,6 +21,7 @@ from array import array as typed_array
 from collections import deque
 from contextlib import suppress
 from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -173,8 +174,8 @@ class Observer:
             known = found
             for owner, label in tuple(self._owners):
                 self._look_at_attributes(owner, label)
-        if "random" in self._attributes and "numpy.random" in sys.modules:
-            self._draws.add(sys.modules["numpy.random"])
+        if "random" in self._attributes:
+            self._draws.add(import_module("numpy.random"))  # which NumPy imports at its first use
         self._before = Surroundings(self._places.values())
 
     def surroundings(

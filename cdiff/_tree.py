@@ -28,6 +28,7 @@ __all__ = [
     "flatten",
     "flatten_like",
     "is_named",
+    "is_plain",
     "leaf_paths",
     "register_container",
     "tree_map",
@@ -245,17 +246,16 @@ def is_named(cls: Any) -> bool:
     return isinstance(cls, type) and family_of(cls) in (_NAMEDTUPLE, _DATACLASS)
 
 
+def is_plain(treedef: TreeDef) -> bool:
+    """Are all containers tuples, lists, dicts and None themselves, or dataclasses?"""
+    if treedef.family is None:
+        return True
+    known = treedef.cls in (tuple, list, dict, type(None)) or fields_of(treedef.cls) is not None
+    return known and all(map(is_plain, treedef.children))
+
+
 def class_name(cls: type) -> str:
-    """The full name of a class.
-
-    Parameters
-    ----------
-    cls : type
-
-    Returns
-    -------
-    str
-    """
+    """The full name of a class."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 

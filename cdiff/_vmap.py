@@ -392,8 +392,6 @@ def vmap(
     ValueError
         If `chunk_size` is not positive; when called, if a mapped axis does not exist, if the
         lengths of the mapped axes differ, or if the shape of a result differs from point to point.
-    NotImplementedError
-        If `f` calls a function of the user that has no rule for many points.
 
     See Also
     --------

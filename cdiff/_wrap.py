@@ -14,7 +14,9 @@ from operator import index
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from cdiff._core import refuse_left
+import numpy as np
+
+from cdiff._core import Array, refuse_left
 from cdiff._leaves import check_input, check_output, is_differentiable, outside, restore
 from cdiff._tree import LEAF, LEAF_TYPES, TreeDef, flatten, leaf_paths, unflatten
 
@@ -33,6 +35,9 @@ __all__ = [
     "function_name",
     "split_aux",
 ]
+
+
+NUMBERS = (Array, np.ndarray, np.generic, float)  # what somebody gives who forgets a call
 
 
 def function_name(f: Any) -> str:
@@ -64,7 +69,8 @@ def check_function(f: Any, who: str) -> None:
     TypeError
     """
     if not callable(f):
-        raise TypeError(f"{who} needs a function, got a {type(f).__name__}")
+        hint = f"; write {who}(f)(x), not {who}(f(x))" if isinstance(f, NUMBERS) else ""
+        raise TypeError(f"{who} needs a function, got a {type(f).__name__}{hint}")
 
 
 def check_seed(seed: Any, who: str) -> int:
@@ -120,8 +126,12 @@ def check_argnums(argnums: Any, who: str) -> Argnums:
     else:
         positions = (argnums,)
     for i in positions:
-        if isinstance(i, bool) or not hasattr(type(i), "__index__"):
-            raise TypeError(f"{who}: argnums must be an int or a tuple of ints, got {argnums!r}")
+        if isinstance(i, (bool, Array, np.ndarray)) or not hasattr(type(i), "__index__"):
+            hint = f"; the arguments of f go into a call of their own, {who}(f)(x)"
+            raise TypeError(
+                f"{who}: argnums must be an int or a tuple of ints, got {argnums!r:.80}"
+                f"{hint if isinstance(argnums, NUMBERS) else ''}"
+            )
     indices = tuple([i.__index__() for i in positions])
     _check_distinct(indices, argnums, who)
     return indices if isinstance(argnums, (tuple, list)) else indices[0]
@@ -235,6 +245,39 @@ class Inputs:
             _check_leaves(check_input, leaves, treedef, noun, i)
             self.leaves += leaves
             self.trees.append(treedef)
+
+    def run(
+        self, f: Callable[..., Any], leaves: Iterable[Any], kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """The result of a function with other leaves in the chosen places.
+
+        Parameters
+        ----------
+        f : callable
+        leaves : iterable
+            As many as ``self.leaves``.
+        kwargs : dict, optional
+
+        Returns
+        -------
+        object
+        """
+        try:
+            return f(*self.call(leaves), **kwargs or {})
+        except (AttributeError, TypeError) as error:
+            self._note_lists(error)
+            raise
+
+    def _note_lists(self, error: BaseException) -> None:
+        """NumPy's functions take lists for arrays, here they are containers of numbers."""
+        for i in self.positions:
+            if isinstance(x := self.args[i], (list, tuple)) and x and isinstance(x[0], NUMBERS):
+                note = (
+                    f"argument {i} is a {type(x).__name__}, a container of numbers: give "
+                    "np.array(...) where it is to be an array"
+                )
+                if note not in getattr(error, "__notes__", ()):
+                    error.add_note(note)
 
     def call(self, leaves: Iterable[Any]) -> list[Any]:
         """The arguments of the call with other leaves in the chosen places.

@@ -19,7 +19,6 @@ cdef enum:
 cdef Array wrap_ndarray(np.ndarray x, bint borrowed=False):
     """A node over an ndarray's memory.  `borrowed`: the owner may still write to it."""
     cdef Arr *r
-    cdef Array a
     cdef int i, typenum
     x = supported_layout(x)
     typenum = np.PyArray_TYPE(x)

@@ -3,8 +3,8 @@
 #
 # Knows which rows of the table have a meaning for complex operands; derivatives live in the table,
 # never here.  Complex values always lie in array blocks, also single ones, and are computed by
-# NumPy: so nothing in the paths of real numbers asks for them before it has found that they cannot
-# be taken.
+# complex_loops.pxi or by NumPy: so nothing in the paths of real numbers asks for them before it has
+# found that they cannot be taken.
 
 cdef int NEAR_ZERO = 24           # how far from 0 the integral of sinc is taken
 

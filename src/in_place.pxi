@@ -317,7 +317,7 @@ cdef int in_order(Array a) except -1:
 
 cdef int store_part(Array a, tuple index, Array v) except -1:
     """a[index] = v for a node that fits."""
-    cdef Array base, new
+    cdef Array new
     cdef bint spare
     while is_part(a):
         index = composed(y_attrs(a)[0], index)

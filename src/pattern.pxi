@@ -323,7 +323,6 @@ cdef _Sets pattern_whole_matrix(_Pattern s, Py_ssize_t i):
 
 cdef _Sets pattern_einsum(_Pattern s, Py_ssize_t i):
     cdef tuple shape = s.places.shape(i)
-    cdef list terms
     cdef str output
     cdef Py_ssize_t k
     cdef _Sets out = None

@@ -232,7 +232,7 @@ cdef Array traced_shares(Array a, Array top, tuple axes):
 
 cdef void shares_loop(const Layout *s, const double *p, const double *top,
                       double *out) noexcept nogil:
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i
     cdef double count, t
     for i in range(s.outer):
         t = top[i]

@@ -151,7 +151,7 @@ cdef class _Selections:
         """Rows of v at positions."""
         cdef _Simplifier s = self.s
         cdef tuple shape = self.shape(v)
-        cdef int type, nargs
+        cdef int type
         cdef int32_t y
         cdef object line = s.q.line
         if (v, positions) in self.made:

@@ -311,7 +311,6 @@ cdef list sweep_duals(list outputs, list seeds, list leaves, int level, bint for
     """
     cdef Array a
     cdef int top = larger(highest_dual(outputs), highest_dual([a for a in seeds if a is not None]))
-    cdef list primal, tangent = [], tangent_seeds = [], tangent_leaves
     if top < 0:
         return sweep_through(outputs, seeds, [innermost(a) for a in leaves], level, forward)
     return combine_duals(outputs, seeds, leaves, level, top)

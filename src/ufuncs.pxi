@@ -39,7 +39,9 @@ cdef object store_out(Array result, object out, object mask):
     """NumPy's out=: an Array is assigned into, anything else would lose the derivative."""
     if type(out) is not Array:
         if levels_of(N(result)):
-            lost("out= (a plain ndarray)", "leave out= away, or pass a cdiff array")
+            lost("out= or += (into a plain ndarray)",
+                 "leave out= away, write a = a + x, or make the array by cdiff.numpy.zeros or "
+                 "cdiff.numpy.array")
         np.copyto(out, ndarray_of(result), casting="same_kind", where=value(mask))
         return out
     shape = shape_tuple(out)

@@ -14,6 +14,7 @@ import time
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 
 from cdiff import _core
@@ -61,3 +62,11 @@ def same_draws(module):
         _FIRST[module] = [(x, x.bit_generator.state) for x in found]
     for generator, state in _FIRST[module]:
         generator.bit_generator.state = state
+
+
+@pytest.fixture
+def threads():
+    """`set_num_threads`, undone afterwards."""
+    before = _core.get_num_threads()
+    yield _core.set_num_threads
+    _core.set_num_threads(before)

@@ -5,8 +5,10 @@ arrays is SciPy's own, which is the oracle of the values. It must not know how a
 """
 
 import numpy as np
+import pytest
 
 import cdiff as cd
+import cdiff.testing
 
 
 def flat(result):
@@ -48,3 +50,28 @@ def mapped_agrees(f, args, factor=1.003, rtol=1e-9):
     for k, one in enumerate(several):
         for x, y in zip(mapped, gradient(*one), strict=True):
             np.testing.assert_allclose(x[k], y, rtol=rtol, atol=0.01 * rtol)
+
+
+def checks_of(cases):
+    """The tests of all cases of a module: values, derivatives, compiled, mapped."""
+    each = pytest.mark.parametrize("name", cases)
+
+    @each
+    def test_values_are_scipys(name):
+        f, args = cases[name]
+        values_are_scipys(f, [float(x) if np.ndim(x) == 0 else x for x in args], rtol=1e-9)
+
+    @each
+    def test_derivatives(name):
+        f, args = cases[name]
+        cd.testing.check_grads(f, args, order=2)
+
+    @each
+    def test_compiled(name):
+        compiled_agrees(*cases[name])
+
+    @each
+    def test_mapped(name):
+        mapped_agrees(*cases[name])
+
+    return test_values_are_scipys, test_derivatives, test_compiled, test_mapped

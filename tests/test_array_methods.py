@@ -71,7 +71,7 @@ PLAIN = np.zeros(3)
         "slice": (lambda x: operator.setitem(PLAIN, slice(0, 2), x), "cdiff array"),
         "mask": (lambda x: operator.setitem(PLAIN, PLAIN == 0, x), "cdiff array"),
         "fill": (PLAIN.fill, "cdiff array"),
-        "in place": (lambda x: operator.iadd(PLAIN, x), "cdiff array"),
+        "in place": (lambda x: operator.iadd(PLAIN, x), "write a = a . x"),
         "out": (lambda x: np.sin(x, out=PLAIN[0:1]), "leave out= away"),
         "np.copyto": (lambda x: np.copyto(PLAIN, x), "cannot hold a derivative"),
         "astype half": (lambda x: x.astype(np.float16), r"detach\(\)"),

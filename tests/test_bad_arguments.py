@@ -207,3 +207,45 @@ def test_a_wrong_tolerance_is_no_wrong_derivative(name, value):
 def test_only_programs_are_simplified():
     with pytest.raises(TypeError, match="simplify needs a program, got a function"):
         cd.programs.simplify(lambda x: x)
+
+
+@pytest.mark.parametrize("call", [
+    lambda: cd.grad(np.sum, np.ones(3)),
+    lambda: cd.value_and_grad(np.sum, cd.array([1.0])),
+    lambda: cd.hessian(np.sum, 2.0),
+])  # fmt: skip
+def test_arguments_of_the_function_in_the_place_of_argnums(call):
+    with pytest.raises(TypeError, match=r"argnums must be .*; the arguments .*, \w+\(f\)\(x\)$"):
+        call()
+
+
+def test_a_value_in_the_place_of_the_function():
+    with pytest.raises(TypeError, match=r"got a float64; write grad\(f\)\(x\), not grad\(f\(x\)\)"):
+        cd.grad(np.sum(np.ones(3)))
+
+
+@pytest.mark.parametrize("transform", [
+    cd.grad, cd.value_and_grad, cd.elementwise_grad, cd.jacobian, cd.hessian,
+    lambda f: lambda x: cd.vjp(f, x), lambda f: lambda x: cd.jvp(f, (x,), (x,)),
+    lambda f: lambda x: cd.grad(lambda y: cd.grad(f)(y)[0])(x),
+])  # fmt: skip
+def test_a_list_in_the_place_of_an_array_has_a_note(transform):
+    for f in (lambda x: np.sum(x**2), lambda x: x.sum()):
+        with pytest.raises((AttributeError, TypeError)) as caught:
+            transform(f)([1.0, 2.0])
+        (note,) = caught.value.__notes__
+        assert note.startswith("argument 0 is a list, a container of numbers: give np.array(...)")
+    with pytest.raises(TypeError) as caught:
+        transform(lambda p: p["a"] + "text")({"a": 1.0})
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_names_that_are_not_there():
+    with pytest.raises(AttributeError, match=r"no attribute 'sin'; .* np\.sin takes an Array"):
+        cd.sin
+    with pytest.raises(AttributeError, match=r"no attribute 'gradd'$") as caught:
+        cd.gradd
+    assert (caught.value.name, caught.value.obj) == ("gradd", cd)
+    with pytest.raises(AttributeError, match=r"'cdiff.numpy' has no attribute 'sinn'$") as caught:
+        cd.numpy.sinn
+    assert (caught.value.name, caught.value.obj) == ("sinn", cd.numpy)

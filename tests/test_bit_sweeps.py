@@ -5,7 +5,6 @@ sets, which know of a few operators what depends on what.
 """
 
 import signal
-import threading
 import tracemalloc
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from many_threads import in_threads
 
 import cdiff as cd
 from cdiff._core import Program, pattern_of
@@ -186,15 +186,8 @@ def test_memory_is_no_table_of_nodes_and_directions():
 
 def test_threads_find_the_same_patterns():
     p = mixed(300, 3000, 500)
-    expected, found = pattern_of(p, [0])[0], []
-    threads = [
-        threading.Thread(target=lambda: found.append(pattern_of(p, [0])[0])) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 4 and all(same(expected, other) for other in found)
+    expected = pattern_of(p, [0])[0]
+    assert all(same(expected, other) for other in in_threads(lambda _: pattern_of(p, [0])[0], 4))
     assert len(expected) == 500 and sum(items.size for _, items in expected) > 500
 
 

@@ -2,11 +2,11 @@
 
 import copy
 import pickle
-import threading
 import warnings
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -389,11 +389,7 @@ def test_threads():
             ):
                 wrong.append(x)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work)
     assert not wrong
 
 

@@ -13,6 +13,7 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 
 import cdiff as cd
 from cdiff import _core
@@ -352,7 +353,7 @@ def test_threads_with_arrays_that_are_copied():
         for _ in range(20):
             assert (f(x) == k + 1.0).all()
 
-    in_threads(work)
+    in_threads(work, 6)
 
 
 # --- several forms --------------------------------------------------------------------------------
@@ -455,24 +456,6 @@ def test_a_call_in_a_cycle_is_collected():
 # --- threads --------------------------------------------------------------------------------------
 
 
-def in_threads(work, n=6):
-    failures = []
-
-    def guarded(k):
-        try:
-            work(k)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(k,)) for k in range(n)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-
-
 @pytest.mark.parametrize("size", [3, 20_000])
 def test_threads_with_different_forms(size):
     """Forms are replaced and programs forgotten while others run."""
@@ -486,7 +469,7 @@ def test_threads_with_different_forms(size):
             if i % 20 == 19:
                 f.clear()
 
-    in_threads(work)
+    in_threads(work, 6)
 
 
 def test_arrays_taken_out_of_a_list_while_it_is_read():
@@ -525,7 +508,7 @@ def test_a_large_program_of_numbers_in_threads():
             assert f(0.1 + 0.1 * k) == pytest.approx(want[k], rel=1e-6, abs=1.0)
             assert f(0.1 + 0.1 * k) == f(0.1 + 0.1 * k)
 
-    in_threads(work)
+    in_threads(work, 6)
 
 
 # --- memory ---------------------------------------------------------------------------------------

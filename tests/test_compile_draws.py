@@ -4,6 +4,8 @@ This file must not know how a generator is found.
 """
 
 import random
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -58,3 +60,16 @@ def test_random_numbers_from_a_seed_are_constants_rightly():
         warnings.simplefilter("error")
         f(1.0, 3)
         g(1.0)
+
+
+def test_numbers_of_a_generator_that_nobody_has_imported():
+    """NumPy imports `numpy.random` when it is first named: here, while the function is recorded."""
+    code = (
+        "import warnings, numpy as np, cdiff as cd\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    cd.compile(lambda x: x * np.random.rand())(1.0)\n"
+        "print([w.category.__name__ for w in caught])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "['CompileWarning']"

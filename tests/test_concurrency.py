@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 from test_robustness import fine
 
 import cdiff as cd
@@ -137,33 +138,6 @@ def test_interrupted_between_operations():
 
 
 # ------------------------------------------------------------------ threads
-
-
-def in_threads(function, n=8, switch=1e-5):
-    """Run function(k) in n threads at once; the results, or the first error."""
-    results, errors = [None] * n, []
-    barrier = threading.Barrier(n)
-
-    def run(k):
-        barrier.wait()
-        try:
-            results[k] = function(k)
-        except BaseException as error:
-            errors.append(error)
-
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(switch)
-    try:
-        threads = [threading.Thread(target=run, args=(k,)) for k in range(n)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
-    if errors:
-        raise errors[0]
-    return results
 
 
 SIZE = 50_000  # large enough for the core to let other threads run

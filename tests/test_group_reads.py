@@ -18,12 +18,6 @@ RANDOM = np.random.default_rng(11)
 SIZES = (1, 2, 9, 64, 65, 1000, 1025, 8195)
 
 
-@pytest.fixture
-def threads():
-    yield cd.set_num_threads
-    cd.set_num_threads(1)
-
-
 def shifted(y, k, back):
     """y moved by k places, with halves where nothing comes from."""
     k = min(k, len(y))

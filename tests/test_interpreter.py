@@ -10,12 +10,12 @@ import os
 import random
 import struct
 import sys
-import threading
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 from other_isa import latest_only, passes
 
 SRC = Path(__file__).resolve().parent.parent / "src"
@@ -335,26 +335,6 @@ def test_the_number_of_inputs_is_checked():
 
 
 # --- threads ------------------------------------------------------------------------------------
-
-
-def in_threads(work, count=8):
-    """Run work(k) in as many threads at once; the first exception is raised."""
-    start, failures = threading.Barrier(count), []
-
-    def body(k):
-        try:
-            start.wait()
-            work(k)
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=body, args=(k,)) for k in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 @pytest.mark.parametrize("steps", [5, 500, 20_000])

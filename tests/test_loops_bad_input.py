@@ -9,6 +9,7 @@ import weakref
 import numpy as np
 import pytest
 from loop_bodies import ROWS, A, product_body
+from many_threads import in_threads
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -135,11 +136,7 @@ def test_threads_share_a_compiled_loop():
         for _ in range(20):
             found[k] = f(points[k])
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(len(points))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, len(points))
     for got, want in zip(found, expected, strict=True):  # the first was recorded, not run
         np.testing.assert_allclose(got, want, rtol=1e-14)
 

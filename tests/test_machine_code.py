@@ -5,7 +5,6 @@ may differ in the last bits, since blocks of points may have other sizes.
 """
 
 import itertools
-import threading
 from random import Random
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_code import both_ways, leaves, needs_machine_code
+from many_threads import in_threads
 
 import cdiff as cd
 from cdiff import _core
@@ -451,27 +451,20 @@ def test_decisions_by_numbers():
         np.testing.assert_allclose(compiled(x, 0.7)[0], f(x, 0.7), rtol=1e-14)
 
 
-def test_threads_share_programs():
+def test_threads_share_programs(threads):
     f = cd.compile(random_function(100, 1, tuple))
     xs = [np.random.default_rng(k).normal(size=20011) for k in range(3)]
     wanted = f(*xs)
     wrong = []
 
-    def work():
+    def work(_):
         for _ in range(20):
             found = f(*xs)
             if not all(np.array_equal(y, z) for y, z in zip(found, wanted, strict=True)):
                 wrong.append(found)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    before = cd.set_num_threads(2)
-    try:
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    finally:
-        cd.set_num_threads(before)
+    threads(2)
+    in_threads(work, 4)
     assert not wrong
 
 

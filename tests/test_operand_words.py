@@ -1,10 +1,10 @@
 """The limits of what a note about operands says (long lists, many lines, items that have gone), and
 where notes are made: in threads, in the code of a module."""
 
-import threading
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 from test_operand_lines import X, Y, add, note_of
 
 import cdiff as cd
@@ -45,14 +45,10 @@ def test_a_long_note_is_cut(n):
 def test_threads():
     notes = []
 
-    def work():
+    def work(_):
         notes.extend([note_of(add, X) for _ in range(20)])
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work, 4)
     assert len(notes) == 80 and len(set(notes)) == 1
 
 

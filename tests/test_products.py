@@ -5,24 +5,17 @@ import mmap
 import os
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from many_threads import in_threads
 
 import cdiff as cd
 import cdiff._core as core
 
 EPS = np.finfo(float).eps
-
-
-@pytest.fixture
-def threads():
-    before = core.get_num_threads()
-    yield core.set_num_threads
-    core.set_num_threads(before)
 
 
 def numbers(*shape, seed=0):
@@ -232,11 +225,7 @@ def test_several_callers_at_once(threads):
             if not (fast(a, b) == right[k]).all():
                 wrong.append(k)
 
-    callers = [threading.Thread(target=work, args=(k,)) for k in range(6)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
+    in_threads(work, 6)
     assert wrong == []
 
 

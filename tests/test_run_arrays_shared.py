@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 from program_oracle import Recorder, check
 
 import cdiff._core as core
@@ -33,18 +34,8 @@ def test_many_threads_in_one_executable():
             if not ((found[0] == right[k][0]).all() and found[1] == right[k][1]):
                 wrong.append(k)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    in_threads(work)
     assert wrong == []
-
-
-@pytest.fixture
-def threads():
-    yield core.set_num_threads
-    core.set_num_threads(1)
 
 
 def large():

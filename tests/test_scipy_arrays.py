@@ -10,7 +10,7 @@ import scipy.interpolate as si
 import scipy.sparse as ss
 import scipy.spatial.distance as sd
 from scipy.sparse import linalg as ss_linalg
-from scipy_checks import compiled_agrees, values_are_scipys
+from scipy_checks import checks_of, compiled_agrees, values_are_scipys
 
 import cdiff as cd
 import cdiff.scipy.integrate as ci
@@ -205,23 +205,7 @@ CASES = {
         ("distance", DISTANCE), ("sparse", SPARSE))
     for name, case in cases.items()
 }  # fmt: skip
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_values_are_scipys(name):
-    f, args = CASES[name]
-    values_are_scipys(f, args, rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_derivatives(name):
-    f, args = CASES[name]
-    cd.testing.check_grads(f, args, order=2)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_compiled(name):
-    compiled_agrees(*CASES[name])
+test_values_are_scipys, test_derivatives, test_compiled, test_mapped = checks_of(CASES)
 
 
 def test_other_intervals_when_compiled():

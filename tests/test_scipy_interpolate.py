@@ -7,7 +7,7 @@ eager, mapped against one by one. It must not know how a derivative is made.
 import numpy as np
 import pytest
 import scipy.interpolate as si
-from scipy_checks import compiled_agrees, mapped_agrees, values_are_scipys
+from scipy_checks import checks_of, compiled_agrees
 
 import cdiff as cd
 import cdiff.scipy.interpolate as cip
@@ -119,27 +119,12 @@ SPLINES |= {f"made {k}": (lambda x, y, q, k=k: cip.make_interp_spline(x, y, k)(q
 SPLINES |= {f"made {bc}": (lambda y, q, b=bc: cip.make_interp_spline(X, y, bc_type=b)(q), (V, FAR))
             for bc in ("clamped", "natural", "not-a-knot")}  # fmt: skip
 CASES = STEPS | CURVES | SPLINES
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_values_are_scipys(name):
-    values_are_scipys(*CASES[name], rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_derivatives(name):
-    f, args = CASES[name]
-    cd.testing.check_grads(f, args, order=2)
+test_values_are_scipys, test_derivatives, _, test_mapped = checks_of(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_compiled(name):
     assert compiled_agrees(*CASES[name]) == 1
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_mapped(name):
-    mapped_agrees(*CASES[name])
 
 
 def test_akima_where_the_slopes_do_not_change():

@@ -7,10 +7,8 @@ one by one. It must not know how a derivative is made.
 """
 
 import numpy as np
-import pytest
-from scipy_checks import compiled_agrees, mapped_agrees, values_are_scipys
+from scipy_checks import checks_of
 
-import cdiff as cd
 import cdiff.scipy.integrate as ci
 import cdiff.scipy.interpolate as cip
 import cdiff.scipy.ndimage as cn
@@ -250,25 +248,4 @@ OTHERS = {
     "vonmises rest": (lambda x, k: cst.vonmises.logsf(x, k, 0.2, 0.9), (V[:4], np.array(0.4))),
 }  # fmt: skip
 CASES = {**SIGNAL, **RANKS, **STATS, **THROUGH, **OTHERS}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_values_are_scipys(name):
-    f, args = CASES[name]
-    values_are_scipys(f, [float(x) if x.ndim == 0 else x for x in args], rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_derivatives(name):
-    f, args = CASES[name]
-    cd.testing.check_grads(f, args, order=2)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_compiled(name):
-    compiled_agrees(*CASES[name])
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_mapped(name):
-    mapped_agrees(*CASES[name])
+test_values_are_scipys, test_derivatives, test_compiled, test_mapped = checks_of(CASES)

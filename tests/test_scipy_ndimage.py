@@ -10,7 +10,7 @@ import pytest
 import scipy.ndimage as sn
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy_checks import compiled_agrees, mapped_agrees, values_are_scipys
+from scipy_checks import checks_of
 
 import cdiff as cd
 import cdiff.scipy.ndimage as cn
@@ -98,26 +98,7 @@ CASES |= {
                                     (M, np.array(0.6))),
 }  # fmt: skip
 
-
-@pytest.mark.parametrize("name", CASES)
-def test_values_are_scipys(name):
-    values_are_scipys(*CASES[name], rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_derivatives(name):
-    f, args = CASES[name]
-    cd.testing.check_grads(f, args, order=2)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_compiled(name):
-    compiled_agrees(*CASES[name])
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_mapped(name):
-    mapped_agrees(*CASES[name])
+test_values_are_scipys, test_derivatives, test_compiled, test_mapped = checks_of(CASES)
 
 
 def test_every_name_is_tested():

@@ -32,12 +32,6 @@ def operations(executable, *inputs):
     return list(steps.values())
 
 
-@pytest.fixture
-def threads():
-    yield cd.set_num_threads
-    cd.set_num_threads(1)
-
-
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize("k", [1, 2, 3, 7, 8])

@@ -1,11 +1,11 @@
 """Sparse Jacobians and Hessians against dense ones, in all modes, formats and situations."""
 
-import threading
 import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse
+from many_threads import in_threads
 from test_sparse_pattern import ALL, flat
 
 import cdiff as cd
@@ -304,11 +304,7 @@ def test_threads_share_a_preparation():
         found = [prepared(points[k]).data for _ in range(20)]
         wrong.extend(k for data in found if not (data == expected[k]).all())
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    in_threads(work)
     assert not wrong
 
 

@@ -4,10 +4,10 @@ order, captured values, threads, and exceptions that leave nothing behind."""
 from __future__ import annotations
 
 import itertools
-import threading
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 
 import cdiff as cd
 
@@ -379,24 +379,14 @@ def test_threads():
                 if not np.isclose(got, series_of_wave(x, 2)[2], rtol=1e-10):
                     errors.append((seed, x, got))
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work)
     assert not errors
 
 
 def test_one_transformed_function_in_many_threads():
     gradient = cd.grad(cd.grad(wave))
     expected = series_of_wave(0.7, 2)[2]
-    results = []
-    threads = [threading.Thread(target=lambda: results.append(gradient(0.7))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    np.testing.assert_allclose(results, [expected] * 8)
+    np.testing.assert_allclose(in_threads(lambda _: gradient(0.7)), [expected] * 8)
 
 
 def test_generators_may_interleave():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections import OrderedDict, defaultdict, namedtuple
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from many_threads import in_threads
 
 import cdiff as cd
 from cdiff._tree import flatten, flatten_like, leaf_paths, tree_map, unflatten
@@ -224,9 +224,5 @@ def test_threads_share_nothing():
             if not same(unflatten(treedef, leaves), tree):
                 failures.append(k)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    in_threads(work)
     assert not failures

@@ -109,12 +109,6 @@ def test_random_programs(r):
     check(r.program, [numbers(r.shape(0)[0]) * 0.5], rtol=1e-10, atol=1e-12)
 
 
-@pytest.fixture
-def threads():
-    yield cd.set_num_threads
-    cd.set_num_threads(1)
-
-
 def moved(x, y, m):
     for k in range(m):
         ones = np.ones(8 + k % 3)

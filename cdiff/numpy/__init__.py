@@ -303,7 +303,12 @@ def __getattr__(name: str) -> Any:
     if name in PACKAGES:
         return import_module(f"cdiff.numpy.{name}")
     if name.startswith("__") or not hasattr(np, name):
-        raise AttributeError(f"module 'cdiff.numpy' has no attribute {name!r}")
+        # A traceback looks through the module for a similar name.
+        raise AttributeError(
+            f"module 'cdiff.numpy' has no attribute {name!r}",
+            name=name,
+            obj=import_module("cdiff.numpy"),
+        )
     return getattr(np, name)
 
 

@@ -99,6 +99,8 @@ def instead_of(usual: str) -> str:
     for call in calls:
         if found := _counterpart(call):
             return f"the libraries' own functions take plain arrays: call {found} instead"
+    if not calls and "random" in frame.f_code.co_names:  # whose functions have no frames
+        usual += "; samples of cdiff.numpy.random have derivatives by their parameters"
     return NO_COUNTERPART if calls and _library(calls[0]) == "scipy" else usual
 
 

@@ -69,16 +69,7 @@ def _is_differentiated(evaluate: Callable[[], Any]) -> bool:
 
 
 def plain_args(args: Any) -> tuple[Any, ...]:
-    """What SciPy calls args: a tuple, or one argument that is none.
-
-    Parameters
-    ----------
-    args : object
-
-    Returns
-    -------
-    tuple
-    """
+    """What SciPy calls args: a tuple, or one argument that is none."""
     return args if isinstance(args, tuple) else (args,)
 
 

@@ -189,16 +189,7 @@ def by_minpack(function: VectorFunction, args: tuple[Any, ...], **options: Any) 
 
 
 def undifferentiated(variables: Variables) -> str:
-    """What to take where derivatives of the result are wanted.
-
-    Parameters
-    ----------
-    variables : Variables
-
-    Returns
-    -------
-    str
-    """
+    """What to take where derivatives of the result are wanted."""
     return (
         f"{variables.who}: the function or its data depend on a value that is being "
         "differentiated, and the results of SciPy's solvers have no derivative; take "

@@ -134,16 +134,7 @@ class Variables(Unknown):
 
 
 def is_container(x: Any) -> bool:
-    """Is it a container that SciPy does not know: no number, array, list or tuple?
-
-    Parameters
-    ----------
-    x : object
-
-    Returns
-    -------
-    bool
-    """
+    """Is it a container that SciPy does not know: no number, array, list or tuple?"""
     return family_of(x.__class__) is not None and x.__class__ not in (list, tuple)
 
 

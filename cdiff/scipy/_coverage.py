@@ -180,12 +180,7 @@ def _absent() -> list[str]:
 
 
 def page() -> str:
-    """The page as Markdown.
-
-    Returns
-    -------
-    str
-    """
+    """The page as Markdown."""
     total = counts()
     listed = ", ".join([f"{n} in `{name}`" for name, n in total.items()])
     discrete = ", ".join([f"`{name}`" for name in DISCRETE])

@@ -135,16 +135,7 @@ def _family(name: str) -> Callable[..., Any]:
 
 
 def named_row(name: str) -> Row | None:
-    """The row of a name, also of one in a family; None if there is none.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Row or None
-    """
+    """The row of a name, also of one in a family; None if there is none."""
     family, _, rest = name.partition("(")
     if family in FAMILIES and re.fullmatch(r"\d{1,3}(, \d{1,3})*\)", rest):
         orders = tuple([int(n) for n in rest[:-1].split(", ")])

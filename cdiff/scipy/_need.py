@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["scipy_module"]
 
 
-def scipy_module(name: str, who: str = "") -> Any:
+def scipy_module(name: str, who: str = "cdiff.scipy") -> Any:
     """A module of SciPy.
 
     Parameters
@@ -20,7 +20,7 @@ def scipy_module(name: str, who: str = "") -> Any:
     name : str
         Its name below ``scipy``.
     who : str, optional
-        What needs it, for the message; by default the module of the same name in `cdiff.scipy`.
+        What needs it, for the message.
 
     Returns
     -------
@@ -42,6 +42,5 @@ def scipy_module(name: str, who: str = "") -> Any:
         if error.name is None or error.name.split(".")[0] != "scipy":
             raise
         raise ImportError(
-            f"{who or f'cdiff.scipy.{name}'} needs SciPy, an optional dependency: "
-            "pip install cdiff-ad[scipy]"
+            f"{who} needs SciPy, an optional dependency: pip install cdiff-ad[scipy]"
         ) from error
