@@ -16,10 +16,11 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import any_array, zmul
-from cdiff.scipy import _orders, _quadrature
+from cdiff.scipy import _gamma_beta, _orders, _quadrature
 from cdiff.scipy._differences import by_steps
+from cdiff.scipy._gamma_beta import beta_factors
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._quadrature import bell_recursion, beta_factors
+from cdiff.scipy._quadrature import bell_recursion
 from cdiff.scipy._rows import LANGUAGE, Elementwise, Row, apply_row, function_of, tracked_function
 from cdiff.scipy._table_bessel import BESSEL
 from cdiff.scipy._table_gamma import GAMMA
@@ -122,8 +123,9 @@ FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
 @lru_cache(maxsize=256)
 def _family_row(name: str, orders: tuple[int, ...]) -> Row:
     _, args, partials = FAMILIES[name]
-    where = _orders if hasattr(_orders, f"{name}_value") else _quadrature
-    value = _in_dtype(getattr(where, f"{name}_value"), *orders)
+    full = f"{name}_value"
+    where = next(m for m in (_gamma_beta, _orders, _quadrature) if hasattr(m, full))
+    value = _in_dtype(getattr(where, full), *orders)
     shown = f"{name}({', '.join(map(str, orders))})"
     return Row(shown, tuple(args.split()), partials(*orders), value=value, public=False)
 
@@ -173,10 +175,11 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
     """Derivative (m, n) by (a, b) of `beta_density`."""
 
-    def psi(j: int, z: Any) -> Any:
-        return _call("polygamma", j, z) if j else _call("digamma", z)
+    def psi(z: Any) -> Callable[[int], Any]:
+        return lambda j: _call("polygamma", j, z) if j else _call("digamma", z)
 
-    factor = beta_factors(m, n, _core.log(x), _core.log1p(-x), psi, a, b, 1.0)
+    logs = _core.log(x), _core.log1p(-x)
+    factor = beta_factors(m, n, *logs, psi(a), psi(b), psi(a + b), 1.0)
     return _beta_density(a, b, x) * factor
 
 
