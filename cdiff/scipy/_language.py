@@ -200,23 +200,27 @@ def _poch_slope(y: Any, z: Any, m: Any) -> Any:
     """The derivative of poch by z: where z is a pole, of 1 / gamma, which is smooth there; where
     z + m is one, too, by reflection, which only whole m allow."""
     end, digamma = z + m, LANGUAGE["digamma"]
-    both = y * (digamma(_where(end > 0, 1.0, 1 - z)) - digamma(_where(end > 0, 1.0, 1 - end)))
+    both = y * (digamma(_where(end > 0, 1.0, 1 - end)) - digamma(_where(end > 0, 1.0, 1 - z)))
     near = _core.minimum(z, 0.5)
-    one = _call("gamma", _where(end > 0, end, 1.0))
-    one = zmul(y, digamma(_where(end > 0, end, 1.0))) + one * ROWS["rgamma"].partial(0)(
+    pole = (end <= 0) & (end == _core.floor(end))
+    inside = _where(pole, 1.0, end)
+    one = zmul(y, digamma(inside)) + _call("gamma", inside) * ROWS["rgamma"].partial(0)(
         _call("rgamma", near), near)  # fmt: skip
     usual = y * (digamma(end) - digamma(z))
-    left = _where(end > 0, one, _where(m == _core.floor(m), both, usual))
+    left = _where(m == _core.floor(m), both, _where(z == _core.floor(z), one, usual))
+    left = _where(end > 0, one, left)
     return _where(z > 0, usual, left)
 
 
 def _binom_rest(y: Any, n: Any, k: Any) -> Any:
-    """binom(n, k) * digamma(n - k + 1), as `_beta_rest`."""
+    """binom(n, k) * digamma(n - k + 1), as `_beta_rest` where that is a pole."""
     rest, gammaln = n - k + 1, LANGUAGE["gammaln"]
     near = _core.minimum(rest, 0.5)
     ratio = _core.exp(gammaln(_where(rest > 0, 1.0, n + 1)) - gammaln(_where(rest > 0, 1.0, k + 1)))
+    ratio = ratio * _call("gammasgn", n + 1) * _call("gammasgn", k + 1)
     left = -ratio * ROWS["rgamma"].partial(0)(_call("rgamma", near), near)
-    return _where(rest > 0, y * _call("digamma", _where(rest > 0, rest, 1.0)), left)
+    pole = (rest <= 0) & (rest == _core.floor(rest))
+    return _where(pole, left, y * _call("digamma", _where(pole, 1.0, rest)))
 
 
 def _boxcox_slope(u: Any, lmbda: Any, y: Any) -> Any:

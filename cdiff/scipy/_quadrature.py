@@ -227,7 +227,7 @@ def voigt_order_value(n: int, k: int, x: Any, sigma: Any, gamma: Any) -> Floats:
     x, sigma, gamma = np.broadcast_arrays(*[np.asarray(a, dtype=float) for a in (x, sigma, gamma)])
     place = x + 1j * gamma
     with np.errstate(all="ignore"):
-        far = (np.abs(place) > 6 * np.sqrt(2) * sigma) & (gamma >= 0)
+        far = (np.abs(place) > 6 * np.sqrt(2) * sigma) & (gamma >= 0) & (sigma >= 0)
         unit = np.where(far, 1.0, sigma * np.sqrt(2))
         z = np.where(far, 0.0, place / unit)
         older, newer = special.wofz(z), -2 * z * special.wofz(z) + 2j / np.sqrt(np.pi)
