@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.special
+import scipy.stats
 
 import cdiff as cd
 import cdiff.scipy.linalg as csl
 import cdiff.scipy.special as csp
+import cdiff.scipy.stats as css
+from cdiff.scipy._stats_table import CONTINUOUS
 
 RNG = np.random.default_rng(11)
 A = RNG.standard_normal((4, 4)) + 4 * np.eye(4)
@@ -226,3 +229,30 @@ def test_signs_of_complex_sums_of_exponentials(b):
     z = np.array([1 + 1j, 2 - 0.5j, 0.3j])
     check_same("special", lambda m, z: m.logsumexp(z, b=b, return_sign=True), z)
     check_same("special", lambda m, z: m.logsumexp(z, b=b, return_sign=True), z.real + 1)
+
+
+# --- quantiles without an inverse function --------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ["vonmises", "nct", "rice", "skewnorm", "cosine", "pearson3"])
+def test_quantiles_that_are_searched_for(name):
+    """Value, dtype and form are SciPy's; the derivatives of order two those of the first ones."""
+    shapes = CONTINUOUS[name].at
+    q = np.array([[0.0], [0.3], [1.0], [np.nan], [1.1]])
+    for method in ("ppf", "isf"):
+        plain, mine = [getattr(getattr(m, name), method) for m in (scipy.stats, css)]
+        np.testing.assert_array_equal(mine(cd.array(q), *shapes).numpy(), plain(q, *shapes))
+        slope = cd.grad(mine)
+        for k in range(1 + len(shapes)):
+            point, h = [0.3, *shapes], 1e-4
+            beside = [slope(*[x + e * (i == k) for i, x in enumerate(point)]) for e in (-h, h)]
+            second = cd.grad(slope, argnums=k)
+            want = (beside[1] - beside[0]) / (2 * h)
+            np.testing.assert_allclose(second(*point), want, rtol=1e-5, atol=1e-7)
+            compiled = cd.compile(second)
+            compiled(*[x + 0.05 for x in point])
+            np.testing.assert_allclose(compiled(*point), second(*point), rtol=1e-9)
+            many = cd.vmap(second)(*[np.array([x + 0.02, x]) for x in point])
+            np.testing.assert_allclose(many[1], second(*point), rtol=1e-9)
+    assert np.isnan(getattr(css, name).ppf(cd.array(0.3), *shapes, scale=-1.0).item())

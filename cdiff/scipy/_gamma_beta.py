@@ -264,12 +264,12 @@ def _lower_beta(
     total = a + b
     reach = _beta_reach(a, total, x, u)
     psis = [[psi(j, z) for j in range(m + n)] for z in (a, b, total)]
+    of_a, of_b, of_sum = [found.__getitem__ for found in psis]
 
     def part(start: Any, stop: Any) -> Floats:
         v = start + (stop - start) * NODES
         rise = -np.log1p(x * np.expm1(-v))
-        factor = beta_factors(m, n, log_x - v + rise, log_u + rise,
-                              *[found.__getitem__ for found in psis], 1.0)  # fmt: skip
+        factor = beta_factors(m, n, log_x - v + rise, log_u + rise, of_a, of_b, of_sum, 1.0)
         return (stop - start) * (WEIGHTS @ (np.exp(total * rise - a * v) * factor))
 
     # The exponent is level down to a logit of log(a), and as good as straight more than 30 above.

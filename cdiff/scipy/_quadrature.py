@@ -288,7 +288,8 @@ def _beyond(n: int, s: Floats, edge: Floats) -> list[Any]:
 
     It is edge / (s - 1) + 1 / 2 and the sum of B_2k / (2k)! s (s+1) ... (s+2k-2) edge**(1-2k).
     """
-    share, found = 1 / (edge * edge), [SHARES[-1], *[0.0] * n]
+    share = 1 / (edge * edge)
+    found: list[Any] = [SHARES[-1], *[0.0] * n]
     for k in range(len(SHARES) - 1, 0, -1):
         root = s + (2 * k - 1)
         level, rise = root * (root + 1) * share, (2 * root + 1) * share

@@ -173,7 +173,10 @@ def apply_row(row: Row, args: Sequence[Any]) -> Array:
 
 def _known(name: str, *args: Any) -> Any:
     """1 where SciPy's function has a value, and nan elsewhere."""
-    return np.where(np.isnan(getattr(scipy_module("special"), name)(*args)), np.nan, 1.0)
+    function = getattr(scipy_module("special"), name)
+    if not isinstance(function, np.ufunc):
+        raise ValueError(f"{name!r:.40} is no elementwise function of scipy.special")
+    return np.where(np.isnan(function(*args)), np.nan, 1.0)
 
 
 def tracked_function(row: Row) -> Callable[..., Any]:
