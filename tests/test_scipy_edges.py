@@ -256,3 +256,28 @@ def test_quantiles_that_are_searched_for(name):
             many = cd.vmap(second)(*[np.array([x + 0.02, x]) for x in point])
             np.testing.assert_allclose(many[1], second(*point), rtol=1e-9)
     assert np.isnan(getattr(css, name).ppf(cd.array(0.3), *shapes, scale=-1.0).item())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("name", "x", "shapes", "slope"), [
+    ("genextreme", 1.0, (1.0,), 0.5), ("genextreme", 0.5, (2.0,), None),
+    ("mielke", 0.0, (1.0, 1.9), 0.0), ("mielke", 0.0, (0.5, 1.9), None),
+    ("kappa4", 0.0, (1.0, 0.5), -0.5), ("kappa4", 1.0, (0.5, 1.0), 0.25),
+    ("kappa4", 0.0, (1.0, 1.0), 0.0), ("kappa4", 0.5, (0.5, 2.0), None),
+])  # fmt: skip
+def test_densities_that_do_not_vanish_at_the_ends(name, x, shapes, slope):
+    """They were 0 there; the slope is the mean of that inside and that outside where it jumps."""
+    plain, mine = [getattr(m, name) for m in (scipy.stats, css)]
+    np.testing.assert_allclose(mine.pdf(cd.array(x), *shapes).item(), plain.pdf(x, *shapes))
+    np.testing.assert_allclose(mine.cdf(cd.array(x), *shapes).item(), plain.cdf(x, *shapes))
+    if slope is not None:
+        np.testing.assert_allclose(cd.grad(mine.logpdf)(x, *shapes), slope, atol=1e-12)
+
+
+def test_functions_of_whole_numbers_are_not_cut():
+    check_same("special", lambda m, x: m.inv_boxcox(x, 1), np.array([2, 0, 3]))
+    check_same("special", lambda m, x: m.inv_boxcox1p(x, 2), np.array([2, 0, 3]))
+    for dtype in (np.int8, bool):
+        z = np.array([1, 0, 1]).astype(dtype)
+        want = scipy.special.hankel1e(0.5, z[::2].astype(float))
+        np.testing.assert_allclose(csp.hankel1e(0.5, cd.array(z[::2])).numpy(), want, rtol=1e-12)

@@ -240,14 +240,18 @@ class _Distribution:
     def _limited(self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any) -> Any:
         """The value outside the support in its place."""
         family = self._family
-        for end, outside, at_end, value in (
-            (family.low, _core.less, _core.less_equal, below),
-            (family.high, _core.greater, _core.greater_equal, above),
+        for side, end, outside, at_end, value in (
+            (0, family.low, _core.less, _core.less_equal, below),
+            (1, family.high, _core.greater, _core.greater_equal, above),
         ):
             if end is not None:
-                outside = at_end if family.vanishes or end.endswith("inf") else outside
-                edge = _compiled(end, family.shapes)(*shapes)
-                y = _core.where(outside(x, edge), value, y)
+                edge, vanishes = _compiled(end, family.shapes)(*shapes), family.vanishes
+                if isinstance(vanishes, tuple):
+                    condition = _compiled(vanishes[side], family.shapes)(*shapes)
+                    beyond = outside(x, edge) | (_core.equal(x, edge) & condition)
+                else:
+                    beyond = (at_end if vanishes or end.endswith("inf") else outside)(x, edge)
+                y = _core.where(beyond, value, y)
         return y
 
     def _valid(self, y: Any, shapes: list[Any], scale: Any = None) -> Any:
