@@ -142,8 +142,8 @@ family("kappa3", "a", "log(a) - (1 / a + 1) * log(a + power(x, a))",
        low="0", high="inf", at=(1.6,))
 MIELKE = "k / s * log_expit(s * log(x))"
 family("mielke", "k s", "log(k) + xlogy(k - 1, x) + (1 + k / s) * log_expit(-s * log(x))",
-       f"exp({MIELKE})", f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)", logcdf=MIELKE,
-       low="0",
+       f"exp({MIELKE})", f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)",
+       logcdf=MIELKE, low="0",
        isf="power(expm1(-s / k * log1p(-q)), -1 / s)", high="inf", at=(2.7, 1.9))
 family("ncx2", "df nc", "log_noncentral_density(x, df, nc)", "chndtr(x, df, nc)",
        low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)",        at=(3.4, 1.2),
