@@ -62,8 +62,8 @@ class Data:
         self.x, y = as_array(x), as_array(y)
         if self.x.dtype.kind == "c":
             raise ValueError(f"{name}: `x` must contain real values.")
-        self.x = _core.cast(self.x, float)
         y = y if y.dtype.kind in "fc" else _core.cast(y, float)
+        self.x = _core.cast(self.x, np.empty(0, np.result_type(self.x.dtype, y.dtype)).real.dtype)
         self.axis = axis_of(y, axis, name)
         if self.x.ndim != 1 or self.x.size != y.shape[self.axis] or self.x.size < least:
             raise misfit(

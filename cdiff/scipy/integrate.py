@@ -206,7 +206,7 @@ def cumulative_simpson(
     if x is not None and np.any(of_values(_no_steps, d)):
         raise ValueError("cumulative_simpson: x must be strictly increasing")
     if x is None:
-        y = _core.cast(y, np.result_type(y.dtype, np.asarray(dx).dtype, np.float32))
+        y = _core.cast(y, np.result_type(y.dtype, as_array(dx).dtype, np.float32))
     if (x is None and np.shape(d) not in ((), one)) or np.ndim(x) > 1 and np.shape(x) != y.shape:
         raise misfit(
             f"cumulative_simpson: dx of shape {np.shape(dx)} is no number and has no shape {one}, "
