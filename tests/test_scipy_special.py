@@ -281,6 +281,15 @@ def test_derivatives_of_zeta_by_its_exponent(n, s, q):
     assert _quadrature.zeta_order_value(1, 1e30, 3.0) == 0.0
 
 
+def test_mixed_derivatives_of_zeta():
+    """By the exponent once, and by q twice: where q is 1, too, whose logarithm is 0."""
+    f = cd.grad(csp.zeta)
+    for q in (1.0, 2.5):
+        found = cd.grad(cd.grad(f, argnums=1), argnums=1)(2.0, q)
+        want = mpmath.diff(lambda s, q: mpmath.zeta(s, q), (2.0, q), (1, 2))
+        np.testing.assert_allclose(found, float(want), rtol=1e-7)
+
+
 def test_borders_of_the_parameter_derivatives():
     assert _gamma_beta.gammainc_order_value(1, 2.0, [0.0, np.inf, -1.0]).tolist()[:2] == [0.0, 0.0]
     assert np.isnan(_gamma_beta.gammainc_order_value(1, [2.0, -1.0], [-1.0, 1.0])).all()

@@ -106,7 +106,8 @@ FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
     "dawsn_order": (1, "x", lambda n: (f"dawsn_order({n + 1}, x)",)),
     "zeta_order": (1, "x q", lambda n: (
         f"zeta_order({n + 1}, x, q)",
-        f"-{n} * zeta_order({n - 1}, x + 1, q) - x * zeta_order({n}, x + 1, q)")),
+        (f"-{n} * zeta_order({n - 1}, x + 1, q)" if n else "")
+        + f" - x * zeta_order({n}, x + 1, q)")),
     "jv_order": (1, "v x", lambda n: (
         f"jv_order({n + 1}, v, x)", f"0.5 * (jv_order({n}, v - 1, x) - jv_order({n}, v + 1, x))")),
     "yv_order": (1, "v x", lambda n: (
