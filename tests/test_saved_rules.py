@@ -227,6 +227,7 @@ def special_functions():
         "orders": cd.hessian(
             lambda x: (csp.gammainc(x, x) + csp.erfcx(x) + csp.zeta(1 + x, x)).sum()
         ),
+        "quantile": lambda x: cst.vonmises.ppf(x / 10, x) * csp.chdtr(3.0, x),
         "vmap": cd.vmap(lambda x: csp.gamma(x) * csp.ellipj(x, 0.3)[1]),
         "lambertw": lambda x: csp.lambertw(x) + csp.voigt_profile(x, 1.0, x),
         "loop": lambda x: cd.fori_loop(0, 2, lambda i, c: csp.j0(c) + x, x),
@@ -257,6 +258,7 @@ def special_functions():
 SPECIAL = (
     "jv", "gammainc", "orders", "vmap", "lambertw", "loop", "expm", "power", "triangle",
     "sylvester", "riccati", "periodic", "shares", "banded", "lu", "lfilter", "convolve",
+    "quantile",
 )  # fmt: skip
 
 

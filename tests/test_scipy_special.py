@@ -17,7 +17,7 @@ from special_cases import difference, exact
 
 import cdiff as cd
 import cdiff.scipy.special as csp
-from cdiff.scipy import _language, _quadrature
+from cdiff.scipy import _gamma_beta, _language, _quadrature
 from cdiff.scipy._language import FUNCTIONS, LANGUAGE, ROWS
 
 pytestmark = [
@@ -234,21 +234,67 @@ def test_parameters_far_apart():
         with mpmath.workdps(30):
             want = mpmath.diff(lambda t: mpmath.gammainc(t, 0, x, regularized=True), mpmath.mpf(a),
                                h=mpmath.mpf(10) ** -10)  # fmt: skip
-        found = _quadrature.gammainc_order_value(1, a, x)
+        found = _gamma_beta.gammainc_order_value(1, a, x)
         np.testing.assert_allclose(found, float(want), rtol=2e-12)
     for a, b, x in ((1e-2, 0.5, 0.3), (300.0, 200.0, 0.61), (1e3, 0.3, 0.999), (0.5, 50.0, 0.03)):
         with mpmath.workdps(30):
             want = mpmath.diff(lambda t: mpmath.betainc(t, b, 0, x, regularized=True),
                                mpmath.mpf(a), h=mpmath.mpf(10) ** -10)  # fmt: skip
-        found = _quadrature.betainc_order_value(1, 0, a, b, x)
+        found = _gamma_beta.betainc_order_value(1, 0, a, b, x)
         np.testing.assert_allclose(found, float(want), rtol=2e-12)
 
 
+@pytest.mark.parametrize(("a", "b", "x"), [
+    (0.0013510987488116201, 2.9132546202831455, 0.001687010216944573), (5e-3, 8.0, 0.0084),
+    (0.02494250894704329, 552.2379386591965, 7.82e-05), (60.0, 0.011, 0.999055), (1e-3, 2.0, 1e-30),
+    (0.7, 0.02, 1 - 1e-9), (1000.0, 1400.0, 0.42),
+])  # fmt: skip
+def test_parameters_where_the_exponent_is_level_first(a, b, x):
+    """The rule before this one was wrong in the sixth digit here."""
+    for orders in ((1, 0), (0, 1), (1, 1)):
+        with mpmath.workdps(50):
+            want = mpmath.diff(
+                lambda s, t: mpmath.betainc(s, t, 0, mpmath.mpf(x), regularized=True),
+                (mpmath.mpf(a), mpmath.mpf(b)), orders)  # fmt: skip
+        found = _gamma_beta.betainc_order_value(*orders, a, b, x)
+        np.testing.assert_allclose(found, float(want), rtol=5e-11)
+
+
+def test_many_points_of_parameter_derivatives_are_those_of_one():
+    rng = np.random.default_rng(3)
+    a, b = 10 ** rng.uniform(-3, 3, (2, 40, 60))
+    x = rng.uniform(0, 1, (40, 60))
+    x[0, :3] = 0.0, 1.0, np.nan
+    for f, given in ((lambda *z: _gamma_beta.betainc_order_value(1, 1, *z), (a, b, x)),
+                     (lambda *z: _gamma_beta.gammainc_order_value(2, *z), (a, b))):  # fmt: skip
+        many = f(*given)
+        for k in ((0, 0), (0, 1), (0, 2), (7, 5), (39, 59), (20, 3)):
+            np.testing.assert_allclose(many[k], f(*[z[k] for z in given]), rtol=1e-12)
+        assert f(*[z[:, :0] for z in given]).shape == (40, 0)
+
+
+@pytest.mark.parametrize(("n", "s", "q"), [(1, 2.0, 1.0), (3, 1.5, 0.2), (2, -1.5, 3.0),
+                                           (1, 40.0, 2.0), (5, 3.0, 11.0)])  # fmt: skip
+def test_derivatives_of_zeta_by_its_exponent(n, s, q):
+    want = mpmath.zeta(mpmath.mpf(s), mpmath.mpf(q), n)
+    np.testing.assert_allclose(_quadrature.zeta_order_value(n, s, q), float(want), rtol=2e-12)
+    assert _quadrature.zeta_order_value(1, 1e30, 3.0) == 0.0
+
+
+def test_mixed_derivatives_of_zeta():
+    """By the exponent once, and by q twice: where q is 1, too, whose logarithm is 0."""
+    f = cd.grad(csp.zeta)
+    for q in (1.0, 2.5):
+        found = cd.grad(cd.grad(f, argnums=1), argnums=1)(2.0, q)
+        want = mpmath.diff(lambda s, q: mpmath.zeta(s, q), (2.0, q), (1, 2))
+        np.testing.assert_allclose(found, float(want), rtol=1e-7)
+
+
 def test_borders_of_the_parameter_derivatives():
-    assert _quadrature.gammainc_order_value(1, 2.0, [0.0, np.inf, -1.0]).tolist()[:2] == [0.0, 0.0]
-    assert np.isnan(_quadrature.gammainc_order_value(1, [2.0, -1.0], [-1.0, 1.0])).all()
-    assert _quadrature.betainc_order_value(1, 0, 2.0, 3.0, [0.0, 1.0]).tolist() == [0.0, 0.0]
-    assert np.isnan(_quadrature.betainc_order_value(0, 1, 2.0, [3.0, -1.0], [1.1, 0.5])).all()
+    assert _gamma_beta.gammainc_order_value(1, 2.0, [0.0, np.inf, -1.0]).tolist()[:2] == [0.0, 0.0]
+    assert np.isnan(_gamma_beta.gammainc_order_value(1, [2.0, -1.0], [-1.0, 1.0])).all()
+    assert _gamma_beta.betainc_order_value(1, 0, 2.0, 3.0, [0.0, 1.0]).tolist() == [0.0, 0.0]
+    assert np.isnan(_gamma_beta.betainc_order_value(0, 1, 2.0, [3.0, -1.0], [1.1, 0.5])).all()
 
 
 # --- errors ---------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def _weighted_logsumexp(a: Array, axis: Any, b: Array, keepdims: bool) -> Array:
     a = _core.broadcast_to(a, shape)
     axes = axes_of(a, axis, "logsumexp", True)
     # Any shift is exact: what it adds to the result it takes from the exponents.
-    shift = _core.max(_core.where(_core.equal(b, 0.0), -np.inf, a), axes, True)
+    size = _core.real(a) if a.dtype.kind == "c" else a
+    shift = _core.max(_core.where(_core.equal(b, 0.0), -np.inf, size), axes, True)
     shift = _core.where(_core.isfinite(shift), shift, 0.0)
     # A factor 0 takes its exponential out, whatever that is, and still has a derivative.
     result = _core.log(_core.sum(_core.zmul(b, _core.exp(a - shift)), axes, True)) + shift

@@ -28,7 +28,7 @@ def _real(x: Any, name: str) -> Array:
     x = as_array(x)
     if x.dtype.kind == "c":
         raise TypeError(f"{name}: of cdiff arrays it takes real numbers only")
-    return x
+    return x if x.dtype.kind == "f" else _core.cast(x, float)
 
 
 def _hankel(kind: int, scaled: bool) -> Any:

@@ -63,6 +63,7 @@ class Data:
         if self.x.dtype.kind == "c":
             raise ValueError(f"{name}: `x` must contain real values.")
         y = y if y.dtype.kind in "fc" else _core.cast(y, float)
+        self.x = _core.cast(self.x, np.empty(0, np.result_type(self.x.dtype, y.dtype)).real.dtype)
         self.axis = axis_of(y, axis, name)
         if self.x.ndim != 1 or self.x.size != y.shape[self.axis] or self.x.size < least:
             raise misfit(
@@ -449,6 +450,8 @@ class Akima1DInterpolator(_Cubic):
     def _slopes(self) -> Array:
         x, y, axis = self._given[0]
         self._data = data = Data(x, y, axis, "Akima1DInterpolator")
+        if data.y.dtype.kind == "c":
+            raise ValueError("Akima1DInterpolator: it works with real values of `y` only")
         m = data.slope
         if data.x.size == 2:
             return _core.concatenate([m, m], 0)
@@ -484,6 +487,7 @@ class PPoly(_Piecewise):
     def _start(self) -> None:
         c, x, _, axis = self._given[0]
         c = as_array(c)
+        c = _core.cast(c, np.result_type(c.dtype, float))
         axis = axis_of(c, axis, "PPoly")
         if c.ndim < 2 or axis == c.ndim - 1:
             raise misfit(f"PPoly: coefficients of shape {c.shape} have no axis {axis + 1}")

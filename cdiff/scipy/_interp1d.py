@@ -100,7 +100,7 @@ class interp1d(Interpolant):
             fill = (np.nan, data.y[-1]) if self._kind == "previous" else (data.y[0], np.nan)
         elif extrapolate:
             return data.restored(y, query.shape)
-        below, above = fill if isinstance(fill, tuple) else (fill, fill)
+        below, above = fill if isinstance(fill, tuple) and len(fill) == 2 else (fill, fill)
         return data.restored(filled(y, flat, data.x, below, above), query.shape)
 
     def _inside(self, flat: Array) -> Any:
@@ -111,7 +111,8 @@ class interp1d(Interpolant):
             return _core.where(_core.reshape(_core.equal(flat, flat), (flat.size, 1)),
                                self._spline(flat), np.nan)  # fmt: skip
         if data.x.size == 1:
-            return _core.broadcast_to(data.y, (flat.size, data.y.shape[1]))
+            known = _core.reshape(_core.equal(flat, flat), (flat.size, 1))
+            return _core.where(known, data.y, np.nan)
         k = interval_of(data.x, flat)
         t = _core.reshape(flat - rows_at(data.x, k), (flat.size, 1))
         return rows_at(data.y, k) + rows_at(data.slope, k) * t

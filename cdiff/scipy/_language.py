@@ -16,10 +16,11 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import any_array, zmul
-from cdiff.scipy import _orders, _quadrature
+from cdiff.scipy import _gamma_beta, _orders, _quadrature
 from cdiff.scipy._differences import by_steps
+from cdiff.scipy._gamma_beta import beta_factors
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._quadrature import bell_recursion, beta_factors
+from cdiff.scipy._quadrature import bell_recursion
 from cdiff.scipy._rows import LANGUAGE, Elementwise, Row, apply_row, function_of, tracked_function
 from cdiff.scipy._table_bessel import BESSEL
 from cdiff.scipy._table_gamma import GAMMA
@@ -105,7 +106,8 @@ FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
     "dawsn_order": (1, "x", lambda n: (f"dawsn_order({n + 1}, x)",)),
     "zeta_order": (1, "x q", lambda n: (
         f"zeta_order({n + 1}, x, q)",
-        f"-{n} * zeta_order({n - 1}, x + 1, q) - x * zeta_order({n}, x + 1, q)")),
+        (f"-{n} * zeta_order({n - 1}, x + 1, q)" if n else "")
+        + f" - x * zeta_order({n}, x + 1, q)")),
     "jv_order": (1, "v x", lambda n: (
         f"jv_order({n + 1}, v, x)", f"0.5 * (jv_order({n}, v - 1, x) - jv_order({n}, v + 1, x))")),
     "yv_order": (1, "v x", lambda n: (
@@ -122,8 +124,9 @@ FAMILIES: dict[str, tuple[int, str, Callable[..., tuple[str | None, ...]]]] = {
 @lru_cache(maxsize=256)
 def _family_row(name: str, orders: tuple[int, ...]) -> Row:
     _, args, partials = FAMILIES[name]
-    where = _orders if hasattr(_orders, f"{name}_value") else _quadrature
-    value = _in_dtype(getattr(where, f"{name}_value"), *orders)
+    full = f"{name}_value"
+    where = next(m for m in (_gamma_beta, _orders, _quadrature) if hasattr(m, full))
+    value = _in_dtype(getattr(where, full), *orders)
     shown = f"{name}({', '.join(map(str, orders))})"
     return Row(shown, tuple(args.split()), partials(*orders), value=value, public=False)
 
@@ -164,10 +167,11 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
     """Derivative (m, n) by (a, b) of `beta_density`."""
 
-    def psi(j: int, z: Any) -> Any:
-        return _call("polygamma", j, z) if j else _call("digamma", z)
+    def psi(z: Any) -> Callable[[int], Any]:
+        return lambda j: _call("polygamma", j, z) if j else _call("digamma", z)
 
-    factor = beta_factors(m, n, _core.log(x), _core.log1p(-x), psi, a, b, 1.0)
+    logs = _core.log(x), _core.log1p(-x)
+    factor = beta_factors(m, n, *logs, psi(a), psi(b), psi(a + b), 1.0)
     return _beta_density(a, b, x) * factor
 
 
@@ -188,23 +192,27 @@ def _poch_slope(y: Any, z: Any, m: Any) -> Any:
     """The derivative of poch by z: where z is a pole, of 1 / gamma, which is smooth there; where
     z + m is one, too, by reflection, which only whole m allow."""
     end, digamma = z + m, LANGUAGE["digamma"]
-    both = y * (digamma(_where(end > 0, 1.0, 1 - z)) - digamma(_where(end > 0, 1.0, 1 - end)))
+    both = y * (digamma(_where(end > 0, 1.0, 1 - end)) - digamma(_where(end > 0, 1.0, 1 - z)))
     near = _core.minimum(z, 0.5)
-    one = _call("gamma", _where(end > 0, end, 1.0))
-    one = zmul(y, digamma(_where(end > 0, end, 1.0))) + one * ROWS["rgamma"].partial(0)(
+    pole = (end <= 0) & (end == _core.floor(end))
+    inside = _where(pole, 1.0, end)
+    one = zmul(y, digamma(inside)) + _call("gamma", inside) * ROWS["rgamma"].partial(0)(
         _call("rgamma", near), near)  # fmt: skip
     usual = y * (digamma(end) - digamma(z))
-    left = _where(end > 0, one, _where(m == _core.floor(m), both, usual))
+    left = _where(m == _core.floor(m), both, _where(z == _core.floor(z), one, usual))
+    left = _where(end > 0, one, left)
     return _where(z > 0, usual, left)
 
 
 def _binom_rest(y: Any, n: Any, k: Any) -> Any:
-    """binom(n, k) * digamma(n - k + 1), as `_beta_rest`."""
+    """binom(n, k) * digamma(n - k + 1), as `_beta_rest` where that is a pole."""
     rest, gammaln = n - k + 1, LANGUAGE["gammaln"]
     near = _core.minimum(rest, 0.5)
     ratio = _core.exp(gammaln(_where(rest > 0, 1.0, n + 1)) - gammaln(_where(rest > 0, 1.0, k + 1)))
+    ratio = ratio * _call("gammasgn", n + 1) * _call("gammasgn", k + 1)
     left = -ratio * ROWS["rgamma"].partial(0)(_call("rgamma", near), near)
-    return _where(rest > 0, y * _call("digamma", _where(rest > 0, rest, 1.0)), left)
+    pole = (rest <= 0) & (rest == _core.floor(rest))
+    return _where(pole, left, y * _call("digamma", _where(pole, 1.0, rest)))
 
 
 def _boxcox_slope(u: Any, lmbda: Any, y: Any) -> Any:

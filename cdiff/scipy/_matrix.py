@@ -22,7 +22,8 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Banded", "MatrixFunction", "PackedLU", "Solve", "Sylvester", "joined"]
+__all__ = ["Banded", "MatrixFunction", "PackedLU", "Solve", "Sylvester", "joined",
+           "singular"]  # fmt: skip
 
 _linalg = scipy_module("linalg")
 
@@ -99,7 +100,8 @@ FUNCTIONS = frozenset((
 ROOTS = ("logm", "sqrtm")  # whose slopes are infinite at eigenvalues 0
 
 
-def _singular(a: Any) -> Any:
+def singular(a: Any) -> Any:
+    """Whether a matrix has not full rank."""
     s = np.linalg.svd(a, compute_uv=False)
     return s[..., -1:] <= s[..., :1] * a.shape[-1] * np.finfo(a.dtype).eps
 
@@ -145,7 +147,7 @@ class MatrixFunction(PointCallee):
     def along(self, a: Array, direction: Array) -> Array:
         """The derivative at a in a direction."""
         is_root = self.name in ROOTS or (self.arguments and self.arguments[0] < 1)
-        if is_root and np.any(of_values(_singular, a)):
+        if is_root and np.any(of_values(singular, a)):
             raise np.linalg.LinAlgError(
                 f"{self.name}: at a singular matrix it has no derivative; add a small multiple of "
                 "the identity"

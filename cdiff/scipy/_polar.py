@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff._mapped import PointCallee
-from cdiff.numpy._common import adjoint
+from cdiff.numpy._common import adjoint, of_values
 from cdiff.numpy._decomposition import Decomposition
-from cdiff.scipy._matrix import Sylvester
+from cdiff.scipy._matrix import Sylvester, singular
 from cdiff.scipy._mirror import mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._structure import matrix_of, over_stacks, promoted
@@ -41,6 +43,10 @@ class UnitaryFactor(Decomposition):
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         u = results[0]
+        if np.any(of_values(singular, a)):
+            raise np.linalg.LinAlgError(
+                "polar: the unitary factor of a matrix that has not full rank has no derivative"
+            )
         p, inner = _core.matmul(adjoint(u), a), _core.matmul(adjoint(u), t)
         turn = call(Sylvester(), [p, p, inner - adjoint(inner)])
         tangent = _core.matmul(u, turn)

@@ -21,6 +21,7 @@ from cdiff._face import misfit
 from cdiff._mapped import PointCallee
 from cdiff.numpy._common import as_array, axis_of, of_values
 from cdiff.numpy._pad import pad
+from cdiff.scipy._language import FUNCTIONS
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 
@@ -464,8 +465,8 @@ def rotate(
     i, j = sorted(axis_of(a, k, "rotate") for k in axes)
     if i == j:
         raise ValueError(f"rotate: axes must differ, got {axes}")
-    degree = as_array(angle) * (math.pi / 180)
-    cos, sin = _core.cos(degree), _core.sin(degree)
+    angle = as_array(angle)  # in degrees: quarter turns are exact
+    cos, sin = FUNCTIONS["cosdg"](angle), FUNCTIONS["sindg"](angle)
     turn = _core.reshape(_core.concatenate(
         [_core.reshape(x, (1,)) for x in (cos, sin, -sin, cos)], 0), (2, 2))  # fmt: skip
     plane = np.array([a.shape[i], a.shape[j]])

@@ -18,6 +18,7 @@ import numpy as np
 
 from cdiff._core import Array, Callee, any_array, array, call, cast, zmul
 from cdiff._mapped import Broadcast
+from cdiff.numpy._common import of_values
 from cdiff.scipy._examples import example
 from cdiff.scipy._need import scipy_module
 
@@ -170,6 +171,14 @@ def apply_row(row: Row, args: Sequence[Any]) -> Array:
     return call(row.whole() if len(operands) == len(args) else Elementwise(row, given), operands)
 
 
+def _known(name: str, *args: Any) -> Any:
+    """1 where SciPy's function has a value, and nan elsewhere."""
+    function = getattr(scipy_module("special"), name)
+    if not isinstance(function, np.ufunc):
+        raise ValueError(f"{name!r:.40} is no elementwise function of scipy.special")
+    return np.where(np.isnan(function(*args)), np.nan, 1.0)
+
+
 def tracked_function(row: Row) -> Callable[..., Any]:
     """The row's function where an `Array` is among the arguments."""
     if row.equals is None:
@@ -177,7 +186,9 @@ def tracked_function(row: Row) -> Callable[..., Any]:
     composition: Callable[..., Any] = eval(f"lambda {', '.join(row.args)}: {row.equals}", LANGUAGE)
 
     def equal(*args: Any) -> Array:
-        y: Array = composition(*args)
+        args = tuple([array(x) if isinstance(x, (list, tuple)) else x for x in args])
+        # Where SciPy knows no value, as outside of the domain, the composition may have one.
+        y: Array = composition(*args) * of_values(_known, row.name, *args)
         if y.dtype == np.float64 and all(type(x) is not Array or x.dtype == y.dtype for x in args):
             return y
         # SciPy's ufuncs differ in how they promote float32: ask for an empty result.

@@ -82,6 +82,11 @@ class RBFInterpolator:
             raise misfit(f"RBFInterpolator: values of shape {d.shape} for {n} points")
         self._powers = [c for k in range(degree + 1)
                         for c in combinations_with_replacement(range(dim), k)]  # fmt: skip
+        if len(self._powers) > n:
+            raise misfit(
+                f"RBFInterpolator: at least {len(self._powers)} data points are required when "
+                f"`degree` is {degree} and the number of dimensions is {dim}, not {n}"
+            )
         self._rest = d.shape[1:]
         self._weights = self._solved(_core.reshape(d, (n, d.size // n)), smoothing)
 
@@ -143,6 +148,8 @@ def _queries(args: tuple[Any, ...], dim: int, name: str) -> Array:
         x = cnp.stack(columns, len(shape))
     else:
         x = as_array(args[0])
+        if x.ndim == 1 and x.size % dim == 0:  # a list of places, as in SciPy
+            x = _core.reshape(x, (x.size // dim, dim))
     if x.ndim == 0 or x.shape[-1] != dim:
         raise misfit(f"{name}: queries of shape {x.shape} for points of {dim} coordinates")
     return x if x.dtype.kind == "f" else _core.cast(x, float)

@@ -47,7 +47,7 @@ def hankel(c: Any, r: Any = None) -> Array:
     array([1., 2., 3.])
     """
     c = vector_of(c, "hankel")
-    r = np.zeros(c.size) if r is None else vector_of(r, "hankel")
+    r = np.zeros(c.size, c.dtype) if r is None else vector_of(r, "hankel")
     values = _core.concatenate([c, as_array(r[1:])], 0)
     return values[np.arange(c.size)[:, None] + np.arange(r.size)]
 
@@ -76,7 +76,8 @@ def companion(a: Any) -> Array:
     if a.size < 2:
         raise ValueError(f"companion: at least two coefficients are needed, not {a.size}")
     first = _core.reshape(-a[1:] / a[0], (1, a.size - 1))
-    return _core.concatenate([first, as_array(np.eye(a.size - 2, a.size - 1))], 0)
+    below = np.eye(a.size - 2, a.size - 1, dtype=first.dtype)
+    return _core.concatenate([first, as_array(below)], 0)
 
 
 @_mirrors
@@ -112,9 +113,10 @@ def block_diag(*arrs: Any) -> Array:
     if any(x.ndim > 2 for x in blocks):
         raise misfit(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
     rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
+    kind = np.result_type(*[x.dtype for x in blocks])
     for x in blocks:
         after = total - before - x.shape[1]
-        left, right = np.zeros((x.shape[0], before)), np.zeros((x.shape[0], after))
+        left, right = [np.zeros((x.shape[0], n), kind) for n in (before, after)]
         rows.append([as_array(left), x, as_array(right)])
         before += x.shape[1]
     return joined(rows)
@@ -157,8 +159,10 @@ def leslie(f: Any, s: Any) -> Array:
     >>> cd.grad(lambda s: csl.leslie(np.ones(3), s).sum())(np.ones(2))
     array([1., 1.])
     """
-    f, s = promoted(vector_of(f, "leslie"), vector_of(s, "leslie"))
+    f, s = vector_of(f, "leslie"), vector_of(s, "leslie")
+    kind = np.result_type(f.dtype, s.dtype)
+    f, s = _core.cast(f, kind), _core.cast(s, kind)
     if not s.size or f.size != s.size + 1:
         raise ValueError(f"leslie: f of {f.size} and s of {s.size} elements do not fit")
-    below = _core.reshape(s, (s.size, 1)) * np.eye(s.size, f.size)
+    below = _core.reshape(s, (s.size, 1)) * np.eye(s.size, f.size, dtype=kind)
     return _core.concatenate([_core.reshape(f, (1, f.size)), below], 0)

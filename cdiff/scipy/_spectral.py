@@ -57,7 +57,7 @@ def _phases(
     """What makes each column the one that SciPy gives."""
     given = _linalg.eigh(a, b, lower=lower, type=type, subset_by_index=by_index,
                          subset_by_value=by_value, driver=driver)[1]  # fmt: skip
-    ratio = (v.conj() * given).sum(-2)
+    ratio = (v.conj() * given).sum(-2, keepdims=True)
     size = np.abs(ratio)
     return np.where(size > 0, ratio / np.where(size > 0, size, 1), 1).astype(v.dtype)
 

@@ -42,13 +42,17 @@ family("jf_skew_t", "a b", f"(a + 0.5) * log({UP}) + (b + 0.5) * log({DOWN})"
        " / (2 * sqrt(betainccinv(a, b, q) * betaincinv(b, a, q)))")
 # With u = (1 - k x)**(1 / k), no shape 0 is a special point.
 KAPPA = "x * log1prel(-k * x)"
-LOG_CDF = f"-exp(-{KAPPA}) * log1prel(-minimum(h * exp(-{KAPPA}), 1.0))"
-family("kappa4", "h k", f"-(1 - k) * {KAPPA} + (1 - h) * ({LOG_CDF})", f"exp({LOG_CDF})",
+# exp(-w); as a power it has its slope at the upper end, too.
+FALLEN = ("where(k > 0.5, power(maximum(1 - k * x, 0.0), 1 / where(k > 0.5, k, 1.0)),"
+          f" exp(-{KAPPA}))")
+LOG_CDF = f"-{FALLEN} * log1prel(-minimum(h * {FALLEN}, 1.0))"
+family("kappa4", "h k", f"-zmul(1 - k, {KAPPA}) + zmul(1 - h, {LOG_CDF})", f"exp({LOG_CDF})",
        f"-expm1({LOG_CDF})", "-log(-log(q) * exprel(h * log(q)))"
        " * exprel(k * log(-log(q) * exprel(h * log(q))))", logcdf=LOG_CDF, valid="",
        low="where(h > 0, log(maximum(h, 1e-300)) * exprel(-k * log(maximum(h, 1e-300))),"
        " where(k < 0, 1 / minimum(k, -1e-300), -inf))",
-       high="where(k > 0, 1 / maximum(k, 1e-300), inf)", vanishes=True, at=(0.3, 0.2),
+       high="where(k > 0, 1 / maximum(k, 1e-300), inf)", vanishes=("h < 1", "k < 1"),
+       at=(0.3, 0.2),
        isf="-log(-log1p(-q) * exprel(h * log1p(-q)))"
        " * exprel(k * log(-log1p(-q) * exprel(h * log1p(-q))))")
 family("laplace_asymmetric", "kappa",
@@ -137,9 +141,10 @@ family("kappa3", "a", "log(a) - (1 / a + 1) * log(a + power(x, a))",
        "power(a / expm1(-a * log(q)), 1 / a)", isf="power(a / expm1(-a * log1p(-q)), 1 / a)",
        low="0", high="inf", at=(1.6,))
 MIELKE = "k / s * log_expit(s * log(x))"
-family("mielke", "k s", f"log(k) - log(x) + log_expit(-s * log(x)) + {MIELKE}", f"exp({MIELKE})",
-       f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)", logcdf=MIELKE, low="0",
-       isf="power(expm1(-s / k * log1p(-q)), -1 / s)", high="inf", vanishes=True, at=(2.7, 1.9))
+family("mielke", "k s", "log(k) + xlogy(k - 1, x) + (1 + k / s) * log_expit(-s * log(x))",
+       f"exp({MIELKE})", f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)",
+       logcdf=MIELKE, low="0",
+       isf="power(expm1(-s / k * log1p(-q)), -1 / s)", high="inf", at=(2.7, 1.9))
 family("ncx2", "df nc", "log_noncentral_density(x, df, nc)", "chndtr(x, df, nc)",
        low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)",        at=(3.4, 1.2),
        floor=1e-4)

@@ -33,8 +33,9 @@ class Family:
         When the shapes are allowed.
     at : tuple
         Shapes for the tests.
-    vanishes : bool
-        Whether the density is 0 at the ends of the support, where the expression is not defined.
+    vanishes : bool or pair of str
+        Whether the density is 0 at the ends of the support, where the expression is not defined;
+        for each end a condition on the shapes.
     constant : tuple of str
         Shapes by which no derivative is known.
     floor : float
@@ -58,7 +59,7 @@ class Family:
     high: str | None = None
     valid: str = ""
     at: tuple[float, ...] = ()
-    vanishes: bool = False
+    vanishes: bool | tuple[str, str] = False
     constant: tuple[str, ...] = ()
     floor: float = 1e-290
     mode: str | None = None
@@ -73,8 +74,8 @@ NORMAL = "-0.5 * square(x) - log(2 * pi) / 2"
 
 def family(name: str, shapes: str, logpdf: str, cdf: str | None = None, sf: str | None = None,
            ppf: str | None = None, at: tuple[float, ...] = (), valid: str | None = None,
-           vanishes: bool = False, constant: tuple[str, ...] = (), floor: float = 1e-290,
-           **more: str | None) -> None:  # fmt: skip
+           vanishes: bool | tuple[str, str] = False, constant: tuple[str, ...] = (),
+           floor: float = 1e-290, **more: str | None) -> None:  # fmt: skip
     """Add a family; shapes are positive unless `valid` says otherwise."""
     names = tuple(shapes.split())
     if valid is None:
@@ -182,10 +183,13 @@ family("loggamma", "c", "c * x - exp(x) - gammaln(c)", "gammainc(c, exp(x))",
        logcdf="log_lower(c, exp(x))", logsf="log_upper(c, exp(x))")
 # (1 - c x)**(1 / c) is exp(-w) with w = x * log1prel(-c x): no special point at c = 0.
 GEV = "x * log1prel(-c * x)"
-family("genextreme", "c", f"-exp(-{GEV}) - (1 - c) * {GEV}", f"exp(-exp(-{GEV}))",
-       f"-expm1(-exp(-{GEV}))", "-log(-log(q)) * exprel(c * log(-log(q)))",
-       logcdf=f"-exp(-{GEV})", valid="", low="where(c < 0, 1 / minimum(c, -1e-300), -inf)",
-       high="where(c > 0, 1 / maximum(c, 1e-300), inf)", vanishes=True, at=(0.3,),
+# exp(-w); as a power it has its slope at the upper end, too.
+FALL = ("where(c > 0.5, power(maximum(1 - c * x, 0.0), 1 / where(c > 0.5, c, 1.0)),"
+        f" exp(-{GEV}))")
+family("genextreme", "c", f"-{FALL} - zmul(1 - c, {GEV})", f"exp(-{FALL})", f"-expm1(-{FALL})",
+       "-log(-log(q)) * exprel(c * log(-log(q)))", logcdf=f"-{FALL}", valid="",
+       low="where(c < 0, 1 / minimum(c, -1e-300), -inf)",
+       high="where(c > 0, 1 / maximum(c, 1e-300), inf)", vanishes=("True", "c != 1"), at=(0.3,),
        isf="-log(-log1p(-q)) * exprel(c * log(-log1p(-q)))")
 
 # --- on the positive half line

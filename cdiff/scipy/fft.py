@@ -222,7 +222,7 @@ def _hankel(name: str) -> Any:
             if isinstance(option, Array):
                 raise NotImplementedError(f"{name}: there is no derivative by {label}")
         a = as_array(a)
-        a = a if a.dtype == float else _core.cast(a, float)
+        a = a if a.dtype.kind == "f" else _core.cast(a, float)
         return call(Hankel(name, dln, mu, offset, bias), [a])
 
     return _named(transform, name)

@@ -57,7 +57,10 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     axis = axis_of(y, axis, "trapezoid")
     if x is not None and np.ndim(x) > 1:
         x = _core.broadcast_to(as_array(x), y.shape)
-    return _core.sum(_areas(y, _steps(y, x, dx, axis, "trapezoid"), axis), (axis,))
+    total = _core.sum(_areas(y, _steps(y, x, dx, axis, "trapezoid"), axis), (axis,))
+    # SciPy's dtype is that of the samples, whatever that of the places.
+    wide = total.dtype.kind == y.dtype.kind and y.dtype.kind in "fc"
+    return _core.cast(total, y.dtype) if wide else total
 
 
 def _areas(y: Array, d: Any, axis: int) -> Array:
@@ -77,8 +80,14 @@ def cumulative_trapezoid(
     axis = axis_of(y, axis, "cumulative_trapezoid")
     if np.ndim(initial) or initial not in (None, 0):
         raise ValueError("cumulative_trapezoid: `initial` must be `None` or `0`.")
+    _check_samples(y, axis, "cumulative_trapezoid")
     areas = _areas(y, _steps(y, x, dx, axis, "cumulative_trapezoid"), axis)
     return _running(areas, axis, initial)
+
+
+def _check_samples(y: Array, axis: int, name: str) -> None:
+    if not y.shape[axis]:
+        raise misfit(f"{name}: at least one point is needed along axis {axis} of shape {y.shape}")
 
 
 def _running(areas: Array, axis: int, initial: Any) -> Array:
@@ -132,8 +141,11 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
         raise misfit(f"simpson: dx is one number, got shape {np.shape(dx)}; give the places as x")
     d = _steps(y, x, dx, axis, "simpson")
     n = y.shape[axis]
+    _check_samples(y, axis, "simpson")
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
+    if y.dtype.kind not in "fc" or n % 2 == 0:  # SciPy's correction is one of double precision
+        y = _core.cast(y, np.result_type(y.dtype, float))
 
     def pick(v: Any, start: int, stop: int | None, step: int = 1) -> Any:
         return v[index_along(axis, slice(start, stop, step))]
@@ -181,13 +193,20 @@ def cumulative_simpson(
     """
     y = as_array(y)
     axis = axis_of(y, axis, "cumulative_simpson")
+    _check_samples(y, axis, "cumulative_simpson")
+    y = y if y.dtype.kind in "fc" else _core.cast(y, float)
+    one = tuple([1 if k == axis else m for k, m in enumerate(y.shape)])
+    if np.shape(initial) not in ((), one):
+        raise misfit(f"cumulative_simpson: initial of shape {np.shape(initial)} is neither one "
+                     f"number nor of shape {one}")  # fmt: skip
     d = _steps(y, x, dx, axis, "cumulative_simpson")
     n = y.shape[axis]
     if n < 3:
         return _running(_areas(y, d, axis), axis, initial)
     if x is not None and np.any(of_values(_no_steps, d)):
         raise ValueError("cumulative_simpson: x must be strictly increasing")
-    one = tuple([1 if k == axis else m for k, m in enumerate(y.shape)])
+    if x is None:
+        y = _core.cast(y, np.result_type(y.dtype, as_array(dx).dtype, np.float32))
     if (x is None and np.shape(d) not in ((), one)) or np.ndim(x) > 1 and np.shape(x) != y.shape:
         raise misfit(
             f"cumulative_simpson: dx of shape {np.shape(dx)} is no number and has no shape {one}, "

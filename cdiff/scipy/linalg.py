@@ -223,9 +223,12 @@ def cho_solve(
     >>> cd.grad(lambda b: csl.cho_solve(([[2.0]], True), b)[0])(np.ones(1))
     array([0.25])
     """
-    c, lower = c_and_lower
+    (c, lower), b = c_and_lower, as_array(b)
+    vector = b.ndim == 1
+    b = _core.reshape(b, (b.size, 1)) if vector else b
     first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
-    return solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
+    x = solve_triangular(c, first, trans=2 if lower else 0, lower=lower)
+    return _core.reshape(x, x.shape[:-1]) if vector else x
 
 
 # --- LU -------------------------------------------------------------------------------------------
@@ -447,11 +450,11 @@ def _tridiagonal(d: Any, e: Any, name: str) -> Array:
     d, e = promoted(vector_of(d, name), vector_of(e, name))
     if d.size != e.size + 1 or d.dtype.kind == "c":
         raise ValueError(f"{name}: real diagonals of {d.size} and {e.size} elements do not fit")
-    main = _core.reshape(d, (d.size, 1)) * np.eye(d.size)
+    main = _core.reshape(d, (d.size, 1)) * np.eye(d.size, dtype=d.dtype)
     if not e.size:
         return main
-    below = _core.reshape(e, (e.size, 1)) * np.eye(e.size, d.size)
-    return main + _core.concatenate([np.zeros((1, d.size)), below], 0)
+    below = _core.reshape(e, (e.size, 1)) * np.eye(e.size, d.size, dtype=d.dtype)
+    return main + _core.concatenate([np.zeros((1, d.size), d.dtype), below], 0)
 
 
 _SELECT = {"a": "all", "v": "value", "i": "index", 0: "all", 1: "value", 2: "index"}
@@ -498,13 +501,14 @@ def eigvalsh_tridiagonal(
 
 @_mirrors
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
-    """As `scipy.linalg.det`: determinants; exact at singular matrices too.
+    """As `scipy.linalg.det`: determinants, in double precision; exact at singular matrices too.
 
     >>> cd.grad(csl.det)(np.array([[2.0, 4.0], [1.0, 2.0]]))
     array([[ 2., -1.],
            [-4.,  2.]])
     """
-    return _numpy_linalg.det(square_of(a, "det"))
+    a = square_of(a, "det")
+    return _numpy_linalg.det(_core.cast(a, np.result_type(a.dtype, float)))
 
 
 @_mirrors

@@ -28,7 +28,7 @@ from cdiff import _core
 from cdiff._core import any_array
 from cdiff._face import misfit
 from cdiff._reverse import stop_gradient
-from cdiff.numpy._common import HANDLERS
+from cdiff.numpy._common import HANDLERS, of_values
 from cdiff.numpy._exponentials import log_softmax as _log_softmax
 from cdiff.numpy._exponentials import logsumexp as _logsumexp
 from cdiff.numpy._exponentials import softmax as _softmax
@@ -198,6 +198,8 @@ def multigammaln(a: Any, d: int) -> Any:
     """
     if any_array(d) or int(d) != d or d < 1:
         raise misfit("multigammaln: d must be a positive integer (dimension), and is constant")
+    if np.any(of_values(np.less_equal, a, 0.5 * (d - 1))):
+        raise ValueError(f"multigammaln: condition a > 0.5 * (d-1) ({0.5 * (d - 1)}) not met")
     terms = [FUNCTIONS["gammaln"](a - 0.5 * j) for j in range(int(d))]
     return 0.25 * d * (d - 1) * np.log(np.pi) + sum(terms)
 
@@ -296,6 +298,9 @@ def logsumexp(
     """
     if not return_sign:
         return _logsumexp(a, axis, b, keepdims)
+    if any(np.asarray(_core.peek(z)).dtype.kind == "c" for z in (a, b)):
+        found = _logsumexp(a, axis, b, keepdims)  # its imaginary part is an angle
+        return _core.real(found), _core.exp(1j * _core.imag(found))
     if b is None:
         found = _logsumexp(a, axis, None, keepdims)
         return found, np.ones(found.shape, found.dtype)

@@ -34,6 +34,7 @@ from cdiff.scipy._mirror import holds_arrays
 from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
+from cdiff.scipy._quantiles import DISTRIBUTIONS, quantile
 from cdiff.scipy._rows import LANGUAGE
 from cdiff.scipy._statistics import *  # noqa: F403
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE, POWER, Family
@@ -162,8 +163,7 @@ def has_method(family: Family, method: str) -> bool:
     -------
     bool
     """
-    integral = family.mode is not None and method in ("cdf", "sf", "logcdf", "logsf")
-    return integral or _expression(family, method) is not None
+    return family.name in CONTINUOUS or _expression(family, method) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -240,14 +240,18 @@ class _Distribution:
     def _limited(self, y: Any, x: Any, shapes: list[Any], below: Any, above: Any) -> Any:
         """The value outside the support in its place."""
         family = self._family
-        for end, outside, at_end, value in (
-            (family.low, _core.less, _core.less_equal, below),
-            (family.high, _core.greater, _core.greater_equal, above),
+        for side, end, outside, at_end, value in (
+            (0, family.low, _core.less, _core.less_equal, below),
+            (1, family.high, _core.greater, _core.greater_equal, above),
         ):
             if end is not None:
-                outside = at_end if family.vanishes or end.endswith("inf") else outside
-                edge = _compiled(end, family.shapes)(*shapes)
-                y = _core.where(outside(x, edge), value, y)
+                edge, vanishes = _compiled(end, family.shapes)(*shapes), family.vanishes
+                if isinstance(vanishes, tuple):
+                    condition = _compiled(vanishes[side], family.shapes)(*shapes)
+                    beyond = outside(x, edge) | (_core.equal(x, edge) & condition)
+                else:
+                    beyond = (at_end if vanishes or end.endswith("inf") else outside)(x, edge)
+                y = _core.where(beyond, value, y)
         return y
 
     def _valid(self, y: Any, shapes: list[Any], scale: Any = None) -> Any:
@@ -272,11 +276,6 @@ class _Continuous(_Distribution):
         family = self._family
         variable, below, above = _METHODS[method]
         *shapes, loc, scale = self._parameters(args, kwargs, 2)
-        if not has_method(family, method):
-            raise NotImplementedError(
-                f"{family.name}.{method} has no derivative here; its value is "
-                f"scipy.stats.{family.name}.{method} of plain numbers"
-            )
         first = args[0] if args else kwargs.get(family.shapes[0]) if family.shapes else None
         if family.limit and isinstance(first, float) and first == np.inf:
             # Of a number: what is tracked has no derivative there.
@@ -286,7 +285,9 @@ class _Continuous(_Distribution):
         x = self._form(x, variable)
         self._check_real(method, x, *shapes, loc, scale)
         if variable == "q":
-            y = self._ended(function(x, *shapes), x, shapes, method == "isf")
+            y = function(x, *shapes)
+            if _expression(family, method) is not None:
+                y = self._ended(y, x, shapes, method == "isf")
             inside = _core.greater_equal(x, 0.0) & _core.less_equal(x, 1.0)
             y = _core.where(inside, loc + scale * y, np.nan)
             return self._valid(y, shapes, scale)
@@ -318,6 +319,8 @@ class _Continuous(_Distribution):
         expression = _expression(self._family, method)
         if expression is not None:
             return _compiled(expression, (variable, *self._family.shapes))
+        if variable == "q":
+            return lambda q, *shapes: quantile(self._family.name, method == "isf", q, shapes)
         return lambda z, *shapes: self._integral(method, z, list(shapes))
 
     def _integral(self, method: str, z: Any, shapes: list[Any]) -> Any:
@@ -425,7 +428,8 @@ for _name in DISCRETE_METHODS:
     setattr(_Discrete, _name, _method(_name, "k"))
 
 for _name, _family in CONTINUOUS.items():
-    globals()[_name] = _Continuous(_family)
+    _made = globals()[_name] = _Continuous(_family)
+    DISTRIBUTIONS[_name] = _made._function("cdf", "x"), _made._function("pdf", "x")
 for _name, _family in DISCRETE.items():
     globals()[_name] = _Discrete(_family)
 

@@ -57,7 +57,7 @@ def _euclidean(u: Array, v: Array, w: Any = None) -> Array:
 
 
 def _sqeuclidean(u: Array, v: Array, w: Any = None) -> Array:
-    d = u - v
+    d = _doubles(u) - _doubles(v)
     if d.dtype.kind == "c":  # SciPy 1.18 takes the square of the modulus, versions before did not
         raise TypeError("sqeuclidean: complex vectors; write np.sum(np.abs(u - v) ** 2)")
     return _total(d * d if w is None else w * d * d)
@@ -72,12 +72,19 @@ def _chebyshev(u: Array, v: Array, w: Any = None) -> Array:
     return _minkowski(u, v, np.inf, w)
 
 
+def _doubles(x: Array) -> Array:
+    """Whole numbers as float64, where SciPy computes with these: int8 would overflow."""
+    return x if x.dtype.kind in "fc" else _core.cast(x, float)
+
+
 def _canberra(u: Array, v: Array, w: Any = None) -> Array:
+    u, v = _doubles(u), _doubles(v)
     d = _core.safe_divide(_core.absolute(u - v), _core.absolute(u) + _core.absolute(v))
     return _total(d if w is None else w * d)
 
 
 def _braycurtis(u: Array, v: Array, w: Any = None) -> Array:
+    u, v = _doubles(u), _doubles(v)
     top, bottom = _core.absolute(u - v), _core.absolute(u + v)
     return _total(top if w is None else w * top) / _total(bottom if w is None else w * bottom)
 
@@ -216,7 +223,7 @@ def _points(x: Any, name: str) -> Array:
         raise misfit(f"{name}: points are the rows of a matrix, got shape {x.shape}")
     if x.dtype.kind == "c":
         raise TypeError(f"{name}: points have real coordinates, got {x.dtype}")
-    return x if x.dtype.kind == "f" else _core.cast(x, float)
+    return _core.cast(x, float)
 
 
 def _defaults(metric: str, points: Array, given: dict[str, Any]) -> dict[str, Any]:
@@ -224,6 +231,12 @@ def _defaults(metric: str, points: Array, given: dict[str, Any]) -> dict[str, An
     if metric == "seuclidean" and given.get("V") is None:
         return {**given, "V": _var(points, axis=0, ddof=1)}
     if metric == "mahalanobis" and given.get("VI") is None:
+        if points.shape[0] <= points.shape[1]:
+            raise misfit(
+                f"mahalanobis: the number of observations ({points.shape[0]}) is too small; the "
+                f"covariance matrix is singular. For observations with {points.shape[1]} "
+                f"dimensions, at least {points.shape[1] + 1} observations are required"
+            )
         d = points - _mean(points, axis=0)
         return {**given, "VI": _inv(_core.matmul(d.mT, d) / (points.shape[0] - 1)).mT}
     return given
