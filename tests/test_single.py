@@ -24,14 +24,20 @@ def numbers(size, seed):
 
 
 def check(name, *operands):
-    """The bits of NumPy, but for zeros of which its vector loops take either one."""
+    """The bits of NumPy, but for zeros of which its vector loops take either one.  Arrays lie as they
+    are where they are given as they are, and in order where they are made Arrays."""
     with np.errstate(all="ignore"):
         want = getattr(np, name)(*operands)
     either = 0 if name in ("fmax", "fmin") else np.float32(-0.0)
-    for tracked in (False, True):
-        leaves = [cd.array(x, requires_grad=tracked) if isinstance(x, np.ndarray) else x
-                  for x in operands]  # fmt: skip
-        same_bits(getattr(cnp, name)(*leaves) + either, want + either)
+    arrays = sum(isinstance(x, np.ndarray) for x in operands)
+    for mask in range(2**arrays):
+        leaves, bit = [], 1
+        for x in operands:
+            is_array = isinstance(x, np.ndarray)
+            leaves.append(cd.array(x, requires_grad=True) if is_array and mask & bit else x)
+            bit <<= is_array
+        with np.errstate(all="ignore"):
+            same_bits(getattr(cnp, name)(*leaves) + either, want + either)
 
 
 def same_bits(got, want):
@@ -64,6 +70,7 @@ def layouts(x):
         "one row": np.broadcast_to(x[:1], x.shape),
         "row": x[:1],
         "column": x[:, :1],
+        "one column": np.broadcast_to(x[:, :1], x.shape),
         "vector": x[0],
         "number": x[1, 5],
         "half": 0.5,
@@ -82,6 +89,17 @@ def test_layouts(name, shape):
             if np.ndim(left) + np.ndim(right) < 2:
                 continue
             check(name, left, right)
+
+
+@pytest.mark.parametrize("name", ["negative", "sqrt"])
+def test_layouts_of_one(name):
+    x = numbers(40 * 33, 9).reshape(40, 33)
+    for view in layouts(x).values():
+        if np.ndim(view):
+            check(name, view)
+    with np.errstate(all="ignore"):
+        want = getattr(np, name)(x[:, :1].repeat(20, axis=1))
+    same_bits(getattr(cnp, name)(cnp.broadcast_to(cd.array(x[:, :1]), want.shape)), want)
 
 
 @pytest.mark.parametrize("shape", [(9,), (40, 33), (70_001,)])
