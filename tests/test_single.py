@@ -24,8 +24,8 @@ def numbers(size, seed):
 
 
 def check(name, *operands):
-    """The bits of NumPy, but for zeros of which its vector loops take either one.  Arrays lie as they
-    are where they are given as they are, and in order where they are made Arrays."""
+    """The bits of NumPy, but for zeros of which its vector loops take either one.  Arrays lie as
+    they do where they are given as they are, and in order where they are made Arrays."""
     with np.errstate(all="ignore"):
         want = getattr(np, name)(*operands)
     either = 0 if name in ("fmax", "fmin") else np.float32(-0.0)
