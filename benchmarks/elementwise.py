@@ -1,7 +1,8 @@
 """Elementwise operations: one recorded operation beside NumPy, then a function both ways.
 
-The first table times the same expression on tracked arrays and on plain ndarrays, in one process.
-The second times forward and backward of six operations and a sum beside torch and autograd, each
+The first table times the same expression on tracked arrays and on plain ndarrays, in one process,
+and so does one of float32 arrays, where six light operations are also compiled as one function.
+The last times forward and backward of six operations and a sum beside torch and autograd, each
 in its own process: the eager face (`y.backward()`) and the functional one (`value_and_grad`).
 This file knows which expressions are measured and their bounds.
 """
@@ -41,6 +42,10 @@ FUNCTIONS = (
     "log1p",
     "maximum",
 )
+SINGLE = ("x + y", "x * y", "x / y", "x * 2.5", "-x", "sqrt(x)", "maximum(x, y)")
+SINGLE_SIZES = (10, 1000, 10_000, 100_000, 1_000_000)
+IN_SINGLE = "in float32: "
+LIGHT = "light(x, y)"
 SIX = "six operations and a sum"
 SIX_SIZES = (1, 10, 100, 1000, 10_000, 1_000_000)
 SIX_CONTENDERS = ("cdiff", "cdiff grad", "torch", "torch func", "autograd", "jax jit")
@@ -65,14 +70,31 @@ def limit(expression: str, size: int) -> Bound:
     return Bound(at_most=1.0)
 
 
-def _operation(contender: str, expression: str, size: int) -> Case:
+def light(x: Any, y: Any) -> Any:
+    """Six operations of one rounding each."""
+    return abs((x * y + x) / y - x) * 0.5
+
+
+def _operation(contender: str, expression: str, size: int, dtype: str = "d") -> Case:
     library = load(contender)
-    x, y = map(library.leaf, data(size))
+    x, y = (array.astype(dtype) for array in data(size))
+    if expression == LIGHT:
+        return _light(contender, x, y)
+    x, y = library.leaf(x), library.leaf(y)
     names = {name: getattr(library.xp, name) for name in FUNCTIONS} | {"x": x, "y": y}
     unroll = 10 if size <= 1000 else 1
     return Case(
         f"z = {expression}", names, lambda: [library.plain(eval(expression, dict(names)))], unroll
     )
+
+
+def _light(contender: str, x: np.ndarray, y: np.ndarray) -> Case:
+    function = light
+    if contender == "cdiff":
+        import cdiff
+
+        function = cdiff.compile(light)
+    return Case("light(x, y)", {"light": function, "x": x, "y": y}, lambda: [function(x, y)])
 
 
 # --- six operations and a sum ------------------------------------------------------------------
@@ -134,6 +156,8 @@ def _functional(contender: str, size: int) -> Case:
 def build(contender: str, key: str) -> Case:
     """One contender's version of `expression @ size`."""
     expression, size = key.split(" @ ")
+    if expression.startswith(IN_SINGLE):
+        return _operation(contender, expression.removeprefix(IN_SINGLE), int(size), "f")
     if expression != SIX:
         return _operation(contender, expression, int(size))
     if contender in ("cdiff", "torch"):
@@ -145,20 +169,34 @@ def build(contender: str, key: str) -> Case:
 
 
 def _operations(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
-    widths = (14, 10, 10, 8, 18)
     report.say("one operation on float64 arrays, its result recorded and dropped; NumPy's is not")
+    _table(report, pace, sizes, ARITHMETIC + BOUNDED + OTHERS, "d")
+
+
+def _singles(report: Report, pace: Pace, sizes: tuple[int, ...]) -> None:
+    report.say()
+    report.say(f"the same on float32 arrays; {LIGHT} is six light operations, compiled")
+    _table(report, pace, sizes, (*SINGLE, LIGHT), "f")
+
+
+def _table(
+    report: Report, pace: Pace, sizes: tuple[int, ...], expressions: tuple[str, ...], dtype: str
+) -> None:
+    widths = (14, 10, 10, 8, 18)
     reasons = Reasons()
     with Race("benchmarks.elementwise", ("cdiff", "numpy"), ("cdiff", "numpy"), pace) as race:
         for size in sizes:
             report.rows(widths, [(f"n = {size}", "cdiff", "numpy", "ratio", "")])
-            x, y = data(size)
-            names = {name: getattr(np, name) for name in FUNCTIONS} | {"x": x, "y": y}
-            for expression in ARITHMETIC + BOUNDED + OTHERS:
-                key = f"{expression} @ {size}"
+            x, y = (array.astype(dtype) for array in data(size))
+            functions = {name: getattr(np, name) for name in FUNCTIONS} | {"light": light}
+            names = functions | {"x": x, "y": y}
+            for expression in expressions:
+                key = f"{IN_SINGLE * (dtype == 'f')}{expression} @ {size}"
                 times = race.run(key, [eval(expression, dict(names))])
                 reasons.note(key, times)
                 figure = ratio(times["cdiff"], times["numpy"])
-                verdict = report.verdict(key, figure, limit(expression, size))
+                bound = limit(expression, size) if dtype == "d" else Bound(at_most=1.0)
+                verdict = report.verdict(key, figure, bound)
                 cells = (duration(times["cdiff"]), duration(times["numpy"]), shown(figure))
                 report.rows(widths, [(expression, *cells, verdict)])
     reasons.tell(report)
@@ -198,6 +236,11 @@ def main(report: Report) -> None:
     quick = report.quick
     report.heading("elementwise")
     _operations(report, Pace(3, 0.002) if quick else Pace(9, 0.01), SIZES[1:4] if quick else SIZES)
+    _singles(
+        report,
+        Pace(2, 0.002) if quick else Pace(9, 0.01),
+        SINGLE_SIZES[:2] if quick else SINGLE_SIZES,
+    )
     _six(
         report,
         Pace(2, 0.005) if quick else Pace(9, 0.02),

@@ -33,15 +33,13 @@ cdef struct Operand:
 cdef struct Job:
     int ndim
     int count
+    single_fn single              # the kernel in float32, if the result is and there is one
     Py_ssize_t size
     Py_ssize_t shape[MAX_NDIM]
     Operand operands[4]
 
 cdef extern from "widening.h":
     void widen_bytes(int64_t n, double *out, const uint8_t *p) noexcept nogil
-    void widen_floats(int64_t n, double *out, const float *p) noexcept nogil
-    void narrow_doubles(int64_t n, float *out, const double *p) noexcept nogil
-    void round_doubles(int64_t n, double *p) noexcept nogil
 
 cdef extern from "moving.h":
     void copy_backwards(int64_t n, double *out, const double *last) noexcept nogil
@@ -142,7 +140,7 @@ cdef void gather_row(const char *src, Py_ssize_t stride, int width, Py_ssize_t n
         for i in range(n):
             dst[i] = (<const double *>(src + i * stride))[0]
     elif width == 4 and stride == 4:
-        widen_floats(n, dst, <const float *>src)
+        KERNELS.widen(n, dst, <const float *>src)
     elif width == 1 and stride == 1:
         widen_bytes(n, dst, <const uint8_t *>src)
     elif width == 4:
@@ -364,7 +362,7 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
         for k in range(job.count):
             p[k] = block_operand(job, k, start, n, dst if k == inside else buffers[k])
         if single and accumulate:
-            widen_floats(n, dst, <const float *>out.data + start)
+            KERNELS.widen(n, dst, <const float *>out.data + start)
         if value != NULL:
             value(n, dst, p[0], p[1], job.operands[0].mode != BROADCAST,
                   job.operands[1].mode != BROADCAST)
@@ -373,7 +371,56 @@ cdef void job_run(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int acc
                     job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST,
                     accumulate)
         if single:
-            narrow_doubles(n, <float *>out.data + start, dst)
+            KERNELS.narrow(n, <float *>out.data + start, dst)
+
+
+cdef bint goes_single(const Job *job) noexcept nogil:
+    """Does the kernel in float32 find what it needs: floats in every row, or one number?"""
+    cdef const Operand *o
+    cdef int k, last = job.ndim - 1
+    cdef bint moves = False
+    if job.single == NULL or last < 0 or last > 0 and job.shape[last] < SHORTEST_ROW:
+        return False
+    for k in range(job.count):
+        o = &job.operands[k]
+        if o.mode == GATHER and o.width == 4 and (o.strides[last] == 4 or o.strides[last] == 0):
+            moves |= o.strides[last] == 4
+        elif o.mode != BROADCAST:
+            return False
+    return moves
+
+
+cdef void job_singles(const Job *job, Arr *out, bint falling) noexcept nogil:
+    """One call of the kernel in float32 for each row, or for each stretch of a long one."""
+    cdef const char *p[2]
+    cdef const char *q[2]
+    cdef double number[2]
+    cdef Py_ssize_t down[2], along[2]
+    cdef const Operand *o
+    cdef int k, last = job.ndim - 1
+    cdef Py_ssize_t n = job.shape[last], rows = job.shape[last - 1] if last else 1
+    cdef Py_ssize_t panel, row, block, start
+    cdef Py_ssize_t step = n if n < NOGIL_SIZE else LONG_STRETCH
+    cdef Py_ssize_t blocks = (n + step - 1) // step
+    cdef float *dst = <float *>out.data
+    for panel in range(job.size // (rows * n)):
+        for k in range(2):
+            o = &job.operands[k]
+            p[k] = panel_of(job, o, panel)
+            along[k] = o.strides[last] if o.mode == GATHER else 0
+            down[k] = o.strides[last - 1] if last and o.mode == GATHER else 0
+        for row in range(rows):
+            for k in range(2):
+                q[k] = p[k]
+                if job.operands[k].mode == GATHER and not along[k]:
+                    number[k] = (<const float *>p[k])[0]
+                    q[k] = <const char *>&number[k]
+                p[k] += down[k]
+            for block in range(blocks):
+                start = (fallen(block, blocks, step) if falling else block) * step
+                job.single(n - start if n - start < step else step, dst + start,
+                           q[0] + start * along[0], q[1] + start * along[1], along[0], along[1])
+            dst += n
 
 
 cdef bint _falling = False
@@ -393,11 +440,19 @@ cdef void job_execute(Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accum
         return
     job_coalesce(job)
     if job.size < NOGIL_SIZE:
-        job_run(job, value, adjoint, out, accumulate, False)
+        job_any(job, value, adjoint, out, accumulate, False)
     else:
         falling = goes_down()
         with nogil:
-            job_run(job, value, adjoint, out, accumulate, falling)
+            job_any(job, value, adjoint, out, accumulate, falling)
+
+
+cdef inline void job_any(const Job *job, ew_fn value, adj_fn adjoint, Arr *out, int accumulate,
+                         bint falling) noexcept nogil:
+    if goes_single(job):
+        job_singles(job, out, falling)
+    else:
+        job_run(job, value, adjoint, out, accumulate, falling)
 
 
 cdef bint broadcast_into(Job *job, Array a) noexcept:
@@ -430,6 +485,7 @@ cdef int job_shape(Job *job, int op, Array a, Array b, Array c, Array d) except 
     cdef int i
     job.ndim = 0
     job.count = 0
+    job.single = NULL
     if not (broadcast_into(job, a) and broadcast_into(job, b) and broadcast_into(job, c)
             and broadcast_into(job, d)):
         shapes = " ".join([str(shape_tuple(x)) for x in (a, b, c, d) if x is not None])

@@ -88,6 +88,10 @@ KERNEL_DECLARATIONS = """cdef extern from "kernel_table.h":
                               int64_t sb) noexcept nogil
     ctypedef void (*pair_fn)(int64_t n, double *out, double *out2,
                              const double *a) noexcept nogil
+    ctypedef void (*single_fn)(int64_t n, float *out, const void *a, const void *b,
+                               int64_t sa, int64_t sb) noexcept nogil
+    ctypedef void (*widen_fn)(int64_t n, double *out, const float *p) noexcept nogil
+    ctypedef void (*narrow_fn)(int64_t n, float *out, const double *p) noexcept nogil
     ctypedef double (*row_fn)(int64_t n, const double *p) noexcept nogil
     ctypedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                              const double *x) noexcept nogil
@@ -135,6 +139,10 @@ KERNEL_DECLARATIONS = """cdef extern from "kernel_table.h":
         adj_fn adjoint[N_KERNELS][2]
         where_fn where
         pair_fn pair[N_KERNELS]
+        single_fn single[N_KERNELS]
+        widen_fn widen
+        narrow_fn narrow
+        ew_fn round
         fused_fn fused[N_FIRST][N_THEN]
         products_fn products[2][2][2]
         row_fn row[N_ROW_KINDS]

@@ -25,6 +25,10 @@ from codegen_c import (
 WIDE = ("exp", "log", "sin", "cos", "tanh", "tanh_slope", "erf", "erfc", "gauss",
         "log2", "log10", "cbrt", "power")
 
+# Operators of one rounding that have kernels in float32 as well: see single_loops.h.
+SINGLE = ("add", "subtract", "multiply", "divide", "negative", "absolute", "square", "sqrt",
+          "reciprocal", "maximum", "minimum", "fmax", "fmin", "relu", "zmul")
+
 
 class Formula:
     """A program as C: heavy steps as calls on block buffers, the rest as the body of a loop."""
@@ -112,6 +116,12 @@ def plain_value(row):
     macro = f"{count}_ROUNDS"
     plain = in_parts(macro, row) if row.c is None else rounds(macro, row.name, [row])
     return or_wide("VALUE" if len(row.operands) == 1 else "VALUE2", row, plain)
+
+
+def single_value(row):
+    """The value kernel in float32."""
+    count = "UNARY" if len(row.operands) == 1 else "BINARY"
+    return f"{count}_SINGLE({row.name}, {value_expression(row)})\n"
 
 
 def rounds(macro, name, rows):
@@ -215,8 +225,10 @@ KERNELS_HEADER = """/* Compiled once per instruction set, which the including fi
 #include "../digest_loop.h"
 #include "../fused_loops.h"
 #include "../row_loops.h"
+#include "../single_loops.h"
 
 {values}
+{singles}
 {pairs}
 {adjoints}
 ADJOINT_DIRECT(, one, sg)
@@ -231,6 +243,11 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     where_kernel,
     {{
 {pair_table}    }},
+    {{
+{single_table}    }},
+    widen_floats,
+    narrow_doubles,
+    round_doubles,
     FUSED_TABLE,
     PRODUCTS_TABLE,
     {{[ROW_SUM] = row_sum, [ROW_SQUARES] = row_squares, [ROW_PROD] = row_prod,
@@ -256,6 +273,9 @@ def kernels_header(table):
               for row in in_order(rows) if row.name in names]
     pairs = [or_wide("PAIR", row, rounds("PAIR_ROUNDS", row.name, [row, rows[row.pair]]))
              for row in small if row.pair]
+    singles = [single_value(row) for row in small if row.name in SINGLE]
+    single_table = [f"        [{constant(row.name)}] = SINGLE_KERNEL({row.name}),\n"
+                    for row in small if row.name in SINGLE]
     pair_table = [f"        [{constant(row.name)}] = pair_{row.name},\n"
                   for row in small if row.pair]
     adjoints = [adjoint(row, k, rows) for row in small for k in range(len(row.partials))
@@ -265,6 +285,7 @@ def kernels_header(table):
         value_table.append(f"        [{constant(row.name)}] = value_{row.name},\n")
         entries = pair([adjoint_entry(row, k) for k in range(len(row.partials))], "NULL")
         adjoint_table.append(f"        [{constant(row.name)}] = {entries},\n")
-    parts = {"values": values, "pairs": pairs, "adjoints": adjoints, "value_table": value_table,
-             "adjoint_table": adjoint_table, "pair_table": pair_table}
+    parts = {"values": values, "singles": singles, "pairs": pairs, "adjoints": adjoints,
+             "value_table": value_table, "adjoint_table": adjoint_table,
+             "single_table": single_table, "pair_table": pair_table}
     return NOTICE + KERNELS_HEADER.format(**{name: "".join(x) for name, x in parts.items()})

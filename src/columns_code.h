@@ -19,15 +19,16 @@ enum { VALUE_REGISTERS = 23, REG_HALF = 23, REG_T0, REG_T1, REG_T2, REG_RANGE, R
        REG_LOOK, REG_ZERO };
 /* What a step does besides applying an operator: DO_LOAD_FAR and DO_STORE_PAST are for memory that is
  * in no cache, DO_LOOK looks for NaN, DO_RANGE for what is so large or small that Newton's method
- * fails, DO_SHIFT puts `op` points of the vector before in front of a (or behind it, if b is 1), and
- * DO_FETCH asks for the rows of a table that are read (or written, if `op` is 1) two rounds later. */
+ * fails, DO_LOAD and DO_STORE are of floats where `op` is 1, DO_SHIFT puts `op` points of the vector
+ * before in front of a (or behind it, if b is 1), and DO_FETCH asks for the rows of a table that are
+ * read (or written, if `op` is 1) two rounds later. */
 enum { DO_OPERATOR, DO_LOAD, DO_LOAD_FAR, DO_LOAD_LANE, DO_SPREAD, DO_STORE, DO_STORE_PAST,
        DO_STORE_LANE, DO_GATHER, DO_SCATTER, DO_LOOK, DO_RANGE, DO_SHIFT, DO_FETCH };
 
 /* Operators besides those of the interpreter: what quotients by one number share, and those of them
- * whose last operand that is; and what is moved by some points. */
+ * whose last operand that is; what is moved by some points; and what is rounded to float32. */
 enum { SHARED_RECIPROCAL = -2, SHARING_RECIPROCAL = -3, SHARING_DIVIDE = -4, SHIFT_BEHIND = -5,
-       SHIFT_AHEAD = -6 };
+       SHIFT_AHEAD = -6, ROUND_TO_SINGLE = -7 };
 
 typedef struct {
     int16_t kind, op;

@@ -112,6 +112,8 @@ cdef Array array_value(int op, Array a, Array b):
     b = as_float(b)
     job_operand(&job, a)
     job_operand(&job, b)
+    if typenum == NPY_FLOAT:
+        job.single = KERNELS.single[op]
     job_execute(&job, value_kernel(op, &job, N(y).arr), NULL, N(y).arr, 0)
     return y
 
@@ -494,6 +496,7 @@ cdef Array times_partial_raw(int op, int k, Array g, Array a, Array b, Array y):
     """The same on plain values, by the generated kernel; the result has g's dtype."""
     cdef Job job
     cdef Array out
+    cdef int factor = factor_of(op, k)
     a, b = as_float(a), as_float(b)
     if not (N(g).flags | flags_of(a) | flags_of(b) | flags_of(y)) & NODE_ARRAY:
         out = scalar(0.0)
@@ -510,11 +513,22 @@ cdef Array times_partial_raw(int op, int k, Array g, Array a, Array b, Array y):
     job_shape(&job, op, g, a, b, y)
     out = new_array(job.ndim, job.shape, typenum_of(g))
     job_operand(&job, g)
+    if factor >= 0 and typenum_of(g) == NPY_FLOAT:
+        job_operand(&job, a if factor == 0 else b if factor == 1 else y)
+        job.single = KERNELS.single[OP_ZMUL]
+        job_execute(&job, KERNELS.value[OP_ZMUL], NULL, N(out).arr, 0)
+        return out
     job_operand(&job, a)
     job_operand(&job, b)
     job_operand(&job, y)
     job_execute(&job, NULL, KERNELS.adjoint[op][k], N(out).arr, 0)
     return out
+
+
+cdef inline int factor_of(int op, int k) noexcept:
+    """The slot of a rule that partial k is, as for products: 0 for a, 1 for b, 2 for y; else -1."""
+    cdef const Rule *rule = &RULES[op][k]
+    return rule.result if rule.nsteps == 0 and rule.result <= 2 else -1
 
 
 cdef inline bint goes_with(Array a, const Arr *r) noexcept:

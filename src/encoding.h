@@ -101,6 +101,13 @@ static void put_memory(Writer *c, int map, int opcode, int reg, int mask, int ze
     *c->p++ = 0xc8; /* scale 8, index rcx, base rax */
 }
 
+/* The last put_memory() is one of floats: neither W nor 66, and scale 4. */
+static void turn_to_floats(Writer *c)
+{
+    c->p[-5] &= 0x7e;
+    c->p[-1] = 0x88;
+}
+
 static void put_number(Writer *c, int reg)
 {
     put_evex(c, MAP_0F38, 0x19, reg, 0, 0, 0, 0, 0);
@@ -181,7 +188,8 @@ static void put_pointer(Writer *c, int64_t slot)
 /* Opcodes of 0F, and predicates of comparisons that raise no signal. */
 enum { MOVE_IN = 0x10, MOVE_OUT = 0x11, LOW_OUT = 0x13, UNPACK = 0x14, HIGH_IN = 0x16,
        HIGH_OUT = 0x17, MOVE = 0x28, MOVE_PAST = 0x2b, SQRT = 0x51, AND_NOT = 0x55, XOR = 0x57,
-       ADD = 0x58, MULTIPLY = 0x59, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e, MAX = 0x5f };
+       ADD = 0x58, MULTIPLY = 0x59, CONVERT = 0x5a, SUBTRACT = 0x5c, MIN = 0x5d, DIVIDE = 0x5e,
+       MAX = 0x5f };
 enum { FMA_213 = 0xa8, FMA_231 = 0xb8, FNMA_231 = 0xbc, FMS_231 = 0xba, BLEND = 0x65,
        EXPONENT = 0x42, RECIPROCAL_14 = 0x4c, ROOT_14 = 0x4e, RANGE = 0x50, SPREAD_ONE = 0x59,
        SPREAD_BITS = 0x7c, GATHER = 0x93, SCATTER = 0xa3 };

@@ -177,7 +177,7 @@ cdef inline void run_micro(const Micro *m, const Group *g, char **bases, char **
     elif m.kind == MICRO_ROWS:
         sum_rows(g.row, start, n, <double *>at[m.a], <double *>at[m.y])
     else:
-        round_lanes(m.kind, n, <double *>at[m.a], at[m.y])
+        write_bools(n, <double *>at[m.a], at[m.y])
 
 
 cdef void run_with_edges(const Run *r, char **bases, char **at, char *lanes, Py_ssize_t start,
@@ -221,7 +221,9 @@ cdef void scatter_lanes(const Gather *g, char **bases, Py_ssize_t start, Py_ssiz
     start -= g.first
     if n <= 0:
         return
-    if g.ndim != 1:
+    if g.width == 4:
+        KERNELS.narrow(n, <float *>p + start, lanes)
+    elif g.ndim != 1:
         walk_part(g.ndim, g.shape, g.strides, p, g.width, start, n, lanes, True)
     else:
         move_row(MOVE_COPY, n, p + start * g.strides[0], g.strides[0], <char *>lanes, 8)
@@ -241,15 +243,10 @@ cdef void sum_rows(Py_ssize_t row, Py_ssize_t start, Py_ssize_t n, const double 
             out[i] = KERNELS.row[ROW_SUM](row, p + i * row)
 
 
-cdef void round_lanes(MicroKind kind, Py_ssize_t n, double *p, char *out) noexcept nogil:
+cdef void write_bools(Py_ssize_t n, const double *p, char *out) noexcept nogil:
     cdef Py_ssize_t i
-    if kind == MICRO_BOOL:
-        for i in range(n):
-            out[i] = p[i] != 0.0
-        return
-    round_doubles(n, p)
-    if kind != MICRO_ROUND:
-        narrow_doubles(n, <float *>out, p)
+    for i in range(n):
+        out[i] = p[i] != 0.0
 
 
 cdef void finish_sums(const Group *g, char **bases) noexcept nogil:

@@ -199,12 +199,15 @@ cdef class _GroupCompiler:
         cdef int32_t strides[3]
         cdef int k, count = operands_at(plan.program, i, &operands), op = plan.program.code[i].op
         cdef Value *v = &plan.values[i]
-        cdef const Type *t = plan.type(i)
+        cdef bint single = plan.type(i).typenum == NPY_FLOAT
+        cdef bint rounds = single and not self.keeps_floats(i)
+        cdef int32_t y
         cdef Micro *m
         for k in range(count):
             slots[k] = self.operand(i, operands[k], False, &strides[k])
         self.place_result(i)
-        m = self.new_micro(MICRO_WHERE if op == OP_WHERE else MICRO_VALUE, v.lane, slots[0])
+        y = self.new_slot(BASE_LANES, 0, 0) if rounds else v.lane
+        m = self.new_micro(MICRO_WHERE if op == OP_WHERE else MICRO_VALUE, y, slots[0])
         m.op = op
         m.reads = count
         m.sa = strides[0]
@@ -215,11 +218,34 @@ cdef class _GroupCompiler:
             m.c = slots[2]
             m.sc = strides[2]
         m.kernel = KERNELS.value[OP_POSITIVE if op == OP_CAST else op]
-        if t.typenum == NPY_FLOAT:
-            k = self.new_slot(v.base, v.place, 4) if v.flags & STORED else v.lane
-            self.new_micro(MICRO_SINGLE if v.flags & STORED else MICRO_ROUND, k, v.lane)
+        if rounds:
+            m = self.new_micro(MICRO_VALUE, v.lane, y)
+            m.op = ROUND_TO_SINGLE
+            m.kernel = KERNELS.round
+        if v.flags & STORED and single:
+            self.add_singles(i)
         elif v.flags & STORED and not self.is_direct(i):
             self.new_micro(MICRO_BOOL, self.new_slot(v.base, v.place, 1), v.lane)
+        return 0
+
+    cdef bint keeps_floats(self, int32_t i) noexcept:
+        """Is this a float32 number as it is, or with another sign?"""
+        cdef const Instr *x = &self.plan.program.code[i]
+        return ((x.op == OP_NEGATIVE or x.op == OP_ABSOLUTE or x.op == OP_POSITIVE)
+                and self.plan.type(x.a).typenum == NPY_FLOAT and not self.plan.type(x.a).number)
+
+    cdef int add_singles(self, int32_t i) except -1:
+        """A value in memory as float32."""
+        cdef const Value *v = &self.plan.values[i]
+        cdef Gather *g
+        cdef Look look
+        look.ndim = 1
+        look.shape[0] = self.plan.type(i).size
+        look.strides[0] = 4
+        g = self.new_gather(v.base, v.place, &look)
+        g.width = 4
+        g.count = look.shape[0]
+        self.new_micro(MICRO_SCATTER, v.lane, v.lane).gather = g
         return 0
 
     cdef int add_scatters(self, int32_t i) except -1:

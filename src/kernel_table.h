@@ -79,6 +79,11 @@ static inline int cdiff_lowest_bit(uint64_t x)
 /* out[i] = op(a[i*sa], b[i*sb]); strides are 0 or 1.  out may be exactly a or b. */
 typedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b, int64_t sa,
                       int64_t sb);
+/* The same on floats; one stride at least is 1, and an operand of stride 0 is a double. */
+typedef void (*single_fn)(int64_t n, float *out, const void *a, const void *b, int64_t sa,
+                          int64_t sb);
+typedef void (*widen_fn)(int64_t n, double *out, const float *p);
+typedef void (*narrow_fn)(int64_t n, float *out, const double *p);
 /* out[i] = (or += if acc) zmul(g[i*sg], partial(a[i*sa], b[i*sb], y[i])).  out may be exactly g
  * or an operand of stride 1; those that the partial does not read may be NULL. */
 typedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a, const double *b,
@@ -162,7 +167,8 @@ typedef int (*scatter_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at
                           const double *from, double *to);
 
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
- * pair[op] is NULL where there is no pair; product, triangle and panel are NULL where NumPy's
+ * pair[op] is NULL where there is no pair and single[op] where the value is made of doubles; `round`
+ * is an operator that rounds to float32; product, triangle and panel are NULL where NumPy's
  * BLAS is as fast. */
 typedef struct {
     const char *isa;
@@ -170,6 +176,10 @@ typedef struct {
     adj_fn adjoint[N_ELEMENTWISE][2];
     where_fn where;
     pair_fn pair[N_ELEMENTWISE];
+    single_fn single[N_ELEMENTWISE];
+    widen_fn widen;
+    narrow_fn narrow;
+    ew_fn round;
     fused_fn fused[N_FIRST][N_THEN];
     products_fn products[2][2][2];
     row_fn row[N_ROW_KINDS];

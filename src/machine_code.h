@@ -123,6 +123,14 @@ static void put_fused(Writer *c, const MachineStep *s, int start, int grow, int 
         put_move(c, s->y, sum);
 }
 
+/* To floats and back: opcode 5A, by its prefixes. */
+static void put_rounded(Writer *c, int y, int a)
+{
+    put_vectors(c, MAP_0F, CONVERT, y, 0, a, 0, 0);
+    put_vectors(c, MAP_0F, CONVERT, y, 0, y, 0, 0);
+    c->p[-4] &= 0x7e; /* from floats: neither W nor 66 */
+}
+
 static void put_operator(Writer *c, const MachineStep *s, int quick)
 {
     const int y = s->y, a = s->a, b = s->b;
@@ -151,6 +159,7 @@ static void put_operator(Writer *c, const MachineStep *s, int quick)
     case OP_ABSOLUTE: put_vectors(c, MAP_0F, AND_NOT, y, REG_SIGN, a, 0, 0); break;
     case OP_POSITIVE:
     case OP_CAST: put_move(c, y, a); break;
+    case ROUND_TO_SINGLE: put_rounded(c, y, a); break;
     case OP_ZMUL: put_zmul(c, y, a, b, quick); break;
     case OP_SAFE_DIVIDE: put_guarded(c, DIVIDE, y, a, b, b, REG_ZERO); break;
     case OP_SAFE_SUBTRACT: put_guarded(c, SUBTRACT, y, a, b, a, b); break;
@@ -182,7 +191,7 @@ static int native_kind(int op)
     case OP_ADD: case OP_SUBTRACT: case OP_MULTIPLY: case OP_SQUARE: case OP_NEGATIVE:
     case OP_ABSOLUTE: case OP_POSITIVE:
     case OP_CAST: case OP_SAFE_DIVIDE: case OP_SAFE_SUBTRACT: case OP_MAXIMUM: case OP_MINIMUM:
-    case OP_RELU: case CODE_MULTIPLY_ADD: case CODE_MULTIPLY_SUBTRACT:
+    case OP_RELU: case ROUND_TO_SINGLE: case CODE_MULTIPLY_ADD: case CODE_MULTIPLY_SUBTRACT:
     case CODE_SUBTRACT_PRODUCT: case CODE_ADD_ADD: return NATIVE;
     case OP_DIVIDE: case OP_RECIPROCAL: case OP_SQRT: case SHARED_RECIPROCAL:
     case SHARING_RECIPROCAL: case SHARING_DIVIDE: return NATIVE_DIVIDES;
@@ -203,6 +212,15 @@ static void put_store_past(Writer *c, int reg)
     put_memory(c, MAP_0F, MOVE_PAST, reg, 0, 0);
     PUT(c, 0xeb, 0x07); /* jmp over it */
     put_memory(c, MAP_0F, MOVE_OUT, reg, 1, 0);
+}
+
+static void put_store_floats(Writer *c, int reg)
+{
+    put_vectors(c, MAP_0F, CONVERT, REG_T0, 0, reg, 0, 0);
+    c->length = OF_FOUR;
+    put_memory(c, MAP_0F, MOVE_OUT, REG_T0, 1, 0);
+    c->length = OF_EIGHT;
+    turn_to_floats(c);
 }
 
 /* r9 becomes 0 where all rounds have eight points and all that is stored past the caches begins with
@@ -277,12 +295,21 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
         put_pointer(c, s->slot);
     switch (s->kind) {
     case DO_OPERATOR: put_operator(c, s, quick); break;
-    case DO_LOAD: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1); break;
+    case DO_LOAD:
+        put_memory(c, MAP_0F, s->op ? CONVERT : MOVE_IN, s->y, 1, 1);
+        if (s->op)
+            turn_to_floats(c);
+        break;
     case DO_LOAD_FAR: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1);
         PUT(c, 0x0f, 0x18, 0x94, 0xc8); /* prefetcht1 [rax + 8 rcx + AHEAD] */
         put_int32(c, c->ahead);
         break;
-    case DO_STORE: put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0); break;
+    case DO_STORE:
+        if (s->op)
+            put_store_floats(c, s->a);
+        else
+            put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0);
+        break;
     case DO_STORE_PAST: put_store_past(c, s->a); break;
     case DO_SPREAD: put_number(c, s->y); break;
     case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot, s->stride); break;

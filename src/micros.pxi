@@ -35,9 +35,7 @@ cdef enum MicroKind:
     MICRO_WHERE
     MICRO_PAIR                    # two functions of a: y, and c from its pair
     MICRO_GATHER                  # any memory into lanes
-    MICRO_SCATTER                 # lanes into any float64 memory
-    MICRO_SINGLE                  # lanes rounded to float32, in place and into memory
-    MICRO_ROUND                   # in place only
+    MICRO_SCATTER                 # lanes into any float64 memory, or contiguous float32
     MICRO_BOOL                    # lanes into memory as bool
     MICRO_SUM                     # adds up a block
     MICRO_ROWS                    # adds up each row of a block

@@ -68,10 +68,10 @@ cdef inline int slots_read(const Micro *m, int32_t *slots) noexcept nogil:
 
 
 cdef inline int slots_written(const Micro *m, int32_t *slots) noexcept nogil:
-    slots[0] = m.a if m.kind == MICRO_ROUND else m.y
-    slots[1] = m.c if m.kind == MICRO_PAIR else m.a
+    slots[0] = m.y
+    slots[1] = m.c
     return (0 if m.kind == MICRO_SUM or m.kind == MICRO_SCATTER
-            else 2 if m.kind == MICRO_PAIR or m.kind == MICRO_SINGLE else 1)
+            else 2 if m.kind == MICRO_PAIR else 1)
 
 
 @cython.final
@@ -193,7 +193,7 @@ cdef class _Runs:
             if x == NULL:
                 continue
             x.table = -1
-            if x.ndim == 1 and x.width == 8 and x.strides[0] == 8:
+            if x.ndim == 1 and x.width >= 4 and x.strides[0] == x.width:
                 self.point_to(x, g.micros[k].kind == MICRO_SCATTER and x.count < g.size)
                 continue
             if x.ndim != 1 or x.width != 8 or not fits_int32(16 * x.strides[0]) \
@@ -215,15 +215,15 @@ cdef class _Runs:
         return 0
 
     cdef int point_to(self, Gather *x, bint partial) noexcept:
-        """Neighbouring doubles have a pointer of their own, as if point 0 were among them; and a
+        """Neighbouring numbers have a pointer of their own, as if point 0 were among them; and a
         lane to be written at the edges, where points are left out."""
         cdef Group *g = self.g
         if g.n_slots + 2 > self.n_slots + MAX_TABLES:
             return 0
         x.table = x.spare = g.n_slots
         g.slots[x.table].base = x.base
-        g.slots[x.table].offset = x.offset - 8 * x.first
-        g.slots[x.table].step = 8
+        g.slots[x.table].offset = x.offset - x.width * x.first
+        g.slots[x.table].step = x.width
         if partial:
             x.spare += 1
             g.slots[x.spare].base = BASE_LANES
@@ -461,8 +461,8 @@ cdef class _Runs:
                 r[j] = registers.free_register(busy)
                 registers.content[r[j]] = m[j].y
             busy |= <uint32_t>1 << r[j]
-        if x.strides[0] == 8:             # with a pointer of its own
-            registers.put(DO_STORE if c.n else DO_LOAD, 0, r[0], r[0], 0, 0, x.table)
+        if x.strides[0] == x.width:       # with a pointer of its own
+            registers.put(DO_STORE if c.n else DO_LOAD, x.width == 4, r[0], r[0], 0, 0, x.table)
         else:
             s = registers.put(DO_SCATTER if c.n else DO_GATHER, n, r[0], r[1], r[2], r[3], x.table)
             s.stride = <int32_t>x.strides[0]

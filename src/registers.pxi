@@ -20,6 +20,7 @@ cdef extern from "machine_code.h":
         DO_SHIFT, DO_FETCH
         NOT_NATIVE, NATIVE, NATIVE_CHOOSES, NATIVE_SWALLOWS, NATIVE_DIVIDES, NATIVE_ABSORBS
         SHARED_RECIPROCAL, SHARING_RECIPROCAL, SHARING_DIVIDE, SHIFT_BEHIND, SHIFT_AHEAD
+        ROUND_TO_SINGLE
         MAX_STEP_BYTES, MAX_COLUMNS_BYTES, FRAME_BYTES, MAX_STRIDES
     int native_kind(int op) noexcept nogil
     native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,

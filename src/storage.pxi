@@ -337,7 +337,8 @@ cdef class _Storage:
         cdef int32_t i = self.schedule.order[at], r
         cdef int k, count = operands_at(self.plan.program, i, &operands)
         cdef Value *root
-        if not self.writes_over:
+        # Machine code may do a round again, and knows only of doubles whether they are still there.
+        if not self.writes_over or self.plan.type(i).typenum == NPY_FLOAT:
             return -1
         for k in range(count):
             r = self.plan.values[operands[k]].root

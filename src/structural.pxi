@@ -477,7 +477,7 @@ cdef void where_run(const Job *job, Arr *out, bint falling) noexcept nogil:
         KERNELS.where(n, dst, p[0], p[1], p[2], job.operands[0].mode != BROADCAST,
                       job.operands[1].mode != BROADCAST, job.operands[2].mode != BROADCAST)
         if single:
-            narrow_doubles(n, <float *>out.data + start, dst)
+            KERNELS.narrow(n, <float *>out.data + start, dst)
 
 
 cdef Array where3(Array c, Array a, Array b):

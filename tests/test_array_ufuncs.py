@@ -99,3 +99,14 @@ def test_tests_of_values_are_plain(f):
 
 def test_ufuncs_of_lists_with_tracked_values():
     assert cd.grad(lambda x: np.sum(cnp.sin([x, 2.0])))(1.0) == pytest.approx(math.cos(1.0))
+
+
+@pytest.mark.parametrize("f", [cnp.tanh, cnp.add], ids=lambda f: f.__name__)
+def test_a_function_that_its_operand_calls_again_ends(f):
+    class Again:
+        def __array_ufunc__(self, ufunc, method, *operands, **words):
+            return f(*operands)
+
+    with pytest.raises(RecursionError):
+        f(*[Again()] * f.nin)
+    assert f(*[1.0] * f.nin) == f(*(1.0,) * f.nin)
