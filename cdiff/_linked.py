@@ -12,7 +12,6 @@ each recording.
 from __future__ import annotations
 
 import types
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,9 +77,7 @@ def _other(x: Any, content: Any, rng: np.random.Generator) -> Any:
 def _parts_with(f: Any, others: Pairs, record: Callable[[Any], Path | None]) -> list[Any] | None:
     """What a function does where others stand for some arrays; None if that fails."""
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            path = record(_with(f, others))
+        path = record(_with(f, others))
     except Exception:
         return None
     return None if path is None else _parts(path, others)
@@ -110,7 +107,7 @@ def _parts(path: Path, others: Pairs = ()) -> list[Any]:
     *parts, arrays, outputs, guards = program_parts(program)
     originals = {id(copy): original for copy, original in program.refreshed}
     held = [_place(originals.get(id(x), x), others) for x in arrays]
-    leaves = [None if x is None else _constant(x) for x in path.leaves]
+    leaves = [_constant(x) for x in path.leaves]
     decided = [(value, _form(x), lost) for value, x, lost in guards]
     return [path.places, leaves, *parts, held, outputs, decided]
 

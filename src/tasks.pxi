@@ -12,6 +12,7 @@ import sys
 cdef enum:
     APART = 1 << 30
 
+cdef dict loaded = sys.modules
 cdef object blocks_here = contextvars.ContextVar("cdiff.no_grad", default=())
 
 
@@ -31,9 +32,12 @@ cdef inline bint any_open(tuple blocks) noexcept:
 
 cdef bint among_tasks() except -1:
     """May other tasks run in this thread before a block that begins here has ended?"""
-    cdef dict modules = sys.modules
-    running = getattr(modules.get("asyncio"), "_get_running_loop", None)
-    return (running is not None and running() is not None) or "trio" in modules
+    asyncio = loaded.get("asyncio")
+    if asyncio is not None:
+        running = getattr(asyncio, "_get_running_loop", None)      # None while it is imported
+        if running is not None and running() is not None:
+            return True
+    return "trio" in loaded
 
 
 cdef list opened_block():
