@@ -405,9 +405,8 @@ class Observer:
     def _look_at_parts(self, x: Any, label: str) -> None:
         """An object that is made of arrays: a sparse matrix, a polynomial, a spline."""
         for name, y in tuple(_own(x).items()):
-            if isinstance(y, np.ndarray):
-                self._place(_own(x), name, f"{label}.{name}", y)
-            elif _is_made_of_arrays(y.__class__):  # a spline of SciPy 1.18 holds another
+            # A spline of SciPy 1.18 holds another.
+            if isinstance(y, np.ndarray) or _is_made_of_arrays(y.__class__):
                 self._place(_own(x), name, f"{label}.{name}", y)
         for cls in type(x).__mro__:
             for name, member in vars(cls).items():
