@@ -91,8 +91,7 @@ def _with(f: Any, others: Pairs) -> Any:
     def instead(x: Any) -> Any:
         return next((other for y, other in others if y is x), x)
 
-    names = f.__code__.co_names
-    variables = {k: instead(x) if k in names else x for k, x in f.__globals__.items()}
+    variables = {k: instead(x) for k, x in f.__globals__.items()}
     closure = None
     if f.__closure__ is not None:
         closure = tuple([types.CellType(instead(cell.cell_contents)) for cell in f.__closure__])

@@ -380,7 +380,7 @@ def first_column(a, rng):
     a[:, 0] = first if np.ptp(first) else [3.0, 1.0, 4.0, 5.0]
 
 
-WEIGHTS = np.arange(1.0, 13.0).reshape(4, 3)
+VARIES, WEIGHTS = np.empty((4, 3)), np.arange(1.0, 13.0).reshape(4, 3)
 KEPT = {
     "weighted sum": (lambda a: lambda x: np.sum(x * a * WEIGHTS) + np.sum(np.sin(x * a)), weighted),
     "part of it": (lambda a: lambda x: np.sum(np.sin(x * a)) + (x * a)[0].sum(), first_row),
@@ -408,6 +408,7 @@ def test_arrays_that_only_the_program_reads_need_one_more_recording():
     waves = lambda a: lambda x: np.sum(np.sin(x * a).real)
     assert changing(waves, whole, a=np.empty((4, 3), complex)) == 2
     assert changing(lambda a: lambda x: x * a, whole, cd.jacobian) > 2  # a constant
+    assert changing(lambda a: lambda x: np.sum(np.sin(x * VARIES)), whole, a=VARIES) == 2
     a = np.arange(1.0, 4.0)
     logarithms = cd.compile(cd.grad(lambda x: np.sum(np.log(x + x * a))))
     with warnings.catch_warnings():
