@@ -239,7 +239,7 @@ CARRIED = {
     "while_loop": lambda x, n: cd.while_loop(
         lambda c: c[0] < 5.0, lambda c: (c[0] * x, c[1]), (1.0, n)
     ),
-    "scan": lambda x, n: cd.scan(lambda c, _: (c * x, n), 1.0, length=3),
+    "scan": lambda x, n: cd.scan(lambda c, k: (c * x, k * n), 1.0, np.arange(2)),
 }
 
 
@@ -250,6 +250,6 @@ def test_integers_go_through_exactly_or_not_at_all(name, sign):
     value = cd.value_and_grad(lambda x, n: CARRIED[name](x, n), has_aux=True)
     for n in sign * 2**53, 106, sign:
         (_, found), _ = value(2.0, np.int64(n))
-        assert np.all(found == n) and np.asarray(found).dtype == np.int64
+        assert np.sum(found) == n and np.asarray(found).dtype == np.int64
     with pytest.raises(OverflowError, match="2\\*\\*53"):
         value(2.0, np.int64(sign * (2**53 + 1)))
