@@ -82,7 +82,7 @@ COLD_ROOMS = frozenset(
      "nested", "numbers", "parts", "pattern", "pattern_numbers", "places", "plan",
      "positions", "profile", "program", "reading", "registers", "schedule", "selections",
      "sheets", "shifts", "storage", "strips", "structural_rules", "summed", "surroundings",
-     "typing", "views", "watch"]
+     "tasks", "typing", "views", "watch"]
 )  # fmt: skip
 
 COLD_FUNCTIONS = r"static (?!CYTHON_INLINE).*(\{|PyObject \*__pyx_pw_\w+\(.*, )$"

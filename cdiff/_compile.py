@@ -21,7 +21,7 @@ import numpy as np
 from cdiff._compile_warning import MAX_PATHS, CompileWarning, drawn, not_kept, too_many
 from cdiff._core import OF_VALUES, CallForm, CompiledCall, Fixed, from_signal, watch
 from cdiff._debug import VALUES, debug_lines
-from cdiff._linked import Trust
+from cdiff._linked import only_in_program
 from cdiff._locks import shared_lock
 from cdiff._out import Buffers
 from cdiff._paths import Path, Paths
@@ -96,7 +96,7 @@ class Compiled(CompiledCall, Transformed):
         self._recordings = 0
         self._latest: Path | None = None
         self._naming: Callable[[Sequence[str]], list[str]] | None = None  # of its inputs
-        self._trust: dict[Any, Trust] = {}
+        self._changing: list[Any] = []  # arrays from outside that have changed
         self.forms = ()
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -234,17 +234,23 @@ class Compiled(CompiledCall, Transformed):
         found = [x for x in alone if any(np.may_share_memory(x, y) for y in linked)]
         if innermost(self._f) is self._f:
             return found
-        trust = self._trust.setdefault(signature.key, Trust())
-        self._learn(signature.key, trust, path, observer.changed, found)
-        return [x for x in found if trust.holds_for(x)]
+        self._note_changes(signature.key, observer, found)
+        changing = [x for x in found if any(x is y for y in self._changing)]
+        if not changing or observer.has_drawn():  # to record it again would draw more
+            return []
 
-    def _learn(self, key: Any, trust: Trust, path: Path, arrays: Any, alone: list[Any]) -> None:
+        def record(f: Any) -> Path | None:
+            return recorded(partial(signature.call, f), signature.inputs, True)[0].path
+
+        return only_in_program(self._f, path, changing, record)
+
+    def _note_changes(self, key: Any, observer: Observer, alone: list[Any]) -> None:
         """Has this been recorded only because such arrays changed?"""
         before = next(iter(self._entries.get(key, ())), None)
         labels = before.surroundings.changed() if before and before.surroundings else []
-        changed = arrays(labels, alone) if labels else None
-        if before and changed and path.decisions in before.paths.by_decisions:
-            trust.learn(changed, before.paths.by_decisions[path.decisions], path)
+        for x in (observer.changed(labels, alone) if labels else None) or ():
+            if not any(x is y for y in self._changing):
+                self._changing.append(x)
 
     def _add(self, key: Any, surroundings: Surroundings | None, path: Path, content: Any) -> Entry:
         """Keep a path with those that were recorded in the same surroundings."""

@@ -2,11 +2,13 @@
 
 NumPy functions and most methods of `Array` live in `cdiff.numpy`, what is said about the operands
 of an error in `_operands.py`. The core must not import them, so it is given functions to call when
-it first needs one; `import cdiff` stays cheap.
+it first needs one; `import cdiff` stays cheap. It is imported with the core, and sees whether that
+has the lock of the interpreter, which it relies on.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +21,14 @@ __all__ = ["find", "misfit", "noted", "with_operands"]
 
 E = TypeVar("E", bound=BaseException)
 R = TypeVar("R")
+
+
+# A free-threaded Python switches its lock on for the core, unless it was told to keep it off.
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    raise ImportError(
+        "cdiff needs the global interpreter lock, which is switched off (PYTHON_GIL=0, -X gil=0); "
+        "leave PYTHON_GIL unset or set PYTHON_GIL=1: importing cdiff then switches the lock on"
+    )
 
 
 def find(wanted: Any) -> Any:

@@ -1,129 +1,134 @@
 """Captured arrays that derivative programs read: does anything in them depend on their content?
 
 Python code that only hands an array on (`_reads.py`) says nothing about derivatives: what they need
-of arrays alone (`a * a`, the sum of a) is computed while they are recorded, and a constant of the
-program. So the content of such an array is compared at each call, and a change means another
-recording, until one gives the same program although every element, and every sum, has changed
-meanwhile: then the program is all that reads it, and it is not looked at any more. This file knows
-paths; it must not know how they are recorded. It runs once for each recording.
+of arrays alone (the sum of a, its products with other arrays) is computed while they are recorded,
+and a constant of the program. So the content of such an array is compared at each call. Where one
+changes, the derivative is recorded once more, of a function in which other arrays stand for those
+that change: if that gives the same program, the program is all that reads them, and they are not
+looked at any more. This file knows paths; it must not know how they are recorded. It runs once for
+each recording.
 """
 
 from __future__ import annotations
 
+import types
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._core import program_parts
+from cdiff._wrap import Transformed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cdiff._core import Program
     from cdiff._paths import Path
 
-__all__ = ["Trust"]
+    Pairs = Iterable[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
+
+__all__ = ["only_in_program"]
 
 
-def _marks(x: Any) -> list[Any]:
-    """Numbers of which some stay the same if a change keeps sizes, sums or what is in an array."""
-    sizes = np.abs(x)
-    marks = [sizes]
-    for axis in range(x.ndim):
-        marks += [x.sum(axis), (sizes * sizes).sum(axis)]
-    return [*marks, x.sum(), (sizes * sizes).sum()]
+def only_in_program(
+    f: Any, path: Path, arrays: list[Any], record: Callable[[Any], Path | None]
+) -> list[Any]:
+    """Those of some arrays on which nothing but the program depends.
+
+    Parameters
+    ----------
+    f : callable
+        A transformed function, with these arrays among its variables from outside.
+    path : Path
+        What it does.
+    arrays : list of ndarray
+    record : callable
+        Gives the path of another function for the same arguments.
+
+    Returns
+    -------
+    list of ndarray
+    """
+    rng = np.random.default_rng(len(arrays))
+    others = [(x, _other(x, x, rng)) for x in arrays]
+    found = _parts_with(f, others, record)
+    if found is None or len(arrays) == 1 or found == _parts(path):
+        return arrays if found == _parts(path) else []
+    alone = []
+    for k, (x, other) in enumerate(others):
+        more = [*others[:k], (x, _other(x, other, rng)), *others[k + 1 :]]
+        if _parts_with(f, more, record) == found:
+            alone.append(x)
+    return alone
 
 
-class _Probation:
-    """An array on the way to being trusted: what it held, and what has ever changed."""
-
-    def __init__(self, array: np.ndarray[Any, Any]) -> None:
-        self.array = array
-        self.marks = _marks(array)
-        self.changed = [np.zeros(np.shape(x), bool) for x in self.marks]
-
-    def is_over(self) -> bool:
-        """Has everything changed by now?"""
-        marks = _marks(self.array)
-        for changed, old, new in zip(self.changed, self.marks, marks, strict=True):
-            changed |= old != new
-        self.marks = marks
-        return all(bool(changed.all()) for changed in self.changed)
+def _other(x: Any, content: Any, rng: np.random.Generator) -> Any:
+    """An array like `x` whose elements have other signs than a content, and any sizes."""
+    low, high = np.lib.array_utils.byte_bounds(x)
+    first = x.__array_interface__["data"][0] - low
+    other = np.ndarray(x.shape, x.dtype, np.empty(high - low, np.uint8), first, x.strides)
+    signs = np.where(content.real > 0.0, -1.0, 1.0)
+    other[...] = signs * (0.5 + rng.random(x.shape))
+    if x.dtype.kind == "c":
+        other.imag[...] = np.where(content.imag > 0.0, -1.0, 1.0) * (0.5 + rng.random(x.shape))
+    return other
 
 
-class Trust:
-    """What is known of the arrays that the programs for one signature read."""
-
-    def __init__(self) -> None:
-        self._trusted: list[np.ndarray[Any, Any]] = []
-        self._others: dict[int, Any] = {}
-
-    def holds_for(self, x: Any) -> bool:
-        """Does nothing but the program depend on an array?
-
-        Parameters
-        ----------
-        x : ndarray
-
-        Returns
-        -------
-        bool
-        """
-        return any(x is y for y in self._trusted)
-
-    def learn(self, changed: Iterable[Any], before: Path, after: Path) -> None:
-        """Compare two recordings between which nothing but the content of arrays has changed.
-
-        Parameters
-        ----------
-        changed : iterable of ndarray
-        before, after : Path
-        """
-        same = _is_same(before, after)
-        for x in changed:
-            known = self._others.get(id(x))
-            if known is x:
-                continue  # something else depends on it
-            if not same:
-                self._others[id(x)] = x
-            elif known is None:
-                self._others[id(x)] = _Probation(x)
-            elif isinstance(known, _Probation) and known.is_over():
-                del self._others[id(x)]
-                self._trusted.append(x)
+def _parts_with(f: Any, others: Pairs, record: Callable[[Any], Path | None]) -> list[Any] | None:
+    """What a function does where others stand for some arrays; None if that fails."""
+    try:
+        path = record(_with(f, others))
+    except Exception:
+        return None
+    return None if path is None else _parts(path, others)
 
 
-def _is_same(a: Path, b: Path) -> bool:
-    """Do two paths compute the same from the same arrays, whatever these hold?"""
-    if a.places != b.places or not all(map(_equal, a.leaves, b.leaves)):
-        return False
-    return _parts(a.runner.program) == _parts(b.runner.program)
+def _with(f: Any, others: Pairs) -> Any:
+    """A function whose variables from outside hold others for some arrays."""
+    if isinstance(f, Transformed):
+        return f._factory(_with(f._f, others), **f._options)
+
+    def instead(x: Any) -> Any:
+        return next((other for y, other in others if y is x), x)
+
+    variables = {k: instead(x) for k, x in f.__globals__.items()}
+    closure = None
+    if f.__closure__ is not None:
+        closure = tuple([types.CellType(instead(cell.cell_contents)) for cell in f.__closure__])
+    g = types.FunctionType(f.__code__, variables, f.__name__, f.__defaults__, closure)
+    g.__kwdefaults__ = f.__kwdefaults__
+    return g
 
 
-def _parts(program: Program) -> list[Any]:
-    """What a program does; arrays that may change stand for themselves."""
+def _parts(path: Path, others: Pairs = ()) -> list[Any]:
+    """What a path does; arrays that may change stand for themselves, others for these."""
+    program: Program = path.runner.program
     *parts, arrays, outputs, guards = program_parts(program)
     originals = {id(copy): original for copy, original in program.refreshed}
-    held = [_place(originals.get(id(x), x)) for x in arrays]
-    return [*parts, held, outputs, [(value, _form(x), lost) for value, x, lost in guards]]
+    held = [_place(originals.get(id(x), x), others) for x in arrays]
+    leaves = [_constant(x) for x in path.leaves]
+    decided = [(value, _form(x), lost) for value, x, lost in guards]
+    return [path.places, leaves, *parts, held, outputs, decided]
 
 
-def _place(x: Any) -> Any:
+def _place(x: Any, others: Pairs) -> Any:
     """What tells one array that a program reads from another; its content if that is for ever."""
     if not isinstance(x, np.ndarray):
         return id(x)
     if not x.flags.writeable and x.base is None:
         return _form(x)
-    return x.__array_interface__["data"], x.strides, x.shape, x.dtype.str
+    at = x.__array_interface__["data"][0]
+    for y, other in others:
+        if np.may_share_memory(x, other):
+            at += y.__array_interface__["data"][0] - other.__array_interface__["data"][0]
+    return at, x.strides, x.shape, x.dtype.str
 
 
 def _form(x: Any) -> tuple[Any, ...]:
     return x.dtype.str, x.shape, x.tobytes()
 
 
-def _equal(x: Any, y: Any) -> bool:
-    """Are these constants of two results the same?"""
-    if x is y:
-        return True
+def _constant(x: Any) -> Any:
+    """What tells a constant of a result from another."""
     numbers = isinstance(x, (float, int, complex, np.ndarray, np.generic))
-    return numbers and x.__class__ is y.__class__ and _form(np.asarray(x)) == _form(np.asarray(y))
+    return (x.__class__, _form(np.asarray(x))) if numbers else id(x)

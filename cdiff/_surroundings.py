@@ -51,7 +51,8 @@ _WRAPPERS = frozenset(("ChainMap", "UserDict", "UserList"))  # of `collections`
 _MADE_OF_ARRAYS = frozenset(("numpy", "scipy"))
 # Methods that Python calls for operators, and that no result depends on.
 _SILENT = frozenset(("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__del__",
-                     "__getstate__", "__setstate__", "__setattr__", "__dir__"))  # fmt: skip
+                     "__getstate__", "__setstate__", "__setattr__", "__dir__",
+                     "__annotate__", "__annotate_func__"))  # fmt: skip
 _MAKING = frozenset(("__new__", "__init__", "__post_init__"))
 
 Place = tuple[Any, Any, str]
@@ -396,7 +397,7 @@ class Observer:
         if _is_library(cls) and (cls.__module__, cls.__name__) not in _OPEN:
             if cls.__module__ == "collections" and cls.__name__ in _WRAPPERS:
                 self._look(vars(x), label)
-            elif cls.__module__.partition(".")[0] in _MADE_OF_ARRAYS:
+            elif _is_made_of_arrays(cls):
                 self._look_at_parts(x, label)
             return
         self._owners.append((x, label))
@@ -405,7 +406,8 @@ class Observer:
     def _look_at_parts(self, x: Any, label: str) -> None:
         """An object that is made of arrays: a sparse matrix, a polynomial, a spline."""
         for name, y in tuple(_own(x).items()):
-            if isinstance(y, np.ndarray):
+            # A spline of SciPy 1.18 holds another.
+            if isinstance(y, np.ndarray) or _is_made_of_arrays(y.__class__):
                 self._place(_own(x), name, f"{label}.{name}", y)
         for cls in type(x).__mro__:
             for name, member in vars(cls).items():
@@ -499,6 +501,10 @@ def _own(x: Any) -> Any:
         return object.__getattribute__(x, "__dict__")
     except AttributeError:
         return {}
+
+
+def _is_made_of_arrays(cls: Any) -> bool:
+    return _is_library(cls) and cls.__module__.partition(".")[0] in _MADE_OF_ARRAYS
 
 
 def _slot(owner: Any, member: Any) -> tuple[Any, ...]:

@@ -94,6 +94,7 @@ cdef extern from "node.h":
         uint32_t serial[18]
         uint32_t told
         int mingles
+        int apart
         ThreadState *next
     ThreadState cdiff_tls
     int *threads_at "cdiff_threads_at"
@@ -122,6 +123,7 @@ include "headroom.pxi"
 include "memory.pxi"
 include "sheets.pxi"
 include "any_size.pxi"
+include "tasks.pxi"
 include "node.pxi"
 include "lead.pxi"
 include "watch.pxi"

@@ -238,7 +238,7 @@ cdef object tan_call(Array y, tuple operands, tuple tangents, object attrs):
     # A fan hands on both places of a node of one operand.
     operands = tuple([a for a in operands if a is not None])
     tangents = tangents[:len(operands)]
-    if cdiff_tls.paused and not any_traced(operands):
+    if is_paused(cdiff_tls.paused) and not any_traced(operands):
         # A transformation inside the rule would record again on levels that are done.
         y, operands = unlinked(y), tuple([unlinked(a) for a in operands])
     t = attrs[0].push(y, list(operands), list(tangents))

@@ -104,6 +104,6 @@ cdef class Ended(Trace):
             stack += [x for x in graph_operands(a) if x is not None]
             if N(a).flags & NODE_DUAL and N(a).p1 != NULL:
                 stack.append(<Array><PyObject *>N(a).p1)
-        if self.outer_paused:        # the sweep has this as it would have computed it itself
+        if is_paused(self.outer_paused):   # the sweep has this as it would have computed it itself
             results = [unlinked(x) if type(x) is Array else x for x in results]
         return results if several else results[0]

@@ -227,7 +227,7 @@ cdef int check_changeable(Array a) except -1:
         if N(innermost(a)).op == OP_REAL or N(innermost(a)).op == OP_IMAG:
             raise ValueError("assignment destination is read-only: it is a part of complex numbers;"
                              " assign complex numbers to the whole, or take a .copy() first")
-        if is_leaf(a) and not cdiff_tls.paused:
+        if is_leaf(a) and not is_paused(cdiff_tls.paused):
             raise RuntimeError("an array made with requires_grad=True cannot be changed in place "
                                "while operations are recorded; change it inside `with "
                                "cdiff.no_grad():`, or work on x.copy()")

@@ -561,7 +561,11 @@ cdef object parent(Array y, Py_ssize_t k):
 
 cdef inline int recording(int levels) noexcept:
     """Those of these levels that record an operation just now."""
-    return levels if not cdiff_tls.paused else levels & <int>cdiff_tls.tracing
+    return levels if not cdiff_tls.paused else recording_paused(levels)
+
+
+cdef int recording_paused(int levels) noexcept:
+    return levels & <int>cdiff_tls.tracing if levels and is_paused(cdiff_tls.paused) else levels
 
 
 cdef inline int tracing(int levels) noexcept:

@@ -40,10 +40,13 @@ def depth():
     return taken_levels()
 
 
+@cython.no_gc
 cdef class no_grad:
     """Context manager and decorator: nothing inside is recorded.
 
-    A transformation that is called inside (`grad`, `jvp` ...) records for itself all the same.
+    A transformation that is called inside (`grad`, `jvp` ...) records for itself all the same. In a
+    task of an event loop (asyncio, trio) a block holds for that task and those begun inside, not
+    for others that run while it waits.
 
     Examples
     --------
@@ -54,15 +57,19 @@ cdef class no_grad:
     >>> cd.is_tracked(y)
     False
     """
-    # A count per thread and nothing in the object: one object may be used by many threads, and
-    # blocks inside generators may end in any order.
+    # A count per thread and nothing in the object, but for blocks in tasks (tasks.pxi): one object
+    # may be used by many threads, and blocks inside generators may end in any order.
+    cdef list blocks
 
     def __enter__(self):
-        cdiff_tls.paused += 1
+        if among_tasks():
+            self.blocks = [*(self.blocks or ()), opened_block()]
+        else:
+            cdiff_tls.paused += 1
         return self
 
     def __exit__(self, *exception):
-        if cdiff_tls.paused > 0:
+        if not (self.blocks and closed_block(self.blocks)) and cdiff_tls.paused & ~APART:
             cdiff_tls.paused -= 1
 
     def __call__(self, function):

@@ -20,6 +20,7 @@ import weakref
 import numpy as np
 import pytest
 from scipy import interpolate, sparse
+from scipy.sparse.linalg import aslinearoperator
 
 import cdiff as cd
 
@@ -552,6 +553,23 @@ MADE_OF_ARRAYS = {
 def test_arrays_that_objects_of_libraries_are_made_of(name):
     x, read = MADE_OF_ARRAYS[name]
     check(lambda v: v * float(read(x)), lambda: changed_parts(x))
+
+
+def test_an_object_of_a_library_that_holds_another():
+    a = aslinearoperator(sparse.csr_matrix([[1.0, 2.0], [3.0, 4.0]]))
+    check(lambda v: v * float(a.matvec(np.ones(2))[0]), lambda: changed_parts(a.A))
+
+
+def test_annotations_of_a_class_lead_to_nothing():
+    class Noted:
+        def __annotate__(self, HELD=HELD):
+            return HELD["made"]
+
+    x = Noted()
+    compiled = cd.compile(lambda v: v * (x is not None))
+    for HELD["made"] in range(3):
+        assert compiled(1.5) == 1.5
+    assert compiled.stats()["recordings"] == 1
 
 
 def test_a_sparse_matrix_with_another_entry():

@@ -523,6 +523,20 @@ def test_a_function_without_a_minimum(recwarn):
     assert not recwarn.list
 
 
+@pytest.mark.parametrize("start", [-2.0, 4.0, 31.0])
+def test_steps_that_lead_upwards_are_shortened(start):
+    """Newton's own would go to and fro ever further."""
+    lowest = cd.implicit_minimize(lambda x, a: np.sqrt(1.0 + (x - a) ** 2))
+    assert abs(lowest(start, 1.0) - 1.0) < 1e-12
+    assert abs(cd.grad(lambda a: lowest(start, a))(1.0) - 1.0) < 1e-12
+
+
+def test_an_iteration_that_grows_without_end(recwarn):
+    with pytest.raises(RuntimeError, match="does not converge"):
+        cd.custom_fixed_point(lambda x: 2.0 * x)(1.0)
+    assert not recwarn.list
+
+
 def test_flat_minima_are_minima():
     assert abs(cd.implicit_minimize(lambda x: (x - 1.0) ** 4)(1.0) - 1.0) < 1e-12
     assert cd.implicit_minimize(lambda x: 0.0 * np.sum(x))(np.ones(2)).tolist() == [1.0, 1.0]

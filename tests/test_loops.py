@@ -573,3 +573,20 @@ def test_zeros_that_are_known_are_not_carried_back():
         operands[k] = [row[3] for row in f.program.instructions() if row[0] == "call"][-1]
     assert len(operands[0]) == 4  # cotangent and sum, saved carries, x
     assert len(operands[1]) == 5
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("count", [1, 100, 250, 599])
+def test_rows_of_which_a_program_returns_a_part(count, reverse):
+    """They are written where the result is, but for one that is in it in part."""
+    xs = np.linspace(0.1, 1.0, 600).reshape(6, 100)
+
+    def part(c):
+        _, rows = cd.scan(lambda c, x: (c * 0.5 + x, np.sin(c) * x), c, xs, reverse=reverse)
+        return rows.reshape(-1)[:count]
+
+    compiled = cd.compile(part)
+    for c in np.ones(100), np.linspace(0.0, 2.0, 100):
+        np.testing.assert_array_equal(compiled(c), part(c))
+        np.testing.assert_array_equal(compiled(c), part(c))
+    assert compiled.stats()["recordings"] == 1

@@ -229,3 +229,24 @@ def test_one_step_still_checks_the_carry():
     with pytest.raises(TypeError, match="must return a pair"):
         cd.scan(lambda c, x: c, 1.0, np.ones(1))
     assert cd.fori_loop(0, 1, lambda _, y: 0.5 * y, 3) == 1.5
+
+
+CARRIED = {
+    "fori_loop": lambda x, n: cd.fori_loop(0, 3, lambda i, c: (c[0] * x, c[1]), (1.0, n)),
+    "while_loop": lambda x, n: cd.while_loop(
+        lambda c: c[0] < 5.0, lambda c: (c[0] * x, c[1]), (1.0, n)
+    ),
+    "scan": lambda x, n: cd.scan(lambda c, k: (c * x, k * n), 1.0, np.arange(2)),
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_integers_go_through_exactly_or_not_at_all(name, sign):
+    """Results of several dtypes are one vector of floats."""
+    value = cd.value_and_grad(lambda x, n: CARRIED[name](x, n), has_aux=True)
+    for n in sign * 2**53, 106, sign:
+        (_, found), _ = value(2.0, np.int64(n))
+        assert np.sum(found) == n and np.asarray(found).dtype == np.int64
+    with pytest.raises(OverflowError, match="2\\*\\*53"):
+        value(2.0, np.int64(sign * (2**53 + 1)))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import sys
+import types
+
 import pytest
 
 import cdiff as cd
@@ -114,6 +119,161 @@ def test_refuses_async_functions():
 
     with pytest.raises(TypeError, match="async"):
         cd.no_grad()(f)
+
+
+# ------------------------------------------------------------------ tasks of an event loop
+
+
+def tracked():
+    return cd.is_tracked(leaf(2.0) * 3.0)
+
+
+def test_a_block_in_a_task_holds_for_that_task():
+    seen = []
+
+    async def child():
+        seen.append(("child", tracked()))
+
+    async def quiet(begun, go_on):
+        with cd.no_grad():
+            begun.set()
+            await go_on.wait()
+            seen.append(("quiet", tracked()))
+            await asyncio.gather(child(), child())
+            with cd.no_grad():
+                pass
+            seen.append(("quiet", tracked()))
+        seen.append(("after", tracked()))
+
+    async def loud(begun, go_on):
+        await begun.wait()
+        x = leaf(3.0)
+        y = x * x
+        with cd.no_grad():
+            z = x * x
+        (x * y + z).backward()
+        seen.append(("loud", x.grad.item()))
+        assert cd.grad(lambda u: u * u)(3.0) == 6.0
+        go_on.set()
+
+    async def both():
+        events = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(quiet(*events), loud(*events))
+        return tracked()
+
+    assert asyncio.run(both())
+    assert tracked()
+    quietly = [("quiet", False), ("child", False), ("child", False), ("quiet", False)]
+    assert seen == [("loud", 27.0), *quietly, ("after", True)]
+
+
+def test_leaves_change_in_the_task_of_the_block_only():
+    x = leaf([1.0, 2.0])
+
+    async def quiet(begun, go_on):
+        with cd.no_grad():
+            begun.set()
+            await go_on.wait()
+            x[0] = 5.0
+
+    async def loud(begun, go_on):
+        await begun.wait()
+        with pytest.raises(RuntimeError, match="no_grad"):
+            x[0] = 4.0
+        go_on.set()
+
+    async def both():
+        events = asyncio.Event(), asyncio.Event()
+        await asyncio.gather(quiet(*events), loud(*events))
+
+    asyncio.run(both())
+    assert x.tolist() == [5.0, 2.0]
+
+
+def test_a_child_goes_on_after_the_block_of_its_parent():
+    async def child(begun, go_on):
+        with cd.no_grad():
+            begun.set()
+        first = tracked()
+        await go_on.wait()
+        return first, tracked()
+
+    async def parent():
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        with cd.no_grad():
+            task = asyncio.create_task(child(begun, go_on))
+            await begun.wait()
+        go_on.set()
+        return await task
+
+    assert asyncio.run(parent()) == (False, True)
+
+
+def test_a_block_around_an_event_loop():
+    async def inside():
+        with cd.no_grad():
+            await asyncio.sleep(0.0)
+        return tracked()
+
+    with cd.no_grad():
+        assert asyncio.run(inside()) is False
+        assert not tracked()
+    assert tracked()
+
+
+def test_one_object_in_many_tasks_and_blocks_that_end_elsewhere():
+    block = cd.no_grad()
+
+    async def one(k):
+        with block:
+            await asyncio.sleep(0.001 * (k % 3))
+            inside = tracked()
+        await asyncio.sleep(0.0)
+        return inside, tracked()
+
+    async def steps():
+        with cd.no_grad():
+            yield
+
+    async def main():
+        found = await asyncio.gather(*map(one, range(7)))
+        generator = steps()
+        await asyncio.create_task(anext(generator))
+        assert tracked()
+        await generator.aclose()
+        block.__exit__(None, None, None)
+        return set(found), tracked()
+
+    assert asyncio.run(main()) == ({(False, True)}, True)
+    with block:
+        assert not tracked()
+    assert tracked()
+
+
+def test_tasks_of_trio(monkeypatch):
+    monkeypatch.setitem(sys.modules, "trio", types.ModuleType("trio"))
+
+    @types.coroutine
+    def pause():
+        yield
+
+    async def task():
+        with cd.no_grad():
+            await pause()
+            assert not tracked()
+            await pause()
+
+    first, second = task(), task()
+    mine, others = contextvars.copy_context(), contextvars.copy_context()
+    mine.run(first.send, None)
+    others.run(second.send, None)
+    assert tracked()
+    mine.run(first.send, None)
+    others.run(second.close)
+    assert not mine.run(tracked)
+    assert others.run(tracked)
+    first.close()
+    assert mine.run(tracked)
 
 
 def test_an_unbalanced_exit_is_harmless():

@@ -1,5 +1,6 @@
 """What is shipped around the code: `python -m cdiff`, citation, the guide's worked example."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -68,6 +69,33 @@ def test_free_threading_is_declared_nowhere_or_everywhere():
     assert declared == page
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "cp314t-*" in project["tool"]["cibuildwheel"]["build"].split()
+
+
+def imported(*options, before="", **environment):
+    """What importing cdiff says in another process, and how that ended."""
+    code = f"import sys; {before}\ntry:\n    import cdiff\nexcept ImportError as e:\n    print(e)"
+    path = str(Path(cd.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", **environment}
+    command = [sys.executable, *options, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    return done.returncode, done.stdout
+
+
+def test_no_import_without_the_lock():
+    code, said = imported(before="sys._is_gil_enabled = lambda: False")
+    assert code == 0 and "PYTHON_GIL=1" in said
+    assert imported(before="sys._is_gil_enabled = lambda: True") == (0, "")
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this interpreter keeps its lock"
+)
+def test_a_lock_that_was_switched_off_is_an_error():
+    for options, environment in ((), {"PYTHON_GIL": "0"}), (("-X", "gil=0"), {}):
+        code, said = imported(*options, **environment)
+        assert code == 0 and "PYTHON_GIL=1" in said
+    for environment in {"PYTHON_GIL": "1"}, {}:
+        assert imported(**environment) == (0, "")
 
 
 def test_no_example_is_timed():
