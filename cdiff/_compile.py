@@ -406,7 +406,7 @@ class Compiled(CompiledCall, Transformed):
 
     def _portable(self) -> tuple[bytes, tuple[type, ...]]:
         """Programs that depend on nothing but their arguments and numbers outside, for pickle."""
-        records, writer = [], Writer()
+        records, writer = [], Writer(named=not self._own)
         classes: set[type] = set()
         for key, entry, path in self._kept():
             outer = None if entry.surroundings is None else entry.surroundings.values()

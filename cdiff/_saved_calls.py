@@ -21,6 +21,7 @@ from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import is_tagged, loop_of, plain_loop
 from cdiff._saved_rules import plain_rule, rule_of
+from cdiff._saved_solvers import method_of, plain_method, plain_solver, solver_of
 from cdiff._while import CountedAtPoints, While
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ NUMPY = frozenset((
 # Functions and operators of this package.
 OWN = {
     "cdiff._core": "result_shape",
+    "cdiff.integrate._odeint": "_step_before",
     "cdiff.numpy._common": "_endless",
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._creation": "_has_no_finite",
@@ -121,10 +123,10 @@ def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
         return "mapped", plain_call(call.callee, writer), call.n, call.flags
     if type(call).__module__ == "cdiff.scipy._rows":  # which is not to be imported for this
         return "scipy", call.row.name, tuple(call.given)
-    found = plain_loop(call, writer) or plain_rule(call, writer)
-    if found is None:
-        raise _unknown(call)
-    return found
+    for plain in (plain_loop, plain_solver, plain_rule):
+        if (found := plain(call, writer)) is not None:
+            return found
+    raise _unknown(call)
 
 
 def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
@@ -138,6 +140,8 @@ def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
     loop = getattr(call.function, "__self__", None)
     if isinstance(loop, While):  # its number of steps
         return "steps", plain_loop(loop, writer), given
+    if (method := plain_method(call.function, writer)) is not None:
+        return "search", *method, given
     return "function", _name_of(call.function), given, named, call.item
 
 
@@ -179,6 +183,8 @@ def call_of(x: Any, known: Known, depth: int = 0) -> Any:
                 made = Hosted(_named(name, False), _arguments(args), _keywords(named), item)
             case ("steps", tuple(loop), tuple(args)):
                 made = _steps(loop_of(loop, known), _arguments(args))
+            case ("search", search, str(name), tuple(args)):
+                made = Hosted(method_of(search, name, known), _arguments(args), {})
             case ("positions", tuple(shape), key, int(lead), bool(assigns)):
                 made = _positions(shape, _argument(key, 0), lead, assigns)
             case ("rows", call, int(size), tuple(flags)):
@@ -190,7 +196,7 @@ def call_of(x: Any, known: Known, depth: int = 0) -> Any:
             case ("scipy", str(name), tuple(given)):
                 made = _elementwise(name, given)
             case _:
-                made = loop_of(x, known) or rule_of(x, known)
+                made = loop_of(x, known) or solver_of(x, known) or rule_of(x, known)
     if made is None:
         raise FormatError(f"a program calls {x!r:.60}, which is not known here")
     return made

@@ -9,6 +9,13 @@ import cdiff as cd
 from cdiff._saving import HEAD, MAGIC, VERSION, pack, unpack
 
 
+UNSOLVED = (
+    "the condition still holds", "does not converge", "met a singular Jacobian", "is not finite",
+    "are not finite", "steps between two times", "not found to the tolerance", "no event between",
+    "no minimum", "ended at a", "failed between",
+)  # fmt: skip
+
+
 def outcome(data, call):
     """What becomes of a file: "refused", "loaded" or "called"; any unexpected error is raised."""
     try:
@@ -20,7 +27,7 @@ def outcome(data, call):
     except (LookupError, ValueError, ArithmeticError, MemoryError, TypeError, AttributeError):
         return "loaded"
     except RuntimeError as error:
-        if "the condition still holds" not in str(error):
+        if not any(message in str(error) for message in UNSOLVED):
             raise
         return "loaded"
     return "called"

@@ -25,7 +25,7 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["IMPLICIT", "Settings", "captured_body", "flow"]
+__all__ = ["IMPLICIT", "Flow", "Settings", "captured_body", "flow"]
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
 EXPLICIT = ("RK23", "RK45", "DOP853")
