@@ -104,8 +104,8 @@ def load(
         `custom_vjp` or `custom_jvp` there are values, but a derivative that would need it raises
         LookupError.
     solvers : dict, optional
-        Solvers of one's own, by name: what `custom_root` and its relatives were given as ``solver=``
-        and ``linear_solver=``, and `linear_solve` as ``solve=`` and ``transpose_solve=``.
+        Solvers of one's own, by name: what `custom_root` and its relatives were given as
+        ``solver=`` and ``linear_solver=``, and `linear_solve` as ``solve=``, ``transpose_solve=``.
 
     Returns
     -------

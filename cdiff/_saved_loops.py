@@ -1,10 +1,11 @@
 """Loops and checkpoints inside programs as plain values and back, for `save` and `load`.
 
-A loop is its body, as what a solver solves is: a function of which the programs of all recorded paths are kept. What was a
-Python function is gone, so a loaded loop that decides something new raises LookupError; its
-derivatives are made from the programs, as before. Every number in a file that memory is laid out by
-is compared with the programs, which the core has checked. This file knows the parts of loops; it
-must not know what a file looks like. It runs once for each loop of a program.
+A loop is its body, as what a solver solves is: a function of which the programs of all recorded
+paths are kept. What was a Python function is gone, so a loaded loop that decides something new
+raises LookupError; its derivatives are made from the programs, as before. Every number in a file
+that memory is laid out by is compared with the programs, which the core has checked. This file
+knows the parts of loops; it must not know what a file looks like. It runs once for each loop of a
+program.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
         return None
     match x:
         case ("scan", body, carry, xs, int(length), bool(reverse), bool(saves)):
-            return _scan(body_of(body, known), specs_of(carry), specs_of(xs), length, reverse, saves)
+            return _scan(
+                body_of(body, known), specs_of(carry), specs_of(xs), length, reverse, saves
+            )
         case ("while", body, condition, carry, int(limit)):
             bodies = body_of(body, known), body_of(condition, known)
             return _while(*bodies, specs_of(carry), limit)

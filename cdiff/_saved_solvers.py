@@ -116,10 +116,11 @@ def plain_method(function: Any, writer: Writer) -> tuple[Any, ...] | None:
     -------
     tuple or None
     """
-    owner = getattr(function, "__self__", None)
+    owner: Any = getattr(function, "__self__", None)
     if (type(owner).__module__, type(owner).__name__) not in SEARCHES:
         return None
     settings = _plain_settings(owner.settings)
+    search: tuple[Any, ...]
     if type(owner).__name__ == "_Choice":
         search = "steps", _plain_body(owner.body, writer), owner.size, settings
     else:
@@ -179,13 +180,13 @@ def _solution(
 
     if kind not in PROBLEMS or len(names) != 3:
         raise FormatError(f"the solution of a {kind!r:.40}, which is not known here")
-    solver, *linear = [None if name is None else known.solver(name) for name in names]
+    solver, there, back = [None if name is None else known.solver(name) for name in names]
     forms = (LEAF, LEAF) if trees is None else _trees(trees, known)
     of = _unknown(unknown, forms[0])
     function = body_of(body, known)
     _check_equations(kind, function, of)
     problem = getattr(_solving, PROBLEMS[kind])(function, of, _Form(forms[1]), solver)
-    products = None if linear[0] is None else Products(of, *linear, symmetric)
+    products = None if there is None else Products(of, there, back, symmetric)
     if kind != "linear" and symmetric != problem.symmetric:
         raise FormatError(f"the Jacobian of a {kind} is symmetric where it is not")
     return Solution(problem.equations(), of, problem, products, symmetric)
@@ -250,11 +251,10 @@ def _search(x: Any, known: Known) -> Any:
             case ("event", slope, number, int(direction), settings) if direction in (-1, 0, 1):
                 from cdiff.integrate._event import FirstEvent
 
-                bodies = _slope(slope, known), body_of(number, known)
-                first, second = bodies
+                first, second = _slope(slope, known), body_of(number, known)
                 n = second.n_inputs
                 if n == 2 and first.inputs[:2] == second.inputs[:2] and second.results == [NUMBER]:
-                    return FirstEvent(*bodies, direction, _settings(settings))
+                    return FirstEvent(first, second, direction, _settings(settings))
     raise FormatError(f"a search for steps in the form {x!r:.60}")
 
 

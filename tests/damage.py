@@ -8,7 +8,6 @@ import numpy as np
 import cdiff as cd
 from cdiff._saving import HEAD, MAGIC, VERSION, pack, unpack
 
-
 UNSOLVED = (
     "the condition still holds", "does not converge", "met a singular Jacobian", "is not finite",
     "are not finite", "steps between two times", "not found to the tolerance", "no event between",
