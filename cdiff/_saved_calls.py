@@ -45,7 +45,7 @@ NUMPY = frozenset((
 # Functions and operators of this package.
 OWN = {
     "cdiff._core": "result_shape",
-    "cdiff.integrate._odeint": "_step_before",
+    "cdiff.integrate._odeint": "_are_between _are_ordered _go_forward _step_before",
     "cdiff.numpy._common": "_endless",
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._creation": "_has_no_finite",

@@ -99,13 +99,33 @@ def _times(t: Any, who: str) -> Any:
         raise ValueError(f"{who}: there are no times")
     times = array(t, dtype=float) if not isinstance(t, (list, tuple)) else _core.concatenate(
         [array(float(x) if x.__class__ is int else x).reshape((1,)) for x in t], 0)  # fmt: skip
-    plain = peek(times)
-    if plain.ndim != 1 or not plain.size:
-        raise misfit(f"{who}: t must be a vector of times, got the shape {plain.shape}")
-    steps = np.diff(plain)
-    if not (np.all(steps >= 0) or np.all(steps <= 0)) or not np.all(np.isfinite(plain)):
+    if times.ndim != 1 or not times.size:
+        raise misfit(f"{who}: t must be a vector of times, got the shape {times.shape}")
+    if not _decided(_are_ordered, times):
         raise ValueError(f"{who}: the times must be finite, and increase or decrease")
     return times
+
+
+def _decided(question: Callable[..., bool], *values: Array) -> bool:
+    """An answer that goes by values, which is a decision where a program is recorded."""
+    found = hosted(question, values, {})
+    return question(*[peek(x) for x in values]) if found is NotImplemented else found
+
+
+def _are_ordered(times: Any) -> bool:
+    steps = np.diff(times)
+    return bool((np.all(steps >= 0) or np.all(steps <= 0)) and np.all(np.isfinite(times)))
+
+
+def _go_forward(ends: Any) -> bool:
+    return bool(ends[-1] >= ends[0])
+
+
+def _are_between(t: Any, ends: Any) -> bool:
+    """Do times lie in a span, but for rounding?"""
+    low, high = np.min(ends), np.max(ends)
+    margin = 1e-9 * (high - low)
+    return bool(np.all((t >= low - margin) & (t <= high + margin)))
 
 
 def odeint(
@@ -347,15 +367,13 @@ class _OdeSolution:
     def __call__(self, t: Any) -> Any:
         problem, taken = self._problem, self._taken
         t = array(t, dtype=float)
-        low, high = sorted((float(peek(self._ends[0])), float(peek(self._ends[-1]))))
-        plain = np.asarray(peek(t))
-        margin = 1e-9 * (high - low)
-        if plain.ndim > 1 or not np.all((plain >= low - margin) & (plain <= high + margin)):
+        if t.ndim > 1 or not _decided(_are_between, t, self._ends):
+            low, high = sorted((float(peek(self._ends[0])), float(peek(self._ends[-1]))))
             raise ValueError(
                 f"ode_solution: the solution is known from t = {low:.6g} to {high:.6g}; it was "
                 "asked for elsewhere"
             )
-        sign = 1.0 if peek(self._ends[-1]) >= peek(self._ends[0]) else -1.0
+        sign = 1.0 if _decided(_go_forward, self._ends) else -1.0
         found = hosted(_step_before, (taken.begin, t, sign), {})
         k = _step_before(peek(taken.begin), peek(t), sign) if found is NotImplemented else found
         begin, before = _core.gather(taken.begin, k), _core.gather(taken.states, k)
