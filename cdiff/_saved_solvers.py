@@ -247,7 +247,8 @@ def _search(x: Any, known: Known) -> Any:
             case ("steps", body, int(size), settings) if 0 <= size < 1 << 48:
                 from cdiff.integrate._odeint import _Choice
 
-                return _Choice.of_parts(_slope(body, known), _settings(settings), size)
+                known.sizes.add(size)
+                return _Choice.of_parts(_slope(body, known), _settings(settings), size, known.sizes)
             case ("event", slope, number, int(direction), settings) if direction in (-1, 0, 1):
                 from cdiff.integrate._event import FirstEvent
 

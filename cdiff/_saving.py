@@ -146,6 +146,7 @@ class Known:
         self.rules = {} if rules is None else rules
         self.solvers = {} if solvers is None else solvers
         self._made: dict[bytes, Any] = {}
+        self.sizes: set[int] = set()  # numbers of steps in all programs
 
     def given(self) -> tuple[tuple[type, ...], dict[str, Any], dict[str, Any]]:
         """What this was made of."""

@@ -37,11 +37,11 @@ def sealed(payload):
     return HEAD.pack(MAGIC, VERSION, len(payload), zlib.crc32(payload)) + payload
 
 
-def damage_bytes(data, call, rng):
+def damage_bytes(data, call, rng, tries=300):
     """How often files with some bytes changed are refused, loaded and called."""
     payload = data[HEAD.size :]
     seen = {"refused": 0, "loaded": 0, "called": 0}
-    for _ in range(300):
+    for _ in range(tries):
         changed = bytearray(payload)
         for _ in range(rng.choice((1, 1, 2, 5))):
             k = rng.randrange(len(changed))
@@ -79,11 +79,11 @@ def mutated(x, rng, rate):
     return x
 
 
-def exchange_parts(data, call, rng):
+def exchange_parts(data, call, rng, tries=300):
     """The same for files with some of their values exchanged."""
     content = unpack(data)
     seen = {"refused": 0, "loaded": 0, "called": 0}
-    for _ in range(300):
+    for _ in range(tries):
         try:
             changed = pack(mutated(content, rng, rng.choice((0.005, 0.02, 0.1))))
         except TypeError:

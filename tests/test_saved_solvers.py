@@ -5,6 +5,7 @@ import io
 import multiprocessing
 import pickle
 import random
+import re
 from collections import namedtuple
 
 import numpy as np
@@ -256,6 +257,26 @@ def test_a_solution_of_fewer_steps_and_of_more():
         agree(cd.grad(both)(x), cd.grad(pendulum)(x), 1e-9)
 
 
+def test_numbers_of_steps_between_those_in_the_file():
+    seen = {}
+    for k in np.geomspace(1.0, 1e4, 60):
+        compiled = cd.compile(pendulum)
+        compiled(POINT * k)
+        seen.setdefault(steps_in(compiled), POINT * k)
+    sizes = sorted(seen)
+    assert len(sizes) > 3
+    first, between, last = sizes[0], sizes[1], sizes[2]
+    for order in ((first, last), (last, first)):
+        both = loaded(pendulum, *[seen[n] for n in order])
+        for n in (first, between, last, between, first):
+            agree(both(seen[n]), pendulum(seen[n]), 1e-13)
+
+
+def steps_in(compiled):
+    """How many steps an equation takes: the largest `scan` of its program."""
+    return max(int(n) for n in re.findall(r"scan of (\d+) steps", str(compiled.program)))
+
+
 # --- solvers of the user's ------------------------------------------------------------------------
 
 
@@ -478,10 +499,11 @@ def test_damaged_files(name, monkeypatch):
     compiled = cd.compile(function(name))
     compiled(POINT)
     data, rng = saved(compiled), random.Random(name)
+    tries = 100 if name in EQUATIONS else 40  # which take their time
     with np.errstate(all="ignore"):
         for damaged in (damage_bytes, exchange_parts):
-            seen = damaged(data, values_and_derivatives, rng)
-            assert seen["refused"] > 50
+            seen = damaged(data, values_and_derivatives, rng, tries)
+            assert seen["refused"] > tries // 6
 
 
 def test_every_truncation_is_noticed():

@@ -286,7 +286,7 @@ class _Choice:
     settings : Settings
     """
 
-    _least = 0  # number of steps
+    _sizes: frozenset[int] | set[int] = frozenset()  # numbers of steps, out of a file
 
     def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
         self.body = captured_body(problem.slope, times[0], problem.start)
@@ -300,12 +300,11 @@ class _Choice:
         self._last = _contents([peek(x) for x in self._inputs]), steps
 
     @classmethod
-    def of_parts(cls, body: Body, settings: Settings, size: int) -> _Choice:
-        """What a program out of a file calls. It has no other one that would do with fewer steps
-        than it was recorded for, so that it takes some of no width."""
+    def of_parts(cls, body: Body, settings: Settings, size: int, sizes: set[int]) -> _Choice:
+        """What a program out of a file calls: there is none for other numbers of steps than these,
+        and one of more steps takes some of no width."""
         self = cls.__new__(cls)
-        self.body, self.settings, self.size = body, settings, size
-        self._least = size
+        self.body, self.settings, self.size, self._sizes = body, settings, size, sizes
         self._inputs, self._last = (), (None, None)
         return self
 
@@ -338,7 +337,10 @@ class _Choice:
 
     def count(self, *inputs: Any) -> int:
         """The number of steps, rounded."""
-        return max(round_number(len(self._found(*inputs).start)), self._least)
+        n = round_number(len(self._found(*inputs).start))
+        if self._sizes and n <= self.size:
+            return self.size
+        return min([size for size in self._sizes if size >= n], default=n)
 
     def table(self, n: int, *inputs: Any) -> Any:
         """All in one vector, with steps of no width at the end; n decides its length."""
