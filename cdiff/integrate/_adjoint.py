@@ -75,6 +75,8 @@ class Settings:
                     search.through(stops[k : k + 1])
                     found[k:] = search.v
             return found
+        if not np.isfinite(stops).all():  # SciPy would go on for ever
+            raise ValueError(f"{self.who}: the times must be finite, and increase or decrease")
         options: dict[str, Any] = {}
         if self.method in IMPLICIT:
             linear = plain_system(body, consts).linear
