@@ -113,7 +113,7 @@ class Body:
         try:
             return self._record(inputs)
         except Exception as error:
-            if self.sealed and not from_signal(error):
+            if self.sealed and not isinstance(error, NewPath) and not from_signal(error):
                 raise NewPath from error
             raise
 

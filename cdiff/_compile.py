@@ -25,7 +25,7 @@ from cdiff._linked import only_in_program
 from cdiff._locks import shared_lock
 from cdiff._out import Buffers
 from cdiff._paths import Path, Paths
-from cdiff._plain import written
+from cdiff._plain import FormatError, written
 from cdiff._profile import measured
 from cdiff._reads import innermost
 from cdiff._recorded import Recorded, recorded
@@ -416,7 +416,7 @@ class Compiled(CompiledCall, Transformed):
 
     def _portable(self) -> tuple[bytes, tuple[type, ...]]:
         """Programs that depend on nothing but their arguments and numbers outside, for pickle."""
-        records, writer = [], Writer()
+        records, writer = [], Writer(named=not self._own)
         classes: set[type] = set()
         for key, entry, path in self._kept():
             outer = None if entry.surroundings is None else entry.surroundings.values()
@@ -434,7 +434,10 @@ class Compiled(CompiledCall, Transformed):
     def _receive(self, data: bytes, classes: tuple[type, ...]) -> None:
         """Take programs out of a pickle."""
         for record in unpack(data):
-            key, path = path_of(record, Known(classes))
+            try:
+                key, path = path_of(record, Known(classes))
+            except FormatError:
+                continue  # a class is needed that only a rule knows: will be recorded again
             observer = Observer(self._f, [static_value(form) for form in statics_of(key)])
             surroundings = observer.surroundings()
             values = None if surroundings is None else surroundings.values()

@@ -2,26 +2,25 @@
 `linear_solve`.
 
 What users write (a function of unknowns and parameters, a solver) becomes a recorded system and a
-`Solution`. This file knows containers, messages and which system belongs to which problem; how a
-solution is differentiated belongs to `_solution.py`. A call records the function once, in tens of
-microseconds, and the solver works on its program.
+`Solution`. This file knows containers and messages; how a problem is solved belongs to
+`_solving.py`, how a solution is differentiated to `_solution.py`. A call records the function once,
+in tens of microseconds, and the solver works on its program.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, Level, array, leaf, peek, pullback, refused
+from cdiff._core import Array, array, peek, refused
 from cdiff._face import misfit
 from cdiff._leaves import check_output
-from cdiff._newton import iterate, newton_minimum, newton_root
-from cdiff._rules import Arguments, zeros
-from cdiff._solution import Given, Solution, Unknown, dense_solution, solved
+from cdiff._rules import Arguments
+from cdiff._solution import Solution, Unknown, solved
+from cdiff._solving import FixedPoint, Linear, Minimum, Problem
 from cdiff._tree import LEAF, flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, check_function, function_name
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from cdiff._tree import TreeDef
 
-__all__ = ["custom_fixed_point", "custom_root", "implicit_minimize", "linear_solve"]
+__all__ = ["Products", "custom_fixed_point", "custom_root", "implicit_minimize", "linear_solve"]
 
 
 class _Function:
@@ -100,27 +99,11 @@ class _Objective(_Function):
         return [out if isinstance(out, Array) else np.asarray(out, dtype=float)]
 
 
-class _GradientOf:
-    """The gradient of a recorded objective by the unknowns, as the function of a body."""
-
-    def __init__(self, objective: Body, n: int) -> None:
-        self.base = objective
-        self.n = n
-
-    def __call__(self, nodes: list[Array]) -> list[Any]:
-        with Level() as level:
-            leaves = [leaf(x, level) for x in nodes[: self.n]]
-            out = self.base.apply([*leaves, *nodes[self.n :]])
-            found = pullback(out, [None], leaves, level)
-        pairs = zip(found, nodes, strict=False)
-        return [zeros(x) if c is None else c for c, x in pairs]
-
-
 class _Implicit(Transformed):
     """What `custom_root` and its relatives return: the solution for a first guess."""
 
     kind: type[_Function] = _Function
-    symmetric = False
+    problem: type[Problem] = Problem
 
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         super().__init__(f, factory, options)
@@ -136,89 +119,34 @@ class _Implicit(Transformed):
         operands = [*leaves, *arguments.operands()]
         function = self.kind(self._f, unknown, arguments.forget())
         body = Body(function, len(operands))
-
-        def find(guess: list[Any], parameters: list[Any]) -> Any:
-            closed = partial(self._result, function)
-            given = Given(body, unknown, parameters, closed)
-            return self._found(given, unknown, unknown.packing.pack_plain(guess))
-
+        problem = self.problem(body, unknown, function, self._options["solver"])
         plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in operands]
         body.run(plain)
         try:
-            found = find(plain[: len(leaves)], plain[len(leaves) :])
+            found = problem(plain[: len(leaves)], plain[len(leaves) :])
         except Exception:  # the function that is being recorded may catch it
             body.sealed = True
             given = operands[len(leaves) :] + body.captured
-            refused(find, operands[: len(leaves)], given)
+            refused(problem, operands[: len(leaves)], given)
             raise
         body.sealed = True
-        equations = self._equations(body, unknown)
-        callee = Solution(equations, unknown, find, self._linear(unknown), self.symmetric)
-        return solved(callee, found, [*operands, *body.captured])
-
-    def _result(self, function: _Function, leaves: list[Any], given: list[Any]) -> Any:
-        """What the function that the solver gets returns for these leaves of the unknowns."""
-        return unflatten(function.treedef, leaves)
-
-    def _equations(self, body: Body, unknown: Unknown) -> Body:
-        """What is zero at the solution, once the body has captured all that it reads."""
-        return body
-
-    def _linear(self, unknown: Unknown) -> Any:
         solve = self._options["linear_solver"]
-        return None if solve is None else _Products(unknown, solve, None, self.symmetric)
-
-    def _found(self, given: Given, unknown: Unknown, guess: Any) -> Any:
-        """The solution as a plain vector, by the solver of the user or ours."""
-        solver = self._options["solver"]
-        if solver is None:
-            return self._default(given, unknown, guess)
-        found = _opened(solver(given, unknown.tree(guess)), unknown)
-        return unknown.packing.pack_plain(found)
-
-    def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
-        return newton_root(given.vector, guess, unknown.who, unknown.digits**0.4)
-
-
-def _opened(found: Any, unknown: Unknown) -> list[Any]:
-    """The leaves of what a solver of the user returned."""
-    if isinstance(found, dict) and "x" in found and hasattr(found, "x"):
-        raise TypeError(
-            f"{unknown.who}: the solver returned all that SciPy reports ({type(found).__name__}); "
-            "return its field x"
-        )
-    return unknown.opened(found, "what the solver returned")
+        linear = None if solve is None else Products(unknown, solve, None, problem.symmetric)
+        callee = Solution(problem.equations(), unknown, problem, linear, problem.symmetric)
+        return solved(callee, found, [*operands, *body.captured])
 
 
 class _FixedPoint(_Implicit):
     kind = _Change
-
-    def _result(self, function: _Function, leaves: list[Any], given: list[Any]) -> Any:
-        moved = [x + change for x, change in zip(given, leaves, strict=True)]
-        return unflatten(function.unknown.treedef, moved)
-
-    def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
-        return iterate(given.vector, guess, unknown.who, 8.0 * unknown.digits)
+    problem = FixedPoint
 
 
 class _Minimum(_Implicit):
     kind = _Objective
-    symmetric = True
-
-    def _result(self, function: _Function, leaves: list[Any], given: list[Any]) -> Any:
-        return leaves[0]
-
-    def _equations(self, body: Body, unknown: Unknown) -> Body:
-        n = len(unknown.paths)
-        gradient = Body(_GradientOf(body, n), body.n_inputs + len(body.captured))
-        gradient.results = list(unknown.packing.specs)
-        return gradient
-
-    def _default(self, given: Given, unknown: Unknown, guess: Any) -> Any:
-        return newton_minimum(given.number, guess, unknown.who, unknown.digits**0.4)
+    problem = Minimum
 
 
-class _Products:
+class Products:
     """A solver of linear systems that knows the matrix by its products only, for vectors.
 
     Parameters
@@ -322,31 +250,21 @@ def linear_solve(
     unknown = Unknown(b, who)
     leaves = [float(x) if x.__class__ is int else x for x in flatten(b)[0]]
     n = len(leaves)
-    body = Body(_Residual(matvec, unknown, Arguments((), ())), 2 * n)
+    function = _Residual(matvec, unknown, Arguments((), ()))
+    body = Body(function, 2 * n)
+    problem = Linear(body, unknown, function, solve)
+    plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in leaves]
     origin = [np.zeros(shape, dtype) for dtype, shape in unknown.packing.specs]
-
-    def products(parameters: list[Any]) -> Given:
-        plain = [*origin, *parameters[n:]]
-        return Given(body, unknown, plain, lambda y, _: unflatten(unknown.treedef, y))
-
-    def find(guess: list[Any], parameters: list[Any]) -> Any:
-        given = products(parameters)
-        right = unknown.packing.pack_plain(parameters[:n])
-        if solve is None:
-            return dense_solution(given.vector, right, unknown)
-        found = _opened(solve(given, unknown.tree(right)), unknown)
-        return unknown.packing.pack_plain(found)
-
     if any(np.any(y) for y in body.run([*origin, *origin])):
         raise ValueError(f"{who}: the function is not linear: it is not 0 at 0")
-    plain = [peek(x) if isinstance(x, Array) else np.asarray(x) for x in leaves]
-    found = find(plain, plain)
-    _check_linear(products(plain).vector, found, who)
+    found = problem(plain, plain)
+    matrix = problem.given(plain).vector
+    _check_linear(matrix, found, who)
     if symmetric and unknown.packing.dtype.kind == "f":
-        _check_symmetric(products(plain).vector, found, unknown.packing.pack_plain(plain[:n]), who)
+        _check_symmetric(matrix, found, unknown.packing.pack_plain(plain), who)
     body.sealed = True
-    linear = None if solve is None else _Products(unknown, solve, transpose_solve, symmetric)
-    callee = Solution(body, unknown, find, linear, symmetric)
+    linear = None if solve is None else Products(unknown, solve, transpose_solve, symmetric)
+    callee = Solution(body, unknown, problem, linear, symmetric)
     return solved(callee, found, [*leaves, *leaves, *body.captured])
 
 

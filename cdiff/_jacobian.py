@@ -10,6 +10,7 @@ one by one here.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,12 +193,13 @@ class _Jacobian(JacobianCall, Transformed):
         options = self._options
         inputs = Inputs(args, options["argnums"], self._factory.__name__)
         aux = None
-        with Level() as level:
+        # The function was called inside of a level that is open.
+        with Level() if found is None else nullcontext(found[2]) as level:
             if found is None:
                 traced = [leaf(x, level) for x in inputs.leaves]
                 out = inputs.run(f, traced, kwargs)
             else:
-                out, traced = found
+                out, traced, _ = found
             if options["has_aux"]:
                 out, aux = split_aux(out, f, level)
             outputs = Outputs(out, f, level)

@@ -48,7 +48,7 @@ class Loaded(Compiled):
     def __init__(self, f: Any, factory: Any, options: dict[str, Any]) -> None:
         super().__init__(f, factory, options)
         self._own = not isinstance(f, _Missing)
-        self._rules: dict[str, Any] = {}
+        self._known = Known()
 
     def _on_tracked(self, signature: Signature, buffers: Buffers | None) -> Any:
         """Replay the program on tracked values."""
@@ -69,13 +69,12 @@ class Loaded(Compiled):
         return self._own or super()._reads_outside(entry)  # what `fallback` reads is not known
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (self._f, self._rules, self._described(), *self._portable())
+        data, _ = self._portable()
+        return _remade, (self._f, self._described(), data, self._known.given())
 
 
-def _remade(
-    f: Any, rules: dict[str, Any], described: Any, data: bytes, classes: tuple[type, ...]
-) -> Loaded:
-    return _made(f, described, unpack(data), Known(classes, rules))
+def _remade(f: Any, described: Any, data: bytes, given: tuple[Any, ...]) -> Loaded:
+    return _made(f, described, unpack(data), Known(*given))
 
 
 def load(
@@ -84,6 +83,7 @@ def load(
     fallback: Callable[..., Any] | None = None,
     containers: Iterable[type] = (),
     rules: Mapping[str, Callable[..., Any]] | None = None,
+    solvers: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Any:
     """A compiled function from a file that `compiled.save` has written.
 
@@ -103,6 +103,9 @@ def load(
         that of the function (``f.__name__``, or ``name=`` of an operator). Without the rule of a
         `custom_vjp` or `custom_jvp` there are values, but a derivative that would need it raises
         LookupError.
+    solvers : dict, optional
+        Solvers of one's own, by name: what `custom_root` and its relatives were given as
+        ``solver=`` and ``linear_solver=``, and `linear_solve` as ``solve=``, ``transpose_solve=``.
 
     Returns
     -------
@@ -113,8 +116,8 @@ def load(
     Raises
     ------
     FormatError
-        If the file is not valid, or needs a class that `containers` or an operator that `rules`
-        does not name.
+        If the file is not valid, or needs a class that `containers`, an operator that `rules` or a
+        solver that `solvers` does not name.
     OSError
         If it cannot be read.
 
@@ -139,7 +142,7 @@ def load(
     if fallback is not None:
         check_function(fallback, "load")
     records = field(content, "programs", list)
-    known = Known(classes, _checked_rules(rules))
+    known = Known(classes, _checked_rules(rules), _checked_solvers(solvers))
     return _made(fallback or _Missing(name), content, records, known)
 
 
@@ -150,6 +153,17 @@ def _checked_rules(rules: Mapping[Any, Any] | None) -> dict[str, Any]:
             raise TypeError(
                 f"load: rules={{{name!r:.40}: {f!r:.40}}} must be the name of a function and what "
                 "custom_vjp, custom_jvp or operator returned"
+            )
+    return found
+
+
+def _checked_solvers(solvers: Mapping[Any, Any] | None) -> dict[str, Any]:
+    found = dict(solvers or {})
+    for name, f in found.items():
+        if not isinstance(name, str) or not callable(f):
+            raise TypeError(
+                f"load: solvers={{{name!r:.40}: {f!r:.40}}} must be the name of a function and the "
+                "function"
             )
     return found
 
@@ -168,7 +182,7 @@ def _made(f: Any, content: Any, records: Any, known: Known) -> Loaded:
         made = Loaded(f, load, options)
     except ValueError as error:
         raise FormatError(str(error)) from None
-    made._rules = known.rules
+    made._known = Known(*known.given())
     for record in records:
         key, path = path_of(record, known)
         entries = made._entries.setdefault(key, [])

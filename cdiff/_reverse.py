@@ -8,6 +8,7 @@ operator: a few checks on the way in and out, all else in compiled code.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cdiff._core import Array, GradientCall, Level, leaf, pullback, refuse_left
@@ -64,12 +65,13 @@ class _Gradient(GradientCall, Transformed):
         """A call with any arguments and any scalar result; see `DirectCall` for `found`."""
         inputs = Inputs(args, self._options["argnums"], self._factory.__name__)
         aux = None
-        with Level() as level:
+        # The function was called inside of a level that is open.
+        with Level() if found is None else nullcontext(found[2]) as level:
             if found is None:
                 traced = [leaf(x, level) for x in inputs.leaves]
                 out = inputs.run(self._f, traced, kwargs)
             else:
-                out, traced = found
+                out, traced, _ = found
             if not self._direct:
                 out, aux = split_aux(out, self._f, level)
             refuse_left([out], level)

@@ -21,9 +21,12 @@ from cdiff._mapped import Mapped
 from cdiff._plain import FormatError, dtype_named, written
 from cdiff._saved_loops import is_tagged, loop_of, plain_loop
 from cdiff._saved_rules import plain_rule, rule_of
+from cdiff._saved_solvers import method_of, plain_method, plain_solver, solver_of
 from cdiff._while import CountedAtPoints, While
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cdiff._saving import Known, Writer
 
 __all__ = ["call_of", "plain_call"]
@@ -42,6 +45,7 @@ NUMPY = frozenset((
 # Functions and operators of this package.
 OWN = {
     "cdiff._core": "result_shape",
+    "cdiff.integrate._odeint": "_are_between _are_ordered _go_forward _step_before",
     "cdiff.numpy._common": "_endless",
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._creation": "_has_no_finite",
@@ -64,6 +68,7 @@ OWN = {
     "cdiff.numpy.linalg": "_is_singular",
     "cdiff.numpy.polynomial._basis": "_order",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
+    "cdiff.scipy._polar": "UnitaryFactor",
     "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
     "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases "
     "_rank _svd_signs",
@@ -73,16 +78,18 @@ OWN = {
     "cdiff.scipy._interp1d": "_order _outside _step",
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester singular",
     "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
-    "cdiff.scipy._resample": "_first _flat_places _fold _outside _places",
     "cdiff.scipy._quantiles": "Quantile",
+    "cdiff.scipy._resample": "SplineFilter _first _flat_places _fold _outside _places",
     "cdiff.scipy._riccati": "Riccati",
     "cdiff.scipy._rows": "_known",
-    "cdiff.scipy._scattered": "_corners _nearest _simplex",
+    "cdiff.scipy._scattered": "Mesh Tree _corners _nearest _simplex",
     "cdiff.scipy._splines": "_as_rows _band_places _chosen _span",
+    "cdiff.scipy.fft": "Hankel RealTransform",
     "cdiff.scipy.integrate": "_no_steps",
     "cdiff.scipy.linalg": "_bandwidth _inverse_order _is_equal _order_of_pivots _permutation "
     "_pivot_order _pivots",
     "cdiff.scipy.signal": "Convolution Filter _is_zero _not_one",
+    "cdiff.scipy.sparse._array": "Product Solution",
     "cdiff.scipy.spatial.distance": "_asymmetric _negative",
     "cdiff.scipy.stats": "_no_probability",
 }
@@ -123,10 +130,10 @@ def plain_call(call: Any, writer: Writer) -> tuple[Any, ...]:
         return "mapped", plain_call(call.callee, writer), call.n, call.flags
     if type(call).__module__ == "cdiff.scipy._rows":  # which is not to be imported for this
         return "scipy", call.row.name, tuple(call.given)
-    found = plain_loop(call, writer) or plain_rule(call, writer)
-    if found is None:
-        raise _unknown(call)
-    return found
+    for plain in (plain_loop, plain_solver, plain_rule):
+        if (found := plain(call, writer)) is not None:
+            return found
+    raise _unknown(call)
 
 
 def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
@@ -140,6 +147,8 @@ def _plain_hosted(call: Hosted, writer: Writer) -> tuple[Any, ...]:
     loop = getattr(call.function, "__self__", None)
     if isinstance(loop, While):  # its number of steps
         return "steps", plain_loop(loop, writer), given
+    if (method := plain_method(call.function, writer)) is not None:
+        return "search", *method, given
     return "function", _name_of(call.function), given, named, call.item
 
 
@@ -181,6 +190,8 @@ def call_of(x: Any, known: Known, depth: int = 0) -> Any:
                 made = Hosted(_named(name, False), _arguments(args), _keywords(named), item)
             case ("steps", tuple(loop), tuple(args)):
                 made = _steps(loop_of(loop, known), _arguments(args))
+            case ("search", search, str(name), tuple(args)):
+                made = Hosted(method_of(search, name, known), _arguments(args), {})
             case ("positions", tuple(shape), key, int(lead), bool(assigns)):
                 made = _positions(shape, _argument(key, 0), lead, assigns)
             case ("rows", call, int(size), tuple(flags)):
@@ -188,11 +199,11 @@ def call_of(x: Any, known: Known, depth: int = 0) -> Any:
             case ("mapped", call, int(size), tuple(flags)):
                 made = _mapped(call_of(call, known, depth + 1), size, flags)
             case ("operator", str(name), tuple(args)):
-                made = _operator(_named(name, True), _arguments(args))
+                made = _operator(name, _arguments(args))
             case ("scipy", str(name), tuple(given)):
                 made = _elementwise(name, given)
             case _:
-                made = loop_of(x, known) or rule_of(x, known)
+                made = loop_of(x, known) or solver_of(x, known) or rule_of(x, known)
     if made is None:
         raise FormatError(f"a program calls {x!r:.60}, which is not known here")
     return made
@@ -253,12 +264,17 @@ def _plain_argument(x: Any) -> tuple[str, Any]:
         return "slice", (x.start, x.stop, x.step)
     if x is Ellipsis:
         return "slice", ()
+    if x is np._NoValue:  # in place of an argument that is left out
+        return "nothing", ()
     if isinstance(x, np.dtype) or (isinstance(x, type) and issubclass(x, np.generic)):
         return "dtype", np.dtype(x).str
     if isinstance(x, type) and x in PYTHON_TYPES.values():
         return "dtype", x.__name__
     if callable(x):
         return "function", _name_of(x)
+    if _is_own(type(x)):
+        made = x.__reduce__()
+        return "made", (_name_of(made[0]), tuple(map(_plain_argument, made[1])))
     try:
         written(x)
     except TypeError as error:
@@ -280,12 +296,16 @@ def _argument(x: Any, depth: int) -> Any:
                 return Ellipsis
             case ("slice", (int() | None as start, int() | None as stop, int() | None as step)):
                 return slice(start, stop, step)
+            case ("nothing", ()):
+                return np._NoValue
             case ("dtype", str(name)) if name in PYTHON_TYPES:
                 return PYTHON_TYPES[name]
             case ("dtype", str(name)):
                 return dtype_named(name)
             case ("function", str(name)):
                 return _named(name, False)
+            case ("made", (str(name), tuple(args))):
+                return _made(name, [_argument(item, depth + 1) for item in args])
             case ("value", value):
                 return value
     raise FormatError(f"a program with the argument {x!r:.60}")
@@ -343,9 +363,15 @@ def _is_count(size: int, flags: tuple[Any, ...]) -> bool:
     return 1 <= size < MAX_LENGTH and all(x.__class__ is bool for x in flags)
 
 
-def _operator(cls: Any, arguments: tuple[Any, ...]) -> Callee:
+def _operator(name: str, arguments: tuple[Any, ...]) -> Callee | None:
+    made = _made(name, arguments)
+    return made if isinstance(made, Callee) else None
+
+
+def _made(name: str, arguments: Sequence[Any]) -> Any:
+    """An instance of a class of ours, which checks what it is made of."""
+    cls = _named(name, True)
     try:
-        made: Callee = cls(*arguments)
+        return cls(*arguments)
     except Exception as error:
-        raise FormatError(f"a program with an operator that cannot be made: {error}") from None
-    return made
+        raise FormatError(f"a program with a {cls.__name__} that cannot be made: {error}") from None

@@ -1,10 +1,11 @@
 """Loops and checkpoints inside programs as plain values and back, for `save` and `load`.
 
-A loop is its body: a function of which the programs of all recorded paths are kept. What was a
-Python function is gone, so a loaded loop that decides something new raises LookupError; its
-derivatives are made from the programs, as before. Every number in a file that memory is laid out by
-is compared with the programs, which the core has checked. This file knows the parts of loops; it
-must not know what a file looks like. It runs once for each loop of a program.
+A loop is its body, as what a solver solves is: a function of which the programs of all recorded
+paths are kept. What was a Python function is gone, so a loaded loop that decides something new
+raises LookupError; its derivatives are made from the programs, as before. Every number in a file
+that memory is laid out by is compared with the programs, which the core has checked. This file
+knows the parts of loops; it must not know what a file looks like. It runs once for each loop of a
+program.
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     from cdiff._packing import Spec
     from cdiff._saving import Known, Writer
 
-__all__ = ["forms_of", "is_tagged", "loop_of", "plain_loop", "plain_specs", "specs_of"]
+__all__ = [
+    "LoadedBody",
+    "body_of",
+    "forms_of",
+    "is_tagged",
+    "loop_of",
+    "plain_body",
+    "plain_loop",
+    "plain_specs",
+    "specs_of",
+]
 
 MAX_LENGTH = 1 << 48  # of a loop, and of an axis
 
@@ -44,19 +55,19 @@ def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
     tuple or None
     """
     if isinstance(call, Scan):
-        body = _plain_body(call.body, writer)
+        body = plain_body(call.body, writer)
         carry, xs = plain_specs(call.carry), plain_specs(call.xs)
         return "scan", body, carry, xs, call.length, call.reverse, call.saves
     if isinstance(call, While):
-        body = _plain_body(call.body, writer)
-        condition = _plain_body(call.condition, writer)
+        body = plain_body(call.body, writer)
+        condition = plain_body(call.condition, writer)
         return "while", body, condition, plain_specs(call.carry), call.limit
     if isinstance(call, Counted):
         return "counted", plain_loop(call.scan, writer)
     if isinstance(call, CountedAtPoints):
         return "points", tuple([plain_loop(c, writer) for c in call.callees]), call.flags
     if isinstance(call, Recorded):
-        return "recorded", _plain_body(call.body, writer)
+        return "recorded", plain_body(call.body, writer)
     return None
 
 
@@ -82,9 +93,11 @@ def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
         return None
     match x:
         case ("scan", body, carry, xs, int(length), bool(reverse), bool(saves)):
-            return _scan(_body(body, known), specs_of(carry), specs_of(xs), length, reverse, saves)
+            return _scan(
+                body_of(body, known), specs_of(carry), specs_of(xs), length, reverse, saves
+            )
         case ("while", body, condition, carry, int(limit)):
-            bodies = _body(body, known), _body(condition, known)
+            bodies = body_of(body, known), body_of(condition, known)
             return _while(*bodies, specs_of(carry), limit)
         case ("counted", tuple(scan)):
             found = loop_of(scan, known)
@@ -94,7 +107,7 @@ def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
             fits = points and all(isinstance(c, (Counted, CountedAtPoints)) for c in points)
             return CountedAtPoints(points, flags) if fits else None
         case ("recorded", body):
-            return Recorded(_body(body, known))
+            return Recorded(body_of(body, known))
     return None
 
 
@@ -115,7 +128,7 @@ def is_tagged(x: Any) -> bool:
 # --- bodies ---------------------------------------------------------------------------------------
 
 
-class _Loaded(Body):
+class LoadedBody(Body):
     """A body of which only the programs are left.
 
     Parameters
@@ -127,6 +140,7 @@ class _Loaded(Body):
 
     def __init__(self, n_inputs: int, n_captured: int, paths: list[tuple[Program, Program]]):
         super().__init__(_gone, n_inputs)
+        self.sealed = True
         self.captured = [array(0.0) for _ in range(n_captured)]
         self.inputs = _input_specs(paths[0][0])
         self.results = _output_specs(paths[0][0])
@@ -134,14 +148,29 @@ class _Loaded(Body):
             self._keep(Path(program, LEAF, [], [], runs))
 
 
+class _NotInFile(NewPath, LookupError):
+    """A path that was not recorded before the function was saved."""
+
+
 def _gone(nodes: Any) -> Any:
-    raise NewPath(
-        "a loop was loaded from a file, which has no program for what it decides now; run it with "
-        "such values before it is saved"
+    raise _NotInFile(
+        "a loop or a solver was loaded from a file, which has no program for what its function "
+        "decides now; run it with such values before it is saved"
     )
 
 
-def _plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
+def plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
+    """A recorded function as a plain value.
+
+    Parameters
+    ----------
+    body : Body
+    writer : Writer
+
+    Returns
+    -------
+    tuple
+    """
     paths = [] if body.paths is None else body.paths.distinct()
     programs = [
         (writer.program(path.program), writer.program(path.runner.program)) for path in paths
@@ -149,14 +178,30 @@ def _plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
     return body.n_inputs, len(body.captured), tuple(programs)
 
 
-def _body(x: Any, known: Known) -> _Loaded:
+def body_of(x: Any, known: Known) -> LoadedBody:
+    """The recorded function that `plain_body` was given.
+
+    Parameters
+    ----------
+    x : object
+        Anything that was read.
+    known : Known
+
+    Returns
+    -------
+    LoadedBody
+
+    Raises
+    ------
+    FormatError
+    """
     match x:
         case (int(n_inputs), int(n_captured), tuple(programs)) if programs:
             paths = [_path(pair, known) for pair in programs]
             forms = {forms_of(program) for path in paths for program in path}
             fits = n_captured >= 0 <= n_inputs and len(forms) == 1
             if fits and paths[0][0].n_inputs == n_inputs + n_captured:
-                return _Loaded(n_inputs, n_captured, paths)
+                return LoadedBody(n_inputs, n_captured, paths)
     raise FormatError("the programs of a loop do not fit together")
 
 
@@ -196,7 +241,7 @@ def forms_of(program: Program) -> tuple[Any, ...]:
 
 
 def _scan(
-    body: _Loaded, carry: list[Spec], xs: list[Spec], length: int, reverse: bool, saves: bool
+    body: LoadedBody, carry: list[Spec], xs: list[Spec], length: int, reverse: bool, saves: bool
 ) -> Scan:
     n, m = len(carry), len(carry) + len(xs)
     fits = body.inputs[:m] == [*carry, *xs] and body.results[:n] == carry
@@ -208,7 +253,7 @@ def _scan(
         raise FormatError(f"a loop that cannot be made: {error}") from None
 
 
-def _while(body: _Loaded, condition: _Loaded, carry: list[Spec], limit: int) -> While:
+def _while(body: LoadedBody, condition: LoadedBody, carry: list[Spec], limit: int) -> While:
     n = len(carry)
     fits = body.n_inputs == condition.n_inputs == n and body.results == carry
     fits = fits and body.inputs[:n] == condition.inputs[:n] == carry

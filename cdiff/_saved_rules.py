@@ -104,6 +104,8 @@ def plain_rule(call: Any, writer: Writer) -> tuple[Any, ...] | None:
     forms = _plain_arguments(call.arguments), _plain_results(call.results)
     kind = next(kind for kind, cls in KINDS.items() if isinstance(call.owner, cls))
     more: tuple[Any, ...] = ()
+    if kind == "user":
+        writer.check_runs(call.owner)
     if isinstance(call, VjpRule):
         more = (_plain_tree(call.saved_tree), tuple(call.saved), tuple(call.saved_places))
     plain = kind, name, *forms, *more

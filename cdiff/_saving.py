@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import has_rules
+from cdiff._body import has_rules, rules_of
 from cdiff._core import operator_codes, program_of_parts, program_parts
 from cdiff._paths import Path
 from cdiff._plain import FormatError, dtype_named, read, written
@@ -31,6 +31,7 @@ from cdiff._tree import class_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cdiff._body import Body
     from cdiff._core import Program
     from cdiff._tree import TreeDef
 
@@ -61,10 +62,18 @@ NUMBER_FORMS = {"f": "<f8", "c": "<c16"}  # of Python's numbers as inputs
 
 
 class Writer:
-    """What is written once for all programs of a file: the names of functions with rules."""
+    """What is written once for all programs of a file: the names of functions that are not in it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    named : bool, default True
+        Whether `load` will be given such functions. If not, a program that runs one cannot be
+        written.
+    """
+
+    def __init__(self, named: bool = True) -> None:
         self._owners: dict[str, Any] = {}
+        self._named = named
 
     def program(self, program: Program) -> dict[str, Any]:
         """A program as a plain value."""
@@ -86,6 +95,33 @@ class Writer:
             )
         return name
 
+    def check_runs(self, owner: Any) -> None:
+        """TypeError if this function, which a program runs, will not be given."""
+        if not self._named:
+            raise TypeError(f"{owner!r:.60} is not in it")
+
+    def check_solved(self, body: Body) -> None:
+        """The same for all functions with rules that a solver differentiates."""
+        for path in [] if body.paths is None else body.paths.distinct():
+            for rule in rules_of(path.program):
+                self.check_runs(rule)
+
+    def solver_name(self, solver: Any) -> Any:
+        """The name of a user's solver, by which `load` is given it; True for one of ours."""
+        from cdiff._solving import as_guessed  # which is there if there is a solver
+
+        if solver is as_guessed:
+            return True
+        self.check_runs(solver)
+        name = getattr(solver, "__name__", None)
+        name = name if isinstance(name, str) else type(solver).__name__
+        if self._owners.setdefault(f"solver {name}", solver) is not solver:
+            raise TypeError(
+                f"two solvers are called {name!r}; give one of them another __name__, by which "
+                "load(..., solvers={...}) finds it"
+            )
+        return name
+
 
 class Known:
     """What `load` was given besides the file.
@@ -96,11 +132,45 @@ class Known:
         Namedtuples and dataclasses that may be among arguments and results.
     rules : dict
         Functions with derivative rules by their names in the file.
+    solvers : dict
+        Solvers of the user's by their names in the file.
     """
 
-    def __init__(self, containers: Iterable[type] = (), rules: dict[str, Any] | None = None):
+    def __init__(
+        self,
+        containers: Iterable[type] = (),
+        rules: dict[str, Any] | None = None,
+        solvers: dict[str, Any] | None = None,
+    ) -> None:
         self.classes = {class_name(cls): cls for cls in containers}
         self.rules = {} if rules is None else rules
+        self.solvers = {} if solvers is None else solvers
+        self._made: dict[bytes, Any] = {}
+        self.sizes: set[int] = set()  # numbers of steps in all programs
+
+    def given(self) -> tuple[tuple[type, ...], dict[str, Any], dict[str, Any]]:
+        """What this was made of."""
+        return tuple(self.classes.values()), self.rules, self.solvers
+
+    def once(self, x: Any, made: Callable[[Any, Known], Any]) -> Any:
+        """What is made of a part of the file, the same one wherever it stands there."""
+        key = written(x)
+        if key not in self._made:
+            self._made[key] = made(x, self)
+        return self._made[key]
+
+    def solver(self, name: Any) -> Any:
+        """The solver that `Writer.solver_name` gave this name."""
+        from cdiff._solving import as_guessed
+
+        if name is True:
+            return as_guessed
+        if name.__class__ is not str or name not in self.solvers:
+            raise FormatError(
+                f"a program calls the solver {name!r:.80}; functions are not imported by name: "
+                f"give it to load(..., solvers={{{name!r:.80}: f}})"
+            )
+        return self.solvers[name]
 
     def program(self, parts: Any) -> Program:
         """A program out of a file, checked."""

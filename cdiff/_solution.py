@@ -28,7 +28,10 @@ from cdiff.numpy import linalg, stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Given", "Solution", "Unknown", "dense_solution", "solved"]
+    from cdiff._packing import Spec
+    from cdiff._tree import TreeDef
+
+__all__ = ["Checked", "Given", "Solution", "Unknown", "dense_solution", "solved"]
 
 
 AT_SOLUTION = "the Jacobian of the equations by the unknowns at the solution"
@@ -62,6 +65,16 @@ class Unknown:
             raise ValueError(f"{who}: there is no number among the unknowns")
         leaves = [float(x) if x.__class__ is int else x for x in leaves]
         self.packing = Packing([spec_of(x) for x in leaves], bare=False)
+
+    @classmethod
+    def of_parts(
+        cls, who: str, treedef: TreeDef, paths: Sequence[str], specs: Sequence[Spec]
+    ) -> Unknown:
+        """The unknown of which a file tells the form."""
+        self = cls.__new__(cls)
+        self.who, self.treedef, self.paths = who, treedef, list(paths)
+        self.packing = Packing(specs, bare=False)
+        return self
 
     def opened(self, tree: Any, name: str) -> list[Any]:
         """The leaves of a container of this structure, checked; rows in a list are an array."""
@@ -100,7 +113,7 @@ class Unknown:
 
     def name(self, k: int) -> str:
         """What number k of the vector is called."""
-        place = next(i for i in range(len(self.paths)) if k < self.packing.starts[i + 1])
+        place = int(np.searchsorted(self.packing.starts, k, side="right")) - 1
         _, shape = self.packing.specs[place]
         if not shape:
             return self.paths[place]
@@ -188,7 +201,7 @@ class Given:
         return [_number(np.asarray(y)) for y in body.run([np.asarray(x) for x in inputs])]
 
 
-class _Checked(PointCallee):
+class Checked(PointCallee):
     """A matrix as it is, or an error where the implicit function theorem does not hold.
 
     Parameters
@@ -249,7 +262,8 @@ class Solution(PointCallee):
         The equations: as many numbers as there are unknowns, all zero at the solution.
     unknown : Unknown
     find : callable
-        ``find(guess, parameters)``, of plain leaves, is the solution as a plain vector.
+        ``find(guess, parameters)``, of plain leaves, is the solution as a plain vector; a `Problem`
+        of `_solving.py`.
     linear : callable, optional
         ``linear(product, rhs, transposed)`` solves a linear system by products of its matrix with
         vectors, where it may be told apart from its transpose; else the Jacobian is made.
@@ -302,7 +316,7 @@ class Solution(PointCallee):
             def equations(v: Array) -> Any:
                 return self.equations.packing.pack(self.body.apply([*packing.unpack(v), *rest]))
 
-            matrix = call(_Checked(self.unknown, AT_SOLUTION), [jacobian(equations)(y)])
+            matrix = call(Checked(self.unknown, AT_SOLUTION), [jacobian(equations)(y)])
             return linalg.solve(matrix.T if transposed else matrix, rhs)
         product = self._transposed if transposed else self._product
         return self.linear(partial(product, inputs), rhs, transposed)
@@ -346,7 +360,7 @@ def dense_solution(product: Callable[[Any], Any], rhs: Any, unknown: Unknown) ->
     numpy.linalg.LinAlgError
         If the matrix is singular.
     """
-    matrix = _Checked(unknown, "the matrix").value([jacobian(product)(np.zeros_like(rhs))])
+    matrix = Checked(unknown, "the matrix").value([jacobian(product)(np.zeros_like(rhs))])
     return np.linalg.solve(matrix, rhs)
 
 

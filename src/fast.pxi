@@ -14,8 +14,8 @@ cdef class DirectCall(VectorCallable):
     """Base of the functions that transformations return: the call itself.
 
     A subclass provides `general(args, kwargs, found)`, which takes every call that is not from
-    floats and float64 ndarrays to one float64 Array.  `found` is None, or the pair (result, leaves)
-    where the function was called already, at the next level.
+    floats and float64 ndarrays to one float64 Array.  `found` is None, or (result, leaves, level)
+    where the function was called already; that level is open.
     """
     cdef object function
     cdef tuple positions          # of the arguments to differentiate
@@ -77,20 +77,12 @@ cdef class DirectCall(VectorCallable):
 cdef object call_direct(PyObject *called, PyObject *const *args, size_t nargsf, PyObject *names):
     """The vectorcall of a DirectCall."""
     cdef DirectCall self = <DirectCall>called
-    cdef Py_ssize_t i, n = PyVectorcall_NARGS(nargsf)
-    cdef tuple given
-    cdef object out, result
+    cdef Py_ssize_t n = PyVectorcall_NARGS(nargsf)
     if names != NULL or not self.takes(args, n):
         if names == NULL and takes_arrays(self, args, n):
             return call_nested(self, args, n)
         return self.general(positional(args, n), named(args + n, names), None)
-    given = self.with_leaves(args, n)
-    out = call_recorded(self.function, given)
-    if type(out) is Array:
-        result = self.derivative(<Array>out, given)
-        if result is not None:
-            return result
-    return self.general(positional(args, n), {}, (out, [given[i] for i in self.positions]))
+    return call_recorded(self, args, n)
 
 
 cdef class GradientCall(DirectCall):
@@ -102,9 +94,9 @@ cdef class GradientCall(DirectCall):
         cdef Py_ssize_t i
         cdef int paused = cdiff_tls.paused
         cdef object gradient
-        if N(y).flags != level_bit(cdiff_tls.depth + 1):
+        if N(y).flags != level_bit(cdiff_tls.depth):
             return None
-        sweep_init(&s, cdiff_tls.depth + 1)
+        sweep_init(&s, cdiff_tls.depth)
         try:
             s.by_trees = not watching
             for i in range(self.count):
@@ -144,12 +136,12 @@ cdef class JacobianCall(DirectCall):
     cdef object derivative(self, Array y, tuple given):
         cdef Array x = given[self.places[0]]
         cdef np.ndarray matrix
-        if levels_of(N(y)) != level_bit(cdiff_tls.depth + 1):
-            refuse_left([y], cdiff_tls.depth + 1)
+        if levels_of(N(y)) != level_bit(cdiff_tls.depth):
+            refuse_left([y], cdiff_tls.depth)
         y = current(y)
-        if not is_plain_at(y, cdiff_tls.depth + 1) or typenum_of(y) != NPY_DOUBLE:
+        if not is_plain_at(y, cdiff_tls.depth) or typenum_of(y) != NPY_DOUBLE:
             return None
-        found = jacobian_blocks([y], [x], cdiff_tls.depth + 1, self.mode)
+        found = jacobian_blocks([y], [x], cdiff_tls.depth, self.mode)
         if found is None:
             return None
         matrix = found[0][0]
@@ -164,13 +156,23 @@ for _callable in (DirectCall, GradientCall, JacobianCall):
     VectorCallable.enable(_callable)
 
 
-cdef object call_recorded(object function, tuple args):
-    """function(*args) inside the next level."""
+cdef object call_recorded(DirectCall self, PyObject *const *args, Py_ssize_t n):
+    """The call with leaves in the chosen places.  All of it is inside of one level: once that is
+    left another thread may take it, and this one would begin above."""
     cdef int depth = cdiff_tls.depth, paused = cdiff_tls.paused
+    cdef tuple given = self.with_leaves(args, n)
+    cdef Py_ssize_t i
+    cdef object out, result
     go_to(depth + 1)
     cdiff_tls.paused = 0
     try:
-        return PyObject_Vectorcall(function, tuple_items(<PyObject *>args), len(args), NULL)
+        out = PyObject_Vectorcall(self.function, tuple_items(<PyObject *>given), n, NULL)
+        if type(out) is Array:
+            result = self.derivative(<Array>out, given)
+            if result is not None:
+                return result
+        found = out, [given[i] for i in self.positions], depth + 1
+        return self.general(positional(args, n), {}, found)
     finally:
         go_to(depth)
         cdiff_tls.paused = paused

@@ -30,9 +30,9 @@ cdef object call_nested(DirectCall call, PyObject *const *args, Py_ssize_t n):
         if type(out) is Array:
             refuse_left([out], level)
             found = nested_derivative(call, <Array>out, leaves, level)
-    if found is not None:
-        return found
-    return call.general(positional(args, n), {}, (out, leaves))
+        if found is not None:
+            return found
+        return call.general(positional(args, n), {}, (out, leaves, level))
 
 
 cdef object nested_derivative(DirectCall call, Array y, list leaves, int level):

@@ -191,22 +191,6 @@ def test_what_cannot_be_saved():
         called(lambda x: (x, THING), (1.0,)).save(io.BytesIO())
 
 
-SOLVED = {
-    "quad": lambda x: cd.integrate.quad(lambda t: t * x, 0.0, 1.0),
-    "odeint": lambda x: cd.integrate.odeint(lambda y, t: -x * y, x, np.linspace(0.0, 1.0, 3)),
-    "custom_root": lambda x: cd.custom_root(lambda y, a: y**3 - a)(1.0, x),
-    "custom_fixed_point": lambda x: cd.custom_fixed_point(lambda y, a: 0.5 * y + a)(1.0, x),
-    "implicit_minimize": lambda x: cd.implicit_minimize(lambda y, a: (y - a) ** 2)(1.0, x),
-    "linear_solve": lambda x: cd.linear_solve(lambda y: x * y, x),
-}
-
-
-@pytest.mark.parametrize("name", SOLVED)
-def test_solvers_in_programs_say_what_to_do_instead(name):
-    with pytest.raises(TypeError, match=rf"calls {name}.*pickle the compiled function.*operator"):
-        called(SOLVED[name], (2.0,)).save(io.BytesIO())
-
-
 THING = object()
 
 

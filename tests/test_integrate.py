@@ -423,3 +423,37 @@ def test_gradients_leave_nothing_behind():
     inside = lambda p: cdi.ode_solution(decay(p), p, (0.0, 1.0))(np.array([0.2, 0.5])).sum()
     for f in (end, inside):
         assert _objects_kept(lambda f=f: cd.grad(f)(np.array([0.5, 1.0]))) < 10
+
+
+def compiled_at(f, *args):
+    """A compiled function that was recorded at these arguments."""
+    compiled = cd.compile(f)
+    compiled(*args)
+    return compiled
+
+
+def decayed(t, y0, **options):
+    return cdi.odeint(lambda t, y: -y, y0, t, **options)
+
+
+@pytest.mark.parametrize("options", [{}, CONTINUOUS, {**CONTINUOUS, "method": "RK45"}])
+def test_a_compiled_function_checks_times_that_are_arguments(options):
+    f = lambda t, y0: decayed(t, y0, **options)
+    compiled = compiled_at(f, np.array([0.0, 1.0, 2.0]), 1.0)
+    for wrong in ([0.0, 2.0, 1.0], [0.0, 1.0, np.nan], [0.0, 1.0, np.inf]):
+        with pytest.raises(ValueError, match="the times must be finite, and increase or decrease"):
+            compiled(np.array(wrong), 1.0)
+    back = np.array([0.0, -1.0, -2.0])
+    np.testing.assert_allclose(compiled(back, 1.0), f(back, 1.0), rtol=1e-12)
+
+
+def test_a_compiled_solution_knows_where_it_ends():
+    f = lambda ends, t: cdi.ode_solution(lambda t, y: -y, 1.0, ends)(t)
+    ends = np.array([0.0, 2.0])
+    for t in (1.0, np.array([1.0, 0.5])):
+        compiled = compiled_at(f, ends, t)
+        for wrong in (5.0 * t, -t):
+            with pytest.raises(ValueError, match="the solution is known from t = 0 to 2"):
+                compiled(ends, wrong)
+        np.testing.assert_allclose(compiled(-ends, -t), f(-ends, -t), rtol=1e-12)
+        np.testing.assert_allclose(compiled(ends, 1.9 * t), f(ends, 1.9 * t), rtol=1e-12)

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import pkgutil
 import random
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from damage import damage_bytes, exchange_parts
 
 import cdiff as cd
-from cdiff._core import Hosted, HostedRows, Positions
+from cdiff._core import Callee, Hosted, HostedRows, Positions
 from cdiff._saved_calls import NUMPY, OWN, call_of, plain_call
 from cdiff._saving import pack, unpack
 
@@ -99,6 +100,22 @@ def test_everything_that_programs_call_can_be_named():
         else:
             known = what in OWN[module].split()
         assert known, (module, what)
+
+
+def test_all_operators_of_numpy_and_scipy_can_be_named():
+    pytest.importorskip("scipy")
+    for module in pkgutil.walk_packages(cd.__path__, "cdiff."):
+        if module.name.startswith(("cdiff.numpy", "cdiff.scipy")):
+            __import__(module.name)
+    todo, seen = [Callee], 0
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        if cls.__module__.startswith(("cdiff.numpy", "cdiff.scipy")) and not cls.__subclasses__():
+            seen += 1
+            known = OWN.get(cls.__module__, "").split()
+            assert cls.__name__ in known or cls.__name__ == "Elementwise", cls
+    assert seen > 20
 
 
 def test_the_lists_name_what_there_is():

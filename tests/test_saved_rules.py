@@ -204,6 +204,21 @@ def test_decisions_beside_rules():
         cd.grad(found)(-MOVED)
 
 
+def test_pickles_with_operators():
+    compiled = cd.compile(operating)
+    expected = compiled(POINT)
+    copied = pickle.loads(pickle.dumps(compiled))
+    np.testing.assert_array_equal(copied(POINT), expected)
+    copied = pickle.loads(pickle.dumps(loaded(operating)))
+    np.testing.assert_array_equal(copied(POINT), expected)
+    got, want = (cd.grad(total(f))(POINT) for f in (copied, operating))
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def operating(x):
+    return gammas(x) * x
+
+
 def test_a_pickle_of_a_loaded_function():
     found = pickle.loads(pickle.dumps(loaded(cd.stop_gradient)))
     np.testing.assert_array_equal(cd.grad(total(found))(POINT), np.zeros(4))
@@ -214,9 +229,12 @@ def test_a_pickle_of_a_loaded_function():
 
 
 def special_functions():
+    import cdiff.scipy.fft as csf
     import cdiff.scipy.interpolate as csi
     import cdiff.scipy.linalg as csl
+    import cdiff.scipy.ndimage as cndi
     import cdiff.scipy.signal as css
+    import cdiff.scipy.sparse as sparse
     import cdiff.scipy.special as csp
     import cdiff.scipy.stats as cst
 
@@ -252,13 +270,35 @@ def special_functions():
         "lu": lambda x: csl.lu_factor(np.outer(x, x) + spd)[0],
         "lfilter": cd.grad(lambda x: css.lfilter([1.0, 2.0], [1.0, 0.5], x).sum()),
         "convolve": cd.grad(lambda x: (css.convolve(x, x) ** 2).sum()),
+        "cosines": lambda x: csf.dctn(np.outer(x, x), 3) + csf.dst(x * x, 1, norm="ortho"),
+        "hankel": cd.grad(lambda x: (csf.fht(x, 0.1, 0.0) ** 2).sum()),
+        "image": cd.vmap(lambda x: cndi.shift(np.outer(x * POINT, POINT), 0.3).sum()),
+        "sparse": lambda x: matrix(x) @ x + cd.grad(lambda x: (matrix(x) @ x**2).sum())(x),
+        "spsolve": lambda x: sparse.linalg.spsolve(matrix(x), x**2),
+        "polar": cd.grad(lambda x: (csl.polar(np.outer(x, x**2) + spd)[0] ** 3).sum()),
+        "triangles": lambda x: csi.LinearNDInterpolator(SITES, cd.numpy.tile(x, 3)[:9] ** 2)(
+            np.array([[0.4, 0.2], [0.3, 1.0]]) * x[:2]
+        ),
+        "nearest": lambda x: csi.NearestNDInterpolator(SITES, np.arange(9.0))(x[:2] / 2) * x[0],
+        "missing": lambda x: np.nanmax(np.where(x > 1.0, x, np.nan)) * x,
     }
+
+
+SITES = np.stack(np.meshgrid(np.arange(3.0), np.arange(3.0)), -1).reshape(9, 2) + 0.01 * np.outer(
+    np.arange(9.0) % 4, [1.0, -1.0]
+)
+
+
+def matrix(x):
+    import cdiff.scipy.sparse as sparse
+
+    return sparse.coo_array((x + 4.0, ([0, 1, 2, 3], [0, 1, 3, 2])), (4, 4))
 
 
 SPECIAL = (
     "jv", "gammainc", "orders", "vmap", "lambertw", "loop", "expm", "power", "triangle",
-    "sylvester", "riccati", "periodic", "shares", "banded", "lu", "lfilter", "convolve",
-    "quantile",
+    "sylvester", "riccati", "periodic", "shares", "banded", "lu", "lfilter", "convolve", "quantile",
+    "cosines", "hankel", "image", "sparse", "spsolve", "polar", "triangles", "nearest", "missing",
 )  # fmt: skip
 
 
@@ -325,6 +365,18 @@ FOUND = (None, (None,), (0,), (("<f8", (4,)),))
         ("steps", ("recorded", None), ()),
         ("steps", (), ()),
         ("operator", "cdiff.scipy._matrix:MatrixFunction", (("value", "__class__"),)),
+        ("operator", "cdiff.scipy.fft:RealTransform",
+         tuple([("value", x) for x in ("set_workers", 1, -1, "ortho", True)])),
+        ("operator", "cdiff.scipy.fft:Hankel", (("value", "set_workers"), ("value", 2))),
+        ("operator", "cdiff.scipy._resample:SplineFilter",
+         (("value", 9), ("value", "mirror"), ("tuple", (("value", 0),)))),
+        ("operator", "cdiff.scipy.sparse._array:Product", (("value", 1),)),
+        ("operator", "cdiff.scipy._scattered:Tree", (("value", SITES),)),
+        ("function", "cdiff.scipy._scattered:Tree", (("value", SITES),), (), None),
+        ("function", "cdiff.scipy._scattered:_simplex",
+         (("made", ("cdiff.scipy._scattered:Mesh", (("value", SITES), ("value", SITES)))),), (),
+         None),
+        ("function", "cdiff.scipy._scattered:_simplex", (("made", ("os:system", ())),), (), None),
     ],
 )
 def test_nothing_else_can_be_named(x):

@@ -295,3 +295,61 @@ def test_decisions_in_threads_of_a_thread_that_records():
         finally:
             go_on.set()
         assert waiting.result(60) == 6.0
+
+
+MEANWHILE = {
+    "checkpoint": cd.checkpoint(lambda x: np.sin(x) * x),
+    "scan": lambda x: cd.scan(lambda c, _: (np.sin(c * x), None), x, length=3)[0],
+    "while_loop": lambda x: cd.while_loop(lambda c: c.sum() < 9.0, lambda c: c * 1.5 + x, x),
+    "custom_root": lambda x: cd.custom_root(lambda y, a: y**3 + y - a)(np.ones(2), x),
+    "linear_solve": lambda x: cd.linear_solve(lambda y: 3.0 * y + x * y[::-1], x),
+}
+WHOLE = {
+    "grad": lambda f: cd.grad(lambda x: f(x).sum()),
+    "value_and_grad": lambda f: cd.value_and_grad(lambda x: f(x).sum()),
+    "aux": lambda f: cd.grad(lambda x: (f(x).sum(), 1.0), has_aux=True),
+    "jacobian": cd.jacobian,
+    "jacfwd": cd.jacfwd,
+    "hessian": lambda f: cd.hessian(lambda x: f(x).sum()),
+    "vjp": lambda f: lambda x: cd.vjp(f, x)[1](np.ones(2)),
+    "jvp": lambda f: lambda x: cd.jvp(f, (x,), (x,)),
+    "linearize": lambda f: lambda x: cd.linearize(f, x)[1](x),
+    "compiled": lambda f: cd.compile(cd.grad(lambda x: f(x).sum())),
+    "of an Array": lambda f: lambda x: cd.grad(lambda x: f(x).sum())(cd.array(x)).numpy(),
+    "requires_grad": lambda f: lambda x: by_backward(f, x),
+}
+
+
+def by_backward(f, x):
+    x = cd.array(x, requires_grad=True)
+    f(x).sum().backward()
+    return x.grad
+
+
+@pytest.mark.parametrize("other", [cd.grad, cd.jacfwd, cd.compile])
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("inner", MEANWHILE)
+def test_a_thread_that_begins_meanwhile(inner, whole, other):
+    """The level of a derivative is its own until the derivative is there."""
+    point, begun, over = np.array([0.7, 1.3]), Event(), Event()
+
+    def waiting(x):
+        begun.set()
+        assert over.wait(60)
+        return x * x
+
+    def f(x):
+        if not begun.is_set():
+            pending.append(pool.submit(other(waiting), 2.0))
+            assert begun.wait(60)
+        return MEANWHILE[inner](x)
+
+    want, pending = WHOLE[whole](MEANWHILE[inner])(point), []
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            got = WHOLE[whole](f)(point)
+        finally:
+            over.set()
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12)
+    pending[0].result(60)

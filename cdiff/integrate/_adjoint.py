@@ -25,7 +25,7 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["IMPLICIT", "Settings", "captured_body", "flow"]
+__all__ = ["IMPLICIT", "Flow", "Settings", "captured_body", "flow"]
 
 IMPLICIT = ("Radau", "BDF", "LSODA")
 EXPLICIT = ("RK23", "RK45", "DOP853")
@@ -75,6 +75,8 @@ class Settings:
                     search.through(stops[k : k + 1])
                     found[k:] = search.v
             return found
+        if not np.isfinite(stops).all():  # SciPy would go on for ever
+            raise ValueError(f"{self.who}: the times must be finite, and increase or decrease")
         options: dict[str, Any] = {}
         if self.method in IMPLICIT:
             linear = plain_system(body, consts).linear

@@ -23,11 +23,13 @@ from cdiff._leaves import unwrapped
 from cdiff._loops import scan
 from cdiff._reverse import stop_gradient
 from cdiff._solution import Unknown
+from cdiff._solving import as_guessed
 from cdiff._tree import flatten, unflatten
 from cdiff._wrap import check_function, function_name
 from cdiff.integrate._adjoint import Settings, captured_body, flow
+from cdiff.integrate._event import FirstEvent
 from cdiff.integrate._runge_kutta import METHODS, Steps, System, placed_steps, round_number
-from cdiff.integrate._search import Search, plain_function, plain_system
+from cdiff.integrate._search import Search
 from cdiff.numpy.linalg import inv
 from cdiff.optimize._vector import as_float, refuse_complex
 
@@ -97,13 +99,33 @@ def _times(t: Any, who: str) -> Any:
         raise ValueError(f"{who}: there are no times")
     times = array(t, dtype=float) if not isinstance(t, (list, tuple)) else _core.concatenate(
         [array(float(x) if x.__class__ is int else x).reshape((1,)) for x in t], 0)  # fmt: skip
-    plain = peek(times)
-    if plain.ndim != 1 or not plain.size:
-        raise misfit(f"{who}: t must be a vector of times, got the shape {plain.shape}")
-    steps = np.diff(plain)
-    if not (np.all(steps >= 0) or np.all(steps <= 0)) or not np.all(np.isfinite(plain)):
+    if times.ndim != 1 or not times.size:
+        raise misfit(f"{who}: t must be a vector of times, got the shape {times.shape}")
+    if not _decided(_are_ordered, times):
         raise ValueError(f"{who}: the times must be finite, and increase or decrease")
     return times
+
+
+def _decided(question: Callable[..., bool], *values: Array) -> bool:
+    """An answer that goes by values, which is a decision where a program is recorded."""
+    found = hosted(question, values, {})
+    return question(*[peek(x) for x in values]) if found is NotImplemented else found
+
+
+def _are_ordered(times: Any) -> bool:
+    steps = np.diff(times)
+    return bool((np.all(steps >= 0) or np.all(steps <= 0)) and np.all(np.isfinite(times)))
+
+
+def _go_forward(ends: Any) -> bool:
+    return bool(ends[-1] >= ends[0])
+
+
+def _are_between(t: Any, ends: Any) -> bool:
+    """Do times lie in a span, but for rounding?"""
+    low, high = np.min(ends), np.max(ends)
+    margin = 1e-9 * (high - low)
+    return bool(np.all((t >= low - margin) & (t <= high + margin)))
 
 
 def odeint(
@@ -264,26 +286,38 @@ class _Choice:
     settings : Settings
     """
 
+    _sizes: frozenset[int] | set[int] = frozenset()  # numbers of steps, out of a file
+
     def __init__(self, problem: _Problem, times: Array, settings: Settings) -> None:
-        self._body = captured_body(problem.slope, times[0], problem.start)
-        self._settings = settings
+        self.body = captured_body(problem.slope, times[0], problem.start)
+        self.settings = settings
+        self.size = 0  # how many steps there are in the program that it belongs to
         self._last: tuple[Any, Any] = (None, None)
         # The search itself tells what the function reads from outside, on all ways that it takes.
         steps = self._found(peek(problem.start), peek(times))
-        self._body.sealed = True
-        self._inputs = (problem.start, times, *self._body.captured)
+        self.body.sealed = True
+        self._inputs = (problem.start, times, *self.body.captured)
         self._last = _contents([peek(x) for x in self._inputs]), steps
+
+    @classmethod
+    def of_parts(cls, body: Body, settings: Settings, size: int, sizes: set[int]) -> _Choice:
+        """What a program out of a file calls: there is none for other numbers of steps than these,
+        and one of more steps takes some of no width."""
+        self = cls.__new__(cls)
+        self.body, self.settings, self.size, self._sizes = body, settings, size, sizes
+        self._inputs, self._last = (), (None, None)
+        return self
 
     def __repr__(self) -> str:
         return "odeint"
 
     def steps(self) -> Steps:
         """The steps; in a program their number is a decision, and rounded so that few occur."""
-        count = hosted(self._count, self._inputs, {})
-        if count is NotImplemented:
+        n = hosted(self.count, self._inputs, {})
+        if n is NotImplemented:
             return self._found(*[peek(x) for x in self._inputs])
-        n, stops = count, self._inputs[1].shape[0]
-        table = hosted(partial(self._table, n), self._inputs, {})
+        self.size, stops = n, self._inputs[1].shape[0]
+        table = hosted(self.table, (n, *self._inputs), {})
         parts = [table[k * n : (k + 1) * n] for k in range(3)] + [table[3 * n :]]
         assert parts[3].shape == (stops,)
         return Steps(parts[0], parts[1], *[_core.cast(x, np.int64) for x in parts[2:]])
@@ -294,17 +328,21 @@ class _Choice:
         known, steps = self._last
         if known != key:
             with np.errstate(all="ignore"):
-                search = Search(self._settings, self._body, list(consts), float(times[0]), v)
+                search = Search(self.settings, self.body, list(consts), float(times[0]), v)
                 ends = times[1:][times[1:] != times[:-1]]
                 t, h = search.through(ends) if ends.size else (ends, ends)
             steps = placed_steps(t, h, times)
             self._last = key, steps
         return steps  # type: ignore[no-any-return]
 
-    def _count(self, *inputs: Any) -> int:
-        return round_number(len(self._found(*inputs).start))
+    def count(self, *inputs: Any) -> int:
+        """The number of steps, rounded."""
+        n = round_number(len(self._found(*inputs).start))
+        if self._sizes and n <= self.size:
+            return self.size
+        return min([size for size in self._sizes if size >= n], default=n)
 
-    def _table(self, n: int, *inputs: Any) -> Any:
+    def table(self, n: int, *inputs: Any) -> Any:
         """All in one vector, with steps of no width at the end; n decides its length."""
         steps = self._found(*inputs)
         flat = np.empty(3 * n + len(steps.ends))
@@ -331,15 +369,13 @@ class _OdeSolution:
     def __call__(self, t: Any) -> Any:
         problem, taken = self._problem, self._taken
         t = array(t, dtype=float)
-        low, high = sorted((float(peek(self._ends[0])), float(peek(self._ends[-1]))))
-        plain = np.asarray(peek(t))
-        margin = 1e-9 * (high - low)
-        if plain.ndim > 1 or not np.all((plain >= low - margin) & (plain <= high + margin)):
+        if t.ndim > 1 or not _decided(_are_between, t, self._ends):
+            low, high = sorted((float(peek(self._ends[0])), float(peek(self._ends[-1]))))
             raise ValueError(
                 f"ode_solution: the solution is known from t = {low:.6g} to {high:.6g}; it was "
                 "asked for elsewhere"
             )
-        sign = 1.0 if peek(self._ends[-1]) >= peek(self._ends[0]) else -1.0
+        sign = 1.0 if _decided(_go_forward, self._ends) else -1.0
         found = hosted(_step_before, (taken.begin, t, sign), {})
         k = _step_before(peek(taken.begin), peek(t), sign) if found is NotImplemented else found
         begin, before = _core.gather(taken.begin, k), _core.gather(taken.states, k)
@@ -491,23 +527,19 @@ def ode_event(
     slope = captured_body(problem.slope, span[0], problem.start)
     number = captured_body(condition, span[0], problem.start)
 
-    def search(v: Any, stops: Any, *consts: Any) -> Any:
-        n = len(slope.captured) if slope.sealed else 0
-        seen = plain_function(number, [*consts[n:]])
-        return np.asarray(_first_event(slope, [*consts[:n]], seen, v, stops, direction, settings))
-
     # As for the choice of steps: what is read from outside is known once it has been searched.
-    first = search(peek(problem.start), peek(span))
+    event_of = FirstEvent(slope, number, direction, settings)
+    first = event_of.time(peek(problem.start), peek(span))
     slope.sealed = number.sealed = True
     inputs = (problem.start, span, *slope.captured, *number.captured)
-    when = hosted(search, inputs, {})
+    when = hosted(event_of.time, inputs, {})
     when = first if when is NotImplemented else when
 
     def state(t: Any) -> Any:
         ends = _core.concatenate([span[:1], array(t).reshape((1,))], 0)
         return _Taken(problem, ends, settings).at_times()[1]
 
-    root = custom_root(lambda t: condition(t, state(t)), solver=lambda g, t: t)
+    root = custom_root(lambda t: condition(t, state(t)), solver=as_guessed)
     t = root(when if isinstance(when, Array) else float(when))
     leaves = problem.unknown.packing.unpack(state(t))
     return t, unflatten(problem.unknown.treedef, [unwrapped(x) for x in leaves])
@@ -518,34 +550,3 @@ def _own_settings(method: str, rtol: float, atol: float, max_steps: int, who: st
     if method not in METHODS:
         raise ValueError(f"{who}: method must be one of {tuple(METHODS)}, got {method!r}")
     return Settings(method, rtol, atol, max_steps, who)
-
-
-def _first_event(
-    slope: Body, consts: Any, number: Any, v: Any, stops: Any, direction: int, settings: Settings
-) -> float:
-    """The time of the first event, for plain values."""
-    method, system = METHODS[settings.method], plain_system(slope, consts)
-    with np.errstate(all="ignore"):
-        search = Search(settings, slope, list(consts), float(stops[0]), v)
-        search.aim(stops[1:])
-        before = float(number(search.t, v))
-        while search.is_going():
-            state = search.v
-            (t,), (h,) = search.attempts(1)
-            first = before if not h else float(number(search.t, search.v))
-            if not (before < 0.0 <= first or before > 0.0 >= first) or (
-                direction and (first > before) != (direction > 0)
-            ):
-                before = first
-                continue
-            low, high = 0.0, 1.0
-            while high - low > 1e-16:
-                middle = 0.5 * (low + high)
-                if not low < middle < high:
-                    break
-                there = float(number(t + middle * h, method.step(system, t, state, middle * h)))
-                low, high = (middle, high) if (there > 0) == (before > 0) else (low, middle)
-            return float(t + high * h)
-    raise RuntimeError(
-        f"ode_event: no event between t = {float(stops[0]):.6g} and {float(stops[1]):.6g}"
-    )

@@ -27,7 +27,7 @@ from cdiff.scipy._need import scipy_module
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["quad"]
+__all__ = ["Integral", "quad"]
 
 
 class _Form:
@@ -60,7 +60,7 @@ def _integral(f: Callable[[Any], Any], a: Any, b: Any, options: dict[str, Any]) 
     operands = [a, b, *body.captured]
     if not any(is_tracked(x) for x in operands):
         return array(found)
-    return call(_Integral(body, options), operands, array(found))
+    return call(Integral(body, options), operands, array(found))
 
 
 def _inside(a: Any, b: Any) -> float:
@@ -87,7 +87,7 @@ def _value(body: Body, consts: list[Any], a: Any, b: Any, options: dict[str, Any
     return found
 
 
-class _Integral(PointCallee):
+class Integral(PointCallee):
     """An integral of a recorded vector: limits and captured values to a vector."""
 
     def __init__(self, body: Body, options: dict[str, Any]) -> None:

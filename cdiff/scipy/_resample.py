@@ -52,6 +52,8 @@ class SplineFilter(PointCallee):
     """
 
     def __init__(self, order: int, mode: str, axes: tuple[int, ...], back: bool = False) -> None:
+        if order not in range(2, 6) or mode not in MODES or not all(axis >= 0 for axis in axes):
+            raise ValueError(f"there are no splines of order {order!r:.40} and mode {mode!r:.40}")
         self.order = order
         self.mode = mode
         self.axes = axes

@@ -196,9 +196,45 @@ class _Scattered:
         return _core.reshape(x, x.shape + (1,) * (self._values.ndim - 1))
 
 
+class Mesh:
+    """The triangles (or their like) between points, which can be made once more.
+
+    Parameters
+    ----------
+    points : ndarray
+    simplices : ndarray, optional
+        Those that are expected: another version of SciPy may cut a square the other way.
+    """
+
+    def __init__(self, points: Any, simplices: Any = None) -> None:
+        self.points = points
+        self.own = scipy_module("spatial").Delaunay(points)
+        if simplices is not None and not np.array_equal(simplices, self.own.simplices):
+            raise ValueError("this version of SciPy makes other triangles of the points")
+
+    def __reduce__(self) -> Any:
+        return Mesh, (self.points, self.own.simplices)
+
+
+class Tree:
+    """Where points lie, which can be made once more.
+
+    Parameters
+    ----------
+    points : ndarray
+    """
+
+    def __init__(self, points: Any) -> None:
+        self.points = points
+        self.own = scipy_module("spatial").cKDTree(points)
+
+    def __reduce__(self) -> Any:
+        return Tree, (self.points,)
+
+
 def _simplex(x: Any, mesh: Any) -> Any:
     """In which one each query lies, -1 outside all."""
-    return mesh.find_simplex(x)
+    return mesh.own.find_simplex(x)
 
 
 def _corners(simplices: Any, places: Any) -> Any:
@@ -206,7 +242,7 @@ def _corners(simplices: Any, places: Any) -> Any:
 
 
 def _nearest(x: Any, tree: Any) -> Any:
-    return np.asarray(tree.query(x)[1])
+    return np.asarray(tree.own.query(x)[1])
 
 
 class LinearNDInterpolator(_Scattered):
@@ -223,17 +259,17 @@ class LinearNDInterpolator(_Scattered):
         super().__init__(points, values, fill_value=fill_value, rescale=rescale)
 
     def _prepare(self, points: Any) -> None:
-        self._mesh = scipy_module("spatial").Delaunay(points)
+        self._mesh = Mesh(points)
 
     def _found(self, x: Array) -> Array:
         mesh, dim = self._mesh, x.shape[1]
         place = of_values(_simplex, x, mesh)
         inside = of_values(np.maximum, place, 0)
-        frame = rows_at(as_array(mesh.transform), inside)
+        frame = rows_at(as_array(mesh.own.transform), inside)
         part = _core.matmul(frame[:, :dim], cnp.expand_dims(x - frame[:, dim], 2))[:, :, 0]
         last = 1.0 - _core.sum(part, (1,), True)
         weights = self._spread(_core.concatenate([part, last], 1))
-        corners = rows_at(self._values, of_values(_corners, mesh.simplices, inside))
+        corners = rows_at(self._values, of_values(_corners, mesh.own.simplices, inside))
         found = _core.sum(weights * corners, (1,), False)
         outside = self._spread(as_array(of_values(np.less, place, 0)))
         return _core.where(outside, self._more["fill_value"], found)
@@ -251,7 +287,7 @@ class NearestNDInterpolator(_Scattered):
         super().__init__(x, y, rescale=rescale)
 
     def _prepare(self, points: Any) -> None:
-        self._tree = scipy_module("spatial").cKDTree(points)
+        self._tree = Tree(points)
 
     def _found(self, x: Array) -> Array:
         return rows_at(self._values, of_values(_nearest, x, self._tree))

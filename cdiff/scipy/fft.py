@@ -72,7 +72,12 @@ class RealTransform(_Linear):
     """
 
     def __init__(self, name: str, kind: int, axis: int, norm: str, orthogonal: bool) -> None:
+        if name not in ("dct", "dst") or kind not in TRANSPOSED or norm not in OTHER_WAY:
+            raise ValueError(f"there is no {name!r:.40} of type {kind!r:.40}, norm {norm!r:.40}")
         self.options = (name, kind, axis, norm, orthogonal)
+
+    def __reduce__(self) -> Any:
+        return RealTransform, self.options
 
     def __repr__(self) -> str:
         return f"{self.options[0]} of type {self.options[1]}"
@@ -203,8 +208,13 @@ class Hankel(_Linear):
     """
 
     def __init__(self, name: str, *options: float) -> None:
+        if name not in ("fht", "ifht"):
+            raise ValueError(f"{name!r:.40} is no Hankel transform")
         self.name = name
         self.options = options
+
+    def __reduce__(self) -> Any:
+        return Hankel, (self.name, *self.options)
 
     def __repr__(self) -> str:
         return self.name

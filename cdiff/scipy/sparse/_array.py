@@ -6,7 +6,7 @@ the nonzeros is computed at their places only. It knows coordinates, nothing of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,19 +23,18 @@ _sparse = scipy_module("sparse")
 _solvers = scipy_module("sparse.linalg")
 
 
-class Structure:
+class Structure(NamedTuple):
     """Where the nonzeros of a matrix lie.
 
-    Parameters
+    Attributes
     ----------
     rows, columns : ndarray of int
     shape : (int, int)
     """
 
-    def __init__(self, rows: Any, columns: Any, shape: tuple[int, int]) -> None:
-        self.rows = rows
-        self.columns = columns
-        self.shape = shape
+    rows: Any
+    columns: Any
+    shape: tuple[int, int]
 
     def flipped(self) -> Structure:
         """That of the transpose."""
@@ -49,8 +48,11 @@ class Structure:
 class Product(Bilinear):
     """The product of a sparse matrix with a matrix."""
 
-    def __init__(self, structure: Structure) -> None:
-        self.structure = structure
+    def __init__(self, *structure: Any) -> None:
+        self.structure = Structure(*structure)
+
+    def __reduce__(self) -> Any:
+        return Product, tuple(self.structure)
 
     def __repr__(self) -> str:
         return "sparse_matmul"
@@ -62,14 +64,17 @@ class Product(Bilinear):
         data, x = operands
         at = self.structure
         by_data = _core.sum(g[at.rows] * x[at.columns], (1,)) if wanted[0] else None
-        return [by_data, call(Product(at.flipped()), [data, g]) if wanted[1] else None]
+        return [by_data, call(Product(*at.flipped()), [data, g]) if wanted[1] else None]
 
 
 class Solution(LinearSolution):
     """The solution y of a @ y = b for a sparse matrix a."""
 
-    def __init__(self, structure: Structure) -> None:
-        self.structure = structure
+    def __init__(self, *structure: Any) -> None:
+        self.structure = Structure(*structure)
+
+    def __reduce__(self) -> Any:
+        return Solution, tuple(self.structure)
 
     def __repr__(self) -> str:
         return "spsolve"
@@ -79,12 +84,12 @@ class Solution(LinearSolution):
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         at = self.structure
-        w = call(Solution(at.flipped()), [operands[0], g])
+        w = call(Solution(*at.flipped()), [operands[0], g])
         by_data = -_core.sum(w[at.rows] * y[at.columns], (1,)) if wanted[0] else None
         return [by_data, w]
 
     def times(self, a: Any, x: Any) -> Any:
-        return call(Product(self.structure), [a, x])
+        return call(Product(*self.structure), [a, x])
 
 
 class SparseArray:
@@ -234,8 +239,8 @@ def _product(a: SparseArray, x: Array) -> Array:
     dtype = np.result_type(a.data.dtype, x.dtype)
     data, x = (z if z.dtype == dtype else _core.cast(z, dtype) for z in (a.data, x))
     if x.ndim == 2:
-        return call(Product(a.structure), [data, x])
-    y = call(Product(a.structure), [data, _core.reshape(x, (x.size, 1))])
+        return call(Product(*a.structure), [data, x])
+    y = call(Product(*a.structure), [data, _core.reshape(x, (x.size, 1))])
     return _core.reshape(y, (a.shape[0],))
 
 
@@ -244,8 +249,8 @@ def solved(a: SparseArray, b: Array, name: str) -> Array:
     if a.shape[0] != a.shape[1] or b.ndim not in (1, 2) or b.shape[0] != a.shape[0]:
         raise misfit(f"{name}: shapes {a.shape} and {b.shape} do not fit")
     if b.ndim == 2:
-        return call(Solution(a.structure), [a.data, b])
-    x = call(Solution(a.structure), [a.data, _core.reshape(b, (b.size, 1))])
+        return call(Solution(*a.structure), [a.data, b])
+    x = call(Solution(*a.structure), [a.data, _core.reshape(b, (b.size, 1))])
     return _core.reshape(x, (b.size,))
 
 
