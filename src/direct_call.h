@@ -13,17 +13,8 @@
 typedef PyObject *(*cdiff_call)(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                 PyObject *names);
 
-/* As CPython's own way to such a function, which also counts how deep calls are: whatever comes back
- * to Python from here does that itself. */
-static PyObject *cdiff_direct_vectorcall(PyObject *f, PyObject *const *args, size_t count,
-                                         PyObject *names)
-{
-    const PyCFunctionObject *function = (PyCFunctionObject *)f;
-    const cdiff_call call = (cdiff_call)(void (*)(void))function->m_ml->ml_meth;
-    return call(function->m_self, args, PyVectorcall_NARGS(count), names);
-}
-
-/* Let `f` call `direct`; *general is what it called before.  Other kinds of functions stay. */
+/* Let `f` call `direct`; *general is what it called before.  Other kinds of functions stay.  Python
+ * calls functions of its own type by their definition, others by what CPython has put between. */
 static void cdiff_take_calls(PyObject *f, cdiff_call *general, cdiff_call direct)
 {
     const PyCFunction replacement = (PyCFunction)(void (*)(void))direct;
@@ -36,7 +27,7 @@ static void cdiff_take_calls(PyObject *f, cdiff_call *general, cdiff_call direct
         return;
     *general = (cdiff_call)(void (*)(void))definition->ml_meth;
     definition->ml_meth = replacement;
-    ((PyCFunctionObject *)f)->vectorcall = cdiff_direct_vectorcall;
+    ((PyCFunctionObject *)f)->vectorcall = (vectorcallfunc)(void (*)(void))direct;
 }
 
 /* An attribute of NumPy's ufunc: its methods know Arrays by their protocol. */

@@ -59,7 +59,7 @@ cdef Node *scalar1(int op, Node *a) except NULL:
 
 
 cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
-    """A binary operator on inline scalars; an untracked operand leaves its value behind."""
+    """A binary operator on inline scalars."""
     cdef Node *n = node_new()
     cdef double d[2]
     cdef int levels = recorded_levels(op, (a.flags | b.flags) & LEVEL_MASK)
@@ -70,23 +70,38 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
         return n
     n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
     set_kind(n, op, levels)
-    link_scalar(n, a, d[0], b, d[1])
+    link_scalar(n, node_scalar(a), d[0], node_scalar(b), d[1])
     return n
 
 
-cdef inline void link_scalar(Node *n, Node *a, double da, Node *b, double db) noexcept:
+# A scalar operand: a node, whose flags and value these are, or a number of Python.
+cdef struct Scalar:
+    Node *node
+    uint32_t flags
+    double v
+
+
+cdef inline Scalar node_scalar(Node *n) noexcept:
+    cdef Scalar x
+    x.node = n
+    x.flags = n.flags
+    x.v = n.v
+    return x
+
+
+cdef inline void link_scalar(Node *n, Scalar a, double da, Scalar b, double db) noexcept:
+    """Set operands and partials; an untracked operand leaves its value behind."""
+    cdef Node *p = a.node             # names, of which Cython counts no more references
+    cdef Node *q = b.node
+    n.p0 = n.p1 = NULL
     if a.flags & LEVEL_MASK:
-        Py_INCREF(<object><PyObject *>a)
-        n.p0 = a
-        n.d0 = da
-    else:
-        n.d0 = a.v
+        Py_INCREF(<object><PyObject *>p)
+        n.p0 = p
+    n.d0 = da if a.flags & LEVEL_MASK else a.v
     if b.flags & LEVEL_MASK:
-        Py_INCREF(<object><PyObject *>b)
-        n.p1 = b
-        n.d1 = db
-    else:
-        n.d1 = b.v
+        Py_INCREF(<object><PyObject *>q)
+        n.p1 = q
+    n.d1 = db if b.flags & LEVEL_MASK else b.v
 
 
 cdef inline int recorded_levels(int op, int levels) noexcept:

@@ -264,17 +264,19 @@ cdef struct GroupRun:
     char *lanes
     Py_ssize_t lane_bytes
     Py_ssize_t taken              # chunks at a time
-    int64_t next, end
+    int workers
+    WorkShare shares[MAX_THREADS]
 
 
 cdef void share_group(void *context, int worker) noexcept nogil:
     """Take chunks until none is left."""
     cdef GroupRun *r = <GroupRun *>context
-    cdef int64_t first = cdiff_take(&r.next, r.taken), last
-    while first < r.end:
-        last = first + r.taken if first + r.taken < r.end else r.end
+    cdef int64_t first, last = 0
+    while True:
+        first = cdiff_take_dealt(r.shares, r.workers, worker, r.taken, &last)
+        if first < 0:
+            return
         run_chunks(r.group, r.bases, r.lanes + worker * r.lane_bytes, first, last, NULL)
-        first = cdiff_take(&r.next, r.taken)
 
 
 cdef int taking_outside(const Group *g, char **bases) noexcept nogil:
@@ -290,24 +292,25 @@ cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
     """All points; False if a position is out of range, or with an exception set if a signal ended
     that."""
     cdef GroupRun r
-    cdef Py_ssize_t first = 0, some = 1 + STRETCH_WORK // (g.chunk * g.weight + 1)
+    cdef Py_ssize_t first = 0, end, some = 1 + STRETCH_WORK // (g.chunk * g.weight + 1)
     if taking_outside(g, m.bases) >= 0:
         return False
     r.group = g
     r.bases = m.bases
     r.lanes = m.lanes
     r.lane_bytes = m.lane_bytes
+    r.workers = m.workers
     while first < g.n_chunks:
         if first and signalled():
             return False
-        r.next = first
-        first += some
-        r.end = first if first < g.n_chunks else g.n_chunks
+        end = first + some if first + some < g.n_chunks else g.n_chunks
         if m.workers > 1 and g.n_chunks > 1 and not g.alone and g.size * g.weight >= SHARED_WORK:
-            r.taken = taken_at_once(g, r.end - r.next, m.workers)
+            r.taken = taken_at_once(g, end - first, m.workers)
+            cdiff_deal(r.shares, m.workers, first, end)
             cdiff_parallel(share_group, &r, m.workers)
         else:
-            run_chunks(g, m.bases, m.lanes, r.next, r.end, NULL)
+            run_chunks(g, m.bases, m.lanes, first, end, NULL)
+        first = end
     finish_sums(g, m.bases)
     return True
 

@@ -264,14 +264,24 @@ cdef Node *slab_nodes() except NULL:
 
 cdef inline Node *node_new() except NULL:
     """A fresh untracked node: one reference, every field that deallocation reads cleared."""
+    return node_emptied(node_popped(_free_nodes) if _free_nodes != NULL
+                        else node_begun(node_refill()))
+
+
+cdef inline Node *node_popped(Node *n) noexcept:
+    """The first of the freelist, with one reference and nothing else set."""
     global _free_nodes
-    cdef Node *n = _free_nodes
-    if n != NULL:
-        _free_nodes = n.next_free
-    else:
-        n = node_refill()
+    _free_nodes = n.next_free
+    return node_begun(n)
+
+
+cdef inline Node *node_begun(Node *n) noexcept:
     Py_SET_TYPE(<PyObject *>n, ARRAY_TYPE)
     Py_SET_REFCNT(<PyObject *>n, 1)
+    return n
+
+
+cdef inline Node *node_emptied(Node *n) noexcept:
     n.p0 = NULL
     n.p1 = NULL
     n.ext = NULL

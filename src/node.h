@@ -105,8 +105,13 @@ typedef struct Node {
     struct Node *p1;
     union { double d0; Ext *ext; };
     union { double d1; PyObject *obj; };
-    uint32_t op : 8;
-    uint32_t flags : 24;
+    union {
+        struct {
+            uint32_t op : 8;
+            uint32_t flags : 24;
+        };
+        uint32_t kind; /* both */
+    };
     uint32_t mark;
 } Node;
 
@@ -124,10 +129,14 @@ enum {
     MAX_LEVEL = 17
 };
 
-/* Both at once: the compiler makes one store of it. */
+/* Both by one store: what is read soon after two of them would wait for both. */
 static inline void cdiff_set_kind(Node *n, uint32_t op, uint32_t flags) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     n->op = op;
     n->flags = flags;
+#else
+    n->kind = op | flags << 8;
+#endif
 }
 
 /* The Trace of each level that records a program. */

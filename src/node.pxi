@@ -3,7 +3,7 @@
 #
 # Knows the layout of a node and of an array block; it must not know what any
 # operator computes.  Fast because creating a node is a pop from a freelist and
-# a few stores, and because deallocation walks a list instead of recursing.
+# a few stores (how they are freed: freeing.pxi).
 
 cdef enum:
     MAX_NDIM = 64
@@ -68,6 +68,11 @@ cdef inline bint owns_objects(Node *n) noexcept nogil:
                                            and (not n.flags & NODE_DUAL or n.p0 != NULL))
 
 
+cdef inline bint has_number(Node *n) noexcept nogil:
+    """Is this a scalar whose partials lie in d0 and d1?"""
+    return n.op < N_LOCAL and not n.flags & NODE_ARRAY
+
+
 cdef inline Node *looked_at(Node *n) noexcept nogil:
     """The Array that a view looks at."""
     return <Node *>n.arr.base if n.flags & NODE_ARRAY else n.ext.base
@@ -111,61 +116,6 @@ cdef void _release_payload(Node *n) noexcept:
         block_release(n.arr)
     if base != NULL:
         Py_DECREF(<object><PyObject *>base)
-
-
-cdef void node_dealloc(PyObject *self) noexcept:
-    """tp_dealloc: iterative, so that a chain of a million nodes cannot overflow the stack."""
-    cdef Node *n = <Node *>self
-    cdef Node *p0
-    cdef Node *p1
-    if n.flags & NODE_ARRAY and n.arr.holders:
-        retire(n)
-        return
-    if cdiff_tls.freeing:
-        cdiff_set_next_dead(n, cdiff_tls.graveyard)
-        cdiff_tls.graveyard = n
-        return
-    cdiff_tls.freeing = 1
-    while True:
-        if n.flags & NODE_ARRAY or n.op >= N_LOCAL:
-            _release_payload(n)
-        p0 = n.p0
-        p1 = n.p1
-        node_recycle(n)
-        _drop(p0)
-        _drop(p1)
-        n = cdiff_tls.graveyard
-        if n == NULL:
-            break
-        cdiff_tls.graveyard = cdiff_next_dead(n)
-    cdiff_tls.freeing = 0
-
-
-cdef void retire(Node *n) noexcept:
-    """The last Python reference is gone, the graph goes on: only the node of the graph is left.
-
-    Whatever only users could see goes: the newest version, and being a view.  A node whose value
-    no derivative reads also lets go of memory that is being assigned into.
-    """
-    cdef Node *base
-    cdef Node *newest
-    while n != NULL:
-        newest = NULL
-        if n.flags & NODE_ALIAS:
-            n.flags &= ~NODE_ALIAS
-            newest = n.ext.current
-            n.ext.current = NULL
-        base = _take_base(n)
-        if base != NULL:
-            leave_memory(n)
-        _drop(newest)
-        n = NULL
-        if base != NULL and Py_REFCNT(<PyObject *>base) == 1 and base.flags & NODE_ARRAY \
-                and base.arr.holders:
-            Py_SET_REFCNT(<PyObject *>base, 0)
-            n = base
-        elif base != NULL:
-            Py_DECREF(<object><PyObject *>base)
 
 
 cdef inline Arr *root_of(Arr *r) noexcept nogil:

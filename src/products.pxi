@@ -13,6 +13,11 @@ cdef extern from "threads.h":
     void cdiff_parallel(work_fn work, void *context, int n) noexcept nogil
     void cdiff_pool_prepare() noexcept
     int64_t cdiff_take(int64_t *next, int64_t count) noexcept nogil
+    ctypedef struct WorkShare "work_share":
+        pass
+    void cdiff_deal(WorkShare *shares, int n, int64_t first, int64_t end) noexcept nogil
+    int64_t cdiff_take_dealt(WorkShare *shares, int n, int worker, int64_t count,
+                             int64_t *last) noexcept nogil
 
 cdef extern from "product_rooms.h":
     double *cdiff_take_room() noexcept nogil

@@ -157,8 +157,49 @@ cdef inline Node *slot_operand(PyObject *x, Node *constant) noexcept:
     return constant
 
 
-cdef inline PyObject *slot_binary(int op, PyObject *x, PyObject *y) except NULL:
-    """nb_add and friends: the common operands here, all else further down."""
+cdef extern from *:
+    """
+    #ifdef __GNUC__ /* For each operator its own, without registers to save and jumps by code. */
+    static inline __attribute__((always_inline)) PyObject *cdiff_slot(int, PyObject *, PyObject *);
+    #endif
+    """
+
+cdef inline PyObject *slot_binary "cdiff_slot"(int op, PyObject *x, PyObject *y) except NULL:
+    """nb_add and friends: scalars and floats here, all else further down.  As scalar2, with the
+    arithmetic in line."""
+    cdef Scalar a = scalar_of(x)
+    cdef Scalar b = scalar_of(y)
+    cdef double d[2]
+    cdef Node *n = _free_nodes
+    cdef int levels
+    if n == NULL or (a.flags | b.flags) & (NODE_ARRAY | NODE_SHOWN):
+        return slot_mixed(op, x, y)
+    node_popped(n)
+    n.v = arithmetic(op, a.v, b.v, d)
+    levels = recording((a.flags | b.flags) & LEVEL_MASK)
+    if levels:
+        set_kind(n, op, levels)
+        link_scalar(n, a, d[0], b, d[1])
+    else:
+        node_emptied(n)
+        set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
+        n.mark = 0
+    return <PyObject *>n
+
+
+cdef inline Scalar scalar_of(PyObject *x) noexcept:
+    """A node or a float; as if it were an array where it is neither."""
+    cdef Scalar s
+    if Py_TYPE(x) == ARRAY_TYPE:
+        return node_scalar(<Node *>x)
+    s.node = NULL
+    s.flags = NODE_WEAK if Py_TYPE(x) == FLOAT_TYPE else NODE_ARRAY
+    s.v = PyFloat_AS_DOUBLE(<object>x) if Py_TYPE(x) == FLOAT_TYPE else 0.0
+    return s
+
+
+cdef PyObject *slot_mixed(int op, PyObject *x, PyObject *y) except NULL:
+    """Other common operands: arrays and numbers of Python."""
     cdef Node left, right
     cdef Node *a = slot_operand(x, &left)
     cdef Node *b = slot_operand(y, &right)
@@ -168,22 +209,7 @@ cdef inline PyObject *slot_binary(int op, PyObject *x, PyObject *y) except NULL:
     if (a.flags | b.flags) & NODE_ARRAY:
         n = quick(op, a, b)
         return <PyObject *>n if n != NULL else slot_general(op, x, y)
-    return <PyObject *>slot_scalars(op, a, b)
-
-
-cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
-    """scalar2 with the arithmetic in line."""
-    cdef double d[2]
-    cdef Node *n = node_new()
-    cdef int levels = recording((a.flags | b.flags) & LEVEL_MASK)
-    n.v = arithmetic(op, a.v, b.v, d)
-    if levels:
-        set_kind(n, op, levels)
-        link_scalar(n, a, d[0], b, d[1])
-    else:
-        set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
-        n.mark = 0
-    return n
+    return <PyObject *>scalar2(op, a, b)
 
 
 cdef PyObject *slot_general(int op, PyObject *x, PyObject *y) except NULL:
@@ -306,6 +332,7 @@ cdef inline PyObject *direct_call1(int op, PyObject *self, PyObject *const *args
     """f(x) for an Array that is what it seems; other calls are parsed by Cython's function."""
     cdef Node *a
     cdef Node *n
+    count = PyVectorcall_NARGS(count)
     if count == 1 and names == NULL and Py_TYPE(args[0]) == ARRAY_TYPE and not watching:
         a = <Node *>args[0]
         if not a.flags & NODE_SHOWN:
@@ -322,6 +349,7 @@ cdef inline PyObject *direct_call2(int op, PyObject *self, PyObject *const *args
     cdef Node *a
     cdef Node *b
     cdef Node *n
+    count = PyVectorcall_NARGS(count)
     if count == 2 and names == NULL and op != OP_POWER and not watching:
         a = slot_operand(args[0], &left)
         b = slot_operand(args[1], &right)

@@ -83,11 +83,6 @@ cdef struct Sweep:
 cdef Py_ssize_t sweeps_running = 0
 
 
-cdef inline bint has_number(Node *n) noexcept nogil:
-    """Is this a scalar whose partials lie in d0 and d1?"""
-    return n.op < N_LOCAL and not n.flags & NODE_ARRAY
-
-
 cdef inline bint cannot_fail(int op) noexcept nogil:
     """Has this operator an adjoint without errors of its own?  One must leave the graph whole."""
     return op < N_LOCAL or op == OP_SUM or op == OP_MATMUL or op == OP_RESHAPE \

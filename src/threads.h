@@ -16,6 +16,44 @@ enum { MAX_THREADS = 64 };
 /* Called with the number of the worker; has to take pieces until none is left. */
 typedef void (*work_fn)(void *context, int worker);
 
+/* Pieces of a job that belong to one worker until it is through with them; on a line of its own. */
+typedef struct {
+    int64_t next, end;
+    char rest[48];
+} work_share;
+
+static int64_t cdiff_take(int64_t *next, int64_t count);
+
+/* The pieces from first up to end in equal shares for n workers. */
+static void cdiff_deal(work_share *shares, int n, int64_t first, int64_t end)
+{
+    int k;
+    for (k = 0; k < n; k++) {
+        shares[k].next = first + (end - first) * k / n;
+        shares[k].end = first + (end - first) * (k + 1) / n;
+    }
+}
+
+/* Up to `count` pieces for a worker: the number of the first, and of the one after the last; -1 if
+ * none is left.  Its own come first: at the next job they are the same, and what this one wrote is
+ * in its caches.  Then it helps the others. */
+static int64_t cdiff_take_dealt(work_share *shares, int n, int worker, int64_t count, int64_t *last)
+{
+    int k;
+    for (k = 0; k < n; k++) {
+        work_share *s = &shares[(worker + k) % n];
+        int64_t first;
+        if (*(volatile int64_t *)&s->next >= s->end)
+            continue;
+        first = cdiff_take(&s->next, count);
+        if (first < s->end) {
+            *last = first + count < s->end ? first + count : s->end;
+            return first;
+        }
+    }
+    return -1;
+}
+
 #if defined(_WIN32)
 
 static void cdiff_pool_prepare(void) {}
@@ -48,7 +86,7 @@ static int64_t cdiff_take(int64_t *next, int64_t count)
 static struct {
     pthread_mutex_t busy, lock;
     pthread_cond_t begin, done;
-    pid_t owner;
+    int known;    /* whether a child of fork begins with an empty pool */
     int started;  /* threads, besides the callers */
     int wanted;   /* of those, that may join the job */
     int active;
@@ -125,12 +163,13 @@ static void cdiff_pool_grow(int n)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Called with the GIL: the pool belongs to this process from now on. */
+/* Called with the GIL, at every call that may use threads: to ask for the number of the process
+ * would take longer than a short call does. */
 static void cdiff_pool_prepare(void)
 {
-    if (cdiff_pool.owner != getpid()) {
-        cdiff_pool.owner = getpid();
+    if (!cdiff_pool.known) {
         cdiff_pool_reset();
+        cdiff_pool.known = pthread_atfork(NULL, NULL, cdiff_pool_reset) == 0;
     }
 }
 

@@ -1,5 +1,6 @@
 """NumPy's ufuncs of an `Array`: keywords, `out=`, methods, lists."""
 
+import functools
 import math
 
 import numpy as np
@@ -110,3 +111,39 @@ def test_a_function_that_its_operand_calls_again_ends(f):
     with pytest.raises(RecursionError):
         f(*[Again()] * f.nin)
     assert f(*[1.0] * f.nin) == f(*(1.0,) * f.nin)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: cnp.exp(x),
+        lambda x: cnp.exp(*[x]),
+        lambda x: cnp.exp(x, where=True),
+        lambda x: cnp.exp.__call__(x),
+        lambda x: next(map(cnp.exp, [x])),
+        lambda x: functools.partial(cnp.exp, x)(),
+        lambda x: functools.partial(cnp.exp, out=None)(x),
+        lambda x: cnp.add(0.0, cnp.exp(x)),
+        lambda x: cnp.multiply(cnp.exp(x), 1),
+    ],
+)
+@pytest.mark.parametrize("value", [0.5, np.array([0.5, -2.0])], ids=["number", "array"])
+def test_ways_to_call_a_function(call, value):
+    found, pull = cd.vjp(call, value)
+    np.testing.assert_allclose(found, np.exp(value), rtol=2e-16)
+    np.testing.assert_allclose(pull(np.ones_like(value)[()])[0], np.exp(value), rtol=2e-16)
+    np.testing.assert_allclose(call(value), np.exp(value), rtol=2e-16)
+
+
+def test_wrong_calls_of_a_function():
+    x = cd.array(0.5)
+    for wrong in (
+        lambda: cnp.exp(),
+        lambda: cnp.exp(x, x, x),
+        lambda: cnp.exp(x=x),
+        lambda: cnp.exp(x, nonsense=1),
+        lambda: cnp.add(x),
+        lambda: cnp.add(x, None),
+    ):
+        with pytest.raises(TypeError):
+            wrong()

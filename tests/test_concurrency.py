@@ -309,6 +309,27 @@ def test_fork():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_threads_of_a_program_after_a_fork():
+    """Those of the parent are gone in the child, which begins new ones."""
+    text = """
+import os, warnings
+import numpy as np
+import cdiff as cd
+warnings.simplefilter("ignore")
+cd.set_num_threads(2)
+x = np.linspace(0.0, 1.0, 300001)
+f = cd.compile(lambda x: np.sum(np.exp(x) * np.sin(x)) + x * np.cos(x))
+expected = f(x)
+pid = os.fork()
+assert all(np.array_equal(f(x), expected) for _ in range(3))
+if pid == 0:
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert run_script(text) == "0\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_fork_while_other_threads_take_levels():
     """They are gone in the child, with the memory of theirs that levels are read from."""
     text = """

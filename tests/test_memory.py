@@ -161,3 +161,26 @@ def test_what_a_result_is_made_of_lies_in_the_result():
     assert resident() - before < 1.5 * result.nbytes
     expected = np.exp(x - 1.0)
     np.testing.assert_allclose(result, expected / expected.sum(), rtol=1e-13)
+
+
+def test_a_node_is_freed_once():
+    """A graph of scalars and arrays that share operands: what was freed is given out again, to one
+    each."""
+    x = cd.array(1.5, requires_grad=True)
+    v = cd.array([1.0, 2.0], requires_grad=True)
+    for _ in range(20):
+        t = x * 2.0
+        _ = t * t, (t + x) * (t - 1.0), -t / t  # an operand twice, and of several
+        t = v[0] * t  # a scalar of an array
+        _ = (v * t) * (v * t), t + v.sum() * t
+        _ = cd.jvp(lambda z: z * z + z, (2.0,), (1.0,))
+        del t
+        long = x
+        for _ in range(100):
+            long = (long + x) * 0.5
+        del long
+    kept = [x * float(k) for k in range(5000)]
+    assert len({id(z) for z in kept}) == len(kept)
+    assert [z.item() for z in kept] == [1.5 * k for k in range(5000)]
+    sum(kept[:100], x).backward()
+    assert x.grad.item() == 1.0 + sum(range(100))
