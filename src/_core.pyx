@@ -94,6 +94,7 @@ cdef extern from "node.h":
         uint32_t serial[18]
         uint32_t told
         int mingles
+        int sweeping
         ThreadState *next
     ThreadState cdiff_tls
     int *threads_at "cdiff_threads_at"
@@ -126,6 +127,7 @@ include "node.pxi"
 include "lead.pxi"
 include "watch.pxi"
 include "blocks.pxi"
+include "alarms.pxi"
 include "elementwise.pxi"
 include "strided.pxi"
 include "bridge.pxi"

@@ -141,8 +141,8 @@ typedef struct {
  * of them record programs (the bits of their levels, as it is and as it was
  * told to all threads, and the Trace of each) and which of these without
  * computing large values, the list of nodes waiting to be freed (so that
- * freeing a chain of a million nodes does not recurse), and the thread that
- * began next (see lead.pxi). */
+ * freeing a chain of a million nodes does not recurse), how many sweeps and
+ * tangent rules it is in, and the thread that began next (see lead.pxi). */
 typedef struct ThreadState {
     int paused;
     int depth;
@@ -155,6 +155,7 @@ typedef struct ThreadState {
     uint32_t serial[MAX_LEVEL + 1];
     uint32_t told;
     int mingles;
+    int sweeping;
     struct ThreadState *next;
 } ThreadState;
 

@@ -169,14 +169,10 @@ cdef Array value_prod(Array a, list operands, object attrs):
 
 
 cdef Array value_max(Array a, list operands, object attrs):
-    if holds_complex(a):
-        refuse_complex("max", a)
     return reduce_value(ROW_MAX, OP_MAXIMUM, NP_MAXIMUM, a, attrs)
 
 
 cdef Array value_min(Array a, list operands, object attrs):
-    if holds_complex(a):
-        refuse_complex("min", a)
     return reduce_value(ROW_MIN, OP_MINIMUM, NP_MINIMUM, a, attrs)
 
 

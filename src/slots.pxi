@@ -183,7 +183,7 @@ cdef inline Node *slot_scalars(int op, Node *a, Node *b) except NULL:
     else:
         set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
         n.mark = 0
-    return n
+    return told_number(op, n, a, b) if is_unusual(n.v) else n
 
 
 cdef PyObject *slot_general(int op, PyObject *x, PyObject *y) except NULL:
