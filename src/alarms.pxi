@@ -44,10 +44,22 @@ cdef int tell_errors(int op, Node *a, Node *b) except -1:
     cdef object ufunc = NUMPY_UFUNCS.get(op)
     if ufunc is None:
         return 0
-    operands = (told_operand(a),) if b == NULL else (told_operand(a), told_operand(b))
+    return call_for_errors(ufunc, (told_operand(a),) if b == NULL else
+                           (told_operand(a), told_operand(b)))
+
+
+cdef int call_for_errors(object function, tuple operands) except -1:
     with np.errstate(**{kind: "ignore" for kind, way in np.geterr().items() if way == "warn"}):
-        ufunc(*operands)
+        function(*operands)
     return 0
+
+
+cdef Array told_value(Array y, object function, tuple operands):
+    """The value y of a function of NumPy that our loops have computed, after which a flag was up."""
+    clear_float_errors()
+    if tells():
+        call_for_errors(function, operands)
+    return y
 
 
 cdef object told_operand(Node *p):
@@ -78,4 +90,4 @@ cdef Node *told_number(int op, Node *n, Node *a, Node *b) except NULL:
 
 cdef inline bint may_vanish(int op) noexcept nogil:
     """Can the result for operands that are not zero be too small to be anything but zero?"""
-    return op != OP_ADD and op != OP_SUBTRACT
+    return op != OP_ADD and op != OP_SUBTRACT and (OP_NARGS[op] == 2 or has_partial(op))

@@ -91,6 +91,14 @@ def test_operators_names_and_changes_in_place():
     assert complaint(lambda x: cnp.log(x), leaf(0.0)) == "divide by zero encountered in log"
 
 
+def test_sums_products_and_matrices():
+    x = np.full((3, 4), 1e200)
+    for f in (np.prod, lambda x: np.sum(x * 1e108), lambda x: np.prod(x, 1), lambda x: x @ x.T,
+              lambda x: np.sum(x * 1e108, axis=(0, 1), keepdims=True), lambda x: x[0] @ x[1]):  # fmt: skip
+        assert complaint(f, leaf(x)) == complaint(f, x) is not None
+    assert complaint(np.sum, leaf(x)) is complaint(np.max, leaf(x)) is None
+
+
 def test_complex_numbers():
     z = np.array([1 + 1j, 0])
     for f in (lambda z: 1.0 / z, np.log, lambda z: z * 1e308 * 1e308, lambda z: np.exp(z * 1e4)):

@@ -16,7 +16,7 @@ from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy._matrix import joined
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import in_double, mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._structure import matrix_of, over_stacks, promoted, vector_of
 
@@ -47,7 +47,7 @@ def hankel(c: Any, r: Any = None) -> Array:
     array([1., 2., 3.])
     """
     c = vector_of(c, "hankel")
-    r = np.zeros(c.size) if r is None else vector_of(r, "hankel")
+    r = np.zeros(c.size, c.dtype) if r is None else vector_of(r, "hankel")
     values = _core.concatenate([c, as_array(r[1:])], 0)
     return values[np.arange(c.size)[:, None] + np.arange(r.size)]
 
@@ -76,7 +76,7 @@ def companion(a: Any) -> Array:
     if a.size < 2:
         raise ValueError(f"companion: at least two coefficients are needed, not {a.size}")
     first = _core.reshape(-a[1:] / a[0], (1, a.size - 1))
-    return _core.concatenate([first, as_array(np.eye(a.size - 2, a.size - 1))], 0)
+    return _core.concatenate([first, as_array(np.eye(a.size - 2, a.size - 1, dtype=first.dtype))], 0)
 
 
 @_mirrors
@@ -112,9 +112,10 @@ def block_diag(*arrs: Any) -> Array:
     if any(x.ndim > 2 for x in blocks):
         raise misfit(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
     rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
+    dtype = np.result_type(*[x.dtype for x in blocks]) if blocks else float
     for x in blocks:
         after = total - before - x.shape[1]
-        left, right = np.zeros((x.shape[0], before)), np.zeros((x.shape[0], after))
+        left, right = (np.zeros((x.shape[0], n), dtype) for n in (before, after))
         rows.append([as_array(left), x, as_array(right)])
         before += x.shape[1]
     return joined(rows)
@@ -136,6 +137,7 @@ def khatri_rao(a: Any, b: Any) -> Array:
 
 
 @_mirrors
+@in_double
 def matmul_toeplitz(
     c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None
 ) -> Array:
@@ -160,5 +162,5 @@ def leslie(f: Any, s: Any) -> Array:
     f, s = promoted(vector_of(f, "leslie"), vector_of(s, "leslie"))
     if not s.size or f.size != s.size + 1:
         raise ValueError(f"leslie: f of {f.size} and s of {s.size} elements do not fit")
-    below = _core.reshape(s, (s.size, 1)) * np.eye(s.size, f.size)
+    below = _core.reshape(s, (s.size, 1)) * np.eye(s.size, f.size, dtype=s.dtype)
     return _core.concatenate([_core.reshape(f, (1, f.size)), below], 0)

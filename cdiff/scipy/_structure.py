@@ -84,7 +84,8 @@ def hermitian_of(a: Array, lower: bool) -> Array:
         return symmetric_of(a, lower)
     half = tril(a, -1) if lower else triu(a, 1)
     d = _core.real(diagonal(a, 0, -2, -1))
-    return half + adjoint(half) + _core.reshape(d, (*d.shape, 1)) * np.eye(a.shape[-1])
+    middle = _core.reshape(d, (*d.shape, 1)) * np.eye(a.shape[-1], dtype=d.dtype)
+    return half + adjoint(half) + middle
 
 
 def over_stacks(*dims: int) -> Callable[[Any], Any]:

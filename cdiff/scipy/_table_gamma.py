@@ -193,4 +193,5 @@ def _log1prel(u: object) -> object:
     import numpy as np
 
     x = np.asarray(u)
+    x = x if x.dtype.kind in "fc" else x.astype(float)
     return np.where(x == 0, 1, np.log1p(x) / np.where(x == 0, 1, x)).astype(x.dtype, copy=False)

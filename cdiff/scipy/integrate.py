@@ -22,7 +22,7 @@ from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, index_along, of_values
 from cdiff.numpy._shape import moveaxis
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import doubled, mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 
@@ -130,8 +130,10 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     axis = axis_of(y, axis, "simpson")
     if x is None and np.ndim(dx):
         raise misfit(f"simpson: dx is one number, got shape {np.shape(dx)}; give the places as x")
-    d = _steps(y, x, dx, axis, "simpson")
     n = y.shape[axis]
+    if n > 2 and (x is not None or y.ndim == 1 and n % 2 == 0):
+        y = doubled(y)  # SciPy multiplies with widths in double precision
+    d = _steps(y, x, dx, axis, "simpson")
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
 
@@ -181,8 +183,10 @@ def cumulative_simpson(
     """
     y = as_array(y)
     axis = axis_of(y, axis, "cumulative_simpson")
-    d = _steps(y, x, dx, axis, "cumulative_simpson")
     n = y.shape[axis]
+    if n > 2 and (x is None or initial is not None):
+        y = doubled(y)  # SciPy has widths and `initial` in double precision
+    d = _steps(y, x, dx, axis, "cumulative_simpson")
     if n < 3:
         return _running(_areas(y, d, axis), axis, initial)
     if x is not None and np.any(of_values(_no_steps, d)):

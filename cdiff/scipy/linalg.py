@@ -30,7 +30,7 @@ from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
 from cdiff.scipy import _polar, _powers, _riccati, _special_matrices, _spectral
 from cdiff.scipy._matrix import Banded, PackedLU, Solve, Sylvester, unpacked
-from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
+from cdiff.scipy._mirror import doubled, in_double, mirror_of, no_keywords, rows_at, without_derivative
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
@@ -358,6 +358,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 
 
 @_mirrors
+@in_double
 @over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`: x of a @ x @ a^H - x + q = 0, by the direct
@@ -373,8 +374,9 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
 
 
-solve_continuous_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_continuous_are))
-solve_discrete_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_discrete_are))
+_riccati_stacks = over_stacks(2, 2, 2, 2, 2, 2)
+solve_continuous_are = _mirrors(in_double(_riccati_stacks(_riccati.solve_continuous_are)))
+solve_discrete_are = _mirrors(in_double(_riccati_stacks(_riccati.solve_discrete_are)))
 
 
 def _bandwidth(a: Any) -> Any:
@@ -414,6 +416,7 @@ issymmetric, ishermitian = _is("issymmetric"), _is("ishermitian")
 
 
 @_mirrors
+@in_double
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     """As `scipy.linalg.solve_toeplitz`: by the general solver.
 
@@ -447,11 +450,11 @@ def _tridiagonal(d: Any, e: Any, name: str) -> Array:
     d, e = promoted(vector_of(d, name), vector_of(e, name))
     if d.size != e.size + 1 or d.dtype.kind == "c":
         raise ValueError(f"{name}: real diagonals of {d.size} and {e.size} elements do not fit")
-    main = _core.reshape(d, (d.size, 1)) * np.eye(d.size)
+    main = _core.reshape(d, (d.size, 1)) * np.eye(d.size, dtype=d.dtype)
     if not e.size:
         return main
-    below = _core.reshape(e, (e.size, 1)) * np.eye(e.size, d.size)
-    return main + _core.concatenate([np.zeros((1, d.size)), below], 0)
+    below = _core.reshape(e, (e.size, 1)) * np.eye(e.size, d.size, dtype=d.dtype)
+    return main + _core.concatenate([np.zeros((1, d.size), d.dtype), below], 0)
 
 
 _SELECT = {"a": "all", "v": "value", "i": "index", 0: "all", 1: "value", 2: "index"}
@@ -497,6 +500,7 @@ def eigvalsh_tridiagonal(
 
 
 @_mirrors
+@in_double
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """As `scipy.linalg.det`: determinants; exact at singular matrices too.
 
@@ -531,6 +535,9 @@ def norm(
     >>> cd.grad(csl.norm)(np.array([3.0, 4.0]))
     array([0.6, 0.8])
     """
+    a = as_array(a)
+    if axis is None and not keepdims and ord in {1: (None, 2), 2: (1, np.inf)}.get(a.ndim, ()):
+        a = doubled(a)  # of these LAPACK's functions make a Python float
     return _numpy_linalg.norm(a, ord, axis, keepdims)
 
 

@@ -227,12 +227,12 @@ class Basis:
             raise ZeroDivisionError(f"{self.prefix}div: the divisor's last coefficient is 0")
         found: list[Any] = []
         for k in range(rest.size - by.size, -1, -1):
-            product = self.mul(np.eye(k + 1)[k], by)
+            product = self.mul(np.eye(k + 1, dtype=by.dtype)[k], by)
             factor = rest[rest.size - 1] / product[product.size - 1]
             found.insert(0, _core.reshape(factor, (1,)))
             rest = rest[:-1] - factor * product[:-1]
         if not found:
-            return as_array(np.zeros(1)) * rest[:1], rest
+            return rest[:1] * 0.0, rest
         return _core.concatenate(found, 0), rest if rest.size else 0.0 * by[:1]
 
     def pow(self, c: Any, pow: int, maxpower: int | None = None) -> Array:
@@ -303,10 +303,9 @@ class Basis:
 
     def fromroots(self, roots: Any) -> Array:
         zeros = _series(roots, self.prefix + "fromroots")
-        one = zeros.dtype.type(1)
-        found: Any = as_array(np.ones(1, zeros.dtype))
+        found: Any = as_array(np.ones(1))
         for k in range(zeros.size):
-            found = self.mul(found, self.line(-zeros[k], one))
+            found = self.mul(found, self.line(-zeros[k], 1.0))
         return found
 
     def _companion(self, a: Array) -> Array:
