@@ -55,7 +55,7 @@ cdef int call_for_errors(object function, tuple operands) except -1:
 
 
 cdef Array told_value(Array y, object function, tuple operands):
-    """The value y of a function of NumPy that our loops have computed, after which a flag was up."""
+    """The value y of a function of NumPy that our loops computed, after which a flag was up."""
     clear_float_errors()
     if tells():
         call_for_errors(function, operands)

@@ -75,7 +75,7 @@ def einsum(
                     f"the rule {casting!r}"
                 )
         arrays = [_core.cast(a, dtype) for a in arrays]
-    if all([a.dtype.kind in "biu" for a in arrays]):  # the sums of NumPy's own do not grow wider
+    if all(a.dtype.kind in "biu" for a in arrays):  # the sums of NumPy's own do not grow wider
         result = as_array(of_values(NUMPY.einsum, spec, *arrays))
         return result if out is None else store(out, result, "einsum")
     plan = _planned(spec, tuple([a.shape for a in arrays]))

@@ -65,8 +65,7 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
 
 
 def doubled(x: Any) -> Any:
-    """What is of single precision in double precision, in lists and tuples too; the rest as it is.
-    """
+    """What is of single precision in double precision, in lists too; the rest as it is."""
     if isinstance(x, (list, tuple)):
         return type(x)([doubled(y) for y in x]) if holds_arrays(tuple(x), {}) else x
     if getattr(x, "dtype", None) in (np.float32, np.complex64):

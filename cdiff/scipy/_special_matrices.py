@@ -76,7 +76,9 @@ def companion(a: Any) -> Array:
     if a.size < 2:
         raise ValueError(f"companion: at least two coefficients are needed, not {a.size}")
     first = _core.reshape(-a[1:] / a[0], (1, a.size - 1))
-    return _core.concatenate([first, as_array(np.eye(a.size - 2, a.size - 1, dtype=first.dtype))], 0)
+    return _core.concatenate(
+        [first, as_array(np.eye(a.size - 2, a.size - 1, dtype=first.dtype))], 0
+    )
 
 
 @_mirrors

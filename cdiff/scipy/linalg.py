@@ -30,7 +30,14 @@ from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
 from cdiff.scipy import _polar, _powers, _riccati, _special_matrices, _spectral
 from cdiff.scipy._matrix import Banded, PackedLU, Solve, Sylvester, unpacked
-from cdiff.scipy._mirror import doubled, in_double, mirror_of, no_keywords, rows_at, without_derivative
+from cdiff.scipy._mirror import (
+    doubled,
+    in_double,
+    mirror_of,
+    no_keywords,
+    rows_at,
+    without_derivative,
+)
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
