@@ -26,7 +26,8 @@ cdef frozenset TOLD = frozenset(["raise", "call", "print", "log"])
 cdef bint tells() except -1:
     """Is an error of what this thread computes now to be told?
 
-    Not of what a sweep computes, nor of what is recorded to be run by a program, which is silent.
+    Not of what a sweep or a replay computes, nor of what is recorded to be run by a program, which
+    is silent.
     """
     cdef PyObject *found = NULL
     if cdiff_tls.sweeping or cdiff_tls.tracing:

@@ -141,8 +141,9 @@ typedef struct {
  * of them record programs (the bits of their levels, as it is and as it was
  * told to all threads, and the Trace of each) and which of these without
  * computing large values, the list of nodes waiting to be freed (so that
- * freeing a chain of a million nodes does not recurse), how many sweeps and
- * tangent rules it is in, and the thread that began next (see lead.pxi). */
+ * freeing a chain of a million nodes does not recurse), how many sweeps,
+ * tangent rules and replays it is in, and the thread that began next (see
+ * lead.pxi). */
 typedef struct ThreadState {
     int paused;
     int depth;

@@ -51,12 +51,14 @@ cdef list replay_values(Program p, inputs):
     check_ready(p)
     if len(inputs) != p.n_inputs:
         raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
+    cdiff_tls.sweeping += 1       # as silent as the program that is run
     try:
         for i in range(p.count):
             if noting:
                 tell_line(p, i)
             values.append(replayed(p, i, inputs, values))
     finally:
+        cdiff_tls.sweeping -= 1
         tell_line(None, 0)
     return values
 

@@ -186,6 +186,9 @@ def test_compiled_functions_are_silent_from_the_first_call():
     with np.errstate(all="raise"):
         for _ in range(2):
             assert f(np.zeros(2)).tolist() == [np.inf] * 2
+        assert cd.vmap(lambda x: 1.0 / x)(np.zeros(2)).tolist() == [np.inf] * 2
+        assert cd.vmap(cd.grad(np.log))(np.zeros(2)).tolist() == [np.inf] * 2
+        assert cd.scan(lambda c, x: (c / x, c), 1.0, np.zeros(2))[0] == np.inf
 
 
 def test_an_error_leaves_the_operands_as_they_were():
