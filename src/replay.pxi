@@ -51,14 +51,12 @@ cdef list replay_values(Program p, inputs):
     check_ready(p)
     if len(inputs) != p.n_inputs:
         raise ValueError(f"a program of {p.n_inputs} inputs, got {len(inputs)}")
-    cdiff_tls.sweeping += 1       # as silent as the program that is run
     try:
         for i in range(p.count):
             if noting:
                 tell_line(p, i)
             values.append(replayed(p, i, inputs, values))
     finally:
-        cdiff_tls.sweeping -= 1
         tell_line(None, 0)
     return values
 
@@ -110,7 +108,11 @@ cdef Array apply_code(int op, list operands, object attrs, int typenum):
         return apply_cast(operands[0], attrs[0]) if op == OP_CAST else apply(op, operands, attrs)
     if typenum == NPY_BOOL and op >= OP_LESS:
         return question(op, operands)
-    return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+    cdiff_tls.sweeping += 1       # as silent as the program that is run
+    try:
+        return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+    finally:
+        cdiff_tls.sweeping -= 1
 
 
 cdef Array whole_number(Array a):
