@@ -76,7 +76,7 @@ DIRECTIVES = {
 # 15 kB of the wheel. complex, structural_rules and the methods below make it 44 kB smaller, for
 # half a percent more instructions where a derivative goes by a rule of array operators.
 COLD_ROOMS = frozenset(
-    ["algebra", "any_size", "assemble", "batching", "behind", "check", "complex",
+    ["alarms", "algebra", "any_size", "assemble", "batching", "behind", "check", "complex",
      "compressed", "deferred", "elements", "ended", "fetching", "forms", "groups", "guarded",
      "headroom", "hosted", "joins", "look", "loop_products", "make", "mingled", "native",
      "nested", "numbers", "parts", "pattern", "pattern_numbers", "places", "plan",

@@ -95,6 +95,7 @@ cdef extern from "node.h":
         uint32_t told
         int mingles
         int apart
+        int sweeping
         ThreadState *next
     ThreadState cdiff_tls
     int *threads_at "cdiff_threads_at"
@@ -129,6 +130,7 @@ include "freeing.pxi"
 include "lead.pxi"
 include "watch.pxi"
 include "blocks.pxi"
+include "alarms.pxi"
 include "elementwise.pxi"
 include "strided.pxi"
 include "bridge.pxi"

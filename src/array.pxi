@@ -248,7 +248,7 @@ cdef class Array:
         """Sum over axes, as `ndarray.sum`."""
         a = current(self)
         if dtype is not None or out is not None or initial is not None or where is not True \
-                or not is_inexact(typenum_of(innermost(a))) \
+                or not is_inexact(typenum_of(innermost(a))) or type(keepdims) is not bool \
                 or (axis is not None and not ndim_of(innermost(a))):
             return face_method("sum")(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims,
                                       initial=initial, where=where)

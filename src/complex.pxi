@@ -65,7 +65,10 @@ cdef Array strong(Array a, Array y):
 
 cdef Array complex_value(int op, Array a, Array b):
     cdef object function
-    cdef Array y = None if b is None else complex_arithmetic(op, a, b)
+    cdef Array y
+    if tells():
+        tell_errors(op, N(a), NULL if b is None else N(b))
+    y = None if b is None else complex_arithmetic(op, a, b)
     if y is not None:
         return y
     function = COMPLEX_VALUES.get(op)

@@ -150,9 +150,13 @@ cdef Array dual_elementwise(int op, Array a, Array b):
     pa = primal_at(a, level)
     pb = primal_at(b, level) if b is not None else None
     y = ew1(op, pa) if b is None else ew2(op, pa, pb)
-    t = dual_term(op, 0, tangent_at(a, level), pa, pb, y)
-    if b is not None:
-        t = add_tangents(t, dual_term(op, 1, tangent_at(b, level), pa, pb, y))
+    cdiff_tls.sweeping += 1
+    try:
+        t = dual_term(op, 0, tangent_at(a, level), pa, pb, y)
+        if b is not None:
+            t = add_tangents(t, dual_term(op, 1, tangent_at(b, level), pa, pb, y))
+    finally:
+        cdiff_tls.sweeping -= 1
     return make_dual(y, like_primal(t, y), level)
 
 
@@ -172,6 +176,8 @@ cdef Array dual_scalar(int op, Node *a, Node *b, int level):
     cdef double d[2]
     cdef double t = 0.0
     cdef double v = SCALAR_PARTIALS[op](a.v, b.v if b != NULL else 0.0, d)
+    if is_unusual(v) and tells():
+        tell_errors(op, a, b)
     if not has_partial(op):
         return scalar(v)
     if a.flags & NODE_DUAL:
@@ -198,4 +204,9 @@ cdef Array dual_structural(int op, list operands, object attrs):
          else apply(op, primals, attrs))
     if TAN[op] == NULL:
         return y
-    return make_dual(y, like_primal(TAN[op](y, tuple(primals), tuple(tangents), attrs), y), level)
+    cdiff_tls.sweeping += 1
+    try:
+        return make_dual(y, like_primal(TAN[op](y, tuple(primals), tuple(tangents), attrs), y),
+                         level)
+    finally:
+        cdiff_tls.sweeping -= 1

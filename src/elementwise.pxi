@@ -49,13 +49,13 @@ cdef Node *scalar1(int op, Node *a) except NULL:
     if not levels:
         n.v = SCALAR_VALUE[op](a.v, 0.0)
         set_kind(n, OP_CONST, 0)
-        return n
+        return told_number(op, n, a, NULL) if is_unusual(n.v) else n
     n.v = SCALAR_PARTIALS[op](a.v, 0.0, unused)
     n.d0 = unused[0]
     set_kind(n, op, levels)
     Py_INCREF(<object><PyObject *>a)
     n.p0 = a
-    return n
+    return told_number(op, n, a, NULL) if is_unusual(n.v) else n
 
 
 cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
@@ -67,11 +67,11 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
         n.v = SCALAR_VALUE[op](a.v, b.v)
         set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
         n.mark = 0
-        return n
-    n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
-    set_kind(n, op, levels)
-    link_scalar(n, node_scalar(a), d[0], node_scalar(b), d[1])
-    return n
+    else:
+        n.v = SCALAR_PARTIALS[op](a.v, b.v, d)
+        set_kind(n, op, levels)
+        link_scalar(n, node_scalar(a), d[0], node_scalar(b), d[1])
+    return told_number(op, n, a, b) if is_unusual(n.v) else n
 
 
 # A scalar operand: a node, whose flags and value these are, or a number of Python.
@@ -120,6 +120,8 @@ cdef Array array_value(int op, Array a, Array b):
     cdef int typenum = result_typenum(a, b)
     cdef Array y
     job_shape(&job, op, a, b, None, None)
+    if tells():
+        tell_errors(op, N(a), NULL if b is None else N(b))
     if cdiff_tls.deferring and defers(a, b, job.size):
         return deferred_block(job.ndim, job.shape, typenum)
     y = new_array(job.ndim, job.shape, typenum)
@@ -276,7 +278,7 @@ cdef Node *quick(int op, Node *a, Node *b) except? NULL:
     n = fresh_like(r)
     KERNELS.value[op](r.size, <double *>n.arr.data, pa, pb, sa, sb)
     quick_record(op, n, a, b)
-    return n
+    return told_result(op, n, a, b) if float_errors() else n
 
 
 cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:

@@ -15,7 +15,10 @@ cdef Array value_matmul(Array a, list operands, object attrs):
     cdef Array out
     if ra.typenum == NPY_DOUBLE and rb.typenum == NPY_DOUBLE and ra.ndim == rb.ndim:
         if are_own_products(ra.ndim, ra.dims, rb.dims, ra.data == rb.data):
-            return own_products(ra, rb)
+            out = own_products(ra, rb)
+            if float_errors():
+                told_value(out, np.matmul, (ndarray_of(a), ndarray_of(<Array>operands[1])))
+            return out
         if ra.ndim == 2:                           # pooled memory costs no page faults
             shape[0] = ARR_SHAPE(ra)[0]
             shape[1] = ARR_SHAPE(rb)[1]

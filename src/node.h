@@ -151,8 +151,8 @@ typedef struct {
  * told to all threads, and the Trace of each) and which of these without
  * computing large values, the list of nodes waiting to be freed (so that
  * freeing a chain of a million nodes does not recurse), how many blocks of
- * tasks switch recording off (see tasks.pxi), and the thread that began next
- * (see lead.pxi). */
+ * tasks switch recording off (see tasks.pxi), how many sweeps, tangent rules
+ * and replays it is in, and the thread that began next (see lead.pxi). */
 typedef struct ThreadState {
     int paused;
     int depth;
@@ -166,6 +166,7 @@ typedef struct ThreadState {
     uint32_t told;
     int mingles;
     int apart;
+    int sweeping;
     struct ThreadState *next;
 } ThreadState;
 

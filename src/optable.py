@@ -254,31 +254,33 @@ op("erfc", "a", f"{-TWO_OVER_SQRT_PI} * gauss(a)", "1 - erf(a), exact for large 
    mp="erfc(a)", samples=REAL + (1e-9, 6.0, 20.0))
 
 # --- choices: the derivative goes to the operand that supplies the value, ties are split ----------
+#
+# Complex numbers are in NumPy's order: by the real part, then by the imaginary one.
 
 op("maximum", "a b", ("0.5 * (1 + (a > b) - (a < b) + isnan(a) - isnan(b))",
                       "0.5 * (1 - (a > b) + (a < b) - isnan(a) + isnan(b))"),
    "The larger operand; nan if either is nan.", c="((a > b) | (a != a)) ? a : b", light=True,
    kink="a == b", mp="max(a, b)",
    at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (1.0, 0.0)), ((1.0, NAN), (0.0, 1.0)),
-            ((INF, INF), (0.5, 0.5))), example=((1.0, 1.0), (0.5, 0.5)))
+            ((INF, INF), (0.5, 0.5))), holomorphic=True, example=((1.0, 1.0), (0.5, 0.5)))
 op("minimum", "a b", ("0.5 * (1 - (a > b) + (a < b) + isnan(a) - isnan(b))",
                       "0.5 * (1 + (a > b) - (a < b) - isnan(a) + isnan(b))"),
    "The smaller operand; nan if either is nan.", c="((a < b) | (a != a)) ? a : b", light=True,
    kink="a == b", mp="min(a, b)",
    at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (1.0, 0.0)), ((1.0, NAN), (0.0, 1.0))),
-   example=((1.0, 2.0), (1.0, 0.0)))
+   holomorphic=True, example=((1.0, 2.0), (1.0, 0.0)))
 op("fmax", "a b", ("0.5 * (1 + (a > b) - (a < b) - isnan(a) + isnan(b))",
                    "0.5 * (1 - (a > b) + (a < b) + isnan(a) - isnan(b))"),
    "The larger operand, ignoring nan.", c="((a >= b) | (b != b)) ? a : b", light=True,
    kink="a == b", mp="max(a, b)",
    at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (0.0, 1.0)), ((1.0, NAN), (1.0, 0.0))),
-   example=((1.0, 2.0), (0.0, 1.0)))
+   holomorphic=True, example=((1.0, 2.0), (0.0, 1.0)))
 op("fmin", "a b", ("0.5 * (1 - (a > b) + (a < b) - isnan(a) + isnan(b))",
                    "0.5 * (1 + (a > b) - (a < b) + isnan(a) - isnan(b))"),
    "The smaller operand, ignoring nan.", c="((a <= b) | (b != b)) ? a : b", light=True,
    kink="a == b", mp="min(a, b)",
    at_kink=(((1.0, 1.0), (0.5, 0.5)), ((NAN, 1.0), (0.0, 1.0)), ((1.0, NAN), (1.0, 0.0))),
-   example=((1.0, 1.0), (0.5, 0.5)))
+   holomorphic=True, example=((1.0, 1.0), (0.5, 0.5)))
 op("where", "c a b", ("0", "c != 0", "c == 0"), "a where c is true, else b.",
    c="c != 0.0 ? a : b", light=True, ufunc=False, mp="a if c else b",
    samples=((1.0, 2.0, 3.0), (0.0, 2.0, 3.0)), edges=((NAN, 2.0, 3.0), (0.0, INF, 1.0)))
@@ -292,7 +294,7 @@ op("ceil", "a", "0", "The smallest integer not below a.", light=True, kink="a ==
 op("trunc", "a", "0", "a without its fraction.", light=True, kink="a == y",
    mp="floor(a) if a >= 0 else ceil(a)", samples=BROKEN, example=(1.2, 0.0))
 op("rint", "a", "0", "The nearest integer, ties to even.", light=True, mp="nint(a)",
-   kink="absolute(a - trunc(a)) == 0.5", samples=BROKEN, example=(1.2, 0.0))
+   kink="absolute(a - trunc(a)) == 0.5", samples=BROKEN, holomorphic=True, example=(1.2, 0.0))
 op("heaviside", "a b", ("0", "a == 0"), "0 for a < 0, b at 0, 1 for a > 0.", light=True,
    c="a > 0.0 ? 1.0 : (a < 0.0 ? 0.0 : (a == 0.0 ? b : a))", kink="a == 0",
    at_kink=(((0.0, 0.5), (0.0, 1.0)),), mp="mpf(a > 0) if a else b",
@@ -308,13 +310,13 @@ op("rad2deg", "a", f"{RADIAN}", "Radians to degrees.", c=f"a * {RADIAN}", light=
 # --- questions: worth 0 or 1, no derivative -------------------------------------------------------
 
 op("less", "a b", ("0", "0"), "1 where a < b.", c="a < b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a < b)", example=2.0)
+   kink="a == b", mp="mpf(a < b)", holomorphic=True, example=2.0)
 op("less_equal", "a b", ("0", "0"), "1 where a <= b.", c="a <= b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a <= b)", example=2.0)
+   kink="a == b", mp="mpf(a <= b)", holomorphic=True, example=2.0)
 op("greater", "a b", ("0", "0"), "1 where a > b.", c="a > b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a > b)", example=1.0)
+   kink="a == b", mp="mpf(a > b)", holomorphic=True, example=1.0)
 op("greater_equal", "a b", ("0", "0"), "1 where a >= b.", c="a >= b ? 1.0 : 0.0", light=True,
-   kink="a == b", mp="mpf(a >= b)", example=1.0)
+   kink="a == b", mp="mpf(a >= b)", holomorphic=True, example=1.0)
 op("equal", "a b", ("0", "0"), "1 where a == b.", c="a == b ? 1.0 : 0.0", light=True,
    kink="a == b", mp="mpf(a == b)", holomorphic=True, example=1.0)
 op("not_equal", "a b", ("0", "0"), "1 where a != b.", c="a != b ? 1.0 : 0.0", light=True,

@@ -122,9 +122,12 @@ cdef Array reduce_value(int row, int op, object ufunc, Array a, object attrs):
             return reduced_apart(row, op, ufunc, a, axes, first, attrs[1])
         return wrap_result(ufunc.reduce(ndarray_of(a), axis=axes, keepdims=bool(attrs[1])))
     if <int>len(axes) == r.ndim and r.size < NOGIL_SIZE and not attrs[1]:
-        return scalar(KERNELS.row[row](s.n, <double *>r.data))
-    y = reduced_array(r, axes, attrs[1], NPY_DOUBLE)
-    run_reduction(row, op, &s, <double *>r.data, <double *>N(y).arr.data)
+        y = scalar(KERNELS.row[row](s.n, <double *>r.data))
+    else:
+        y = reduced_array(r, axes, attrs[1], NPY_DOUBLE)
+        run_reduction(row, op, &s, <double *>r.data, <double *>N(y).arr.data)
+    if float_errors():
+        return told_value(y, ufunc.reduce, (ndarray_of(a), axes))
     return y
 
 
@@ -169,14 +172,10 @@ cdef Array value_prod(Array a, list operands, object attrs):
 
 
 cdef Array value_max(Array a, list operands, object attrs):
-    if holds_complex(a):
-        refuse_complex("max", a)
     return reduce_value(ROW_MAX, OP_MAXIMUM, NP_MAXIMUM, a, attrs)
 
 
 cdef Array value_min(Array a, list operands, object attrs):
-    if holds_complex(a):
-        refuse_complex("min", a)
     return reduce_value(ROW_MIN, OP_MINIMUM, NP_MINIMUM, a, attrs)
 
 

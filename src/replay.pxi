@@ -108,7 +108,11 @@ cdef Array apply_code(int op, list operands, object attrs, int typenum):
         return apply_cast(operands[0], attrs[0]) if op == OP_CAST else apply(op, operands, attrs)
     if typenum == NPY_BOOL and op >= OP_LESS:
         return question(op, operands)
-    return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+    cdiff_tls.sweeping += 1       # as silent as the program that is run
+    try:
+        return ew1(op, operands[0]) if len(operands) == 1 else ew2(op, operands[0], operands[1])
+    finally:
+        cdiff_tls.sweeping -= 1
 
 
 cdef Array whole_number(Array a):

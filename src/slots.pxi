@@ -184,7 +184,13 @@ cdef inline PyObject *slot_binary "cdiff_slot"(int op, PyObject *x, PyObject *y)
         node_emptied(n)
         set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
         n.mark = 0
-    return <PyObject *>n
+    return told_slot(op, n, x, y) if is_unusual(n.v) else <PyObject *>n
+
+
+cdef PyObject *told_slot(int op, Node *n, PyObject *x, PyObject *y) except NULL:
+    """told_number for operands as Python has them."""
+    cdef Node left, right
+    return <PyObject *>told_number(op, n, slot_operand(x, &left), slot_operand(y, &right))
 
 
 cdef inline Scalar scalar_of(PyObject *x) noexcept:

@@ -102,6 +102,7 @@ cdef inline bint visited(const Sweep *s, const Node *n) noexcept nogil:
 cdef void sweep_init(Sweep *s, int level) noexcept:
     global sweeps_running
     sweeps_running += 1
+    cdiff_tls.sweeping += 1
     s.order = s.small_order
     s.stack = s.small_stack
     s.trees = s.small_trees
@@ -135,6 +136,7 @@ cdef void sweep_free(Sweep *s) noexcept:
     global sweeps_running
     cdef Py_ssize_t i
     sweeps_running -= 1
+    cdiff_tls.sweeping -= 1
     if s.has_values or s.recorded:
         for i in range(s.count):
             if not in_number(s, i) and s.order[i].slot.value != NULL:

@@ -179,3 +179,34 @@ def test_singular_values_of_a_fit_to_complex_points_are_numpys():
     want = np.polyfit(x, y, 2, full=True)
     for got, value in zip(cnp.polyfit(cd.array(x), y, 2, full=True), want, strict=True):
         np.testing.assert_allclose(got, value, rtol=1e-10)
+
+
+def test_bounds_of_clip_decide_the_dtype_together():
+    single = np.float32(1.5)
+    for dtype in (bool, np.int8, np.int16, np.int64, np.float32, np.float64):
+        x = np.arange(3).astype(dtype)
+        for low, high in ((0, single), (0.5, single), (single, 2), (np.float64(0.5), single)):
+            want, got = np.clip(x, low, high), cnp.clip(cd.array(x), low, high)
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(got.numpy(), want)
+
+
+def test_keepdims_is_a_number():
+    x = cd.array(np.ones((2, 3)), requires_grad=True)
+    for f in (np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std):
+        for wrong in ("x", None, 1.5):
+            with pytest.raises(TypeError, match="integer"):
+                f(x, axis=0, keepdims=wrong)
+            with pytest.raises(TypeError, match="integer"):
+                getattr(x, f.__name__)(axis=0, keepdims=wrong)
+        assert f(x, axis=0, keepdims=1).shape == f(x, axis=0, keepdims=np.True_).shape == (1, 3)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64])
+def test_einsum_of_whole_numbers_is_numpys(dtype):
+    x = np.array([[1, 0, 1], [1, 1, 0], [100, 0, 100]]).astype(dtype)
+    for spec in ("ii", "ij->", "ij->j", "ii->i", "ij,jk->ik", "ij,ij->"):
+        operands = [x] * (spec.count(",") + 1)
+        want, got = np.einsum(spec, *operands), cnp.einsum(spec, *map(cd.array, operands))
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got.numpy(), want)

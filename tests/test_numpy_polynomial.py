@@ -144,6 +144,57 @@ def test_classes(name):
         np.testing.assert_allclose(2 * derivative @ step, numerical, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("name", CLASSES)
+def test_series_of_series(name, kind):
+    """A series at another one, which is how NumPy converts between bases and domains."""
+    ours, theirs = getattr(cp, name), getattr(np.polynomial, name)
+
+    def used(make, module):
+        def f(c, d):
+            p = make(c, domain=[-2, 3])
+            other = p.convert(kind=getattr(module, kind), domain=[0, 1])
+            return (other.coef, p(make(d))(0.3), getattr(module, kind).cast(p)(0.4),
+                    make(c[:1])(p).coef[:1])  # fmt: skip
+
+        return f
+
+    for got, want in zip(used(ours, cp)(cd.array(C), cd.array(D)),
+                         used(theirs, np.polynomial)(C, D), strict=True):  # fmt: skip
+        np.testing.assert_allclose(np.asarray(got.numpy()), want, rtol=1e-9, atol=1e-11)
+    numpys = ours(cd.array(C)).convert(kind=getattr(np.polynomial, kind))
+    assert isinstance(numpys, getattr(cp, kind))
+    cd.testing.check_grads(lambda c, d: used(ours, cp)(c, d)[:2], (C, D), order=2)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_zeros_and_trimming_of_classes(name):
+    ours, theirs = getattr(cp, name), getattr(np.polynomial, name)
+    c = np.append(C, [1e-3, 0.0])
+    for tol, size in ((0, 5), (0.01, 4), (9.0, 1)):
+        want, got = theirs(c).trim(tol), ours(cd.array(c), domain=[0, 1]).trim(tol)
+        np.testing.assert_array_equal(got.coef.numpy(), want.coef)
+        assert (got.coef.size, got.domain.tolist()) == (size, [0.0, 1.0])
+    with pytest.raises(ValueError, match="tol must be non-negative"):
+        ours(cd.array(c)).trim(-1)
+    want = theirs.fromroots(ZEROS, domain=[-1, 2])
+    f = lambda c: np.real(ours(c, domain=[-1, 2]).roots())
+    np.testing.assert_allclose(f(cd.array(want.coef)).numpy(), ZEROS, rtol=1e-9)
+    cd.testing.check_grads(f, (want.coef,), order=1)
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("name", [n for n in CASES if not n.startswith(("fit", "val3d", "grid3d"))])
+def test_single_precision_is_kept(module, name):
+    call, args = CASES[name]
+    full = MODULES[module] + name.split()[0]
+    plain = [np.asarray(a).astype(np.float32) for a in args]
+    want = call(getattr(getattr(np.polynomial, module), full), *plain)
+    got = call(getattr(getattr(cp, module), full), *map(cd.array, plain))
+    for x, y in zip(*[z[:1] if isinstance(z, tuple) else (z,) for z in (want, got)], strict=True):
+        assert y.dtype == x.dtype
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_fits_of_classes(name):
     ours, theirs = getattr(cp, name), getattr(np.polynomial, name)

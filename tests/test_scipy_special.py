@@ -383,3 +383,11 @@ def test_orders_are_cut_to_whole_numbers(f, whole, other):
     found = cd.grad(lambda x: f(other, x))(0.7)
     np.testing.assert_allclose(found, cd.grad(lambda x: f(whole, x))(0.7), rtol=1e-13)
     assert found != 0
+
+
+def test_box_cox_of_whole_numbers():
+    for f in ("inv_boxcox", "inv_boxcox1p"):
+        x, power = np.array([4, 1]), np.array([1, 2])
+        want = getattr(sc, f)(x, power)
+        found = getattr(csp, f)(cd.array(x), cd.array(power)).numpy()
+        np.testing.assert_allclose(found, want, rtol=1e-14)

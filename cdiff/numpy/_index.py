@@ -46,7 +46,7 @@ __all__ = [
     "take", "take_along_axis", "tril", "triu", "where",
 ]  # fmt: skip
 
-SINGLE = np.dtype(np.float32)
+SHORT = "?bBhHf"  # dtypes that become single precision beside it
 SMALL_MATRIX = 4096  # elements of a triangular mask that is kept
 
 FEW_RANKS = 8  # in a long row, that are looked for one by one
@@ -129,7 +129,7 @@ def clip(
     high = _bound(a_max, max, "max")
     where = kwargs.pop("where", True)
     result = as_array(a)
-    if not type(low) is type(high) is float and result.dtype == SINGLE and not kwargs:
+    if result.dtype.char in SHORT and not type(low) is type(high) is float and not kwargs:
         # One dtype for all three: a number must not be rounded before an array makes it wider.
         result = _as_wide_as(result, low, high)
     if low is not None:
@@ -147,7 +147,8 @@ def _as_wide_as(a: Array, low: ArrayLike, high: ArrayLike) -> Array:
     if low is None or high is None:
         return a
     bounds = [x if type(x) in (bool, int, float) else as_array(x).dtype for x in (low, high)]
-    return _core.cast(a, NUMPY.result_type(a.dtype, *bounds))
+    dtype = NUMPY.result_type(a.dtype, *bounds)
+    return _core.cast(a, dtype) if dtype.kind in "fc" else a
 
 
 def _bound(old: ArrayLike, new: ArrayLike, name: str) -> ArrayLike:

@@ -190,7 +190,8 @@ def nanmean(
     _check_floating(a, dtype, "nanmean")
     if not a.ndim:  # unlike mean, it adds by a ufunc, which takes axis 0 of a number
         axis = axes_of(a, axis, "nanmean", True)
-    return _reduce.mean(a, axis, dtype, out, keepdims, where=_valid(a, where))
+    with np.errstate(divide="ignore", invalid="ignore"):  # of nothing but NaN
+        return _reduce.mean(a, axis, dtype, out, keepdims, where=_valid(a, where))
 
 
 @mirrors(np.nanvar)
@@ -255,9 +256,10 @@ def _spread(
         axis = axes_of(a, axis, f"nan{name}", True)
     valid = _valid(a, where)
     function = getattr(_reduce, name)
-    result = function(
-        a, axis, dtype, None, ddof, keepdims, where=valid, mean=mean, correction=correction
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # where too few are not NaN
+        result = function(
+            a, axis, dtype, None, ddof, keepdims, where=valid, mean=mean, correction=correction
+        )
     if valid is not NO_VALUE:
         lost = ddof if correction is NO_VALUE else correction
         axes = axes_of(a, axis, "nan" + name)

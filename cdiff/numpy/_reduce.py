@@ -11,6 +11,7 @@ finding that.
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from typing import Any
 
@@ -49,9 +50,16 @@ __all__ = [
 core_sum = _core.sum
 
 
+def kept_axes(keepdims: Any) -> bool:
+    """What was given as `keepdims`: a bool, or an integer as in NumPy; for others NumPy's error."""
+    if type(keepdims) is bool or keepdims is NO_VALUE or type(keepdims) is np.bool_:
+        return keepdims is not NO_VALUE and bool(keepdims)
+    return operator.index(keepdims) != 0
+
+
 def _over(reduce: Any, a: Array, axis: Any, keepdims: Any, name: str) -> Array:
     """A primitive of the core; axes that it does not understand are looked at here."""
-    keepdims = keepdims is not NO_VALUE and keepdims
+    keepdims = kept_axes(keepdims)
     if axis is not None:
         try:
             return reduce(a, axis, keepdims)
@@ -180,7 +188,7 @@ def _reduce_with(
     """A reduction with any of the arguments that are rarely given."""
     reduce, combine, neutral = _WITH[name]
     axes = axes_of(a, axis, name, True)
-    keepdims = keepdims is not NO_VALUE and bool(keepdims)
+    keepdims = kept_axes(keepdims)
     kept = a.dtype if dtype is None else np.dtype(dtype)
     if kept.kind not in "fc":
         result = _whole(name, a, axes, dtype, keepdims, initial, where)
@@ -259,7 +267,7 @@ def mean(
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
     if count == 0 if mask is None else _some(count, 0):
         warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=2)
-    keepdims = keepdims is not NO_VALUE and keepdims
+    keepdims = kept_axes(keepdims)
     if mask is not None:
         a = _core.where(mask, a, 0.0)
         count = count if keepdims else squeezed(count, axes)
@@ -328,7 +336,7 @@ def _spread(
     if not _has_fractions(dtype, name):
         return _whole_moment(name, as_array(a), axis, dtype, out, keepdims, ddof=ddof, where=where,
                              mean=given_mean, correction=correction)  # fmt: skip
-    keepdims = keepdims is not NO_VALUE and keepdims
+    keepdims = kept_axes(keepdims)
     deviation, axes, dof = _deviation(
         as_array(a), axis, dtype, ddof, keepdims, where, given_mean, correction, name
     )

@@ -17,7 +17,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, of_values
-from cdiff.scipy._mirror import rows_at
+from cdiff.scipy._mirror import doubled, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy.linalg import solve_banded
 
@@ -57,9 +57,12 @@ class Data:
     """Data along an axis that is moved to the front."""
 
     def __init__(
-        self, x: Any, y: Any, axis: int, name: str, least: int = 2, rows: Any = None
-    ) -> None:
+        self, x: Any, y: Any, axis: int, name: str, least: int = 2, rows: Any = None,
+        single: bool = False,
+    ) -> None:  # fmt: skip
         self.x, y = as_array(x), as_array(y)
+        if not single:
+            self.x, y = doubled(self.x), doubled(y)
         if self.x.dtype.kind == "c":
             raise ValueError(f"{name}: `x` must contain real values.")
         y = y if y.dtype.kind in "fc" else _core.cast(y, float)

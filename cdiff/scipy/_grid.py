@@ -226,7 +226,7 @@ class RegularGridInterpolator:
         for axis in reversed(range(n - 1)):
             curve = PchipInterpolator(self.grid[axis], found, axis + 1)
             found = curve.each_its_own(points[:, axis])
-        return found
+        return _core.cast(found, table.dtype) if table.dtype == np.float32 else found
 
 
 def _ascending(grid: list[Array], values: Array) -> tuple[tuple[Array, ...], Array]:

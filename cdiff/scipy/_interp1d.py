@@ -77,7 +77,7 @@ class interp1d(Interpolant):
         (x, y), given = self._given
         x, least = as_array(x), self._kind + 1 if isinstance(self._kind, int) else 1
         order = None if given["assume_sorted"] or x.ndim != 1 else of_values(_order, x)
-        self._data = Data(x, y, given["axis"], "interp1d", max(least, 1), order)
+        self._data = Data(x, y, given["axis"], "interp1d", max(least, 1), order, single=True)
         if isinstance(self._kind, int):
             self._spline = make_interp_spline(self._data.x, self._data.y, self._kind)
         self._ready = True

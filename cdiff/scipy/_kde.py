@@ -27,7 +27,7 @@ def _real(x: Any) -> Array:
     x = as_array(x)
     if x.dtype.kind == "c":
         raise TypeError("gaussian_kde takes real numbers only")
-    return x if x.dtype.kind == "f" else _core.cast(x, float)
+    return _core.cast(x, float)
 
 
 class gaussian_kde:

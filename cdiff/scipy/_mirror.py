@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, any_array, gather, is_tracked
+from cdiff._core import Array, any_array, cast, gather, is_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "any_tracked",
+    "doubled",
     "holds_arrays",
+    "in_double",
     "mirror_of",
     "no_keywords",
     "rows_at",
@@ -60,6 +62,26 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
         return mirror
 
     return decorate
+
+
+def doubled(x: Any) -> Any:
+    """What is of single precision in double precision, in lists too; the rest as it is."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([doubled(y) for y in x]) if holds_arrays(tuple(x), {}) else x
+    if getattr(x, "dtype", None) in (np.float32, np.complex64):
+        return (cast if type(x) is Array else np.asarray)(x, np.result_type(x.dtype, float))
+    return x
+
+
+def in_double(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator, below that of `mirror_of`: single precision is made double on the way in, as
+    functions of SciPy do that work in double precision only."""
+
+    @wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return f(*map(doubled, args), **{name: doubled(x) for name, x in kwargs.items()})
+
+    return function
 
 
 def no_keywords(name: str, **given: Any) -> None:

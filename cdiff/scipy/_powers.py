@@ -12,7 +12,7 @@ from typing import Any
 from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff.scipy._matrix import MatrixFunction
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import in_double, mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._structure import check_method, promoted, square_of
 
@@ -32,7 +32,7 @@ def _matrix_function(name: str, slope: float) -> Any:
         f"As `scipy.linalg.{name}(A)`; a real matrix must have a real result.\n\n"
         f">>> round(cd.grad(lambda t: csl.{name}([[t]])[0, 0])(0.5), 4) + 0.0\n{slope}"
     )
-    return _mirrors(function)
+    return _mirrors(in_double(function) if name == "logm" else function)
 
 
 expm = _matrix_function("expm", 1.6487)
@@ -48,6 +48,7 @@ signm = _matrix_function("signm", 0.0)
 
 
 @_mirrors
+@in_double
 def fractional_matrix_power(A: Any, t: float) -> Array:
     """As `scipy.linalg.fractional_matrix_power`, by A; a tracked t goes through expm and logm.
 
@@ -61,6 +62,7 @@ def fractional_matrix_power(A: Any, t: float) -> Array:
 
 
 @_mirrors
+@in_double
 def expm_frechet(
     A: Any, E: Any, method: str | None = None, compute_expm: bool = True, check_finite: bool = True
 ) -> Any:

@@ -220,8 +220,9 @@ def _morphology(name: str, text: str, made: Any, example: list[float]) -> Any:
     ) -> Array:  # fmt: skip
         rest = (mode, cval, origin, axes, name)
         a = image(input, output, name)
-        return made(a, lambda x: _eroded(x, size, footprint, structure, rest),
-                    lambda x: _dilated(x, size, footprint, structure, rest))  # fmt: skip
+        found = made(a, lambda x: _eroded(x, size, footprint, structure, rest),
+                     lambda x: _dilated(x, size, footprint, structure, rest))  # fmt: skip
+        return _core.cast(found, a.dtype)  # whatever the dtype of the heights
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (

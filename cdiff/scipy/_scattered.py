@@ -19,7 +19,7 @@ from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._interp1d import interp1d
-from cdiff.scipy._mirror import no_keywords, rows_at
+from cdiff.scipy._mirror import doubled, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 
 _interpolate = scipy_module("interpolate")
@@ -173,7 +173,8 @@ class _Scattered:
         self._offset = np.mean(self._points, axis=0) if more.get("rescale") else 0.0
         self._scale = np.where(scale > 0, scale, 1.0) if more.get("rescale") else 1.0
         values = as_array(values)
-        self._values = values if values.dtype.kind in "fc" else _core.cast(values, float)
+        values = values if values.dtype.kind in "fc" else _core.cast(values, float)
+        self._values = values if values.dtype.kind == "c" else doubled(values)
         if self._points.ndim != 2 or self._values.shape[:1] != self._points.shape[:1]:
             raise misfit(f"{name}: values of shape {values.shape} for {self._points.shape} points")
         self._prepare((self._points - self._offset) / self._scale)

@@ -16,7 +16,7 @@ from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy._matrix import joined
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import in_double, mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._structure import matrix_of, over_stacks, promoted, vector_of
 
@@ -113,10 +113,10 @@ def block_diag(*arrs: Any) -> Array:
     if any(x.ndim > 2 for x in blocks):
         raise misfit(f"block_diag: matrices are needed, got {[x.shape for x in blocks]}")
     rows, before, total = [], 0, sum([x.shape[1] for x in blocks])
-    kind = np.result_type(*[x.dtype for x in blocks])
+    dtype = np.result_type(*[x.dtype for x in blocks]) if blocks else float
     for x in blocks:
         after = total - before - x.shape[1]
-        left, right = [np.zeros((x.shape[0], n), kind) for n in (before, after)]
+        left, right = (np.zeros((x.shape[0], n), dtype) for n in (before, after))
         rows.append([as_array(left), x, as_array(right)])
         before += x.shape[1]
     return joined(rows)
@@ -138,6 +138,7 @@ def khatri_rao(a: Any, b: Any) -> Array:
 
 
 @_mirrors
+@in_double
 def matmul_toeplitz(
     c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None
 ) -> Array:

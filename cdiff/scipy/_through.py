@@ -19,7 +19,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of
 from cdiff.scipy._bsplines import BSpline, make_interp_spline
 from cdiff.scipy._curves import PchipInterpolator
-from cdiff.scipy._mirror import mirror_of, no_keywords
+from cdiff.scipy._mirror import doubled, mirror_of, no_keywords
 from cdiff.scipy._need import scipy_module
 
 _interpolate = scipy_module("interpolate")
@@ -227,7 +227,7 @@ class BarycentricInterpolator:
             self._own = _interpolate.BarycentricInterpolator(xi, yi, axis, **more)
             if yi is None:
                 return
-        self._x, y = as_array(xi), as_array(yi)
+        self._x, y = doubled(as_array(xi)), doubled(as_array(yi))
         self._axis = axis_of(y, axis, "BarycentricInterpolator")
         self._y = cnp.moveaxis(y, self._axis, 0)
         if self._x.ndim != 1 or self._x.size != self._y.shape[0]:

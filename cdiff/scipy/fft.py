@@ -232,8 +232,8 @@ def _hankel(name: str) -> Any:
             if isinstance(option, Array):
                 raise NotImplementedError(f"{name}: there is no derivative by {label}")
         a = as_array(a)
-        a = a if a.dtype.kind == "f" else _core.cast(a, float)
-        return call(Hankel(name, dln, mu, offset, bias), [a])
+        found = call(Hankel(name, dln, mu, offset, bias), [_core.cast(a, float)])
+        return _core.cast(found, a.dtype) if a.dtype == np.float32 and not bias else found
 
     return _named(transform, name)
 

@@ -22,7 +22,7 @@ from cdiff._core import Array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, index_along, of_values
 from cdiff.numpy._shape import moveaxis
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import doubled, mirror_of
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 
@@ -139,13 +139,14 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     axis = axis_of(y, axis, "simpson")
     if x is None and np.ndim(dx):
         raise misfit(f"simpson: dx is one number, got shape {np.shape(dx)}; give the places as x")
-    d = _steps(y, x, dx, axis, "simpson")
     n = y.shape[axis]
     _check_samples(y, axis, "simpson")
+    if n > 2 and (x is not None or y.ndim == 1 and n % 2 == 0):
+        y = doubled(y)  # SciPy multiplies with widths in double precision
+    d = _steps(y, x, dx, axis, "simpson")
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
-    if y.dtype.kind not in "fc" or n % 2 == 0:  # SciPy's correction is one of double precision
-        y = _core.cast(y, np.result_type(y.dtype, float))
+    y = y if y.dtype.kind in "fc" else _core.cast(y, float)
 
     def pick(v: Any, start: int, stop: int | None, step: int = 1) -> Any:
         return v[index_along(axis, slice(start, stop, step))]
@@ -199,14 +200,15 @@ def cumulative_simpson(
     if np.shape(initial) not in ((), one):
         raise misfit(f"cumulative_simpson: initial of shape {np.shape(initial)} is neither one "
                      f"number nor of shape {one}")  # fmt: skip
-    d = _steps(y, x, dx, axis, "cumulative_simpson")
     n = y.shape[axis]
+    if n > 2:
+        given = [z for z in (dx if x is None else None, initial) if z is not None]
+        y = _core.cast(y, np.result_type(y.dtype, np.float32, *[as_array(z).dtype for z in given]))
+    d = _steps(y, x, dx, axis, "cumulative_simpson")
     if n < 3:
         return _running(_areas(y, d, axis), axis, initial)
     if x is not None and np.any(of_values(_no_steps, d)):
         raise ValueError("cumulative_simpson: x must be strictly increasing")
-    if x is None:
-        y = _core.cast(y, np.result_type(y.dtype, as_array(dx).dtype, np.float32))
     if (x is None and np.shape(d) not in ((), one)) or np.ndim(x) > 1 and np.shape(x) != y.shape:
         raise misfit(
             f"cumulative_simpson: dx of shape {np.shape(dx)} is no number and has no shape {one}, "

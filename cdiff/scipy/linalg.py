@@ -30,7 +30,14 @@ from cdiff.numpy._index import triu as _triu
 from cdiff.numpy._linalg import kron as _kron
 from cdiff.scipy import _polar, _powers, _riccati, _special_matrices, _spectral
 from cdiff.scipy._matrix import Banded, PackedLU, Solve, Sylvester, unpacked
-from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at, without_derivative
+from cdiff.scipy._mirror import (
+    doubled,
+    in_double,
+    mirror_of,
+    no_keywords,
+    rows_at,
+    without_derivative,
+)
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import INSTEAD
 from cdiff.scipy._polar import *  # noqa: F403
@@ -361,6 +368,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Array:
 
 
 @_mirrors
+@in_double
 @over_stacks(2, 2)
 def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     """As `scipy.linalg.solve_discrete_lyapunov`: x of a @ x @ a^H - x + q = 0, by the direct
@@ -376,8 +384,9 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Array:
     return _core.reshape(_solved(system, _core.reshape(q, (n * n,)), None, "lyapunov"), (n, n))
 
 
-solve_continuous_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_continuous_are))
-solve_discrete_are = _mirrors(over_stacks(2, 2, 2, 2, 2, 2)(_riccati.solve_discrete_are))
+_riccati_stacks = over_stacks(2, 2, 2, 2, 2, 2)
+solve_continuous_are = _mirrors(in_double(_riccati_stacks(_riccati.solve_continuous_are)))
+solve_discrete_are = _mirrors(in_double(_riccati_stacks(_riccati.solve_discrete_are)))
 
 
 def _bandwidth(a: Any) -> Any:
@@ -417,6 +426,7 @@ issymmetric, ishermitian = _is("issymmetric"), _is("ishermitian")
 
 
 @_mirrors
+@in_double
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     """As `scipy.linalg.solve_toeplitz`: by the general solver.
 
@@ -500,6 +510,7 @@ def eigvalsh_tridiagonal(
 
 
 @_mirrors
+@in_double
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """As `scipy.linalg.det`: determinants, in double precision; exact at singular matrices too.
 
@@ -535,6 +546,9 @@ def norm(
     >>> cd.grad(csl.norm)(np.array([3.0, 4.0]))
     array([0.6, 0.8])
     """
+    a = as_array(a)
+    if axis is None and not keepdims and ord in {1: (None, 2), 2: (1, np.inf)}.get(a.ndim, ()):
+        a = doubled(a)  # of these LAPACK's functions make a Python float
     return _numpy_linalg.norm(a, ord, axis, keepdims)
 
 

@@ -52,13 +52,37 @@ class _Series:
                 ends = as_array(given)
                 if ends.shape != (2,):
                     raise misfit(f"{name} has the wrong number of elements: {ends.shape}")
-                setattr(self, name, ends if any_array(given) else np.asarray(given))
+                if _whole(ends):
+                    ends = _core.cast(ends, float)
+                setattr(self, name, ends if any_array(given) else ends.numpy())
 
     def __call__(self, arg: Any) -> Any:
         if not any_array(arg, self.coef, self.domain, self.window):
             return super().__call__(arg)  # type: ignore[misc]
         off, scale = self.mapparms()  # type: ignore[attr-defined]
+        if isinstance(arg, _NUMPYS):
+            return self._composed(off + scale * _of_ours(arg))
         return self._val(off + scale * as_array(arg), self.coef)  # type: ignore[attr-defined]
+
+    def _composed(self, inner: Any) -> Any:
+        """The series whose values are those of this one at the values of another series."""
+        c = as_array(self.coef)
+        terms = [c[k] for k in range(c.size)]
+        return self._basis.clenshaw(terms, lambda f: inner * f) + 0.0 * inner  # type: ignore[attr-defined]
+
+    def roots(self) -> Any:
+        """As NumPy's: the zeros, by the coefficients and the domain."""
+        if not any_array(self.coef, self.domain, self.window):
+            return super().roots()  # type: ignore[misc]
+        off, scale = np.polynomial.polyutils.mapparms(self.window, self.domain)
+        return off + scale * self._roots(self.coef)  # type: ignore[attr-defined]
+
+    def trim(self, tol: float = 0) -> Any:
+        """As NumPy's: without the last coefficients, up to one that is larger than `tol`."""
+        if not any_array(self.coef):
+            return super().trim(tol)  # type: ignore[misc]
+        coef = self._basis.trim(self.coef, tol)  # type: ignore[attr-defined]
+        return self.__class__(coef, self.domain, self.window, self.symbol)  # type: ignore[attr-defined]
 
     @classmethod
     def fit(
@@ -100,7 +124,8 @@ def _class(name: str, module: Any) -> Any:
         f">>> squared = cnp.polynomial.{name}.identity() ** 2\n"
         ">>> round(cd.grad(squared)(3.0), 6)\n6.0"
     )
-    return type(name, (_Series, base), {**functions, "__doc__": doc, "__module__": __name__})
+    own = {"_basis": module.BASIS, "__doc__": doc, "__module__": __name__}
+    return type(name, (_Series, base), {**functions, **own})
 
 
 Polynomial = _class("Polynomial", polynomial)
@@ -109,6 +134,17 @@ Legendre = _class("Legendre", legendre)
 Hermite = _class("Hermite", hermite)
 HermiteE = _class("HermiteE", hermite_e)
 Laguerre = _class("Laguerre", laguerre)
+
+_NUMPYS = (np.polynomial.Polynomial, np.polynomial.Chebyshev, np.polynomial.Legendre,
+           np.polynomial.Hermite, np.polynomial.HermiteE, np.polynomial.Laguerre)  # fmt: skip
+
+
+def _of_ours(series: Any) -> Any:
+    """A series in the class of this module, whose arithmetic takes Arrays."""
+    if isinstance(series, _Series):
+        return series
+    ours = globals()[type(series).__name__]
+    return ours(series.coef, series.domain, series.window, series.symbol)
 
 
 def __getattr__(name: str) -> Any:

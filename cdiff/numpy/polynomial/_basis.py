@@ -21,6 +21,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, of_values
 from cdiff.numpy._decompositions import eigenvalues
 from cdiff.numpy._least_squares import least_squares
+from cdiff.numpy._values import nonzero
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,11 @@ def _series(c: Any, name: str) -> Array:
     if a.ndim != 1:
         raise misfit(f"{name}: coefficients must be 1-d, got shape {a.shape}")
     return a
+
+
+def _real(a: Array) -> Any:
+    """The dtype of the real parts."""
+    return a.dtype.char.lower() if a.dtype.kind == "c" else a.dtype
 
 
 def _padded(a: Array, n: int) -> Array:
@@ -73,6 +79,7 @@ EXAMPLES = {
     "fromroots": "{p}val(2.0, {p}fromroots([s])) = -1.0",
     "roots": "{p}roots({p}fromroots([s]))[0] = 1.0",
     "fit": "{p}val(2.0, {p}fit([0.0, 1.0], [s, 2.0 * s], 1)) = 3.0",
+    "trim": "{p}val(2.0, {p}trim(s * x)) = 2.0",
 }
 
 
@@ -97,7 +104,8 @@ class Basis:
     def functions(self) -> dict[str, Any]:
         """Our functions by NumPy's names; calls without any `Array` are NumPy's own."""
         names = ("val", "val2d", "val3d", "grid2d", "grid3d", "vander", "add", "sub", "mul", "mulx",
-                 "div", "pow", "der", "int", "line", "fromroots", "roots", "fit")  # fmt: skip
+                 "div", "pow", "der", "int", "line", "fromroots", "roots", "fit",
+                 "trim")  # fmt: skip
         return {self.prefix + name: self._mirrored(name) for name in names}
 
     def _mirrored(self, name: str) -> Any:
@@ -116,9 +124,9 @@ class Basis:
         basis."""
         call, found = EXAMPLES[name].format(p=f"p.{self.prefix}").rsplit(" = ", 1)
         lines = (
-            f"As `{theirs.__module__}.{self.prefix}{name}`, also of Arrays.",
+            f"As `{self.module.__name__}.{self.prefix}{name}`, also of Arrays.",
             "",
-            f">>> p = cnp.polynomial.{theirs.__module__.rpartition('.')[2]}",
+            f">>> p = cnp.polynomial.{self.module.__name__.rpartition('.')[2]}",
             f">>> x = p.{self.prefix}line(0.0, 1.0)",
             f">>> round(cd.grad(lambda s: {call})(3.0), 6)",
             found,
@@ -128,7 +136,7 @@ class Basis:
 
     # --- values -----------------------------------------------------------------------------------
 
-    def _clenshaw(self, c: list[Any], times: Callable[[Any], Any]) -> Any:
+    def clenshaw(self, c: list[Any], times: Callable[[Any], Any]) -> Any:
         """The sum of c[k] p[k], where `times` multiplies with x."""
         later: Any = None
         found = c[-1]
@@ -147,7 +155,7 @@ class Basis:
         if tensor and x.ndim:
             c = _core.reshape(c, c.shape + (1,) * x.ndim)
         # Where there are no powers of x the shape is still that of all.
-        return self._clenshaw([c[k] for k in range(c.shape[0])], lambda f: f * x) + 0.0 * x
+        return self.clenshaw([c[k] for k in range(c.shape[0])], lambda f: f * x) + 0.0 * x
 
     def val2d(self, x: Any, y: Any, c: Any) -> Array:
         return self.val(y, self.val(x, c), tensor=False)
@@ -188,7 +196,7 @@ class Basis:
         a, b = self._pair(c1, c2, "sub")
         return a - b
 
-    def _times_x(self, n: int) -> Any:
+    def _times_x(self, n: int, *factors: Array) -> Any:
         """The matrix that multiplies n coefficients with x, without what is of degree n."""
         matrix = np.zeros((n, n))
         for k in range(n):
@@ -198,20 +206,20 @@ class Basis:
                 matrix[k + 1, k] = 1 / a
             if k:
                 matrix[k - 1, k] = c / a
-        return matrix
+        return as_array(matrix.astype(np.result_type(np.float32, *[_real(x) for x in factors])))
 
     def mulx(self, c: Any) -> Array:
         a = _series(c, self.prefix + "mulx")
         n = a.size + 1
-        return _core.matmul(as_array(self._times_x(n)), _padded(a, n))
+        return _core.matmul(self._times_x(n, a), _padded(a, n))
 
     def mul(self, c1: Any, c2: Any) -> Array:
         a, b = _series(c1, self.prefix + "mul"), _series(c2, self.prefix + "mul")
         n = a.size + b.size - 1
         if a.size > b.size:
             a, b = b, a
-        times, b = as_array(self._times_x(n)), _padded(b, n)
-        return self._clenshaw([a[k] * b for k in range(a.size)], lambda f: _core.matmul(times, f))
+        times, b = self._times_x(n, a, b), _padded(b, n)
+        return self.clenshaw([a[k] * b for k in range(a.size)], lambda f: _core.matmul(times, f))
 
     def div(self, c1: Any, c2: Any) -> tuple[Array, Array]:
         rest, by = _series(c1, self.prefix + "div"), _series(c2, self.prefix + "div")
@@ -219,12 +227,12 @@ class Basis:
             raise ZeroDivisionError(f"{self.prefix}div: the divisor's last coefficient is 0")
         found: list[Any] = []
         for k in range(rest.size - by.size, -1, -1):
-            product = self.mul(np.eye(k + 1)[k], by)
+            product = self.mul(np.eye(k + 1, dtype=by.dtype)[k], by)
             factor = rest[rest.size - 1] / product[product.size - 1]
             found.insert(0, _core.reshape(factor, (1,)))
             rest = rest[:-1] - factor * product[:-1]
         if not found:
-            return as_array(np.zeros(1)) * rest[:1], rest
+            return rest[:1] * 0.0, rest
         return _core.concatenate(found, 0), rest if rest.size else 0.0 * by[:1]
 
     def pow(self, c: Any, pow: int, maxpower: int | None = None) -> Array:
@@ -253,7 +261,8 @@ class Basis:
             n = a.shape[0]
             table = getattr(self.module, self.prefix + "der")(np.eye(n), int(m))
             flat = _core.matmul(as_array(table), _core.reshape(a, (n, a.size // n)))
-            return _core.reshape(flat, (table.shape[0], *a.shape[1:])) * scl ** int(m)
+            found = _core.reshape(flat, (table.shape[0], *a.shape[1:])) * scl ** int(m)
+            return _core.cast(found, a.dtype)
 
         return self._along(c, axis, derived, self.prefix + "der")
 
@@ -266,6 +275,7 @@ class Basis:
         constants += [0.0] * (m - len(constants))
 
         def integrated(a: Array) -> Array:
+            dtype = a.dtype
             for constant in constants:
                 n = a.shape[0]
                 table = getattr(self.module, self.prefix + "int")(np.eye(n))
@@ -273,11 +283,18 @@ class Basis:
                 a = _core.reshape(flat, (n + 1, *a.shape[1:])) * scl
                 first = constant - self.val(lbnd, a)
                 a = a + _padded(_core.reshape(first, (1, *a.shape[1:])), n + 1)
-            return a
+            return _core.cast(a, dtype)
 
         return self._along(c, axis, integrated, self.prefix + "int")
 
-    # --- roots and fits ---------------------------------------------------------------------------
+    # --- roots, what is small, and fits -----------------------------------------------------------
+
+    def trim(self, c: Any, tol: float = 0) -> Array:
+        if tol < 0:
+            raise ValueError(f"{self.prefix}trim: tol must be non-negative, not {tol}")
+        a = _series(c, self.prefix + "trim")
+        [places] = nonzero(_core.greater(np.abs(a), tol))
+        return a[: int(places.max()) + 1] if places.size else a[:1] * 0.0
 
     def line(self, off: Any, scl: Any) -> Array:
         a, b, _ = self.recurrence(0)
@@ -296,7 +313,7 @@ class Basis:
         n = a.size - 1
         # In the last column stands x p[n-1], from which p[n] is taken out by the series.
         last = _core.reshape(a[:-1] / (a[n] * self.recurrence(n - 1)[0]), (n, 1))
-        return as_array(self._times_x(n)) - last * np.eye(n)[n - 1]
+        return self._times_x(n, a) - last * np.eye(n, dtype=last.dtype)[n - 1]
 
     def roots(self, c: Any) -> Array:
         a = _series(c, self.prefix + "roots")

@@ -30,7 +30,7 @@ from cdiff.numpy._reduce import var as _var
 from cdiff.numpy.linalg import inv as _inv
 from cdiff.numpy.linalg import vector_norm as _vector_norm
 from cdiff.scipy._language import FUNCTIONS
-from cdiff.scipy._mirror import mirror_of, without_derivative
+from cdiff.scipy._mirror import doubled, mirror_of, without_derivative
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ METRICS: dict[str, Callable[..., Array]] = {
 
 # Metrics of vectors that SciPy does not know of complex ones, or whose imaginary parts it drops.
 REAL = ("braycurtis", "canberra", "correlation", "cosine")
+DOUBLE = ("braycurtis", "canberra", "euclidean", "seuclidean")  # of two vectors too
 FORMS = {name: signature(metric) for name, metric in METRICS.items()}
 
 
@@ -181,6 +182,7 @@ def _between_points(name: str, arguments: str, slope: str, given: str = "") -> A
             raise misfit(f"{name}: two vectors of equal length, not {u.shape} and {v.shape}")
         if name in REAL and "c" in (u.dtype.kind, v.dtype.kind):
             raise TypeError(f"{name}: u and v must be real")
+        u, v = (doubled(u), doubled(v)) if name in DOUBLE else (u, v)
         return _measured(name, u, v, *args, **kwargs)
 
     distance.__name__ = distance.__qualname__ = name
@@ -223,7 +225,7 @@ def _points(x: Any, name: str) -> Array:
         raise misfit(f"{name}: points are the rows of a matrix, got shape {x.shape}")
     if x.dtype.kind == "c":
         raise TypeError(f"{name}: points have real coordinates, got {x.dtype}")
-    return _core.cast(x, float)
+    return _core.cast(x, float)  # as SciPy's, which know no single precision
 
 
 def _defaults(metric: str, points: Array, given: dict[str, Any]) -> dict[str, Any]:
