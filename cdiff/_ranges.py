@@ -55,6 +55,8 @@ def overlapping(arrays: Iterable[Any]) -> Callable[[Any], bool]:
             ends.append(high)
 
     def meets(x: Any) -> bool:
+        if not ends:
+            return False
         low, high = _bounds(x)
         k = bisect_left(ends, low + 1)
         return low < high and k < len(ends) and starts[k] < high

@@ -62,7 +62,10 @@ _MADE_OF_ARRAYS = frozenset(("numpy", "scipy"))
 _SILENT = frozenset(("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__del__",
                      "__getstate__", "__setstate__", "__setattr__", "__dir__"))  # fmt: skip
 _MAKING = frozenset(("__new__", "__init__", "__post_init__"))
-_PLAIN = frozenset((float, int, bool, complex, str, bytes, type(None)))
+_PLAIN = frozenset(
+    (float, int, bool, complex, str, bytes, type(None), *np.sctypeDict.values())
+) - {np.object_, np.void}  # fmt: skip
+_CONTAINERS = frozenset((tuple, list, dict, frozenset))
 _VIEWS = frozenset((type({}.keys()), type({}.values()), type({}.items())))
 
 Place = tuple[Any, Any, str]
@@ -89,7 +92,7 @@ class Observer:
         self._asks = self._misses = self._any = self._compares = False  # as in `Names`
         self._owners: list[tuple[Any, str]] = []
         self._inherited: dict[type, frozenset[str]] = {}
-        self._installed = 0
+        self._installed = self._n_entries = 0
         self._draws = Draws()
         self._look(f, "the function")
         for x in statics:
@@ -103,12 +106,15 @@ class Observer:
         """Open what is found, and look for each name at each owner, until nothing is left."""
         known: set[tuple[str, bool]] = set()
         ordered: list[tuple[str, bool]] = []
+        state: Any = None  # what the names come from
         done = more = 0  # owners that have been asked for the known names, and for others
         asked = (False, False)
         while True:
             while self._found:
                 self._open(*self._found.popleft())
-            if new := self._names() - known:
+            now = (len(self._attributes), len(self._texts), self._asks, self._misses)
+            if now != state:
+                state, new = now, self._names() - known
                 known |= new
                 ordered, added = sorted(known), sorted(new)
                 for owner, label in self._owners[:done]:
@@ -176,6 +182,8 @@ class Observer:
         -------
         list of places
         """
+        if not self._arrays:
+            return []
         known, is_linked = {id(x) for x in alone}, overlapping(linked)
         return [
             (x, None, f"the content of {label}")
@@ -190,8 +198,7 @@ class Observer:
         -------
         int
         """
-        entries = [key.content for _, key, _ in self._places.values() if key.__class__ is Contents]
-        return len(self._places) + len(self._arrays) + sum(map(len, entries))
+        return len(self._places) + len(self._arrays) + self._n_entries
 
     def knows(self, x: Any) -> bool:
         """Was this object there before the call, where the function or an argument leads to it?"""
@@ -243,30 +250,30 @@ class Observer:
         cls = x.__class__
         if cls is np.ndarray:
             self._ways[id(x)] = self._ways.get(id(x), 0) + 1
-        if cls not in _PLAIN and id(x) not in self._seen and not isinstance(x, np.generic):
+        if cls not in _PLAIN and id(x) not in self._seen:
             self._seen[id(x)] = x
             self._found.append((x, label))
 
     def _look_at_entries(self, keys: Iterable[Any], values: tuple[Any, ...], label: str) -> None:
         """The entries of a container; numbers and texts are passed over by their types."""
-        opened = {t for t in set(map(type, values)) - _PLAIN if not issubclass(t, np.generic)}
-        if opened:
-            for key, y in zip(keys, values, strict=True):
-                if type(y) in opened:
-                    self._look(y, f"{label}[{key!r}]")
+        if _PLAIN.issuperset(map(type, values)):
+            return
+        for key, y in zip(keys, values, strict=True):
+            if type(y) not in _PLAIN:
+                self._look(y, f"{label}[{key!r}]")
 
     def _open(self, x: Any, label: str) -> None:
         """Look through whatever stands somewhere."""
         cls = x.__class__
-        if isinstance(x, np.ndarray) or (cls is Array and not is_tracked(x)):
+        if cls in _CONTAINERS or isinstance(x, (tuple, list, dict, frozenset)):
+            self._look_into_container(x, label)
+        elif isinstance(x, np.ndarray) or (cls is Array and not is_tracked(x)):
             self._look_into_array(x, label)
         elif cls is types.FunctionType:
             if not is_library(x):
                 self._look_into_function(x, label)
             else:
                 self._look(getattr(x, "__wrapped__", None), label)
-        elif isinstance(x, (tuple, list, dict, frozenset)):
-            self._look_into_container(x, label)
         elif cls in SEEN:
             self._look_from_outside(x, label)
         elif cls in (operator.attrgetter, operator.methodcaller):
@@ -355,14 +362,14 @@ class Observer:
 
     def _look_into_container(self, x: Any, label: str) -> None:
         """A tuple, a list or a dict; of classes of the user's, which have attributes too."""
-        if x.__class__ not in (tuple, list, dict, frozenset):
+        if x.__class__ not in _CONTAINERS:
             self._look_into_object(x, label)
         if isinstance(x, dict):
             if x is not vars(builtins):
                 self._look_into_dict(x, label)
         elif isinstance(x, list):
             entries = tuple(list.__iter__(x))
-            self._places[id(x), Contents] = (x, Contents(entries), label)
+            self._place_entries(x, entries, label)
             self._look_at_entries(range(len(entries)), entries, label)
         else:
             entries = tuple((tuple if isinstance(x, tuple) else frozenset).__iter__(x))
@@ -370,7 +377,7 @@ class Observer:
 
     def _look_into_dict(self, x: dict[Any, Any], label: str) -> None:
         entries = tuple(chain.from_iterable(dict.items(x)))  # while no other thread runs
-        self._places[id(x), Contents] = (x, Contents(entries), label)
+        self._place_entries(x, entries, label)
         self._look_at_entries(entries[::2], entries[1::2], label)
         self._look_at_entries(entries[::2], entries[::2], f"the keys of {label}")
         if isinstance(x, OrderedDict):
@@ -518,7 +525,7 @@ class Observer:
 
     def _look_at_variables(self, where: Any, variables: Any, label: str) -> None:
         entries = tuple(chain.from_iterable(variables.items()))
-        self._places[id(where), Contents] = (where, Contents(entries), label)
+        self._place_entries(where, entries, label)
         for name, x in zip(entries[::2], entries[1::2], strict=True):
             if str(name)[:2] != "__":
                 self._look_through(x, f"{label}.{name}")
@@ -528,6 +535,10 @@ class Observer:
         for name in ("fget", "__func__", "func") if hasattr(found, "__get__") else ():
             found = getattr(found, name, None) or found
         self._look(found, label)
+
+    def _place_entries(self, where: Any, entries: tuple[Any, ...], label: str) -> None:
+        self._places[id(where), Contents] = (where, Contents(entries), label)
+        self._n_entries += len(entries)
 
     def _place(self, where: Any, key: Any, label: str, *content: Any) -> None:
         self._places.setdefault((id(where), key), (where, key, label))

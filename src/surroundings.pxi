@@ -293,6 +293,8 @@ cdef tuple import_name(object x):
     if hasattr(type(x), "__get__") and type(x) is not FunctionType:
         return ("member", type(x).__name__, "")
     module, name = getattr(x, "__module__", None), getattr(x, "__qualname__", None)
+    if module is None and isinstance(x, types.BuiltinFunctionType):
+        module = "builtins"                            # `tuple.__new__`, which namedtuples read
     if type(module) is not str or type(name) is not str or "<" in name:
         return None
     return ("named", module, name)
