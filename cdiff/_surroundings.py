@@ -66,6 +66,8 @@ _PLAIN = frozenset(
     (float, int, bool, complex, str, bytes, type(None), *np.sctypeDict.values())
 ) - {np.object_, np.void}  # fmt: skip
 _CONTAINERS = frozenset((tuple, list, dict, frozenset))
+# What reads names, where it has another name than that.
+_READERS = frozenset((getattr, hasattr, vars, dir, globals, eval, exec))
 _VIEWS = frozenset((type({}.keys()), type({}.values()), type({}.items())))
 
 Place = tuple[Any, Any, str]
@@ -91,6 +93,7 @@ class Observer:
         self._texts: set[str] = set()  # that may be names
         self._asks = self._misses = self._any = self._compares = False  # as in `Names`
         self._owners: list[tuple[Any, str]] = []
+        self._operators: set[tuple[type, frozenset[str]]] = set()  # classes, by what is left out
         self._inherited: dict[type, frozenset[str]] = {}
         self._installed = self._n_entries = 0
         self._draws = Draws()
@@ -400,6 +403,7 @@ class Observer:
             self._place(vars(x), name, f"{label}.{name}", getattr(x, name))
         if is_library(cls):
             self._draws.add(x)
+            self._any |= cls is types.BuiltinFunctionType and x in _READERS
         if is_library(cls) and (cls.__module__, cls.__name__) not in _OPEN:
             if cls.__module__ == "collections" and cls.__name__ in _WRAPPERS:
                 self._look(vars(x), label)
@@ -425,7 +429,10 @@ class Observer:
 
     def _look_at_operators(self, cls: Any, label: str, besides: frozenset[str]) -> None:
         """The methods that Python calls for operators, `len(x)`, `for`, `with`, new instances."""
-        for base in cls.__mro__ if isinstance(cls, type) else ():
+        if (cls, besides) in self._operators or not isinstance(cls, type):
+            return
+        self._operators.add((cls, besides))
+        for base in cls.__mro__:
             if is_library(base) or is_installed(base.__module__):
                 continue
             for name, found in tuple(vars(base).items()):

@@ -386,6 +386,12 @@ def global_at_a_name_that_is_put_together():
 
 
 @case
+def reader_by_another_name():
+    f, world = in_world("def f(v): return v * read(x, 'ga' + 'in')", x=Plain(), read=getattr)
+    return f, attribute(world["x"])
+
+
+@case
 def module_that_is_imported_by_a_text():
     module = types.ModuleType("own_module_by_text")
     module.gain = BEFORE
