@@ -351,7 +351,7 @@ def attribute_that_vars_shows_later():
 @case
 def attributes_by_dir():
     x = Plain()
-    return lambda v: v * sum(getattr(x, name) for name in dir(x) if name == "gain"), attribute(x)
+    return lambda v: v * sum(getattr(x, name) for name in dir(x) if name[0] == "g"), attribute(x)
 
 
 @case
@@ -369,25 +369,26 @@ def getter_of_a_name_with_dots():
 
 @case
 def evaluated_text():
-    f, world = in_world("def f(v): return v * eval('ga' + 'in')", gain=BEFORE)
+    f, world = in_world("def f(v): return v * eval(''.join(['ga', 'in']))", gain=BEFORE)
     return f, lambda: world.update(gain=AFTER)
 
 
 @case
 def evaluated_attribute():
-    f, world = in_world("def f(v): return eval('v * x.ga' + 'in')", x=Plain())
+    f, world = in_world("def f(v): return eval(''.join(['v * x.ga', 'in']))", x=Plain())
     return f, attribute(world["x"])
 
 
 @case
 def global_at_a_name_that_is_put_together():
-    f, world = in_world("def f(v): return v * globals()['ga' + 'in']", gain=BEFORE)
+    f, world = in_world("def f(v): return v * globals()[''.join(['ga', 'in'])]", gain=BEFORE)
     return f, lambda: world.update(gain=AFTER)
 
 
 @case
 def reader_by_another_name():
-    f, world = in_world("def f(v): return v * read(x, 'ga' + 'in')", x=Plain(), read=getattr)
+    text = "def f(v): return v * read(x, ''.join(['ga', 'in']))"
+    f, world = in_world(text, x=Plain(), read=getattr)
     return f, attribute(world["x"])
 
 
