@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from cdiff._compile_warning import MAX_PATHS, CompileWarning, drawn, not_kept, too_many
+from cdiff._compile_warning import (
+    MANY_PLACES,
+    MAX_PATHS,
+    CompileWarning,
+    drawn,
+    not_kept,
+    too_many,
+    watched,
+)
 from cdiff._core import OF_VALUES, CallForm, CompiledCall, Fixed, from_signal, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import only_in_program
@@ -193,6 +201,8 @@ class Compiled(CompiledCall, Transformed):
                 warnings.warn(not_kept(self, passing[0]), CompileWarning, stacklevel=4)
             elif not (has_failed and self._knows(signature, path)):
                 self._keep(signature, path, observer)
+                if (n := observer.count()) > MANY_PLACES:
+                    warnings.warn(watched(self, n), CompileWarning, stacklevel=4)
                 if observer.has_drawn():
                     warnings.warn(drawn(self), CompileWarning, stacklevel=4)
         if buffers is not None:

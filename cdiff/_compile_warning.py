@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from cdiff._compile import Compiled
     from cdiff._signature import Signature
 
-__all__ = ["MAX_PATHS", "CompileWarning", "drawn", "not_kept", "too_many"]
+__all__ = ["MANY_PLACES", "MAX_PATHS", "CompileWarning", "drawn", "not_kept", "too_many", "watched"]
 
 MAX_PATHS = 256  # programs that one compiled function keeps
+MANY_PLACES = 100_000  # outside a function that are looked at at each call without a word
 
 
 class CompileWarning(UserWarning):
@@ -96,6 +97,26 @@ def not_kept(compiled: Compiled, x: Any) -> str:
         f"compile: {name} returned {what}, which a program cannot make, so {name} runs as Python "
         "at each call; return numbers and arrays, in tuples, lists, dicts, namedtuples, "
         "dataclasses or classes given to register_container"
+    )
+
+
+def watched(compiled: Compiled, n: int) -> str:
+    """That very much outside the function is looked at at each call.
+
+    Parameters
+    ----------
+    compiled : Compiled
+    n : int
+        Places and entries of containers.
+
+    Returns
+    -------
+    str
+    """
+    name = function_name(compiled._f)
+    return (
+        f"compile: {name} may read {n:,} objects and entries of containers outside, all of which "
+        "are looked at at each call; make them arguments, or an array that is read-only"
     )
 
 

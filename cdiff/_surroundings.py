@@ -2,9 +2,10 @@
 
 A recorded program holds whatever number stood there as a constant, so it may be used only while
 they stand there still. This file finds the places, by looking through the code of the function and
-of the Python functions that it names; the core looks at them at each call. Libraries are not looked
-through, nor are containers of more than a hundred entries. It runs once for each recording, and the
-instructions of a function are read once.
+of the Python functions that it names, and through all that it finds there; the core looks at them
+at each call. Libraries are not looked through. It runs once for each recording: what is found is
+opened once, each name is asked for once at each object, and numbers in containers are passed over
+by their types.
 """
 
 from __future__ import annotations
@@ -13,38 +14,46 @@ import builtins
 import functools
 import gc
 import operator
-import sys
-import threading
 import types
 import weakref
-from array import array as typed_array
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import suppress
-from contextvars import ContextVar
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, Surroundings, is_tracked
+from cdiff._core import Array, Contents, Surroundings, is_tracked
 from cdiff._drawing import Draws
+from cdiff._named import code_digest, identifiers, names_of
+from cdiff._objects import (
+    SEEN,
+    Namespace,
+    cell_content,
+    classes_of,
+    imported,
+    in_classes,
+    is_installed,
+    is_library,
+    is_set,
+    may_change,
+    module_of,
+    order_of,
+    own,
+    slot,
+)
+from cdiff._ranges import overlapping
 from cdiff._reads import innermost, variables_of_programs
 from cdiff._wrap import Transformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = ["Observer"]
 
-MAX_ENTRIES = 100  # of a dict or list that is looked through
-MAX_OBJECTS = 20_000  # that are looked through
-LIBRARIES = frozenset(("cdiff", "numpy", "scipy", "builtins")) | sys.stdlib_module_names
-_GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME"))
-_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"))
+MAX_INSTALLED = 20_000  # functions and classes of installed packages that are looked through
 
-# Code that names these may read any name that is a text somewhere, or ask whether it is there.
-_BY_TEXT = frozenset(("getattr", "hasattr", "vars", "globals", "attrgetter", "methodcaller",
-                      "__dict__", "__match_args__", "AttributeError"))  # fmt: skip
 # Objects of the standard library that are nothing but their attributes, or what those hold.
 _OPEN = frozenset((("types", "SimpleNamespace"), ("argparse", "Namespace")))
 _WRAPPERS = frozenset(("ChainMap", "UserDict", "UserList"))  # of `collections`
@@ -54,97 +63,15 @@ _SILENT = frozenset(("__repr__", "__str__", "__reduce__", "__reduce_ex__", "__de
                      "__getstate__", "__setstate__", "__setattr__", "__dir__",
                      "__annotate__", "__annotate_func__"))  # fmt: skip
 _MAKING = frozenset(("__new__", "__init__", "__post_init__"))
+_PLAIN = frozenset(
+    (float, int, bool, complex, str, bytes, type(None), *np.sctypeDict.values())
+) - {np.object_, np.void}  # fmt: skip
+_CONTAINERS = frozenset((tuple, list, dict, frozenset))
+# What reads names, where it has another name than that.
+_READERS = frozenset((getattr, hasattr, vars, dir, globals, eval, exec))
+_VIEWS = frozenset((type({}.keys()), type({}.values()), type({}.items())))
 
 Place = tuple[Any, Any, str]
-
-
-class _Names(NamedTuple):
-    """What code reads, also in functions inside it: global variables, attributes, modules that it
-    imports; and texts in it that may be names."""
-
-    variables: frozenset[str]
-    attributes: frozenset[str]
-    modules: frozenset[str]
-    texts: frozenset[str]
-
-
-@functools.lru_cache(maxsize=1000)
-def _names(code: types.CodeType) -> _Names:
-    from dis import get_instructions
-
-    found: list[set[str]] = [set(), set(), set(), set()]
-    variables, attributes, modules, texts = found
-    for instruction in get_instructions(code):
-        if instruction.opname in _GLOBALS:
-            variables.add(instruction.argval)
-        elif instruction.opname in _ATTRIBUTES or instruction.opname == "IMPORT_FROM":
-            attributes.add(instruction.argval)
-        elif instruction.opname == "IMPORT_NAME":
-            modules.add(instruction.argval)
-        elif instruction.opname == "MATCH_CLASS":
-            attributes.add("__match_args__")
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            for mine, inner in zip(found, _names(constant), strict=True):
-                mine |= inner
-        for x in constant if isinstance(constant, tuple) else (constant,):
-            if isinstance(x, str) and x.isidentifier():
-                texts.add(x)
-    return _Names(*map(frozenset, found))
-
-
-def _modules(names: Iterable[str], package: str) -> list[tuple[Any, str]]:
-    """The modules that an import gives, wherever the package of the code is."""
-    found = []
-    for name in names:
-        parts = package.split(".") if package else []
-        for k in range(len(parts) + 1):
-            whole = ".".join([*parts[:k], *([name] if name else [])])
-            levels = whole.split(".")
-            for n in range(1, len(levels) + 1):
-                module = sys.modules.get(".".join(levels[:n]))
-                if module is not None:
-                    found.append((module, ".".join(levels[:n])))
-    return found
-
-
-def _current(x: ContextVar[Any]) -> tuple[Any, ...]:
-    return (x.get(None),)
-
-
-def _bytes(x: Any) -> tuple[bytes]:
-    return (bytes(x),)
-
-
-def _items(x: Any) -> tuple[Any, ...]:
-    return (*vars(x), *vars(x).values())
-
-
-# What can be seen of objects that are no places themselves.
-_SEEN: dict[type, Callable[[Any], tuple[Any, ...]]] = {
-    deque: tuple,
-    set: tuple,
-    ContextVar: _current,
-    bytearray: _bytes,
-    typed_array: _bytes,
-    memoryview: _bytes,
-    threading.local: _items,
-}
-
-
-def _is_library(x: Any) -> bool:
-    """Does a function, a class or a module belong to a library that is not looked through?"""
-    if isinstance(x, types.FunctionType) and "__name__" not in x.__globals__:
-        return False  # made by `exec` in a plain dict: it belongs to no module
-    module = getattr(x, "__name__" if isinstance(x, types.ModuleType) else "__module__", None)
-    return not isinstance(module, str) or module.partition(".")[0] in LIBRARIES
-
-
-@functools.lru_cache(maxsize=1000)
-def _is_installed(module: str | None) -> bool:
-    """Is a module of a package that is installed, whose code is read by its names only?"""
-    file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
-    return "site-packages" in file or "dist-packages" in file
 
 
 class Observer:
@@ -162,22 +89,56 @@ class Observer:
         self._places: dict[tuple[int, Any], Place] = {}
         self._arrays: dict[int, tuple[Any, str]] = {}
         self._seen: dict[int, Any] = {}
+        self._found: deque[tuple[Any, str]] = deque()  # what is not opened yet
         self._attributes: set[str] = set()
         self._texts: set[str] = set()  # that may be names
-        self._asks = False  # whether by texts
+        self._asks = self._misses = self._any = self._compares = False  # as in `Names`
         self._owners: list[tuple[Any, str]] = []
+        self._operators: set[tuple[type, frozenset[str]]] = set()  # classes, by what is left out
+        self._inherited: dict[type, frozenset[str]] = {}
+        self._installed = self._n_entries = 0
         self._draws = Draws()
         self._look(f, "the function")
         for x in statics:
             self._look(x, "a static argument")
-        known: Any = None
-        while known != (found := (len(self._attributes), len(self._owners), self._names_asked())):
-            known = found
-            for owner, label in tuple(self._owners):
-                self._look_at_attributes(owner, label)
+        self._open_all()
         if "random" in self._attributes:
             self._draws.add(import_module("numpy.random"))  # which NumPy imports at its first use
         self._before = Surroundings(self._places.values())
+
+    def _open_all(self) -> None:
+        """Open what is found, and look for each name at each owner, until nothing is left."""
+        known: set[tuple[str, bool]] = set()
+        ordered: list[tuple[str, bool]] = []
+        state: Any = None  # what the names come from
+        done = more = 0  # owners that have been asked for the known names, and for others
+        asked = (False, False)
+        while True:
+            while self._found:
+                self._open(*self._found.popleft())
+            now = (len(self._attributes), len(self._texts), self._asks, self._misses)
+            if now != state:
+                state, new = now, self._names() - known
+                known |= new
+                ordered, added = sorted(known), sorted(new)
+                for owner, label in self._owners[:done]:
+                    self._look_at_attributes(owner, label, added)
+            elif done < len(self._owners):
+                self._look_at_attributes(*self._owners[done], ordered)
+                done += 1
+            elif asked != (self._any, self._compares):
+                asked, more = (self._any, self._compares), 0
+            elif any(asked) and more < done:
+                self._look_at_others(*self._owners[more])
+                more += 1
+            else:
+                return
+
+    def _names(self) -> set[tuple[str, bool]]:
+        """The names of attributes, and whether one that is not there counts, too."""
+        asked = self._texts if self._asks else set()
+        missed = self._attributes | asked if self._misses else asked
+        return {(name, name in missed) for name in self._attributes | asked}
 
     def surroundings(
         self, linked: Iterable[Any] = (), alone: Iterable[Any] = ()
@@ -225,17 +186,23 @@ class Observer:
         -------
         list of places
         """
-        linked, known = list(linked), {id(x) for x in alone}
+        if not self._arrays:
+            return []
+        known, is_linked = {id(x) for x in alone}, overlapping(linked)
         return [
             (x, None, f"the content of {label}")
             for key, (x, label) in self._arrays.items()
-            if x.__class__ is Array
-            or (
-                key not in known
-                and _may_change(x)
-                and not any(np.may_share_memory(x, y) for y in linked)
-            )
+            if x.__class__ is Array or (key not in known and may_change(x) and not is_linked(x))
         ]
+
+    def count(self) -> int:
+        """How many places, entries of containers and arrays are looked at at each call.
+
+        Returns
+        -------
+        int
+        """
+        return len(self._places) + len(self._arrays) + self._n_entries
 
     def knows(self, x: Any) -> bool:
         """Was this object there before the call, where the function or an argument leads to it?"""
@@ -283,31 +250,42 @@ class Observer:
         return None if any(x is None for x in found) else found
 
     def _look(self, x: Any, label: str) -> None:
-        """Look through whatever stands somewhere."""
-        if x.__class__ is np.ndarray:
-            self._ways[id(x)] = self._ways.get(id(x), 0) + 1
-        if id(x) in self._seen or len(self._seen) >= MAX_OBJECTS:
-            return
+        """Note whatever stands somewhere, to be opened."""
         cls = x.__class__
-        if cls is str and x.isidentifier():
-            self._texts.add(x)
-        if cls in (float, int, bool, str, type(None)) or isinstance(x, np.generic):
+        if cls is np.ndarray:
+            self._ways[id(x)] = self._ways.get(id(x), 0) + 1
+        if cls not in _PLAIN and id(x) not in self._seen:
+            self._seen[id(x)] = x
+            self._found.append((x, label))
+
+    def _look_at_entries(self, keys: Iterable[Any], values: tuple[Any, ...], label: str) -> None:
+        """The entries of a container; numbers and texts are passed over by their types."""
+        if _PLAIN.issuperset(map(type, values)):
             return
-        self._seen[id(x)] = x
-        if isinstance(x, np.ndarray) or (cls is Array and not is_tracked(x)):
+        for key, y in zip(keys, values, strict=True):
+            if type(y) not in _PLAIN:
+                self._look(y, f"{label}[{key!r}]")
+
+    def _open(self, x: Any, label: str) -> None:
+        """Look through whatever stands somewhere."""
+        cls = x.__class__
+        if cls in _CONTAINERS or isinstance(x, (tuple, list, dict, frozenset)):
+            self._look_into_container(x, label)
+        elif isinstance(x, np.ndarray) or (cls is Array and not is_tracked(x)):
             self._look_into_array(x, label)
         elif cls is types.FunctionType:
-            if not _is_library(x):
+            if not is_library(x):
                 self._look_into_function(x, label)
             else:
                 self._look(getattr(x, "__wrapped__", None), label)
-        elif isinstance(x, (tuple, list, dict)):
-            self._look_into_container(x, label)
-        elif cls in _SEEN:
+        elif cls in SEEN:
             self._look_from_outside(x, label)
         elif cls in (operator.attrgetter, operator.methodcaller):
             self._asks = True
-            self._look(x.__reduce__()[1:], label)
+            made = x.__reduce__()
+            given = (*getattr(made[0], "args", ()), *made[1])
+            self._texts.update(*(identifiers(y) for y in given if isinstance(y, str)))
+            self._look(made, label)
         elif cls is functools.partial:
             self._look((x.func, x.args, x.keywords), label)
         elif cls is types.MethodType:
@@ -316,45 +294,69 @@ class Observer:
             self._look(x(), label)
         elif cls is types.MappingProxyType:
             self._look(gc.get_referents(x)[0], label)
+        elif cls in _VIEWS:
+            self._look(x.mapping, label)
         elif not isinstance(x, (type, types.ModuleType, Array)):
             self._look_into_object(x, label)
-        elif not _is_library(x):
-            self._owners.append((x, label))
+        elif not is_library(x) and self._has_room(x):
+            self._look_into_class_or_module(x, label)
+
+    def _has_room(self, x: Any) -> bool:
+        """May one more function or class be looked through? Of installed packages only so many."""
+        self._installed += is_installed(module_of(x))
+        return self._installed <= MAX_INSTALLED
+
+    def _look_into_class_or_module(self, x: Any, label: str) -> None:
+        self._owners.append((x, label))
+        if isinstance(x, type):
+            self._place(x, type, f"the class {label}")
             self._look_at_operators(x, label, _SILENT)
+            for names in in_classes(x, "__match_args__"):
+                self._texts.update(names)
 
     def _look_into_array(self, x: Any, label: str) -> None:
         """An array of any class; what is masked counts like the rest."""
         if x.__class__ in (np.ndarray, Array):
-            self._arrays[id(x)] = (x, label)
+            self._note_array(x, label)
+            if x.__class__ is np.ndarray and x.dtype.hasobject:
+                self._look_at_entries(range(x.size), tuple(x.ravel().tolist()), label)
             return
-        for y in (x, _own(x).get("_mask")):
+        for y in (x, own(x).get("_mask")):
             plain = y.view(np.ndarray) if isinstance(y, np.ndarray) else None
             # A file that is only read changes by other processes, if at all.
             if plain is not None and (plain.flags.writeable or not isinstance(y, np.memmap)):
-                self._arrays[id(plain)] = (plain, label)
+                self._note_array(plain, label)
         self._look_into_object(x, label)
 
+    def _note_array(self, x: Any, label: str) -> None:
+        self._arrays[id(x)] = (x, label)
+        if x.__class__ is np.ndarray:
+            self._place(x, False, f"the shape of {label}")
+
     def _look_into_function(self, f: types.FunctionType, label: str) -> None:
+        if not self._has_room(f):
+            return
         code, outside = f.__code__, f.__globals__
-        names = _names(code)
+        names = names_of(code)
+        self._place(f, code_digest, f"the code of {label}")
         self._attributes |= names.attributes
-        if not _is_installed(f.__module__):
+        if not is_installed(f.__module__):
             self._texts |= names.texts
-            self._asks |= not _BY_TEXT.isdisjoint(names.variables | names.attributes)
+            self._asks |= names.asks
+            self._misses |= names.misses
+            self._any |= names.any_attribute
+            self._compares |= names.compares
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
-            self._place(cell, None, name, *_content(cell))
+            self._place(cell, None, name, *cell_content(cell))
         for name in sorted(names.variables):
             x = outside.get(name)
             if isinstance(x, (types.ModuleType, types.BuiltinFunctionType)):
                 self._draws.add(x)
-            if _is_fixed(x):
-                self._look(x, name)
-            elif name in outside or not hasattr(builtins, name):
-                self._place(outside, name, name, x)
-        if "globals" in names.variables:
-            self._owners.append((_Namespace(outside), "the module"))
+            self._place(outside, name, name, x)
+        if "globals" in names.variables or names.any_variable:
+            self._owners.append((Namespace(outside), "the module"))
         if names.modules:
-            for module, name in _modules(names.modules, outside.get("__package__") or ""):
+            for module, name in imported(names.modules, outside.get("__package__") or ""):
                 self._draws.add(module)
                 self._look(module, name)
         self._look((f.__defaults__, f.__kwdefaults__), f"a default of {f.__name__}")
@@ -364,64 +366,78 @@ class Observer:
 
     def _look_into_container(self, x: Any, label: str) -> None:
         """A tuple, a list or a dict; of classes of the user's, which have attributes too."""
-        if x.__class__ not in (tuple, list, dict):
+        if x.__class__ not in _CONTAINERS:
             self._look_into_object(x, label)
-        if len(x) > MAX_ENTRIES:
-            return
-        if isinstance(x, tuple):
-            for k, y in enumerate(tuple.__iter__(x)):
-                self._look(y, f"{label}[{k}]")
-            return
-        self._places[id(x), len] = (x, len, f"len({label})")
-        pairs = dict.items(x) if isinstance(x, dict) else enumerate(list.__iter__(x))
-        for key, y in tuple(pairs):
-            self._place(x, key, f"{label}[{key!r}]", y)
+        if isinstance(x, dict):
+            if x is not vars(builtins):
+                self._look_into_dict(x, label)
+        elif isinstance(x, list):
+            entries = tuple(list.__iter__(x))
+            self._place_entries(x, entries, label)
+            self._look_at_entries(range(len(entries)), entries, label)
+        else:
+            entries = tuple((tuple if isinstance(x, tuple) else frozenset).__iter__(x))
+            self._look_at_entries(range(len(entries)), entries, label)
+
+    def _look_into_dict(self, x: dict[Any, Any], label: str) -> None:
+        entries = tuple(chain.from_iterable(dict.items(x)))  # while no other thread runs
+        self._place_entries(x, entries, label)
+        self._look_at_entries(entries[::2], entries[1::2], label)
+        self._look_at_entries(entries[::2], entries[::2], f"the keys of {label}")
+        if isinstance(x, OrderedDict):
+            self._place(x, order_of, f"the order of {label}")
 
     def _look_from_outside(self, x: Any, label: str) -> None:
         """An object of which a function gives what is in it."""
-        seen = _SEEN[x.__class__]
+        seen = SEEN[x.__class__]
         with suppress(ValueError, RuntimeError):  # let go of, or changed by another thread
             content = seen(x)
-            if len(content) <= MAX_ENTRIES:
-                self._place(x, seen, f"the content of {label}", *content)
+            self._place(x, seen, f"the content of {label}")
+            self._look_at_entries(range(len(content)), content, label)
 
     def _look_into_object(self, x: Any, label: str) -> None:
         """A method, a transformation, or an instance of the user's class."""
         cls = x.__class__
         is_ours = isinstance(x, Transformed)
-        self._look(x.__wrapped__ if is_ours else _own(x).get("__wrapped__"), label)
+        self._look(x.__wrapped__ if is_ours else own(x).get("__wrapped__"), label)
         for name in x._rule_names if is_ours else ():
             self._place(vars(x), name, f"{label}.{name}", getattr(x, name))
-        if _is_library(cls):
+        if is_library(cls):
             self._draws.add(x)
-        if _is_library(cls) and (cls.__module__, cls.__name__) not in _OPEN:
+            self._any |= cls is types.BuiltinFunctionType and x in _READERS
+        if is_library(cls) and (cls.__module__, cls.__name__) not in _OPEN:
             if cls.__module__ == "collections" and cls.__name__ in _WRAPPERS:
                 self._look(vars(x), label)
             elif _is_made_of_arrays(cls):
                 self._look_at_parts(x, label)
             return
         self._owners.append((x, label))
+        for y in (x, type(x)):
+            self._place(y, type, f"the class of {label}")
         self._look_at_operators(cls, label, _SILENT | _MAKING)
 
     def _look_at_parts(self, x: Any, label: str) -> None:
         """An object that is made of arrays: a sparse matrix, a polynomial, a spline."""
-        for name, y in tuple(_own(x).items()):
+        for name, y in tuple(own(x).items()):
             # A spline of SciPy 1.18 holds another.
             if isinstance(y, np.ndarray) or _is_made_of_arrays(y.__class__):
-                self._place(_own(x), name, f"{label}.{name}", y)
+                self._place(own(x), name, f"{label}.{name}", y)
         for cls in type(x).__mro__:
-            for name, member in vars(cls).items():
+            for name, member in tuple(vars(cls).items()):
                 if member.__class__ is types.MemberDescriptorType:
-                    content = _slot(x, member)
+                    content = slot(x, member)
                     if content and isinstance(content[0], np.ndarray):
                         self._place(x, member, f"{label}.{name}", *content)
 
     def _look_at_operators(self, cls: Any, label: str, besides: frozenset[str]) -> None:
         """The methods that Python calls for operators, `len(x)`, `for`, `with`, new instances."""
-        for base in cls.__mro__ if isinstance(cls, type) else ():
-            if _is_library(base) or _is_installed(base.__module__):
+        if (cls, besides) in self._operators or not isinstance(cls, type):
+            return
+        self._operators.add((cls, besides))
+        for base in cls.__mro__:
+            if is_library(base) or is_installed(base.__module__):
                 continue
-            for name, found in vars(base).items():
+            for name, found in tuple(vars(base).items()):
                 method = getattr(found, "__func__", found)
                 if (
                     name[:2] == name[-2:] == "__"
@@ -429,49 +445,99 @@ class Observer:
                     and method.__class__ is types.FunctionType
                     and (name in _MAKING or method.__code__.co_filename != "<string>")
                 ):  # not `==` of dataclasses, which reads everything
-                    self._look(method, f"{label}.{name}")
+                    self._place(base, name, f"{label}.{name}", method)
 
-    def _look_at_attributes(self, owner: Any, label: str) -> None:
-        """The attributes of an instance, a class or a module that some code names."""
-        own = _own(owner)
-        is_class = isinstance(owner, type)
-        for name in sorted(self._attributes | (self._texts if self._asks else set())):
+    def _look_at_attributes(
+        self, owner: Any, label: str, names: Iterable[tuple[str, bool]]
+    ) -> None:
+        """The attributes of an instance, a class or a module that some code names; some of the
+        names count where there is no attribute, too."""
+        mine, is_class = own(owner), isinstance(owner, type)
+        has_class = not isinstance(owner, (types.ModuleType, types.FunctionType, Namespace))
+        inherited = self._class_attributes(owner) if has_class else frozenset()
+        makes = "__getattr__" in inherited  # what is not there
+        for name, missed in names:
             whole = f"{label}.{name}"
-            if not is_class and name in own:
-                self._place(own, name, whole)
-                self._look_through(own[name], whole)
-                if any(hasattr(vars(c).get(name), "__set__") for c in type(owner).__mro__):
+            if not is_class and name in mine:
+                self._place(mine, name, whole)
+                self._look_through(mine[name], whole)
+                if name in inherited and any(map(is_set, in_classes(type(owner), name))):
                     self._look_at_class(owner, {}, name, whole)  # a property goes before
-            elif isinstance(owner, (types.ModuleType, types.FunctionType, _Namespace)):
-                if self._asks and name in self._texts:
-                    self._place(own, name, whole)
-            elif self._look_at_class(owner, own, name, whole):
-                pass
-            elif self._asks and own.__class__ is dict:
-                self._place(own, name, whole)  # which is not there yet
+                elif has_class:
+                    self._place_in_classes(owner, name, whole)
+            elif name in inherited:
+                self._look_at_class(owner, mine, name, whole)
+            elif (missed or makes) and mine.__class__ is dict:
+                self._place(mine, name, whole)  # which is not there yet
 
-    def _look_at_class(self, owner: Any, own: Any, name: str, label: str) -> bool:
-        """An attribute that an instance has from its class, or a class; whether there is one.
+    def _place_in_classes(self, owner: Any, name: str, label: str) -> None:
+        """Where a property would go before what an instance has of its own."""
+        for cls in type(owner).__mro__:
+            if not is_library(cls) and not is_installed(cls.__module__):
+                self._place(cls, name, label)
+
+    def _class_attributes(self, owner: Any) -> frozenset[str]:
+        """The names that an instance has from its classes, or a class."""
+        key = owner if isinstance(owner, type) else type(owner)
+        if key not in self._inherited:
+            found = [vars(cls) for cls in classes_of(owner) if not is_library(cls)]
+            self._inherited[key] = frozenset().union(*found)
+        return self._inherited[key]
+
+    def _look_at_class(self, owner: Any, mine: Any, name: str, label: str) -> None:
+        """An attribute that an instance has from its class, or a class.
 
         Behind a method are those that it may call by `super`.
         """
-        is_class = isinstance(owner, type)
-        known = False
-        for cls in (*owner.__mro__, *type(owner).__mro__) if is_class else type(owner).__mro__:
-            if name not in vars(cls) or _is_library(cls):
+        hiding: list[Any] = [mine] if mine.__class__ is dict else []
+        for cls in classes_of(owner):
+            if is_library(cls):
+                continue
+            if name not in vars(cls):
+                hiding.append(cls)
                 continue
             found = vars(cls)[name]
-            known = True
-            if found.__class__ is types.MemberDescriptorType and not is_class:
-                self._place(owner, found, label, *_slot(owner, found))
-                return True
+            if found.__class__ is types.MemberDescriptorType and not isinstance(owner, type):
+                self._place(owner, found, label, *slot(owner, found))
+                return
+            for where in hiding if not is_set(found) else hiding[mine.__class__ is dict :]:
+                self._place(where, name, label)  # where another one would hide this
+            hiding = []
             self._place(cls, name, label)
             self._look_through(found, label)
             if not hasattr(found, "__get__"):
-                if own.__class__ is dict:
-                    self._place(own, name, label)  # where its own would hide that of the class
-                return True
-        return known
+                return
+
+    def _look_at_others(self, owner: Any, label: str) -> None:
+        """Attributes that are read without being named."""
+        fields = in_classes(type(owner), "__dataclass_fields__")
+        if self._compares and fields:  # what `==` reads
+            self._look_at_attributes(owner, label, [(name, False) for name in fields[0]])
+        if self._any:
+            self._look_at_all(owner, label)
+
+    def _look_at_all(self, owner: Any, label: str) -> None:
+        """All attributes, for code that makes names while it runs; not of installed packages."""
+        mine = own(owner)
+        if is_installed(module_of(owner)):
+            return
+        if mine.__class__ is dict:
+            self._look_at_variables(mine, mine, label)
+        for cls in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
+            if is_library(cls) or is_installed(cls.__module__):
+                continue
+            self._look_at_variables(cls, vars(cls), label)
+            for name, member in tuple(vars(cls).items()):
+                is_slot = member.__class__ is types.MemberDescriptorType
+                if is_slot and not isinstance(owner, type):
+                    self._place(owner, member, f"{label}.{name}", *slot(owner, member))
+
+    def _look_at_variables(self, where: Any, variables: Any, label: str) -> None:
+        entries = tuple(chain.from_iterable(variables.items()))
+        self._place_entries(where, entries, label)
+        for name, x in zip(entries[::2], entries[1::2], strict=True):
+            if str(name)[:2] != "__":
+                self._look_through(x, f"{label}.{name}")
 
     def _look_through(self, found: Any, label: str) -> None:
         """An attribute; of a method or a property, the function that it runs."""
@@ -479,8 +545,9 @@ class Observer:
             found = getattr(found, name, None) or found
         self._look(found, label)
 
-    def _names_asked(self) -> int:
-        return len(self._texts) if self._asks else -1
+    def _place_entries(self, where: Any, entries: tuple[Any, ...], label: str) -> None:
+        self._places[id(where), Contents] = (where, Contents(entries), label)
+        self._n_entries += len(entries)
 
     def _place(self, where: Any, key: Any, label: str, *content: Any) -> None:
         self._places.setdefault((id(where), key), (where, key, label))
@@ -488,30 +555,8 @@ class Observer:
             self._look(x, label)
 
 
-class _Namespace:
-    """The global variables of a module, which code may read by their names as texts."""
-
-    def __init__(self, variables: dict[str, Any]) -> None:
-        self.__dict__ = variables
-
-
-def _own(x: Any) -> Any:
-    """The attributes of an object itself; no code of its class runs for it."""
-    try:
-        return object.__getattribute__(x, "__dict__")
-    except AttributeError:
-        return {}
-
-
 def _is_made_of_arrays(cls: Any) -> bool:
-    return _is_library(cls) and cls.__module__.partition(".")[0] in _MADE_OF_ARRAYS
-
-
-def _slot(owner: Any, member: Any) -> tuple[Any, ...]:
-    try:
-        return (member.__get__(owner),)
-    except AttributeError:  # nothing yet
-        return ()
+    return is_library(cls) and cls.__module__.partition(".")[0] in _MADE_OF_ARRAYS
 
 
 def _is_numpy(x: Any) -> bool:
@@ -523,27 +568,4 @@ def _variable(f: types.FunctionType, name: str) -> Any:
     names = f.__code__.co_freevars
     if name not in names:
         return f.__globals__.get(name)
-    return next(iter(_content((f.__closure__ or ())[names.index(name)])), None)
-
-
-def _content(cell: types.CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:  # empty
-        return ()
-
-
-def _may_change(x: Any) -> bool:
-    """May the content of an array change: is it, or what it is a part of, writeable?"""
-    while isinstance(x, np.ndarray):
-        if x.flags.writeable:
-            return True
-        x = x.base
-    return x is not None
-
-
-def _is_fixed(x: Any) -> bool:
-    """Is a global variable of this kind not looked at, since it does not change?"""
-    return isinstance(x, (types.ModuleType, types.BuiltinFunctionType, np.ufunc)) or (
-        callable(x) and _is_library(x) and not hasattr(x, "__wrapped__")
-    )
+    return next(iter(cell_content((f.__closure__ or ())[names.index(name)])), None)

@@ -144,7 +144,7 @@ cdef class CallForm:
             return NO_ANSWER
         if named == 2:
             out = args[n + len(self.names)]
-        if self.around is not None and not self.around.hold():
+        if self.around is not None and not all_hold(self.around):
             return NO_ANSWER
         if room <= STACK_NUMBERS:
             return self.run(args, small, places, out)

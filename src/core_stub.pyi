@@ -429,6 +429,10 @@ class Fixed:
     value: Any
     def __init__(self, value: Any) -> None: ...
 
+class Contents:
+    content: tuple[Any, ...]
+    def __init__(self, content: tuple[Any, ...]) -> None: ...
+
 class Surroundings:
     labels: list[str]
     def __init__(self, places: Iterable[tuple[Any, Any, str]]) -> None: ...
