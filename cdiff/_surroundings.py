@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Observer"]
 
-MAX_INSTALLED = 20_000  # functions and classes of installed packages that are looked through
+MAX_INSTALLED = 2_000  # objects, places and entries behind other packages that are looked at
 
 # Objects of the standard library that are nothing but their attributes, or what those hold.
 _OPEN = frozenset((("types", "SimpleNamespace"), ("argparse", "Namespace")))
@@ -89,15 +89,18 @@ class Observer:
         self._places: dict[tuple[int, Any], Place] = {}
         self._arrays: dict[int, tuple[Any, str]] = {}
         self._seen: dict[int, Any] = {}
-        self._found: deque[tuple[Any, str]] = deque()  # what is not opened yet
+        self._found: deque[tuple[Any, str, bool]] = deque()  # what is not opened yet
+        self._behind = False  # an object of another package, in what is looked through now
         self._attributes: set[str] = set()
+        self._mine: set[str] = set()  # of these, what code names that is not installed
         self._texts: set[str] = set()  # that may be names
         self._asks = self._misses = self._any = self._compares = False  # as in `Names`
-        self._owners: list[tuple[Any, str]] = []
+        self._owners: list[tuple[Any, str, bool]] = []
         self._operators: set[tuple[type, frozenset[str]]] = set()  # classes, by what is left out
         self._inherited: dict[type, frozenset[str]] = {}
         self._installed = self._n_entries = 0
         self._draws = Draws()
+        self._package = (module_of(innermost(f)) or "").partition(".")[0]
         self._look(f, "the function")
         for x in statics:
             self._look(x, "a static argument")
@@ -108,8 +111,7 @@ class Observer:
 
     def _open_all(self) -> None:
         """Open what is found, and look for each name at each owner, until nothing is left."""
-        known: set[tuple[str, bool]] = set()
-        ordered: list[tuple[str, bool]] = []
+        known: dict[str, bool] = {}
         state: Any = None  # what the names come from
         done = more = 0  # owners that have been asked for the known names, and for others
         asked = (False, False)
@@ -118,13 +120,13 @@ class Observer:
                 self._open(*self._found.popleft())
             now = (len(self._attributes), len(self._texts), self._asks, self._misses)
             if now != state:
-                state, new = now, self._names() - known
-                known |= new
-                ordered, added = sorted(known), sorted(new)
-                for owner, label in self._owners[:done]:
-                    self._look_at_attributes(owner, label, added)
+                state, names = now, self._names()
+                added = dict(sorted(names.items() - known.items()))
+                known |= added
+                for owner in self._owners[:done]:
+                    self._look_for(owner, added)
             elif done < len(self._owners):
-                self._look_at_attributes(*self._owners[done], ordered)
+                self._look_for(self._owners[done], known)
                 done += 1
             elif asked != (self._any, self._compares):
                 asked, more = (self._any, self._compares), 0
@@ -134,11 +136,24 @@ class Observer:
             else:
                 return
 
-    def _names(self) -> set[tuple[str, bool]]:
+    def _names(self) -> dict[str, bool]:
         """The names of attributes, and whether one that is not there counts, too."""
         asked = self._texts if self._asks else set()
-        missed = self._attributes | asked if self._misses else asked
-        return {(name, name in missed) for name in self._attributes | asked}
+        missed = self._mine | asked if self._misses else asked
+        return {name: name in missed for name in self._attributes | asked}
+
+    def _look_for(self, owner: tuple[Any, str, bool], names: dict[str, bool]) -> None:
+        x, label, self._behind = owner
+        if self._has_room():
+            self._look_at_attributes(x, label, names)
+
+    def _is_foreign(self, module: str | None) -> bool:
+        """Is a module of an installed package that is not the function's own?"""
+        return is_installed(module) and (module or "").partition(".")[0] != self._package
+
+    def _has_room(self) -> bool:
+        """May one more thing be looked through? Behind other packages there is only so much."""
+        return not self._behind or self._installed <= MAX_INSTALLED
 
     def surroundings(
         self, linked: Iterable[Any] = (), alone: Iterable[Any] = ()
@@ -256,7 +271,7 @@ class Observer:
             self._ways[id(x)] = self._ways.get(id(x), 0) + 1
         if cls not in _PLAIN and id(x) not in self._seen:
             self._seen[id(x)] = x
-            self._found.append((x, label))
+            self._found.append((x, label, self._behind))
 
     def _look_at_entries(self, keys: Iterable[Any], values: tuple[Any, ...], label: str) -> None:
         """The entries of a container; numbers and texts are passed over by their types."""
@@ -266,9 +281,13 @@ class Observer:
             if type(y) not in _PLAIN:
                 self._look(y, f"{label}[{key!r}]")
 
-    def _open(self, x: Any, label: str) -> None:
+    def _open(self, x: Any, label: str, behind: bool) -> None:
         """Look through whatever stands somewhere."""
         cls = x.__class__
+        self._behind = behind or self._is_foreign(module_of(x))
+        self._installed += self._behind
+        if not self._has_room():
+            return
         if cls in _CONTAINERS or isinstance(x, (tuple, list, dict, frozenset)):
             self._look_into_container(x, label)
         elif isinstance(x, np.ndarray) or (cls is Array and not is_tracked(x)):
@@ -298,16 +317,15 @@ class Observer:
             self._look(x.mapping, label)
         elif not isinstance(x, (type, types.ModuleType, Array)):
             self._look_into_object(x, label)
-        elif not is_library(x) and self._has_room(x):
+        elif not is_library(x):
             self._look_into_class_or_module(x, label)
 
-    def _has_room(self, x: Any) -> bool:
-        """May one more function or class be looked through? Of installed packages only so many."""
-        self._installed += is_installed(module_of(x))
-        return self._installed <= MAX_INSTALLED
+    def _own(self, x: Any, label: str) -> None:
+        """Note what has attributes."""
+        self._owners.append((x, label, self._behind))
 
     def _look_into_class_or_module(self, x: Any, label: str) -> None:
-        self._owners.append((x, label))
+        self._own(x, label)
         if isinstance(x, type):
             self._place(x, type, f"the class {label}")
             self._look_at_operators(x, label, _SILENT)
@@ -334,13 +352,12 @@ class Observer:
             self._place(x, False, f"the shape of {label}")
 
     def _look_into_function(self, f: types.FunctionType, label: str) -> None:
-        if not self._has_room(f):
-            return
         code, outside = f.__code__, f.__globals__
         names = names_of(code)
         self._place(f, code_digest, f"the code of {label}")
         self._attributes |= names.attributes
-        if not is_installed(f.__module__):
+        if not self._is_foreign(f.__module__):
+            self._mine |= names.attributes
             self._texts |= names.texts
             self._asks |= names.asks
             self._misses |= names.misses
@@ -354,14 +371,14 @@ class Observer:
                 self._draws.add(x)
             self._place(outside, name, name, x)
         if "globals" in names.variables or names.any_variable:
-            self._owners.append((Namespace(outside), "the module"))
+            self._own(Namespace(outside), "the module")
         if names.modules:
             for module, name in imported(names.modules, outside.get("__package__") or ""):
                 self._draws.add(module)
                 self._look(module, name)
         self._look((f.__defaults__, f.__kwdefaults__), f"a default of {f.__name__}")
         if f.__dict__:
-            self._owners.append((f, label))
+            self._own(f, label)
             self._look(f.__dict__.get("registry"), label)  # of `functools.singledispatch`
 
     def _look_into_container(self, x: Any, label: str) -> None:
@@ -411,7 +428,7 @@ class Observer:
             elif _is_made_of_arrays(cls):
                 self._look_at_parts(x, label)
             return
-        self._owners.append((x, label))
+        self._own(x, label)
         for y in (x, type(x)):
             self._place(y, type, f"the class of {label}")
         self._look_at_operators(cls, label, _SILENT | _MAKING)
@@ -435,7 +452,7 @@ class Observer:
             return
         self._operators.add((cls, besides))
         for base in cls.__mro__:
-            if is_library(base) or is_installed(base.__module__):
+            if is_library(base) or self._is_foreign(base.__module__):
                 continue
             for name, found in tuple(vars(base).items()):
                 method = getattr(found, "__func__", found)
@@ -447,16 +464,19 @@ class Observer:
                 ):  # not `==` of dataclasses, which reads everything
                     self._place(base, name, f"{label}.{name}", method)
 
-    def _look_at_attributes(
-        self, owner: Any, label: str, names: Iterable[tuple[str, bool]]
-    ) -> None:
+    def _look_at_attributes(self, owner: Any, label: str, names: dict[str, bool]) -> None:
         """The attributes of an instance, a class or a module that some code names; some of the
         names count where there is no attribute, too."""
         mine, is_class = own(owner), isinstance(owner, type)
         has_class = not isinstance(owner, (types.ModuleType, types.FunctionType, Namespace))
         inherited = self._class_attributes(owner) if has_class else frozenset()
         makes = "__getattr__" in inherited  # what is not there
-        for name, missed in names:
+        wanted: Any = names.keys()
+        if not makes:
+            asks = (self._asks or self._misses) and not self._behind
+            missed = {name for name in wanted if names[name]} if asks else set()
+            wanted = wanted & inherited | (set() if is_class else wanted & mine.keys()) | missed
+        for name in sorted(wanted):
             whole = f"{label}.{name}"
             if not is_class and name in mine:
                 self._place(mine, name, whole)
@@ -467,13 +487,13 @@ class Observer:
                     self._place_in_classes(owner, name, whole)
             elif name in inherited:
                 self._look_at_class(owner, mine, name, whole)
-            elif (missed or makes) and mine.__class__ is dict:
+            elif (names[name] or makes) and mine.__class__ is dict:
                 self._place(mine, name, whole)  # which is not there yet
 
     def _place_in_classes(self, owner: Any, name: str, label: str) -> None:
         """Where a property would go before what an instance has of its own."""
         for cls in type(owner).__mro__:
-            if not is_library(cls) and not is_installed(cls.__module__):
+            if not is_library(cls) and not self._is_foreign(cls.__module__):
                 self._place(cls, name, label)
 
     def _class_attributes(self, owner: Any) -> frozenset[str]:
@@ -508,23 +528,24 @@ class Observer:
             if not hasattr(found, "__get__"):
                 return
 
-    def _look_at_others(self, owner: Any, label: str) -> None:
+    def _look_at_others(self, owner: Any, label: str, behind: bool) -> None:
         """Attributes that are read without being named."""
+        self._behind = behind
         fields = in_classes(type(owner), "__dataclass_fields__")
         if self._compares and fields:  # what `==` reads
-            self._look_at_attributes(owner, label, [(name, False) for name in fields[0]])
+            self._look_at_attributes(owner, label, dict.fromkeys(fields[0], False))
         if self._any:
             self._look_at_all(owner, label)
 
     def _look_at_all(self, owner: Any, label: str) -> None:
-        """All attributes, for code that makes names while it runs; not of installed packages."""
+        """All attributes, for code that makes names while it runs; not of other packages."""
         mine = own(owner)
-        if is_installed(module_of(owner)):
+        if self._is_foreign(module_of(owner)):
             return
         if mine.__class__ is dict:
             self._look_at_variables(mine, mine, label)
         for cls in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
-            if is_library(cls) or is_installed(cls.__module__):
+            if is_library(cls) or self._is_foreign(cls.__module__):
                 continue
             self._look_at_variables(cls, vars(cls), label)
             for name, member in tuple(vars(cls).items()):
@@ -548,8 +569,10 @@ class Observer:
     def _place_entries(self, where: Any, entries: tuple[Any, ...], label: str) -> None:
         self._places[id(where), Contents] = (where, Contents(entries), label)
         self._n_entries += len(entries)
+        self._installed += self._behind * len(entries)
 
     def _place(self, where: Any, key: Any, label: str, *content: Any) -> None:
+        self._installed += self._behind
         self._places.setdefault((id(where), key), (where, key, label))
         for x in content:
             self._look(x, label)
