@@ -151,9 +151,9 @@ class Observer:
         """Is a module of an installed package that is not the function's own?"""
         return is_installed(module) and (module or "").partition(".")[0] != self._package
 
-    def _has_room(self) -> bool:
-        """May one more thing be looked through? Behind other packages there is only so much."""
-        return not self._behind or self._installed <= MAX_INSTALLED
+    def _has_room(self, n: int = 0) -> bool:
+        """May n more things be looked at? Behind other packages there are only so many."""
+        return not self._behind or self._installed + n <= MAX_INSTALLED
 
     def surroundings(
         self, linked: Iterable[Any] = (), alone: Iterable[Any] = ()
@@ -275,7 +275,7 @@ class Observer:
 
     def _look_at_entries(self, keys: Iterable[Any], values: tuple[Any, ...], label: str) -> None:
         """The entries of a container; numbers and texts are passed over by their types."""
-        if _PLAIN.issuperset(map(type, values)):
+        if not self._has_room(len(values)) or _PLAIN.issuperset(map(type, values)):
             return
         for key, y in zip(keys, values, strict=True):
             if type(y) not in _PLAIN:
@@ -567,6 +567,8 @@ class Observer:
         self._look(found, label)
 
     def _place_entries(self, where: Any, entries: tuple[Any, ...], label: str) -> None:
+        if not self._has_room(len(entries)):
+            return
         self._places[id(where), Contents] = (where, Contents(entries), label)
         self._n_entries += len(entries)
         self._installed += self._behind * len(entries)
