@@ -35,7 +35,7 @@ __all__ = ["call_of", "plain_call"]
 NUMPY = frozenset((
     "all", "allclose", "angle", "any", "argmax", "argmin", "argpartition", "argsort",
     "argwhere", "array_equal", "array_equiv", "asarray", "bincount", "bitwise_count",
-    "broadcast_to", "convolve", "count_nonzero", "cumprod", "cumsum", "diff", "digitize",
+    "broadcast_to", "convolve", "count_nonzero", "cumprod", "cumsum", "diff", "digitize", "einsum",
     "flatnonzero", "isclose", "iscomplex", "isin", "isneginf", "isposinf", "isreal", "ix_",
     "lexsort", "linalg.matrix_rank", "max", "may_share_memory", "min", "nanargmax", "nanargmin",
     "nonzero", "packbits", "pad", "prod", "ravel_multi_index", "result_type", "searchsorted",
@@ -68,7 +68,7 @@ OWN = {
     "cdiff.numpy.linalg": "_is_singular",
     "cdiff.numpy.polynomial._basis": "_order",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
-    "cdiff.scipy._polar": "UnitaryFactor",
+    "cdiff.scipy._polar": "singular UnitaryFactor",
     "cdiff.scipy._pencil": "PairEig _all_finite _signs _turns",
     "cdiff.scipy._spectral": "Ldl _Eigh _between _column_order _ldl_masks _ldl_order _phases "
     "_rank _svd_signs",

@@ -32,7 +32,7 @@ __all__ = ["method_of", "plain_method", "plain_solver", "solver_of"]
 # Where the operators are that this file writes, and the objects whose methods programs call.
 OPERATORS = ("cdiff._solution", "cdiff.integrate._adjoint", "cdiff.integrate._quad")
 SEARCHES = {
-    ("cdiff.integrate._odeint", "_Choice"): ("count", "table"),
+    ("cdiff.integrate._choice", "Choice"): ("count", "table"),
     ("cdiff.integrate._event", "FirstEvent"): ("time",),
 }
 PROBLEMS = {"root": "Problem", "fixed point": "FixedPoint", "minimum": "Minimum",
@@ -121,7 +121,7 @@ def plain_method(function: Any, writer: Writer) -> tuple[Any, ...] | None:
         return None
     settings = _plain_settings(owner.settings)
     search: tuple[Any, ...]
-    if type(owner).__name__ == "_Choice":
+    if type(owner).__name__ == "Choice":
         search = "steps", _plain_body(owner.body, writer), owner.size, settings
     else:
         slope, number = _plain_body(owner.slope, writer), _plain_body(owner.number, writer)
@@ -245,10 +245,10 @@ def _search(x: Any, known: Known) -> Any:
     if is_tagged(x):
         match x:
             case ("steps", body, int(size), settings) if 0 <= size < 1 << 48:
-                from cdiff.integrate._odeint import _Choice
+                from cdiff.integrate._choice import Choice
 
                 known.sizes.add(size)
-                return _Choice.of_parts(_slope(body, known), _settings(settings), size, known.sizes)
+                return Choice.of_parts(_slope(body, known), _settings(settings), size, known.sizes)
             case ("event", slope, number, int(direction), settings) if direction in (-1, 0, 1):
                 from cdiff.integrate._event import FirstEvent
 

@@ -15,7 +15,8 @@ import pytest
 import cdiff as cd
 import cdiff.integrate as cdi
 import cdiff.numpy as cnp
-from cdiff.integrate._odeint import _Choice, _Problem
+from cdiff.integrate._choice import Choice
+from cdiff.integrate._odeint import _Problem
 from cdiff.integrate._runge_kutta import METHODS, System
 
 scipy_integrate = pytest.importorskip("scipy.integrate")
@@ -127,10 +128,10 @@ def test_the_discrete_derivative_is_that_of_the_numbers_returned(method, monkeyp
     slope = lambda t, y: np.sin(y) - 0.3 * y + np.cos(t)
     f = lambda y: np.sum(cdi.odeint(slope, y, times, **loose) ** 2)
     kept = []
-    choose = _Choice.steps
-    monkeypatch.setattr(_Choice, "steps", lambda self: kept.append(choose(self)) or kept[-1])
+    choose = Choice.steps
+    monkeypatch.setattr(Choice, "steps", lambda self: kept.append(choose(self)) or kept[-1])
     own = cd.grad(f)(0.4)
-    monkeypatch.setattr(_Choice, "steps", lambda self: kept[0])  # the same steps for neighbours
+    monkeypatch.setattr(Choice, "steps", lambda self: kept[0])  # the same steps for neighbours
     h = 1e-5
     assert own == pytest.approx((f(0.4 + h) - f(0.4 - h)) / (2 * h), rel=1e-8)
     tight = lambda y: np.sum(cdi.odeint(slope, y, times, **CONTINUOUS, **TIGHT) ** 2)

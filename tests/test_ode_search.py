@@ -10,7 +10,8 @@ import cdiff.integrate as cdi
 import cdiff.numpy as cnp
 from cdiff.integrate import _search
 from cdiff.integrate._adjoint import Settings, captured_body
-from cdiff.integrate._odeint import _Choice, _Problem
+from cdiff.integrate._choice import Choice
+from cdiff.integrate._odeint import _Problem
 from cdiff.integrate._runge_kutta import METHODS, System, placed_steps
 from cdiff.integrate._search import Search
 
@@ -292,7 +293,7 @@ def test_threads():
 
 
 def test_the_steps_of_neighbours_are_not_taken_for_others():
-    body = _Choice(_Problem(lambda t, y: -y, START, (), "t"), cd.array(np.array([0.0, 1.0])),
+    body = Choice(_Problem(lambda t, y: -y, START, (), "t"), cd.array(np.array([0.0, 1.0])),
                    Settings("dopri5", 1e-8, 1e-8, 100, "t"))  # fmt: skip
     first, again = body.steps(), body.steps()
     assert first is again
