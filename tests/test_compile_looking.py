@@ -5,11 +5,13 @@ pickles take along what means the same elsewhere.
 """
 
 import collections
+import dataclasses
 import gc
 import operator
 import pickle
 import sys
 import threading
+import types
 import warnings
 import weakref
 
@@ -23,6 +25,7 @@ from cdiff._ranges import overlapping
 from cdiff._surroundings import Observer
 
 BEFORE, AFTER = 2.0, 5.0
+STEPS = {}
 
 
 class Plain:
@@ -268,3 +271,32 @@ def test_arrays_in_containers_of_one_another():
     a = [np.ones(3) for _ in range(300)]
     observer = Observer(lambda: a, ())
     assert len(observer.content(linked=a[100:])) == 100
+
+
+def test_many_objects():
+    layers = [{name: np.ones(1) for name in "abcdefghijkl"} for _ in range(99)]
+    compiled = cd.compile(lambda v: v * sum(float(layer["c"][0]) for layer in layers))
+    assert compiled(1.0) == 99.0
+    for k in (0, 50, 98):
+        layers[k]["c"] += 1.0
+    assert compiled(1.0) == 102.0
+
+
+@dataclasses.dataclass
+class Settings:
+    gain: object = BEFORE
+    step: int = 0
+
+    def __post_init__(self):
+        self.made = STEPS.get("made")
+
+
+def test_what_a_function_does_not_read_may_change():
+    x = types.SimpleNamespace(gain=BEFORE, step=0)
+    y, z, w = types.SimpleNamespace(gain=BEFORE), Plain(), Settings()
+    z.count = 0
+    compiled = cd.compile(lambda v: v * x.gain * y.gain * z.gain * w.gain)
+    for k in range(3):
+        x.step = z.count = w.step = STEPS["made"] = k
+        assert compiled(1.5) == 24.0
+    assert compiled.stats()["recordings"] == 1

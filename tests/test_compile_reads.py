@@ -49,6 +49,12 @@ class Plain:
         self.gain = gain
 
 
+@dataclasses.dataclass
+class Settings:
+    gain: object = BEFORE
+    step: int = 0
+
+
 class Slots:
     __slots__ = ("gain",)
 
@@ -585,33 +591,3 @@ def test_no_code_of_the_user_runs_to_look():
 
     x = type("Own", (dict,), {"__getattr__": fail})(gain=BEFORE)
     check(lambda v: v * x["gain"], entry(x, "gain"))
-
-
-@dataclasses.dataclass
-class Settings:
-    gain: object = BEFORE
-    step: int = 0
-
-    def __post_init__(self):
-        self.made = HELD.get("made")
-
-
-def test_what_a_function_does_not_read_may_change():
-    x = types.SimpleNamespace(gain=BEFORE, step=0)
-    y, z, w = Slots(), Plain(), Settings()
-    z.count = 0
-    compiled = cd.compile(lambda v: v * x.gain * y.gain * z.gain * w.gain)
-    for k in range(3):
-        x.step = z.count = w.step = HELD["made"] = k
-        assert compiled(1.5) == 24.0
-    assert compiled.stats()["recordings"] == 1
-
-
-def test_many_objects():
-    """Behind a thousand nothing was seen."""
-    layers = [{name: np.ones(1) for name in "abcdefghijkl"} for _ in range(99)]
-    compiled = cd.compile(lambda v: v * sum(float(layer["c"][0]) for layer in layers))
-    assert compiled(1.0) == 99.0
-    for k in (0, 50, 98):
-        layers[k]["c"] += 1.0
-    assert compiled(1.0) == 102.0
