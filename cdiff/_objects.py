@@ -89,7 +89,10 @@ def module_of(x: Any) -> str | None:
 
 @functools.lru_cache(maxsize=1000)
 def is_installed(module: str | None) -> bool:
-    """Is a module of a package that is installed, whose code is read by its names only?"""
+    """Is a module of an installed package, whose code is read by its names only? Libraries are not
+    read at all."""
+    if (module or "").partition(".")[0] in LIBRARIES:
+        return False
     file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
     return "site-packages" in file or "dist-packages" in file
 

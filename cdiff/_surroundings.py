@@ -100,7 +100,10 @@ class Observer:
         self._inherited: dict[type, frozenset[str]] = {}
         self._installed = self._n_entries = 0
         self._draws = Draws()
-        self._package = (module_of(innermost(f)) or "").partition(".")[0]
+        inside = f
+        while isinstance(inside, Transformed):
+            inside = inside.__wrapped__
+        self._package = (module_of(inside) or "").partition(".")[0]
         self._look(f, "the function")
         for x in statics:
             self._look(x, "a static argument")
