@@ -27,12 +27,12 @@ from cdiff._compile_warning import (
     too_many,
     watched,
 )
-from cdiff._core import OF_VALUES, CallForm, CompiledCall, Fixed, from_signal, watch
+from cdiff._core import OF_VALUES, CompiledCall, from_signal, watch
 from cdiff._debug import VALUES, debug_lines
 from cdiff._linked import only_in_program
 from cdiff._locks import shared_lock
 from cdiff._out import Buffers
-from cdiff._paths import Path, Paths
+from cdiff._paths import Path, Paths, call_form
 from cdiff._plain import FormatError, written
 from cdiff._profile import measured
 from cdiff._reads import innermost
@@ -50,7 +50,7 @@ from cdiff._saving import (
 )
 from cdiff._signature import Signature, Statics, static_value, structure, takes
 from cdiff._surroundings import Observer
-from cdiff._tree import class_name, fields_of, is_plain, unflatten
+from cdiff._tree import class_name, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
@@ -493,37 +493,6 @@ def _remade(
     made = Compiled(f, compile, options)
     made._receive(data, classes)
     return made
-
-
-def call_form(
-    signature: Signature, path: Path, surroundings: Surroundings | None, apart: list[Any] | None
-) -> CallForm | None:
-    """What the core needs to answer such calls; None where only the general way can.
-
-    Parameters
-    ----------
-    signature : Signature
-    path : Path
-    surroundings : Surroundings or None
-    apart : list of ndarray, or None
-        As `Path.apart` gives them; None where `out=` is no more than a parameter.
-
-    Returns
-    -------
-    CallForm or None
-    """
-    if not is_plain(path.treedef):
-        return None
-    slots = [Fixed(x) if k is None else k for k, x in zip(path.places, path.leaves, strict=True)]
-    template = unflatten(path.treedef, slots)
-    inside = signature.statics[len(signature.fixed) :]
-    try:
-        return CallForm(
-            path.runner, signature.args, signature.kwargs, template, signature.fixed, inside,
-            surroundings, apart, fields_of,
-        )  # fmt: skip
-    except ValueError:
-        return None
 
 
 @overload

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import OF_VALUES, NewDecision, Runner, from_signal, peek, refuses
-from cdiff._tree import unflatten
+from cdiff._core import OF_VALUES, CallForm, Fixed, NewDecision, Runner, from_signal, peek, refuses
+from cdiff._tree import fields_of, is_plain, unflatten
 
 if TYPE_CHECKING:
-    from cdiff._core import CallForm, Program
+    from cdiff._core import Program, Surroundings
     from cdiff._out import Buffers
+    from cdiff._signature import Signature
     from cdiff._tree import TreeDef
 
-__all__ = ["NewPath", "Path", "Paths"]
+__all__ = ["NewPath", "Path", "Paths", "call_form"]
 
 MAX_ALIKE = 16  # paths of the same decisions, which differ in what loops inside them have met
 
@@ -221,3 +222,34 @@ class Paths:
 
     def distinct(self) -> set[Path]:
         return set(self.known)
+
+
+def call_form(
+    signature: Signature, path: Path, surroundings: Surroundings | None, apart: list[Any] | None
+) -> CallForm | None:
+    """What the core needs to answer such calls; None where only the general way can.
+
+    Parameters
+    ----------
+    signature : Signature
+    path : Path
+    surroundings : Surroundings or None
+    apart : list of ndarray, or None
+        As `Path.apart` gives them; None where `out=` is no more than a parameter.
+
+    Returns
+    -------
+    CallForm or None
+    """
+    if not is_plain(path.treedef):
+        return None
+    slots = [Fixed(x) if k is None else k for k, x in zip(path.places, path.leaves, strict=True)]
+    template = unflatten(path.treedef, slots)
+    inside = signature.statics[len(signature.fixed) :]
+    try:
+        return CallForm(
+            path.runner, signature.args, signature.kwargs, template, signature.fixed, inside,
+            surroundings, apart, fields_of,
+        )  # fmt: skip
+    except ValueError:
+        return None
