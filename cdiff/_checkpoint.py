@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import Body, refuse_lost
-from cdiff._closures import reads_closures
+from cdiff._beside import tracked_reads
+from cdiff._body import Body, callees_of, refuse_lost
 from cdiff._core import (
     Array,
     Level,
@@ -36,6 +36,8 @@ from cdiff._wrap import Transformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cdiff._core import Program
 
 __all__ = ["Recorded", "checkpoint"]
 
@@ -97,7 +99,7 @@ class _Checkpoint(Transformed):
         values = body.run([peek(array(x)) for x in operands])
         assert body.paths is not None
         program = body.paths.last.program
-        if reads_closures(program):  # where a rule would find the values of this recording
+        if _reads_closures(program):  # where a rule would find the values of this recording
             return self._f(*args, **kwargs)
         body.seal()
         given = [*map(array, operands), *body.captured]
@@ -106,6 +108,17 @@ class _Checkpoint(Transformed):
         value = recorded.packing.pack_plain(values)
         y = call(recorded, [*operands, *body.captured], value)
         return recording.result(recorded.packing.unpack(y))
+
+
+def _reads_closures(program: Program) -> bool:
+    """Do rules of the operators in a program read tracked values from closures?"""
+    for callee in callees_of(program):
+        found: Any = callee
+        while hasattr(found, "callee"):  # at many points
+            found = found.callee
+        if tracked_reads(getattr(found, "functions", ())):
+            return True
+    return False
 
 
 class _Recording:

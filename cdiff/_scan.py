@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body, SavingBody
-from cdiff._closures import READS_MORE, check_rules
 from cdiff._core import (
     Array,
     Callee,
@@ -371,13 +370,12 @@ class Scan(PointCallee):
         """
         y: Array = call(self, operands)
         if self.body.captured:
-            raise TypeError(f"{self!r}: {READS_MORE}")
+            raise TypeError(
+                f"{self!r}: a derivative rule reads a value from its closure, a global or an "
+                "attribute that a transformation tracks; return it from fwd with the residuals, or "
+                "make it an argument of the function with the rule"
+            )
         return y
-
-    def check_rules(self) -> None:
-        """Raise if rules in the body would read what there was when it was recorded."""
-        for path in () if self.body.paths is None else self.body.paths.distinct():
-            check_rules(path.program, repr(self))
 
     def _split(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Operands (or what belongs to them) as carry, rows and constants."""
@@ -442,7 +440,6 @@ def _derived(scan: Scan, operands: list[Array], key: Any, make: Callable[[list[S
     """A derivative of a scan's body, which is made once, with the forms of the constants."""
     found = scan.body.derived.get(key)
     if found is None:
-        scan.check_rules()
         consts = operands[len(scan.carry) + len(scan.xs) :]
         found = make([(np.dtype(x.dtype.type), x.shape) for x in consts])
         scan.body.derived[key] = found

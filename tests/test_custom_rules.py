@@ -323,6 +323,8 @@ def test_rules_that_read_values_of_a_loop_or_a_map_from_their_closure(kind):
     each = lambda x, a: scaled(kind, a)(x)
     loop = lambda x: cd.scan(lambda c, a: (each(c, a), None), x, pairs)[0]
     outer = lambda a: cd.grad(lambda x: cd.fori_loop(0, 2, lambda i, c: each(c, a), x))(0.7)
+    repeated = lambda f: cd.grad(lambda x: cd.fori_loop(0, 2, lambda i, c: f(c), x))(0.7)
+    before = lambda a: repeated(scaled(kind, a))
     for f in (
         lambda: cd.grad(loop)(0.7),
         lambda: cd.jvp(loop, (0.7,), (1.0,)),
@@ -331,6 +333,8 @@ def test_rules_that_read_values_of_a_loop_or_a_map_from_their_closure(kind):
         lambda: cd.grad(outer)(1.2),
         lambda: cd.compile(outer)(1.2),
         lambda: cd.vmap(outer)(pairs),
+        lambda: cd.grad(before)(1.2),
+        lambda: cd.jvp(before, (1.2,), (1.0,)),
     ):
         with pytest.raises(TypeError, match="reads a value from its closure"):
             f()
