@@ -81,10 +81,10 @@ def is_library(x: Any) -> bool:
 
 def module_of(x: Any) -> str | None:
     """The name of the module that something belongs to."""
-    if isinstance(x, Namespace):
+    if isinstance(x, (Namespace, types.ModuleType)):
         return vars(x).get("__name__")
-    owner = x if isinstance(x, (type, types.ModuleType, types.FunctionType)) else type(x)
-    return getattr(owner, "__name__" if isinstance(x, types.ModuleType) else "__module__", None)
+    owner = x if isinstance(x, (type, types.FunctionType)) else type(x)
+    return getattr(owner, "__module__", None)
 
 
 @functools.lru_cache(maxsize=1000)
