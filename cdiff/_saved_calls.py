@@ -4,8 +4,14 @@ NumPy's functions without a derivative (`argsort`, `searchsorted`, ...), compute
 decompositions and SciPy's special functions are instructions that call Python. A file names them,
 and only what stands in the lists of this file, in the tables of `cdiff.scipy` or among the rules
 that `load` was given can be named: loading imports nothing else and runs nothing of the user's.
-What is given to them is made of plain values. This file knows which calls there are; it must not
-know what a file looks like, nor programs. It runs once for each call of a program.
+What is given to them is made of plain values.
+
+Loops, rules and solvers have files of their own, all with two functions for a kind of calls. One
+takes a call and a `Writer`, and gives a tuple of plain values, or None if the call is of another
+kind; TypeError if no file can hold it. The other takes such a tuple, anything that was read, and
+what is `Known`, and gives the call, or None; FormatError if the tuple is damaged, or names what
+`load` was not given. This file knows which calls there are; it must not know what a file looks
+like, nor programs. It runs once for each call of a program.
 """
 
 from __future__ import annotations

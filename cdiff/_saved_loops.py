@@ -42,18 +42,7 @@ MAX_LENGTH = 1 << 48  # of a loop, and of an axis
 
 
 def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
-    """A loop as a plain value; None if it is none.
-
-    Parameters
-    ----------
-    call : Callee
-    writer : Writer
-        How a program is written.
-
-    Returns
-    -------
-    tuple or None
-    """
+    """A loop as a plain value; None if it is none."""
     if isinstance(call, Scan):
         body = plain_body(call.body, writer)
         carry, xs = plain_specs(call.carry), plain_specs(call.xs)
@@ -72,23 +61,7 @@ def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
 
 
 def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
-    """The loop that `plain_loop` was given; None if it is none.
-
-    Parameters
-    ----------
-    x : tuple
-        Anything that was read.
-    known : Known
-        How a program is read.
-
-    Returns
-    -------
-    Callee or None
-
-    Raises
-    ------
-    FormatError
-    """
+    """The loop that `plain_loop` was given; None if it is none."""
     if not is_tagged(x):
         return None
     match x:
@@ -112,16 +85,7 @@ def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
 
 
 def is_tagged(x: Any) -> bool:
-    """Is it a tuple that begins with a string? To compare arrays with strings would be an error.
-
-    Parameters
-    ----------
-    x : object
-
-    Returns
-    -------
-    bool
-    """
+    """Is it a tuple that begins with a string? To compare arrays with strings would be an error."""
     return x.__class__ is tuple and bool(x) and x[0].__class__ is str
 
 
@@ -160,17 +124,7 @@ def _gone(nodes: Any) -> Any:
 
 
 def plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
-    """A recorded function as a plain value.
-
-    Parameters
-    ----------
-    body : Body
-    writer : Writer
-
-    Returns
-    -------
-    tuple
-    """
+    """A recorded function as a plain value."""
     paths = [] if body.paths is None else body.paths.distinct()
     programs = [
         (writer.program(path.program), writer.program(path.runner.program)) for path in paths
@@ -179,22 +133,7 @@ def plain_body(body: Body, writer: Writer) -> tuple[Any, ...]:
 
 
 def body_of(x: Any, known: Known) -> LoadedBody:
-    """The recorded function that `plain_body` was given.
-
-    Parameters
-    ----------
-    x : object
-        Anything that was read.
-    known : Known
-
-    Returns
-    -------
-    LoadedBody
-
-    Raises
-    ------
-    FormatError
-    """
+    """The recorded function that `plain_body` was given."""
     match x:
         case (int(n_inputs), int(n_captured), tuple(programs)) if programs:
             paths = [_path(pair, known) for pair in programs]
@@ -224,16 +163,7 @@ def _output_specs(program: Program) -> list[Spec]:
 
 
 def forms_of(program: Program) -> tuple[Any, ...]:
-    """The forms of a program's inputs and outputs, which all paths of a body have in common.
-
-    Parameters
-    ----------
-    program : Program
-
-    Returns
-    -------
-    tuple
-    """
+    """The forms of a program's inputs and outputs, which all paths of a body have in common."""
     return tuple(_input_specs(program)), tuple(_output_specs(program))
 
 

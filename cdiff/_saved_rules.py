@@ -62,38 +62,13 @@ class MissingRule(PointCallee):
 
 
 def function_with_rule(owner: Any) -> str:
-    """The name of a function with a rule in files.
-
-    Parameters
-    ----------
-    owner : callable
-        What custom_vjp, custom_jvp or operator returned.
-
-    Returns
-    -------
-    str
-    """
+    """The name in files of what custom_vjp, custom_jvp or operator returned."""
     name = owner._options.get("name") or getattr(owner._f, "__name__", None)
     return name if isinstance(name, str) else type(owner._f).__name__
 
 
 def plain_rule(call: Any, writer: Writer) -> tuple[Any, ...] | None:
-    """A rule or an operator of the user's as a plain value; None if it is none.
-
-    Parameters
-    ----------
-    call : Callee
-    writer : Writer
-
-    Returns
-    -------
-    tuple or None
-
-    Raises
-    ------
-    TypeError
-        If what it holds besides arrays is no plain value.
-    """
+    """A rule or an operator of the user's as a plain value; None if it is none."""
     if isinstance(call, Stop):
         return ("stop",)
     if isinstance(call, MissingRule):
@@ -119,23 +94,7 @@ def plain_rule(call: Any, writer: Writer) -> tuple[Any, ...] | None:
 
 
 def rule_of(x: tuple[Any, ...], known: Known) -> Callee | None:
-    """The rule or operator that `plain_rule` was given; None if it is none.
-
-    Parameters
-    ----------
-    x : tuple
-        Anything that was read.
-    known : Known
-
-    Returns
-    -------
-    Callee or None
-
-    Raises
-    ------
-    FormatError
-        If it is damaged, or an operator that `known` does not have.
-    """
+    """The rule or operator that `plain_rule` was given; None if it is none."""
     if x == ("stop",):
         return Stop()
     match x:

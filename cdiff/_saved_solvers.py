@@ -42,18 +42,7 @@ TOLERANCES = {"epsabs": float, "epsrel": float, "limit": int}
 
 
 def plain_solver(call: Any, writer: Writer) -> tuple[Any, ...] | None:
-    """An operator that solves something as a plain value; None if it is none.
-
-    Parameters
-    ----------
-    call : Callee
-    writer : Writer
-        How programs are written, and solvers of the user's named.
-
-    Returns
-    -------
-    tuple or None
-    """
+    """An operator that solves something as a plain value; None if it is none."""
     if type(call).__module__ not in OPERATORS:
         return None
     match type(call).__name__:
@@ -69,23 +58,7 @@ def plain_solver(call: Any, writer: Writer) -> tuple[Any, ...] | None:
 
 
 def solver_of(x: tuple[Any, ...], known: Known) -> Callee | None:
-    """The operator that `plain_solver` was given; None if it is none.
-
-    Parameters
-    ----------
-    x : tuple
-        Anything that was read.
-    known : Known
-        How programs are read, and which solvers were given.
-
-    Returns
-    -------
-    Callee or None
-
-    Raises
-    ------
-    FormatError
-    """
+    """The operator that `plain_solver` was given; None if it is none."""
     match x:
         case ("solution", str(kind), unknown, body, tuple(solvers), bool(symmetric), trees):
             return _solution(kind, unknown, body, solvers, symmetric, trees, known)
@@ -105,17 +78,7 @@ def solver_of(x: tuple[Any, ...], known: Known) -> Callee | None:
 
 
 def plain_method(function: Any, writer: Writer) -> tuple[Any, ...] | None:
-    """A method that looks for steps or events as a plain value; None if it is none.
-
-    Parameters
-    ----------
-    function : callable
-    writer : Writer
-
-    Returns
-    -------
-    tuple or None
-    """
+    """A method that looks for steps or events as a plain value; None if it is none."""
     owner: Any = getattr(function, "__self__", None)
     if (type(owner).__module__, type(owner).__name__) not in SEARCHES:
         return None
@@ -130,23 +93,7 @@ def plain_method(function: Any, writer: Writer) -> tuple[Any, ...] | None:
 
 
 def method_of(search: Any, name: str, known: Known) -> Any:
-    """The method that `plain_method` was given.
-
-    Parameters
-    ----------
-    search : object
-        Anything that was read.
-    name : str
-    known : Known
-
-    Returns
-    -------
-    callable
-
-    Raises
-    ------
-    FormatError
-    """
+    """The method that `plain_method` was given."""
     # The number of steps and the steps are of one search, and so it is done once.
     owner = known.once(search, _search)
     if name not in SEARCHES[type(owner).__module__, type(owner).__name__]:
