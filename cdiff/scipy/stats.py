@@ -151,21 +151,6 @@ def _expression(family: Family, method: str) -> str | None:
     return form.format(*parts) if form and None not in parts else None
 
 
-def has_method(family: Family, method: str) -> bool:
-    """Whether a method of the family has a derivative.
-
-    Parameters
-    ----------
-    family : Family
-    method : str
-
-    Returns
-    -------
-    bool
-    """
-    return family.name in CONTINUOUS or _expression(family, method) is not None
-
-
 @lru_cache(maxsize=1024)
 def _compiled(expression: str, arguments: tuple[str, ...]) -> Any:
     return eval(f"lambda {', '.join(arguments)}: {expression}", _WORDS)
