@@ -487,5 +487,14 @@ def run(case, namespace, **operands):
     return eval(case, {"m": namespace, **OPERANDS, **CONSTANTS, **operands})
 
 
+def called(case, names, namespace):
+    """An expression as a function of some of its operands.
+
+    A function that evaluates the text at each call may read anything, and whoever records it would
+    look through all that its module knows.
+    """
+    return eval(f"lambda {', '.join(names)}: {case}", {"m": namespace, **OPERANDS, **CONSTANTS})
+
+
 def operands_as(convert, case):
     return {name: convert(OPERANDS[name]) for name in names_in(case, OPERANDS)}

@@ -18,7 +18,7 @@ from evidence import Row, as_json, flat
 from exact_modes import MODES, compare
 from exact_numbers import ELEMENTWISE, TRANSCRIBED
 from exact_space import OWN, space
-from numpy_cases import CONSTANTS, OPERANDS, PIECEWISE, SMOOTH, names_in
+from numpy_cases import OPERANDS, PIECEWISE, SMOOTH, called, names_in
 from numpy_plain_cases import CREATION, UFUNC_CALLS
 
 import cdiff as cd
@@ -79,23 +79,13 @@ def namespace(top, module):
     return top
 
 
-def called(text, operands, m):
-    """A call, as text, as a function of operands in a namespace."""
-    code = compile(text, text, "eval")
-
-    def f(*args):
-        given = dict(zip(operands, args, strict=True))
-        return eval(code, {"m": m, **OPERANDS, **CONSTANTS, **given})
-
-    return f
-
-
 def changing(name, m):
     """What a function that changes an array has made of one."""
+    change = eval(f"lambda x, z, w: {CALLS[name]}", {"m": m})
 
     def f(x):
         z, w = 0.0 * x, 0.0 * m.outer(x, x)
-        eval(CALLS[name], {"m": m, "x": x, "z": z, "w": w})
+        change(x, z, w)
         return w if name == "fill_diagonal" else z
 
     return f

@@ -10,6 +10,8 @@ tests/test_scipy_coverage.py measures again and compares.
 
 import sys
 import warnings
+from collections import defaultdict
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 
@@ -55,10 +57,16 @@ def names():
 @cache
 def called():
     """The first case of the tests' tables that goes through each name."""
-    found = {}
-    for file in FILES:
-        for f, args in import_module(f"test_scipy_{file}").CASES.values():
-            for key in reached(f, args):
+    tables = [import_module(f"test_scipy_{file}").CASES for file in FILES]
+    keys = defaultdict(list)
+    for key in names():
+        keys[id(original(*key))].append(key)
+    found, seen = {}, []
+    with noted(seen), np.errstate(all="ignore"):
+        for f, args in [case for table in tables for case in table.values()]:
+            seen[:] = [key for x in held(f) for key in keys[id(x)]]
+            f(*[cd.array(x) for x in args])
+            for key in seen:
                 found.setdefault(key, (f, args))
     return found
 
@@ -68,9 +76,10 @@ def original(module, name):
     return getattr(module_of(module), name)
 
 
-def reached(f, args):
-    """The names through which a call goes, by standing in for each."""
-    seen, put_back = held(f), []
+@contextmanager
+def noted(seen):
+    """While it lasts, stand-ins tell the names through which calls go."""
+    put_back = []
     for module, name in names():
         target, function = module_of(module), original(module, name)
         if module == "special" and name not in _complex_valued.__all__:
@@ -87,19 +96,16 @@ def reached(f, args):
         put_back.append((target, name, function))
         setattr(target, name, stand_in)
     try:
-        with np.errstate(all="ignore"):
-            f(*[cd.array(x) for x in args])
+        yield
     finally:
         for target, name, function in put_back:
             setattr(target, name, function)
-    return seen
 
 
 def held(f):
-    """The names whose functions are the case itself, or its defaults, or in its closure."""
+    """The case itself, its defaults, and what is in its closure: functions, where it calls them."""
     cells = [cell.cell_contents for cell in getattr(f, "__closure__", None) or ()]
-    known = [f, *cells, *(getattr(f, "__defaults__", None) or ())]
-    return [key for key in names() if any(original(*key) is x for x in known)]
+    return [f, *cells, *(getattr(f, "__defaults__", None) or ())]
 
 
 def case_of(module, name):

@@ -71,10 +71,7 @@ def test_the_table_is_true_when_compiled(text, point, partials, start):
     """Recorded at the point itself or beside it; the gradient and the tangent."""
     args, want = numbers(point), numbers(partials)
     names = ["x"] if len(args) == 1 else ["a", "b"]
-
-    def f(*values):
-        return eval(text, {"cnp": cnp, "cd": cd, **dict(zip(names, values, strict=True))})
-
+    f = eval(f"lambda {', '.join(names)}: {text}", {"cnp": cnp, "cd": cd})
     for k in range(len(args)):
         gradient = cd.compile(cd.grad(f, argnums=k))
         gradient(*[x + start for x in args])
@@ -91,10 +88,7 @@ def test_the_table_is_true_when_compiled(text, point, partials, start):
 def test_the_table_is_true(text, point, partials):
     args, want = numbers(point), numbers(partials)
     names = ["x"] if len(args) == 1 else ["a", "b"]
-
-    def f(*values):
-        return eval(text, {"cnp": cnp, "cd": cd, **dict(zip(names, values, strict=True))})
-
+    f = eval(f"lambda {', '.join(names)}: {text}", {"cnp": cnp, "cd": cd})
     for k in range(len(args)):
         np.testing.assert_allclose(cd.grad(f, argnums=k)(*args), want[k], rtol=1e-14)
         for index in np.ndindex(np.shape(args[k])):

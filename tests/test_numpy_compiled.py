@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy_cases import CONSTANTS, OPERANDS, PIECEWISE, SMOOTH, names_in
+from numpy_cases import OPERANDS, PIECEWISE, SMOOTH, called, names_in
 from numpy_plain_cases import UFUNC_CALLS, UFUNC_METHODS
 
 import cdiff as cd
@@ -19,11 +19,10 @@ pytestmark = [
 def function_of(case):
     """A scalar function of the operands of a case, and the operands."""
     names = names_in(case, OPERANDS)
-    code = compile(case, case, "eval")
-    namespace = np if case in UFUNC_METHODS + UFUNC_CALLS else cnp
+    value = called(case, names, np if case in UFUNC_METHODS + UFUNC_CALLS else cnp)
 
     def f(*args):
-        y = eval(code, {"m": namespace, **CONSTANTS, **dict(zip(names, args, strict=True))})
+        y = value(*args)
         return cnp.sum(y * y) + cnp.sum(y)
 
     return f, [OPERANDS[k] for k in names]
@@ -52,8 +51,7 @@ def test_derivatives_to_order_two(case):
 @pytest.mark.parametrize("case", PIECEWISE)
 def test_values(case):
     names = names_in(case, OPERANDS)
-    code = compile(case, case, "eval")
-    f = lambda *args: eval(code, {"m": cnp, **CONSTANTS, **dict(zip(names, args, strict=True))})
+    f = called(case, names, cnp)
     compiled = cd.compile(f)
     point = [OPERANDS[k] for k in names]
     for _ in range(2):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy_cases import CONSTANTS, OPERANDS, SMOOTH, names_in
+from numpy_cases import OPERANDS, SMOOTH, called, names_in
 from numpy_plain_cases import UFUNC_CALLS, UFUNC_METHODS
 
 import cdiff as cd
@@ -20,13 +20,7 @@ M = OPERANDS["q"]
 @pytest.mark.parametrize("case", CASES + UFUNC_METHODS + UFUNC_CALLS)
 def test_numerically_to_order_three(case):
     names = names_in(case, OPERANDS)
-    code = compile(case, case, "eval")
-
-    namespace = np if case in UFUNC_METHODS + UFUNC_CALLS else cnp
-
-    def f(*args):
-        return eval(code, {"m": namespace, **CONSTANTS, **dict(zip(names, args, strict=True))})
-
+    f = called(case, names, np if case in UFUNC_METHODS + UFUNC_CALLS else cnp)
     # squares, so that linear functions have more than one derivative too
     check_grads(lambda *args: f(*args) ** 2 + f(*args), [OPERANDS[k] for k in names], order=3)
 

@@ -6,7 +6,7 @@ shapes that depend on values. The values are NumPy's own, the derivatives those 
 
 import numpy as np
 import pytest
-from numpy_cases import CONSTANTS, OPERANDS, PIECEWISE, SMOOTH, names_in
+from numpy_cases import OPERANDS, PIECEWISE, SMOOTH, called, names_in
 
 import cdiff as cd
 import cdiff.numpy as cnp
@@ -78,11 +78,7 @@ def same(got, want):
 def functions(case):
     """A case as a function of its operands, its gradient, and the operands."""
     names = names_in(case, OPERANDS)
-    code = compile(case, case, "eval")
-
-    def f(*args):
-        return eval(code, {"m": cnp, **CONSTANTS, **dict(zip(names, args, strict=True))})
-
+    f = called(case, names, cnp)
     places = tuple(range(len(names)))
     gradient = cd.grad(lambda *args: summed(f(*args)) + 0.0 * sum(map(cnp.sum, args)), places)
     return f, gradient, [OPERANDS[name] for name in names]
