@@ -48,8 +48,8 @@ def fixed(x):
     return x if isinstance(x, int) else mpmath.mpf(x)
 
 
-def difference(f, point, k, scale=1e-2):
-    """A derivative by argument k of a plain function, by extrapolated differences."""
+def difference(f, point, k, scale=1e-2, levels=6):
+    """A derivative by argument k of a plain function, by so many differences, extrapolated."""
     x = np.array(point, dtype=float)
     h = scale * max(1e-3, min(1.0, abs(x[k])))
 
@@ -58,7 +58,7 @@ def difference(f, point, k, scale=1e-2):
         up[k], down[k] = x[k] + h, x[k] - h
         return (f(*up) - f(*down)) / (2 * h)
 
-    table = [central(h / 2**i) for i in range(6)]
-    for j in range(1, 6):
+    table = [central(h / 2**i) for i in range(levels)]
+    for j in range(1, levels):
         table = [(4**j * b - a) / (4**j - 1) for a, b in pairwise(table)]
     return float(table[-1])

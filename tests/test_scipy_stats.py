@@ -87,7 +87,7 @@ def test_derivatives(name, method):
     forward = cd.jacfwd(call)(np.array([args[k] for k in places]))
     np.testing.assert_allclose(forward, found, rtol=1e-10, atol=1e-15)
     for k, y in zip(places, found, strict=True):
-        want = difference(plain, args, k, 1e-3)
+        want = difference(plain, args, k, 1e-3, levels=3)  # at each, SciPy may integrate
         np.testing.assert_allclose(y, want, rtol=2e-6, atol=2e-8)
 
 
