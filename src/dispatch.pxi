@@ -46,21 +46,54 @@ cdef tuple checked_permutation(object axes, int ndim):
     return perm
 
 
-cdef tuple resolve_shape(object shape, Py_ssize_t size, tuple old):
-    """A shape with at most one -1, checked against the number of elements."""
-    cdef object known = 1
+cdef enum:
+    SMALL_SIZE = 1 << 30          # elements; a product of two such numbers is no overflow
+
+
+cdef tuple common_shape(tuple shape, Py_ssize_t size):
+    """A tuple of ints, one of them perhaps -1, as the shape of so many elements; None for what has
+    to be looked at more closely."""
+    cdef Py_ssize_t known = 1, n, i, axis = -1
+    cdef int overflow = 0
+    cdef list found
+    for i in range(len(shape)):
+        if type(shape[i]) is not int:
+            return None
+        n = PyLong_AsLongLongAndOverflow(shape[i], &overflow)
+        if n == -1 and axis < 0 and not overflow:
+            axis = i
+        elif 0 <= n <= size <= SMALL_SIZE and known <= size:
+            known *= n
+        else:
+            return None
+    if axis < 0:
+        return shape if known == size else None
+    if known == 0 or size % known:
+        return None
+    found = list(shape)
+    found[axis] = size // known
+    return tuple(found)
+
+
+cdef tuple resolve_shape(object shape, Array a):
+    """A shape with at most one -1, checked against the elements of an array."""
+    cdef object known = 1, n
+    cdef Py_ssize_t size = size_of(innermost(a))
+    cdef tuple resolved = common_shape(shape, size) if type(shape) is tuple else None
+    if resolved is not None:
+        return resolved
     shape = tuple([operator_index(n) for n in shape])
     if shape.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
     for n in shape:
         known *= 1 if n == -1 else n
-    if -1 in shape:
-        if known == 0 or size % known:
-            raise misfit(f"cannot reshape array of shape {old} into shape {shape}")
-        shape = tuple([size // known if n == -1 else n for n in shape])
-    elif known != size or any([n < 0 for n in shape]):
-        raise misfit(f"cannot reshape array of shape {old} into shape {shape}")
-    return shape
+    resolved = shape
+    if -1 in shape and known != 0:
+        resolved = tuple([size // known if n == -1 else n for n in shape])
+        known *= size // known
+    if known != size or any([n < 0 for n in resolved]):
+        raise misfit(f"cannot reshape array of shape {shape_tuple(a)} into shape {shape}")
+    return resolved
 
 
 cdef object reshaped(Array a, tuple shape, object order):
@@ -69,7 +102,7 @@ cdef object reshaped(Array a, tuple shape, object order):
         shape = tuple(shape[0])
     if order != "C":
         return face_method("reshape")(a, shape, order=order)
-    return view_of(a, OP_RESHAPE, (resolve_shape(shape, a.size, shape_tuple(a)),))
+    return view_of(a, OP_RESHAPE, (resolve_shape(shape, a),))
 
 
 # ---------------------------------------------------------------- primitives for the face
@@ -102,7 +135,7 @@ def reshape(a, shape):
     cdef Array n = object_of(a)
     if type(shape) is int:
         shape = (shape,)
-    return view_of(n, OP_RESHAPE, (resolve_shape(shape, size_of(innermost(n)), shape_tuple(n)),))
+    return view_of(n, OP_RESHAPE, (resolve_shape(shape, n),))
 
 
 def ravel(a):

@@ -26,6 +26,7 @@ typedef struct {
     int divider, others; /* cycles that the divider, and other units, take for a round */
     int exact; /* the register of a reciprocal that the divider has made, or -1 */
     int ranged, ranges; /* operands of quotients whose size is looked at, and those still to come */
+    int single; /* vectors are of floats, as many as there would be doubles */
 } Writer;
 
 /* A constant sequence of bytes. */
@@ -58,7 +59,7 @@ enum { OF_TWO = 0, OF_FOUR = 0x20, OF_EIGHT = 0x40 };
 
 /* The beginning of an instruction on vectors of c->length doubles: `reg` is a register of
  * vectors or masks, v another operand, x and b belong to the one that follows; `mask` 0 is none,
- * `zeroing` clears what is masked. */
+ * `zeroing` clears what is masked.  That on floats has no W, and in the first map no 66. */
 static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int b, int mask,
                      int zeroing)
 {
@@ -66,7 +67,7 @@ static void put_evex(Writer *c, int map, int opcode, int reg, int v, int x, int 
         0x62,
         (uint8_t)(((~reg >> 3 & 1) << 7) | ((~x & 1) << 6) | ((~b & 1) << 5)
                   | ((~reg >> 4 & 1) << 4) | map),
-        (uint8_t)(0x80 | ((~v & 15) << 3) | 4 | 1),
+        (uint8_t)(((~v & 15) << 3) | 4 | (!c->single ? 0x81 : map != MAP_0F)),
         (uint8_t)((zeroing << 7) | c->length | ((~v >> 4 & 1) << 3) | mask),
         (uint8_t)opcode,
     };
@@ -93,12 +94,12 @@ static void put_compare(Writer *c, int k, int a, int b, int predicate, int mask)
     *c->p++ = (uint8_t)predicate;
 }
 
-/* [rax + 8 rcx], [rax] or [rdx + 8 rcx + offset] in place of the last register. */
+/* [rax + 8 rcx] (of floats 4 rcx), [rax] or [rdx + 8 rcx + offset] in place of the last register. */
 static void put_memory(Writer *c, int map, int opcode, int reg, int mask, int zeroing)
 {
     put_evex(c, map, opcode, reg, 0, 0, 0, mask, zeroing);
     *c->p++ = (uint8_t)((reg & 7) << 3 | 4);
-    *c->p++ = 0xc8; /* scale 8, index rcx, base rax */
+    *c->p++ = c->single ? 0x88 : 0xc8; /* scale 4 or 8, index rcx, base rax */
 }
 
 /* The last put_memory() is one of floats: neither W nor 66, and scale 4. */

@@ -112,7 +112,10 @@ cdef class _GroupCompiler:
             still = still and look.strides[k] == 0
         if still and not spread and (t.typenum == NPY_DOUBLE or t.number):
             stride[0] = 0
-            return self.shared_slot(root.base, offset, 0)
+            k = self.shared_slot(root.base, offset, 0)
+            if is_float_constant(plan.program, plan.values[x].root):
+                self.group.slots[k].content = FLOATS
+            return k
         if t.typenum == NPY_DOUBLE and look.ndim == 1 and look.strides[0] == 8:
             return self.shared_slot(root.base, offset, 8)
         return self.gathered(root.base, offset, t, &look)
@@ -138,6 +141,8 @@ cdef class _GroupCompiler:
         g.width = WIDE_INTEGER if t.typenum == np.NPY_INT64 else \
             8 if t.number else <int>t.itemsize
         y = self.new_slot(BASE_LANES, 0, 0)
+        if holds_floats(t):
+            self.group.slots[y].content = FLOATS
         self.new_micro(MICRO_GATHER, y, y).gather = g
         self.known[key] = y
         return y
@@ -173,6 +178,8 @@ cdef class _GroupCompiler:
             v.lane = self.new_slot(v.base, v.place, 0 if v.base == BASE_REGISTERS else 8)
         else:
             v.lane = self.new_slot(BASE_LANES, 0, 0)
+            if holds_floats(self.plan.type(i)):
+                self.group.slots[v.lane].content = FLOATS
         return 0
 
     cdef bint is_pair(self, int32_t i, int32_t j) noexcept:
@@ -206,7 +213,10 @@ cdef class _GroupCompiler:
         for k in range(count):
             slots[k] = self.operand(i, operands[k], False, &strides[k])
         self.place_result(i)
-        y = self.new_slot(BASE_LANES, 0, 0) if rounds else v.lane
+        y = v.lane
+        if rounds:
+            y = self.new_slot(BASE_LANES, 0, 0)
+            self.group.slots[y].content = TO_BE_ROUNDED
         m = self.new_micro(MICRO_WHERE if op == OP_WHERE else MICRO_VALUE, y, slots[0])
         m.op = op
         m.reads = count

@@ -418,7 +418,7 @@ cdef int assign(Array a, object key, object value) except -1:
         basic = parse_basic(old, key if isinstance(key, tuple) else (key,))
     if is_constant(old) and is_constant(v):
         old = None
-        return assign_constant(a, key, basic, v)
+        return assign_constant(a, key, basic, v, value)
     v = assignable(old, v)
     if basic is None:
         return store(a, set_advanced(old, key, v))
@@ -444,8 +444,9 @@ cdef bint assign_number(Array a, object key, double value) except -1:
     return True
 
 
-cdef int assign_constant(Array a, object key, BasicKey basic, Array v) except -1:
-    """Constants: written by NumPy, or by us where that is the same and faster."""
+cdef int assign_constant(Array a, object key, BasicKey basic, Array v, object given) except -1:
+    """Constants: written by NumPy, which refuses what integers cannot hold if it sees what was
+    given, or by us where that is the same and faster."""
     cdef bint direct = writes_through(a)
     cdef Array target = current(a) if direct else contiguous_copy(current(a))
     if basic is not None and is_inexact(typenum_of(target)) and not ndim_of(v) \
@@ -453,7 +454,8 @@ cdef int assign_constant(Array a, object key, BasicKey basic, Array v) except -1
         copy_in_place(slice_view(target, basic.index), v)
     else:
         try:
-            export(target, NPY_ARRAY_WRITEABLE)[key] = numpy_operand(innermost(v))
+            export(target, NPY_ARRAY_WRITEABLE)[key] = numpy_operand(innermost(v)) \
+                if holds_nodes(given) else given
         except (ValueError, IndexError) as error:
             raise with_operands(error)
     root_of(N(target).arr).flags |= ARR_WRITTEN

@@ -159,7 +159,12 @@ static void put_operator(Writer *c, const MachineStep *s, int quick)
     case OP_ABSOLUTE: put_vectors(c, MAP_0F, AND_NOT, y, REG_SIGN, a, 0, 0); break;
     case OP_POSITIVE:
     case OP_CAST: put_move(c, y, a); break;
-    case ROUND_TO_SINGLE: put_rounded(c, y, a); break;
+    case ROUND_TO_SINGLE:
+        if (!c->single)
+            put_rounded(c, y, a);
+        else if (y != a)
+            put_move(c, y, a);
+        break;
     case OP_ZMUL: put_zmul(c, y, a, b, quick); break;
     case OP_SAFE_DIVIDE: put_guarded(c, DIVIDE, y, a, b, b, REG_ZERO); break;
     case OP_SAFE_SUBTRACT: put_guarded(c, SUBTRACT, y, a, b, a, b); break;
@@ -221,6 +226,34 @@ static void put_store_floats(Writer *c, int reg)
     put_memory(c, MAP_0F, MOVE_OUT, REG_T0, 1, 0);
     c->length = OF_EIGHT;
     turn_to_floats(c);
+}
+
+static void set_single(Writer *c, int single)
+{
+    c->single = single;
+    c->length = single ? OF_FOUR : OF_EIGHT;
+}
+
+/* Numbers and lanes, which other code reads and writes, are doubles also where registers hold floats. */
+static void put_number_or_lane(Writer *c, const MachineStep *s)
+{
+    const int single = c->single;
+    if (single && s->kind == DO_STORE_LANE) {
+        c->length = OF_EIGHT;
+        put_vectors(c, MAP_0F, CONVERT, REG_T0, 0, s->a, 0, 0);
+    }
+    if (single)
+        set_single(c, 0);
+    if (s->kind == DO_STORE_LANE)
+        put_lane(c, MOVE_OUT, single ? REG_T0 : s->a, s->slot, s->stride);
+    else if (s->kind == DO_LOAD_LANE)
+        put_lane(c, single ? CONVERT : MOVE_IN, s->y, s->slot, s->stride);
+    else
+        put_number(c, s->y);
+    if (single && s->kind == DO_SPREAD)
+        put_vectors(c, MAP_0F, CONVERT, s->y, 0, s->y, 0, 0);
+    if (single)
+        set_single(c, 1);
 }
 
 /* r9 becomes 0 where all rounds have eight points and all that is stored past the caches begins with
@@ -296,8 +329,8 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
     switch (s->kind) {
     case DO_OPERATOR: put_operator(c, s, quick); break;
     case DO_LOAD:
-        put_memory(c, MAP_0F, s->op ? CONVERT : MOVE_IN, s->y, 1, 1);
-        if (s->op)
+        put_memory(c, MAP_0F, s->op && !c->single ? CONVERT : MOVE_IN, s->y, 1, 1);
+        if (s->op && !c->single)
             turn_to_floats(c);
         break;
     case DO_LOAD_FAR: put_memory(c, MAP_0F, MOVE_IN, s->y, 1, 1);
@@ -305,15 +338,15 @@ static void put_step(Writer *c, const MachineStep *s, int quick)
         put_int32(c, c->ahead);
         break;
     case DO_STORE:
-        if (s->op)
+        if (s->op && !c->single)
             put_store_floats(c, s->a);
         else
             put_memory(c, MAP_0F, MOVE_OUT, s->a, 1, 0);
         break;
     case DO_STORE_PAST: put_store_past(c, s->a); break;
-    case DO_SPREAD: put_number(c, s->y); break;
-    case DO_LOAD_LANE: put_lane(c, MOVE_IN, s->y, s->slot, s->stride); break;
-    case DO_STORE_LANE: put_lane(c, MOVE_OUT, s->a, s->slot, s->stride); break;
+    case DO_SPREAD:
+    case DO_LOAD_LANE:
+    case DO_STORE_LANE: put_number_or_lane(c, s); break;
     case DO_GATHER:
     case DO_SCATTER: put_columns(c, s); break;
     case DO_SHIFT: put_shift(c, s); break;
@@ -345,9 +378,9 @@ static uint8_t *put_entry(Writer *c, int down)
     PUT(c, 0x48, 0x85, 0xff); /* test rdi, rdi */
     put_jump(c, IF_NOT_GREATER, c->p);
     none = c->p;
-    put_constant(c, REG_SIGN, UINT64_C(1) << 63);
-    put_constant(c, REG_ONE, UINT64_C(0x3ff0000000000000));
-    put_constant(c, REG_HALF, UINT64_C(0x3fe0000000000000));
+    put_constant(c, REG_SIGN, UINT64_C(1) << (c->single ? 31 : 63));
+    put_constant(c, REG_ONE, c->single ? 0x3f800000 : UINT64_C(0x3ff0000000000000));
+    put_constant(c, REG_HALF, UINT64_C(0x3fe0000000000000)); /* of Newton's method for doubles */
     put_constant(c, REG_ZERO, 0);
     PUT(c, 0xb8, 0xff, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xc8); /* mov eax, 255; kmovb k1, eax */
     PUT(c, 0xb8, 0xcc, 0, 0, 0, 0xc5, 0xf9, 0x92, 0xe0); /* the same with k4, 0xcc */
@@ -412,10 +445,10 @@ static void put_next(Writer *c, const uint8_t *top, uint8_t *fewer, int down)
 }
 
 /* The whole function; its length goes to `length`.  `fixed` steps go once before the loop; `look`
- * says that there are two bodies.  The memory must have FRAME_BYTES and MAX_STEP_BYTES (or
- * MAX_COLUMNS_BYTES) for each step, twice. */
+ * says that there are two bodies; with `single`, registers hold floats.  The memory must have
+ * FRAME_BYTES and MAX_STEP_BYTES (or MAX_COLUMNS_BYTES) for each step, twice. */
 static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, int look,
-                          size_t *length)
+                          int single, size_t *length)
 {
     Writer writer = {memory, memory, 0, OF_EIGHT, 0, {0}, AHEAD, 0, -1}, *c = &writer;
     uint8_t *entry, *none, *fewer, *exact;
@@ -426,6 +459,7 @@ static native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed
         c->ahead = -AHEAD;
     put_strides(c, steps, n);
     put_numbers(c);
+    set_single(c, single);
     entry = c->p;
     none = put_entry(c, down);
     put_past(c, steps, n);

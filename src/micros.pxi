@@ -49,11 +49,18 @@ cdef enum:
     MOST_HALO = 4096              # points that are computed again at the start of a chunk
     LANE_ROOM = 3584              # doubles that all lanes of a group may take: most of L1
 
+# What the doubles of a slot are.
+cdef enum Content:
+    ANY_NUMBERS
+    FLOATS                        # numbers that float32 holds
+    TO_BE_ROUNDED                 # what only a rounding to float32 reads
+
 # Where a kernel finds its numbers: base and offset, and bytes from point to point.
 cdef struct GroupSlot:
     int32_t base
     int32_t step
     Py_ssize_t offset
+    Content content
 
 cdef struct Gather:
     int32_t base

@@ -20,15 +20,17 @@ cdef struct Run:
     native_fn call
     int n_fixed, n_steps, n_instructions, n_touched, n_edges
     bint look                     # a quick body and an exact one
+    bint single                   # its registers hold floats
     MachineStep *steps
     int32_t *instructions         # that it does
     int32_t *touched              # slots whose memory it reads or writes
     Gather **edges                # what it scatters at some points only
 
 
-cdef inline int32_t denominator(const Micro *m) noexcept nogil:
-    """What a call divides by at each point; -1: it does not divide, or by a number."""
-    return (-1 if m.kind != MICRO_VALUE
+cdef inline int32_t denominator(const Group *g, const Micro *m) noexcept nogil:
+    """What a call divides by at each point; -1: it does not divide, or by a number, or floats, for
+    which the divider is quick."""
+    return (-1 if m.kind != MICRO_VALUE or g.slots[m.y].content == TO_BE_ROUNDED
             else m.b if m.op == OP_DIVIDE and m.sb
             else m.a if m.op == OP_RECIPROCAL and m.sa else -1)
 
@@ -138,12 +140,12 @@ cdef class _Runs:
         cdef int32_t slot
         for k in range(n):
             old[k] = g.micros[k]
-            slot = denominator(&old[k])
+            slot = denominator(g, &old[k])
             if slot >= 0:
                 count[slot] += 1
         g.n_micros = 0
         for k in range(n):
-            slot = denominator(&old[k])
+            slot = denominator(g, &old[k])
             if slot >= 0 and count[slot] > 1:
                 if not shared[slot]:
                     shared[slot] = self.add_reciprocal(&old[k], slot) + 1
@@ -379,6 +381,8 @@ cdef class _Runs:
         find_next_uses(calls, n, first, registers.next_use)
         r.steps = <MachineStep *>self.scratch.take(
             (STEPS_OF_CALL * n + HELD_NUMBERS) * sizeof(MachineStep))
+        r.single = works_on_floats(self.g, first, end)
+        registers.divides = not r.single
         registers.begin(calls, n, end, self.place, r.steps, r.touched)
         fetch_rows(self.g, registers, self.fetched, first, end)
         k = 0
@@ -579,7 +583,8 @@ cdef int write_runs(_Pool pool, Group *g) except -1:
                 r.steps[j].stride = 0 if r.steps[j].slot >= g.spilled else sizeof(double)
             elif r.steps[j].kind == DO_SHIFT:
                 r.steps[j].slot = <int32_t>g.slots[r.steps[j].slot].offset
-        r.call = assemble(p, r.steps, r.n_fixed, r.n_steps, r.look, &length)
+        r.call = assemble(p, r.steps, r.n_fixed, r.n_steps, r.look, r.single,
+                          &length)
         p += (length + 63) & ~<size_t>63
         r.steps = NULL
     if not code_seal(start, room):

@@ -24,7 +24,7 @@ cdef extern from "machine_code.h":
         MAX_STEP_BYTES, MAX_COLUMNS_BYTES, FRAME_BYTES, MAX_STRIDES
     int native_kind(int op) noexcept nogil
     native_fn assemble(uint8_t *memory, const MachineStep *steps, int n_fixed, int n, bint look,
-                       size_t *length) noexcept nogil
+                       bint single, size_t *length) noexcept nogil
     native_fn assemble_point(uint8_t *memory, const MachineStep *steps, int n, bint look,
                              size_t *length) noexcept nogil
     bint code_seal(void *p, size_t n) noexcept nogil
@@ -80,7 +80,7 @@ cdef bint machine_code_works() noexcept:
     p = code_memory(4096)
     if p == NULL:
         return False
-    call = assemble(<uint8_t *>p, NULL, 0, 0, False, &length)
+    call = assemble(<uint8_t *>p, NULL, 0, 0, False, False, &length)
     works = code_seal(p, 4096)
     if works:
         call(0, NULL, NULL)

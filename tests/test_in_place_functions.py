@@ -157,9 +157,40 @@ def test_integers_follow_numpy_and_take_no_tracked_value():
     np.copyto(counts, 0.5, casting="unsafe")
     assert counts.tolist() == [0, 0, 0]
     w = cd.array([1.0, 2.0, 3.0], requires_grad=True)
+    for change in (np.putmask, np.place):
+        with pytest.raises(TypeError, match=r"[cC]annot cast"):
+            change(counts, [0, 1, 1], np.array([1.0]))
     for change in (np.add.at, np.put, np.putmask, np.place):
         with pytest.raises(TypeError, match="make the array with dtype float"):
             change(counts, [0, 1, 1], w)
+
+
+REFUSED = {
+    "element": lambda a, v: a.__setitem__(0, v),
+    "part": lambda a, v: a.__setitem__(slice(0, 2), [v, v]),
+    "places": lambda a, v: a.__setitem__([0, 1], [v, 1]),
+    "fill": lambda a, v: a.fill(v),
+    "put": lambda a, v: a.put([0], v),
+    "place": lambda a, v: np.place(a, [1, 0, 0], v),
+    "putmask": lambda a, v: np.putmask(a, [1, 0, 0], [v]),
+    "fill_diagonal": lambda a, v: np.fill_diagonal(a[:, None], v),
+    "put_along_axis": lambda a, v: np.put_along_axis(a, np.array([0]), [v], 0),
+    "copyto": lambda a, v: np.copyto(a, v, casting="unsafe", where=[True, False, False]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_integers_refuse_what_they_cannot_hold(name):
+    """As NumPy, whose copyto alone lets floats become any number."""
+    for value in [np.nan, np.inf, 300] + [np.float32(np.nan)] * (name in ("element", "fill")):
+        a, b = np.arange(3, dtype=np.int8), cd.array(np.arange(3, dtype=np.int8))
+        if name == "copyto" and type(value) is float:
+            continue
+        with pytest.raises((ValueError, OverflowError)) as of_numpy:
+            REFUSED[name](a, value)
+        with pytest.raises(of_numpy.type):
+            REFUSED[name](b, value)
+        assert b.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,18 @@ def changes(original: Any) -> Callable[[Callable[..., None]], Callable[..., None
     return decorate
 
 
+def _fitting(a: Array, values: ArrayLike, name: str, casting: Any = "unsafe") -> Array:
+    """Values for an array; for one of integers as NumPy converts them, or refuses to."""
+    if a.dtype.kind in "fc" or _core.any_array(values):
+        return as_array(values)
+    if isinstance(values, np.ndarray) and not NUMPY.can_cast(values.dtype, a.dtype, casting):
+        raise misfit(
+            f"{name}: cannot cast from {values.dtype} to {a.dtype} by the rule {casting!r}",
+            TypeError,
+        )
+    return as_array(NUMPY.asarray(values, a.dtype))
+
+
 def _cycled(values: Array, count: int) -> Array:
     """The first `count` elements of a sequence that is repeated for ever."""
     flat = _core.reshape(values, (values.size,))
@@ -71,11 +83,13 @@ def copyto(dst: Array, src: ArrayLike, casting: str = "same_kind", where: Any = 
         raise misfit(
             f"copyto: cannot cast from {given} to {dst.dtype} by the rule {casting!r}", TypeError
         )
+    if not (isinstance(src, int) or _core.any_array(src)):
+        src = np.asarray(src)  # cast without a look at the numbers
     if where is True:
         dst[...] = src
         return
     mask = np.broadcast_to(np.asarray(plain(where), dtype=bool), dst.shape)
-    dst[mask] = _core.index(_core.broadcast_to(src, dst.shape), mask)
+    dst[mask] = _core.index(_core.broadcast_to(_fitting(dst, src, "copyto"), dst.shape), mask)
 
 
 @changes(np.put)
@@ -102,7 +116,7 @@ def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
     outside = positions[(positions < -n) | (positions >= n)]
     if outside.size:
         raise IndexError(f"put: index {outside[0]} is out of bounds for size {n}")
-    put_flat(a, positions % n if n else positions, as_array(v))
+    put_flat(a, positions % n if n else positions, _fitting(a, v, "put"))
 
 
 def put_flat(a: Array, positions: Any, v: Array) -> None:
@@ -121,7 +135,7 @@ def place(arr: Array, mask: Any, vals: ArrayLike) -> None:
     Array([1., 0., 2.])
     """
     positions = np.flatnonzero(_mask_of(arr, mask, "place"))
-    vals = as_array(vals)
+    vals = _fitting(arr, vals, "place", "safe")
     if positions.size and not vals.size:
         raise ValueError("place: Cannot insert from an empty array!")
     put_flat(arr, positions, vals)
@@ -137,7 +151,7 @@ def putmask(a: Array, mask: Any, values: ArrayLike) -> None:
     Array([1., 0., 3.])
     """
     positions = np.flatnonzero(_mask_of(a, mask, "putmask"))
-    values = as_array(values)
+    values = _fitting(a, values, "putmask", "safe")
     if positions.size and values.size:
         put_flat(a, positions, _core.index(_cycled(values, a.size), positions))
 
@@ -166,7 +180,7 @@ def fill_diagonal(a: Array, val: ArrayLike, wrap: bool = False) -> None:
         raise misfit("fill_diagonal: All dimensions of input must be of equal length")
     step = 1 + int(np.cumprod(shape[:0:-1]).sum())
     stop = shape[1] ** 2 if len(shape) == 2 and not wrap else a.size
-    put_flat(a, np.arange(a.size)[:stop:step], as_array(val))
+    put_flat(a, np.arange(a.size)[:stop:step], _fitting(a, val, "fill_diagonal"))
 
 
 @changes(np.put_along_axis)
