@@ -47,7 +47,7 @@ cdef object linalg_call(object function, str name, list operands):
 # ---------------------------------------------------------------- factors that are kept
 
 cdef enum:
-    OWN_ROWS = 8                  # from where our factorisations are quicker than a NumPy call,
+    OWN_ROWS = 2                  # from where our factorisations are quicker than a NumPy call,
     KEPT_ROWS = 1024              # up to where factors are kept,
     LONE_ROWS = 64                # and from where it pays to release the GIL
     TURN_BLOCK = 16

@@ -97,18 +97,17 @@ class Decomposition(PointCallee):
         """The cotangent of a, if there is a shorter way to it than the transpose of the tangent."""
         return None
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         """The shapes of the results for the shape of an operand."""
         raise NotImplementedError
 
     def unpacked(self, y: Array, a: Array) -> list[Array]:
         """The results, out of the vector."""
-        shapes = tuple(self.shapes(a.shape))
-        if len(shapes) == 1:
-            parts = [y]
-        else:
-            parts = [_core.index(y, at) for at in _places(shapes, len(self.points), y.ndim)]
-        for k, shape in enumerate(shapes):
+        operator: Any = type(self)
+        layout = _layout(operator, a.shape, len(self.points), y.ndim)
+        parts = [y if at is None else _core.index(y, at) for at, _ in layout]
+        for k, (_, shape) in enumerate(layout):
             if parts[k].shape != shape:
                 parts[k] = _core.reshape(parts[k], shape)
         for k in self.real_results:
@@ -120,12 +119,19 @@ class Decomposition(PointCallee):
         return self.unpacked(call(self, [a]), a)
 
 
-@lru_cache(maxsize=64)
-def _places(shapes: tuple[tuple[int, ...], ...], lead: int, ndim: int) -> list[Any]:
-    """Where arrays of these shapes, but for their first axes, lie in the last axis of a vector."""
-    ends = list(accumulate([math.prod(shape[lead:]) for shape in shapes], initial=0))
-    parts = [slice(start, stop) for start, stop in pairwise(ends)]
-    return parts if ndim == 1 else [(..., part) for part in parts]
+@lru_cache(maxsize=256)
+def _layout(
+    operator: Any, shape: tuple[int, ...], lead: int, ndim: int
+) -> list[tuple[Any, tuple[int, ...]]]:
+    """Where the results for an operand of this shape, but for their first axes, lie in the last
+    axis of a packed array (None: they are all of it), and their shapes."""
+    shapes = operator.shapes(shape)
+    if len(shapes) == 1:
+        return [(None, shapes[0])]
+    ends = list(accumulate([math.prod(one[lead:]) for one in shapes], initial=0))
+    parts: list[Any] = [slice(start, stop) for start, stop in pairwise(ends)]
+    places = parts if ndim == 1 else [(..., part) for part in parts]
+    return list(zip(places, shapes, strict=True))
 
 
 class ByCotangent(Decomposition):

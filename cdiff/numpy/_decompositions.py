@@ -95,7 +95,8 @@ class Eigh(Decomposition):
     real_results = (0,)
     kept: Kept = None
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
@@ -146,7 +147,8 @@ class Eigvalsh(ByCotangent):
     keeps_vectors = False
     kept: Kept = None
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1]]
 
     def results(self, a: Any) -> tuple[Any, ...]:
@@ -253,7 +255,8 @@ class _General(Decomposition):
 class Eig(_General):
     name = "eig"
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
@@ -315,7 +318,8 @@ def _largest(v: Any) -> Any:
 
 
 class Eigvals(_General):
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1]]
 
     def results(self, a: Any) -> tuple[Any, ...]:
@@ -393,7 +397,8 @@ class Svd(Decomposition):
     real_results = (1,)
     kept: Kept = None
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         *lead, m, n = shape
         k = min(m, n)
         return [(*lead, m, k), (*lead, k), (*lead, k, n)]
@@ -482,7 +487,8 @@ class Svdvals(ByCotangent):
     keeps_vectors = False
     kept: Kept = None
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [(*shape[:-2], min(shape[-2:]))]
 
     def results(self, a: Any) -> tuple[Any, ...]:

@@ -48,7 +48,8 @@ class Pinv(ByCotangent):
 
     name = "pinv"
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [(*shape[:-2], shape[-1], shape[-2])]
 
     def results(self, a: Any) -> tuple[Any, ...]:

@@ -26,7 +26,8 @@ class Qr(ByCotangent):
 
     name = "qr"
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape, (*shape[:-2], shape[-1], shape[-1])]
 
     def results(self, a: Any) -> tuple[Any, ...]:

@@ -30,7 +30,8 @@ __all__ = ["left_vectors", "pair_eig"]
 class PairEig(Eig):
     """Of matrices stacked as (..., 2, n, n); option 0 as for `Eig`."""
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         lead = (*shape[:-3], shape[-1])
         return [lead, (*lead, shape[-1])]
 

@@ -35,7 +35,8 @@ class UnitaryFactor(Decomposition):
     name = "polar"
     batched = PointCallee.batched  # Sylvester's equation is solved for one matrix at a time
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:

@@ -400,7 +400,8 @@ class Ldl(Decomposition):
 
     name = "ldl"
 
-    def shapes(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    @staticmethod
+    def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape, shape]
 
     def results(self, a: Any) -> tuple[Any, ...]:
