@@ -194,7 +194,7 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def _attribute(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"cdiff.{name}")
     if name in _LATER:
@@ -206,6 +206,10 @@ def __getattr__(name: str) -> Any:
         hint = f"; NumPy's functions are in cdiff.numpy, and np.{name} takes an Array as well"
     module = import_module("cdiff")  # which a traceback looks through for a similar name
     raise AttributeError(f"module 'cdiff' has no attribute {name!r}{hint}", name=name, obj=module)
+
+
+if not TYPE_CHECKING:  # which knows all names from above, and would believe in any other
+    __getattr__ = _attribute
 
 
 def __dir__() -> list[str]:
