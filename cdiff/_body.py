@@ -53,15 +53,10 @@ RECORDING = _Recording()
 
 
 @contextmanager
-def lasting(lasts: bool = True) -> Iterator[None]:
+def lasting() -> Iterator[None]:
     """Bodies that are made here are of programs that run again in later calls, which read arrays
-    from outside as they are then; others keep these as they were.
-
-    Parameters
-    ----------
-    lasts : bool
-    """
-    before, RECORDING.lasts = RECORDING.lasts, lasts
+    from outside as they are then; others keep these as they were."""
+    before, RECORDING.lasts = RECORDING.lasts, True
     try:
         yield
     finally:
@@ -215,18 +210,21 @@ class Body:
 
     def _record(self, inputs: list[Any], defers: bool = False) -> tuple[Path, list[Any]]:
         """Run the function itself; its path and what it returned."""
-        with ExitStack() as stack:
-            stack.enter_context(lasting(self.lasts))
-            # Above all levels at which something captured may be tracked.
-            while next_level() < self._level:
-                stack.enter_context(Level())
-            trace = Trace(rules=True, defers=defers, past=self.sealed)
-            with trace:
-                nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
-                assert self.function is not None  # while there may be another path
-                outputs = list(self.function(nodes))
-                program, captured = trace.freeze(outputs)
-                without = trace.freeze(outputs, False) if has_rules(program) else None
+        before, RECORDING.lasts = RECORDING.lasts, self.lasts
+        try:
+            with ExitStack() as stack:
+                # Above all levels at which something captured may be tracked.
+                while next_level() < self._level:
+                    stack.enter_context(Level())
+                trace = Trace(rules=True, defers=defers, past=self.sealed)
+                with trace:
+                    nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
+                    assert self.function is not None  # while there may be another path
+                    outputs = list(self.function(nodes))
+                    program, captured = trace.freeze(outputs)
+                    without = trace.freeze(outputs, False) if has_rules(program) else None
+        finally:
+            RECORDING.lasts = before
         if not self.lasts:
             _own_arrays([program] if without is None else [program, without[0]])
         self._check_results([spec_of(y) for y in outputs])

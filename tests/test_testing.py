@@ -85,6 +85,8 @@ def test_the_worst_entry_is_named():
     assert "numerically it is 30 (difference 15)" in message
     with pytest.raises(AssertionError, match=r"d argument 0\['w'\]\[1\]\[1, 0\] is computed as"):
         check_grads(f, point, modes=("rev",))
+    with pytest.raises(AssertionError, match=r"d output\[1\] / d argument 0 is computed as 6,"):
+        check_grads(lambda x: np.stack([99.0 * x, lossy_square(x)]), (4.0,), modes=("fwd",))
 
 
 @pytest.mark.parametrize("mode", ["fwd", "rev"])
