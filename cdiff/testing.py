@@ -40,8 +40,8 @@ __all__ = ["check_grads"]
 MODES = ("fwd", "rev")
 # Entries that are visited one by one to name the worst in the message.
 MAX_ENTRIES = 100
-# Arguments are moved one at a time, so that a large derivative hides no small one; of more than so
-# many, several together.
+# Arguments are moved one at a time, so that a large first derivative hides no small one; of more
+# than so many, several together.
 MAX_PARTS = 8
 # Derivatives below this are held to their own size, if a difference of another width confirms them.
 SMALL = 1e-2
@@ -321,13 +321,16 @@ def _check(
     limits: _Limits,
     rng: np.random.Generator,
     name: str,
+    splits: bool = True,
 ) -> None:
-    """Check first derivatives, then the functions that compute them."""
+    """Check first derivatives, one argument and one output after the other; then the functions
+    that compute them, all at once."""
     case = Case(f, args, name)
     direction = random_like(case.point, rng)
     weights = [_random(y, rng) for y in case.value]
-    pulled = [(w, case.gradient(w)) for w in _parts(weights)] if "rev" in modes else []
-    for part in _parts(direction):
+    seeds = _parts(weights) if splits else [weights]
+    pulled = [(w, case.gradient(w)) for w in seeds] if "rev" in modes else []
+    for part in _parts(direction) if splits else [direction]:
         allowed: Vector = []
         wrong: Callable[[], str] | None = None
         for width in WIDTHS if limits.refines else WIDTHS[:1]:
@@ -343,12 +346,12 @@ def _check(
     if "fwd" in modes:
         _check(
             lambda *a: jvp(f, a, tangents)[1],
-            args, order - 1, modes, limits, rng, f"jvp of {name}",
+            args, order - 1, modes, limits, rng, f"jvp of {name}", False,
         )  # fmt: skip
     if "rev" in modes:
         _check(
             lambda *a: vjp(f, *a)[1](cotangent),
-            args, order - 1, modes, limits, rng, f"vjp of {name}",
+            args, order - 1, modes, limits, rng, f"vjp of {name}", False,
         )  # fmt: skip
 
 
