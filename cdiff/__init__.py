@@ -194,18 +194,21 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return import_module(f"cdiff.{name}")
-    if name in _LATER:
-        value = getattr(import_module(f"cdiff.{_LATER[name]}"), name)
-        globals()[name] = value
-        return value
-    hint = ""
-    if not name.startswith("_") and name in vars(import_module("numpy")):
-        hint = f"; NumPy's functions are in cdiff.numpy, and np.{name} takes an Array as well"
-    module = import_module("cdiff")  # which a traceback looks through for a similar name
-    raise AttributeError(f"module 'cdiff' has no attribute {name!r}{hint}", name=name, obj=module)
+if not TYPE_CHECKING:  # which has all names from above, and would believe in any other
+
+    def __getattr__(name: str) -> Any:
+        if name in _SUBMODULES:
+            return import_module(f"cdiff.{name}")
+        if name in _LATER:
+            value = getattr(import_module(f"cdiff.{_LATER[name]}"), name)
+            globals()[name] = value
+            return value
+        hint = ""
+        if not name.startswith("_") and name in vars(import_module("numpy")):
+            hint = f"; NumPy's functions are in cdiff.numpy, and np.{name} takes an Array as well"
+        told = f"module 'cdiff' has no attribute {name!r}{hint}"
+        # A traceback looks through the module for a similar name.
+        raise AttributeError(told, name=name, obj=import_module("cdiff"))
 
 
 def __dir__() -> list[str]:

@@ -9,8 +9,11 @@ knows programs and paths, and nothing of loops. Running costs nothing beside the
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import threading
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from cdiff._beside import reads_beside, refuse_beside
 from cdiff._core import (
@@ -30,11 +33,34 @@ from cdiff._paths import NewPath, Path, Paths
 from cdiff._tree import LEAF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cdiff._core import Program
 
-__all__ = ["Body", "SavingBody", "callees_of", "has_rules", "next_level", "refuse_lost", "rules_of"]
+__all__ = [
+    "Body", "SavingBody", "callees_of", "has_rules", "lasting", "next_level", "refuse_lost",
+    "rules_of",
+]  # fmt: skip
+
+
+class _Recording(threading.local):
+    """Does what is recorded now, if anything is, belong to a program of many calls?"""
+
+    lasts = False
+
+
+RECORDING = _Recording()
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """Bodies that are made here are of programs that run again in later calls, which read arrays
+    from outside as they are then; others keep these as they were."""
+    before, RECORDING.lasts = RECORDING.lasts, True
+    try:
+        yield
+    finally:
+        RECORDING.lasts = before
 
 
 class Body:
@@ -68,6 +94,7 @@ class Body:
         self.derived: dict[Any, Any] = {}
         base = getattr(function, "base", None)  # of which this is a derivative
         self.fine: set[Any] = base.fine if isinstance(base, Body) else set()  # see `reads_beside`
+        self.lasts: bool = base.lasts if isinstance(base, Body) else RECORDING.lasts
         self._lock = shared_lock()
         self._level = next_level()
 
@@ -183,17 +210,23 @@ class Body:
 
     def _record(self, inputs: list[Any], defers: bool = False) -> tuple[Path, list[Any]]:
         """Run the function itself; its path and what it returned."""
-        with ExitStack() as stack:
-            # Above all levels at which something captured may be tracked.
-            while next_level() < self._level:
-                stack.enter_context(Level())
-            trace = Trace(rules=True, defers=defers, past=self.sealed)
-            with trace:
-                nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
-                assert self.function is not None  # while there may be another path
-                outputs = list(self.function(nodes))
-                program, captured = trace.freeze(outputs)
-                without = trace.freeze(outputs, False) if has_rules(program) else None
+        before, RECORDING.lasts = RECORDING.lasts, self.lasts
+        try:
+            with ExitStack() as stack:
+                # Above all levels at which something captured may be tracked.
+                while next_level() < self._level:
+                    stack.enter_context(Level())
+                trace = Trace(rules=True, defers=defers, past=self.sealed)
+                with trace:
+                    nodes = [trace.input(x) for x in inputs[: self.n_inputs]]
+                    assert self.function is not None  # while there may be another path
+                    outputs = list(self.function(nodes))
+                    program, captured = trace.freeze(outputs)
+                    without = trace.freeze(outputs, False) if has_rules(program) else None
+        finally:
+            RECORDING.lasts = before
+        if not self.lasts:
+            _own_arrays([program] if without is None else [program, without[0]])
         self._check_results([spec_of(y) for y in outputs])
         self._capture(captured)
         specs = [spec_of(x) for x in nodes] + [spec_of(x) for x in self.captured]
@@ -298,6 +331,21 @@ class SavingBody(Body):
         kept = Path(made[0], LEAF, [], [], made[1])
         self._keep(kept)
         return kept
+
+
+def _own_arrays(programs: list[Program]) -> None:
+    """Let programs keep what they read from outside: it may change before a derivative asks."""
+    copies = {id(x): x for program in programs for x, _ in program.refreshed}
+    for x in copies.values():
+        x.flags.writeable = False
+    for program in programs:
+        program.refreshed = []
+        for k, x in enumerate(program.arrays):
+            if x.flags.writeable or x.base is not None:
+                if id(x) not in copies:
+                    copies[id(x)] = np.array(x, order="C")
+                    copies[id(x)].flags.writeable = False
+                program.arrays[k] = copies[id(x)]
 
 
 def next_level() -> int:

@@ -36,6 +36,9 @@ from cdiff._wrap import Transformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
     from cdiff._core import Program
 
@@ -155,7 +158,7 @@ class _Recording:
         return unflatten(tree, leaves)
 
 
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(f: F) -> F:
     """The same function, computed once more in the reverse sweep instead of being remembered.
 
     Reverse mode keeps every intermediate value of a function; of a checkpointed one it keeps the
@@ -189,4 +192,6 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> round(cd.grad(lambda x: layer(layer(x)))(0.5), 12)
     0.399376090384
     """
-    return _Checkpoint(f, checkpoint, {})
+    made: Any = _Checkpoint(f, checkpoint, {})
+    found: F = made
+    return found

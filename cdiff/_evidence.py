@@ -142,7 +142,7 @@ def judged(
         extrapolated, error = ladder(along, start)
         kink = sides(along, start)
     slope = complex_slope(along_complex)
-    scale = max(1.0, abs(computed), abs(numerical))
+    scale = max(abs(computed), abs(numerical))
     steady = error <= 10.0 * tolerance * scale
     found = [f"Richardson extrapolation gives {extrapolated:.9g} +- {error:.1g}"]
     if slope is not None:

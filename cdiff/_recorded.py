@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import has_rules
+from cdiff._body import has_rules, lasting
 from cdiff._core import (
     Array,
     Trace,
@@ -115,7 +115,7 @@ class Recorded:
         self.trace = trace
         self.inputs = inputs
         texts = texts_made()
-        with trace as self.level:
+        with lasting(), trace as self.level:
             self.nodes = [trace.input(x) for x in inputs]
             self.leaves, self.treedef = flatten(function(self.nodes))
             given = [isinstance(y, (Array, np.ndarray)) for y in self.leaves]

@@ -35,12 +35,13 @@ from cdiff._wrap import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Concatenate, ParamSpec
+    from typing import Concatenate, ParamSpec, TypeVar
 
     from cdiff._types import Gradient, ValueAndGradient
 
     Argnums = int | tuple[int, ...]
     P = ParamSpec("P")
+    X = TypeVar("X")
 
 __all__ = ["elementwise_grad", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -394,7 +395,7 @@ def vjp(f: Callable[..., Any], /, *primals: Any, has_aux: bool = False) -> tuple
     return record.results(_Pullback(record))
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: X) -> X:
     """The same value, as a constant for every derivative.
 
     Parameters
@@ -413,4 +414,5 @@ def stop_gradient(x: Any) -> Any:
     3.0
     """
     leaves, treedef = flatten(x)
-    return unflatten(treedef, [y.detach() if y.__class__ is Array else y for y in leaves])
+    stopped: X = unflatten(treedef, [y.detach() if y.__class__ is Array else y for y in leaves])
+    return stopped

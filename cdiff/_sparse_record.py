@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import refuse_lost
+from cdiff._body import lasting, refuse_lost
 from cdiff._components import by_components
 from cdiff._core import (
     Array,
@@ -327,7 +327,7 @@ def record_values(f: Callable[..., Any], call: Call) -> Recording:
     """
     observer = Observer(f, call.signature.statics)
     trace = Trace(rules=True)
-    with trace as level:
+    with lasting(), trace as level:
         out = call.apply(f, [trace.input(x) for x in call.inputs])
         outputs = Outputs(out, f, level)
         for y in outputs.leaves:
@@ -360,7 +360,7 @@ def record_gradient(f: Callable[..., Any], call: Call) -> Recording:
     observer = Observer(f, call.signature.statics)
     n = len(call.chosen)
     trace = Trace(rules=True)
-    with trace:
+    with lasting(), trace:
         given = [trace.input(x) for x in call.inputs]
         with Level() as level:
             leaves: list[Any] = [leaf(x, level) for x in given[:n]]

@@ -464,7 +464,7 @@ def _match_into(treedef: TreeDef, tree: Any, path: str, leaves: list[Any]) -> No
             raise TypeError(f"{path} must be one number or array, got {describe(tree)}")
         leaves.append(tree)
         return
-    if tree.__class__ is not treedef.cls:
+    if tree.__class__ is not treedef.cls and not _same_fields(tree.__class__, treedef.cls):
         raise TypeError(
             f"{path} must be a {treedef.cls.__name__} with {len(treedef.keys)} entries, "
             f"got {describe(tree)}"
@@ -477,6 +477,12 @@ def _match_into(treedef: TreeDef, tree: Any, path: str, leaves: list[Any]) -> No
         raise TypeError(f"{path} must have the entries {list(treedef.keys)}, it has {list(keys)}")
     for key, child in zip(treedef.keys, treedef.children, strict=True):
         _match_into(child, by_key[key], path + family.label.format(key), leaves)
+
+
+def _same_fields(a: Any, b: Any) -> bool:
+    """Are these named tuples of one name and the same fields, as results of NumPy and cdiff are?"""
+    fields = getattr(a, "_fields", None)
+    return fields is not None and (fields, a.__name__) == (getattr(b, "_fields", 0), b.__name__)
 
 
 def describe(tree: Any) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from cdiff._core import Array, refuse_left
 from cdiff._leaves import check_input, check_output, is_differentiable, outside, restore
-from cdiff._tree import LEAF, LEAF_TYPES, TreeDef, flatten, leaf_paths, unflatten
+from cdiff._tree import LEAF, LEAF_TYPES, TreeDef, describe, flatten, leaf_paths, unflatten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -448,7 +448,7 @@ def split_aux(out: Any, f: Callable[..., Any], level: int) -> tuple[Any, Any]:
     if not isinstance(out, tuple) or len(out) != 2:
         raise TypeError(
             f"with has_aux=True {function_name(f)} must return a pair (output, auxiliary data), "
-            f"it returned a {type(out).__name__}"
+            f"it returned {describe(out)}"
         )
     leaves, treedef = flatten(out[1])
     plain = [outside(leaf, level) for leaf in leaves]

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._body import lasting
 from cdiff._core import (
     Array,
     Level,
@@ -79,7 +80,7 @@ def record(f: Callable[..., Any], /, *args: Any) -> Program:
     """
     leaves, treedef = flatten(args)
     trace = Trace(rules=True)
-    with trace:
+    with lasting(), trace:
         given = [trace.input(x) if _is_input(x) else x for x in leaves]
         outputs, _ = flatten(f(*unflatten(treedef, given)))
         return _frozen(trace, outputs)

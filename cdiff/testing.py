@@ -39,16 +39,31 @@ __all__ = ["check_grads"]
 
 MODES = ("fwd", "rev")
 # Entries that are visited one by one to name the worst in the message.
-MAX_ENTRIES = 1000
+MAX_ENTRIES = 100
+# Arguments are moved one at a time, so that a large first derivative hides no small one; of more
+# than so many, several together.
+MAX_PARTS = 8
+# Derivatives below this are held to their own size, if a difference of another width confirms them.
+SMALL = 1e-2
+STEADY = 1e-4
+GOLDEN = 0.6180339887498949  # a ratio of widths which rounding errors do not have by chance
+SIGMAS = 6.0
+# Steps that are tried: where a function bends, one is too long, where it is rough, too short.
+WIDTHS = (1.0, 0.25, 4.0)
 
 
 class _Limits(NamedTuple):
-    """Tolerances, the step of the differences and the rounding unit of the numbers."""
+    """Tolerances, the step of the differences and the rounding unit of the numbers.
+
+    `adapts` where nobody gave the absolute tolerance, `refines` where nobody gave the step.
+    """
 
     atol: float
     rtol: float
     eps: float
     unit: float
+    adapts: bool
+    refines: bool
 
 
 def random_source(order: Any, seed: Any, who: str) -> np.random.Generator:
@@ -84,6 +99,9 @@ class Case:
         self.inputs = Inputs(args, tuple(range(len(args))), "check_grads")
         self.point: Vector = [_double(x) for x in self.inputs.leaves]
         self.value, self.out_tree = self.outputs(f(*args))
+        if not self.point or not self.value:
+            what = "result" if self.point else "argument"
+            raise ValueError(f"check_grads: {name} has no {what}, so no derivative to check")
 
     def outputs(self, out: Any) -> tuple[Vector, Any]:
         leaves, treedef = flatten(out)
@@ -121,9 +139,18 @@ class Case:
         ``(4 D(h/2) - D(h)) / 3`` with ``D(h) = (f(x + h t) - f(x - h t)) / 2h`` has an error
         of order ``h**4``.
         """
-        coarse = _difference(self.at(eps, direction), self.at(-eps, direction), 2 * eps)
+        return self.measured(direction, eps)[0]
+
+    def measured(self, direction: Vector, eps: float) -> tuple[Vector, list[float]]:
+        """The same, and how far each output moved."""
+        above, below = self.at(eps, direction), self.at(-eps, direction)
+        coarse = _difference(above, below, 2 * eps)
         fine = _difference(self.at(eps / 2, direction), self.at(-eps / 2, direction), eps)
-        return [(4 * b - a) / 3 for a, b in zip(coarse, fine, strict=True)]
+        moved = [
+            max(_largest(a - y), _largest(b - y))
+            for a, b, y in zip(above, below, self.value, strict=True)
+        ]
+        return [(4 * b - a) / 3 for a, b in zip(coarse, fine, strict=True)], moved
 
     def forward(self, direction: Vector) -> Vector:
         tangent = jvp(self.f, tuple(self.args), self.arguments(direction))[1]
@@ -134,10 +161,55 @@ class Case:
         leaves, _ = flatten(pull(self.cotangent(weights)))
         return [_double(g) for g in leaves]
 
-    def noise(self, limits: _Limits) -> float:
-        """What rounding in the function's values can do to a numerical derivative."""
-        largest = max([float(np.max(np.abs(y))) for y in self.value if y.size], default=0.0)
-        return 16 * limits.unit * largest / limits.eps
+    def gradient(self, weights: Vector) -> Vector:
+        """The same, checked for the shapes of the arguments."""
+        found = self.reverse(weights)
+        for got, x in zip(found, self.point, strict=True):
+            if got.shape != x.shape:
+                raise AssertionError(
+                    f"vjp of {self.name} has a cotangent of shape {got.shape} for an argument of "
+                    f"shape {x.shape}"
+                )
+        return found
+
+    def allowed(
+        self, direction: Vector, numerical: Vector, moved: list[float], limits: _Limits
+    ) -> Vector:
+        """How far a derivative may be from the numerical one, for every entry of the outputs.
+
+        The tolerance, and what rounding in the arguments and in the values of an output does to a
+        difference of them.
+        """
+        rounding = 16 * limits.unit / limits.eps
+        noises = [
+            rounding * (_largest(y) + move / limits.eps)
+            for y, move in zip(self.value, moved, strict=True)
+        ]
+        sizes = [_largest(d) for d in numerical]
+        floors = [limits.atol] * len(sizes)
+        small = [noise < size < SMALL for noise, size in zip(noises, sizes, strict=True)]
+        if limits.adapts and any(small):
+            again = self.numerical(direction, GOLDEN * limits.eps)
+            for k, (d, e) in enumerate(zip(numerical, again, strict=True)):
+                if small[k] and _largest(d - e) <= STEADY * sizes[k]:
+                    floors[k] *= sizes[k]
+        return [
+            floor + noise + limits.rtol * np.abs(d)
+            for floor, noise, d in zip(floors, noises, numerical, strict=True)
+        ]
+
+
+def _parts(vector: Vector) -> list[Vector]:
+    """Vectors that add up to this one, each with one of its arrays or with a few."""
+    count = min(len(vector), MAX_PARTS)
+    return [
+        [x if k % count == part else np.zeros_like(x) for k, x in enumerate(vector)]
+        for part in range(count)
+    ]
+
+
+def _largest(x: npt.NDArray[Any]) -> float:
+    return float(np.max(np.abs(x), initial=0.0))
 
 
 def _plain(x: Any) -> Any:
@@ -194,10 +266,11 @@ def check_grads(
         Check `jvp`, `vjp` or both.
     atol, rtol : float, optional
         An entry may differ by ``atol + rtol * |entry|``, and by what rounding in the values of
-        `f` explains. Default 1e-6 (2e-3 if there is a float32 argument).
+        `f` explains. Default 1e-6 (2e-3 if there is a float32 argument), and an `atol` of less
+        where the derivatives by an argument are small.
     eps : float, optional
         Step of the differences, times the size of the entries. Default 1e-4 (2e-2 for
-        float32).
+        float32), and where that does not confirm a derivative, a quarter and four times of it.
     seed : int, default 0
         Of the random directions.
 
@@ -209,7 +282,7 @@ def check_grads(
         whether the derivative or the finite difference is at fault, by what the complex step and
         Richardson extrapolation give there.
     TypeError, ValueError
-        If an argument of `check_grads` is wrong.
+        If an argument of `check_grads` is wrong, or there is nothing to check.
 
     Examples
     --------
@@ -234,6 +307,8 @@ def check_grads(
         tolerance if rtol is None else rtol,
         eps if eps is not None else (2e-2 if single else 1e-4),
         float(np.finfo(np.float32 if single else np.float64).eps),
+        atol is None,
+        eps is None,
     )
     _check(f, args, order, modes, limits, rng, function_name(f))
 
@@ -246,21 +321,24 @@ def _check(
     limits: _Limits,
     rng: np.random.Generator,
     name: str,
+    splits: bool = True,
 ) -> None:
-    """Check first derivatives, then the functions that compute them."""
+    """Check first derivatives, one argument and one output after the other; then the functions
+    that compute them, all at once."""
     case = Case(f, args, name)
     direction = random_like(case.point, rng)
     weights = [_random(y, rng) for y in case.value]
-    numerical = case.numerical(direction, limits.eps)
-    if not all(bool(np.all(np.isfinite(d))) for d in numerical):
-        raise AssertionError(
-            f"{name} is not finite around the given arguments, so its derivative cannot be "
-            "checked there; choose other arguments or a smaller eps"
-        )
-    if "fwd" in modes:
-        _compare_forward(case, direction, numerical, limits)
-    if "rev" in modes:
-        _compare_reverse(case, direction, weights, numerical, limits)
+    seeds = _parts(weights) if splits else [weights]
+    pulled = [(w, case.gradient(w)) for w in seeds] if "rev" in modes else []
+    for part in _parts(direction) if splits else [direction]:
+        allowed: Vector = []
+        wrong: Callable[[], str] | None = None
+        for width in WIDTHS if limits.refines else WIDTHS[:1]:
+            wrong = _compared(case, part, pulled, modes, width, allowed, limits)
+            if wrong is None:
+                break
+        if wrong is not None:
+            raise AssertionError(wrong())
     if order == 1:
         return
     tangents = case.arguments(direction)
@@ -268,49 +346,55 @@ def _check(
     if "fwd" in modes:
         _check(
             lambda *a: jvp(f, a, tangents)[1],
-            args, order - 1, modes, limits, rng, f"jvp of {name}",
+            args, order - 1, modes, limits, rng, f"jvp of {name}", False,
         )  # fmt: skip
     if "rev" in modes:
         _check(
             lambda *a: vjp(f, *a)[1](cotangent),
-            args, order - 1, modes, limits, rng, f"vjp of {name}",
+            args, order - 1, modes, limits, rng, f"vjp of {name}", False,
         )  # fmt: skip
 
 
-def _compare_forward(case: Case, direction: Vector, numerical: Vector, limits: _Limits) -> None:
-    computed = case.forward(direction)
-    noise = case.noise(limits)
-    for got, want in zip(computed, numerical, strict=True):
+def _compared(
+    case: Case,
+    direction: Vector,
+    pulled: list[tuple[Vector, Vector]],
+    modes: Sequence[str],
+    width: float,
+    allowed: Vector,
+    limits: _Limits,
+) -> Callable[[], str] | None:
+    """None, or what makes the message that says which entry is wrong.
+
+    What is `allowed` is found at the first width.
+    """
+    numerical, moved = case.measured(direction, width * limits.eps)
+    if not all(bool(np.all(np.isfinite(d))) for d in numerical):
+        raise AssertionError(
+            f"{case.name} is not finite around the given arguments, so its derivative cannot be "
+            "checked there; choose other arguments or a smaller eps"
+        )
+    if not allowed:
+        allowed += case.allowed(direction, numerical, moved, limits)
+    computed = case.forward(direction) if "fwd" in modes else numerical
+    for got, want, most in zip(computed, numerical, allowed, strict=True):
         if got.shape != want.shape:
             raise AssertionError(
                 f"jvp of {case.name} has a tangent of shape {got.shape} for an output of shape "
                 f"{want.shape}"
             )
-        allowed = limits.atol + noise + limits.rtol * np.abs(want)
-        if not np.all(np.abs(got - want) <= allowed):
-            raise AssertionError(_worst_forward(case, direction, computed, numerical, limits))
+        if not np.all(np.abs(got - want) <= most):
+            return lambda: _worst_forward(case, direction, computed, numerical, limits)
+    for weights, gradient in pulled:  # sums over outputs, whose errors have random signs
+        squares = sum([np.sum(np.abs(w * e) ** 2) for w, e in zip(weights, allowed, strict=True)])
+        error = abs(dot(gradient, direction) - dot(weights, numerical))
+        if not error <= SIGMAS * float(squares) ** 0.5:
+            return partial(_worst_reverse, case, direction, gradient, weights, limits)
+    return None
 
 
-def _compare_reverse(
-    case: Case, direction: Vector, weights: Vector, numerical: Vector, limits: _Limits
-) -> None:
-    gradient = case.reverse(weights)
-    for got, x in zip(gradient, case.point, strict=True):
-        if got.shape != x.shape:
-            raise AssertionError(
-                f"vjp of {case.name} has a cotangent of shape {got.shape} for an argument of "
-                f"shape {x.shape}"
-            )
-    computed, expected = dot(gradient, direction), dot(weights, numerical)
-    size = sum([float(np.sum(np.abs(w * d))) for w, d in zip(weights, numerical, strict=True)])
-    n_out = sum([w.size for w in weights])
-    allowed = (limits.atol + case.noise(limits)) * max(1, n_out) + limits.rtol * size
-    if not abs(computed - expected) <= allowed:
-        raise AssertionError(_worst_reverse(case, gradient, weights, limits))
-
-
-def _entries(case: Case) -> list[tuple[str, Vector]]:
-    """The name and the unit vector of every entry of the arguments."""
+def _entries(case: Case, direction: Vector) -> list[tuple[str, Vector]]:
+    """The name and the unit vector of every entry of the arguments that a direction moves."""
     paths: list[str] = []
     for i, treedef in enumerate(case.inputs.trees):
         paths += leaf_paths(treedef, f"argument {i}")
@@ -318,10 +402,24 @@ def _entries(case: Case) -> list[tuple[str, Vector]]:
     for k, (path, x) in enumerate(zip(paths, case.point, strict=True)):
         directions = (("", 1.0), (" (times 1j)", 1j)) if is_complex(x) else (("", 1.0),)
         for index, (suffix, one) in product(np.ndindex(x.shape), directions):
-            if len(entries) == MAX_ENTRIES:
-                return entries
-            entries.append((path + _index(index) + suffix, _unit(case.point, k, index, one)))
+            if direction[k][index] != 0.0:
+                entries.append((path + _index(index) + suffix, _unit(case.point, k, index, one)))
     return entries
+
+
+def _narrowed(direction: Vector, error: Callable[[Vector], float]) -> Vector:
+    """The part of a direction with few entries along which the error is largest, by halves."""
+    while sum([np.count_nonzero(t) for t in direction]) > MAX_ENTRIES:
+        flat = np.concatenate([t.reshape(-1) for t in direction])
+        places, ends = np.flatnonzero(flat), np.cumsum([t.size for t in direction])[:-1]
+        halves = []
+        for half in np.array_split(places, 2):
+            part = np.zeros_like(flat)
+            part[half] = flat[half]
+            pairs = zip(np.split(part, ends), direction, strict=True)
+            halves.append([np.asarray(v, t.dtype).reshape(t.shape) for v, t in pairs])
+        direction = max(halves, key=error)
+    return direction
 
 
 def _index(index: tuple[int, ...]) -> str:
@@ -390,24 +488,35 @@ def _worst_forward(
 
     def worse(worst: _Worst, name: str, unit: Vector, got: Vector, want: Vector) -> _Worst:
         for k, (path, d, e) in enumerate(zip(outputs, got, want, strict=True)):
-            for index in np.ndindex(d.shape):
+            if d.size:
+                index = tuple(map(int, np.unravel_index(np.argmax(np.abs(d - e)), d.shape)))
                 weights = partial(_unit, got, k, index)
                 where = path + _index(index)
                 worst = worst.than(where, name, d[index], e[index], weights, unit)
         return worst
 
+    def error(part: Vector) -> float:
+        pairs = zip(case.forward(part), case.numerical(part, limits.eps), strict=True)
+        return max([_largest(d - e) for d, e in pairs])
+
     worst = _Worst()
-    for name, unit in _entries(case):
+    for name, unit in _entries(case, _narrowed(direction, error)):
         worst = worse(worst, name, unit, case.forward(unit), case.numerical(unit, limits.eps))
     if not worst.output:
         worst = worse(worst, "the random direction", direction, computed, numerical)
     return worst.message(case, "the forward derivative (jvp)", limits)
 
 
-def _worst_reverse(case: Case, gradient: Vector, weights: Vector, limits: _Limits) -> str:
+def _worst_reverse(
+    case: Case, direction: Vector, gradient: Vector, weights: Vector, limits: _Limits
+) -> str:
     """Message with the entry of the gradient that is most wrong."""
+
+    def error(part: Vector) -> float:
+        return abs(dot(gradient, part) - dot(weights, case.numerical(part, limits.eps)))
+
     worst = _Worst()
-    for name, unit in _entries(case):
+    for name, unit in _entries(case, _narrowed(direction, error)):
         want = dot(weights, case.numerical(unit, limits.eps))
         got = dot(gradient, unit)
         worst = worst.than("(weighted sum of the outputs)", name, got, want, lambda: weights, unit)

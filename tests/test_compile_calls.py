@@ -190,6 +190,13 @@ def test_keywords():
     assert call(y=3.0, x=2.0) == ("general", (), {"y": 3.0, "x": 2.0})
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_lists_of_another_length_are_other_arguments(kind):
+    f = cd.compile(lambda p: sum([x * (k + 1.0) for k, x in enumerate(p)]))
+    for n in (2, 2, 3, 3, 1, 2, 3):
+        assert f(kind([1.0] * n)) == n * (n + 1) / 2
+
+
 def test_dicts_must_have_the_same_keys_in_the_same_order():
     f = cd.compile(lambda p: p["a"] - p["b"])
     assert f({"a": 1.0, "b": 3.0}) == -2.0

@@ -317,3 +317,13 @@ def test_gathered_numbers_do_not_end_groups(count):
     assert len({row[0] for row in rows if row[1] in ("sin", "add")}) == 1
     expected = np.ones(size) + sum(np.sin(table[i]) for i in places)
     np.testing.assert_allclose(executable.run([table, *places])[0], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 0), 0), ((0, 3), 0), ((2, 0, 3), (1, 2))])
+@pytest.mark.parametrize("x", [2.0, np.inf])
+def test_the_sum_of_no_numbers_is_zero(x, shape, axis):
+    f = lambda x: np.broadcast_to(x, shape).sum(axis)
+    for g in (f, cd.jacobian(f)):
+        compiled = cd.compile(g)
+        compiled(x)
+        np.testing.assert_array_equal(compiled(x), np.zeros(shape).sum(axis))

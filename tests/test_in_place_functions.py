@@ -297,3 +297,17 @@ def test_an_array_that_is_filled_and_read_by_a_loop_is_compiled():
         compiled = cd.compile(g)
         for k in (1.0, 2.0, 3.0):
             np.testing.assert_allclose(compiled(k * x), g(k * x), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [(np.s_[:0], (0, 3)), (np.s_[:0], (3,)), (np.s_[:, 2:2], (4, 0)), (np.s_[2:2, :1], (0, 1))],
+)
+def test_nothing_is_assigned_to_an_empty_part(key, shape):
+    x = cd.array(np.arange(12.0).reshape(4, 3), requires_grad=True)
+    y = x * 2.0
+    y[key] = np.ones(shape)
+    y.backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.full((4, 3), 2.0))
+    with pytest.raises(ValueError, match="could not broadcast"):
+        y[key] = np.ones((7, 7))

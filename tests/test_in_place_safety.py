@@ -207,6 +207,59 @@ def test_constant_changed_after_it_was_used(f, kind):
     np.testing.assert_allclose(x.grad, expected, rtol=1e-13)
 
 
+# Functions that are recorded as programs, of which a derivative is asked when c has changed.
+RECORDED = {
+    "checkpoint": lambda x, c: cd.checkpoint(lambda y: np.sin(y) * c)(x),
+    "mask": lambda x, c: cd.checkpoint(lambda y: np.where(c > 1.4, y * y, y))(x),
+    "scan": lambda x, c: cd.scan(lambda s, _: (np.sin(s) * c, None), x, length=3)[0],
+    "segments": lambda x, c: cd.scan(
+        lambda s, _: (np.sin(s) * c, None), x, length=9, checkpoint_every=3)[0],
+    "paths": lambda x, c: cd.scan(
+        lambda s, _: (np.sin(s) * c if s[0] > 0.6 else s * c, None), x, length=4)[0],
+    "fori_loop": lambda x, c: cd.fori_loop(0, 3, lambda i, s: np.sin(s) * c, x),
+    "while_loop": lambda x, c: cd.while_loop(
+        lambda s: s[1] < 70, lambda s: (np.sin(s[0]) * c + 0.1, s[1] + 1), (x, 0))[0],
+    "nested": lambda x, c: cd.checkpoint(
+        lambda y: cd.fori_loop(0, 3, lambda i, s: np.sin(s) * c, y))(x),
+    "mapped": lambda x, c: cd.vmap(
+        lambda a: cd.fori_loop(0, 3, lambda i, s: np.sin(s) * c[0], a))(x),
+    "custom_root": lambda x, c: cd.custom_root(lambda z, a: z + 0.1 * np.sin(z) - c * a)(x, x),
+    "linear_solve": lambda x, c: cd.linear_solve(lambda z: z * c + 0.1 * z.sum(), x),
+}  # fmt: skip
+MADE = {
+    "ndarray": np.array,
+    "float32": lambda c: np.array(c, np.float32),
+    "view": lambda c: np.repeat(c, 2)[::2],
+    "read-only view": lambda c: np.broadcast_to(c, c.shape),
+    "Array": cd.array,
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+@pytest.mark.parametrize("name", RECORDED)
+def test_array_from_outside_changed_after_it_was_recorded(name, made):
+    x = np.array([0.5, 0.75, 1.0])
+    found = []
+    for changes in (False, True):
+        c = MADE[made](np.array([1.0, 1.5, 2.0]))
+        base = c.base if isinstance(c, np.ndarray) and c.base is not None else c
+        _, pull = cd.vjp(lambda u, c=c: RECORDED[name](u, c), x)
+        if changes:
+            base[...] = 7.0
+        found.append(pull(np.ones(3))[0])
+    np.testing.assert_array_equal(found[1], found[0])
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_array_from_outside_changed_between_calls_of_a_compiled_function(name):
+    x, c = np.array([0.5, 0.75, 1.0]), np.ones(3)
+    slope = cd.grad(lambda u: RECORDED[name](u, c).sum())
+    compiled = cd.compile(slope)
+    for k in range(4):
+        c[...] = np.array([1.0, 1.5, 2.0]) + 0.1 * k
+        np.testing.assert_allclose(compiled(x), slope(x), rtol=1e-12)
+
+
 def test_index_array_changed_after_it_was_used():
     idx = np.array([0, 0, 1])
     x = cd.array(X, requires_grad=True)

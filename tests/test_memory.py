@@ -114,6 +114,32 @@ def test_no_memory_growth(kind):
     assert resident() - before < max(16 * count, 1 << 19)
 
 
+FORWARD = {
+    "number": lambda f: cd.jvp(f, (1.0,), (1.0,)),
+    "array": lambda f: cd.jvp(f, (VECTOR,), (VECTOR,)),
+    "second": lambda f: cd.jvp(lambda x: cd.jvp(f, (x,), (1.0,))[1], (1.0,), (1.0,)),
+    "reverse": lambda f: cd.vjp(f, 1.0),
+}
+
+
+@pytest.mark.memory
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc on this system")
+@pytest.mark.parametrize("mode", FORWARD)
+def test_forward_mode_stores_nothing(mode):
+    grown = []
+
+    def f(x):
+        for k in range(20_000):
+            if k in (4_000, 19_999):
+                grown.append(resident() - cd._core.pool_info()["pooled_bytes"])
+            x = np.sin(x) * 1.000001 + 0.1
+        return x
+
+    FORWARD[mode](f)
+    # Three nodes for each step would be three megabytes, and are in reverse mode.
+    assert (grown[1] - grown[0] < 500_000) == (mode != "reverse")
+
+
 def test_nodes_in_dirty_memory_are_counted():
     """What was in the memory before must not pass for the reference count of an immortal."""
     code = "import cdiff, sys; x = cdiff.array(1.0); y = x * x; print(sys.getrefcount(y))"

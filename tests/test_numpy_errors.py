@@ -37,6 +37,8 @@ def leaf(x):
         ("m.stack([c, c], 4)", np.exceptions.AxisError, "stack of shape"),
         ("m.split(v, 2)", ValueError, "equal division"),
         ("m.hsplit(s, 1)", ValueError, "hsplit only works"),
+        ("m.vsplit(v, 1)", ValueError, "vsplit only works on arrays of 2"),
+        ("m.dsplit(c, 1)", ValueError, "dsplit only works on arrays of 3"),
         ("m.transpose(c, (0, 0))", ValueError, "transpose"),
         ("m.moveaxis(a, (0, 1), 2)", ValueError, "same number of elements"),
         ("m.rot90(v)", ValueError, "axis 1 is out of bounds|axes"),

@@ -406,7 +406,8 @@ def test_derivatives(name):
         # SciPy's eigenvectors of neighbouring matrices differ in sign.
         cd.testing.check_grads(lambda *args: [x * x for x in flat_of(f(*args))], args, order=2)
         return
-    cd.testing.check_grads(f, args, order=2)
+    # Differences of what SciPy solves in many steps have fewer digits.
+    cd.testing.check_grads(f, args, order=2, rtol=1e-5 if name == "solve_discrete_are" else 1e-6)
 
 
 @pytest.mark.parametrize("name", CASES)

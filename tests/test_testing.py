@@ -85,6 +85,8 @@ def test_the_worst_entry_is_named():
     assert "numerically it is 30 (difference 15)" in message
     with pytest.raises(AssertionError, match=r"d argument 0\['w'\]\[1\]\[1, 0\] is computed as"):
         check_grads(f, point, modes=("rev",))
+    with pytest.raises(AssertionError, match=r"d output\[1\] / d argument 0 is computed as 6,"):
+        check_grads(lambda x: np.stack([99.0 * x, lossy_square(x)]), (4.0,), modes=("fwd",))
 
 
 @pytest.mark.parametrize("mode", ["fwd", "rev"])
@@ -130,6 +132,58 @@ def test_bad_input(args, options, error, message):
         check_grads(lambda x: x, args, **options)
     with pytest.raises(TypeError, match="needs a function"):
         check_grads(1.0, (1.0,))
+
+
+def one_lost(x):
+    """The entries of an array, of which the last is hidden from the derivative."""
+    return np.concatenate([x[:-1], cd.stop_gradient(x[-1:])])
+
+
+HIDDEN = {
+    "small numbers": (lambda x: 1e-12 * lossy_square(x), (2.0,)),
+    "a small argument": (lambda x, y: 1e8 * x + lossy_square(y), (1.0, 2.0)),
+    "beside a large argument": (lambda p: p["x"] + lossy_square(p["y"]), ({"x": 1e9, "y": 2.0},)),
+    "beside a large output": (lambda x: (1e12 * x, lossy_square(x)), (2.0,)),
+    "one of many": (one_lost, (np.ones(1500),)),
+}
+
+
+@pytest.mark.parametrize("mode", ["fwd", "rev"])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_wrong_derivative_does_not_hide(name, mode):
+    f, args = HIDDEN[name]
+    with pytest.raises(AssertionError, match=r"is wrong.* the derivative is at fault") as caught:
+        check_grads(f, args, order=1, modes=(mode,))
+    if name == "one of many":
+        assert "d argument 0[1499] is computed as 0, " in str(caught.value)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: 1e-30 * np.exp(x),
+    lambda x: 1e-5 * (x - x.mean()).sum(),  # nothing but rounding errors
+    lambda x: (x - x[0]) ** 4,
+    lambda x: 1e9 + 1e-9 * x,
+])  # fmt: skip
+def test_small_derivatives_that_are_right_pass(f):
+    for seed in range(3):
+        check_grads(f, (np.array([1.0, 0.7, 1.1]),), order=3, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "what"),
+    [
+        (lambda: 1.0, (), "argument"),
+        (lambda p: 1.0, ({},), "argument"),
+        (lambda x: (), (1.0,), "result"),
+    ],
+)
+def test_nothing_to_check_is_no_right_derivative(f, args, what):
+    with pytest.raises(ValueError, match=f"has no {what}, so no derivative to check"):
+        check_grads(f, args)
+
+
+def test_results_of_numpy_and_of_cdiff_have_one_form():
+    check_grads(np.linalg.qr, (np.array([[1.0, 2.0], [3.0, 5.0], [0.3, 1.0]]),))
 
 
 def test_many_entries():

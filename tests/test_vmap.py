@@ -397,6 +397,12 @@ def test_masks():
     same(lambda x: x[x > 0].sum(), data(20, 3))
 
 
+def test_numbers_and_vectors_without_derivative_of_each_point():
+    f = lambda x: np.equal(np.argsort(x), np.argmax(x)) * x
+    xs = np.array([[3.0, 1.0, 2.0], [1.0, 5.0, 2.0], [2.0, 1.0, 9.0]])  # as many points as entries
+    np.testing.assert_array_equal(cd.vmap(f)(xs), np.stack([f(x) for x in xs]))
+
+
 def test_nested_decisions():
     f = lambda x, y: x * y if x > y else x - y
     outer = cd.vmap(cd.vmap(f, in_axes=(None, 0)), in_axes=(0, None))

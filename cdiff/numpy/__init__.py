@@ -146,6 +146,7 @@ if TYPE_CHECKING:
     from cdiff.numpy._interpolate import *  # noqa: F403
     from cdiff.numpy._linalg import *  # noqa: F403
     from cdiff.numpy._nan import *  # noqa: F403
+    from cdiff.numpy._numpys import *  # noqa: F403
     from cdiff.numpy._pad import *  # noqa: F403
     from cdiff.numpy._polynomial import *  # noqa: F403
     from cdiff.numpy._quantile import *  # noqa: F403
@@ -295,7 +296,7 @@ if not TYPE_CHECKING:
     __all__ += WHERE
 
 
-def __getattr__(name: str) -> Any:
+def _attribute(name: str) -> Any:
     if name in WHERE:
         value = getattr(import_module(f"cdiff.numpy.{WHERE[name]}"), name)
         globals()[name] = value
@@ -310,6 +311,10 @@ def __getattr__(name: str) -> Any:
             obj=import_module("cdiff.numpy"),
         )
     return getattr(np, name)
+
+
+if not TYPE_CHECKING:  # which knows all names from above, and would believe in any other
+    __getattr__ = _attribute
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -55,6 +55,10 @@ LONG_ROW = 1000  # elements from where a second look at a sorted row costs less 
 # --- by condition ---------------------------------------------------------------------------------
 
 
+@overload
+def where(condition: Any, /) -> tuple[Any, ...]: ...
+@overload
+def where(condition: Any, x: ArrayLike, y: ArrayLike, /) -> Array: ...
 @handles(np.where)
 @shortcut(_core.where, 3, "any")
 def where(condition: Any, x: ArrayLike = NO_VALUE, y: ArrayLike = NO_VALUE, /) -> Any:

@@ -65,7 +65,7 @@ def _split_along(axis: int, original: Any) -> Callable[[ArrayLike, Any], list[Ar
     @mirrors(original)
     def split_along(ary: ArrayLike, indices_or_sections: Any) -> list[Array]:
         a = as_array(ary)
-        least = 1 if name == "hsplit" else axis + 1
+        least = {"hsplit": 1, "vsplit": 2, "dsplit": 3}[name]
         if a.ndim < least:
             raise misfit(f"{name} only works on arrays of {least} or more dimensions")
         chosen = 0 if a.ndim == 1 else axis

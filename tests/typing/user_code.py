@@ -114,3 +114,28 @@ rows = cd.vmap(in_axes=1)(rosenbrock)(np.ones((3, 2)))
 slopes = cd.vmap(cd.grad(rosenbrock))(np.ones((2, 3)))
 print(gradient.shape, mapped.shape, rows.shape, slopes.shape)
 loss, slope, more = cd.jvp(outputs, (np.ones(3), 2.0), (np.ones(3), 0.0), has_aux=True)
+
+
+# What is known of results, so that a program is checked and not merely accepted.
+def hinged(x: cd.Array) -> cd.Array:
+    y = cnp.where(x > 0.0, x, 0.0) + x.mean(axis=0) + x.std(ddof=1) * x.max(axis=-1)
+    return y * cd.stop_gradient(y) + x.reshape(-1).ravel().dot(y)
+
+
+def held(x: Vector) -> Vector:
+    return x * cd.stop_gradient(x)
+
+
+assert_type(cd.checkpoint(held)(np.ones(3)), Vector)
+print(cnp.triu_indices(3), cnp.ndarray)
+
+# Mistakes that a checker has to see; it complains where one of these is no error to it.
+mistaken = cd.array([1.0])
+cd.gradd(rosenbrock)  # type: ignore[attr-defined]
+cnp.sinn(mistaken)  # type: ignore[attr-defined]
+cnp.linalg.nrm(mistaken)  # type: ignore[attr-defined]
+mistaken.summ()  # type: ignore[attr-defined]
+mistaken.sum().shpae  # type: ignore[attr-defined]
+mistaken.max(axs=0)  # type: ignore[call-arg]
+cnp.where(mistaken > 0.0, mistaken, 0.0).foo  # type: ignore[attr-defined]
+cd.grad(3.0)  # type: ignore[call-overload]
