@@ -223,6 +223,10 @@ for _name in ("solve_continuous_are", "solve_discrete_are"):
     CASES[f"{_name} with e and s"] = (
         lambda a, b, q, e, s, f=_are: f(a, b, q + q.T, R, np.eye(3) + e / 9, s / 9),
         (A, Q, S, B, Q * Q))  # fmt: skip
+    CASES[f"complex {_name}"] = (
+        lambda x, y, b, e, f=_are: parts(
+            f(x + 1j * y, b + 0.3j, S, R, np.eye(3) + 0.2j * e, b * 1j / 9)),
+        (A, J, Q, B / 9))  # fmt: skip
     CASES[f"{_name} indefinite"] = (lambda a, b, f=_are: f(a, b, np.eye(3), UNEVEN), (A, Q))
 ROWS = np.stack([V + 2.0, V[::-1] - 3.0])
 CASES |= {
@@ -241,8 +245,23 @@ CASES |= {
     "convolution_matrix of several": (lambda a: csl.convolution_matrix(a, 2, "same"), (ROWS,)),
     "khatri_rao of several": (csl.khatri_rao, (STACK, B)),
     "leslie of several": (csl.leslie, (ROWS, V[:2])),
+    "lu_factor tall": (lambda a: csl.lu_factor(a)[0], (X,)),
+    "lu_factor wide": (lambda a: csl.lu_factor(a)[0], (X.T.copy(),)),
+    "lu_solve of several": (lambda a, b: csl.lu_solve(csl.lu_factor(a), b, trans=1), (STACK, V)),
+    "lstsq of several": (lambda a, b: tuple(csl.lstsq(a, b)[:2]), (TALL, X[:, 0] ** 2)),
+    "ldl of several": (lambda a: tuple(csl.ldl(a)[:2]), (STACK @ STACK.mT,)),
+    "qr with pivots of several": (
+        lambda a: tuple(csl.qr(a, mode="economic", pivoting=True)[:2]), (TALL,)),
+    "eigvalsh of pairs": (lambda a, b: csl.eigvalsh(a=a, b=b), (STACK, S)),
+    "solve_banded of several": (lambda ab, b: csl.solve_banded((1, 2), ab, b),
+                                (np.stack([BAND, BAND + 0.1]), B5)),
+    "solveh_banded of several": (lambda ab, b: csl.solveh_banded(ab, b),
+                                 (np.stack([HALF, HALF + 0.1]), B5[:, 0])),
+    "solve_toeplitz of several": (csl.solve_toeplitz, (ROWS + 3.0, V)),
+    "matmul_toeplitz of several": (lambda c, r, x: csl.matmul_toeplitz((c, r), x), (ROWS, V, Q)),
+    "eigvalsh_tridiagonal of several": (csl.eigvalsh_tridiagonal, (ROWS, V[:2] + 0.5)),
 }  # fmt: skip
-NEW = list(CASES)[-43:]
+NEW = list(CASES)[-55:]
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -455,9 +474,7 @@ def test_answers_without_a_derivative():
         np.testing.assert_allclose(compiled(a), cd.grad(f)(a))
 
 
-def test_riccati_equations_of_complex_or_unfitting_matrices():
-    with pytest.raises(TypeError, match="solve_continuous_are: complex"):
-        csl.solve_continuous_are(cd.array(A + 1j * B), Q, S, R)
+def test_riccati_equations_of_unfitting_matrices():
     with pytest.raises(ValueError, match=r"solve_discrete_are: shapes .*\(2, 2\) .* do not fit"):
         csl.solve_discrete_are(cd.array(A), Q, R, R)
 
@@ -486,8 +503,6 @@ def test_errors():
         csl.qr(cd.array(S), mode="odd")
     with pytest.raises(NotImplementedError, match="Householder"):
         csl.qr(cd.array(S), mode="raw")
-    with pytest.raises(ValueError, match="several matrices use cd"):
-        csl.lu_solve((cd.array(STACK), [0, 1, 2]), V)
     with pytest.raises(ValueError, match=r"lu: a stack of shape \(0,\) is empty"):
         csl.lu(cd.array(STACK[:0]))
     with pytest.raises(ValueError, match="`side` must be"):

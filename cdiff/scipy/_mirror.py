@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "any_tracked",
+    "constant",
     "doubled",
     "holds_arrays",
     "in_double",
@@ -130,6 +131,13 @@ def without_derivative(function: Any, name: str, instead: str | None) -> Any:
 def any_tracked(values: Any) -> bool:
     """Whether a tracked `Array` is among values, in lists and tuples too."""
     return any(any_tracked(x) if isinstance(x, (list, tuple)) else is_tracked(x) for x in values)
+
+
+def constant(x: Any) -> Any:
+    """An untracked `Array` as a plain one, in lists and tuples too; what is tracked as it is."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([constant(y) for y in x]) if holds_arrays(tuple(x), {}) else x
+    return np.asarray(x) if type(x) is Array and not is_tracked(x) else x
 
 
 def rows_at(a: Any, positions: Any) -> Any:

@@ -132,8 +132,8 @@ OTHERS: dict[str, dict[str, str]] = {
     },
     "sparse.linalg": {
         SETTINGS: "*Error *Warning ArpackNo* use_solver is_* spbandwidth",
-        "use spsolve, or cdiff.linear_solve with this solver": "bicg* cg* gcrotmk gmres lgmres "
-            "lsmr lsqr minres qmr tfqmr splu spilu SuperLU factorized spsolve_triangular",
+        "use spsolve, cg, bicgstab or gmres, or cdiff.linear_solve with this solver": "bicg cgs "
+            "gcrotmk lgmres lsmr lsqr minres qmr tfqmr spilu SuperLU spsolve_triangular",
         "SciPy's own formula, which Arrays of matrices pass through": "expm_multiply",
         "use the function of the dense matrix in cdiff.scipy.linalg": "*",
     },

@@ -19,7 +19,7 @@ from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._interp1d import interp1d
-from cdiff.scipy._mirror import doubled, no_keywords, rows_at
+from cdiff.scipy._mirror import constant, doubled, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 
 _interpolate = scipy_module("interpolate")
@@ -159,7 +159,7 @@ class _Scattered:
     """Constant points, with values that may be tracked."""
 
     def __init__(self, points: Any, values: Any, **more: Any) -> None:
-        name = type(self).__name__
+        name, points = type(self).__name__, constant(points)
         if any_array(points):
             raise NotImplementedError(f"{name}: by its points there is no derivative in cdiff: "
                                       "give them as plain numbers")  # fmt: skip

@@ -38,6 +38,7 @@ from cdiff.scipy import _complex_valued
 from cdiff.scipy._complex_valued import *  # noqa: F403
 from cdiff.scipy._examples import example
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
+from cdiff.scipy._mirror import constant
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import apply_row
@@ -212,6 +213,7 @@ def diric(x: Any, n: Any) -> Any:
     >>> round(cd.grad(csp.diric)(1.0, 3), 6)
     -0.560981
     """
+    n = constant(n)
     if any_array(n):
         raise TypeError("diric: n counts, and has no derivative; give it as a plain number")
     whole = np.asarray(n) == np.floor(n)

@@ -264,8 +264,8 @@ def _own_name(metric: Any) -> Any:
 
 
 SHORT = {
-    "chebyshev": "chebychev cheby cheb ch linf", "cityblock": "cblock cb c l1 manhattan",
-    "correlation": "co", "cosine": "cos", "euclidean": "euclid eu e l2", "jensenshannon": "js",
+    "chebyshev": "chebychev cheby cheb ch", "cityblock": "cblock cb c",
+    "correlation": "co", "cosine": "cos", "euclidean": "euclid eu e", "jensenshannon": "js",
     "mahalanobis": "mahal mah", "minkowski": "mi m pnorm", "seuclidean": "se s",
     "sqeuclidean": "sqe sqeuclid",
 }  # fmt: skip
