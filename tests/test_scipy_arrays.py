@@ -212,6 +212,7 @@ SPARSE = {
     "diags": (lambda d, e: csp.diags([d, 2.0, e], [0, 1, -2], (4, 5)) @ np.arange(5.0),
               (DATA[:4], DATA[:3])),
     "diags_array": (lambda d: csp.diags_array(d, offsets=1).toarray(), (DATA[:3],)),
+    "of a dense one": (lambda x: csp.csr_matrix(csp.csc_array(x.T @ x)) @ x[0], (B,)),
     "kron": (lambda d: csp.kron(sparse(d), np.eye(2)).toarray() @ csp.kron(
         ss.eye_array(2), sparse(d)).toarray(), (DATA,)),
     "rows and columns": (lambda d: sparse(d).tocsr()[1:, [0, 2]].toarray(), (DATA,)),
@@ -399,10 +400,16 @@ def test_equal_points():
     (lambda: cspl.spsolve(V, cd.array(V)), TypeError, "a sparse matrix is needed"),
     (lambda: cspl.splu(sparse(cd.array(DATA))).solve(V, "X"), ValueError, "trans must be"),
     (lambda: cspl.splu(sparse(cd.array(DATA))).L, AttributeError, "not available"),
-    (lambda: cspl.gmres(sparse(DATA), cd.array(B[:, 0]), maxiter=1, restart=1, rtol=1e-14),
+    (lambda: cspl.gmres(sparse(cd.array(DATA)), B[:, 0], maxiter=1, restart=1, rtol=1e-14),
      RuntimeError, "must converge"),
-    (lambda: csp.diags([cd.array(V, requires_grad=True)], [0, 1]), ValueError, "1 diagonals and 2 offsets"),
+    (lambda: csp.diags([cd.array(V, requires_grad=True)], [0, 1]), ValueError, "1 diagonals and 2"),
     (lambda: csp.diags([cd.array(V, requires_grad=True)], [0], (9, 9)), ValueError, "not fit"),
+    (lambda: cspl.spsolve(sparse(cd.array(DATA)), sparse(DATA)), TypeError, "is dense"),
+    (lambda: cspl.cg(ss_linalg.aslinearoperator(np.eye(4)), cd.array(B[:, 0], requires_grad=True)),
+     TypeError, "cdiff.linear_solve"),
+    (lambda: csp.vstack([sparse(cd.array(DATA))] * 2), NotImplementedError, "vstack of a Sparse"),
+    (lambda: cspl.eigsh(sparse(cd.array(DATA))), NotImplementedError, "eigsh of a Sparse"),
+    (lambda: csg.savgol_filter(cd.array(1j * V), 5, 2), TypeError, "imaginary"),
     (lambda: sparse(cd.array(DATA))[[0, 1], [0, 1]], IndexError, "np.ix_"),
 ])  # fmt: skip
 def test_errors(call, error, text):

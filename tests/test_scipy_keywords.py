@@ -283,6 +283,35 @@ def test_complex_images():
             np.testing.assert_allclose(np.asarray(found), want, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "keywords"), [
+    ("shift", {"shift": 0.3, "cval": 1 - 2j}), ("zoom", {"zoom": 1.5, "order": 1}),
+    ("rotate", {"angle": 20.0}), ("spline_filter", {}), ("spline_filter1d", {"axis": 0}),
+    ("map_coordinates", {"coordinates": [[0.3, 1.2], [0.4, 9.0]], "cval": 3j}),
+    ("affine_transform", {"matrix": [1.1, 0.8], "mode": "grid-constant", "cval": 2.0}),
+])  # fmt: skip
+def test_complex_images_at_other_places(name, keywords):
+    for a in (Z, Z.astype("c8")):
+        want = of(f"ndimage.{name}", "scipy")(a, **keywords)
+        found = ours(f"ndimage.{name}")(cd.array(a), **keywords)
+        assert found.dtype == want.dtype
+        np.testing.assert_allclose(np.asarray(found), want, rtol=1e-5 if a is not Z else 1e-9)
+    f = lambda x: np.sum(abs(ours(f"ndimage.{name}")(x + 1j * x * x, **keywords)) ** 2)
+    cd.testing.check_grads(f, (Z.real,), order=1)
+
+
+def test_arrays_that_nothing_is_differentiated_by_are_constants():
+    """Code that makes all of its arrays by `cdiff.numpy` has them where SciPy wants plain ones."""
+    X = cd.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.1]])
+    for f in (
+        lambda v: ours("interpolate.griddata")(X, v, cd.array([[0.2, 0.3]])).sum(),
+        lambda v: ours("stats.multinomial").logpmf(cd.array([1, 2, 0, 1]), 4, v / v.sum()),
+        lambda v: ours("special.diric")(v, cd.array([1, 2, 3, 4])).sum(),
+        lambda v: ours("special.sph_harm_y")(cd.array([1, 2]), 0, v[:2], 0.3).real.sum(),
+        lambda v: (ours("sparse.diags")([cd.array([1.0, 2.0])], [0]) @ v[:2])[0],
+    ):  # fmt: skip
+        assert np.isfinite(cd.grad(f)(np.array([0.3, 0.4, 0.7, 0.5]))).all()
+
+
 @pytest.mark.parametrize(("c", "b"), [((2, 3), (3,)), ((3,), (3, 3, 2))])
 def test_several_circulant_systems(c, b):
     with pytest.raises(ValueError, match=r"solve_circulant.*vmap"):

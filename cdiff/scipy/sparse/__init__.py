@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from cdiff._core import any_array
+from cdiff._core import any_array, is_tracked
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.numpy._shape import atleast_1d
@@ -49,10 +49,19 @@ def _maker(name: str) -> Any:
     original = getattr(_sparse, name)
 
     def make(arg1: Any, shape: Any = None, dtype: Any = None, copy: bool = False) -> Any:
-        if not isinstance(arg1, tuple) or not any_array(*arg1):
+        if isinstance(arg1, SparseArray) and dtype is None:
+            return arg1
+        arg1 = constant(arg1) if not isinstance(arg1, tuple) else arg1
+        tracked = is_tracked(arg1) or isinstance(arg1, SparseArray)
+        if not tracked and (not isinstance(arg1, tuple) or not any_array(*arg1)):
             return original(arg1, shape=shape, dtype=dtype, copy=copy)
         if dtype is not None:
             raise TypeError(f"{name}: dtype cannot be used with cdiff arrays; cast the data")
+        if tracked:  # a dense matrix, of which every element is stored
+            if arg1.ndim != 2:
+                raise misfit(f"{name}: expected a matrix, got shape {arg1.shape}")
+            places = [np.ravel(k) for k in np.indices(arg1.shape)]
+            return from_coordinates(arg1.reshape(-1), places, arg1.shape)
         if len(arg1) == 2:
             return from_coordinates(arg1[0], arg1[1], shape)
         data, indices, indptr = arg1

@@ -224,6 +224,10 @@ class SparseArray:
             found = _sparse_product(*((chosen, found) if axis == 0 else (found, chosen)))
         return found
 
+    def transpose(self) -> SparseArray:
+        """The transpose."""
+        return self.T
+
     def _itself(self, copy: bool = False) -> SparseArray:
         """In SciPy's other formats it is the same."""
         return self

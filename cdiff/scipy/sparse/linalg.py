@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import any_array
+from cdiff._core import any_array, is_tracked
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.numpy.linalg import norm as _norm
+from cdiff.scipy._mirror import constant
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy.sparse._array import Solution, SparseArray, as_sparse, refusing, solved
 
-_linalg = scipy_module("sparse.linalg")
+_linalg, _sparse = scipy_module("sparse.linalg"), scipy_module("sparse")
 
 __all__ = ["bicgstab", "cg", "factorized", "gmres", "norm", "splu", "spsolve"]
 
@@ -36,6 +37,8 @@ def spsolve(A: Any, b: Any, permc_spec: Any = None, use_umfpack: bool = True) ->
     >>> cd.grad(lambda b: csl.spsolve(scipy.sparse.csc_array([[4.0]]), b)[0])(np.ones(1))
     array([0.25])
     """
+    if isinstance(b, SparseArray) or (isinstance(A, SparseArray) and _sparse.issparse(b)):
+        raise TypeError("spsolve: the right side of a SparseArray is dense; give b.toarray()")
     if not isinstance(A, SparseArray) and not any_array(b):
         return _linalg.spsolve(A, b, permc_spec, use_umfpack)
     if permc_spec not in (None, "NATURAL", "MMD_ATA", "MMD_AT_PLUS_A", "COLAMD"):
@@ -169,8 +172,13 @@ def _iterative(name: str) -> Any:
     original = getattr(_linalg, name)
 
     def solver(A: Any, b: Any, x0: Any = None, **options: Any) -> Any:
-        if not isinstance(A, SparseArray) and not any_array(b, x0):
-            return original(A, b, x0, **options)
+        if not isinstance(A, SparseArray) and not is_tracked(b):
+            return original(constant(A), constant(b), constant(x0), **options)
+        if not isinstance(A, SparseArray) and not _sparse.issparse(A):
+            raise TypeError(
+                f"{name}: of cdiff arrays a sparse matrix is needed, not {type(A).__name__}; for "
+                "functions and operators there is cdiff.linear_solve"
+            )
         a, b = as_sparse(A, name), as_array(b)
         if x0 is not None:  # by which the solution does not go
             options["x0"] = _core.peek(as_array(x0))
