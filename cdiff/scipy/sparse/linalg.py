@@ -3,7 +3,7 @@
 Examples
 --------
 >>> import numpy as np, cdiff as cd, scipy.sparse
->>> import cdiff.scipy.sparse.linalg as csl
+>>> import cdiff.scipy.sparse as css, cdiff.scipy.sparse.linalg as csl
 >>> a = scipy.sparse.csc_array(np.array([[2.0, 0.0], [1.0, 4.0]]))
 >>> cd.grad(lambda b: csl.spsolve(a, b)[1])(np.array([1.0, 1.0]))
 array([-0.125,  0.25 ])
@@ -105,7 +105,7 @@ def factorized(A: Any) -> Any:
 def norm(x: Any, ord: Any = None, axis: Any = None) -> Any:
     """As `scipy.sparse.linalg.norm`, of a tracked matrix by its nonzeros.
 
-    >>> f = lambda d: csl.norm(coo_array((d, ([0, 1], [1, 0])), (2, 2)))
+    >>> f = lambda d: csl.norm(css.coo_array((d, ([0, 1], [1, 0])), (2, 2)))
     >>> cd.grad(f)(np.array([3.0, 4.0]))
     array([0.6, 0.8])
     """
