@@ -104,7 +104,7 @@ def test_frozen_and_other_methods():
     assert css.wishart.rvs(4, T, random_state=1).shape == (3, 3)
     assert repr(pickle.loads(pickle.dumps(css.wishart))) == "<cdiff.scipy.stats.wishart>"
     with pytest.raises(NotImplementedError, match=r"wishart\.mean has no derivative in cdiff"):
-        css.wishart.mean(4, cd.array(T))
+        css.wishart.mean(4, cd.array(T, requires_grad=True))
     with pytest.raises(AttributeError):
         css.wishart.no_such_name
 

@@ -24,6 +24,7 @@ __all__ = [
     "in_double",
     "mirror_of",
     "no_keywords",
+    "plainly",
     "rows_at",
     "without_derivative",
 ]
@@ -53,9 +54,14 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
 
         @wraps(f)
         def mirror(*args: Any, **kwargs: Any) -> Any:
-            if holds_arrays(args, kwargs):
+            if not holds_arrays(args, kwargs):
+                return original(*args, **kwargs)
+            try:
                 return f(*args, **kwargs)
-            return original(*args, **kwargs)
+            except NotImplementedError:
+                if any_tracked([*args, *kwargs.values()]):
+                    raise
+                return plainly(original, args, kwargs)
 
         with suppress(TypeError, ValueError):
             mirror.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
@@ -137,7 +143,12 @@ def constant(x: Any) -> Any:
     """An untracked `Array` as a plain one, in lists and tuples too; what is tracked as it is."""
     if isinstance(x, (list, tuple)):
         return type(x)([constant(y) for y in x]) if holds_arrays(tuple(x), {}) else x
-    return np.asarray(x) if type(x) is Array and not is_tracked(x) else x
+    return np.asarray(x)[()] if type(x) is Array and not is_tracked(x) else x
+
+
+def plainly(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What a function of SciPy gives for arguments none of which is tracked."""
+    return function(*constant(args), **{name: constant(x) for name, x in kwargs.items()})
 
 
 def rows_at(a: Any, positions: Any) -> Any:

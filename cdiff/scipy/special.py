@@ -197,6 +197,7 @@ def multigammaln(a: Any, d: int) -> Any:
     >>> round(cd.grad(csp.multigammaln)(3.0, 2), 6)
     1.625941
     """
+    d = constant(d)
     if any_array(d) or int(d) != d or d < 1:
         raise misfit("multigammaln: d must be a positive integer (dimension), and is constant")
     if np.any(of_values(np.less_equal, a, 0.5 * (d - 1))):

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, call
+from cdiff._core import Array, call, is_tracked
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy._linear import Bilinear, LinearSolution
+from cdiff.scipy._mirror import constant
 from cdiff.scipy._need import scipy_module
 
 __all__ = [
@@ -321,16 +322,27 @@ def refusing(function: Any, name: str, instead: str) -> Any:
 
     @wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if _holds([*args, *kwargs.values()]):
-            raise NotImplementedError(f"{name} of a SparseArray is not in cdiff: {instead}")
+        try:
+            args = _plain(args)
+            kwargs = {key: _plain(x) for key, x in kwargs.items()}
+        except ValueError:
+            raise NotImplementedError(
+                f"{name} of a SparseArray is not in cdiff: {instead}"
+            ) from None
         return function(*args, **kwargs)
 
     return checked
 
 
-def _holds(values: Any) -> bool:
-    return any(_holds(x) if isinstance(x, (list, tuple)) else isinstance(x, SparseArray)
-               for x in values)  # fmt: skip
+def _plain(x: Any) -> Any:
+    """What is not tracked as SciPy's matrix, in lists and tuples too; what is, is a ValueError."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([_plain(y) for y in x])
+    if not isinstance(x, SparseArray):
+        return x
+    if is_tracked(x.data):
+        raise ValueError
+    return x.structure.matrix(constant(x.data)).tocsr()
 
 
 def _product(a: SparseArray, x: Array) -> Array:

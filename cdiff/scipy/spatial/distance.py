@@ -143,6 +143,7 @@ METRICS: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 
 
+COUNTING = ("dice", "hamming", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule")
 # Metrics of vectors that SciPy does not know of complex ones, or whose imaginary parts it drops.
 REAL = ("braycurtis", "canberra", "correlation", "cosine")
 DOUBLE = ("braycurtis", "canberra", "euclidean", "seuclidean")  # of two vectors too
@@ -281,8 +282,9 @@ def _metric(metric: Any, name: str) -> Any:
         raise TypeError(f"{name}: the metric is a name or a function, not {metric!r}")
     metric = ALIASES.get(metric.lower(), metric.lower())
     if metric not in METRICS:
-        raise ValueError(f"{name}: the metric {metric!r} is not differentiated; there are "
-                         f"{', '.join(sorted(METRICS))}")  # fmt: skip
+        error = NotImplementedError if metric in COUNTING else ValueError
+        raise error(f"{name}: the metric {metric!r} is not differentiated; there are "
+                    f"{', '.join(sorted(METRICS))}")  # fmt: skip
     return metric
 
 
