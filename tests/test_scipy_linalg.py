@@ -278,6 +278,12 @@ def test_shapes_of_results_are_those_of_the_installed_scipy():
         assert which is lower and not np.any(outside(factor.numpy(), 1 if lower else -1))
 
 
+def test_factors_of_stacks_that_scipy_made():
+    c, b = sl.cho_factor(np.stack([S, S + 1.0])), cd.array(V, requires_grad=True)
+    np.testing.assert_allclose(csl.cho_solve(c, b).numpy(), sl.cho_solve(c, V), rtol=1e-13)
+    assert csl.lu(cd.array(A.astype("c8")))[0].dtype == sl.lu(A.astype("c8"))[0].dtype
+
+
 def test_polar_factors_of_complex_matrices_and_close_to_a_rotation():
     a = A + 1j * S[::-1]
     for side in ("left", "right"):
@@ -502,7 +508,7 @@ def test_errors():
     with pytest.raises(ValueError, match="mode is one of"):
         csl.qr(cd.array(S), mode="odd")
     with pytest.raises(NotImplementedError, match="Householder"):
-        csl.qr(cd.array(S), mode="raw")
+        csl.qr(cd.array(S, requires_grad=True), mode="raw")
     with pytest.raises(ValueError, match=r"lu: a stack of shape \(0,\) is empty"):
         csl.lu(cd.array(STACK[:0]))
     with pytest.raises(ValueError, match="`side` must be"):
@@ -518,7 +524,7 @@ def test_errors():
     with pytest.raises(ValueError, match="driver"):
         csl.lstsq(cd.array(S), V, lapack_driver="odd")
     with pytest.raises(NotImplementedError, match="not unique"):
-        csl.qr(cd.array(X))
+        csl.qr(cd.array(X, requires_grad=True))
     with pytest.raises(ValueError, match="expected a square matrix"):
         csl.expm(cd.array(np.ones((2, 3), complex)))
     with pytest.raises(ValueError, match="needs ab with 3 rows"):

@@ -239,6 +239,7 @@ def cho_solve(
     array([0.25])
     """
     (c, lower), b = c_and_lower, as_array(b)
+    lower = bool(np.all(lower))  # of a stack SciPy gives one for each
     vector = b.ndim == 1
     b = _core.reshape(b, (b.size, 1)) if vector else b
     first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
@@ -292,8 +293,8 @@ def _inverse_order(order: Any) -> Any:
     return np.argsort(order)
 
 
-def _permutation(order: Any) -> Any:
-    return np.eye(len(order))[np.argsort(order)]
+def _permutation(order: Any, dtype: str) -> Any:
+    return np.eye(len(order), dtype=dtype)[np.argsort(order)]
 
 
 @_mirrors
@@ -311,7 +312,9 @@ def lu(
     order, low, up = _lu_factors(matrix_of(a, "lu"))
     if permute_l:
         return rows_at(low, of_values(_inverse_order, order)), up
-    return of_values(_inverse_order if p_indices else _permutation, order), low, up
+    if p_indices:
+        return of_values(_inverse_order, order), low, up
+    return of_values(_permutation, order, low.dtype.char.lower()), low, up
 
 
 @_mirrors
