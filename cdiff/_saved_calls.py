@@ -96,6 +96,7 @@ OWN = {
     "_pivot_order _pivots",
     "cdiff.scipy.signal": "Convolution Filter _is_zero _not_one",
     "cdiff.scipy.sparse._array": "Product Solution",
+    "cdiff.scipy.sparse.linalg": "Iterated",
     "cdiff.scipy.spatial.distance": "_asymmetric _negative",
     "cdiff.scipy.stats": "_no_probability",
 }

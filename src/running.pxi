@@ -29,6 +29,8 @@ cdef Array value_cumsum(Array a, list operands, object attrs):
             y = steal(fresh_like(N(a).arr))
             with nogil:
                 cumsum_loop(&s, <double *>N(a).arr.data, <double *>N(y).arr.data, reverse)
+            if float_errors():
+                told_value(y, np.add.accumulate, (ndarray_of(a), attrs[0]))
             return y
     x = ndarray_of(a)
     if not reverse:
@@ -73,6 +75,8 @@ cdef Array value_linrec(Array a, list operands, object attrs):
         with nogil:
             linrec_loop(&s, <double *>N(a).arr.data, <double *>N(b).arr.data,
                         <double *>N(y).arr.data, reverse)
+        if float_errors():  # a function has running products only; other ones are of sweeps
+            told_value(y, np.multiply.accumulate, (ndarray_of(a), attrs[0]))
     return y
 
 

@@ -14,6 +14,8 @@ cdef object binary(int op, object x, object y):
     if a is None or b is None:
         if op == OP_ADD or op == OP_SUBTRACT:
             return face_method("__sum__")(x, y, op == OP_SUBTRACT)  # of a sparse matrix
+        if op == OP_MULTIPLY or op == OP_DIVIDE:
+            return face_method("__times__")(x, y, op == OP_DIVIDE)  # of a sparse matrix
         return NotImplemented
     return ew2(op, a, b)
 

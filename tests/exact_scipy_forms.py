@@ -379,4 +379,5 @@ WRITTEN.update({
     ("linalg", "orthogonal_procrustes"): procrustes, ("linalg", "solveh_banded"): half_band,
     ("linalg", "solve_continuous_are"): riccati("solve_continuous_are", of_flow, False),
     ("linalg", "solve_discrete_are"): riccati("solve_discrete_are", of_steps, True),
+    ("sparse.linalg", "norm"): lambda d: np.sqrt(np.sum(d * d)),
 })  # fmt: skip

@@ -196,6 +196,9 @@ CALLS = {
     **{("sparse", name): made_sparse(name) for name in (
         "coo_array", "coo_matrix", "csc_array", "csc_matrix", "csr_array", "csr_matrix",
         "matmul")},
+    ("sparse.linalg", "norm"): (
+        lambda d: module_of("sparse.linalg").norm(
+            module_of("sparse").coo_array((d, ([0, 1, 2], [1, 0, 1])), (3, 2))), (U,)),
     ("stats", "multinomial"): (
         lambda p: module_of("stats").multinomial.logpmf([1, 2, 3], 6, p / np.sum(p)), (U,)),
 }  # fmt: skip

@@ -95,7 +95,8 @@ def test_operators_names_and_changes_in_place():
 def test_sums_products_and_matrices():
     x = np.full((3, 4), 1e200)
     for f in (np.prod, lambda x: np.sum(x * 1e108), lambda x: np.prod(x, 1), lambda x: x @ x.T,
-              lambda x: np.sum(x * 1e108, (0, 1), keepdims=True),
+              lambda x: np.sum(x * 1e108, (0, 1), keepdims=True), np.cumprod,
+              lambda x: np.cumsum(x * 1e108, 1), lambda x: np.cumprod(x / 1e200, 0) * x * x,
               lambda x: x[0] @ x[1]):  # fmt: skip
         assert complaint(f, leaf(x)) == complaint(f, x) is not None
     assert complaint(np.sum, leaf(x)) is complaint(np.max, leaf(x)) is None

@@ -32,6 +32,24 @@ def test_products_with_scipys_sparse_matrices(form):
         assert compiled.stats()["recordings"] == 1
 
 
+@pytest.mark.parametrize("form", FORMS, ids=lambda f: f.__name__)
+def test_numbers_times_scipys_sparse_matrices(form):
+    """And the operator * of those for which it is a product of matrices."""
+    a = form(A)
+    by_number = cd.jacobian(lambda x: (x * a) @ V - ((1 / x) * a) @ V)
+    np.testing.assert_allclose(by_number(2.0), 1.25 * A @ V, rtol=1e-13)
+    np.testing.assert_allclose(cd.compile(by_number)(4.0), (1 + 1 / 16) * A @ V, rtol=1e-13)
+    for untracked in (cd.array(2.0) * a, a / cd.array(0.5)):
+        assert sp.issparse(untracked) and (untracked.toarray() == 2.0 * A).all()
+    if issubclass(form, sp.spmatrix):
+        np.testing.assert_allclose(cd.jacobian(lambda x: (a * x[0]) @ x + x * a)(V),
+                                   cd.jacobian(lambda x: x[0] * (A @ x) + x @ A)(V))  # fmt: skip
+        np.testing.assert_allclose(cd.jacobian(lambda x: a * x)(V), A)
+    else:
+        with pytest.raises(TypeError, match=r"x \* A for a number"):
+            cd.grad(lambda x: (a * x).sum())(2.0)
+
+
 def test_sparse_products_keep_dtypes_and_complain():
     x = cd.array(V.astype("f4"), requires_grad=True)
     assert (sp.csr_array(A.astype("f4")) @ x).dtype == np.float32

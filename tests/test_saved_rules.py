@@ -275,6 +275,9 @@ def special_functions():
         "image": cd.vmap(lambda x: cndi.shift(np.outer(x * POINT, POINT), 0.3).sum()),
         "sparse": lambda x: matrix(x) @ x + cd.grad(lambda x: (matrix(x) @ x**2).sum())(x),
         "spsolve": lambda x: sparse.linalg.spsolve(matrix(x), x**2),
+        "cg": cd.grad(
+            lambda x: sparse.linalg.cg(matrix(x).T @ matrix(x), x**2, rtol=1e-14)[0].sum()
+        ),
         "polar": cd.grad(lambda x: (csl.polar(np.outer(x, x**2) + spd)[0] ** 3).sum()),
         "triangles": lambda x: csi.LinearNDInterpolator(SITES, cd.numpy.tile(x, 3)[:9] ** 2)(
             np.array([[0.4, 0.2], [0.3, 1.0]]) * x[:2]
@@ -298,7 +301,8 @@ def matrix(x):
 SPECIAL = (
     "jv", "gammainc", "orders", "vmap", "lambertw", "loop", "expm", "power", "triangle",
     "sylvester", "riccati", "periodic", "shares", "banded", "lu", "lfilter", "convolve", "quantile",
-    "cosines", "hankel", "image", "sparse", "spsolve", "polar", "triangles", "nearest", "missing",
+    "cosines", "hankel", "image", "sparse", "spsolve", "cg", "polar", "triangles", "nearest",
+    "missing",
 )  # fmt: skip
 
 
@@ -371,6 +375,9 @@ FOUND = (None, (None,), (0,), (("<f8", (4,)),))
         ("operator", "cdiff.scipy._resample:SplineFilter",
          (("value", 9), ("value", "mirror"), ("tuple", (("value", 0),)))),
         ("operator", "cdiff.scipy.sparse._array:Product", (("value", 1),)),
+        ("operator", "cdiff.scipy.sparse.linalg:Iterated",
+         (("value", "use_solver"), ("tuple", ()), *[("value", x) for x in (SITES, SITES)],
+          ("tuple", (("value", 4), ("value", 4))), ("value", False))),
         ("operator", "cdiff.scipy._scattered:Tree", (("value", SITES),)),
         ("function", "cdiff.scipy._scattered:Tree", (("value", SITES),), (), None),
         ("function", "cdiff.scipy._scattered:_simplex",

@@ -187,6 +187,10 @@ def sparse(data):
     return csp.coo_array((data, (ROWS, COLUMNS)), (4, 4))
 
 
+def twice(f, x):
+    return f(f(x))
+
+
 SPARSE = {
     "matrix": (lambda d, x: sparse(d) @ x, (DATA, B)),
     "vector": (lambda d, x: sparse(d) @ x, (DATA, B[:, 0])),
@@ -197,6 +201,23 @@ SPARSE = {
                                           else sparse(d).tocsc(), b), (DATA, B)),
     "spsolve vector": (lambda d, b: cspl.spsolve(sparse(d) if isinstance(d, cd.Array)
                                                  else sparse(d).tocsc(), b), (DATA, B[:, 1])),
+    "splu": (lambda d, b: cspl.splu(sparse(d).tocsc()).solve(b, "T"), (DATA, B)),
+    "splu twice": (lambda b: twice(cspl.splu(sparse(DATA).tocsc()).solve, b), (B,)),
+    "factorized": (lambda d, b: twice(cspl.factorized(sparse(d).tocsc()), b), (DATA, B[:, 0])),
+    "cg": (lambda d, b: cspl.cg(sparse(d).T @ sparse(d), b, rtol=1e-14)[0], (DATA, B[:, 0])),
+    "bicgstab": (lambda d, b: cspl.bicgstab(sparse(d), b, rtol=1e-14)[0], (DATA, B[:, 0])),
+    "gmres": (lambda d, b: cspl.gmres(sparse(d), b, rtol=1e-14, x0=b)[0], (DATA, B[:, 0])),
+    "norms": (lambda d: [cspl.norm(sparse(d)), cspl.norm(sparse(d), 1),
+                         cspl.norm(sparse(d), axis=0)], (DATA,)),
+    "diags": (lambda d, e: csp.diags([d, 2.0, e], [0, 1, -2], (4, 5)) @ np.arange(5.0),
+              (DATA[:4], DATA[:3])),
+    "diags_array": (lambda d: csp.diags_array(d, offsets=1).toarray(), (DATA[:3],)),
+    "of a dense one": (lambda x: csp.csr_matrix(csp.csc_array(x.T @ x)) @ x[0], (B,)),
+    "kron": (lambda d: csp.kron(sparse(d), np.eye(2)).toarray() @ csp.kron(
+        ss.eye_array(2), sparse(d)).toarray(), (DATA,)),
+    "rows and columns": (lambda d: sparse(d).tocsr()[1:, [0, 2]].toarray(), (DATA,)),
+    "mesh": (lambda d: sparse(d).tocsr()[np.ix_([2, 0], [2, 0])].toarray(), (DATA,)),
+    "element": (lambda d: sparse(d).tocsr()[2, -2], (DATA,)),
 }  # fmt: skip
 CASES = {
     f"{group}: {name}": case
@@ -305,6 +326,16 @@ def uneven(u, v, power=1.0):
     return m.sum((u - v) ** 2) ** 0.5 + power * u[0] * v[1]
 
 
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_matrix_is_factorised_once(tracked, monkeypatch):
+    """However often one solves, forward and backward."""
+    counted, made = [], ss_linalg.splu
+    monkeypatch.setattr(ss_linalg, "splu", lambda a: (counted.append(1), made(a))[1])
+    f = lambda d, b: np.sum(twice(cspl.factorized(sparse(d).tocsc()), b))
+    cd.grad(f, 0 if tracked else 1)(DATA, B)
+    assert len(counted) == 1
+
+
 def test_metrics_that_are_functions():
     """SciPy's own by name; one of the user's for each pair, whatever its name is."""
     module = cdist_module
@@ -361,11 +392,28 @@ def test_equal_points():
     (lambda: cip.RegularGridInterpolator(CUBE, cd.array(CUBE_TABLE + 0j), "pchip"), ValueError,
      "real"),
     (lambda: cdist_module.cdist(cd.array(P4), M), ValueError, "columns"),
-    (lambda: cdist_module.pdist(cd.array(P4), "hamming"), ValueError, "hamming"),
+    (lambda: cdist_module.pdist(cd.array(P4, requires_grad=True), "hamming"), NotImplementedError,
+     "hamming"),
+    (lambda: cdist_module.pdist(cd.array(P4), "l1"), ValueError, "'l1' is not differentiated"),
     (lambda: csp.coo_array((cd.array(DATA), (ROWS, COLUMNS)), (3, 4)), ValueError, "outside"),
     (lambda: csp.coo_array((cd.array(DATA[:2]), (ROWS, COLUMNS)), (4, 4)), ValueError, "shape"),
     (lambda: sparse(cd.array(DATA)) @ V, ValueError, "do not fit"),
     (lambda: cspl.spsolve(V, cd.array(V)), TypeError, "a sparse matrix is needed"),
+    (lambda: cspl.splu(sparse(cd.array(DATA))).solve(V, "X"), ValueError, "trans must be"),
+    (lambda: cspl.splu(sparse(cd.array(DATA))).L, AttributeError, "not available"),
+    (lambda: cspl.gmres(sparse(cd.array(DATA)), B[:, 0], maxiter=1, restart=1, rtol=1e-14),
+     RuntimeError, "must converge"),
+    (lambda: csp.diags([cd.array(V, requires_grad=True)], [0, 1]), ValueError, "1 diagonals and 2"),
+    (lambda: csp.diags([cd.array(V, requires_grad=True)], [0], (9, 9)), ValueError, "not fit"),
+    (lambda: cspl.spsolve(sparse(cd.array(DATA)), sparse(DATA)), TypeError, "is dense"),
+    (lambda: cspl.cg(ss_linalg.aslinearoperator(np.eye(4)), cd.array(B[:, 0], requires_grad=True)),
+     TypeError, "cdiff.linear_solve"),
+    (lambda: csp.vstack([sparse(cd.array(DATA, requires_grad=True))] * 2), NotImplementedError,
+     "vstack of a Sparse"),
+    (lambda: cspl.eigs(sparse(cd.array(DATA, requires_grad=True))), NotImplementedError,
+     "eigs of a Sparse"),
+    (lambda: csg.savgol_filter(cd.array(1j * V), 5, 2), TypeError, "imaginary"),
+    (lambda: sparse(cd.array(DATA))[[0, 1], [0, 1]], IndexError, "np.ix_"),
 ])  # fmt: skip
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):

@@ -131,6 +131,12 @@ def test_the_middle_of_a_distribution(name, shapes):
         np.testing.assert_allclose(found, want / density, rtol=1e-13)
 
 
+@pytest.mark.parametrize(("kind", "slope"), [("j", 0.0), ("y", np.inf), ("i", 0.0), ("k", -np.inf)])
+def test_spherical_bessel_functions_of_order_zero_at_zero(kind, slope):
+    f = getattr(csp, f"spherical_{kind}n")
+    assert cd.grad(lambda x: f(0, x))(0.0) == cd.jvp(lambda x: f(0, x), (0.0,), (1.0,))[1] == slope
+
+
 def test_curvature_in_the_middle():
     assert cd.grad(cd.grad(css.gennorm.logpdf))(0.0, 2.0) == -2.0
     third = cd.grad(cd.grad(cd.grad(css.gennorm.cdf)))(0.0, 2.0)

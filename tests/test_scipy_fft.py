@@ -105,7 +105,7 @@ def test_errors():
     with pytest.raises(ValueError, match="axis 3 is out of bounds"):
         csf.dct(x, axis=3)
     with pytest.raises(NotImplementedError, match="fht: there is no derivative by mu"):
-        csf.fht(x, 0.1, cd.array(0.5))
+        csf.fht(x, 0.1, cd.array(0.5, requires_grad=True))
     with pytest.raises(TypeError, match="rfft takes real numbers"):
         csf.rfft(cd.array(Z))
     assert csf.next_fast_len(7) == sf.next_fast_len(7)

@@ -283,6 +283,46 @@ def test_complex_images():
             np.testing.assert_allclose(np.asarray(found), want, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "keywords"), [
+    ("shift", {"shift": 0.3, "cval": 1 - 2j}), ("zoom", {"zoom": 1.5, "order": 1}),
+    ("rotate", {"angle": 20.0}), ("spline_filter", {}), ("spline_filter1d", {"axis": 0}),
+    ("map_coordinates", {"coordinates": [[0.3, 1.2], [0.4, 9.0]], "cval": 3j}),
+    ("affine_transform", {"matrix": [1.1, 0.8], "mode": "grid-constant", "cval": 2.0}),
+])  # fmt: skip
+def test_complex_images_at_other_places(name, keywords):
+    for a in (Z, Z.astype("c8")):
+        want = of(f"ndimage.{name}", "scipy")(a, **keywords)
+        found = ours(f"ndimage.{name}")(cd.array(a), **keywords)
+        assert found.dtype == want.dtype
+        np.testing.assert_allclose(np.asarray(found), want, rtol=1e-5 if a is not Z else 1e-9)
+    f = lambda x: np.sum(abs(ours(f"ndimage.{name}")(x + 1j * x * x, **keywords)) ** 2)
+    cd.testing.check_grads(f, (Z.real,), order=1)
+
+
+def test_arrays_that_nothing_is_differentiated_by_are_constants():
+    """Code that makes all of its arrays by `cdiff.numpy` has them where SciPy wants plain ones."""
+    X = cd.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.1]])
+    for f in (
+        lambda v: ours("interpolate.griddata")(X, v, cd.array([[0.2, 0.3]])).sum(),
+        lambda v: ours("stats.multinomial").logpmf(cd.array([1, 2, 0, 1]), 4, v / v.sum()),
+        lambda v: ours("special.diric")(v, cd.array([1, 2, 3, 4])).sum(),
+        lambda v: ours("special.sph_harm_y")(cd.array([1, 2]), 0, v[:2], 0.3).real.sum(),
+        lambda v: (ours("sparse.diags")([cd.array([1.0, 2.0])], [0]) @ v[:2])[0],
+    ):  # fmt: skip
+        assert np.isfinite(cd.grad(f)(np.array([0.3, 0.4, 0.7, 0.5]))).all()
+    for name, args in (
+        ("stats.gamma", None), ("spatial.distance.pdist", (X, "hamming")),
+        ("interpolate.griddata", (X, X[:, 0], X[:1] + 0.1, "cubic")),
+        ("special.jn_zeros", (cd.array(2), 3)), ("linalg.null_space", (X[:1],)),
+        ("ndimage.gaussian_filter", (X, cd.array([1.0, 2.0]), cd.array([0, 1]))),
+    ):  # fmt: skip
+        calls = [(f.mean, (X[2, 1], 0.0)) if args is None else (f, args)
+                 for f in (ours(name), of(name, "scipy"))]  # fmt: skip
+        plain = [np.asarray(x)[()] if isinstance(x, cd.Array) else x for x in calls[1][1]]
+        found = np.asarray(calls[0][0](*calls[0][1]))
+        np.testing.assert_allclose(found, calls[1][0](*plain), rtol=1e-12)
+
+
 @pytest.mark.parametrize(("c", "b"), [((2, 3), (3,)), ((3,), (3, 3, 2))])
 def test_several_circulant_systems(c, b):
     with pytest.raises(ValueError, match=r"solve_circulant.*vmap"):
@@ -291,7 +331,7 @@ def test_several_circulant_systems(c, b):
 
 def test_lstsq_of_a_driver_that_drops_in_its_own_way():
     with pytest.raises(NotImplementedError, match="gelsy"):
-        ours("linalg.lstsq")(cd.array(TALL), W, cond=0.5, lapack_driver="gelsy")
+        ours("linalg.lstsq")(cd.array(TALL, requires_grad=True), W, 0.5, lapack_driver="gelsy")
 
 
 def test_higher_orders_of_a_truncated_pseudo_inverse():

@@ -104,7 +104,7 @@ def test_frozen_and_other_methods():
     assert css.wishart.rvs(4, T, random_state=1).shape == (3, 3)
     assert repr(pickle.loads(pickle.dumps(css.wishart))) == "<cdiff.scipy.stats.wishart>"
     with pytest.raises(NotImplementedError, match=r"wishart\.mean has no derivative in cdiff"):
-        css.wishart.mean(4, cd.array(T))
+        css.wishart.mean(4, cd.array(T, requires_grad=True))
     with pytest.raises(AttributeError):
         css.wishart.no_such_name
 
@@ -115,7 +115,8 @@ def test_frozen_and_other_methods():
      "allow_singular"),
     (lambda: css.dirichlet.logpdf(cd.array(PARTS), ALPHA[:1]), ValueError, r"\(3, 2\) and .*\(1,"),
     (lambda: css.dirichlet.logpdf(cd.array(2 * PARTS), ALPHA), ValueError, "the sum 1"),
-    (lambda: css.multinomial.logpmf(cd.array(X[0]), 6, ALPHA), TypeError, "x and n count"),
+    (lambda: css.multinomial.logpmf(cd.array(X[0], requires_grad=True), 6, ALPHA), TypeError,
+     "x and n count"),
     (lambda: css.multinomial.logpmf(COUNTS, 6, cd.array(X)[0, :2]), ValueError, r"\(2,\) do not"),
     (lambda: css.wishart.logpdf(cd.array(S), 4, SMALL), ValueError, r"\(3, 3\) and .*\(2, 2\)"),
     (lambda: css.matrix_normal.logpdf(cd.array(X), None, S, S), ValueError, r"needs .*\(4, 4\)"),

@@ -308,7 +308,7 @@ def test_orders_have_no_derivative():
     with pytest.raises(NotImplementedError, match=r"mathieu_a\(m, q\): the derivative by m"):
         cd.grad(lambda m: csp.mathieu_a(m, 0.7))(2.0)
     with pytest.raises(TypeError, match="n counts"):
-        csp.diric(0.3, cd.array(3.0))
+        csp.diric(0.3, cd.array(3.0, requires_grad=True))
     # As a value it may be computed.
     assert csp.jv(cd.array(1.0), 2.0).item() == sc.jv(1.0, 2.0)
 

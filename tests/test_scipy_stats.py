@@ -290,9 +290,9 @@ def test_methods_without_a_derivative_say_so(method):
             np.ones(3))}.get(method, ())  # fmt: skip
     text = rf"gamma\.{method} has no derivative in cdiff: {UNKNOWN[method][:9]}"
     with pytest.raises(NotImplementedError, match=text):
-        getattr(css.gamma(cd.array(2.0)), method)(*args)
+        getattr(css.gamma(cd.array(2.0, requires_grad=True)), method)(*args)
     with pytest.raises(NotImplementedError, match=text):
-        getattr(css.gamma, method)(*args, cd.array(2.0))
+        getattr(css.gamma, method)(*args, cd.array(2.0, requires_grad=True))
 
 
 def test_errors():

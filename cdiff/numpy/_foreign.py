@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["instead_of", "sparse_product", "sparse_sum", "stand_in"]
+from cdiff import _core
+
+__all__ = ["instead_of", "sparse_product", "sparse_sum", "sparse_times", "stand_in"]
 
 NITER = "np.nditer cannot go over an Array that is being differentiated: iterate over x.flat"
 OF_OBJECTIVES = ("__call__", "function_wrapper")  # that make a number of what an objective gives
@@ -30,8 +32,8 @@ INSTEAD = {
     "pandas": "a table of pandas takes plain arrays here: write np.dot(table, v) or "
     "table.to_numpy() @ v, and v * column or column * v for elements",
     "scipy.sparse": "SciPy's sparse matrices take plain arrays here: write A @ x or x @ A for "
-    "products, A.toarray() * x for elements, and cdiff.scipy.sparse for matrices whose nonzeros "
-    "are tracked",
+    "products, x * A for a number x, A.toarray() * x for elements, and cdiff.scipy.sparse for "
+    "matrices whose nonzeros are tracked",
 }
 ASSIGNING = {"fill_diagonal"}  # into a plain array
 CLASSES = {"RClass": "r_", "CClass": "c_"}
@@ -192,3 +194,33 @@ def sparse_product(a: Any, b: Any) -> Any:
     from cdiff.scipy.sparse._array import matmul
 
     return matmul(a, b)
+
+
+def sparse_times(a: Any, b: Any, divided: bool) -> Any:
+    """A sparse matrix of SciPy times a number or divided by it, or a product of one whose operator
+    `*` is that of matrices.
+
+    Parameters
+    ----------
+    a, b : Array, and anything else
+    divided : bool
+        Whether `a` is divided by `b`.
+
+    Returns
+    -------
+    SparseArray, sparse matrix, Array, or NotImplemented
+    """
+    sparse = sys.modules.get("scipy.sparse")
+    if sparse is None or not (sparse.issparse(a) or (sparse.issparse(b) and not divided)):
+        return NotImplemented
+    matrix, x = (a, b) if sparse.issparse(a) else (b, a)
+    if x.ndim:
+        is_product = _core.is_tracked(x) and isinstance(matrix, sparse.spmatrix) and not divided
+        return sparse_product(a, b) if is_product else NotImplemented
+    if not _core.is_tracked(x):
+        x = np.asarray(x)[()]
+    else:
+        from cdiff.scipy.sparse._array import as_sparse
+
+        matrix = as_sparse(matrix, "sparse product")
+    return matrix / x if divided else matrix * x

@@ -19,7 +19,13 @@ from cdiff._face import misfit
 from cdiff.numpy import _edit, _in_place, _index, _linalg, _reduce, _rounding, _shape, _values
 from cdiff.numpy._common import NO_VALUE, ArrayLike, as_array, named, of_parts
 from cdiff.numpy._flat import Flat
-from cdiff.numpy._foreign import instead_of, sparse_product, sparse_sum, stand_in
+from cdiff.numpy._foreign import (
+    instead_of,
+    sparse_product,
+    sparse_sum,
+    sparse_times,
+    stand_in,
+)
 
 if TYPE_CHECKING:
     from cdiff._core import Array
@@ -263,6 +269,7 @@ METHODS: dict[str, Any] = {
     "__lost__": instead_of,
     "__matmul__": sparse_product,
     "__sum__": sparse_sum,
+    "__times__": sparse_times,
     "__words__": _check_words,
     "byteswap": _bytes_of("byteswap"),
     "clip": _clip,

@@ -16,7 +16,7 @@ from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff.numpy._common import as_array, of_parts
 from cdiff.scipy._language import FUNCTIONS
-from cdiff.scipy._mirror import mirror_of
+from cdiff.scipy._mirror import constant, mirror_of
 from cdiff.scipy._need import scipy_module
 
 __all__: list[str] = []
@@ -72,6 +72,7 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, *, diff_n: int = 0) -> Arra
     >>> round(cd.grad(lambda t: csp.sph_harm_y(1, 0, t, 0.3).real)(0.5), 4)
     -0.2342
     """
+    n, m = constant(n), constant(m)
     if any_array(n, m) or diff_n:
         raise TypeError("sph_harm_y: n and m count, and diff_n is 0: differentiate the function")
     theta, phi = _real(theta, "sph_harm_y"), _real(phi, "sph_harm_y")

@@ -52,8 +52,8 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
   `eig` with left vectors too, where all eigenvalues are finite and differ. `ldl` and
   `qr` with pivots are differentiated for constant pivots, `pinv` and `lstsq` along changes that
   keep the rank.
-- `linalg`, `fft`, filters and `convolve` with its relatives take complex numbers; other functions
-  are for real ones.
+- `linalg`, `fft`, `ndimage` and `convolve` with its relatives take complex numbers; other functions
+  are for real ones. `linalg` takes stacks where SciPy does.
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
 - `filtfilt`, `sosfiltfilt` (method "pad"), `savgol_filter`, `welch` and its relatives (with the
   mean of segments), `freqz`, `convolve2d` and `correlate2d` go by signals and coefficients,
@@ -81,6 +81,11 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
   `RegularGridInterpolator` and `interpn`: all methods but "splinef2d" and the legacy ones. Their
   splines are solved for directly, on plain arrays too, where SciPy's default is an iterative
   solver that stops at three to six digits.
+- A sparse matrix of tracked nonzeros is a `SparseArray`, of constant structure, whatever its
+  format: with `@`, sums, numbers in front, rows and columns, `kron`, and the solvers. `splu` and
+  `factorized` make factors once for all solutions and their derivatives; `cg`, `bicgstab` and
+  `gmres` compute derivatives as they compute values, to the same tolerance (give one: SciPy's
+  default is five digits), and raise where they do not converge.
 """
 
 

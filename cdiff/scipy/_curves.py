@@ -29,7 +29,9 @@ __all__ = ["Akima1DInterpolator", "CubicHermiteSpline", "CubicSpline", "Data", "
 
 
 def interval(x: Any, query: Any) -> Any:
-    """The interval of each query, the first or the last one outside."""
+    """The interval of each query, the first or the last one outside; points may descend."""
+    if x[0] > x[-1]:
+        x, query = -x, -query
     return np.clip(np.searchsorted(x, query, side="right") - 1, 0, len(x) - 2)
 
 
@@ -46,7 +48,7 @@ def real_query(x: Any, name: str) -> Array:
     return query
 
 
-def filled(found: Array, flat: Array, x: Array, below: Any, above: Any) -> Array:
+def filled(found: Array, flat: Array, x: Any, below: Any, above: Any) -> Array:
     """Rows of results with something else where the query lies below or above all points."""
     column = _core.reshape(flat, (flat.size, 1))
     found = _core.where(_core.less(column, x[0]), below, found)
@@ -58,7 +60,7 @@ class Data:
 
     def __init__(
         self, x: Any, y: Any, axis: int, name: str, least: int = 2, rows: Any = None,
-        single: bool = False,
+        single: bool = False, descends: bool = False,
     ) -> None:  # fmt: skip
         self.x, y = as_array(x), as_array(y)
         if not single:
@@ -75,7 +77,8 @@ class Data:
             )
         if rows is not None:
             self.x = rows_at(self.x, rows)
-        if not bool(np.all(np.diff(_core.peek(self.x)) > 0)):
+        steps = np.diff(_core.peek(self.x))
+        if not ((steps > 0).all() or (descends and (steps < 0).all())):
             raise ValueError(f"{name}: `x` must be strictly increasing sequence.")
         order = [self.axis] + [k for k in range(y.ndim) if k != self.axis]
         y = _core.transpose(y, order)
@@ -173,7 +176,9 @@ class _Piecewise(Interpolant):
         t = _core.reshape(flat - rows_at(data.x, k), (query.size, 1))
         found = _horner([rows_at(c, k) for c in self._coefficients], t, nu)
         if not extrapolate:
-            found = filled(found, flat, data.x, np.nan, np.nan)
+            ends = data.x[0], data.x[-1]
+            ends = _core.minimum(*ends), _core.maximum(*ends)
+            found = filled(found, flat, ends, np.nan, np.nan)
         return data.restored(found, query.shape)
 
     def _prepare(self) -> None:
@@ -473,7 +478,7 @@ class Akima1DInterpolator(_Cubic):
 
 
 class PPoly(_Piecewise):
-    """As `scipy.interpolate.PPoly`: polynomials on intervals, with ascending points.
+    """As `scipy.interpolate.PPoly`: polynomials on intervals, whose points ascend or descend.
 
     >>> cd.grad(lambda t: csi.PPoly([[1.0], [0.0]], [0.0, 1.0])(t))(0.5)
     1.0
@@ -498,6 +503,6 @@ class PPoly(_Piecewise):
         c = _core.transpose(c, order)
         # The data only say where the pieces begin, and which shape the results have.
         shape = c.shape[2 : 2 + axis] + (c.shape[1] + 1,) + c.shape[2 + axis :]
-        self._data = Data(x, np.zeros(shape), axis, "PPoly")
+        self._data = Data(x, np.zeros(shape), axis, "PPoly", descends=True)
         rows = _core.reshape(c, (*c.shape[:2], c.size // (c.shape[0] * c.shape[1])))
         self._coefficients = [rows[k] for k in reversed(range(c.shape[0]))]

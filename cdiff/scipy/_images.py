@@ -15,7 +15,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes
 from cdiff.numpy._edit import sliding_window_view
 from cdiff.numpy._pad import pad
-from cdiff.scipy._mirror import no_keywords
+from cdiff.scipy._mirror import constant, no_keywords
 
 __all__ = ["PADS", "as_given", "image", "per_axis", "windows"]
 
@@ -34,6 +34,7 @@ def image(input: Any, output: Any, name: str) -> Array:
 
 def per_axis(given: Any, count: int, name: str) -> list[Any]:
     """One entry for each axis."""
+    given = constant(given)
     several = isinstance(given, (list, tuple))
     if isinstance(given, str) or (not several and np.ndim(given) == 0):
         return [given] * count

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "any_tracked",
+    "constant",
     "doubled",
     "holds_arrays",
     "in_double",
     "mirror_of",
     "no_keywords",
+    "plainly",
     "rows_at",
     "without_derivative",
 ]
@@ -52,9 +54,14 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
 
         @wraps(f)
         def mirror(*args: Any, **kwargs: Any) -> Any:
-            if holds_arrays(args, kwargs):
+            if not holds_arrays(args, kwargs):
+                return original(*args, **kwargs)
+            try:
                 return f(*args, **kwargs)
-            return original(*args, **kwargs)
+            except NotImplementedError:
+                if any_tracked([*args, *kwargs.values()]):
+                    raise
+                return plainly(original, args, kwargs)
 
         with suppress(TypeError, ValueError):
             mirror.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
@@ -130,6 +137,18 @@ def without_derivative(function: Any, name: str, instead: str | None) -> Any:
 def any_tracked(values: Any) -> bool:
     """Whether a tracked `Array` is among values, in lists and tuples too."""
     return any(any_tracked(x) if isinstance(x, (list, tuple)) else is_tracked(x) for x in values)
+
+
+def constant(x: Any) -> Any:
+    """An untracked `Array` as a plain one, in lists and tuples too; what is tracked as it is."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([constant(y) for y in x]) if holds_arrays(tuple(x), {}) else x
+    return np.asarray(x)[()] if type(x) is Array and not is_tracked(x) else x
+
+
+def plainly(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What a function of SciPy gives for arguments none of which is tracked."""
+    return function(*constant(args), **{name: constant(x) for name, x in kwargs.items()})
 
 
 def rows_at(a: Any, positions: Any) -> Any:

@@ -20,7 +20,7 @@ from cdiff.numpy._common import as_array, of_values
 from cdiff.numpy._index import diagonal
 from cdiff.scipy import special
 from cdiff.scipy._frozen import Frozen, refuse
-from cdiff.scipy._mirror import holds_arrays
+from cdiff.scipy._mirror import any_tracked, constant, holds_arrays, plainly
 from cdiff.scipy._need import scipy_module
 
 _stats = scipy_module("stats")
@@ -63,9 +63,11 @@ class Multivariate:
         plain = getattr(self._plain, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if holds_arrays(args, kwargs):
-                if name not in (self._method, self._method[3:]):
+            if name not in (self._method, self._method[3:]):
+                if any_tracked([*args, *kwargs.values()]):
                     refuse(self._name, name)
+                return plainly(plain, args, kwargs)
+            if holds_arrays(args, kwargs):
                 y = self._log_density(*args, **kwargs)
                 return y if name == self._method else _core.exp(y)
             return plain(*args, **kwargs)
@@ -197,7 +199,8 @@ def _dirichlet(x: Any, alpha: Any) -> Array:
 
 def _counted(x: Any, p: Any, n: Any, name: str) -> tuple[Any, Array, Any]:
     """Counts, which are constant, parameters along the last axis, and what counts are allowed."""
-    if type(x) is Array or type(n) is Array:
+    x, n = constant(x), constant(n)
+    if holds_arrays((x, n), {}):
         raise TypeError(
             f"{name}: x and n count, and have no derivative; give them as plain numbers"
         )

@@ -11,6 +11,8 @@ derivative is made, and makes a few operations per axis, whatever the number of 
 from __future__ import annotations
 
 import math
+from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff._mapped import PointCallee
-from cdiff.numpy._common import as_array, axis_of, of_values
+from cdiff.numpy._common import as_array, axis_of, of_parts, of_values
 from cdiff.numpy._pad import pad
 from cdiff.scipy._language import FUNCTIONS
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
@@ -96,11 +98,30 @@ class SplineFilter(PointCallee):
         return call(self, [tangents[0]])
 
 
-def _image(input: Any, name: str) -> Array:
-    a = as_array(input)
-    if a.dtype.kind == "c":
-        raise TypeError(f"{name}: complex images are not differentiated; take x.real and x.imag")
-    return _core.cast(a, float)
+def _by_parts(f: Any) -> Any:
+    """A decorator: of complex images the real parts, and then the imaginary ones, as in SciPy."""
+    form = signature(f)
+
+    @wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Array:
+        try:
+            given = form.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{f.__name__}: {error}") from None
+        a, beyond = as_array(given["input"]), as_array(given.get("cval", 0.0))
+        if a.dtype.kind != "c":
+            return f(*args, **kwargs)
+        found = []
+        for part in (_core.real, _core.imag):
+            more = {"cval": part(beyond)} if "cval" in given else {}
+            found.append(f(**{**given, "input": part(a), **more}))
+        return of_parts(*found)
+
+    return function
+
+
+def _image(input: Any) -> Array:
+    return _core.cast(as_array(input), float)
 
 
 def _mode_of(mode: Any, name: str) -> str:
@@ -116,6 +137,7 @@ def _checked_order(order: int, name: str, least: int = 0) -> None:
 
 
 @_mirrors
+@_by_parts
 def spline_filter1d(
     input: Any, order: int = 3, axis: int = -1, output: Any = np.float64, mode: str = "mirror"
 ) -> Array:
@@ -125,13 +147,14 @@ def spline_filter1d(
     1.0
     """
     no_keywords("spline_filter1d", output=(output, np.float64))
-    a, mode = _image(input, "spline_filter1d"), _mode_of(mode, "spline_filter1d")
+    a, mode = _image(input), _mode_of(mode, "spline_filter1d")
     _checked_order(order, "spline_filter1d")
     axis = axis_of(a, axis, "spline_filter1d")
     return a if order < 2 else call(SplineFilter(order, mode, (axis,)), [a])
 
 
 @_mirrors
+@_by_parts
 def spline_filter(
     input: Any, order: int = 3, output: Any = np.float64, mode: str = "mirror"
 ) -> Array:
@@ -141,7 +164,7 @@ def spline_filter(
     1.0
     """
     no_keywords("spline_filter", output=(output, np.float64))
-    a, mode = _image(input, "spline_filter"), _mode_of(mode, "spline_filter")
+    a, mode = _image(input), _mode_of(mode, "spline_filter")
     _checked_order(order, "spline_filter", 2)
     return call(SplineFilter(order, mode, tuple(range(a.ndim))), [a])
 
@@ -319,7 +342,7 @@ def _taken_by_axes(a: Array, lines: list[Array], order: int, mode: str, cval: An
 def _begun(input: Any, order: int, mode: str, output: Any, name: str) -> tuple[Array, str, Any]:
     """The image, the mode, and the dtype of the result: that of a floating image."""
     no_keywords(name, output=(output, None))
-    a = _image(input, name)
+    a = _image(input)
     if a.ndim < 1:
         raise misfit(f"{name}: the image must have an axis, got shape {a.shape}", RuntimeError)
     _checked_order(order, name)
@@ -328,6 +351,7 @@ def _begun(input: Any, order: int, mode: str, output: Any, name: str) -> tuple[A
 
 
 @_mirrors
+@_by_parts
 def map_coordinates(
     input: Any, coordinates: Any, output: Any = None, order: int = 3, mode: str = "constant",
     cval: float = 0.0, prefilter: bool = True,
@@ -359,6 +383,7 @@ def _each(given: Any, ndim: int, name: str) -> Array:
 
 
 @_mirrors
+@_by_parts
 def shift(
     input: Any, shift: Any, output: Any = None, order: int = 3, mode: str = "constant",
     cval: float = 0.0, prefilter: bool = True,
@@ -375,6 +400,7 @@ def shift(
 
 
 @_mirrors
+@_by_parts
 def zoom(
     input: Any, zoom: Any, output: Any = None, order: int = 3, mode: str = "constant",
     cval: float = 0.0, prefilter: bool = True, *, grid_mode: bool = False,
@@ -416,6 +442,7 @@ def _affine_parts(matrix: Any, offset: Any, ndim: int) -> tuple[Array, Array]:
 
 
 @_mirrors
+@_by_parts
 def affine_transform(
     input: Any, matrix: Any, offset: Any = 0.0, output_shape: Any = None, output: Any = None,
     order: int = 3, mode: str = "constant", cval: float = 0.0, prefilter: bool = True,
@@ -451,6 +478,7 @@ def _rotated_shape(turn: Any, plane: Any) -> Any:
 
 
 @_mirrors
+@_by_parts
 def rotate(
     input: Any, angle: Any, axes: tuple[int, int] = (1, 0), reshape: bool = True,
     output: Any = None, order: int = 3, mode: str = "constant", cval: float = 0.0,

@@ -19,7 +19,7 @@ from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, of_values
 from cdiff.scipy._interp1d import interp1d
-from cdiff.scipy._mirror import doubled, no_keywords, rows_at
+from cdiff.scipy._mirror import any_tracked, constant, doubled, no_keywords, plainly, rows_at
 from cdiff.scipy._need import scipy_module
 
 _interpolate = scipy_module("interpolate")
@@ -159,7 +159,7 @@ class _Scattered:
     """Constant points, with values that may be tracked."""
 
     def __init__(self, points: Any, values: Any, **more: Any) -> None:
-        name = type(self).__name__
+        name, points = type(self).__name__, constant(points)
         if any_array(points):
             raise NotImplementedError(f"{name}: by its points there is no derivative in cdiff: "
                                       "give them as plain numbers")  # fmt: skip
@@ -319,6 +319,9 @@ def griddata(
     if method == "nearest":
         return NearestNDInterpolator(points, values, rescale=rescale)(xi)
     if method != "linear":
+        if not any_tracked([points, values, xi]):
+            return plainly(_interpolate.griddata, (points, values, xi, method), {
+                "fill_value": fill_value, "rescale": rescale})  # fmt: skip
         raise NotImplementedError(
             f"griddata: the method {method!r} has no derivative in cdiff: use 'linear', or "
             "RBFInterpolator, which is smooth"

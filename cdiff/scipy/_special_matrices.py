@@ -18,7 +18,7 @@ from cdiff.numpy._common import as_array
 from cdiff.scipy._matrix import joined
 from cdiff.scipy._mirror import in_double, mirror_of
 from cdiff.scipy._need import scipy_module
-from cdiff.scipy._structure import matrix_of, over_stacks, promoted, vector_of
+from cdiff.scipy._structure import EITHER, matrix_of, over_stacks, promoted, vector_of
 
 __all__: list[str] = []
 _mirrors = mirror_of(scipy_module("linalg"), __all__)
@@ -148,8 +148,12 @@ def matmul_toeplitz(
     array([3., 3.])
     """
     pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
-    table, x = promoted(toeplitz(*[as_array(z) for z in pair]), x)
-    return _core.matmul(table, x)
+    return _toeplitz_times(pair[0], pair[1] if len(pair) > 1 else None, x)
+
+
+@over_stacks(1, 1, EITHER)
+def _toeplitz_times(c: Any, r: Any, x: Any) -> Array:
+    return _core.matmul(*promoted(toeplitz(c, r), x))
 
 
 @_mirrors

@@ -23,7 +23,15 @@ from cdiff.numpy._least_squares import kept_values, pseudo_inverse
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._pencil import left_vectors, pair_eig
-from cdiff.scipy._structure import hermitian_of, matrices_of, matrix_of, square_of, symmetric_of
+from cdiff.scipy._structure import (
+    EITHER,
+    hermitian_of,
+    matrices_of,
+    matrix_of,
+    over_stacks,
+    square_of,
+    symmetric_of,
+)
 
 _linalg = scipy_module("linalg")
 __all__: list[str] = []
@@ -122,6 +130,7 @@ def _check_driver(driver: Any, pair: bool, some: bool, name: str) -> None:
 
 
 @_mirrors
+@over_stacks(2, 2, pairs_only=True)
 def eigh(
     a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False,
     overwrite_a: bool = False, overwrite_b: bool = False, type: int = 1, check_finite: bool = True,
@@ -155,6 +164,7 @@ def eigh(
 
 
 @_mirrors
+@over_stacks(2, 2, pairs_only=True)
 def eigvalsh(
     a: Any, b: Any = None, *, lower: bool = True, overwrite_a: bool = False,
     overwrite_b: bool = False, type: int = 1, check_finite: bool = True,
@@ -314,6 +324,7 @@ def pinvh(
 
 
 @_mirrors
+@over_stacks(2, EITHER)
 def lstsq(
     a: Any, b: Any, cond: Any = None, overwrite_a: bool = False, overwrite_b: bool = False,
     check_finite: bool = True, lapack_driver: Any = None,
@@ -373,19 +384,26 @@ def qr(
             f"qr: with mode='full' the last columns of Q are not unique for shape {a.shape}; use "
             "mode='economic'"
         )
-    order: Any = None
     if pivoting:
-        order = of_values(_column_order, matrix_of(a, "qr"))
-        a = rows_at(a.mT, order).mT
-    q, r = _numpy_linalg.qr(a, names[mode])
+        return _pivoted(a, mode, names[mode])
+    found = _orthogonal(a, mode, names[mode])
+    return found[0] if mode == "r" and a.ndim > 2 and _R_ALONE else found
+
+
+def _orthogonal(a: Array, mode: str, ours: str) -> tuple[Array, ...]:
+    """Q and R, or R alone with SciPy's rows of zeros; `ours` is NumPy's name of the mode."""
+    q, r = _numpy_linalg.qr(a, ours)
     rows, columns = a.shape[-2:]
     if mode == "r" and rows > columns:
         zeros = np.zeros((*a.shape[:-2], rows - columns, columns), a.dtype)
         r = _core.concatenate([r, as_array(zeros)], a.ndim - 2)
-    if mode == "r" and a.ndim > 2 and _R_ALONE:
-        return r
-    found = (r,) if mode == "r" else (q, r)
-    return (*found, order) if pivoting else found
+    return (r,) if mode == "r" else (q, r)
+
+
+@over_stacks(2)
+def _pivoted(a: Array, mode: str, ours: str) -> tuple[Any, ...]:
+    order = of_values(_column_order, a)
+    return *_orthogonal(rows_at(a.mT, order).mT, mode, ours), order
 
 
 # --- LDL ------------------------------------------------------------------------------------------
@@ -437,6 +455,7 @@ def _ldl_masks(d: Any, lower: Any) -> tuple[Any, Any]:
 
 
 @_mirrors
+@over_stacks(2)
 def ldl(
     A: Any, lower: bool = True, hermitian: bool = True, overwrite_a: bool = False,
     check_finite: bool = True,

@@ -7,6 +7,7 @@ Shared by the files of `cdiff.scipy.linalg`; it must not know what is computed o
 from __future__ import annotations
 
 from functools import wraps
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,8 @@ from cdiff.numpy._shape import stack
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["hermitian_of", "matrices_of", "matrix_of", "over_stacks", "promoted", "square_of",
-           "symmetric_of", "vector_of"]  # fmt: skip
+__all__ = ["EITHER", "hermitian_of", "matrices_of", "matrix_of", "over_stacks", "promoted",
+           "square_of", "symmetric_of", "vector_of"]  # fmt: skip
 
 
 def square_of(a: Any, name: str) -> Array:
@@ -88,14 +89,19 @@ def hermitian_of(a: Array, lower: bool) -> Array:
     return half + adjoint(half) + main
 
 
-def over_stacks(*dims: int) -> Callable[[Any], Any]:
+EITHER = 0  # a vector or, with more axes, matrices
+
+
+def over_stacks(*dims: int, pairs_only: bool = False) -> Callable[[Any], Any]:
     """A decorator for a function of vectors or matrices: given stacks of them, it goes over these
     and stacks its results, as SciPy's functions do.
 
     Parameters
     ----------
     *dims : int
-        How many axes each of the first arguments has.
+        How many axes each of the first arguments has, or `EITHER`.
+    pairs_only : bool
+        The function itself takes stacks where only the first of them is given.
 
     Returns
     -------
@@ -103,23 +109,35 @@ def over_stacks(*dims: int) -> Callable[[Any], Any]:
     """
 
     def decorate(f: Any) -> Any:
+        names = list(signature(f).parameters)[: len(dims)]
+
         @wraps(f)
         def whole(*args: Any, **kwargs: Any) -> Any:
-            given = [x if x is None else as_array(x) for x in args[: len(dims)]]
-            pairs = list(zip(given, dims, strict=False))
-            heads = [x.shape[: x.ndim - d] for x, d in pairs if x is not None and x.ndim > d]
-            if not heads:
+            count = len(args[: len(dims)])
+            given = [*args[:count], *map(kwargs.get, names[count:])]
+            arrays = [x if x is None else as_array(x) for x in given]
+            if pairs_only and arrays[1] is None:
                 return f(*args, **kwargs)
-            shape, rest = np.broadcast_shapes(*heads), args[len(dims) :]
+            own = [0 if x is None else min(x.ndim, d or 2)
+                   for x, d in zip(arrays, dims, strict=True)]  # fmt: skip
+            heads = [() if x is None else x.shape[: x.ndim - d]
+                     for x, d in zip(arrays, own, strict=True)]  # fmt: skip
+            if not any(heads):
+                return f(*args, **kwargs)
+            shape, rest = np.broadcast_shapes(*heads), args[count:]
             if 0 in shape:
                 raise ValueError(f"{f.__name__}: a stack of shape {shape} is empty")
             parts = [
-                _core.broadcast_to(x, shape + x.shape[x.ndim - d :]) if x is not None else None
-                for x, d in pairs
+                x if x is None else _core.broadcast_to(x, shape + x.shape[x.ndim - d :])
+                for x, d in zip(arrays, own, strict=True)
             ]
-            places = list(np.ndindex(shape))
-            one = [[x if x is None else x[k] for x in parts] for k in places]
-            return _stacked([f(*x, *rest, **kwargs) for x in one], shape)
+            results = []
+            for k in np.ndindex(shape):
+                one = [x if x is None else x[k] for x in parts]
+                named = {n: x for n, x in zip(names[count:], one[count:], strict=True)
+                         if n in kwargs}  # fmt: skip
+                results.append(f(*one[:count], *rest, **{**kwargs, **named}))
+            return _stacked(results, shape)
 
         return whole
 

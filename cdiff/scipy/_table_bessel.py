@@ -86,7 +86,8 @@ row("log_wright_bessel", "a b x", "by_steps_within(a, 'log_wright_bessel', 0, a,
 
 # --- spherical; n is a whole number
 
-LOWER = "(trunc(n) * spherical_{0}n(maximum(trunc(n) - 1, 0), x)"
+# That of order 0 has no function of lower order in it, which can be infinite.
+LOWER = "(where(n < 1, 0.0, trunc(n) * spherical_{0}n(maximum(trunc(n) - 1, 0), x))"
 for _kind, _sign, _factor, _mp in (
     ("j", "-", "", "sqrt(pi / (2 * x)) * besselj(n + 0.5, x)"),
     ("y", "-", "", "sqrt(pi / (2 * x)) * bessely(n + 0.5, x)"),

@@ -45,6 +45,7 @@ from cdiff.scipy._powers import *  # noqa: F403
 from cdiff.scipy._special_matrices import *  # noqa: F403
 from cdiff.scipy._spectral import *  # noqa: F403
 from cdiff.scipy._structure import (
+    EITHER,
     check_method,
     hermitian_of,
     matrix_of,
@@ -162,10 +163,16 @@ def solve_banded(
     >>> cd.grad(lambda b: csl.solve_banded((0, 0), [[4.0]], b)[0])(np.ones(1))
     array([0.25])
     """
-    low, up = l_and_u
+    return _banded(ab, b, *l_and_u)
+
+
+@over_stacks(2, EITHER)
+def _banded(ab: Any, b: Any, low: int, up: int) -> Array:
     ab, b = promoted(matrix_of(ab, "solve_banded"), b)
     if ab.shape[0] != low + up + 1:
-        raise misfit(f"solve_banded: {l_and_u=} needs ab with {low + up + 1} rows, not {ab.shape}")
+        raise misfit(
+            f"solve_banded: l_and_u={low, up} needs ab with {low + up + 1} rows, not {ab.shape}"
+        )
     if b.ndim not in (1, 2) or b.shape[0] != ab.shape[1]:
         raise misfit(f"solve_banded: shapes of ab {ab.shape} and b {b.shape} do not fit")
     if b.ndim == 2:
@@ -174,6 +181,7 @@ def solve_banded(
 
 
 @_mirrors
+@over_stacks(2, EITHER)
 def solveh_banded(
     ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False, lower: bool = False,
     check_finite: bool = True,
@@ -231,6 +239,7 @@ def cho_solve(
     array([0.25])
     """
     (c, lower), b = c_and_lower, as_array(b)
+    lower = bool(np.all(lower))  # of a stack SciPy gives one for each
     vector = b.ndim == 1
     b = _core.reshape(b, (b.size, 1)) if vector else b
     first = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
@@ -260,25 +269,32 @@ def _order_of_pivots(piv: Any, m: int) -> Any:
 
 def _lu_factors(a: Array) -> tuple[Any, Array, Array]:
     """The order of the rows, L and U; the permutation is constant where there are no ties."""
-    m, n = a.shape
-    k = min(m, n)
+    m, k = a.shape[0], min(a.shape)
     order = of_values(_pivot_order, a)
-    rows = rows_at(a, order)
-    low, up = unpacked(call(PackedLU(), [rows[:k, :k]]))
+    packed = _packed(rows_at(a, order))
+    return order, _tril(packed[:, :k], -1) + np.eye(m, k, dtype=a.dtype), _triu(packed[:k])
+
+
+def _packed(rows: Array) -> Array:
+    """L and U of a matrix that needs no pivoting, in one matrix (the ones left out)."""
+    m, n = rows.shape
+    k = min(m, n)
+    packed = call(PackedLU(), [rows[:k, :k]])
+    if m == n:
+        return packed
+    low, up = unpacked(packed)
     if m > k:
-        rest = _solved(up.mT, rows[k:].mT, "lower triangular", "lu").mT
-        low = _core.concatenate([low, rest], 0)
-    if n > k:
-        up = _core.concatenate([up, _solved(low, rows[:, k:], "lower triangular", "lu")], 1)
-    return order, low, up
+        below = _solved(up.mT, rows[k:].mT, "lower triangular", "lu").mT
+        return _core.concatenate([packed, below], 0)
+    return _core.concatenate([packed, _solved(low, rows[:, k:], "lower triangular", "lu")], 1)
 
 
 def _inverse_order(order: Any) -> Any:
     return np.argsort(order)
 
 
-def _permutation(order: Any) -> Any:
-    return np.eye(len(order))[np.argsort(order)]
+def _permutation(order: Any, dtype: str) -> Any:
+    return np.eye(len(order), dtype=dtype)[np.argsort(order)]
 
 
 @_mirrors
@@ -296,20 +312,22 @@ def lu(
     order, low, up = _lu_factors(matrix_of(a, "lu"))
     if permute_l:
         return rows_at(low, of_values(_inverse_order, order)), up
-    return of_values(_inverse_order if p_indices else _permutation, order), low, up
+    if p_indices:
+        return of_values(_inverse_order, order), low, up
+    return of_values(_permutation, order, low.dtype.char.lower()), low, up
 
 
 @_mirrors
 @over_stacks(2)
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Any]:
-    """As `scipy.linalg.lu_factor`: L and U in one square matrix, and the exchanged rows.
+    """As `scipy.linalg.lu_factor`: L and U in one matrix, and the exchanged rows.
 
     >>> cd.grad(lambda a: csl.lu_factor(a)[0][1, 1])(np.array([[2.0, 1.0], [1.0, 3.0]]))
     array([[ 0.25, -0.5 ],
            [-0.5 ,  1.  ]])
     """
-    a = square_of(matrix_of(a, "lu_factor"), "lu_factor")
-    return call(PackedLU(), [rows_at(a, of_values(_pivot_order, a))]), of_values(_pivots, a)
+    a = matrix_of(a, "lu_factor")
+    return _packed(rows_at(a, of_values(_pivot_order, a))), of_values(_pivots, a)
 
 
 @_mirrors
@@ -322,10 +340,14 @@ def lu_solve(
     >>> cd.grad(lambda b: csl.lu_solve((np.array([[2.0]]), [0]), b)[0])(np.ones(1))
     array([0.5])
     """
-    packed, piv = lu_and_piv
-    packed, b = promoted(square_of(matrix_of(packed, "lu_solve"), "lu_solve"), b)
     if trans not in (0, 1, 2):
         raise ValueError(f"lu_solve: trans is 0, 1 or 2, not {trans!r}")
+    return _lu_solved(*lu_and_piv, b, trans)
+
+
+@over_stacks(2, 1, EITHER)
+def _lu_solved(packed: Any, piv: Any, b: Any, trans: int) -> Array:
+    packed, b = promoted(square_of(matrix_of(packed, "lu_solve"), "lu_solve"), b)
     low, up = unpacked(packed)
     order = of_values(_order_of_pivots, piv, packed.shape[0])
     if trans == 0:
@@ -434,9 +456,12 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Array:
     array([0.25])
     """
     pair = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr,)
-    return _solved(
-        _special_matrices.toeplitz(*[as_array(x) for x in pair]), b, None, "solve_toeplitz"
-    )
+    return _toeplitz_solved(pair[0], pair[1] if len(pair) > 1 else None, b)
+
+
+@over_stacks(1, 1, EITHER)
+def _toeplitz_solved(c: Any, r: Any, b: Any) -> Array:
+    return _solved(_special_matrices.toeplitz(c, r), b, None, "solve_toeplitz")
 
 
 @_mirrors
@@ -478,6 +503,7 @@ def _selected(select: Any, select_range: Any, name: str) -> dict[str, Any]:
 
 
 @_mirrors
+@over_stacks(1, 1)
 def eigh_tridiagonal(
     d: Any, e: Any, eigvals_only: bool = False, select: Any = "a", select_range: Any = None,
     check_finite: bool = True, tol: float = 0.0, lapack_driver: str = "auto",
@@ -493,6 +519,7 @@ def eigh_tridiagonal(
 
 
 @_mirrors
+@over_stacks(1, 1)
 def eigvalsh_tridiagonal(
     d: Any, e: Any, select: Any = "a", select_range: Any = None, check_finite: bool = True,
     tol: float = 0.0, lapack_driver: str = "auto",

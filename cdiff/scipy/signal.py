@@ -466,6 +466,8 @@ def savgol_filter(
     array([0.333333, 0.333333, 0.333333, 0.      ])
     """
     x, w = _numbers(x, "savgol_filter"), int(window_length)
+    if x.dtype.kind == "c":
+        raise TypeError("savgol_filter: SciPy drops the imaginary part; smooth x.real and x.imag")
     axis = axis_of(x, axis, "savgol_filter")
     if mode not in (*SMOOTHED, "interp"):
         raise ValueError(f"savgol_filter: mode is interp or {', '.join(SMOOTHED)}, not {mode!r}")

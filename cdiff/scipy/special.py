@@ -38,6 +38,7 @@ from cdiff.scipy import _complex_valued
 from cdiff.scipy._complex_valued import *  # noqa: F403
 from cdiff.scipy._examples import example
 from cdiff.scipy._language import FUNCTIONS, OWN, ROWS, jointly
+from cdiff.scipy._mirror import constant
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy._rows import apply_row
@@ -196,6 +197,7 @@ def multigammaln(a: Any, d: int) -> Any:
     >>> round(cd.grad(csp.multigammaln)(3.0, 2), 6)
     1.625941
     """
+    d = constant(d)
     if any_array(d) or int(d) != d or d < 1:
         raise misfit("multigammaln: d must be a positive integer (dimension), and is constant")
     if np.any(of_values(np.less_equal, a, 0.5 * (d - 1))):
@@ -212,6 +214,7 @@ def diric(x: Any, n: Any) -> Any:
     >>> round(cd.grad(csp.diric)(1.0, 3), 6)
     -0.560981
     """
+    n = constant(n)
     if any_array(n):
         raise TypeError("diric: n counts, and has no derivative; give it as a plain number")
     whole = np.asarray(n) == np.floor(n)

@@ -30,7 +30,7 @@ from cdiff.numpy._common import any_true, as_array, of_values
 from cdiff.scipy import _language, _multivariate, _statistics, _stats_more  # noqa: F401 -- fill the language, the tables
 from cdiff.scipy._examples import example
 from cdiff.scipy._frozen import CONTINUOUS_METHODS, DISCRETE_METHODS, UNKNOWN, Frozen, refuse
-from cdiff.scipy._mirror import holds_arrays
+from cdiff.scipy._mirror import any_tracked, holds_arrays, plainly
 from cdiff.scipy._multivariate import *  # noqa: F403
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._others import other
@@ -183,9 +183,9 @@ class _Distribution:
             return plain
 
         def known(*args: Any, **kwargs: Any) -> Any:
-            if holds_arrays(args, kwargs):
+            if any_tracked([*args, *kwargs.values()]):
                 refuse(self._family.name, name)
-            return plain(*args, **kwargs)
+            return plainly(plain, args, kwargs)
 
         return known
 

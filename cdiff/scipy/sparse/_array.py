@@ -6,18 +6,29 @@ the nonzeros is computed at their places only. It knows coordinates, nothing of 
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, call
+from cdiff._core import Array, call, is_tracked
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.scipy._linear import Bilinear, LinearSolution
+from cdiff.scipy._mirror import constant
 from cdiff.scipy._need import scipy_module
 
-__all__ = ["SparseArray", "as_sparse", "from_compressed", "from_coordinates", "matmul", "solved"]
+__all__ = [
+    "Solution",
+    "SparseArray",
+    "as_sparse",
+    "from_compressed",
+    "from_coordinates",
+    "from_diagonals",
+    "matmul",
+    "solved",
+]  # fmt: skip
 
 _sparse = scipy_module("sparse")
 _solvers = scipy_module("sparse.linalg")
@@ -68,28 +79,55 @@ class Product(Bilinear):
 
 
 class Solution(LinearSolution):
-    """The solution y of a @ y = b for a sparse matrix a."""
+    """The solution y of a @ y = b for a sparse matrix a, or for its transpose.
 
-    def __init__(self, *structure: Any) -> None:
-        self.structure = Structure(*structure)
+    Parameters
+    ----------
+    rows, columns, shape
+        As those of a `Structure`.
+    transposed : bool
+    kept : list of one element, optional
+        Shared with the solutions of the same and of the transposed system: the nonzeros that were
+        factorised last, and their factors.
+    """
+
+    def __init__(
+        self, rows: Any, columns: Any, shape: Any, transposed: bool = False, kept: Any = None
+    ) -> None:
+        self.structure = Structure(rows, columns, shape)
+        self.transposed = transposed
+        self.kept = [None] if kept is None else kept
 
     def __reduce__(self) -> Any:
-        return Solution, tuple(self.structure)
+        return Solution, (*self.structure, self.transposed)
 
     def __repr__(self) -> str:
         return "spsolve"
 
     def value(self, arrays: list[Any]) -> Any:
-        return _solvers.splu(self.structure.matrix(arrays[0]).tocsc()).solve(arrays[1])
+        return self.factors(arrays[0]).solve(arrays[1], "T" if self.transposed else "N")
+
+    def factors(self, data: Any) -> Any:
+        """Those of the matrix with these nonzeros."""
+        found = self.kept[0]
+        if found is None or found[0].dtype != data.dtype or not np.array_equal(found[0], data):
+            found = data.copy(), _solvers.splu(self.structure.matrix(data).tocsc())
+            self.kept[0] = found
+        return found[1]
+
+    def turned(self) -> Solution:
+        """That of the transposed system."""
+        return Solution(*self.structure, not self.transposed, self.kept)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        at = self.structure
-        w = call(Solution(*at.flipped()), [operands[0], g])
-        by_data = -_core.sum(w[at.rows] * y[at.columns], (1,)) if wanted[0] else None
+        w, at = call(self.turned(), [operands[0], g]), self.structure
+        left, right = (y, w) if self.transposed else (w, y)
+        by_data = -_core.sum(left[at.rows] * right[at.columns], (1,)) if wanted[0] else None
         return [by_data, w]
 
     def times(self, a: Any, x: Any) -> Any:
-        return call(Product(*self.structure), [a, x])
+        at = self.structure
+        return call(Product(*(at.flipped() if self.transposed else at)), [a, x])
 
 
 class SparseArray:
@@ -162,6 +200,41 @@ class SparseArray:
     __rmul__ = __mul__
     dot = __matmul__
 
+    def __getitem__(self, key: Any) -> Any:
+        """An element, or the matrix of some rows and columns: slices, lists, masks, `np.ix_`."""
+        key = key if isinstance(key, tuple) else (key, slice(None))
+        if len(key) != 2 or any(k is None or k is Ellipsis for k in key):
+            raise IndexError(f"a SparseArray has rows and columns, no {key}")
+        whole = [isinstance(k, slice) for k in key]
+        if all(np.ndim(k) == 0 for k in key) and not any(whole):
+            return self[[key[0]], :][:, [key[1]]].sum()
+        open_mesh = [np.shape(k) for k in key] == [(np.size(key[0]), 1), (1, np.size(key[1]))]
+        if not (open_mesh or any(whole)) or any(
+            np.ndim(k) != 1 + open_mesh for k, w in zip(key, whole, strict=True) if not w
+        ):
+            raise IndexError(
+                "of a SparseArray take one element, or rows and columns by slices, lists or "
+                "np.ix_(rows, columns); other choices are made of toarray()"
+            )
+        found = self
+        for axis, k in enumerate(key):
+            places = np.arange(self.shape[axis])[k if isinstance(k, slice) else np.ravel(k)]
+            ones = _core.array(np.ones(places.size, self.dtype))
+            picked = Structure(np.arange(places.size), places, (places.size, self.shape[axis]))
+            chosen = SparseArray(ones, picked if axis == 0 else picked.flipped())
+            found = _sparse_product(*((chosen, found) if axis == 0 else (found, chosen)))
+        return found
+
+    def transpose(self) -> SparseArray:
+        """The transpose."""
+        return self.T
+
+    def _itself(self, copy: bool = False) -> SparseArray:
+        """In SciPy's other formats it is the same."""
+        return self
+
+    tocsr = tocsc = tocoo = _itself
+
     def __neg__(self) -> SparseArray:
         return SparseArray(-self.data, self.structure)
 
@@ -233,6 +306,45 @@ def _sparse_product(a: SparseArray, b: SparseArray) -> SparseArray:
     return SparseArray(data, Structure(places // shape[1], places % shape[1], shape))
 
 
+def kron_of(a: SparseArray, b: SparseArray) -> SparseArray:
+    """Kronecker's product of two sparse matrices."""
+    data = _core.reshape(a.data, (a.nnz, 1)) * b.data
+    rows, columns = (
+        np.ravel(np.asarray(i, np.int64)[:, None] * n + j)
+        for i, j, n in zip(a.structure[:2], b.structure[:2], b.shape, strict=True)
+    )
+    shape = (a.shape[0] * b.shape[0], a.shape[1] * b.shape[1])
+    return SparseArray(_core.reshape(data, (data.size,)), Structure(rows, columns, shape))
+
+
+def refusing(function: Any, name: str, instead: str) -> Any:
+    """A function of SciPy that says so where it is given a `SparseArray`."""
+
+    @wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            args = _plain(args)
+            kwargs = {key: _plain(x) for key, x in kwargs.items()}
+        except ValueError:
+            raise NotImplementedError(
+                f"{name} of a SparseArray is not in cdiff: {instead}"
+            ) from None
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _plain(x: Any) -> Any:
+    """What is not tracked as SciPy's matrix, in lists and tuples too; what is, is a ValueError."""
+    if isinstance(x, (list, tuple)):
+        return type(x)([_plain(y) for y in x])
+    if not isinstance(x, SparseArray):
+        return x
+    if is_tracked(x.data):
+        raise ValueError
+    return x.structure.matrix(constant(x.data)).tocsr()
+
+
 def _product(a: SparseArray, x: Array) -> Array:
     if x.ndim not in (1, 2) or x.shape[0] != a.shape[1]:
         raise misfit(f"sparse matmul: shapes {a.shape} and {x.shape} do not fit")
@@ -244,14 +356,17 @@ def _product(a: SparseArray, x: Array) -> Array:
     return _core.reshape(y, (a.shape[0],))
 
 
-def solved(a: SparseArray, b: Array, name: str) -> Array:
-    """The solution for a vector or a matrix."""
+def solved(a: SparseArray, b: Any, name: str, solution: Solution | None = None) -> Array:
+    """The solution for a vector or a matrix, in the dtype of both; by default of a itself."""
+    b = as_array(b)
+    kind = np.result_type(a.dtype, b.dtype if b.dtype.kind in "fc" else float)
+    data, b = _core.cast(a.data, kind), _core.cast(b, kind)
     if a.shape[0] != a.shape[1] or b.ndim not in (1, 2) or b.shape[0] != a.shape[0]:
         raise misfit(f"{name}: shapes {a.shape} and {b.shape} do not fit")
+    solution = solution or Solution(*a.structure)
     if b.ndim == 2:
-        return call(Solution(*a.structure), [a.data, b])
-    x = call(Solution(*a.structure), [a.data, _core.reshape(b, (b.size, 1))])
-    return _core.reshape(x, (b.size,))
+        return call(solution, [data, b])
+    return _core.reshape(call(solution, [data, _core.reshape(b, (b.size, 1))]), (b.size,))
 
 
 def as_sparse(a: Any, name: str) -> SparseArray:
@@ -300,6 +415,24 @@ def from_compressed(data: Any, indices: Any, indptr: Any, shape: Any,
     major = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     coords = (indices, major) if by_columns else (major, indices)
     return from_coordinates(data, coords, shape)
+
+
+def from_diagonals(lines: list[Array], offsets: list[int], shape: Any) -> SparseArray:
+    """From vectors along diagonals; one of one element is a constant diagonal."""
+    n = lines[0].size + abs(offsets[0])
+    m, n = (n, n) if shape is None else (int(k) for k in shape)
+    data, rows, columns = [], [], []
+    for line, k in zip(lines, offsets, strict=True):
+        count = min(m + min(k, 0), n - max(k, 0))
+        if count < 0 or (line.size < count and line.size != 1):
+            raise misfit(f"sparse: a diagonal of {line.size} elements at offset {k} does not fit "
+                         f"into the shape {(m, n)}")  # fmt: skip
+        data.append(_core.broadcast_to(line, (count,)) if line.size == 1 else line[:count])
+        rows.append(np.arange(count) - min(k, 0))
+        columns.append(np.arange(count) + max(k, 0))
+    kind = np.result_type(*[x.dtype for x in data])
+    whole = _core.concatenate([_core.cast(x, kind) for x in data], 0)
+    return from_coordinates(whole, (np.concatenate(rows), np.concatenate(columns)), (m, n))
 
 
 def matmul(a: Any, x: Any) -> Any:

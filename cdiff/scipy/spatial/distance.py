@@ -143,6 +143,7 @@ METRICS: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 
 
+COUNTING = ("dice", "hamming", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule")
 # Metrics of vectors that SciPy does not know of complex ones, or whose imaginary parts it drops.
 REAL = ("braycurtis", "canberra", "correlation", "cosine")
 DOUBLE = ("braycurtis", "canberra", "euclidean", "seuclidean")  # of two vectors too
@@ -264,8 +265,8 @@ def _own_name(metric: Any) -> Any:
 
 
 SHORT = {
-    "chebyshev": "chebychev cheby cheb ch linf", "cityblock": "cblock cb c l1 manhattan",
-    "correlation": "co", "cosine": "cos", "euclidean": "euclid eu e l2", "jensenshannon": "js",
+    "chebyshev": "chebychev cheby cheb ch", "cityblock": "cblock cb c",
+    "correlation": "co", "cosine": "cos", "euclidean": "euclid eu e", "jensenshannon": "js",
     "mahalanobis": "mahal mah", "minkowski": "mi m pnorm", "seuclidean": "se s",
     "sqeuclidean": "sqe sqeuclid",
 }  # fmt: skip
@@ -281,8 +282,9 @@ def _metric(metric: Any, name: str) -> Any:
         raise TypeError(f"{name}: the metric is a name or a function, not {metric!r}")
     metric = ALIASES.get(metric.lower(), metric.lower())
     if metric not in METRICS:
-        raise ValueError(f"{name}: the metric {metric!r} is not differentiated; there are "
-                         f"{', '.join(sorted(METRICS))}")  # fmt: skip
+        error = NotImplementedError if metric in COUNTING else ValueError
+        raise error(f"{name}: the metric {metric!r} is not differentiated; there are "
+                    f"{', '.join(sorted(METRICS))}")  # fmt: skip
     return metric
 
 
