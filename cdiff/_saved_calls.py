@@ -51,6 +51,7 @@ OWN = {
     "cdiff.numpy._creation": "_has_no_finite",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
     "_full_rank _largest _mirrored _reaches _same_order _small _turns",
+    "cdiff.numpy._det": "Determinant _is_regular",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
     "cdiff.numpy._equal_values": "_equal _unique",
@@ -62,10 +63,11 @@ OWN = {
     "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
+    "cdiff.numpy._singular": "SingularNorm",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
     "cdiff.numpy._ufuncs": "_lines_of",
     "cdiff.numpy.emath": "_beyond_one _negative",
-    "cdiff.numpy.linalg": "_is_singular",
+    "cdiff.numpy.linalg": "_is_singular _sign_of_det",
     "cdiff.numpy.polynomial._basis": "_order",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
     "cdiff.scipy._polar": "singular UnitaryFactor",

@@ -302,7 +302,7 @@ def _edges(x: Array, bins: Any, range: Any, name: str) -> Any:
         first, last = 0.0, 1.0
     else:
         first, last = x.min(), x.max()
-    if not (np.isfinite(plain(first)) and np.isfinite(plain(last))):
+    if not (np.isfinite(first) and np.isfinite(last)):
         raise ValueError(f"{name}: range of [{plain(first)}, {plain(last)}] is not finite")
     if first == last:
         first, last = first - 0.5, last + 0.5
