@@ -81,7 +81,8 @@ OWN = {
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester singular",
     "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
     "cdiff.scipy._quantiles": "Quantile",
-    "cdiff.scipy._resample": "SplineFilter _first _flat_places _fold _outside _places",
+    "cdiff.scipy._resample": "SplineFilter _first _flat_places _fold _outside _places "
+    "_rotated_shape",
     "cdiff.scipy._riccati": "Riccati",
     "cdiff.scipy._rows": "_known",
     "cdiff.scipy._scattered": "Mesh Tree _corners _nearest _simplex",
