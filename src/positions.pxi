@@ -144,14 +144,22 @@ cdef class Positions:
 
 cdef np.ndarray joined_positions(tuple shape, tuple key):
     """Integer arrays, one for each of the first axes, as positions in those axes."""
-    cdef object out = 0, rows
+    cdef np.ndarray rows, out = checked_rows(np.asarray(key[0]), shape[0])
     cdef int axis
-    for axis in range(len(key)):
+    for axis in range(1, len(key)):
         rows = checked_rows(np.asarray(key[axis]), shape[axis], axis)
-        out = out * shape[axis]
-        fits = np.broadcast_shapes(np.shape(out), rows.shape) == rows.shape
-        out = np.add(out, rows, out=rows) if fits else out + rows
-    return np.asarray(out)
+        if np.PyArray_SAMESHAPE(out, rows):
+            join_rows(<int64_t *>np.PyArray_DATA(out), <int64_t *>np.PyArray_DATA(rows),
+                      np.PyArray_SIZE(out), shape[axis])
+        else:
+            out = np.ascontiguousarray(out * np.int64(shape[axis]) + rows)
+    return out
+
+
+cdef void join_rows(int64_t *out, const int64_t *rows, Py_ssize_t count, int64_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        out[i] = out[i] * n + rows[i]
 
 
 cdef Array computed_positions(tuple shape, tuple parts, Py_ssize_t lead, bint assigns):

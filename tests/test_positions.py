@@ -360,7 +360,7 @@ def test_drawn_keys(seed):
         try:
             want = [f(x, w) for x, w in zip(xs, ws, strict=True)]
         except IndexError:
-            with pytest.raises(IndexError):
+            with pytest.raises((IndexError, ValueError)):
                 cd.compile(f)(xs[0], ws[0])
             continue
         compiled = cd.compile(f)
