@@ -329,7 +329,7 @@ def _keywords(named: tuple[Any, ...]) -> dict[str, Any]:
 
 def _positions(shape: tuple[Any, ...], key: Any, lead: int, assigns: bool) -> Positions:
     sizes = all(n.__class__ is int and 0 <= n < MAX_LENGTH for n in shape)
-    if not sizes or not 0 <= lead <= len(shape) or key.__class__ is not tuple:
+    if not sizes or not 0 <= lead <= len(shape) or key.__class__ is not tuple or not key:
         raise FormatError(f"a program with the positions {shape!r:.60}")
     return Positions(shape, key, lead, assigns)
 

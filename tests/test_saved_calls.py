@@ -160,6 +160,8 @@ def test_the_lists_name_what_there_is():
         ("positions", (-1,), ("tuple", ()), 0, False),
         ("positions", (3,), ("operand", 0), 1, False),
         ("positions", (3,), ("tuple", ()), 2, False),
+        ("positions", (3,), ("tuple", ()), 0, False),
+        ("operator", "cdiff.numpy._det:Determinant", (("tuple", ()), ("tuple", (("value", 1),)))),
         ("rows", ("function", "numpy:argsort", (), (), None), 0, ()),
         ("rows", ("function", "numpy:argsort", (), (), None), 2, (1,)),
         ("rows", ("operator", "cdiff.numpy._convolve:Convolution", (("value", "full"),)), 2, ()),
