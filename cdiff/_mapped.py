@@ -113,7 +113,7 @@ class Mapped(RuleCallee):
 
 
 class Stacked(Mapped):
-    """A callee of one operand that takes a stack of them: one call for all points.
+    """A callee that takes stacks of its operands: one call for all points.
 
     Parameters
     ----------
@@ -128,17 +128,28 @@ class Stacked(Mapped):
         self.whole = whole
 
     def value(self, arrays: list[Any]) -> Any:
-        return self.whole.value(arrays)
+        return self.whole.value(self._repeated(arrays, np.broadcast_to))
 
     def differentiated(self, operands: list[Array]) -> Callee:
         return self
 
+    def _repeated(self, operands: Sequence[Any], broadcast_to: Any) -> list[Any]:
+        """The operands, or what belongs to them, each with a row for every point."""
+        return [
+            x if batched or x is None else broadcast_to(x, (self.n, *x.shape))
+            for x, batched in zip(operands, self.flags, strict=True)
+        ]
+
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
-        found: list[Any] = self.whole.pull(y, operands, g, wanted)
-        return found
+        found = self.whole.pull(y, self._repeated(operands, _core.broadcast_to), g, wanted)
+        return [
+            c if batched or c is None else _core.sum(c, (0,))
+            for c, batched in zip(found, self.flags, strict=True)
+        ]
 
     def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
-        return self.whole.push(y, operands, tangents)
+        repeated = [self._repeated(x, _core.broadcast_to) for x in (operands, tangents)]
+        return self.whole.push(y, *repeated)
 
 
 class Broadcast(Mapped):

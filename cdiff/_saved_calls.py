@@ -57,6 +57,7 @@ OWN = {
     "cdiff.numpy._creation": "_has_no_finite",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
     "_full_rank _largest _mirrored _reaches _same_order _small _turns",
+    "cdiff.numpy._det": "Determinant _is_regular",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",
     "cdiff.numpy._equal_values": "_equal _unique",
@@ -68,10 +69,11 @@ OWN = {
     "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
+    "cdiff.numpy._singular": "SingularNorm",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
     "cdiff.numpy._ufuncs": "_lines_of",
     "cdiff.numpy.emath": "_beyond_one _negative",
-    "cdiff.numpy.linalg": "_is_singular",
+    "cdiff.numpy.linalg": "_is_singular _sign_of_det",
     "cdiff.numpy.polynomial._basis": "_order",
     "cdiff.numpy.random": "_any_negative _any_not_positive",
     "cdiff.scipy._polar": "singular UnitaryFactor",
@@ -85,7 +87,8 @@ OWN = {
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester singular",
     "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
     "cdiff.scipy._quantiles": "Quantile",
-    "cdiff.scipy._resample": "SplineFilter _first _flat_places _fold _outside _places",
+    "cdiff.scipy._resample": "SplineFilter _first _flat_places _fold _outside _places "
+    "_rotated_shape",
     "cdiff.scipy._riccati": "Riccati",
     "cdiff.scipy._rows": "_known",
     "cdiff.scipy._scattered": "Mesh Tree _corners _nearest _simplex",
@@ -333,7 +336,7 @@ def _keywords(named: tuple[Any, ...]) -> dict[str, Any]:
 
 def _positions(shape: tuple[Any, ...], key: Any, lead: int, assigns: bool) -> Positions:
     sizes = all(n.__class__ is int and 0 <= n < MAX_LENGTH for n in shape)
-    if not sizes or not 0 <= lead <= len(shape) or key.__class__ is not tuple:
+    if not sizes or not 0 <= lead <= len(shape) or key.__class__ is not tuple or not key:
         raise FormatError(f"a program with the positions {shape!r:.60}")
     return Positions(shape, key, lead, assigns)
 

@@ -260,7 +260,7 @@ cdef class HostedRows:
         """Batched operands with the axes that make them broadcast."""
         cdef list ranks = [x.ndim - batched for x, batched in zip(arrays, self.flags)]
         rank = 0
-        for k in ranks:
+        for k in ranks + fixed_ranks(self.call):
             rank = k if k > rank else rank
         return [x.reshape(x.shape[:1] + (1,) * (rank - k) + x.shape[1:]) if batched else x
                 for x, k, batched in zip(arrays, ranks, self.flags)]
@@ -292,6 +292,13 @@ cdef bint is_pointwise(object call) except -1:
     # A ufunc, or its method __call__.
     return isinstance(getattr(hosted.function, "__self__", hosted.function), np.ufunc) \
         and getattr(hosted.function, "__name__", "") not in UFUNC_METHODS
+
+
+cdef list fixed_ranks(object call):
+    """How many axes each of the constants has that a call broadcasts its operands with."""
+    if type(call) is not Positions:
+        return []                          # of a ufunc: numbers
+    return [np.ndim(k) for k in (<Positions>call).key if type(k) is not Hole]
 
 
 cdef frozenset UFUNC_METHODS = frozenset(["reduce", "accumulate", "reduceat", "outer", "at"])

@@ -249,19 +249,25 @@ cdef inline bint in_rows(Arr *r, tuple axes, int typenum):
 
 cdef Array value_fft(Array a, list operands, object attrs):
     cdef tuple axes = attrs[0]
-    cdef np.ndarray x
-    cdef Array out
+    cdef np.ndarray x, y
+    cdef Array out = None
+    cdef Py_ssize_t last = len(axes) - 1
     if in_rows(N(a).arr, axes, NPY_DOUBLE):
         return fft_of_real(a, attrs[1], attrs[2])
     x = ndarray_of(a)
-    if len(axes) != 1:
-        return wrap_result((np.fft.ifftn if attrs[1] else np.fft.fftn)(x, axes=axes, norm=attrs[2]))
+    if not axes:
+        return wrap_result(np.fft.fftn(x, axes=axes))
     function = np.fft.ifft if attrs[1] else np.fft.fft
     if not is_complex(N(a).arr.typenum):
-        return wrap_result(function(x, axis=axes[0], norm=attrs[2]))
-    out = new_array(N(a).arr.ndim, ARR_SHAPE(N(a).arr), N(a).arr.typenum)
-    function(x, axis=axes[0], norm=attrs[2], out=export(out, NPY_ARRAY_WRITEABLE))
-    return out
+        y = x = function(x, axis=axes[last], norm=attrs[2])
+        axes = axes[:last]
+    else:
+        out = new_array(N(a).arr.ndim, ARR_SHAPE(N(a).arr), N(a).arr.typenum)
+        y = export(out, NPY_ARRAY_WRITEABLE)
+    for axis in reversed(axes):          # as NumPy's fftn, of which this is the body
+        function(x, axis=axis, norm=attrs[2], out=y)
+        x = y
+    return wrap_result(y) if out is None else out
 
 
 cdef Array value_spectrum(Array a, list operands, object attrs):

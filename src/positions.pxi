@@ -50,16 +50,25 @@ cdef tuple traced_key(object key, Array a):
         found = found or is_position(k) or isinstance(k, list) and holds_positions(k)
     if not found and not masks:
         return None
-    if masks:
+    parts = tuple([k if is_mask(k) or is_position(k)
+                   or isinstance(k, list) and holds_positions(k) else plain_key(k) for k in parts])
+    if masks or any([is_plain_mask(k) for k in parts]):
         check_masks(parts, shape_tuple(a))
     for k in parts:
         if isinstance(k, list) and holds_positions(k):
             k = hosted(np.asarray, (k,), {})
         if is_mask(k):
             out += [row_positions(rows) for rows in hosted(np.nonzero, (k,), {})]
+        elif is_plain_mask(k):
+            out += np.nonzero(k)
         else:
-            out.append(row_positions(k) if is_position(k) else plain_key(k))
+            out.append(row_positions(k) if is_position(k) else k)
     return tuple(out)
+
+
+cdef bint is_plain_mask(object k):
+    """Is this part of a key booleans that are no values of a trace?"""
+    return isinstance(k, np.ndarray) and k.dtype == np.bool_ and k.ndim > 0
 
 
 cdef int check_masks(tuple parts, tuple shape) except -1:
@@ -78,9 +87,10 @@ cdef Array row_positions(object k):
 
 
 cdef bint all_integers(tuple parts) except -1:
-    """Is a key made of integers and integer arrays only, so that they index the first axes?"""
+    """Is a key, perhaps with holes, made of integers and integer arrays only, which index the first
+    axes?"""
     for k in parts:
-        if not (type(k) is Array or is_integer(k)
+        if not (type(k) is Array or type(k) is Hole or is_integer(k)
                 or isinstance(k, np.ndarray) and k.dtype.kind in "iu"):
             return False
     return True
@@ -119,9 +129,7 @@ cdef class Positions:
 
     def pointwise(self):
         """Do the integer arrays of the key broadcast, with no other axes between?"""
-        return len(self.key) == self.lead and all([type(k) is Hole or not isinstance(k, slice)
-                                                   and k is not None and k is not Ellipsis
-                                                   for k in self.key])
+        return len(self.key) == self.lead and all_integers(self.key)
 
     def batched(self, size, flags):
         """The same for many points at once."""
@@ -136,14 +144,22 @@ cdef class Positions:
 
 cdef np.ndarray joined_positions(tuple shape, tuple key):
     """Integer arrays, one for each of the first axes, as positions in those axes."""
-    cdef object out = 0, rows
+    cdef np.ndarray rows, out = checked_rows(np.asarray(key[0]), shape[0])
     cdef int axis
-    for axis in range(len(key)):
+    for axis in range(1, len(key)):
         rows = checked_rows(np.asarray(key[axis]), shape[axis], axis)
-        out = out * shape[axis]
-        fits = np.broadcast_shapes(np.shape(out), rows.shape) == rows.shape
-        out = np.add(out, rows, out=rows) if fits else out + rows
-    return np.asarray(out)
+        if np.PyArray_SAMESHAPE(out, rows):
+            join_rows(<int64_t *>np.PyArray_DATA(out), <int64_t *>np.PyArray_DATA(rows),
+                      np.PyArray_SIZE(out), shape[axis])
+        else:
+            out = np.ascontiguousarray(out * np.int64(shape[axis]) + rows)
+    return out
+
+
+cdef void join_rows(int64_t *out, const int64_t *rows, Py_ssize_t count, int64_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        out[i] = out[i] * n + rows[i]
 
 
 cdef Array computed_positions(tuple shape, tuple parts, Py_ssize_t lead, bint assigns):

@@ -15,6 +15,7 @@ import pytest
 from test_array import ARRAYS, assert_same
 
 import cdiff as cd
+import cdiff.numpy as cnp
 
 # ------------------------------------------------------------------ rounding and conversions
 
@@ -135,6 +136,7 @@ def test_len_and_iteration():
     assert [row.tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
     assert [row.tolist() for row in reversed(x)] == [[3.0, 4.0], [1.0, 2.0]]
     assert [v.item() for v in x.flat] == [1.0, 2.0, 3.0, 4.0]
+    assert [(at, v.item()) for at, v in cnp.ndenumerate(x)] == list(np.ndenumerate(x.numpy()))
     ours, theirs = x.flat, x.numpy().flat
     for _ in range(4):
         assert ours.coords == theirs.coords

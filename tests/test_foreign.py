@@ -142,6 +142,8 @@ def test_functions_of_scipy_name_those_with_derivatives(name):
     (lambda v: np.r_[v, 1.0], r"cdiff\.numpy\.r_"),
     (lambda v: np.c_[v, v], r"cdiff\.numpy\.c_"),
     (lambda v: np.vectorize(lambda x: x * x)(v), r"cdiff\.numpy\.vectorize"),
+    (lambda v: sum([x for _, x in np.ndenumerate(v)]), r"cdiff\.numpy\.ndenumerate"),
+    (lambda v: np.format_float_positional(v[0]), r"keep it an Array"),
     (lambda v: np.ma.array(v), "masked arrays hold no derivatives"),
     (lambda v: np.array(v), r"use cdiff\.numpy\.array.*to assign into$"),
     (lambda v: np.random.default_rng(0).normal(v), r"samples of cdiff\.numpy\.random have"),

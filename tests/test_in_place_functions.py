@@ -311,3 +311,42 @@ def test_nothing_is_assigned_to_an_empty_part(key, shape):
     np.testing.assert_array_equal(x.grad.numpy(), np.full((4, 3), 2.0))
     with pytest.raises(ValueError, match="could not broadcast"):
         y[key] = np.ones((7, 7))
+
+
+def elsewhere(y, x):
+    """Every function that takes a mask or positions, of which all are computed."""
+    cell = np.floor(np.abs(x)).astype(int)
+    np.copyto(y, x[::-1], where=x < 0.0)
+    np.putmask(y, y > 1.0, [0.5, 0.25])
+    np.place(y, y < -1.0, -0.5)
+    np.put(y, np.argsort(x)[:2], x[:2])
+    np.add.at(y, cell, x)
+    np.subtract.at(y, -cell, x * x)
+    np.add.at(y, [np.argmax(x), 0], x[:2])
+    np.put_along_axis(y.reshape(2, 4), np.argmax(x.reshape(2, 4), axis=1)[:, np.newaxis], 0.3, 1)
+    return np.bincount(cell, x, minlength=8) + np.take(x, [np.argmin(x), *range(7)])
+
+
+def test_computed_masks_and_positions_are_no_decisions():
+    def f(x, module):
+        y = module.zeros(8)
+        return (elsewhere(y, x) * y).sum()
+
+    rng = np.random.default_rng(2)
+    slope = cd.grad(lambda x: f(x, cnp))
+    compiled = cd.compile(slope)
+    for _ in range(4):
+        x, t = rng.uniform(-3.0, 3.0, (2, 8))
+        found = slope(x)
+        difference = (f(x + 1e-6 * t, np) - f(x - 1e-6 * t, np)) / 2e-6
+        assert found @ t == pytest.approx(difference, rel=1e-6)
+        np.testing.assert_allclose(compiled(x), found, rtol=1e-12)
+    assert compiled.stats()["recordings"] == 1
+
+
+def test_pieces_of_as_many_elements_are_no_decision():
+    pieces = lambda x: np.piecewise(x, [x < -0.5, x > 0.5], [np.sin, np.exp, 0.0]).sum()
+    compiled = cd.compile(cd.grad(pieces))
+    for x in ([-1.0, 1.0, 0.0], [0.3, -2.0, 2.0]):
+        np.testing.assert_allclose(compiled(np.array(x)), cd.grad(pieces)(np.array(x)))
+    assert compiled.stats()["recordings"] == 1

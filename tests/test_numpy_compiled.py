@@ -69,6 +69,9 @@ ONCE = [
     "m.histogram(v, [-9.0, 0.0, 9.0], weights=u)[0]", "m.modf(c)[0]", "m.frexp(c)[0]",
     "m.linalg.eigvalsh(p)", "m.linalg.svd(a)[1]", "m.linalg.qr(d)[1]", "m.linalg.pinv(c)",
     "m.gradient(c)[0]", "m.std(c, where=c > 0)", "m.select([c > 0], [c * c], c)",
+    "m.linalg.det(p)", "m.linalg.det(q * [[1], [1], [1], [0]])", "m.linalg.slogdet(q)[1]",
+    "abs(m.linalg.slogdet(q + 1j * p)[0] - 1)", "m.linalg.norm(c, 2)", "m.linalg.norm(a[0], 'nuc')",
+    "m.linalg.cond(q)", "m.linalg.norm(v, 0) * v", "m.histogram(v, 3, weights=u)[0]",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ positions).
 """
 
 import itertools
+import random
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import cdiff as cd
 import cdiff.numpy as cnp
 
 TABLE = data(6, 2)
+MASK = np.array([False, True, False, False, True, False])
 
 # From an array (5, 6) to a part of it, written so that NumPy understands it too.
 READS = {
@@ -33,6 +35,11 @@ READS = {
     "rows and columns": lambda m: m[np.arange(5), np.argmin(m, axis=1)],
     "broadcast": lambda m: m[np.argsort(m[:, 0])[:, None], np.argsort(m[0])],
     "with a slice between": lambda m: m.reshape(5, 2, 3)[np.argmin(m[:, 0]), :, np.arange(3)],
+    "beside a mask": lambda m: m[np.argsort(m[:, 0])[:2], MASK],
+    "one beside a mask": lambda m: m[np.argmin(m[:, 0]), MASK],
+    "after a mask": lambda m: m[MASK.tolist()[:5], np.argmin(m[0])],
+    "beside more axes": lambda m: m[np.argmin(m[:, 0]), np.array([[0], [3]])],
+    "beside True": lambda m: m[np.argmin(m[:, 0]), True],
     "list": lambda m: m[[np.argmin(m[:, 0]), np.argmax(m[:, 0])]],
     "small integers": lambda m: m[np.argsort(m[:, 0]).astype(np.int16)],
     "arithmetic": lambda m: m[(2 * np.argmin(m[:, 0]) + 1) % 5],
@@ -49,6 +56,12 @@ READS = {
 def set_row(m):
     y = m * 1.0
     y[np.argmin(m[:, 0])] = m[0] * 3.0
+    return y
+
+
+def set_beside_a_mask(m):
+    y = m * 1.0
+    y[np.argsort(m[:, 0])[:2], MASK] *= m[:2, 0]
     return y
 
 
@@ -78,7 +91,7 @@ def set_in_constants(m):
 
 
 WRITES = {f.__name__: f for f in (set_row, set_elements, set_columns, set_repeated,
-                                  set_in_constants)}  # fmt: skip
+                                  set_in_constants, set_beside_a_mask)}  # fmt: skip
 BOTH = READS | WRITES
 
 
@@ -314,3 +327,43 @@ def test_numpy_reads_operands_where_they_lie():
     for got, wanted in found:
         for a, b in zip(got, wanted, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+# Parts of a key for an axis of length n, which begins at w[s].
+COMPUTED = (
+    "np.argsort(w[s:s + n])", "np.argsort(w[s:s + n])[:2] - n", "np.argmax(w[s:s + n])",
+    "np.argsort(w[s:s + n])[:2, None]", "(np.floor(abs(w[:2])) % n).astype(np.int32)",
+)  # fmt: skip
+FIXED = (
+    ":", "None", "-1", "1:", "::-1", "[0, -1]", "np.array([[0], [1]])", "np.arange(n) % 3 > 0",
+    "0:0", "[k % 2 > 0 for k in range(n)]", "[]", "True", "np.int8(1)",
+)  # fmt: skip
+
+
+def drawn_key(seed):
+    r, parts, used = random.Random(seed), [], 0
+    while used < 3 and (not parts or r.random() < 0.75):
+        part = r.choice(COMPUTED if len(parts) == seed % 3 else (*COMPUTED, *FIXED))
+        parts.append(f"(lambda n, s: {part})({(3, 4, 2)[used]}, {r.randrange(5)})"
+                     if "n" in part.replace("None", "") else part)  # fmt: skip
+        used += part not in ("None", "True")
+    return ", ".join(parts)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_drawn_keys(seed):
+    names = {"np": np}
+    exec(f"def f(x, w): return x[{drawn_key(seed)}]", names)
+    exec(f"def g(x, w):\n y = x * 1.0\n y[{drawn_key(seed)}] = 0.5 * w[0]\n return y", names)
+    xs, ws = data(3, 3, 4, 2, seed=1), data(3, 9, seed=2)
+    for f in (names["f"], names["g"]):
+        try:
+            want = [f(x, w) for x, w in zip(xs, ws, strict=True)]
+        except IndexError:
+            with pytest.raises((IndexError, ValueError)):
+                cd.compile(f)(xs[0], ws[0])
+            continue
+        compiled = cd.compile(f)
+        for x, w, y in zip(xs, ws, want, strict=True):
+            np.testing.assert_array_equal(compiled(x, w), y)
+        np.testing.assert_array_equal(cd.vmap(f)(xs, ws), want)

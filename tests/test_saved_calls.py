@@ -29,6 +29,9 @@ FUNCTIONS = {
     "svd": (lambda m: np.linalg.svd(m)[1].max(), MATRIX),
     "qr": (lambda m: np.abs(np.linalg.qr(m)[1]).sum(), MATRIX),
     "pinv": (lambda m: np.linalg.pinv(m).sum(), MATRIX),
+    "det": (lambda m: np.linalg.det(m * (np.arange(5.0) > 0)), MATRIX),  # of rank 4
+    "slogdet": (lambda m: np.linalg.slogdet(m)[0] * m.sum(), MATRIX),
+    "norms": (lambda m: np.linalg.norm(m, 2) + np.linalg.norm(m, "nuc"), MATRIX),
     "convolve": (lambda v: (np.convolve(v, v) ** 2).sum(), ROW),
     "interp": (lambda v: np.interp(v, np.linspace(-2, 2, 5), np.arange(5.0)).sum(), ROW),
     "nanmean": (lambda v: np.nanmean(np.where(v > 0, v, np.nan)), ROW),
@@ -157,6 +160,8 @@ def test_the_lists_name_what_there_is():
         ("positions", (-1,), ("tuple", ()), 0, False),
         ("positions", (3,), ("operand", 0), 1, False),
         ("positions", (3,), ("tuple", ()), 2, False),
+        ("positions", (3,), ("tuple", ()), 0, False),
+        ("operator", "cdiff.numpy._det:Determinant", (("tuple", ()), ("tuple", (("value", 1),)))),
         ("rows", ("function", "numpy:argsort", (), (), None), 0, ()),
         ("rows", ("function", "numpy:argsort", (), (), None), 2, (1,)),
         ("rows", ("operator", "cdiff.numpy._convolve:Convolution", (("value", "full"),)), 2, ()),

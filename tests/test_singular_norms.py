@@ -98,6 +98,30 @@ def test_second_derivative_of_the_nuclear_norm_at_equal_singular_values(rng):
     np.testing.assert_allclose(found, (slope(x + 1e-5 * t) - slope(x - 1e-5 * t)) / 2e-5, atol=1e-8)
 
 
+IN_A_PROGRAM = {
+    "checkpoint": cd.checkpoint,
+    "scan": lambda f: lambda x: cd.scan(lambda c, _: (c + f(x), None), 0.0, length=2)[0] / 2,
+    "rows": lambda f: lambda x: cd.scan(lambda c, y: (c, f(y)), 0.0, np.stack([2 * x, x]))[1][1],
+    "vmap": lambda f: lambda x: cd.vmap(f)(np.stack([x, 2.0 * x]))[1] / 2,
+    "shared": lambda f: lambda x: cd.vmap(lambda k: f(k * x))(np.array([1.0, 3.0]))[1] / 3,
+}
+
+
+@pytest.mark.parametrize("way", IN_A_PROGRAM)
+@pytest.mark.parametrize("norm", NORMS)
+def test_programs_have_all_derivatives(norm, way, rng):
+    """Of the second one nothing was known when the program was recorded."""
+    f = lambda x: np.linalg.norm(x, norm)
+    x, t = rng.standard_normal((2, 3, 3))
+    g = IN_A_PROGRAM[way](f)
+    for second in (
+        lambda f: cd.hvp(f, (x,), (t,)),
+        lambda f: cd.grad(lambda x: (cd.grad(f)(x) * t).sum())(x),
+        lambda f: cd.grad(lambda x: cd.jvp(cd.grad(f), (x,), (t,))[1][0, 1])(x),
+    ):
+        np.testing.assert_allclose(second(g), second(f), rtol=1e-9, atol=1e-12)
+
+
 def test_nothing_tracked_and_nothing_there():
     x = cd.array(np.arange(6).reshape(2, 3))
     assert abs(np.linalg.norm(x, "nuc").item() - np.linalg.norm(x.numpy(), "nuc")) < 1e-14

@@ -25,6 +25,7 @@ from cdiff._core import (
     any_array,
     array,
     hosted,
+    in_program,
     index,
     is_tracked,
     is_waiting,
@@ -66,6 +67,7 @@ __all__ = [
     "on_forms",
     "on_values",
     "plain",
+    "positions_of",
     "real_dtype",
     "shortcut",
     "squared_size",
@@ -218,6 +220,13 @@ def of_values(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         texts_made(result.__class__ is str)
         return result
     return function(*[plain(x) for x in args], **{name: plain(x) for name, x in kwargs.items()})
+
+
+def positions_of(indices: Any) -> Any:
+    """Indices as an array: an Array where a program computes them."""
+    if type(indices) is Array:
+        return indices
+    return of_values(np.asarray, indices) if in_program(indices) else np.asarray(plain(indices))
 
 
 def _explained(f: F, original: Any, call: str, result: str) -> F:

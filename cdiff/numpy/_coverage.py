@@ -164,8 +164,9 @@ Generated from `cdiff/numpy/_coverage.py` by `make docs`; do not edit.
 Every public function of `numpy`, `numpy.linalg`, `numpy.fft` and `numpy.emath`, and what happens
 when it is called on an array that is being differentiated. `np.f(x)` and `cdiff.numpy.f(x)` are the
 same, except for what NumPy gives no library a say in: functions that make arrays from numbers,
-`np.r_`, `np.c_` and `np.vectorize`, which therefore have to be called as `cdiff.numpy`'s. What has
-nothing to do with derivatives (`cdiff.numpy.mgrid`, `loadtxt`, `ndarray`, ...) is NumPy's own.
+`np.r_`, `np.c_`, `np.ndenumerate` and `np.vectorize`, which therefore have to be called as
+`cdiff.numpy`'s. What has nothing to do with derivatives (`cdiff.numpy.mgrid`, `loadtxt`, `ndarray`,
+...) is NumPy's own.
 
 Methods of ufuncs (`np.add.outer`, `np.maximum.accumulate`, `np.subtract.at`, ...) and
 `sliding_window_view` are differentiated too, and `cdiff.numpy.random` draws samples that are

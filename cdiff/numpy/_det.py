@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, in_program
 from cdiff._face import misfit
-from cdiff.numpy._common import ArrayLike, as_array, mirrors
+from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values
+from cdiff.numpy._derived import Derived
 from cdiff.numpy._index import diagonal, triu
 from cdiff.numpy._shape import stack
 
-__all__ = ["det"]
+__all__ = ["Determinant", "det"]
 
 # The error of derivative k through inv(A) is about epsilon * condition**k.
 WELL_CONDITIONED = 1e4
@@ -68,12 +69,27 @@ def _expanded(a: Array) -> Array:
 
 def _factored(a: Array) -> Array:
     """A stack of matrices of order four and more."""
-    values = _core.value(a)
+    if bool(of_values(_is_regular, a)):
+        return _core.det(a)
+    return Determinant()(a) if in_program(a) else _at_values(a)
+
+
+def _is_regular(values: Any) -> Any:
+    """May all derivatives of these determinants go through the inverse?"""
     # Decided first: a tangent of the operator needs the inverse at once.
     # By the core, which keeps the factors and the inverse for the derivative.
     dets = _core.value(_core.det(values))
-    if _nearly_orthogonal(values, dets) or _well_conditioned(values):
-        return _core.det(a)
+    return np.asarray(_nearly_orthogonal(values, dets) or _well_conditioned(values))
+
+
+class Determinant(Derived):
+    """Of matrices that are nearly singular."""
+
+    def function(self, a: Array) -> Array:
+        return _at_values(a)
+
+
+def _at_values(a: Array) -> Array:
     n = a.shape[-1]
     count = math.prod(a.shape[:-2])
     matrices = _core.reshape(a, (count, n, n))

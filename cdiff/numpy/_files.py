@@ -24,6 +24,7 @@ FILES = {
     "_einsum": "einsum",
     "_elementary": "angle conj conjugate fabs float_power frexp i0 kaiser ldexp modf real_if_close",
     "_exponentials": "log_softmax logsumexp softmax",
+    "_flat": "ndenumerate",
     "_functional": "apply_along_axis apply_over_axes piecewise vectorize",
     "_in_place": "copyto fill_diagonal place put put_along_axis putmask",
     "_index": """

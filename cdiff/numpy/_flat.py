@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
+from cdiff._core import any_array
 from cdiff.numpy._common import ArrayLike, as_array, plain
 from cdiff.numpy._in_place import put_flat
 
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
 
     from cdiff._core import Array
 
-__all__ = ["Flat"]
+__all__ = ["ndenumerate"]
+
+
+def ndenumerate(arr: ArrayLike) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """As `numpy.ndenumerate`: the places of an array and its elements, one pair after another.
+
+    >>> cd.grad(lambda x: sum(i * y for (i, j), y in cnp.ndenumerate(x)))(np.ones((2, 1)))
+    array([[0.],
+           [1.]])
+    """
+    if not any_array(arr):
+        return np.ndenumerate(arr)
+    a = as_array(arr)
+    return zip(np.ndindex(a.shape), a.flat, strict=True)
 
 
 class Flat:

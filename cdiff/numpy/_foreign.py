@@ -137,10 +137,12 @@ def _counterpart(call: FrameType) -> str | None:
         homes.append(f"cdiff.{parts[0]}")
     for home in homes:
         try:
-            names = dir(import_module(home))
+            own = import_module(home)
         except ImportError:
             continue
-        if name in names and not name.startswith("_") and name not in ASSIGNING:
+        if name not in dir(own) or name.startswith("_") or name in ASSIGNING:
+            continue
+        if getattr(own, name) is not getattr(np, name, None):  # as what has no derivatives is
             return f"{home}.{name}"
     return None
 

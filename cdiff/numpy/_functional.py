@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array
+from cdiff._core import Array, any_array, in_program
 from cdiff._face import misfit
 from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, mirrors, plain
 from cdiff.numpy._gufuncs import core_ndims
@@ -82,6 +82,20 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: Any) -> Array:
     return value
 
 
+def _masks(conditions: Any, a: Array) -> list[Any]:
+    """A mask for each condition; those that a program computes stay Arrays, so that they decide no
+    more than how many elements they choose."""
+    if type(conditions) is Array and conditions.shape == a.shape:
+        conditions = [conditions]
+    if isinstance(conditions, (list, tuple)) and in_program(conditions):
+        fit = [np.shape(x) == a.shape and np.result_type(x).kind == "b" for x in conditions]
+        if all(fit):
+            return list(conditions)
+    masks = np.asarray(plain(conditions), dtype=bool)
+    single = masks.ndim == 0 or (masks.ndim == 1 and a.ndim != 0 and masks.shape == a.shape)
+    return list(masks[None] if single else masks)
+
+
 @mirrors(np.piecewise)
 def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
     """As `numpy.piecewise`: each function sees only the elements for which it was chosen.
@@ -91,14 +105,10 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any)
     array([0., 6.])
     """
     a = as_array(x)
-    conditions = np.asarray(plain(condlist), dtype=bool)
-    if conditions.ndim == 0 or (
-        conditions.ndim == 1 and a.ndim != 0 and conditions.shape == a.shape
-    ):
-        conditions = conditions[None]
+    conditions = _masks(condlist, a)
     n, functions = len(conditions), len(funclist)
     if functions == n + 1:
-        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
+        conditions.append(np.logical_not(functools.reduce(np.logical_or, conditions)))
     elif functions != n:
         raise ValueError(
             f"piecewise: with {n} condition(s), either {n} or {n + 1} functions are expected"

@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, is_tracked, value
+from cdiff._core import Array, in_program, is_tracked, value
 from cdiff._face import misfit
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, handles, holds_tracked, plain
+from cdiff.numpy._common import (
+    NUMPY,
+    ArrayLike,
+    as_array,
+    axis_of,
+    handles,
+    holds_tracked,
+    plain,
+    positions_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +97,9 @@ def copyto(dst: Array, src: ArrayLike, casting: str = "same_kind", where: Any = 
     if where is True:
         dst[...] = src
         return
+    if _is_mask(where):
+        dst[...] = _core.where(where, _fitting(dst, src, "copyto"), dst)
+        return
     mask = np.broadcast_to(np.asarray(plain(where), dtype=bool), dst.shape)
     dst[mask] = _core.index(_core.broadcast_to(_fitting(dst, src, "copyto"), dst.shape), mask)
 
@@ -102,6 +114,9 @@ def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
     >>> a
     Array([5., 0., 5.])
     """
+    if a.ndim == 1 and mode == "raise" and type(ind) is Array and in_program(ind):
+        a[_core.reshape(ind, (-1,))] = _cycled(_fitting(a, v, "put"), ind.size)
+        return
     positions = np.asarray(plain(ind)).reshape(-1)
     if positions.size and not np.can_cast(positions.dtype, np.intp, "safe"):
         raise misfit(f"put: positions must be integers, not {positions.dtype}", TypeError)
@@ -134,8 +149,11 @@ def place(arr: Array, mask: Any, vals: ArrayLike) -> None:
     >>> a
     Array([1., 0., 2.])
     """
-    positions = np.flatnonzero(_mask_of(arr, mask, "place"))
     vals = _fitting(arr, vals, "place", "safe")
+    if vals.size == 1 and _is_mask(mask):
+        putmask(arr, mask, vals)
+        return
+    positions = np.flatnonzero(_mask_of(arr, mask, "place"))
     if positions.size and not vals.size:
         raise ValueError("place: Cannot insert from an empty array!")
     put_flat(arr, positions, vals)
@@ -150,10 +168,18 @@ def putmask(a: Array, mask: Any, values: ArrayLike) -> None:
     >>> a
     Array([1., 0., 3.])
     """
-    positions = np.flatnonzero(_mask_of(a, mask, "putmask"))
     values = _fitting(a, values, "putmask", "safe")
+    if _is_mask(mask) and mask.shape == a.shape and values.size:
+        a[...] = _core.where(mask, _core.reshape(_cycled(values, a.size), a.shape), a)
+        return
+    positions = np.flatnonzero(_mask_of(a, mask, "putmask"))
     if positions.size and values.size:
         put_flat(a, positions, _core.index(_cycled(values, a.size), positions))
+
+
+def _is_mask(mask: Any) -> bool:
+    """Is this a mask that a program computes, which decides nothing?"""
+    return type(mask) is Array and mask.dtype == bool and in_program(mask)
 
 
 def _mask_of(a: Array, mask: Any, name: str) -> Any:
@@ -193,14 +219,14 @@ def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None
     >>> a
     Array([0., 4., 0.])
     """
-    indices = np.asarray(plain(indices))
+    indices = positions_of(indices)
     if indices.dtype.kind not in "iu":
         raise IndexError("put_along_axis: `indices` must be an integer array")
     if axis is None:
         if indices.ndim != 1:
             raise misfit("put_along_axis: when axis=None, `indices` must have 1 dimension")
         # Through the places: `a` flattened is a copy where its memory allows no view.
-        arr[np.unravel_index(np.arange(arr.size)[indices], arr.shape)] = values
+        arr[np.unravel_index(np.arange(arr.size)[plain(indices)], arr.shape)] = values
         return
     axis = axis_of(arr, axis, "put_along_axis")
     if indices.ndim != arr.ndim:
@@ -239,7 +265,7 @@ def at_of(ufunc: Any) -> Callable[..., None]:
     @changes(ufunc)
     def at(a: Array, indices: Any, *b: ArrayLike) -> None:
         _check_axes(a, ufunc)
-        positions = _positions(a, indices)
+        positions = plain(_positions(a, indices))
         flat = positions.reshape(-1)
         others = [as_array(x) for x in b]  # of a number, too, one that has a dtype
         others = [_core.reshape(_core.broadcast_to(x, positions.shape), (-1,)) for x in others]
@@ -266,7 +292,10 @@ def _check_axes(a: Array, ufunc: Any) -> None:
 
 def _positions(a: Array, indices: Any) -> Any:
     """The places in the flattened array that an index of any kind names."""
-    return np.asarray(np.arange(a.size).reshape(a.shape)[plain(indices)])
+    places = np.arange(a.size).reshape(a.shape)
+    if in_program(indices):
+        return _core.index(places, indices)
+    return np.asarray(places[plain(indices)])
 
 
 def _rounds(positions: Any) -> list[Any]:
@@ -293,4 +322,5 @@ def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
         return as_array(whole)
     positions = _positions(a, indices)
     parts = _core.reshape(_core.broadcast_to(b, positions.shape), (-1,))
-    return _core.reshape(_core.scatter_add(parts, positions.reshape(-1), a.size), a.shape)
+    flat = _core.reshape(positions, (-1,)) if type(positions) is Array else positions.reshape(-1)
+    return _core.reshape(_core.scatter_add(parts, flat, a.size), a.shape)

@@ -33,7 +33,7 @@ from cdiff.numpy._common import (
     listed_axes,
     mirrors,
     of_values,
-    plain,
+    positions_of,
     shortcut,
     store,
 )
@@ -177,7 +177,7 @@ def take(
     array([0., 2., 0.])
     """
     a, axis = line_of(a, axis, "take")
-    positions = _positions(indices)
+    positions = positions_of(indices)
     if positions.dtype != np.intp:
         if positions.dtype.kind not in "iub" and positions.size:
             raise misfit(f"take: indices must be integers, not {positions.dtype}", TypeError)
@@ -193,11 +193,6 @@ def take(
     return result if out is None else store(out, result, "take")
 
 
-def _positions(indices: Any) -> Any:
-    """Indices as an array; Arrays stay what they are, for a program may compute them."""
-    return indices if type(indices) is Array else np.asarray(plain(indices))
-
-
 @mirrors(np.take_along_axis)
 def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Array:
     """As `numpy.take_along_axis`: elements at positions that differ from line to line.
@@ -206,7 +201,7 @@ def take_along_axis(arr: ArrayLike, indices: Any, axis: int | None = -1) -> Arra
     array([0., 2., 0.])
     """
     a = as_array(arr)
-    indices = _positions(indices)
+    indices = positions_of(indices)
     if axis is None:
         if indices.ndim != 1:
             raise misfit("take_along_axis: when axis=None, `indices` must have 1 dimension")

@@ -5,7 +5,7 @@ vectors of its *value*, which are constants: B = U^H A V is diag(s) but for a D 
 has A's derivatives, and B^H B = diag(s^2) + E with an E of that kind, too. What is asked for
 satisfies an equation in E whose fixed-point iteration wins one order of E in every step, so as
 many steps as levels track the matrix give all derivatives that anybody can take, with matrix
-products alone:
+products alone (in a program these are `Derived`):
 
 * The sum of all singular values is the trace of Y = (B^H B)^(1/2). With Y = diag(s) + y,
   (s_i + s_j) y_ij = (E - y y)_ij. Equal singular values do no harm.
@@ -22,15 +22,27 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, value
+from cdiff._core import Array, in_program, value
 from cdiff.numpy._common import NUMPY, adjoint, real_dtype
+from cdiff.numpy._derived import Derived
 from cdiff.numpy._index import diagonal
 
-__all__ = ["singular_norm"]
+__all__ = ["SingularNorm", "singular_norm"]
 
 
 def singular_norm(a: Array, ord: Any) -> Array:
     """The norms "nuc", 2 and -2 of matrices in the last two axes."""
+    return SingularNorm((ord,))(a) if in_program(a) else _at_values(a, ord)
+
+
+class SingularNorm(Derived):
+    """Option 0 is the norm."""
+
+    def function(self, a: Array) -> Array:
+        return _at_values(a, *self.options)
+
+
+def _at_values(a: Array, ord: Any) -> Array:
     a = _core.transpose(a, (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)) if _is_wide(a) else a
     dtype = real_dtype(a)
     a = _core.cast(a, np.result_type(a.dtype, np.float64))

@@ -18,7 +18,15 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array
 from cdiff._face import misfit
-from cdiff.numpy._common import ArrayLike, adjoint, as_array, mirrors, of_values, plain
+from cdiff.numpy._common import (
+    ArrayLike,
+    adjoint,
+    as_array,
+    mirrors,
+    of_values,
+    plain,
+    positions_of,
+)
 from cdiff.numpy._creation import linspace
 from cdiff.numpy._index import clip, diag, diff
 from cdiff.numpy._reduce import average
@@ -153,14 +161,15 @@ def bincount(x: Any, /, weights: ArrayLike = None, minlength: int = 0) -> Any:
     """
     if not any_array(weights):
         return of_values(np.bincount, x, weights, minlength)
-    positions, w = np.asarray(plain(x)), as_array(weights)
-    positions = positions if positions.size else positions.astype(np.intp)
+    positions, w = positions_of(x), as_array(weights)
+    if not positions.size:
+        positions = np.zeros(positions.shape, np.intp)
     if positions.shape != w.shape or positions.ndim != 1:
         raise misfit(
             f"bincount: The weights and list don't have the same length: {w.shape} and "
             f"{positions.shape}"
         )
-    count = len(np.bincount(positions, minlength=minlength))
+    count = of_values(np.bincount, positions, None, minlength).size
     return _core.scatter_add(_core.cast(w, np.float64), positions, count)
 
 
@@ -302,7 +311,7 @@ def _edges(x: Array, bins: Any, range: Any, name: str) -> Any:
         first, last = 0.0, 1.0
     else:
         first, last = x.min(), x.max()
-    if not (np.isfinite(plain(first)) and np.isfinite(plain(last))):
+    if not (np.isfinite(first) and np.isfinite(last)):
         raise ValueError(f"{name}: range of [{plain(first)}, {plain(last)}] is not finite")
     if first == last:
         first, last = first - 0.5, last + 0.5

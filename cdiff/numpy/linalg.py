@@ -185,15 +185,15 @@ def slogdet(a: ArrayLike) -> SlogdetResult:
     1.5
     """
     a = floating(square_of(a, "slogdet"))
-    sign = as_array(np.asarray(_sign_of_det(_core.value(a))))
+    sign = as_array(of_values(_sign_of_det, a))
     if a.dtype.kind == "c":
-        singular = np.equal(_core.value(sign), 0)
-        if singular.any():  # they have no phase, and any other matrix in their place will do
+        singular = _core.equal(_core.absolute(sign), 0.0)
+        if np.any(singular):  # they have no phase, and any other matrix in their place will do
             eye = np.eye(a.shape[-1], dtype=a.dtype)
-            phased = _core.where(np.reshape(singular, (*singular.shape, 1, 1)), eye, a)
+            phased = _core.where(singular[..., np.newaxis, np.newaxis], eye, a)
             return SlogdetResult(sign * slogdet(phased).sign, _core.logabsdet(a))
         # The rest is a determinant of value 1, so that it can neither overflow nor lose digits.
-        rest = _core.det(_core.solve(_core.value(a), a))
+        rest = _core.det(_core.solve(of_values(np.positive, a), a))
         sign = sign * rest / _core.absolute(rest)
     return SlogdetResult(sign, _core.logabsdet(a))
 
@@ -203,8 +203,8 @@ def _sign_of_det(a: Any) -> Any:
     with np.errstate(over="ignore"):
         found = _core.value(_core.det(a))
     if a.dtype.kind == "c" or not np.isfinite(found).all() or not np.all(found):
-        return np.linalg.slogdet(a).sign
-    return np.sign(found)
+        return np.asarray(np.linalg.slogdet(a).sign)
+    return np.asarray(np.sign(found))
 
 
 # --- powers and chains ----------------------------------------------------------------------------
@@ -382,8 +382,8 @@ def _vector_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     if ord == 2:
         return _core.norm2(x, axes, keepdims)
     if ord == 0:
-        counted = np.asarray(_core.value(x) != 0).astype(real_dtype(x))
-        return _core.sum(counted, axes, keepdims)
+        counted = _core.where(_core.equal(_core.absolute(x), 0.0), 0.0, 1.0)
+        return _core.sum(_core.cast(counted, real_dtype(x)), axes, keepdims)
     size = _core.absolute(x)
     if ord == np.inf and 0 not in [x.shape[k] for k in axes]:
         return _core.max(size, axes, keepdims)

@@ -69,7 +69,7 @@ class gaussian_kde:
             )
         self.weights = w / _core.sum(w)
         self.neff = 1.0 / _core.sum(_core.square(self.weights))
-        if bw_method in (None, "scott"):
+        if bw_method is None or (isinstance(bw_method, str) and bw_method == "scott"):
             self.factor = _core.power(self.neff, -1.0 / (self.d + 4))
         elif isinstance(bw_method, str) and bw_method == "silverman":
             self.factor = _core.power(self.neff * ((self.d + 2.0) / 4.0), -1.0 / (self.d + 4))

@@ -474,7 +474,7 @@ def _moved(m: Array, by: Array, shape: tuple[int, ...]) -> Array:
 def _rotated_shape(turn: Any, plane: Any) -> Any:
     """The size of the box around a turned plane."""
     corners = turn @ np.array([[0, 0, plane[0], plane[0]], [0, plane[1], 0, plane[1]]])
-    return (np.ptp(corners, axis=1) + 0.5).astype(int)
+    return tuple((np.ptp(corners, axis=1) + 0.5).astype(int).tolist())
 
 
 @_mirrors
@@ -500,8 +500,7 @@ def rotate(
     turn = _core.reshape(_core.concatenate(
         [_core.reshape(x, (1,)) for x in (cos, sin, -sin, cos)], 0), (2, 2))  # fmt: skip
     plane = np.array([a.shape[i], a.shape[j]])
-    shape = _rotated_shape(_core.value(turn), plane) if reshape else plane
-    shape = tuple(np.asarray(shape).tolist())
+    shape = of_values(_rotated_shape, turn, plane) if reshape else tuple(plane.tolist())
     middle = (np.array(shape) - 1) / 2
     by = as_array((plane - 1) / 2) - _core.matmul(turn, as_array(middle))
     c = _moved(turn, by, shape)
