@@ -143,7 +143,8 @@ def _call(instructions: list[Instruction], start: int, position: int) -> tuple[i
         x = instructions[k]
         if x.opname == "CALL" and depth == x.arg:
             return k, depth > position and _is_text(last)
-        if x.opname == "PRECALL":
+        # Since Python 3.13 the function comes before the place that a method has for its object.
+        if x.opname == "PRECALL" or (x.opname == "PUSH_NULL" and k == start + 1):
             continue
         if x.opcode in hasjabs or x.opcode in hasjrel or depth < 0:
             break

@@ -19,10 +19,17 @@ cdef extern from *:
     #define DICT_VERSION(d) 0
     #define HAS_VERSION(d, v) 0
     #endif
-    #define DICT_OF_TYPE(t) (((PyTypeObject *)(t))->tp_dict)
+    /* Of Python's own types, `tp_dict` has been empty since CPython 3.12. */
+    static PyObject *cdiff_dict_of_type(PyObject *type) {
+    #if PY_VERSION_HEX < 0x030C0000
+        return Py_NewRef(((PyTypeObject *)type)->tp_dict);
+    #else
+        return PyType_GetDict((PyTypeObject *)type);
+    #endif
+    }
     #define BASES_OF_TYPE(t) (((PyTypeObject *)(t))->tp_mro)
     """
-    PyObject *DICT_OF_TYPE(PyObject *) noexcept
+    object dict_of_type "cdiff_dict_of_type"(PyObject *)
     PyObject *BASES_OF_TYPE(PyObject *) noexcept
     uint64_t DICT_VERSION(PyObject *) noexcept
     bint HAS_VERSION(PyObject *, uint64_t) noexcept
@@ -150,8 +157,8 @@ cdef class Surroundings:
         """One entry of a dict or a class, or all of one or of a list."""
         where = <object>p.where
         if isinstance(where, type):
-            p.where = DICT_OF_TYPE(p.where)
-            where = <object>p.where
+            where = dict_of_type(p.where)
+            p.where = <PyObject *>where
             self.kept.append(where)
         if type(key) is Contents and isinstance(where, (list, dict)):
             p.kind = PLACE_ENTRIES

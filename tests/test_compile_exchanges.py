@@ -435,6 +435,7 @@ def function_of_many_points():
     return f, entry(x, 4000)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # since NumPy 2.5
 @pytest.mark.parametrize("name", CASES)
 def test_exchanges_are_seen(name):
     f, change = CASES[name]()

@@ -5,6 +5,7 @@ pickles take along what means the same elsewhere.
 """
 
 import collections
+import contextvars
 import dataclasses
 import gc
 import operator
@@ -128,6 +129,15 @@ def test_labels_of_entries():
         Surroundings([(1.0, None, "number")])
     with pytest.raises(TypeError, match="no place"):
         Surroundings([([1.0], 0, "element")])
+
+
+def test_an_object_of_a_class_of_pythons_own():
+    """This one seems to be of no module of the standard library."""
+    marker, gains, name = contextvars.Token.MISSING, Plain(), "gain"
+    compiled = cd.compile(lambda v: v * getattr(gains, name) if marker else v)
+    assert compiled(1.0) == BEFORE
+    gains.gain = AFTER
+    assert compiled(1.0) == AFTER
 
 
 def test_values_that_are_the_same_elsewhere():

@@ -52,7 +52,7 @@ bitwise_xor = on_values(
 )
 can_cast = on_values(np.can_cast, "can_cast(x.dtype, int)", "False")
 common_type = on_forms(np.common_type, "common_type(x)", "<class 'numpy.float64'>")
-count_nonzero = on_values(np.count_nonzero, "count_nonzero(x > 1.0)", "np.int64(2)")
+count_nonzero = on_values(np.count_nonzero, "count_nonzero(x > 1.0, axis=0)", "np.int64(2)")
 diag_indices_from = on_forms(
     np.diag_indices_from, "diag_indices_from(cd.array([[1.0]]))", "(array([0]), array([0]))"
 )
