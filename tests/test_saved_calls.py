@@ -244,9 +244,18 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize("name", LOOPS)
+def in_segments(x):
+    """A loop with a condition, of which a reverse sweep computes three steps again at a time."""
+    step = lambda c: c * 1.5 + x * x
+    return cd.while_loop(lambda c: c.sum() < 50, step, x, checkpoint_every=3)
+
+
+SEGMENTS = {"segments": in_segments, "gradient": cd.grad(lambda x: in_segments(x).sum())}
+
+
+@pytest.mark.parametrize("name", LOOPS | SEGMENTS)
 def test_loops_from_a_file(name):
-    f = LOOPS[name]
+    f = (LOOPS | SEGMENTS)[name]
     loaded, compiled = loaded_value(f, VECTOR), cd.compile(f)
     for x in (VECTOR, VECTOR * 1.01):
         # A loop over small arrays goes over to their elements after its first calls.
