@@ -225,6 +225,8 @@ class Signature:
             self.inputs.append(np.complex128(x))
             return "c"
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiubc":
+            if x.dtype == np.float16:  # which is converted on the way in
+                x = x.astype(np.float32)
             self.inputs.append(x)
             return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
         if isinstance(x, float):
