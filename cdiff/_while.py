@@ -187,6 +187,8 @@ class While(PointCallee):
         every = segments(self.carry, n, self.every) if saves else 0
         if not every:
             return Counted(Scan(self.body, self.carry, [], n, False, saves))
+        if self.every is None:  # few lengths of segments, each of which is a program
+            every = 1 << (every - 1).bit_length()
         whole = Scan(self._segment(every), self.carry, [], n // every, False, saves)
         rest = Scan(self.body, self.carry, [], n % every, False, saves)
         return InSegments(whole, rest) if rest.length else Counted(whole)
