@@ -285,6 +285,24 @@ def test_damaged_files_with_loops(name, seed, monkeypatch):
         damaged(saved(compiled), lambda loaded: loaded(VECTOR), rng)
 
 
+def with_guards(x, guards):
+    """The same value with other guards in all its programs."""
+    if type(x) in (tuple, list):
+        return type(x)([with_guards(y, guards) for y in x])
+    if type(x) is not dict:
+        return x
+    return {k: guards(y) if k == "guards" else with_guards(y, guards) for k, y in x.items()}
+
+
+def test_a_decision_that_can_never_be_taken():
+    compiled = cd.compile(lambda x: cd.fori_loop(0, 3, lambda i, c: np.sin(c) * int(c[0]), x))
+    compiled(np.ones(100))
+    never = lambda guards: tuple([(value, np.array(16), lost) for value, _, lost in guards])
+    data = pack(with_guards(unpack(saved(compiled)), never))
+    with pytest.raises(cd.FormatError, match="can never be"):
+        cd.load(io.BytesIO(data))
+
+
 def call_sort(loaded):
     return loaded(np.ones(4))
 
