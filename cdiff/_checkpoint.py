@@ -52,12 +52,13 @@ class Recorded(PointCallee):
     ----------
     body : Body
     bare : bool, default True
+    apart : bool, default False
         As for `Packing`.
     """
 
-    def __init__(self, body: Body, bare: bool = True) -> None:
+    def __init__(self, body: Body, bare: bool = True, apart: bool = False) -> None:
         self.body = body
-        self.packing = Packing(body.results, bare)
+        self.packing = Packing(body.results, bare, apart)
 
     def __repr__(self) -> str:
         return "checkpoint"
@@ -72,7 +73,7 @@ class Recorded(PointCallee):
             outputs = self.body.apply(inputs)
             taken = [k for k, spec in enumerate(self.packing.specs) if has_derivative(spec)]
             leaves = [x for x, want in zip(inputs, wanted, strict=True) if want]
-            cotangents = [self.packing.at(g, k) for k in taken]
+            cotangents = [self.packing.cotangent(g, k) for k in taken]
             found = iter(pullback([outputs[k] for k in taken], cotangents, leaves, level))
         return [next(found) if want else None for want in wanted]
 

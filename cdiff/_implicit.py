@@ -9,7 +9,6 @@ in tens of microseconds, and the solver works on its program.
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from cdiff._body import Body
 from cdiff._core import Array, array, peek, refused
 from cdiff._face import misfit
 from cdiff._leaves import check_output
+from cdiff._packing import Packing, spec_of
 from cdiff._rules import Arguments
 from cdiff._solution import Solution, Unknown, solved
 from cdiff._solving import FixedPoint, Linear, Minimum, Problem
@@ -69,12 +69,14 @@ class _Function:
             check_output(out, f"{who}: {name}")
         for y, path in zip(leaves, leaf_paths(self.treedef, name), strict=True):
             check_output(y, f"{who}: {path}")
-        count, size = sum([prod(np.shape(y)) for y in leaves]), self.unknown.packing.size
-        if count != size:
+        packing = self.unknown.packing
+        count = Packing([spec_of(y) for y in leaves], bare=False, apart=packing.apart).size
+        if count != packing.size:
             shapes = ", ".join([str(np.shape(y)) for y in leaves]) or "none"
+            note = " (complex ones are two)" if packing.apart else ""
             raise misfit(
-                f"{who}: {name} holds {count} number(s) (shapes {shapes}) for {size} unknown(s); "
-                "there must be as many equations as unknowns"
+                f"{who}: {name} holds {count} number(s) (shapes {shapes}) for {packing.size} "
+                f"unknown(s){note}; there must be as many equations as unknowns"
             )
         return [y if isinstance(y, Array) else np.asarray(y, dtype=float) for y in leaves]
 
@@ -113,7 +115,7 @@ class _Implicit(Transformed):
         self._who = f"{factory.__name__}({function_name(f)})"
 
     def __call__(self, guess: Any, /, *parameters: Any) -> Any:
-        unknown = Unknown(guess, self._who)
+        unknown = Unknown(guess, self._who, apart=True)
         leaves = [float(x) if x.__class__ is int else x for x in flatten(guess)[0]]
         arguments = Arguments(parameters, ())
         operands = [*leaves, *arguments.operands()]
@@ -171,7 +173,8 @@ class Products:
 
         there, back = reversed(self.solvers) if transposed else self.solvers
         right = unflatten(unknown.treedef, unknown.packing.unpack(rhs))
-        found = linear_solve(matvec, right, there, back, self.symmetric)
+        symmetric = self.symmetric and not unknown.packing.apart  # for real numbers only
+        found = linear_solve(matvec, right, there, back, symmetric)
         packed: Array = unknown.packing.pack([array(x) for x in flatten(found)[0]])
         return packed
 
@@ -247,7 +250,8 @@ def linear_solve(
         if f is not None:
             check_function(f, "linear_solve")
     who = f"linear_solve({function_name(matvec)})"
-    unknown = Unknown(b, who)
+    # Products by a user's solver keep to complex numbers, and to symmetric as it is for these.
+    unknown = Unknown(b, who, apart=solve is None)
     leaves = [float(x) if x.__class__ is int else x for x in flatten(b)[0]]
     n = len(leaves)
     function = _Residual(matvec, unknown, Arguments((), ()))
@@ -260,6 +264,7 @@ def linear_solve(
     found = problem(plain, plain)
     matrix = problem.given(plain).vector
     _check_linear(matrix, found, who)
+    symmetric = symmetric and not unknown.packing.apart
     if symmetric and unknown.packing.dtype.kind == "f":
         _check_symmetric(matrix, found, unknown.packing.pack_plain(plain), who)
     body.sealed = True
@@ -304,7 +309,8 @@ def custom_root(
     ----------
     f : callable
         ``f(x, *parameters)``, which is to be zero: as many numbers as there are in x, in any
-        containers. It may use tracked values from outside. Left out, the result is a decorator.
+        containers; a complex number counts as two real ones, and equations in them need not be
+        holomorphic. It may use tracked values from outside. Left out, the result is a decorator.
     solver : callable, optional
         ``solver(g, guess) -> x`` for the function ``g(x) = f(x, *parameters)`` of plain values,
         which can be differentiated. By default Newton's method.

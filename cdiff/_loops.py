@@ -8,7 +8,6 @@ microseconds; the steps do no work in Python where the body has one path.
 
 from __future__ import annotations
 
-from math import isqrt
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +17,18 @@ from cdiff._body import Body
 from cdiff._core import Array, array, call, deferring, held, is_tracked, peek, swept
 from cdiff._face import misfit
 from cdiff._packing import Spec, spec_of
-from cdiff._scan import Scan
+from cdiff._scan import Scan, segments
 from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
-from cdiff._while import While, step_limit, while_steps
+from cdiff._while import While, checked_every, step_limit, while_steps
 from cdiff._wrap import check_function, function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from cdiff._tree import TreeDef
 
 __all__ = ["fori_loop", "scan", "while_loop"]
 
-KEPT_BYTES = 1 << 24  # carries up to this are all kept for the reverse sweep
 INT64 = np.iinfo(np.int64)
 
 
@@ -195,16 +193,6 @@ class _ScanFunction:
         return self.carry.taken(out[0], self.f) + self.results.taken(out[1])
 
 
-def _segments(specs: Sequence[Spec], length: int, every: Any) -> int:
-    """How many steps are computed again together in the reverse sweep; 0 to keep all carries."""
-    if every is None:
-        size = sum([dtype.itemsize * int(np.prod(shape)) for dtype, shape in specs])
-        return isqrt(length - 1) + 1 if length > 3 and size * length > KEPT_BYTES else 0
-    if isinstance(every, bool) or not hasattr(every, "__index__") or index(every) < 1:
-        raise ValueError(f"scan: checkpoint_every must be a positive int, got {every!r}")
-    return index(every) if index(every) < length else 0
-
-
 def scan(
     f: Callable[[Any, Any], Any],
     init: Any,
@@ -268,7 +256,7 @@ def scan(
     check_function(f, "scan")
     rows = _Rows(xs, length)
     carry = _Carry(init, "scan")
-    every = _segments(carry.specs, rows.length, checkpoint_every)
+    every = segments(carry.specs, rows.length, checked_every(checkpoint_every, "scan"))
     while True:
         try:
             if every:
@@ -404,7 +392,13 @@ def _segment(f: Any, carry: _Carry, init: Any, rows: _Rows, reverse: bool) -> tu
     return _scan(f, own, rows, reverse)
 
 
-def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any) -> Any:
+def fori_loop(
+    lower: int,
+    upper: int,
+    body: Callable[[Any, Any], Any],
+    init: Any,
+    checkpoint_every: int | None = None,
+) -> Any:
     """A loop over whole numbers: ``for i in range(lower, upper): carry = body(i, carry)``.
 
     Parameters
@@ -413,6 +407,8 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     body : callable
         ``body(i, carry) -> carry``, with the structure, shapes and dtypes of `init`.
     init : container of numbers and arrays
+    checkpoint_every : int, optional
+        As for `scan`.
 
     Returns
     -------
@@ -446,7 +442,8 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     if first < last and not INT64.min <= first < last <= INT64.max:
         raise OverflowError(f"fori_loop: {first} to {last} do not fit into 64 bits")
     carry, f, length = _Carry(init, "fori_loop"), _Indexed(body), max(last - first, 0)
-    every = _segments([*carry.specs, spec_of(first)], length, None)
+    wanted = checked_every(checkpoint_every, "fori_loop")
+    every = segments([*carry.specs, spec_of(first)], length, wanted)
     if not every:
         numbers = np.arange(first, last) if length else np.arange(0)
         return scan(f, init, numbers, checkpoint_every=max(length, 1))[0]
@@ -504,6 +501,7 @@ def while_loop(
     body: Callable[[Any], Any],
     init: Any,
     max_steps: int | None = None,
+    checkpoint_every: int | None = None,
 ) -> Any:
     """A loop that goes on while a condition holds: ``while cond(carry): carry = body(carry)``.
 
@@ -516,6 +514,8 @@ def while_loop(
     init : container of numbers and arrays
     max_steps : int, optional
         An error is raised if the condition still holds after so many steps.
+    checkpoint_every : int, optional
+        As for `scan`.
 
     Returns
     -------
@@ -528,13 +528,13 @@ def while_loop(
         If `cond` does not return one truth value, the carry changes its form, or `max_steps` is no
         whole number.
     ValueError
-        If `max_steps` is negative.
+        If `max_steps` is negative, or `checkpoint_every` no positive int.
     RuntimeError
         After `max_steps` steps.
 
     Notes
     -----
-    Reverse mode differentiates the steps that were taken, and keeps the carry of each of them.
+    Reverse mode differentiates the steps that were taken.
 
     Examples
     --------
@@ -548,19 +548,19 @@ def while_loop(
     check_function(cond, "while_loop")
     check_function(body, "while_loop")
     carry = _Carry(init, "while_loop")
-    limit = step_limit(max_steps)
+    limit, every = step_limit(max_steps), checked_every(checkpoint_every, "while_loop")
     while True:
         try:
-            return _while(cond, body, carry, limit)
+            return _while(cond, body, carry, limit, every)
         except _Wider as wider:
             carry.widened(wider.place)
 
 
-def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
+def _while(cond: Any, f: Any, carry: _Carry, limit: int, every: int | None) -> Any:
     n = len(carry.leaves)
     body, condition = Body(_WhileFunction(f, carry), n), Body(_Condition(cond, carry), n)
-    loop = _waiting_while(body, condition, carry, limit)
-    if loop is not None:
+    loop = While(body, condition, carry.specs, limit, every)
+    if deferring() and _waits(loop, carry):
         operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
         return _left(loop, operands, None, carry)
     values = [plain(x) for x in carry.leaves]
@@ -573,7 +573,6 @@ def _while(cond: Any, f: Any, carry: _Carry, limit: int) -> Any:
     operands = [*map(operand, carry.leaves), *body.captured, *condition.captured]
     if not any(is_tracked(x) for x in operands):
         return unflatten(carry.treedef, list(map(_owned, last, carry.specs)))
-    loop = While(body, condition, carry.specs, limit)
     return _left(loop, operands, None if swept(operands) else last, carry)
 
 
@@ -584,16 +583,14 @@ def _left(loop: While, operands: list[Array], last: list[Any] | None, carry: _Ca
     return unflatten(carry.treedef, [loop.packing.at(y, k) for k in range(len(carry.specs))])
 
 
-def _waiting_while(body: Body, condition: Body, carry: _Carry, limit: int) -> While | None:
-    """The loop, recorded for the first step only, if its program will run it later."""
-    if not deferring():
-        return None
+def _waits(loop: While, carry: _Carry) -> bool:
+    """Record the first step only, if a program will run the loop later."""
+    body, condition = loop.body, loop.condition
     init = [x if isinstance(x, Array) else plain(x) for x in carry.leaves]
     body.learn(list(init))
     condition.learn(init)
-    loop = While(body, condition, carry.specs, limit)
     if loop.waiting([*map(operand, carry.leaves), *body.captured, *condition.captured]) is None:
-        return None
+        return False
     body.seal()
     condition.seal()
-    return loop
+    return True

@@ -1,6 +1,7 @@
 """Several results as one: a flat vector, which is sliced and reshaped for each.
 
-It is of float64, or of complex128 if one of them is complex.
+It is of float64. Complex results make it complex128, or are two numbers each, real and imaginary
+parts: the latter for functions whose derivatives are no complex numbers.
 
 An operator of the graph has one result; a function with several is one operator all the same, and
 this is the form that its result takes. Knows shapes and dtypes only. It is fast because slices and
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import cast, concatenate, index, real, reshape
+from cdiff._core import cast, concatenate, conj, imag, index, real, reshape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,10 +68,14 @@ class Packing:
     specs : sequence of (dtype, shape)
     bare : bool, default True
         Whether a single result of floats stays as it is.
+    apart : bool, default False
+        Whether real and imaginary parts are numbers of their own.
 
     Attributes
     ----------
     specs : list
+    apart : bool
+        Whether there are such parts.
     starts : list of int
         Where each begins, and where the last one ends.
     bare : bool
@@ -78,15 +83,21 @@ class Packing:
         Of the vector.
     """
 
-    __slots__ = ("bare", "dtype", "specs", "starts")
+    __slots__ = ("apart", "bare", "dtype", "specs", "starts")
 
-    def __init__(self, specs: Iterable[Spec], bare: bool = True) -> None:
+    def __init__(self, specs: Iterable[Spec], bare: bool = True, apart: bool = False) -> None:
         self.specs = list(specs)
         self.bare = bare and len(self.specs) == 1 and has_derivative(self.specs[0])
-        self.dtype = COMPLEX128 if any(dtype.kind == "c" for dtype, _ in self.specs) else FLOAT64
+        is_complex = any(dtype.kind == "c" for dtype, _ in self.specs)
+        self.apart = apart and is_complex
+        self.dtype = COMPLEX128 if is_complex and not apart else FLOAT64
         self.starts = [0]
-        for _, shape in self.specs:
-            self.starts.append(self.starts[-1] + prod(shape))
+        for k, (_, shape) in enumerate(self.specs):
+            self.starts.append(self.starts[-1] + prod(shape) * (2 if self.is_pair(k) else 1))
+
+    def is_pair(self, k: int) -> bool:
+        """Whether result number k is real parts and then imaginary ones."""
+        return self.apart and self.specs[k][0].kind == "c"
 
     @property
     def size(self) -> int:
@@ -107,7 +118,10 @@ class Packing:
         """
         if self.bare:
             return arrays[0]
-        flat = [reshape(cast(a, self.dtype), (prod(np.shape(a)),)) for a in arrays]
+        parts: list[Any] = []
+        for k, a in enumerate(arrays):
+            parts += [real(a), imag(a)] if self.is_pair(k) else [a]
+        flat = [reshape(cast(a, self.dtype), (prod(np.shape(a)),)) for a in parts]
         return flat[0] if len(flat) == 1 else concatenate(flat, 0)
 
     def pack_plain(self, arrays: Sequence[Any]) -> Any:
@@ -126,7 +140,9 @@ class Packing:
             return np.array(arrays[0], dtype)
         flat = np.empty(self.size, self.dtype)
         for k, a in enumerate(arrays):
-            flat[self.starts[k] : self.starts[k + 1]] = exact(a).reshape(-1)
+            x = exact(a).reshape(-1)
+            x = np.concatenate([x.real, x.imag]) if self.is_pair(k) else x
+            flat[self.starts[k] : self.starts[k + 1]] = x
         return flat
 
     def at(self, y: Array, k: int) -> Array:
@@ -146,12 +162,34 @@ class Packing:
         if self.bare:
             return y
         dtype, shape = self.specs[k]
+        if self.is_pair(k):
+            return cast(self._part(y, k, 0) + 1j * self._part(y, k, 1), dtype)
         part = reshape(index(y, slice(self.starts[k], self.starts[k + 1])), shape)
         return cast(part if dtype.kind == "c" else real(part), dtype)
+
+    def _part(self, y: Array, k: int, which: int) -> Any:
+        """The real or the imaginary part of result number k, which is a pair."""
+        shape = self.specs[k][1]
+        start = self.starts[k] + which * prod(shape)
+        return reshape(index(y, slice(start, start + prod(shape))), shape)
+
+    def cotangent(self, g: Array, k: int) -> Array:
+        """The cotangent of result number k out of that of the vector: of x + iy it is a - ib."""
+        return conj(self.at(g, k)) if self.is_pair(k) else self.at(g, k)
 
     def unpack(self, y: Array) -> list[Array]:
         """All results."""
         return [self.at(y, k) for k in range(len(self.specs))]
+
+    def unpack_plain(self, v: Any) -> list[Any]:
+        """All results out of a plain vector that is not bare."""
+        found = []
+        for k, (dtype, shape) in enumerate(self.specs):
+            x = v[self.starts[k] : self.starts[k + 1]]
+            if self.is_pair(k):
+                x = x[: len(x) // 2] + 1j * x[len(x) // 2 :]
+            found.append(np.asarray(x, dtype).reshape(shape))
+        return found
 
 
 def exact(a: Any) -> Any:

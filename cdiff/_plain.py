@@ -30,6 +30,12 @@ __all__ = ["FormatError", "dtype_named", "read", "written"]
 MAX_DEPTH = 50  # of containers in containers
 KINDS = "fiubc"  # of arrays
 DTYPES = frozenset("?bBhHiIlLqQfdFD")  # of values in programs
+# Those of arrays by their names: NumPy makes a dtype of many other strings, some of which are code.
+NAMED = {
+    name: np.dtype(name)
+    for letter in (*DTYPES, "e", "g", "G")
+    for name in (np.dtype(letter).newbyteorder("<").str, np.dtype(letter).newbyteorder(">").str)
+}
 
 
 class FormatError(ValueError):
@@ -145,13 +151,9 @@ def dtype_named(name: Any) -> np.dtype[Any]:
     ------
     FormatError
     """
-    if name.__class__ is str and 3 <= len(name) <= 4 and name[0] in "<>|" and name[1] in KINDS:
-        try:
-            found = np.dtype(name)
-        except TypeError:
-            found = None
-        if found is not None and found.char in DTYPES:
-            return found
+    found = NAMED.get(name) if name.__class__ is str else None
+    if found is not None and found.char in DTYPES:
+        return found
     raise FormatError(f"a program with the dtype {name!r:.40}")
 
 
@@ -218,11 +220,8 @@ class _Reader:
 
     def array(self, scalar: bool, depth: int) -> Any:
         name = self.value(depth)
-        try:
-            dtype = np.dtype(name) if isinstance(name, str) else None
-        except (TypeError, ValueError, SyntaxError):
-            dtype = None
-        if dtype is None or dtype.kind not in KINDS or dtype.newbyteorder("<").str != name:
+        dtype = NAMED.get(name) if name.__class__ is str else None
+        if dtype is None or dtype.newbyteorder("<").str != name:
             raise FormatError(f"an array of dtype {name!r:.40}")
         ndim = self.take(1)[0]
         shape = struct.unpack(f"<{ndim}Q", self.take(8 * ndim))

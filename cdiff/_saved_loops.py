@@ -19,7 +19,7 @@ from cdiff._paths import NewPath, Path
 from cdiff._plain import FormatError, dtype_named
 from cdiff._scan import Scan
 from cdiff._tree import LEAF
-from cdiff._while import Counted, CountedAtPoints, While
+from cdiff._while import Counted, CountedAtPoints, InSegments, While
 
 if TYPE_CHECKING:
     from cdiff._core import Callee, Program
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 MAX_LENGTH = 1 << 48  # of a loop, and of an axis
+COUNTED = Counted, InSegments, CountedAtPoints
 
 
 def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
@@ -50,9 +51,11 @@ def plain_loop(call: Any, writer: Writer) -> tuple[Any, ...] | None:
     if isinstance(call, While):
         body = plain_body(call.body, writer)
         condition = plain_body(call.condition, writer)
-        return "while", body, condition, plain_specs(call.carry), call.limit
+        return "while", body, condition, plain_specs(call.carry), call.limit, call.every or 0
     if isinstance(call, Counted):
         return "counted", plain_loop(call.scan, writer)
+    if isinstance(call, InSegments):
+        return "segments", plain_loop(call.whole, writer), plain_loop(call.rest, writer)
     if isinstance(call, CountedAtPoints):
         return "points", tuple([plain_loop(c, writer) for c in call.callees]), call.flags
     if isinstance(call, Recorded):
@@ -69,15 +72,17 @@ def loop_of(x: tuple[Any, ...], known: Known) -> Callee | None:
             return _scan(
                 body_of(body, known), specs_of(carry), specs_of(xs), length, reverse, saves
             )
-        case ("while", body, condition, carry, int(limit)):
+        case ("while", body, condition, carry, int(limit), int(every)) if every >= 0:
             bodies = body_of(body, known), body_of(condition, known)
-            return _while(*bodies, specs_of(carry), limit)
+            return _while(*bodies, specs_of(carry), limit, every)
         case ("counted", tuple(scan)):
             found = loop_of(scan, known)
             return Counted(found) if isinstance(found, Scan) else None
+        case ("segments", tuple(whole), tuple(rest)):
+            return _in_segments(loop_of(whole, known), loop_of(rest, known))
         case ("points", tuple(loops), tuple(flags)) if all(x.__class__ is bool for x in flags):
             points = [loop_of(loop, known) for loop in loops]
-            fits = points and all(isinstance(c, (Counted, CountedAtPoints)) for c in points)
+            fits = points and all(isinstance(c, COUNTED) for c in points)
             return CountedAtPoints(points, flags) if fits else None
         case ("recorded", body):
             return Recorded(body_of(body, known))
@@ -140,7 +145,10 @@ def body_of(x: Any, known: Known) -> LoadedBody:
             forms = {forms_of(program) for path in paths for program in path}
             fits = n_captured >= 0 <= n_inputs and len(forms) == 1
             if fits and paths[0][0].n_inputs == n_inputs + n_captured:
-                return LoadedBody(n_inputs, n_captured, paths)
+                try:
+                    return LoadedBody(n_inputs, n_captured, paths)
+                except ValueError as error:
+                    raise FormatError(str(error)) from None
     raise FormatError("the programs of a loop do not fit together")
 
 
@@ -183,14 +191,25 @@ def _scan(
         raise FormatError(f"a loop that cannot be made: {error}") from None
 
 
-def _while(body: LoadedBody, condition: LoadedBody, carry: list[Spec], limit: int) -> While:
+def _in_segments(whole: Callee | None, rest: Callee | None) -> InSegments | None:
+    if not isinstance(whole, Scan) or not isinstance(rest, Scan):
+        return None
+    operands = [scan.body.n_inputs + len(scan.body.captured) for scan in (whole, rest)]
+    if whole.carry != rest.carry or whole.xs or rest.xs or operands[0] != operands[1]:
+        raise FormatError("the segments of a loop do not fit together")
+    return InSegments(whole, rest)
+
+
+def _while(
+    body: LoadedBody, condition: LoadedBody, carry: list[Spec], limit: int, every: int
+) -> While:
     n = len(carry)
     fits = body.n_inputs == condition.n_inputs == n and body.results == carry
     fits = fits and body.inputs[:n] == condition.inputs[:n] == carry
     fits = fits and len(condition.results) == 1 and condition.results[0][1] == ()
     if not fits or limit < 0:
         raise FormatError("a loop does not fit its body")
-    return While(body, condition, carry, min(limit, MAX_LENGTH))
+    return While(body, condition, carry, min(limit, MAX_LENGTH), every or None)
 
 
 def plain_specs(specs: list[Spec]) -> tuple[Any, ...]:

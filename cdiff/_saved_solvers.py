@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._packing import Packing
 from cdiff._plain import FormatError
 from cdiff._saved_loops import body_of, is_tagged, plain_body, plain_specs, specs_of
 from cdiff._saved_trees import plain_structure, treedef_of
@@ -65,7 +66,7 @@ def solver_of(x: tuple[Any, ...], known: Known) -> Callee | None:
         case ("checked", unknown, str(what)):
             from cdiff._solution import Checked
 
-            return Checked(_unknown(unknown, LEAF), what)
+            return Checked(_unknown(unknown, LEAF, True), what)
         case ("flow", body, settings):
             from cdiff.integrate._adjoint import Flow
 
@@ -129,7 +130,7 @@ def _solution(
         raise FormatError(f"the solution of a {kind!r:.40}, which is not known here")
     solver, there, back = [None if name is None else known.solver(name) for name in names]
     forms = (LEAF, LEAF) if trees is None else _trees(trees, known)
-    of = _unknown(unknown, forms[0])
+    of = _unknown(unknown, forms[0], kind != "linear" or there is None)
     function = body_of(body, known)
     _check_equations(kind, function, of)
     problem = getattr(_solving, PROBLEMS[kind])(function, of, _Form(forms[1]), solver)
@@ -157,7 +158,8 @@ def _check_equations(kind: str, body: LoadedBody, unknown: Any) -> None:
     specs = unknown.packing.specs
     n, results = len(specs), body.results
     if kind == "root":
-        fits = sum([int(np.prod(shape)) for _, shape in results]) == unknown.packing.size
+        apart = unknown.packing.apart
+        fits = Packing(results, bare=False, apart=apart).size == unknown.packing.size
         fits = fits and all(dtype.kind in "fc" for dtype, _ in results)
     elif kind == "minimum":
         fits = len(results) == 1 and results[0][1] == () and results[0][0].kind == "f"
@@ -173,7 +175,7 @@ def _plain_unknown(unknown: Any) -> tuple[Any, ...]:
     return unknown.who, tuple(unknown.paths), plain_specs(unknown.packing.specs)
 
 
-def _unknown(x: Any, treedef: Any) -> Any:
+def _unknown(x: Any, treedef: Any, apart: bool) -> Any:
     from cdiff._solution import Unknown
 
     match x:
@@ -181,7 +183,7 @@ def _unknown(x: Any, treedef: Any) -> Any:
             found = specs_of(specs)
             fits = len(found) == len(paths) and all(dtype.kind in "fc" for dtype, _ in found)
             if fits and found and treedef.n_leaves in (1, len(found)):
-                return Unknown.of_parts(who, treedef, paths, found)
+                return Unknown.of_parts(who, treedef, paths, found, apart)
     raise FormatError(f"the unknowns of a solution are {x!r:.60}")
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import cached_property
-from math import prod
+from math import isqrt, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Scan"]
 
 PIECES = 100  # of a loop with a bar
+KEPT_BYTES = 1 << 24  # carries up to this are all kept for the reverse sweep
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -55,6 +56,27 @@ FLOAT64 = np.dtype(np.float64)
 def floats(specs: Sequence[Spec]) -> list[int]:
     """The positions of those that have a derivative."""
     return [k for k, spec in enumerate(specs) if has_derivative(spec)]
+
+
+def segments(specs: Sequence[Spec], length: int, every: int | None) -> int:
+    """How many steps are computed again together in the reverse sweep; 0 to keep all carries.
+
+    Parameters
+    ----------
+    specs : list of (dtype, shape)
+        Of a carry.
+    length : int
+    every : int or None
+        What the user wants.
+
+    Returns
+    -------
+    int
+    """
+    if every is None:
+        size = sum([dtype.itemsize * prod(shape) for dtype, shape in specs])
+        return isqrt(length - 1) + 1 if length > 3 and size * length > KEPT_BYTES else 0
+    return every if every < length else 0
 
 
 def zero(spec: Spec) -> Array:

@@ -7,6 +7,7 @@ general way only: a call that looks like a recent one never comes here.
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields, is_dataclass
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -224,6 +225,8 @@ class Signature:
             self.inputs.append(np.complex128(x))
             return "c"
         if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "fiubc":
+            if x.dtype == np.float16:  # which is converted on the way in
+                x = x.astype(np.float32)
             self.inputs.append(x)
             return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
         if isinstance(x, float):
@@ -312,15 +315,26 @@ def static_key(x: Any) -> Any:
         return cls, x.hex()
     if cls is complex:
         return cls, x.real.hex(), x.imag.hex()
-    if cls is tuple or (isinstance(x, tuple) and hasattr(cls, "_fields")):
-        return cls, tuple([static_key(y) for y in x])
+    if isinstance(x, tuple):
+        parts = tuple([static_key(y) for y in x])
+        return (cls, parts) if cls is tuple or hasattr(cls, "_fields") else (cls, x, parts)
     if cls is frozenset:
         return cls, frozenset([static_key(y) for y in x])
     if cls is slice:
         return cls, static_key((x.start, x.stop, x.step))
     if isinstance(x, np.generic):
         return cls, x.dtype, x.tobytes()  # the class knows no unit of time and no length
-    return cls, x
+    return (cls, x, _field_keys(x)) if is_dataclass(cls) else (cls, x)
+
+
+def _field_keys(x: Any) -> tuple[Any, ...]:
+    """Those of the fields that equal dataclasses share, as far as they can be hashed."""
+    keys = tuple([static_key(getattr(x, field.name, None)) for field in fields(x) if field.compare])
+    try:
+        hash(keys)
+    except TypeError:  # its equality and its hash are not those of its fields
+        return ()
+    return keys
 
 
 def static_value(key: Any) -> Any:
@@ -343,7 +357,7 @@ def static_value(key: Any) -> Any:
         return frozenset(map(static_value, parts[0]))
     if cls is slice:
         return slice(*static_value(parts[0]))
-    if issubclass(cls, tuple):
+    if issubclass(cls, tuple) and len(parts) == 1:
         return tuple.__new__(cls, map(static_value, parts[0]))
     if issubclass(cls, np.generic):
         return np.ndarray((), *parts)[()]

@@ -10,13 +10,14 @@ The derivative costs one Jacobian of the equations and one linear system, whatev
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdiff._body import Body
 from cdiff._checkpoint import Recorded
-from cdiff._core import Array, array, call, is_tracked, peek
+from cdiff._core import Array, array, call, conj, is_tracked, peek
 from cdiff._face import misfit
 from cdiff._jacobian import jacobian
 from cdiff._leaves import check_input, unwrapped
@@ -44,18 +45,21 @@ class Unknown:
     ----------
     guess : container of numbers and arrays
     who : str
+    apart : bool, default False
+        Whether complex numbers are solved for as two real ones each, so that equations need not
+        be holomorphic.
 
     Attributes
     ----------
     treedef : TreeDef
     paths : list of str
     packing : Packing
-        All leaves as one vector of float64.
+        All leaves as one vector.
     """
 
     __slots__ = ("packing", "paths", "treedef", "who")
 
-    def __init__(self, guess: Any, who: str) -> None:
+    def __init__(self, guess: Any, who: str, apart: bool = False) -> None:
         leaves, self.treedef = flatten(guess)
         self.who = who
         self.paths = leaf_paths(self.treedef, "the unknown")
@@ -64,16 +68,16 @@ class Unknown:
         if not leaves:
             raise ValueError(f"{who}: there is no number among the unknowns")
         leaves = [float(x) if x.__class__ is int else x for x in leaves]
-        self.packing = Packing([spec_of(x) for x in leaves], bare=False)
+        self.packing = Packing([spec_of(x) for x in leaves], bare=False, apart=apart)
 
     @classmethod
     def of_parts(
-        cls, who: str, treedef: TreeDef, paths: Sequence[str], specs: Sequence[Spec]
+        cls, who: str, treedef: TreeDef, paths: Sequence[str], specs: Sequence[Spec], apart: bool
     ) -> Unknown:
         """The unknown of which a file tells the form."""
         self = cls.__new__(cls)
         self.who, self.treedef, self.paths = who, treedef, list(paths)
-        self.packing = Packing(specs, bare=False)
+        self.packing = Packing(specs, bare=False, apart=apart)
         return self
 
     def opened(self, tree: Any, name: str) -> list[Any]:
@@ -81,13 +85,13 @@ class Unknown:
         if self.treedef.family is None and self.packing.specs[0][1]:
             tree = _stacked(tree)
         leaves = flatten_like(self.treedef, tree, f"{self.who}: {name}")
-        for x, path, (_, shape) in zip(leaves, self.paths, self.packing.specs, strict=True):
+        for x, path, (dtype, shape) in zip(leaves, self.paths, self.packing.specs, strict=True):
             if np.shape(x) != shape:
                 raise misfit(
                     f"{self.who}: {path} has shape {shape}, but {name} has shape {np.shape(x)} "
                     "there"
                 )
-            if self.packing.dtype.kind != "c" and np.iscomplexobj(x):
+            if dtype.kind != "c" and np.iscomplexobj(x):
                 raise TypeError(
                     f"{self.who}: {path} is real, but {name} is complex there; begin with complex "
                     "numbers, or take .real"
@@ -96,12 +100,7 @@ class Unknown:
 
     def plain(self, v: Any) -> list[Any]:
         """The leaves of a plain vector, as users get them."""
-        starts = self.packing.starts
-        parts = [
-            np.asarray(v[starts[k] : starts[k + 1]], dtype).reshape(shape)
-            for k, (dtype, shape) in enumerate(self.packing.specs)
-        ]
-        return [_number(x) for x in parts]
+        return [_number(x) for x in self.packing.unpack_plain(v)]
 
     def tree(self, v: Any) -> Any:
         """The container of a vector."""
@@ -115,10 +114,12 @@ class Unknown:
         """What number k of the vector is called."""
         place = int(np.searchsorted(self.packing.starts, k, side="right")) - 1
         _, shape = self.packing.specs[place]
+        part, at = divmod(k - self.packing.starts[place], prod(shape))
+        ending = (".imag" if part else ".real") if self.packing.is_pair(place) else ""
         if not shape:
-            return self.paths[place]
-        position = np.unravel_index(k - self.packing.starts[place], shape)
-        return f"{self.paths[place]}[{', '.join([str(i) for i in position])}]"
+            return self.paths[place] + ending
+        position = np.unravel_index(at, shape)
+        return f"{self.paths[place]}[{', '.join([str(i) for i in position])}]{ending}"
 
     @property
     def digits(self) -> float:
@@ -183,9 +184,11 @@ class Given:
 
     def vector(self, v: Any) -> Any:
         """The results as one vector, of the unknowns as one."""
-        leaves = self._values(self._unknown.leaves(v))
-        if any(x.__class__ is Array for x in leaves):
-            return Packing(self._body.results, bare=False).pack(leaves)
+        leaves, apart = self._values(self._unknown.leaves(v)), self._unknown.packing.apart
+        if apart or any(x.__class__ is Array for x in leaves):
+            packing = Packing(self._body.results, bare=False, apart=apart)
+            tracked = any(x.__class__ is Array for x in leaves)
+            return packing.pack(leaves) if tracked else packing.pack_plain(leaves)
         return np.concatenate([np.ravel(x) for x in leaves])
 
     def number(self, v: Any) -> Any:
@@ -285,7 +288,7 @@ class Solution(PointCallee):
         self.linear = linear
         self.symmetric = symmetric
         self.n = len(unknown.paths)
-        self.equations = Recorded(body, bare=False)
+        self.equations = Recorded(body, bare=False, apart=unknown.packing.apart)
 
     def __repr__(self) -> str:
         return self.unknown.who
@@ -337,6 +340,8 @@ class Solution(PointCallee):
             array(np.zeros(shape, dtype)) if c is None else c
             for c, (dtype, shape) in zip(found, specs, strict=True)
         ]
+        if self.unknown.packing.apart:  # the cotangent of x + iy is a - ib
+            full = [conj(c) for c in full]
         packed: Array = self.unknown.packing.pack(full)
         return packed
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._body import Body
-from cdiff._core import Array, Level, leaf, pullback
+from cdiff._core import Array, Level, conj, leaf, pullback
 from cdiff._newton import iterate, newton_minimum, newton_root
 from cdiff._rules import zeros
 from cdiff._solution import Given, dense_solution
@@ -133,7 +133,8 @@ class _GradientOf:
             out = self.base.apply([*leaves, *nodes[self.n :]])
             found = pullback(out, [None], leaves, level)
         pairs = zip(found, nodes, strict=False)
-        return [zeros(x) if c is None else c for c, x in pairs]
+        # Of a complex unknown the slopes by both parts, which stand in the conjugate.
+        return [zeros(x) if c is None else conj(c) for c, x in pairs]
 
 
 class Linear(Problem):

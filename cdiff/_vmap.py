@@ -23,13 +23,14 @@ from cdiff._beside import reads_beside, refuse_beside
 from cdiff._body import has_rules
 from cdiff._core import Array, Batch, Trace, in_trace, is_tracked, peek
 from cdiff._leaves import shape_of, unwrapped
+from cdiff._packing import spec_of
 from cdiff._paths import NewPath, content
 from cdiff._signature import structure
 from cdiff._tree import flatten, leaf_paths, unflatten
 from cdiff._wrap import Transformed, function_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cdiff._core import Program
     from cdiff._tree import TreeDef
@@ -313,10 +314,10 @@ def _point_shape(group: Group, k: int) -> tuple[int, ...]:
 def _merged(groups: list[Group], k: int, axis: int | None, name: Callable[[], str]) -> Any:
     """Leaf k of the result: of all groups, in the order of the points, its axis in place."""
     if axis is None:
-        y, batched = groups[0].leaf(k)
-        if batched or len(groups) > 1:
+        values, batched = zip(*[group.leaf(k) for group in groups], strict=True)
+        if any(batched) or not _all_one(values):
             raise ValueError(f"vmap: {name()} differs from point to point; out_axes cannot be None")
-        return _outside(y)
+        return _outside(values[0])
     if len(groups) == 1:
         y = groups[0].repeated(k)
     else:
@@ -327,6 +328,17 @@ def _merged(groups: list[Group], k: int, axis: int | None, name: Callable[[], st
     if at:
         y = _core.transpose(y, (*range(1, at + 1), 0, *range(at + 1, y.ndim)))
     return _outside(y)
+
+
+def _all_one(values: Sequence[Any]) -> bool:
+    """Is that of all groups the same? Where a transformation records them, that is a decision."""
+    return all(_are_same(values[0], y) for y in values[1:])
+
+
+def _are_same(a: Any, b: Any) -> bool:
+    if a.__class__ is not b.__class__ or spec_of(a) != spec_of(b):
+        return False
+    return bool(np.all((a == b) | ((a != a) & (b != b))))  # nan is
 
 
 def _one_dtype(groups: list[Group], k: int, parts: list[Array]) -> list[Array]:

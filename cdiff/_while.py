@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff import _core
+from cdiff._body import Body
 from cdiff._core import (
     Array,
     Program,
     Runner,
     array,
+    call,
     concatenate,
     hosted,
     may_wait,
@@ -28,17 +31,24 @@ from cdiff._core import (
     watch,
 )
 from cdiff._mapped import Mapped, PointCallee
-from cdiff._packing import Packing
-from cdiff._scan import FLOAT64, Scan, fitting
+from cdiff._packing import Packing, has_derivative
+from cdiff._scan import FLOAT64, Scan, fitting, or_zero, segments, zero
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cdiff._body import Body
     from cdiff._core import Callee
     from cdiff._packing import Spec
 
-__all__ = ["Counted", "CountedAtPoints", "While", "step_limit", "while_steps"]
+__all__ = [
+    "Counted",
+    "CountedAtPoints",
+    "InSegments",
+    "While",
+    "checked_every",
+    "step_limit",
+    "while_steps",
+]
 
 NO_LIMIT = 2**62
 FEW_STEPS = 64  # of a loop, which are over before there is a program of both
@@ -70,17 +80,59 @@ def step_limit(max_steps: Any) -> int:
     return limit
 
 
+def checked_every(every: Any, who: str) -> int | None:
+    """`checkpoint_every` as a whole number.
+
+    Parameters
+    ----------
+    every : int or None
+    who : str
+        The loop, for messages.
+
+    Returns
+    -------
+    int or None
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number from 1.
+    """
+    if every is None:
+        return None
+    if isinstance(every, bool) or not hasattr(every, "__index__") or index(every) < 1:
+        raise ValueError(f"{who}: checkpoint_every must be a positive int, got {every!r}")
+    return index(every)
+
+
 class While(PointCallee):
     """A loop that goes on as long as a condition holds, as one operator.
 
     Its operands are the carry and what body and condition captured; its results the last carry.
+
+    Parameters
+    ----------
+    body, condition : Body
+    carry : list of (dtype, shape)
+    limit : int
+        Steps, after which there is an error.
+    every : int or None
+        How many steps a reverse sweep computes again together; None for a choice of ours.
     """
 
-    def __init__(self, body: Body, condition: Body, carry: Sequence[Spec], limit: int) -> None:
+    def __init__(
+        self,
+        body: Body,
+        condition: Body,
+        carry: Sequence[Spec],
+        limit: int,
+        every: int | None = None,
+    ) -> None:
         self.body = body
         self.condition = condition
         self.carry = list(carry)
         self.limit = limit
+        self.every = every
         self.packing = Packing(self.carry, bare=False)
         self.is_direct = True
         self.is_known = False  # to the core, which runs it inside of programs
@@ -127,12 +179,40 @@ class While(PointCallee):
         """Each point goes round as often as its own condition says."""
         return WhileAtPoints(self, n, flags)
 
-    def _counted(self, operands: list[Array], saves: bool) -> Counted:
+    def _counted(self, operands: list[Array], saves: bool) -> Counted | InSegments:
         """The loop over the number of steps that it takes now, which is a decision."""
         n = hosted(self.count, tuple(operands), {})
         if n is NotImplemented:
             n = self.count(*operands)
-        return Counted(Scan(self.body, self.carry, [], n, False, saves))
+        every = segments(self.carry, n, self.every) if saves else 0
+        if not every:
+            return Counted(Scan(self.body, self.carry, [], n, False, saves))
+        if self.every is None:  # few lengths of segments, each of which is a program
+            every = 1 << (every - 1).bit_length()
+        whole = Scan(self._segment(every), self.carry, [], n // every, False, saves)
+        rest = Scan(self.body, self.carry, [], n % every, False, saves)
+        return InSegments(whole, rest) if rest.length else Counted(whole)
+
+    def _segment(self, every: int) -> Body:
+        """So many steps as one of a loop."""
+        found: Body | None = self.body.derived.get(("segment", every))
+        if found is None:
+            steps = Scan(self.body, self.carry, [], every, False)
+            found = Body(_Segment(steps), self.body.n_inputs + len(self.body.captured))
+            found.results = list(self.carry)
+            self.body.derived["segment", every] = found
+        return found
+
+
+class _Segment:
+    """A loop of a known number of steps as the function of a body."""
+
+    def __init__(self, steps: Scan) -> None:
+        self.steps = steps
+
+    def __call__(self, nodes: list[Array]) -> list[Any]:
+        y = call(self.steps, nodes)
+        return [self.steps.packing.at(y, k) for k in range(len(self.steps.carry))]
 
 
 class Counted(PointCallee):
@@ -147,7 +227,7 @@ class Counted(PointCallee):
         self.scan = scan
         self.is_direct = True
         self.is_known = False
-        self.n = len(scan.carry) + len(scan.body.captured)
+        self.n = scan.body.n_inputs + len(scan.body.captured)
         self.width = scan.packing.size
 
     def __repr__(self) -> str:
@@ -173,6 +253,69 @@ class Counted(PointCallee):
         return self.scan.push(y, operands[: self.n], tangents[: self.n])
 
 
+class InSegments(PointCallee):
+    """Two scans for a While, the second of which goes on where the first one ends.
+
+    Its results are those of the second, then those of the first.
+
+    Parameters
+    ----------
+    whole, rest : Scan
+        Segments, of which only the first carries are kept, and the steps that are left over.
+    """
+
+    def __init__(self, whole: Scan, rest: Scan) -> None:
+        self.whole = whole
+        self.rest = rest
+        self.n = rest.body.n_inputs + len(rest.body.captured)
+        self.width = whole.packing.size + rest.packing.size
+
+    def __repr__(self) -> str:
+        return f"while_loop, a {self.whole!r} and a {self.rest!r}"
+
+    def value(self, arrays: list[Any]) -> Any:
+        n = len(self.rest.carry)
+        first = self.whole.value(arrays[: self.n])
+        middle = self.whole.packing.unpack_plain(first)[:n]
+        return np.concatenate([self.rest.value([*middle, *arrays[n : self.n]]), first])
+
+    def _halves(self, y: Array) -> tuple[Array, Array]:
+        """What belongs to the steps that are left over, and to the segments."""
+        size = self.rest.packing.size
+        return _core.index(y, slice(0, size)), _core.index(y, slice(size, None))
+
+    def _going_on(self, first: Array, operands: list[Array]) -> list[Array]:
+        """The operands of the second scan."""
+        n = len(self.rest.carry)
+        return [*[self.whole.packing.at(first, k) for k in range(n)], *operands[n : self.n]]
+
+    def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
+        n, specs = len(self.rest.carry), self.whole.packing.specs
+        last, first = self._halves(y)
+        g_last, g_first = self._halves(g)
+        asked = [has_derivative(spec) for spec in self.rest.carry] + wanted[n : self.n]
+        found = self.rest.pull(last, self._going_on(first, operands), g_last, asked)
+        middle = [or_zero(c, spec) for c, spec in zip(found[:n], specs, strict=False)]
+        g_first = g_first + self.whole.packing.pack([*middle, *[zero(spec) for spec in specs[n:]]])
+        others = self.whole.pull(first, operands[: self.n], g_first, wanted[: self.n])
+        both = zip(found[n:], others[n:], strict=True)
+        others[n:] = [b if a is None else a if b is None else a + b for a, b in both]
+        return others + [None] * (len(operands) - self.n)
+
+    def push(self, y: Array, operands: list[Array], tangents: list[Array | None]) -> Any:
+        n = len(self.rest.carry)
+        last, first = self._halves(y)
+        t_first = self.whole.push(first, operands[: self.n], tangents[: self.n])
+        middle = [
+            self.whole.packing.at(t_first, k) if has_derivative(spec) else None
+            for k, spec in enumerate(self.rest.carry)
+        ]
+        given = [*middle, *tangents[n : self.n]]
+        return concatenate(
+            [self.rest.push(last, self._going_on(first, operands), given), t_first], 0
+        )
+
+
 class WhileAtPoints(Mapped):
     """A While, or one at several points, at points of which each has a number of steps."""
 
@@ -192,7 +335,7 @@ class CountedAtPoints(Mapped):
 
     Parameters
     ----------
-    callees : list of Counted or CountedAtPoints
+    callees : list of Counted, InSegments or CountedAtPoints
     flags : tuple of bool
         Which operands have a leading axis of the points.
     """

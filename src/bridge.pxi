@@ -297,6 +297,8 @@ def to_plain(x):
 cdef Array own_copy(Array a):
     """The same value as a new node, still tracked, whose memory is nobody else's."""
     if levels_of(N(a)):
+        if typenum_of(a) == NPY_BOOL:         # of which there is no positive
+            return ew2(OP_NOT_EQUAL, a, weak_scalar(0.0))
         return ew1(OP_POSITIVE, a)
     return contiguous_copy(a) if N(a).flags & NODE_ARRAY else scalar(N(a).v)
 

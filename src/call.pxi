@@ -103,8 +103,11 @@ cdef Array stopped_inside(Array a):
 
 def call(Callee callee, operands, value=None):
     """The callee's result for numbers and arrays, recorded; `value` is that where it is known."""
-    return apply_call([as_node(x) for x in operands], (callee,),
-                      None if value is None else as_node(value))
+    cdef list nodes = [as_node(x) for x in operands]
+    y = apply_call(nodes, (callee,), None if value is None else as_node(value))
+    if value is not None:
+        check_made(OP_CALL, y, nodes, (callee,))
+    return y
 
 
 cdef Array apply_call(list operands, tuple attrs, Array value=None):

@@ -168,11 +168,15 @@ cdef int check_structural(Program p, Py_ssize_t i, dict seen) except -1:
 
 
 cdef int check_call(Program p, Py_ssize_t i) except -1:
-    """The callee may state the type of its result."""
+    """The callee may state the type of its result, or give its first operand."""
     cdef Instr *x = &p.code[i]
     if x.c < 0 or len(p.attrs[x.c]) != 1:
         invalid(p, i, "it calls nothing")
-    stated = getattr(p.attrs[x.c][0], "result_type", None)
+    callee = p.attrs[x.c][0]
+    if isinstance(callee, Callee) and (<Callee>callee).is_first and (
+            x.b == 0 or p.types[p.code[p.lists[x.a]].type] != p.types[x.type]):
+        invalid(p, i, "it gives its first operand, of another type")
+    stated = getattr(callee, "result_type", None)
     if stated is not None and stated != p.types[x.type]:
         invalid(p, i, f"the callee gives {stated}, not {type_text(p.types[x.type])}")
     return 0

@@ -187,8 +187,12 @@ cdef inline int32_t freeze_local(Sweep *s, Node *n, Node *p, double constant,
 cdef bint is_weak(Node *n) noexcept:
     """Did the number in an elementwise node leave the dtype of the other operand as it is?"""
     cdef Node *other = n.p0 if n.p0 != NULL else n.p1
-    return (not n.flags & NODE_ARRAY or n.arr.typenum != NPY_DOUBLE
-            or other == NULL or not other.flags & NODE_ARRAY or other.arr.typenum == NPY_DOUBLE)
+    return (not n.flags & NODE_ARRAY or not is_double(n.arr.typenum)
+            or other == NULL or not other.flags & NODE_ARRAY or is_double(other.arr.typenum))
+
+
+cdef inline bint is_double(int typenum) noexcept:
+    return typenum == NPY_DOUBLE or typenum == NPY_CDOUBLE
 
 
 cdef int32_t freeze_structural(Sweep *s, Node *n, int type, _Frozen f) except -1:

@@ -492,6 +492,26 @@ def test_a_copy_of_a_tracked_array_is_tracked():
     np.testing.assert_array_equal(cd.grad(f)(np.array([1.0, 2.0])), [2.0, 4.0])
 
 
+@pytest.mark.parametrize("way", [lambda a: a.copy(), np.copy, copy.deepcopy, cd.array])
+def test_copies_of_truth_values_are_recorded(way):
+    """Of which there is no positive."""
+
+    def f(x):
+        mask = x > 0.0
+        other = way(mask)
+        other[0] = not bool(mask[0])
+        return mask, other
+
+    points = np.array([[1.0, -1.0], [-2.0, 3.0]])
+    for run in (cd.compile(f), lambda x: cd.scan(lambda c, row: (c, f(row)), 0.0, x[None])[1]):
+        for x in points:
+            mask, other = (np.ravel(y) for y in run(x))
+            assert mask.dtype == other.dtype == bool
+            assert list(mask) == list(x > 0.0) and list(other) == [x[0] <= 0.0, x[1] > 0.0]
+    mask = cd.vmap(lambda x: way(x > 0.0))(points)
+    assert mask.dtype == bool and np.array_equal(mask, points > 0.0)
+
+
 def test_a_deep_copy_of_a_state_is_tracked():
     """Simulations keep copies of their state."""
 

@@ -258,6 +258,9 @@ def test_numbers_of_other_dtypes():
     first = f(x)
     assert [y.dtype for y in f(x)] == [np.asarray(y).dtype for y in first]
     assert is_direct(f, x)
+    half = x.astype(np.float16)
+    for _ in range(2):  # which becomes single precision on the way in
+        assert f(half)[0] == 3.0 and f(half)[2].dtype == np.float32
 
 
 def test_results_belong_to_the_caller_and_arguments_are_not_copied():

@@ -15,7 +15,7 @@ import pytest
 from damage import PLAIN, damage_bytes, exchange_parts, outcome
 
 import cdiff as cd
-from cdiff._plain import FormatError, read, written
+from cdiff._plain import FormatError, dtype_named, read, written
 from cdiff._saving import HEAD, MAGIC, VERSION, pack, unpack
 
 Point = namedtuple("Point", "x y")
@@ -350,6 +350,13 @@ def test_nothing_else_is_written():
 def test_no_plain_value(data):
     with pytest.raises(FormatError):
         read(data)
+
+
+@pytest.mark.parametrize("name", ["<f,(", "<f!,", "<f,a", "<f8,", "<f16", "|O", "f8", 8, None])
+def test_no_dtype(name):
+    """NumPy raises errors of all kinds for such strings, or makes a dtype of them."""
+    with pytest.raises(FormatError):
+        dtype_named(name)
 
 
 # --- pickle ---------------------------------------------------------------------------------------

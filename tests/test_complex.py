@@ -108,6 +108,7 @@ def test_promotion_is_numpys(x, dtype):
         np.testing.assert_allclose(found.numpy(), f(x, y), rtol=1e-6)
     for f in (lambda a, b: a + b, lambda a, b: b - a, lambda a, b: b / a):
         assert f(x, cd.array(y)).dtype == f(x, y).dtype
+        assert cd.compile(lambda b, f=f: f(x, b))(y).dtype == f(x, y).dtype
 
 
 # --- holomorphic functions ------------------------------------------------------------------------

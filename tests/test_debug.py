@@ -159,6 +159,16 @@ def test_a_custom_rule_is_named():
     assert "made nan" in str(caught.value)
 
 
+@pytest.mark.parametrize("use", [lambda f: f, cd.grad, cd.compile])
+def test_an_operator_is_named(use):
+    """Its value is known before it becomes an operation."""
+    bad = cd.operator(lambda x: x * np.nan, name="bad")
+    bad.defvjp(lambda g, out, x: (g * x,))
+    x = cd.array(1.0, requires_grad=True) if use not in (cd.grad, cd.compile) else 1.0
+    with cd.debug_nans(), pytest.raises(FloatingPointError, match=r"^operator bad made nan"):
+        use(bad)(x)
+
+
 def test_nan_as_data_is_said_to_be_that():
     x = cd.array([1.0, np.nan])
     with cd.debug_nans(), pytest.raises(FloatingPointError, match="was in an operand already"):

@@ -14,7 +14,7 @@ from vector_programs import Library, Program
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff import _core, _loops
+from cdiff import _core, _scan
 
 SIZES = (1, 2, 3, 5, 8, 9, 17)
 SEEDS = range(100)
@@ -153,7 +153,7 @@ def chain(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_chains(seed, monkeypatch):
     if seed % 4 == 0:
-        monkeypatch.setattr(_loops, "KEPT_BYTES", 64)
+        monkeypatch.setattr(_scan, "KEPT_BYTES", 64)
     before = _core.set_deferred_size(0 if seed % 2 else 4096)
     try:
         f, wanted, x, names = chain(seed)

@@ -249,9 +249,18 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize("name", LOOPS)
+def in_segments(x):
+    """A loop with a condition, of which a reverse sweep computes three steps again at a time."""
+    step = lambda c: c * 1.5 + x * x
+    return cd.while_loop(lambda c: c.sum() < 50, step, x, checkpoint_every=3)
+
+
+SEGMENTS = {"segments": in_segments, "gradient": cd.grad(lambda x: in_segments(x).sum())}
+
+
+@pytest.mark.parametrize("name", LOOPS | SEGMENTS)
 def test_loops_from_a_file(name):
-    f = LOOPS[name]
+    f = (LOOPS | SEGMENTS)[name]
     loaded, compiled = loaded_value(f, VECTOR), cd.compile(f)
     for x in (VECTOR, VECTOR * 1.01):
         # A loop over small arrays goes over to their elements after its first calls.
@@ -279,6 +288,24 @@ def test_damaged_files_with_loops(name, seed, monkeypatch):
     rng = random.Random(seed)
     for damaged in (damage_bytes, exchange_parts):
         damaged(saved(compiled), lambda loaded: loaded(VECTOR), rng)
+
+
+def with_guards(x, guards):
+    """The same value with other guards in all its programs."""
+    if type(x) in (tuple, list):
+        return type(x)([with_guards(y, guards) for y in x])
+    if type(x) is not dict:
+        return x
+    return {k: guards(y) if k == "guards" else with_guards(y, guards) for k, y in x.items()}
+
+
+def test_a_decision_that_can_never_be_taken():
+    compiled = cd.compile(lambda x: cd.fori_loop(0, 3, lambda i, c: np.sin(c) * int(c[0]), x))
+    compiled(np.ones(100))
+    never = lambda guards: tuple([(value, np.array(16), lost) for value, _, lost in guards])
+    data = pack(with_guards(unpack(saved(compiled)), never))
+    with pytest.raises(cd.FormatError, match="can never be"):
+        cd.load(io.BytesIO(data))
 
 
 def call_sort(loaded):

@@ -11,8 +11,9 @@ import pytest
 from damage import damage_bytes, exchange_parts
 
 import cdiff as cd
+from cdiff._core import program_of_parts, program_parts
 from cdiff._saved_calls import call_of, plain_call
-from cdiff._saving import Known
+from cdiff._saving import CODES, INSTRUCTION, Known
 
 POINT = np.array([0.5, 1.2, 2.0, 0.7])
 MOVED = POINT * 1.01
@@ -407,6 +408,20 @@ def test_a_rule_is_never_run():
         data = pack({**content, "programs": [changed]})
         with pytest.raises(cd.FormatError):
             cd.load(io.BytesIO(data), rules=RULES, containers=(Pair,))
+
+
+def test_a_rule_without_its_operand():
+    """A call that gives its first operand, and has none or one of another type."""
+    compiled = cd.compile(tripled)
+    compiled(POINT)
+    parts = program_parts(compiled._latest.program)
+    rows = np.frombuffer(parts[0], INSTRUCTION)
+    [k] = np.flatnonzero(rows["op"] == CODES["call"])
+    for field, value in (("b", 0), ("type", 0)):
+        wrong = rows.copy()
+        wrong[field][k] = value
+        with pytest.raises(ValueError, match="it gives its first operand, of another type"):
+            program_of_parts(wrong.tobytes(), *parts[1:])
 
 
 def values_and_derivatives(found):

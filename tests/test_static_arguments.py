@@ -1,5 +1,7 @@
 """Static arguments of compiled functions: values that a program is made for, told apart by kind."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,21 @@ import cdiff as cd
 from cdiff._signature import static_key, static_value
 
 
+class Row(tuple):
+    pass
+
+
+@dataclass(frozen=True)
+class Gain:
+    value: float
+    notes: list = field(default_factory=list, compare=False)
+
+
 @pytest.mark.parametrize(
     "pair",
     [(0.0, -0.0), (1, 1.0), (1, True), ((1,), (1.0,)), (1.0, 1 + 0j), ((0.0,), (-0.0,)),
-     (frozenset([1]), frozenset([1.0]))],
+     (frozenset([1]), frozenset([1.0])), (Row((0.0,)), Row((-0.0,))), (Gain(1), Gain(True)),
+     ((Gain(Row((1,))),), (Gain(Row((1.0,))),))],
 )  # fmt: skip
 def test_equal_static_values_of_different_kinds(pair):
     f = cd.compile(lambda x, k: (x, repr(k)), static_argnums=1)
@@ -30,7 +43,8 @@ def test_static_times_have_units():
 @pytest.mark.parametrize(
     "static",
     [DAY, np.str_("ab"), np.str_(""), np.bytes_(b"ab"), np.float32(2.5), np.complex64(1 + 2j),
-     1 + 2j, frozenset([1, 2.5]), slice(1, 2.0), -0.0],
+     1 + 2j, frozenset([1, 2.5]), slice(1, 2.0), -0.0,
+     Row((1.0, 2)), Gain(2.0)],
 )  # fmt: skip
 def test_static_values_come_back_from_their_keys(static):
     key = static_key(static)

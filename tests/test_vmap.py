@@ -104,6 +104,20 @@ def test_single_results_and_out_axes():
     assert cd.vmap(lambda x: 2.5, out_axes=None)(X) == 2.5
 
 
+@pytest.mark.parametrize("outer", [lambda f: f, cd.compile])
+def test_results_of_points_that_decide_differently_may_be_one(outer):
+    """As long as they are equal, which is a decision again."""
+    f = lambda x, w, a: (x * w if x > 0 else x, a * w if x > 0 else w + w)
+    mapped = outer(cd.vmap(f, in_axes=(0, None, None), out_axes=(0, None)))
+    points = np.array([1.0, -1.0, 2.0])
+    for w in (1.0, 3.0):
+        rows, one = mapped(points, w, 2.0)
+        assert one == 2.0 * w and list(rows) == [w, -1.0, 2.0 * w]
+    with pytest.raises(ValueError, match="differs from point to point"):
+        mapped(points, 1.0, 2.5)
+    assert cd.grad(lambda w: mapped(points, w, 2.0)[1])(1.0) == 2.0
+
+
 def test_results_are_the_callers_own():
     x = data(4)
     y = cd.vmap(lambda a: a)(x)
