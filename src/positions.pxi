@@ -129,7 +129,7 @@ cdef class Positions:
 
     def pointwise(self):
         """Do the integer arrays of the key broadcast, with no other axes between?"""
-        return len(self.key) == self.lead and all_integers(self.key)
+        return 0 < len(self.key) == self.lead and all_integers(self.key)
 
     def batched(self, size, flags):
         """The same for many points at once."""
