@@ -80,3 +80,20 @@ def test_counted_loops_in_segments():
     f = lambda every: lambda a: cd.fori_loop(0, 10, lambda i, c: np.sin(c) * a + i, 1.0, every)
     for derivative in (lambda f: f, cd.grad, lambda f: cd.grad(cd.grad(f))):
         assert derivative(f(3))(0.5) == pytest.approx(derivative(f(None))(0.5), rel=1e-13)
+
+
+@pytest.mark.parametrize(("first", "n"), [(0, 2_100_000), (-7, 2_097_153)])
+def test_a_long_fori_loop_counts_in_segments(first, n):
+    def value(a):
+        return cd.fori_loop(first, first + n, lambda i, c: c * a + i, 0.0)
+
+    exact = 0.0
+    for i in range(first + n - 200, first + n):  # what is earlier is smaller than the rounding
+        exact = exact * 0.5 + i
+    assert value(0.5) == exact
+    assert cd.fori_loop(first, first + n, lambda i, c: c + i, 0) == sum(range(first, first + n))
+    kept = peak(lambda: value(0.5))
+    assert kept < n  # an array of the numbers would take eight times as much
+    compiled = cd.compile(cd.value_and_grad(value))
+    assert compiled(0.5) == pytest.approx((exact, 2.0 * (exact - 2.0)), rel=1e-6)
+    assert compiled.stats()["programs"] == 1

@@ -118,7 +118,8 @@ FORWARD = {
     "number": lambda f: cd.jvp(f, (1.0,), (1.0,)),
     "array": lambda f: cd.jvp(f, (VECTOR,), (VECTOR,)),
     "second": lambda f: cd.jvp(lambda x: cd.jvp(f, (x,), (1.0,))[1], (1.0,), (1.0,)),
-    "reverse": lambda f: cd.vjp(f, VECTOR),  # pooled blocks are counted when they are taken, nodes not
+    # Of arrays: blocks of the pool are counted when they are taken, nodes are not.
+    "reverse": lambda f: cd.vjp(f, VECTOR),
 }
 
 
