@@ -304,7 +304,7 @@ cdef bint run_group(const Group *g, const Memory *m) noexcept nogil:
         if first and signalled():
             return False
         end = first + some if first + some < g.n_chunks else g.n_chunks
-        if m.workers > 1 and g.n_chunks > 1 and not g.alone and g.size * g.weight >= SHARED_WORK:
+        if m.workers > 1 and g.n_chunks > 1 and not g.alone and g.size * g.cost >= SHARED_COST:
             r.taken = taken_at_once(g, end - first, m.workers)
             cdiff_deal(r.shares, m.workers, first, end)
             cdiff_parallel(share_group, &r, m.workers)

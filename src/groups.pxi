@@ -6,6 +6,17 @@
 # cache: intermediate values are lanes that are never stored, and whatever is not
 # plain float64 memory is gathered into lanes once.
 
+cdef int cost_of_point(const Group *g) noexcept nogil:
+    """What a point costs, in light calls."""
+    cdef const Micro *m
+    cdef int k, cost = TOUCH_COST * g.n_touches if g.n_touches > 0 else 0
+    for k in range(g.n_micros):
+        m = &g.micros[k]
+        cost += HEAVY_COST if (m.kind == MICRO_VALUE or m.kind == MICRO_PAIR) \
+            and not (is_light(m) or is_shift(m)) else 1
+    return cost
+
+
 @cython.final
 cdef class _GroupCompiler:
     """Makes the kernel calls of one unit."""
@@ -60,6 +71,7 @@ cdef class _GroupCompiler:
                 self.add_scatters(i)
         g.weight = g.n_micros
         find_touches(plan.scratch, g)
+        g.cost = cost_of_point(g)
         self.find_halo(not schedule.starts_anywhere(u))
         if has_machine_code():
             _Runs(plan.pool, plan.scratch).make(g)

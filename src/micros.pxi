@@ -17,7 +17,10 @@ cdef extern from *:
 cdef enum:
     STRETCH_WORK = 50000000       # elements after which a long run looks for signals
     FETCH_AHEAD = 300000          # bytes of a group from which memory is slower than its kernels
-    SHARED_WORK = 400000          # points times instructions from which threads share a group
+    HEAVY_COST = 10               # of a function beside a light operator,
+    TOUCH_COST = 2                # and of memory that is walked along
+    SHARED_COST = 500000          # points times their cost from which threads share a group
+    SHARED_WORK = 400000          # points times instructions that are work for threads
     TAKES = 64                    # of chunks, by each of them, at most
     SHIFTED_POINTS = 8192         # that are taken at once, at least, where there are shifts
 
@@ -124,7 +127,8 @@ cdef struct Group:
     Py_ssize_t lane_bytes
     Py_ssize_t spilled            # after the lanes: one vector for each value that a run spills
     int n_micros, n_slots, n_moving, n_sums, n_takings
-    int weight                    # instructions: what a point costs
+    int weight                    # instructions
+    int cost                      # of a point, in light instructions
     bint far                      # runs store results past the caches
     int n_shifts, n_results
     bint descends                 # from the last point to the first one
