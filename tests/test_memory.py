@@ -24,6 +24,16 @@ def resident():
         return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def grown(function, count):
+    """By how much the process grows in so many calls."""
+    gc.collect()
+    before = resident()
+    for _ in range(count):
+        function()
+    gc.collect()
+    return resident() - before
+
+
 def failing(x):
     y = x * x
     raise ValueError(y)
@@ -105,13 +115,10 @@ def test_no_memory_growth(kind):
     count = int(min(32_000, 2.0 / (time.process_time() - start) * 100))
     for _ in range(count // 10):
         function()
-    gc.collect()
-    before = resident()
-    for _ in range(count):
-        function()
-    gc.collect()
-    # One leaked node per call would be 64 bytes per call.
-    assert resident() - before < max(16 * count, 1 << 19)
+    # One leaked node per call would be 64 bytes per call, every time; what else the process does
+    # with its memory happens once.
+    growth = (grown(function, count) for _ in range(3))
+    assert any(size < max(16 * count, 1 << 19) for size in growth)
 
 
 STEPS_OF_FORWARD_MODE = """
