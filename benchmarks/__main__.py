@@ -30,6 +30,7 @@ NAMES = (
     "jacobian",
     "interpreter",
     "calls",
+    "first_calls",
     "blocks",
     "loops",
     "bundle",
