@@ -256,12 +256,25 @@ cdef inline bint is_plain(const Arr *r) noexcept nogil:
     return r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS != 0
 
 
-cdef Node *quick(int op, Node *a, Node *b) except? NULL:
-    """An elementwise operator on small contiguous float64 arrays of one shape, or such an array
-    and a scalar (b is NULL for unary ones); NULL where the general way has to be taken.
-
-    None of the operands is dual or an alias, and one is an array.
+cdef extern from *:
     """
+    #ifdef __GNUC__ /* Else the checks of a second operand are made where there is none, too. */
+    static Node *cdiff_quick_of(int, Node *, Node *) __attribute__((always_inline));
+    #endif
+    """
+
+cdef Node *quick1(int op, Node *a) except? NULL:
+    """An elementwise operator on a small contiguous float64 array, neither dual nor an alias; NULL
+    where the general way has to be taken."""
+    return quick_of(op, a, NULL)
+
+
+cdef Node *quick2(int op, Node *a, Node *b) except? NULL:
+    """The same for two arrays of one shape, or an array and a scalar."""
+    return quick_of(op, a, b)
+
+
+cdef inline Node *quick_of "cdiff_quick_of"(int op, Node *a, Node *b) except? NULL:
     cdef Arr *r = a.arr if a.flags & NODE_ARRAY else b.arr
     cdef const double *pa
     cdef const double *pb = NULL
@@ -313,7 +326,7 @@ cdef Array ew1(int op, Array a):
         return steal(scalar1(op, N(a)))
     if N(a).flags & NODE_DUAL:
         return dual_elementwise(op, a, None)
-    n = quick(op, N(a), NULL)
+    n = quick1(op, N(a))
     if n != NULL:
         return steal(n)
     if is_complex(typenum_of(a)):
@@ -334,7 +347,7 @@ cdef Array ew2(int op, Array a, Array b):
         return dual_elementwise(op, a, b)
     if not (N(a).flags | N(b).flags) & NODE_ARRAY:
         return steal(scalar2(op, N(a), N(b)))
-    n = quick(op, N(a), N(b))
+    n = quick2(op, N(a), N(b))
     if n != NULL:
         return steal(n)
     if is_complex(typenum_of(a)) or is_complex(typenum_of(b)):

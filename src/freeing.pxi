@@ -52,10 +52,18 @@ cdef void node_dealloc(PyObject *self) noexcept:
     elif n.flags & NODE_ARRAY and n.arr.holders:
         retire(n)
         return
+    elif is_plain_result(n):
+        block_release(n.arr)
+        node_free(n)
     else:
         bury(n)
     if cdiff_tls.graveyard != NULL:
         free_waiting()
+
+
+cdef inline bint is_plain_result(Node *n) noexcept:
+    """An array by an elementwise operator that owns nothing but its block and its operands?"""
+    return n.op < N_LOCAL and n.ext == NULL and not n.flags & (NODE_DUAL | NODE_ALIAS | NODE_VIEW)
 
 
 cdef void free_waiting "cdiff_free_waiting"() noexcept:

@@ -215,7 +215,7 @@ cdef PyObject *slot_mixed(int op, PyObject *x, PyObject *y) except NULL:
     if a == NULL or b == NULL:
         return slot_general(op, x, y)
     if (a.flags | b.flags) & NODE_ARRAY:
-        n = quick(op, a, b)
+        n = quick2(op, a, b)
         return <PyObject *>n if n != NULL else slot_general(op, x, y)
     return <PyObject *>scalar2(op, a, b)
 
@@ -344,7 +344,7 @@ cdef inline PyObject *direct_call1(int op, PyObject *self, PyObject *const *args
     if count == 1 and names == NULL and Py_TYPE(args[0]) == ARRAY_TYPE and not watching:
         a = <Node *>args[0]
         if not a.flags & NODE_SHOWN:
-            n = quick(op, a, NULL) if a.flags & NODE_ARRAY else scalar1(op, a)
+            n = quick1(op, a) if a.flags & NODE_ARRAY else scalar1(op, a)
             if n != NULL:
                 return <PyObject *>n
     return GENERAL_CALL[op](self, args, count, names)
@@ -362,7 +362,7 @@ cdef inline PyObject *direct_call2(int op, PyObject *self, PyObject *const *args
         a = slot_operand(args[0], &left)
         b = slot_operand(args[1], &right)
         if a != NULL and b != NULL and (a != &left or b != &right):
-            n = quick(op, a, b) if (a.flags | b.flags) & NODE_ARRAY else scalar2(op, a, b)
+            n = quick2(op, a, b) if (a.flags | b.flags) & NODE_ARRAY else scalar2(op, a, b)
             if n != NULL:
                 return <PyObject *>n
     return GENERAL_CALL[op](self, args, count, names)

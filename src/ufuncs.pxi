@@ -16,7 +16,9 @@ cdef int install_ufuncs() except -1:
         if ufunc is not None:
             UFUNC_CODES[ufunc] = op
             NUMPY_UFUNCS.setdefault(op, ufunc)
-        as_ufunc(globals()[op_name(op)])
+        # Those of one operand stay functions of CPython's own type, which it calls by a shortcut.
+        if OP_NARGS[op] == 2:
+            as_ufunc(globals()[op_name(op)])
     for op in range(N_LOCAL):
         if DIRECT_CALL[op] != NULL:
             take_calls(globals()[op_name(op)], &GENERAL_CALL[op], DIRECT_CALL[op])

@@ -103,11 +103,18 @@ CDM_INLINE CdmWide cdm_wide_exp(CdmWide x) {
     return _mm512_scalef_pd(CDM_WFMA(power, CDM_WFMA(r2, p, r), power), k);
 }
 
-/* (e^r - 1 - r)/r^2; error of e^r - 1 2^-60. */
+/* (e^r - 1 - r)/r^2 as low + r^2 high; error of e^r - 1 2^-60. */
+CDM_INLINE CdmWide cdm_wide_exp_low(CdmWide r) {
+    return CDM_WPOLY2(r, 0x1.0000000000003p-1, 0x1.5555555555555p-3);
+}
+
+CDM_INLINE CdmWide cdm_wide_exp_high(CdmWide r, CdmWide r2) {
+    return CDM_WPOLY4(r, r2, 0x1.55555554acaadp-5, 0x1.11111110f0a3cp-7,
+                      0x1.6c181fe03b86ap-10, 0x1.a01ae0c91fa7bp-13);
+}
+
 CDM_INLINE CdmWide cdm_wide_exp_rest(CdmWide r, CdmWide r2) {
-    CdmWide high = CDM_WPOLY4(r, r2, 0x1.55555554acaadp-5, 0x1.11111110f0a3cp-7,
-                              0x1.6c181fe03b86ap-10, 0x1.a01ae0c91fa7bp-13);
-    return CDM_WFMA(r2, high, CDM_WPOLY2(r, 0x1.0000000000003p-1, 0x1.5555555555555p-3));
+    return CDM_WFMA(r2, cdm_wide_exp_high(r, r2), cdm_wide_exp_low(r));
 }
 
 /* --- log: k ln2 + log c + log(1 + r), where x = 2^k z and r = z/c - 1 ----------------------------- */
@@ -317,6 +324,8 @@ CDM_WPAIR(sin, CdmWideAngle, cdm_wide_angle)
 
 /* --- tanh and its derivative: from u = e^-2|x| = 2^k 2^(j/16) e^r ----------------------------------- */
 
+#define CDM_LN2_REST 0x1.abc9e3b39803fp-56 /* of ln 2 beyond CDM_LN2 */
+
 typedef struct {
     CdmWide power, r, rest, all; /* u = power (1 + all), where all is r + rest */
     CdmWide u;
@@ -328,29 +337,33 @@ CDM_INLINE CdmWide cdm_wide_scaled(CdmWide base, __m512i k) {
     return _mm512_castsi512_pd(_mm512_add_epi64(CDM_WBITS(base), low));
 }
 
+/* The rest of ln 2 comes in with that of the power, and `all` beside `rest`, since small arrays wait
+ * for each step from x to tanh.  What that leaves out, k r times the rest, tells in tiny u alone. */
 CDM_INLINE CdmWideHyper cdm_wide_hyper(CdmWide x) {
     CdmWide m = _mm512_abs_pd(x), magic = CDM_WFNMA(m, CDM_W(2.0 * CDM_LOG2E), CDM_W(CDM_MAGIC_16));
     CdmWide k = magic - CDM_W(CDM_MAGIC_16);
-    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2_LO), CDM_WFNMA(k, CDM_W(CDM_LN2_HI), -(m + m)));
-    CdmWide r2 = r * r, rest = cdm_wide_exp_rest(r, r2);
+    CdmWide r = CDM_WFNMA(k, CDM_W(CDM_LN2), -(m + m)), r2 = r * r, r4 = r2 * r2;
     __m512i j = CDM_WBITS(magic);
-    CdmWide lost = cdm_wide_look(cdm_wide_power_rests, j);
+    CdmWide lost = CDM_WFNMA(k, CDM_W(CDM_LN2_REST), cdm_wide_look(cdm_wide_power_rests, j));
     CdmWide power = cdm_wide_scaled(cdm_wide_look(cdm_wide_powers, j), _mm512_slli_epi64(j, 48));
-    rest = CDM_WFMA(r2, rest, lost);
-    CdmWideHyper h = {power, r, rest, rest + r, CDM_WFMA(power, rest + r, power)};
+    CdmWide low = cdm_wide_exp_low(r), high = cdm_wide_exp_high(r, r2);
+    CdmWide rest = CDM_WFMA(r4, high, CDM_WFMA(r2, low, lost));
+    CdmWide all = CDM_WFMA(r4, high, CDM_WFMA(r2, low, lost + r));
+    CdmWideHyper h = {power, r, rest, all,
+                      CDM_WFMA(power, CDM_WFNMA(k * r, CDM_W(CDM_LN2_REST), all), power)};
     return h;
 }
 
 /* With n + n_lo = 1 - u and d + d_lo = 1 + u it is their quotient q, and what its residual adds.  All
  * that does not wait for the division is made meanwhile: 1 - power is known with its rest, and that of
- * d follows from n. */
+ * d follows from n.  What divides the residual need not be exact: 1/d is (1 + q)/2. */
 CDM_INLINE CdmWide cdm_wide_tanh_of(CdmWide x, CdmWideHyper h) {
-    CdmWide one = CDM_W(1.0), a = one - h.power, a_lo = (one - a) - h.power;
+    CdmWide one = CDM_W(1.0), half = CDM_W(0.5), a = one - h.power, a_lo = (one - a) - h.power;
     CdmWide n = CDM_WFNMA(h.power, h.all, a), d = CDM_WFMA(h.power, h.all, one + h.power);
     CdmWide n_lo = CDM_WFNMA(h.power, h.rest, CDM_WFNMA(h.power, h.r, (a - n) + a_lo));
-    CdmWide d_lo = (CDM_W(2.0) - d) - n, inverse = one / d, q = n * inverse;
+    CdmWide d_lo = (CDM_W(2.0) - d) - n, q = n / d;
     CdmWide residual = CDM_WFNMA(q, d, n) + CDM_WFNMA(q, d_lo - n_lo, n_lo);
-    return cdm_wide_signed(CDM_WFMA(residual, inverse, q), x);
+    return cdm_wide_signed(CDM_WFMA(residual, CDM_WFMA(q, half, half), q), x);
 }
 
 /* 4 u/(1 + u)^2 */
