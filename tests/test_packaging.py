@@ -220,7 +220,7 @@ def face_graph() -> dict[str, set[str]]:
 @needs_sources
 def test_the_face_has_no_import_cycles():
     left = face_graph()
-    # `from cdiff._loops import _scan` names the package, but what it takes from there is the module.
+    # `from cdiff._loops import _scan` names the package, but it takes the module from there.
     packages = {name.rpartition(".")[0] for name in left}
     for known in left.values():
         known -= packages
