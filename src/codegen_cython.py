@@ -232,7 +232,7 @@ def direct_function(row):
 def ops_pxi(table):
     functions = "\n\n".join(python_function(row) for row in unary_or_binary(table.elementwise))
     return (f"{NOTICE}{declarations(table)}\n\n{functions}\n\n"
-            'include "attrs.pxi"\ninclude "structural_rules.pxi"\n')
+            'include "values/attrs.pxi"\ninclude "structural_rules.pxi"\n')
 
 
 def structural_pxi(table):

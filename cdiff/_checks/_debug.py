@@ -13,7 +13,7 @@ from cdiff._core import watch
 
 __all__ = ["debug_infs", "debug_lines", "debug_nans"]
 
-LINES, NANS, INFS = 1, 2, 4  # enum Watch in src/watch.pxi
+LINES, NANS, INFS = 1, 2, 4  # enum Watch in src/nodes/watch.pxi
 VALUES = NANS | INFS
 
 
