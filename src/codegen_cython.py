@@ -77,7 +77,7 @@ def scalar_declarations(table):
 
 
 # N_KERNELS stands for the number of operators of one or two operands that have kernels.
-KERNEL_DECLARATIONS = """cdef extern from "kernel_table.h":
+KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
     ctypedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b,
                            int64_t sa, int64_t sb) noexcept nogil
     ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,

@@ -21,9 +21,8 @@ from other_isa import latest_only, passes
 SRC = Path(__file__).resolve().parent.parent / "src"
 sys.path.insert(0, str(SRC))
 
-import optable  # noqa: E402
-
 import cdiff as cd  # noqa: E402
+import optable  # noqa: E402
 from cdiff._core import NumberCode, Program, kernels_in_use  # noqa: E402
 
 ROWS = {row.name: row for row in optable.ELEMENTWISE}

@@ -18,10 +18,6 @@ import pytest
 
 mpmath = pytest.importorskip("mpmath")
 
-import codegen_rules  # noqa: E402
-import codegen_struct  # noqa: E402
-import optable  # noqa: E402
-from codegen_c import ZERO, kind  # noqa: E402
 from optable_exact import (  # noqa: E402
     DIGITS,
     EPS,
@@ -37,6 +33,11 @@ from optable_exact import (  # noqa: E402
     mp_partial,
 )
 from optable_probe import SRC, Compiled, codegen  # noqa: E402
+
+import codegen_rules  # noqa: E402
+import codegen_struct  # noqa: E402
+import optable  # noqa: E402
+from codegen_c import ZERO, kind  # noqa: E402
 
 NAMES = [row.name for row in SMALL]
 POINTS = [(row.name, point) for row in SMALL for point in row.samples]

@@ -131,7 +131,7 @@ def test_only_gcc_gets_flags_of_gcc():
         assert build["is_gcc"]([sys.executable, "-c", f"print({lines!r})"]) == gcc
     assert build["unit_flags"]("build/cython/src/_core.c", True)
     assert build["unit_flags"]("build/cython/src/_core.c", False) == []
-    assert build["unit_flags"]("src/kernels_avx2.c", True) == []
+    assert build["unit_flags"]("src/loops/kernels_avx2.c", True) == []
 
 
 @needs_sources

@@ -4,7 +4,7 @@
 # nanosecond a number, where NumPy takes twenty for the call that each row is (measured on AMD's
 # Zen 4: rows of 10 numbers 5.5 ns, 19 by NumPy).
 
-cdef extern from "extreme_rows.h":
+cdef extern from "loops/extreme_rows.h":
     void least_of_rows(int64_t rows, int64_t n, const double *p, int64_t *out) noexcept nogil
     void greatest_of_rows(int64_t rows, int64_t n, const double *p, int64_t *out) noexcept nogil
 

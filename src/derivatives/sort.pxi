@@ -7,7 +7,7 @@
 # nothing is ever cleared); and because a small graph needs no allocation.  It is
 # iterative: a chain of a million nodes is a usual graph.
 
-cdef extern from "kernel_table.h":
+cdef extern from "loops/kernel_table.h":
     void cdiff_prefetch(const void *p) noexcept nogil
 
 cdef enum EntryFlag:

@@ -6,7 +6,7 @@
 # which register each value lives, so that a run copies the inputs and
 # constants, interprets, and picks out the results, without the GIL.
 
-cdef extern from "interpreter.h":
+cdef extern from "machine/interpreter.h":
     """
     #if defined(_MSC_VER)
     #include <intrin.h>

@@ -3,7 +3,7 @@
 # Knows sizes only, and which of it holds machine code; it must not know what lies in it.  Fast
 # because a piece is a pointer that moves on.
 
-cdef extern from "machine_code.h":
+cdef extern from "machine/machine_code.h":
     void *code_memory(size_t n) noexcept nogil
     void code_free(void *p, size_t n) noexcept nogil
 

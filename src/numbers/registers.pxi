@@ -6,7 +6,7 @@
 # left, the one goes that is read last of all (L. Belady, A study of replacement algorithms, IBM
 # Systems Journal 5, 1966).
 
-cdef extern from "machine_code.h":
+cdef extern from "machine/machine_code.h":
     ctypedef void (*native_fn)(int64_t n, char **pointers, char *lanes) noexcept nogil
     ctypedef struct MachineStep:
         int16_t kind, op

@@ -7,7 +7,7 @@
 # reach.  Forward directions are leaves, backward ones results.  The memory is a word for each
 # node and 16 bytes for each word found that is not zero, however many sweeps there are.
 
-cdef extern from "kernel_table.h":
+cdef extern from "loops/kernel_table.h":
     int cdiff_lowest_bit(uint64_t x) noexcept nogil
 
 cdef enum:

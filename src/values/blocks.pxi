@@ -38,10 +38,10 @@ cdef struct Job:
     Py_ssize_t shape[MAX_NDIM]
     Operand operands[4]
 
-cdef extern from "widening.h":
+cdef extern from "loops/widening.h":
     void widen_bytes(int64_t n, double *out, const uint8_t *p) noexcept nogil
 
-cdef extern from "moving.h":
+cdef extern from "loops/moving.h":
     void copy_backwards(int64_t n, double *out, const double *last) noexcept nogil
     void copy_crossed(int64_t rows, int64_t n, char *out, int64_t down, const char *source,
                       int64_t along, bint wide) noexcept nogil

@@ -19,7 +19,7 @@ cdef extern from "threads.h":
     int64_t cdiff_take_dealt(WorkShare *shares, int n, int worker, int64_t count,
                              int64_t *last) noexcept nogil
 
-cdef extern from "product_rooms.h":
+cdef extern from "loops/product_rooms.h":
     double *cdiff_take_room() noexcept nogil
     void cdiff_give_room(double *) noexcept nogil
     size_t cdiff_clear_rooms() noexcept nogil

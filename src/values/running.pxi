@@ -5,7 +5,7 @@
 # (running_loops.h), which do not let every element wait for the one before it
 # where they need not; other layouts and types go to NumPy.
 
-cdef extern from "running_loops.h":
+cdef extern from "loops/running_loops.h":
     void running_sums(int64_t rows, int64_t n, const double *p, double *out) noexcept nogil
     void running_sums_back(int64_t rows, int64_t n, const double *p, double *out) noexcept nogil
     void recurrence_row(const KernelTable *kernels, bint reverse, int64_t n, const double *a,

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 static void widen_bytes(int64_t n, double *out, const uint8_t *p)
 {

@@ -8,7 +8,7 @@
 #ifndef CDIFF_FUSED_LOOPS_H
 #define CDIFF_FUSED_LOOPS_H
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 /* A product that compilers do not round together with a sum; its zeros keep their sign. */
 #define PRODUCT(a, b) CDM_FMA(a, b, -0.0)

@@ -12,7 +12,7 @@
 #ifndef CDIFF_MATMUL_LOOPS_H
 #define CDIFF_MATMUL_LOOPS_H
 
-#include "product_loops.h"
+#include "loops/product_loops.h"
 
 #if !defined(CDIFF_AVX512) || !__has_builtin(__builtin_shufflevector)
 #define product_kernel NULL

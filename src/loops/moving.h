@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 #if CDIFF_X86_KERNELS
 #include <immintrin.h>

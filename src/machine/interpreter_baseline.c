@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 #define CDIFF_INTERPRET interpret_baseline
-#include "interpreter_loop.h"
+#include "machine/interpreter_loop.h"
 
 const cdiff_value_fn *cdiff_heavy;
 

@@ -3,7 +3,7 @@
  * Knows nothing but the loop; other processors compile it to nothing.  The target is set by pragma,
  * as in kernels_avx2.c.
  */
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 #if CDIFF_X86_KERNELS
 
@@ -19,7 +19,7 @@
 #endif
 
 #define CDIFF_INTERPRET interpret_fma
-#include "interpreter_loop.h"
+#include "machine/interpreter_loop.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -3,7 +3,7 @@
  * Knows nothing but the generated file; other processors compile it to nothing.  The target is set
  * by pragma, not by compiler flags, because setuptools gives all files of an extension one set.
  */
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 #if CDIFF_X86_KERNELS
 

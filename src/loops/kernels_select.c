@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 int cdiff_quick_divider;
 

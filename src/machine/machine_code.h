@@ -25,11 +25,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "columns_code.h"
-#include "encoding.h"
-#include "interpreter.h"
-#include "kernel_table.h"
-#include "quotients_code.h"
+#include "machine/columns_code.h"
+#include "machine/encoding.h"
+#include "machine/interpreter.h"
+#include "loops/kernel_table.h"
+#include "machine/quotients_code.h"
 
 #if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__)) && CDIFF_X86_KERNELS
 #define CDIFF_MACHINE_CODE 1

@@ -9,7 +9,7 @@
 #ifndef CDIFF_ROW_LOOPS_H
 #define CDIFF_ROW_LOOPS_H
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 /* Positions of a block, and how far ahead memory is asked for. */
 enum { POSITIONS = 512, ROWS_AHEAD = 16 };

@@ -20,7 +20,7 @@
 
 #include <immintrin.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 /* Are all of them in [2^-256, 2^256) by magnitude, so that no step needs care?  What is below or
  * beyond has one of the two upper bits of the exponent set after the subtraction. */

@@ -5,7 +5,7 @@
  * switch in a loop.
  */
 #include "generated/values.h"
-#include "interpreter.h"
+#include "machine/interpreter.h"
 
 /* GCC would let cases share their ends, and with them a jump: 4% slower. */
 #if defined(__GNUC__) && !defined(__clang__)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 enum {
     PARTS = 8,       /* of a long row, that go together */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "encoding.h"
+#include "machine/encoding.h"
 
 /* Registers 0 to 22 are for values; these for constants, for what a quotient needs in between, and
  * for what tells whether the quick body was right. */

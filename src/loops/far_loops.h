@@ -15,7 +15,7 @@
 
 #include <immintrin.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 /* Elements, of operands and result, of which no cache near several processors holds all: 20 MB. */
 enum { STREAMED_FROM = 5 << 19 };

@@ -7,7 +7,7 @@
 #ifndef CDIFF_PRODUCT_ROOMS_H
 #define CDIFF_PRODUCT_ROOMS_H
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 enum { ROOM_PLACES = 8 };
 

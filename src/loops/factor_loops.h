@@ -7,7 +7,7 @@
 #ifndef CDIFF_FACTOR_LOOPS_H
 #define CDIFF_FACTOR_LOOPS_H
 
-#include "matmul_loops.h"
+#include "loops/matmul_loops.h"
 
 #if !defined(CDIFF_AVX512) || !__has_builtin(__builtin_shufflevector)
 #define triangle_kernel NULL

@@ -7,7 +7,7 @@
 #ifndef CDIFF_PRODUCT_LOOPS_H
 #define CDIFF_PRODUCT_LOOPS_H
 
-#include "kernel_loops.h"
+#include "loops/kernel_loops.h"
 
 #ifndef __has_builtin
 #define __has_builtin(name) 0

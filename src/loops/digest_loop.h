@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 /* Each step is one to one in the lane and in the word, so that one changed word is always seen: a
  * product with the odd number 1 + 2**13, and a shift that brings high bits back to low ones. */

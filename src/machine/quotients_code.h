@@ -8,9 +8,9 @@
 #ifndef CDIFF_QUOTIENTS_CODE_H
 #define CDIFF_QUOTIENTS_CODE_H
 
-#include "columns_code.h"
-#include "encoding.h"
-#include "kernel_table.h"
+#include "machine/columns_code.h"
+#include "machine/encoding.h"
+#include "loops/kernel_table.h"
 
 /* Numbers that lie before the code.  The exponents of operands are at most LARGEST by magnitude:
  * dividing a quotient of such operands by another one still gives none beyond a thousand. */

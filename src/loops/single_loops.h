@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "kernel_loops.h"
+#include "loops/kernel_loops.h"
 
 #define SINGLE_LOOP(numbers, expression)                                                          \
     CDIFF_SIMD                                                                                    \

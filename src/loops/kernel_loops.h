@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "kernel_table.h"
+#include "loops/kernel_table.h"
 
 enum { LANES = 8, STRETCH = 64, BLOCK_SIZE = 256 };
 
