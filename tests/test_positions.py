@@ -199,6 +199,8 @@ def test_positions_must_be_integers():
             cd.compile(f)(data(2, 2))
     with pytest.raises(IndexError, match="too many indices"):
         cd.compile(lambda x, i: x[i, i])(data(3), np.array([0]))
+    with pytest.raises(IndexError, match=r"indexing arrays.*\(2,\) \(3,\)"):
+        cd.compile(lambda x, i, j: x[i, j])(data(3, 3), np.arange(2), np.arange(3))
     with pytest.raises(IndexError):
         cd.compile(lambda x, i: x[0][i])(data(3), np.array([0]))
 

@@ -41,6 +41,7 @@ from cdiff.scipy._samples import numbers as _numbers
 _signal = scipy_module("signal")
 __all__: list[str] = ["windows"]
 _mirrors = mirror_of(_signal, __all__)
+_keeps_integers = mirror_of(_signal, __all__, keeps_integers=True)
 
 
 def _flipped(x: Array) -> Array:
@@ -135,7 +136,7 @@ def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Arr
     return _part(whole, a.shape, b.shape, axes, mode, name)
 
 
-@_mirrors
+@_keeps_integers
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
     """As `scipy.signal.convolve`: in any number of axes, by both.
 
@@ -165,7 +166,7 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Arra
     return _convolved_along(in1, in2, mode, axes, "oaconvolve")
 
 
-@_mirrors
+@_keeps_integers
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
     """As `scipy.signal.correlate`: in any number of axes, by both.
 
@@ -541,7 +542,7 @@ def _in_plane(
     return _flipped(y) if swapped and turned else y
 
 
-@_mirrors
+@_keeps_integers
 def convolve2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Array:
@@ -553,7 +554,7 @@ def convolve2d(
     return _in_plane(in1, in2, mode, boundary, fillvalue, "convolve2d", False)
 
 
-@_mirrors
+@_keeps_integers
 def correlate2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Array:
