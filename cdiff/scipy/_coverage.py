@@ -57,7 +57,8 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
 - `filtfilt`, `sosfiltfilt` (method "pad"), `savgol_filter`, `welch` and its relatives (with the
   mean of segments), `freqz`, `convolve2d` and `correlate2d` go by signals and coefficients,
-  `resample` without a window.
+  `resample` without a window; `upfirdn` and `resample_poly` with zeros beyond the ends (or a
+  constant level), `decimate` with its own filters.
 - Filters of ranks and extrema (`medfilt`, `median_filter`, `maximum_filter`, morphology) have the
   derivative of the element that they choose.
 - Statistics of samples pass nan on (`nan_policy="propagate"`); tests of hypotheses are SciPy's own.
