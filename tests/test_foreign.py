@@ -137,7 +137,8 @@ SCIPYS = {
     "cdiff.integrate.solve_ivp":
         lambda v: scipy.integrate.solve_ivp(lambda t, y: y * v[0], (0.0, 1.0), [1.0]),
     "cdiff.scipy, cdiff.optimize and cdiff.integrate":
-        lambda v: scipy.optimize.brentq(lambda t: t - v[0], 0.0, 1.0),
+        lambda v: scipy.optimize.minimize_scalar(lambda t: (t - v[0]) ** 2).x,
+    "cdiff.optimize.brentq": lambda v: scipy.optimize.brentq(lambda t: t - v[0], 0.0, 1.0),
     "cdiff.scipy.linalg.cho_factor": lambda v: scipy.linalg.cho_factor(M @ M.T * v[0]),
 }  # fmt: skip
 
