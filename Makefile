@@ -59,7 +59,7 @@ test: $(VENV)/.built $(VENV)/.test
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
-	$(WITH_BIN) cython-lint src/*.pyx src/*.pxi
+	$(WITH_BIN) cython-lint src/*.pyx $(wildcard src/[!g]*/*.pxi)
 
 types: $(VENV)/.built $(VENV)/.dev
 	$(BIN)/mypy

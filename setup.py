@@ -178,7 +178,7 @@ def core() -> Extension:
     # Unpacking them takes 5 percent of the import, and a wheel packs them better.
     macros += [("CYTHON_COMPRESS_STRINGS", "0")]
     # Each of these units chooses its instruction set by a pragma and is empty where there is none.
-    units = [*Path("src").glob("kernels_*.c"), *Path("src").glob("interpreter_*.c")]
+    units = [*Path("src/loops").glob("*.c"), *Path("src/machine").glob("*.c")]
     return Extension(
         "cdiff._core",
         sources=["src/_core.pyx", *sorted(path.as_posix() for path in units)],

@@ -46,25 +46,36 @@ if TYPE_CHECKING:
         testing,
         uncertainty,
     )
-    from cdiff._checkpoint import checkpoint
-    from cdiff._compile import compile
-    from cdiff._compile_warning import CompileWarning
-    from cdiff._custom import custom_jvp, custom_vjp
-    from cdiff._debug import debug_infs, debug_lines, debug_nans
-    from cdiff._draw import draw
-    from cdiff._forward import hvp, jvp, linearize
-    from cdiff._implicit import custom_fixed_point, custom_root, implicit_minimize, linear_solve
-    from cdiff._jacobian import hessian, jacfwd, jacobian, jacrev
-    from cdiff._loaded import load
-    from cdiff._loops import fori_loop, scan, while_loop
-    from cdiff._operator import operator
-    from cdiff._plain import FormatError
-    from cdiff._progress import progress
-    from cdiff._reverse import elementwise_grad, grad, stop_gradient, value_and_grad, vjp
-    from cdiff._sparse import SparsityWarning, sparse_hessian, sparse_jacobian, sparsity
-    from cdiff._tree import register_container, tree_map
-    from cdiff._verify import verify
-    from cdiff._vmap import vmap
+    from cdiff._arguments._tree import register_container, tree_map
+    from cdiff._checks._debug import debug_infs, debug_lines, debug_nans
+    from cdiff._checks._verify import verify
+    from cdiff._compiled._compile import compile
+    from cdiff._compiled._compile_warning import CompileWarning
+    from cdiff._loops._checkpoint import checkpoint
+    from cdiff._loops._loops import fori_loop, scan, while_loop
+    from cdiff._pictures._draw import draw
+    from cdiff._pictures._progress import progress
+    from cdiff._rules._custom import custom_jvp, custom_vjp
+    from cdiff._rules._operator import operator
+    from cdiff._saved._loaded import load
+    from cdiff._saved._plain import FormatError
+    from cdiff._solutions._implicit import (
+        custom_fixed_point,
+        custom_root,
+        implicit_minimize,
+        linear_solve,
+    )
+    from cdiff._sparsity._sparse import SparsityWarning, sparse_hessian, sparse_jacobian, sparsity
+    from cdiff._transformations._forward import hvp, jvp, linearize
+    from cdiff._transformations._jacobian import hessian, jacfwd, jacobian, jacrev
+    from cdiff._transformations._reverse import (
+        elementwise_grad,
+        grad,
+        stop_gradient,
+        value_and_grad,
+        vjp,
+    )
+    from cdiff._transformations._vmap import vmap
     from cdiff.matrix_calculus import explain
     from cdiff.numpy import log_softmax, logsumexp, softmax
 
@@ -147,50 +158,50 @@ _SUBMODULES = ("distributed", "integrate", "matrix_calculus", "numpy", "optimize
                "scipy", "sparse", "testing", "uncertainty")  # fmt: skip
 # Where the names are that are imported when they are first used.
 _LATER = {
-    "CompileWarning": "_compile_warning",
-    "FormatError": "_plain",
-    "SparsityWarning": "_sparse",
-    "checkpoint": "_checkpoint",
-    "compile": "_compile",
-    "custom_fixed_point": "_implicit",
-    "custom_jvp": "_custom",
-    "custom_root": "_implicit",
-    "custom_vjp": "_custom",
-    "debug_infs": "_debug",
-    "debug_lines": "_debug",
-    "debug_nans": "_debug",
-    "draw": "_draw",
-    "elementwise_grad": "_reverse",
+    "CompileWarning": "_compiled._compile_warning",
+    "FormatError": "_saved._plain",
+    "SparsityWarning": "_sparsity._sparse",
+    "checkpoint": "_loops._checkpoint",
+    "compile": "_compiled._compile",
+    "custom_fixed_point": "_solutions._implicit",
+    "custom_jvp": "_rules._custom",
+    "custom_root": "_solutions._implicit",
+    "custom_vjp": "_rules._custom",
+    "debug_infs": "_checks._debug",
+    "debug_lines": "_checks._debug",
+    "debug_nans": "_checks._debug",
+    "draw": "_pictures._draw",
+    "elementwise_grad": "_transformations._reverse",
     "explain": "matrix_calculus",
-    "fori_loop": "_loops",
-    "grad": "_reverse",
-    "hessian": "_jacobian",
-    "hvp": "_forward",
-    "implicit_minimize": "_implicit",
-    "jacfwd": "_jacobian",
-    "jacobian": "_jacobian",
-    "jacrev": "_jacobian",
-    "jvp": "_forward",
-    "linear_solve": "_implicit",
-    "linearize": "_forward",
-    "load": "_loaded",
+    "fori_loop": "_loops._loops",
+    "grad": "_transformations._reverse",
+    "hessian": "_transformations._jacobian",
+    "hvp": "_transformations._forward",
+    "implicit_minimize": "_solutions._implicit",
+    "jacfwd": "_transformations._jacobian",
+    "jacobian": "_transformations._jacobian",
+    "jacrev": "_transformations._jacobian",
+    "jvp": "_transformations._forward",
+    "linear_solve": "_solutions._implicit",
+    "linearize": "_transformations._forward",
+    "load": "_saved._loaded",
     "log_softmax": "numpy",
     "logsumexp": "numpy",
-    "operator": "_operator",
-    "progress": "_progress",
-    "register_container": "_tree",
-    "scan": "_loops",
+    "operator": "_rules._operator",
+    "progress": "_pictures._progress",
+    "register_container": "_arguments._tree",
+    "scan": "_loops._loops",
     "softmax": "numpy",
-    "sparse_hessian": "_sparse",
-    "sparse_jacobian": "_sparse",
-    "sparsity": "_sparse",
-    "stop_gradient": "_reverse",
-    "tree_map": "_tree",
-    "value_and_grad": "_reverse",
-    "verify": "_verify",
-    "vjp": "_reverse",
-    "vmap": "_vmap",
-    "while_loop": "_loops",
+    "sparse_hessian": "_sparsity._sparse",
+    "sparse_jacobian": "_sparsity._sparse",
+    "sparsity": "_sparsity._sparse",
+    "stop_gradient": "_transformations._reverse",
+    "tree_map": "_arguments._tree",
+    "value_and_grad": "_transformations._reverse",
+    "verify": "_checks._verify",
+    "vjp": "_transformations._reverse",
+    "vmap": "_transformations._vmap",
+    "while_loop": "_loops._loops",
 }
 
 

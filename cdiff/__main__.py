@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import cdiff as cd
+from cdiff._compiled._profile import duration
 from cdiff._core import kernels_in_use, use_machine_code
-from cdiff._profile import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

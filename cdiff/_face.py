@@ -37,14 +37,14 @@ def find(wanted: Any) -> Any:
 
 
 def with_operands(error: E) -> E:
-    """An error with a note about its operands: see `cdiff._operands`."""
-    return import_module("cdiff._operands").with_operands(error)  # type: ignore[no-any-return]
+    """An error with a note about its operands: see `cdiff._checks._operands`."""
+    return import_module("cdiff._checks._operands").with_operands(error)  # type: ignore[no-any-return]
 
 
 def misfit(message: str, kind: type[Exception] = ValueError) -> Exception:
     """The error for operands whose shapes or dtypes do not go together, to be raised at once.
 
-    It has a note on where the user's code made them: see `cdiff._operands`.
+    It has a note on where the user's code made them: see `cdiff._checks._operands`.
     """
     return with_operands(kind(message))
 

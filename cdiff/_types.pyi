@@ -11,9 +11,9 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
+from cdiff._compiled._profile import Profile
 from cdiff._core import Array, Program
-from cdiff._profile import Profile
-from cdiff._svg import Picture
+from cdiff._pictures._svg import Picture
 
 P = ParamSpec("P")
 X = TypeVar("X")

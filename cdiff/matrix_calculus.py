@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff import _jacobian
+from cdiff._arguments._leaves import shape_of
+from cdiff._arguments._tree import flatten
+from cdiff._arguments._wrap import check_function
 from cdiff._core import Array
-from cdiff._explain import Explanation, record
-from cdiff._forward import jvp
-from cdiff._leaves import shape_of
-from cdiff._tree import flatten
-from cdiff._wrap import check_function
+from cdiff._pictures._explain import Explanation, record
+from cdiff._transformations import _jacobian
+from cdiff._transformations._forward import jvp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._body import lasting
+from cdiff._arguments._tree import flatten, unflatten
 from cdiff._core import (
     Array,
     Level,
@@ -40,7 +40,7 @@ from cdiff._core import (
     replay_deciding,
     undual,
 )
-from cdiff._tree import flatten, unflatten
+from cdiff._loops._body import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._arguments._wrap import check_seed
 from cdiff._core import (
     ORDERINGS,
     color_both,
@@ -26,16 +27,15 @@ from cdiff._core import (
     color_symmetric,
     transposed_pattern,
 )
-from cdiff._reverse import grad
-from cdiff._sparse import sparse_hessian, sparse_jacobian
-from cdiff._sparse_blocks import block_jacobian
-from cdiff._sparse_plan import lines_of, scipy_sparse
-from cdiff._wrap import check_seed
+from cdiff._sparsity._blocks import block_jacobian
+from cdiff._sparsity._plan import lines_of, scipy_sparse
+from cdiff._sparsity._sparse import sparse_hessian, sparse_jacobian
+from cdiff._transformations._reverse import grad
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cdiff._svg import Picture
+    from cdiff._pictures._svg import Picture
 
 __all__ = ["IpoptProblem", "block_jacobian", "color", "picture", "quadratic_model"]
 
@@ -166,7 +166,7 @@ def picture(matrix: Any, form: str = "text") -> str | Picture:
 
 def _drawn(share: Any, summary: str) -> Picture:
     """A picture of cells, of which a share is filled."""
-    from cdiff._svg import Picture, box, document, text, text_width  # seldom needed
+    from cdiff._pictures._svg import Picture, box, document, text, text_width  # seldom needed
 
     side, top = 6, 24
     rows, columns = share.shape

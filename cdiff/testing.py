@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._arguments._leaves import check_output, is_complex, leaf_dtype, restore
+from cdiff._arguments._tree import flatten, leaf_paths, unflatten
+from cdiff._arguments._wrap import Inputs, check_function, check_seed, function_name
+from cdiff._checks._evidence import Verdict, judged
 from cdiff._core import array
-from cdiff._evidence import Verdict, judged
-from cdiff._forward import jvp
-from cdiff._leaves import check_output, is_complex, leaf_dtype, restore
-from cdiff._reverse import stop_gradient, vjp
-from cdiff._tree import flatten, leaf_paths, unflatten
-from cdiff._wrap import Inputs, check_function, check_seed, function_name
+from cdiff._transformations._forward import jvp
+from cdiff._transformations._reverse import stop_gradient, vjp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._arguments._leaves import check_output
+from cdiff._arguments._tree import flatten, leaf_paths
+from cdiff._arguments._wrap import check_function, function_name
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff._jacobian import hessian, jacobian
-from cdiff._leaves import check_output
-from cdiff._tree import flatten, leaf_paths
-from cdiff._wrap import check_function, function_name
+from cdiff._transformations._jacobian import hessian, jacobian
 from cdiff.optimize._vector import Variables, VectorFunction
 
 if TYPE_CHECKING:

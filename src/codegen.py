@@ -57,7 +57,7 @@ def read(name):
 
 def helpers():
     """The names of attrs.pxi, which structural rules may call."""
-    return set(re.findall(r"^cdef \w+ (\w+)\(", read("attrs.pxi"), re.MULTILINE))
+    return set(re.findall(r"^cdef \w+ (\w+)\(", read("values/attrs.pxi"), re.MULTILINE))
 
 
 def load():

@@ -259,7 +259,7 @@ def values_header(table):
         prototypes.append(values[-1].split(" {")[0] + ";\n")
         if len(row.operands) < 3:
             partials += [scalar_partial(row, k, arity) for k in range(len(row.partials))]
-    return guarded("values", f"""#include "../kernel_table.h"
+    return guarded("values", f"""#include "../loops/kernel_table.h"
 #include "../math/all.h"
 #include "../math/sinc_derivative.h"
 

@@ -77,7 +77,7 @@ def scalar_declarations(table):
 
 
 # N_KERNELS stands for the number of operators of one or two operands that have kernels.
-KERNEL_DECLARATIONS = """cdef extern from "kernel_table.h":
+KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
     ctypedef void (*ew_fn)(int64_t n, double *out, const double *a, const double *b,
                            int64_t sa, int64_t sb) noexcept nogil
     ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
@@ -232,7 +232,7 @@ def direct_function(row):
 def ops_pxi(table):
     functions = "\n\n".join(python_function(row) for row in unary_or_binary(table.elementwise))
     return (f"{NOTICE}{declarations(table)}\n\n{functions}\n\n"
-            'include "attrs.pxi"\ninclude "structural_rules.pxi"\n')
+            'include "values/attrs.pxi"\ninclude "structural_rules.pxi"\n')
 
 
 def structural_pxi(table):

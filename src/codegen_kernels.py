@@ -214,18 +214,18 @@ def adjoint_entry(row, k):
 
 KERNELS_HEADER = """/* Compiled once per instruction set, which the including file names. */
 #include "values.h"
-#include "../kernel_loops.h"
+#include "../loops/kernel_loops.h"
 #ifdef CDIFF_AVX512
-#include "../quotients.h"
-#include "../wide_loops.h"
-#include "../absorbing.h"
+#include "../loops/quotients.h"
+#include "../loops/wide_loops.h"
+#include "../loops/absorbing.h"
 #endif
-#include "../product_loops.h"
-#include "../factor_loops.h"
-#include "../digest_loop.h"
-#include "../fused_loops.h"
-#include "../row_loops.h"
-#include "../single_loops.h"
+#include "../loops/product_loops.h"
+#include "../loops/factor_loops.h"
+#include "../loops/digest_loop.h"
+#include "../loops/fused_loops.h"
+#include "../loops/row_loops.h"
+#include "../loops/single_loops.h"
 
 {values}
 {singles}

@@ -383,7 +383,7 @@ op("sinc_derivative", "a b", ("sinc_derivative(a, b + 1)", "0"),
 #
 #   g               the cotangent of y, in an adjoint; ta, tb ...: tangents of a, b, in a tangent
 #   foo(a, attr)    a structural operator on operands and attributes
-#   shape(a)        a plain tuple; helpers of src/attrs.pxi compute with plain values
+#   shape(a)        a plain tuple; helpers of src/values/attrs.pxi compute with plain values
 #   ta or z         z where there is no tangent (elsewhere the terms without one are left out)
 #   MACROS          abbreviations, expanded before anything else
 #

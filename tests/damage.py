@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 
 import cdiff as cd
-from cdiff._saving import HEAD, MAGIC, VERSION, pack, unpack
+from cdiff._saved._saving import HEAD, MAGIC, VERSION, pack, unpack
 
 UNSOLVED = (
     "the condition still holds", "does not converge", "met a singular Jacobian", "is not finite",

@@ -10,7 +10,7 @@ from distributed_model import PARAMETERS, Unpicklable, Unreadable, loss, make_pa
 from mpi4py import MPI
 
 import cdiff as cd
-from cdiff._tree import flatten
+from cdiff._arguments._tree import flatten
 from cdiff.distributed import sum_over
 
 comm = MPI.COMM_WORLD

@@ -77,18 +77,19 @@ class Compiled:
 
     def __init__(self, folder):
         codegen.generate(str(folder / "generated"))
-        for name in (*sorted(p.name for p in SRC.glob("*.h")), "math"):
+        for name in (*sorted(p.name for p in SRC.glob("*.h")), "loops", "math"):
             os.symlink(SRC / name, folder / name)
         (folder / "probe.c").write_text(PROBE)
         sources = [folder / "probe.c"]
-        for name in sorted(SRC.glob("kernels_*.c")):
+        for name in sorted(SRC.glob("loops/kernels_*.c")):
             sources.append(folder / name.name)
-            sources[-1].write_text(name.read_text())
+            sources[-1].write_text(f'#include "loops/{name.name}"\n')
         compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
         jobs = []
         for source in sources:
             level = "-O1" if source.name == "kernels_baseline.c" else "-O2"  # as the package
-            command = [*compiler, level, *FLAGS[:-1], "-c", source.name, "-o", source.stem + ".o"]
+            flags = [level, *FLAGS[:-1], "-I."]
+            command = [*compiler, *flags, "-c", source.name, "-o", source.stem + ".o"]
             jobs.append(subprocess.Popen(command, cwd=folder))
         assert [job.wait() for job in jobs] == [0] * len(jobs)
         objects = [source.stem + ".o" for source in sources]

@@ -17,7 +17,7 @@ from many_threads import in_threads
 
 import cdiff as cd
 from cdiff import _core
-from cdiff._compile import MAX_FORMS
+from cdiff._compiled._compile import MAX_FORMS
 from cdiff._core import CallForm, CompiledCall, Fixed, Program, Runner
 
 Point = namedtuple("Point", "x y")

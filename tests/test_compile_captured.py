@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._reads import variables_of_programs
-from cdiff._surroundings import Observer
+from cdiff._surroundings._reads import variables_of_programs
+from cdiff._surroundings._surroundings import Observer
 
 
 def recordings(f):

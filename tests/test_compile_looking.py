@@ -21,9 +21,9 @@ import pytest
 
 import cdiff as cd
 from cdiff._core import Contents, Surroundings
-from cdiff._named import code_digest, names_of
-from cdiff._ranges import overlapping
-from cdiff._surroundings import Observer
+from cdiff._surroundings._named import code_digest, names_of
+from cdiff._surroundings._ranges import overlapping
+from cdiff._surroundings._surroundings import Observer
 
 BEFORE, AFTER = 2.0, 5.0
 STEPS = {}

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._out import Buffers
-from cdiff._signature import takes
+from cdiff._compiled._out import Buffers
+from cdiff._compiled._signature import takes
 
 POINT = np.array([0.5, -1.2, 2.0, 0.7])
 

@@ -15,8 +15,8 @@ import pytest
 from damage import PLAIN, damage_bytes, exchange_parts, outcome
 
 import cdiff as cd
-from cdiff._plain import FormatError, dtype_named, read, written
-from cdiff._saving import HEAD, MAGIC, VERSION, pack, unpack
+from cdiff._saved._plain import FormatError, dtype_named, read, written
+from cdiff._saved._saving import HEAD, MAGIC, VERSION, pack, unpack
 
 Point = namedtuple("Point", "x y")
 POINT = np.array([0.5, -1.2, 2.0, 0.7])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff._tree import flatten, unflatten
+from cdiff._arguments._tree import flatten, unflatten
 from cdiff.testing import check_grads
 
 NO_BATCH = "no rule for many points"

@@ -5,7 +5,7 @@ import pytest
 
 import cdiff as cd
 from cdiff import programs
-from cdiff._components import FEWEST_POINTS, by_components
+from cdiff._sparsity._components import FEWEST_POINTS, by_components
 
 N = FEWEST_POINTS + 44
 RNG = np.random.default_rng(8)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._operator import OperatorCall
-from cdiff._rules import Arguments, Results
+from cdiff._rules._operator import OperatorCall
+from cdiff._rules._rules import Arguments, Results
 
 X = np.array([0.3, -0.7, 1.1])
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
+from cdiff._arguments import _tree
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ def test_good_values_stay_what_they_are(way):
     want = WAYS[way](x)
     with cd.debug_nans(), cd.debug_infs():
         got = WAYS[way](x)
-    flat = cd._tree.flatten
+    flat = _tree.flatten
     for a, b in zip(flat(got)[0], flat(want)[0], strict=True):
         np.testing.assert_allclose(np.asarray(value(a)), np.asarray(value(b)), rtol=1e-15)
 

@@ -11,7 +11,7 @@ import pytest
 
 import cdiff as cd
 from cdiff import _core
-from cdiff._out import Buffers
+from cdiff._compiled._out import Buffers
 
 RNG = np.random.default_rng(11)
 X = RNG.uniform(0.5, 2.0, (40, 5))
@@ -353,7 +353,7 @@ def test_nans_are_found_where_they_are_made(deferred):
 
 @pytest.mark.parametrize(("transform", "times"), [(None, 1), ("grad", 2), ("jvp", 2)])
 def test_a_first_call_runs_a_loop_once(deferred, monkeypatch, transform, times):
-    from cdiff import _scan
+    from cdiff._loops import _scan
 
     done, run_steps = [], _scan.run_steps
 

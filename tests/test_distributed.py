@@ -30,7 +30,7 @@ from distributed_model import (
 )
 
 import cdiff as cd
-from cdiff._tree import flatten
+from cdiff._arguments._tree import flatten
 from cdiff.distributed import sum_over
 from cdiff.distributed._engines import tree_sum
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cdiff as cd
-from cdiff._layout import GAP_X, GAP_Y, layered
+from cdiff._pictures._layout import GAP_X, GAP_Y, layered
 
 SVG = "{http://www.w3.org/2000/svg}"
 

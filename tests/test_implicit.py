@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff._tree import flatten
+from cdiff._arguments._tree import flatten
 
 
 def kepler_equation(E, e, M):

@@ -10,8 +10,8 @@ import pytest
 
 import cdiff as cd
 from cdiff import _core
-from cdiff._jacobian import _Jacobian
-from cdiff._reverse import _Gradient
+from cdiff._transformations._jacobian import _Jacobian
+from cdiff._transformations._reverse import _Gradient
 
 X = np.linspace(0.5, 1.5, 6)
 

@@ -12,8 +12,8 @@ import pytest
 from operand_notes import line_numbers, note_of
 
 import cdiff as cd
-import cdiff._bindings as bindings
-import cdiff._operands as operands
+import cdiff._checks._bindings as bindings
+import cdiff._checks._operands as operands
 import cdiff.numpy as cnp
 
 at = line_numbers(__file__)

@@ -8,7 +8,7 @@ from many_threads import in_threads
 from test_operand_lines import X, Y, add, note_of
 
 import cdiff as cd
-import cdiff._operands as operands
+import cdiff._checks._operands as operands
 
 
 @pytest.mark.parametrize(("value", "words"), [

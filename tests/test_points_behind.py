@@ -1,5 +1,5 @@
-"""Batched values with the points along the last axis (src/behind.pxi): vmap and compiled Jacobians
-of gathers, products and what follows them, against one point at a time."""
+"""Batched values with the points along the last axis (src/points/behind.pxi): vmap and compiled
+Jacobians of gathers, products and what follows them, against one point at a time."""
 
 import numpy as np
 import pytest

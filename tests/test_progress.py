@@ -11,8 +11,8 @@ import pytest
 import cdiff as cd
 import cdiff.integrate as cdi
 import cdiff.optimize as cdo
-from cdiff import _progress
-from cdiff._progress import bar, is_on
+from cdiff._pictures import _progress
+from cdiff._pictures._progress import bar, is_on
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from vector_programs import Library, Program
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff import _core, _scan
+from cdiff import _core
+from cdiff._loops import _scan
 
 SIZES = (1, 2, 3, 5, 8, 9, 17)
 SEEDS = range(100)

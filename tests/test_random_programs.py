@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from programs import OPERATORS, Grid, broadcast_shape, grids, indices, points, programs
 
 import cdiff as cd
 import cdiff.numpy as cnp
 import reference as ad
+from programs import OPERATORS, Grid, broadcast_shape, grids, indices, points, programs
 
 # NumPy's own warning, where the spelling `np.sqrt` meets a constant below zero.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt")

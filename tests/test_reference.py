@@ -18,9 +18,9 @@ import pytest
 import reference_lists as lists
 from hypothesis import assume, given, settings
 from mpmath import mp
-from programs import points, programs
 
 import reference as ad
+from programs import points, programs
 
 FORWARD, REVERSE = "forward", "reverse"
 

@@ -12,8 +12,8 @@ from damage import damage_bytes, exchange_parts
 
 import cdiff as cd
 from cdiff._core import Callee, Hosted, HostedRows, Positions
-from cdiff._saved_calls import NUMPY, OWN, call_of, plain_call
-from cdiff._saving import pack, unpack
+from cdiff._saved._calls import NUMPY, OWN, call_of, plain_call
+from cdiff._saved._saving import pack, unpack
 
 PACKAGE = Path(cd.__file__).parent
 ROW = np.random.default_rng(1).normal(size=7)
@@ -145,7 +145,7 @@ def test_the_lists_name_what_there_is():
         ("function", "numpy:lib.npyio.load", (), (), None),
         ("function", "os:system", (("value", "true"),), (), None),
         ("function", "cdiff.numpy._common:mirrors", (), (), None),
-        ("function", "cdiff._saved_calls:call_of", (), (), None),
+        ("function", "cdiff._saved._calls:call_of", (), (), None),
         ("function", "cdiff.numpy._decompositions:Svd", (), (), None),
         ("function", "numpy:argsort", (("function", "builtins:eval"),), (), None),
         ("function", "numpy:argsort", (("operand", -1),), (), None),
@@ -282,7 +282,7 @@ def test_a_loop_that_decides_something_new():
 @pytest.mark.parametrize("name", LOOPS)
 @pytest.mark.parametrize("seed", range(2))
 def test_damaged_files_with_loops(name, seed, monkeypatch):
-    monkeypatch.setattr("cdiff._saved_loops.MAX_LENGTH", 1000)  # longer ones only take longer
+    monkeypatch.setattr("cdiff._saved._loops.MAX_LENGTH", 1000)  # longer ones only take longer
     compiled = cd.compile(LOOPS[name])
     compiled(VECTOR)
     rng = random.Random(seed)

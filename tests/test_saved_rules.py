@@ -12,8 +12,8 @@ from damage import damage_bytes, exchange_parts
 
 import cdiff as cd
 from cdiff._core import program_of_parts, program_parts
-from cdiff._saved_calls import call_of, plain_call
-from cdiff._saving import CODES, INSTRUCTION, Known
+from cdiff._saved._calls import call_of, plain_call
+from cdiff._saved._saving import CODES, INSTRUCTION, Known
 
 POINT = np.array([0.5, 1.2, 2.0, 0.7])
 MOVED = POINT * 1.01
@@ -394,7 +394,7 @@ def test_nothing_else_can_be_named(x):
 
 def test_a_rule_is_never_run():
     """A rule in the place of what is computed: it would hand on its operand."""
-    from cdiff._saving import pack, unpack
+    from cdiff._saved._saving import pack, unpack
 
     compiled = cd.compile(tripled)
     compiled(POINT)
@@ -433,7 +433,7 @@ def values_and_derivatives(found):
     "name", ["custom_vjp in a loop", "custom_jvp", "operator", "gradient of a while_loop"]
 )
 def test_damaged_files(name, monkeypatch):
-    monkeypatch.setattr("cdiff._saved_loops.MAX_LENGTH", 1000)  # longer ones only take longer
+    monkeypatch.setattr("cdiff._saved._loops.MAX_LENGTH", 1000)  # longer ones only take longer
     load = cd.load
     monkeypatch.setattr(cd, "load", lambda x: load(x, rules=RULES, containers=(Pair,)))
     compiled = cd.compile(FUNCTIONS[name])

@@ -13,8 +13,8 @@ import pytest
 from damage import damage_bytes, exchange_parts
 
 import cdiff as cd
-from cdiff._saved_calls import call_of
-from cdiff._saving import Known, pack, unpack
+from cdiff._saved._calls import call_of
+from cdiff._saved._saving import Known, pack, unpack
 
 POINT = np.array([0.7, 1.3])
 MOVED = POINT * 1.003
@@ -494,8 +494,8 @@ def values_and_derivatives(found):
 @pytest.mark.parametrize("name", ["cubic", "lowest", "system", "settled", "integral", "pendulum",
                                   "landing", "continuous dopri5"])  # fmt: skip
 def test_damaged_files(name, monkeypatch):
-    monkeypatch.setattr("cdiff._saved_loops.MAX_LENGTH", 1000)  # longer ones only take longer
-    monkeypatch.setattr("cdiff._newton.MOST_ITERATIONS", 1000)
+    monkeypatch.setattr("cdiff._saved._loops.MAX_LENGTH", 1000)  # longer ones only take longer
+    monkeypatch.setattr("cdiff._solutions._newton.MOST_ITERATIONS", 1000)
     compiled = cd.compile(function(name))
     compiled(POINT)
     data, rng = saved(compiled), random.Random(name)

@@ -63,7 +63,7 @@ def test_the_citation_names_the_version():
 @needs_sources
 def test_free_threading_is_declared_nowhere_or_everywhere():
     """The module, the page and the wheels say the same about interpreters without a lock."""
-    built = [ROOT / "setup.py", *(ROOT / "src").glob("*.p[yx][xi]")]
+    built = [ROOT / "setup.py", *(ROOT / "src").rglob("*.p[yx][xi]")]
     declared = any("freethreading_compatible" in path.read_text("utf-8") for path in built)
     page = "does not declare itself" not in (ROOT / "docs" / "versions.md").read_text("utf-8")
     assert declared == page
@@ -131,7 +131,7 @@ def test_only_gcc_gets_flags_of_gcc():
         assert build["is_gcc"]([sys.executable, "-c", f"print({lines!r})"]) == gcc
     assert build["unit_flags"]("build/cython/src/_core.c", True)
     assert build["unit_flags"]("build/cython/src/_core.c", False) == []
-    assert build["unit_flags"]("src/kernels_avx2.c", True) == []
+    assert build["unit_flags"]("src/loops/kernels_avx2.c", True) == []
 
 
 @needs_sources

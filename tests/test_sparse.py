@@ -280,7 +280,7 @@ def test_memory_is_estimated_before_it_is_taken():
 
 
 def test_the_random_check_finds_a_wrong_entry(monkeypatch):
-    from cdiff._sparse_values import Workspace
+    from cdiff._sparsity._values import Workspace
 
     run = Workspace.run
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cdiff as cd
-from cdiff import _core, _sparse_sample
+from cdiff import _core
+from cdiff._sparsity import _sample
 
 
 def filled(n, n_values, places, elements, terms, where, fixed, values):
@@ -141,7 +142,7 @@ def test_rows_that_are_placed():
 
 def pattern_of(a):
     a = sp.csr_array(a)
-    return _sparse_sample.Pattern(
+    return _sample.Pattern(
         a.indptr.astype(np.int64), a.indices.astype(np.int32), a.shape[1], True
     )
 

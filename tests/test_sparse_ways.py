@@ -6,7 +6,7 @@ from test_sparse import MODES, dense
 from test_sparse_pattern import ALL
 
 import cdiff as cd
-from cdiff import _sparse_program
+from cdiff._sparsity import _program
 
 RNG = np.random.default_rng(6)
 
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(6)
 @pytest.mark.filterwarnings("ignore::cdiff.SparsityWarning")
 @pytest.mark.parametrize("mode", MODES)
 def test_many_directions_run_as_lanes(mode, monkeypatch):
-    monkeypatch.setattr(_sparse_program, "MOST_UNROLLED", 0)
+    monkeypatch.setattr(_program, "MOST_UNROLLED", 0)
     for name in ("slices", "softmax", "stacked products", "gather", "cumsum", "solve", "vmap"):
         f = ALL[name]
         x = RNG.normal(size=6)

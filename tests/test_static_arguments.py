@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._signature import static_key, static_value
+from cdiff._compiled._signature import static_key, static_value
 
 
 class Row(tuple):

@@ -181,7 +181,7 @@ def rules():
         space[f"apply_{name}"] = lambda *args, value=value: np.asarray(value(*args))
     space["apply_concatenate"] = lambda parts, axis, starts: np.concatenate(parts, axis=axis)
     space.update(is_traced=lambda a: True, shares=shares)
-    exec(python_of((SRC / "attrs.pxi").read_text()), space)
+    exec(python_of((SRC / "values" / "attrs.pxi").read_text()), space)
     for row in TABLE.fused + TABLE.structural_rules:
         exec(python_of(row.code), space)
     return space

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._evidence import complex_slope, ladder, sides
+from cdiff._checks._evidence import complex_slope, ladder, sides
 from cdiff.testing import check_grads
 
 

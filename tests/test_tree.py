@@ -11,7 +11,7 @@ import pytest
 from many_threads import in_threads
 
 import cdiff as cd
-from cdiff._tree import flatten, flatten_like, leaf_paths, tree_map, unflatten
+from cdiff._arguments._tree import flatten, flatten_like, leaf_paths, tree_map, unflatten
 
 Point = namedtuple("Point", "x y")
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import OPERATORS, points, programs
 from vmap_loop import data, looped, near, same
 
 import cdiff as cd
 import cdiff.numpy as cnp
+from programs import OPERATORS, points, programs
 
 # --- functions -----------------------------------------------------------------------------------
 

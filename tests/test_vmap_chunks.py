@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cdiff as cd
-from cdiff._tree import flatten
+from cdiff._arguments._tree import flatten
 
 POINTS = 10
 SIZES = (1, 3, 5, 10, 11)

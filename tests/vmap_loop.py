@@ -7,6 +7,7 @@ import numpy as np
 
 import cdiff as cd
 from cdiff import _core
+from cdiff._arguments import _tree
 
 
 def rows_of(tree, i, axes):
@@ -18,9 +19,9 @@ def looped(f, *args, in_axes=0):
     axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
     size = next(x.shape[a] for x, a in zip(args, axes, strict=True) if a is not None)
     results = [f(*[rows_of(x, i, a) for x, a in zip(args, axes, strict=True)]) for i in range(size)]
-    leaves, treedef = zip(*[cd._tree.flatten(y) for y in results], strict=True)
+    leaves, treedef = zip(*[_tree.flatten(y) for y in results], strict=True)
     stacked = [np.stack([np.asarray(_core.value(y)) for y in ys]) for ys in zip(*leaves)]  # noqa: B905
-    return cd.tree_map(lambda k: stacked[k], cd._tree.unflatten(treedef[0], range(len(stacked))))
+    return cd.tree_map(lambda k: stacked[k], _tree.unflatten(treedef[0], range(len(stacked))))
 
 
 def near(got, want, rtol=1e-11, atol=1e-12):

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compile import compile as compiled
+from cdiff._arguments._leaves import check_output
+from cdiff._arguments._tree import flatten, leaf_paths, unflatten
+from cdiff._arguments._wrap import function_name
+from cdiff._compiled._compile import compile as compiled
 from cdiff._core import Array, array, concatenate
-from cdiff._forward import jvp
-from cdiff._leaves import check_output
-from cdiff._reverse import vjp
-from cdiff._tree import flatten, leaf_paths, unflatten
-from cdiff._wrap import function_name
+from cdiff._transformations._forward import jvp
+from cdiff._transformations._reverse import vjp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

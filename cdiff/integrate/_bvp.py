@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compile import compile as compiled
+from cdiff._arguments._tree import flatten, flatten_like, leaf_paths, unflatten
+from cdiff._arguments._wrap import check_function, function_name
+from cdiff._compiled._compile import compile as compiled
 from cdiff._face import misfit
-from cdiff._forward import jvp
-from cdiff._jacobian import jacobian
-from cdiff._progress import counted
-from cdiff._tree import flatten, flatten_like, leaf_paths, unflatten
-from cdiff._wrap import check_function, function_name
+from cdiff._pictures._progress import counted
+from cdiff._transformations._forward import jvp
+from cdiff._transformations._jacobian import jacobian
 from cdiff.integrate._scipy import Dense, columns
 from cdiff.numpy import broadcast_to, concatenate, stack
 from cdiff.optimize._vector import Variables, as_vector, is_container

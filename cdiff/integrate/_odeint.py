@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
+from cdiff._arguments._leaves import unwrapped
+from cdiff._arguments._tree import flatten, unflatten
+from cdiff._arguments._wrap import check_function, function_name
 from cdiff._core import Array, array, hosted, is_tracked, peek
 from cdiff._face import misfit
-from cdiff._forward import jvp
-from cdiff._implicit import custom_root
-from cdiff._jacobian import jacobian
-from cdiff._leaves import unwrapped
-from cdiff._loops import scan
-from cdiff._reverse import stop_gradient
-from cdiff._solution import Unknown
-from cdiff._solving import as_guessed
-from cdiff._tree import flatten, unflatten
-from cdiff._wrap import check_function, function_name
+from cdiff._loops._loops import scan
+from cdiff._solutions._implicit import custom_root
+from cdiff._solutions._solution import Unknown
+from cdiff._solutions._solving import as_guessed
+from cdiff._transformations._forward import jvp
+from cdiff._transformations._jacobian import jacobian
+from cdiff._transformations._reverse import stop_gradient
 from cdiff.integrate._adjoint import Settings, captured_body, flow
 from cdiff.integrate._choice import Choice
 from cdiff.integrate._event import FirstEvent

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._body import Body
-from cdiff._checkpoint import Recorded
+from cdiff._arguments._leaves import check_output, unwrapped
+from cdiff._arguments._tree import flatten, leaf_paths, unflatten
+from cdiff._arguments._wrap import check_function, function_name
 from cdiff._core import Array, array, call, is_tracked, peek
-from cdiff._leaves import check_output, unwrapped
-from cdiff._mapped import PointCallee
-from cdiff._packing import Packing, spec_of
-from cdiff._tree import flatten, leaf_paths, unflatten
-from cdiff._wrap import check_function, function_name
+from cdiff._loops._body import Body
+from cdiff._loops._checkpoint import Recorded
+from cdiff._loops._packing import Packing, spec_of
+from cdiff._transformations._mapped import PointCallee
 from cdiff.integrate._adjoint import captured_body
 from cdiff.integrate._search import plain_function
 from cdiff.scipy._need import scipy_module

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._compile import compile as compiled
-from cdiff._jacobian import jacobian
-from cdiff._progress import covered
-from cdiff._sparse import sparse_jacobian
-from cdiff._tree import describe, flatten, unflatten
-from cdiff._wrap import check_function, function_name
+from cdiff._arguments._tree import describe, flatten, unflatten
+from cdiff._arguments._wrap import check_function, function_name
+from cdiff._compiled._compile import compile as compiled
+from cdiff._pictures._progress import covered
+from cdiff._sparsity._sparse import sparse_jacobian
+from cdiff._transformations._jacobian import jacobian
 from cdiff.integrate._adjoint import IMPLICIT
 from cdiff.optimize._adapt import no_derivative, plain_args
 from cdiff.optimize._vector import Variables

@@ -17,8 +17,8 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, Callee, Level, call, leaf, pullback
 from cdiff._face import misfit
-from cdiff._mapped import PointCallee, Stacked
-from cdiff._rules import transposed_push
+from cdiff._rules._rules import transposed_push
+from cdiff._transformations._mapped import PointCallee, Stacked
 
 __all__ = ["ByCotangent", "Decomposition", "is_zero"]
 

@@ -25,7 +25,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call, in_program
 from cdiff._face import misfit
-from cdiff._rules import transposed_pull
+from cdiff._rules._rules import transposed_pull
 from cdiff.numpy._common import ArrayLike, adjoint, along, as_array, mirrors, of_values
 from cdiff.numpy._decomposition import ByCotangent, Decomposition, is_zero
 from cdiff.numpy._equal_values import (

@@ -16,7 +16,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, Callee, Level, array, call, dual, leaf, pullback, undual
-from cdiff._mapped import PointCallee, Stacked
+from cdiff._transformations._mapped import PointCallee, Stacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

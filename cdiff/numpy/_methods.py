@@ -257,7 +257,7 @@ def _operands_of_loop(ufunc: Any, inputs: tuple[Any, ...], out: Any, words: Any)
 
 def _repr_html(self: Array) -> str:
     """The HTML that a notebook shows for an Array."""
-    html: str = import_module("cdiff._html").array_html(self)  # which takes a millisecond
+    html: str = import_module("cdiff._pictures._html").array_html(self)  # which takes a millisecond
     return html
 
 

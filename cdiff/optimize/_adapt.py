@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._arguments._tree import flatten
+from cdiff._arguments._wrap import check_function
 from cdiff._core import Array
-from cdiff._tree import flatten
-from cdiff._wrap import check_function
 from cdiff.optimize._vector import Variables
 
 if TYPE_CHECKING:

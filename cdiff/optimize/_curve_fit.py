@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cdiff._arguments._wrap import check_function
 from cdiff._face import misfit
-from cdiff._wrap import check_function
 from cdiff.optimize._adapt import no_derivative
 from cdiff.optimize._least_squares import by_minpack, undifferentiated
 from cdiff.optimize._model import Model, finite_data, fit_function

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._progress import counted, is_on
+from cdiff._pictures._progress import counted, is_on
 from cdiff.optimize._adapt import (
     container_callback,
     no_derivative,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._progress import counted
+from cdiff._pictures._progress import counted
 from cdiff.optimize._adapt import (
     container_callback,
     no_derivative,

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._arguments._tree import LEAF, flatten, unflatten
+from cdiff._arguments._wrap import function_name
 from cdiff._core import from_signal, is_column
 from cdiff._face import misfit
-from cdiff._tree import LEAF, flatten, unflatten
-from cdiff._wrap import function_name
 from cdiff.optimize._vector import Variables, VectorFunction, as_vector, refuse_complex
 
 if TYPE_CHECKING:

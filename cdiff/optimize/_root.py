@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._progress import counted
-from cdiff._wrap import function_name
+from cdiff._arguments._wrap import function_name
+from cdiff._pictures._progress import counted
 from cdiff.optimize._adapt import (
     container_callback,
     no_derivative,

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compile import compile as compiled
+from cdiff._arguments._leaves import check_output
+from cdiff._arguments._tree import LEAF, TreeDef, describe, family_of, flatten, unflatten
+from cdiff._arguments._wrap import check_function, function_name
+from cdiff._compiled._compile import compile as compiled
 from cdiff._core import Array, array
-from cdiff._forward import hvp
-from cdiff._jacobian import hessian, jacobian
-from cdiff._leaves import check_output
-from cdiff._packing import Packing, spec_of
-from cdiff._reverse import value_and_grad
-from cdiff._solution import Unknown
-from cdiff._sparse import sparse_hessian, sparse_jacobian
-from cdiff._tree import LEAF, TreeDef, describe, family_of, flatten, unflatten
-from cdiff._wrap import check_function, function_name
+from cdiff._loops._packing import Packing, spec_of
+from cdiff._solutions._solution import Unknown
+from cdiff._sparsity._sparse import sparse_hessian, sparse_jacobian
+from cdiff._transformations._forward import hvp
+from cdiff._transformations._jacobian import hessian, jacobian
+from cdiff._transformations._reverse import value_and_grad
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff._reverse import stop_gradient
+from cdiff._transformations._reverse import stop_gradient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cdiff._core import Array, call
-from cdiff._mapped import PointCallee
+from cdiff._transformations._mapped import PointCallee
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, call
-from cdiff._mapped import PointCallee
+from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy._common import of_values
 from cdiff.scipy._linear import LinearSolution
 from cdiff.scipy._need import scipy_module

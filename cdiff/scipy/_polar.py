@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
-from cdiff._mapped import PointCallee
+from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy._common import adjoint, of_values
 from cdiff.numpy._decomposition import Decomposition
 from cdiff.scipy._matrix import Sylvester, singular

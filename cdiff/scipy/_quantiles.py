@@ -15,8 +15,8 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, Callee, call, zmul
-from cdiff._forward import jvp
-from cdiff._mapped import Broadcast
+from cdiff._transformations._forward import jvp
+from cdiff._transformations._mapped import Broadcast
 from cdiff.numpy._common import as_array
 from cdiff.scipy._need import scipy_module
 from cdiff.scipy._stats_table import CONTINUOUS

@@ -20,7 +20,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
-from cdiff._mapped import PointCallee
+from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy._common import as_array, axis_of, of_parts, of_values
 from cdiff.numpy._pad import pad
 from cdiff.scipy._language import FUNCTIONS

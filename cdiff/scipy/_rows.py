@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Array, Callee, any_array, array, call, cast, zmul
-from cdiff._mapped import Broadcast
+from cdiff._transformations._mapped import Broadcast
 from cdiff.numpy._common import of_values
 from cdiff.scipy._examples import example
 from cdiff.scipy._need import scipy_module

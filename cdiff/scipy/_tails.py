@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._reverse import stop_gradient
+from cdiff._transformations._reverse import stop_gradient
 from cdiff.scipy._differences import column
 
 if TYPE_CHECKING:

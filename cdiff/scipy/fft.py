@@ -23,7 +23,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, Callee, call
-from cdiff._mapped import PointCallee
+from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy import fft as _numpy_fft
 from cdiff.numpy._common import as_array, axes_of, axis_of
 from cdiff.numpy.fft import OTHER_WAY, lengths_of, of_length

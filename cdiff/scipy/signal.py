@@ -22,7 +22,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, call
 from cdiff._face import misfit
-from cdiff._mapped import PointCallee
+from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes, of_values
 from cdiff.numpy._pad import pad
 from cdiff.numpy.fft import fftn, ifftn, irfftn, rfftn

@@ -27,7 +27,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import any_array
 from cdiff._face import misfit
-from cdiff._reverse import stop_gradient
+from cdiff._transformations._reverse import stop_gradient
 from cdiff.numpy._common import HANDLERS, of_values
 from cdiff.numpy._exponentials import log_softmax as _log_softmax
 from cdiff.numpy._exponentials import logsumexp as _logsumexp
