@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._arguments._wrap import check_function
 from cdiff._face import misfit
-from cdiff._implicit import custom_root
-from cdiff._wrap import check_function
+from cdiff._solutions._implicit import custom_root
 from cdiff.scipy._need import scipy_module
 
 if TYPE_CHECKING:
