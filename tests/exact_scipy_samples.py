@@ -54,6 +54,9 @@ WRITTEN.update({
     ("signal", "order_filter"): picked(lambda a: sg.order_filter(a, np.ones((3, 1)), 2)),
     ("signal", "savgol_filter"): affine(lambda x: sg.savgol_filter(x, 5, 2)),
     ("signal", "resample"): affine(lambda x: sg.resample(x, 4, axis=-1)),
+    ("signal", "upfirdn"): affine(lambda h, x: sg.upfirdn(h, x, 3, 2, 0)),
+    ("signal", "resample_poly"): affine(lambda x, w: sg.resample_poly(x, 4, 6, 1, w)),
+    ("signal", "decimate"): affine(lambda x: sg.decimate(x, 2, 2)),
     ("signal", "correlate2d"): affine(lambda a, b: sg.correlate2d(a, b, "full", "fill", 0.7)),
 })  # fmt: skip
 

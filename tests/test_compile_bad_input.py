@@ -80,6 +80,16 @@ def test_printing_makes_no_decision():
     assert compiled.stats()["recordings"] == 1
 
 
+def test_whether_a_number_is_among_the_elements_is_one_decision():
+    def f(x):
+        return x[0] * (2.0 if 3.0 in x else 5.0) + (x[1] if x[1] in x else 0.0)
+
+    compiled = cd.compile(f)
+    for x in ([1.0, 2.0], [1.5, 2.5], [3.0, 4.0], [7.0, 3.0], [-1.0, 0.0]):
+        assert compiled(np.array(x)) == f(np.array(x))
+    assert compiled.stats()["recordings"] == 2
+
+
 def test_nan_and_infinity():
     f = cd.compile(lambda x: x * 2.0 if x > 0 else -x)
     for x in (1.0, math.nan, -1.0, math.nan, math.inf, -math.inf):

@@ -12,7 +12,10 @@ import cdiff.numpy as cnp
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "conventions.md"
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed")
+pytestmark = [
+    pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed"),
+    pytest.mark.filterwarnings("ignore:Degrees of freedom"),
+]
 
 
 def rows():
@@ -54,6 +57,9 @@ MORE = [
     ("cnp.linalg.norm(x, cnp.inf)", "[2.0, -2.0]", "[0.5, -0.5]"),
     ("cnp.linalg.norm(x, 'nuc')", "[[0.0, 0.0], [0.0, 0.0]]", "[[0.0, 0.0], [0.0, 0.0]]"),
     ("cnp.std(x, ddof=1)", "[2.0, 2.0, 2.0]", "[0.0, 0.0, 0.0]"),
+    ("cnp.cov(x, -x).sum()", "[2.0]", "[0.0]"),
+    ("cnp.corrcoef(x).sum()", "[[2.0], [3.0]]", "[[0.0], [0.0]]"),
+    ("cnp.var(x, ddof=1)", "[2.0]", "[0.0]"),
     ("cnp.prod(x)", "[0.0, 0.0, 3.0]", "[0.0, 0.0, 0.0]"),
     ("cnp.cumprod(x)[2]", "[0.0, 2.0, 3.0]", "[6.0, 0.0, 0.0]"),
     ("x ** 0", "0.0", "0.0"),

@@ -266,7 +266,7 @@ def test_what_arrays_do_not_give():
 
 def test_fill_and_put():
     x = cd.array(A)
-    for value in ([1.0, 2.0, 3.0], [], A):
+    for value in ([1.0, 2.0, 3.0], [], A, [1.0]):
         with pytest.raises(ValueError, match="fill: one number"):
             x.fill(value)
     x.fill(np.float32(2.5))

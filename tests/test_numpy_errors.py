@@ -76,6 +76,7 @@ def leaf(x):
         ("m.linalg.matrix_power(q, 0.5)", TypeError, "integer"),
         ("m.linalg.multi_dot([c])", ValueError, "at least two"),
         ("m.pad(c, 1, mode='mode')", ValueError, "pad: mode 'mode' is not supported"),
+        ("m.correlate(s, v)", ValueError, r"correlate: .*too small depth.*: \(\), \("),
         ("m.diff(s)", ValueError, "at least one dimensional"),
         ("m.diff(v, -1)", ValueError, "non-negative"),
         ("m.meshgrid(v, u, indexing='zz')", ValueError, "indexing"),

@@ -199,6 +199,8 @@ def test_positions_must_be_integers():
             cd.compile(f)(data(2, 2))
     with pytest.raises(IndexError, match="too many indices"):
         cd.compile(lambda x, i: x[i, i])(data(3), np.array([0]))
+    with pytest.raises(IndexError, match=r"indexing arrays.*\(2,\) \(3,\)"):
+        cd.compile(lambda x, i, j: x[i, j])(data(3, 3), np.arange(2), np.arange(3))
     with pytest.raises(IndexError):
         cd.compile(lambda x, i: x[0][i])(data(3), np.array([0]))
 
@@ -223,6 +225,26 @@ def test_how_many_elements_a_mask_takes_is_a_decision(f):
         assert value == x[x > 0].sum()
         np.testing.assert_array_equal(slope, x > 0)
     assert g.stats()["recordings"] == 4
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.unique(x),
+        lambda x: np.unique(x, return_index=True)[0] * np.unique(x, return_counts=True)[1],
+        lambda x: np.unique(x)[np.unique(x, return_inverse=True)[1]] * x,
+        lambda x: np.union1d(x, [2.0, 9.0]),
+        lambda x: np.intersect1d(x, [2.0, 3.0, 9.0], return_indices=True)[0],
+        lambda x: np.setdiff1d(x, [2.0, 9.0]) ** 2,
+        lambda x: np.setxor1d(x, [2.0, 9.0]),
+    ],
+)
+def test_how_many_elements_a_set_has_is_a_decision(f):
+    g = cd.compile(cd.jacobian(f))
+    for x in map(np.array, ([2.0, 1.0, 3.0], [1.0, 3.0, 2.0], [3.0, 1.0, 2.0], [2.0, 2.0, 1.0])):
+        np.testing.assert_array_equal(cd.compile(f)(x), f(x))
+        np.testing.assert_array_equal(g(x), cd.jacobian(f)(x))
+    assert g.stats()["recordings"] == 2
 
 
 def test_counts_have_as_many_entries_as_there_are_values():

@@ -279,6 +279,8 @@ def test_shapes_of_results_are_those_of_the_installed_scipy():
 
 
 def test_factors_of_stacks_that_scipy_made():
+    assert csl.cho_factor(cd.array(np.stack([S, S])))[1].tolist() == [False, False]
+    assert type(csl.lstsq(cd.array(X), X[:, 0])[2]) is int
     c, b = sl.cho_factor(np.stack([S, S + 1.0])), cd.array(V, requires_grad=True)
     np.testing.assert_allclose(csl.cho_solve(c, b).numpy(), sl.cho_solve(c, V), rtol=1e-13)
     assert csl.lu(cd.array(A.astype("c8")))[0].dtype == sl.lu(A.astype("c8"))[0].dtype

@@ -67,6 +67,17 @@ SIGNAL = {
        for n in (4, 6, 8, 11, 12) for m in (6, 7, 8)
        for kind, k in ((m, 1.0), (f"{m} complex", 1 + 0.4j))},
     "resample times": (lambda x: csg.resample(x, 6, np.arange(4.0))[0], (M,)),
+    **{f"upfirdn {up} {down}": (
+        lambda h, x, up=up, down=down: csg.upfirdn(h, x, up, down, 0), (V, M))
+       for up, down in ((3, 2), (1, 1), (2, 5))},
+    **{f"resample_poly {pad}": (
+        lambda x, w, pad=pad: csg.resample_poly(x, 4, 6, 1, w, pad), (M, V))
+       for pad in ("constant", "mean", "median", "minimum", "maximum")},
+    "resample_poly complex": (lambda x: np.real(csg.resample_poly(x * (1 + 1j), 3, 2)), (M,)),
+    "resample_poly as it is": (lambda x: csg.resample_poly(x, 2, 2), (M,)),
+    **{f"decimate {kind} {phase}": (
+        lambda x, kind=kind, phase=phase: csg.decimate(x, 2, 2, kind, 0, phase), (V,))
+       for kind in ("iir", "fir") for phase in (True, False)},
     "medfilt": (csg.medfilt, (V,)),
     "medfilt rows": (lambda x: csg.medfilt(x, (1, 5)), (M,)),
     "medfilt2d": (lambda x: csg.medfilt2d(x, 3), (IMAGE,)),

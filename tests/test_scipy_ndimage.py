@@ -5,15 +5,19 @@ derivatives in both modes to order two against differences, compiled against eag
 one by one. It must not know how a derivative is made.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.ndimage as sn
+import scipy.signal as ss
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy_checks import checks_of
 
 import cdiff as cd
 import cdiff.scipy.ndimage as cn
+import cdiff.scipy.signal as css
 from cdiff.scipy import _ranks
 from cdiff.scipy._filters import PADS
 from cdiff.scipy._resample import MODES
@@ -140,6 +144,14 @@ def test_dtypes():
                   lambda a: cn.zoom(a, 1.3), lambda a: cn.gaussian_filter(a, 0.7),
                   lambda a: cn.sobel(a)):  # fmt: skip
             assert f(cd.array(a)).dtype == f(a).dtype == dtype
+    whole = np.arange(12).reshape(3, 4)
+    for f in (lambda m, a: m[0].gaussian_filter(a, 1.0), lambda m, a: m[0].zoom(a, 2, order=1),
+              lambda m, a: m[0].median_filter(a, 3), lambda m, a: m[1].correlate(a, [[1, 2]]),
+              lambda m, a: m[0].correlate(a, K), lambda m, a: m[1].convolve2d(a, K > 0)):
+        want, ours = f((sn, ss), whole), partial(f, (cn, css))
+        for got in (ours(cd.array(whole)).numpy(), cd.compile(ours)(whole)):
+            np.testing.assert_array_equal(got, want)
+            assert got.dtype == want.dtype
     # Of integers SciPy makes integers; with places that are differentiated that would be a loss.
     whole = np.arange(12).reshape(3, 4) ** 2
     g = cd.grad(lambda c: np.sum(cn.map_coordinates(whole, c, order=1)))(AT[:, :2] / 2)

@@ -107,6 +107,10 @@ def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
     >>> cd.grad(lambda x: cnp.correlate(x, [1.0, 2.0])[0])(np.ones(3))
     array([1., 2., 0.])
     """
+    if not (np.ndim(a) and np.ndim(v)):
+        raise misfit(
+            f"correlate: object of too small depth for desired array: {np.shape(a)}, {np.shape(v)}"
+        )
     left, right = _sequences(a, v, "correlate", mode)
     right = _core.conj(right)
     if left.size < right.size:

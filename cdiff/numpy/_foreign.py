@@ -32,8 +32,13 @@ INSTEAD = {
     "pandas": "a table of pandas takes plain arrays here: write np.dot(table, v) or "
     "table.to_numpy() @ v, and v * column or column * v for elements",
     "scipy.sparse": "SciPy's sparse matrices take plain arrays here: write A @ x or x @ A for "
-    "products, x * A for a number x, A.toarray() * x for elements, and cdiff.scipy.sparse for "
-    "matrices whose nonzeros are tracked",
+    "products, A * x or A / x for a number x, csr_array(A) * x or A.toarray() * x for elements, "
+    "and cdiff.scipy.sparse for matrices whose nonzeros are tracked",
+}
+# Of SciPy's sparse matrices: what asks for a plain array, and the operators that it asks for.
+OPERATORS = {
+    "_multiply_2d_with_broadcasting": ("__mul__", "__rmul__"),
+    "_divide": ("__truediv__",),
 }
 ASSIGNING = {"fill_diagonal"}  # into a plain array
 CLASSES = {"RClass": "r_", "CClass": "c_"}
@@ -46,7 +51,8 @@ NO_COUNTERPART = (
 def stand_in(tracked: bool) -> Any:
     """What `Array.__array__` gives instead of raising; None where it has to.
 
-    SciPy's sparse matrices leave a product to the other operand if that is no array to NumPy.
+    SciPy's sparse matrices leave products and quotients to the other operand if that is no array
+    to NumPy.
 
     Parameters
     ----------
@@ -65,7 +71,7 @@ def stand_in(tracked: bool) -> Any:
     """
     frame = sys._getframe(1)
     package = frame.f_globals.get("__name__", "")
-    if frame.f_code.co_name == "_matmul_dispatch" and package.startswith("scipy.sparse"):
+    if package.startswith("scipy.sparse") and _of_operator(frame, tracked):
         return np.array(None, dtype=object)
     if not tracked:
         return None
@@ -78,6 +84,18 @@ def stand_in(tracked: bool) -> Any:
     if calls and calls[-1].f_code.co_name == OF_POPULATIONS:
         raise NotImplementedError(OBJECTIVE)
     return None
+
+
+def _of_operator(frame: FrameType, tracked: bool) -> bool:
+    """Whether a sparse matrix asks for its operator, which Python then leaves to the Array; what
+    asks for a method would hand on that there is no result."""
+    name = frame.f_code.co_name
+    if not tracked or name == "_matmul_dispatch":
+        return name == "_matmul_dispatch"
+    operators = OPERATORS.get(name, ())
+    while operators and frame.f_back and _library(frame.f_back) == "scipy":
+        frame = frame.f_back
+    return frame.f_code.co_name in operators
 
 
 def instead_of(usual: str) -> str:
@@ -199,8 +217,8 @@ def sparse_product(a: Any, b: Any) -> Any:
 
 
 def sparse_times(a: Any, b: Any, divided: bool) -> Any:
-    """A sparse matrix of SciPy times a number or divided by it, or a product of one whose operator
-    `*` is that of matrices.
+    """A sparse matrix of SciPy times a number or divided by it, or by each element of an array, or
+    a product of one whose operator `*` is that of matrices.
 
     Parameters
     ----------
@@ -216,11 +234,12 @@ def sparse_times(a: Any, b: Any, divided: bool) -> Any:
     if sparse is None or not (sparse.issparse(a) or (sparse.issparse(b) and not divided)):
         return NotImplemented
     matrix, x = (a, b) if sparse.issparse(a) else (b, a)
-    if x.ndim:
-        is_product = _core.is_tracked(x) and isinstance(matrix, sparse.spmatrix) and not divided
-        return sparse_product(a, b) if is_product else NotImplemented
     if not _core.is_tracked(x):
+        if x.ndim:
+            return NotImplemented
         x = np.asarray(x)[()]
+    elif x.ndim and isinstance(matrix, sparse.spmatrix) and not divided:
+        return sparse_product(a, b)
     else:
         from cdiff.scipy.sparse._array import as_sparse
 

@@ -48,7 +48,7 @@ def _sort_in_place(
 
 def _fill(self: Array, value: ArrayLike) -> None:
     """Set every element to one number, as `ndarray.fill`."""
-    if np.size(value) != 1:
+    if np.ndim(value):
         raise misfit(f"fill: one number is needed, not an array of shape {np.shape(value)}")
     self[...] = value
 

@@ -2,7 +2,7 @@
 
 Which elements a set has, and how often, is decided on values; the elements keep their derivative
 (that of the first equal one). How many there are is the shape of the result, so in a compiled
-function each of these is a decision. Knows nothing of derivatives.
+function that number is a decision, and nothing else is. Knows nothing of derivatives.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -14,7 +14,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, index_along, mirrors, plain
+from cdiff.numpy._common import NUMPY, ArrayLike, as_array, index_along, mirrors, of_values, plain
 from cdiff.numpy._shape import ravel
 
 __all__ = [
@@ -41,16 +41,36 @@ def unique(
     array([1., 1., 0.])
     """
     a = as_array(ar)
-    found = NUMPY.unique(plain(a), True, True, True, axis, equal_nan=equal_nan)
-    _, index, inverse, counts = found
-    values = (
-        _core.index(ravel(a), index)
-        if axis is None
-        else _core.index(a, index_along(axis % a.ndim, index))
-    )
+    if axis is None:
+        index, counts, inverse = _listed(of_values(_distinct, a, equal_nan), 2)
+        values, inverse = ravel(a)[index], inverse.reshape(a.shape)
+    else:
+        found = NUMPY.unique(plain(a), True, True, True, axis, equal_nan=equal_nan)
+        _, index, inverse, counts = found
+        values = _core.index(a, index_along(axis % a.ndim, index))
     extras = [x for x, wanted in ((index, return_index), (inverse, return_inverse),
                                   (counts, return_counts)) if wanted]  # fmt: skip
     return (values, *extras) if extras else values
+
+
+def _distinct(a: Any, equal_nan: bool) -> Any:
+    """Where the distinct elements are first, and how often each; which of them each element is."""
+    _, index, inverse, counts = NUMPY.unique(a, True, True, True, equal_nan=equal_nan)
+    return np.vstack((_padded(a.size, index, counts), inverse.reshape(1, -1)))
+
+
+def _padded(size: int, *rows: Any) -> Any:
+    """Lists of equal length as rows of a length that the shapes of the operands tell."""
+    out = np.full((len(rows), size), -1)
+    for k, row in enumerate(rows):
+        out[k, : len(row)] = row
+    return out
+
+
+def _listed(rows: Any, count: int) -> list[Any]:
+    """What `_padded` was given, of the first `count` rows; the other rows whole."""
+    length = int(np.count_nonzero(np.greater_equal(rows[0], 0)))
+    return [row[:length] if k < count else row for k, row in enumerate(rows)]
 
 
 class UniqueAllResult(NamedTuple):
@@ -135,11 +155,15 @@ def intersect1d(
     >>> cd.grad(lambda x: cnp.intersect1d(x, [1.0]).sum())(np.array([1.0, 2.0]))
     array([1., 0.])
     """
-    a = as_array(ar1)
-    _, first, second = np.intersect1d(plain(a), plain(ar2), assume_unique, True)
-    dtype = np.result_type(a.dtype, plain(as_array(ar2)).dtype)
-    values = _core.cast(_core.index(ravel(a), first), dtype)
+    a, b = as_array(ar1), as_array(ar2)
+    first, second = _listed(of_values(_common, a, b, assume_unique), 2)
+    values = _core.cast(ravel(a)[first], np.result_type(a.dtype, b.dtype))
     return (values, first, second) if return_indices else values
+
+
+def _common(a: Any, b: Any, assume_unique: bool) -> Any:
+    _, first, second = np.intersect1d(a, b, assume_unique, True)
+    return _padded(min(a.size, b.size), first, second)
 
 
 @mirrors(np.setxor1d)
@@ -153,11 +177,16 @@ def setxor1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Arr
     if not assume_unique:
         a, b = unique(a), unique(b)
     joined = _core.concatenate([a, b], 0)
-    values = plain(joined)
+    (index,) = _listed(of_values(_single, joined), 1)
+    return joined[index]
+
+
+def _single(values: Any) -> Any:
+    """Where the elements are that have no equal one, in order."""
     order = values.argsort(kind="stable")
     ordered = values[order]
     apart = np.concatenate(([True], ordered[1:] != ordered[:-1], [True]))
-    return _core.index(joined, order[apart[1:] & apart[:-1]])
+    return _padded(values.size, order[apart[1:] & apart[:-1]])
 
 
 @mirrors(np.setdiff1d)
@@ -168,4 +197,9 @@ def setdiff1d(ar1: ArrayLike, ar2: ArrayLike, assume_unique: bool = False) -> Ar
     array([0., 1.])
     """
     a = ravel(as_array(ar1)) if assume_unique else unique(ar1)
-    return _core.index(a, np.flatnonzero(np.isin(plain(a), plain(ar2), invert=True)))
+    (index,) = _listed(of_values(_missing, a, ar2), 1)
+    return a[index]
+
+
+def _missing(a: Any, others: Any) -> Any:
+    return _padded(a.size, np.flatnonzero(np.isin(a, others, invert=True)))

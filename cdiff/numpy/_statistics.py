@@ -85,6 +85,8 @@ def cov(
     elif type(factor) is Array:
         factor = _core.where(np.less_equal(factor, 0.0), 0.0, factor)
     deviation = rows - _core.reshape(mean, (-1, 1))
+    if rows.shape[1] == 1:  # is its own mean; 0 / 0 below would be nan backward and 0 forward
+        deviation = deviation.detach()
     weighted = deviation if w is None else deviation * w
     return squeeze(_core.matmul(deviation, adjoint(weighted)) / factor)
 

@@ -57,7 +57,8 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
 - `convolve` and `correlate` go over all axes; `lfilter` and `sosfilt` are differentiated by `zi`.
 - `filtfilt`, `sosfiltfilt` (method "pad"), `savgol_filter`, `welch` and its relatives (with the
   mean of segments), `freqz`, `convolve2d` and `correlate2d` go by signals and coefficients,
-  `resample` without a window.
+  `resample` without a window; `upfirdn` and `resample_poly` with zeros beyond the ends (or a
+  constant level), `decimate` with its own filters.
 - Filters of ranks and extrema (`medfilt`, `median_filter`, `maximum_filter`, morphology) have the
   derivative of the element that they choose.
 - Statistics of samples pass nan on (`nan_policy="propagate"`); tests of hypotheses are SciPy's own.
@@ -66,7 +67,8 @@ name, dtype by dtype, stands on [a page of its own](scipy_coverage.md).
   `griddata` by values and queries, not by the points.
 - `hankel1`, `hankel2` (also scaled), `wofz` and `sph_harm_y` take real points.
 - `ndimage`: orders 0 to 5 and all modes, by the image, the places, `shift`, `matrix`, `offset`,
-  `angle`, `weights` and `sigma`; results of images of integers are not rounded.
+  `angle`, `weights` and `sigma`. Images of integers give integers, as SciPy's, unless another
+  argument is an `Array` of floats: then nothing is rounded.
 - Logarithms of probabilities (`logcdf`, `logsf`) keep value and slope where the probability
   underflows or is a difference of larger numbers. Where SciPy integrates a density numerically
   (`genhyperbolic`, `norminvgauss`, `geninvgauss`, `gausshyper`, ...), the probability of an `Array`

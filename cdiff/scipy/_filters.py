@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ndimage = scipy_module("ndimage")
 __all__: list[str] = []
-_mirrors = mirror_of(_ndimage, __all__)
+_mirrors = mirror_of(_ndimage, __all__, keeps_integers=True)
 
 
 def _correlated(a: Array, w: Array, mode: Any, cval: Any, origins: Any, name: str) -> Array:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._core import Array, any_array, cast, gather, is_tracked
+from cdiff.numpy._common import as_array, of_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ def holds_arrays(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return any_array(*args) or (bool(kwargs) and any_array(*kwargs.values()))
 
 
-def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
+def mirror_of(module: Any, names: list[str], keeps_integers: bool = False) -> Callable[[Any], Any]:
     """A decorator: the function stands for the one of its name in a module of SciPy.
 
     Parameters
@@ -43,6 +44,9 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
     module : module
     names : list of str
         Gets the name, for ``__all__``.
+    keeps_integers : bool, default False
+        Whether SciPy's function gives integers of integers: it is called itself, with nothing to
+        differentiate.
 
     Returns
     -------
@@ -56,6 +60,8 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
         def mirror(*args: Any, **kwargs: Any) -> Any:
             if not holds_arrays(args, kwargs):
                 return original(*args, **kwargs)
+            if keeps_integers and _whole(args) and _whole(kwargs.values()):
+                return as_array(of_values(original, *args, **kwargs))
             try:
                 return f(*args, **kwargs)
             except NotImplementedError:
@@ -69,6 +75,14 @@ def mirror_of(module: Any, names: list[str]) -> Callable[[Any], Any]:
         return mirror
 
     return decorate
+
+
+def _whole(values: Any) -> bool:
+    """Whether all Arrays among values are of integers or booleans, in lists and tuples too."""
+    return all(
+        _whole(x) if isinstance(x, (list, tuple)) else type(x) is not Array or x.dtype.kind in "iub"
+        for x in values
+    )
 
 
 def doubled(x: Any) -> Any:

@@ -74,7 +74,7 @@ OTHERS: dict[str, dict[str, str]] = {
             "check_* unique_roots max_len_seq unit_impulse closest_* vectorstrength czt_points",
         "windows are constants; those with parameters are in signal.windows": "get_window",
         "write it with lfilter, convolve or the transforms of cdiff.scipy.fft":
-            "decimate resample_poly upfirdn sepfir2d symiirorder? envelope hilbert2 czt zoom_fft "
+            "sepfir2d symiirorder? envelope hilbert2 czt zoom_fft "
             "CZT ZoomFFT cspline* qspline* gauss_spline spline_filter",
         "write it with the transforms of cdiff.scipy.fft": "istft ShortTimeFFT lombscargle freq* "
             "group_delay dfreqresp findfreqs",

@@ -24,8 +24,8 @@ from cdiff.scipy._need import scipy_module
 
 __all__: list[str] = []
 OF_SIGNALS: list[str] = []
-_mirrors = mirror_of(scipy_module("ndimage"), __all__)
-_signals = mirror_of(scipy_module("signal"), OF_SIGNALS)
+_mirrors = mirror_of(scipy_module("ndimage"), __all__, keeps_integers=True)
+_signals = mirror_of(scipy_module("signal"), OF_SIGNALS, keeps_integers=True)
 
 
 def _footprint(size: Any, footprint: Any, count: int, name: str) -> Any:

@@ -29,7 +29,7 @@ from cdiff.scipy._need import scipy_module
 
 _ndimage = scipy_module("ndimage")
 __all__: list[str] = []
-_mirrors = mirror_of(_ndimage, __all__)
+_mirrors = mirror_of(_ndimage, __all__, keeps_integers=True)
 
 MODES = ("constant", "grid-constant", "nearest", "mirror", "reflect", "grid-wrap", "wrap")
 ALIASES = {"grid-mirror": "reflect"}

@@ -339,6 +339,7 @@ def lstsq(
     a, b = matrix_of(a, "lstsq"), as_array(b)
     cond = float(NUMPY.finfo(a.dtype).eps) if cond is None else cond
     x, residuals, rank, s = _numpy_linalg.lstsq(a, b, cond)
+    rank = int(rank)
     if lapack_driver == "gelsy":  # which gives neither of them
         if rank < min(a.shape):
             raise NotImplementedError(

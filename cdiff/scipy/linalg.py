@@ -220,13 +220,14 @@ def cholesky(
 @_mirrors
 def cho_factor(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
-) -> tuple[Array, bool]:
+) -> tuple[Array, Any]:
     """As `scipy.linalg.cho_factor`; the other triangle, where SciPy leaves anything, is 0.
 
     >>> cd.grad(lambda a: csl.cho_factor(a)[0][0, 0])(np.array([[4.0]]))
     array([[0.25]])
     """
-    return cholesky(square_of(a, "cho_factor"), lower), lower
+    c = cholesky(square_of(a, "cho_factor"), lower)
+    return c, lower if c.ndim == 2 else np.full(c.shape[:-2], lower)
 
 
 @_mirrors

@@ -14,6 +14,7 @@ Array([1.  , 0.5 , 0.25])
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from cdiff._face import misfit
 from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy._common import as_array, axes_of, axis_of, listed_axes, of_values
 from cdiff.numpy._pad import pad
-from cdiff.numpy.fft import fft, fftn, ifft, ifftn, irfftn, rfftn
+from cdiff.numpy.fft import fftn, ifftn, irfftn, rfftn
 from cdiff.scipy import _periodograms, _ranks, _responses, _samples
 from cdiff.scipy import _windows as windows
 from cdiff.scipy._linear import Bilinear
@@ -35,12 +36,13 @@ from cdiff.scipy._periodograms import *  # noqa: F403
 from cdiff.scipy._ranks import medfilt, medfilt2d, order_filter  # noqa: F401
 from cdiff.scipy._responses import *  # noqa: F403
 from cdiff.scipy._samples import *  # noqa: F403
-from cdiff.scipy._samples import last_axis
+from cdiff.scipy._samples import last_axis, smoothed
 from cdiff.scipy._samples import numbers as _numbers
 
 _signal = scipy_module("signal")
 __all__: list[str] = ["windows"]
 _mirrors = mirror_of(_signal, __all__)
+_keeps_integers = mirror_of(_signal, __all__, keeps_integers=True)
 
 
 def _flipped(x: Array) -> Array:
@@ -135,7 +137,7 @@ def _convolved_along(in1: Any, in2: Any, mode: str, axes: Any, name: str) -> Arr
     return _part(whole, a.shape, b.shape, axes, mode, name)
 
 
-@_mirrors
+@_keeps_integers
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
     """As `scipy.signal.convolve`: in any number of axes, by both.
 
@@ -165,7 +167,7 @@ def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Arra
     return _convolved_along(in1, in2, mode, axes, "oaconvolve")
 
 
-@_mirrors
+@_keeps_integers
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Array:
     """As `scipy.signal.correlate`: in any number of axes, by both.
 
@@ -177,28 +179,6 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
 
 
 # --- analytic signals -----------------------------------------------------------------------------
-
-
-@_mirrors
-def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Array:
-    """As `scipy.signal.hilbert`: the analytic signal of real numbers.
-
-    >>> cd.grad(lambda x: css.hilbert(x)[0].imag)(np.ones(4)).round(6) + 0.0
-    array([ 0. , -0.5,  0. ,  0.5])
-    """
-    x = _numbers(x, "hilbert")
-    if x.dtype.kind == "c":
-        raise ValueError("hilbert: x must be real")
-    axis = axis_of(x, axis, "hilbert")
-    n = x.shape[axis] if N is None else int(N)
-    if n <= 0:
-        raise ValueError(f"hilbert: N must be positive, not {n}")
-    # Frequencies in between stand for two, negative ones for none.
-    weights = np.zeros(n, x.dtype)
-    weights[0] = weights[n // 2] = 1.0
-    weights[1 : (n + 1) // 2] = 2.0
-    weights = weights.reshape((-1,) + (1,) * (x.ndim - axis - 1))
-    return ifft(fft(x, n, axis) * weights, axis=axis)
 
 
 # --- filters --------------------------------------------------------------------------------------
@@ -447,6 +427,27 @@ def sosfiltfilt(
     return _there_and_back(run, x, axis, padtype, padlen, usual, "sosfiltfilt")
 
 
+@_mirrors
+def decimate(
+    x: Any, q: int, n: int | None = None, ftype: str = "iir", axis: int = -1,
+    zero_phase: bool = True,
+) -> Array:  # fmt: skip
+    """As `scipy.signal.decimate`, by filters of its own: each q-th sample of the smoothed signal.
+
+    >>> cd.grad(lambda x: css.decimate(x, 2, 4, "fir")[1])(np.ones(4)).round(2)
+    array([0.  , 0.2 , 0.59, 0.2 ])
+    """
+    if ftype not in ("iir", "fir"):
+        raise NotImplementedError("decimate: of Arrays ftype is 'iir' or 'fir'")
+    x, q = _numbers(x, "decimate"), operator.index(q)
+    axis = axis_of(x, axis, "decimate")
+    if ftype == "fir":
+        return smoothed(x, q, n, axis, zero_phase)
+    sos = _signal.cheby1(8 if n is None else n, 0.05, 0.8 / q, output="sos").astype(x.dtype)
+    y = (sosfiltfilt if zero_phase else sosfilt)(sos, x, axis=axis)
+    return y[(slice(None),) * axis + (slice(None, None, q),)]
+
+
 def _is_zero(x: Any) -> Any:
     return x == 0
 
@@ -541,7 +542,7 @@ def _in_plane(
     return _flipped(y) if swapped and turned else y
 
 
-@_mirrors
+@_keeps_integers
 def convolve2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Array:
@@ -553,7 +554,7 @@ def convolve2d(
     return _in_plane(in1, in2, mode, boundary, fillvalue, "convolve2d", False)
 
 
-@_mirrors
+@_keeps_integers
 def correlate2d(
     in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0
 ) -> Array:

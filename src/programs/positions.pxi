@@ -152,7 +152,12 @@ cdef np.ndarray joined_positions(tuple shape, tuple key):
             join_rows(<int64_t *>np.PyArray_DATA(out), <int64_t *>np.PyArray_DATA(rows),
                       np.PyArray_SIZE(out), shape[axis])
         else:
-            out = np.ascontiguousarray(out * np.int64(shape[axis]) + rows)
+            try:
+                out = np.ascontiguousarray(out * np.int64(shape[axis]) + rows)
+            except ValueError:
+                raise IndexError(
+                    "shape mismatch: indexing arrays could not be broadcast together with shapes "
+                    + " ".join([str(np.shape(k)) for k in key])) from None
     return out
 
 

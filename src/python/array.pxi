@@ -1,9 +1,7 @@
 # The Python face of a node: the class `Array` and its operator slots.
 #
-# Knows Python's and NumPy's protocols; what an operator does is decided below
-# (elementwise, structural) or in functions that the Python package registers.
-# Fast because the arithmetic slots are plain C functions put straight into the
-# type: two scalars are combined before any Python-level dispatch happens.
+# Knows Python's and NumPy's protocols; what an operator does is decided below, or in functions of
+# the package.  Fast because the slots of arithmetic are C functions: numbers need no dispatch.
 
 import math
 
@@ -277,6 +275,8 @@ cdef class Array:
         return map(self.__getitem__, range(self.shape[0]))  # each is read in its turn
 
     def __contains__(self, value):
+        if cdiff_tls.tracing and (type(value) is Array or isinstance(value, (int, float, complex))):
+            return bool(np.any(self == value))  # which is all that is decided
         return bool(np.any(shown(self) == plain_key(value)))
 
     # ------------------------------------------------------------ conversions

@@ -193,9 +193,7 @@ class SparseArray:
         return _product(self.T, x) if x.ndim == 1 else _product(self.T, x.T).T
 
     def __mul__(self, factor: Any) -> SparseArray:
-        if np.ndim(factor):
-            raise TypeError("a SparseArray can be multiplied with a number; use @ for matrices")
-        return SparseArray(self.data * factor, self.structure)
+        return SparseArray(self.data * self._at_nonzeros(factor), self.structure)
 
     __rmul__ = __mul__
     dot = __matmul__
@@ -239,9 +237,19 @@ class SparseArray:
         return SparseArray(-self.data, self.structure)
 
     def __truediv__(self, divisor: Any) -> SparseArray:
-        if np.ndim(divisor):
-            raise TypeError("a SparseArray can be divided by a number; use toarray() for elements")
-        return SparseArray(self.data / divisor, self.structure)
+        return SparseArray(self.data / self._at_nonzeros(divisor), self.structure)
+
+    def _at_nonzeros(self, x: Any) -> Any:
+        """A number, or the elements of an array that meet the nonzeros."""
+        if np.ndim(x) == 0:
+            return x
+        x = as_array(x)
+        ends = zip(x.shape[::-1], self.shape[::-1], strict=False)
+        if x.ndim > 2 or any(n not in (1, m) for n, m in ends):
+            raise misfit(f"sparse product: an array of shape {x.shape} does not fit into the shape "
+                         f"{self.shape}; @ is the product of matrices")  # fmt: skip
+        places = (self.structure.rows, self.structure.columns)[-x.ndim :]
+        return x[tuple(i * (n > 1) for i, n in zip(places, x.shape, strict=True))]
 
     def __add__(self, other: Any) -> SparseArray:
         if not isinstance(other, SparseArray) and not _sparse.issparse(other):
