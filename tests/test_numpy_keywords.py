@@ -75,6 +75,8 @@ REFUSED = [
     (lambda m, x: m.vander(x, 1.5), TypeError, "float"),
     (lambda m, x: np.exp(x, casting="bad"), ValueError, "exp.*bad"),
     (lambda m, x: m.matmul(x, x, casting="bad"), ValueError, "matmul.*bad"),
+    (lambda m, x: np.add(1, x, casting="equiv"), TypeError, "add.*equiv"),
+    (lambda m, x: np.hypot(x.astype("f4"), 1.5, casting="equiv"), TypeError, "hypot.*equiv"),
     (lambda m, x: np.add(x, x, order="bad"), ValueError, "add.*bad"),
     (lambda m, x: m.add.accumulate(x[0]), TypeError, "add.accumulate"),
     (lambda m, x: x.copy("bad"), ValueError, "copy.*bad"),
