@@ -364,6 +364,10 @@ def jacfwd(
     ValueError, TypeError
         As for `jacobian`.
 
+    Notes
+    -----
+    The function runs once and is recorded; `jvp` gives one direction without a record.
+
     Examples
     --------
     >>> import cdiff as cd
