@@ -79,6 +79,8 @@ REFUSED = [
     (lambda m, x: np.exp(x, casting="bad"), ValueError, "exp.*bad"),
     (lambda m, x: m.matmul(x, x, casting="bad"), ValueError, "matmul.*bad"),
     (lambda m, x: m.pad(x[:0], 1, "mean"), ValueError, "pad: can't extend empty axis 0"),
+    (lambda m, x: np.exp(cd.array([1, 2]), dtype=int), TypeError, "exp"),
+    (lambda m, x: np.add(cd.array([1]), 1.5, dtype=int), TypeError, "add.*float64 to int64"),
     (lambda m, x: np.add(1, x, casting="equiv"), TypeError, "add.*equiv"),
     (lambda m, x: np.hypot(x.astype("f4"), 1.5, casting="equiv"), TypeError, "hypot.*equiv"),
     (lambda m, x: np.add(x, x, order="bad"), ValueError, "add.*bad"),
