@@ -472,7 +472,7 @@ square = lambda z: z * z
     (lambda: cd.jacobian(square)(Z), "jacobian needs real"),
     (lambda: cd.jacrev(square)(Z), "jacrev needs real outputs"),
     (lambda: cd.jacfwd(np.abs)(Z), r"jacfwd needs real arguments.*complex128"),
-    (lambda: cd.hessian(lambda z: np.sum(np.abs(z)))(Z), "jacfwd needs real arguments"),
+    (lambda: cd.hessian(lambda z: np.sum(np.abs(z)))(Z), "hessian needs real arguments"),
     (lambda: cd.grad(square, holomorphic=True)(2.0), "needs complex arguments.*float64"),
     (lambda: cd.grad(np.abs, holomorphic=True)(2j), "needs complex outputs.*float64"),
     (lambda: cd.jacfwd(np.abs, holomorphic=True)(Z), "needs complex outputs"),

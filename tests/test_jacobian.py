@@ -105,6 +105,16 @@ def test_inside_another_transformation(name):
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("key", [(), ..., None, (..., None)])
+def test_index_of_an_argument_that_is_a_number(mode, key):
+    found = cd.jacobian(lambda x, y: x[key] * y, argnums=(0, 1), mode=mode)(0.5, X)
+    shape = np.shape(np.asarray(0.5)[key] * X)
+    np.testing.assert_array_equal(found[0], X.reshape(shape))
+    np.testing.assert_array_equal(found[1], 0.5 * np.eye(6).reshape(*shape, 6))
+    np.testing.assert_array_equal(cd.jacobian(lambda x: x[key], mode=mode)(0.5), np.ones(1)[0][key])
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_several_arguments_and_containers(mode):
     def f(p, q):
         return {"a": p["w"] * q, "b": (p["v"] + q[0], 3.0), "c": p["w"] @ q}

@@ -66,3 +66,24 @@ def test_of_scipy(file):
             continue
         plain = [single(x) for x in args]
         same_dtypes(lambda f=f, a=plain: f(*map(tracked, a)), lambda f=f, a=plain: f(*a))
+
+
+# What NumPy computes in float64 from float32 values, because the result goes into float64.
+INTO_DOUBLE = {
+    "sum": lambda x, out: np.sum(x, axis=0, out=out),
+    "prod": lambda x, out: np.prod(x, axis=0, out=out),
+    "mean": lambda x, out: x.mean(axis=0, out=out),
+    "cumsum": lambda x, out: np.cumsum(x[:3, 0], out=out),
+    "cumprod": lambda x, out: np.cumprod(x[:3, 0], out=out),
+    "add.at": lambda x, out: np.add.at(out, [0, 0, 1, 1, 2], x[:, 0]),
+    "subtract.at": lambda x, out: np.subtract.at(out, [0, 0, 1, 1, 2], x[:, 0]),
+}
+
+
+@pytest.mark.parametrize("name", INTO_DOUBLE)
+def test_sums_into_double_precision_keep_its_digits(name):
+    x = np.random.default_rng(5).standard_normal((5, 3)).astype(np.float32)
+    want, got = np.zeros(3), cd.array(np.zeros(3))
+    INTO_DOUBLE[name](x, want)
+    INTO_DOUBLE[name](cd.array(x), got)
+    np.testing.assert_allclose(got, want, rtol=1e-14)

@@ -237,6 +237,26 @@ def test_elementwise_grad():
     assert cd.elementwise_grad(lambda x: 1.0)(2.0) == 0.0
 
 
+AUXILIARY = {
+    "elementwise_grad": lambda f, x: cd.elementwise_grad(f, has_aux=True)(x),
+    "hvp": lambda f, x: cd.hvp(lambda x: (f(x)[0].sum(), f(x)[1]), (x,), (x,), has_aux=True),
+}
+
+
+@pytest.mark.parametrize("name", AUXILIARY)
+def test_auxiliary_data_beside_a_derivative_without_the_value(name):
+    def transformed(x):
+        return AUXILIARY[name](lambda x: (x * x, {"cube": x**3, "name": "f"}), x)
+
+    x = np.array([1.0, 2.0])
+    derivative, aux = transformed(x)
+    np.testing.assert_array_equal(derivative, 2.0 * x)
+    np.testing.assert_array_equal(aux["cube"], x**3)
+    assert aux["name"] == "f"
+    slopes = cd.jacobian(lambda x: transformed(x)[1]["cube"])(x)
+    np.testing.assert_allclose(slopes, np.diag(3.0 * x**2), rtol=1e-15)
+
+
 def test_vjp_with_containers():
     def f(x, p):
         return {"a": x * p["s"], "b": (x.sum(), 1.0)}

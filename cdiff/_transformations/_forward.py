@@ -227,7 +227,13 @@ def linearize(f: Callable[..., Any], /, *primals: Any, has_aux: bool = False) ->
     return record.results(_Pushforward(record))
 
 
-def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool = False,
+) -> Any:
     """Product of the Hessian of a scalar function with a vector, forward over reverse.
 
     Parameters
@@ -238,12 +244,15 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         The arguments of `f`, all differentiated.
     tangents : tuple
         The vector: one entry per primal, of its structure and shapes.
+    has_aux : bool, default False
+        Whether `f` returns a pair ``(output, auxiliary data)``.
 
     Returns
     -------
     container
         ``H @ tangents``, in the structure, shapes and types of the argument if there is one
-        primal; a tuple with one entry per primal if there are several.
+        primal; a tuple with one entry per primal if there are several. With `has_aux` the pair of
+        that and the auxiliary data.
 
     Raises
     ------
@@ -264,6 +273,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     check_function(f, "hvp")
     inputs = _primals(primals, "hvp")
     inputs.single = len(inputs.trees) == 1
-    gradient = grad(f, argnums=0 if inputs.single else tuple(range(len(inputs.trees))))
-    products, _ = flatten(jvp(gradient, primals, tangents)[1])
-    return inputs.gradient([v if v.__class__ is Array else array(v) for v in products])
+    argnums = 0 if inputs.single else tuple(range(len(inputs.trees)))
+    gradient = grad(f, argnums=argnums, has_aux=has_aux)
+    _, pushed, *aux = jvp(gradient, primals, tangents, has_aux=has_aux)
+    products, _ = flatten(pushed)
+    result = inputs.gradient([v if v.__class__ is Array else array(v) for v in products])
+    return (result, *aux) if has_aux else result

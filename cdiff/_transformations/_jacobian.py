@@ -364,6 +364,10 @@ def jacfwd(
     ValueError, TypeError
         As for `jacobian`.
 
+    Notes
+    -----
+    The function runs once and is recorded; `jvp` gives one direction without a record.
+
     Examples
     --------
     >>> import cdiff as cd
@@ -412,7 +416,9 @@ def jacrev(
 class _Hessian(Transformed):
     def __init__(self, f: Callable[..., Any], factory: Any, options: dict[str, Any]) -> None:
         super().__init__(f, factory, options)
-        nested: Any = jacfwd(jacrev(f, **options), **options)
+        nested: Any = _Jacobian(
+            jacrev(f, **options), factory, {**options, "mode": "fwd", "layout": "numerator"}
+        )
         nested.prepare_mode("symmetric")  # where nothing is around: no mode is asked for
         self._nested = nested
 

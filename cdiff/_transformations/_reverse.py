@@ -252,7 +252,10 @@ class _ElementwiseGrad(Transformed):
         inputs = Inputs(args, self._options["argnums"], "elementwise_grad")
         with Level() as level:
             traced = [leaf(x, level) for x in inputs.leaves]
-            outputs = Outputs(inputs.run(self._f, traced, kwargs), self._f, level)
+            out, aux = inputs.run(self._f, traced, kwargs), None
+            if self._options["has_aux"]:
+                out, aux = split_aux(out, self._f, level)
+            outputs = Outputs(out, self._f, level)
             check_for_reverse(
                 inputs.leaves,
                 outputs.leaves,
@@ -261,19 +264,23 @@ class _ElementwiseGrad(Transformed):
                 self._options.get("holomorphic", False),
             )
             grads = _pull(outputs, [None] * len(outputs.leaves), traced)
-        return inputs.gradient(grads)
+        gradient = inputs.gradient(grads)
+        return (gradient, aux) if self._options["has_aux"] else gradient
 
 
 @overload
 def elementwise_grad(
-    f: Callable[Concatenate[Any, P], Any], argnums: Literal[0] = 0, holomorphic: bool = False
+    f: Callable[Concatenate[Any, P], Any],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+    holomorphic: bool = False,
 ) -> Gradient[P]: ...
 @overload
 def elementwise_grad(
-    f: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[..., Any]: ...
 def elementwise_grad(
-    f: Callable[..., Any], argnums: Argnums = 0, holomorphic: bool = False
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[..., Any]:
     """The function that computes the gradient of the sum of all outputs.
 
@@ -285,8 +292,9 @@ def elementwise_grad(
     f : callable
         Returns numbers or arrays of any shape, in any container.
     argnums : int or tuple of int, default 0
+    has_aux : bool, default False
     holomorphic : bool, default False
-        Both as for `grad`.
+        As for `grad`.
 
     Returns
     -------
@@ -306,7 +314,7 @@ def elementwise_grad(
     array([2., 4., 6.])
     """
     argnums = check_argnums(argnums, "elementwise_grad")
-    options = {"argnums": argnums, **promise(holomorphic)}
+    options = {"argnums": argnums, "has_aux": bool(has_aux), **promise(holomorphic)}
     return _ElementwiseGrad(f, elementwise_grad, options)
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "as_array",
     "axes_of",
     "axis_of",
+    "dtype_with",
     "handles",
     "holds_tracked",
     "index_along",
@@ -402,6 +403,14 @@ def line_of(a: ArrayLike, axis: Any, name: str) -> tuple[Array, int]:
 def index_along(axis: int, key: Any) -> tuple[Any, ...]:
     """The index that applies `key` to one axis."""
     return (*(slice(None),) * axis, key)
+
+
+def dtype_with(out: Any, dtype: Any, a: Any) -> Any:
+    """The dtype in which to sum or multiply: that of an `out` with more digits, as in NumPy."""
+    kind, own = getattr(out, "dtype", None), a.dtype
+    if dtype is not None or kind is None or own.kind not in "fc":
+        return dtype
+    return kind if kind.kind == own.kind and kind.itemsize > own.itemsize else None
 
 
 def store(out: Any, result: Any, name: str, casting: Any = "unsafe") -> Array:

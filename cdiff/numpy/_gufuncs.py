@@ -111,7 +111,9 @@ def _called(
 
 def in_loop(ufunc: Any, inputs: Any, outs: Any, casting: str, signature: Any) -> tuple[Any, ...]:
     """Operands in the dtypes of the loop that NumPy would take for them and for these results."""
-    asked = [*map(_promoted, inputs), *[None if x is None else x.dtype for x in outs]]
+    # NumPy's own search crashes where the type of a Python number is refused as not equivalent.
+    kinds = map(_own_dtype if casting == "equiv" else _promoted, inputs)
+    asked = [*kinds, *[None if x is None else x.dtype for x in outs]]
     given = {} if signature is None else {"signature": signature}
     loop = ufunc.resolve_dtypes(tuple(asked), casting=casting, **given)
     return tuple([
@@ -122,7 +124,12 @@ def in_loop(ufunc: Any, inputs: Any, outs: Any, casting: str, signature: Any) ->
 
 def _promoted(x: Any) -> Any:
     """The dtype of an operand; the type of a Python number, which does not decide one."""
-    return type(x) if type(x) in (int, float, complex) else as_array(x).dtype
+    return type(x) if type(x) in (int, float, complex) else _own_dtype(x)
+
+
+def _own_dtype(x: Any) -> Any:
+    """The dtype of an operand by itself."""
+    return as_array(x).dtype
 
 
 def carried(dtype: Any) -> Any:

@@ -321,6 +321,8 @@ def _scattered(a: Array, indices: Any, b: ArrayLike, ufunc: Any) -> Array:
         np.add.at(whole, plain(indices), value(b))
         return as_array(whole)
     positions = _positions(a, indices)
+    b = as_array(b)
+    b = _core.cast(b, np.promote_types(a.dtype, b.dtype))  # what repetitions are summed in
     parts = _core.reshape(_core.broadcast_to(b, positions.shape), (-1,))
     flat = _core.reshape(positions, (-1,)) if type(positions) is Array else positions.reshape(-1)
     return _core.reshape(_core.scatter_add(parts, flat, a.size), a.shape)

@@ -15,6 +15,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array
+from cdiff._face import misfit
 from cdiff.numpy import _index, _reduce
 from cdiff.numpy._common import (
     NUMPY,
@@ -58,22 +59,35 @@ def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any)
         raise ValueError(f"pad: mode '{mode}' is not supported")
     if surplus := sorted(set(kwargs) - set(ALLOWED[mode])):
         raise ValueError(f"pad: unsupported keyword arguments for mode '{mode}': {surplus}")
-    if not any(map(any, widths)):
+    nothing = not any(map(any, widths))
+    if nothing:
         a = a.copy()  # also nothing around it is an array of its own
+    elif mode not in ("constant", "empty"):
+        _check_empty(a, widths)
     if mode in REPEATING:
-        return _repeated(a, widths, mode, kwargs.get("reflect_type", "even"))
+        return a if nothing else _repeated(a, widths, mode, kwargs.get("reflect_type", "even"))
     if mode in ("constant", "empty"):
         sides = _pairs(kwargs.get("constant_values", 0), a.ndim)
     elif mode == "linear_ramp":
         sides = _pairs(kwargs.get("end_values", 0), a.ndim)
     else:
         sides = _lengths(kwargs.get("stat_length"), a.ndim)
-    if a.dtype.kind not in "fc" and mode not in ("constant", "empty"):
+    if a.dtype.kind not in "fc" and mode not in ("constant", "empty") and not nothing:
         return _core.array(NUMPY.pad(plain(a), widths, mode, **kwargs))
     for axis, width in enumerate(widths):
-        parts = [_side(a, axis, width[k], mode, sides[axis][k], k) for k in (0, 1)]
-        a = _core.concatenate([parts[0], a, parts[1]], axis) if any(width) else a
+        if any(width):
+            parts = [_side(a, axis, width[k], mode, sides[axis][k], k) for k in (0, 1)]
+            a = _core.concatenate([parts[0], a, parts[1]], axis)
     return a
+
+
+def _check_empty(a: Array, widths: list[tuple[int, int]]) -> None:
+    """Raise where there is no element to go by."""
+    for axis, width in enumerate(widths):
+        if any(width) and not a.shape[axis]:
+            raise misfit(
+                f"pad: can't extend empty axis {axis} using modes other than 'constant' or 'empty'"
+            )
 
 
 def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:

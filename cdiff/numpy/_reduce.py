@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     as_array,
     axes_of,
     axis_of,
+    dtype_with,
     handles,
     index_along,
     initial_of,
@@ -189,6 +190,7 @@ def _reduce_with(
     reduce, combine, neutral = _WITH[name]
     axes = axes_of(a, axis, name, True)
     keepdims = kept_axes(keepdims)
+    dtype = dtype_with(out, dtype, a)
     kept = a.dtype if dtype is None else np.dtype(dtype)
     if kept.kind not in "fc":
         result = _whole(name, a, axes, dtype, keepdims, initial, where)
@@ -262,6 +264,7 @@ def mean(
         if not any_array(a, out, where):
             return NUMPY.mean(a, axis, dtype, out, keepdims, where=where)
         a = as_array(a)
+    dtype = dtype_with(out, dtype, a)
     if not _has_fractions(dtype, "mean"):
         return _whole_moment("mean", a, axis, dtype, out, keepdims, where=where)
     a, axes, count, mask = _sample(a, axis, dtype, where, "mean")
@@ -489,7 +492,8 @@ def cumsum(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) -
     """
     if type(a) is not Array and not any_array(a, out):
         return NUMPY.cumsum(a, axis, dtype, out)
-    a, axis = _line(a, axis, dtype, "cumsum")
+    a = as_array(a)
+    a, axis = _line(a, axis, dtype_with(out, dtype, a), "cumsum")
     whole = a.dtype.kind not in "fc"
     result = as_array(of_values(np.cumsum, a, axis, dtype)) if whole else _core.cumsum(a, axis)
     return result if out is None else store(out, result, "cumsum")
@@ -502,7 +506,8 @@ def cumprod(a: ArrayLike, axis: Any = None, dtype: Any = None, out: Any = None) 
     >>> cd.grad(lambda x: cnp.cumprod(x)[-1])(np.array([0.0, 2.0, 3.0]))
     array([6., 0., 0.])
     """
-    a, axis = _line(a, axis, dtype, "cumprod")
+    a = as_array(a)
+    a, axis = _line(a, axis, dtype_with(out, dtype, a), "cumprod")
     if a.dtype.kind not in "fc":
         result = as_array(of_values(np.cumprod, a, axis, dtype))
         return result if out is None else store(out, result, "cumprod")

@@ -107,13 +107,25 @@ cdef object finish_method(object ufunc, str method, object result, object out):
     return finish_call(result, out, True)
 
 
+cdef int check_loop(int op, object dtype) except -1:
+    """Raise where NumPy's function has no loop that gives integers, or booleans."""
+    ufunc = NUMPY_UFUNCS.get(op)
+    if ufunc is not None:
+        every = (None,) * ufunc.nin
+        ufunc.resolve_dtypes((dtype,) * ufunc.nin + (None,), signature=every + (dtype,))
+    return 0
+
+
 cdef Array as_asked(object x, object dtype, str casting, int op):
     """An operand in the dtype that an operator is to compute in."""
     cdef Array a = as_node(x)
     if dtype is None:
         return a
     dtype = np.dtype(dtype)
-    if not (N(a).flags & NODE_WEAK or np.can_cast(dtype_of(a), dtype, casting)):
+    if dtype.kind not in "fc":
+        check_loop(op, dtype)
+    weak = N(a).flags & NODE_WEAK and not (dtype.kind not in "fc" and dtype_of(a).kind in "fc")
+    if not (weak or np.can_cast(dtype_of(a), dtype, casting)):
         raise bad_dtype(f"{op_name(op)}: cannot cast from {dtype_of(a)} to {dtype} by the rule "
                         f"{casting!r}")
     return cast_as_asked(a, dtype.num)
