@@ -172,3 +172,18 @@ def test_a_result_past_the_caches_is_read_at_once():
     total.backward()
     np.testing.assert_allclose(float(total.detach()), np.sum(x * x + x), rtol=1e-12)
     np.testing.assert_allclose(t.grad, 2 * x + 1, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "shape", [(230, 190), (33, 1001), (1025, 40), (4100, 9), (7, 5000)], ids=str
+)
+def test_turned_matrices(shape):
+    """Copied, added to and operated on in panels, whose last one is smaller."""
+    a = RANDOM.uniform(0.5, 1.5, shape)
+    b = RANDOM.uniform(0.5, 1.5, shape[::-1])
+    x = cd.array(a, requires_grad=True)
+    np.testing.assert_array_equal(x.T.copy().numpy(), a.T)
+    np.testing.assert_array_equal((x.T * 2.0).numpy(), a.T * 2.0)
+    np.testing.assert_array_equal((x.T + b).numpy(), a.T + b)
+    (x * 3.0 + (x.T * b).T).backward(a)
+    np.testing.assert_allclose(x.grad.numpy(), a * (3.0 + b.T), rtol=1e-15)
