@@ -83,6 +83,8 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
     ctypedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
                             const double *b, const double *y, int64_t sg, int64_t sa,
                             int64_t sb, int acc) noexcept nogil
+    ctypedef int (*between_fn)(int64_t n, double *out, const double *g, const double *a, double low,
+                              double high) noexcept nogil
     ctypedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a,
                               const double *b, int64_t sc, int64_t sa,
                               int64_t sb) noexcept nogil
@@ -138,6 +140,7 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
         ew_fn value[N_KERNELS]
         adj_fn adjoint[N_KERNELS][2]
         where_fn where
+        between_fn between
         pair_fn pair[N_KERNELS]
         single_fn single[N_KERNELS]
         widen_fn widen

@@ -241,6 +241,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     {{
 {adjoint_table}    }},
     where_kernel,
+    between_kernel,
     {{
 {pair_table}    }},
     {{

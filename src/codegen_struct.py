@@ -14,7 +14,7 @@ from codegen_c import constant
 from codegen_rules import ARITHMETIC, COMPARISONS, TableError
 
 # Helpers that give constant arrays: their first argument tells the form, or is read with `y`.
-ARRAY_HELPERS = ("unit_along", "half_lower", "half_weights", "shares")
+ARRAY_HELPERS = ("unit_along", "half_lower", "half_weights", "shares", "clip_weights")
 LIST_HELPERS = ("others", "einsum_constants")
 NOTHING = None  # the value of a term whose tangent is absent
 

@@ -444,6 +444,9 @@ fused("linrec_pull", "a c; axis reverse",
       made_of="linrec(shifted(a, axis, reverse), c, axis, not reverse)")
 fused("times_shifted", "c x; axis back", "c times x shifted by one along an axis.",
       made_of="zmul(c, shifted(x, axis, back))")
+fused("clip_pull", "c a; low high",
+      "The cotangent of a in clip(a, low, high), where that of the result is c.",
+      made_of="zmul(c, clip_weights(a, low, high))")
 fused("others_product", "m", "The products of all other elements of each row: from both sides.",
       made_of="linrec(shifted(m, 1, True), unit_along(m, 1, False), 1, False)"
               " * linrec(shifted(m, 1, False), unit_along(m, 1, True), 1, True)")
@@ -474,6 +477,8 @@ structural("concatenate", "*xs; axis starts", "Arrays joined along an axis.", li
 structural("where", "c a b", "a where c is true, else b.",
            adjoint=("0", "where(c, g, 0)", "where(c, 0, g)"),
            tangent="where(c, ta or 0, tb or 0)", own_applier=True)
+structural("clip", "a; low high", "minimum(maximum(a, low), high) for two numbers, in one pass.",
+           adjoint="clip_pull(g, a, low, high)", tangent="clip_pull(ta, a, low, high)")
 structural("cast", "a; typenum", "The operand in another floating type.", linear=True,
            adjoint="cast(g, dtype(a))", own_applier=True)
 structural("conj", "a", "The complex conjugate; a real operand itself.", linear=True,

@@ -23,6 +23,8 @@ HANDED_ON = {
     "flip of a part": (lambda x: x[:1:-1], lambda g, x: embedded(g, x)),
     "add": (lambda x: x + np.ones(x.shape), lambda g, x: g),
     "reshape of a transpose": (lambda x: x.T.reshape(-1), lambda g, x: g.reshape(x.T.shape).T),
+    "concatenate": (lambda x: cnp.concatenate((np.ones(x.shape), x)), lambda g, x: g[len(x) :]),
+    "stack": (lambda x: cnp.stack((x, np.ones(x.shape))), lambda g, x: g[0]),
 }
 
 
@@ -151,6 +153,17 @@ def test_a_seed_that_is_an_array_is_not_copied():
     assert np.shares_memory(x.grad.numpy(), seed.numpy())
     seed[0] = 5.0
     assert not np.shares_memory(x.grad.numpy(), seed.numpy())
+
+
+@pytest.mark.parametrize(("others", "shared"), [(1, True), (2, False)])
+def test_a_part_of_a_seed_is_not_copied(others, shared):
+    """If it is half of it at least: a gradient keeps no more than twice its memory."""
+    x = cd.array(np.ones(10_000), requires_grad=True)
+    y = cnp.concatenate((x, np.ones(others * 10_000)))
+    seed = cd.array(RANDOM.uniform(0.5, 1.5, y.shape))
+    y.backward(seed)
+    assert np.shares_memory(x.grad.numpy(), seed.numpy()) == shared
+    np.testing.assert_array_equal(x.grad.numpy(), seed.numpy()[:10_000])
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

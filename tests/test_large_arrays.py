@@ -172,3 +172,56 @@ def test_a_result_past_the_caches_is_read_at_once():
     total.backward()
     np.testing.assert_allclose(float(total.detach()), np.sum(x * x + x), rtol=1e-12)
     np.testing.assert_allclose(t.grad, 2 * x + 1, rtol=1e-14, atol=1e-15)
+
+
+# Bounds in either order or equal, and those of which clip is not made in one go.
+BOUNDS = [(-0.5, 0.75), (0.0, -0.0), (0.25, 0.25), (0.5, -0.5), (-np.inf, 0.5), (np.nan, 0.5),
+          (None, 0.5), (-1, 0.5)]  # fmt: skip
+# The first half has neither a bound nor nan among its elements.
+LIMITED = np.resize([-0.51, 0.8, 0.125, -1.5, 0.3, 0.7, 2.0], SIZE)
+LIMITED[SIZE // 2 :: 2] = np.resize([-0.5, 0.75, 0.0, -0.0, 0.25, 0.5, np.nan, np.inf, -np.inf],
+                                    SIZE // 4 + 1)  # fmt: skip
+HANDED = np.resize([1.5, -0.0, 0.7, np.inf, -2.0, 0.0, np.nan, 1.0, 3.0, -np.inf, 0.1], SIZE)
+
+
+@pytest.mark.parametrize(("low", "high"), BOUNDS, ids=str)
+def test_clip_is_the_minimum_of_the_maximum(low, high):
+    """Also at ties and nan, in reverse and forward mode, and one inside the other."""
+
+    def clip(x):
+        return cnp.clip(x, low, high)
+
+    def chained(x):
+        return cnp.minimum(x if low is None else cnp.maximum(x, low), high)
+
+    def slope(f):
+        return cd.grad(lambda t: cnp.sum(f(t) * f(t) * t))
+
+    for result in (
+        lambda f: f(cd.array(LIMITED)).numpy(),
+        lambda f: cd.vjp(f, LIMITED)[1](HANDED)[0],
+        lambda f: cd.grad(lambda x: cnp.sum(f(x)))(LIMITED),
+        lambda f: cd.jvp(f, (LIMITED,), (HANDED,))[1],
+        lambda f: cd.jvp(slope(f), (LIMITED,), (HANDED,))[1],
+        lambda f: cd.grad(lambda t: cnp.sum(slope(f)(t) * 3.0))(LIMITED),
+        lambda f: cd.compile(slope(f))(LIMITED),
+        lambda f: cd.vmap(slope(f))(LIMITED.reshape(1, -1)),
+    ):
+        found, expected = result(clip), result(chained)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(expected))
+
+
+@pytest.mark.parametrize(
+    "shape", [(230, 190), (33, 1001), (1025, 40), (4100, 9), (7, 5000)], ids=str
+)
+def test_turned_matrices(shape):
+    """Copied, added to and operated on in panels, whose last one is smaller."""
+    a = RANDOM.uniform(0.5, 1.5, shape)
+    b = RANDOM.uniform(0.5, 1.5, shape[::-1])
+    x = cd.array(a, requires_grad=True)
+    np.testing.assert_array_equal(x.T.copy().numpy(), a.T)
+    np.testing.assert_array_equal((x.T * 2.0).numpy(), a.T * 2.0)
+    np.testing.assert_array_equal((x.T + b).numpy(), a.T + b)
+    (x * 3.0 + (x.T * b).T).backward(a)
+    np.testing.assert_allclose(x.grad.numpy(), a * (3.0 + b.T), rtol=1e-15)

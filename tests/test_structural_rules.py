@@ -77,6 +77,10 @@ def scatter_add(g, rows, count):
     return out
 
 
+def clip_weights(a, low, high):
+    return ((low < a) & (a < high)).astype(float)
+
+
 def shares(a, top, axes):
     shape = [1 if i in axes else n for i, n in enumerate(a.shape)]
     holders = (a == np.reshape(top, shape)) | np.isnan(a)
@@ -106,6 +110,7 @@ VALUES = {
         xs_axis_starts[:-2], axis=xs_axis_starts[-2]
     ),
     "where": lambda c, a, b: np.where(c != 0, a, b),
+    "clip": np.clip,
     "cast": lambda a, typenum: a,
     "cumsum": lambda a, axis, reverse: (
         np.flip(np.cumsum(np.flip(a, axis), axis), axis) if reverse else np.cumsum(a, axis)),
@@ -180,7 +185,7 @@ def rules():
     for name, value in VALUES.items():
         space[f"apply_{name}"] = lambda *args, value=value: np.asarray(value(*args))
     space["apply_concatenate"] = lambda parts, axis, starts: np.concatenate(parts, axis=axis)
-    space.update(is_traced=lambda a: True, shares=shares)
+    space.update(is_traced=lambda a: True, shares=shares, clip_weights=clip_weights)
     exec(python_of((SRC / "values" / "attrs.pxi").read_text()), space)
     for row in TABLE.fused + TABLE.structural_rules:
         exec(python_of(row.code), space)
@@ -243,6 +248,7 @@ CASES = [
     ("scatter_add", [draw(3, 2), np.array([1, 1, 3])], (4,)),
     ("concatenate", [draw(2, 3), draw(2, 1), draw(2, 2)], (1, (0, 3, 4, 6))),
     ("where", [np.array([1.0, 0.0, 1.0]), draw(3), draw(3)], None),
+    ("clip", [draw(3, 4)], (-0.5, 0.7)),
     ("cast", [draw(3)], (12,)),
     ("cumsum", [draw(3, 4)], (1, False)),
     ("cumsum", [draw(3, 4)], (0, True)),

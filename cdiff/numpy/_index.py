@@ -136,12 +136,15 @@ def clip(
     if result.dtype.char in SHORT and not type(low) is type(high) is float and not kwargs:
         # One dtype for all three: a number must not be rounded before an array makes it wider.
         result = _as_wide_as(result, low, high)
+    if type(low) is type(high) is float and not kwargs:
+        result = _core.clip(result, low, high)
+        low = high = None
+    elif low is None and high is None:
+        result = _core.positive(result, **kwargs)
     if low is not None:
         result = _core.maximum(result, low, **kwargs)
     if high is not None:
         result = _core.minimum(result, high, **kwargs)
-    if low is None and high is None:
-        result = _core.positive(result, **kwargs)
     if where is not True:
         return _core.positive(result, out=out, where=where)
     return result if out is None else store(out, result, "clip")

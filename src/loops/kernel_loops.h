@@ -551,4 +551,18 @@ static void where_kernel(int64_t n, double *out, const double *c, const double *
         copy_or_fill(n, out, *c != 0.0 ? a : b, *c != 0.0 ? sa : sb);
 }
 
+/* What clip hands on of g, where every element is strictly inside the bounds (then it is that of g, a
+ * product with 1) or strictly outside (nothing); 0 where some element is neither, as a tie or nan. */
+CDIFF_UNROLLED static int between_kernel(int64_t n, double *__restrict out, const double *g,
+                                         const double *a, double low, double high)
+{
+    int64_t i, known = 0;
+    for (i = 0; i < n; i++) {
+        const int64_t inside = (a[i] > low) & (a[i] < high);
+        known += inside | (a[i] < low) | (a[i] > high);
+        out[i] = inside ? g[i] + 0.0 : 0.0;
+    }
+    return known == n;
+}
+
 #endif

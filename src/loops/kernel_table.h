@@ -91,6 +91,9 @@ typedef void (*adj_fn)(int64_t n, double *out, const double *g, const double *a,
 /* out[i] = c[i*sc] != 0 ? a[i*sa] : b[i*sb] */
 typedef void (*where_fn)(int64_t n, double *out, const double *c, const double *a, const double *b,
                          int64_t sc, int64_t sa, int64_t sb);
+/* out[i] = g[i] where low < a[i] < high, else 0; 0 where an element is at a bound, or nan. */
+typedef int (*between_fn)(int64_t n, double *out, const double *g, const double *a, double low,
+                          double high);
 /* out[i] = op(a[i]), out2[i] = OP_PAIR[op](a[i]); either may be exactly a. */
 typedef void (*pair_fn)(int64_t n, double *out, double *out2, const double *a);
 
@@ -175,6 +178,7 @@ typedef struct {
     ew_fn value[N_ELEMENTWISE];
     adj_fn adjoint[N_ELEMENTWISE][2];
     where_fn where;
+    between_fn between;
     pair_fn pair[N_ELEMENTWISE];
     single_fn single[N_ELEMENTWISE];
     widen_fn widen;

@@ -399,11 +399,11 @@ cdef bint claim(Array a, bint across=False) noexcept:
 
 
 cdef inline bint is_shareable(const Node *n) noexcept nogil:
-    """Is this all of large memory of our own, in C order?  `detached` gives another array in it: it
-    is pinned then, so that whoever assigns to one of the two takes a copy."""
+    """Is this half at least of large memory of our own, in C order?  `detached` gives another array
+    in it: it is pinned then, so that whoever assigns to one of the two takes a copy."""
     cdef const Arr *r = n.arr
     cdef const Arr *root = r if r.owner == NULL else r.owner
-    return (r.size >= SHARED_SIZE and r.flags & ARR_CONTIGUOUS != 0 and root.size == r.size
+    return (r.size >= SHARED_SIZE and r.flags & ARR_CONTIGUOUS != 0 and root.size <= 2 * r.size
             and root.typenum == r.typenum and root.base == NULL
             and not root.flags & (ARR_BORROWED | ARR_WRITTEN | ARR_DEFERRED))
 

@@ -423,7 +423,7 @@ cdef void install_patterns():
         PATTERN[op] = pattern_whole_matrix
     for op in (OP_CUMSUM, OP_LINREC):
         PATTERN[op] = pattern_running
-    for op in (OP_CONJ, OP_REAL, OP_IMAG, OP_TURNED, OP_MODULUS, OP_CAST):
+    for op in (OP_CONJ, OP_REAL, OP_IMAG, OP_TURNED, OP_MODULUS, OP_CAST, OP_CLIP):
         PATTERN[op] = pattern_each
     PATTERN[OP_CONCATENATE] = pattern_concatenate
     PATTERN[OP_GATHER] = pattern_gather

@@ -448,6 +448,14 @@ cdef tuple infer_einsum(str name, list types, object attrs):
 
 # ---------------------------------------------------------------- complex numbers
 
+cdef tuple infer_clip(str name, list types, object attrs):
+    if not isinstance(attrs, tuple) or [type(bound) for bound in attrs] != [float, float]:
+        raise ValueError(f"{name}: the bounds must be two floats, not {attrs}")
+    if not is_float(types[0][0]):
+        raise ValueError(f"{name} takes floats")
+    return types[0]
+
+
 cdef tuple infer_conj(str name, list types, object attrs):
     no_attrs(name, attrs)
     return types[0]
@@ -539,6 +547,7 @@ INFER[OP_INV] = infer_square
 INFER[OP_CHOLESKY] = infer_square
 INFER[OP_DET] = infer_det
 INFER[OP_LOGABSDET] = infer_logabsdet
+INFER[OP_CLIP] = infer_clip
 INFER[OP_CONJ] = infer_conj
 INFER[OP_REAL] = infer_real
 INFER[OP_IMAG] = infer_real

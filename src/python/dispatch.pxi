@@ -483,6 +483,7 @@ cdef void install_values():
     VALUE[OP_PROD] = value_prod
     VALUE[OP_LOGSUMEXP] = value_logsumexp
     VALUE[OP_NORM2] = value_norm2
+    VALUE[OP_CLIP] = value_clip
     VALUE[OP_CAST] = value_cast
     VALUE[OP_CONJ] = value_conj
     VALUE[OP_REAL] = value_real

@@ -45,7 +45,8 @@ cdef extern from "loops/moving.h":
     void copy_backwards(int64_t n, double *out, const double *last) noexcept nogil
     void copy_crossed(int64_t rows, int64_t n, char *out, int64_t down, const char *source,
                       int64_t along, bint wide) noexcept nogil
-    const int PANEL_ROWS
+    enum:
+        PANEL_ROWS
 
 cdef const KernelTable *KERNELS = kernels_select()
 cdef bint HAS_AVX2 = KERNELS.isa != b"baseline"

@@ -4,6 +4,9 @@
 # meaning.  Fast because axes that both sides walk as one are merged, and because
 # the innermost loop is a memcpy or a vector kernel wherever the strides allow.
 
+cdef enum:
+    TILE_COLUMNS = 128            # of PANEL_ROWS rows: a tile takes a quarter of the nearest cache
+
 cdef enum Move:
     MOVE_COPY
     MOVE_ADD
@@ -41,16 +44,39 @@ cdef void move_row(Move how, Py_ssize_t n, char *to, Py_ssize_t dt, const char *
             (<double *>(to + i * dt))[0] = (<const double *>(source + i * ds))[0]
 
 
+cdef void add_crossed(Py_ssize_t rows, Py_ssize_t n, char *to, Py_ssize_t down, const char *source,
+                      Py_ssize_t along) noexcept nogil:
+    """Add columns to rows, by tiles that are turned in the nearest cache."""
+    cdef double tile[PANEL_ROWS * TILE_COLUMNS]
+    cdef Py_ssize_t row, panel, column, height, width, i
+    cdef double *out
+    for panel in range((rows + PANEL_ROWS - 1) // PANEL_ROWS):
+        row = panel * PANEL_ROWS
+        height = rows - row if rows - row < PANEL_ROWS else PANEL_ROWS
+        column = 0
+        while column < n:
+            width = n - column if n - column < TILE_COLUMNS else TILE_COLUMNS
+            copy_crossed(height, width, <char *>tile, width * sizeof(double),
+                         source + row * 8 + column * along, along, HAS_AVX2)
+            for i in range(height):
+                out = <double *>(to + (row + i) * down) + column
+                KERNELS.value[OP_ADD](width, out, out, tile + i * width, 1, 1)
+            column += width
+
+
 cdef void move_from(Move how, const Path *p, int axis, char *to, const char *source) noexcept nogil:
     """The move over the axes from `axis` on."""
     cdef Py_ssize_t i
     if axis == p.ndim - 1:
         move_row(how, p.shape[axis], to, p.to[axis], source, p.source[axis])
         return
-    if axis == p.ndim - 2 and how == MOVE_COPY and p.to[axis + 1] == 8 \
-            and is_crossed(p.source, axis + 1):
-        copy_crossed(p.shape[axis], p.shape[axis + 1], to, p.to[axis], source, p.source[axis + 1],
-                     HAS_AVX2)
+    if axis == p.ndim - 2 and p.to[axis + 1] == 8 and is_crossed(p.source, axis + 1):
+        if how == MOVE_ADD:
+            add_crossed(p.shape[axis], p.shape[axis + 1], to, p.to[axis], source,
+                        p.source[axis + 1])
+        else:
+            copy_crossed(p.shape[axis], p.shape[axis + 1], to, p.to[axis], source,
+                         p.source[axis + 1], HAS_AVX2)
         return
     for i in range(p.shape[axis]):
         move_from(how, p, axis + 1, to, source)
@@ -111,10 +137,23 @@ cdef inline void swap(Py_ssize_t *a, Py_ssize_t *b) noexcept nogil:
     b[0] = t
 
 
-cdef bint move(Move how, Arr *to, const Arr *source) noexcept:
+cdef void move_falling(Move how, const Path *p, char *to, const char *source) noexcept nogil:
+    """The move in long stretches from the last one on, if there is but one axis."""
+    cdef Path some = p[0]
+    cdef Py_ssize_t start = p.shape[0]
+    if p.ndim > 1:
+        move_from(how, p, 0, to, source)
+        return
+    while start > 0:
+        some.shape[0] = start - (start - 1) // LONG_STRETCH * LONG_STRETCH
+        start -= some.shape[0]
+        move_from(how, &some, 0, to + start * p.to[0], source + start * p.source[0])
+
+
+cdef bint move(Move how, Arr *to, const Arr *source, bint falling=False) noexcept:
     """Copy or add a broadcast source; False where only NumPy can (other types, shapes that differ).
 
-    The two must not overlap.
+    The two must not overlap.  `falling`: from the end on.
     """
     cdef Path p
     if to.typenum != NPY_DOUBLE or source.typenum != NPY_DOUBLE or not find_path(&p, to, source):
@@ -124,5 +163,8 @@ cdef bint move(Move how, Arr *to, const Arr *source) noexcept:
             move_from(how, &p, 0, to.data, source.data)
     else:
         with nogil:
-            move_from(how, &p, 0, to.data, source.data)
+            if falling:
+                move_falling(how, &p, to.data, source.data)
+            else:
+                move_from(how, &p, 0, to.data, source.data)
     return True

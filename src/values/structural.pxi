@@ -420,17 +420,21 @@ cdef Array value_concatenate(Array a, list operands, object attrs):
 
 
 cdef int fill_parts(Arr *y, list operands, int axis) except -1:
-    """Copy arrays one after the other along an axis."""
+    """Copy arrays side by side along an axis; large ones from either end in turn (goes_down)."""
     cdef Arr *part = block_over(y, y.ndim, y.data)
+    cdef bint falling = y.size >= NOGIL_SIZE and goes_down()
+    cdef Py_ssize_t stride = y.dims[y.ndim + axis], at = y.dims[axis] if falling else 0
     cdef Array p
     cdef int i
     for i in range(2 * y.ndim):
         part.dims[i] = y.dims[i]
-    for p in operands:
+    for p in reversed(operands) if falling else operands:
         part.dims[axis] = ARR_SHAPE(N(p).arr)[axis]
         part.size = N(p).arr.size
-        move(MOVE_COPY, part, N(p).arr)
-        part.data += part.dims[axis] * y.dims[y.ndim + axis]
+        at -= part.dims[axis] if falling else 0
+        part.data = y.data + at * stride
+        move(MOVE_COPY, part, N(p).arr, falling)
+        at += 0 if falling else part.dims[axis]
     block_release(part)
     return 0
 
