@@ -132,6 +132,8 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
                                  int unit, char *b, int64_t bi) noexcept nogil
     ctypedef int (*panel_fn)(int64_t m, int64_t columns, char *a, int64_t step,
                              int64_t *swaps) noexcept nogil
+    ctypedef bint (*reflect_fn)(int64_t m, int64_t columns, char *a, int64_t step, char *r, char *t,
+                                int64_t ti) noexcept nogil
     enum:
         FACTOR_BLOCK
     const double FACTOR_SMALL, FACTOR_LARGE
@@ -154,6 +156,7 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
         product_fn product
         triangle_fn triangle
         panel_fn panel
+        reflect_fn reflect
         digest_fn digest
         positions_fn positions
         take_fn take

@@ -258,6 +258,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     product_kernel,
     triangle_kernel,
     panel_kernel,
+    reflect_kernel,
     digest_kernel,
     positions_kernel,
     take_kernel,

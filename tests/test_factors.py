@@ -183,3 +183,85 @@ def test_the_sign_of_a_determinant_that_is_out_of_range(size):
         np.testing.assert_array_equal(np.asarray(found.sign), wanted.sign)
         np.testing.assert_allclose(found.logabsdet.numpy(), wanted.logabsdet, rtol=1e-12)
     assert np.asarray(cnp.linalg.slogdet(cd.array(np.ones((9, 9)))).sign) == 0
+
+
+QR_SHAPES = [(1, 1), (2, 1), (9, 1), (3, 3), (8, 8), (9, 9), (31, 31), (20, 13), (64, 64), (65, 65),
+             (90, 17), (150, 140), (20000, 2)]  # fmt: skip
+
+
+def random_of(shape, scale=1.0):
+    return np.random.default_rng(shape).normal(size=shape) * scale
+
+
+QR_CASES = {f"{m} x {n}": random_of((m, n)) for m, n in QR_SHAPES} | {
+    "graded columns": random_of((40, 40), 10.0 ** -np.arange(40)),
+    "graded rows": random_of((40, 40), 10.0 ** np.arange(40)[:, None]),
+    "a small rank": random_of((60, 5)) @ random_of((5, 40)),
+    "zeros": np.zeros((20, 9)),
+    "ones": np.ones((20, 20)),
+    "a triangle": np.triu(random_of((20, 20))),
+    "small": random_of((20, 20), 1e-170),
+    "large": random_of((20, 20), 1e170),
+    "small below large": np.vstack([np.eye(9), random_of((5, 9), 1e-200)]),
+    "nothing": np.zeros((4, 0)),
+}
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+@pytest.mark.parametrize("name", QR_CASES)
+def test_qr_is_lapacks(name, layout):
+    a = QR_CASES[name]
+    q, r = (x.numpy() for x in cnp.linalg.qr(shared(LAYOUTS[layout](a))))
+    theirs = np.linalg.qr(a)[1]
+    noise = 1e-16 * (8 + 2 * a.shape[1])
+    largest = np.abs(a).max(initial=0.0) or 1.0
+    size = np.linalg.norm(a / largest, axis=0) * largest
+    assert not np.tril(r, -1).any()
+    assert np.abs(q.T @ q - np.eye(len(r))).max(initial=0.0) <= noise
+    assert (np.abs(q @ r - a) <= noise * size).all()  # column by column, as graded ones want it
+    if len(r) and np.linalg.matrix_rank(a / (size + (size == 0.0))) == len(r):
+        noise *= 100 * np.linalg.cond(a / size)
+        assert (np.abs(r - theirs) <= noise * size).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (3, 11), (11, 3), (11, 11), (13, 5)])
+def test_qr_of_what_is_not_finite_is_lapacks(bad, place):
+    a = np.vstack([np.triu(random_of((12, 12))), np.zeros((3, 12))])
+    a[place] = bad
+    with np.errstate(all="ignore"):
+        for found, wanted in zip(cnp.linalg.qr(shared(a)), np.linalg.qr(a), strict=True):
+            np.testing.assert_array_equal(found.numpy(), wanted)
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (20, 11), (70, 67)])
+def test_derivatives_through_qr(shape):
+    a, x = random_of(shape), random_of((2, *shape))
+    weights = random_of((sum(shape), shape[1]))
+    weights[shape[0] :] = np.triu(weights[shape[0] :])
+
+    def f(a, both=True):
+        q, r = cnp.linalg.qr(a)
+        return cnp.sum(r * weights[shape[0] :]) + both * cnp.sum(q * weights[: shape[0]])
+
+    check_grads(f, (a,), order=1, modes=("fwd", "rev"))
+    check_grads(lambda a: f(a, False), (a,), order=1, modes=("fwd", "rev"))
+    stack = cd.vmap(cd.grad(f))(x)  # whose values are NumPy's
+    for k in range(2):
+        np.testing.assert_allclose(cd.grad(f)(x[k]), stack[k], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(cd.compile(cd.grad(f))(x[k]), stack[k], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [48, 49, 64, 83, 129])
+@pytest.mark.parametrize("name", ["eigvalsh", "eigh"])
+def test_gradients_of_eigenvalues_of_any_size(name, n):
+    a, weights = definite(n), random_of((n,))
+
+    def f(a):
+        w = getattr(cnp.linalg, name)(a)
+        return cnp.sum(weights * (w if name == "eigvalsh" else w[0]))
+
+    v = np.linalg.eigh(a)[1]
+    found = cd.grad(f)(a)
+    np.testing.assert_allclose(found, v * weights @ v.T, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(cd.compile(cd.grad(f))(a), found, rtol=0, atol=1e-13)

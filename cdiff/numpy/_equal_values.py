@@ -11,8 +11,8 @@ differ it costs a comparison of neighbours.
 from __future__ import annotations
 
 import math
+import operator
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,9 +68,9 @@ def _close(values: Any) -> Any:
 def all_differ(values: Any) -> bool:
     """Do the real parts alone show that all values differ?"""
     if values.ndim == 1 and values.dtype.kind == "f" and values.size <= FEW:
-        ordered = sorted(values.tolist())
-        noise = _noise_of(len(ordered), values.dtype) * max(map(abs, ordered), default=0.0)
-        return all(high - low > noise for low, high in pairwise(ordered))
+        ordered = sorted(values.tolist()) or [0.0]
+        noise = _noise_of(len(ordered), values.dtype) * max(-ordered[0], ordered[-1])
+        return all(map(noise.__lt__, map(operator.sub, ordered[1:], ordered)))
     parts = values.real.copy()
     parts.sort(-1)
     return bool((parts[..., 1:] - parts[..., :-1] > _noise(values)[..., 0]).all())

@@ -26,9 +26,17 @@ class Qr(ByCotangent):
 
     name = "qr"
 
+    def __init__(self, *options: Any) -> None:
+        super().__init__(*options)
+        self.is_own = True
+
     @staticmethod
     def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape, (*shape[:-2], shape[-1], shape[-1])]
+
+    def value(self, arrays: list[Any]) -> Any:
+        found = None if self.points else _core.reduced_qr(arrays[0])
+        return super().value(arrays) if found is None else found
 
     def results(self, a: Any) -> tuple[Any, ...]:
         return tuple(np.linalg.qr(a))
@@ -42,8 +50,9 @@ class Qr(ByCotangent):
         inner = inner if by_r_alone else inner - _core.matmul(q.mT, gq)
         both = _core.where(lower_half(inner.shape[-2:], -1), adjoint(inner), inner)
         both = both if q.dtype.kind == "f" else (both + adjoint(both)) * 0.5
-        right = _core.matmul(_core.conj(q), both)
-        return _core.solve(r, (right if by_r_alone else gq + right).mT).mT
+        if by_r_alone:
+            return _core.matmul(_core.conj(q), _core.solve(r, both.mT).mT)
+        return _core.solve(r, (gq + _core.matmul(_core.conj(q), both)).mT).mT
 
 
 QR = Qr()

@@ -154,6 +154,11 @@ typedef void (*triangle_fn)(int64_t rows, int64_t n, const char *t, int64_t ti, 
 /* P A = L U in place for m rows of up to FACTOR_BLOCK columns; swaps[j] is the row that row j was
  * exchanged with.  0 where a pivot is zero, or no size that can be divided by. */
 typedef int (*panel_fn)(int64_t m, int64_t columns, char *a, int64_t step, int64_t *swaps);
+/* Q R = A for m rows of up to FACTOR_BLOCK columns: A becomes the vectors V of the reflections whose
+ * product is Q = I - V T V.T, with the zeros and ones above; of R and T the upper triangles are
+ * written.  0 where LAPACK shall decide, by sums of squares that are out of the usual range. */
+typedef int (*reflect_fn)(int64_t m, int64_t columns, char *a, int64_t step, char *r, char *t,
+                          int64_t ti);
 enum { FACTOR_BLOCK = 8 };
 #define FACTOR_SMALL 1e-290
 #define FACTOR_LARGE 1e290
@@ -171,8 +176,8 @@ typedef int (*scatter_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at
 
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
  * pair[op] is NULL where there is no pair and single[op] where the value is made of doubles; `round`
- * is an operator that rounds to float32; product, triangle and panel are NULL where NumPy's
- * BLAS is as fast. */
+ * is an operator that rounds to float32; product, triangle, panel and reflect are NULL
+ * where NumPy's BLAS is as fast. */
 typedef struct {
     const char *isa;
     ew_fn value[N_ELEMENTWISE];
@@ -192,6 +197,7 @@ typedef struct {
     product_fn product;
     triangle_fn triangle;
     panel_fn panel;
+    reflect_fn reflect;
     digest_fn digest;
     positions_fn positions;
     take_fn take;

@@ -27,6 +27,7 @@ cdef class Callee:
     operands may be longer lived than the call, so neither may be changed.
     """
     cdef public bint is_first    # y is operand 0, and only the derivative is another one
+    cdef public bint is_own      # nobody else holds the memory of what value gives
     cdef public bint is_direct   # value keeps none of its operands, and nobody keeps its result
     cdef _ElementCode code        # of a step, if it is a loop that `run_inside` runs (see loop.pxi)
     cdef Py_ssize_t n_carry, n_rows, length
@@ -179,7 +180,10 @@ cdef Array called(object callee, list operands):
     except Exception:
         note_refusal(callee.value, (operands,))
         raise
-    return plain_node(x if x.flags.owndata and x.flags.writeable else np.array(x))
+    if not (isinstance(callee, Callee) and (<Callee>callee).is_own
+            or x.flags.owndata and x.flags.writeable):
+        x = np.array(x)
+    return plain_node(x)
 
 
 cdef bint is_rule(Node *n):

@@ -27,9 +27,16 @@ cdef bint subtract_product(Py_ssize_t m, Py_ssize_t k, Py_ssize_t n, const char 
                            Py_ssize_t ak, const char *b, Py_ssize_t bk, char *c,
                            Py_ssize_t ci) noexcept nogil:
     """C - A B for rows of B and C; False if there is no memory to pack operands in."""
+    return set_product(m, k, n, a, ai, ak, b, bk, c, ci, True)
+
+
+cdef bint set_product(Py_ssize_t m, Py_ssize_t k, Py_ssize_t n, const char *a, Py_ssize_t ai,
+                      Py_ssize_t ak, const char *b, Py_ssize_t bk, char *c, Py_ssize_t ci,
+                      bint subtracts=False) noexcept nogil:
+    """A B in C, or what that leaves of it."""
     cdef Products s
     s.first = MatrixProduct(m=m, k=k, n=n, a=a, ai=ai, ak=ak, b=b, bk=bk, bj=NUMBER, c=c, ci=ci,
-                            subtracts=True)
+                            subtracts=subtracts)
     if <double>m * k * n < LONE_PRODUCT and not (product_packs_a(&s.first)
                                                  or product_packs_b(&s.first)):
         KERNELS.product(&s.first, NULL)
