@@ -67,7 +67,8 @@ cdef void clip_pull_stretches(Py_ssize_t size, double *out, const Source *g, con
         n = size - start if size - start < STRETCH else STRETCH
         if g.stride:
             seed = g.data + start
-        if KERNELS.between(n, out + start, seed, a + start, low[0], high[0]):
+        # Compilers make vectors of it only where integers are compared as wide as doubles.
+        if HAS_AVX2 and KERNELS.between(n, out + start, seed, a + start, low[0], high[0]):
             continue
         KERNELS.value[OP_MAXIMUM](n, inner, a + start, low, 1, 0)
         KERNELS.adjoint[OP_MINIMUM][0](n, out + start, seed, inner, high, NULL, 1, 1, 0, 0)
