@@ -252,3 +252,10 @@ def test_jvp_of_arrays_and_floats_together():
         cd.jvp(lambda x: x, (X,), (X[:3],))
     with pytest.raises(TypeError, match="function"):
         cd.jvp(3.0, (X,), (X,))
+
+
+@pytest.mark.parametrize("key", [..., (), None, (None, ...)])
+def test_matrices_of_a_number_that_is_indexed(key):
+    c = np.arange(1.0, 4.0)
+    np.testing.assert_allclose(cd.jacobian(lambda x: x[key] ** 2 * c)(0.7), 1.4 * c)
+    np.testing.assert_allclose(cd.hessian(lambda x: cnp.sum(x[key] ** 3 * c))(0.7), 4.2 * 6.0)

@@ -210,7 +210,8 @@ cdef inline bint keeps_constants(int op) noexcept nogil:
 cdef int fan_structural(Fan *f, Py_ssize_t i) except -1:
     cdef Entry *e = &f.sweep.order[i]
     cdef Node *n = e.node
-    if n.op == OP_SLICE and 0 <= e.i0 < f.sweep.n_leaves and f.bundles[e.i0].items == NULL:
+    if n.op == OP_SLICE and 0 <= e.i0 < f.sweep.n_leaves and f.bundles[e.i0].items == NULL \
+            and f.sweep.order[e.i0].node.flags & NODE_ARRAY:
         return fan_leaf_slice(f, i, <Array><PyObject *>n)
     if n.op == OP_CONCATENATE and (<tuple>n.obj)[0] == 0 and n.flags & NODE_ARRAY \
             and n.arr.typenum == NPY_DOUBLE and wide_operands(n) != NULL:
