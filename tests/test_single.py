@@ -171,6 +171,15 @@ def test_numbers_that_floats_do_not_hold():
     same_bits(cd.compile(lambda x: x * 0.1 + 0.0)(x), want + np.float32(0))
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint16, np.int32])
+def test_compiled_functions_of_short_integers_are_single(dtype):
+    k = np.arange(3).astype(dtype)
+    for f in (cnp.exp, lambda k: cnp.sqrt(k) * np.float32(0.1), lambda k: cnp.hypot(k, k)):
+        got, want = cd.compile(f)(k), f(cd.array(k)).numpy()
+        assert got.dtype == want.dtype == np.result_type(np.float32, dtype)
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 @latest_only
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_other_instruction_sets(isa):

@@ -396,10 +396,14 @@ cdef Array float_node(Array a):
 
 cdef Array traced_whole_numbers(int op, object ufunc, Array a, Array b):
     """An operator on integers and booleans as NumPy computes it, as part of the program."""
+    cdef Array y
+    cdef bint single = False
     if ufunc is not None:
         operands = [numpy_operand(a)] if b is None else [numpy_operand(a), numpy_operand(b)]
         value = np.asarray(ufunc(*operands))
         if value.dtype.kind in "biu":
             return only_traced(plain_node(value), op, [a] if b is None else [a, b], None)
+        single = value.dtype.itemsize <= sizeof(float)  # of integers of 16 bits and less
     a, b = float_node(a), float_node(b)
-    return ew1(op, a) if b is None else ew2(op, a, b)
+    y = ew1(op, a) if b is None else ew2(op, a, b)
+    return apply_cast(y, NPY_FLOAT) if single else y
