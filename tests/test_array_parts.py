@@ -95,6 +95,18 @@ def test_flat_is_an_iterator():
         cd.array(1.0).flat[0] = 2.0
 
 
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_derivative_that_is_a_number_is_no_array(tracked):
+    x = cd.array(0.7, requires_grad=True)
+    value = x if tracked else 1.0
+    for transformation in (cd.grad, cd.jacobian):
+        g = transformation(lambda q: cnp.sum(q * 2.0))(x)
+        with pytest.raises(TypeError, match="scalar cannot be changed"):
+            g[...] = value
+        g += value
+        assert g.item() == 2.0 + (0.7 if tracked else 1.0)
+
+
 # ---------------------------------------------------------------- parts of numbers
 
 

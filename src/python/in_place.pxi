@@ -213,12 +213,17 @@ cdef inline bint is_leaf(Array a) noexcept:
     return N(a).op == OP_LEAF and (N(a).flags & level_bit(0)) != 0
 
 
+cdef inline bint is_number(const Node *n) noexcept nogil:
+    """A float64 without axes, which has no memory to be changed; some sweeps leave a block of one."""
+    return not n.flags & NODE_ARRAY or (n.arr.ndim == 0 and n.arr.typenum == NPY_DOUBLE)
+
+
 cdef int check_changeable(Array a) except -1:
     """Raise, before anything happens, where an in-place change is impossible."""
     if is_read_only(a):
         raise ValueError("assignment destination is read-only")
     while True:
-        if not N(innermost(a)).flags & NODE_ARRAY:
+        if is_number(N(innermost(a))):
             raise TypeError("cdiff: a scalar cannot be changed in place; assign to the name "
                             "instead")
         if N(a).op == OP_BROADCAST_TO or N(innermost(a)).op == OP_BROADCAST_TO:
