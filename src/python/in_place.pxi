@@ -214,7 +214,7 @@ cdef inline bint is_leaf(Array a) noexcept:
 
 
 cdef inline bint is_number(const Node *n) noexcept nogil:
-    """A float64 without axes, which has no memory to be changed; some sweeps leave a block of one."""
+    """A float64 without axes has no memory to be changed; some sweeps leave a block of one."""
     return not n.flags & NODE_ARRAY or (n.arr.ndim == 0 and n.arr.typenum == NPY_DOUBLE)
 
 
