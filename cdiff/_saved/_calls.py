@@ -69,6 +69,7 @@ OWN = {
     "cdiff.numpy._quantile": "_floor _last_places _places_by_rank _places_of_count "
     "_strictly_between",
     "cdiff.numpy._rounding": "_rounded",
+    "cdiff.numpy._sets": "_common _distinct _missing _single",
     "cdiff.numpy._singular": "SingularNorm",
     "cdiff.numpy._statistics": "_bin_counts _bin_numbers",
     "cdiff.numpy._ufuncs": "_lines_of",
