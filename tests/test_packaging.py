@@ -229,6 +229,30 @@ def test_the_face_has_no_import_cycles():
     assert left == {}
 
 
+# Of the folders with an underscore: which others each may know.
+KNOWN = {
+    "_arguments": "",
+    "_transformations": "_arguments _compiled _loops _rules",
+    "_rules": "_arguments _loops _transformations",
+    "_loops": "_arguments _compiled _pictures _rules _transformations",
+    "_compiled": "_arguments _checks _loops _pictures _saved _surroundings",
+    "_surroundings": "_arguments _compiled",
+    "_saved": "_arguments _compiled _loops _rules _solutions _transformations",
+    "_solutions": "_arguments _loops _rules _transformations",
+    "_sparsity": "_arguments _compiled _loops _surroundings _transformations",
+    "_checks": "_arguments _compiled _transformations",
+    "_pictures": "_arguments _checks",
+}
+
+
+@needs_sources
+@pytest.mark.parametrize("room", KNOWN)
+def test_rooms_of_the_face_know_what_they_may(room):
+    known = set().union(*(imports(path) for path in (ROOT / "cdiff" / room).glob("*.py")))
+    others = {name.split(".")[1] for name in known if name.startswith("cdiff._")} & KNOWN.keys()
+    assert others - {room} <= set(KNOWN[room].split())
+
+
 @needs_sources
 def test_the_map_names_every_room_and_every_file_of_the_face():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

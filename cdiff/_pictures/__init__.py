@@ -1,4 +1,4 @@
 """Graphs and programs for the eye: drawings, explanations, progress.
 
-Knows what the core shows of a graph; nothing that computes may need it.
+Knows what the core shows of a graph; must not know how a derivative is made.
 """

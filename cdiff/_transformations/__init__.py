@@ -1,5 +1,5 @@
 """The transformations: reverse and forward mode, Jacobians and Hessians, vmap.
 
-Each is a few calls of the core around the user's function; none knows an operator. What is compiled
-or sparse of them is elsewhere: they must not import it.
+Each is a few calls of the core around the user's function; must not know an operator, nor files,
+solvers or sparse matrices.
 """

@@ -251,9 +251,8 @@ class _Vmap(Transformed):
             return self._empty(call)
         size = self._options.get("chunk_size")
         if size is not None and size < call.size:
-            from cdiff._transformations._chunks import (
-                in_chunks,  # loops are loaded where they are used
-            )
+            # Loops are loaded where they are used.
+            from cdiff._transformations._chunks import in_chunks
 
             return in_chunks(vmap, self._f, call, self._options["out_axes"], size)
         groups = Grouping(self._f, call).run()
