@@ -1,6 +1,6 @@
-/* Sums, differences, products and quotients of arrays that no cache near the processor holds.
+/* Sums, differences, products, quotients and copies of arrays that no cache near the processor holds.
  *
- * Knows four operations and lines of the cache, and nothing of nodes.  Fast because memory is all
+ * Knows these operations and lines of the cache, and nothing of nodes.  Fast because memory is all
  * that such a loop waits for: loads of 256 bits let it come a fifth faster than loads of 512 do
  * (AMD Zen 4), lines are stored whole, and where operands and result are too large for any cache the
  * lines go past them all: they are not fetched before they are written and drive out nothing that
@@ -71,20 +71,20 @@ FAR_BOTH(subtract, a - b)
 FAR_BOTH(multiply, a *b)
 /* Nearer than that quotients wait for the divider, and Newton's method helps it (quotients.h). */
 FAR(divide_past, a / b, _mm512_stream_pd, _mm_sfence())
+FAR(copy_past, ((void)b, a), _mm512_stream_pd, _mm_sfence())
 
-static void far_square(int64_t n, double *out, const double *pa, const double *pb, int64_t sa,
-                       int64_t sb)
-{
-    (void)pb, (void)sb;
-    far_multiply(n, out, pa, pa, sa, sa);
-}
+/* One operand is both. */
+#define FAR_ALONE(name, kernel)                                                                   \
+    static void far_##name(int64_t n, double *out, const double *pa, const double *pb,            \
+                           int64_t sa, int64_t sb)                                                \
+    {                                                                                             \
+        (void)pb, (void)sb;                                                                       \
+        far_##kernel(n, out, pa, pa, sa, sa);                                                     \
+    }
 
-static void far_square_past(int64_t n, double *out, const double *pa, const double *pb, int64_t sa,
-                            int64_t sb)
-{
-    (void)pb, (void)sb;
-    far_multiply_past(n, out, pa, pa, sa, sa);
-}
+FAR_ALONE(square, multiply)
+FAR_ALONE(square_past, multiply_past)
+FAR_ALONE(positive_past, copy_past)
 
 /* The kernel of an operator for so many elements; NULL if it has none of its own. */
 ew_fn kernels_far(int op, int64_t passing)
@@ -99,6 +99,8 @@ ew_fn kernels_far(int op, int64_t passing)
         return past ? far_multiply_past : far_multiply;
     case OP_DIVIDE:
         return past ? far_divide_past : NULL;
+    case OP_POSITIVE:
+        return past ? far_positive_past : NULL;
     case OP_SQUARE:
         return past ? far_square_past : far_square;
     }

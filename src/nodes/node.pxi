@@ -468,7 +468,7 @@ cdef Array saved(Array a):
     if not N(a).flags & NODE_ARRAY:
         return a
     if is_borrowed(a) and not levels_of(N(a)):
-        return remembered(a) if cdiff_tls.tracing else contiguous_copy(a)
+        return remembered(a) if cdiff_tls.tracing else contiguous_copy(a, True)
     r = N(a).arr
     root = root_of(r)
     N(a).flags |= NODE_SAVED

@@ -12,6 +12,8 @@ cdef object LARGE_INTEGER = 2 ** 63
 
 cdef enum:
     WEAK_INTEGER = 1              # in `mark`: the weak scalar was an int, not a float
+    LATER_SIZE = 1 << 19          # numbers of which a copy would drive out all that is near
+    PAST_CACHES = 1 << 30         # numbers that no cache holds
 
 
 # ---------------------------------------------------------------- coming in
@@ -303,14 +305,18 @@ cdef Array own_copy(Array a):
     return contiguous_copy(a) if N(a).flags & NODE_ARRAY else scalar(N(a).v)
 
 
-cdef Array contiguous_copy(Array a):
-    """The same (untracked) value in memory of our own, in C order."""
+cdef Array contiguous_copy(Array a, bint later=False):
+    """The same (untracked) value in memory of our own, in C order.  `later`: nobody reads it soon,
+    so that a large one goes past the caches."""
     cdef Arr *r
     cdef Array out
     need(a)
     r = N(a).arr
     out = new_array(r.ndim, ARR_SHAPE(r), r.typenum)
-    if r.flags & ARR_CONTIGUOUS:
+    if later and r.size >= LATER_SIZE and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS:
+        kernels_far_value(KERNELS, OP_POSITIVE, PAST_CACHES)(
+            r.size, <double *>N(out).arr.data, <const double *>r.data, NULL, 1, 0)
+    elif r.flags & ARR_CONTIGUOUS:
         memcpy(N(out).arr.data, r.data, r.size * itemsize_of(r.typenum))
     elif not move(MOVE_COPY, N(out).arr, r):
         np.copyto(export(out, NPY_ARRAY_WRITEABLE), ndarray_of(a), casting="unsafe")
