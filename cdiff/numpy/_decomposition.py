@@ -25,6 +25,21 @@ __all__ = ["ByCotangent", "Decomposition", "is_zero"]
 LinAlgError = np.linalg.LinAlgError
 
 
+LARGE = 1 << 14  # elements of a matrix from where the memory of LAPACK matters
+KEPT_MEMORY = 31 << 20  # bytes; there is no effect of 32 MB and more
+
+
+@lru_cache(maxsize=1)
+def _keep_memory() -> None:
+    """Let the process keep what LAPACK works in, some megabytes for each call.
+
+    glibc gives memory back to the system that is larger than anything freed before (mallopt(3),
+    M_MMAP_THRESHOLD), and to get its pages anew takes up to a tenth of the time of `svd`. So one
+    block is freed that was never touched. With other allocators that does nothing.
+    """
+    np.empty(KEPT_MEMORY, np.uint8)
+
+
 class Decomposition(PointCallee):
     """An operator of one matrix (or a stack): results packed, rule by its tangent.
 
@@ -59,6 +74,8 @@ class Decomposition(PointCallee):
         raise NotImplementedError
 
     def value(self, arrays: list[Any]) -> Any:
+        if arrays[0].size >= LARGE:
+            _keep_memory()
         try:
             results = self.results(arrays[0])
         except LinAlgError as error:
