@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -182,6 +183,19 @@ def test_float32_stays_with_python_numbers_only():
         assert (x * other).dtype == (other * x).dtype == np.float32
     for other in (np.float64(2), np.array([2.0]), np.int64(2)):
         assert (x * other).dtype == (np.float32([1]) * other).dtype
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_fractions_are_the_floats_they_are_beside_floats(name):
+    operation = ARITHMETIC[name]
+    half = Fraction(3, 2)
+    for f in (lambda x: operation(x, half), lambda x: operation(half, x)):
+        for g in (cd.value_and_grad(f), cd.compile(cd.value_and_grad(f))):
+            assert g(1.25)[0] == f(1.25)
+        assert g(1.25) == cd.value_and_grad(lambda x: f(x))(1.25)
+    x = cd.array([1.0, 2.0], dtype=np.float32)
+    assert operation(x, half).dtype == np.float32
+    assert (x > half).tolist() == [False, True]
 
 
 def test_large_integers_are_exact():

@@ -9,6 +9,7 @@
 # Python ints up to the first are exact doubles, up to the second int64.
 cdef object EXACT_INTEGER = 2 ** 53
 cdef object LARGE_INTEGER = 2 ** 63
+cdef object RATIONAL = __import__("numbers").Rational  # a Fraction is to an Array what it is to a float
 
 cdef enum:
     WEAK_INTEGER = 1              # in `mark`: the weak scalar was an int, not a float
@@ -90,6 +91,8 @@ cdef Array try_node(object x):
         return weak_array(x)
     if is_column(x):
         return wrap_ndarray(np.asarray(x))
+    if isinstance(x, RATIONAL):
+        return weak_scalar(float(x))
     return None
 
 
