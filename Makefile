@@ -67,7 +67,7 @@ types: $(VENV)/.built $(VENV)/.dev
 # The generator needs the standard library only.
 pages:
 	$(PYTHON) src/codegen.py --docs docs/operators.md
-	$(PYTHON) cdiff/numpy/_coverage.py --docs docs/numpy.md
+	$(PYTHON) tests/numpy_coverage.py --docs docs/numpy.md
 
 # Any warning is an error: a link that leads nowhere, an example that fails, a docstring that is
 # not understood.

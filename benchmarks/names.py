@@ -10,9 +10,12 @@ function of the name. Nothing is timed.
 from __future__ import annotations
 
 import importlib
+import runpy
+from pathlib import Path
 from typing import Any
 
-from cdiff.numpy._coverage import COVERAGE
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+COVERAGE = runpy.run_path(str(TESTS / "numpy_coverage.py"))["COVERAGE"]
 
 
 def found(library: str, module: str, name: str) -> Any:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._arguments._tree import flatten, unflatten
+from cdiff._bodies._body import lasting
 from cdiff._core import (
     Array,
     Level,
@@ -40,7 +41,6 @@ from cdiff._core import (
     replay_deciding,
     undual,
 )
-from cdiff._loops._body import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

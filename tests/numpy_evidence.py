@@ -1,6 +1,6 @@
 """What holds of every name of NumPy that has a derivative, as measured: docs/numpy_coverage.json.
 
-For each name of `cdiff/numpy/_coverage.py` the first calls of the tests' own cases are taken, at
+For each name of `tests/numpy_coverage.py` the first calls of the tests' own cases are taken, at
 samples for operators; every derivative is compared with the exact one of `exact_modes.py`, to order
 two, in all modes and dtypes, and values and dtypes with NumPy's. What holds is the row; nothing is
 typed by hand.
@@ -19,11 +19,11 @@ from exact_modes import MODES, compare
 from exact_numbers import ELEMENTWISE, TRANSCRIBED
 from exact_space import OWN, space
 from numpy_cases import OPERANDS, PIECEWISE, SMOOTH, called, names_in
+from numpy_coverage import CARRYING, COVERAGE
 from numpy_plain_cases import CREATION, UFUNC_CALLS
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff.numpy._coverage import CARRYING, COVERAGE
 
 MODULES = {"numpy": cnp, "numpy.linalg": cnp.linalg, "numpy.fft": cnp.fft, "numpy.emath": cnp.emath}
 TEXTS = [case for group in SMOOTH.values() for case in group] + UFUNC_CALLS

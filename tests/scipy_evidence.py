@@ -16,6 +16,7 @@ from functools import cache
 from importlib import import_module
 
 import numpy as np
+import scipy_coverage
 from evidence import Row, as_json, derivatives, directions, holds, in_dtype
 from exact_modes import MODES, compare
 from exact_scipy import bent, truth_of
@@ -28,7 +29,7 @@ from test_scipy_ndimage import TURN
 from test_scipy_ndimage import M as IMAGE
 
 import cdiff as cd
-from cdiff.scipy import _complex_valued, _coverage, _statistics
+from cdiff.scipy import _complex_valued, _statistics
 from cdiff.scipy._language import FUNCTIONS, ROWS
 from cdiff.scipy._stats_table import CONTINUOUS, DISCRETE
 
@@ -45,9 +46,9 @@ def module_of(name):
 
 def names():
     """(module, name) of everything that is differentiated."""
-    for module in ("special", "stats", *_coverage.MODULES):
+    for module in ("special", "stats", *scipy_coverage.MODULES):
         for name in sorted(module_of(module).__all__):
-            if name not in ("linalg", "windows", *_coverage.ANSWERS):
+            if name not in ("linalg", "windows", *scipy_coverage.ANSWERS):
                 yield module, name
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy_cases import PIECEWISE, PLAIN, SMOOTH
+from numpy_coverage import CARRYING, COVERAGE, KINDS, WITHOUT, page
 from numpy_plain_cases import CREATION
 
 import cdiff as cd
 import cdiff.numpy as cnp
-from cdiff.numpy._coverage import CARRYING, COVERAGE, KINDS, WITHOUT, page
 
 MODULES = {"numpy": np, "numpy.linalg": np.linalg, "numpy.fft": np.fft, "numpy.emath": np.emath}
 OURS = {"numpy": cnp, "numpy.linalg": cnp.linalg, "numpy.fft": cnp.fft, "numpy.emath": cnp.emath}
@@ -199,10 +199,10 @@ def test_functions_without_derivative_raise(row, tmp_path, monkeypatch):
 
 
 def test_page(tmp_path, monkeypatch):
-    import cdiff.numpy._coverage as module
+    import numpy_coverage as module
 
     target = tmp_path / "numpy.md"
-    monkeypatch.setattr(sys, "argv", ["_coverage.py", "--docs", str(target)])
+    monkeypatch.setattr(sys, "argv", ["numpy_coverage.py", "--docs", str(target)])
     runpy.run_path(str(Path(module.__file__)), run_name="__main__")
     text = target.read_text(encoding="utf-8")
     assert text == page()

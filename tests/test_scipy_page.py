@@ -8,29 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy
+import scipy_coverage
 
 import cdiff as cd
 import cdiff.scipy as cs
-from cdiff.scipy import _coverage
 from cdiff.scipy._others import OTHERS, reason
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scipy.md"
-MODULES = ["special", "stats", *_coverage.MODULES]
+MODULES = ["special", "stats", *scipy_coverage.MODULES]
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not installed")
 def test_the_page_is_up_to_date():
-    told, found = PAGE.read_text(encoding="utf-8"), _coverage.page()
-    assert _coverage.ABSENT_HEAD in told
+    told, found = PAGE.read_text(encoding="utf-8"), scipy_coverage.page()
+    assert scipy_coverage.ABSENT_HEAD in told
     if f"in SciPy {'.'.join(scipy.__version__.split('.')[:2])}," not in told:
         # The end lists what is public in one version; that all has a reason is the next test.
-        told, found = [text.split(_coverage.ABSENT_HEAD)[0] for text in (told, found)]
+        told, found = [text.split(scipy_coverage.ABSENT_HEAD)[0] for text in (told, found)]
     assert told == found
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_no_public_name_of_scipy_is_forgotten(name):
-    found = _coverage.others(name)
+    found = scipy_coverage.others(name)
     assert "" not in found, f"without a derivative and without a reason: {found['']}"
     assert set(found) == set(OTHERS[name])  # no reason is left over
     names = [x for listed in found.values() for x in listed]
@@ -74,7 +74,7 @@ def test_what_arrays_pass_through():
 
 
 def test_counts():
-    counts = _coverage.counts()
+    counts = scipy_coverage.counts()
     assert counts["special"] >= 180 and counts["stats"] >= 60 and counts["linalg"] >= 35
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from cdiff._arguments._tree import class_name, unflatten
 from cdiff._arguments._wrap import Transformed, function_name
+from cdiff._bodies._paths import Path, Paths, call_form
 from cdiff._checks._debug import VALUES, debug_lines
 from cdiff._compiled._compile_warning import (
     MANY_PLACES,
@@ -31,7 +32,6 @@ from cdiff._compiled._compile_warning import (
     watched,
 )
 from cdiff._compiled._out import Buffers
-from cdiff._compiled._paths import Path, Paths, call_form
 from cdiff._compiled._profile import measured
 from cdiff._compiled._recorded import Recorded, recorded
 from cdiff._compiled._signature import Signature, Statics, static_value, structure, takes

@@ -19,7 +19,7 @@ from cdiff._face import misfit
 
 if TYPE_CHECKING:
     from cdiff._arguments._tree import TreeDef
-    from cdiff._compiled._paths import Path
+    from cdiff._bodies._paths import Path
 
 __all__ = ["Buffers"]
 

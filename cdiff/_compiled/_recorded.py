@@ -15,7 +15,8 @@ import numpy as np
 
 from cdiff._arguments._leaves import is_lasting, outside
 from cdiff._arguments._tree import flatten
-from cdiff._compiled._paths import NewPath, Path
+from cdiff._bodies._body import has_rules, lasting
+from cdiff._bodies._paths import NewPath, Path
 from cdiff._core import (
     Array,
     Trace,
@@ -26,7 +27,6 @@ from cdiff._core import (
     peek,
     texts_made,
 )
-from cdiff._loops._body import has_rules, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,6 +15,9 @@ import numpy as np
 
 from cdiff._arguments._tree import flatten, unflatten
 from cdiff._arguments._wrap import Transformed
+from cdiff._bodies._beside import tracked_reads
+from cdiff._bodies._body import Body, callees_of, refuse_lost
+from cdiff._bodies._packing import Packing, has_derivative
 from cdiff._core import (
     Array,
     Level,
@@ -28,9 +31,6 @@ from cdiff._core import (
     pullback,
     undual,
 )
-from cdiff._loops._body import Body, callees_of, refuse_lost
-from cdiff._loops._packing import Packing, has_derivative
-from cdiff._rules._beside import tracked_reads
 from cdiff._rules._rules import Arguments
 from cdiff._transformations._mapped import PointCallee
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from cdiff._arguments._tree import flatten, flatten_like, leaf_paths, unflatten
 from cdiff._arguments._wrap import check_function, function_name
+from cdiff._bodies._body import Body
+from cdiff._bodies._packing import Spec, spec_of
 from cdiff._core import Array, array, call, deferring, held, is_tracked, peek, swept
 from cdiff._face import misfit
-from cdiff._loops._body import Body
-from cdiff._loops._packing import Spec, spec_of
 from cdiff._loops._scan import Scan, segments
 from cdiff._loops._while import While, checked_every, step_limit, while_steps
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compiled._paths import NewPath
+from cdiff._bodies._body import Body, SavingBody
+from cdiff._bodies._packing import Packing, exact, has_derivative
+from cdiff._bodies._paths import NewPath
 from cdiff._core import (
     Array,
     Callee,
@@ -35,15 +37,13 @@ from cdiff._core import (
     runs_inside,
     undual,
 )
-from cdiff._loops._body import Body, SavingBody
-from cdiff._loops._packing import Packing, exact, has_derivative
 from cdiff._pictures._progress import bar, is_on
 from cdiff._transformations._mapped import PointCallee
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cdiff._loops._packing import Spec
+    from cdiff._bodies._packing import Spec
 
 __all__ = ["Scan"]
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff import _core
+from cdiff._bodies._body import Body
+from cdiff._bodies._packing import Packing, has_derivative
 from cdiff._core import (
     Array,
     Program,
@@ -29,16 +31,14 @@ from cdiff._core import (
     runs_inside,
     watch,
 )
-from cdiff._loops._body import Body
-from cdiff._loops._packing import Packing, has_derivative
 from cdiff._loops._scan import FLOAT64, Scan, fitting, or_zero, segments, zero
 from cdiff._transformations._mapped import Mapped, PointCallee
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cdiff._bodies._packing import Spec
     from cdiff._core import Callee
-    from cdiff._loops._packing import Spec
 
 __all__ = [
     "Counted",

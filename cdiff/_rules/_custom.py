@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cdiff._arguments._tree import flatten, tree_map, unflatten
 from cdiff._arguments._wrap import Transformed, check_argnums, check_function, function_name
+from cdiff._bodies._body import next_level
 from cdiff._core import Array, below, call, lower, recordings
-from cdiff._loops._body import next_level
 from cdiff._rules._rules import (
     Arguments,
     Results,

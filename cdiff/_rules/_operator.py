@@ -14,8 +14,8 @@ import numpy as np
 
 from cdiff._arguments._tree import flatten_like, leaf_paths
 from cdiff._arguments._wrap import Transformed, check_function, function_name
+from cdiff._bodies._packing import spec_of
 from cdiff._core import Array, Callee, array, call, is_tracked, peek, recordings, refused
-from cdiff._loops._packing import spec_of
 from cdiff._rules._rules import Arguments, Results, by_position, transposed_pull, transposed_push
 from cdiff._transformations._mapped import Mapped, RuleCallee
 

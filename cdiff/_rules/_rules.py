@@ -22,13 +22,13 @@ from cdiff._arguments._leaves import (
 )
 from cdiff._arguments._tree import TreeDef, flatten, flatten_like, leaf_paths, unflatten
 from cdiff._arguments._wrap import function_name
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._core import Array, Callee, Level, array, is_tracked, leaf, pullback
-from cdiff._loops._packing import Packing, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cdiff._loops._packing import Spec
+    from cdiff._bodies._packing import Spec
 
 __all__ = [
     "Arguments",

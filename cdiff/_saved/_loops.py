@@ -13,17 +13,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cdiff._arguments._tree import LEAF
-from cdiff._compiled._paths import NewPath, Path
+from cdiff._bodies._body import Body, has_rules
+from cdiff._bodies._paths import NewPath, Path
 from cdiff._core import array
-from cdiff._loops._body import Body, has_rules
 from cdiff._loops._checkpoint import Recorded
 from cdiff._loops._scan import Scan
 from cdiff._loops._while import Counted, CountedAtPoints, InSegments, While
 from cdiff._saved._plain import FormatError, dtype_named
 
 if TYPE_CHECKING:
+    from cdiff._bodies._packing import Spec
     from cdiff._core import Callee, Program
-    from cdiff._loops._packing import Spec
     from cdiff._saved._saving import Known, Writer
 
 __all__ = [

@@ -26,7 +26,7 @@ from cdiff._transformations._mapped import PointCallee
 
 if TYPE_CHECKING:
     from cdiff._arguments._tree import TreeDef
-    from cdiff._loops._packing import Spec
+    from cdiff._bodies._packing import Spec
     from cdiff._saved._saving import Known, Writer
 
 __all__ = ["function_with_rule", "plain_rule", "rule_of"]

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._arguments._tree import class_name
-from cdiff._compiled._paths import Path
+from cdiff._bodies._body import has_rules, rules_of
+from cdiff._bodies._paths import Path
 from cdiff._compiled._signature import static_key, structure
 from cdiff._core import operator_codes, program_of_parts, program_parts
-from cdiff._loops._body import has_rules, rules_of
 from cdiff._saved._calls import call_of, plain_call
 from cdiff._saved._loops import forms_of
 from cdiff._saved._plain import FormatError, dtype_named, read, written
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cdiff._arguments._tree import TreeDef
+    from cdiff._bodies._body import Body
     from cdiff._core import Program
-    from cdiff._loops._body import Body
 
 __all__ = [
     "Known",

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._arguments._tree import LEAF
+from cdiff._bodies._packing import Packing
 from cdiff._compiled._signature import structure
-from cdiff._loops._packing import Packing
 from cdiff._saved._loops import body_of, is_tagged, plain_body, plain_specs, specs_of
 from cdiff._saved._plain import FormatError
 from cdiff._saved._trees import plain_structure, treedef_of
 
 if TYPE_CHECKING:
+    from cdiff._bodies._packing import Spec
     from cdiff._core import Callee
-    from cdiff._loops._packing import Spec
     from cdiff._saved._loops import LoadedBody
     from cdiff._saved._saving import Known, Writer
 

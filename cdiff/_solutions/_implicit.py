@@ -16,10 +16,10 @@ import numpy as np
 from cdiff._arguments._leaves import check_output
 from cdiff._arguments._tree import LEAF, flatten, leaf_paths, unflatten
 from cdiff._arguments._wrap import Transformed, check_function, function_name
+from cdiff._bodies._body import Body
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._core import Array, array, peek, refused
 from cdiff._face import misfit
-from cdiff._loops._body import Body
-from cdiff._loops._packing import Packing, spec_of
 from cdiff._rules._rules import Arguments
 from cdiff._solutions._solution import Solution, Unknown, solved
 from cdiff._solutions._solving import FixedPoint, Linear, Minimum, Problem

@@ -17,11 +17,11 @@ import numpy as np
 
 from cdiff._arguments._leaves import check_input, unwrapped
 from cdiff._arguments._tree import flatten, flatten_like, leaf_paths, unflatten
+from cdiff._bodies._body import Body
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._core import Array, array, call, conj, is_tracked, peek
 from cdiff._face import misfit
-from cdiff._loops._body import Body
 from cdiff._loops._checkpoint import Recorded
-from cdiff._loops._packing import Packing, spec_of
 from cdiff._transformations._jacobian import jacobian
 from cdiff._transformations._mapped import PointCallee
 from cdiff.numpy import linalg, stack
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cdiff._arguments._tree import TreeDef
-    from cdiff._loops._packing import Spec
+    from cdiff._bodies._packing import Spec
 
 __all__ = ["Checked", "Given", "Solution", "Unknown", "dense_solution", "solved"]
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._arguments._tree import unflatten
+from cdiff._bodies._body import Body
 from cdiff._core import Array, Level, conj, leaf, pullback
-from cdiff._loops._body import Body
 from cdiff._rules._rules import zeros
 from cdiff._solutions._newton import iterate, newton_minimum, newton_root
 from cdiff._solutions._solution import Given, dense_solution

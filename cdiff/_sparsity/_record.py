@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._arguments._wrap import Inputs, Outputs, function_name
+from cdiff._bodies._body import lasting, refuse_lost
 from cdiff._compiled._signature import Signature
 from cdiff._core import (
     Array,
@@ -27,7 +28,6 @@ from cdiff._core import (
     peek,
     pullback,
 )
-from cdiff._loops._body import lasting, refuse_lost
 from cdiff._sparsity._components import by_components
 from cdiff._surroundings._surroundings import Observer
 

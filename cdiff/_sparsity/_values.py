@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compiled._paths import NewPath
+from cdiff._bodies._paths import NewPath
 from cdiff._core import (
     Entries,
     Runner,

@@ -22,7 +22,7 @@ from cdiff._core import program_parts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cdiff._compiled._paths import Path
+    from cdiff._bodies._paths import Path
     from cdiff._core import Program
 
     Pairs = Iterable[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]

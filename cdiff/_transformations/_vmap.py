@@ -22,12 +22,12 @@ from cdiff._arguments._axes import MappedCall, check_axes, out_axis, spread_axes
 from cdiff._arguments._leaves import shape_of, unwrapped
 from cdiff._arguments._tree import flatten, leaf_paths, unflatten
 from cdiff._arguments._wrap import Transformed, function_name
-from cdiff._compiled._paths import NewPath, content
+from cdiff._bodies._beside import reads_beside, refuse_beside
+from cdiff._bodies._body import has_rules
+from cdiff._bodies._packing import spec_of
+from cdiff._bodies._paths import NewPath, content
 from cdiff._compiled._signature import structure
 from cdiff._core import Array, Batch, Trace, in_trace, is_tracked, peek
-from cdiff._loops._body import has_rules
-from cdiff._loops._packing import spec_of
-from cdiff._rules._beside import reads_beside, refuse_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

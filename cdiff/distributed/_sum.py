@@ -15,8 +15,8 @@ import numpy as np
 from cdiff._arguments._leaves import check_input, restore, unwrapped
 from cdiff._arguments._tree import flatten, leaf_paths, unflatten
 from cdiff._arguments._wrap import check_function, function_name
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._core import Array, array, call, is_tracked, peek
-from cdiff._loops._packing import Packing, spec_of
 from cdiff._transformations._mapped import PointCallee
 from cdiff.distributed._engines import engine_for
 from cdiff.distributed._kernels import Base, Both, Pulled, Pushed, Work, packed

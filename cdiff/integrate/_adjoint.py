@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdiff._bodies._body import Body
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._core import Array, array, call, concatenate, is_tracked, peek
-from cdiff._loops._body import Body
 from cdiff._loops._checkpoint import Recorded
 from cdiff._loops._loops import scan
-from cdiff._loops._packing import Packing, spec_of
 from cdiff._transformations._mapped import PointCallee
 from cdiff.integrate._runge_kutta import METHODS
 from cdiff.integrate._search import Search, plain_function, plain_system

@@ -18,7 +18,7 @@ from cdiff.integrate._runge_kutta import Steps, placed_steps, round_number
 from cdiff.integrate._search import Search
 
 if TYPE_CHECKING:
-    from cdiff._loops._body import Body
+    from cdiff._bodies._body import Body
 
 __all__ = ["Choice"]
 

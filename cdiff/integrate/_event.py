@@ -15,7 +15,7 @@ from cdiff.integrate._runge_kutta import METHODS
 from cdiff.integrate._search import Search, plain_function, plain_system
 
 if TYPE_CHECKING:
-    from cdiff._loops._body import Body
+    from cdiff._bodies._body import Body
     from cdiff.integrate._adjoint import Settings
 
 __all__ = ["FirstEvent"]

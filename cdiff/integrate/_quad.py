@@ -15,10 +15,10 @@ from cdiff import _core
 from cdiff._arguments._leaves import check_output, unwrapped
 from cdiff._arguments._tree import flatten, leaf_paths, unflatten
 from cdiff._arguments._wrap import check_function, function_name
+from cdiff._bodies._body import Body
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._core import Array, array, call, is_tracked, peek
-from cdiff._loops._body import Body
 from cdiff._loops._checkpoint import Recorded
-from cdiff._loops._packing import Packing, spec_of
 from cdiff._transformations._mapped import PointCallee
 from cdiff.integrate._adjoint import captured_body
 from cdiff.integrate._search import plain_function

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._compiled._paths import NewPath
+from cdiff._bodies._body import Body
+from cdiff._bodies._paths import NewPath
 from cdiff._core import OF_VALUES, Array, array, concatenate, peek, run_steps
-from cdiff._loops._body import Body
 from cdiff._transformations._forward import jvp
 from cdiff._transformations._jacobian import jacobian
 from cdiff.integrate._runge_kutta import METHODS, System

@@ -14,9 +14,9 @@ import numpy as np
 from cdiff._arguments._leaves import check_output
 from cdiff._arguments._tree import LEAF, TreeDef, describe, family_of, flatten, unflatten
 from cdiff._arguments._wrap import check_function, function_name
+from cdiff._bodies._packing import Packing, spec_of
 from cdiff._compiled._compile import compile as compiled
 from cdiff._core import Array, array
-from cdiff._loops._packing import Packing, spec_of
 from cdiff._solutions._solution import Unknown
 from cdiff._sparsity._sparse import sparse_hessian, sparse_jacobian
 from cdiff._transformations._forward import hvp

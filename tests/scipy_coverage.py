@@ -1,7 +1,7 @@
 """What is differentiated under `cdiff.scipy`, as the page docs/scipy.md: made from the tables and
 the modules' own lists, so that it cannot drift (a test compares).
 
-It knows names and rows. To write the page: ``python -m cdiff.scipy._coverage > docs/scipy.md``.
+It knows names and rows. To write the page: ``python tests/scipy_coverage.py > docs/scipy.md``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODULES = ("linalg", "fft", "signal", "signal.windows", "interpolate", "integrat
 
 HEAD = """# SciPy
 
-<!-- made by python -m cdiff.scipy._coverage; do not edit -->
+<!-- made by python tests/scipy_coverage.py; do not edit -->
 
 `cdiff.scipy` has SciPy's names and signatures (`pip install cdiff-ad[scipy]`). A call with plain
 arguments is SciPy's own call; with an `Array` among them the result is differentiated, in forward

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdiff._arguments._tree import LEAF
-from cdiff._compiled._paths import NewPath, Path, Paths
+from cdiff._bodies._beside import reads_beside, refuse_beside
+from cdiff._bodies._packing import Spec, spec_of
+from cdiff._bodies._paths import NewPath, Path, Paths
 from cdiff._core import (
     Array,
     Callee,
@@ -29,8 +31,6 @@ from cdiff._core import (
     replay_deciding,
 )
 from cdiff._locks import shared_lock
-from cdiff._loops._packing import Spec, spec_of
-from cdiff._rules._beside import reads_beside, refuse_beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

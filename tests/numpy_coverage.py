@@ -3,8 +3,7 @@
 `COVERAGE` has one row for each function of `numpy`, `numpy.linalg`, `numpy.fft` and `numpy.emath`:
 its kind and, where there is no derivative, the reason. tests/test_numpy_coverage.py compares it
 with NumPy itself and calls the functions, so it cannot drift. This file knows names only and
-imports neither NumPy nor cdiff; nothing imports it when cdiff is used.
-``python cdiff/numpy/_coverage.py --docs FILE`` writes the page.
+imports neither NumPy nor cdiff. ``python tests/numpy_coverage.py --docs FILE`` writes the page.
 """
 
 from __future__ import annotations
@@ -159,7 +158,7 @@ COVERAGE: list[Row] = _rows()
 
 HEAD = """# NumPy's functions
 
-Generated from `cdiff/numpy/_coverage.py` by `make docs`; do not edit.
+Generated from `tests/numpy_coverage.py` by `make docs`; do not edit.
 
 Every public function of `numpy`, `numpy.linalg`, `numpy.fft` and `numpy.emath`, and what happens
 when it is called on an array that is being differentiated. `np.f(x)` and `cdiff.numpy.f(x)` are the
@@ -237,6 +236,6 @@ def _by_reason(kind: str) -> list[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] != "--docs":
-        sys.exit("usage: _coverage.py --docs FILE")
+        sys.exit("usage: numpy_coverage.py --docs FILE")
     with open(sys.argv[2], "w", encoding="utf-8") as file:
         file.write(page())
