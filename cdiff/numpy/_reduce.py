@@ -568,7 +568,11 @@ def _cumulative(
         if a.ndim > 1:
             raise misfit(f"{name}: axis must be given for arrays of more than one dimension")
         axis = 0
-    axis = axis_of(a, whole_axis(axis, name), name)
+    given = axis if isinstance(axis, tuple) else (axis,)
+    axes = [axis_of(a, whole_axis(k, name), name) for k in given]
+    if len(axes) != 1:
+        raise ValueError(f"{name}: accumulate does not allow multiple axes, got {axis!r}")
+    axis = axes[0]
     result = function(a, axis, dtype)
     if initial:
         first = np.full(
