@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     as_array,
     axes_of,
     axis_of,
+    constant_where,
     dtype_with,
     handles,
     index_along,
@@ -348,6 +349,8 @@ def _spread(
     else:
         # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
         result = _core.norm2(deviation, axes, keepdims) / dof**0.5
+    if type(dof) not in (int, float):  # where there are none it is inf or nan all around
+        result = constant_where(of_values(np.equal, dof, 0.0), result)
     if dtype is not None:
         result = _core.cast(result, dtype)  # complex numbers stay so
     casting = "same_kind" if name == "std" else "unsafe"
