@@ -22,8 +22,8 @@ cdef class Level:
             raise RecursionError(
                 f"cdiff: transformations are nested more than {MAX_LEVEL} deep; every derivative, "
                 "vmap, recording and loop around this one counts, and every loop inside a "
-                "derivative twice"
-            )
+                "derivative twice" + ("; so do those of other threads: use fewer threads at once"
+                                      if cdiff_tls.base else ""))
         go_to(taken_levels() + 1)
         cdiff_tls.paused = 0
         new_number(cdiff_tls.depth)
