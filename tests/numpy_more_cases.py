@@ -148,6 +148,8 @@ MORE = {
         "m.cumulative_sum(a, axis=1, include_initial=True)",
         "m.cumulative_prod(v, include_initial=True)",
         "m.cumulative_prod(c, axis=-1)",
+        "m.cumulative_sum(a, axis=(1,))",
+        "m.cumulative_prod(c, axis=(-2,))",
     ],
     "samples": [
         "m.interp(s, [0.0, 0.5, 1.0], [1.0, 4.0, 2.0])",

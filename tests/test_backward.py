@@ -280,14 +280,22 @@ def test_nothing_to_do_is_an_error(y):
         y.backward()
 
 
-def test_backward_of_a_value_of_grad_only():
+@pytest.mark.parametrize("w", [1.0, leaf(1.0)], ids=["alone", "with a leaf"])
+def test_backward_inside_of_a_transformation(w):
+    """Of what the transformation follows: it freed the graph, or gave the gradient of one point."""
+
     def f(x):
-        with pytest.raises(RuntimeError, match="requires_grad=True"):
-            (x * x).backward()
-        return x * x
+        y = w * x * x
+        for retain in (False, True):
+            with pytest.raises(RuntimeError, match=r"whose function is running.*cdiff\.grad"):
+                y.backward(retain_graph=retain)
+        return y
 
     assert cd.grad(f)(3.0) == 6.0
-    assert cd.jvp(f, (3.0,), (1.0,)) == (9.0, 6.0)
+    assert [y.item() for y in map(cd.array, cd.jvp(f, (3.0,), (1.0,)))] == [9.0, 6.0]
+    assert cd.compile(f)(3.0) == 9.0
+    assert cd.vmap(f)(np.array([3.0, 1.0])).tolist() == [9.0, 1.0]
+    assert getattr(w, "grad", None) is None
 
 
 def test_detach():

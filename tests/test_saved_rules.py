@@ -373,6 +373,7 @@ FOUND = (None, (None,), (0,), (("<f8", (4,)),))
         ("operator", "cdiff.scipy.fft:RealTransform",
          tuple([("value", x) for x in ("set_workers", 1, -1, "ortho", True)])),
         ("operator", "cdiff.scipy.fft:Hankel", (("value", "set_workers"), ("value", 2))),
+        ("operator", "cdiff.scipy._rates:Taps", tuple([("value", x) for x in (0, 1, 0, 1)])),
         ("operator", "cdiff.scipy._resample:SplineFilter",
          (("value", 9), ("value", "mirror"), ("tuple", (("value", 0),)))),
         ("operator", "cdiff.scipy.sparse._array:Product", (("value", 1),)),

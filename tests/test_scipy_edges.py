@@ -6,15 +6,18 @@ function is made.
 """
 
 import importlib
+import io
 
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.signal
 import scipy.special
 import scipy.stats
 
 import cdiff as cd
 import cdiff.scipy.linalg as csl
+import cdiff.scipy.signal as csg
 import cdiff.scipy.special as csp
 import cdiff.scipy.stats as css
 from cdiff.scipy._stats_table import CONTINUOUS
@@ -281,3 +284,49 @@ def test_functions_of_whole_numbers_are_not_cut():
         z = np.array([1, 0, 1]).astype(dtype)
         want = scipy.special.hankel1e(0.5, z[::2].astype(float))
         np.testing.assert_allclose(csp.hankel1e(0.5, cd.array(z[::2])).numpy(), want, rtol=1e-12)
+
+
+# --- filters between two rates --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("up", "down"), [(1, 10), (3, 2), (4, 6)])
+def test_filters_between_rates_are_scipys_own_where_there_is_much_to_add(up, down):
+    x = RNG.normal(size=20000)
+    for name, more in (("resample_poly", ()), ("upfirdn", (np.ones(50),))):
+        plain, mine = [getattr(m, name) for m in (scipy.signal, csg)]
+        want = plain(*more, x, up, down)
+        np.testing.assert_array_equal(mine(*more, cd.array(x), up, down).numpy(), want)
+
+
+@pytest.mark.parametrize(("up", "down"), [(1, 10), (3, 2), (4, 6)])
+@pytest.mark.parametrize("shape", [(9,), (2, 5)])
+def test_calls_of_such_filters_have_the_derivatives_of_sums(up, down, shape, monkeypatch):
+    """What is written down as products for few samples is the reference."""
+    h, x = RNG.normal(size=7), RNG.normal(size=shape)
+
+    def f(h, x):
+        return csg.upfirdn(h, x, up, down)
+
+    def loss(h, x):
+        return np.sum(np.sin(f(h, x)))
+
+    def found():
+        each = [f(h, x), cd.jvp(f, (h, x), (h, -x))[1], *cd.grad(loss, (0, 1))(h, x)]
+        each += [block for row in cd.hessian(loss, (0, 1))(h, x) for block in row]
+        for axes in ((0, 0), (None, 0), (0, None)):
+            points = [a if k is None else np.stack([a, a * a])
+                      for a, k in zip((h, x), axes, strict=True)]  # fmt: skip
+            each += cd.vmap(cd.grad(loss, (0, 1)), axes)(*points)
+        if x.ndim == 1:
+            each += [cd.sparse_jacobian(f, k)(h, x).toarray() for k in (0, 1)]
+        saved = cd.compile(cd.grad(loss, (0, 1)))
+        saved(h, x)
+        file = io.BytesIO()
+        saved.save(file)
+        file.seek(0)
+        return each + list(cd.load(file)(h, x))
+
+    want = found()
+    monkeypatch.setattr("cdiff.scipy._samples.MOST_GATHERED", 0)
+    for a, b in zip(found(), want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)

@@ -260,6 +260,13 @@ def test_recordings_in_more_threads_than_levels(middle, inner, crowded):
     np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-12)
 
 
+def test_levels_that_other_threads_have_taken_are_named():
+    says = "so do those of other threads"
+    with crowd((2,)), ExitStack() as stack, pytest.raises(RecursionError, match=says):
+        for _ in range(17):
+            stack.enter_context(_core.Level())
+
+
 def test_pools_in_sibling_threads():
     """Several threads that start workers at the same time, any of which may find levels taken."""
 

@@ -88,6 +88,7 @@ OWN = {
     "cdiff.scipy._matrix": "Banded MatrixFunction PackedLU Solve Sylvester singular",
     "cdiff.scipy._multivariate": "_at_pole _no_unit _not_positive _off_simplex",
     "cdiff.scipy._quantiles": "Quantile",
+    "cdiff.scipy._rates": "Filtered Taps",
     "cdiff.scipy._resample": "SplineFilter _first _flat_places _fold _outside _places "
     "_rotated_shape",
     "cdiff.scipy._riccati": "Riccati",

@@ -335,6 +335,11 @@ def any_true(mask: Any) -> bool:
     return type(mask) is Array or bool(np.any(mask))
 
 
+def constant_where(mask: Any, a: Array) -> Array:
+    """An array that has no derivative where a mask says so."""
+    return _core.where(mask, a.detach(), a) if any_true(mask) else a
+
+
 def adjoint(a: Array) -> Array:
     """The conjugate of the matrix transpose."""
     return _core.conj(a.mT)

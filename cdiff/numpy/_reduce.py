@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
     as_array,
     axes_of,
     axis_of,
+    constant_where,
     dtype_with,
     handles,
     index_along,
@@ -348,6 +349,8 @@ def _spread(
     else:
         # A power, not np.sqrt: a Python number stays one and does not decide the dtype.
         result = _core.norm2(deviation, axes, keepdims) / dof**0.5
+    if type(dof) not in (int, float):  # where there are none it is inf or nan all around
+        result = constant_where(of_values(np.equal, dof, 0.0), result)
     if dtype is not None:
         result = _core.cast(result, dtype)  # complex numbers stay so
     casting = "same_kind" if name == "std" else "unsafe"
@@ -568,7 +571,11 @@ def _cumulative(
         if a.ndim > 1:
             raise misfit(f"{name}: axis must be given for arrays of more than one dimension")
         axis = 0
-    axis = axis_of(a, whole_axis(axis, name), name)
+    given = axis if isinstance(axis, tuple) else (axis,)
+    axes = [axis_of(a, whole_axis(k, name), name) for k in given]
+    if len(axes) != 1:
+        raise ValueError(f"{name}: accumulate does not allow multiple axes, got {axis!r}")
+    axis = axes[0]
     result = function(a, axis, dtype)
     if initial:
         first = np.full(

@@ -22,6 +22,7 @@ from cdiff.numpy._common import (
     ArrayLike,
     adjoint,
     as_array,
+    constant_where,
     mirrors,
     of_values,
     plain,
@@ -79,16 +80,18 @@ def cov(
         factor = total - ddof
     else:
         factor = total - ddof * _core.sum(w * as_array(aweights)) / total
+    none: Any = False
     if type(factor) is not Array and factor <= 0:
         warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=3)
-        factor = 0.0
+        factor, none = 0.0, True
     elif type(factor) is Array:
-        factor = _core.where(np.less_equal(factor, 0.0), 0.0, factor)
-    deviation = rows - _core.reshape(mean, (-1, 1))
+        none = of_values(np.less_equal, factor, 0.0)
+        factor = _core.where(none, 0.0, factor)
     if rows.shape[1] == 1:  # is its own mean; 0 / 0 below would be nan backward and 0 forward
-        deviation = deviation.detach()
+        none = True
+    deviation = rows - _core.reshape(mean, (-1, 1))
     weighted = deviation if w is None else deviation * w
-    return squeeze(_core.matmul(deviation, adjoint(weighted)) / factor)
+    return constant_where(none, squeeze(_core.matmul(deviation, adjoint(weighted)) / factor))
 
 
 @mirrors(np.corrcoef)

@@ -2,7 +2,8 @@
 
 What the other files of this room share is here, too: operands as numbers, an axis at the end. It
 knows no filter but those between two rates. Each function costs a transform, a product with two
-columns, or a sum of the samples that a filter meets for each sample of the result.
+columns, or a sum of the samples that a filter meets for each sample of the result; where those are
+many, they are not written down, but a call of an operator.
 """
 
 # mypy: disable-error-code="no-any-return"
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, call
 from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of
 from cdiff.numpy._index import median
@@ -25,10 +26,13 @@ from cdiff.numpy._reduce import min as _smallest
 from cdiff.numpy.fft import fft, ifft, irfft, rfft
 from cdiff.scipy._mirror import mirror_of, no_keywords
 from cdiff.scipy._need import scipy_module
+from cdiff.scipy._rates import Filtered
 
 _signal = scipy_module("signal")
 __all__: list[str] = []
 _mirrors = mirror_of(_signal, __all__)
+
+MOST_GATHERED = 50000  # products of a filter with samples, beyond which they are one call
 
 
 def numbers(x: Any, name: str) -> Array:
@@ -135,6 +139,10 @@ def _filtered(h: Array, rows: Array, up: int, down: int, start: int, count: int)
     """Rows with `up - 1` zeros after each sample, filtered; from `start` on each `down`-th: sums of
     those samples that are no such zeros, whose weights come again after `up` sums."""
     n, turns = rows.shape[-1], -(-count // up)
+    if rows.size // n * turns * h.size > MOST_GATHERED:
+        kind = np.result_type(h.dtype, rows.dtype)
+        operands = [_core.cast(a, kind) for a in (h, rows)]
+        return call(Filtered(up, down, start, count), operands)
     taps, first = np.arange(-(-h.size // up)), start + np.arange(up)[:, None] * down
     weights = np.minimum(first % up + taps * up, h.size)
     places = np.arange(turns)[:, None, None] * down + (first // up - taps)

@@ -22,8 +22,8 @@ cdef class Level:
             raise RecursionError(
                 f"cdiff: transformations are nested more than {MAX_LEVEL} deep; every derivative, "
                 "vmap, recording and loop around this one counts, and every loop inside a "
-                "derivative twice"
-            )
+                "derivative twice" + ("; so do those of other threads: use fewer threads at once"
+                                      if cdiff_tls.base else ""))
         go_to(taken_levels() + 1)
         cdiff_tls.paused = 0
         new_number(cdiff_tls.depth)
@@ -413,6 +413,7 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     cdef Array seed
     cdef int paused = cdiff_tls.paused
     y = current(y)
+    refuse_inside(y)
     if N(y).flags & NODE_DUAL or not N(y).flags & level_bit(0):
         raise with_operands(RuntimeError("backward: this array does not depend on any array made "
                                          "with requires_grad=True" + stale_text(y)))
@@ -439,6 +440,16 @@ cdef int backward_from(Array y, object v, bint retain_graph) except -1:
     finally:
         cdiff_tls.paused = paused
         sweep_free(&s)
+    return 0
+
+
+cdef int refuse_inside(Array y) except -1:
+    """An error where y belongs to a transformation that this thread is in, whose graph `backward`
+    would free, and which goes on with what one call of its function has left in the leaves."""
+    if levels_of(N(y)) & own_levels():
+        raise RuntimeError("backward: this array belongs to a transformation (grad, jvp, vmap, "
+                           "compile ...) whose function is running; write cdiff.grad(f)(x) or "
+                           "cdiff.vjp(f, x) there, or call backward on what it returns")
     return 0
 
 

@@ -24,6 +24,11 @@ cdef inline int taken_elsewhere() noexcept:
     return highest_depth if highest_depth <= MAX_LEVEL // 2 else MAX_LEVEL // 2
 
 
+cdef inline int own_levels() noexcept:
+    """The levels of the transformations that this thread is in."""
+    return level_bit(cdiff_tls.depth + 1) - level_bit(cdiff_tls.base + 1) if cdiff_tls.depth else 0
+
+
 cdef void go_to(int depth) noexcept:
     global highest_depth
     if not cdiff_tls.depth:

@@ -77,7 +77,6 @@ cdef int refuse_mingled(list nodes, int level) except -1:
 
 cdef int raise_elsewhere(Array a) except -1:
     """The error of `refuse_elsewhere`, for one value."""
-    cdef int own = level_bit(cdiff_tls.depth + 1) - level_bit(cdiff_tls.base + 1)
     cdef uint32_t theirs = 0
     cdef ThreadState *t = busy
     if a is None:
@@ -86,8 +85,8 @@ cdef int raise_elsewhere(Array a) except -1:
         theirs |= t.told if t != &cdiff_tls else 0
         t = t.next
     theirs &= N(a).flags
-    if cdiff_tls.depth and not cdiff_tls.mingles:
-        theirs &= ~<uint32_t>own
+    if not cdiff_tls.mingles:
+        theirs &= ~<uint32_t>own_levels()
     if theirs and theirs & <uint32_t>levels_elsewhere(a):
         raise TypeError("cdiff: a decision by a value that a function is being recorded with in "
                         "another thread (compile, vmap, scan); decide in the thread that calls it")
