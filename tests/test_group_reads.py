@@ -32,14 +32,19 @@ def windowed(y, low, high):
     return z
 
 
+def tamed(y):
+    """Small, however large y has become: sines of large numbers lose the digits compared here."""
+    return y / (1.0 + y * y)
+
+
 def rows(y, positions):
     """Rows of a table with three columns, scaled, as a vector."""
-    table = np.stack([y, 2.0 * y, np.cos(y)], axis=1)
+    table = np.stack([y, 2.0 * y, np.cos(tamed(y))], axis=1)
     return np.sum(table[positions] * y[:, None], axis=1)
 
 
 STEPS = {
-    "sin": lambda y, x, p, k: np.sin(y),
+    "sin": lambda y, x, p, k: np.sin(tamed(y)),
     "times": lambda y, x, p, k: y * x,
     "plus": lambda y, x, p, k: y + 0.25 * x,
     "back": lambda y, x, p, k: shifted(y, k, True) * x,

@@ -9,7 +9,8 @@
 # Python ints up to the first are exact doubles, up to the second int64.
 cdef object EXACT_INTEGER = 2 ** 53
 cdef object LARGE_INTEGER = 2 ** 63
-cdef object RATIONAL = __import__("numbers").Rational  # a Fraction is to an Array what it is to a float
+# A Fraction is to an Array what it is to a float.
+cdef object RATIONAL = __import__("numbers").Rational
 
 cdef enum:
     WEAK_INTEGER = 1              # in `mark`: the weak scalar was an int, not a float
