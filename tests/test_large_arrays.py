@@ -225,3 +225,15 @@ def test_turned_matrices(shape):
     np.testing.assert_array_equal((x.T + b).numpy(), a.T + b)
     (x * 3.0 + (x.T * b).T).backward(a)
     np.testing.assert_allclose(x.grad.numpy(), a * (3.0 + b.T), rtol=1e-15)
+
+
+@pytest.mark.parametrize("first", [0, 1, 7])
+def test_large_constants_are_those_of_when_they_were_used(first):
+    constant = np.random.default_rng(0).normal(size=(1 << 19) + 12)[first:]
+    constant[:2] = np.nan, np.inf
+    before = constant.copy()
+    x = cd.array(np.ones(constant.size), requires_grad=True)
+    y = x * constant
+    constant[:] = 7.0
+    y.backward(np.ones(y.shape))
+    np.testing.assert_array_equal(x.grad.numpy(), before)
