@@ -132,7 +132,7 @@ def test_too_few_points():
 @pytest.mark.parametrize("f", [
     lambda m, y: m.simpson(y), lambda m, y: m.simpson(y[:3]), lambda m, y: m.cumulative_simpson(y),
     lambda m, y: m.trapezoid(y, x=np.arange(4.0)), lambda m, y: m.cumulative_simpson(y[:2]),
-    lambda m, y: m.trapezoid(y, dx=0.5),
+    lambda m, y: m.trapezoid(y, dx=0.5), lambda m, y: m.simpson(y[:3], dx=np.float64(0.5)),
 ])  # fmt: skip
 @pytest.mark.parametrize("y", [SINGLE, SHORT // 4, SINGLE + 1j], ids=["f4", "i1", "c8"])
 def test_dtypes_of_integrals(f, y):

@@ -13,6 +13,7 @@ Examples
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -141,8 +142,8 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
         raise misfit(f"simpson: dx is one number, got shape {np.shape(dx)}; give the places as x")
     n = y.shape[axis]
     _check_samples(y, axis, "simpson")
-    if n > 2 and (x is not None or y.ndim == 1 and n % 2 == 0):
-        y = doubled(y)  # SciPy multiplies with widths in double precision
+    if n > 2 and (x is not None or y.ndim == 1 and n % 2 == 0) and _widths_are_doubles():
+        y = doubled(y)
     d = _steps(y, x, dx, axis, "simpson")
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
@@ -154,7 +155,8 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     end = n if n % 2 else n - 1  # an odd number of samples
     samples = [pick(y, k, end - 2 + k, 2) for k in range(3)]
     kind = np.result_type(y.dtype, np.float32)
-    step = d if type(d) is Array else _core.array(d, dtype=None if np.ndim(d) else kind)
+    own = np.ndim(d) or isinstance(d, np.generic)  # numbers of Python take the samples' dtype
+    step = d if type(d) is Array else _core.array(d, dtype=None if own else kind)
     widths = [pick(d, k, end - 1, 2) for k in range(2)] if np.ndim(d) else [step] * 2
     total = _core.sum(_pairs(*samples, *widths), (axis,))
     if n % 2:
@@ -162,6 +164,12 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     samples = [pick(y, n - 3 + k, n - 2 + k) for k in range(3)]
     widths = [pick(d, n - 3 + k, n - 2 + k) for k in range(2)] if np.ndim(d) else widths
     return total + _core.sum(_last_area(*samples, *widths), (axis,))
+
+
+@lru_cache(maxsize=1)
+def _widths_are_doubles() -> bool:
+    """Whether SciPy multiplies with widths in double precision, as it did before 1.18."""
+    return bool(_integrate.simpson(np.zeros(4, np.float32)).dtype == np.float64)
 
 
 def _pairs(f0: Array, f1: Array, f2: Array, h0: Array, h1: Array) -> Array:
