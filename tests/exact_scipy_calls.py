@@ -99,6 +99,7 @@ DISTANCES = {
     "correlation": lambda u, v: cosine(u - np.mean(u), v - np.mean(v)),
     "euclidean": lambda u, v: np.sqrt(np.sum((u - v) ** 2)), "jensenshannon": jensenshannon,
     "seuclidean": lambda u, v, w: np.sqrt(np.sum((u - v) ** 2 / w)),
+    "sqeuclidean": lambda u, v: np.sum((u - v) ** 2),
 }  # fmt: skip
 WRITTEN.update({("spatial.distance", name): f for name, f in DISTANCES.items()})
 
@@ -119,6 +120,7 @@ WRITTEN.update({
     ("special", "multigammaln"): lambda x: each(
         lambda a: mp.log(mp.pi) / 2 + mp.loggamma(a + 2) + mp.loggamma(a + 1.5), x),
     ("special", "lambertw"): lambda x: each(mp.lambertw, x),
+    ("special", "logsumexp"): lambda x: np.log(np.sum(x * np.exp(x))),
     ("special", "pbdv"): several(lambda x: mp.pcfd(mp.mpf(0.4), x), lambda x: (
         x / 2 * mp.pcfd(mp.mpf(0.4), x) - mp.pcfd(mp.mpf(0.4) + 1, x))),
 })  # fmt: skip

@@ -62,6 +62,7 @@ def test_others_say_their_reason(module, name, args):
         target.no_such_name
 
 
+@pytest.mark.filterwarnings("ignore:`lagrange` is deprecated:DeprecationWarning")
 def test_what_arrays_pass_through():
     """Formulas of SciPy itself that are differentiated as they are."""
     cd.testing.check_grads(lambda x: cs.special.assoc_laguerre(x, 3), (X.numpy(),), order=2)

@@ -31,6 +31,11 @@ def _real(x: Any, name: str) -> Array:
     return x if x.dtype.kind == "f" else _core.cast(x, float)
 
 
+def _as_scipys(y: Array, f: Any, *operands: Any) -> Array:
+    """A result in the dtype of SciPy's, which in single precision depends on its version."""
+    return _core.cast(y, f(*[np.ones((), x.dtype) for x in operands]).dtype)
+
+
 def _hankel(kind: int, scaled: bool) -> Any:
     name, sign = f"hankel{kind}{'e' if scaled else ''}", 1.0 if kind == 1 else -1.0
 
@@ -62,7 +67,8 @@ def wofz(z: Any) -> Array:
     1.1284
     """
     z = _real(z, "wofz")
-    return of_parts(_core.exp(-z * z), FUNCTIONS["dawsn"](z) * (2.0 / np.sqrt(np.pi)))
+    y = of_parts(_core.exp(-z * z), FUNCTIONS["dawsn"](z) * (2.0 / np.sqrt(np.pi)))
+    return _as_scipys(y, _special.wofz, z)
 
 
 def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, *, diff_n: int = 0) -> Array:
@@ -83,7 +89,8 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, *, diff_n: int = 0) -> Arra
     size = np.exp(0.5 * np.where(known, log_ratio, 0.0)) * np.sqrt((2 * n + 1) / (4 * np.pi))
     size = np.where(known, size, 0.0) * np.where((m < 0) & (order % 2 == 1), -1.0, 1.0)
     y = FUNCTIONS["lpmv"](order, n, _core.cos(theta)) * size
-    return of_parts(y * _core.cos(m * phi), y * _core.sin(m * phi))
+    y = of_parts(y * _core.cos(m * phi), y * _core.sin(m * phi))
+    return _as_scipys(y, _special.sph_harm_y, np.intp(0), np.intp(0), theta, phi)
 
 
 if hasattr(_special, "sph_harm_y"):

@@ -6,10 +6,11 @@ no function of SciPy.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["scipy_module"]
+__all__ = ["scipy_before", "scipy_module"]
 
 
 def scipy_module(name: str, who: str = "cdiff.scipy") -> Any:
@@ -44,3 +45,10 @@ def scipy_module(name: str, who: str = "cdiff.scipy") -> Any:
         raise ImportError(
             f"{who} needs SciPy, an optional dependency: pip install cdiff-ad[scipy]"
         ) from error
+
+
+@cache
+def scipy_before(major: int, minor: int) -> bool:
+    """Whether the SciPy that is installed is older: other versions have other dtypes."""
+    found = scipy_module("version").version.split(".")[:2]
+    return tuple(map(int, found)) < (major, minor)

@@ -21,7 +21,7 @@ from cdiff.numpy._decomposition import Decomposition
 from cdiff.numpy._decompositions import TURNED, Eigh, eigenvalues
 from cdiff.numpy._least_squares import kept_values, pseudo_inverse
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
-from cdiff.scipy._need import scipy_module
+from cdiff.scipy._need import scipy_before, scipy_module
 from cdiff.scipy._pencil import left_vectors, pair_eig
 from cdiff.scipy._structure import (
     EITHER,
@@ -347,6 +347,8 @@ def lstsq(
                 f"{min(a.shape)} singular values are larger than cond={cond} allows"
             )
         return x, as_array(np.zeros(0, a.dtype)), rank, None
+    if not scipy_before(1, 18):
+        residuals = _core.cast(residuals, x.dtype)
     if b.ndim == 1 and residuals.size:
         residuals = residuals[0]
     return x, residuals, rank, s
@@ -355,7 +357,7 @@ def lstsq(
 # --- QR -------------------------------------------------------------------------------------------
 
 # Before SciPy 1.18, mode="r" is a tuple for one matrix only.
-_R_ALONE = tuple(map(int, scipy_module("version").version.split(".")[:2])) < (1, 18)
+_R_ALONE = scipy_before(1, 18)
 
 
 def _column_order(a: Any) -> Any:

@@ -23,7 +23,7 @@ from cdiff.numpy._common import as_array
 from cdiff.scipy import _kde
 from cdiff.scipy._kde import *  # noqa: F403
 from cdiff.scipy._mirror import mirror_of, no_keywords, rows_at
-from cdiff.scipy._need import scipy_module
+from cdiff.scipy._need import scipy_before, scipy_module
 from cdiff.scipy._rows import LANGUAGE
 
 _stats = scipy_module("stats")
@@ -485,7 +485,9 @@ def linregress(x: Any, y: Any, alternative: str = "two-sided") -> Line:
     x, y = _real(x, "linregress"), _real(y, "linregress")
     if x.ndim != 1 or x.shape != y.shape or x.size < 3:
         raise misfit(f"linregress: two vectors of 3 or more, not shapes {x.shape} and {y.shape}")
-    x, y = _core.cast(x, float), _core.cast(y, float)
+    kind: Any = np.result_type(x.dtype, y.dtype)
+    kind = float if kind.kind != "f" or scipy_before(1, 18) else kind
+    x, y = _core.cast(x, kind), _core.cast(y, kind)
     middle, n = cnp.mean(x), x.size
     dx, dy = x - middle, y - cnp.mean(y)
     sxx, sxy, syy = (_core.sum(z) / n for z in (dx * dx, dx * dy, dy * dy))

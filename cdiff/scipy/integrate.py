@@ -13,7 +13,6 @@ Examples
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import as_array, axis_of, index_along, of_values
 from cdiff.numpy._shape import moveaxis
 from cdiff.scipy._mirror import doubled, mirror_of
-from cdiff.scipy._need import scipy_module
+from cdiff.scipy._need import scipy_before, scipy_module
 from cdiff.scipy._others import other
 
 _integrate = scipy_module("integrate")
@@ -142,8 +141,8 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
         raise misfit(f"simpson: dx is one number, got shape {np.shape(dx)}; give the places as x")
     n = y.shape[axis]
     _check_samples(y, axis, "simpson")
-    if n > 2 and (x is not None or y.ndim == 1 and n % 2 == 0) and _widths_are_doubles():
-        y = doubled(y)
+    if n > 2 and (x is not None or y.ndim == 1 and n % 2 == 0) and scipy_before(1, 18):
+        y = doubled(y)  # SciPy multiplied with widths in double precision
     d = _steps(y, x, dx, axis, "simpson")
     if n < 3:
         return _core.sum(_areas(y, d, axis), (axis,))
@@ -164,12 +163,6 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     samples = [pick(y, n - 3 + k, n - 2 + k) for k in range(3)]
     widths = [pick(d, n - 3 + k, n - 2 + k) for k in range(2)] if np.ndim(d) else widths
     return total + _core.sum(_last_area(*samples, *widths), (axis,))
-
-
-@lru_cache(maxsize=1)
-def _widths_are_doubles() -> bool:
-    """Whether SciPy multiplies with widths in double precision, as it did before 1.18."""
-    return bool(_integrate.simpson(np.zeros(4, np.float32)).dtype == np.float64)
 
 
 def _pairs(f0: Array, f1: Array, f2: Array, h0: Array, h1: Array) -> Array:

@@ -31,7 +31,7 @@ from cdiff.numpy.linalg import inv as _inv
 from cdiff.numpy.linalg import vector_norm as _vector_norm
 from cdiff.scipy._language import FUNCTIONS
 from cdiff.scipy._mirror import doubled, mirror_of, without_derivative
-from cdiff.scipy._need import scipy_module
+from cdiff.scipy._need import scipy_before, scipy_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,7 @@ METRICS: dict[str, Callable[..., Array]] = {
 COUNTING = ("dice", "hamming", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule")
 # Metrics of vectors that SciPy does not know of complex ones, or whose imaginary parts it drops.
 REAL = ("braycurtis", "canberra", "correlation", "cosine")
-DOUBLE = ("braycurtis", "canberra", "euclidean", "seuclidean")  # of two vectors too
+DOUBLE = ("braycurtis", "canberra", "seuclidean")  # of two vectors too
 FORMS = {name: signature(metric) for name, metric in METRICS.items()}
 
 
@@ -183,7 +183,8 @@ def _between_points(name: str, arguments: str, slope: str, given: str = "") -> A
             raise misfit(f"{name}: two vectors of equal length, not {u.shape} and {v.shape}")
         if name in REAL and "c" in (u.dtype.kind, v.dtype.kind):
             raise TypeError(f"{name}: u and v must be real")
-        u, v = (doubled(u), doubled(v)) if name in DOUBLE else (u, v)
+        if name in DOUBLE or (name == "euclidean" and scipy_before(1, 18)):
+            u, v = doubled(u), doubled(v)
         return _measured(name, u, v, *args, **kwargs)
 
     distance.__name__ = distance.__qualname__ = name
