@@ -127,12 +127,21 @@ cdef Array array_value(int op, Array a, Array b):
     y = new_array(job.ndim, job.shape, typenum)
     a = as_float(a)
     b = as_float(b)
+    if b is not None and is_across(a) and is_across(b):
+        b = contiguous(b)
     job_operand(&job, a)
     job_operand(&job, b)
     if typenum == NPY_FLOAT:
         job.single = KERNELS.single[op]
     job_execute(&job, value_kernel(op, &job, N(y).arr), NULL, N(y).arr, 0)
     return y
+
+
+cdef inline bint is_across(Array a) noexcept nogil:
+    """Is this a large matrix across, of whose rows not even eight are a block?  One such operand is
+    turned into the result, by panels; two would be read column by column."""
+    return (N(a).flags & NODE_ARRAY != 0 and lies_across(N(a).arr)
+            and PANEL_ROWS * N(a).arr.dims[1] > BLOCK)
 
 
 cdef inline ew_fn value_kernel(int op, const Job *job, const Arr *out) noexcept nogil:
