@@ -15,8 +15,8 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.math cimport (INFINITY, fabs, frexp, ldexp as c_ldexp, log as c_log, signbit,
-                        sqrt as c_sqrt)
+from libc.math cimport (INFINITY, copysign as c_copysign, fabs, frexp, ldexp as c_ldexp,
+                        log as c_log, signbit, sqrt as c_sqrt)
 from libc.string cimport memcmp, memcpy, memset
 
 import numpy as np
@@ -145,6 +145,8 @@ include "values/products.pxi"
 include "values/factors.pxi"
 include "values/linear.pxi"
 include "values/reflections.pxi"
+include "values/condensed.pxi"
+include "values/spectral.pxi"
 include "derivatives/sort.pxi"
 include "programs/program.pxi"
 include "numbers/pool.pxi"

@@ -134,6 +134,8 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
                              int64_t *swaps) noexcept nogil
     ctypedef bint (*reflect_fn)(int64_t m, int64_t columns, char *a, int64_t step, char *r, char *t,
                                 int64_t ti) noexcept nogil
+    ctypedef void (*symmetric_fn)(int64_t first, int64_t n, const char *a, int64_t step,
+                                  const double *x, double *y) noexcept nogil
     enum:
         FACTOR_BLOCK
     const double FACTOR_SMALL, FACTOR_LARGE
@@ -157,6 +159,7 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
         triangle_fn triangle
         panel_fn panel
         reflect_fn reflect
+        symmetric_fn symmetric
         digest_fn digest
         positions_fn positions
         take_fn take

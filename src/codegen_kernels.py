@@ -222,6 +222,7 @@ KERNELS_HEADER = """/* Compiled once per instruction set, which the including fi
 #endif
 #include "../loops/product_loops.h"
 #include "../loops/factor_loops.h"
+#include "../loops/symmetric_loops.h"
 #include "../loops/digest_loop.h"
 #include "../loops/fused_loops.h"
 #include "../loops/row_loops.h"
@@ -259,6 +260,7 @@ const KernelTable CDIFF_PASTE(kernels_, CDIFF_ISA) = {{
     triangle_kernel,
     panel_kernel,
     reflect_kernel,
+    symmetric_kernel,
     digest_kernel,
     positions_kernel,
     take_kernel,

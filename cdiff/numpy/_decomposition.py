@@ -65,9 +65,21 @@ class Decomposition(PointCallee):
     def __reduce__(self) -> Any:
         return type(self), self.options
 
-    def results(self, a: Any) -> tuple[Any, ...]:
-        """NumPy's results for an ndarray."""
+    def results(self, a: Any) -> Any:
+        """The results for an ndarray: several arrays, or one vector of all of them."""
         raise NotImplementedError
+
+    def parts(self, a: Any) -> tuple[Any, ...]:
+        """The results for an ndarray, one by one."""
+        return self.split(self.results(a), a)
+
+    def split(self, found: Any, a: Any) -> tuple[Any, ...]:
+        """Results for an ndarray, if they are in one vector as views of that."""
+        if not isinstance(found, np.ndarray):
+            return tuple(found)
+        operator: Any = type(self)
+        layout = _layout(operator, a.shape, 0, 1)
+        return tuple(found[at].reshape(shape) for at, shape in layout)
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         """The tangents of the results for the tangent t of a, which is checked if asked for."""
@@ -82,6 +94,8 @@ class Decomposition(PointCallee):
             raise misfit(
                 f"{self.name}: {error} (operand of shape {arrays[0].shape})", LinAlgError
             ) from None
+        if isinstance(results, np.ndarray):
+            return results
         rows = [x.reshape((*self.points, -1)) for x in results]
         return rows[0] if len(rows) == 1 else np.concatenate(rows, -1)
 

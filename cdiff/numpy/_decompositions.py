@@ -99,20 +99,24 @@ class Eigh(Decomposition):
     def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape[:-1], shape]
 
-    def results(self, a: Any) -> tuple[Any, ...]:
+    def results(self, a: Any) -> Any:
         if self.kept is not None and np.array_equal(self.kept[0], a):
             return self.kept[1]
-        w, v = self.plain(a)
-        return w, turned(w, v) if self.options[1:] else v
+        found = self.plain(a)
+        if not self.options[1:]:
+            return found
+        w, v = self.split(found, a)
+        return found if all_differ(w) else (w, turned(w, v))
+
+    def plain(self, a: Any) -> Any:
+        """As the library gives them; our own vectors have the signs of its for the lower half."""
+        found = _core.symmetric_eigen(a) if self.options[0] == "L" else None
+        return tuple(np.linalg.eigh(a, self.options[0])) if found is None else found
 
     def vectors(self, a: Array) -> Array:
         """The vectors alone: those that are kept, where nothing is recorded."""
         plain = self.kept is not None and not _core.is_tracked(_core.reshape(a, a.shape))
-        return as_array(self.results(_core.value(a))[1]) if plain else self(a)[1]
-
-    def plain(self, a: Any) -> tuple[Any, ...]:
-        """As the library gives them."""
-        return tuple(np.linalg.eigh(a, self.options[0]))
+        return as_array(self.parts(_core.value(a))[1]) if plain else self(a)[1]
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
         w, v = results
@@ -154,7 +158,7 @@ class Eigvalsh(ByCotangent):
     def results(self, a: Any) -> tuple[Any, ...]:
         if not self.keeps_vectors:
             return (np.linalg.eigvalsh(a, *self.options),)
-        found = Eigh(*self.options).results(a)
+        found = Eigh(*self.options).parts(a)
         self.kept = a.copy(), found
         return found[:1]
 
@@ -403,12 +407,16 @@ class Svd(Decomposition):
         k = min(m, n)
         return [(*lead, m, k), (*lead, k), (*lead, k, n)]
 
-    def results(self, a: Any) -> tuple[Any, ...]:
+    def results(self, a: Any) -> Any:
         if self.kept is not None and np.array_equal(self.kept[0], a):
             return self.kept[1]
-        u, s, vt = np.linalg.svd(a, full_matrices=False)
-        if not self.options or all_differ(s):
-            return u, s, vt
+        own = _core.reduced_svd(a)
+        found: Any = np.linalg.svd(a, full_matrices=False) if own is None else own
+        if not self.options:
+            return found
+        u, s, vt = self.split(found, a)
+        if all_differ(s):
+            return found
         return turned(s, u), s, turned(s, vt.mT.conj(), second=True).mT.conj()
 
     def tangents(self, a: Array, t: Array, results: list[Array], check: bool) -> tuple[Array, ...]:
@@ -494,7 +502,7 @@ class Svdvals(ByCotangent):
     def results(self, a: Any) -> tuple[Any, ...]:
         if not self.keeps_vectors:
             return (np.linalg.svd(a, compute_uv=False),)
-        found = Svd().results(a)
+        found = Svd().parts(a)
         self.kept = a.copy(), found
         return found[1:2]
 

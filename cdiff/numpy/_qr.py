@@ -34,12 +34,9 @@ class Qr(ByCotangent):
     def shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
         return [shape, (*shape[:-2], shape[-1], shape[-1])]
 
-    def value(self, arrays: list[Any]) -> Any:
-        found = None if self.points else _core.reduced_qr(arrays[0])
-        return super().value(arrays) if found is None else found
-
-    def results(self, a: Any) -> tuple[Any, ...]:
-        return tuple(np.linalg.qr(a))
+    def results(self, a: Any) -> Any:
+        found = _core.reduced_qr(a)
+        return tuple(np.linalg.qr(a)) if found is None else found
 
     def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
         """S. F. Walter and L. Lehmann, arXiv:1001.1654, section 3.2, for square and tall matrices;

@@ -24,6 +24,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, in_program, value
 from cdiff.numpy._common import NUMPY, adjoint, real_dtype
+from cdiff.numpy._decompositions import Svd
 from cdiff.numpy._derived import Derived
 from cdiff.numpy._index import diagonal
 
@@ -47,10 +48,11 @@ def _at_values(a: Array, ord: Any) -> Array:
     dtype = real_dtype(a)
     a = _core.cast(a, np.result_type(a.dtype, np.float64))
     order = _core.levels(a)
-    u, s, vt = np.linalg.svd(value(a), full_matrices=order > 1)
+    first_sum = ord == "nuc" and order == 1
+    u, s, vt = Svd().parts(value(a)) if first_sum else np.linalg.svd(value(a), order > 1)
     # What is below is zero but for rounding; what is as near to another is equal to it.
     blur = max(a.shape[-2:]) * NUMPY.finfo(dtype).eps * s.max(-1, keepdims=True, initial=0.0)
-    if ord == "nuc" and order == 1:
+    if first_sum:
         return _core.cast(_first_order_sum(a, u, s, vt, blur), dtype)
     e = _change_of_square(a, u, s, vt, order) if order else None
     return _core.cast((_sum if ord == "nuc" else _extreme)(e, s, blur, order, ord), dtype)

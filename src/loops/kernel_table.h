@@ -159,6 +159,10 @@ typedef int (*panel_fn)(int64_t m, int64_t columns, char *a, int64_t step, int64
  * written.  0 where LAPACK shall decide, by sums of squares that are out of the usual range. */
 typedef int (*reflect_fn)(int64_t m, int64_t columns, char *a, int64_t step, char *r, char *t,
                           int64_t ti);
+/* y = A x, of a symmetric matrix by its upper triangle, from number `first` on, before which x is zero:
+ * n, `step` and both vectors are of whole vectors.  See symmetric_loops.h. */
+typedef void (*symmetric_fn)(int64_t first, int64_t n, const char *a, int64_t step, const double *x,
+                             double *y);
 enum { FACTOR_BLOCK = 8 };
 #define FACTOR_SMALL 1e-290
 #define FACTOR_LARGE 1e290
@@ -176,8 +180,8 @@ typedef int (*scatter_fn)(int64_t n, int64_t count, int64_t m, const int64_t *at
 
 /* adjoint[op][k] is NULL where partial k is zero; value[OP_WHERE] is NULL (use where);
  * pair[op] is NULL where there is no pair and single[op] where the value is made of doubles; `round`
- * is an operator that rounds to float32; product, triangle, panel and reflect are NULL
- * where NumPy's BLAS is as fast. */
+ * is an operator that rounds to float32; product, triangle, panel, reflect and
+ * symmetric are NULL where NumPy's BLAS is as fast. */
 typedef struct {
     const char *isa;
     ew_fn value[N_ELEMENTWISE];
@@ -198,6 +202,7 @@ typedef struct {
     triangle_fn triangle;
     panel_fn panel;
     reflect_fn reflect;
+    symmetric_fn symmetric;
     digest_fn digest;
     positions_fn positions;
     take_fn take;

@@ -66,26 +66,28 @@ cdef inline bint is_own_matrix(Arr *r) noexcept nogil:
         and KERNELS.panel != NULL
 
 
-cdef void copy_rows(Py_ssize_t m, Py_ssize_t n, double *to, const char *source, Py_ssize_t by_row,
-                    Py_ssize_t by_column) noexcept nogil:
-    """A matrix of any strides, in bytes, as contiguous rows; by blocks where it lies by columns."""
+cdef void copy_rows(Py_ssize_t m, Py_ssize_t n, double *to, Py_ssize_t step, const char *source,
+                    Py_ssize_t by_row, Py_ssize_t by_column) noexcept nogil:
+    """A matrix of any strides, in bytes, as rows that are `step` numbers apart; by blocks where it
+    lies by columns."""
     cdef Py_ssize_t i, j, start = 0, end
     if by_column == NUMBER:
         for i in range(m):
-            memcpy(to + i * n, source + i * by_row, n * NUMBER)
+            memcpy(to + i * step, source + i * by_row, n * NUMBER)
         return
     while start < n:
         end = start + TURN_BLOCK if start + TURN_BLOCK < n else n
         for i in range(m):
             for j in range(start, end):
-                to[i * n + j] = (<const double *>(source + i * by_row + j * by_column))[0]
+                to[i * step + j] = (<const double *>(source + i * by_row + j * by_column))[0]
         start = end
 
 
 cdef Array matrix_copy(Arr *r):
     """A matrix in pooled memory of its own, by rows."""
     cdef Array out = new_array(2, ARR_SHAPE(r), NPY_DOUBLE)
-    copy_rows(r.dims[0], r.dims[1], <double *>N(out).arr.data, r.data, r.dims[2], r.dims[3])
+    copy_rows(r.dims[0], r.dims[1], <double *>N(out).arr.data, r.dims[1], r.data, r.dims[2],
+              r.dims[3])
     return out
 
 
@@ -217,7 +219,7 @@ cdef Array own_inverse(Arr *a):
     if found[3] is not None:
         a = N(<Array>found[3]).arr
         x = new_array(2, ARR_SHAPE(a), NPY_DOUBLE)
-        copy_rows(n, n, <double *>N(x).arr.data, a.data, NUMBER if turned else n * NUMBER,
+        copy_rows(n, n, <double *>N(x).arr.data, n, a.data, NUMBER if turned else n * NUMBER,
                   n * NUMBER if turned else NUMBER)
         return x
     x = new_array(2, ARR_SHAPE(a), NPY_DOUBLE)
@@ -248,7 +250,7 @@ cdef Array value_cholesky(Array a, list operands, object attrs):
         n = r.dims[0]
         turned = new_array(2, ARR_SHAPE(r), NPY_DOUBLE)
         p = <double *>N(turned).arr.data
-        copy_rows(n, n, p, r.data, r.dims[3], r.dims[2])   # LAPACK, too, reads the lower half
+        copy_rows(n, n, p, n, r.data, r.dims[3], r.dims[2])   # LAPACK, too, reads the lower half
         prepare_products()
         with nogil:
             fine = factor_definite(n, <char *>p, n * NUMBER)
@@ -257,7 +259,7 @@ cdef Array value_cholesky(Array a, list operands, object attrs):
             for i in range(n):
                 for j in range(i):
                     p[i * n + j] = 0.0
-            copy_rows(n, n, <double *>N(out).arr.data, <char *>p, NUMBER, n * NUMBER)
+            copy_rows(n, n, <double *>N(out).arr.data, n, <char *>p, NUMBER, n * NUMBER)
             return out
     return wrap_result(linalg_call(np.linalg.cholesky, "cholesky", [a]))
 

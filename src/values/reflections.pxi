@@ -108,7 +108,7 @@ def reduced_qr(np.ndarray a):
     f.v, f.t, q = N(vectors).arr.data, N(room).arr.data, N(packed).arr.data
     f.room = f.t + f.n * BY_REFLECTION
     f.r = q + f.m * f.n * NUMBER
-    copy_rows(f.m, f.n, <double *>f.v, np.PyArray_BYTES(a), np.PyArray_STRIDE(a, 0),
+    copy_rows(f.m, f.n, <double *>f.v, f.n, np.PyArray_BYTES(a), np.PyArray_STRIDE(a, 0),
               np.PyArray_STRIDE(a, 1))
     memset(f.t, 0, f.n * BY_REFLECTION)
     memset(f.r, 0, f.n * f.n * NUMBER)
