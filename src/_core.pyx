@@ -7,6 +7,7 @@ Nothing here imports the Python package.
 """
 cimport cython
 cimport numpy as np
+from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport (PyObject, PyObject_RichCompare, PyTypeObject, Py_EQ, Py_NE, Py_LT,

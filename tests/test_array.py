@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from array import array
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -195,6 +197,24 @@ def test_fractions_are_the_floats_they_are_beside_floats(name):
     x = cd.array([1.0, 2.0], dtype=np.float32)
     assert operation(x, half).dtype == np.float32
     assert (x > half).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("other", [
+    array("d", [1.0, 2.0, 4.0]), memoryview(np.array([1, 2, 4])), bytearray([1, 2, 4]),
+], ids=["array", "memoryview", "bytearray"])  # fmt: skip
+def test_buffers_are_the_arrays_that_numpy_makes_of_them(other):
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal((other - cd.array(x)).numpy(), np.asarray(other) - x)
+    np.testing.assert_array_equal(cd.grad(lambda x: (x * other).sum())(x), np.asarray(other))
+    np.testing.assert_array_equal(cd.array(x) == other, [True, True, False])
+
+
+def test_decimals_are_compared():
+    x, two = cd.array([1.0, 2.0, 3.0]), Decimal(2)
+    np.testing.assert_array_equal(x == two, [False, True, False])
+    np.testing.assert_array_equal(two > x, [True, False, False])
+    assert x[1] == two
+    assert cd.grad(lambda x: x * x if x > two else x)(3.0) == 6.0
 
 
 def test_large_integers_are_exact():

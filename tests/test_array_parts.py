@@ -46,6 +46,33 @@ def test_flat_is_read_as_numpys(name):
     )
 
 
+FLAT_ARGUMENTS = {
+    "sum": lambda a, flat: np.sum(flat(a), (0,)),
+    "ufunc": lambda a, flat: np.exp(flat(a.T)),
+    "reduce": lambda a, flat: np.multiply.reduce(flat(a)),
+    "list": lambda a, flat: np.concatenate([flat(a), flat(a.T)]),
+    "dot": lambda a, flat: np.dot(flat(a), flat(a.T)),
+    "operator": lambda a, flat: a.ravel() - flat(a.T),
+}
+
+
+@pytest.mark.parametrize("name", FLAT_ARGUMENTS)
+def test_flat_is_an_argument_as_numpys(name):
+    f = FLAT_ARGUMENTS[name]
+    same_everywhere(
+        lambda x: (f(shaped(x), lambda a: a.flat) ** 2).sum(),
+        lambda x: (f(shaped(x), np.ravel) ** 2).sum(),
+    )
+
+
+def test_flat_is_compared_and_is_not_written_to_as_an_argument():
+    x = cd.array(shaped(X))
+    np.testing.assert_array_equal(x.T.flat == x.T.ravel(), [True] * 6)
+    np.testing.assert_array_equal(x.flat <= X[3], X <= 4.0)
+    with pytest.raises(ValueError, match="read-only"):
+        np.copyto(x.flat, 1.0)
+
+
 FLAT_WRITES = {
     "number": lambda a: a.flat.__setitem__(4, 7.5),
     "slice": lambda a: a.flat.__setitem__(slice(1, 4), [7.0, 8.0, 9.0]),

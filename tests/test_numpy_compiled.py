@@ -142,6 +142,32 @@ def test_questions_of_many_points_with_where(name):
     np.testing.assert_array_equal(cd.vmap(f)(x), np.stack([f(p) for p in x]))
 
 
+WHOLE = {
+    "det": lambda n: cnp.linalg.det(cnp.reshape(n, (2, 2)).astype(np.int64) * 2**33),
+    "diag": lambda n: cnp.diag(n, -1),
+    "list": lambda n: cnp.array([[n[0], 1], [2, n[1]]]),
+    "list with floats": lambda n: cnp.array([n[0], 1, 2.0]),
+    "fill_diagonal": lambda n: filled(cnp.diag(n), n[::-1]),
+}
+
+
+def filled(a, values):
+    a[[0, 1]] = 1
+    a[a > 2] = 0
+    cnp.fill_diagonal(a, values)
+    return a
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, bool])
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_have_numpys_dtypes(name, dtype):
+    f, n = WHOLE[name], np.array([3, 1, 2, 5]).astype(dtype)
+    want = f(n)
+    for found in (cd.compile(f)(n), cd.vmap(f)(n[None])[0]):
+        np.testing.assert_allclose(found, want, rtol=1e-14)
+        assert np.asarray(found).dtype == want.dtype
+
+
 def test_running_sums_take_no_truth_value_for_an_axis():
     for name in ("cumulative_sum", "cumulative_prod"):
         with pytest.raises(TypeError, match="an integer is required"):

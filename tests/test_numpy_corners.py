@@ -18,6 +18,9 @@ N = np.array([1, 2, 3, 4])
 
 # Of a module (NumPy, or cdiff.numpy) and a function that makes an operand of an ndarray.
 VALUES = {
+    "svd, hermitian": lambda m, t: m.linalg.svd(t(A + A.T), hermitian=True)[0],
+    "svd, hermitian, V": lambda m, t: m.linalg.svd(t(np.stack([A, 2 * A])), True, True, True)[2],
+    "nanmedian, complex": lambda m, t: m.nanmedian(t(np.where(A > 0.35, A * (1 - 1j), np.nan)), 1),
     "resize to nothing": lambda m, t: m.resize(t(X), (0, 2)),
     "resize of nothing": lambda m, t: m.resize(t(E), (2, 2)),
     "einsum in float32": lambda m, t: m.einsum("i,i", t(X), t(X), dtype="f", casting="unsafe"),

@@ -74,6 +74,13 @@ def slopes(f, point):
     (lambda x: csp.hyp2f1(0.0, 0.0, 1.0, x), (1.0,), (0.0,)),
     (lambda a: csp.eval_gegenbauer(-0.5, a, 0.0), (0.3,), (-63.8262611106,)),
     (lambda p: csp.eval_sh_jacobi(0.5, p, 0.0, 0.5), (-0.7,), (-7.8771356252,)),
+    (lambda a: csp.eval_jacobi(1.7, a, 0.3, 0.5), (-2.5,), (-8.1759677466200,)),
+    (lambda a: csp.eval_genlaguerre(-2.5, a, -2.5), (1.7,), (-0.6656929702303,)),
+    (csp.agm, (-2.5, -1.0), (0.4060440125219, 0.6493885403317)),
+    (lambda x: csp.struve(-2.5, x), (0.3,), (0.02159903312122776,)),
+    (lambda x: csp.modstruve(-2.5, x), (0.3,), (0.0221047302226040,)),
+    (lambda x: csp.hyp1f1(0.3, 0, x), (1.7,), (np.inf,)),
+    (lambda p: csp.fdtri(0.0, 0.5, p), (0.7,), (np.nan,)),
 ])  # fmt: skip
 def test_special_functions(f, point, want):
     np.testing.assert_allclose(slopes(f, point), want, rtol=3e-11, atol=1e-300)
@@ -146,7 +153,7 @@ def test_curvature_in_the_middle():
 @pytest.mark.parametrize(("name", "shapes", "x"), [
     ("triang", (1.0,), 1.0), ("exponweib", (1.0, 1.0), 0.0), ("loglaplace", (1.0,), 0.0),
     ("genhalflogistic", (1.0,), 1.0), ("powernorm", (1.0,), np.inf),
-    ("powerlognorm", (1.0, 1.0), np.inf),
+    ("powerlognorm", (1.0, 1.0), np.inf), ("powerlaw", (0.6,), 0.0), ("powerlaw", (0.6,), 1.0),
 ])  # fmt: skip
 def test_densities_at_the_ends(name, shapes, x):
     for method in ("pdf", "cdf", "sf"):
@@ -155,6 +162,7 @@ def test_densities_at_the_ends(name, shapes, x):
 
 
 def test_slopes_at_the_ends():
+    assert cd.grad(css.invgamma.pdf, argnums=1)(0.7, 2.0, 0.7) == 0.0  # at a Python 0.0
     assert cd.grad(css.genhalflogistic.logpdf)(2.5, 0.4) == -np.inf
     assert cd.grad(lambda p: css.bernoulli.logpmf(1, p))(1.0) == 1.0
     assert cd.grad(lambda p: css.binom.logpmf(4, 4, p))(1.0) == 4.0

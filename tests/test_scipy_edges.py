@@ -203,6 +203,14 @@ def test_values_outside_of_a_domain_are_those_of_scipy(name, args):
     np.testing.assert_allclose(f(*first, cd.array(args[-1])).numpy(), [want], rtol=1e-12)
 
 
+@pytest.mark.parametrize("k", [1, 2.7, 3, 4])
+@pytest.mark.parametrize("p", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("name", ["bdtr", "bdtrc"])
+def test_all_of_a_binomial_distribution(name, p, k):
+    want = getattr(scipy.special, name)(float(k), 3, p)
+    np.testing.assert_allclose(float(getattr(csp, name)(float(k), 3, cd.array(p))), want)
+
+
 @pytest.mark.parametrize(("f", "point"), [
     ("poch", (-3.01, 1.0)), ("poch", (-1.46, 2.0)), ("poch", (-1.0, 0.3638)),
     ("poch", (-2.3, 0.4)), ("poch", (2.5, 1.3)), ("binom", (-1.786, 1.9987)),

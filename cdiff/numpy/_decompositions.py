@@ -564,6 +564,8 @@ def svd(
     >>> round(cd.grad(lambda t: cnp.linalg.svd(t * np.diag([2.0, 1.0]))[1][0])(3.0), 6)
     2.0
     """
+    if hermitian and compute_uv:
+        return _of_eigenvalues(*eigh(square_of(a, "svd")))
     a = symmetric_of(a, "L", "svd") if hermitian else matrix_of(a, "svd")
     if not compute_uv:
         return singular_values(a)
@@ -575,6 +577,18 @@ def svd(
         rest = call(COMPLEMENTS[1], [a, adjoint(vt)])
         vt = _core.concatenate([vt, adjoint(rest)], vt.ndim - 2)
     return SVDResult(u, s, vt)
+
+
+def _of_eigenvalues(w: Array, v: Array) -> SVDResult:
+    """As NumPy has it: negative eigenvalues turn a row of V transposed."""
+    order = of_values(_from_largest, w)
+    w = along(w, order, w.ndim - 1)
+    u = along(v, order[..., None, :], v.ndim - 1)
+    return SVDResult(u, _core.absolute(w), adjoint(u * row(_core.sign(w))))
+
+
+def _from_largest(w: Any) -> Any:
+    return np.argsort(np.abs(w), -1)[..., ::-1]
 
 
 @mirrors(np.linalg.svdvals)

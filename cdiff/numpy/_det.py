@@ -47,6 +47,8 @@ def det(a: ArrayLike) -> Array:
         )
     if not _core.is_tracked(a):
         return as_array(np.asarray(np.linalg.det(_core.value(a))))
+    if a.dtype.kind not in "fc":
+        a = _core.cast(a, float)
     if a.shape[-1] <= 3:
         return _expanded(a)
     wide = np.result_type(a.dtype, np.float64)

@@ -37,6 +37,17 @@ def ndenumerate(arr: ArrayLike) -> Iterator[tuple[tuple[int, ...], Any]]:
     return zip(np.ndindex(a.shape), a.flat, strict=True)
 
 
+def _with_elements(x: Any) -> Any:
+    """Arguments in which the elements stand for `x.flat`, in sequences too."""
+    if isinstance(x, Flat):
+        return x.__elements__()
+    return type(x)(map(_with_elements, x)) if type(x) in (list, tuple) else x
+
+
+def _compared(ufunc: Any) -> Any:
+    return lambda self, other: ufunc(self.__elements__(), other)
+
+
 class Flat:
     """The elements of an array in C order, one after another.
 
@@ -64,6 +75,22 @@ class Flat:
     def copy(self) -> Array:
         """The elements as a vector of its own."""
         return _core.reshape(self.base, (-1,)).copy()
+
+    def __elements__(self) -> Array:
+        """The elements as what functions and operators take; not for writing, since they may be a
+        copy."""
+        elements = _core.reshape(self.base, (-1,)).view()
+        elements.flags.writeable = False
+        return elements
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return getattr(ufunc, method)(*_with_elements(inputs), **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return func(*_with_elements(args), **kwargs)
+
+    __lt__, __le__, __eq__ = map(_compared, (np.less, np.less_equal, np.equal))
+    __gt__, __ge__, __ne__ = map(_compared, (np.greater, np.greater_equal, np.not_equal))
 
     def __len__(self) -> int:
         return self.base.size

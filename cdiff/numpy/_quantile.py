@@ -173,7 +173,7 @@ def _quantile(
     axis = listed_axes(axis)
     if a.dtype.kind in "iu" and not holds_tracked(q):
         return _of_whole_numbers(name, a, q, axis, out, method, keepdims, weights)
-    if a.dtype.kind != "f":
+    if a.dtype.kind not in ("fc" if name == "nanmedian" else "f"):
         a = _core.cast(a, float)
     axes = axes_of(a, axis, name)
     shape = a.shape
@@ -184,7 +184,8 @@ def _quantile(
     if rows.shape[-1] == 0:
         raise IndexError(f"{name}: there are no elements along axes {axes} of shape {shape}")
     w = None if w is None else _last(w, axes)
-    dtype = _dtype(a, q, method if w is None else "inverted_cdf")
+    real = a.dtype.kind == "f"  # or the nanmedian of complex numbers
+    dtype = _dtype(a, q, method if w is None else "inverted_cdf") if real else a.dtype
     if w is None and not name.startswith("nan") and not any_array(q) and not in_program(rows):
         result = _at_points(rows, _points(rows.shape[-1], q, method, dtype))
     else:

@@ -144,7 +144,7 @@ class Elementwise(Callee):
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         arguments = self.full(operands)
         return [
-            zmul(g, self.row.partial(k)(y, *arguments)) if want else None
+            zmul(g, _dividing(self.row.partial(k), y, *arguments)) if want else None
             for k, want in zip(self.places, wanted, strict=True)
         ]
 
@@ -152,9 +152,17 @@ class Elementwise(Callee):
         arguments, total = self.full(operands), None
         for k, t in zip(self.places, tangents, strict=True):
             if t is not None:
-                term = zmul(t, self.row.partial(k)(y, *arguments))
+                term = zmul(t, _dividing(self.row.partial(k), y, *arguments))
                 total = term if total is None else total + term
         return total
+
+
+def _dividing(expression: Callable[..., Any], *args: Any) -> Any:
+    """An expression's value; what is divided by a Python number that is 0 is infinite or nan."""
+    try:
+        return expression(*args)
+    except ZeroDivisionError:
+        return expression(*[array(x) if isinstance(x, (int, float)) else x for x in args])
 
 
 def apply_row(row: Row, args: Sequence[Any]) -> Array:
@@ -188,7 +196,7 @@ def tracked_function(row: Row) -> Callable[..., Any]:
     def equal(*args: Any) -> Array:
         args = tuple([array(x) if isinstance(x, (list, tuple)) else x for x in args])
         # Where SciPy knows no value, as outside of the domain, the composition may have one.
-        y: Array = composition(*args) * of_values(_known, row.name, *args)
+        y: Array = _dividing(composition, *args) * of_values(_known, row.name, *args)
         if y.dtype == np.float64 and all(type(x) is not Array or x.dtype == y.dtype for x in args):
             return y
         # SciPy's ufuncs differ in how they promote float32: ask for an empty result.

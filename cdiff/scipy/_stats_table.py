@@ -332,7 +332,8 @@ family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))",
        "2 / pi * arctan2(sqrt(x), sqrt(1 - x))", "2 / pi * arctan2(sqrt(1 - x), sqrt(x))",
        "square(sin(0.5 * pi * q))", low="0", high="1", isf="square(cos(0.5 * pi * q))")
 family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
-       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,),
+       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", vanishes=("a < 1", "False"),
+       at=(1.7,),
        isf="exp(log1p(-q) / a)")
 RISES = "x < where(c == 1, inf, c)"  # with c = 1 up to its end
 family("triang", "c", f"log(2 * where({RISES}, x / c, (1 - x) / (1 - c)))",

@@ -67,7 +67,7 @@ row("kn", "n x", None, "-0.5 * (kv(trunc(n) - 1, x) + kv(trunc(n) + 1, x))",
     mp="besselk(n, x)", at=WHOLE)
 row("kve", "v x", "kve_order(1, v, x)", "y - 0.5 * (kve(v - 1, x) + kve(v + 1, x))",
     mp="exp(x) * besselk(v, x)", at=EVEN)
-STRUVE = "power(0.5 * x, v) / (sqrt(pi) * gamma(v + 1.5))"
+STRUVE = "power(0.5 * x, v) * rgamma(v + 1.5) / sqrt(pi)"
 row("struve", "v x", "by_steps('struve', 0, v, x)",
     f"0.5 * (struve(v - 1, x) - struve(v + 1, x) + {STRUVE})",
     mp="struveh(v, x)", at=STRUVE_AT, accuracy=1e-10)

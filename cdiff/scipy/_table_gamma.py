@@ -125,8 +125,10 @@ equal("fdtri", "dfn dfd p",
 equal("gdtr", "a b x", "gammainc(b, a * x)", "a b x", at=((2.3, 1.7, 0.5), (0.5, 3.0, 9.0)))
 equal("gdtrc", "a b x", "gammaincc(b, a * x)", "a b x", at=((2.3, 1.7, 0.5), (0.5, 3.0, 9.0)))
 equal("gdtrix", "a b p", "gammaincinv(b, p) / a", "a b p", at=((2.3, 1.7, 0.5), (0.5, 3.0, 0.9)))
-equal("bdtr", "k n p", "betaincc(floor(k) + 1, trunc(n) - floor(k), p)", "p", at=((2.0, 5, 0.3),))
-equal("bdtrc", "k n p", "betainc(floor(k) + 1, trunc(n) - floor(k), p)", "p", at=((2.0, 5, 0.3),))
+equal("bdtr", "k n p", "where(floor(k) < trunc(n),"
+      " betaincc(floor(k) + 1, trunc(n) - floor(k), p), 1.0)", "p", at=((2.0, 5, 0.3),))
+equal("bdtrc", "k n p", "where(floor(k) < trunc(n),"
+      " betainc(floor(k) + 1, trunc(n) - floor(k), p), 0.0)", "p", at=((2.0, 5, 0.3),))
 equal("nbdtr", "k n p", "betainc(trunc(n), trunc(k) + 1, p)", "p", at=((2, 5, 0.3),))
 equal("nbdtrc", "k n p", "betaincc(trunc(n), trunc(k) + 1, p)", "p", at=((2, 5, 0.3),))
 equal("pdtr", "k m", "gammaincc(floor(k) + 1, m)", "m", at=((2.0, 1.3), (4.0, 9.0)))

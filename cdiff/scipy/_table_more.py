@@ -83,8 +83,8 @@ row("elliprg", "x y_ z", "0.25 * (elliprf(x, y_, z) - zmul(x, elliprd(y_, z, x))
     "0.25 * (elliprf(x, y_, z) - zmul(y_, elliprd(x, z, y_)) / 3)",
     "0.25 * (elliprf(x, y_, z) - zmul(z, elliprd(x, y_, z)) / 3)", mp="elliprg(x, y_, z)",
     at=((0.7, 1.3, 2.0), (1.0, 1.0, 1.0)), domain="x, y, z > 0")
-row("agm", "a b", "2 * a / (3 * pi) * square(y) * elliprd(0.0, square(b), square(a))",
-    "2 * b / (3 * pi) * square(y) * elliprd(0.0, square(a), square(b))", mp="agm(a, b)",
+row("agm", "a b", "2 * absolute(a) / (3 * pi) * square(y) * elliprd(0.0, square(b), square(a))",
+    "2 * absolute(b) / (3 * pi) * square(y) * elliprd(0.0, square(a), square(b))", mp="agm(a, b)",
     at=((0.7, 1.3), (5.0, 0.4)), domain="a, b > 0")
 
 # --- hypergeometric functions, by the argument
@@ -132,7 +132,8 @@ row("eval_hermitenorm", "n x", None, f"n * eval_hermitenorm({LOW}, x)",
 row("eval_laguerre", "n x", None, f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, 1.0, x)",
     mp="laguerre(n, 0, x)", at=DEGREES)
 row("eval_genlaguerre", "n alpha x", None,
-    "by_steps_within(alpha + 1, 'eval_genlaguerre', 1, n, alpha, x)",
+    "by_steps_within(where(n == floor(n), alpha + 1, minimum(pole_free(alpha + 1),"
+    " pole_free(n + alpha + 1))), 'eval_genlaguerre', 1, n, alpha, x)",
     f"where(n == 0, 0.0, -1.0) * eval_genlaguerre({LOW}, alpha + 1, x)",
     mp="laguerre(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, 0.6)))
 row("eval_gegenbauer", "n alpha x", None,
@@ -141,7 +142,8 @@ row("eval_gegenbauer", "n alpha x", None,
     f"where(n == 0, 0.0, 2.0 * alpha) * eval_gegenbauer({LOW}, alpha + 1, x)",
     mp="gegenbauer(n, alpha, x)", at=((0, 0.4, 0.3), (4, 1.2, -0.6)))
 row("eval_jacobi", "n alpha beta x", None,
-    "by_steps('eval_jacobi', 1, n, alpha, beta, x)",
+    "by_steps_within(where(n == floor(n), 1.0, pole_free(n + alpha + 1)),"
+    " 'eval_jacobi', 1, n, alpha, beta, x)",
     "by_steps('eval_jacobi', 2, n, alpha, beta, x)", "where(n == 0, 0.0, 0.5 * (n + alpha"
     f" + beta + 1)) * eval_jacobi({LOW}, alpha + 1, beta + 1, x)",
     mp="jacobi(n, alpha, beta, x)", at=((0, 0.4, 0.7, 0.3), (4, 1.2, 0.5, -0.6)))

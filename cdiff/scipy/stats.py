@@ -276,7 +276,7 @@ class _Continuous(_Distribution):
             inside = _core.greater_equal(x, 0.0) & _core.less_equal(x, 1.0)
             y = _core.where(inside, loc + scale * y, np.nan)
             return self._valid(y, shapes, scale)
-        z = (x - loc) / scale
+        z = self._form((x - loc) / scale, variable)
         y = function(z, *shapes)
         if method in ("logcdf", "logsf") and getattr(family, method) is None and not family.mode:
             y = self._in_tail(y, z, shapes, method == "logsf")

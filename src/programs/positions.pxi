@@ -237,7 +237,7 @@ cdef Array set_computed(Array a, object key, Array v):
     """`a` with a[key] = v where a trace computes the key, else None."""
     cdef tuple parts
     if is_mask(key) and not ndim_of(innermost(v)) and shape_tuple(<Array>key) == shape_tuple(a):
-        return where3(innermost(current(<Array>key)), v, a)
+        return where(innermost(current(<Array>key)), v, a)
     parts = traced_key(key, a)
     if parts is None:
         return None

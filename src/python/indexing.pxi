@@ -321,14 +321,15 @@ cdef np.ndarray own_constant(Array a):
 # ---------------------------------------------------------------- assigning
 
 cdef Array assignable(Array a, Array v):
-    """The value in the array's dtype; a tracked value cannot go into integers."""
+    """The value in the array's dtype; a tracked float cannot go into integers."""
     refuse_in_integers(a, v)
     refuse_in_reals(a, v)
     return apply_cast(v, typenum_of(innermost(a)))
 
 
 cdef int refuse_in_integers(Array a, Array v) except -1:
-    if not is_inexact(typenum_of(innermost(a))) and levels_of(N(v)):
+    if levels_of(N(v)) and not is_inexact(typenum_of(innermost(a))) \
+            and is_inexact(typenum_of(innermost(v))):
         raise bad_dtype(f"cdiff: a tracked value cannot be stored in an array of dtype "
                         f"{dtype_of(a)}; make the array with dtype float")
     return 0
@@ -383,7 +384,7 @@ cdef Array set_advanced(Array a, object key, Array v):
         (<int64_t *>np.PyArray_DATA(source))[at[i]] = i
         (<uint8_t *>np.PyArray_DATA(hit))[at[i]] = 1
     picked = gather_rows(apply_reshape(v, (n,)), source)
-    return where3(constant_node(hit), apply_reshape(picked, shape), a)
+    return where(constant_node(hit), apply_reshape(picked, shape), a)
 
 
 cdef Array drop_leading(Array v, int ndim):

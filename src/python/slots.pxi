@@ -121,7 +121,7 @@ cdef object compare(Array a, object other, int op):
     b = try_node(other)
     if b is None:
         # None and strings equal nothing, element by element; other classes are asked themselves.
-        if other is None or isinstance(other, (str, bytes)):
+        if isinstance(other, COMPARED):
             return PyObject_RichCompare(shown(a), other, op)
         return NotImplemented
     a = innermost(current(a))

@@ -11,6 +11,8 @@ cdef object EXACT_INTEGER = 2 ** 53
 cdef object LARGE_INTEGER = 2 ** 63
 # A Fraction is to an Array what it is to a float.
 cdef object RATIONAL = __import__("numbers").Rational
+# What is compared element by element as NumPy compares it: a Decimal, a name.
+cdef tuple COMPARED = (type(None), str, bytes, __import__("numbers").Number)
 
 cdef enum:
     WEAK_INTEGER = 1              # in `mark`: the weak scalar was an int, not a float
@@ -94,6 +96,10 @@ cdef Array try_node(object x):
         return wrap_ndarray(np.asarray(x))
     if isinstance(x, RATIONAL):
         return weak_scalar(float(x))
+    if PyObject_CheckBuffer(x) and not isinstance(x, (np.ndarray, bytes)):
+        return wrap_ndarray(np.asarray(x), True)   # array.array, memoryview
+    if hasattr(type(x), "__elements__"):
+        return current(<Array?>x.__elements__())   # x.flat
     return None
 
 
@@ -158,8 +164,22 @@ cdef Array node_from_sequence(object x, int depth=0):
         raise ValueError(f"cdiff: a sequence is nested deeper than {MAX_NDIM}")
     if not holds_nodes(x):
         return wrap_ndarray(np.asarray(x))
-    return stack_nodes([node_from_sequence(item, depth + 1) if isinstance(item, (list, tuple))
-                        else as_node(item) for item in x])
+    return stack_nodes(as_integers([node_from_sequence(item, depth + 1)
+                                    if isinstance(item, (list, tuple)) else as_node(item)
+                                    for item in x]))
+
+
+cdef list as_integers(list rows):
+    """Python's integers are integers where nothing else among the rows is a float."""
+    cdef Array row
+    for row in rows:
+        if is_inexact(typenum_of(innermost(row))) and not is_weak_integer(row):
+            return rows
+    return [apply_cast(row, np.NPY_INT64) if is_weak_integer(row) else row for row in rows]
+
+
+cdef bint is_weak_integer(Array a) noexcept:
+    return N(a).flags & NODE_WEAK and not N(a).flags & NODE_ARRAY and N(a).mark == WEAK_INTEGER
 
 
 cdef Array stack_nodes(list rows):
