@@ -77,12 +77,16 @@ cdef int refuse_mingled(list nodes, int level) except -1:
     cdef Array a
     for a in nodes:
         if levels_elsewhere(a) & ~(level_bit(level) - 1):
-            raise RecursionError(
-                "cdiff: no level is left to record a program (compile, vmap, scan ...) in this "
-                "thread from values that a transformation in another thread tracks: more than "
-                f"{MAX_LEVEL // 2} levels are in progress in all threads; use fewer threads at "
-                "once, or record it in the thread of that transformation")
+            raise_mingled()
     return 0
+
+
+cdef int raise_mingled() except -1:
+    raise RecursionError(
+        "cdiff: no level is left to record a program (compile, vmap, scan ...) in this "
+        "thread from values that a transformation in another thread tracks: more than "
+        f"{MAX_LEVEL // 2} levels are in progress in all threads; use fewer threads at "
+        "once, or record it in the thread of that transformation")
 
 
 cdef int raise_elsewhere(Array a) except -1:

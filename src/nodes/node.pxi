@@ -517,7 +517,8 @@ cdef inline int recording(int levels) noexcept:
 cdef int recording_paused(int levels) noexcept:
     if not levels or not is_paused(cdiff_tls.paused):
         return levels
-    return (levels & <int>cdiff_tls.tracing) | (perhaps_elsewhere(levels) & ~own_levels())
+    return levels & <int>cdiff_tls.tracing \
+        | (perhaps_elsewhere(levels) if cdiff_tls.paused == TRACED else 0)
 
 
 cdef inline int tracing(int levels) noexcept:

@@ -260,19 +260,23 @@ cdef Trace trace_above(Array a):
 
 cdef Trace trace_elsewhere(Array dual, list operands):
     """The innermost program that another thread records inside the transformation of a dual, and
-    that one of these operands is a value of.  Levels of threads that mingle do not tell."""
+    that one of these operands is a value of.  Levels of threads that mingle do not tell: that is
+    an error."""
     cdef Array a
     cdef uint32_t above = ~<uint32_t>(2 * level_bit(<int>(N(dual).mark >> SERIAL_BITS)) - 1)
     cdef uint32_t bit, found
     cdef int level
     cdef Trace trace = None
-    cdef ThreadState *t = thread_of(N(dual).mark)
-    t = NULL if t == NULL or t.mingles else busy
+    cdef ThreadState *owner = thread_of(N(dual).mark)
+    cdef ThreadState *t = NULL if owner == NULL else busy
     while t != NULL:
         found = 0
-        for a in operands if t != &cdiff_tls and not t.mingles else ():
-            if a is not None and a is not dual and t.told & above & N(a).flags:
-                found |= above & <uint32_t>levels_elsewhere(a, t)
+        for a in operands if t != &cdiff_tls else ():
+            if a is not None and a is not dual and t.told & N(a).flags:
+                found |= <uint32_t>levels_elsewhere(a, t)
+        if found and (owner.mingles or t.mingles):
+            raise_mingled()
+        found &= above
         for level in range(MAX_LEVEL + 1):
             bit = <uint32_t>level_bit(level)
             if found & bit and t.trace[level] != NULL \
@@ -386,7 +390,7 @@ cdef Array only_traced(Array y, int op, list operands, object attrs):
     `y` is an array block of any dtype, with a node of its own.
     """
     cdef int paused = cdiff_tls.paused
-    cdiff_tls.paused = 1
+    cdiff_tls.paused = TRACED
     try:
         return attach(y, op, operands, READS_ALL, attrs)
     finally:
@@ -427,7 +431,7 @@ cdef Array stopped(Array a):
     a = innermost(a)
     if not is_traced_value(a):
         return detached(a)
-    cdiff_tls.paused = 1
+    cdiff_tls.paused = TRACED
     try:
         return ew1(OP_POSITIVE, a) if is_inexact(typenum_of(a)) else a
     finally:
