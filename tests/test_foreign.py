@@ -149,6 +149,9 @@ def test_functions_of_scipy_name_those_with_derivatives(name):
         cd.grad(lambda v: np.sum(SCIPYS[name](v)))(V)
 
 
+GENERATOR = np.random.default_rng(0)
+
+
 @pytest.mark.parametrize("function, instead", [
     (lambda v: np.r_[v, 1.0], r"cdiff\.numpy\.r_"),
     (lambda v: np.c_[v, v], r"cdiff\.numpy\.c_"),
@@ -158,10 +161,31 @@ def test_functions_of_scipy_name_those_with_derivatives(name):
     (lambda v: np.ma.array(v), "masked arrays hold no derivatives"),
     (lambda v: np.array(v), r"use cdiff\.numpy\.array.*to assign into$"),
     (lambda v: np.random.default_rng(0).normal(v), r"samples of cdiff\.numpy\.random have"),
+    (lambda v: GENERATOR.normal(0.0, v[0]), r"samples of cdiff\.numpy\.random have"),
+    (lambda v: GENERATOR.uniform(v, 2.0), r"samples of cdiff\.numpy\.random have"),
 ])  # fmt: skip
 def test_other_code_of_numpy_says_what_to_write(function, instead):
     with pytest.raises(TypeError, match=f"would lose its derivative.*{instead}"):
         cd.grad(lambda v: np.sum(function(v)))(V)
+
+
+@pytest.mark.parametrize("wrap", [
+    cd.grad, cd.hessian, lambda f: cd.compile(cd.grad(f)),
+    lambda f: lambda x: cd.jvp(f, (x,), (x,)), lambda f: lambda x: cd.vmap(cd.grad(f))(x[None])[0],
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["allclose", "array_equal", "array_almost_equal", "array_max_ulp"])
+def test_assertions_of_numpy_go_by_values(name, wrap):
+    holds = getattr(np.testing, f"assert_{name}")
+
+    def f(x):
+        holds(x * 2.0, np.stack([x[0] + x[0], x[1] + x[1], 2.4 + 0.0 * x[2]]))
+        return np.sum(x**3)
+
+    both = [wrap(g) for g in (f, lambda x: np.sum(x**3))]
+    for x in (np.array([0.3, 0.5, 1.2]), np.array([0.7, 0.1, 1.2])):
+        np.testing.assert_allclose(both[0](x), both[1](x), rtol=1e-13)
+    with pytest.raises(AssertionError):
+        both[0](np.array([0.3, 0.5, 1.3]))
 
 
 def test_code_that_scipy_calls_is_the_users_own():

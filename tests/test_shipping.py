@@ -37,6 +37,14 @@ def test_the_command_as_a_module():
     assert done.stdout == f"{cd.__version__}\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a broken pipe is another error there")
+def test_a_reader_that_has_seen_enough():
+    run = [sys.executable, "-m", "cdiff", "--version"]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        command.stdout.close()
+        assert command.stderr.read() == b""
+
+
 def test_a_failed_check_is_seen(monkeypatch, capsys):
     def broken():
         raise ZeroDivisionError("of all things")

@@ -37,6 +37,7 @@ OUTER = {
     "grad": cd.grad,
     "jacfwd": cd.jacfwd,
     "hessian": cd.hessian,
+    "jvp": lambda f: lambda x: cd.jvp(f, (x,), (1.0,))[1],
     "compiled": lambda f: cd.compile(cd.grad(f)),
 }
 
@@ -170,6 +171,69 @@ def test_functions_with_rules_in_other_threads(over, rule):
     if over != "compile":
         total = lambda xs: np.sum(OVER_POINTS[over](f)(xs))
         np.testing.assert_allclose(cd.grad(total)(xs), np.cos(xs), rtol=1e-12)
+
+
+C = np.array([1.0, 2.0, 3.0])
+
+
+KEPT = {
+    "constant": lambda x: x + C,
+    "on the left": lambda x: C - x,
+    "integers": lambda x: x * np.array([1, 2, 3]) + np.array([1, 2, 3]),
+    "where": lambda x: np.where(np.array([True, False, True]), C, x),
+    "concatenate": lambda x: np.concatenate([C, x]),
+    "floor": lambda x: np.floor(2.5 * x) + x,
+    "remainder": lambda x: np.fmod(2.5 * x, C),
+    "stop_gradient": lambda x: cd.stop_gradient(x) * x,
+    "complex": lambda x: np.abs(x + 1j * C),
+    "integers of values": lambda x: (4.0 * x).astype(int) * x,
+    "in place": lambda x: cd.numpy.zeros(3).__iadd__(x).__isub__(C),
+}
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_operands_without_derivative_in_other_threads(kept):
+    """Programs took arrays for 0, and what has no derivative for what it was at first."""
+    f = KEPT[kept]
+    g = lambda x: elsewhere(lambda: f(x))
+    xs = np.array([[0.5, 0.7, -0.2], [1.5, -0.7, 2.2], [-3.5, 0.1, 0.25]])
+    want, slopes = np.stack([f(x) for x in xs]), np.stack([cd.jacobian(f)(x) for x in xs])
+    for over in OVER_POINTS.values():
+        np.testing.assert_allclose(over(g)(xs), want, rtol=1e-12)
+        np.testing.assert_allclose(over(cd.jacobian(g))(xs), slopes, rtol=1e-12)
+
+
+BESIDE_A_DUAL = {
+    "product": lambda a, b: a * b,
+    "product of an array": lambda a, b: np.sum(np.stack([a, b, a * b]) @ (C * b)),
+    "outer alone": lambda a, b: np.sin(a) * np.exp(b) + a,
+    "grad": lambda a, b: cd.grad(lambda c: np.sin(a * b * c))(0.7 * b),
+    "compile": lambda a, b: cd.compile(lambda c: np.sin(a * b * c))(0.7 * b),
+    "product with a function of it": lambda a, b: np.sin(b) * a,
+    "rule": lambda a, b: sine_by_jvp()(a * b) + sine_by_vjp()(a),
+}
+
+
+@pytest.mark.parametrize("operation", BESIDE_A_DUAL)
+@pytest.mark.parametrize("over", ["vmap", "scan"])
+def test_values_of_a_jvp_around_a_recording_in_other_threads(over, operation):
+    """They were not told from values of the program that is being recorded."""
+    f, xs = BESIDE_A_DUAL[operation], np.array(POINTS)
+    mapped = lambda run: lambda a: OVER_POINTS[over](lambda b: run(lambda: f(a, b)))(xs)
+    for inner in (mapped, lambda run: lambda a: cd.jvp(mapped(run), (a,), (1.0,))[1]):
+        want = cd.jvp(inner(lambda g: g()), (1.3,), (1.0,))
+        found = cd.jvp(inner(elsewhere), (1.3,), (1.0,))
+        np.testing.assert_allclose(found, want, rtol=1e-12)
+    slopes = lambda run: lambda a: OVER_POINTS[over](cd.grad(lambda b: run(lambda: f(a, b))))(xs)
+    want = cd.jvp(slopes(lambda g: g()), (1.3,), (1.0,))
+    np.testing.assert_allclose(cd.jvp(slopes(elsewhere), (1.3,), (1.0,)), want, rtol=1e-12)
+
+
+def test_a_gradient_at_a_value_of_a_jvp_inside_a_recording_in_another_thread():
+    inside = lambda a, b: cd.grad(lambda c: np.sin(a * b * c))(0.7 * a)
+    f = lambda a: cd.vmap(lambda b: elsewhere(lambda: inside(a, b)))(np.array(POINTS))
+    with pytest.raises(TypeError, match="in the thread that calls it"):
+        cd.jvp(f, (1.3,), (1.0,))
 
 
 # ------------------------------------------------------------------ more threads than levels

@@ -141,10 +141,13 @@ cdef Array like_primal(Array t, Array y):
 cdef Array dual_elementwise(int op, Array a, Array b):
     cdef int level = larger(dual_level(a), dual_level(b))
     cdef Array pa, pb, y, t
+    cdef list inside
     if OP_COMPLEX[op] == COMPLEX_MADE and holds_complex(a):
         return MADE_COMPLEX[op](a)
-    if enters(a, b):
-        return ew1(op, entered(a)) if b is None else ew2(op, entered(a), entered(b))
+    if all_tracing:
+        inside = entered_all([a, b])
+        if inside is not None:
+            return ew1(op, inside[0]) if b is None else ew2(op, inside[0], inside[1])
     if raw_partner(N(a), level) and (b is None or raw_partner(N(b), level)):
         return dual_scalar(op, N(a), N(b) if b is not None else NULL, level)
     pa = primal_at(a, level)
@@ -191,9 +194,9 @@ cdef Array dual_structural(int op, list operands, object attrs):
     """A structural operator on dual operands, by the table's tangent rule."""
     cdef int level = -1
     cdef Array a, y
-    cdef list primals, tangents
-    if any_enters(operands):
-        return apply(op, [entered(a) for a in operands], attrs)
+    cdef list primals, tangents, inside = entered_all(operands)
+    if inside is not None:
+        return apply(op, inside, attrs)
     for a in operands:
         level = larger(level, dual_level(a))
     primals = [primal_at(a, level) for a in operands]

@@ -11,7 +11,7 @@
 
 cdef ThreadState *busy = NULL     # the first of the threads in transformations, as they began
 cdef int highest_depth = 0        # of all threads
-cdef uint32_t all_tracing = 0     # the levels at which any thread records programs
+cdef uint32_t all_tracing = 0     # the levels at which any thread records programs, this one too
 
 
 cdef inline int taken_levels() noexcept:
@@ -27,6 +27,12 @@ cdef inline int taken_elsewhere() noexcept:
 cdef inline int own_levels() noexcept:
     """The levels of the transformations that this thread is in."""
     return level_bit(cdiff_tls.depth + 1) - level_bit(cdiff_tls.base + 1) if cdiff_tls.depth else 0
+
+
+cdef inline int perhaps_elsewhere(int levels) noexcept:
+    """Those of these levels at which another thread may record a program of what has them."""
+    levels &= <int>(all_tracing & ~cdiff_tls.tracing)
+    return levels if not levels or cdiff_tls.mingles else levels & ~own_levels()
 
 
 cdef void go_to(int depth) noexcept:
@@ -108,15 +114,20 @@ cdef int above_all(int level) noexcept:
     return level
 
 
-cdef inline void set_number(Node *leaf, int level) noexcept:
+cdef inline void set_mark(Node *leaf, uint32_t mark) noexcept:
     """Note whose leaf this is: not all of its levels need be lower."""
-    leaf.obj = <PyObject *>(<size_t>dual_mark(level) << 1 | 1)
+    leaf.obj = <PyObject *>(<size_t>mark << 1 | 1)
+
+
+cdef inline void set_number(Node *leaf, int level) noexcept:
+    """The same, for a transformation of this thread."""
+    set_mark(leaf, dual_mark(level))
 
 
 cdef inline int refuse_elsewhere(Array a, Array b=None) except -1:
     """An error for a decision by a value of a program that another thread records: it would not
     know."""
-    if all_tracing & <uint32_t>(N(a).flags | (N(b).flags if b is not None else 0)):
+    if perhaps_elsewhere(N(a).flags | (N(b).flags if b is not None else 0)):
         raise_elsewhere(a)
         raise_elsewhere(b)
     return 0

@@ -515,18 +515,23 @@ cdef inline int recording(int levels) noexcept:
 
 
 cdef int recording_paused(int levels) noexcept:
-    return levels & <int>cdiff_tls.tracing if levels and is_paused(cdiff_tls.paused) else levels
+    if not levels or not is_paused(cdiff_tls.paused):
+        return levels
+    return levels & <int>cdiff_tls.tracing \
+        | (perhaps_elsewhere(levels) if cdiff_tls.paused == TRACED else 0)
 
 
 cdef inline int tracing(int levels) noexcept:
-    """Those that record everything, whether it has a derivative or not."""
-    return levels & <int>cdiff_tls.tracing
+    """Those that record everything, whether it has a derivative or not: in this thread, or in
+    another one.  A level of this thread may be one that another thread records at by chance: then
+    more is kept than is needed (`is_traced_value` is exact)."""
+    return levels & <int>all_tracing
 
 
 cdef int tracing_level(int levels) noexcept:
-    """The innermost of these levels that traces; -1 if none does."""
+    """The innermost of these levels that traces in this thread; -1 if none does."""
     cdef int level
-    levels = tracing(levels)
+    levels &= <int>cdiff_tls.tracing
     for level in range(MAX_LEVEL, -1, -1):
         if levels & level_bit(level):
             return level

@@ -11,6 +11,7 @@ import sys
 
 cdef enum:
     APART = 1 << 30
+    TRACED = 1 << 29              # for an operation on values of a program, whoever records it
 
 cdef dict loaded = sys.modules
 cdef object blocks_here = contextvars.ContextVar("cdiff.no_grad", default=())

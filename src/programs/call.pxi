@@ -118,7 +118,7 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
     if watching and value is None:
         return watched_structural(OP_CALL, operands, attrs)
     if known:
-        operands = [entered(a) for a in operands]
+        operands = entered_all(operands) or operands
         for a in operands:
             levels |= levels_of(N(a))
         if (<Callee>attrs[0]).is_first and not keeps_rules(levels):
@@ -194,11 +194,11 @@ cdef bint is_rule(Node *n):
 
 cdef bint keeps_rules(int levels) noexcept:
     """Will anything differentiate a result at these levels: a derivative, or one of a program?"""
-    cdef int level
-    if recording(levels) & ~<int>cdiff_tls.tracing:
+    cdef int level, here = levels & <int>cdiff_tls.tracing
+    if recording(levels) & ~here:
         return True
     for level in range(MAX_LEVEL + 1):
-        if tracing(levels) & level_bit(level) and (<Trace><object>cdiff_tls.trace[level]).rules:
+        if here & level_bit(level) and (<Trace><object>cdiff_tls.trace[level]).rules:
             return True
     return False
 

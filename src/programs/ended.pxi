@@ -30,8 +30,9 @@ def ended(recordings):
     cdef list out = []
     for k, serial in recordings:
         bit = level_bit(k)
-        if tracing(bit) and (cdiff_tls.serial[k] == serial
-                             or (<Trace><object>cdiff_tls.trace[k]).is_over):
+        if cdiff_tls.tracing & <uint32_t>bit \
+                and (cdiff_tls.serial[k] == serial
+                     or (<Trace><object>cdiff_tls.trace[k]).is_over):
             continue
         if not bit_elsewhere(<uint32_t>k << SERIAL_BITS | <uint32_t>serial):
             out.append(k)

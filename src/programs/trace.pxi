@@ -19,6 +19,13 @@ cdef inline int derivative_levels(Array a) noexcept:
     return levels_of(N(a)) & ~<int>cdiff_tls.tracing
 
 
+cdef inline bint is_traced_value(Array a) noexcept:
+    """Is this a value of a program that is being recorded, here or in another thread?"""
+    cdef int levels = levels_of(N(a))
+    return levels & <int>cdiff_tls.tracing != 0 \
+        or (perhaps_elsewhere(levels) != 0 and is_traced_elsewhere(a))
+
+
 cdef class Trace(Level):
     """A level whose values become a program: `with Trace() as level:`.
 
@@ -31,6 +38,7 @@ cdef class Trace(Level):
     decisions by such values as its own.
     """
     cdef int level
+    cdef uint32_t mark            # the level with the number of this transformation
     cdef bint past
     cdef bint is_over             # a place holder: see ended.pxi
     cdef Traces outer
@@ -69,6 +77,7 @@ cdef class Trace(Level):
         self.level = Level.__enter__(self)
         if cdiff_tls.mingles:
             self.level = above_all(self.level)
+        self.mark = dual_mark(self.level)
         cdiff_tls.tracing |= <uint32_t>level_bit(self.level)
         if self.defers:
             cdiff_tls.deferring |= <uint32_t>level_bit(self.level)
@@ -132,6 +141,7 @@ cdef class Trace(Level):
             if known is dual:
                 return a
         a = self.leaf(innermost(dual))
+        set_mark(N(a), self.mark)    # in whatever thread this is
         self.duals.append((a, dual))
         return a
 
@@ -248,49 +258,93 @@ cdef Trace trace_above(Array a):
     return None
 
 
-cdef Array entered(Array a):
-    """An operand as the program being recorded sees it.
+cdef Trace trace_elsewhere(Array dual, list operands):
+    """The innermost program that another thread records inside the transformation of a dual, and
+    that one of these operands is a value of.  Levels of threads that mingle do not tell: that is
+    an error."""
+    cdef Array a
+    cdef uint32_t above = ~<uint32_t>(2 * level_bit(<int>(N(dual).mark >> SERIAL_BITS)) - 1)
+    cdef uint32_t bit, found
+    cdef int level
+    cdef Trace trace = None
+    cdef ThreadState *owner = thread_of(N(dual).mark)
+    cdef ThreadState *t = NULL if owner == NULL else busy
+    while t != NULL:
+        found = 0
+        for a in operands if t != &cdiff_tls else ():
+            if a is not None and a is not dual and t.told & N(a).flags:
+                found |= <uint32_t>levels_elsewhere(a, t)
+        if found and (owner.mingles or t.mingles):
+            raise_mingled()
+        found &= above
+        for level in range(MAX_LEVEL + 1):
+            bit = <uint32_t>level_bit(level)
+            if found & bit and t.trace[level] != NULL \
+                    and (trace is None or bit > <uint32_t>level_bit(trace.level)):
+                trace = <Trace><object>t.trace[level]
+        t = t.next
+    return trace
+
+
+cdef Array entered_elsewhere(Trace trace, Array dual):
+    """The input of a program that another thread records, which stands for a dual from outside."""
+    if N(dual).flags & LEVEL_MASK & ~<uint32_t>(level_bit(trace.level) - 1):
+        raise TypeError("cdiff: a function that is being recorded in another thread (vmap, scan, "
+                        "checkpoint) differentiates here at a value that a jvp around it tracks; "
+                        "do that in the thread that calls it")
+    return trace.dual_input(dual)
+
+
+cdef Array entered(Array a, list operands=None):
+    """An operand as the program being recorded sees it; where another thread records it, the other
+    `operands` tell which program that is.
 
     For the body of a loop, a dual from outside is a value without a tangent: the loop as a whole
     has the dual as an operand.  Any other program depends on the dual and cannot be kept.
     """
     cdef Trace trace
-    if a is None or not N(a).flags & NODE_DUAL or not cdiff_tls.tracing:
+    if a is None or not N(a).flags & NODE_DUAL or not all_tracing:
         return a
-    trace = trace_above(a)
+    if operands is not None:
+        trace = trace_elsewhere(a, operands)
+        if trace is not None and not trace.closed:
+            return entered_elsewhere(trace, a)
+        if trace is not None:
+            trace.duals.append((None, a))
+    trace = trace_above(a) if cdiff_tls.tracing else None
     if trace is None:
-        return with_entered(a)
+        return with_entered(a, operands)
     if not trace.closed:
         return trace.dual_input(a)
     trace.duals.append((None, a))
     return a
 
 
-cdef Array with_entered(Array dual):
+cdef Array with_entered(Array dual, list operands):
     """A dual of a transformation inside the program, whose parts may be duals from outside."""
     cdef int mark = <int>N(dual).mark
     cdef Array primal, tangent
     if is_raw_dual(N(dual)):
         return dual
-    primal = entered(primal_at(dual, mark))
-    tangent = entered(tangent_at(dual, mark))
+    primal = entered(primal_at(dual, mark), operands)
+    tangent = entered(tangent_at(dual, mark), operands)
     if primal is primal_at(dual, mark) and tangent is tangent_at(dual, mark):
         return dual
     return make_dual(primal, tangent, mark)
 
 
-cdef bint enters(Array a, Array b):
-    """Is there such a dual among these?"""
-    return cdiff_tls.tracing and (entered(a) is not a or entered(b) is not b)
-
-
-cdef bint any_enters(list operands):
-    cdef Array a
-    if cdiff_tls.tracing:
-        for a in operands:
-            if entered(a) is not a:
-                return True
-    return False
+cdef list entered_all(list operands):
+    """The operands of one operation as that program sees them; None if that is as they are."""
+    cdef list others = operands if all_tracing & ~cdiff_tls.tracing else None
+    cdef list out
+    cdef Py_ssize_t k
+    if not all_tracing:
+        return None
+    out = [entered(a, others) for a in operands]
+    for k in range(len(out)):
+        if out[k] is not operands[k]:
+            return out
+    return None
 
 
 cdef int decide(Array a, str lost="") except -1:
@@ -303,9 +357,10 @@ cdef int decide(Array a, str lost="") except -1:
     cdef int level
     a = innermost(a)
     level = tracing_level(levels_of(N(a)))
-    if level >= 0:
-        (<Trace><object>cdiff_tls.trace[level]).decided(
-            (a, np.array(ndarray_of(a)), line_text(calling_line()), lost))
+    if level < 0:
+        return refuse_elsewhere(a)
+    (<Trace><object>cdiff_tls.trace[level]).decided(
+        (a, np.array(ndarray_of(a)), line_text(calling_line()), lost))
     return 0
 
 
@@ -327,10 +382,6 @@ cdef object rounded(int op, Array a):
     return shown(a).item()
 
 
-cdef inline bint is_traced_value(Array a) noexcept:
-    return tracing(levels_of(N(a))) != 0
-
-
 # ---------------------------------------------------------------- values without derivative
 
 cdef Array only_traced(Array y, int op, list operands, object attrs):
@@ -339,7 +390,7 @@ cdef Array only_traced(Array y, int op, list operands, object attrs):
     `y` is an array block of any dtype, with a node of its own.
     """
     cdef int paused = cdiff_tls.paused
-    cdiff_tls.paused = 1
+    cdiff_tls.paused = TRACED
     try:
         return attach(y, op, operands, READS_ALL, attrs)
     finally:
@@ -380,7 +431,7 @@ cdef Array stopped(Array a):
     a = innermost(a)
     if not is_traced_value(a):
         return detached(a)
-    cdiff_tls.paused = 1
+    cdiff_tls.paused = TRACED
     try:
         return ew1(OP_POSITIVE, a) if is_inexact(typenum_of(a)) else a
     finally:

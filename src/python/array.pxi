@@ -325,7 +325,7 @@ cdef class Array:
 
     def __array__(self, dtype=None, copy=None):
         cdef int levels = derivative_levels(current(self))
-        out = (face_method("__array__")(levels != 0)  # a stand-in, see cdiff/numpy/_foreign.py
+        out = (face_method("__array__")(self, levels != 0)  # see cdiff/numpy/_foreign.py
                if levels or is_traced_value(current(self)) else None)
         if out is not None:
             return out

@@ -367,8 +367,9 @@ cdef Array updated_dual(Array a, Array v, tuple index, bint spare):
     cdef int level = larger(dual_level(a), dual_level(v))
     cdef Array p, t, tv = tangent_at(v, level)
     cdef bint spare_p = False, spare_t = False
-    if enters(a, v):
-        return updated(entered(a), entered(v), index, False)
+    cdef list inside = entered_all([a, v])
+    if inside is not None:
+        return updated(inside[0], inside[1], index, False)
     # Asked before the variables here refer to the two as well.
     if spare and dual_level(a) == level:
         spare_p = is_spare_inside(N(a).p0)

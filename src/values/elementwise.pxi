@@ -45,7 +45,7 @@ cdef Node *scalar1(int op, Node *a) except NULL:
     """An unary operator on an inline scalar, recorded with its partial."""
     cdef Node *n = node_new()
     cdef double unused[2]
-    cdef int levels = recorded_levels(op, a.flags & LEVEL_MASK)
+    cdef int levels = recorded_levels(op, a, NULL)
     if not levels:
         n.v = SCALAR_VALUE[op](a.v, 0.0)
         set_kind(n, OP_CONST, 0)
@@ -62,7 +62,7 @@ cdef Node *scalar2(int op, Node *a, Node *b) except NULL:
     """A binary operator on inline scalars."""
     cdef Node *n = node_new()
     cdef double d[2]
-    cdef int levels = recorded_levels(op, (a.flags | b.flags) & LEVEL_MASK)
+    cdef int levels = recorded_levels(op, a, b)
     if not levels:
         n.v = SCALAR_VALUE[op](a.v, b.v)
         set_kind(n, OP_CONST, a.flags & b.flags & NODE_WEAK)
@@ -104,10 +104,19 @@ cdef inline void link_scalar(Node *n, Scalar a, double da, Scalar b, double db) 
     n.d1 = db if b.flags & LEVEL_MASK else b.v
 
 
-cdef inline int recorded_levels(int op, int levels) noexcept:
+cdef inline int recorded_levels(int op, Node *a, Node *b) noexcept:
     """Those of the operands' levels that record this operator."""
-    levels = recording(levels)
-    return levels if has_partial(op) else tracing(levels)
+    cdef int levels = recording(<int>((a.flags | (b.flags if b != NULL else 0)) & LEVEL_MASK))
+    return levels if not levels or has_partial(op) else traced_levels(levels, a, b)
+
+
+cdef int traced_levels(int levels, Node *a, Node *b) noexcept:
+    """Those that record operators without a derivative."""
+    cdef int others = perhaps_elsewhere(levels)
+    if others and not is_traced_elsewhere(<Array><PyObject *>a) \
+            and (b == NULL or not is_traced_elsewhere(<Array><PyObject *>b)):
+        others = 0
+    return (levels & <int>cdiff_tls.tracing) | others
 
 
 cdef inline bint has_partial(int op) noexcept nogil:
@@ -175,9 +184,8 @@ cdef inline bint plain_partner(Array a, Array b) noexcept:
 cdef Array record_array(int op, Array y, Array a, Array b):
     """Link an array result to its operands, pinning the values its partials read."""
     cdef Node *n = N(y)
-    cdef int levels = levels_of(N(a)) | (levels_of(N(b)) if b is not None else 0)
+    cdef int levels = recorded_levels(op, N(a), N(b) if b is not None else NULL)
     cdef unsigned int reads = 0
-    levels = recorded_levels(op, levels)
     if not levels:
         return y
     if levels_of(N(a)):
@@ -305,14 +313,12 @@ cdef inline Node *quick_of "cdiff_quick_of"(int op, Node *a, Node *b) except? NU
 
 cdef inline void quick_record(int op, Node *n, Node *a, Node *b) noexcept:
     """record_array for the short way."""
-    cdef int levels = a.flags & LEVEL_MASK
-    cdef int reads = OP_SAVES[op][0] if levels else 0
-    if b != NULL and b.flags & LEVEL_MASK:
-        levels |= b.flags & LEVEL_MASK
-        reads |= OP_SAVES[op][1]
-    levels = recorded_levels(op, levels)
+    cdef int levels = recorded_levels(op, a, b)
+    cdef int reads = OP_SAVES[op][0] if a.flags & LEVEL_MASK else 0
     if not levels:
         return
+    if b != NULL and b.flags & LEVEL_MASK:
+        reads |= OP_SAVES[op][1]
     if tracing(levels):
         reads |= 3
     if reads & 4:
