@@ -56,7 +56,7 @@ OWN = {
     "cdiff.numpy._convolve": "Convolution",
     "cdiff.numpy._creation": "_has_no_finite",
     "cdiff.numpy._decompositions": "Complement Eig Eigh Eigvals Eigvalsh Svd Svdvals "
-    "_full_rank _largest _mirrored _reaches _same_order _small _turns",
+    "_from_largest _full_rank _largest _mirrored _reaches _same_order _small _turns",
     "cdiff.numpy._det": "Determinant _is_regular",
     "cdiff.numpy._edit": "_chosen _one_row",
     "cdiff.numpy._elementary": "_exponents _halves _is_real _stays",

@@ -412,10 +412,8 @@ class Svd(Decomposition):
             return self.kept[1]
         own = _core.reduced_svd(a)
         found: Any = np.linalg.svd(a, full_matrices=False) if own is None else own
-        if not self.options:
-            return found
         u, s, vt = self.split(found, a)
-        if all_differ(s):
+        if not self.options or all_differ(s):
             return found
         return turned(s, u), s, turned(s, vt.mT.conj(), second=True).mT.conj()
 
