@@ -165,7 +165,7 @@ cdef bint tridiagonalise(Condensed *f, double *d, double *e) noexcept nogil:
 
 cdef bint column_step(Condensed *f, Py_ssize_t j, double *d) noexcept nogil:
     """Column j: a number d[j], and rows of V and Q."""
-    cdef Py_ssize_t k = j % PANEL, m = f.m - j, n = f.n - j - 1, after = j + 1, i
+    cdef Py_ssize_t k = j % PANEL, m = f.m - j, n = f.n - j - 1, after = j + 1
     cdef Py_ssize_t long_ = f.left.step, step = f.step
     cdef double *v = f.left.v + j * long_
     cdef double *q = f.q + k * step
@@ -173,8 +173,10 @@ cdef bint column_step(Condensed *f, Py_ssize_t j, double *d) noexcept nogil:
     cdef const double *us = f.right.v + (j - k) * step
     cdef Py_ssize_t begin
     cdef double tau
-    for i in range(j, f.m):
-        v[i] = f.a[i * step + j]
+    if k == 0:                    # the columns of the panel, each line of the cache once
+        copy_rows(PANEL if PANEL < f.n - j else f.n - j, m, v + j, long_,
+                  <const char *>(f.a + j * step + j), NUMBER, step * NUMBER)
+    memset(v + j - k, 0, k * NUMBER)
     subtract_rows(k, m, vs + j, long_, f.q + j, step, v + j, f.sums)
     subtract_rows(k, m, f.r + j, long_, us + j, step, v + j, f.sums)
     if not reflection(m, v + j, &tau, &d[j]):
