@@ -98,7 +98,7 @@ KERNEL_DECLARATIONS = """cdef extern from "loops/kernel_table.h":
     ctypedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                              const double *x) noexcept nogil
     ctypedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
-                                const double *x, int64_t gap) noexcept nogil
+                                const double *x, int64_t gap, int adds) noexcept nogil
     ctypedef void (*digest_fn)(int64_t n, const char *data, uint64_t *out) noexcept nogil
     ctypedef int64_t (*positions_fn)(int64_t n, int64_t count, int64_t *rows,
                                      const int64_t *given) noexcept nogil

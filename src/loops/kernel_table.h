@@ -114,7 +114,7 @@ enum { ROW_SUM, ROW_SQUARES, ROW_PROD, ROW_MAX, ROW_MIN, N_ROW_KINDS };
 typedef void (*rows_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                         const double *x);
 typedef void (*columns_fn)(int64_t m, int64_t n, double *y, const double *a, int64_t step,
-                           const double *x, int64_t gap);
+                           const double *x, int64_t gap, int adds);
 
 /* C = A B, or C - A B, for an m x k matrix A and a k x n matrix B of any strides, in bytes; the rows
  * of C are contiguous and ci bytes apart.  See matmul_loops.h. */

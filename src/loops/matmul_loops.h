@@ -19,20 +19,13 @@
 #else
 
 enum {
-    VECTOR = 8,            /* doubles in a vector */
     TILE_ROWS = 8,
     TILE_COLUMNS = 3 * VECTOR
 };
 
-typedef double wide __attribute__((vector_size(64)));
-typedef double loose_wide __attribute__((vector_size(64), aligned(8), may_alias));
 typedef double loose_double __attribute__((aligned(8), may_alias));
 
 #define WIDE_AT(p, j) (((loose_wide *)(p))[j])
-#define FIRST_LANES(n) ((__mmask8)((1u << (n)) - 1))
-/* Lanes outside a mask are neither read nor written. */
-#define LOAD_LANES(mask, p) ((wide)_mm512_maskz_loadu_pd(mask, (const void *)(p)))
-#define STORE_LANES(mask, p, v) _mm512_mask_storeu_pd((void *)(p), mask, (__m512d)(v))
 /* Keeps a compiler from computing all addresses of a tile beforehand, and spilling them. */
 #define NO_FORESIGHT(p) __asm__("" : "+r"(p))
 

@@ -87,11 +87,98 @@ static inline void dot_rows(int64_t n, double *y, const double *a, int64_t step,
 
 #endif
 
+#if defined(CDIFF_AVX512) && __has_builtin(__builtin_shufflevector)
+
+/* Doubles in a vector, and rows that go together; fewest elements of rows that are quicker so: loads
+ * that cross cache lines are slow, and so is the first instruction of this width after others. */
+enum { VECTOR = 8, FEWEST_WIDE = 32 };
+
+typedef double wide __attribute__((vector_size(64)));
+typedef double loose_wide __attribute__((vector_size(64), aligned(8), may_alias));
+
+#define FIRST_LANES(n) ((__mmask8)((1u << (n)) - 1))
+/* Lanes outside a mask are neither read nor written. */
+#define LOAD_LANES(mask, p) ((wide)_mm512_maskz_loadu_pd(mask, (const void *)(p)))
+#define STORE_LANES(mask, p, v) _mm512_mask_storeu_pd((void *)(p), mask, (__m512d)(v))
+/* Sums of neighbours, and of halves of vectors that are 0 4 1 5 of the next. */
+#define WIDE_PAIRS(a, b)                                                                          \
+    (__builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14)                                     \
+     + __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15))
+#define WIDE_QUARTERS(a, b)                                                                       \
+    (__builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13)                                      \
+     + __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15))
+
+/* y[i] = sum over k of a[i][k] x[k] for eight rows, like dot_rows. */
+static inline void dot_wide_rows(int64_t n, double *y, const double *a, int64_t step,
+                                 const double *x)
+{
+    const __mmask8 last = FIRST_LANES(n % VECTOR);
+    wide s[VECTOR] = {{0}};
+    int64_t k;
+    int r;
+    for (k = 0; k + VECTOR <= n; k += VECTOR) {
+        const wide v = *(const loose_wide *)(x + k);
+#pragma GCC unroll 8
+        for (r = 0; r < VECTOR; r++)
+            s[r] += *(const loose_wide *)(row_of(a, r, step) + k) * v;
+    }
+    if (last) {
+        const wide v = LOAD_LANES(last, x + k);
+#pragma GCC unroll 8
+        for (r = 0; r < VECTOR; r++)
+            s[r] += LOAD_LANES(last, row_of(a, r, step) + k) * v;
+    }
+    s[0] = WIDE_QUARTERS(WIDE_PAIRS(s[0], s[1]), WIDE_PAIRS(s[2], s[3]));
+    s[1] = WIDE_QUARTERS(WIDE_PAIRS(s[4], s[5]), WIDE_PAIRS(s[6], s[7]));
+    *(loose_wide *)y = WIDE_QUARTERS(s[0], s[1]);
+}
+
+/* y += sign times the sum of rows, of n elements, times elements of x. */
+CDIFF_LIGHT void add_wide_rows(const int rows, int64_t n, double *y, const double *a, int64_t step,
+                               const double *x, int64_t gap, double sign)
+{
+    const __mmask8 last = FIRST_LANES(n % VECTOR);
+    wide f[VECTOR];
+    int64_t k;
+    int r;
+#pragma GCC unroll 8
+    for (r = 0; r < rows; r++)
+        f[r] = sign * *row_of(x, r, gap) - (wide){0};
+    for (k = 0; k + VECTOR <= n; k += VECTOR) {
+        wide sum = *(const loose_wide *)(y + k), other = {0};
+#pragma GCC unroll 8
+        for (r = 0; r < rows; r += 2) {
+            sum += *(const loose_wide *)(row_of(a, r, step) + k) * f[r];
+            if (r + 1 < rows)
+                other += *(const loose_wide *)(row_of(a, r + 1, step) + k) * f[r + 1];
+        }
+        *(loose_wide *)(y + k) = sum + other;
+    }
+    if (last) {
+        wide sum = LOAD_LANES(last, y + k);
+#pragma GCC unroll 8
+        for (r = 0; r < rows; r++)
+            sum += LOAD_LANES(last, row_of(a, r, step) + k) * f[r];
+        STORE_LANES(last, y + k, sum);
+    }
+}
+
+#endif
+
 /* y = A x: m rows of n neighbouring elements, `step` bytes apart. */
 CDIFF_UNROLLED static void rows_kernel(int64_t m, int64_t n, double *y, const double *a, int64_t step,
                         const double *x)
 {
     int64_t i;
+#ifdef FIRST_LANES
+    if (m >= VECTOR && n >= FEWEST_WIDE && step % (int64_t)sizeof(wide) == 0) {
+        for (i = 0; i + VECTOR <= m; i += VECTOR)
+            dot_wide_rows(n, y + i, row_of(a, i, step), step, x);
+        if (i < m) /* the last rows once more with some of those before */
+            dot_wide_rows(n, y + m - VECTOR, row_of(a, m - VECTOR, step), step, x);
+        return;
+    }
+#endif
     if (m < ROWS) {
         for (i = 0; i < m; i++)
             y[i] = dot_row(n, row_of(a, i, step), x);
@@ -99,41 +186,54 @@ CDIFF_UNROLLED static void rows_kernel(int64_t m, int64_t n, double *y, const do
     }
     for (i = 0; i + ROWS <= m; i += ROWS)
         dot_rows(n, y + i, row_of(a, i, step), step, x);
-    if (i < m) /* the last rows once more with some of those before */
+    if (i < m)
         dot_rows(n, y + m - ROWS, row_of(a, m - ROWS, step), step, x);
 }
 
-/* y = x A: the sum of m rows of n elements, `step` bytes apart, times elements of x, which are
- * `gap` bytes apart. */
-static void columns_kernel(int64_t m, int64_t n, double *y, const double *a, int64_t step,
-                           const double *x, int64_t gap)
+/* y += what four rows, and what one row, give. */
+static inline void add_row_products(int64_t n, double *y, const double *a, int64_t step,
+                                    const double *x, int64_t gap, double sign)
 {
-    int64_t i, j;
-    if (m % ROWS || !m) {
+    const double *p0 = a, *p1 = row_of(a, 1, step);
+    const double *p2 = row_of(a, 2, step), *p3 = row_of(a, 3, step);
+    const double f0 = sign * *x, f1 = sign * *row_of(x, 1, gap);
+    const double f2 = sign * *row_of(x, 2, gap), f3 = sign * *row_of(x, 3, gap);
+    int64_t j;
+    CDIFF_SIMD
+    for (j = 0; j < n; j++)
+        y[j] += (f0 * p0[j] + f1 * p1[j]) + (f2 * p2[j] + f3 * p3[j]);
+}
+
+static inline void add_row_product(int64_t n, double *y, const double *a, double f)
+{
+    int64_t j;
+    CDIFF_SIMD
+    for (j = 0; j < n; j++)
+        y[j] += f * a[j];
+}
+
+/* y = x A: the sum of m rows of n elements, `step` bytes apart, times elements of x, which are
+ * `gap` bytes apart.  It is added to what y holds where `adds` is 1, and subtracted where it is -1. */
+static void columns_kernel(int64_t m, int64_t n, double *y, const double *a, int64_t step,
+                           const double *x, int64_t gap, int adds)
+{
+    const double sign = adds < 0 ? -1.0 : 1.0;
+    int64_t i = 0;
+    if (!adds)
         fill(y, 0.0, n);
-        for (i = 0; i < m % ROWS; i++) {
-            const double *p = row_of(a, i, step);
-            const double f = *row_of(x, i, gap);
-            CDIFF_SIMD
-            for (j = 0; j < n; j++)
-                y[j] += f * p[j];
-        }
+#ifdef FIRST_LANES
+    if (n >= VECTOR) {
+        for (; i + VECTOR <= m; i += VECTOR)
+            add_wide_rows(VECTOR, n, y, row_of(a, i, step), step, row_of(x, i, gap), gap, sign);
+        for (; i < m; i++)
+            add_wide_rows(1, n, y, row_of(a, i, step), step, row_of(x, i, gap), gap, sign);
+        return;
     }
-    for (i = m % ROWS; i < m; i += ROWS) {
-        const double *p0 = row_of(a, i, step), *p1 = row_of(a, i + 1, step);
-        const double *p2 = row_of(a, i + 2, step), *p3 = row_of(a, i + 3, step);
-        const double f0 = *row_of(x, i, gap), f1 = *row_of(x, i + 1, gap);
-        const double f2 = *row_of(x, i + 2, gap), f3 = *row_of(x, i + 3, gap);
-        if (i) {
-            CDIFF_SIMD
-            for (j = 0; j < n; j++)
-                y[j] += (f0 * p0[j] + f1 * p1[j]) + (f2 * p2[j] + f3 * p3[j]);
-        } else {
-            CDIFF_SIMD
-            for (j = 0; j < n; j++)
-                y[j] = (f0 * p0[j] + f1 * p1[j]) + (f2 * p2[j] + f3 * p3[j]);
-        }
-    }
+#endif
+    for (; i < m % ROWS; i++)
+        add_row_product(n, y, row_of(a, i, step), sign * *row_of(x, i, gap));
+    for (; i < m; i += ROWS)
+        add_row_products(n, y, row_of(a, i, step), step, row_of(x, i, gap), gap, sign);
 }
 
 #endif

@@ -9,7 +9,7 @@
 # together as I - V.T T V, come with the steps.
 
 cdef enum:
-    PANEL = 32                    # reflections that act together
+    PANEL = 16                    # reflections that act together
     UPPER_ROWS = 64               # rows of an upper triangle that are settled together
     CACHE_LINE = 64
 
@@ -29,7 +29,6 @@ cdef struct Condensed:
     Reflectors right              # and S is some of these
     double *q                     # rows of n,
     double *r                     # and of m, numbers
-    double *sums
     double dots[2 * PANEL]
 
 
@@ -52,11 +51,9 @@ cdef double *aligned(double **room, Py_ssize_t count) noexcept nogil:
 
 
 cdef void subtract_rows(Py_ssize_t count, Py_ssize_t n, const double *rows, Py_ssize_t step,
-                        const double *f, Py_ssize_t gap, double *x, double *sums) noexcept nogil:
-    """x - f R, for the first n numbers of `count` rows and as many factors, `gap` numbers apart."""
-    if count:
-        KERNELS.columns(count, n, sums, rows, step * NUMBER, f, gap * NUMBER)
-        KERNELS.value[OP_SUBTRACT](n, x, x, sums, 1, 1)
+                        const double *f, Py_ssize_t gap, double *x) noexcept nogil:
+    """x -= f R, for n numbers of `count` rows, and as many factors, `gap` numbers apart."""
+    KERNELS.columns(count, n, x, rows, step * NUMBER, f, gap * NUMBER, -1)
 
 
 cdef bint reflection(Py_ssize_t n, double *x, double *tau, double *last) noexcept nogil:
@@ -82,16 +79,14 @@ cdef bint reflection(Py_ssize_t n, double *x, double *tau, double *last) noexcep
     return True
 
 
-cdef void join_panel(const Reflectors *f, Py_ssize_t j, double tau, const double *dots,
-                     double *sums) noexcept nogil:
+cdef void join_panel(const Reflectors *f, Py_ssize_t j, double tau,
+                     const double *dots) noexcept nogil:
     """The row of T.T for reflection j, of which `dots` has the products with those before it."""
-    cdef Py_ssize_t k = j % PANEL, i
+    cdef Py_ssize_t k = j % PANEL
     cdef double *row = f.t + j * PANEL
     memset(row, 0, PANEL * NUMBER)
-    if k:
-        KERNELS.columns(k, k, sums, row - k * PANEL, PANEL * NUMBER, dots, NUMBER)
-        for i in range(k):
-            row[i] = -tau * sums[i]
+    subtract_rows(k, k, row - k * PANEL, PANEL, dots, 1, row)
+    KERNELS.value[OP_MULTIPLY](k, row, row, &tau, 1, 0)
     row[k] = tau
 
 
@@ -113,8 +108,8 @@ cdef bint tridiagonal_step(Condensed *f, Py_ssize_t j, double *d, double *e) noe
     cdef const double *vs = f.left.v + (j - k) * step
     cdef double tau, half
     memcpy(v + j, f.a + j * step + j, (n + 1) * NUMBER)
-    subtract_rows(k, n + 1, f.q + j, step, vs + j, step, v + j, f.sums)
-    subtract_rows(k, n + 1, vs + j, step, f.q + j, step, v + j, f.sums)
+    subtract_rows(k, n + 1, f.q + j, step, vs + j, step, v + j)
+    subtract_rows(k, n + 1, vs + j, step, f.q + j, step, v + j)
     d[j] = v[j]
     v[j] = 0.0
     if n == 0:
@@ -124,13 +119,13 @@ cdef bint tridiagonal_step(Condensed *f, Py_ssize_t j, double *d, double *e) noe
     KERNELS.symmetric(after, whole_vectors(f.n), <const char *>f.a, step * NUMBER, v, w)
     KERNELS.rows(k, n, f.dots, vs + after, step * NUMBER, v + after)
     KERNELS.rows(k, n, f.dots + PANEL, f.q + after, step * NUMBER, v + after)
-    join_panel(&f.left, j, tau, f.dots, f.sums)
-    subtract_rows(k, n, f.q + after, step, f.dots, 1, w + after, f.sums)
-    subtract_rows(k, n, vs + after, step, f.dots + PANEL, 1, w + after, f.sums)
+    join_panel(&f.left, j, tau, f.dots)
+    subtract_rows(k, n, f.q + after, step, f.dots, 1, w + after)
+    subtract_rows(k, n, vs + after, step, f.dots + PANEL, 1, w + after)
     KERNELS.value[OP_MULTIPLY](n, w + after, w + after, &tau, 1, 0)
     KERNELS.rows(1, n, &half, w + after, step * NUMBER, v + after)
     half *= 0.5 * tau
-    subtract_rows(1, n, v + after, step, &half, 1, w + after, f.sums)
+    subtract_rows(1, n, v + after, step, &half, 1, w + after)
     return True
 
 
@@ -177,19 +172,19 @@ cdef bint column_step(Condensed *f, Py_ssize_t j, double *d) noexcept nogil:
         copy_rows(PANEL if PANEL < f.n - j else f.n - j, m, v + j, long_,
                   <const char *>(f.a + j * step + j), NUMBER, step * NUMBER)
     memset(v + j - k, 0, k * NUMBER)
-    subtract_rows(k, m, vs + j, long_, f.q + j, step, v + j, f.sums)
-    subtract_rows(k, m, f.r + j, long_, us + j, step, v + j, f.sums)
+    subtract_rows(k, m, vs + j, long_, f.q + j, step, v + j)
+    subtract_rows(k, m, f.r + j, long_, us + j, step, v + j)
     if not reflection(m, v + j, &tau, &d[j]):
         return False
     KERNELS.rows(k, m, f.dots, vs + j, long_ * NUMBER, v + j)
     KERNELS.rows(k, m, f.dots + PANEL, f.r + j, long_ * NUMBER, v + j)
-    join_panel(&f.left, j, tau, f.dots, f.sums)
+    join_panel(&f.left, j, tau, f.dots)
     if n:
         begin = after // 8 * 8
         KERNELS.columns(m, f.n - begin, q + begin, f.a + j * step + begin, step * NUMBER, v + j,
-                        NUMBER)
-        subtract_rows(k, n, f.q + after, step, f.dots, 1, q + after, f.sums)
-        subtract_rows(k, n, us + after, step, f.dots + PANEL, 1, q + after, f.sums)
+                        NUMBER, 0)
+        subtract_rows(k, n, f.q + after, step, f.dots, 1, q + after)
+        subtract_rows(k, n, us + after, step, f.dots + PANEL, 1, q + after)
         KERNELS.value[OP_MULTIPLY](n, q + after, q + after, &tau, 1, 0)
     return True
 
@@ -206,18 +201,19 @@ cdef bint row_step(Condensed *f, Py_ssize_t j, double *e) noexcept nogil:
     cdef double tau
     if n == 0:
         return True
+    memset(u + j - k, 0, (k + 1) * NUMBER)
     memcpy(u + after, f.a + j * step + after, n * NUMBER)
-    subtract_rows(k + 1, n, f.q + after, step, vs + j, long_, u + after, f.sums)
-    subtract_rows(k, n, us + after, step, f.r + j, long_, u + after, f.sums)
+    subtract_rows(k + 1, n, f.q + after, step, vs + j, long_, u + after)
+    subtract_rows(k, n, us + after, step, f.r + j, long_, u + after)
     if not reflection(n, u + after, &tau, &e[j]):
         return False
     KERNELS.rows(k + 1, n, f.dots + PANEL, f.q + after, step * NUMBER, u + after)
     KERNELS.rows(k, n, f.dots, us + after, step * NUMBER, u + after)
-    join_panel(&f.right, j, tau, f.dots, f.sums)
+    join_panel(&f.right, j, tau, f.dots)
     begin = after // 8 * 8
     KERNELS.rows(m, f.n - begin, r + after, f.a + after * step + begin, step * NUMBER, u + begin)
-    subtract_rows(k + 1, m, vs + after, long_, f.dots + PANEL, 1, r + after, f.sums)
-    subtract_rows(k, m, f.r + after, long_, f.dots, 1, r + after, f.sums)
+    subtract_rows(k + 1, m, vs + after, long_, f.dots + PANEL, 1, r + after)
+    subtract_rows(k, m, f.r + after, long_, f.dots, 1, r + after)
     KERNELS.value[OP_MULTIPLY](m, r + after, r + after, &tau, 1, 0)
     return True
 

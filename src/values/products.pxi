@@ -107,11 +107,11 @@ cdef void simple_product(const MatrixProduct *p) noexcept nogil:
     elif p.n == 1 and p.ak == sizeof(double) and p.bk == sizeof(double):
         KERNELS.rows(p.m, p.k, c, <const double *>p.a, p.ai, <const double *>p.b)
     elif p.n == 1 and p.ai == sizeof(double):
-        KERNELS.columns(p.k, p.m, c, <const double *>p.a, p.ak, <const double *>p.b, p.bk)
+        KERNELS.columns(p.k, p.m, c, <const double *>p.a, p.ak, <const double *>p.b, p.bk, 0)
     elif p.bj == sizeof(double):
         for i in range(p.m):
             KERNELS.columns(p.k, p.n, c + i * p.n, <const double *>p.b, p.bk,
-                            <const double *>(p.a + i * p.ai), p.ak)
+                            <const double *>(p.a + i * p.ai), p.ak, 0)
     elif p.m == 1 and p.ak == sizeof(double) and p.bk == sizeof(double):
         KERNELS.rows(p.n, p.k, c, <const double *>p.b, p.bj, <const double *>p.a)
     else:

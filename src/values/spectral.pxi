@@ -97,13 +97,12 @@ def symmetric_eigen(np.ndarray a):
     f.step = f.left.step = row_step_of(n)
     size = n + n * n
     packed = new_array(1, &size, NPY_DOUBLE)
-    kept = some_room((2 * n + 8 + PANEL + 1) * f.step + n * PANEL
+    kept = some_room((2 * n + 8 + PANEL) * f.step + n * PANEL
                      + more_of(n * (n + 10) + 4, n + 2 * PANEL * n), &room)
     f.a = aligned(&room, whole_vectors(n) * f.step)
     f.left.v = aligned(&room, n * f.step)
     f.q = aligned(&room, PANEL * f.step)
     memset(f.a, 0, (f.q - f.a) * NUMBER)
-    f.sums = aligned(&room, f.step)
     f.left.t = aligned(&room, n * PANEL)
     copy_rows(n, n, f.a, f.step, np.PyArray_BYTES(a), np.PyArray_STRIDE(a, 1),
               np.PyArray_STRIDE(a, 0))
@@ -166,15 +165,13 @@ cdef object nearly_square_svd(np.ndarray a):
     f.right.step = f.step
     size = m * n + n + n * n
     packed = new_array(1, &size, NPY_DOUBLE)
-    kept = some_room((m + n + PANEL) * f.step + (n + PANEL + 1) * f.left.step + 2 * n * PANEL
+    kept = some_room((m + n + PANEL) * f.step + (n + PANEL) * f.left.step + 2 * n * PANEL
                      + n * (n + 1) + more_of(n * (3 * n + 12), 2 * PANEL * n), &room)
     f.a = aligned(&room, m * f.step)
     f.left.v = aligned(&room, n * f.left.step)
     f.right.v = aligned(&room, n * f.step)
     f.q = aligned(&room, PANEL * f.step)
-    memset(f.left.v, 0, (f.q - f.left.v) * NUMBER)
     f.r = aligned(&room, PANEL * f.left.step)
-    f.sums = aligned(&room, f.left.step)
     f.left.t = aligned(&room, n * PANEL)
     f.right.t = aligned(&room, n * PANEL)
     copy_rows(m, n, f.a, f.step, np.PyArray_BYTES(a), np.PyArray_STRIDE(a, 0),
