@@ -137,3 +137,28 @@ def test_select_downward(n):
     a, b = RANDOM.uniform(0.5, 1.5, n), RANDOM.uniform(0.5, 1.5, n)
     for _ in range(3):
         check(cnp.where(a > b, cd.array(a), b), np.where(a > b, a, b))
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (3, 40, 333)])
+def test_compiled_functions_of_operands_across(shape):
+    a, b, c = (RANDOM.uniform(0.5, 1.5, shape[::-1]) for _ in range(3))
+    c = np.ascontiguousarray(c.T)
+    check(cd.compile(lambda a, b, c: (a.T - b.T) * c + a.T)(a, b, c), (a.T - b.T) * c + a.T)
+    plain = cd.array(np.ascontiguousarray(a.T))
+    check(cd.compile(lambda a, c: cnp.exp(a.T) * c)(a, c), np.asarray(cnp.exp(plain)) * c)
+    for axis in (None, 0, -1):
+        found = cd.compile(lambda a, c: cnp.sum(a.T * c, axis))(a, c)  # noqa: B023
+        np.testing.assert_allclose(found, np.sum(a.T * c, axis), rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (40, 2), (65, 67)])
+def test_norms_of_what_lies_across(shape):
+    a, plain = across(shape)
+    for x, scale in ((plain, 1.0), (plain, 1e200), (plain, 1e-200), (plain[::-1, ::2], 1.0)):
+        for axis in (None, 0, 1, (0, 1)):
+            wanted = np.linalg.norm(x, axis=axis) * scale
+            for form in (x, np.asfortranarray(x)):
+                found = cnp.linalg.norm(cd.array(form * scale), axis=axis)
+                np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-13)
+    check(cnp.linalg.norm(a * 0.0, axis=0), np.zeros(shape[1]))
+    check(cnp.linalg.norm(a * np.inf, axis=0), np.full(shape[1], np.inf))

@@ -50,7 +50,8 @@ SHORT = "?bBhHf"  # dtypes that become single precision beside it
 SMALL_MATRIX = 4096  # elements of a triangular mask that is kept
 
 FEW_RANKS = 8  # in a long row, that are looked for one by one
-LONG_ROW = 1000  # elements from where a second look at a sorted row costs less than it saves
+LONG_ROW = 1000  # elements from where a second look at a sorted row costs less than it saves,
+MANY_KEYS, SHORT_ROW = 2000, 16  # and of rows that are not short
 
 # --- by condition ---------------------------------------------------------------------------------
 
@@ -395,9 +396,9 @@ def sort(
 
 
 def stable_order(keys: Any, axis: int) -> Any:
-    """As `argsort(axis, kind="stable")`, of long rows by NumPy's vectorised sorts, which are not
+    """As `argsort(axis, kind="stable")`, of many keys by NumPy's vectorised sorts, which are not
     stable: one of the keys, and where some are equal one of their numbers and places together."""
-    if keys.dtype.kind != "f" or keys.shape[axis] < LONG_ROW:
+    if keys.dtype.kind != "f" or keys.size < MANY_KEYS or keys.shape[axis] < SHORT_ROW:
         return keys.argsort(axis, kind="stable")
     order = keys.argsort(axis)
     n = order.shape[axis]

@@ -401,6 +401,7 @@ cdef class _GroupCompiler:
         g.block = MAX_BLOCK if g.block > MAX_BLOCK else 64 if g.block < 64 else g.block
         if 0 < g.row < g.block:
             g.block = g.block // g.row * g.row
+        g.block = self.panel_block(lanes, g.block)
         g.chunk = chunk_points(CHUNK if g.n_sums else SHORT_CHUNK, g.row, g.block)
         if g.chunk > g.size:
             g.chunk = g.size
@@ -427,6 +428,23 @@ cdef class _GroupCompiler:
         g.spare = g.lane_bytes
         g.lane_bytes += LINE + g.n_results * g.halo * <Py_ssize_t>sizeof(double)
         return 0
+
+    cdef Py_ssize_t panel_block(self, int lanes, Py_ssize_t block) noexcept:
+        """Whole panels, where an operand is crossed whose rows are long: one by one each of them
+        takes a number out of every cache line."""
+        cdef Group *g = self.group
+        cdef const Gather *x
+        cdef Py_ssize_t n
+        cdef int k
+        for k in range(g.n_micros):
+            x = g.micros[k].gather
+            if g.micros[k].kind == MICRO_GATHER and x.taking == NULL and x.ndim > 1 \
+                    and x.width == 8 and is_crossed(x.strides, x.ndim - 1) and not g.n_shifts:
+                n = PANEL_ROWS * x.shape[x.ndim - 1]
+                if block < n <= MAX_PANEL and (lanes + 2) * n <= PANEL_ROOM \
+                        and (g.row == 0 or n % g.row == 0):
+                    block = n
+        return block
 
     cdef int share_lanes(self) except -1:
         """Values that do not live together share a lane; returns how many lanes there are.  What
@@ -542,7 +560,7 @@ cdef class _GroupCompiler:
             total += g.streams[k].step
         g.fetches = total * g.block // LINE // (g.n_micros + 1) + 1
         # Runs go along all their memory in step, which the processor foresees by itself.
-        if g.size * total <= FETCH_AHEAD or has_runs(g):
+        if g.size * total <= FETCH_AHEAD or has_runs(g) or g.block > MAX_BLOCK:
             g.n_streams = 0
         return 0
 

@@ -50,7 +50,8 @@ cdef enum:
     # Five for each instruction, what is scattered besides, and tables (native.pxi).
     MAX_SLOTS = 6 * MAX_GROUP + 64
     MOST_HALO = 4096              # points that are computed again at the start of a chunk
-    LANE_ROOM = 3584              # doubles that all lanes of a group may take: most of L1
+    LANE_ROOM = 3584              # doubles that all lanes of a group may take: most of L1;
+    PANEL_ROOM = 65536            # with whole panels of crossed operands, some of L2
 
 # What the doubles of a slot are.
 cdef enum Content:

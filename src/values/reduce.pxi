@@ -355,7 +355,27 @@ cdef Array value_norm2(Array a, list operands, object attrs):
         y = reduced_array(r, attrs[0], attrs[1], NPY_DOUBLE)
         if norm2_loop(&s, <double *>r.data, <double *>N(y).arr.data):
             return y
+    elif r.typenum == NPY_DOUBLE and r.size:
+        y = array_value(OP_SQUARE, a, None)
+        need(y)
+        y = contiguous(as_block(value_sum(y, None, attrs)))
+        if roots_of_squares(N(y).arr.size, <double *>N(y).arr.data):
+            return y
     return scaled_norm2(ndarray_of(a), attrs)
+
+
+cdef inline bint is_usual_square(double total) noexcept nogil:
+    return 1e-290 < total < 1e300
+
+
+cdef bint roots_of_squares(Py_ssize_t n, double *totals) noexcept nogil:
+    """In place; False if one of them needs the scaled formula."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if not is_usual_square(totals[i]):
+            return False
+    KERNELS.value[OP_SQRT](n, totals, totals, NULL, 1, 0)
+    return True
 
 
 cdef bint norm2_loop(const Layout *s, const double *p, double *out) noexcept nogil:
@@ -364,7 +384,7 @@ cdef bint norm2_loop(const Layout *s, const double *p, double *out) noexcept nog
     cdef Py_ssize_t i
     for i in range(s.outer):
         total = KERNELS.row[ROW_SQUARES](s.n, p)
-        if not 1e-290 < total < 1e300:
+        if not is_usual_square(total):
             return False
         out[i] = SCALAR_VALUE[OP_SQRT](total, 0.0)
         p += s.n
