@@ -397,7 +397,8 @@ def sort(
 
 def stable_order(keys: Any, axis: int) -> Any:
     """As `argsort(axis, kind="stable")`, of many keys by NumPy's vectorised sorts, which are not
-    stable: one of the keys, and where some are equal one of their numbers and places together."""
+    stable: one of the keys, and where some are equal one of their numbers and places together, or
+    in few rows the stable one."""
     if keys.dtype.kind != "f" or keys.size < MANY_KEYS or keys.shape[axis] < SHORT_ROW:
         return keys.argsort(axis, kind="stable")
     order = keys.argsort(axis)
@@ -408,6 +409,11 @@ def stable_order(keys: Any, axis: int) -> Any:
     lower, upper = (index_along(axis, part) for part in (slice(None, -1), slice(1, None)))
     larger = ordered[upper] != ordered[lower]
     if larger.all():
+        return order
+    mixed = ~larger.all(axis)
+    if np.count_nonzero(mixed) * 4 < mixed.size:
+        rows = np.moveaxis(order, axis, -1)
+        rows[mixed] = np.moveaxis(keys, axis, -1)[mixed].argsort(-1, kind="stable")
         return order
     order[upper] += np.cumsum(larger, axis) * n
     order.sort(axis)
@@ -463,8 +469,13 @@ def median(
     >>> cd.grad(cnp.median)(np.array([3.0, 1.0, 2.0, 9.0]))
     array([0.5, 0. , 0.5, 0. ])
     """
+    return middle_element("median", a, axis, out, keepdims)
+
+
+def middle_element(name: str, a: ArrayLike, axis: Any, out: Any, keepdims: Any) -> Array:
+    """The median over axes; `name` is that of the function for errors."""
     a = as_array(a)
-    axes = axes_of(a, listed_axes(axis), "median")
+    axes = axes_of(a, listed_axes(axis), name)
     shape = a.shape
     rest = [i for i in range(len(shape)) if i not in axes]
     lead = tuple([shape[i] for i in rest])
@@ -473,13 +484,13 @@ def median(
     result = _middle(a, n)
     if keepdims:
         result = _core.reshape(result, tuple([1 if i in axes else k for i, k in enumerate(shape)]))
-    return result if out is None else store(out, result, "median")
+    return result if out is None else store(out, result, name)
 
 
 def _middle(a: Array, n: int) -> Array:
     """Median along the last axis."""
     if n == 0:
-        warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=4)
+        warnings.warn("Mean of empty slice.", RuntimeWarning, stacklevel=5)
         return as_array(np.full(a.shape[:-1], np.nan, np.result_type(a.dtype, np.float32)))
     low, high = (n - 1) // 2, n // 2
     if n < LONG_ROW or in_program(a):

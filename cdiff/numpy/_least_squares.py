@@ -27,6 +27,7 @@ from cdiff.numpy._common import (
 )
 from cdiff.numpy._decomposition import ByCotangent
 from cdiff.numpy._decompositions import (
+    Svd,
     floating,
     matrix_of,
     singular_values,
@@ -54,8 +55,10 @@ class Pinv(ByCotangent):
 
     def results(self, a: Any) -> tuple[Any, ...]:
         cut, more = self.options
-        s = np.linalg.svd(a, compute_uv=False) if more else None
-        return (np.linalg.pinv(a, _relative(s, cut, more)),)
+        u, s, vt = Svd().parts(a)
+        kept = kept_values(s, cut, more)
+        inverse = np.divide(1.0, s, where=kept, out=np.zeros_like(s))
+        return (np.matmul(vt.conj().mT, inverse[..., None] * u.conj().mT),)
 
     def cotangent(self, a: Array, results: list[Array], cotangents: list[Array]) -> Array:
         # dp = p p^H da^H (1 - a p) + (1 - p a) da^H p^H p - p da p

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array
+from cdiff._core import Array, in_program, value
 from cdiff.numpy import _reduce
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -38,6 +38,11 @@ def _without_nan(a: ArrayLike, neutral: float) -> Array:
     return _core.where(np.isnan(a), np.asarray(neutral, a.dtype), a) if a.dtype.kind in "fc" else a
 
 
+def _complete(result: Array) -> bool:
+    """Did a reduction meet no NaN?  A program being recorded does not know, so: no."""
+    return not in_program(result) and not np.isnan(value(result)).any()
+
+
 def _valid(a: Array, where: Any) -> Any:
     """Where an element counts, for a where= argument of NumPy."""
     if a.dtype.kind not in "fc":
@@ -48,6 +53,19 @@ def _valid(a: Array, where: Any) -> Any:
 
 def _not_nan(a: Any, where: Any) -> Any:
     return ~np.isnan(a) & where
+
+
+def _reduced(
+    reduce: Any, a: ArrayLike, neutral: float, axis: Any, dtype: Any, out: Any, *others: Any
+) -> Array:
+    """Of all elements where none of them is NaN, else of the rest."""
+    a = as_array(a)
+    if out is None and a.dtype.kind in "fc":
+        with np.errstate(invalid="ignore"):
+            result = reduce(a, axis, dtype, None, *others)
+        if _complete(result):
+            return result
+    return reduce(_without_nan(a, neutral), axis, dtype, out, *others)
 
 
 def _check_floating(a: Array, dtype: Any, name: str) -> None:
@@ -70,7 +88,7 @@ def nansum(
     >>> cd.grad(cnp.nansum)(np.array([2.0, np.nan]))
     array([1., 0.])
     """
-    return _reduce.sum(_without_nan(a, 0.0), axis, dtype, out, keepdims, initial, where)
+    return _reduced(_reduce.sum, a, 0.0, axis, dtype, out, keepdims, initial, where)
 
 
 @mirrors(np.nanprod)
@@ -88,7 +106,7 @@ def nanprod(
     >>> cd.grad(cnp.nanprod)(np.array([0.0, np.nan, 3.0]))
     array([3., 0., 0.])
     """
-    return _reduce.prod(_without_nan(a, 1.0), axis, dtype, out, keepdims, initial, where)
+    return _reduced(_reduce.prod, a, 1.0, axis, dtype, out, keepdims, initial, where)
 
 
 @mirrors(np.nancumsum)
@@ -151,16 +169,25 @@ def _extreme(
 ) -> Array:
     a = as_array(a)
     reduce, never = (_reduce.max, -np.inf) if name == "nanmax" else (_reduce.min, np.inf)
-    result = reduce(_without_nan(a, never), axis, None, keepdims, initial, where)
-    if a.dtype.kind == "f":
-        axes = axes_of(a, axis, name, True)
-        kept = keepdims is not NO_VALUE and bool(keepdims)
-        empty = of_values(_all_nan, a, axes, kept, initial, where)
-        if any_true(empty):
-            if type(empty) is not Array:
-                warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
-            result = _core.where(empty, np.asarray(np.nan, a.dtype), result)
+    result = reduce(a, axis, None, keepdims, initial, where)
+    if a.dtype.kind in "fc" and not _complete(result):
+        result = reduce(_without_nan(a, never), axis, None, keepdims, initial, where)
+        if a.dtype.kind == "f":
+            result = _where_empty(name, a, result, axis, keepdims, initial, where)
     return result if out is None else store(out, result, name)
+
+
+def _where_empty(
+    name: str, a: Array, result: Array, axis: Any, keepdims: Any, initial: Any, where: Any
+) -> Array:
+    """The result with NaN where there was nothing else, and a warning."""
+    kept = keepdims is not NO_VALUE and bool(keepdims)
+    empty = of_values(_all_nan, a, axes_of(a, axis, name, True), kept, initial, where)
+    if not any_true(empty):
+        return result
+    if type(empty) is not Array:
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=5)
+    return _core.where(empty, np.asarray(np.nan, a.dtype), result)
 
 
 def _all_nan(a: Any, axes: tuple[int, ...], keepdims: bool, initial: Any, where: Any) -> Any:
@@ -191,6 +218,10 @@ def nanmean(
     if not a.ndim:  # unlike mean, it adds by a ufunc, which takes axis 0 of a number
         axis = axes_of(a, axis, "nanmean", True)
     with np.errstate(divide="ignore", invalid="ignore"):  # of nothing but NaN
+        if out is None:
+            result = _reduce.mean(a, axis, dtype, None, keepdims, where=where)
+            if _complete(result):
+                return result
         return _reduce.mean(a, axis, dtype, out, keepdims, where=_valid(a, where))
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cdiff import _core
-from cdiff._core import Array, any_array, in_program
+from cdiff._core import Array, any_array, in_program, value
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     NO_VALUE,
@@ -33,7 +33,7 @@ from cdiff.numpy._common import (
     of_values,
     store,
 )
-from cdiff.numpy._index import positions_of_ranks, sort, stable_order
+from cdiff.numpy._index import middle_element, positions_of_ranks, sort, stable_order
 from cdiff.numpy._nan import nanmean
 from cdiff.numpy._shape import moveaxis
 
@@ -151,7 +151,15 @@ def nanmedian(
     >>> cd.grad(cnp.nanmedian)(np.array([1.0, np.nan, 2.0]))
     array([0.5, 0. , 0.5])
     """
+    a = as_array(a)
+    if a.dtype.kind != "c" and _is_complete(a):
+        return middle_element("nanmedian", a, axis, out, keepdims is not NO_VALUE and keepdims)
     return _quantile("nanmedian", a, 0.5, axis, out, "linear", keepdims, None)
+
+
+def _is_complete(a: Array) -> bool:
+    """Has it elements, and is none of them NaN?  A program being recorded does not know, so: no."""
+    return bool(a.size) and not in_program(a) and not np.isnan(value(a)).any()
 
 
 def _hundredth(q: ArrayLike) -> ArrayLike:
@@ -186,7 +194,8 @@ def _quantile(
     w = None if w is None else _last(w, axes)
     real = a.dtype.kind == "f"  # or the nanmedian of complex numbers
     dtype = _dtype(a, q, method if w is None else "inverted_cdf") if real else a.dtype
-    if w is None and not name.startswith("nan") and not any_array(q) and not in_program(rows):
+    ranked = not name.startswith("nan") or (real and _is_complete(rows))
+    if w is None and ranked and not any_array(q) and not in_program(rows):
         result = _at_points(rows, _points(rows.shape[-1], q, method, dtype))
     else:
         places = _places(name, rows, q, method, w)
