@@ -100,6 +100,9 @@ cdef frozenset SHAPED_BY_VALUES = frozenset((np.nonzero, np.flatnonzero, np.argw
 
 def result_shape(function, *args, **kwargs):
     """The shape of a function's result (of the first one of several) for these values."""
+    if (function is np.nonzero or function is np.flatnonzero) and len(args) == 1 \
+            and np.ndim(args[0]) and not kwargs:
+        return np.array([np.count_nonzero(args[0])], np.int64)
     result = function(*args, **kwargs)
     return np.array(np.shape(result[0] if isinstance(result, tuple) else result), np.int64)
 

@@ -96,6 +96,21 @@ cdef bint all_integers(tuple parts) except -1:
     return True
 
 
+cdef int mask_axes(object key, Array a) except -1:
+    """How many axes a key stands for that is a mask of a trace and nothing else; 0 for others."""
+    cdef int lead
+    if not is_mask(key):
+        return 0
+    lead = ndim_of(<Array>key)
+    return lead if shape_tuple(<Array>key) == shape_tuple(a)[:lead] else 0
+
+
+cdef Array end_to_end(Array a, int lead):
+    """With the first axes as one."""
+    cdef tuple shape = shape_tuple(a)
+    return apply_reshape(a, (product(shape[:lead]),) + shape[lead:])
+
+
 # ---------------------------------------------------------------- flat positions
 
 cdef class Positions:
@@ -181,8 +196,16 @@ def choice(shape, key):
     return np.broadcast_to(np.int8(0), shape)[key]
 
 
-cdef Array get_computed(Array a, tuple parts):
-    """a[parts] for a key that holds positions of a trace, or an error that it may catch."""
+cdef Array get_computed(Array a, object key):
+    """a[key] for a key that holds positions of a trace, or an error that it may catch; None if it
+    holds none."""
+    cdef tuple parts
+    cdef int lead = mask_axes(key, a)
+    if lead > 1:                  # positions of one axis say it all
+        a, key = end_to_end(a, lead), end_to_end(innermost(current(<Array>key)), lead)
+    parts = traced_key(key, a)
+    if parts is None:
+        return None
     try:
         return get_traced(a, parts)
     except IndexError:
@@ -202,8 +225,7 @@ cdef Array get_traced(Array a, tuple parts):
     if not all_integers(parts) or lead > len(shape):
         lead = len(shape)
     rows = computed_positions(shape, parts, lead, False)
-    a = apply_reshape(a, (product(shape[:lead]),) + shape[lead:])
-    return apply(OP_GATHER, [a, rows], None)
+    return apply(OP_GATHER, [end_to_end(a, <int>lead), rows], None)
 
 
 cdef Array rows_along(Array a, tuple parts):
@@ -236,8 +258,12 @@ cdef Array rows_along(Array a, tuple parts):
 cdef Array set_computed(Array a, object key, Array v):
     """`a` with a[key] = v where a trace computes the key, else None."""
     cdef tuple parts
-    if is_mask(key) and not ndim_of(innermost(v)) and shape_tuple(<Array>key) == shape_tuple(a):
+    cdef int lead = mask_axes(key, a)
+    if lead == ndim_of(innermost(a)) and lead and not ndim_of(innermost(v)):
         return where(innermost(current(<Array>key)), v, a)
+    if lead > 1:
+        return apply_reshape(set_computed(end_to_end(a, lead), end_to_end(
+            innermost(current(<Array>key)), lead), v), shape_tuple(a))
     parts = traced_key(key, a)
     if parts is None:
         return None

@@ -119,10 +119,8 @@ cdef Array get_item(Array a, object key):
     check_ellipses(keys)
     for k in keys:
         if not is_basic(k):
-            traced = traced_key(key, current(a))
-            if traced is not None:
-                return get_computed(current(a), traced)
-            return get_advanced(current(a), plain_key(key))
+            now = get_computed(current(a), key)
+            return now if now is not None else get_advanced(current(a), plain_key(key))
     return get_basic(a, parse_basic(a, keys))
 
 

@@ -351,6 +351,9 @@ cdef Array value_norm2(Array a, list operands, object attrs):
     cdef Array y
     a = as_block(a)
     r = N(a).arr
+    if r.typenum == NPY_FLOAT:
+        y = value_norm2(value_cast(a, None, (NPY_DOUBLE,)), None, attrs)
+        return value_cast(y, None, (NPY_FLOAT,))
     if find_layout(r, attrs[0], &s) and s.inner == 1:
         y = reduced_array(r, attrs[0], attrs[1], NPY_DOUBLE)
         if norm2_loop(&s, <double *>r.data, <double *>N(y).arr.data):
