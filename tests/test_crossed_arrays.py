@@ -160,5 +160,8 @@ def test_norms_of_what_lies_across(shape):
             for form in (x, np.asfortranarray(x)):
                 found = cnp.linalg.norm(cd.array(form * scale), axis=axis)
                 np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-13)
+    single = plain.astype(np.float32)
+    found = cnp.linalg.norm(cd.array(single), axis=0)
+    check(found, np.linalg.norm(single.astype(float), axis=0).astype(np.float32))
     check(cnp.linalg.norm(a * 0.0, axis=0), np.zeros(shape[1]))
     check(cnp.linalg.norm(a * np.inf, axis=0), np.full(shape[1], np.inf))
