@@ -124,6 +124,14 @@ def test_the_largest_of_no_elements_is_zero():
     np.testing.assert_array_equal(cnp.linalg.norm(x, np.inf, axis=0).numpy(), [0.0, 0.0])
 
 
+@pytest.mark.parametrize("name", ["nansum", "nanprod"])
+def test_integers_of_what_holds_nan(name):
+    x = np.array([[1.0, np.nan], [2.0, 3.0]])
+    found = getattr(cnp, name)(cd.array(x), axis=1, dtype=int)
+    np.testing.assert_array_equal(found.numpy(), getattr(np, name)(x, axis=1, dtype=int))
+    assert found.dtype == int
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 WRONG = {

@@ -39,8 +39,9 @@ def _without_nan(a: ArrayLike, neutral: float) -> Array:
 
 
 def _complete(result: Array) -> bool:
-    """Did a reduction meet no NaN?  A program being recorded does not know, so: no."""
-    return not in_program(result) and not np.isnan(value(result)).any()
+    """Did a reduction to floats meet no NaN?  A program being recorded does not know, so: no."""
+    inexact = result.dtype.kind in "fc"
+    return inexact and not in_program(result) and not np.isnan(value(result)).any()
 
 
 def _valid(a: Array, where: Any) -> Any:
