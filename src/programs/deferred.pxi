@@ -247,6 +247,8 @@ cdef Array value_again(Array n):
         return operand(n, 0)
     if op >= N_LOCAL:
         operands = graph_operands(n)[:None if OP_NARGS[op] == MANY else OP_NARGS[op]]
+        while operands[len(operands) - 1] is None:    # the second of two places, for a single one
+            operands.pop()
         if op == OP_CALL:                          # a rule is the value of its first operand
             return operands[0] if is_rule(N(n)) else called(y_attrs(n)[0], operands)
         return VALUE[op](<Array>operands[0], operands, y_attrs(n))

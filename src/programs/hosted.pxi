@@ -127,7 +127,7 @@ def from_signal(error):
 
     No value decides that: whoever waits for an error of an operation must let it pass.
     """
-    import signal  # seldom needed
+    import _signal as signal  # in every process: memory may be short for a file
 
     codes, trace = set(), error.__traceback__
     while trace is not None:
