@@ -22,7 +22,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import as_array
 from cdiff.numpy.linalg import norm as _norm
 from cdiff.scipy._mirror import constant
-from cdiff.scipy._need import scipy_module
+from cdiff.scipy._need import scipy_before, scipy_module
 from cdiff.scipy._others import other
 from cdiff.scipy.sparse._array import Solution, SparseArray, as_sparse, refusing, solved
 
@@ -112,7 +112,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None) -> Any:
     if not isinstance(x, SparseArray):
         return _linalg.norm(x, ord, axis)
     if axis is not None or ord not in (None, "f", "fro"):
-        return _norm(x.toarray(), ord, axis)
+        dense = x.toarray()
+        of_matrix = axis is None or np.size(axis) == 2
+        if not (scipy_before(1, 18) or of_matrix and ord in (None, "f", "fro", 2)):
+            # SciPy adds up real numbers of any precision in double.
+            dense = dense if dense.dtype.kind == "c" else _core.cast(dense, float)
+        return _norm(dense, ord, axis)
     at = x.structure  # elements that are given twice are added
     places, where = np.unique(
         np.asarray(at.rows, np.int64) * at.shape[1] + at.columns, return_inverse=True
