@@ -116,7 +116,7 @@ def unix_flags() -> tuple[list[str], list[str]]:
     compile_flags += ["-fvisibility=hidden", "-Wno-unused-function"]
     link_flags = []
     if DEBUG:
-        compile_flags += ["-O1", "-g", "-fno-omit-frame-pointer"]
+        compile_flags += ["-O1", "-g", "-fno-omit-frame-pointer", "-DCDIFF_DEBUG"]
     else:
         # A tenth smaller than -O3 and as fast: what gains by more says so (CDIFF_UNROLLED).
         compile_flags += ["-O2", "-g0"]
