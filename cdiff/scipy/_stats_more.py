@@ -128,7 +128,7 @@ family("foldcauchy", "c", "-log(pi) + log(1 / (1 + square(x - c)) + 1 / (1 + squ
        "(arctan(x - c) + arctan(x + c)) / pi", "(arctan2(1.0, x - c) + arctan2(1.0, x + c)) / pi",
        low="0", valid="c >= 0", at=(1.3,))
 family("foldnorm", "c", "logaddexp(-0.5 * square(x - c), -0.5 * square(x + c)) - log(2 * pi) / 2",
-       "where(x == 0, x * sqrt(2 / pi) * exp(-0.5 * square(c)),"
+       "where(x == 0, x * (2 / pi)**0.5 * exp(-0.5 * square(c + 0.0 * x)),"
        " exp(log_normal_mass(-x - c, x - c)))", "ndtr(c - x) + ndtr(-c - x)", low="0",
        valid="c >= 0", at=(1.3,),
        logsf="logaddexp(log_ndtr(c - x), log_ndtr(-c - x))")
@@ -143,7 +143,7 @@ family("geninvgauss", "p b", "xlogy(p - 1, x) - 0.5 * b * square(x - 1) / x - lo
        mode="(p - 1 + hypot(p - 1, b)) / b")
 family("kappa3", "a", "log(a) - (1 / a + 1) * log(a + power(x, a))",
        "x * power(a + power(x, a), -1 / a)",
-       "where(x == 0, 1 - x * power(a, -1 / a), -expm1(log_expit(a * log(x) - log(a)) / a))",
+       "where(x == 0, 1 - x * a**(-1 / a), -expm1(log_expit(a * log(x * a**(-1 / a))) / a))",
        "q * power(-expm1(a * log(q)) / a, -1 / a)",
        isf="(1 - q) * power(-expm1(a * log1p(-q)) / a, -1 / a)",
        low="0", high="inf", at=(1.6,))

@@ -227,8 +227,8 @@ family("chi2", "df", "xlogy(0.5 * df - 1, x) - 0.5 * x - gammaln(0.5 * df) - 0.5
        logcdf="log_lower(0.5 * df, 0.5 * x)", logsf="log_upper(0.5 * df, 0.5 * x)")
 family("chi", "df", "(1 - 0.5 * df) * log(2) - gammaln(0.5 * df) + xlogy(df - 1, x)"
        " - 0.5 * square(x)", "lower_mass(0.5 * df, x, 2.0, 0.5)",
-       "gammaincc(0.5 * df, 0.5 * square(x))", "sqrt(2) * lower_root(0.5 * df, q, 2.0)", low="0",
-       at=(3.4,), isf="sqrt(2) * upper_root(0.5 * df, q, 2.0)",
+       "gammaincc(0.5 * df, 0.5 * square(x))", "2**0.5 * lower_root(0.5 * df, q, 2.0)", low="0",
+       at=(3.4,), isf="2**0.5 * upper_root(0.5 * df, q, 2.0)",
        logcdf="log_lower(0.5 * df, 0.5 * square(x))", logsf="log_upper(0.5 * df, 0.5 * square(x))")
 family("f", "dfn dfd", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
        " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)",
@@ -331,9 +331,9 @@ family("loglaplace", "c", "log(0.5 * c) + xlogy(where(x < 1, c - 1, -c - 1), x)"
        isf="where(q < 0.5, power(2 * q, -1 / c), power(2 * (1 - q), 1 / c))")
 PARETO = "x * log1prel(c * x)"
 family("genpareto", "c", f"-(c + 1) * {PARETO}", f"-expm1(-{PARETO})", f"exp(-{PARETO})",
-       "where((q == 1) * (c < -0.5), (power(1 - q, -c) - 1) / where(c < -0.5, c, -1.0),"
+       "where((q == 1) * (c < -0.5), (power(1 - q, -c) - 1) / (c - (c >= -0.5)),"
        " -log1p(-q) * exprel(-c * log1p(-q)))",
-       isf="where((q == 0) * (c < -0.5), (power(q, -c) - 1) / where(c < -0.5, c, -1.0),"
+       isf="where((q == 0) * (c < -0.5), (power(q, -c) - 1) / (c - (c >= -0.5)),"
        " -log(q) * exprel(-c * log(q)))",
        logsf=f"-{PARETO}", valid="", low="0",
        high="where(c < 0, -1 / minimum(c, -1e-300), 1.7e308)", at=(0.4,))
@@ -375,9 +375,9 @@ family("loguniform", "a b", "-log(x) - log(log(b / a))", "log1p((x - a) / a) / l
        "log1p((b - x) / x) / log(b / a)", "a * exp(q * log(b / a))", low="a", high="b",
        valid="(a > 0) * (b > a)", at=(0.2, 2.4), isf="b * exp(-q * log(b / a))")
 family("truncnorm", "a b", f"({NORMAL}) - log_normal_mass(a, b)",
-       "where(x == a, (x - a) * exp(-0.5 * square(a) - log(2 * pi) / 2 - log_normal_mass(a, b)),"
+       "where(x == a, (x - a) / (2 * pi)**0.5 * exp(-0.5 * square(a) - log_normal_mass(a, b)),"
        " exp(log_normal_mass(a, x) - log_normal_mass(a, b)))",
-       "where(x == b, (b - x) * exp(-0.5 * square(b) - log(2 * pi) / 2 - log_normal_mass(a, b)),"
+       "where(x == b, (b - x) / (2 * pi)**0.5 * exp(-0.5 * square(b) - log_normal_mass(a, b)),"
        " exp(log_normal_mass(x, b) - log_normal_mass(a, b)))",
        "where(a > 0, -ndtri(ndtr(-a) - q * exp(log_normal_mass(a, b))),"
        " ndtri(ndtr(a) + q * exp(log_normal_mass(a, b))))",

@@ -314,7 +314,7 @@ class _Continuous(_Distribution):
     def _ended(self, y: Any, q: Any, shapes: list[Any], falling: bool) -> Any:
         """Quantiles of 0 and 1 where the density is 0, or the expression not finite: the ends of
         the support, left by a root, which has the infinite slope and is 0."""
-        family, edges = self._family, self._ends(shapes)
+        family, edges, dtype = self._family, self._ends(shapes), getattr(y, "dtype", _REAL)
         for end, edge, side, at in (
             (family.low, edges[0], 1.0, falling),
             (family.high, edges[1], -1.0, not falling),
@@ -325,7 +325,7 @@ class _Continuous(_Distribution):
                     continue  # of ends that are always finite the expression has a value
                 lost = lost & ~_core.less(_core.absolute(y), np.inf)
             y = _core.where(lost, edge + side * _core.sqrt(1.0 - q if at else q), y)
-        return y
+        return y if getattr(y, "dtype", dtype) == dtype else _core.cast(y, dtype)
 
     def _ends(self, shapes: list[Any]) -> tuple[Any, Any]:
         """The ends of the support."""
