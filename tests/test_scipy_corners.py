@@ -81,6 +81,17 @@ def slopes(f, point):
     (lambda x: csp.modstruve(-2.5, x), (0.3,), (0.0221047302226040,)),
     (lambda x: csp.hyp1f1(0.3, 0, x), (1.7,), (np.inf,)),
     (lambda p: csp.fdtri(0.0, 0.5, p), (0.7,), (np.nan,)),
+    (lambda k: csp.binom(4.4, k), (-2.0,), (-0.0289351851851852,)),
+    (csp.beta, (np.inf, 2.1), (0.0, 0.0)),
+    (csp.rgamma, (np.inf,), (0.0,)),
+    (csp.gammasgn, (np.inf,), (0.0,)),
+    (csp.kolmogorov, (np.inf,), (0.0,)),
+    (lambda x: csp.sici(x)[0], (np.inf,), (0.0,)),
+    (csp.zetac, (np.inf,), (0.0,)),
+    (csp.elliprc, (0.7, -1.3), (0.17857491010709031, 0.28112840117536875)),
+    (csp.agm, (0.0, 1.3), (np.inf, 0.0)),
+    (csp.it2struve0, (0.0,), (-2 / np.pi,)),
+    (csp.boxcox1p, (-1.0, 1.0), (1.0, 1.0)),
 ])  # fmt: skip
 def test_special_functions(f, point, want):
     np.testing.assert_allclose(slopes(f, point), want, rtol=3e-11, atol=1e-300)
@@ -120,7 +131,89 @@ def test_scipys_own_names_on_arrays():
     assert cd.grad(lambda x: sc.lambertw(x).real)(2.3) == cd.grad(csp.lambertw)(2.3)
 
 
+@pytest.mark.parametrize(("name", "at", "want"), [
+    ("berp", 0.0, (0.0, -0.0)), ("beip", 0.0, (0.5, 0.0)), ("kerp", 0.0, (np.inf, -np.inf)),
+    ("keip", 0.0, (np.inf, -np.inf)), ("ber", 0.0, (0.0, 0.0)), ("kei", 0.0, (0.0, np.inf)),
+    ("berp", 0.009, (-1.518749999979817e-05, -0.003374999999865448)),
+    ("beip", 0.009, (0.49999999991457034, -3.796874999976645e-08)),
+])  # fmt: skip
+def test_kelvins_functions_near_zero(name, at, want):
+    f = getattr(csp, name)
+    np.testing.assert_allclose((cd.grad(f)(at), cd.grad(cd.grad(f))(at)), want, rtol=1e-13)
+
+
 # --- distributions
+
+
+@pytest.mark.parametrize(("name", "method", "point", "want"), [
+    ("norm", "ppf", (0.0,), (np.inf,)), ("norm", "isf", (0.0,), (-np.inf,)),
+    ("cauchy", "ppf", (1.0,), (np.inf,)), ("rayleigh", "isf", (1.0,), (-np.inf,)),
+    ("invgauss", "ppf", (0.0, 0.8), (np.inf, 0.0)), ("invgauss", "isf", (0.0, 0.8), (-np.inf, 0.0)),
+    ("wald", "ppf", (1.0,), (np.inf,)), ("ncx2", "ppf", (0.0, 3.4, 1.2), (np.inf, 0.0, 0.0)),
+    ("recipinvgauss", "isf", (1.0, 0.8), (-np.inf, 0.0)),
+    ("rel_breitwigner", "ppf", (0.0, 1.7), (1 / ss.rel_breitwigner.pdf(0.0, 1.7), 0.0)),
+    ("chi", "ppf", (0.0, 1.0), (np.sqrt(np.pi / 2), 0.0)), ("chi", "cdf", (0.0, 1.0), None),
+    ("nakagami", "isf", (1.0, 0.5), (-np.sqrt(np.pi / 2), 0.0)),
+    ("nakagami", "cdf", (0.0, 0.5), None),
+    ("halfgennorm", "ppf", (0.0, 2.0), (np.sqrt(np.pi) / 2, 0.0)),
+    ("halfgennorm", "cdf", (0.0, 2.0), None),
+    ("exponweib", "ppf", (0.0, 2.0, 0.5), (1.0, 0.0, 0.0)),
+    ("exponweib", "cdf", (0.0, 2.0, 0.5), (1.0, 0.0, 0.0)),
+    ("f", "isf", (1.0, 2.0, 6.1), (-1.0, 0.0, 0.0)),
+    ("gengamma", "ppf", (0.0, 1.7, -1.2), (np.inf, 0.0, 0.0)),
+    ("fisk", "ppf", (0.0, 1.0), (1.0, 0.0)), ("fisk", "cdf", (0.0, 1.0), None),
+    ("burr", "ppf", (0.0, 2.0, 0.5), (1.0, 0.0, 0.0)), ("burr", "sf", (0.0, 2.0, 0.5), None),
+    ("mielke", "isf", (1.0, 1.0, 1.9), (-1.0, 0.0, 0.0)), ("mielke", "cdf", (0.0, 1.0, 1.9), None),
+    ("kappa3", "ppf", (0.0, 2.0), (np.sqrt(2.0), 0.0)), ("kappa3", "sf", (0.0, 2.0), None),
+    ("kappa3", "ppf", (1.0, 1.0), (np.inf, 0.0)), ("powerlaw", "isf", (1.0, 1.0), (-1.0, 0.0)),
+    ("genextreme", "ppf", (1.0, 1.0), (1.0, -1.0)), ("genextreme", "ppf", (1.0, 2.0), (0.0, -0.25)),
+    ("genpareto", "isf", (0.0, -1.0), (-1.0, 1.0)), ("genpareto", "ppf", (1.0, 0.0), (np.inf, 0.0)),
+    ("kappa4", "ppf", (1.0, 1.0, 1.0), (1.0, 0.0, -1.0)), ("triang", "ppf", (1.0, 1.0), (0.5, 0.5)),
+    ("genhalflogistic", "ppf", (1.0, 1.0), (0.5, -1.0)),
+    ("truncnorm", "cdf", (-0.7, -0.7, 1.9), None),
+    ("tukeylambda", "ppf", (1.0, 1.0), (2.0, -1.0)), ("foldnorm", "cdf", (0.0, 1.3), None),
+    ("rice", "cdf", (np.inf, 1.2), (0.0, 0.0)), ("rice", "sf", (1e300, 1.2), (0.0, 0.0)),
+    ("skewcauchy", "cdf", (np.inf, 0.3), (0.0, 0.0)),
+    ("skewcauchy", "sf", (-np.inf, 0.3), (0.0, 0.0)),
+    ("ncx2", "pdf", (1e300, 3.4, 1.2), (0.0, 0.0, 0.0)),
+    ("skewnorm", "cdf", (np.inf, 0.0), (0.0, 0.0)),
+])  # fmt: skip
+def test_slopes_at_the_ends_of_a_support(name, method, point, want):
+    """Where a quantile is 0 or 1 the slope is that of the inverse, and the end moves with its
+    shapes; a distribution function has the slope of its density (None), and is level far out."""
+    f, plain = getattr(getattr(css, name), method), getattr(getattr(ss, name), method)
+    np.testing.assert_allclose(float(f(cd.array(point[0]), *point[1:])), plain(*point), atol=1e-15)
+    found = slopes(f, point)
+    if want is None:
+        density = getattr(ss, name).pdf(*point)
+        found, want = found[:1], (density if method == "cdf" else -density,)
+    np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
+def test_all_of_a_discrete_distribution():
+    for method in ("cdf", "sf", "logcdf"):
+        f = lambda n, p: getattr(css.nbinom, method)(np.inf, n, p)
+        assert slopes(f, (4.5, 0.3)) == (0.0, 0.0)
+
+
+def test_second_derivatives_in_the_middle_and_at_an_end():
+    f = lambda x: css.wrapcauchy.logcdf(x, 0.4)
+    slope = css.wrapcauchy.pdf(np.pi, 0.4) / 0.5
+    np.testing.assert_allclose(slopes(cd.grad(f), (np.pi,)), (-(slope**2),), rtol=1e-12)
+    for f in (css.gamma.cdf, css.beta.sf):  # 0 times the logarithm of 0
+        shapes = (1.7, 2.4)[: 1 + (f == css.beta.sf)]
+        assert cd.grad(cd.grad(f), argnums=1)(0.0, *shapes) == 0.0
+
+
+def test_quantiles_of_probabilities_that_round_away():
+    q = np.nextafter(1.0, 0.0)
+    families = (css.powernorm, 2.3), (css.powerlognorm, 2.0, 0.8), (css.exponweib, 2.0, 1.3)
+    for f, *shapes in families:
+        x = f.isf(cd.array(q), *shapes).item()
+        np.testing.assert_allclose(f.sf(cd.array(x), *shapes).item(), q, rtol=1e-12)
+        assert np.isfinite(f.ppf(cd.array(q), *shapes).item())
+    x = css.genlogistic.ppf(cd.array(1e-300), 0.5).item()
+    np.testing.assert_allclose(x, 2 * np.log(1e-300))
 
 
 @pytest.mark.parametrize(("name", "shapes"), [

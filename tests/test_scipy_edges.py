@@ -77,6 +77,10 @@ def test_dtypes_of_matrices_of_vectors(f, dtype):
     check_same("linalg", f, c)
 
 
+def test_exchanged_rows_are_short_integers():
+    check_same("linalg", lambda m, a: m.lu(a, p_indices=True), A)
+
+
 def test_stacks_of_matrices():
     for index in ((1, 2), (0, 3)):
         check_same("linalg", lambda m, a, i=index: m.eigh(a, subset_by_index=i), STACK)

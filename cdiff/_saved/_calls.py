@@ -98,7 +98,7 @@ OWN = {
     "cdiff.scipy.fft": "Hankel RealTransform",
     "cdiff.scipy.integrate": "_no_steps",
     "cdiff.scipy.linalg": "_bandwidth _inverse_order _is_equal _order_of_pivots _permutation "
-    "_pivot_order _pivots",
+    "_pivot_order _pivots _short_order",
     "cdiff.scipy.signal": "Convolution Filter _is_zero _not_one",
     "cdiff.scipy.sparse._array": "Product Solution",
     "cdiff.scipy.sparse.linalg": "Iterated",

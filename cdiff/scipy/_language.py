@@ -156,7 +156,7 @@ def _gamma_density_order(n: int, a: Any, x: Any) -> Any:
     """Derivative n by a of `gamma_density`."""
     first = _core.log(x) - _call("digamma", a)
     slopes = [first, *[-_call("polygamma", j, a) for j in range(1, n)]]
-    return _gamma_density(a, x) * bell_recursion(n, lambda j: slopes[j], 1.0)[n]
+    return zmul(_gamma_density(a, x), bell_recursion(n, lambda j: slopes[j], 1.0)[n])
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -172,7 +172,7 @@ def _beta_density_order(m: int, n: int, a: Any, b: Any, x: Any) -> Any:
 
     logs = _core.log(x), _core.log1p(-x)
     factor = beta_factors(m, n, *logs, psi(a), psi(b), psi(a + b), 1.0)
-    return _beta_density(a, b, x) * factor
+    return zmul(_beta_density(a, b, x), factor)
 
 
 # --- compositions ---------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def _beta_rest(y: Any, a: Any, b: Any) -> Any:
     small = _where(total > 0, 1.0, a), _where(total > 0, 1.0, b)
     left = -_call("gamma", small[0]) * _call("gamma", small[1]) * ROWS["rgamma"].partial(0)(
         _call("rgamma", near), near)  # fmt: skip
-    return _where(total > 0, y * _call("digamma", _where(total > 0, total, 1.0)), left)
+    return _where(total > 0, zmul(y, _call("digamma", _where(total > 0, total, 1.0))), left)
 
 
 def _poch_slope(y: Any, z: Any, m: Any) -> Any:
@@ -213,6 +213,16 @@ def _binom_rest(y: Any, n: Any, k: Any) -> Any:
     left = -ratio * ROWS["rgamma"].partial(0)(_call("rgamma", near), near)
     pole = (rest <= 0) & (rest == _core.floor(rest))
     return _where(pole, left, y * _call("digamma", _where(pole, 1.0, rest)))
+
+
+def _binom_pole(y: Any, n: Any, k: Any) -> Any:
+    """binom(n, k) * digamma(k + 1), as `_binom_rest`; where n - k + 1 is a pole, too, it stays."""
+    pole = (k < 0) & (k == _core.floor(k)) & (n - k + 1 > 0)
+    near = _where(pole, k + 1, 0.0)
+    rgamma = ROWS["rgamma"].partial(0)(_call("rgamma", near), near)
+    rest, gammaln = _where(pole, n - k + 1, 1.0), LANGUAGE["gammaln"]
+    left = -_call("gammasgn", n + 1) * _core.exp(gammaln(n + 1) - gammaln(rest)) * rgamma
+    return _where(pole, left, y * _call("digamma", _where(pole, 1.0, k + 1)))
 
 
 def _boxcox_slope(u: Any, lmbda: Any, y: Any) -> Any:
@@ -245,12 +255,17 @@ def _student_by_df(df: Any, t: Any) -> Any:
 def _log_noncentral_density(x: Any, df: Any, nc: Any) -> Any:
     """The logarithm of the density of the noncentral chi-squared distribution, which is a Bessel
     function of x * nc; near 0 by one that does not divide by nc."""
+    x = _core.minimum(x, 1e300)  # infinity minus infinity is no number
     order, z = 0.5 * df - 1, x * nc
     near = _call("xlogy", order, 0.5 * x) - 0.5 * (x + nc) - _call("gammaln", 0.5 * df) - log(2)
     near = near + _core.log(_call("hyp0f1", 0.5 * df, 0.25 * _core.minimum(z, 1.0)))
     root = _core.square(_core.sqrt(x) - _core.sqrt(nc))
     far = 0.5 * order * _core.log(x / nc) - 0.5 * root - log(2)
-    return _where(z < 1, near, far + _core.log(_call("ive", order, _core.sqrt(z))))
+    # SciPy has no Bessel functions of huge arguments: there they fall like a root.
+    z = _core.sqrt(_where(z < 1, 1.0, z))
+    inside = _core.minimum(z, 1e8)
+    far = far + _core.log(_call("ive", order, inside)) - 0.5 * _core.log(z / inside)
+    return _where(x * nc < 1, near, far)
 
 
 def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
@@ -278,6 +293,7 @@ def _kolmogorov_density(x: Any) -> Any:
     theta function."""
     near = x < 1
     far, inside = _where(near, 1.0, x), _where(near, _core.maximum(x, 1e-3), 1.0)
+    far = _core.minimum(far, 1e3)  # where nothing is left
     terms = [(-1.0) ** (k - 1) * k * k * _core.exp(-2.0 * k * k * _core.square(far))
              for k in range(1, 6)]  # fmt: skip
     q = 1 / _core.square(inside)
@@ -357,7 +373,7 @@ _ELEMENTWISE = (
 _HELPERS = {
     name[1:]: value
     for name, value in list(globals().items())
-    if name.endswith(("_order", "_density", "_slope", "_rest", "_by_m", "_by_df"))
+    if name.endswith(("_order", "_density", "_slope", "_rest", "_pole", "_by_m", "_by_df"))
     or name in ("_by_steps", "_by_steps_within", "_pole_free")
 }
 

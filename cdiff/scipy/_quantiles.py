@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DISTRIBUTIONS", "Quantile", "quantile"]
 
-# The distribution functions and the densities by names; cdiff.scipy.stats fills it.
-DISTRIBUTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+# Distribution function, density and ends of the support by names; cdiff.scipy.stats fills it.
+DISTRIBUTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {}
 
 
 class Quantile(Callee):
@@ -63,18 +63,20 @@ class Quantile(Callee):
 
     def slope(self, k: int, y: Array, operands: list[Array]) -> Array:
         """The derivative by operand k."""
-        cdf, density = DISTRIBUTIONS[self.name]
-        shapes = operands[1:]
+        cdf, density, ends = DISTRIBUTIONS[self.name]
+        q, *shapes = operands
         if k == 0:
-            change: Any = -1.0 if self.falling else 1.0
-        else:
-            shape = _core.broadcast_to(shapes[k - 1], y.shape)
+            return (-1.0 if self.falling else 1.0) / density(y, *shapes)
+        upper = _core.greater(q, 0.5) ^ self.falling
 
-            def by_shape(s: Any) -> Any:
-                return cdf(y, *shapes[: k - 1], s, *shapes[k:])
+        def by_shape(s: Any) -> Any:
+            others = [*shapes[: k - 1], s, *shapes[k:]]
+            return cdf(y, *others), _core.where(upper, *ends(others)[::-1]) + 0.0 * s
 
-            change = -jvp(by_shape, (shape,), (as_array(np.ones(y.shape, shape.dtype)),))[1]
-        return change / density(y, *shapes)
+        shape = _core.broadcast_to(shapes[k - 1], y.shape)
+        change, moved = jvp(by_shape, (shape,), (as_array(np.ones(y.shape, shape.dtype)),))[1]
+        inside = _core.greater(q, 0.0) & _core.less(q, 1.0)
+        return _core.where(inside, -change / density(y, *shapes), moved)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         return [zmul(g, self.slope(k, y, operands)) if w else None for k, w in enumerate(wanted)]

@@ -46,15 +46,18 @@ KAPPA = "x * log1prel(-k * x)"
 FALLEN = ("where(k > 0.5, power(maximum(1 - k * x, 0.0), 1 / where(k > 0.5, k, 1.0)),"
           f" exp(-{KAPPA}))")
 LOG_CDF = f"-{FALLEN} * log1prel(-minimum(h * {FALLEN}, 1.0))"
+BELOW = "where(({p} == 0) * (h > 0.5), 1 / where(h > 0.5, h, 1.0) * (1 - power({p}, h)), -{log}"
+BELOW += " * exprel(h * {log}))"
+ROSE = "where(({0} == 0) * (k > 0.5), (1 - power({0}, k)) / where(k > 0.5, k, 1.0), -log({0})"
+ROSE += " * exprel(k * log({0})))"
 family("kappa4", "h k", f"-zmul(1 - k, {KAPPA}) + zmul(1 - h, {LOG_CDF})", f"exp({LOG_CDF})",
-       f"-expm1({LOG_CDF})", "-log(-log(q) * exprel(h * log(q)))"
-       " * exprel(k * log(-log(q) * exprel(h * log(q))))", logcdf=LOG_CDF, valid="",
+       f"-expm1({LOG_CDF})", ROSE.format(BELOW.format(p="q", log="log(q)")),
+       logcdf=LOG_CDF, valid="",
        low="where(h > 0, log(maximum(h, 1e-300)) * exprel(-k * log(maximum(h, 1e-300))),"
        " where(k < 0, 1 / minimum(k, -1e-300), -inf))",
        high="where(k > 0, 1 / maximum(k, 1e-300), inf)", vanishes=("h < 1", "k < 1"),
        at=(0.3, 0.2),
-       isf="-log(-log1p(-q) * exprel(h * log1p(-q)))"
-       " * exprel(k * log(-log1p(-q) * exprel(h * log1p(-q))))")
+       isf=ROSE.format(BELOW.format(p="(1 - q)", log="log1p(-q)")))
 family("laplace_asymmetric", "kappa",
        "where(x < 0, x / kappa, -x * kappa) - log(kappa + 1 / kappa)",
        "where(x < 0, kappa / (kappa + 1 / kappa) * exp(x / kappa),"
@@ -71,7 +74,7 @@ family("laplace_asymmetric", "kappa",
        " log1p(-exp(x / kappa) * square(kappa) / (1 + square(kappa))))")
 family("norminvgauss", "a b", "log(a / pi) + sqrt((a - b) * (a + b)) + b * x - a * hypot(1.0, x)"
        " + log(k1e(a * hypot(1.0, x))) - log(hypot(1.0, x))",
-       valid="(a > 0) * (absolute(b) < a)", high="inf", vanishes=True,
+       valid="(a > 0) * (absolute(b) < a)", low="-inf", high="inf",
        mode="b / sqrt((a - b) * (a + b))", at=(1.3, 0.4))
 family("skewcauchy", "a", "-log(pi) - log1p(square(x / where(x < 0, 1 - a, 1 + a)))",
        "where(x < 0, (1 - a) / pi * arctan2(1 - a, -x), 1 - (1 + a) / pi * arctan2(1 + a, x))",
@@ -79,13 +82,14 @@ family("skewcauchy", "a", "-log(pi) - log1p(square(x / where(x < 0, 1 - a, 1 + a
        "where(q < 0.5 * (1 - a), -(1 - a) / tan(pi * q / (1 - a)),"
        " (1 + a) * tan(pi * (q - 0.5 * (1 - a)) / (1 + a)))",
        isf="where(q < 0.5 * (1 + a), (1 + a) / tan(pi * q / (1 + a)),"
-       " -(1 - a) * tan(pi * (q - 0.5 * (1 + a)) / (1 - a)))", valid="absolute(a) < 1", at=(0.3,))
+       " -(1 - a) * tan(pi * (q - 0.5 * (1 + a)) / (1 - a)))", valid="absolute(a) < 1", low="-inf",
+       high="inf", at=(0.3,))
 family("tukeylambda", "lam",
        "-log(power(tklmbda(x, lam), lam - 1) + power(tklmbda(-x, lam), lam - 1))",
        "tklmbda(x, lam)", "tklmbda(-x, lam)", "boxcox(q, lam) - boxcox1p(-q, lam)", valid="",
        low="where(lam > 0, -1 / maximum(lam, 1e-300), -1.7e308)",
        high="where(lam > 0, 1 / maximum(lam, 1e-300), 1.7e308)",
-       isf="boxcox1p(-q, lam) - boxcox(q, lam)", at=(-0.3,))
+       isf="boxcox1p(-q, lam) - boxcox(q, lam)", vanishes=("True", "True"), at=(-0.3,))
 VONMISES = "kappa * cosm1(x) - log(2 * pi) - log(i0e(kappa))"
 family("vonmises", "kappa", VONMISES, "turned_mass(x, kappa)", valid="kappa >= 0", low="-inf",
        high="inf", at=(1.7,))
@@ -124,7 +128,8 @@ family("foldcauchy", "c", "-log(pi) + log(1 / (1 + square(x - c)) + 1 / (1 + squ
        "(arctan(x - c) + arctan(x + c)) / pi", "(arctan2(1.0, x - c) + arctan2(1.0, x + c)) / pi",
        low="0", valid="c >= 0", at=(1.3,))
 family("foldnorm", "c", "logaddexp(-0.5 * square(x - c), -0.5 * square(x + c)) - log(2 * pi) / 2",
-       "exp(log_normal_mass(-x - c, x - c))", "ndtr(c - x) + ndtr(-c - x)", low="0",
+       "where(x == 0, x * (2 / pi)**0.5 * exp(-0.5 * square(c + 0.0 * x)),"
+       " exp(log_normal_mass(-x - c, x - c)))", "ndtr(c - x) + ndtr(-c - x)", low="0",
        valid="c >= 0", at=(1.3,),
        logsf="logaddexp(log_ndtr(c - x), log_ndtr(-c - x))")
 family("gibrat", "", "-0.5 * square(log(x)) - log(x) - log(2 * pi) / 2", "ndtr(log(x))",
@@ -134,31 +139,38 @@ GROWN = "-x * (a + b * (1 - exprel(-c * x)))"
 family("genexpon", "a b c", f"log(a - b * expm1(-c * x)) + {GROWN}", f"-expm1({GROWN})",
        f"exp({GROWN})", logsf=GROWN, low="0", at=(1.2, 0.7, 1.6))
 family("geninvgauss", "p b", "xlogy(p - 1, x) - 0.5 * b * square(x - 1) / x - log(2)"
-       " - log(kve(p, b))", low="0", vanishes=True, valid="b > 0", at=(1.7, 0.8),
+       " - log(kve(p, b))", low="0", high="inf", vanishes=True, valid="b > 0", at=(1.7, 0.8),
        mode="(p - 1 + hypot(p - 1, b)) / b")
 family("kappa3", "a", "log(a) - (1 / a + 1) * log(a + power(x, a))",
-       "x * power(a + power(x, a), -1 / a)", "-expm1(-log1p(a * power(x, -a)) / a)",
-       "power(a / expm1(-a * log(q)), 1 / a)", isf="power(a / expm1(-a * log1p(-q)), 1 / a)",
+       "x * power(a + power(x, a), -1 / a)",
+       "where(x == 0, 1 - x * a**(-1 / a), -expm1(log_expit(a * log(x * a**(-1 / a))) / a))",
+       "q * power(-expm1(a * log(q)) / a, -1 / a)",
+       isf="(1 - q) * power(-expm1(a * log1p(-q)) / a, -1 / a)",
        low="0", high="inf", at=(1.6,))
 MIELKE = "k / s * log_expit(s * log(x))"
 family("mielke", "k s", "log(k) + xlogy(k - 1, x) + (1 + k / s) * log_expit(-s * log(x))",
-       f"exp({MIELKE})", f"-expm1({MIELKE})", "power(expm1(-s / k * log(q)), -1 / s)",
+       f"where(x == 0, power(x, k), exp({MIELKE}))",
+       f"where(x == 0, 1 - power(x, k), -expm1({MIELKE}))",
+       "power(q, 1 / k) * power(-expm1(s / k * log(q)), -1 / s)",
        logcdf=MIELKE, low="0",
-       isf="power(expm1(-s / k * log1p(-q)), -1 / s)", high="inf", at=(2.7, 1.9))
+       isf="power(1 - q, 1 / k) * power(-expm1(s / k * log1p(-q)), -1 / s)", high="inf",
+       at=(2.7, 1.9))
 family("ncx2", "df nc", "log_noncentral_density(x, df, nc)", "chndtr(x, df, nc)",
        low="0", high="inf", vanishes=True, valid="(df > 0) * (nc >= 0)",        at=(3.4, 1.2),
        floor=1e-4)
-family("ncf", "dfn dfd nc", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
+family("ncf", "dfn dfd nc", "where(x == 0, -inf, 0.5 * (dfn * log(dfn) + dfd * log(dfd))"
+       " + xlogy(0.5 * dfn - 1, x)"
        " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)"
        " - 0.5 * nc * dfd / (dfd + dfn * x)"
-       " + log(hyp1f1(-0.5 * dfd, 0.5 * dfn, -0.5 * nc * dfn * x / (dfd + dfn * x)))", low="0",
+       " + log(hyp1f1(-0.5 * dfd, 0.5 * dfn, -0.5 * nc * dfn * x / (dfd + dfn * x))))", low="0",
        high="inf", valid="(dfn > 0) * (dfd > 0) * (nc >= 0)", mode="(dfn + nc) / dfn",
        at=(7.4, 6.1, 1.3))
 family("powerlognorm", "c s", "log(c) - log(s * x) - 0.5 * square(log(x) / s) - log(2 * pi) / 2"
        " + zmul(c - 1, log_ndtr(-log(x) / s))", "-expm1(c * log_ndtr(-log(x) / s))",
-       "exp(c * log_ndtr(-log(x) / s))", "exp(s * ndtri(-expm1(log1p(-q) / c)))",
-       isf="exp(-s * ndtri(power(q, 1 / c)))", logsf="c * log_ndtr(-log(x) / s)",
-       low="0", vanishes=True, at=(1.7, 0.8),
+       "exp(c * log_ndtr(-log(x) / s))",
+       "exp(s * where(q < 0.5, ndtri(-expm1(log1p(-q) / c)), -ndtri(power(1 - q, 1 / c))))",
+       isf="exp(-s * where(q < 0.5, ndtri(power(q, 1 / c)), -ndtri(-expm1(log(q) / c))))",
+       logsf="c * log_ndtr(-log(x) / s)", low="0", high="inf", vanishes=True, at=(1.7, 0.8),
        logcdf="where(log(x) < -9 * s, log(c) + log_ndtr(log(x) / s),"
        " log_less_exp(c * log_ndtr(-where(log(x) < -9 * s, 0.0, log(x) / s))))")
 family("recipinvgauss", "mu", "-0.5 * log(2 * pi * x) - square(1 / mu - x) / (2 * x)",
@@ -170,7 +182,8 @@ family("rel_breitwigner", "rho",
        "log(2 / pi) + 0.5 * log(2 * (1 + 1 / square(rho)) / (1 + hypot(1.0, 1 / rho)))"
        " - log1p(square((x - rho) * (x + rho) / rho))", low="0", mode="rho", at=(1.7,))
 family("rice", "b", "log(x) - 0.5 * square(x - b) + log(i0e(x * b))",
-       "chndtr(square(x), 2.0, square(b))", low="0", vanishes=True, valid="b >= 0", at=(1.2,),
+       "chndtr(square(x), 2.0, square(b))", low="0", high="inf", vanishes=True,
+       valid="b >= 0", at=(1.2,),
        floor=1e-4)
 
 # --- bounded
@@ -183,7 +196,7 @@ family("argus", "chi", f"3 * log(chi) - log(2 * pi) / 2 - log(0.5 * {ARGUS}) + l
        " + 0.5 * log1p(-square(x)) - 0.5 * square(chi) * (1 - square(x))",
        f"1 - gammainc(1.5, 0.5 * square(chi) * (1 - square(x))) / {ARGUS}",
        f"gammainc(1.5, 0.5 * square(chi) * (1 - square(x))) / {ARGUS}",
-       f"sqrt(1 - 2 * gammaincinv(1.5, (1 - q) * {ARGUS}) / square(chi))",
+       f"sqrt(maximum(1 - 2 * gammaincinv(1.5, (1 - q) * {ARGUS}) / square(chi), 0.0))",
        isf=f"sqrt(1 - 2 * gammaincinv(1.5, q * {ARGUS}) / square(chi))",
        low="0", high="1", vanishes=True, at=(1.6,))
 family("cosine", "", "log(square(cos(0.5 * x)) / pi)", "(x + pi - sin(x + pi)) / (2 * pi)",
@@ -193,8 +206,10 @@ family("gausshyper", "a b c z", "xlogy(a - 1, x) + xlog1py(b - 1, -x) - c * log1
        valid="(a > 0) * (b > 0) * (z > -1)", at=(2.3, 1.8, 0.7, 1.4))
 HALF = "x * log1prel(-c * x)"
 family("genhalflogistic", "c", f"log(2) - zmul(1 - c, {HALF}) - 2 * log1p(exp(-{HALF}))",
-       f"tanh(0.5 * {HALF})", f"2 * expit(-{HALF})", "-expm1(-2 * c * arctanh(q)) / c",
-       isf="-expm1(-c * (log1p(1 - q) - log(q))) / c", low="0", high="1 / c",
+       f"tanh(0.5 * {HALF})", f"2 * expit(-{HALF})",
+       "where(q < 1, -expm1(-2 * c * arctanh(q)), 1 - power((1 - q) / (1 + q), c)) / c",
+       isf="where(q > 0, -expm1(-c * (log1p(1 - q) - log(q))), 1 - power(q / (2 - q), c)) / c",
+       low="0", high="1 / c",
        at=(0.4,))
 family("levy_l", "", "-0.5 * log(2 * pi) - 1.5 * log(-x) + 0.5 / x", "erf(sqrt(0.5 / absolute(x)))",
        "erfc(sqrt(0.5 / absolute(x)))", "-0.5 / square(erfinv(q))", isf="-0.5 / square(erfcinv(q))",
@@ -232,20 +247,18 @@ family("truncweibull_min", "c a b",
        f"expm1(power(a, c) - power(x, c)) / {MASS}",
        f"exp(power(a, c) - power(x, c)) * expm1(power(x, c) - power(b, c)) / {MASS}",
        f"power(power(a, c) - log1p(q * {MASS}), 1 / c)", low="a", high="b",
-       isf=f"power(power(a, c) - log(exp(power(a, c) - power(b, c)) - q * {MASS}), 1 / c)",
+       isf=f"power(power(a, c) - where(q > 0.5, log1p((1 - q) * {MASS}),"
+           f" log(exp(power(a, c) - power(b, c)) - q * {MASS})), 1 / c)",
        valid="(c > 0) * (a >= 0) * (b > a)", at=(1.7, 0.3, 1.9))
 family("vonmises_line", "kappa", VONMISES, valid="kappa >= 0", low="-pi", high="pi",
        mode="0.0 * kappa", at=(1.7,))
 family("wrapcauchy", "c", "log1p(-square(c)) - log(2 * pi)"
        " - log(square(1 - c) + 4 * c * square(sin(0.5 * x)))",
-       "where(x < pi, arctan((1 + c) / (1 - c) * tan(0.5 * x)) / pi,"
-       " 1 - arctan((1 + c) / (1 - c) * tan(0.5 * (2 * pi - x))) / pi)",
-       "where(x < pi, 1 - arctan((1 + c) / (1 - c) * tan(0.5 * x)) / pi,"
-       " arctan((1 + c) / (1 - c) * tan(0.5 * (2 * pi - x))) / pi)",
-       "where(q < 0.5, 2 * arctan((1 - c) / (1 + c) * tan(pi * q)),"
-       " 2 * pi - 2 * arctan((1 - c) / (1 + c) * tan(pi * (1 - q))))",
-       isf="where(q < 0.5, 2 * pi - 2 * arctan((1 - c) / (1 + c) * tan(pi * q)),"
-       " 2 * arctan((1 - c) / (1 + c) * tan(pi * (1 - q))))", low="0", high="2 * pi",
+       "arctan2((1 + c) * sin(0.5 * x), (1 - c) * cos(0.5 * x)) / pi",
+       "arctan2((1 + c) * sin(0.5 * (2 * pi - x)), (1 - c) * cos(0.5 * (2 * pi - x))) / pi",
+       "2 * arctan2((1 - c) * sin(pi * q), (1 + c) * cos(pi * q))",
+       isf="2 * pi - 2 * arctan2((1 - c) * sin(pi * q), (1 + c) * cos(pi * q))", low="0",
+       high="2 * pi",
        valid="(c > 0) * (c < 1)", at=(0.4,))
 
 # --- on whole numbers

@@ -93,8 +93,9 @@ family("norm", "", NORMAL, "ndtr(x)", "ndtr(-x)", "ndtri(q)", isf="-ndtri(q)",
 family("logistic", "", "log_expit(x) + log_expit(-x)", "expit(x)", "expit(-x)", "logit(q)",
        isf="-logit(q)", logcdf="log_expit(x)", logsf="log_expit(-x)")
 family("genlogistic", "c", "log(c) + log_expit(-x) + c * log_expit(x)", "exp(c * log_expit(x))",
-       "-expm1(c * log_expit(x))", "-log(expm1(-log(q) / c))", logcdf="c * log_expit(x)", at=(1.4,),
-       isf="-log(expm1(-log1p(-q) / c))",
+       "-expm1(c * log_expit(x))", "log(q) / c - log(-expm1(log(q) / c))",
+       logcdf="c * log_expit(x)", at=(1.4,),
+       isf="log1p(-q) / c - log(-expm1(log1p(-q) / c))",
        logsf="where(x > 40, log(c) - x, log_less_exp(c * log_expit(where(x > 40, 0.0, x))))")
 family("laplace", "", "-absolute(x) - log(2)", "where(x < 0, 0.5 * exp(x), 1 - 0.5 * exp(-x))",
        "where(x < 0, 1 - 0.5 * exp(x), 0.5 * exp(-x))",
@@ -127,11 +128,13 @@ family("exponnorm", "K", "-log(K) + 0.5 / square(K) - x / K + log_ndtr(x - 1 / K
        floor=1e-4)
 family("skewnorm", "a", f"log(2) + log_ndtr(a * x) + ({NORMAL})",
        "maximum(ndtr(x) - 2 * owens_t(x, a), 0.0)",
-       "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", at=(1.7,),
+       "maximum(ndtr(-x) + 2 * owens_t(x, a), 0.0)", valid="", low="-inf", high="inf", at=(1.7,),
        floor=1e-4)
 family("powernorm", "c", f"log(c) + zmul(c - 1, log_ndtr(-x)) + ({NORMAL})",
-       "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))", "ndtri(-expm1(log1p(-q) / c))",
-       logsf="c * log_ndtr(-x)", at=(2.3,), isf="-ndtri(power(q, 1 / c))",
+       "-expm1(c * log_ndtr(-x))", "exp(c * log_ndtr(-x))",
+       "where(q < 0.5, ndtri(-expm1(log1p(-q) / c)), -ndtri(power(1 - q, 1 / c)))",
+       logsf="c * log_ndtr(-x)", at=(2.3,),
+       isf="where(q < 0.5, -ndtri(power(q, 1 / c)), ndtri(-expm1(log(q) / c)))",
        logcdf="where(x < -9, log(c) + log_ndtr(x),"
        " log_less_exp(c * log_ndtr(-where(x < -9, 0.0, x))))")
 family("moyal", "", "-0.5 * (x + exp(-x)) - log(2 * pi) / 2", "erfc(exp(-0.5 * x) / sqrt(2))",
@@ -187,10 +190,12 @@ GEV = "x * log1prel(-c * x)"
 FALL = ("where(c > 0.5, power(maximum(1 - c * x, 0.0), 1 / where(c > 0.5, c, 1.0)),"
         f" exp(-{GEV}))")
 family("genextreme", "c", f"-{FALL} - zmul(1 - c, {GEV})", f"exp(-{FALL})", f"-expm1(-{FALL})",
-       "-log(-log(q)) * exprel(c * log(-log(q)))", logcdf=f"-{FALL}", valid="",
+       "where((q == 1) * (c > 0.5), (1 - power(-log(q), c)) / where(c > 0.5, c, 1.0),"
+       " -log(-log(q)) * exprel(c * log(-log(q))))", logcdf=f"-{FALL}", valid="",
        low="where(c < 0, 1 / minimum(c, -1e-300), -inf)",
        high="where(c > 0, 1 / maximum(c, 1e-300), inf)", vanishes=("True", "c != 1"), at=(0.3,),
-       isf="-log(-log1p(-q)) * exprel(c * log(-log1p(-q)))")
+       isf="where((q == 0) * (c > 0.5), (1 - power(-log1p(-q), c)) / where(c > 0.5, c, 1.0),"
+       " -log(-log1p(-q)) * exprel(c * log(-log1p(-q))))")
 
 # --- on the positive half line
 
@@ -209,10 +214,10 @@ family("invgamma", "a", "-(a + 1) * log(x) - gammaln(a) - 1 / x", "gammaincc(a, 
        logcdf="log_upper(a, 1 / x)", logsf="log_lower(a, 1 / x)")
 family("gengamma", "a c", "where((c < 0) * (x <= 0), -inf, log(absolute(c)) + xlogy(c * a - 1, x)"
        " - power(x, c) - gammaln(a))",
-       "where(c > 0, gammainc(a, power(x, c)), gammaincc(a, power(x, c)))",
+       "where(c > 0, lower_mass(a, x, c), gammaincc(a, power(x, c)))",
        "where(c > 0, gammaincc(a, power(x, c)), gammainc(a, power(x, c)))",
-       "power(where(c > 0, gammaincinv(a, q), gammainccinv(a, q)), 1 / c)",
-       isf="power(where(c > 0, gammainccinv(a, q), gammaincinv(a, q)), 1 / c)",
+       "where(c > 0, lower_root(a, q, c), where(q == 0, sqrt(q), upper_root(a, q, c)))",
+       isf="where(c > 0, upper_root(a, q, c), where(q == 1, sqrt(1 - q), lower_root(a, q, c)))",
        logcdf="where(c > 0, log_lower(a, power(x, c)), log_upper(a, power(x, c)))",
        logsf="where(c > 0, log_upper(a, power(x, c)), log_lower(a, power(x, c)))",
        low="0", valid="(a > 0) * (absolute(c) > 0)", at=(1.7, 1.2))
@@ -221,19 +226,21 @@ family("chi2", "df", "xlogy(0.5 * df - 1, x) - 0.5 * x - gammaln(0.5 * df) - 0.5
        low="0", at=(3.4,),
        logcdf="log_lower(0.5 * df, 0.5 * x)", logsf="log_upper(0.5 * df, 0.5 * x)")
 family("chi", "df", "(1 - 0.5 * df) * log(2) - gammaln(0.5 * df) + xlogy(df - 1, x)"
-       " - 0.5 * square(x)", "gammainc(0.5 * df, 0.5 * square(x))",
-       "gammaincc(0.5 * df, 0.5 * square(x))", "sqrt(2 * gammaincinv(0.5 * df, q))", low="0",
-       at=(3.4,), isf="sqrt(2 * gammainccinv(0.5 * df, q))",
+       " - 0.5 * square(x)", "lower_mass(0.5 * df, x, 2.0, 0.5)",
+       "gammaincc(0.5 * df, 0.5 * square(x))", "2**0.5 * lower_root(0.5 * df, q, 2.0)", low="0",
+       at=(3.4,), isf="2**0.5 * upper_root(0.5 * df, q, 2.0)",
        logcdf="log_lower(0.5 * df, 0.5 * square(x))", logsf="log_upper(0.5 * df, 0.5 * square(x))")
 family("f", "dfn dfd", "0.5 * (dfn * log(dfn) + dfd * log(dfd)) + xlogy(0.5 * dfn - 1, x)"
        " - 0.5 * (dfn + dfd) * log(dfd + dfn * x) - betaln(0.5 * dfn, 0.5 * dfd)",
        "fdtr(dfn, dfd, x)", "fdtrc(dfn, dfd, x)", "fdtri(dfn, dfd, q)", low="0", high="inf",
        at=(3.4, 6.1),
-       isf="1 / fdtri(dfd, dfn, q)")
-family("betaprime", "a b", "xlogy(a - 1, x) - (a + b) * log1p(x) - betaln(a, b)",
+       isf="where(q > 0.5, fdtri(dfn, dfd, 1 - q), 1 / fdtri(dfd, dfn, q))")
+family("betaprime", "a b", "where(x == 0, -inf, xlogy(a - 1, x)"
+       " - (a + b) * log1p(x) - betaln(a, b))",
        "betainc(a, b, x / (1 + x))",
        "where(x < 1, betaincc(a, b, x / (1 + x)), betainc(b, a, 1 / (1 + x)))",
-       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", high="inf", at=(1.7, 3.2),
+       "betaincinv(a, b, q) / betainccinv(b, a, q)", low="0", high="inf",
+       at=(1.7, 3.2),
        isf="betainccinv(a, b, q) / betaincinv(b, a, q)")
 family("weibull_min", "c", "log(c) + xlogy(c - 1, x) - power(x, c)", "-expm1(-power(x, c))",
        "exp(-power(x, c))", "power(-log1p(-q), 1 / c)", isf="power(-log(q), 1 / c)",
@@ -242,23 +249,27 @@ family("invweibull", "c", "log(c) - (c + 1) * log(x) - power(x, -c)", "exp(-powe
        "-expm1(-power(x, -c))", "power(-log(q), -1 / c)", logcdf="-power(x, -c)",
        low="0", vanishes=True,
        at=(2.6,), isf="power(-log1p(-q), -1 / c)")
+WEIBULL = ("where({low}, power({p}, 1 / (a * c)), power(where({small}, -log1p(-power({p}, 1 / a)),"
+           " -log(-expm1({log} / a))), 1 / c))")
 family("exponweib", "a c", "log(a * c) + xlogy(a - 1, -expm1(-power(x, c))) + xlogy(c - 1, x)"
-       " - power(x, c)", "power(-expm1(-power(x, c)), a)",
+       " - power(x, c)", "where(x == 0, power(x, a * c), power(-expm1(-power(x, c)), a))",
        "-expm1(a * log_of(-expm1(-power(x, c)), exp(-power(x, c))))",
-       "power(-log1p(-power(q, 1 / a)), 1 / c)", low="0", at=(1.6, 1.3),
-       isf="power(-log(-expm1(log1p(-q) / a)), 1 / c)",
+       WEIBULL.format(low="q == 0", p="q", small="q < 0.5", log="log(q)"), low="0", high="inf",
+       at=(1.6, 1.3),
+       isf=WEIBULL.format(low="q == 1", p="(1 - q)", small="q > 0.5", log="log1p(-q)"),
        logsf="where(power(x, c) > 40, log(a) - power(x, c),"
        " log_less_exp(a * log_of(-expm1(-power(x, c)), exp(-power(x, c)))))")
 family("rayleigh", "", "log(x) - 0.5 * square(x)", "-expm1(-0.5 * square(x))",
-       "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(-2 * log(q))",
+       "exp(-0.5 * square(x))", "sqrt(-2 * log1p(-q))", isf="sqrt(0.0 - 2 * log(q))",
        logsf="-0.5 * square(x)", low="0", high="inf")
 family("maxwell", "", "0.5 * log(2 / pi) + 2 * log(x) - 0.5 * square(x)",
        "gammainc(1.5, 0.5 * square(x))", "gammaincc(1.5, 0.5 * square(x))",
        "sqrt(2 * gammaincinv(1.5, q))", low="0", isf="sqrt(2 * gammainccinv(1.5, q))",
        logcdf="log_lower(1.5, 0.5 * square(x))", logsf="log_upper(1.5, 0.5 * square(x))")
 family("nakagami", "nu", "log(2) + xlogy(nu, nu) - gammaln(nu) + xlogy(2 * nu - 1, x)"
-       " - nu * square(x)", "gammainc(nu, nu * square(x))", "gammaincc(nu, nu * square(x))",
-       "sqrt(gammaincinv(nu, q) / nu)", low="0", at=(1.6,), isf="sqrt(gammainccinv(nu, q) / nu)",
+       " - nu * square(x)", "lower_mass(nu, x, 2.0, nu)", "gammaincc(nu, nu * square(x))",
+       "lower_root(nu, q, 2.0) / sqrt(nu)", low="0", at=(1.6,),
+       isf="upper_root(nu, q, 2.0) / sqrt(nu)",
        logcdf="log_lower(nu, nu * square(x))", logsf="log_upper(nu, nu * square(x))")
 family("halfnorm", "", "0.5 * log(2 / pi) - 0.5 * square(x)", "erf(sqrt(0.5) * x)", "2 * ndtr(-x)",
        "sqrt(2) * erfinv(q)", isf="-ndtri(0.5 * q)", low="0",
@@ -269,9 +280,8 @@ family("halflogistic", "", "log(2) + log_expit(x) + log_expit(-x)", "tanh(0.5 * 
        "2 * expit(-x)", "2 * arctanh(q)", low="0", isf="log1p(1 - q) - log(q)",
        logsf="where(x > 1, log(2) + log_expit(-x), log_of(2 * expit(-x), tanh(0.5 * x)))")
 family("halfgennorm", "beta", "log(beta) - gammaln(1 / beta) - power(x, beta)",
-       "gammainc(1 / beta, power(x, beta))", "gammaincc(1 / beta, power(x, beta))",
-       "power(gammaincinv(1 / beta, q), 1 / beta)", low="0", at=(1.7,),
-       isf="power(gammainccinv(1 / beta, q), 1 / beta)",
+       "lower_mass(1 / beta, x, beta)", "gammaincc(1 / beta, power(x, beta))",
+       "lower_root(1 / beta, q, beta)", low="0", at=(1.7,), isf="upper_root(1 / beta, q, beta)",
        logcdf="log_lower(1 / beta, power(x, beta))", logsf="log_upper(1 / beta, power(x, beta))")
 family("invgauss", "mu", "-0.5 * log(2 * pi) - 1.5 * log(x) - square((x - mu) / mu) / (2 * x)",
        "ndtr((x / mu - 1) / sqrt(x)) + exp(2 / mu + log_ndtr(-(x / mu + 1) / sqrt(x)))",
@@ -301,12 +311,15 @@ family("levy", "", "-0.5 * log(2 * pi) - 1.5 * log(x) - 0.5 / x", "erfc(sqrt(0.5
 family("lomax", "c", "log(c) - (c + 1) * log1p(x)", "-expm1(-c * log1p(x))", "exp(-c * log1p(x))",
        "expm1(-log1p(-q) / c)", isf="expm1(-log(q) / c)", logsf="-c * log1p(x)", low="0", at=(1.9,))
 family("fisk", "c", "log(c) + xlogy(c - 1, x) + 2 * log_expit(-c * log(x))",
-       "expit(c * log(x))", "expit(-c * log(x))", "exp(logit(q) / c)", low="0", high="inf",
-       at=(1.9,), isf="exp(-logit(q) / c)")
+       "where(x == 0, power(x, c), expit(c * log(x)))",
+       "where(x == 0, 1 - power(x, c), expit(-c * log(x)))", "power(q / (1 - q), 1 / c)", low="0",
+       high="inf", at=(1.9,), isf="power((1 - q) / q, 1 / c)")
 family("burr", "c d", "log(c * d) + xlogy(c * d - 1, x) + (d + 1) * log_expit(-c * log(x))",
-       "exp(-d * log1p(power(x, -c)))", "-expm1(-d * log1p(power(x, -c)))",
-       "power(expm1(-log(q) / d), -1 / c)", low="0", high="inf", at=(1.9, 0.8),
-       isf="power(expm1(-log1p(-q) / d), -1 / c)")
+       "where(x == 0, power(x, c * d), exp(d * log_expit(c * log(x))))",
+       "where(x == 0, 1 - power(x, c * d), -expm1(d * log_expit(c * log(x))))",
+       "power(q, 1 / (c * d)) * power(-expm1(log(q) / d), -1 / c)", low="0", high="inf",
+       at=(1.9, 0.8),
+       isf="power(1 - q, 1 / (c * d)) * power(-expm1(log1p(-q) / d), -1 / c)")
 family("burr12", "c d", "log(c * d) + xlogy(c - 1, x) - (d + 1) * log1p(power(x, c))",
        "-expm1(-d * log1p(power(x, c)))", "exp(-d * log1p(power(x, c)))",
        "power(expm1(-log1p(-q) / d), 1 / c)", logsf="-d * log1p(power(x, c))", low="0",
@@ -318,7 +331,10 @@ family("loglaplace", "c", "log(0.5 * c) + xlogy(where(x < 1, c - 1, -c - 1), x)"
        isf="where(q < 0.5, power(2 * q, -1 / c), power(2 * (1 - q), 1 / c))")
 PARETO = "x * log1prel(c * x)"
 family("genpareto", "c", f"-(c + 1) * {PARETO}", f"-expm1(-{PARETO})", f"exp(-{PARETO})",
-       "-log1p(-q) * exprel(-c * log1p(-q))", isf="-log(q) * exprel(-c * log(q))",
+       "where((q == 1) * (c < -0.5), (power(1 - q, -c) - 1) / (c - (c >= -0.5)),"
+       " -log1p(-q) * exprel(-c * log1p(-q)))",
+       isf="where((q == 0) * (c < -0.5), (power(q, -c) - 1) / (c - (c >= -0.5)),"
+       " -log(q) * exprel(-c * log(q)))",
        logsf=f"-{PARETO}", valid="", low="0",
        high="where(c < 0, -1 / minimum(c, -1e-300), 1.7e308)", at=(0.4,))
 
@@ -331,17 +347,18 @@ family("beta", "a b", "xlog1py(b - 1, -x) + xlogy(a - 1, x) - betaln(a, b)", "be
 family("arcsine", "", "-log(pi) - 0.5 * log(x * (1 - x))",
        "2 / pi * arctan2(sqrt(x), sqrt(1 - x))", "2 / pi * arctan2(sqrt(1 - x), sqrt(x))",
        "square(sin(0.5 * pi * q))", low="0", high="1", isf="square(cos(0.5 * pi * q))")
-family("powerlaw", "a", "log(a) + xlogy(a - 1, x)", "power(x, a)", "-expm1(a * log(x))",
-       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", vanishes=("a < 1", "False"),
-       at=(1.7,),
-       isf="exp(log1p(-q) / a)")
+family("powerlaw", "a", "log(a) + where((x <= 0) * (a < 1), -inf, xlogy(a - 1, x))",
+       "power(x, a)", "-expm1(a * log(x))",
+       "power(q, 1 / a)", logcdf="a * log(x)", low="0", high="1", at=(1.7,),
+       isf="power(1 - q, 1 / a)")
 RISES = "x < where(c == 1, inf, c)"  # with c = 1 up to its end
 family("triang", "c", f"log(2 * where({RISES}, x / c, (1 - x) / (1 - c)))",
        f"where({RISES}, square(x) / c, 1 - square(1 - x) / (1 - c))",
        f"where({RISES}, 1 - square(x) / c, square(1 - x) / (1 - c))",
-       "where(q < c, sqrt(c * q), 1 - sqrt((1 - c) * (1 - q)))", low="0", high="1",
+       "where(q < where(c == 1, inf, c), sqrt(c * q), 1 - sqrt((1 - c) * (1 - q)))",
+       low="0", high="1",
        valid="(c >= 0) * (c <= 1)", at=(0.4,),
-       isf="where(q > 1 - c, sqrt(c * (1 - q)), 1 - sqrt((1 - c) * q))")
+       isf="where(q > where(c == 1, -inf, 1 - c), sqrt(c * (1 - q)), 1 - sqrt((1 - c) * q))")
 family("johnsonsb", "a b",
        "log(b) - log(x * (1 - x)) - log(2 * pi) / 2 - 0.5 * square(a + b * logit(x))",
        "ndtr(a + b * logit(x))", "ndtr(-a - b * logit(x))", "expit((ndtri(q) - a) / b)",
@@ -358,8 +375,10 @@ family("loguniform", "a b", "-log(x) - log(log(b / a))", "log1p((x - a) / a) / l
        "log1p((b - x) / x) / log(b / a)", "a * exp(q * log(b / a))", low="a", high="b",
        valid="(a > 0) * (b > a)", at=(0.2, 2.4), isf="b * exp(-q * log(b / a))")
 family("truncnorm", "a b", f"({NORMAL}) - log_normal_mass(a, b)",
-       "exp(log_normal_mass(a, x) - log_normal_mass(a, b))",
-       "exp(log_normal_mass(x, b) - log_normal_mass(a, b))",
+       "where(x == a, (x - a) / (2 * pi)**0.5 * exp(-0.5 * square(a) - log_normal_mass(a, b)),"
+       " exp(log_normal_mass(a, x) - log_normal_mass(a, b)))",
+       "where(x == b, (b - x) / (2 * pi)**0.5 * exp(-0.5 * square(b) - log_normal_mass(a, b)),"
+       " exp(log_normal_mass(x, b) - log_normal_mass(a, b)))",
        "where(a > 0, -ndtri(ndtr(-a) - q * exp(log_normal_mass(a, b))),"
        " ndtri(ndtr(a) + q * exp(log_normal_mass(a, b))))",
        logcdf="log_normal_mass(a, x) - log_normal_mass(a, b)", low="a", high="b", valid="a < b",

@@ -138,15 +138,24 @@ row("it2i0k0_0", "x", f"where(absolute(x) < 0.5, {MORE_THAN}, safe_divide(i0(x) 
     at=(0.8, 4.0), public=False)
 row("it2i0k0_1", "x", "-k0(x) / x", at=(0.8, 4.0), public=False)
 row("itstruve0", "x", "struve(0, x)", at=(0.8, 4.0), domain="x > 0")
-row("it2struve0", "x", "-struve(0, x) / x", at=(0.8, 4.0), domain="x > 0")
+row("it2struve0", "x",
+    "where(absolute(x) < 1e-3, (square(x) / 9 - 1) * 2 / pi, -struve(0, x) / x)", at=(0.8, 4.0),
+    domain="x > 0")
 row("itmodstruve0", "x", "modstruve(0, x)", at=(0.8, 4.0), domain="x > 0")
 
 # --- Kelvin functions, by their differential equation
 
+# At 0, where the quotient has no value, by their series.
+FOURTH = "square(square(x))"
+NEAR = {
+    "ber": f"where(absolute(x) < 0.01, square(x) * ({FOURTH} * 7 / 18432 - 3 / 16), ",
+    "bei": f"where(absolute(x) < 0.01, 0.5 - {FOURTH} * (5 / 384 - {FOURTH} / 163840), ",
+    "ker": "where(x == 0, power(x, -2.0), ", "kei": "where(x == 0, ker(x), ",
+}  # fmt: skip
 for _re, _im in (("ber", "bei"), ("ker", "kei")):
     row(_re, "x", f"{_re}p(x)", mp=f"{_re}(0, x)", at=(0.8, 4.0), domain="x > 0")
     row(_im, "x", f"{_im}p(x)", mp=f"{_im}(0, x)", at=(0.8, 4.0), domain="x > 0")
-    row(f"{_re}p", "x", f"-{_im}(x) - y / x", mp=f"diff(lambda t: {_re}(0, t), x)", at=(0.8, 4.0),
-        domain="x > 0")
-    row(f"{_im}p", "x", f"{_re}(x) - y / x", mp=f"diff(lambda t: {_im}(0, t), x)", at=(0.8, 4.0),
-        domain="x > 0")
+    row(f"{_re}p", "x", NEAR[_re] + f"-{_im}(x) - y / x)", mp=f"diff(lambda t: {_re}(0, t), x)",
+        at=(0.8, 4.0), domain="x > 0")
+    row(f"{_im}p", "x", NEAR[_im] + f"{_re}(x) - y / x)", mp=f"diff(lambda t: {_im}(0, t), x)",
+        at=(0.8, 4.0), domain="x > 0")

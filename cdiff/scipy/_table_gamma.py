@@ -29,20 +29,21 @@ row("loggamma", "x", "digamma(x)", mp="loggamma(x)", at=(0.3, 1.7, 60.0), domain
 # 1 / gamma is smooth at the poles, where digamma is not finite: by reflection.
 row("rgamma", "x",
     "where(x < 0.5, gamma(1 - x) * (cos(pi * x) - sin(pi * x) / pi * digamma(1 - x)),"
-    " -y * digamma(x))", mp="rgamma(x)", at=(0.3, 1.7, 9.0, -1.4, 0.0, -2.0))
+    " zmul(-y, digamma(x)))", mp="rgamma(x)", at=(0.3, 1.7, 9.0, -1.4, 0.0, -2.0))
 row("digamma", "x", "polygamma(1, x)", mp="digamma(x)", at=(0.3, 1.7, 60.0, -1.4))
 row("psi", "x", "polygamma(1, x)", mp="digamma(x)", at=(0.3, 1.7, 60.0, -1.4))
 row("polygamma", "n x", None, "polygamma(n + 1, x)", mp="polygamma(int(n), x)",
     at=((1, 0.3), (2, 1.7), (3, 12.0)))
-row("gammasgn", "x", "0.0 * x", mp="sign(gamma(x))", at=(0.3, -1.4))
-row("beta", "a b", "y * digamma(a) - beta_rest(y, a, b)", "y * digamma(b) - beta_rest(y, a, b)",
+row("gammasgn", "x", "0.0 * sign(x)", mp="sign(gamma(x))", at=(0.3, -1.4))
+row("beta", "a b", "zmul(y, digamma(a)) - beta_rest(y, a, b)",
+    "zmul(y, digamma(b)) - beta_rest(y, a, b)",
     mp="beta(a, b)", at=((0.4, 2.1), (3.3, 0.2), (5.0, 7.5), (0.5, -0.5), (0.3, -7.3)))
 row("betaln", "a b", "digamma(a) - digamma(a + b)", "digamma(b) - digamma(a + b)",
     mp="log(beta(a, b))", at=((0.4, 2.1), (3.3, 0.2), (5.0, 7.5)))
 row("poch", "z m", "poch_slope(y, z, m)", "zmul(y, digamma(z + m))", mp="rf(z, m)",
     at=((0.4, 2.1), (3.3, 0.2), (0.0, 3.0)), domain="z + m > 0, or m whole; by m: z > 0")
 row("binom", "n k", "y * digamma(n + 1) - binom_rest(y, n, k)",
-    "binom_rest(y, n, k) - y * digamma(k + 1)", mp="binomial(n, k)",
+    "binom_rest(y, n, k) - binom_pole(y, n, k)", mp="binomial(n, k)",
     at=((4.4, 2.1), (3.3, 0.2), (3.0, 5.0), (0.5, 1.5)), domain="n > -1, k > -1")
 
 P = "gammainc(a, 0, x, regularized=True)"
@@ -175,7 +176,7 @@ row("logit", "p", "1 / (p * (1 - p))", mp="log(p / (1 - p))", at=UNIT, domain="0
 row("boxcox", "x lmbda", "power(x, lmbda - 1)", "boxcox_slope(log(x), lmbda, y)",
     mp="log(x) * hyp1f1(1, 2, lmbda * log(x))",
     at=((2.0, 0.7), (0.3, -1.5), (3.0, 0.0), (1e-6, 7.3)))
-row("boxcox1p", "x lmbda", "exp((lmbda - 1) * log1p(x))", "boxcox_slope(log1p(x), lmbda, y)",
+row("boxcox1p", "x lmbda", "exp(xlog1py(lmbda - 1, x))", "boxcox_slope(log1p(x), lmbda, y)",
     at=((1.0, 0.7), (-0.3, -1.5)), mp="((1 + x)**lmbda - 1) / lmbda")
 # By log1prel, so that lmbda = 0 is no special point.
 equal("inv_boxcox", "x lmbda", "exp(x * log1prel(lmbda * x))", "x lmbda",

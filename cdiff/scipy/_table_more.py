@@ -34,8 +34,9 @@ row("exprel", "x", "where(absolute(x) < 3, 0.5 * hyp1f1(2.0, 3.0, clip(x, -3.0, 
     at=(*REAL, 0.0, 30.0, -30.0))
 row("shichi_0", "x", "0.5 * (exprel(x) + exprel(-x))", mp="shi(x)", at=POSITIVE[:2], public=False)
 row("shichi_1", "x", "cosh(x) / x", mp="chi(x)", at=POSITIVE[:2], public=False)
-row("sici_0", "x", f"sinc(x / {pi!r})", mp="si(x)", at=(*REAL, 12.0), public=False)
-row("sici_1", "x", "cos(x) / x", mp="ci(x)", at=POSITIVE, public=False)
+row("sici_0", "x", f"where(absolute(x) < 1e300, sinc(x / {pi!r}), 0.0)", mp="si(x)",
+    at=(*REAL, 12.0), public=False)
+row("sici_1", "x", "where(x < 1e300, cos(x) / x, 0.0)", mp="ci(x)", at=POSITIVE, public=False)
 row("fresnel_0", "x", "sin(0.5 * pi * square(x))", mp="fresnels(x)", at=REAL, public=False)
 row("fresnel_1", "x", "cos(0.5 * pi * square(x))", mp="fresnelc(x)", at=REAL, public=False)
 row("spence", "x", "-log1prel(x - 1)", mp="polylog(2, 1 - x)", at=(0.2, 0.9, 1.6),
@@ -77,15 +78,20 @@ row("elliprd", "x y_ z", "-0.75 * carlson(1, 0, 1, 0, x, y_, z, 1.0)",
     "-0.75 * carlson(0, 1, 1, 0, x, y_, z, 1.0)", "-2.25 * carlson(0, 0, 2, 0, x, y_, z, 1.0)",
     mp="elliprd(x, y_, z)", at=((0.7, 1.3, 2.0), (1.0, 0.4, 1.0), (2.0, 2.0, 2.0)),
     domain="x, y, z > 0")
-row("elliprc", "x y_", "-elliprd(y_, y_, x) / 6", "-elliprd(x, y_, y_) / 3", mp="elliprc(x, y_)",
-    at=((0.7, 1.3), (2.0, 0.4), (1.5, 1.5)), domain="x, y > 0")
+# Of a negative y the value is Cauchy's: there the difference of x and y is not 0.
+BY_X = "(0.5 * (y - 1 / sqrt(x)) / (y_ - x))"
+row("elliprc", "x y_", f"where(y_ < 0, {BY_X}, -elliprd(y_, y_, x) / 6)",
+    f"where(y_ < 0, -(0.5 * y + x * {BY_X}) / y_, -elliprd(x, y_, y_) / 3)", mp="elliprc(x, y_)",
+    at=((0.7, 1.3), (2.0, 0.4), (1.5, 1.5), (0.7, -1.3)), domain="x > 0, y != 0")
 row("elliprg", "x y_ z", "0.25 * (elliprf(x, y_, z) - zmul(x, elliprd(y_, z, x)) / 3)",
     "0.25 * (elliprf(x, y_, z) - zmul(y_, elliprd(x, z, y_)) / 3)",
     "0.25 * (elliprf(x, y_, z) - zmul(z, elliprd(x, y_, z)) / 3)", mp="elliprg(x, y_, z)",
     at=((0.7, 1.3, 2.0), (1.0, 1.0, 1.0)), domain="x, y, z > 0")
-row("agm", "a b", "2 * absolute(a) / (3 * pi) * square(y) * elliprd(0.0, square(b), square(a))",
-    "2 * absolute(b) / (3 * pi) * square(y) * elliprd(0.0, square(a), square(b))", mp="agm(a, b)",
-    at=((0.7, 1.3), (5.0, 0.4)), domain="a, b > 0")
+row("agm", "a b", "where(a == 0, power(a, -2.0),"
+    " 2 * absolute(a) / (3 * pi) * zmul(square(y), elliprd(0.0, square(b), square(a))))",
+    "where(b == 0, power(b, -2.0),"
+    " 2 * absolute(b) / (3 * pi) * zmul(square(y), elliprd(0.0, square(a), square(b))))",
+    mp="agm(a, b)", at=((0.7, 1.3), (5.0, 0.4)), domain="a, b > 0")
 
 # --- hypergeometric functions, by the argument
 
@@ -165,7 +171,8 @@ LEFT = "minimum(x, -1.0)"
 ZETA = (f"where(x < -1, 2 * exp(gammaln(1 - {LEFT}) + ({LEFT} - 1) * {log(2 * pi)!r})"
         f" * zeta_riemann(1 - {LEFT}) * (0.5 * pi * cos(0.5 * pi * {LEFT}) + sin(0.5 * pi * {LEFT})"
         f" * ({log(2 * pi)!r} - digamma(1 - {LEFT})"
-        f" - zeta_order(1, 1 - {LEFT}, 1.0) / zeta_riemann(1 - {LEFT}))), zeta_order(1, x, 1.0))")
+        f" - zeta_order(1, 1 - {LEFT}, 1.0) / zeta_riemann(1 - {LEFT}))),"
+        " zeta_order(1, minimum(x, 1e4), 1.0))")
 row("zeta_riemann", "x", ZETA, mp="zeta(x)", at=(1.3, 4.0, 30.0, -1.5, -8.5, -20.0, -30.0),
     public=False)
 row("zeta_hurwitz", "x q", "zeta_order(1, x, q)", "-x * zeta_hurwitz(x + 1, q)", mp="zeta(x, q)",
@@ -183,4 +190,4 @@ row("cotdg", "x", f"-{DEGREE} * (1 + square(y))", mp="cot(radians(x))", at=(-70.
 row("radian", "d m s", DEGREE, f"{DEGREE} / 60", f"{DEGREE} / 3600",
     mp="radians(d + m / 60 + s / 3600)", at=((12.0, 30.0, 10.0),))
 row("exp10", "x", f"{log(10)!r} * y", mp="mpf(10)**x", at=REAL)
-row("round", "x", "0.0 * x", mp="nint(x)", at=(-1.7, 0.3))
+row("round", "x", "0.0 * sign(x)", mp="nint(x)", at=(-1.7, 0.3))

@@ -294,6 +294,10 @@ def _inverse_order(order: Any) -> Any:
     return np.argsort(order)
 
 
+def _short_order(order: Any) -> Any:
+    return np.argsort(order).astype(np.int32)
+
+
 def _permutation(order: Any, dtype: str) -> Any:
     return np.eye(len(order), dtype=dtype)[np.argsort(order)]
 
@@ -314,7 +318,7 @@ def lu(
     if permute_l:
         return rows_at(low, of_values(_inverse_order, order)), up
     if p_indices:
-        return of_values(_inverse_order, order), low, up
+        return of_values(_short_order, order), low, up
     return of_values(_permutation, order, low.dtype.char.lower()), low, up
 
 

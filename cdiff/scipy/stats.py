@@ -90,6 +90,30 @@ def _log_lower(a: Any, x: Any) -> Any:
     return _core.where(far, below, _log_of(p, rest))
 
 
+def _lower_mass(a: Any, x: Any, c: Any, factor: Any = 1.0) -> Any:
+    """gammainc(a, factor * x**c); at 0 the first term of its series, which has the slope."""
+    end = _core.equal(x, 0.0)
+    first = _core.power(factor, a) * _core.power(x, a * c) / LANGUAGE["gamma"](a + 1)
+    inside = factor * _core.power(_core.where(end, 1.0, x), c)
+    return _core.where(end, first, LANGUAGE["gammainc"](a, inside))
+
+
+def _lower_root(a: Any, p: Any, c: Any) -> Any:
+    """gammaincinv(a, p)**(1 / c); at 0 by the first term of its series, which has the slope."""
+    first = _core.power(LANGUAGE["gamma"](a + 1) * p, 1 / (a * c))
+    end = _core.equal(p, 0.0)
+    inside = LANGUAGE["gammaincinv"](a, _core.where(end, 0.5, p))
+    return _core.where(end, first, _core.power(inside, 1 / c))
+
+
+def _upper_root(a: Any, p: Any, c: Any) -> Any:
+    """gammainccinv(a, p)**(1 / c); at 1 as `_lower_root` at 0."""
+    first = _core.power(LANGUAGE["gamma"](a + 1) * (1 - p), 1 / (a * c))
+    end = _core.equal(p, 1.0)
+    inside = LANGUAGE["gammainccinv"](a, _core.where(end, 0.5, p))
+    return _core.where(end, first, _core.power(inside, 1 / c))
+
+
 def _stirling_rest(t: Any) -> Any:
     """log(gamma(a)) - (a - 1/2) log(a) + a - log(2 pi) / 2 for a = 1 / t, by its series near 0."""
     near = _core.less(t, 0.05)
@@ -121,10 +145,10 @@ def _turned_mass(x: Any, kappa: Any) -> Any:
 _MORE = ("arctan", "arctan2", "arctanh", "arcsin", "arcsinh", "hypot", "logaddexp", "sinh", "tan",
          "tanh")  # fmt: skip
 _WORDS = {**LANGUAGE, **{name: getattr(_core, name) for name in _MORE}}
-_WORDS.update(inf=np.inf, log_normal_mass=_log_normal_mass, log_of=_log_of,
-              log_less_exp=_log_less_exp, log_upper=_log_upper, log_lower=_log_lower,
-              middle_mass=_middle_mass, stirling_rest=_stirling_rest,
-              turned_mass=_turned_mass)  # fmt: skip
+_WORDS.update({name[1:]: globals()[name] for name in (
+    "_log_normal_mass", "_log_of", "_log_less_exp", "_log_upper", "_log_lower", "_lower_mass",
+    "_lower_root", "_upper_root", "_middle_mass", "_stirling_rest", "_turned_mass",
+)}, inf=np.inf)  # fmt: skip
 
 # What a method takes, and its value below and above the support.
 _METHODS = {
@@ -288,16 +312,31 @@ class _Continuous(_Distribution):
         return self._valid(y, shapes, scale)
 
     def _ended(self, y: Any, q: Any, shapes: list[Any], falling: bool) -> Any:
-        """Quantiles of 0 and 1 where the expression has no value: the ends of the support."""
-        family = self._family
-        for end, infinite, at in (
-            (family.low, -np.inf, falling),
-            (family.high, np.inf, not falling),
+        """Quantiles of 0 and 1 where the density is 0, or the expression not finite: the ends of
+        the support, left by a root, which has the infinite slope and is 0."""
+        family, edges, dtype = self._family, self._ends(shapes), getattr(y, "dtype", _REAL)
+        for end, edge, side, at in (
+            (family.low, edges[0], 1.0, falling),
+            (family.high, edges[1], -1.0, not falling),
         ):
-            if end is None or family.vanishes:
-                edge = infinite if end is None else _compiled(end, family.shapes)(*shapes)
-                y = _core.where(_core.equal(q, float(at)), edge, y)
-        return y
+            lost = _core.equal(q, float(at))
+            if family.vanishes is not True and end not in (None, "inf", "-inf"):
+                if not end.startswith("where"):
+                    continue  # of ends that are always finite the expression has a value
+                lost = lost & ~_core.less(_core.absolute(y), np.inf)
+            y = _core.where(lost, edge + side * _core.sqrt(1.0 - q if at else q), y)
+        return y if getattr(y, "dtype", dtype) == dtype else _core.cast(y, dtype)
+
+    def _ends(self, shapes: list[Any]) -> tuple[Any, Any]:
+        """The ends of the support."""
+        ends = self._family.low or "-inf", self._family.high or "inf"
+        names = self._family.shapes
+        return tuple([_compiled(e.replace("1.7e308", "inf"), names)(*shapes) for e in ends])
+
+    def _density(self, x: Any, *shapes: Any) -> Any:
+        """The density of the standardised variable, also at the ends and beyond."""
+        y = self._function("pdf", "x")(x, *shapes)
+        return self._limited(y, x, list(shapes), 0.0, 0.0)
 
     def _function(self, method: str, variable: str) -> Any:
         """A method for the standardised variable and the shapes."""
@@ -377,10 +416,14 @@ class _Discrete(_Distribution):
         # Outside the support the expressions are not defined: they are given a number inside.
         inside = _compiled(family.low or "0", family.shapes)(*shapes)
         safe = self._limited(x, x, shapes, inside, inside)
+        if family.high is None:
+            safe = _core.where(_core.equal(x, np.inf), inside, safe)
         if method in ("cdf", "sf", "logcdf", "logsf") and family.high == "n":
             safe = _core.where(_core.greater_equal(x, shapes[0]), inside, safe)
         y = _compiled(expression, ("x", *family.shapes))(safe, *shapes)
         y = self._limited(y, x, shapes, below, above)
+        if family.high is None:
+            y = _core.where(_core.equal(x, np.inf), above, y)
         if method in ("cdf", "sf", "logcdf", "logsf") and family.high == "n":
             y = _core.where(_core.greater_equal(x, shapes[0]), above, y)
         if method in ("pmf", "logpmf"):
@@ -414,7 +457,7 @@ for _name in DISCRETE_METHODS:
 
 for _name, _family in CONTINUOUS.items():
     _made = globals()[_name] = _Continuous(_family)
-    DISTRIBUTIONS[_name] = _made._function("cdf", "x"), _made._function("pdf", "x")
+    DISTRIBUTIONS[_name] = _made._function("cdf", "x"), _made._density, _made._ends
 for _name, _family in DISCRETE.items():
     globals()[_name] = _Discrete(_family)
 
