@@ -52,9 +52,9 @@ cdef extern from "node.h":
         PyObject *base
         char *data
         Py_ssize_t size
-        int16_t typenum
+        int8_t typenum
         uint8_t ndim
-        uint8_t flags
+        uint16_t flags
         uint32_t bucket
         uint32_t holders
         uint32_t pins
@@ -64,7 +64,8 @@ cdef extern from "node.h":
         Node *base
         Node *seen
         PyObject *reads
-        Py_ssize_t read_only
+        int32_t read_only
+        int32_t unknown
         Py_ssize_t view_op
         Py_ssize_t nparents
         Node **parents
@@ -111,7 +112,7 @@ cdef extern from "node.h":
     Py_ssize_t *ARR_STRIDES(const Arr *) noexcept nogil
     enum:
         ARR_CONTIGUOUS, ARR_SNAPSHOT, ARR_BORROWED, ARR_RESULT, ARR_SAVED, ARR_WRITTEN
-        ARR_UNTRACKED, ARR_DEFERRED
+        ARR_UNTRACKED, ARR_DEFERRED, ARR_ANY_ORDER
         NODE_ARRAY, NODE_DUAL, NODE_ALIAS, NODE_SAVED, NODE_VIEW, NODE_WEAK, NODE_SLOW, NODE_SHOWN
         LEVEL_SHIFT, LEVEL_MASK, MAX_LEVEL
 

@@ -44,9 +44,9 @@ typedef struct Arr {
     PyObject *base;
     char *data;
     Py_ssize_t size;
-    int16_t typenum;
+    int8_t typenum;
     uint8_t ndim;
-    uint8_t flags;
+    uint16_t flags;
     uint32_t bucket;
     uint32_t holders;
     uint32_t pins;
@@ -61,7 +61,8 @@ enum {
     ARR_SAVED = 16,     /* a derivative reads this memory */
     ARR_WRITTEN = 32,   /* memory that is being assigned into */
     ARR_UNTRACKED = 64, /* a view of a tracked array made while nothing was recorded */
-    ARR_DEFERRED = 128  /* the contents are computed when somebody needs them (deferred.pxi) */
+    ARR_DEFERRED = 128, /* the contents are computed when somebody needs them (deferred.pxi) */
+    ARR_ANY_ORDER = 256 /* NumPy may lay this value out in another order than C's */
 };
 
 #define ARR_SHAPE(r) ((r)->dims)
@@ -71,13 +72,15 @@ enum {
  * into; and for a view in forward mode, or of one, what it looks at: the object,
  * the version of that it was made from, and by which operator. `reads` is what
  * a view reads that has memory of its own (see guarded.pxi);
- * `read_only` tells that users may not assign to the array. */
+ * `read_only` tells that users may not assign to the array, `unknown` that its
+ * value may have been changed through another one (see guarded.pxi). */
 typedef struct Ext {
     struct Node *current;
     struct Node *base;
     struct Node *seen;
     PyObject *reads;
-    Py_ssize_t read_only;
+    int32_t read_only;
+    int32_t unknown;
     Py_ssize_t view_op;
     Py_ssize_t nparents;
     struct Node *parents[];

@@ -30,6 +30,7 @@ from cdiff._core import (
     is_tracked,
     is_waiting,
     levels,
+    note_any_order,
     peek,
     texts_made,
     to_plain,
@@ -48,6 +49,7 @@ __all__ = [
     "ArrayLike",
     "adjoint",
     "along",
+    "any_order",
     "any_true",
     "as_array",
     "axes_of",
@@ -144,6 +146,17 @@ def mirrors(*originals: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return handles(*[x for x in originals if x is not None])(mirror)
 
     return decorate
+
+
+def any_order(f: Callable[P, R]) -> Callable[P, R]:
+    """For functions whose results NumPy lays out in memory in an order of its own, on which depends
+    whether a reshape of them is a view."""
+
+    @wraps(f)
+    def noted(*args: P.args, **kwargs: P.kwargs) -> R:
+        return cast("R", note_any_order(f(*args, **kwargs)))
+
+    return noted
 
 
 def _plain_result(y: Any) -> Any:

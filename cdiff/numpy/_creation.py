@@ -20,6 +20,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
+    any_order,
     as_array,
     axis_of,
     handles,
@@ -103,7 +104,8 @@ def _filled_like(make: Any, original: Any) -> Any:
         device: Any = None,
     ) -> Any:
         a = a if type(a) is Array else np.asarray(plain(a))
-        return make(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
+        out = make(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
+        return _laid_out(out, a, order)
 
     name = original.__name__
     example = f">>> cnp.{name}(np.ones((2, 3))).shape\n(2, 3)"
@@ -114,6 +116,13 @@ def _filled_like(make: Any, original: Any) -> Any:
 zeros_like = _filled_like(zeros, np.zeros_like)
 ones_like = _filled_like(ones, np.ones_like)
 empty_like = _filled_like(empty, np.empty_like)
+
+
+def _laid_out(out: Any, like: Any, order: str) -> Any:
+    """A new array, in the order in memory that NumPy would choose."""
+    if type(out) is not Array or out.ndim < 2 or order in ("C", "c"):
+        return out
+    return _core.note_any_order(out) if order in ("F", "f") else _core.note_layout(out, like)
 
 
 @handles(np.full_like)
@@ -133,9 +142,8 @@ def full_like(
     3.0
     """
     a = a if type(a) is Array else np.asarray(plain(a))
-    return full(
-        a.shape if shape is None else shape, fill_value, a.dtype if dtype is None else dtype
-    )
+    out = full(a.shape if shape is None else shape, fill_value, a.dtype if dtype is None else dtype)
+    return _laid_out(out, a, order)
 
 
 @handles(np.eye)
@@ -284,6 +292,7 @@ def logspace(
 
 
 @handles(np.geomspace)
+@any_order
 def geomspace(
     start: ArrayLike,
     stop: ArrayLike,
@@ -404,7 +413,7 @@ def array(
     if type(object) is Array and not copy:
         result = object if dtype is None else _core.cast(object, dtype)
     else:
-        result = object.copy() if type(object) is Array else _core.array(object)
+        result = object.copy(order) if type(object) is Array else _core.array(object)
         result = result if dtype is None else result.astype(dtype)
     missing = ndmin - result.ndim
     return result.reshape((1,) * missing + result.shape) if missing > 0 else result
@@ -433,10 +442,16 @@ def _apart(result: Any, given: Any, order: Any) -> Any:
     not seen in the other. How an `Array` lies in memory is its own."""
     if result is not given or type(given) is not Array or order not in ("C", "F"):
         return result
+    if _core.is_layout_unknown(given):
+        return _core.unsure_alias(given)
     if is_waiting(given):
-        return result if order == "C" or given.ndim < 2 else given.copy()
+        return result if order == "C" or given.ndim < 2 else given.copy(order)
     flags = given.flags
-    return result if (flags.c_contiguous if order == "C" else flags.f_contiguous) else given.copy()
+    return (
+        result
+        if (flags.c_contiguous if order == "C" else flags.f_contiguous)
+        else given.copy(order)
+    )
 
 
 asanyarray = asarray

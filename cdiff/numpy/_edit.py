@@ -20,6 +20,7 @@ from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
     along,
+    any_order,
     as_array,
     axis_of,
     index_along,
@@ -150,6 +151,7 @@ def _one_row(number: Any, shape: tuple[int, ...]) -> Any:
 
 
 @mirrors(np.partition)
+@any_order
 def partition(
     a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
 ) -> Array:

@@ -87,7 +87,18 @@ def einsum(
         c = product(a, b)
         work.append(c if c.shape == shape else _core.reshape(c, shape))
     result = work[0] if plan.perm is None else _core.transpose(work[0], plan.perm)
+    if plan.pairs and (optimize or _is_turned(plan, arrays)):
+        _core.note_any_order(result)
     return result if out is None else store(out, result, "einsum")
+
+
+def _is_turned(plan: Plan, arrays: list[Array]) -> bool:
+    """Do axes come in another order, which that of NumPy's result in memory follows?"""
+    return (
+        plan.perm is not None
+        or any(perm is not None for pair in plan.pairs for perm in pair.perms)
+        or any(_core.may_lie_otherwise(a) for a in arrays)
+    )
 
 
 def _prepared(a: Array, single: Single) -> Array:

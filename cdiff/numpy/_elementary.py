@@ -14,7 +14,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_values
+from cdiff.numpy._common import ArrayLike, any_order, as_array, mirrors, of_values
 from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = [
@@ -58,6 +58,7 @@ def _is_real(a: Any, tol: float) -> Any:
 
 
 @mirrors(np.angle)
+@any_order
 def angle(z: ArrayLike, deg: bool = False) -> Array:
     """As `numpy.angle`: the argument of complex numbers; 0 or pi for real ones, with derivative 0.
 

@@ -15,7 +15,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array, any_array, in_program
 from cdiff._face import misfit
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, axis_of, mirrors, plain
+from cdiff.numpy._common import NUMPY, ArrayLike, any_order, as_array, axis_of, mirrors, plain
 from cdiff.numpy._gufuncs import core_ndims
 from cdiff.numpy._shape import expand_dims, moveaxis, stack
 
@@ -97,6 +97,7 @@ def _masks(conditions: Any, a: Array) -> list[Any]:
 
 
 @mirrors(np.piecewise)
+@any_order
 def piecewise(x: ArrayLike, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
     """As `numpy.piecewise`: each function sees only the elements for which it was chosen.
 

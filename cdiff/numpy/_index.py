@@ -23,6 +23,7 @@ from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
     along,
+    any_order,
     any_true,
     as_array,
     axes_of,
@@ -366,6 +367,7 @@ def _edge(x: ArrayLike, a: Array, axis: int) -> Array:
 
 
 @mirrors(np.sort)
+@any_order
 def sort(
     a: ArrayLike,
     axis: int | None = -1,
@@ -457,6 +459,7 @@ def sort_complex(a: ArrayLike) -> Array:
 
 
 @mirrors(np.median)
+@any_order
 def median(
     a: ArrayLike,
     axis: Any = None,

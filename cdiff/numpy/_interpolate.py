@@ -18,6 +18,7 @@ from cdiff._core import Array, any_array
 from cdiff._face import misfit
 from cdiff.numpy._common import (
     ArrayLike,
+    any_order,
     as_array,
     axes_of,
     axis_of,
@@ -155,6 +156,7 @@ def _earlier(a: Array, axis: int) -> Array:
 
 
 @mirrors(np.unwrap)
+@any_order
 def unwrap(
     p: ArrayLike, discont: float | None = None, axis: int = -1, *, period: ArrayLike = TURN
 ) -> Array:

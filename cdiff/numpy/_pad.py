@@ -20,6 +20,7 @@ from cdiff.numpy import _index, _reduce
 from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
+    any_order,
     as_array,
     index_along,
     mirrors,
@@ -44,6 +45,7 @@ ALLOWED = {
 
 
 @mirrors(np.pad)
+@any_order
 def pad(array: ArrayLike, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Array:
     """As `numpy.pad`: more elements at the ends, with every mode, differentiable in constant and
     end values too.

@@ -17,7 +17,7 @@ import numpy as np
 from cdiff import _core
 from cdiff._core import Array
 from cdiff._face import misfit
-from cdiff.numpy._common import NUMPY, ArrayLike, as_array, mirrors
+from cdiff.numpy._common import NUMPY, ArrayLike, any_order, as_array, mirrors
 from cdiff.numpy._convolve import convolve
 from cdiff.numpy._decompositions import eigenvalues, floating
 from cdiff.numpy._least_squares import least_squares
@@ -32,6 +32,7 @@ __all__ = [
 
 
 @mirrors(np.polyval)
+@any_order
 def polyval(p: ArrayLike, x: ArrayLike) -> Array:
     """As `numpy.polyval`: a polynomial's value, differentiable in the coefficients (highest first)
     and in `x`.

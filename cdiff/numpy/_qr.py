@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import ArrayLike, adjoint, mirrors
+from cdiff.numpy._common import ArrayLike, adjoint, any_order, mirrors
 from cdiff.numpy._decomposition import ByCotangent, is_zero
 from cdiff.numpy._decompositions import matrix_of
 from cdiff.numpy._index import lower_half
@@ -63,6 +63,7 @@ class QRResult(NamedTuple):
 
 
 @mirrors(np.linalg.qr)
+@any_order
 def qr(a: ArrayLike, mode: str = "reduced") -> Any:
     """As `numpy.linalg.qr`: Q and R, with the modes reduced, r, and complete where Q is unique.
 

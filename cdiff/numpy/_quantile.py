@@ -25,6 +25,7 @@ from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
     along,
+    any_order,
     as_array,
     axes_of,
     holds_tracked,
@@ -59,6 +60,7 @@ SPEED = {
 
 
 @mirrors(np.quantile)
+@any_order
 def quantile(
     a: ArrayLike,
     q: ArrayLike,
@@ -79,6 +81,7 @@ def quantile(
 
 
 @mirrors(np.percentile)
+@any_order
 def percentile(
     a: ArrayLike,
     q: ArrayLike,
@@ -99,6 +102,7 @@ def percentile(
 
 
 @mirrors(np.nanquantile)
+@any_order
 def nanquantile(
     a: ArrayLike,
     q: ArrayLike,
@@ -119,6 +123,7 @@ def nanquantile(
 
 
 @mirrors(np.nanpercentile)
+@any_order
 def nanpercentile(
     a: ArrayLike,
     q: ArrayLike,
@@ -139,6 +144,7 @@ def nanpercentile(
 
 
 @mirrors(np.nanmedian)
+@any_order
 def nanmedian(
     a: ArrayLike,
     axis: Any = None,

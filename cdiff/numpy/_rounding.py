@@ -11,13 +11,14 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array
-from cdiff.numpy._common import ArrayLike, as_array, mirrors, of_parts, of_values, store
+from cdiff.numpy._common import ArrayLike, any_order, as_array, mirrors, of_parts, of_values, store
 from cdiff.numpy._gufuncs import of_ufunc
 
 __all__ = ["around", "divmod", "fix", "imag", "nan_to_num", "real", "round"]
 
 
 @mirrors(np.round, np.around)
+@any_order
 def round(a: ArrayLike, decimals: int = 0, out: Any = None) -> Array:
     """As `numpy.round`: to a number of decimals; the derivative is 0.
 

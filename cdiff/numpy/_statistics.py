@@ -21,6 +21,7 @@ from cdiff._face import misfit
 from cdiff.numpy._common import (
     ArrayLike,
     adjoint,
+    any_order,
     as_array,
     constant_where,
     mirrors,
@@ -223,6 +224,7 @@ def histogram(
 
 
 @mirrors(np.histogram2d)
+@any_order
 def histogram2d(
     x: ArrayLike,
     y: ArrayLike,
@@ -253,6 +255,7 @@ def histogram2d(
 
 
 @mirrors(np.histogramdd)
+@any_order
 def histogramdd(
     sample: ArrayLike,
     bins: Any = 10,

@@ -21,6 +21,7 @@ from cdiff.numpy._common import (
     NUMPY,
     ArrayLike,
     adjoint,
+    any_order,
     as_array,
     axes_of,
     axis_of,
@@ -116,6 +117,7 @@ def inv(a: ArrayLike) -> Array:
 
 
 @mirrors(np.linalg.cholesky)
+@any_order
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Array:
     """As `numpy.linalg.cholesky`: the lower factor L of L @ L.mT (or, of the upper one, its
     transpose); one triangle is read.
@@ -211,6 +213,7 @@ def _sign_of_det(a: Any) -> Any:
 
 
 @mirrors(np.linalg.matrix_power)
+@any_order
 def matrix_power(a: ArrayLike, n: int) -> Array:
     """As `numpy.linalg.matrix_power`: products of a matrix with itself, of its inverse for n < 0.
 

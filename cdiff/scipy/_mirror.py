@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdiff._core import Array, any_array, cast, gather, is_tracked
+from cdiff._core import Array, any_array, cast, gather, is_tracked, note_any_order
 from cdiff.numpy._common import as_array, of_values
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def mirror_of(module: Any, names: list[str], keeps_integers: bool = False) -> Ca
             if keeps_integers and _whole(args) and _whole(kwargs.values()):
                 return as_array(of_values(original, *args, **kwargs))
             try:
-                return f(*args, **kwargs)
+                return note_any_order(f(*args, **kwargs))
             except NotImplementedError:
                 if any_tracked([*args, *kwargs.values()]):
                     raise

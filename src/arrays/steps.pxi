@@ -317,7 +317,7 @@ cdef Array part_node(const Part *p, _Workspace w, bint weak):
             N(a).mark = WEAK_INTEGER
         return a
     r = block_new(p.ndim, 0)
-    r.typenum = <int16_t>p.typenum
+    r.typenum = <int8_t>p.typenum
     r.data = part_data(p, w.m.bases)
     memcpy(r.dims, p.dims, 2 * p.ndim * sizeof(Py_ssize_t))
     r.size = p.size

@@ -307,6 +307,7 @@ cdef Array own_result(Array a, bint shares=False):
             return detached(a)
         a = contiguous_copy(a)
     N(a).arr.flags |= ARR_RESULT
+    N(a).arr.flags &= ~ARR_ANY_ORDER          # how a gradient lies is not NumPy's to say
     return a
 
 

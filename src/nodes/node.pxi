@@ -242,6 +242,50 @@ cdef void note_contiguity(Arr *r, Py_ssize_t itemsize) noexcept nogil:
         r.flags &= ~ARR_CONTIGUOUS
 
 
+cdef inline bint lies_otherwise(const Arr *r) noexcept nogil:
+    """May NumPy lay a value like this one, or what it makes of it, out in another order than C's?"""
+    return r.ndim > 1 and (root_of(<Arr *>r).flags & ARR_ANY_ORDER != 0
+                           or (not r.flags & ARR_CONTIGUOUS and not lies_in_rows(r)))
+
+
+cdef bint lies_in_rows(const Arr *r) noexcept nogil:
+    """Are the steps of later axes no longer than those of earlier ones?"""
+    cdef int i
+    cdef Py_ssize_t step
+    cdef Py_ssize_t last = PY_SSIZE_T_MAX
+    for i in range(r.ndim):
+        step = r.dims[r.ndim + i]
+        step = -step if step < 0 else step
+        if r.dims[i] == 1 or step == 0:
+            continue
+        if step > last:
+            return False
+        last = step
+    return True
+
+
+cdef inline void note_order(Array y, const Arr *operand) noexcept:
+    """A result, in memory of its own, of an operand that NumPy's result may lie as."""
+    if lies_otherwise(operand) and N(y).flags & NODE_ARRAY and N(y).arr.owner == NULL:
+        N(y).arr.flags |= ARR_ANY_ORDER
+
+
+cdef inline bint decides_order(const Node *y, const Node *p) noexcept:
+    """Is this operand why NumPy lays an elementwise result out in C order, whatever the others?"""
+    return p.flags & NODE_ARRAY and p.arr.size == y.arr.size and not lies_otherwise(p.arr)
+
+
+cdef inline Array ordered(Array y, Array a, Array b):
+    """An elementwise result, with a note of whether NumPy may lay it out in another order."""
+    if N(y).flags & NODE_ARRAY and N(y).arr.ndim > 1 and not decides_order(N(y), N(a)) \
+            and (b is None or not decides_order(N(y), N(b))):
+        if N(a).flags & NODE_ARRAY:
+            note_order(y, N(a).arr)
+        if b is not None and N(b).flags & NODE_ARRAY:
+            note_order(y, N(b).arr)
+    return y
+
+
 cdef Py_ssize_t checked_size(int ndim, const Py_ssize_t *shape, Py_ssize_t itemsize) except -1:
     """Number of bytes of an array, or an error where it cannot be represented."""
     cdef Py_ssize_t nbytes = itemsize
@@ -283,7 +327,7 @@ cdef Array new_array(int ndim, const Py_ssize_t *shape, int typenum):
     cdef Py_ssize_t nbytes = checked_size(ndim, shape, itemsize)
     cdef Arr *r = block_new(ndim, nbytes)
     cdef int i
-    r.typenum = <int16_t>typenum
+    r.typenum = <int8_t>typenum
     for i in range(ndim):
         r.dims[i] = shape[i]
     set_contiguous(r, itemsize)
@@ -402,7 +446,7 @@ cdef bint claim(Array a, bint across=False) noexcept:
             or header_size(owner.ndim) != header_size(r.ndim):
         return False
     owner.ndim = r.ndim
-    owner.flags = r.flags & ARR_CONTIGUOUS
+    owner.flags = (r.flags & ARR_CONTIGUOUS) | (owner.flags & ARR_ANY_ORDER)
     for i in range(2 * r.ndim):
         owner.dims[i] = r.dims[i]
     owner.refcnt += 1

@@ -84,7 +84,7 @@ cdef Array deferred_block(int ndim, const Py_ssize_t *shape, int typenum):
     cdef Py_ssize_t itemsize = itemsize_of(typenum)
     cdef Arr *r = block_untouched(ndim, checked_size(ndim, shape, itemsize))
     cdef int i
-    r.typenum = <int16_t>typenum
+    r.typenum = <int8_t>typenum
     for i in range(ndim):
         r.dims[i] = shape[i]
     set_contiguous(r, itemsize)
@@ -235,7 +235,7 @@ cdef bint is_alone(Node *n) noexcept:
     """Is this fresh memory in C order that only this node knows?"""
     return (Py_REFCNT(<PyObject *>n) == 1 and not levels_of(n) and n.arr.holders == 0
             and n.arr.refcnt == 1 and n.arr.owner == NULL and n.arr.base == NULL
-            and n.arr.pins == 0 and n.arr.flags == ARR_CONTIGUOUS)
+            and n.arr.pins == 0 and n.arr.flags & ~ARR_ANY_ORDER == ARR_CONTIGUOUS)
 
 
 cdef Array value_again(Array n):

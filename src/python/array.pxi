@@ -200,7 +200,7 @@ cdef class Array:
         """The same value under a new name, still tracked."""
         if order != "C":
             check_words("copy", order, "same_kind")
-        return own_copy(current(self))
+        return laid_out(own_copy(current(self)), order)
 
     def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
         """The array in another dtype; differentiable between float64 and float32."""
@@ -221,7 +221,7 @@ cdef class Array:
         out = cast_as_asked(a, wanted.num)
         if out is not a:
             return out
-        return own_copy(a) if copy else self
+        return laid_out(own_copy(a), order) if copy else self
 
     # ------------------------------------------------------------ shape
 
@@ -366,11 +366,11 @@ cdef class Array:
         return np.array(shown(self))
 
     def __copy__(self):
-        return self.copy()
+        return own_copy(current(self))
 
     def __deepcopy__(self, memo):
         if not self.requires_grad and self.grad is None:
-            return self.copy()
+            return own_copy(current(self))
         return rebuild(self.__getstate__(), self.requires_grad, self.grad)
 
     # ------------------------------------------------------------ operators

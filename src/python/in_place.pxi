@@ -25,15 +25,15 @@ cdef Array newest(Array a):
     cdef Array base, top
     cdef list chain
     if not N(a).flags & NODE_VIEW:
-        return version(a)
+        return known_version(a)
     base = base_of(a)
     if not N(base).flags & NODE_VIEW:
-        return refreshed(a, version(base))
+        return refreshed(a, known_version(base))
     chain = [a]
     while N(base).flags & NODE_VIEW:
         chain.append(base)
         base = base_of(base)
-    top = version(base)
+    top = known_version(base)
     while chain:
         top = refreshed(chain.pop(), top)
     return top
@@ -88,7 +88,7 @@ cdef inline bint merges(Array a, int op) noexcept:
     """Is one operator of this kind on what the view `a` looks at as good as two?  So a chain of
     reshapes, say, is not walked again and again."""
     return ((op == OP_RESHAPE or op == OP_TRANSPOSE) and N(a).flags & NODE_VIEW
-            and view_op(a) == op
+            and view_op(a) == op and not reads_places(a)
             and not (N(a).flags & NODE_ARRAY and N(a).arr.flags & ARR_UNTRACKED))
 
 
@@ -103,6 +103,8 @@ cdef Array view_of(Array a, int op, object attrs):
             attrs = (permuted(y_attrs(a)[0], attrs[0]),)
         a = base_of(a)
     base = current(a)
+    if op == OP_RESHAPE and is_unsure(innermost(base), attrs[0]):
+        return unsure_view(a, attrs[0])
     out = apply1(op, base, attrs)
     n = N(out)
     if not ndim_of(innermost(out)) or not same_memory(out, base):
@@ -152,6 +154,8 @@ cdef Array refreshed(Array a, Array base):
     cdef Node *seen
     if is_fresh(a, base):
         return version(a)
+    if is_unsure_view(a) and N(a).ext.seen != N(base):
+        raise unsure(shape_tuple(version(a)))
     cdiff_tls.paused = N(a).flags & NODE_ARRAY and N(a).arr.flags & ARR_UNTRACKED
     try:
         out = (read_part(base, <object>N(a).ext.reads) if reads_places(a)
@@ -298,6 +302,9 @@ cdef int store(Array a, Array new) except -1:
     cdef Array base
     cdef int op
     while N(a).flags & NODE_VIEW:
+        if is_unsure_view(a):
+            part_ways(a)
+            break
         base = base_of(a)
         op = view_op(a)
         if op == OP_SLICE:
@@ -308,6 +315,7 @@ cdef int store(Array a, Array new) except -1:
             new = apply_transpose(new, inverse_permutation(y_attrs(a)[0]))
         a = base
     in_order(new)
+    set_order(new, may_be_turned(version(a)))
     return redirect(a, as_version(a, new))
 
 
@@ -320,10 +328,29 @@ cdef int in_order(Array a) except -1:
     return 0
 
 
+cdef inline bint may_be_turned(Array a) noexcept:
+    """May NumPy have laid out this value in another order than C's?"""
+    a = innermost(a)
+    return N(a).flags & NODE_ARRAY and lies_otherwise(N(a).arr)
+
+
+cdef void set_order(Array new, bint turned) noexcept:
+    """A fresh node becomes the next version of an array, and what is assigned does not change in
+    which order NumPy has laid out that."""
+    cdef Arr *root
+    new = innermost(new)
+    if N(new).flags & NODE_ARRAY:
+        root = root_of(N(new).arr)
+        if turned:
+            root.flags |= ARR_ANY_ORDER
+        elif root == N(new).arr:
+            root.flags &= ~ARR_ANY_ORDER
+
+
 cdef int store_part(Array a, tuple index, Array v) except -1:
     """a[index] = v for a node that fits."""
     cdef Array new
-    cdef bint spare
+    cdef bint spare, turned
     while is_part(a):
         index = composed(y_attrs(a)[0], index)
         a = base_of(a)
@@ -331,7 +358,9 @@ cdef int store_part(Array a, tuple index, Array v) except -1:
         return store(a, apply_index_set(current(a), v, index))
     spare = N(a).flags & NODE_ALIAS and (
         is_spare(N(a).ext.current) or is_spare_dual(N(a).ext.current))
+    turned = may_be_turned(version(a))
     new = updated(version(a), v, index, spare)
+    set_order(new, turned)
     return redirect(a, as_version(a, new))
 
 

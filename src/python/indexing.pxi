@@ -120,7 +120,8 @@ cdef Array get_item(Array a, object key):
     for k in keys:
         if not is_basic(k):
             now = get_computed(current(a), key)
-            return now if now is not None else get_advanced(current(a), plain_key(key))
+            now = now if now is not None else get_advanced(current(a), plain_key(key))
+            return now if k is keys[0] else in_any_order(now)
     return get_basic(a, parse_basic(a, keys))
 
 

@@ -31,7 +31,7 @@ cdef Array wrap_ndarray(np.ndarray x, bint borrowed=False):
     if np.PyArray_NDIM(x) == 0 and typenum == NPY_DOUBLE:
         return scalar((<double *>np.PyArray_DATA(x))[0])
     r = block_new(np.PyArray_NDIM(x), 0)
-    r.typenum = <int16_t>typenum
+    r.typenum = <int8_t>typenum
     r.data = <char *>np.PyArray_DATA(x)
     for i in range(r.ndim):
         r.dims[i] = np.PyArray_DIM(x, i)
@@ -337,6 +337,7 @@ cdef Array contiguous_copy(Array a, bint later=False):
     need(a)
     r = N(a).arr
     out = new_array(r.ndim, ARR_SHAPE(r), r.typenum)
+    note_order(out, r)
     if later and r.size >= LATER_SIZE and r.typenum == NPY_DOUBLE and r.flags & ARR_CONTIGUOUS:
         kernels_far_value(KERNELS, OP_POSITIVE, PAST_CACHES)(
             r.size, <double *>N(out).arr.data, <const double *>r.data, NULL, 1, 0)

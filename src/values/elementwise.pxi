@@ -306,6 +306,9 @@ cdef inline Node *quick_of "cdiff_quick_of"(int op, Node *a, Node *b) except? NU
             return NULL
         pb = <const double *>b.arr.data if sb else &b.v
     n = fresh_like(r)
+    if r.ndim > 1:
+        n.arr.flags |= root_of(r).flags & ARR_ANY_ORDER & (
+            root_of(b.arr).flags if sa and sb else ARR_ANY_ORDER)
     KERNELS.value[op](r.size, <double *>n.arr.data, pa, pb, sa, sb)
     quick_record(op, n, a, b)
     return told_result(op, n, a, b) if float_errors() else n
@@ -345,10 +348,10 @@ cdef Array ew1(int op, Array a):
     if n != NULL:
         return steal(n)
     if is_complex(typenum_of(a)):
-        return complex_elementwise(op, a, None)
+        return ordered(complex_elementwise(op, a, None), a, None)
     if not is_float(typenum_of(a)):
-        return numpy_elementwise(op, a, None)
-    return record_array(op, array_value(op, a, None), a, None)
+        return ordered(numpy_elementwise(op, a, None), a, None)
+    return record_array(op, ordered(array_value(op, a, None), a, None), a, None)
 
 
 cdef Array ew2(int op, Array a, Array b):
@@ -366,13 +369,13 @@ cdef Array ew2(int op, Array a, Array b):
     if n != NULL:
         return steal(n)
     if is_complex(typenum_of(a)) or is_complex(typenum_of(b)):
-        return complex_elementwise(op, a, b)
+        return ordered(complex_elementwise(op, a, b), a, b)
     if without_floats(a, b):
-        return numpy_elementwise(op, a, b)
+        return ordered(numpy_elementwise(op, a, b), a, b)
     if not ndim_of(a) and not ndim_of(b) and result_typenum(a, b) == NPY_DOUBLE \
             and not is_deferred(a) and not is_deferred(b):
         return ew2(op, as_inline(a), as_inline(b))
-    return record_array(op, array_value(op, a, b), a, b)
+    return record_array(op, ordered(array_value(op, a, b), a, b), a, b)
 
 
 cdef Array ew_over(int op, Array a, Array b, int last):

@@ -57,13 +57,31 @@ cdef inline Array result_or_wait(int op, Array a, list operands, object attrs):
     cdef Array y = None, p
     if cdiff_tls.deferring:
         y = deferred_result(op, a, operands, attrs)
-    if y is not None:
-        return y
-    need(a)
+    if y is None:
+        need(a)
+        if operands is not None:
+            for p in operands:
+                need(p)
+        y = settle(VALUE[op](a, operands, attrs))
+    if N(y).flags & NODE_ARRAY and N(y).arr.ndim > 1 and not gives_c_order(op):
+        note_orders(y, a, operands)
+    return y
+
+
+cdef inline bint gives_c_order(int op) noexcept nogil:
+    """Do NumPy's results of this operator lie in C order, whatever the operands?"""
+    return (op == OP_RESHAPE or op == OP_MATMUL or op == OP_SOLVE or op == OP_INV
+            or op == OP_CHOLESKY)
+
+
+cdef void note_orders(Array y, Array a, list operands) noexcept:
+    cdef Array p
+    if N(a).flags & NODE_ARRAY:
+        note_order(y, N(a).arr)
     if operands is not None:
         for p in operands:
-            need(p)
-    return settle(VALUE[op](a, operands, attrs))
+            if N(p).flags & NODE_ARRAY:
+                note_order(y, N(p).arr)
 
 
 cdef Array fresh_result(Array y, list operands):
@@ -101,7 +119,7 @@ cdef Array zeros_array(int ndim, const Py_ssize_t *shape, int typenum,
     else:
         r = block_new(ndim, nbytes)
         memset(r.data, 0, nbytes)
-    r.typenum = <int16_t>typenum
+    r.typenum = <int8_t>typenum
     for i in range(ndim):
         r.dims[i] = shape[i]
     set_contiguous(r, itemsize_of(typenum))
