@@ -136,7 +136,9 @@ def put(a: Array, ind: Any, v: ArrayLike, mode: str = "raise") -> None:
 
 def put_flat(a: Array, positions: Any, v: Array) -> None:
     """Assign to places of the flattened array, from no values nothing."""
-    if positions.size and v.size:
+    if positions.size and v.size and not a.ndim:
+        a[...] = _cycled(v, positions.size)[-1]
+    elif positions.size and v.size:
         a[np.unravel_index(positions, a.shape)] = _cycled(v, positions.size)
 
 

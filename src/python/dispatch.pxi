@@ -144,7 +144,7 @@ def ravel(a):
     cdef Array inner = innermost(current(n))
     cdef Array out = view_of(n, OP_RESHAPE, ((size_of(inner),),))
     if N(out).flags & NODE_VIEW and not reads_places(out) \
-            and not N(inner).arr.flags & ARR_CONTIGUOUS:
+            and N(inner).flags & NODE_ARRAY and not N(inner).arr.flags & ARR_CONTIGUOUS:
         return own_copy(current(out))
     return out
 

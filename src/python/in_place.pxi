@@ -98,6 +98,10 @@ cdef Array view_of(Array a, int op, object attrs):
     cdef Node *n
     cdef Ext *ext
     cdef bint closed = is_read_only(a)
+    if is_number_view(a):
+        if op == OP_TRANSPOSE or (op == OP_RESHAPE and not attrs[0]):
+            return a
+        a = one_element(a)
     while merges(a, op):
         if op == OP_TRANSPOSE:
             attrs = (permuted(y_attrs(a)[0], attrs[0]),)
@@ -107,6 +111,8 @@ cdef Array view_of(Array a, int op, object attrs):
         return unsure_view(a, attrs[0])
     out = apply1(op, base, attrs)
     n = N(out)
+    if not ndim_of(innermost(out)) and ndim_of(innermost(base)):
+        return number_view(a, base, out, op, attrs)
     if not ndim_of(innermost(out)) or not same_memory(out, base):
         return out
     if n.flags & NODE_DUAL:
@@ -192,14 +198,17 @@ cdef inline bint is_part(Array a) noexcept:
             and not (N(a).flags & NODE_ARRAY and N(a).arr.flags & ARR_UNTRACKED))
 
 
-cdef Array part_of(Array a, tuple index):
-    """a[index] as a view; a part of a part is a part of the whole, as in NumPy."""
+cdef Array part_of(Array a, tuple index, bint views=True):
+    """a[index] as a view; a part of a part is a part of the whole, as in NumPy.  One element is a
+    number, unless it `views`."""
     cdef bint keeps_axis = False, closed = is_read_only(a)
     cdef Array out
     cdef Py_ssize_t i
     for i in range(2, len(index), 3):
         keeps_axis = keeps_axis or index[i] >= 0
-    if not keeps_axis:
+    if views and is_number_view(a):
+        return a
+    if not keeps_axis and not (views and ndim_of(innermost(a))):
         return apply_slice(current(a), index)
     while is_part(a):
         index = composed(y_attrs(a)[0], index)
@@ -208,6 +217,40 @@ cdef Array part_of(Array a, tuple index):
     if closed and N(out).flags & NODE_VIEW:
         own_ext(out).read_only = True
     return out
+
+
+cdef inline bint is_number_view(Array a) noexcept:
+    """Is this an array without axes that shows one element of another array?"""
+    return (N(a).flags & NODE_VIEW and N(a).flags & (NODE_ARRAY | NODE_DUAL) == NODE_ARRAY
+            and N(a).arr.ndim == 0)
+
+
+cdef Array number_view(Array a, Array base, Array number, int op, object attrs):
+    """The only element of a part or a reshape of `a`, whose newest version is `base`: an array
+    without axes, of which users see what it shows, a number."""
+    cdef Array out = zeros_array(0, NULL, typenum_of(innermost(number)))
+    cdef Node *n = N(out)
+    redirect(out, number)
+    n.op = <uint8_t>op
+    Py_INCREF(attrs)
+    n.obj = <PyObject *>attrs
+    Py_INCREF(a)
+    n.arr.base = <PyObject *>a
+    n.flags |= NODE_VIEW
+    if levels_of(N(base)) and not levels_of(N(number)):
+        n.arr.flags |= ARR_UNTRACKED
+    if N(number).flags & NODE_DUAL:
+        n.ext.seen = hold(base)
+    n.ext.read_only = is_read_only(a)
+    return out
+
+
+cdef Array one_element(Array a):
+    """The same element as a view with one axis."""
+    cdef Array base = base_of(a)
+    if N(a).op == OP_RESHAPE:
+        return view_of(base, OP_RESHAPE, ((1,),))
+    return part_of(base, y_attrs(a)[0][:-1] + (1,))  # the last axis stays
 
 
 # ---------------------------------------------------------------- may it be changed?
@@ -227,7 +270,7 @@ cdef int check_changeable(Array a) except -1:
     if is_read_only(a):
         raise ValueError("assignment destination is read-only")
     while True:
-        if is_number(N(innermost(a))):
+        if is_number(N(innermost(a))) and not N(a).flags & NODE_VIEW:
             raise TypeError("cdiff: a scalar cannot be changed in place; assign to the name "
                             "instead")
         if N(a).op == OP_BROADCAST_TO or N(innermost(a)).op == OP_BROADCAST_TO:
@@ -451,6 +494,8 @@ cdef int assign(Array a, object key, object value) except -1:
         plain = plain and is_basic(k)
     if plain:
         basic = parse_basic(old, key if isinstance(key, tuple) else (key,))
+    if is_number_view(a):
+        return store(a, one_number(old, key, v))
     if is_constant(old) and is_constant(v):
         old = None
         return assign_constant(a, key, basic, v, value)
@@ -461,6 +506,18 @@ cdef int assign(Array a, object key, object value) except -1:
         v = fit_assignment(v, basic)
     old = None
     return store_part(a, basic.index, v)
+
+
+cdef Array one_number(Array old, object key, Array v):
+    """What is assigned to an array without axes, of which `key` has to be all."""
+    for k in (key if isinstance(key, tuple) else (key,)):
+        if k is not None and k is not Ellipsis:
+            raise bad_index(f"index {k!r} into an array without axes: only [()] and [...] are part "
+                            f"of it")
+    if size_of(innermost(v)) != 1:
+        raise misfit(f"cannot assign values of shape {shape_tuple(v)} to an array without axes")
+    v = apply_reshape(v, ()) if ndim_of(innermost(v)) else v
+    return own_copy(assignable(old, v))
 
 
 cdef bint assign_number(Array a, object key, double value) except -1:
@@ -526,7 +583,7 @@ cdef object in_place(int op, Array a, object other):
     cdef Array new
     if b is None:
         return NotImplemented
-    if not shape_tuple(old):
+    if not shape_tuple(old) and (op == OP_MATMUL or not is_number_view(a)):
         return matmul(old, b) if op == OP_MATMUL else ew2(op, old, b)
     check_changeable(a)
     if not is_inexact(typenum_of(innermost(old))):

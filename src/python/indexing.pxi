@@ -17,6 +17,7 @@ cdef class BasicKey:
     """An index made of integers and slices only, ready for the slice operator."""
     cdef tuple index
     cdef tuple final_shape        # None where no new axis was asked for
+    cdef bint views               # of integers alone NumPy makes a number, else a view
 
 
 cdef inline bint is_integer(object k):
@@ -44,6 +45,7 @@ cdef BasicKey parse_basic(Array a, tuple key):
     cdef list index = [], final = []
     for k in key:
         used += k is not None and k is not Ellipsis
+        out.views = out.views or k is None or k is Ellipsis
     if used > ndim:
         raise bad_index(f"too many indices for array: array is {ndim}-dimensional, "
                         f"but {used} were indexed")
@@ -143,7 +145,7 @@ cdef int check_ellipses(tuple keys) except -1:
 
 
 cdef Array get_basic(Array a, BasicKey key):
-    cdef Array out = part_of(a, key.index)
+    cdef Array out = part_of(a, key.index, key.views)
     return out if key.final_shape is None else view_of(out, OP_RESHAPE, (key.final_shape,))
 
 
