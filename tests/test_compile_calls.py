@@ -311,7 +311,7 @@ def test_arrays_that_are_copied_to_be_read(name):
 
     x = AWKWARD[name]()
     before = x.copy()
-    for first in (MATRIX, x):
+    for first in (x,) if "transposed" in name else (MATRIX, x):  # another order, another program
         g = direct(f, first, {"y": [first]})
         for a, b in ((x, x), (MATRIX, x), (x, MATRIX), (MATRIX, MATRIX)):
             for got, want in zip(g(a, {"y": [b]}), f(a, {"y": [b]}), strict=True):

@@ -6,14 +6,18 @@ its reshaped self are the same until one is changed, and reading the other raise
 from __future__ import annotations
 
 import copy
+import io
+import pickle
 
 import numpy as np
+import numpy_cases
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cdiff as cd
 import cdiff.numpy as cnp
+from cdiff import _core
 
 MATRIX = np.arange(1.0, 13.0).reshape(3, 4) / 7.0
 UNSURE = "one of two arrays was changed"
@@ -295,3 +299,58 @@ def test_random_programs_are_as_in_numpy_or_raise(steps, order, mode):
         assert UNSURE in str(error)
         return
     np.testing.assert_allclose(result, run_steps(steps, x.copy(order="K"), np, readable), 1e-9)
+
+
+def sines(x):
+    return cnp.sin(x).sum(axis=0)
+
+
+def test_a_compiled_function_knows_the_order_of_its_arguments():
+    def f(x):
+        z = x.reshape(-1)
+        z *= 2.0
+        return x + 0.0
+
+    compiled = cd.compile(f)
+    turned = np.asfortranarray(MATRIX)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(MATRIX), 2.0 * MATRIX)
+        np.testing.assert_array_equal(compiled(np.stack([MATRIX, MATRIX], 1)[:, 0]), 2.0 * MATRIX)
+        with pytest.raises(ValueError, match=UNSURE):
+            compiled(turned)
+    plain = cd.compile(sines)
+    for x in (turned, MATRIX, turned[::-1], MATRIX.T, turned):
+        np.testing.assert_allclose(plain(x), np.sin(x).sum(axis=0), 1e-14)
+    again = pickle.loads(pickle.dumps(plain))
+    np.testing.assert_allclose(again(turned), np.sin(turned).sum(axis=0), 1e-14)
+    buffer = io.BytesIO()
+    plain.save(buffer)
+    loaded = cd.load(io.BytesIO(buffer.getvalue()))
+    for x in (turned, MATRIX, MATRIX.T):
+        np.testing.assert_allclose(loaded(x), np.sin(x).sum(axis=0), 1e-14)
+
+
+CASES = [
+    *(case for cases in numpy_cases.SMOOTH.values() for case in cases),
+    *numpy_cases.PIECEWISE,
+    *numpy_cases.PLAIN,
+]
+
+
+def arrays_of(result):
+    if isinstance(result, (list, tuple)):
+        return [a for part in result for a in arrays_of(part)]
+    return [result]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.filterwarnings("ignore")
+def test_a_reshape_of_every_result_is_a_view_where_numpys_is_or_not_sure(case):
+    for order in "CF":
+        given = {name: np.array(x, order=order) for name, x in numpy_cases.OPERANDS.items()}
+        tracked = {name: cd.array(x) for name, x in given.items()}
+        expected = arrays_of(numpy_cases.run(case, np, **given))
+        for x, y in zip(expected, arrays_of(numpy_cases.run(case, cnp, **tracked)), strict=True):
+            if type(y) is cd.Array and y.ndim > 1 and y.size and x.flags.writeable:
+                shared = np.shares_memory(x, x.reshape(-1))
+                assert _core.is_layout_unknown(y) or _core.is_view(y.reshape(-1)) == shared

@@ -152,6 +152,8 @@ class Compiled(CompiledCall, Transformed):
     def _find(self, signature: Signature, buffers: Buffers | None) -> Any:
         """The path that fits and its outputs; None, or FAILED if it raises an error."""
         entry = self._entry(signature.key)
+        if entry is None and not self._own:
+            entry = self._entry(signature.in_rows())
         if entry is None:
             return None
         if buffers is not None:

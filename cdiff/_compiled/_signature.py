@@ -15,7 +15,7 @@ import numpy as np
 
 from cdiff._arguments._tree import flatten, leaf_paths, unflatten
 from cdiff._arguments._wrap import check_argnums, function_name
-from cdiff._core import Array, is_tracked
+from cdiff._core import Array, is_crosswise, is_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -228,6 +228,8 @@ class Signature:
             if x.dtype == np.float16:  # which is converted on the way in
                 x = x.astype(np.float32)
             self.inputs.append(x)
+            if isinstance(x, np.ndarray) and is_crosswise(x):
+                return "a", x.dtype.str, x.shape, "turned"  # by which reshapes are views or not
             return "a" if isinstance(x, np.ndarray) else "g", x.dtype.str, x.shape
         if isinstance(x, float):
             self.inputs.append(float(x))
@@ -250,6 +252,10 @@ class Signature:
         """The key of the same call with Python floats for all float64 numbers."""
         forms = ["f" if form[1:] == ("<f8", ()) else form for form in self.key[2]]
         return (*self.key[:2], tuple(forms), self.key[3])
+
+    def in_rows(self) -> tuple[Any, ...]:
+        """The key of the same call with arrays in C order."""
+        return (*self.key[:2], tuple([form[:3] for form in self.key[2]]), self.key[3])
 
     def paths(self, called: Sequence[str] = ()) -> list[str]:
         """What the leaves are called in messages, where `called` are names of the arguments."""

@@ -319,7 +319,7 @@ def record_of(key: Any, path: Path, writer: Writer, rules: bool = True) -> dict[
     return {
         "arguments": plain_structure(arguments),
         "keywords": keywords,
-        "inputs": tuple([None if _is_static(form) else form for form in forms]),
+        "inputs": tuple([None if _is_static(form) else form[:3] for form in forms]),
         "statics": tuple([plain_static(form) for form in forms if _is_static(form)]),
         "fixed": tuple([plain_static(form) for form in fixed]),
         "result": plain_structure(structure(path.treedef)),

@@ -37,7 +37,7 @@ cdef enum:
 # A part of the arguments or of the result, in preorder.
 cdef struct Item:
     int kind
-    int32_t count                 # parts of a container; the number of an output
+    int32_t count                 # parts of a container; the number of an output; is it turned?
     PyObject *object              # class, static value, keys, or class and fields; the form's
 
 cdef struct Reading:
@@ -384,13 +384,19 @@ cdef bint read_item(PyObject *x, Reading *r) except -1:
         r.n += 1
         return True
     if item.kind == ITEM_ARRAY:
-        return read_array(x, r)
+        return read_array(x, r, item.count != 0)
     if item.kind == ITEM_STATIC:
         return same_static(x, item.object)
     return read_parts(x, item, r)
 
 
-cdef inline bint read_array(PyObject *x, Reading *r) except -1:
+def is_crosswise(np.ndarray x):
+    """Does an array lie in memory in another order than C's?  Programs know it of their inputs."""
+    return not lies_in_rows(np.PyArray_NDIM(x), <const Py_ssize_t *>np.PyArray_DIMS(x),
+                            <const Py_ssize_t *>np.PyArray_STRIDES(x))
+
+
+cdef inline bint read_array(PyObject *x, Reading *r, bint in_any_order) except -1:
     """An array, which is read where it lies if it is contiguous, aligned and in native order."""
     cdef const Part *wanted = &r.inputs[r.n]
     cdef np.ndarray a
@@ -400,7 +406,7 @@ cdef inline bint read_array(PyObject *x, Reading *r) except -1:
     if np.PyArray_TYPE(a) != wanted.typenum or not has_dims(a, wanted):
         return False
     if not np.PyArray_ISCARRAY_RO(a):
-        if not r.copies:
+        if not r.copies or (not in_any_order and is_crosswise(a)):
             return False
         a = plain_copy(a)
         hold_list(r)

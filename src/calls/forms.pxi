@@ -16,7 +16,7 @@ cdef Py_ssize_t argument_items(object fields, Program p, object x, list items, P
     if cls is np.ndarray:
         if n >= p.n_inputs or not x.ndim or p.types[p.code[n].type] != (x.dtype.num, x.shape):
             raise ValueError("an array of another type")
-        items.append((ITEM_ARRAY, 0, None))
+        items.append((ITEM_ARRAY, is_crosswise(x), None))
         return n + 1
     if x is None or contains(statics, x):
         items.append((ITEM_STATIC, 0, x))

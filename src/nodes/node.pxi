@@ -243,20 +243,20 @@ cdef void note_contiguity(Arr *r, Py_ssize_t itemsize) noexcept nogil:
 
 
 cdef inline bint lies_otherwise(const Arr *r) noexcept nogil:
-    """May NumPy lay a value like this one, or what it makes of it, out in another order than C's?"""
-    return r.ndim > 1 and (root_of(<Arr *>r).flags & ARR_ANY_ORDER != 0
-                           or (not r.flags & ARR_CONTIGUOUS and not lies_in_rows(r)))
+    """May NumPy lay a value like this, or what it makes of it, out in another order than C's?"""
+    return r.ndim > 1 and (
+        root_of(<Arr *>r).flags & ARR_ANY_ORDER != 0
+        or not (r.flags & ARR_CONTIGUOUS or lies_in_rows(r.ndim, r.dims, r.dims + r.ndim)))
 
 
-cdef bint lies_in_rows(const Arr *r) noexcept nogil:
+cdef bint lies_in_rows(int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides) noexcept nogil:
     """Are the steps of later axes no longer than those of earlier ones?"""
     cdef int i
     cdef Py_ssize_t step
     cdef Py_ssize_t last = PY_SSIZE_T_MAX
-    for i in range(r.ndim):
-        step = r.dims[r.ndim + i]
-        step = -step if step < 0 else step
-        if r.dims[i] == 1 or step == 0:
+    for i in range(ndim):
+        step = -strides[i] if strides[i] < 0 else strides[i]
+        if shape[i] == 1 or step == 0:
             continue
         if step > last:
             return False

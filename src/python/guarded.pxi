@@ -126,20 +126,21 @@ cdef Array known_version(Array a):
 
 
 cdef object unsure(tuple shape):
-    return misfit(f"cdiff: one of two arrays was changed of which one is the other reshaped (that of "
-                  f"shape {shape} is read here). In NumPy they share their memory or not by the "
+    return misfit(f"cdiff: one of two arrays was changed of which one is the other reshaped (that "
+                  f"of shape {shape} is read here). In NumPy they share their memory or not by the "
                   f"order of their elements in it, so that it is not clear what this one holds; "
                   f"take a .copy() before the reshape if a change is to be seen in both, after it "
                   f"if in one only")
 
 
 cdef Array laid_out(Array a, object order):
-    """A new array, as NumPy makes it in this order: that of C, of Fortran, or of what it is made of.
-    """
+    """A new array, as NumPy makes it in this order: C's, Fortran's, or that of its original."""
     cdef Array value = innermost(a)
-    if order in ("C", "c", "F", "f") and N(value).flags & NODE_ARRAY and N(value).arr.owner == NULL:
-        N(value).arr.flags &= ~ARR_ANY_ORDER
-        N(value).arr.flags |= ARR_ANY_ORDER if order in ("F", "f") and N(value).arr.ndim > 1 else 0
+    if N(value).flags & NODE_ARRAY and N(value).arr.owner == NULL:
+        if order in ("C", "c"):
+            N(value).arr.flags &= ~ARR_ANY_ORDER
+        elif order in ("F", "f") and N(value).arr.ndim > 1:
+            N(value).arr.flags |= ARR_ANY_ORDER
     return a
 
 
