@@ -266,7 +266,8 @@ cdef bint lies_in_rows(int ndim, const Py_ssize_t *shape, const Py_ssize_t *stri
 
 cdef inline void note_order(Array y, const Arr *operand) noexcept:
     """A result, in memory of its own, of an operand that NumPy's result may lie as."""
-    if lies_otherwise(operand) and N(y).flags & NODE_ARRAY and N(y).arr.owner == NULL:
+    if lies_otherwise(operand) and N(y).flags & NODE_ARRAY and N(y).arr.ndim > 1 \
+            and N(y).arr.owner == NULL:
         N(y).arr.flags |= ARR_ANY_ORDER
 
 

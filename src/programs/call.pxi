@@ -131,8 +131,10 @@ cdef Array apply_call(list operands, tuple attrs, Array value=None):
         operands = [innermost(a) for a in operands]
     if not known:
         y = called(attrs[0], operands) if value is None else known_result(attrs[0], value)
+        note_orders(y, operands)
         return only_traced(y, OP_CALL, operands, attrs) if any_traced(operands) else y
     y = settle(result_of(attrs[0], operands, levels, value))
+    note_orders(y, operands)
     return attach(y, OP_CALL, operands, READS_ALL, attrs) if recording(levels) else y
 
 

@@ -64,7 +64,10 @@ cdef inline Array result_or_wait(int op, Array a, list operands, object attrs):
                 need(p)
         y = settle(VALUE[op](a, operands, attrs))
     if N(y).flags & NODE_ARRAY and N(y).arr.ndim > 1 and not gives_c_order(op):
-        note_orders(y, a, operands)
+        if operands is not None:
+            note_orders(y, operands)
+        elif N(a).flags & NODE_ARRAY:
+            note_order(y, N(a).arr)
     return y
 
 
@@ -74,14 +77,12 @@ cdef inline bint gives_c_order(int op) noexcept nogil:
             or op == OP_CHOLESKY)
 
 
-cdef void note_orders(Array y, Array a, list operands) noexcept:
+cdef void note_orders(Array y, list operands) noexcept:
+    """Note whether NumPy may lay out a result in another order, as it may one of the operands."""
     cdef Array p
-    if N(a).flags & NODE_ARRAY:
-        note_order(y, N(a).arr)
-    if operands is not None:
-        for p in operands:
-            if N(p).flags & NODE_ARRAY:
-                note_order(y, N(p).arr)
+    for p in operands:
+        if N(p).flags & NODE_ARRAY:
+            note_order(y, N(p).arr)
 
 
 cdef Array fresh_result(Array y, list operands):
