@@ -354,3 +354,12 @@ def test_a_reshape_of_every_result_is_a_view_where_numpys_is_or_not_sure(case):
             if type(y) is cd.Array and y.ndim > 1 and y.size and x.flags.writeable:
                 shared = np.shares_memory(x, x.reshape(-1))
                 assert _core.is_layout_unknown(y) or _core.is_view(y.reshape(-1)) == shared
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 4)])
+def test_without_elements(shape):
+    y = cd.array(np.zeros(shape)).T * 2.0
+    for other in ((0,), (0, 5), (4, 0, 2), shape):
+        z = y.reshape(other)
+        z *= 2.0
+        assert z.shape == other and y.sum() == 0.0

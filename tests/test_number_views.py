@@ -195,3 +195,8 @@ def test_elements_by_integers_are_numbers():
     assert x[0] == 1.0 and y == 3.0
     with pytest.raises(TypeError, match="scalar"):
         y[()] = 1.0
+
+
+def test_parts_of_a_complex_number_are_no_views_of_an_array():
+    z = cd.array(np.complex64(1.0 + 2.0j))
+    assert z.real.reshape(1).shape == (1,) and z.imag[None].shape == (1,) and z.real.T == 1.0

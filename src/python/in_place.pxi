@@ -219,40 +219,6 @@ cdef Array part_of(Array a, tuple index, bint views=True):
     return out
 
 
-cdef inline bint is_number_view(Array a) noexcept:
-    """Is this an array without axes that shows one element of another array?"""
-    return (N(a).flags & NODE_VIEW and N(a).flags & (NODE_ARRAY | NODE_DUAL) == NODE_ARRAY
-            and N(a).arr.ndim == 0)
-
-
-cdef Array number_view(Array a, Array base, Array number, int op, object attrs):
-    """The only element of a part or a reshape of `a`, whose newest version is `base`: an array
-    without axes, of which users see what it shows, a number."""
-    cdef Array out = zeros_array(0, NULL, typenum_of(innermost(number)))
-    cdef Node *n = N(out)
-    redirect(out, number)
-    n.op = <uint8_t>op
-    Py_INCREF(attrs)
-    n.obj = <PyObject *>attrs
-    Py_INCREF(a)
-    n.arr.base = <PyObject *>a
-    n.flags |= NODE_VIEW
-    if levels_of(N(base)) and not levels_of(N(number)):
-        n.arr.flags |= ARR_UNTRACKED
-    if N(number).flags & NODE_DUAL:
-        n.ext.seen = hold(base)
-    n.ext.read_only = is_read_only(a)
-    return out
-
-
-cdef Array one_element(Array a):
-    """The same element as a view with one axis."""
-    cdef Array base = base_of(a)
-    if N(a).op == OP_RESHAPE:
-        return view_of(base, OP_RESHAPE, ((1,),))
-    return part_of(base, y_attrs(a)[0][:-1] + (1,))  # the last axis stays
-
-
 # ---------------------------------------------------------------- may it be changed?
 
 cdef inline bint is_leaf(Array a) noexcept:
@@ -369,25 +335,6 @@ cdef int in_order(Array a) except -1:
     if N(a).flags & NODE_ARRAY and not N(a).arr.flags & ARR_CONTIGUOUS:
         own_memory(a)
     return 0
-
-
-cdef inline bint may_be_turned(Array a) noexcept:
-    """May NumPy have laid out this value in another order than C's?"""
-    a = innermost(a)
-    return N(a).flags & NODE_ARRAY and lies_otherwise(N(a).arr)
-
-
-cdef void set_order(Array new, bint turned) noexcept:
-    """A fresh node becomes the next version of an array, and what is assigned does not change in
-    which order NumPy has laid out that."""
-    cdef Arr *root
-    new = innermost(new)
-    if N(new).flags & NODE_ARRAY:
-        root = root_of(N(new).arr)
-        if turned:
-            root.flags |= ARR_ANY_ORDER
-        elif root == N(new).arr:
-            root.flags &= ~ARR_ANY_ORDER
 
 
 cdef int store_part(Array a, tuple index, Array v) except -1:
