@@ -9,7 +9,7 @@ each step one operation on arrays. `out=` is the core's business.
 # mypy: disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -232,6 +232,7 @@ PAIRED: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def taking_lists(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of a ufunc that takes lists of Arrays too."""
 

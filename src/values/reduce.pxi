@@ -311,7 +311,10 @@ cdef Array value_logsumexp(Array a, list operands, object attrs):
     cdef np.ndarray x
     a = as_block(a)
     r = N(a).arr
-    if find_layout(r, attrs[0], &s) and s.inner == 1:
+    if r.typenum == NPY_FLOAT:
+        y = value_logsumexp(value_cast(a, None, (NPY_DOUBLE,)), None, attrs)
+        return value_cast(y, None, (NPY_FLOAT,))
+    if find_layout(r, attrs[0], &s):
         y = reduced_array(r, attrs[0], attrs[1], NPY_DOUBLE)
         with nogil:
             logsumexp_loop(&s, <double *>r.data, <double *>N(y).arr.data)
@@ -325,23 +328,76 @@ cdef Array value_logsumexp(Array a, list operands, object attrs):
 
 
 cdef void logsumexp_loop(const Layout *s, const double *p, double *out) noexcept nogil:
-    cdef double buffer[BLOCK]
-    cdef double top, total
     cdef Py_ssize_t i, start, m
     for i in range(s.outer):
-        top = KERNELS.row[ROW_MAX](s.n, p)
-        if not -INFINITY < top < INFINITY:
-            top = 0.0
-        total = 0.0
+        if s.inner == 1:
+            out[i] = logsumexp_row(s.n, p)
+            p += s.n
+            continue
         start = 0
-        while start < s.n:
-            m = s.n - start if s.n - start < BLOCK else BLOCK
-            KERNELS.value[OP_SUBTRACT](m, buffer, p + start, &top, 1, 0)
-            KERNELS.value[OP_EXP](m, buffer, buffer, NULL, 1, 0)
-            total += KERNELS.row[ROW_SUM](m, buffer)
+        while start < s.inner:
+            m = least(s.inner - start, BLOCK)
+            logsumexp_columns(s, m, p + start, out + start)
             start += m
-        out[i] = top + SCALAR_VALUE[OP_LOG](total, 0.0)
-        p += s.n
+        p += s.n * s.inner
+        out += s.inner
+
+
+cdef double logsumexp_row(Py_ssize_t n, const double *p) noexcept nogil:
+    cdef double buffer[BLOCK]
+    cdef double top = finite_or_zero(KERNELS.row[ROW_MAX](n, p))
+    cdef double total = 0.0
+    cdef Py_ssize_t m, start = 0
+    while start < n:
+        m = least(n - start, BLOCK)
+        KERNELS.value[OP_SUBTRACT](m, buffer, p + start, &top, 1, 0)
+        KERNELS.value[OP_EXP](m, buffer, buffer, NULL, 1, 0)
+        total += KERNELS.row[ROW_SUM](m, buffer)
+        start += m
+    return top + SCALAR_VALUE[OP_LOG](total, 0.0)
+
+
+cdef void logsumexp_columns(const Layout *s, Py_ssize_t m, const double *p,
+                            double *out) noexcept nogil:
+    """m columns, of at most a block.  Where these are all, some rows are handled as one."""
+    cdef double top[BLOCK]
+    cdef double total[BLOCK]
+    cdef double buffer[BLOCK]
+    cdef Py_ssize_t k, n, j = 0, width = m, step = s.inner, end = (s.n - 1) * step + m
+    if m == step:
+        width = step = m * least(s.n, BLOCK // m)
+    for k in range(width):
+        top[k] = -INFINITY
+        total[k] = 0.0
+    while j < end:
+        KERNELS.value[OP_MAXIMUM](least(width, end - j), top, top, p + j, 1, 1)
+        j += step
+    for k in range(m, width):         # a nan that is lost here comes back with the sums
+        if top[k] > top[k % m]:
+            top[k % m] = top[k]
+    for k in range(m):
+        top[k] = finite_or_zero(top[k])
+    for k in range(m, width):
+        top[k] = top[k - m]
+    j = 0
+    while j < end:
+        n = least(width, end - j)
+        KERNELS.value[OP_SUBTRACT](n, buffer, p + j, top, 1, 1)
+        KERNELS.value[OP_EXP](n, buffer, buffer, NULL, 1, 0)
+        KERNELS.value[OP_ADD](n, total, total, buffer, 1, 1)
+        j += step
+    for k in range(m, width):
+        total[k % m] += total[k]
+    KERNELS.value[OP_LOG](m, out, total, NULL, 1, 0)
+    KERNELS.value[OP_ADD](m, out, out, top, 1, 1)
+
+
+cdef inline Py_ssize_t least(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return a if a < b else b
+
+
+cdef inline double finite_or_zero(double x) noexcept nogil:
+    return x if -INFINITY < x < INFINITY else 0.0
 
 
 cdef Array value_norm2(Array a, list operands, object attrs):
