@@ -53,30 +53,31 @@ def _flipped(x: Array) -> Array:
 
 
 class Convolution(Bilinear):
-    """The full convolution of two arrays with as many axes."""
+    """The convolution of two arrays with as many axes: "full", or "valid" where the first is as
+    large as the second in every axis. Each is in the adjoint of the other: no sum is made in vain.
+    """
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, mode: str = "full") -> None:
         self.method = method
+        self.mode = mode
 
     def __repr__(self) -> str:
         return "convolve"
 
     def __reduce__(self) -> Any:
-        return Convolution, (self.method,)
+        return Convolution, (self.method, self.mode)
 
     def value(self, arrays: list[Any]) -> Any:
-        return _signal.convolve(*arrays, mode="full", method=self.method)
-
-    def back(self, g: Array, other: Array, shape: tuple[int, ...]) -> Array:
-        """The transposed product: where the other operand, turned round, lies inside g."""
-        whole = call(self, [g, _flipped(other)])
-        return whole[tuple([slice(m - 1, m - 1 + n)
-                            for m, n in zip(other.shape, shape, strict=True)])]  # fmt: skip
+        return _signal.convolve(*arrays, mode=self.mode, method=self.method)
 
     def pull(self, y: Array, operands: list[Array], g: Array, wanted: list[bool]) -> list[Any]:
         a, b = operands
-        return [self.back(g, b, a.shape) if wanted[0] else None,
-                self.back(g, a, b.shape) if wanted[1] else None]  # fmt: skip
+        full, valid = (Convolution(self.method, mode) for mode in ("full", "valid"))
+        if self.mode == "full":
+            return [call(valid, [g, _flipped(b)]) if wanted[0] else None,
+                    call(valid, [g, _flipped(a)]) if wanted[1] else None]  # fmt: skip
+        return [call(full, [g, _flipped(b)]) if wanted[0] else None,
+                _flipped(call(valid, [a, _flipped(g)])) if wanted[1] else None]  # fmt: skip
 
 
 def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
@@ -87,6 +88,12 @@ def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
         raise ValueError(f"{name}: mode is full, same or valid, not {mode!r}")
     if not a.ndim:
         return a * b
+    pairs = list(zip(a.shape, b.shape, strict=True))
+    if mode == "valid" and a.size and b.size:
+        if all(n >= m for n, m in pairs):
+            return call(Convolution(method, "valid"), [a, b])
+        if all(n <= m for n, m in pairs):
+            return call(Convolution(method, "valid"), [b, a])
     whole = call(Convolution(method), [a, b])
     return _part(whole, a.shape, b.shape, tuple(range(a.ndim)), mode, name)
 
