@@ -54,8 +54,7 @@ def _flipped(x: Array) -> Array:
 
 class Convolution(Bilinear):
     """The convolution of two arrays with as many axes: "full", or "valid" where the first is as
-    large as the second in every axis. Each is in the adjoint of the other: no sum is made in vain.
-    """
+    large as the second in every axis. Each mode is the other's adjoint: no sum is made in vain."""
 
     def __init__(self, method: str, mode: str = "full") -> None:
         self.method = method
@@ -88,12 +87,9 @@ def _convolved(in1: Any, in2: Any, mode: str, method: str, name: str) -> Array:
         raise ValueError(f"{name}: mode is full, same or valid, not {mode!r}")
     if not a.ndim:
         return a * b
-    pairs = list(zip(a.shape, b.shape, strict=True))
-    if mode == "valid" and a.size and b.size:
-        if all(n >= m for n, m in pairs):
-            return call(Convolution(method, "valid"), [a, b])
-        if all(n <= m for n, m in pairs):
-            return call(Convolution(method, "valid"), [b, a])
+    wide, narrow = (a, b) if a.size >= b.size else (b, a)
+    if mode == "valid" and narrow.size and all(map(operator.ge, wide.shape, narrow.shape)):
+        return call(Convolution(method, "valid"), [wide, narrow])
     whole = call(Convolution(method), [a, b])
     return _part(whole, a.shape, b.shape, tuple(range(a.ndim)), mode, name)
 
