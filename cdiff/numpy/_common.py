@@ -298,6 +298,12 @@ def as_array(x: ArrayLike) -> Array:
     return x if type(x) is Array else array(x, copy=False)
 
 
+def in_shape(result: Array, shape: tuple[int, ...]) -> Array:
+    """A new result in another shape: a number where no axes are left, and no view of one."""
+    result = _core.reshape(result, shape)
+    return result if shape else result[()]
+
+
 def along(a: Array, positions: Any, axis: int) -> Array:
     """take_along_axis for arguments that are known to fit."""
     if a.ndim == 1:

@@ -42,7 +42,7 @@ DIFFERENTIABLE = (np.float64, np.float32, np.complex128, np.complex64)
 
 def _made(x: Any) -> Any:
     """NumPy's new array as an Array where it is differentiable."""
-    return _core.array(x) if x.dtype.type in DIFFERENTIABLE else x
+    return _core.changeable(_core.array(x)) if x.dtype.type in DIFFERENTIABLE else x
 
 
 # --- filled ---------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def full(
         return _made(NUMPY.full(plain(shape), fill_value, dtype, order))
     shape = tuple(shape) if np.iterable(shape) else (shape,)
     fill = as_array(fill_value) if dtype is None else _core.cast(fill_value, dtype)
-    return _core.broadcast_to(fill, shape).copy()
+    return _core.changeable(_core.broadcast_to(fill, shape).copy())
 
 
 def _filled_like(make: Any, original: Any) -> Any:
@@ -412,9 +412,10 @@ def array(
         return _made(np.array(object, dtype, ndmin=ndmin))
     if type(object) is Array and not copy:
         result = object if dtype is None else _core.cast(object, dtype)
+        result = result if copy is False else _core.changeable(result)  # of a number an array
     else:
         result = object.copy(order) if type(object) is Array else _core.array(object)
-        result = result if dtype is None else result.astype(dtype)
+        result = _core.changeable(result if dtype is None else result.astype(dtype))
     missing = ndmin - result.ndim
     return result.reshape((1,) * missing + result.shape) if missing > 0 else result
 
@@ -544,7 +545,7 @@ def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
     >>> cd.grad(lambda x: cnp.copy(x).sum())(np.ones(2))
     array([1., 1.])
     """
-    return as_array(a).copy(order)
+    return _core.changeable(as_array(a).copy(order))
 
 
 @mirrors(np.astype)

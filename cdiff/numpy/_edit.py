@@ -23,6 +23,7 @@ from cdiff.numpy._common import (
     any_order,
     as_array,
     axis_of,
+    in_shape,
     index_along,
     mirrors,
     of_values,
@@ -124,7 +125,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Array:
         for x in rows
     ]
     number = of_values(_one_row, number, shape)
-    result = _core.reshape(along(_core.concatenate(parts, 0), number, 0), shape)
+    result = in_shape(along(_core.concatenate(parts, 0), number, 0), shape)
     return result if out is None else store(out, result, "choose")
 
 

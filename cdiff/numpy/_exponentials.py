@@ -13,7 +13,7 @@ import numpy as np
 
 from cdiff import _core
 from cdiff._core import Array, any_array, to_plain
-from cdiff.numpy._common import ArrayLike, as_array, axes_of
+from cdiff.numpy._common import ArrayLike, as_array, axes_of, in_shape
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -66,7 +66,7 @@ def _weighted_logsumexp(a: Array, axis: Any, b: Array, keepdims: bool) -> Array:
     if keepdims:
         return result
     kept = tuple([n for i, n in enumerate(result.shape) if i not in axes])
-    return _core.reshape(result, kept)
+    return in_shape(result, kept)
 
 
 def log_softmax(x: ArrayLike, axis: Any = None) -> Array:

@@ -247,14 +247,14 @@ def put_along_axis(arr: Array, indices: Any, values: ArrayLike, axis: int | None
 @changes(np.add)
 def add_at(a: Array, indices: Any, b: ArrayLike) -> None:
     """As `numpy.add.at`: every repetition of a position counts."""
-    _check_axes(a, np.add)
+    a, indices = _with_axes(a, indices, np.add)
     a += _scattered(a, indices, b, np.add)
 
 
 @changes(np.subtract)
 def subtract_at(a: Array, indices: Any, b: ArrayLike) -> None:
     """As `numpy.subtract.at`: every repetition of a position counts."""
-    _check_axes(a, np.subtract)
+    a, indices = _with_axes(a, indices, np.subtract)
     a -= _scattered(a, indices, b, np.subtract)
 
 
@@ -266,7 +266,7 @@ def at_of(ufunc: Any) -> Callable[..., None]:
 
     @changes(ufunc)
     def at(a: Array, indices: Any, *b: ArrayLike) -> None:
-        _check_axes(a, ufunc)
+        a, indices = _with_axes(a, indices, ufunc)
         positions = plain(_positions(a, indices))
         flat = positions.reshape(-1)
         others = [as_array(x) for x in b]  # of a number, too, one that has a dtype
@@ -285,11 +285,15 @@ def at_of(ufunc: Any) -> Callable[..., None]:
     return at
 
 
-def _check_axes(a: Array, ufunc: Any) -> None:
-    if not a.ndim:
+def _with_axes(a: Array, indices: Any, ufunc: Any) -> tuple[Array, Any]:
+    """The array and what names places in it; of an only element, a view with one axis."""
+    if a.ndim:
+        return a, indices
+    if not _core.is_view(a):
         raise TypeError(
             f"{ufunc.__name__}.at: a scalar cannot be changed in place; assign to the name instead"
         )
+    return _core.reshape(a, (1,)), np.zeros((), dtype=np.intp)[plain(indices)]
 
 
 def _positions(a: Array, indices: Any) -> Any:

@@ -26,6 +26,7 @@ from cdiff.numpy._common import (
     axes_of,
     axis_of,
     handles,
+    in_shape,
     mirrors,
     of_values,
     on_values,
@@ -263,7 +264,7 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: Any = None) -> Array:
     result = _product(chain, _chain_order(chain), 0, len(chain) - 1)
     if first == 1 or last == 1:
         shape = (result.shape[0],) * (first > 1) + (result.shape[1],) * (last > 1)
-        result = _core.reshape(result, shape)
+        result = in_shape(result, shape)
     return result if out is None else store(out, result, "multi_dot")
 
 
@@ -425,7 +426,7 @@ def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     kept = enumerate(x.shape)
     if keepdims:
         return _core.reshape(result, tuple([1 if i in axes else n for i, n in kept]))
-    return _core.reshape(result, tuple([n for i, n in kept if i not in axes]))
+    return in_shape(result, tuple([n for i, n in kept if i not in axes]))
 
 
 # --- functions of the array API standard ----------------------------------------------------------

@@ -200,7 +200,7 @@ cdef class Array:
         """The same value under a new name, still tracked."""
         if order != "C":
             check_words("copy", order, "same_kind")
-        return laid_out(own_copy(current(self)), order)
+        return laid_out(changeable_as(self, own_copy(current(self))), order)
 
     def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
         """The array in another dtype; differentiable between float64 and float32."""
@@ -219,9 +219,9 @@ cdef class Array:
             return shown(self).astype(wanted)
         a = current(self)
         out = cast_as_asked(a, wanted.num)
-        if out is not a:
-            return out
-        return laid_out(own_copy(a), order) if copy else self
+        if out is a and not copy:
+            return self
+        return laid_out(changeable_as(self, own_copy(a) if out is a else out), order)
 
     # ------------------------------------------------------------ shape
 
@@ -357,7 +357,7 @@ cdef class Array:
         return format(value.item() if self.size == 1 else value, spec)
 
     def __reduce__(self):
-        return rebuild, (self.__getstate__(), self.requires_grad, self.grad)
+        return rebuild, (self.__getstate__(), self.requires_grad, self.grad, is_number_view(self))
 
     def __getstate__(self):
         if is_tracked(self) and not self.requires_grad:
@@ -366,11 +366,11 @@ cdef class Array:
         return np.array(shown(self))
 
     def __copy__(self):
-        return own_copy(current(self))
+        return changeable_as(self, own_copy(current(self)))
 
     def __deepcopy__(self, memo):
         if not self.requires_grad and self.grad is None:
-            return own_copy(current(self))
+            return self.__copy__()
         return rebuild(self.__getstate__(), self.requires_grad, self.grad)
 
     # ------------------------------------------------------------ operators
@@ -592,9 +592,9 @@ cdef class Array:
             raise with_operands(error)
 
 
-def rebuild(data, requires_grad, grad):
+def rebuild(data, requires_grad, grad, bint view=False):
     """Unpickle an Array."""
     out = array(data, requires_grad=requires_grad)
     if grad is not None:
         out.grad = grad
-    return out
+    return own_element(out) if view else out

@@ -115,6 +115,8 @@ cdef Array view_of(Array a, int op, object attrs):
         return number_view(a, base, out, op, attrs)
     if not ndim_of(innermost(out)) or not same_memory(out, base):
         return out
+    if not ndim_of(innermost(base)):
+        return own_copy(out)                  # of a number, which does not change
     if n.flags & NODE_DUAL:
         ext = own_ext(out)
         ext.base = N(a)
@@ -428,6 +430,9 @@ cdef int assign(Array a, object key, object value) except -1:
     check_changeable(a)
     if type(key) is int and type(value) is float and assign_number(a, key, value):
         return 0
+    mask = mask_of(a, key)
+    if mask is not None:
+        return assign(one_element(a), mask, value)
     v = as_node(value)
     old = current(a)
     refuse_in_reals(old, v)
