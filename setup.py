@@ -139,7 +139,9 @@ def is_gcc(command: list[str]) -> bool:
 
 
 def unit_flags(source: str, gcc: bool) -> list[str]:
-    """More of them for the Cython unit."""
+    """More of them for the Cython unit, and for kernels that other ones replace."""
+    if source.endswith("kernels_baseline.c") and gcc and not DEBUG and PLATFORM.endswith("x86_64"):
+        return ["-Os"]  # for processors of before 2013, which have no AVX2; 9 kB of the wheel
     if not source.endswith("_core.c"):
         return []
     if COVERAGE:

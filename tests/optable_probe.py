@@ -87,7 +87,7 @@ class Compiled:
         compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
         jobs = []
         for source in sources:
-            level = "-O1" if source.name == "kernels_baseline.c" else "-O2"  # as the package
+            level = "-Os" if source.name == "kernels_baseline.c" else "-O2"  # as the package
             flags = [level, *FLAGS[:-1], "-I."]
             command = [*compiler, *flags, "-c", source.name, "-o", source.stem + ".o"]
             jobs.append(subprocess.Popen(command, cwd=folder))
