@@ -286,6 +286,22 @@ def test_singular_matrices():
             cd.grad(lambda x, f=f: f(x).sum())(np.zeros((2, 2)) - np.array([[0, 0], [0, 1.0]]))
 
 
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+@pytest.mark.parametrize(
+    "name", ["inv", "det", "slogdet", "cholesky", "eig", "eigh", "eigvals", "eigvalsh"]
+)
+def test_matrices_have_to_be_square(name, shape):
+    with pytest.raises(np.linalg.LinAlgError, match=r"dimension|square"):
+        getattr(cnp.linalg, name)(cd.array(np.ones(shape)))
+
+
+def test_elements_cannot_be_deleted():
+    x = cd.array([1.0, 2.0])
+    with pytest.raises(ValueError, match="cannot delete array elements"):
+        del x[0]
+    assert x.shape == (2,)
+
+
 # ------------------------------------------------------------------ deep and cyclic containers
 
 

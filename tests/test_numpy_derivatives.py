@@ -291,6 +291,20 @@ def test_descending_sort():
     for plain in (np.array([3, 0, 7], np.uint8), np.array([-128, 127, 0], np.int8), x > 2.0):
         down = cnp.sort(cd.array(plain), descending=True)
         np.testing.assert_array_equal(np.asarray(down), np.sort(plain)[::-1])
+    down = cd.array(x)
+    down.sort(descending=True)
+    np.testing.assert_array_equal(down, [3.0, 2.0, 2.0, -1.0, np.nan])
+    with pytest.raises(ValueError, match="same time"):
+        cnp.sort(cd.array(x), kind="stable", descending=True)
+
+
+def test_the_number_of_axes_that_sequences_make():
+    x = np.array([1.0, 2.0])
+    slope = cd.jacobian(lambda x: cnp.array([x, x], ndmax=2)[1])(x)
+    np.testing.assert_array_equal(slope, np.eye(2))
+    np.testing.assert_array_equal(cnp.array(cd.array([x, x]), ndmax=1), [x, x])  # no sequence
+    with pytest.raises(ValueError, match="ndmax=1"):
+        cnp.array([cd.array(x), x], ndmax=1)
 
 
 @pytest.mark.parametrize("name", ["round", "rint", "floor", "ceil", "trunc", "fix", "sign"])

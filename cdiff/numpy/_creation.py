@@ -401,6 +401,7 @@ def array(
     order: str = "K",
     subok: bool = False,
     ndmin: int = 0,
+    ndmax: int = 0,
     like: Any = None,
 ) -> Any:
     """As `numpy.array`; nested sequences may hold tracked values, whose derivatives are kept.
@@ -409,13 +410,18 @@ def array(
     7.0
     """
     if not any_array(object):
-        return _made(np.array(object, dtype, ndmin=ndmin))
+        limit: Any = {"ndmax": ndmax} if ndmax else {}  # NumPy has it since 2.4
+        return _made(np.array(object, dtype, ndmin=ndmin, **limit))
     if type(object) is Array and not copy:
         result = object if dtype is None else _core.cast(object, dtype)
         result = result if copy is False else _core.changeable(result)  # of a number an array
     else:
         result = object.copy(order) if type(object) is Array else _core.array(object)
         result = _core.changeable(result if dtype is None else result.astype(dtype))
+        if ndmax and type(object) is not Array and result.ndim > ndmax:
+            raise misfit(
+                f"array: sequences of shape {result.shape} have more axes than ndmax={ndmax}"
+            )
     missing = ndmin - result.ndim
     return result.reshape((1,) * missing + result.shape) if missing > 0 else result
 

@@ -386,6 +386,8 @@ def sort(
         raise ValueError("sort: Cannot specify order when the array has no fields.")
     if kind is not None:
         NUMPY.sort(np.empty(0), kind=kind, stable=stable)  # NumPy's own errors
+        if descending is not NO_VALUE:
+            raise ValueError("sort: `kind` and `descending` can't be provided at the same time")
     a = as_array(a)
     if axis is None:
         a, axis = _core.reshape(a, (a.size,)), 0

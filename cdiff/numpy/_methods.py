@@ -39,11 +39,12 @@ API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 
 def _sort_in_place(
-    self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> None:
+    self: Array, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None,
+    descending: Any = NO_VALUE,
+) -> None:  # fmt: skip
     """Sort the array in place, as `ndarray.sort`."""
     axis = operator.index(axis)
-    self[...] = _index.sort(self, axis, kind, order, stable=stable)
+    self[...] = _index.sort(self, axis, kind, order, stable=stable, descending=descending)
 
 
 def _fill(self: Array, value: ArrayLike) -> None:

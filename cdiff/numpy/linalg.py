@@ -112,7 +112,7 @@ def inv(a: ArrayLike) -> Array:
         return NUMPY.linalg.inv(a)
     try:
         return _core.inv(a)
-    except LinAlgError:
+    except ValueError:  # LinAlgError is one
         square_of(a, "inv")
         raise
 

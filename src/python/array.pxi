@@ -255,10 +255,9 @@ cdef class Array:
     # ------------------------------------------------------------ items
 
     def __len__(self):
-        shape = self.shape
-        if not shape:
+        if not self.shape:
             raise TypeError("len() of a scalar array")
-        return shape[0]
+        return self.shape[0]
 
     def __getitem__(self, key):
         return watched_function(_indexing, (self, key), {}) if watching else get_item(self, key)
@@ -268,6 +267,9 @@ cdef class Array:
             watched_function(_assignment, (self, key, value), {})
         else:
             assign(self, key, value)
+
+    def __delitem__(self, key):
+        raise ValueError("cannot delete array elements; numpy.delete makes an array without them")
 
     def __iter__(self):
         if not self.shape:
@@ -351,10 +353,8 @@ cdef class Array:
         return str(told(self))
 
     def __format__(self, spec):
-        if not spec:
-            return str(self)
         value = told(self)                       # looking decides nothing
-        return format(value.item() if self.size == 1 else value, spec)
+        return format(value.item() if self.size == 1 else value, spec) if spec else str(value)
 
     def __reduce__(self):
         return rebuild, (self.__getstate__(), self.requires_grad, self.grad, is_number_view(self))
